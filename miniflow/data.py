@@ -1,0 +1,92 @@
+"""Tables of examples, and which of their rows each SGD step sees.
+
+The rows of SGD step k follow from the seed and k alone, so that a debugger can come back to any
+step without replaying the draws before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from miniflow.errors import FeedError
+from miniflow.ops.base import Array
+
+Sampling = Literal["all", "epoch", "replacement"]
+SAMPLINGS: tuple[Sampling, ...] = ("all", "epoch", "replacement")
+
+# Draws with replacement are made this many steps at a time: starting a generator costs as much
+# as a whole SGD step of a small network.
+DRAWS = 256
+
+
+@dataclass
+class Data:
+    """Tables that feed inputs by name; row r of each belongs to the same example.
+
+    `file` and `columns` remember where they came from, `standardize` which ones were shifted to
+    mean 0 and scaled to standard deviation 1.
+    """
+
+    feeds: dict[str, Array]
+    file: str | None = None
+    columns: dict[str, list[str] | str] = field(default_factory=dict)
+    standardize: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """The number of examples."""
+        return min(len(table) for table in self.feeds.values())
+
+    def check(self) -> None:
+        """Raise `FeedError` unless every table has the same number of rows, at least one."""
+        sizes = {name: len(table) if table.ndim else 0 for name, table in self.feeds.items()}
+        if len(set(sizes.values())) > 1:
+            found = ", ".join(f"{name} {rows}" for name, rows in sizes.items())
+            raise FeedError(f"tables differ in their number of rows: {found}", where="data")
+        if not sizes or 0 in sizes.values():
+            raise FeedError("the data has no rows", where="data")
+
+
+class Batches:
+    """Which rows each SGD step sees."""
+
+    def __init__(self, rows: int, batch_size: int | None, sampling: Sampling, seed: int) -> None:
+        size = rows if batch_size is None or sampling == "all" else batch_size
+        if sampling == "epoch" and size > rows:
+            raise FeedError(
+                f"a batch of {size} does not fit {rows} rows without replacement",
+                where="training.batch_size",
+            )
+        self.rows = rows
+        self.size = size
+        self.sampling = sampling
+        self.seed = seed
+        self._block = -1
+        self._drawn: Array = np.zeros((0, size), np.intp)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """SGD steps to see the table once; a last part smaller than a batch is left out."""
+        return max(1, self.rows // self.size)
+
+    def rows_of(self, sgd_step: int) -> Array | None:
+        """Return the row numbers of an SGD step, or None for the whole table."""
+        if self.sampling == "all":
+            return None
+        length = self.steps_per_epoch if self.sampling == "epoch" else DRAWS
+        block, place = divmod(sgd_step, length)
+        if block != self._block:
+            self._drawn = self._draw(block, length)
+            self._block = block
+        rows: Array = self._drawn[place]
+        return rows
+
+    def _draw(self, block: int, length: int) -> Array:
+        rng = np.random.default_rng((self.seed, block))
+        if self.sampling == "replacement":
+            return rng.integers(self.rows, size=(length, self.size), dtype=np.intp)
+        shuffled = rng.permutation(self.rows)[: length * self.size]
+        return shuffled.reshape(length, self.size)

@@ -1,0 +1,284 @@
+"""A graph: named nodes in topological order, the cost, and how it is trained.
+
+What can be wrong with a graph is found here, before anything runs: repeated names, cycles, a
+missing cost, inputs without values, shapes that clash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from miniflow.data import Batches, Data, Sampling
+from miniflow.errors import FeedError, GraphError, ShapeError, nearest
+from miniflow.node import Input, Node
+from miniflow.ops.base import Op, Shape, shape_text
+from miniflow.optimizers import SGD, Optimizer
+from miniflow.order import CycleError, topological_order
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a graph is trained: the optimizer, and which rows make a batch."""
+
+    optimizer: Optimizer = field(default_factory=SGD)
+    batch_size: int | None = None
+    sampling: Sampling = "all"
+    seed: int = 0
+
+
+class Graph:
+    """Nodes in topological order, found by name or by their place in it.
+
+    Raises `GraphError` on repeated names, a cycle, or when there is not exactly one sink and
+    `cost` does not say which node is the cost.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        cost: Node | None = None,
+        *,
+        name: str = "graph",
+        description: str = "",
+        dtype: str = "float64",
+        training: Training | None = None,
+        data: Data | None = None,
+    ) -> None:
+        self.name = name
+        self.description = description
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.training = training or Training()
+        self.data = data
+        self.declared = list(nodes)
+        if not nodes:
+            raise GraphError("the graph has no nodes")
+        self._give_names()
+        self.nodes = self._sorted()
+        self.index = {node: i for i, node in enumerate(self.nodes)}
+        self.inbound = [[self.index[n] for n in node.inbound_nodes] for node in self.nodes]
+        self.consumers = self._find_consumers()
+        self.cost = self.index[cost] if cost is not None else self._only_sink()
+        self.trainables = [
+            i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.trainable
+        ]
+        self.under_cost = self._ancestors()
+        if self.data is not None:
+            self.data.check()
+            self._check_fed_names(self.data.feeds)
+
+    @classmethod
+    def of(cls, cost: Node, **options: Any) -> Graph:
+        """Return the graph of `cost` and all nodes it depends on, in order of their creation."""
+        found = {cost}
+        stack = [cost]
+        while stack:
+            for node in stack.pop().inbound_nodes:
+                if node not in found:
+                    found.add(node)
+                    stack.append(node)
+        return cls(sorted(found, key=lambda node: node.serial), cost, **options)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __getitem__(self, name: str) -> Node:
+        return self.nodes[self.place(name)]
+
+    def place(self, name: str) -> int:
+        """Return the place of the node called `name` in topological order."""
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise GraphError(
+                f"there is no node {name!r}", where=self.name, hint=nearest(name, self.by_name)
+            ) from None
+
+    def names(self) -> list[str]:
+        """Return the names in topological order."""
+        return [node.label for node in self.nodes]
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to train."""
+        return bool(self.trainables)
+
+    def batches(self) -> Batches | None:
+        """Return which rows each SGD step sees, or None without data."""
+        if self.data is None:
+            return None
+        training = self.training
+        return Batches(self.data.rows, training.batch_size, training.sampling, training.seed)
+
+    def fed_from_data(self, node: int) -> bool:
+        """Whether the data gives this input its value."""
+        return self.data is not None and self.nodes[node].label in self.data.feeds
+
+    def unfed(self) -> list[Input]:
+        """Return the inputs that have neither a value nor data."""
+        return [
+            node
+            for i, node in enumerate(self.nodes)
+            if isinstance(node, Input) and node.value is None and not self.fed_from_data(i)
+        ]
+
+    def input_shapes(self) -> dict[int, Shape]:
+        """Return the shape that each input will have in an SGD step.
+
+        Raises `FeedError` for an input without a value, `ShapeError` for one whose value does
+        not fit its declared shape.
+        """
+        if unfed := self.unfed():
+            names = ", ".join(node.label for node in unfed[:5])
+            more = f" and {len(unfed) - 5} more" if len(unfed) > 5 else ""
+            raise FeedError(
+                f"no value for {names}{more}", where=self.name, hint="feed it, as in --feed x=3"
+            )
+        batches = self.batches()
+        shapes: dict[int, Shape] = {}
+        for i, node in enumerate(self.nodes):
+            if not isinstance(node, Input):
+                continue
+            if self.data is not None and batches is not None and self.fed_from_data(i):
+                shape: Shape = (batches.size, *self.data.feeds[node.label].shape[1:])
+            else:
+                shape = np.shape(node.value)
+            _check_declared(node, shape)
+            shapes[i] = shape
+        return shapes
+
+    def shapes(self) -> list[Shape]:
+        """Return the shape of every node's value, or raise `ShapeError` naming the node.
+
+        Nodes in the lesson's style say nothing of their shapes: where there are any, the graph
+        is run once by the lesson's protocol to find out.
+        """
+        inputs = self.input_shapes()
+        if not all(isinstance(node, Input) or follows_rules(node) for node in self.nodes):
+            return self._shapes_by_running(inputs)
+        found: list[Shape] = []
+        for i, node in enumerate(self.nodes):
+            if isinstance(node, Op):
+                found.append(node.shape_from(*(found[source] for source in self.inbound[i])))
+            else:
+                found.append(inputs[i])
+        return found
+
+    def _shapes_by_running(self, inputs: Mapping[int, Shape]) -> list[Shape]:
+        found: list[Shape] = []
+        batches = self.batches()
+        for i, node in enumerate(self.nodes):
+            if i in inputs:
+                if self.data is not None and batches is not None and self.fed_from_data(i):
+                    table = self.data.feeds[node.label]
+                    rows = batches.rows_of(0)
+                    node.value = np.array(table if rows is None else table[rows], self.dtype)
+                else:
+                    node.value = np.array(node.value, self.dtype)[()]
+            else:
+                node.forward()
+            found.append(np.shape(node.value))
+        return found
+
+    def _give_names(self) -> None:
+        taken: dict[str, Node] = {}
+        for node in self.declared:
+            if node.name is None:
+                continue
+            if node.name in taken and taken[node.name] is not node:
+                raise GraphError(f"two nodes are called {node.name!r}", where=self.name)
+            taken[node.name] = node
+        counts: dict[str, int] = {}
+        for node in self.declared:
+            if node.name is None:
+                kind = type(node).__name__.lower()
+                while True:
+                    counts[kind] = counts.get(kind, 0) + 1
+                    if (candidate := f"{kind}{counts[kind]}") not in taken:
+                        break
+                node.name = candidate
+                taken[candidate] = node
+
+    def _sorted(self) -> list[Node]:
+        declared = {node: i for i, node in enumerate(self.declared)}
+        inbound: list[list[int]] = []
+        for node in self.declared:
+            try:
+                inbound.append([declared[source] for source in node.inbound_nodes])
+            except KeyError as error:
+                raise GraphError(
+                    f"{node.label} takes an input that is not in the graph: {error.args[0].label}",
+                    where=self.name,
+                ) from None
+        try:
+            order = topological_order(inbound)
+        except CycleError as error:
+            names = [self.declared[i].label for i in error.cycle]
+            shown = names[:8] + ["…"] * (len(names) > 8)
+            raise GraphError(
+                "a cycle: " + " → ".join([*shown, names[0]]),
+                where=self.name,
+                hint="a node cannot depend on its own value",
+            ) from None
+        nodes = [self.declared[i] for i in order]
+        self.by_name = {node.label: i for i, node in enumerate(nodes)}
+        return nodes
+
+    def _find_consumers(self) -> list[list[tuple[int, int]]]:
+        consumers: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
+        for i, sources in enumerate(self.inbound):
+            for slot, source in enumerate(sources):
+                consumers[source].append((i, slot))
+        return consumers
+
+    def _only_sink(self) -> int:
+        sinks = [i for i, consumers in enumerate(self.consumers) if not consumers]
+        if len(sinks) > 1:
+            names = ", ".join(self.nodes[i].label for i in sinks[:5])
+            more = f" and {len(sinks) - 5} more" if len(sinks) > 5 else ""
+            raise GraphError(
+                f"which node is the cost? {names}{more} have no consumers",
+                where=self.name,
+                hint='name it: "cost": "..."',
+            )
+        return sinks[0]
+
+    def _ancestors(self) -> list[bool]:
+        under = [False] * len(self.nodes)
+        under[self.cost] = True
+        for i in range(self.cost, -1, -1):
+            if under[i]:
+                for source in self.inbound[i]:
+                    under[source] = True
+        return under
+
+    def _check_fed_names(self, names: Iterable[str]) -> None:
+        for name in names:
+            node = self[name]
+            if not isinstance(node, Input):
+                raise FeedError(
+                    f"{name!r} is fed, but it is a {type(node).__name__}, not an Input",
+                    where=f"{self.name}: data.feeds",
+                )
+
+
+def follows_rules(node: Node) -> bool:
+    """Whether a node is one of ours: an op whose lesson protocol nobody has overridden."""
+    kind = type(node)
+    return isinstance(node, Op) and kind.forward is Op.forward and kind.backward is Op.backward
+
+
+def _check_declared(node: Input, shape: Shape) -> None:
+    if node.shape is None:
+        return
+    fits = len(node.shape) == len(shape) and all(
+        wanted in (None, n) for wanted, n in zip(node.shape, shape, strict=True)
+    )
+    if not fits:
+        raise ShapeError(
+            f"its value has shape {shape_text(shape)}, declared is {shape_text(node.shape)}",
+            where=node.label,
+        )

@@ -1,0 +1,153 @@
+"""The nodes of a dataflow graph, with the attributes and the protocol of the MiniFlow lesson.
+
+A network is nodes that know their inbound and outbound nodes. `forward()` works out `value`
+from the inbound nodes' values; `backward()` works out `gradients`, a dict from each inbound
+node to what this node sends back to it. The lesson was printed three times, with the base class
+called `Neuron`, then `Layer`, then `Node`; all three names, and the attributes named after
+them, mean the same thing here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from miniflow.errors import FeedError, GraphError
+
+_serial = itertools.count()
+
+
+class Node:
+    """A node that knows its inbound and outbound nodes.
+
+    A subclass in the lesson's style overrides `forward` (sets `self.value`) and `backward`
+    (sets `self.gradients`). `inbound_neurons=` and `inbound_layers=` are the older printings'
+    names of `inbound_nodes=`.
+    """
+
+    inbound_nodes: list[Node]
+    outbound_nodes: list[Node]
+    value: Any
+    gradients: dict[Node, Any]
+
+    def __init__(
+        self,
+        inbound_nodes: Iterable[Node] = (),
+        name: str | None = None,
+        *,
+        inbound_neurons: Iterable[Node] = (),
+        inbound_layers: Iterable[Node] = (),
+    ) -> None:
+        inbound = [*inbound_nodes, *inbound_neurons, *inbound_layers]
+        for position, node in enumerate(inbound, 1):
+            if not isinstance(node, Node):
+                raise GraphError(
+                    f"input {position} of {type(self).__name__} is a {type(node).__name__}, "
+                    "not a node",
+                    where=name or "",
+                    hint="wrap a plain number in Input(value=...)",
+                )
+        self.name = name
+        self.serial = next(_serial)
+        self.inbound_nodes = inbound
+        self.outbound_nodes = []
+        self.value = None
+        self.gradients = {}
+        # Once an edge's two ends are known, a node that uses another twice is still one
+        # consumer: it puts both contributions into one entry of `gradients`.
+        for node in dict.fromkeys(inbound):
+            node.outbound_nodes.append(self)
+
+    def forward(self) -> None:
+        """Work out `self.value` from the inbound nodes' values."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward()")
+
+    def backward(self) -> None:
+        """Work out `self.gradients` from what the outbound nodes send back."""
+        raise NotImplementedError(f"{type(self).__name__} does not define backward()")
+
+    @property
+    def label(self) -> str:
+        """The node's name, or one made of its class and its place in order of creation."""
+        return self.name or f"{type(self).__name__.lower()}#{self.serial}"
+
+    @property
+    def inbound_neurons(self) -> list[Node]:
+        """`inbound_nodes`, as the first printing called it."""
+        return self.inbound_nodes
+
+    @inbound_neurons.setter
+    def inbound_neurons(self, nodes: list[Node]) -> None:
+        self.inbound_nodes = nodes
+
+    @property
+    def outbound_neurons(self) -> list[Node]:
+        """`outbound_nodes`, as the first printing called it."""
+        return self.outbound_nodes
+
+    @outbound_neurons.setter
+    def outbound_neurons(self, nodes: list[Node]) -> None:
+        self.outbound_nodes = nodes
+
+    inbound_layers = inbound_neurons
+    outbound_layers = outbound_neurons
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label}>"
+
+
+Neuron = Node
+Layer = Node
+
+
+class Input(Node):
+    """A node without inbound nodes: data, or a parameter when it is trainable.
+
+    `value` is a number or array; `shape` is a tuple in which None stands for the batch.
+    After `backward()`, `gradients[self]` is the sum of what the outbound nodes sent.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        value: Any = None,
+        shape: tuple[int | None, ...] | None = None,
+        trainable: bool = False,
+    ) -> None:
+        super().__init__((), name)
+        self.value = value
+        self.shape = shape
+        self.trainable = trainable
+
+    def forward(self, value: Any = None) -> None:
+        """Take `value`, or keep the value already set."""
+        if value is not None:
+            self.value = value
+        if self.value is None:
+            raise FeedError("the input has no value", where=self.label, hint="feed it a value")
+
+    def backward(self) -> None:
+        """Sum what the outbound nodes sent back into `self.gradients[self]`."""
+        self.gradients = {self: gradient_received(self)}
+
+
+def gradient_received(node: Node) -> Any:
+    """Return the gradient of `node`: the sum of what its consumers sent, in `node`'s own shape.
+
+    A node without consumers is the cost: its gradient is one (of each entry, when it is not a
+    scalar).
+    """
+    value = np.asarray(node.value)
+    dtype = value.dtype if value.dtype.kind == "f" else np.float64
+    if not node.outbound_nodes:
+        return np.ones(value.shape, dtype)[()]
+    total = np.zeros(value.shape, dtype)
+    for consumer in node.outbound_nodes:
+        if node in consumer.gradients:
+            sent = np.asarray(consumer.gradients[node])
+            total = total + (sent if sent.shape == value.shape else sent.reshape(value.shape))
+    return total[()]

@@ -1,0 +1,47 @@
+"""The node kinds, a family a file, and their registry."""
+
+from miniflow.ops.activation import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from miniflow.ops.arithmetic import Abs, Add, Div, Exp, Log, Max, Min, Mul, Neg, Pow, Sqrt, Sub
+from miniflow.ops.base import OPS, Op
+from miniflow.ops.cost import MAE, MSE, BinaryCrossEntropy, SoftmaxCrossEntropy
+from miniflow.ops.dropout import Dropout
+from miniflow.ops.linear import Linear, MatMul
+from miniflow.ops.reduce import Mean, Sum
+from miniflow.ops.shape import Concat, Reshape, Slice, Transpose
+
+__all__ = [
+    "GELU",
+    "MAE",
+    "MSE",
+    "OPS",
+    "Abs",
+    "Add",
+    "BinaryCrossEntropy",
+    "Concat",
+    "Div",
+    "Dropout",
+    "Exp",
+    "LeakyReLU",
+    "Linear",
+    "Log",
+    "MatMul",
+    "Max",
+    "Mean",
+    "Min",
+    "Mul",
+    "Neg",
+    "Op",
+    "Pow",
+    "ReLU",
+    "Reshape",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "Softplus",
+    "Sqrt",
+    "Sub",
+    "Sum",
+    "Tanh",
+    "Transpose",
+]

@@ -1,0 +1,290 @@
+"""Activations: each squashes, gates or normalises what goes through it."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from miniflow.ops import ieee
+from miniflow.ops.base import (
+    Array,
+    Attribute,
+    Calls,
+    Elementwise,
+    Op,
+    ScalarRule,
+    Shape,
+    check_axis,
+    is_integer,
+    is_number,
+    register,
+)
+
+
+@register
+class Sigmoid(Elementwise):
+    """σ(x) = 1 / (1 + e⁻ˣ).
+
+    e⁻ˣ overflows to infinity below about -709 (-88 in float32); 1/(1+∞) is then exactly 0, the
+    right answer, so nothing need be caught.
+    """
+
+    role = "a sigmoid scales the gradient by s·(1-s): at most 1/4, almost nothing when saturated"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """1 / (1 + e⁻ˣ)."""
+        do(np.negative, inputs[0], out)
+        do(np.exp, out, out)
+        do(np.add, out, 1.0, out)
+        do(np.reciprocal, out, out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """s (1 - s)."""
+        do(np.subtract, 1.0, value, out)
+        do(np.multiply, out, value, out)
+        do(np.multiply, grad, out, out)
+
+    def scalar(self) -> ScalarRule:
+        """σ(x)."""
+        return ScalarRule(ieee.sigmoid, lambda g, s, _x: (g * ((1.0 - s) * s),))
+
+    def formula(self, *names: str) -> str:
+        """σ(x)."""
+        return f"σ({names[0]})"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """s (1 - s)."""
+        return f"{name}(1-{name})"
+
+
+@register
+class Tanh(Elementwise):
+    """The hyperbolic tangent."""
+
+    role = "a tanh scales the gradient by 1 - value²: 1 at the middle, 0 when saturated"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """Tanh x."""
+        do(np.tanh, inputs[0], out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1 - value²."""
+        do(np.multiply, value, value, out)
+        do(np.subtract, 1.0, out, out)
+        do(np.multiply, grad, out, out)
+
+    def scalar(self) -> ScalarRule:
+        """Tanh x."""
+        return ScalarRule(math.tanh, lambda g, value, _x: (g * (1.0 - value * value),))
+
+    def formula(self, *names: str) -> str:
+        """tanh(x)."""
+        return f"tanh({names[0]})"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """1 - value²."""
+        return f"1-{name}²"
+
+
+def _relu(x: float) -> float:
+    return x if x > 0 or x != x else 0.0
+
+
+@register
+class ReLU(Elementwise):
+    """max(x, 0); at 0, where it has a kink, the gradient is taken as 0."""
+
+    role = "a ReLU is a gate: the gradient passes where the input was above 0, and stops elsewhere"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """max(x, 0)."""
+        do(np.maximum, inputs[0], 0.0, out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1 where x > 0."""
+        passes = do.keep("passes", grad.shape, np.bool_)
+        do(np.greater, inputs[0], 0.0, passes)
+        do(np.multiply, grad, passes, out)
+
+    def scalar(self) -> ScalarRule:
+        """max(x, 0)."""
+        return ScalarRule(_relu, lambda g, _value, x: (g * (x > 0),))
+
+    def formula(self, *names: str) -> str:
+        """max(x, 0)."""
+        return f"max({names[0]}, 0)"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """1 where x > 0."""
+        return f"[{names[0]} > 0]"
+
+
+def _leaky(out: Array, x: Array, slope: float) -> None:
+    np.copyto(out, np.where(x > 0, x, slope * x))
+
+
+def _leaky_vjp(out: Array, grad: Array, x: Array, slope: float) -> None:
+    np.copyto(out, np.where(x > 0, grad, slope * grad))
+
+
+@register
+class LeakyReLU(Elementwise):
+    """x above 0, `slope` times x below."""
+
+    attributes: ClassVar = {"slope": Attribute(0.01, "a number", is_number)}
+    role = "a leaky ReLU lets the gradient pass above 0, and `slope` of it below"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """x, or slope x."""
+        do(_leaky, out, inputs[0], float(self.attrs["slope"]))
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1, or slope."""
+        do(_leaky_vjp, out, grad, inputs[0], float(self.attrs["slope"]))
+
+    def scalar(self) -> ScalarRule:
+        """x, or slope x."""
+        slope = float(self.attrs["slope"])
+        return ScalarRule(
+            lambda x: x if x > 0 else slope * x,
+            lambda g, _value, x: (g if x > 0 else slope * g,),
+        )
+
+    def formula(self, *names: str) -> str:
+        """leaky(x)."""
+        return f"{names[0]} if > 0 else {self.attrs['slope']:g}·{names[0]}"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """1, or slope."""
+        return f"[1 if {names[0]} > 0 else {self.attrs['slope']:g}]"
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(ieee.exp(-abs(x))) if x == x else x
+
+
+def _softplus_vjp(out: Array, grad: Array, x: Array) -> None:
+    np.copyto(out, grad / (1.0 + np.exp(-x)))
+
+
+@register
+class Softplus(Elementwise):
+    """log(1 + eˣ), a smooth ReLU; worked out as logaddexp(0, x), which cannot overflow."""
+
+    role = "a softplus scales the gradient by the sigmoid of its input"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """log(1 + eˣ)."""
+        do(np.logaddexp, 0.0, inputs[0], out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """σ(x)."""
+        do(_softplus_vjp, out, grad, inputs[0])
+
+    def scalar(self) -> ScalarRule:
+        """log(1 + eˣ)."""
+        return ScalarRule(_softplus, lambda g, _value, x: (g * ieee.sigmoid(x),))
+
+    def formula(self, *names: str) -> str:
+        """log(1 + eˣ)."""
+        return f"log(1 + e^{names[0]})"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """σ(x)."""
+        return f"σ({names[0]})"
+
+
+_GELU_SCALE = math.sqrt(2.0 / math.pi)
+_GELU_CUBIC = 0.044715
+
+
+def _gelu(out: Array, x: Array) -> None:
+    np.copyto(out, 0.5 * x * (1.0 + np.tanh(_GELU_SCALE * (x + _GELU_CUBIC * x**3))))
+
+
+def _gelu_vjp(out: Array, grad: Array, x: Array) -> None:
+    t = np.tanh(_GELU_SCALE * (x + _GELU_CUBIC * x**3))
+    slope = _GELU_SCALE * (1.0 + 3.0 * _GELU_CUBIC * x**2)
+    np.copyto(out, grad * (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t**2) * slope))
+
+
+@register
+class GELU(Elementwise):
+    """The Gaussian error linear unit, in the tanh form.
+
+    0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))): Hendrycks and Gimpel, arXiv:1606.08415, section 2.
+    """
+
+    role = "a GELU scales the gradient by about 1 well above 0, about 0 well below"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """0.5 x (1 + tanh(...))."""
+        do(_gelu, out, inputs[0])
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """Its derivative."""
+        do(_gelu_vjp, out, grad, inputs[0])
+
+    def formula(self, *names: str) -> str:
+        """gelu(x)."""
+        return f"gelu({names[0]})"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """gelu'(x)."""
+        return f"gelu'({names[0]})"
+
+
+def softmax_into(out: Array, x: Array, axis: int) -> None:
+    """Write softmax(x) into `out`; the greatest entry is taken off first, so nothing overflows."""
+    np.subtract(x, x.max(axis, keepdims=True, initial=-np.inf), out)
+    np.exp(out, out)
+    np.divide(out, out.sum(axis, keepdims=True), out)
+
+
+def _softmax_vjp(out: Array, grad: Array, value: Array, axis: int) -> None:
+    np.copyto(out, value * (grad - (grad * value).sum(axis, keepdims=True)))
+
+
+@register
+class Softmax(Op):
+    """eˣ over its sum along `axis`: positive numbers that sum to 1."""
+
+    attributes: ClassVar = {"axis": Attribute(-1, "an integer", is_integer)}
+    role = "a softmax sends back the gradient less its mean, weighted by the probabilities"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The input's shape."""
+        check_axis(self.attrs["axis"], shapes[0])
+        return shapes[0]
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """eˣ / Σ eˣ."""
+        do(softmax_into, out, inputs[0], self.attrs["axis"])
+
+    def vjp_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """s (grad - Σ grad s)."""
+        do(_softmax_vjp, out, grad, value, self.attrs["axis"])
+
+    def formula(self, *names: str) -> str:
+        """softmax(x)."""
+        return f"softmax({names[0]})"
+
+    def downstream(self, slot: int, name: str, *names: str) -> str:
+        """s (grad - Σ grad s)."""
+        return f"{name} × (∂cost/∂{name} - Σ ∂cost/∂{name} × {name})"

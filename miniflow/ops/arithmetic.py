@@ -1,0 +1,481 @@
+"""Arithmetic, entry by entry: add, subtract, multiply, divide, powers, exp, log, max and min.
+
+Local gradients are the derivatives of first-year calculus; the names of the roles (add
+distributes, max routes, multiply swaps) are those of Stanford's CS231n notes on backpropagation.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import ClassVar
+
+import numpy as np
+
+from miniflow.ops import ieee
+from miniflow.ops.base import (
+    Array,
+    Attribute,
+    Calls,
+    Elementwise,
+    ScalarRule,
+    is_number,
+    register,
+)
+
+
+def _sum(*xs: float) -> float:
+    return sum(xs[1:], xs[0])
+
+
+def _distribute(g: float, _y: float, *xs: float) -> tuple[float, ...]:
+    return (g,) * len(xs)
+
+
+@register
+class Add(Elementwise):
+    """The sum of its inputs."""
+
+    arity = (1, None)
+    role = "an add gate distributes: every input gets the same gradient, unchanged"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """x + y + ..., from left to right."""
+        if len(inputs) == 1:
+            do(np.copyto, out, inputs[0])
+            return
+        do(np.add, inputs[0], inputs[1], out)
+        for x in inputs[2:]:
+            do(np.add, out, x, out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1."""
+        do(np.copyto, out, grad)
+
+    def scalar(self) -> ScalarRule:
+        """x + y + ...; the gradient goes to every input."""
+        forward = operator.add if len(self.inbound_nodes) == 2 else _sum
+        return ScalarRule(forward, _distribute)
+
+    def formula(self, *names: str) -> str:
+        """x + y."""
+        return " + ".join(names)
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """1."""
+        return "1"
+
+
+@register
+class Sub(Elementwise):
+    """The first input less the second."""
+
+    arity = (2, 2)
+    role = "a subtract gate distributes, with the sign turned for the second input"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """x - y."""
+        do(np.subtract, inputs[0], inputs[1], out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1 and -1."""
+        do(np.negative if slot else np.copyto, *((grad, out) if slot else (out, grad)))
+
+    def scalar(self) -> ScalarRule:
+        """x - y."""
+        return ScalarRule(operator.sub, lambda g, _value, _x, _y: (g, -g))
+
+    def formula(self, *names: str) -> str:
+        """x - y."""
+        return f"{names[0]} - {names[1]}"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """1 or -1."""
+        return "-1" if slot else "1"
+
+
+def _product(*xs: float) -> float:
+    return math.prod(xs)
+
+
+def _others(g: float, _y: float, *xs: float) -> tuple[float, ...]:
+    return tuple(g * math.prod(xs[:slot] + xs[slot + 1 :]) for slot in range(len(xs)))
+
+
+def _swap(g: float, _value: float, x: float, y: float) -> tuple[float, float]:
+    return g * y, g * x
+
+
+@register
+class Mul(Elementwise):
+    """The product of its inputs, entry by entry."""
+
+    arity = (1, None)
+    role = "a multiply gate swaps: each input gets the gradient times the other input"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """x * y * ..., from left to right."""
+        if len(inputs) == 1:
+            do(np.copyto, out, inputs[0])
+            return
+        do(np.multiply, inputs[0], inputs[1], out)
+        for x in inputs[2:]:
+            do(np.multiply, out, x, out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """The product of the other inputs (not value / x: that fails where x is 0)."""
+        others = inputs[:slot] + inputs[slot + 1 :]
+        if not others:
+            do(np.copyto, out, grad)
+            return
+        do(np.multiply, grad, others[0], out)
+        for x in others[1:]:
+            do(np.multiply, out, x, out)
+
+    def scalar(self) -> ScalarRule:
+        """x * y * ...; to each input the product of the others."""
+        if len(self.inbound_nodes) == 2:
+            return ScalarRule(operator.mul, _swap)
+        return ScalarRule(_product, _others)
+
+    def formula(self, *names: str) -> str:
+        """x × y."""
+        return " × ".join(names)
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """The other inputs."""
+        return " × ".join(names[:slot] + names[slot + 1 :]) or "1"
+
+
+def _divide_vjp(g: float, value: float, _x: float, y: float) -> tuple[float, float]:
+    return ieee.divide(g, y), -g * ieee.divide(value, y)
+
+
+@register
+class Div(Elementwise):
+    """The first input divided by the second."""
+
+    arity = (2, 2)
+    role = "a divide gate scales: 1/y to the top, -value/y to the bottom"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """x / y."""
+        do(np.divide, inputs[0], inputs[1], out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1/y and -value/y."""
+        if slot == 0:
+            do(np.divide, grad, inputs[1], out)
+        else:
+            do(np.divide, value, inputs[1], out)
+            do(np.multiply, grad, out, out)
+            do(np.negative, out, out)
+
+    def scalar(self) -> ScalarRule:
+        """x / y."""
+        return ScalarRule(ieee.divide, _divide_vjp)
+
+    def formula(self, *names: str) -> str:
+        """x / y."""
+        return f"{names[0]} / {names[1]}"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """1/y and -value/y."""
+        return f"-{name}/{names[1]}" if slot else f"1/{names[1]}"
+
+
+@register
+class Neg(Elementwise):
+    """The input with its sign turned."""
+
+    role = "a negation turns the gradient's sign"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """-x."""
+        do(np.negative, inputs[0], out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """-1."""
+        do(np.negative, grad, out)
+
+    def scalar(self) -> ScalarRule:
+        """-x."""
+        return ScalarRule(operator.neg, lambda g, _value, _x: (-g,))
+
+    def formula(self, *names: str) -> str:
+        """-x."""
+        return f"-{names[0]}"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """-1."""
+        return "-1"
+
+
+def _power_base_gradient(out: Array, grad: Array, x: Array, p: Array | float) -> None:
+    # A power of 0 is constant: without the test, x = 0 would give 0 * infinity.
+    np.copyto(out, grad * np.where(np.equal(p, 0), 0.0, p * np.power(x, np.subtract(p, 1))))
+
+
+def _power_exponent_gradient(out: Array, grad: Array, value: Array, x: Array) -> None:
+    # 0 to a positive power is 0 whatever the power: its derivative is 0, not 0 * log(0).
+    np.copyto(out, grad * np.where(np.equal(value, 0), 0.0, value * np.log(x)))
+
+
+@register
+class Pow(Elementwise):
+    """The first input to a power: the second input, or the attribute `exponent`."""
+
+    arity = (1, 2)
+    attributes: ClassVar = {"exponent": Attribute(2.0, "a number", is_number)}
+    role = "a power scales by power times the base to one less"
+
+    def _exponent(self, inputs: tuple[Array, ...]) -> Array | float:
+        return inputs[1] if len(inputs) == 2 else float(self.attrs["exponent"])
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """x ** p."""
+        do(np.power, inputs[0], self._exponent(inputs), out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """p x^(p-1) to the base, x^p log x to the power."""
+        if slot == 0:
+            do(_power_base_gradient, out, grad, inputs[0], self._exponent(inputs))
+        else:
+            do(_power_exponent_gradient, out, grad, value, inputs[0])
+
+    def _scalar_forward(self, x: float, p: float | None = None) -> float:
+        return ieee.power(x, float(self.attrs["exponent"]) if p is None else p)
+
+    def _scalar_vjp(
+        self, g: float, value: float, x: float, p: float | None = None
+    ) -> tuple[float, ...]:
+        power = float(self.attrs["exponent"]) if p is None else p
+        to_base = g * (power * ieee.power(x, power - 1.0)) if power else g * 0.0
+        if p is None:
+            return (to_base,)
+        return to_base, g * (value * ieee.log(x)) if value else g * 0.0
+
+    def scalar(self) -> ScalarRule:
+        """x ** p."""
+        return ScalarRule(self._scalar_forward, self._scalar_vjp)
+
+    def formula(self, *names: str) -> str:
+        """x ^ p."""
+        return f"{names[0]} ^ {names[1] if len(names) == 2 else format(self.attrs['exponent'], 'g')}"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """p x^(p-1), or x^p log x."""
+        if slot:
+            return f"{name} × log {names[0]}"
+        power = names[1] if len(names) == 2 else format(self.attrs["exponent"], "g")
+        less = f"({power}-1)" if len(names) == 2 else format(self.attrs["exponent"] - 1, "g")
+        return f"{power} × {names[0]}^{less}"
+
+
+@register
+class Exp(Elementwise):
+    """e to the input."""
+
+    role = "an exponential scales the gradient by its own value"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """e ** x."""
+        do(np.exp, inputs[0], out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """The value."""
+        do(np.multiply, grad, value, out)
+
+    def scalar(self) -> ScalarRule:
+        """e ** x."""
+        return ScalarRule(ieee.exp, lambda g, value, _x: (g * value,))
+
+    def formula(self, *names: str) -> str:
+        """e^x."""
+        return f"e^{names[0]}"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """The value."""
+        return name
+
+
+@register
+class Log(Elementwise):
+    """The natural logarithm."""
+
+    role = "a logarithm divides the gradient by its input"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """log x."""
+        do(np.log, inputs[0], out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1/x."""
+        do(np.divide, grad, inputs[0], out)
+
+    def scalar(self) -> ScalarRule:
+        """log x."""
+        return ScalarRule(ieee.log, lambda g, _value, x: (ieee.divide(g, x),))
+
+    def formula(self, *names: str) -> str:
+        """log x."""
+        return f"log {names[0]}"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """1/x."""
+        return f"1/{names[0]}"
+
+
+@register
+class Sqrt(Elementwise):
+    """The square root."""
+
+    role = "a square root divides the gradient by twice its value"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """√x."""
+        do(np.sqrt, inputs[0], out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1 / 2√x."""
+        do(np.divide, grad, value, out)
+        do(np.multiply, out, 0.5, out)
+
+    def scalar(self) -> ScalarRule:
+        """√x."""
+        return ScalarRule(ieee.sqrt, lambda g, value, _x: (ieee.divide(g, value) * 0.5,))
+
+    def formula(self, *names: str) -> str:
+        """√x."""
+        return f"√{names[0]}"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """1 / 2√x."""
+        return f"1/(2{name})"
+
+
+def _sign(x: float) -> float:
+    return x if math.isnan(x) else float((x > 0) - (x < 0))
+
+
+@register
+class Abs(Elementwise):
+    """The absolute value; at 0, where it has a kink, the gradient is taken as 0."""
+
+    role = "an absolute value passes the gradient with the sign of its input"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """|x|."""
+        do(np.absolute, inputs[0], out)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """The sign of x."""
+        do(np.sign, inputs[0], out)
+        do(np.multiply, grad, out, out)
+
+    def scalar(self) -> ScalarRule:
+        """|x|."""
+        return ScalarRule(abs, lambda g, _value, x: (g * _sign(x),))
+
+    def formula(self, *names: str) -> str:
+        """|x|."""
+        return f"|{names[0]}|"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """The sign of x."""
+        return f"sign({names[0]})"
+
+
+def _route(slot: int, out: Array, grad: Array, value: Array, inputs: tuple[Array, ...]) -> None:
+    wins = np.equal(inputs[slot], value)
+    for earlier in inputs[:slot]:
+        wins &= np.not_equal(earlier, value)
+    np.copyto(out, np.where(wins, grad, 0.0))
+
+
+def _route_scalar(g: float, value: float, *xs: float) -> tuple[float, ...]:
+    # NaN equals nothing, so a NaN value sends nothing back, as the array rule has it.
+    winner = next((slot for slot, x in enumerate(xs) if x == value), -1)
+    return tuple(g if slot == winner else 0.0 for slot in range(len(xs)))
+
+
+def _greatest(*xs: float) -> float:
+    return math.nan if any(x != x for x in xs) else max(xs)
+
+
+def _least(*xs: float) -> float:
+    return math.nan if any(x != x for x in xs) else min(xs)
+
+
+class _Selection(Elementwise):
+    """What Max and Min share: the winner takes the whole gradient."""
+
+    arity = (1, None)
+
+    def local_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1 for the first input that equals the value, 0 for the others."""
+        do(_route, slot, out, grad, value, inputs)
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """1 where this input won."""
+        return f"[{names[slot]} won]"
+
+    def formula(self, *names: str) -> str:
+        """max(x, y)."""
+        return f"{type(self).__name__.lower()}({', '.join(names)})"
+
+
+@register
+class Max(_Selection):
+    """The greatest of its inputs, entry by entry; on a tie the first one wins."""
+
+    role = "a max gate routes: the winner gets the whole gradient (on a tie, the first), others 0"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """max(x, y, ...)."""
+        do(np.copyto, out, inputs[0])
+        for x in inputs[1:]:
+            do(np.maximum, out, x, out)
+
+    def scalar(self) -> ScalarRule:
+        """max(x, y, ...)."""
+        return ScalarRule(_greatest, _route_scalar)
+
+
+@register
+class Min(_Selection):
+    """The least of its inputs, entry by entry; on a tie the first one wins."""
+
+    role = "a min gate routes: the winner gets the whole gradient (on a tie, the first), others 0"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """min(x, y, ...)."""
+        do(np.copyto, out, inputs[0])
+        for x in inputs[1:]:
+            do(np.minimum, out, x, out)
+
+    def scalar(self) -> ScalarRule:
+        """min(x, y, ...)."""
+        return ScalarRule(_least, _route_scalar)

@@ -1,0 +1,58 @@
+"""Functions on Python floats that give infinity and NaN where `math` raises.
+
+Arrays follow IEEE 754; graphs of scalars run on Python floats and must say the same.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+def divide(x: float, y: float) -> float:
+    """Return x / y; a division by zero gives infinity, or NaN for 0 / 0."""
+    try:
+        return x / y
+    except ZeroDivisionError:
+        if x == 0 or math.isnan(x):
+            return math.nan
+        return math.copysign(math.inf, x) * math.copysign(1.0, y)
+
+
+def exp(x: float) -> float:
+    """Return eˣ; infinity on overflow."""
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+def log(x: float) -> float:
+    """Return the natural logarithm; -infinity at 0, NaN below."""
+    try:
+        return math.log(x)
+    except ValueError:
+        return -math.inf if x == 0 else math.nan
+
+
+def sqrt(x: float) -> float:
+    """Return the square root; NaN below 0."""
+    try:
+        return math.sqrt(x)
+    except ValueError:
+        return math.nan
+
+
+def power(x: float, y: float) -> float:
+    """Return xʸ; NaN for a fractional power of a negative number, infinity on overflow."""
+    try:
+        return math.pow(x, y)
+    except ValueError:
+        return math.inf if x == 0 else math.nan
+    except OverflowError:
+        odd = y == int(y) and int(y) % 2 == 1
+        return -math.inf if x < 0 and odd else math.inf
+
+
+def sigmoid(x: float) -> float:
+    """Return 1 / (1 + e⁻ˣ)."""
+    return 1.0 / (1.0 + exp(-x))

@@ -1,0 +1,217 @@
+"""Ops that move entries without changing them: Transpose, Reshape, Concat, Slice.
+
+Their backward rule moves the gradient back by the same way.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from miniflow.errors import ShapeError
+from miniflow.ops.base import (
+    Array,
+    Attribute,
+    Calls,
+    Op,
+    Shape,
+    check_axis,
+    is_integer,
+    register,
+    shape_text,
+)
+
+
+def _is_integers(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(is_integer, value))
+
+
+@register
+class Transpose(Op):
+    """The axes in another order: reversed, or as `axes` says."""
+
+    attributes: ClassVar = {
+        "axes": Attribute(
+            None,
+            "a list of axes, or null for reversed",
+            lambda value: value is None or _is_integers(value),
+        )
+    }
+    role = "a transpose sends the gradient back transposed"
+
+    def _axes(self, shape: Shape) -> tuple[int, ...]:
+        axes = self.attrs["axes"]
+        if axes is None:
+            return tuple(reversed(range(len(shape))))
+        for axis in axes:
+            check_axis(axis, shape)
+        order = tuple(axis % len(shape) for axis in axes)
+        if sorted(order) != list(range(len(shape))):
+            raise ShapeError(f"axes {list(axes)} do not name each axis of {shape_text(shape)} once")
+        return order
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The sizes in the new order."""
+        return tuple(shapes[0][axis] for axis in self._axes(shapes[0]))
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """Xᵀ."""
+        do(np.copyto, out, inputs[0].transpose(self._axes(inputs[0].shape)))
+
+    def vjp_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """Gradᵀ."""
+        do(np.copyto, out.transpose(self._axes(out.shape)), grad)
+
+    def formula(self, *names: str) -> str:
+        """Xᵀ."""
+        return f"{names[0]}ᵀ"
+
+    def downstream(self, slot: int, name: str, *names: str) -> str:
+        """Gradᵀ."""
+        return f"∂cost/∂{name} transposed back"
+
+
+@register
+class Reshape(Op):
+    """The same entries in another `shape`; one size may be -1, to be worked out."""
+
+    attributes: ClassVar = {"shape": Attribute((-1,), "a list of integers", _is_integers)}
+    role = "a reshape sends the gradient back in the old shape"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The attribute `shape`, with -1 worked out."""
+        wanted = tuple(self.attrs["shape"])
+        size = math.prod(shapes[0])
+        known = math.prod(n for n in wanted if n != -1)
+        holes = wanted.count(-1)
+        fits = all(n >= -1 for n in wanted) and (
+            (holes == 0 and known == size) or (holes == 1 and known > 0 and size % known == 0)
+        )
+        if not fits:
+            raise ShapeError(
+                f"{size} entries of shape {shape_text(shapes[0])} do not fit {list(wanted)}"
+            )
+        return tuple(size // known if n == -1 else n for n in wanted)
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """The same entries."""
+        do(np.copyto, out, inputs[0].reshape(out.shape))
+
+    def vjp_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """The same entries of the gradient."""
+        do(np.copyto, out, grad.reshape(out.shape))
+
+    def formula(self, *names: str) -> str:
+        """Reshape x."""
+        return f"{names[0]} as {list(self.attrs['shape'])}"
+
+    def downstream(self, slot: int, name: str, *names: str) -> str:
+        """The gradient in the old shape."""
+        return f"∂cost/∂{name} in {names[0]}'s shape"
+
+
+@register
+class Concat(Op):
+    """Its inputs one after the other along `axis`."""
+
+    arity = (1, None)
+    attributes: ClassVar = {"axis": Attribute(0, "an integer", is_integer)}
+    role = "a concatenation cuts the gradient up again: each input gets its own part"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """Equal sizes but along the axis, where they add up."""
+        first = shapes[0]
+        check_axis(self.attrs["axis"], first)
+        axis = self.attrs["axis"] % len(first)
+        for shape in shapes:
+            if len(shape) != len(first) or any(
+                n != m for i, (n, m) in enumerate(zip(shape, first, strict=True)) if i != axis
+            ):
+                raise ShapeError(
+                    f"{shape_text(first)} and {shape_text(shape)} do not join along axis {axis}"
+                )
+        return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
+
+    def _part(self, array: Array, slot: int, inputs: tuple[Array, ...]) -> Array:
+        axis = self.attrs["axis"] % array.ndim
+        start = sum(x.shape[axis] for x in inputs[:slot])
+        index = [slice(None)] * array.ndim
+        index[axis] = slice(start, start + inputs[slot].shape[axis])
+        return array[tuple(index)]
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """Each input into its part."""
+        for slot, x in enumerate(inputs):
+            do(np.copyto, self._part(out, slot, inputs), x)
+
+    def vjp_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """The input's part of the gradient."""
+        do(np.copyto, out, self._part(grad, slot, inputs))
+
+    def formula(self, *names: str) -> str:
+        """[x, y]."""
+        return f"[{', '.join(names)}]"
+
+    def downstream(self, slot: int, name: str, *names: str) -> str:
+        """Its part of the gradient."""
+        return f"the part of ∂cost/∂{name} that came from {names[slot]}"
+
+
+@register
+class Slice(Op):
+    """The entries from `start` to before `stop` along `axis`."""
+
+    attributes: ClassVar = {
+        "start": Attribute(0, "an integer", is_integer),
+        "stop": Attribute(
+            None, "an integer, or null for the end", lambda v: v is None or is_integer(v)
+        ),
+        "axis": Attribute(0, "an integer", is_integer),
+    }
+    role = "a slice sends the gradient back to the entries it took, and 0 to the others"
+
+    def _index(self, shape: Shape) -> tuple[slice, ...]:
+        axis = self.attrs["axis"]
+        check_axis(axis, shape)
+        index = [slice(None)] * len(shape)
+        index[axis] = slice(self.attrs["start"], self.attrs["stop"])
+        return tuple(index)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The shape with fewer entries along the axis."""
+        shape = tuple(
+            len(range(*part.indices(n)))
+            for part, n in zip(self._index(shapes[0]), shapes[0], strict=True)
+        )
+        if 0 in shape:
+            raise ShapeError(f"the slice of {shape_text(shapes[0])} is empty")
+        return shape
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """x[start:stop]."""
+        do(np.copyto, out, inputs[0][self._index(inputs[0].shape)])
+
+    def vjp_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """The gradient in its place, zeros elsewhere."""
+        do(out.fill, 0.0)
+        do(np.copyto, out[self._index(out.shape)], grad)
+
+    def formula(self, *names: str) -> str:
+        """x[start:stop]."""
+        stop = self.attrs["stop"]
+        along = f" along axis {self.attrs['axis']}" if self.attrs["axis"] else ""
+        return f"{names[0]}[{self.attrs['start']}:{'' if stop is None else stop}]{along}"
+
+    def downstream(self, slot: int, name: str, *names: str) -> str:
+        """The gradient in its place."""
+        return f"∂cost/∂{name} in its place, 0 elsewhere"

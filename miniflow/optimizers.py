@@ -1,0 +1,179 @@
+"""Optimizers: how a gradient becomes an update.
+
+An optimizer lists calls, as an op does, over a block of parameters: the whole block in training,
+one parameter's part of it when a debugger steps. Every operation is entry by entry, so both ways
+give the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from miniflow.ops.base import Array, Calls
+
+# A piece of this many bytes stays in the processor's cache from one call to the next.
+PIECE_BYTES = 128 * 1024
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """What all optimizers share: a learning rate, and `slots` numbers of state a parameter."""
+
+    learning_rate: float = 0.01
+    slots: ClassVar[int] = 0
+
+    def update_calls(
+        self, do: Calls, parameters: Array, gradients: Array, state: list[Array], rate: Array
+    ) -> None:
+        """List the calls that update flat `parameters` in place, a piece at a time.
+
+        `rate` has shape (1,) and holds the learning rate in force.
+        """
+        factors = self.factors(do, rate)
+        piece = max(1, PIECE_BYTES // parameters.itemsize)
+        for start in range(0, parameters.size, piece):
+            part = slice(start, start + piece)
+            change = do.scratch((piece,))[: parameters[part].size]
+            self.piece_calls(
+                do, parameters[part], gradients[part], [s[part] for s in state], factors, change
+            )
+
+    def factors(self, do: Calls, rate: Array) -> Array:
+        """Return the factors of this SGD step, shape (k, 1); list the calls that work them out."""
+        return rate.reshape(1, 1)
+
+    def piece_calls(
+        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Array, change: Array
+    ) -> None:
+        """List the calls for one piece; `change` is scratch of the piece's size."""
+        raise NotImplementedError
+
+    def update_scalar(
+        self, p: float, g: float, state: list[float], rate: float, sgd_step: int
+    ) -> float:
+        """Return the new value of one Python float; change `state` in place."""
+        raise NotImplementedError
+
+    def formula(self, name: str) -> str:
+        """Return the update rule in symbols for the parameter called `name`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent: p ← p - lr × g."""
+
+    def piece_calls(
+        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Array, change: Array
+    ) -> None:
+        """p - lr g."""
+        do(np.multiply, g, factors[0], change)
+        do(np.subtract, p, change, p)
+
+    def update_scalar(
+        self, p: float, g: float, state: list[float], rate: float, sgd_step: int
+    ) -> float:
+        """p - lr g."""
+        return p - g * rate
+
+    def formula(self, name: str) -> str:
+        """w - lr × ∂cost/∂w."""
+        return f"{name} - lr × ∂cost/∂{name}"
+
+
+@dataclass(frozen=True)
+class Momentum(Optimizer):
+    """Gradient descent with a velocity: v ← momentum × v + g; p ← p - lr × v.
+
+    Sutskever et al., "On the importance of initialization and momentum", ICML 2013, in the form
+    in which the learning rate multiplies the velocity.
+    """
+
+    momentum: float = 0.9
+    slots: ClassVar[int] = 1
+
+    def piece_calls(
+        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Array, change: Array
+    ) -> None:
+        """v = m v + g; p - lr v."""
+        (v,) = state
+        do(np.multiply, v, self.momentum, v)
+        do(np.add, v, g, v)
+        do(np.multiply, v, factors[0], change)
+        do(np.subtract, p, change, p)
+
+    def update_scalar(
+        self, p: float, g: float, state: list[float], rate: float, sgd_step: int
+    ) -> float:
+        """v = m v + g; p - lr v."""
+        state[0] = state[0] * self.momentum + g
+        return p - state[0] * rate
+
+    def formula(self, name: str) -> str:
+        """w - lr × v."""
+        return f"{name} - lr × v, v = {self.momentum:g} v + ∂cost/∂{name}"
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam: Kingma and Ba, arXiv:1412.6980, algorithm 1."""
+
+    learning_rate: float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    slots: ClassVar[int] = 2
+
+    def _corrections(self, sgd_step: int) -> tuple[float, float]:
+        t = sgd_step + 1
+        return 1.0 / (1.0 - self.beta1**t), 1.0 / (1.0 - self.beta2**t)
+
+    def _fill(self, factors: Array, rate: Array, sgd_step: Array) -> None:
+        first, second = self._corrections(int(sgd_step[0]))
+        factors[0] = rate[0] * first
+        factors[1] = second
+
+    def factors(self, do: Calls, rate: Array) -> Array:
+        """lr / (1 - β₁ᵗ) and 1 / (1 - β₂ᵗ)."""
+        factors = do.keep("factors", (2, 1))
+        do(self._fill, factors, rate, do.sgd_step)
+        return factors
+
+    def piece_calls(
+        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Array, change: Array
+    ) -> None:
+        """m and v, then p - lr m̂ / (√v̂ + ε)."""
+        m, v = state
+        do(np.multiply, m, self.beta1, m)
+        do(np.multiply, g, 1.0 - self.beta1, change)
+        do(np.add, m, change, m)
+        do(np.multiply, v, self.beta2, v)
+        do(np.multiply, g, g, change)
+        do(np.multiply, change, 1.0 - self.beta2, change)
+        do(np.add, v, change, v)
+        do(np.multiply, v, factors[1], change)
+        do(np.sqrt, change, change)
+        do(np.add, change, self.epsilon, change)
+        do(np.divide, m, change, change)
+        do(np.multiply, change, factors[0], change)
+        do(np.subtract, p, change, p)
+
+    def update_scalar(
+        self, p: float, g: float, state: list[float], rate: float, sgd_step: int
+    ) -> float:
+        """m and v, then p - lr m̂ / (√v̂ + ε)."""
+        first, second = self._corrections(sgd_step)
+        state[0] = state[0] * self.beta1 + g * (1.0 - self.beta1)
+        state[1] = state[1] * self.beta2 + g * g * (1.0 - self.beta2)
+        return p - state[0] / (math.sqrt(state[1] * second) + self.epsilon) * (rate * first)
+
+    def formula(self, name: str) -> str:
+        """w - lr × m̂ / (√v̂ + ε)."""
+        return f"{name} - lr × m̂ / (√v̂ + {self.epsilon:g})"
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"SGD": SGD, "Momentum": Momentum, "Adam": Adam}
