@@ -1,0 +1,88 @@
+"""A node in the lesson's style among the calls of a plan.
+
+Such a node overrides `forward()` and `backward()`: it reads `value` and `gradients[self]` from
+its neighbours' attributes and writes its own. Here its neighbours' attributes are set before it
+is called, and what it wrote is copied into the plan's buffers after.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from miniflow.errors import ShapeError
+from miniflow.node import Node
+from miniflow.ops.base import Array, shape_text
+
+if TYPE_CHECKING:
+    from miniflow.graph import Graph
+
+
+class LessonNode:
+    """One node in the lesson's style, at place `index` of a graph."""
+
+    def __init__(self, node: Node, graph: Graph, index: int) -> None:
+        self.node = node
+        # A consumer that takes no part in this pass must not add what it sent in another.
+        taking_part = {
+            graph.nodes[consumer]
+            for consumer, _ in graph.consumers[index]
+            if graph.under_cost[consumer]
+        }
+        self._absent = [n for n in node.outbound_nodes if n not in taking_part]
+
+    def forward(self, inputs: list[Array], out: Array) -> None:
+        """Call the node's `forward()` and copy its value into `out`."""
+        node = self.node
+        for source, value in zip(node.inbound_nodes, inputs, strict=True):
+            source.value = value if value.ndim else value[()]
+        node.forward()
+        value = np.asarray(node.value)
+        if value.shape != out.shape:
+            raise ShapeError(
+                f"forward() of {type(node).__name__} gave a value of shape "
+                f"{shape_text(value.shape)}; before it was {shape_text(out.shape)}",
+                where=node.label,
+            )
+        np.copyto(out, value)
+
+    def receive(self, consumer: Node, sent: Array, first: bool) -> None:
+        """Put what a consumer sent where this node will look for it."""
+        sent_value: Any = sent if sent.ndim else sent[()]
+        if first:
+            consumer.gradients[self.node] = sent_value
+        else:
+            consumer.gradients[self.node] = consumer.gradients[self.node] + sent_value
+
+    def backward(self, targets: list[Array]) -> None:
+        """Call the node's `backward()` and copy what it sends to each input into `targets`.
+
+        The node keeps one entry an input: if it takes an input twice, the sum of both
+        contributions counts for the first, and 0 for the second.
+        """
+        node = self.node
+        for consumer in self._absent:
+            consumer.gradients[node] = 0.0
+        node.backward()
+        sent_to: set[Node] = set()
+        for source, target in zip(node.inbound_nodes, targets, strict=True):
+            if source in sent_to:
+                target.fill(0.0)
+                continue
+            sent_to.add(source)
+            if source not in node.gradients:
+                raise ShapeError(
+                    f"backward() of {type(node).__name__} left no gradient for {source.label}",
+                    where=node.label,
+                    hint=f"set self.gradients[{source.label}]",
+                )
+            sent = np.asarray(node.gradients[source])
+            if sent.shape != target.shape:
+                raise ShapeError(
+                    f"backward() of {type(node).__name__} gave {source.label} a gradient of shape "
+                    f"{shape_text(sent.shape)}; its value has {shape_text(target.shape)}",
+                    where=node.label,
+                    hint="a gradient has its value's shape",
+                )
+            np.copyto(target, sent)
