@@ -57,6 +57,7 @@ __all__ = [
     "Result",
     "parse",
     "parse_place",
+    "quoted",
     "take_place",
 ]
 
@@ -76,10 +77,11 @@ _BINDING = (
 _OPERATOR = re.compile(r"\*\*|//|[<>=!]=|[-+*/%@<>]|(?:and|or)(?!\w)")
 _PREFIX = re.compile(r"[-+]|not(?!\w)")
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_TAIL = re.compile(r"[\w.]+")
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _ATTRIBUTE = re.compile(r"\s*\.(?!\.)\s*(\w*)")
-_SCOPED = re.compile(r"[\w/.:-]*\w")
+_SCOPED = re.compile(r"([\w/.:-]*?\w)(?:\.(?:value|grad|shape))?(?![\w/.:-])")
 _RUN = re.compile(r"\w+|[^\w\s()\[\],`]+|.", re.DOTALL)
 _QUOTED = re.compile(r"`((?:[^`]|``)*)`")
 _MEANT = {
@@ -146,9 +148,15 @@ def parse_place(text: str, names: Collection[str]) -> Place:
 
 
 def take_place(text: str, names: Collection[str]) -> tuple[Place, str]:
-    """Read a place at the start of `text`; return it and what follows, untouched."""
+    """Read a place at the start of `text`; return it and what follows the space after it."""
     reader = _Reader(text, names)
-    return reader.place(), text[reader.at :]
+    place = reader.place()
+    return place, text[reader.skip() - 1 :]
+
+
+def quoted(name: str) -> str:
+    """Return `name` in backquotes, which every text read here takes for that node alone."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 class _Reader:
@@ -198,7 +206,8 @@ class _Reader:
     def operand(self, floor: int) -> Term:
         """Read a sign or `not` with its operand, or one thing with its brackets."""
         column = self.skip()
-        if not self.bare_name() and (prefix := _PREFIX.match(self.text, self.at)):
+        name = self.bare_name()
+        if not name and (prefix := _PREFIX.match(self.text, self.at)):
             if prefix[0] == "not" and floor > _NOT:
                 raise self.error("'not' needs parentheses here")
             self.at = prefix.end()
@@ -206,7 +215,7 @@ class _Reader:
                 column = self.skip()
                 return Not(self.expression(_NOT), column)
             return Signed(prefix[0], self.expression(_SIGN), column)
-        term = self.primary(column)
+        term = self.primary(name, column)
         brackets: list[Bracket] = []
         while self.sees("["):
             brackets.append(self.bracket())
@@ -217,13 +226,13 @@ class _Reader:
             )
         return Indexed(term, tuple(brackets)) if brackets else term
 
-    def primary(self, column: int) -> Term:
+    def primary(self, node: str, column: int) -> Term:
         """Read a node, number, word, call or parenthesis."""
-        if self.sees("`") or self.bare_name():
-            return NodeTerm(self.node(self.bare_name()), self.attribute())
+        if node or self.sees("`"):
+            return NodeTerm(self.node(node), self.attribute())
         if number := _NUMBER.match(self.text, self.at):
             self.at = number.end()
-            if tail := re.compile(r"[\w.]+").match(self.text, self.at):
+            if tail := _TAIL.match(self.text, self.at):
                 self.at = number.start()
                 raise self.error(f"unexpected {number[0] + tail[0]!r}")
             return Number(float(number[0]))
@@ -246,7 +255,9 @@ class _Reader:
         if name in FUNCTIONS:
             raise self.error(f"{name!r} is a function", hint=f"write {name}(...)")
         if called:
-            raise self.error(f"unknown function {name!r}", hint=nearest(name, sorted(FUNCTIONS)))
+            raise self.error(
+                f"unknown function {name[:80]!r}", hint=nearest(name, sorted(FUNCTIONS))
+            )
         raise self.unknown(name, sorted(WORDS | FUNCTIONS))
 
     def group(self) -> Term:
@@ -302,8 +313,8 @@ class _Reader:
             return "value"
         if match[1] not in known:
             self.at = match.start(1)
-            hint = nearest(match[1], known) or "there are " + ", ".join(f".{name}" for name in known)
-            raise self.error(f"unknown attribute '.{match[1]}'", hint=hint)
+            hint = nearest(match[1], known) or f"there are {', '.join(known)}"
+            raise self.error(f"unknown attribute {match[1][:80]!r}", hint=hint)
         self.at = match.end()
         return match[1]
 
@@ -351,9 +362,9 @@ class _Reader:
         self.skip()
         name = "" if self.sees("`") else self.longest_name()
         if not name and not self.sees("`"):
-            if self.at == len(self.text):
-                raise self.error("a node's name is missing")
-            raise self.unknown(_RUN.findall(self.text, self.at)[0])
+            if run := _RUN.match(self.text, self.at):
+                raise self.unknown(run[0])
+            raise self.error("a node's name is missing")
         node = self.node(name)
         attribute = self.attribute(("value", "grad"))
         if not self.sees("["):
@@ -399,19 +410,18 @@ class _Reader:
         wanted = f", expected {expected}" if expected else ""
         run = _RUN.match(self.text, self.at)
         if run is None:
-            empty = "an expression is missing" if not self.text.strip() else "it ends too early"
-            return self.error(empty + wanted)
+            return self.error(("unexpected end" if self.text.strip() else "nothing here") + wanted)
         return self.error(f"unexpected {run[0][:40]!r}{wanted}", hint=_MEANT.get(run[0], ""))
 
     def unknown(self, name: str, others: Iterable[str] = ()) -> ExpressionError:
         """Return an error about a name, with the nearest right one."""
-        scoped = _SCOPED.match(self.text, self.at)
-        if scoped and scoped[0] != name and len(scoped[0]) > len(name):
-            hint = self.nearest_name(scoped[0])
-            # `layr1/W` is a misspelt name, `W9/2` a division: the nearest name tells which.
-            if any(separator in hint[15:-2] for separator in "/.:-"):
-                return self.error(f"unknown name {scoped[0]!r}", hint=hint)
-        return self.error(f"unknown name {name!r}", hint=self.nearest_name(name, others))
+        # `layr1/W` is a misspelt name, `W9/2` a division: the nearest name tells which.
+        match = _SCOPED.match(self.text, self.at)
+        if match and len(match[1]) > len(name):
+            hint = self.nearest_name(match[1])
+            if any(separator in hint for separator in "/.:-"):
+                return self.error(f"unknown name {match[1][:80]!r}", hint=hint)
+        return self.error(f"unknown name {name[:80]!r}", hint=self.nearest_name(name, others))
 
     def nearest_name(self, name: str, others: Iterable[str] = ()) -> str:
         """Return a hint; in a large graph names of about this length are compared, not all."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +24,7 @@ BUDGET = 10 * LARGEST
 
 Value = NDArray[Any] | tuple[int, ...]
 Result = NDArray[Any] | float | bool | tuple[int, ...]
-Item = int | slice | type(Ellipsis)
+Item = int | slice | EllipsisType
 
 
 class ExpressionError(MiniflowError):
@@ -293,15 +294,15 @@ def numbers(value: Value, user: str, column: int) -> NDArray[Any]:
 
 
 def _norm(x: NDArray[Any]) -> float:
-    flat = x.ravel()
-    plain = math.sqrt(float(np.vdot(flat, flat))) if flat.dtype == np.float64 else 0.0
+    flat = x.ravel().astype(np.float64, copy=False)
+    plain = math.sqrt(float(np.vdot(flat, flat)))
     if 1e-140 < plain < 1e140:
         return plain
     # Squares of very small or large entries under- or overflow: a vanishing gradient is not 0.
-    largest = float(np.max(np.abs(flat, dtype=np.float64), initial=0.0))
+    largest = float(np.max(np.abs(flat), initial=0.0))
     if not 0.0 < largest < math.inf:
         return largest
-    return largest * float(np.linalg.norm(flat.astype(np.float64) / largest))
+    return largest * float(np.linalg.norm(flat / largest))
 
 
 _ARITHMETIC: dict[str, np.ufunc] = {

@@ -1,0 +1,1 @@
+"""The debugger: time, history, stops and words. It knows no screen."""

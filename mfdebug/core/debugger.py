@@ -1,0 +1,478 @@
+"""The debugger: a cursor on the line of moments.
+
+Stepping, running, going back, edits and replays are one operation: move the cursor to moment t
+and show the state there. The state at t follows from the graph, the edits and t alone, bit for
+bit, by whatever way the cursor came.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mfdebug.core.history import DEFAULT_MEMORY, History
+from mfdebug.core.timeline import NODE_PHASES, Moment, Phase, Timeline
+from miniflow.errors import GraphError, MiniflowError, ShapeError
+from miniflow.files import save as save_graph
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops.base import Array, shape_text
+from miniflow.training import compile_plan
+
+# A long run looks up this often, in seconds, to report progress and to see whether to stop.
+REPORT_EVERY = 0.05
+
+Progress = Callable[[int], bool]
+
+
+class DebuggerError(MiniflowError):
+    """A command that cannot be carried out here and now."""
+
+
+class Standing(Enum):
+    """How a value or gradient stands at the present moment."""
+
+    NONE = "none"  # it never has one: its node is not under the cost
+    WAITING = "waiting"  # not computed yet
+    PARTIAL = "partial"  # a gradient that some consumers have not sent to yet
+    CURRENT = "current"  # computed in this pass
+    STALE = "stale"  # computed in an earlier pass
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change made right after moment `after`: an input's entry, or the learning rate.
+
+    `node` None is the learning rate; `index` None is the whole value.
+    """
+
+    after: int
+    node: int | None
+    index: tuple[int, ...] | None
+    value: Array
+    words: str
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one consumer sends back along one edge."""
+
+    consumer: int
+    slot: int
+    reported: bool
+    sent: Array | None
+
+
+class Debugger:
+    """A graph, and a cursor on its line of moments.
+
+    `history_memory` bounds the memory of checkpoints, in bytes. `before` is the value that the
+    present moment overwrote, if it wrote one.
+    """
+
+    def __init__(self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY) -> None:
+        self.graph = graph
+        self.plan = compile_plan(graph)
+        self.timeline = Timeline(graph)
+        self.history = History(self.plan, history_memory)
+        self.edits: tuple[Edit, ...] = ()
+        self._undone: list[tuple[Edit, ...]] = []
+        self._done: list[tuple[Edit, ...]] = []
+        self._edits_after: dict[int, list[Edit]] = {}
+        self.moment = 0
+        self.before: Array | None = None
+
+    # The cursor --------------------------------------------------------------------------
+
+    @property
+    def where(self) -> Moment:
+        """The name of the present moment."""
+        return self.timeline.name(self.moment)
+
+    @property
+    def sgd_step(self) -> int:
+        """The SGD step of the present moment."""
+        return self.timeline.sgd_step(self.moment)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether there is no later moment."""
+        return self.moment == self.timeline.end
+
+    def coming(self) -> Moment | None:
+        """Return the name of the next moment, or None at the end."""
+        return None if self.at_end else self.timeline.name(self.moment + 1)
+
+    def move(self, moment: int, progress: Progress | None = None) -> int:
+        """Move the cursor to `moment`, or the nearest that exists; return where it is.
+
+        During a long run `progress` is told the present moment now and then; when it returns
+        True the run stops at the end of an SGD step.
+        """
+        target = self.timeline.clamp(moment)
+        near = self.timeline.start_of(self.timeline.sgd_step(self.moment) + 2)
+        if self.moment <= target <= near:
+            self._walk(target)
+        else:
+            self._travel(target, progress)
+        return self.moment
+
+    def step(self, count: int = 1) -> int:
+        """Move by `count` moments, back when it is negative."""
+        return self.move(self.moment + count)
+
+    def phases(self, count: int = 1) -> int:
+        """Move to the end of this phase, or back to where it began, `count` times."""
+        target = self.moment
+        for _ in range(abs(count)):
+            moved = (
+                self.timeline.phase_after(target)
+                if count > 0
+                else self.timeline.phase_before(target)
+            )
+            if moved == target:
+                break
+            target = moved
+        return self.move(target)
+
+    def sgd(self, count: int = 1, progress: Progress | None = None) -> int:
+        """Move by whole SGD steps: to the end of this one first, or back to its start."""
+        length = self.timeline.length
+        if count >= 0:
+            return self.move((self.moment // length + count) * length, progress)
+        return self.move((-(-self.moment // length) + count) * length, progress)
+
+    def until(self, node: int, phase: Phase | None = None) -> int:
+        """Run on to the next moment of a node: its next phase, or the one named."""
+        phases = (phase,) if phase else NODE_PHASES
+        found = [self.timeline.next_of(self.moment, one, node) for one in phases]
+        ahead = [moment for moment in found if moment is not None]
+        if not ahead:
+            name = self.graph.nodes[node].label
+            raise DebuggerError(
+                f"{name} has no {phase or 'further'} moment ahead",
+                hint="the line ends here; go back with S" if self.timeline.end else "",
+            )
+        return self.move(min(ahead))
+
+    # Moving ------------------------------------------------------------------------------
+
+    def _walk(self, target: int) -> None:
+        while self.moment < target - 1:
+            self._happen(self.moment + 1)
+        if self.moment < target:
+            name = self.timeline.name(target)
+            self.before = None
+            if name.node is not None and name.phase != "backward":
+                self.before = self.plan.value(name.node).copy()
+            self._happen(target)
+
+    def _happen(self, moment: int) -> None:
+        """Let one thing happen: the plan's next call, then the edits made right after it."""
+        place = self.timeline.place(moment)
+        name = self.timeline.name(moment)
+        if place == 1:
+            self.history.record(name.sgd_step, self.plan, recent=True)
+            self.plan.feed(name.sgd_step)
+        elif name.node is not None:
+            if name.phase == "forward":
+                self.plan.forward(name.node)
+            elif name.phase == "backward":
+                self.plan.backward(name.node)
+            else:
+                self.plan.update(name.part - 1)
+        self.moment = moment
+        self._apply_edits(moment)
+        if name.phase == "forward" and name.node == self.graph.cost:
+            self.history.record_cost(name.sgd_step, self.plan.cost())
+
+    def _apply_edits(self, moment: int) -> None:
+        for edit in self._edits_after.get(moment, ()):
+            if edit.node is None:
+                self.plan.learning_rate = float(edit.value)
+            elif edit.index is None:
+                self.plan.set_value(edit.node, edit.value)
+            else:
+                changed = self.plan.value(edit.node).copy()
+                changed[edit.index] = edit.value
+                self.plan.set_value(edit.node, changed)
+
+    def _travel(self, target: int, progress: Progress | None) -> None:
+        """Go far, or back: from a checkpoint, in whole SGD steps, then moment by moment.
+
+        The SGD step before the target's is walked too: what the target's own pass has not
+        computed yet still shows the values of that one.
+        """
+        walk_from = max(self.timeline.sgd_step(target) - 1, 0)
+        begin = self._begin_at(walk_from, ahead=target > self.moment)
+        told = time.monotonic()
+        while begin < walk_from:
+            begin = self._run(begin, walk_from)
+            if progress is not None and time.monotonic() - told > REPORT_EVERY:
+                told = time.monotonic()
+                if progress(self.moment):
+                    self._travel(self.moment, None)
+                    return
+        self._walk(target)
+
+    def _begin_at(self, sgd_step: int, *, ahead: bool) -> int:
+        """Put the plan at the start of the last SGD step known at or before `sgd_step`."""
+        found = self.history.before(sgd_step)
+        if ahead:
+            here = -(-self.moment // self.timeline.length)
+            if found is None or found[0] <= here <= sgd_step:
+                self._walk(self.timeline.start_of(here))
+                return here
+        if found is None:
+            self.plan.restore(self.history.origin)
+            self.moment = 0
+            self._apply_edits(0)
+            return 0
+        step, state = found
+        self.plan.restore(state)
+        self.moment = self.timeline.start_of(step)
+        return step
+
+    def _run(self, first: int, last: int) -> int:
+        """Run whole SGD steps from `first` towards `last`; return the step reached.
+
+        Ends early where a checkpoint is due, before a step with edits, or when it takes long.
+        """
+        self.history.record(first, self.plan)
+        length = self.timeline.length
+        edited = [t for t in self._edits_after if first * length < t <= last * length]
+        if edited:
+            last = self.timeline.sgd_step(min(edited))
+            if last == first:
+                self._walk(self.timeline.start_of(first + 1))
+                return first + 1
+        last = min(last, self.history.due(first + 1))
+        costs = array("d")
+        begun = time.monotonic()
+        done = 0
+        while first + done < last and time.monotonic() - begun < REPORT_EVERY:
+            done += self.plan.run(first + done, max(1, min(done, last - first - done)), costs)
+        for step, cost in enumerate(costs, first):
+            self.history.record_cost(step, cost)
+        self.moment = self.timeline.start_of(first + done)
+        return first + done
+
+    # Edits -------------------------------------------------------------------------------
+
+    def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
+        """Set an input's entry, or its whole value: a branch in time.
+
+        Within a pass the change counts from its feed on, and what lies downstream is worked out
+        again; a parameter already updated changes from here on. Returns the number of later
+        edits left behind on the old branch.
+        """
+        target = self.graph.nodes[node]
+        if not isinstance(target, Input):
+            inputs = ", ".join(n.label for n in target.inbound_nodes[:4])
+            raise DebuggerError(
+                f"{target.label} is computed; set one of its inputs ({inputs})", where="set"
+            )
+        new = self._checked(node, index, value)
+        words = f"{target.label}{index_text(index)} = {_short(new)}"
+        return self._branch(Edit(self._counts_from(node), node, index, new, words))
+
+    def set_learning_rate(self, rate: float) -> int:
+        """Set the learning rate for all updates after the present moment."""
+        if not self.graph.trains:
+            raise DebuggerError("nothing is trained here: no learning rate", where="set lr")
+        if not np.isfinite(rate):
+            raise DebuggerError(f"the learning rate must be a finite number, not {rate}")
+        return self._branch(Edit(self.moment, None, None, np.array(rate), f"lr = {rate:g}"))
+
+    def _checked(self, node: int, index: tuple[int, ...] | None, value: Any) -> Array:
+        name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
+        try:
+            new = np.asarray(value, self.graph.dtype)
+        except (TypeError, ValueError):
+            raise DebuggerError(f"not a number: {value!r}", where=f"set {name}") from None
+        if index is None:
+            try:
+                return np.array(np.broadcast_to(new, shape))
+            except ValueError:
+                raise ShapeError(
+                    f"{name} has shape {shape_text(shape)}, the value {shape_text(new.shape)}",
+                    where="set",
+                ) from None
+        if len(index) != len(shape) or any(
+            not -n <= i < n for i, n in zip(index, shape, strict=True)
+        ):
+            raise ShapeError(
+                f"{name}{index_text(index)} does not exist: its shape is {shape_text(shape)}",
+                where="set",
+            )
+        if new.shape:
+            raise ShapeError(f"{name}{index_text(index)} takes one number", where="set")
+        return new
+
+    def _counts_from(self, node: int) -> int:
+        """Return the moment after which an edit of this input, made now, counts."""
+        step_ends = self.graph.trains and self.timeline.place(self.moment) == self.timeline.length
+        if self.moment == 0 or step_ends:
+            return self.moment
+        updated = self.timeline.place_of("update", node)
+        if updated is not None and updated <= self.timeline.place(self.moment):
+            return self.moment
+        return self.timeline.start_of(self.sgd_step) + 1
+
+    def _branch(self, edit: Edit) -> int:
+        kept = tuple(e for e in self.edits if e.after <= edit.after)
+        left = len(self.edits) - len(kept)
+        self._done.append(self.edits)
+        self._undone.clear()
+        self._take_edits((*kept, edit))
+        return left
+
+    def _take_edits(self, edits: tuple[Edit, ...]) -> None:
+        """Put other edits in force, and work out the present moment again."""
+        same = 0
+        for old, new in zip(self.edits, edits, strict=False):
+            if old is not new:
+                break
+            same += 1
+        changed = min(edit.after for edit in (*self.edits[same:], *edits[same:]))
+        length = self.timeline.length
+        self.history.forget_from(-(-changed // length), costs_from=changed // length)
+        self.edits = edits
+        self._edits_after = {}
+        for edit in edits:
+            self._edits_after.setdefault(edit.after, []).append(edit)
+        self._travel(self.moment, None)
+
+    def undo(self) -> Edit:
+        """Take back the last edit; what it left behind comes back. Returns the edit."""
+        if not self._done:
+            raise DebuggerError("nothing to undo")
+        undone = self.edits[-1] if len(self.edits) else None
+        self._undone.append(self.edits)
+        self._take_edits(self._done.pop())
+        assert undone is not None
+        return undone
+
+    def redo(self) -> Edit:
+        """Make the edit again that was taken back last."""
+        if not self._undone:
+            raise DebuggerError("nothing to redo")
+        self._done.append(self.edits)
+        self._take_edits(self._undone.pop())
+        return self.edits[-1]
+
+    def save(self, path: str | Path) -> None:
+        """Save the graph with its present parameters and learning rate as a graph file."""
+        graph = self.graph
+        inputs = [node for node in graph.nodes if isinstance(node, Input)]
+        before = [(node, node.value) for node in inputs], graph.training
+        optimizer = dataclasses.replace(
+            graph.training.optimizer, learning_rate=self.plan.learning_rate
+        )
+        try:
+            self.plan.store()
+            graph.training = dataclasses.replace(graph.training, optimizer=optimizer)
+            save_graph(graph, path)
+        finally:
+            for node, value in before[0]:
+                node.value = value
+            graph.training = before[1]
+
+    # What there is to see ----------------------------------------------------------------
+
+    def value(self, node: int) -> Array:
+        """Return a node's value as it stands; see `value_standing` for what it is worth."""
+        return self.plan.value(node)
+
+    def gradient(self, node: int) -> Array:
+        """Return a node's gradient as it stands; see `gradient_standing` for what it is worth."""
+        return self.plan.gradient(node)
+
+    def value_standing(self, node: int) -> Standing:
+        """Return whether a node's value is of this pass, of an earlier one, or not there yet."""
+        target = self.graph.nodes[node]
+        if isinstance(target, Input):
+            fed = target.trainable or self.moment > 0
+            return Standing.CURRENT if fed else Standing.WAITING
+        return self._standing(self.timeline.place_of("forward", node))
+
+    def gradient_standing(self, node: int) -> Standing:
+        """Return whether a node's gradient is whole, partly there, old, or not there."""
+        if not self.graph.under_cost[node]:
+            return Standing.NONE
+        standing = self._standing(self.timeline.place_of("backward", node))
+        if standing is not Standing.CURRENT and self.reported(node):
+            return Standing.PARTIAL
+        return standing
+
+    def _standing(self, place: int | None) -> Standing:
+        if place is None:
+            return Standing.NONE
+        if place <= self.timeline.place(self.moment):
+            return Standing.CURRENT
+        return Standing.STALE if self.sgd_step > 0 else Standing.WAITING
+
+    def written_at(self, node: int, phase: Phase = "forward") -> int | None:
+        """Return the moment that wrote a node's value ("forward") or gradient ("backward")."""
+        if isinstance(self.graph.nodes[node], Input) and phase == "forward":
+            place = self.timeline.place_of("update", node) or 1
+        else:
+            place = self.timeline.place_of(phase, node) or 0
+        step = self.sgd_step - (place > self.timeline.place(self.moment))
+        return self.timeline.start_of(step) + place if place and step >= 0 else None
+
+    def reported(self, node: int) -> int:
+        """Return how many of a node's edges to consumers have sent their contribution."""
+        return sum(contribution.reported for contribution in self.contributions(node))
+
+    def contributions(self, node: int) -> list[Contribution]:
+        """Return what comes back to a node, an edge each, in the order in which it is sent."""
+        graph, place = self.graph, self.timeline.place(self.moment)
+        found: list[Contribution] = []
+        for consumer, slot in sorted(graph.consumers[node], key=lambda edge: (-edge[0], edge[1])):
+            when = self.timeline.place_of("backward", consumer)
+            if when is not None:
+                sent = when <= place
+                found.append(
+                    Contribution(
+                        consumer,
+                        slot,
+                        sent,
+                        self.plan.contribution(consumer, slot) if sent else None,
+                    )
+                )
+        return found
+
+    def cost_standing(self) -> Standing:
+        """Return how the cost's value stands."""
+        return self.value_standing(self.graph.cost)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate in force."""
+        return self.plan.learning_rate
+
+
+def index_text(index: tuple[int, ...] | None) -> str:
+    """Return an index as it is typed: `[2,3]`, or nothing."""
+    return "" if not index else f"[{','.join(map(str, index))}]"
+
+
+def place_or_error(graph: Graph, name: str) -> int:
+    """Return a node's place by name, or raise an error with the nearest right name."""
+    try:
+        return graph.place(name)
+    except GraphError as error:
+        raise DebuggerError(error.problem, hint=error.hint) from None
+
+
+def _short(value: Array) -> str:
+    return f"{float(value):g}" if value.size == 1 else f"{shape_text(value.shape)} numbers"

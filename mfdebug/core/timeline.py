@@ -1,0 +1,122 @@
+"""Time is an integer: a training run is a line of moments, each one small thing that happened.
+
+    SGD step 0: feed | forward of each op | backward of each node | update of each trainable | ...
+
+Moment 0 is the start. Moment t is the state right after t things have happened, and is named by
+the t-th: its SGD step, its phase and its node. Without trainables the line ends after one
+backward pass; with them it has no end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from miniflow.graph import Graph
+from miniflow.node import Input
+
+Phase = Literal["start", "feed", "forward", "backward", "update"]
+NODE_PHASES: tuple[Phase, ...] = ("forward", "backward", "update")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One moment: its number and its name.
+
+    `node` is a place in the graph's order (None at the start and for feed); `part` of `parts`
+    counts within the phase, from 1.
+    """
+
+    number: int
+    sgd_step: int
+    phase: Phase
+    node: int | None
+    part: int
+    parts: int
+
+
+class Timeline:
+    """Moment numbers to names and back, by arithmetic alone."""
+
+    def __init__(self, graph: Graph) -> None:
+        order = range(len(graph.nodes))
+        self.forward = [i for i in order if not isinstance(graph.nodes[i], Input)]
+        self.backward = [i for i in reversed(order) if graph.under_cost[i]]
+        self.update = list(graph.trainables)
+        self._phases: list[tuple[Phase, list[int | None], int]] = []
+        length = 0
+        for phase, nodes in self._phase_nodes():
+            self._phases.append((phase, nodes, length))
+            length += len(nodes)
+        self.length = length
+        self.end = None if graph.trains else length
+        self._place: dict[Phase, dict[int | None, int]] = {
+            phase: {node: start + part + 1 for part, node in enumerate(nodes)}
+            for phase, nodes, start in self._phases
+        }
+        self._phase_ends = sorted({start + len(nodes) for _, nodes, start in self._phases})
+
+    def _phase_nodes(self) -> list[tuple[Phase, list[int | None]]]:
+        return [
+            ("feed", [None]),
+            ("forward", [*self.forward]),
+            ("backward", [*self.backward]),
+            ("update", [*self.update]),
+        ]
+
+    def sgd_step(self, moment: int) -> int:
+        """Return the SGD step of a moment; the start belongs to step 0."""
+        return max(moment - 1, 0) // self.length
+
+    def place(self, moment: int) -> int:
+        """Return how many things of its SGD step have happened: 1 to `length`, 0 at the start."""
+        return (moment - 1) % self.length + 1 if moment else 0
+
+    def name(self, moment: int) -> Moment:
+        """Return the moment's name."""
+        if moment == 0:
+            return Moment(0, 0, "start", None, 0, 0)
+        place = self.place(moment) - 1
+        for phase, nodes, start in reversed(self._phases):
+            if nodes and place >= start:
+                part = place - start
+                return Moment(
+                    moment, self.sgd_step(moment), phase, nodes[part], part + 1, len(nodes)
+                )
+        raise AssertionError("every place of an SGD step lies in a phase")
+
+    def place_of(self, phase: Phase, node: int | None) -> int | None:
+        """Return the place in an SGD step at which a node has this phase, or None."""
+        return self._place[phase].get(node)
+
+    def start_of(self, sgd_step: int) -> int:
+        """Return the moment at which an SGD step begins: nothing of it has happened yet."""
+        return sgd_step * self.length
+
+    def clamp(self, moment: int) -> int:
+        """Return the nearest moment that exists."""
+        moment = max(moment, 0)
+        return moment if self.end is None else min(moment, self.end)
+
+    def phase_after(self, moment: int) -> int:
+        """Return the first end of a phase after `moment`."""
+        step, place = divmod(moment, self.length)
+        ahead = next((end for end in self._phase_ends if end > place), self.length)
+        return self.clamp(self.start_of(step) + ahead)
+
+    def phase_before(self, moment: int) -> int:
+        """Return the last end of a phase before `moment`: where the present phase began."""
+        if moment == 0:
+            return 0
+        step, place = self.sgd_step(moment), self.place(moment)
+        behind = max((end for end in self._phase_ends if end < place), default=0)
+        return self.start_of(step) + behind
+
+    def next_of(self, moment: int, phase: Phase, node: int) -> int | None:
+        """Return the first moment after `moment` in which the node has this phase."""
+        place = self.place_of(phase, node)
+        if place is None:
+            return None
+        step, now = divmod(moment, self.length)
+        found = self.start_of(step if place > now else step + 1) + place
+        return None if self.end is not None and found > self.end else found
