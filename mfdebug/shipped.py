@@ -1,0 +1,60 @@
+"""The graphs that ship: found by bare name, listed with what they teach.
+
+Listing reads the files as plain JSON: it must not wait for numpy to load.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A graph that ships: its bare name, its file, its description."""
+
+    name: str
+    path: Path
+    description: str
+
+
+def folder() -> Path:
+    """Return the folder of the shipped graphs: in the package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "graphs"
+    return inside if inside.is_dir() else package.parent / "graphs"
+
+
+def shipped() -> list[Shipped]:
+    """Return the shipped graphs in the order in which they teach."""
+    found = [_read(path) for path in sorted(folder().glob("*.json"))]
+    return sorted(found, key=lambda graph: (_LESSONS.get(graph.name, len(_LESSONS)), graph.name))
+
+
+def find(name: str) -> Path | None:
+    """Return the file of the shipped graph called `name`, or None."""
+    if not name or set("/\\.") & set(name):
+        return None
+    path = folder() / f"{name}.json"
+    return path if path.is_file() else None
+
+
+def _read(path: Path) -> Shipped:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Shipped(path.stem, path, content.get("description", ""))
+
+
+_LESSONS = {
+    name: place
+    for place, name in enumerate(
+        [
+            "wx",
+            "circuit-a",
+            "circuit-b",
+            "sigmoid-neuron",
+            "diamond",
+            "square",
+        ]
+    )
+}
