@@ -37,16 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from miniflow.errors import MiniflowError
 
     try:
-        if options.graph is None:
-            return _pick(options)
-        debugger = _open(options)
+        graph = load_graph(options.graph, _feeds(options.feed)) if options.graph else None
+        if not (options.batch or options.plain) and _has_screen():
+            return _app(graph, options)
+        if graph is None:
+            return _unusable("name a graph file, or a shipped graph (see mfdebug --list)")
+        debugger = _debugger(graph, options)
     except MiniflowError as error:
         return _unusable(str(error))
-    if options.batch:
-        return _batch(debugger, options)
-    if options.plain or not _has_screen():
-        return _plain(debugger, options)
-    return _app(debugger, options)
+    return _batch(debugger, options) if options.batch else _plain(debugger, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -163,11 +162,14 @@ def _list() -> int:
     return OK
 
 
-def _open(options: argparse.Namespace) -> Debugger:
+def _history_memory(options: argparse.Namespace) -> int:
+    return int(options.history_memory * 2**20)
+
+
+def _debugger(graph: Graph, options: argparse.Namespace) -> Debugger:
     from mfdebug.core.debugger import Debugger
 
-    graph = load_graph(options.graph, _feeds(options.feed))
-    return Debugger(graph, history_memory=int(options.history_memory * 2**20))
+    return Debugger(graph, history_memory=_history_memory(options))
 
 
 def load_graph(name: str, feeds: dict[str, Any] | None = None) -> Graph:
@@ -295,13 +297,7 @@ def _has_screen() -> bool:
 # With a screen ---------------------------------------------------------------------------------
 
 
-def _pick(options: argparse.Namespace) -> int:
-    if not _has_screen():
-        return _unusable("name a graph file, or a shipped graph (see mfdebug --list)")
-    return _app(None, options)
-
-
-def _app(debugger: Debugger | None, options: argparse.Namespace) -> int:
+def _app(graph: Graph | None, options: argparse.Namespace) -> int:
     from mfdebug.tui.app import run
 
-    return run(debugger, commands=options.commands or (), history_mb=options.history_memory)
+    return run(graph, commands=options.commands or (), history_memory=_history_memory(options))

@@ -6,12 +6,17 @@ missing cost, inputs without values, shapes that clash.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from miniflow import limits
 from miniflow.data import Batches, Data, Sampling
 from miniflow.errors import FeedError, GraphError, ShapeError, nearest
 from miniflow.node import Input, Node
@@ -57,15 +62,11 @@ class Graph:
         if not nodes:
             raise GraphError("the graph has no nodes")
         self._give_names()
-        self.nodes = self._sorted()
-        self.index = {node: i for i, node in enumerate(self.nodes)}
-        self.inbound = [[self.index[n] for n in node.inbound_nodes] for node in self.nodes]
-        self.consumers = self._find_consumers()
+        self._sort()
         self.cost = self.index[cost] if cost is not None else self._only_sink()
         self.trainables = [
             i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.trainable
         ]
-        self.under_cost = self._ancestors()
         if self.data is not None:
             self.data.check()
             self._check_fed_names(self.data.feeds)
@@ -100,6 +101,26 @@ class Graph:
     def names(self) -> list[str]:
         """Return the names in topological order."""
         return [node.label for node in self.nodes]
+
+    @cached_property
+    def consumers(self) -> list[list[tuple[int, int]]]:
+        """For every node, who takes its value: (place of the consumer, which input of it)."""
+        consumers: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
+        for i, sources in enumerate(self.inbound):
+            for slot, source in enumerate(sources):
+                consumers[source].append((i, slot))
+        return consumers
+
+    @cached_property
+    def under_cost(self) -> list[bool]:
+        """For every node, whether the cost depends on it."""
+        under = [False] * len(self.nodes)
+        under[self.cost] = True
+        for i in range(self.cost, -1, -1):
+            if under[i]:
+                for source in self.inbound[i]:
+                    under[source] = True
+        return under
 
     @property
     def trains(self) -> bool:
@@ -145,7 +166,7 @@ class Graph:
             if self.data is not None and batches is not None and self.fed_from_data(i):
                 shape: Shape = (batches.size, *self.data.feeds[node.label].shape[1:])
             else:
-                shape = np.shape(node.value)
+                shape = () if isinstance(node.value, float) else np.shape(node.value)
             _check_declared(node, shape)
             shapes[i] = shape
         return shapes
@@ -157,15 +178,36 @@ class Graph:
         is run once by the lesson's protocol to find out.
         """
         inputs = self.input_shapes()
-        if not all(isinstance(node, Input) or follows_rules(node) for node in self.nodes):
+        one_of_each_kind = {type(node): node for node in self.nodes}.values()
+        if not all(isinstance(node, Input) or follows_rules(node) for node in one_of_each_kind):
             return self._shapes_by_running(inputs)
         found: list[Shape] = []
         for i, node in enumerate(self.nodes):
             if isinstance(node, Op):
-                found.append(node.shape_from(*(found[source] for source in self.inbound[i])))
+                found.append(node.shape_from(*[found[source] for source in self.inbound[i]]))
             else:
                 found.append(inputs[i])
+        self._check_sizes(found)
         return found
+
+    def _check_sizes(self, shapes: list[Shape]) -> None:
+        """Raise `ShapeError` if the values would not fit in memory: nothing is allocated yet."""
+        total = 0
+        for shape, count in Counter(shapes).items():
+            size = math.prod(shape)
+            total += size * count
+            if size > limits.NUMBERS or len(shape) > limits.AXES:
+                raise ShapeError(
+                    f"its value would have shape {shape_text(shape)}: {size:,} numbers",
+                    where=self.nodes[shapes.index(shape)].label,
+                    hint=f"at most {limits.NUMBERS:,} numbers on {limits.AXES} axes",
+                )
+        if total > limits.TOTAL_NUMBERS:
+            raise ShapeError(
+                f"all values together would be {total:,} numbers",
+                where=self.name,
+                hint=f"at most {limits.TOTAL_NUMBERS:,}",
+            )
 
     def _shapes_by_running(self, inputs: Mapping[int, Shape]) -> list[Shape]:
         found: list[Shape] = []
@@ -184,6 +226,9 @@ class Graph:
         return found
 
     def _give_names(self) -> None:
+        names = {node.name for node in self.declared}
+        if len(names) == len(self.declared) and None not in names:
+            return
         taken: dict[str, Node] = {}
         for node in self.declared:
             if node.name is None:
@@ -202,12 +247,14 @@ class Graph:
                 node.name = candidate
                 taken[candidate] = node
 
-    def _sorted(self) -> list[Node]:
-        declared = {node: i for i, node in enumerate(self.declared)}
+    def _sort(self) -> None:
+        """Fill `nodes`, `index`, `inbound` and `by_name`, in topological order."""
+        nodes = self.declared
+        index = dict(zip(nodes, range(len(nodes)), strict=True))
         inbound: list[list[int]] = []
-        for node in self.declared:
+        for node in nodes:
             try:
-                inbound.append([declared[source] for source in node.inbound_nodes])
+                inbound.append([index[source] for source in node.inbound_nodes])
             except KeyError as error:
                 raise GraphError(
                     f"{node.label} takes an input that is not in the graph: {error.args[0].label}",
@@ -223,19 +270,16 @@ class Graph:
                 where=self.name,
                 hint="a node cannot depend on its own value",
             ) from None
-        nodes = [self.declared[i] for i in order]
-        self.by_name = {node.label: i for i, node in enumerate(nodes)}
-        return nodes
-
-    def _find_consumers(self) -> list[list[tuple[int, int]]]:
-        consumers: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
-        for i, sources in enumerate(self.inbound):
-            for slot, source in enumerate(sources):
-                consumers[source].append((i, slot))
-        return consumers
+        if order != list(range(len(nodes))):
+            nodes = [self.declared[i] for i in order]
+            index = dict(zip(nodes, range(len(nodes)), strict=True))
+            inbound = [[index[source] for source in node.inbound_nodes] for node in nodes]
+        self.nodes, self.index, self.inbound = nodes, index, inbound
+        self.by_name = {node.name or node.label: i for i, node in enumerate(nodes)}
 
     def _only_sink(self) -> int:
-        sinks = [i for i, consumers in enumerate(self.consumers) if not consumers]
+        used = set(chain.from_iterable(self.inbound))
+        sinks = [i for i in range(len(self.nodes)) if i not in used]
         if len(sinks) > 1:
             names = ", ".join(self.nodes[i].label for i in sinks[:5])
             more = f" and {len(sinks) - 5} more" if len(sinks) > 5 else ""
@@ -245,15 +289,6 @@ class Graph:
                 hint='name it: "cost": "..."',
             )
         return sinks[0]
-
-    def _ancestors(self) -> list[bool]:
-        under = [False] * len(self.nodes)
-        under[self.cost] = True
-        for i in range(self.cost, -1, -1):
-            if under[i]:
-                for source in self.inbound[i]:
-                    under[source] = True
-        return under
 
     def _check_fed_names(self, names: Iterable[str]) -> None:
         for name in names:

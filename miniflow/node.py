@@ -56,10 +56,12 @@ class Node:
         self.outbound_nodes = []
         self.value = None
         self.gradients = {}
-        # Once an edge's two ends are known, a node that uses another twice is still one
-        # consumer: it puts both contributions into one entry of `gradients`.
-        for node in dict.fromkeys(inbound):
-            node.outbound_nodes.append(self)
+        # A node that uses another twice is still one consumer: it puts both contributions into
+        # one entry of `gradients`.
+        for node in inbound:
+            consumers = node.outbound_nodes
+            if not consumers or consumers[-1] is not self:
+                consumers.append(self)
 
     def forward(self) -> None:
         """Work out `self.value` from the inbound nodes' values."""

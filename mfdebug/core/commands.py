@@ -6,6 +6,7 @@ help screen from it, `--batch` and `--plain` run lines through `Console.run`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -17,12 +18,21 @@ import numpy as np
 from mfdebug.core import numbers
 from mfdebug.core.debugger import Debugger, DebuggerError, Progress, Standing, place_or_error
 from mfdebug.core.explain import explain, name_moment
-from mfdebug.core.expressions import NotComputed, parse, parse_place, take_place
+from mfdebug.core.expressions import (
+    FUNCTIONS,
+    WORDS,
+    NotComputed,
+    parse,
+    parse_place,
+    quoted,
+    take_place,
+)
 from mfdebug.core.timeline import NODE_PHASES, Phase
 from miniflow.errors import nearest
 from miniflow.ops.base import Array, shape_text
 
 T = TypeVar("T")
+RESERVED = {"and", "or", "not", "nan", "inf", *FUNCTIONS, *NODE_PHASES}
 
 
 @dataclass(frozen=True)
@@ -551,3 +561,33 @@ def as_json(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return "NaN" if np.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     return value
+
+
+def typed(name: str) -> str:
+    """Return a node's name as a command line takes it: in backquotes if it is an odd one."""
+    plain = re.fullmatch(r"[^\W\d][\w/]*", name) and name not in RESERVED
+    return name if plain else quoted(name)
+
+
+# Completion ------------------------------------------------------------------------------------
+
+MOST_COMPLETIONS = 50
+# Commands whose argument begins with the name of a node.
+NAMING = {"print", "set", "until"}
+
+
+def complete(debugger: Debugger, line: str) -> list[str]:
+    """Return whole lines that `line` may become: commands first, then names of nodes."""
+    word, space, _ = line.partition(" ")
+    if not space:
+        return [f"{name} " for name in COMMANDS if name.startswith(word)]
+    if word not in NAMING:
+        return []
+    start = max(line.rfind(separator) for separator in " (+-*/<>=,") + 1
+    begun = line[start:]
+    if word == "set" and "=" in line:
+        return []
+    extra = [] if word == "until" else ["lr"] if word == "set" else [*WORDS]
+    names = itertools.chain(debugger.graph.by_name, extra)
+    found = (line[:start] + name for name in names if begun and name.startswith(begun))
+    return list(itertools.islice(found, MOST_COMPLETIONS))

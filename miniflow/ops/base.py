@@ -114,16 +114,22 @@ class Op(Node):
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     attributes: ClassVar[Mapping[str, Attribute]] = {}
     role: ClassVar[str] = ""
+    _defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(cls) -> None:
+        cls._defaults = {key: attribute.default for key, attribute in cls.attributes.items()}
 
     def __init__(self, *inputs: Any, name: str | None = None, **attributes: Any) -> None:
-        arguments = list(inputs)
-        if arguments and isinstance(arguments[-1], str):
+        nodes: list[Any] = []
+        for argument in inputs:
+            if isinstance(argument, (list, tuple)):
+                nodes.extend(argument)
+            else:
+                nodes.append(argument)
+        if nodes and isinstance(nodes[-1], str):
             if name is not None:
                 raise GraphError(f"{type(self).__name__} is given two names", where=name)
-            name = arguments.pop()
-        nodes: list[Node] = []
-        for argument in arguments:
-            nodes.extend(argument if isinstance(argument, list | tuple) else [argument])
+            name = nodes.pop()
         self._check_arity(len(nodes), name)
         self._set_attributes(attributes, name)
         super().__init__(nodes, name)
@@ -153,9 +159,7 @@ class Op(Node):
                     f"it takes {self.attributes[key].takes}",
                     where=name or "",
                 )
-        self.attrs: dict[str, Any] = {
-            key: given.get(key, attribute.default) for key, attribute in self.attributes.items()
-        }
+        self.attrs: dict[str, Any] = {**self._defaults, **given}
 
     # The rules ---------------------------------------------------------------------------
 
@@ -255,6 +259,8 @@ def shape_text(shape: tuple[int | None, ...]) -> str:
 
 def broadcast_shape(*shapes: Shape) -> Shape:
     """Return the shape that `shapes` broadcast to, or raise `ShapeError`."""
+    if shapes.count(shapes[0]) == len(shapes):
+        return shapes[0]
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:

@@ -111,9 +111,7 @@ def test_no_control_character_of_a_text_reaches_the_terminal(start: Start):
     assert "A[2J]0;ownedB31mCD[b]E\ufffdFG" in app.text
     assert not {0x00, 0x07, 0x7F} & set(sent)
     assert "\x9b" not in sent.decode()
-    assert set(re.findall(rb"\x1b(\[[\d;]*[A-Za-z]|.)", sent)) <= {
-        match for match in re.findall(rb"\x1b(\[[\d;]*[mH])", sent)
-    }
+    assert b"\x1b" not in re.sub(rb"\x1b\[[\d;]*[mH]", b"", sent)
 
 
 def test_after_a_resize_nothing_is_believed(start: Start):
@@ -123,7 +121,6 @@ def test_after_a_resize_nothing_is_believed(start: Start):
         assert_true_to_a_redraw(app)
     # To and fro faster than the app looks: the size is the same, the screen is not.
     app.screen.erase_in_display(2)
-    app.send(b"")
     app.signal(signal.SIGWINCH)
     app.settle()
     assert_true_to_a_redraw(app)
@@ -132,7 +129,7 @@ def test_after_a_resize_nothing_is_believed(start: Start):
 def test_it_comes_back_from_a_suspension(start: Start):
     app = start("both")
     shown = cells(app)
-    app.press("z")
+    app.press("z", idle=0.5)
     assert app.not_restored() == []
     app.signal(signal.SIGCONT)
     app.wait_for("node0")

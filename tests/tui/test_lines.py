@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from screen_text import screen_text
 from textual.app import App, ComposeResult
+from textual.containers import Vertical
 from textual.geometry import Size
 from textual.strip import Strip
 
+from mfdebug.tui.widgets import lines
 from mfdebug.tui.widgets.lines import CellApp, LinesView
 
 
@@ -117,7 +120,7 @@ async def test_reveal_recentres_only_when_the_line_is_out_of_view():
         view.reveal(4)
         assert view.scroll_offset.y == 4
         await pilot.pause()
-        assert screen_text(pilot.app).splitlines()[0].startswith("line 4 ")
+        assert screen_text(pilot.app).splitlines()[0] == "line 4"
 
 
 async def test_the_revealed_line_is_in_view_after_a_resize_and_from_the_start():
@@ -147,16 +150,52 @@ async def test_content_that_shrinks_under_the_scroll_offset_is_still_shown():
         assert screen_text(pilot.app).startswith("again 0")
 
 
-async def test_what_changed_while_it_was_hidden_is_there_when_it_is_shown():
+async def test_the_scrollbar_follows_the_extent():
+    view = Counting()
+    async with ViewApp(view).run_test(size=(30, 5)) as pilot:
+        for count in (100, 200, 50):
+            view.reload(Size(20, count))
+            await pilot.pause()
+            assert view.vertical_scrollbar.window_virtual_size == count
+            view.scroll_end(animate=False)
+            await pilot.pause()
+            assert f"line {count - 1}" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("what", ["LinesView", "Vertical"])
+async def test_what_changed_while_it_was_hidden_is_there_when_it_is_shown(what: str):
     view = LinesView(strips("before"))
-    async with ViewApp(view).run_test(size=(30, 3)) as pilot:
-        view.display = False
+
+    class Folding(ViewApp):
+        def compose(self) -> ComposeResult:
+            yield Vertical(self.view)
+
+    async with Folding(view).run_test(size=(30, 3)) as pilot:
+        pilot.app.query_one(what).display = False
         await pilot.pause()
         view.update_lines(strips("after"))
         await pilot.pause()
-        view.display = True
+        pilot.app.query_one(what).display = True
         await pilot.pause()
         assert screen_text(pilot.app) == "after\n\n"
+
+
+async def test_a_wider_terminal_shows_more_of_each_line():
+    view = LinesView(strips("a line that is longer than the screen"))
+    async with ViewApp(view).run_test(size=(10, 3)) as pilot:
+        assert screen_text(pilot.app).startswith("a line tha\n")
+        await pilot.resize_terminal(40, 3)
+        await pilot.pause()
+        assert screen_text(pilot.app).startswith("a line that is longer than the screen\n")
+
+
+async def test_a_refresh_asks_for_the_lines_again():
+    view = Counting()
+    async with ViewApp(view).run_test(size=(30, 5)) as pilot:
+        view.special = {1: "other"}
+        view.refresh()
+        await pilot.pause()
+        assert screen_text(pilot.app).splitlines()[1].rstrip() == "other"
 
 
 async def test_it_scrolls_sideways_and_cuts_no_wide_character_in_half():
@@ -217,3 +256,90 @@ async def test_it_works_in_any_app(base: type[App[None]]):
 
     async with AnyApp().run_test(size=(5, 1)) as pilot:
         assert screen_text(pilot.app) == "x"
+
+
+def look(style: str) -> lines._Look:
+    return lines._look(Style.parse(style), ColorSystem.STANDARD)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sent"),
+    [
+        ("", "red", "\x1b[31m"),
+        ("red", "", "\x1b[0m"),
+        ("red", "red", ""),
+        ("red on blue", "green on blue", "\x1b[32m"),
+        ("red on blue", "on blue", "\x1b[39m"),
+        ("red on blue", "red", "\x1b[49m"),
+        ("red", "bold red", "\x1b[1m"),
+        ("bold red", "red", "\x1b[0;31m"),
+        ("bold red", "reverse red", "\x1b[0;7;31m"),
+    ],
+)
+def test_a_change_of_style_sends_what_changed(old: str, new: str, sent: str):
+    assert lines._change(look(old), look(new)) == sent
+
+
+def test_a_link_is_opened_and_closed_and_cannot_carry_an_escape():
+    linked = lines._look(Style(link="https://a.example/"), ColorSystem.STANDARD)
+    opened = lines._change(look(""), linked)
+    assert opened.startswith("\x1b]8;id=")
+    assert opened.endswith(";https://a.example/\x1b\\")
+    assert lines._change(linked, look("")) == "\x1b]8;;\x1b\\"
+    assert lines._look(Style(link="x\x1b[2J"), ColorSystem.STANDARD) == look("")
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "cells"),
+    [
+        ("ab", 2, ["a", "b"]),
+        ("a", 3, ["a", " ", " "]),
+        ("数x", 3, ["数", "\0数", "x"]),
+        ("e\u0301x", 2, ["e\u0301", "x"]),
+        ("\u0301x", 1, ["x"]),
+        ("a\x1b\x00b", 2, ["a", "b"]),
+        ("a\u00a0\ue000\ud800", 4, ["a", " ", "\ufffd", "\ufffd"]),
+        ("a\u200d\x1bb", 2, ["a\u200db", " "]),
+    ],
+)
+def test_text_becomes_one_entry_a_cell(text: str, width: int, cells: list[str]):
+    found = lines._cells([Segment(text)], ColorSystem.STANDARD, width)
+    assert [cell for cell, _ in found] == cells
+
+
+@pytest.mark.parametrize(
+    ("after", "sent"),
+    [
+        ([("0.1234 one", "red")], ""),
+        ([("0.1239 one", "red")], "\x1b[1;6H\x1b[31m9\x1b[0m"),
+        ([("9.1239 one", "red")], "\x1b[1;1H\x1b[31m9.1239\x1b[0m"),
+        ([("9.1234 onE", "red")], "\x1b[1;1H\x1b[31m9.1234 onE\x1b[0m"),
+        ([("数1234 one", "red")], "\x1b[1;1H\x1b[31m数\x1b[0m"),
+        (
+            [("9", "red"), (".12", "blue"), ("34 one", "red")],
+            "\x1b[1;1H\x1b[31m9\x1b[34m.12\x1b[0m",
+        ),
+    ],
+)
+def test_only_cells_that_differ_are_drawn(after: list[tuple[str, str]], sent: str):
+    def cells(*parts: tuple[str, str]) -> list[lines._Cell]:
+        segments = [Segment(text, Style.parse(style)) for text, style in parts]
+        return lines._cells(segments, ColorSystem.STANDARD, 10)
+
+    terminal = lines._Terminal()
+    lines._Pen(terminal).draw(0, 0, cells(("0.1234 one", "red")))
+    pen = lines._Pen(terminal)
+    pen.draw(0, 0, cells(*after))
+    assert pen.text() == sent
+
+
+def test_cells_far_apart_or_between_other_styles_are_reached_by_moving():
+    def cells(first: str, last: str) -> list[lines._Cell]:
+        segments = [Segment(first), Segment("four", Style.parse("red")), Segment(last)]
+        return lines._cells(segments, ColorSystem.STANDARD, 20)
+
+    terminal = lines._Terminal()
+    lines._Pen(terminal).draw(0, 0, cells("aa", "b            b"))
+    pen = lines._Pen(terminal)
+    pen.draw(0, 0, cells("aA", "B            B"))
+    assert pen.text() == "\x1b[1;2HA\x1b[1;7HB\x1b[1;20HB"

@@ -3,7 +3,7 @@
 A step changes a few numbers, and over ssh every byte counts. Textual marks dirty regions but
 sends each span from the left edge of its widget, style by style (Textual #5625): one number in
 each of two lines of an 80x24 panel took 7459 bytes as a whole widget, 624 as two lines, 446 as
-two exact spans. Narrower regions therefore cannot help; sending cells can, and it takes 136.
+two exact spans. Narrower regions therefore cannot help. Sending cells can: 69 bytes.
 
 So there are two halves, each alone correct:
 
@@ -87,7 +87,7 @@ class LinesView(ScrollView):
         return self._lines[y]
 
     def update_lines(self, lines: Iterable[Strip]) -> None:
-        """Show `lines` instead of those before."""
+        """Show `lines` instead of those before; lines that are the same objects cost least."""
         self._lines = tuple(lines)
         self.reload(_extent(self._lines))
 
@@ -128,7 +128,6 @@ class LinesView(ScrollView):
             self.set_reactive(Widget.virtual_size, self._extent)
         else:
             self.virtual_size = self._extent
-            self._scroll_update(self._extent)
 
     # Scrolling ---------------------------------------------------------------------------
 
@@ -139,7 +138,7 @@ class LinesView(ScrollView):
         """
         self._revealed = y
         top, height = self.scroll_offset.y, self.size.height
-        if not top <= y < top + height:
+        if height and not top <= y < top + height:
             self.scroll_to(y=max(0, y - height // 2), animate=False)
 
     def on_resize(self) -> None:
@@ -318,8 +317,10 @@ class _CellUpdate(CompositorUpdate):
         pen = _Pen(terminal)
         if isinstance(update, LayoutUpdate):
             for y, strips in enumerate(update.strips, update.region.y):
-                segments = [segment for strip in strips for segment in strip]
-                pen.draw(update.region.x, y, _cells(segments, colors))
+                x = update.region.x
+                for strip in strips:
+                    pen.draw(x, y, _cells(strip, colors, strip.cell_length))
+                    x += strip.cell_length
             # One that was laid out for the size before a resize may have been cut or wrapped.
             terminal.known = update.region.size == self.size
         else:
@@ -327,9 +328,9 @@ class _CellUpdate(CompositorUpdate):
             # rendered them anyway, and a span may begin inside a wide character.
             for y, start, stop in update.spans:
                 chops = zip(update.chop_ends[y], update.chops[y].items(), strict=True)
-                for end, (x, strip) in chops:
-                    if strip is not None and x < stop and end > start:
-                        pen.draw(x, y, _cells(strip, colors)[: end - x])
+                for end, (x, chop) in chops:
+                    if chop is not None and x < stop and end > start:
+                        pen.draw(x, y, _cells(chop, colors, end - x))
         return pen.text()
 
 
@@ -383,8 +384,8 @@ class _Pen:
         return "".join(self.out)
 
 
-def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[_Cell]:
-    """Return one entry for each cell that `segments` take on the screen."""
+def _cells(segments: Iterable[Segment], colors: ColorSystem, width: int) -> list[_Cell]:
+    """Return the `width` cells that `segments` take on the screen."""
     cells: list[_Cell] = []
     for text, style, control in segments:
         if control:
@@ -394,13 +395,13 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[_Cell]:
             cells += [(character, look) for character in text]
         else:
             for cluster in _clusters(text):
-                width = cell_len(cluster)
-                if width:
-                    cells += [(cluster, look), *[("\0" + cluster, look)] * (width - 1)]
+                if size := cell_len(cluster):
+                    cells += [(cluster, look), *[("\0" + cluster, look)] * (size - 1)]
                 elif cells and cells[-1][0][0] != "\0":
                     # What combines with the last character of the segment before.
                     cells[-1] = cells[-1][0] + cluster, cells[-1][1]
-    return cells
+    # Rich counts some nonsense differently (a control character after a joiner).
+    return [*cells[:width], *[(" ", _PLAIN)] * (width - len(cells))]
 
 
 def _clusters(text: str) -> list[str]:
@@ -426,7 +427,8 @@ def _look(style: Style, colors: ColorSystem) -> _Look:
         color = style.color if foreground else style.bgcolor
         return ";".join(color.downgrade(colors).get_ansi_codes(foreground)) if color else ""
 
-    link = f"id={style.link_id};{style.link}" if style.link else ""
+    plain_link = style.link is not None and style.link.isprintable()
+    link = f"id={style.link_id};{style.link}" if plain_link else ""
     return _interned(
         _Look(
             Strip.render_ansi(style.without_color, colors),

@@ -1,0 +1,125 @@
+"""The app: from a graph, or a choice of graphs, to the debugger's screen."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.events import Event, Key
+
+from mfdebug.core.debugger import Debugger
+from mfdebug.tui.widgets.lines import CellApp
+from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.screens.feed import FeedScreen
+from mfdebug.tui.screens.picker import PickerScreen
+from mfdebug.tui.themes import DARK, LIGHT
+from miniflow.errors import MiniflowError
+from miniflow.files import load
+from miniflow.graph import Graph
+
+
+class DebuggerApp(CellApp[int]):
+    """The terminal app."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "mfdebug"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", "to the shell and back with fg", show=False),
+        Binding("ctrl+l", "redraw", "draw the screen again", show=False),
+        Binding("ctrl+t", "toggle_theme", "dark or light", show=False),
+    ]
+
+    def __init__(
+        self, graph: Graph | None, *, commands: Sequence[str] = (), history_memory: int
+    ) -> None:
+        super().__init__()
+        self.graph = graph
+        self.commands = commands
+        self.history_memory = history_memory
+
+    def on_mount(self) -> None:
+        """Open the graph, or let one be chosen."""
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        if not self.theme.startswith("ansi"):
+            self.theme = DARK.name
+        loop = asyncio.get_running_loop()
+        # Without a handler these end the process with the terminal in raw mode.
+        for ended_by in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(ended_by, self._end, 128 + ended_by)
+        if self.graph is None:
+            self.pick()
+        else:
+            self.open(self.graph)
+
+    def _end(self, status: int) -> None:
+        self.exit(status, return_code=status)
+
+    def pick(self) -> None:
+        """Let a shipped graph be chosen."""
+        self.push_screen(PickerScreen(), self._picked)
+
+    def _picked(self, path: Path | None) -> None:
+        if path is None:
+            self.exit()
+            return
+        try:
+            self.open(load(path))
+        except MiniflowError as error:
+            self.exit(2, return_code=2, message=f"mfdebug: {error}")
+
+    def open(self, graph: Graph, problem: str = "") -> None:
+        """Ask for what is missing, then show the debugger."""
+        unfed = graph.unfed()
+        if not unfed:
+            self._show(graph)
+            return
+        target = unfed[0]
+
+        def take(value: object) -> None:
+            if value is None:
+                self.exit()
+                return
+            target.value = value
+            try:
+                graph.check_value(target)
+            except MiniflowError as error:
+                target.value = None
+                self.open(graph, str(error))
+            else:
+                self.open(graph)
+
+        self.push_screen(FeedScreen(target.label, target.shape, problem), take)
+
+    def _show(self, graph: Graph) -> None:
+        try:
+            debugger = Debugger(graph, history_memory=self.history_memory)
+        except MiniflowError as error:
+            self.exit(2, return_code=2, message=f"mfdebug: {error}")
+            return
+        self.push_screen(DebugScreen(debugger, self.commands))
+
+    async def on_event(self, event: Event) -> None:
+        """Let any key stop a run that goes on in the background, and do nothing else."""
+        screen = self.screen if self.screen_stack else None
+        if isinstance(event, Key) and isinstance(screen, DebugScreen) and screen.interrupt():
+            return
+        await super().on_event(event)
+
+    def action_toggle_theme(self) -> None:
+        """Change between dark and light."""
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+
+def run(
+    graph: Graph | None, *, commands: Sequence[str] = (), history_memory: int
+) -> int:
+    """Run the app and return the exit status."""
+    app = DebuggerApp(graph, commands=commands, history_memory=history_memory)
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,51 @@
+"""Asks for the value of an input that has neither a value nor data."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from miniflow.ops.base import shape_text
+
+
+class FeedScreen(ModalScreen[Any]):
+    """A question for one input's value; None when it is left without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "leave", show=False),
+    ]
+
+    def __init__(self, name: str, shape: tuple[int | None, ...] | None, problem: str = "") -> None:
+        super().__init__()
+        self._node = name
+        self._shape = shape
+        self._problem = problem
+
+    def compose(self) -> ComposeResult:
+        """The question, the answer, what is wrong with it."""
+        shape = "" if self._shape is None else f" of shape {shape_text(self._shape)}"
+        with Vertical(id="dialog"):
+            yield Static(f"{self._node} has no value", id="dialog-title", markup=False)
+            yield Static(
+                f"Type a number or a list{shape}, as in 3 or [[1, 2], [3, 4]]", markup=False
+            )
+            yield Input(id="feed-value", compact=True)
+            yield Static(self._problem, id="dialog-problem", markup=False)
+            yield Static("Enter feeds it   Esc leaves", id="dialog-keys", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the answer if it is a number or a list."""
+        try:
+            value = json.loads(event.value)
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, int | float | list) and not isinstance(value, bool):
+            self.dismiss(value)
+        else:
+            self.query_one("#dialog-problem", Static).update("that is not a number or a list")

@@ -1,0 +1,47 @@
+"""A text over the picture: an explanation, a printed value, the help."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widgets import Static
+
+from mfdebug.tui.widgets.lines import LinesView
+
+
+class TextScreen(ModalScreen[None]):
+    """Lines of text in a frame; any of the usual keys closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q,x,question_mark,space", "dismiss(None)", "close", show=False),
+        Binding("up,k", "scroll(-1)", "up", show=False),
+        Binding("down,j", "scroll(1)", "down", show=False),
+        Binding("pageup", "scroll(-10)", "page up", show=False),
+        Binding("pagedown", "scroll(10)", "page down", show=False),
+    ]
+
+    def __init__(self, title: str, lines: list[str]) -> None:
+        super().__init__()
+        self._heading = title
+        self._text = lines
+
+    def compose(self) -> ComposeResult:
+        """A title, the lines, and how to close."""
+        with Vertical(id="dialog"):
+            yield Static(self._heading, id="dialog-title", markup=False)
+            yield LinesView((Strip([Segment(line)]) for line in self._text), id="dialog-text")
+            yield Static("↑ ↓ scroll   Esc closes", id="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Take no more room than the text needs."""
+        self.query_one("#dialog-text").styles.height = min(len(self._text), self.size.height - 8)
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll by lines."""
+        self.query_one("#dialog-text", LinesView).scroll_relative(y=by, animate=False)

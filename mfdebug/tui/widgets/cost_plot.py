@@ -1,0 +1,155 @@
+"""The cost after each SGD step, with a mark where the cursor is.
+
+The curve is binned to the pane before it is drawn: the least and the greatest cost of each
+column, so that a spike is never lost and a million steps cost what a hundred do. NaN and
+infinity are breaks in the curve.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
+
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.numbers import scalar
+
+Costs = NDArray[np.float64]
+LARGEST = 1e300
+
+
+class _PowerFormatter(NumericAxisFormatter):
+    """Labels of a logarithmic axis: the powers themselves."""
+
+    def get_labels_for_ticks(self, ticks: list[float] | NDArray[np.float64]) -> list[str]:
+        """Return 10 to the tick."""
+        return [scalar(float(10.0**tick)) for tick in ticks]
+
+
+class _StepFormatter(NumericAxisFormatter):
+    """Ticks of an axis of whole SGD steps."""
+
+    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
+        """Return ticks at whole numbers only."""
+        return [t for t in super().get_ticks(min_, max_, max_ticks) if t.is_integer()]
+
+
+class CostPlot(Vertical):
+    """The plot under its title; `logarithmic` is whether its axis is logarithmic."""
+
+    DEFAULT_CSS = """
+    CostPlot {
+        & > #cost-title { height: 1; color: $text-muted; }
+        & > PlotWidget { height: 1fr; background: $background; }
+        & > #cost-none { height: 1fr; padding: 0 1; color: $text-muted; display: none; }
+        &.empty > PlotWidget { display: none; }
+        &.empty > #cost-none { display: block; }
+    }
+    """
+    def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.debugger = debugger
+        self.logarithmic = False
+        self._drawn: object = None
+
+    def compose(self) -> ComposeResult:
+        """A title, the plot, and what stands there before the first cost."""
+        yield Static("", id="cost-title", markup=False)
+        plot = PlotWidget(allow_pan_and_zoom=False)
+        plot.can_focus = False
+        plot.set_reactive(PlotWidget.margin_top, 0)
+        plot.set_reactive(PlotWidget.margin_bottom, 2)
+        plot.set_reactive(PlotWidget.margin_left, 9)
+        plot.set_x_formatter(_StepFormatter())
+        yield plot
+        yield Static("the curve grows by a point after each SGD step", id="cost-none", markup=False)
+
+    def show(self) -> None:
+        """Draw the costs so far, if anything of them has changed."""
+        debugger = self.debugger
+        costs = np.frombuffer(debugger.history.costs, np.float64).copy()
+        step = min(debugger.sgd_step, len(costs) - 1)
+        last = costs[-1] if len(costs) else None
+        state = (len(costs), last, step, self.logarithmic, self.size)
+        if state == self._drawn:
+            return
+        self._drawn = state
+        self.set_class(len(costs) == 0, "empty")
+        self.query_one("#cost-title", Static).update(self._title(costs, step), layout=False)
+        if len(costs):
+            self._draw(costs, step)
+
+    def on_resize(self) -> None:
+        """Bin again for the new width."""
+        self.show()
+
+    def _title(self, costs: Costs, step: int) -> str:
+        words = "cost by SGD step" + (", log scale" if self.logarithmic else "")
+        if 0 <= step:
+            words += f"   ◆ step {step}: {scalar(float(costs[step]))}"
+        broken = np.flatnonzero(~np.isfinite(costs))
+        if broken.size:
+            words += f"   not finite from step {broken[0]}"
+        if self.logarithmic and (costs <= 0).any():
+            words += "   costs of 0 or below are left out"
+        return f"─ {words} " + "─" * max(0, self.size.width - len(words) - 3)
+
+    def _draw(self, costs: Costs, step: int) -> None:
+        plot = self.query_one(PlotWidget)
+        plot.clear()
+        plot.set_y_formatter(_PowerFormatter() if self.logarithmic else NumericAxisFormatter())
+        with np.errstate(all="ignore"):
+            heights = np.log10(costs) if self.logarithmic else costs
+        heights = np.where(np.isfinite(heights), heights, np.nan)
+        dark = self.app.current_theme.dark
+        color = "cyan" if dark else "blue"
+        columns = max(8, 2 * (self.size.width - 10))
+        xs, ys = binned(heights, columns)
+        for part in _unbroken(ys):
+            if len(xs[part]) == 1:
+                plot.scatter(xs[part], ys[part], marker="•", marker_style=color)
+            else:
+                plot.plot(xs[part], ys[part], line_style=color, hires_mode=HiResMode.BRAILLE)
+        if np.isfinite(heights[step]):
+            mark = "bold yellow" if dark else "bold red"
+            plot.scatter([float(step)], [heights[step]], marker="◆", marker_style=mark)
+        # A little room at the right, so that the frame does not cover the last point.
+        plot.set_xlimits(0, max(len(costs) - 1, 1) * 1.03)
+        low, high = _limits(heights)
+        plot.set_ylimits(low, high)
+
+
+def binned(heights: Costs, columns: int) -> tuple[Costs, Costs]:
+    """Return x and y of the curve with at most two points a column: its least and its greatest."""
+    n = len(heights)
+    if n <= 2 * columns:
+        return np.arange(n, dtype=np.float64), heights
+    edges = np.linspace(0, n, columns + 1).astype(np.intp)
+    starts = edges[:-1]
+    filled = np.where(np.isnan(heights), np.inf, heights)
+    low = np.minimum.reduceat(filled, starts)
+    high = np.maximum.reduceat(np.where(np.isnan(heights), -np.inf, heights), starts)
+    ys = np.column_stack([low, high]).ravel()
+    xs = np.repeat((edges[:-1] + edges[1:] - 1) / 2, 2)
+    return xs, np.where(np.isfinite(ys), ys, np.nan)
+
+
+def _unbroken(ys: Costs) -> list[slice]:
+    """Return the parts of the curve between its breaks."""
+    finite = np.concatenate([[False], np.isfinite(ys), [False]])
+    turns = np.flatnonzero(finite[1:] != finite[:-1])
+    return [slice(start, stop) for start, stop in turns.reshape(-1, 2)]
+
+
+def _limits(heights: Costs) -> tuple[float, float]:
+    finite = heights[np.isfinite(heights)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    # Axis labels need the difference of the limits to be finite.
+    low, high = max(low, -LARGEST), min(high, LARGEST)
+    room = (high - low) * 0.08 or abs(low) * 0.1 or 1.0
+    return low - room, high + room

@@ -1,0 +1,388 @@
+"""One node at the present moment: its rule, its tensors, what came back and what it sends on.
+
+The number that has just been computed stands first and is the most visible; what has not been
+computed says so and is never shown as 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import ClassVar
+
+import numpy as np
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from mfdebug.core.debugger import Debugger, Standing, index_text
+from mfdebug.core.explain import Incoming, Outgoing, Story, explain, story
+from mfdebug.core.numbers import NumberFormat, histogram, scalar, slice_line, summary
+from mfdebug.core.working import Index
+from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.order_tree import fit
+from miniflow.node import Input
+from miniflow.ops.base import Array
+
+Line = list[Segment]
+
+# Beside each other from this width of the panel on, one below the other in a narrower one.
+SIDE_BY_SIDE = 76
+# A statistic over more entries than this would hold up the frame.
+STATISTICS_LIMIT = 1_000_000
+
+
+class NodePanel(LinesView, can_focus=True):
+    """The panel; `node` is the node it shows, None for the moments that have none."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "node--title",
+        "node--label",
+        "node--dim",
+        "node--fresh",
+        "node--positive",
+        "node--negative",
+        "node--chosen",
+        "node--gradient",
+    }
+    DEFAULT_CSS = """
+    NodePanel {
+        background: $background;
+        padding: 0 0 0 1;
+        overflow-x: hidden;
+        & > .node--title { color: $accent; text-style: bold; }
+        & > .node--label { color: $text-muted; text-style: bold; }
+        & > .node--dim { color: $text-muted; }
+        & > .node--fresh { color: $text; text-style: bold; }
+        & > .node--positive { color: $text-success; }
+        & > .node--negative { color: $text-error; }
+        & > .node--chosen { text-style: reverse bold; }
+        & > .node--gradient { color: $warning; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "entry(-1, 0)", "entry above", show=False, id="entry.up"),
+        Binding("down", "entry(1, 0)", "entry below", show=False, id="entry.down"),
+        Binding("left", "entry(0, -1)", "entry to the left", show=False, id="entry.left"),
+        Binding("right", "entry(0, 1)", "entry to the right", show=False, id="entry.right"),
+        Binding("pageup", "entry(-10, 0)", "ten rows up", show=False, id="entry.pageup"),
+        Binding("pagedown", "entry(10, 0)", "ten rows down", show=False, id="entry.pagedown"),
+    ]
+
+    class EntryChosen(Message):
+        """Another entry of the tensor has been chosen."""
+
+    def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.debugger = debugger
+        self.node: int | None = None
+        self._entries: dict[int, Index] = {}
+
+    def entry_of(self, node: int) -> Index:
+        """Return the chosen entry of a node; each remembers its own."""
+        return self._entries.get(node, (0,) * len(self.debugger.plan.shapes[node]))
+
+    def action_entry(self, rows: int, columns: int) -> None:
+        """Choose another entry, by rows and columns; past the end of a row, the next one."""
+        node = self.node
+        shape = () if node is None else self.debugger.plan.shapes[node]
+        if node is None or not shape:
+            return
+        flat = int(np.ravel_multi_index(self.entry_of(node), shape))
+        flat += columns if len(shape) == 1 else rows * shape[-1] + columns
+        if len(shape) == 1:
+            flat += rows
+        flat = min(max(flat, 0), math.prod(shape) - 1)
+        self._entries[node] = tuple(int(i) for i in np.unravel_index(flat, shape))
+        self.post_message(self.EntryChosen())
+
+    def show(self) -> None:
+        """Show the node at the present moment."""
+        self.update_lines(Strip(line) for line in self._compose_lines())
+
+    def on_resize(self) -> None:
+        """Fit the lines to the panel."""
+        self.show()
+
+    # Lines -------------------------------------------------------------------------------
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"node--{name}")
+
+    def _compose_lines(self) -> Iterable[Line]:
+        # A column is left for the scrollbar, so that lines do not move when it comes.
+        width = max(20, self.outer_size.width - 2)
+        if self.node is None:
+            return self._moment_lines(width)
+        return self._node_lines(self.node, width)
+
+    def _moment_lines(self, width: int) -> Iterable[Line]:
+        """Tell a moment that has no node: the start, and the feed."""
+        graph = self.debugger.graph
+        if self.debugger.where.phase == "start":
+            yield [Segment(graph.name, self._style("title"))]
+            yield []
+            for text in wrap(graph.description, width):
+                yield [Segment(text)]
+            yield []
+            yield [Segment("s", self._style("title")), Segment(" steps on, S back: a node at a time")]
+            yield [Segment("n", self._style("title")), Segment(" to the end of a phase")]
+            if graph.trains:
+                yield [Segment("t", self._style("title")), Segment(" one whole SGD step")]
+            yield [Segment("?", self._style("title")), Segment(" all keys and commands")]
+            return
+        title, *lines = explain(self.debugger)
+        yield [Segment(title, self._style("title"))]
+        yield []
+        yield from ([Segment(line)] for line in lines)
+
+    def _node_lines(self, node: int, width: int) -> Iterable[Line]:
+        told = story(self.debugger, node, self.entry_of(node))
+        where = self.debugger.where
+        now = where.phase if where.node == node else ""
+        yield self._title(node, told, width)
+        if now == "update":
+            yield from self._update(told)
+        if width >= SIDE_BY_SIDE:
+            half = (width - 2) // 2
+            forward = self._value(node, told, now == "forward", half)
+            backward = self._gradient(node, told, now == "backward", half)
+            yield from _beside(list(forward), list(backward), half)
+            yield []
+            yield from self._flow(told, width)
+        else:
+            forward = self._value(node, told, now == "forward", width)
+            backward = self._gradient(node, told, now == "backward", width)
+            flow = self._flow(told, width)
+            order = (backward, flow, forward) if now == "backward" else (forward, backward, flow)
+            for lines_of in order:
+                yield from lines_of
+        if told.role:
+            yield []
+            yield from ([Segment(text, self._style("dim"))] for text in wrap(told.role, width))
+
+    def _title(self, node: int, told: Story, width: int) -> Line:
+        text = f"{told.name} = {told.formula}" if told.formula else told.name
+        kind = f"{told.kind} {told.shape}"
+        target = self.debugger.graph.nodes[node]
+        if isinstance(target, Input) and target.trainable:
+            kind = f"trained {kind}"
+        room = max(4, width - cell_len(kind) - 1)
+        return [
+            Segment(fit(text, room), self._style("title")),
+            Segment(f" {kind}", self._style("dim")),
+        ]
+
+    def _value(self, node: int, told: Story, now: bool, width: int) -> Iterable[Line]:
+        label = [Segment("value", self._style("label"))]
+        if told.value_standing is Standing.WAITING:
+            yield [*label, Segment("     not computed yet", self._style("dim"))]
+            return
+        value = self.debugger.value(node)
+        stale = told.value_standing is Standing.STALE
+        note = f"  stale, of SGD step {self.debugger.sgd_step - 1}" if stale else ""
+        if value.size == 1:
+            number = float(value.reshape(()))
+            yield [
+                *label,
+                Segment("     "),
+                *self._working(told.working),
+                self._number(scalar(number), number, now, stale),
+                Segment(note, self._style("dim")),
+            ]
+            return
+        yield [*label, Segment(f"     {_summary(value, width - 10)}{note}", self._style("dim"))]
+        yield from self._tensor(value, told.index, width, now, stale)
+        if told.working and told.value is not None:
+            entry = index_text(told.index)
+            text = f"{entry} = {told.working} = {scalar(told.value)}"
+            for part in wrap(text, width - 2):
+                yield [Segment(f"  {part}", self._style("dim"))]
+
+    def _working(self, working: str) -> Line:
+        return [Segment(f"{working} = ", self._style("dim"))] if working else []
+
+    def _gradient(self, node: int, told: Story, now: bool, width: int) -> Iterable[Line]:
+        label = Segment("gradient", self._style("label"))
+        standing = told.gradient_standing
+        if standing is Standing.NONE:
+            yield [label, Segment("  none: the cost does not depend on it", self._style("dim"))]
+            return
+        if standing is Standing.WAITING:
+            yield [label, Segment("  not computed yet", self._style("dim"))]
+        else:
+            gradient = self.debugger.gradient(node)
+            stale = standing is Standing.STALE
+            note = f"  stale, of SGD step {self.debugger.sgd_step - 1}" if stale else ""
+            if standing is Standing.PARTIAL:
+                count = self.debugger.reported(node)
+                note = f"  so far: {count} of {len(told.incoming)} consumers have reported"
+            meaning = f"  ∂cost/∂{told.name}"
+            if gradient.size == 1:
+                number = float(gradient.reshape(()))
+                yield [
+                    label,
+                    Segment(f"{meaning} = ", self._style("dim")),
+                    self._number(scalar(number), number, now, stale),
+                    Segment(note, self._style("dim")),
+                ]
+            else:
+                head = f"{meaning}  {_summary(gradient, width - 12 - cell_len(meaning))}{note}"
+                yield [label, Segment(head, self._style("dim"))]
+                yield from self._tensor(gradient, told.index, width, now, stale)
+
+    def _flow(self, told: Story, width: int) -> Iterable[Line]:
+        entry = index_text(told.index)
+        stale = told.gradient_standing is Standing.STALE
+        if told.incoming and not stale and told.gradient_standing is not Standing.WAITING:
+            yield [Segment(f"came back to {told.name}{entry}", self._style("label"))]
+            for incoming in told.incoming:
+                yield self._incoming(incoming, width)
+            if len(told.incoming) > 1 and told.gradient is not None:
+                complete = all(i.number is not None for i in told.incoming)
+                words = "sum" if complete else "sum so far"
+                yield self._numbered(f"  {words}", told.gradient, width, "fresh")
+        if told.outgoing:
+            yield [
+                Segment("sends on", self._style("label")),
+                Segment("  upstream × local = downstream", self._style("dim")),
+            ]
+            for outgoing in told.outgoing:
+                yield from self._outgoing(outgoing, width)
+
+    def _incoming(self, incoming: Incoming, width: int) -> Line:
+        text = f"  from {incoming.consumer}  {incoming.words}"
+        if incoming.number is None:
+            return [Segment(f"{fit(text, width - 8)} waiting", self._style("dim"))]
+        return self._numbered(text, incoming.number, width, "dim")
+
+    def _numbered(self, text: str, number: float, width: int, style: str) -> Line:
+        shown = scalar(number)
+        return [
+            Segment(fit(text, max(4, width - len(shown) - 1)), self._style(style)),
+            Segment(" "),
+            self._number(shown, number, True, False),
+        ]
+
+    def _outgoing(self, outgoing: Outgoing, width: int) -> Iterable[Line]:
+        text = f"  to {outgoing.source}{outgoing.entry}  {outgoing.words}"
+        yield self._numbered(text, outgoing.number, width, "dim")
+        if outgoing.working:
+            for part in wrap(f"= {outgoing.working}", width - 5):
+                yield [Segment(f"     {part}", self._style("dim"))]
+
+    def _update(self, told: Story) -> Iterable[Line]:
+        optimizer = self.debugger.graph.training.optimizer
+        yield [
+            Segment("update", self._style("label")),
+            Segment(f"    {told.name} ← {optimizer.formula(told.name)}", self._style("dim")),
+        ]
+        before = self.debugger.before
+        if before is not None and told.value is not None and told.gradient is not None:
+            old = float(before[told.index])
+            entry = index_text(told.index)
+            working = ""
+            if optimizer.slots == 0:
+                rate = scalar(self.debugger.learning_rate)
+                working = f" - {rate} × {scalar(told.gradient)}"
+            text = f"  {told.name}{entry}: {scalar(old)}{working} = "
+            yield [
+                Segment(text, self._style("dim")),
+                self._number(scalar(told.value), told.value, True, False),
+            ]
+
+    # Tensors -----------------------------------------------------------------------------
+
+    def _tensor(
+        self, array: Array, entry: Index, width: int, now: bool, stale: bool
+    ) -> Iterable[Line]:
+        """Return the rows of the tensor round the chosen entry."""
+        if array.ndim > 2:
+            text = slice_line(array.shape, entry)
+            yield [Segment(f"  {text}", self._style("dim"))]
+            array, entry = array[entry[:-2]], entry[-2:]
+        rows = array.reshape(1, -1) if array.ndim == 1 else array
+        at = (0, *entry) if array.ndim == 1 else entry
+        most = max(3, (self.size.height - 6) // 2)
+        top, height = _window(rows.shape[0], most, at[0])
+        block = rows[top : top + height]
+        form = NumberFormat.of(block[:, _columns_near(rows.shape[1], at[1])])
+        across = max(1, (width - 2) // (form.width + 2))
+        left, count = _window(rows.shape[1], across, at[1])
+        for i in range(top, top + height):
+            line: Line = [Segment("  ")]
+            for j in range(left, left + count):
+                number = float(rows[i, j])
+                segment = self._number(form.fmt(number), number, now, stale)
+                if (i, j) == at:
+                    chosen = self._style("chosen")
+                    segment = Segment(segment.text, (segment.style or Style.null()) + chosen)
+                line += [segment, Segment("  ")]
+            if i == top:
+                more = rows.shape[1] - count
+                if more > 0:
+                    line[-1] = Segment(" …", self._style("dim"))
+            yield line
+        if height < rows.shape[0] or count < rows.shape[1]:
+            shown = f"rows {top}-{top + height - 1} of {rows.shape[0]}"
+            if count < rows.shape[1]:
+                shown += f", columns {left}-{left + count - 1} of {rows.shape[1]}"
+            yield [Segment(f"  … {shown}", self._style("dim"))]
+
+    def _number(self, text: str, number: float, now: bool, stale: bool) -> Segment:
+        if stale:
+            return Segment(text, self._style("dim"))
+        style = Style.null()
+        if number < 0:
+            style = self._style("negative")
+        elif number > 0:
+            style = self._style("positive")
+        if now:
+            style += Style(bold=True)
+        return Segment(text, style)
+
+
+def _window(size: int, room: int, at: int) -> tuple[int, int]:
+    """Return start and length of the part of `size` things that shows `at` in `room`."""
+    if size <= room:
+        return 0, size
+    start = min(max(at - room // 2, 0), size - room)
+    return start, room
+
+
+def _columns_near(size: int, at: int) -> slice:
+    start, count = _window(size, 32, at)
+    return slice(start, start + count)
+
+
+def _summary(array: Array, width: int) -> str:
+    if array.size > STATISTICS_LIMIT:
+        return ""
+    told = summary(array)
+    bars = histogram(array) if array.size > 1 else ""
+    text = f"{bars} {told.text()}"
+    return text if cell_len(text) <= width else told.text()[: max(0, width)]
+
+
+def _beside(left: list[Line], right: list[Line], half: int) -> Iterable[Line]:
+    for i in range(max(len(left), len(right))):
+        first = Strip(left[i]) if i < len(left) else Strip([])
+        second = right[i] if i < len(right) else []
+        yield [*first.adjust_cell_length(half), Segment("  "), *second]
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break `text` at spaces into lines of at most `width` cells."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if line and cell_len(longer) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = longer
+    return [*lines, line] if line else lines

@@ -1,0 +1,306 @@
+"""The topological order as a tree: what has a value, what has a gradient, what comes next.
+
+Rows are made when they become visible, so a graph of 100,000 nodes costs what one of 100 does.
+Consecutive nodes of one scope (`layer1/W`, `layer1/b`) stand under a row of the scope, which
+folds; a node's row opens to its edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import Binding, BindingType
+from textual.events import Click
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+
+from mfdebug.core.debugger import Debugger, Standing
+from mfdebug.core.explain import kind_of
+from mfdebug.core.numbers import histogram, scalar
+from mfdebug.tui.widgets.lines import LinesView
+from miniflow.node import Input
+from miniflow.ops.base import shape_text
+
+# A tensor of more entries gets no histogram in its row: a frame must not wait for it.
+SUMMARY_LIMIT = 100_000
+VALUE_MARKS = {
+    Standing.WAITING: "·",
+    Standing.CURRENT: "✓",
+    Standing.STALE: "~",
+}
+GRADIENT_MARKS = {
+    Standing.NONE: " ",
+    Standing.WAITING: "·",
+    Standing.PARTIAL: "◐",
+    Standing.CURRENT: "∂",
+    Standing.STALE: "~",
+}
+
+
+class Row(NamedTuple):
+    """A row: a scope, a node, or an edge of a node (by its place among the node's edges)."""
+
+    node: int
+    scope: str = ""
+    edge: int = -1
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Widths of the columns, chosen once for the graph and again when the pane is resized."""
+
+    name: int
+    kind: int
+    shape: int
+    summary: int
+
+
+class OrderTree(LinesView, can_focus=True):
+    """The order tree; `selected` is the node under its cursor."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "order--now",
+        "order--selected",
+        "order--dim",
+        "order--value",
+        "order--gradient",
+        "order--trained",
+        "order--scope",
+    }
+    DEFAULT_CSS = """
+    OrderTree {
+        background: $background;
+        & > .order--now { color: $accent; text-style: bold; }
+        & > .order--selected { background: $boost; text-style: bold; }
+        &:focus > .order--selected { background: $block-cursor-blurred-background; text-style: bold; }
+        & > .order--dim { color: $text-muted; }
+        & > .order--value { color: $success; }
+        & > .order--gradient { color: $warning; }
+        & > .order--trained { color: $accent; }
+        & > .order--scope { color: $text-muted; text-style: italic; }
+        &:nocolor > .order--selected, &:ansi > .order--selected { text-style: reverse; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "node above", show=False, id="tree.up"),
+        Binding("down", "move(1)", "node below", show=False, id="tree.down"),
+        Binding("pageup", "page(-1)", "page up", show=False, id="tree.pageup"),
+        Binding("pagedown", "page(1)", "page down", show=False, id="tree.pagedown"),
+        Binding("home", "edge(-1)", "first node", show=False, id="tree.home"),
+        Binding("end", "edge(1)", "last node", show=False, id="tree.end"),
+        Binding("enter", "open", "open or close", show=False, id="tree.open"),
+    ]
+
+    class Selected(Message):
+        """The cursor has moved to another node."""
+
+        def __init__(self, node: int) -> None:
+            super().__init__()
+            self.node = node
+
+    def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.debugger = debugger
+        self._opened: set[int] = set()
+        self._folded: set[str] = set()
+        self._names = debugger.graph.names()
+        self._kinds = [kind_of(node) for node in debugger.graph.nodes]
+        self._shapes = [shape_text(shape) for shape in debugger.plan.shapes]
+        self._rows: list[Row] = []
+        self._row_of: dict[int, int] = {}
+        self._columns = _Columns(8, 8, 5, 0)
+        self._cursor = 0
+        self._lay_out()
+
+    # What the screen asks of it ----------------------------------------------------------
+
+    @property
+    def selected(self) -> int:
+        """The node under the cursor (a scope's or an edge's row stands for its node)."""
+        return self._rows[self._cursor].node
+
+    def select(self, node: int) -> None:
+        """Put the cursor on a node, opening the scope it is folded into."""
+        if node not in self._row_of:
+            self._folded.discard(scope_of(self._names[node]))
+            self._lay_out()
+        self._cursor = self._row_of[node]
+
+    def show(self) -> None:
+        """Show the present moment."""
+        self.reload(Size(self.size.width, len(self._rows)))
+        self.reveal(self._cursor)
+
+    # Moving ------------------------------------------------------------------------------
+
+    def _go(self, row: int) -> None:
+        row = min(max(row, 0), len(self._rows) - 1)
+        if row != self._cursor:
+            self._cursor = row
+            self.show()
+            self.post_message(self.Selected(self.selected))
+
+    def action_move(self, by: int) -> None:
+        """Move by a row."""
+        self._go(self._cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Move by a page."""
+        self._go(self._cursor + by * max(1, self.size.height - 1))
+
+    def action_edge(self, side: int) -> None:
+        """Go to the first or last row."""
+        self._go(0 if side < 0 else len(self._rows) - 1)
+
+    def action_open(self) -> None:
+        """Open or close the row under the cursor."""
+        row = self._rows[self._cursor]
+        if row.scope:
+            self._folded ^= {row.scope}
+        else:
+            self._opened ^= {row.node}
+        self._lay_out()
+        if not row.scope:
+            self._cursor = self._row_of[row.node]
+        self.show()
+
+    def on_click(self, event: Click) -> None:
+        """Select the row clicked on."""
+        self._go(event.y + self.scroll_offset.y)
+
+    # Rows --------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        rows: list[Row] = []
+        current = ""
+        for node, name in enumerate(self._names):
+            scope = scope_of(name)
+            if scope != current:
+                current = scope
+                if scope:
+                    rows.append(Row(node, scope))
+            if scope in self._folded:
+                continue
+            rows.append(Row(node))
+            if node in self._opened:
+                edges = len(self.debugger.graph.inbound[node])
+                edges += len(self.debugger.graph.consumers[node])
+                rows.extend(Row(node, edge=edge) for edge in range(edges))
+        self._rows = rows
+        self._row_of = {row.node: i for i, row in enumerate(rows) if not row.scope and row.edge < 0}
+        self._cursor = min(self._cursor, len(rows) - 1)
+
+    def on_resize(self) -> None:
+        """Fit the columns to the pane."""
+        width = self.size.width - 7  # the marker, the star, the marks and the gaps between them
+        indent = 2 if any(row.scope for row in self._rows) else 0
+        names = [cell_len(name.rpartition("/")[2]) for name in self._names[:10_000]]
+        name = min(max(names, default=4) + indent, max(6, width // 2))
+        kind = min(max(map(len, self._kinds[:10_000])), 10)
+        shape = min(max(map(len, self._shapes[:10_000])), 9)
+        name = max(4, min(name, width - kind - shape - 2))
+        kind = max(3, min(kind, width - name - shape - 2))
+        summary = width - name - kind - shape - 3
+        self._columns = _Columns(name, kind, shape, min(summary, 12) if summary >= 5 else 0)
+        self.show()
+
+    def line(self, y: int) -> Strip:
+        """Return the row's line."""
+        row = self._rows[y]
+        if row.scope:
+            segments = self._scope_segments(row.scope)
+        elif row.edge >= 0:
+            segments = self._edge_segments(row)
+        else:
+            segments = self._node_segments(row.node)
+        strip = Strip(segments)
+        if y == self._cursor:
+            style = self.get_component_rich_style("order--selected")
+            strip = strip.extend_cell_length(self.size.width).apply_style(style)
+        return strip
+
+    def _scope_segments(self, scope: str) -> list[Segment]:
+        fold = "▸" if scope in self._folded else "▾"
+        return [Segment(f" {fold} {scope}/", self.get_component_rich_style("order--scope"))]
+
+    def _node_segments(self, node: int) -> list[Segment]:
+        debugger, columns = self.debugger, self._columns
+        style = self.get_component_rich_style
+        target = debugger.graph.nodes[node]
+        now = debugger.where.node == node
+        name = self._names[node]
+        text = f"  {name.rpartition('/')[2]}" if scope_of(name) else name
+        trained = isinstance(target, Input) and target.trainable
+        value = debugger.value_standing(node)
+        gradient = debugger.gradient_standing(node)
+        waiting = value is Standing.WAITING
+        plain = style("order--dim") if waiting else Style.null()
+        return [
+            Segment(" ▶ " if now else "   ", style("order--now")),
+            Segment(fit(text, columns.name), style("order--now") if now else plain),
+            Segment("*" if trained else " ", style("order--trained")),
+            Segment(f"{fit(self._kinds[node], columns.kind)} ", style("order--dim")),
+            Segment(f"{fit(self._shapes[node], columns.shape)} ", style("order--dim")),
+            Segment(f"{VALUE_MARKS[value]} ", self._mark_style(value, "order--value")),
+            Segment(GRADIENT_MARKS[gradient], self._mark_style(gradient, "order--gradient")),
+            *self._summary(node, value),
+        ]
+
+    def _summary(self, node: int, standing: Standing) -> list[Segment]:
+        if not self._columns.summary or standing is Standing.WAITING:
+            return []
+        value = self.debugger.value(node)
+        if value.size == 1:
+            text = scalar(float(value.reshape(())))
+        elif value.size <= SUMMARY_LIMIT:
+            text = histogram(value, self._columns.summary)
+        else:
+            text = ""
+        dim = standing is Standing.STALE
+        style = self.get_component_rich_style("order--dim") if dim else Style.null()
+        return [Segment(f" {fit(text, self._columns.summary)}", style)]
+
+    def _mark_style(self, standing: Standing, bright: str) -> Style:
+        fresh = standing in (Standing.CURRENT, Standing.PARTIAL)
+        return self.get_component_rich_style(bright if fresh else "order--dim")
+
+    def _edge_segments(self, row: Row) -> list[Segment]:
+        graph, debugger = self.debugger.graph, self.debugger
+        sources = graph.inbound[row.node]
+        last = row.edge == len(sources) + len(graph.consumers[row.node]) - 1
+        branch = "└" if last else "├"
+        if row.edge < len(sources):
+            source = sources[row.edge]
+            shared = len(graph.consumers[source]) > 1
+            text = f"from {self._names[source]} {self._shapes[source]}{' (shared)' if shared else ''}"
+        else:
+            contributions = debugger.contributions(row.node)
+            consumer, slot = graph.consumers[row.node][row.edge - len(sources)]
+            text = f"to {self._names[consumer]}"
+            for contribution in contributions:
+                if (contribution.consumer, contribution.slot) == (consumer, slot):
+                    sent = contribution.sent
+                    if sent is None:
+                        text += " · nothing back yet"
+                    elif sent.size == 1:
+                        text += f" sends {scalar(float(sent.reshape(())))}"
+                    else:
+                        text += f" sends {shape_text(sent.shape)}"
+        return [Segment(f"      {branch} {text}", self.get_component_rich_style("order--dim"))]
+
+
+def scope_of(name: str) -> str:
+    """Return the scope of a name: `layer1` of `layer1/W`, nothing of `W`."""
+    return name.rpartition("/")[0]
+
+
+def fit(text: str, width: int) -> str:
+    """Return `text` in exactly `width` cells: filled up, or cut with an ellipsis."""
+    if cell_len(text) > width:
+        return set_cell_size(text, max(0, width - 1)) + "…"
+    return set_cell_size(text, width)

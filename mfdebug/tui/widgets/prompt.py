@@ -1,0 +1,98 @@
+"""The command prompt: one line over the message strip, with completion and history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+
+class CommandSuggester(Suggester):
+    """Completes the last word of a command line: a command first, then nodes and words."""
+
+    def __init__(self, complete: Callable[[str], list[str]]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._complete = complete
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """Return the first completion of the line."""
+        found = self._complete(value)
+        return found[0] if found and value else None
+
+
+class Prompt(Input):
+    """A line of input; Enter runs it, Escape leaves, Tab completes, up and down recall."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave", show=False),
+        Binding("tab", "complete", "complete", show=False),
+        Binding("up", "recall(-1)", "earlier line", show=False),
+        Binding("down", "recall(1)", "later line", show=False),
+    ]
+
+    class Entered(Message):
+        """A line has been entered."""
+
+        def __init__(self, line: str) -> None:
+            super().__init__()
+            self.line = line
+
+    class Left(Message):
+        """The prompt has been left without a line."""
+
+    def __init__(self, complete: Callable[[str], list[str]], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(
+            id=id, compact=True, suggester=CommandSuggester(complete), select_on_focus=False
+        )
+        self._complete = complete
+        self._history: list[str] = []
+        self._recalled = 0
+
+    def open(self, text: str = "") -> None:
+        """Show the prompt with `text` in it."""
+        self._recalled = len(self._history)
+        self.value = text
+        self.cursor_position = len(text)
+        self.display = True
+        self.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Hand the line on."""
+        event.stop()
+        line = self.value.strip()
+        if line and self._history[-1:] != [line]:
+            self._history.append(line)
+        self.post_message(self.Entered(line) if line else self.Left())
+
+    def action_leave(self) -> None:
+        """Leave without a line."""
+        self.post_message(self.Left())
+
+    def action_complete(self) -> None:
+        """Complete as far as all completions agree."""
+        found = self._complete(self.value)
+        if found:
+            common = _common_prefix(found)
+            if len(common) > len(self.value):
+                self.value = common
+                self.cursor_position = len(common)
+
+    def action_recall(self, by: int) -> None:
+        """Recall an earlier or later line."""
+        place = self._recalled + by
+        if 0 <= place <= len(self._history):
+            self._recalled = place
+            self.value = self._history[place] if place < len(self._history) else ""
+            self.cursor_position = len(self.value)
+
+
+def _common_prefix(texts: list[str]) -> str:
+    first, last = min(texts), max(texts)
+    for i, character in enumerate(first):
+        if i >= len(last) or last[i] != character:
+            return first[:i]
+    return first

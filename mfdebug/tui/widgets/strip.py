@@ -1,0 +1,110 @@
+"""The line above the keys: what comes next, or what the last command answered.
+
+An answer or an error stays until the next key.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.explain import name_moment
+from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.order_tree import fit
+
+Tone = Literal["next", "answer", "error", "busy"]
+
+
+class MessageStrip(LinesView):
+    """One line of words for the person at the keys."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "strip--next",
+        "strip--answer",
+        "strip--error",
+        "strip--busy",
+    }
+    DEFAULT_CSS = """
+    MessageStrip {
+        height: 1;
+        background: $background;
+        & > .strip--next { color: $text-muted; }
+        & > .strip--answer { color: $text; text-style: bold; }
+        & > .strip--error { color: $text-error; text-style: bold; }
+        & > .strip--busy { color: $warning; text-style: bold; }
+    }
+    """
+
+    def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.debugger = debugger
+        self._text = ""
+        self._tone: Tone = "next"
+
+    def say(self, text: str, tone: Tone) -> None:
+        """Show an answer, an error, or that a run goes on."""
+        self._text, self._tone = text, tone
+        self._show()
+
+    def show_next(self) -> None:
+        """Say what comes next."""
+        self.say(self._next(), "next")
+
+    def on_resize(self) -> None:
+        """Fit the line to the screen."""
+        self._show()
+
+    def _show(self) -> None:
+        prefix = {"error": " ! ", "busy": " » "}.get(self._tone, " ")
+        text = fit(f"{prefix}{self._text}", self.size.width or 80)
+        style: Style = self.get_component_rich_style(f"strip--{self._tone}")
+        self.update_lines([Strip([Segment(text, style)])])
+
+    def _next(self) -> str:
+        coming = self.debugger.coming()
+        if coming is None:
+            return "the line ends here: every gradient is computed; S goes back, e changes an input"
+        if coming.number == 1:
+            return "press s to begin: the feed gives every input its value"
+        words = name_moment(self.debugger, coming)
+        if coming.phase == "feed":
+            words = f"SGD step {coming.sgd_step} begins with the feed"
+        return f"next: {words}"
+
+
+class KeyLine(LinesView):
+    """The bottom line: the keys worth knowing."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--words"}
+    DEFAULT_CSS = """
+    KeyLine {
+        height: 1;
+        background: $panel;
+        & > .keys--key { color: $accent; text-style: bold; }
+        & > .keys--words { color: $text-muted; }
+        &:nocolor, &:ansi { text-style: reverse; }
+    }
+    """
+
+    def __init__(self, keys: list[tuple[str, str]], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._keys = keys
+
+    def on_resize(self) -> None:
+        """Show as many keys as fit; the last one, help, always."""
+        key = self.get_component_rich_style("keys--key")
+        words = self.get_component_rich_style("keys--words")
+        *keys, last = self._keys
+        room = self.size.width - len(last[0]) - len(last[1]) - 4
+        segments: list[Segment] = []
+        for name, meaning in keys:
+            room -= len(name) + len(meaning) + 3
+            if room < 0:
+                break
+            segments += [Segment(f" {name}", key), Segment(f" {meaning} ", words)]
+        segments += [Segment(f" {last[0]}", key), Segment(f" {last[1]} ", words)]
+        self.update_lines([Strip(segments)])
