@@ -475,4 +475,5 @@ def place_or_error(graph: Graph, name: str) -> int:
 
 
 def _short(value: Array) -> str:
-    return f"{float(value):g}" if value.size == 1 else f"{shape_text(value.shape)} numbers"
+    first = float(value.reshape(-1)[0]) if value.size else 0.0
+    return f"{first:g}" if value.size == 1 else f"{shape_text(value.shape)} numbers"

@@ -204,7 +204,7 @@ def _sum_of_products(products: list[tuple[Any, Any]], rest: list[float]) -> str:
 
 def _bracketed(number: float) -> str:
     text = scalar(number)
-    return f"({text})" if text.startswith("-") else text
+    return text if text[0].isdigit() else f"({text})"
 
 
 # The explain command -------------------------------------------------------------------------
@@ -299,9 +299,3 @@ def _update_lines(debugger: Debugger, told: Story, node: int) -> list[str]:
             working = f"{scalar(old)} → "
         lines.append(f"  {told.name}{entry} = {working}{scalar(told.value)}")
     return lines
-
-
-def update_working(debugger: Debugger, old: Array, gradient: Array, index: Index) -> str:
-    """Return the update of one entry in numbers, for plain gradient descent."""
-    rate = scalar(debugger.learning_rate)
-    return f"{_bracketed(float(old[index]))} - {rate} × {_bracketed(float(gradient[index]))}"

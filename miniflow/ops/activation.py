@@ -104,7 +104,7 @@ class ReLU(Elementwise):
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """max(x, 0)."""
-        do(np.maximum, inputs[0], 0.0, out)
+        do(np.maximum, inputs[0], 0.0, out=out)
 
     def local_calls(
         self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array

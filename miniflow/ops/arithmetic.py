@@ -457,7 +457,7 @@ class Max(_Selection):
         """max(x, y, ...)."""
         do(np.copyto, out, inputs[0])
         for x in inputs[1:]:
-            do(np.maximum, out, x, out)
+            do(np.maximum, out, x, out=out)
 
     def scalar(self) -> ScalarRule:
         """max(x, y, ...)."""
@@ -474,7 +474,7 @@ class Min(_Selection):
         """min(x, y, ...)."""
         do(np.copyto, out, inputs[0])
         for x in inputs[1:]:
-            do(np.minimum, out, x, out)
+            do(np.minimum, out, x, out=out)
 
     def scalar(self) -> ScalarRule:
         """min(x, y, ...)."""

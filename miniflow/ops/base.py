@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -51,9 +51,11 @@ class Calls:
         self._scratches = 0
         self._kept: dict[str, Array] = {}
 
-    def __call__(self, function: Callable[..., object], *arguments: object) -> None:
-        """Add a call of `function` with `arguments`."""
-        self.calls.append(partial(function, *arguments))
+    def __call__(
+        self, function: Callable[..., object], *arguments: object, **keywords: object
+    ) -> None:
+        """Add a call of `function`."""
+        self.calls.append(partial(function, *arguments, **keywords))
 
     def take(self) -> tuple[Call, ...]:
         """Return the calls collected so far and begin a new list."""
@@ -120,31 +122,41 @@ class Op(Node):
         cls._defaults = {key: attribute.default for key, attribute in cls.attributes.items()}
 
     def __init__(self, *inputs: Any, name: str | None = None, **attributes: Any) -> None:
-        nodes: list[Any] = []
-        for argument in inputs:
-            if isinstance(argument, (list, tuple)):
-                nodes.extend(argument)
-            else:
-                nodes.append(argument)
-        if nodes and isinstance(nodes[-1], str):
+        arguments = list(inputs)
+        if arguments and isinstance(arguments[-1], str):
             if name is not None:
                 raise GraphError(f"{type(self).__name__} is given two names", where=name)
-            name = nodes.pop()
-        self._check_arity(len(nodes), name)
-        self._set_attributes(attributes, name)
-        super().__init__(nodes, name)
+            name = arguments.pop()
+        nodes: list[Node] = []
+        for argument in arguments:
+            nodes.extend(argument if isinstance(argument, list | tuple) else [argument])
+        self._begin(nodes, name, attributes)
 
-    def _check_arity(self, count: int, name: str | None) -> None:
+    @classmethod
+    def of(cls, nodes: list[Node], name: str, attributes: Mapping[str, Any]) -> Self:
+        """Return an op on `nodes`, without the lesson's several spellings: for graph files."""
+        op = cls.__new__(cls)
+        op._begin(nodes, name, attributes)
+        return op
+
+    def _begin(self, nodes: list[Node], name: str | None, attributes: Mapping[str, Any]) -> None:
         least, most = self.arity
-        if count < least or (most is not None and count > most):
-            wanted = str(least) if most == least else f"{least} to {most or 'any number of'}"
-            plural = "" if most == 1 else "s"
-            raise GraphError(
-                f"{type(self).__name__} takes {wanted} input{plural}, not {count}",
-                where=name or "",
-            )
+        if len(nodes) < least or (most is not None and len(nodes) > most):
+            raise self._wrong_arity(len(nodes), name)
+        self.attrs: dict[str, Any] = {**self._defaults, **attributes}
+        if attributes:
+            self._check_attributes(attributes, name)
+        Node.__init__(self, nodes, name)
 
-    def _set_attributes(self, given: Mapping[str, Any], name: str | None) -> None:
+    def _wrong_arity(self, count: int, name: str | None) -> GraphError:
+        least, most = self.arity
+        wanted = str(least) if most == least else f"{least} to {most or 'any number of'}"
+        plural = "" if most == 1 else "s"
+        return GraphError(
+            f"{type(self).__name__} takes {wanted} input{plural}, not {count}", where=name or ""
+        )
+
+    def _check_attributes(self, given: Mapping[str, Any], name: str | None) -> None:
         for key, value in given.items():
             if key not in self.attributes:
                 known = ", ".join(self.attributes) or "none"
@@ -159,7 +171,6 @@ class Op(Node):
                     f"it takes {self.attributes[key].takes}",
                     where=name or "",
                 )
-        self.attrs: dict[str, Any] = {**self._defaults, **given}
 
     # The rules ---------------------------------------------------------------------------
 

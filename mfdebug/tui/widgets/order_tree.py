@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
@@ -71,6 +72,8 @@ class OrderTree(LinesView, can_focus=True):
         "order--gradient",
         "order--trained",
         "order--scope",
+        "order--plain",
+        "order--unhealthy",
     }
     DEFAULT_CSS = """
     OrderTree {
@@ -82,6 +85,8 @@ class OrderTree(LinesView, can_focus=True):
         & > .order--value { color: $success; }
         & > .order--gradient { color: $warning; }
         & > .order--trained { color: $accent; }
+        & > .order--plain { color: $text; }
+        & > .order--unhealthy { color: $text-error; text-style: bold; }
         & > .order--scope { color: $text-muted; text-style: italic; }
         &:nocolor > .order--selected, &:ansi > .order--selected { text-style: reverse; }
     }
@@ -255,14 +260,17 @@ class OrderTree(LinesView, can_focus=True):
         if not self._columns.summary or standing is Standing.WAITING:
             return []
         value = self.debugger.value(node)
-        if value.size == 1:
-            text = scalar(float(value.reshape(())))
-        elif value.size <= SUMMARY_LIMIT:
-            text = histogram(value, self._columns.summary)
-        else:
+        kind = "order--dim" if standing is Standing.STALE else "order--plain"
+        if value.size > SUMMARY_LIMIT:
             text = ""
-        dim = standing is Standing.STALE
-        style = self.get_component_rich_style("order--dim") if dim else Style.null()
+        elif not np.isfinite(value).all():
+            text = "! nan" if np.isnan(value).any() else "! inf"
+            kind = "order--unhealthy"
+        elif value.size == 1:
+            text = scalar(float(value.reshape(())), 4)
+        else:
+            text = histogram(value, self._columns.summary)
+        style = self.get_component_rich_style(kind)
         return [Segment(f" {fit(text, self._columns.summary)}", style)]
 
     def _mark_style(self, standing: Standing, bright: str) -> Style:

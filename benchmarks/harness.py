@@ -1,0 +1,180 @@
+"""What all benchmarks share: one thread, contestants taking turns, ratios, tables.
+
+Times on a busy machine wander by tens of percent within seconds, and all contestants' times
+wander together. So they take turns in one process, in rounds, and each is compared with the
+baseline of the same round; the medians of those ratios repeat to about one percent where times
+do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+ROOT = Path(__file__).resolve().parent.parent
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+# The benchmarks measure the checkout they are in, installed or not.
+sys.path.insert(0, str(ROOT))
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One way to do the work: `run(n)` does it n times over."""
+
+    name: str
+    run: Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Median seconds for one piece of work, and ratios to the baseline of the same round."""
+
+    name: str
+    seconds: float
+    ratio: float
+    low: float
+    high: float
+
+
+def one_thread() -> None:
+    """Start this program again with one BLAS thread, unless it has one.
+
+    The libraries read these variables once, when they are loaded: setting them here is too late.
+    """
+    if any(os.environ.get(name) != "1" for name in THREADS):
+        os.environ.update(dict.fromkeys(THREADS, "1"))
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def measure(
+    contestants: Sequence[Contestant], rounds: int, turn_seconds: float = 0.005
+) -> list[Result]:
+    """Let the contestants take turns; the first is the baseline.
+
+    A turn lasts about `turn_seconds`, or one piece of work. Turns rotate from round to round, so
+    that nobody always follows the same neighbour's caches.
+    """
+    repeats = [_repeats(one, turn_seconds) for one in contestants]
+    times: list[list[float]] = [[] for _ in contestants]
+    places = list(range(len(contestants)))
+    for number in range(rounds):
+        gc.collect()
+        shift = number % len(places)
+        for i in places[shift:] + places[:shift]:
+            start = perf_counter()
+            contestants[i].run(repeats[i])
+            times[i].append((perf_counter() - start) / repeats[i])
+    results = []
+    for one, taken in zip(contestants, times, strict=True):
+        ratios = [t / base for t, base in zip(taken, times[0], strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
+        results.append(Result(one.name, statistics.median(taken), middle, low, high))
+    return results
+
+
+def _repeats(contestant: Contestant, turn_seconds: float) -> int:
+    """Return how many pieces of work fill a turn, after a first, cold one."""
+    contestant.run(1)
+    repeats = 1
+    while True:
+        start = perf_counter()
+        contestant.run(repeats)
+        taken = perf_counter() - start
+        if taken > turn_seconds / 4:
+            return max(1, round(repeats * turn_seconds / taken))
+        repeats *= 4
+
+
+def table(
+    results: Sequence[Result], unit: str, *, per: int = 1, missing: Sequence[str] = ()
+) -> list[str]:
+    """Return the lines of a Markdown table; `unit` is what takes the time, `per` its parts."""
+    lines = [
+        f"| engine | ratio | quartiles | µs a {unit} |",
+        "|:--|--:|--:|--:|",
+    ]
+    for one in results:
+        microseconds = one.seconds / per * 1e6
+        digits = 3 if microseconds < 10 else 1 if microseconds < 1000 else 0
+        lines.append(
+            f"| {one.name} | {one.ratio:.2f} | {one.low:.2f}-{one.high:.2f} "
+            f"| {microseconds:,.{digits}f} |"
+        )
+    lines += [f"| {name} | not installed | | |" for name in missing]
+    return lines
+
+
+def text(markdown: Sequence[str]) -> str:
+    """Return lines of Markdown for a terminal: tables in aligned columns."""
+    shown: list[str] = []
+    rows: list[list[str]] = []
+    for line in [*markdown, ""]:
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+            continue
+        if rows:
+            shown += _aligned(rows)
+            rows = []
+        shown.append(line.replace("`", ""))
+    return "\n".join(shown)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    head, rule, *body = rows
+    widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
+    right = [cell.endswith(":") for cell in rule]
+    return [
+        "  ".join(
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in (head, *body)
+    ]
+
+
+def machine() -> str:
+    """Return one line about what the figures were measured on."""
+    import numpy as np
+
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    parts = [
+        f"{_processor()}, {os.cpu_count()} cores",
+        f"{platform.python_implementation()} {platform.python_version()}",
+        f"NumPy {np.__version__} ({blas['name']} {blas['version']})",
+    ]
+    if "torch" in sys.modules:
+        parts.append(f"PyTorch {sys.modules['torch'].__version__}")
+    return ", ".join(parts)
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def options(description: str, rounds: int) -> argparse.ArgumentParser:
+    """Return a command line with the options that all benchmarks have."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=rounds, help="rounds of turns (%(default)s)")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, not text")
+    return parser
+
+
+def show(lines: Sequence[str], *, markdown: bool) -> None:
+    """Print one benchmark's lines of Markdown as asked."""
+    print("\n".join(lines) if markdown else text(lines), flush=True)

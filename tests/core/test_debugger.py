@@ -1,0 +1,248 @@
+"""The cursor: wherever it goes and however it came there, the same bits."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mfdebug.core.debugger import Debugger, DebuggerError, Standing
+from mfdebug.shipped import shipped
+from miniflow.data import Data
+from miniflow.errors import ShapeError
+from miniflow.files import load
+from miniflow.graph import Graph, Training
+from miniflow.node import Input
+from miniflow.ops import MSE, Dropout, Linear, Sigmoid
+from miniflow.optimizers import SGD, Adam, Momentum, Optimizer
+
+SHIPPED = [graph.path for graph in shipped()]
+
+
+def state(debugger: Debugger) -> dict[str, Any]:
+    """Everything there is to see at the present moment, as bytes."""
+    seen: dict[str, Any] = {"moment": debugger.moment, "lr": debugger.learning_rate}
+    for i, node in enumerate(debugger.graph.nodes):
+        standing = debugger.value_standing(i)
+        if standing is not Standing.WAITING:
+            seen[f"{node.label} value {standing.value}"] = debugger.value(i).tobytes()
+        standing = debugger.gradient_standing(i)
+        if standing in (Standing.CURRENT, Standing.STALE, Standing.PARTIAL):
+            seen[f"{node.label} gradient {standing.value}"] = debugger.gradient(i).tobytes()
+        for c in debugger.contributions(i):
+            if c.sent is not None:
+                seen[f"{node.label} from {c.consumer}.{c.slot}"] = c.sent.tobytes()
+    return seen
+
+
+def network(
+    optimizer: Optimizer, sampling: str = "replacement", dtype: str = "float64"
+) -> Graph:
+    rng = np.random.default_rng(3)
+    X, y = Input("X", shape=(None, 3)), Input("y", shape=(None, 1))
+    W1 = Input("W1", value=rng.normal(size=(3, 4)), trainable=True)
+    b1 = Input("b1", value=np.zeros(4), trainable=True)
+    W2 = Input("W2", value=rng.normal(size=(4, 1)), trainable=True)
+    b2 = Input("b2", value=np.zeros(1), trainable=True)
+    hidden = Dropout(Sigmoid(Linear(X, W1, b1, name="l1"), name="s1"), rate=0.25, name="d1")
+    cost = MSE(y, Linear(hidden, W2, b2, name="l2"), name="cost")
+    data = Data({"X": rng.normal(size=(20, 3)), "y": rng.normal(size=(20, 1))})
+    training = Training(optimizer, batch_size=6, sampling=sampling, seed=5)  # type: ignore[arg-type]
+    return Graph.of(cost, training=training, data=data, dtype=dtype)
+
+
+def walk_randomly(debugger: Debugger, twin: Debugger, seed: int, moves: int) -> None:
+    """Wander about; wherever the cursor is, a twin that only ever goes on must agree."""
+    rng = random.Random(seed)
+    length = debugger.timeline.length
+    known: dict[int, dict[str, Any]] = {}
+    furthest = 6 * length
+    for moment in range(debugger.timeline.clamp(furthest) + 1):
+        twin.move(moment)
+        known[moment] = state(twin)
+    for _ in range(moves):
+        rng.choice(
+            [
+                lambda: debugger.step(rng.randint(-length, length)),
+                lambda: debugger.phases(rng.randint(-3, 3)),
+                lambda: debugger.sgd(rng.randint(-3, 3)),
+                lambda: debugger.move(rng.randint(0, furthest)),
+            ]
+        )()
+        if debugger.moment > furthest:
+            debugger.move(rng.randint(0, furthest))
+        assert state(debugger) == known[debugger.moment]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_graph_shows_the_same_bits_whichever_way_one_comes(path: Path) -> None:
+    walk_randomly(Debugger(load(path)), Debugger(load(path)), seed=1, moves=25)
+
+
+@pytest.mark.parametrize("sampling", ["all", "epoch", "replacement"])
+@pytest.mark.parametrize("optimizer", [SGD(0.1), Momentum(0.05), Adam(0.01)], ids=repr)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_so_does_every_optimizer_with_every_sampling(
+    optimizer: Optimizer, sampling: str, dtype: str
+) -> None:
+    debugger = Debugger(network(optimizer, sampling, dtype))
+    walk_randomly(debugger, Debugger(network(optimizer, sampling, dtype)), seed=2, moves=30)
+
+
+@pytest.mark.parametrize("memory", [1, 2_000, 20_000])
+def test_memory_is_bounded_and_time_travel_still_exact(memory: int) -> None:
+    debugger = Debugger(network(Adam(0.01)), history_memory=memory)
+    length = debugger.timeline.length
+    debugger.move(700 * length)
+    far = state(debugger)
+    # The first state and the last one walked through are always kept.
+    assert debugger.history.bytes <= max(memory, 3 * debugger.plan.state_bytes)
+    debugger.move(3 * length + 5)
+    debugger.move(700 * length)
+    assert state(debugger) == far
+
+
+def test_a_long_run_and_single_steps_agree() -> None:
+    ran, stepped = Debugger(network(Momentum(0.05))), Debugger(network(Momentum(0.05)))
+    moment = 40 * ran.timeline.length + 7
+    ran.move(moment)
+    for _ in range(moment):
+        stepped.step()
+    assert state(ran) == state(stepped)
+    assert ran.history.costs == stepped.history.costs
+
+
+def test_costs_are_noted_for_every_step() -> None:
+    debugger = Debugger(load(next(p for p in SHIPPED if p.stem == "wx")))
+    debugger.sgd(4)
+    np.testing.assert_allclose(debugger.history.costs, [900, 576, 368.64, 235.9296], rtol=1e-12)
+    debugger.sgd(-3)
+    assert len(debugger.history.costs) == 4
+
+
+def test_a_run_can_be_stopped_at_the_end_of_a_step() -> None:
+    debugger, twin = Debugger(network(SGD(0.01))), Debugger(network(SGD(0.01)))
+    debugger.move(10**9, progress=lambda _moment: True)
+    assert 0 < debugger.moment < 10**9
+    assert debugger.moment % debugger.timeline.length == 0
+    twin.move(debugger.moment)
+    assert state(debugger) == state(twin)
+
+
+# Edits -----------------------------------------------------------------------------------------
+
+
+def at(debugger: Debugger, name: str) -> int:
+    return debugger.graph.place(name)
+
+
+def test_an_edit_works_out_again_what_lies_downstream() -> None:
+    debugger = Debugger(load(next(p for p in SHIPPED if p.stem == "circuit-a")))
+    debugger.move(10**6)
+    debugger.set_value(at(debugger, "x"), None, 7.0)
+    assert float(debugger.value(at(debugger, "f"))) == (7 + 5) * -4
+    assert float(debugger.gradient(at(debugger, "z"))) == 12
+    debugger.undo()
+    assert float(debugger.value(at(debugger, "f"))) == -12
+    debugger.redo()
+    assert float(debugger.value(at(debugger, "f"))) == -48
+
+
+def test_an_edit_in_the_middle_of_a_step_counts_from_its_feed() -> None:
+    debugger = Debugger(network(SGD(0.1)))
+    debugger.move(debugger.timeline.length + 8)
+    debugger.set_value(at(debugger, "W1"), (1, 2), 0.5)
+    edited = state(debugger)
+    length = debugger.timeline.length
+    debugger.move(5 * length + 3)
+    later = state(debugger)
+    debugger.move(0)
+    debugger.move(length + 8)
+    assert state(debugger) == edited
+    debugger.move(5 * length + 3)
+    assert state(debugger) == later
+    debugger.undo()
+    assert state(debugger) != later
+    twin = Debugger(network(SGD(0.1)))
+    twin.move(5 * length + 3)
+    assert state(debugger) == state(twin)
+
+
+def test_a_changed_learning_rate_counts_from_here_on() -> None:
+    debugger = Debugger(load(next(p for p in SHIPPED if p.stem == "wx")))
+    debugger.sgd(1)
+    debugger.set_learning_rate(0.005)
+    debugger.sgd(1)
+    assert float(debugger.value(at(debugger, "w"))) == pytest.approx(2.0)
+    debugger.sgd(-1)
+    assert float(debugger.value(at(debugger, "w"))) == pytest.approx(4.4)
+
+
+def test_random_walks_over_edits_agree_with_a_twin() -> None:
+    def edited() -> Debugger:
+        debugger = Debugger(network(Adam(0.02)))
+        for moment, name in ((30, "W1"), (47, "X"), (60, "b2"), (61, "W2")):
+            debugger.move(moment)
+            debugger.set_value(at(debugger, name), None, 0.25)
+        debugger.move(75)
+        debugger.set_learning_rate(0.5)
+        debugger.move(0)
+        return debugger
+
+    walk_randomly(edited(), edited(), seed=4, moves=40)
+
+
+def test_an_edit_of_the_past_leaves_later_edits_behind_until_undone() -> None:
+    debugger = Debugger(network(SGD(0.1)))
+    debugger.move(60)
+    debugger.set_learning_rate(0.5)
+    debugger.move(20)
+    assert debugger.set_learning_rate(0.2) == 1
+    debugger.move(80)
+    assert debugger.learning_rate == 0.2
+    debugger.undo()
+    assert debugger.learning_rate == 0.5
+
+
+def test_what_cannot_be_edited_is_said() -> None:
+    debugger = Debugger(network(SGD(0.1)))
+    with pytest.raises(DebuggerError, match="l1 is computed; set one of its inputs"):
+        debugger.set_value(at(debugger, "l1"), None, 1.0)
+    with pytest.raises(ShapeError, match=r"W1\[9,9\] does not exist: its shape is 3x4"):
+        debugger.set_value(at(debugger, "W1"), (9, 9), 1.0)
+    with pytest.raises(ShapeError, match="W1 has shape 3x4, the value 2"):
+        debugger.set_value(at(debugger, "W1"), None, [1.0, 2.0])
+    with pytest.raises(DebuggerError, match="nothing to undo"):
+        debugger.undo()
+
+
+# Standing --------------------------------------------------------------------------------------
+
+
+def test_not_computed_partly_there_current_and_stale() -> None:
+    debugger = Debugger(load(next(p for p in SHIPPED if p.stem == "diamond")))
+    x, y = at(debugger, "x"), at(debugger, "y")
+    assert debugger.value_standing(y) is Standing.WAITING
+    debugger.until(y, "backward")
+    assert debugger.value_standing(y) is Standing.CURRENT
+    assert debugger.gradient_standing(x) is Standing.WAITING
+    debugger.step()
+    assert debugger.gradient_standing(x) is Standing.PARTIAL
+    assert debugger.reported(x) == 1
+    debugger.move(10**6)
+    assert debugger.gradient_standing(x) is Standing.CURRENT
+    assert float(debugger.gradient(x)) == sum(
+        float(c.sent) for c in debugger.contributions(x) if c.sent is not None
+    )
+
+
+def test_in_the_next_pass_what_is_not_yet_computed_is_stale() -> None:
+    debugger = Debugger(network(SGD(0.1)))
+    debugger.sgd(1)
+    debugger.step()
+    assert debugger.value_standing(at(debugger, "l1")) is Standing.STALE
+    assert debugger.gradient_standing(at(debugger, "W1")) is Standing.STALE
+    assert debugger.written_at(at(debugger, "l1")) == 2
