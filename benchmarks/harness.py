@@ -18,11 +18,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
-# The benchmarks measure the checkout they are in, installed or not.
+# The benchmarks measure the checkout they are in, installed or not. Import this module first.
 sys.path.insert(0, str(ROOT))
 
 
@@ -144,8 +150,6 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 
 def machine() -> str:
     """Return one line about what the figures were measured on."""
-    import numpy as np
-
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     parts = [
         f"{_processor()}, {os.cpu_count()} cores",

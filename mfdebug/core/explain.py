@@ -52,6 +52,7 @@ class Story:
     kind: str
     shape: str
     formula: str
+    legend: str
     role: str
     index: Index
     value: float | None
@@ -81,6 +82,7 @@ def story(debugger: Debugger, node: int, index: Index | None = None) -> Story:
         kind=kind_of(target),
         shape=shape_text(shape),
         formula=target.formula(*names) if isinstance(target, Op) else "",
+        legend=_legend(debugger, node),
         role=role_of(target),
         index=index,
         value=float(debugger.value(node)[index]) if has_value else None,
@@ -91,6 +93,13 @@ def story(debugger: Debugger, node: int, index: Index | None = None) -> Story:
         incoming=_incoming(debugger, node, index),
         outgoing=_outgoing(debugger, node, index),
     )
+
+
+def _legend(debugger: Debugger, node: int) -> str:
+    target = debugger.graph.nodes[node]
+    if not isinstance(target, Op):
+        return ""
+    return target.legend(*(debugger.plan.shapes[source] for source in debugger.graph.inbound[node]))
 
 
 def kind_of(node: Node) -> str:
@@ -256,7 +265,8 @@ def _fed_lines(debugger: Debugger) -> list[str]:
 
 def _forward_lines(told: Story) -> list[str]:
     entry = index_text(told.index)
-    lines = [f"  {told.name} = {told.formula}"] if told.formula else []
+    legend = f"   ({told.legend})" if told.legend else ""
+    lines = [f"  {told.name} = {told.formula}{legend}"] if told.formula else []
     if told.value is not None:
         working = f" = {told.working}" if told.working else ""
         lines.append(f"  {told.name}{entry}{working} = {scalar(told.value)}")

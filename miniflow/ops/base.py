@@ -140,21 +140,21 @@ class Op(Node):
         return op
 
     def _begin(self, nodes: list[Node], name: str | None, attributes: Mapping[str, Any]) -> None:
-        least, most = self.arity
-        if len(nodes) < least or (most is not None and len(nodes) > most):
-            raise self._wrong_arity(len(nodes), name)
+        self._check_arity(len(nodes), name)
         self.attrs: dict[str, Any] = {**self._defaults, **attributes}
         if attributes:
             self._check_attributes(attributes, name)
         Node.__init__(self, nodes, name)
 
-    def _wrong_arity(self, count: int, name: str | None) -> GraphError:
+    def _check_arity(self, count: int, name: str | None) -> None:
         least, most = self.arity
-        wanted = str(least) if most == least else f"{least} to {most or 'any number of'}"
-        plural = "" if most == 1 else "s"
-        return GraphError(
-            f"{type(self).__name__} takes {wanted} input{plural}, not {count}", where=name or ""
-        )
+        if count < least or (most is not None and count > most):
+            wanted = str(least) if most == least else f"{least} to {most or 'any number of'}"
+            plural = "" if most == 1 else "s"
+            raise GraphError(
+                f"{type(self).__name__} takes {wanted} input{plural}, not {count}",
+                where=name or "",
+            )
 
     def _check_attributes(self, given: Mapping[str, Any], name: str | None) -> None:
         for key, value in given.items():
@@ -200,6 +200,10 @@ class Op(Node):
     def formula(self, *names: str) -> str:
         """Return the forward rule in symbols, with the inputs called `names`."""
         return f"{type(self).__name__.lower()}({', '.join(names)})"
+
+    def legend(self, *shapes: Shape) -> str:
+        """Return what the letters of the formula stand for, for inputs of these shapes."""
+        return ""
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """Return the local gradient towards input `slot` in symbols; the op is called `name`."""

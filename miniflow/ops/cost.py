@@ -38,6 +38,10 @@ class _PairCost(Op):
             raise ShapeError("a mean over no entries has no value")
         return ()
 
+    def legend(self, *shapes: Shape) -> str:
+        """m is the number of entries."""
+        return f"m = {math.prod(shapes[0])}, the number of entries"
+
 
 def _square_error(y: float, a: float) -> float:
     return (y - a) * (y - a)
@@ -54,7 +58,6 @@ class MSE(_PairCost):
     An early printing's `MSE(a)` compares with `ideal_output`, to be set before the pass.
     """
 
-    arity = (1, 2)
     role = "a mean square error sends 2/m times the error, with opposite signs to y and a"
 
     def __init__(self, *inputs: Any, name: str | None = None) -> None:
@@ -62,8 +65,6 @@ class MSE(_PairCost):
         if len(nodes) == 1 and not isinstance(nodes[0], list | tuple):
             inputs = (Input(name="ideal_output"), *inputs)
         super().__init__(*inputs, name=name)
-        if len(self.inbound_nodes) != 2:
-            raise GraphError("MSE takes a target and a prediction", where=self.label)
 
     @property
     def ideal_output(self) -> Any:
@@ -260,6 +261,10 @@ class SoftmaxCrossEntropy(Op):
             do(_label_vjp, out, grad, shares)
         else:
             do(out.fill, 0.0)
+
+    def legend(self, *shapes: Shape) -> str:
+        """m is the number of rows."""
+        return f"m = {max(math.prod(shapes[0][:-1]), 1)}, the number of rows"
 
     def formula(self, *names: str) -> str:
         """-Σ y log softmax(z) / m."""

@@ -130,6 +130,10 @@ class Mean(_Reduction):
         """x."""
         return ScalarRule(_identity, _pass)
 
+    def legend(self, *shapes: Shape) -> str:
+        """m is the number of entries in each mean."""
+        return f"m = {self._count(shapes[0])}, the number of entries in a mean"
+
     def formula(self, *names: str) -> str:
         """Mean of x."""
         return self._named("mean of", names[0])

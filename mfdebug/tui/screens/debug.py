@@ -113,7 +113,7 @@ class DebugScreen(Screen[None]):
             with Vertical(id="left"):
                 yield Static("", id="order-title", markup=False)
                 yield OrderTree(self.debugger, id="order")
-                yield Static("✓ value ∂ gradient · waiting\n~ stale ◐ partly there * trained", id="legend")
+                yield Static("✓ value ∂ gradient · waiting\n~ stale ◐ in part * trained", id="legend")
             with Vertical(id="right"):
                 yield Static("", id="node-title", markup=False)
                 yield NodePanel(self.debugger, id="node")

@@ -13,6 +13,9 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.node_panel import wrap
+
+MOST_COLUMNS = 100
 
 
 class TextScreen(ModalScreen[None]):
@@ -35,13 +38,23 @@ class TextScreen(ModalScreen[None]):
         """A title, the lines, and how to close."""
         with Vertical(id="dialog"):
             yield Static(self._heading, id="dialog-title", markup=False)
-            yield LinesView((Strip([Segment(line)]) for line in self._text), id="dialog-text")
+            yield LinesView(id="dialog-text")
             yield Static("↑ ↓ scroll   Esc closes", id="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Take no more room than the text needs."""
-        self.query_one("#dialog-text").styles.height = min(len(self._text), self.size.height - 8)
+        width = min(self.size.width * 9 // 10, MOST_COLUMNS) - 8
+        lines = [part for line in self._text for part in _wrapped(line, width)]
+        text = self.query_one("#dialog-text", LinesView)
+        text.styles.height = min(len(lines), max(3, self.size.height - 8))
+        text.update_lines(Strip([Segment(line)]) for line in lines)
 
     def action_scroll(self, by: int) -> None:
         """Scroll by lines."""
         self.query_one("#dialog-text", LinesView).scroll_relative(y=by, animate=False)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Break a line that is too long, keeping its indent."""
+    indent = line[: len(line) - len(line.lstrip())]
+    return [indent + part for part in wrap(line.strip(), width - len(indent))] or [""]

@@ -144,6 +144,8 @@ class NodePanel(LinesView, can_focus=True):
         where = self.debugger.where
         now = where.phase if where.node == node else ""
         yield self._title(node, told, width)
+        if told.legend:
+            yield [Segment(told.legend, self._style("dim"))]
         if now == "update":
             yield from self._update(told)
         if width >= SIDE_BY_SIDE:
@@ -306,7 +308,7 @@ class NodePanel(LinesView, can_focus=True):
             array, entry = array[entry[:-2]], entry[-2:]
         rows = array.reshape(1, -1) if array.ndim == 1 else array
         at = (0, *entry) if array.ndim == 1 else entry
-        most = max(3, (self.size.height - 6) // 2)
+        most = max(4, (self.size.height - 6) // 2)
         top, height = _window(rows.shape[0], most, at[0])
         block = rows[top : top + height]
         form = NumberFormat.of(block[:, _columns_near(rows.shape[1], at[1])])

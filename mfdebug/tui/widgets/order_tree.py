@@ -78,6 +78,7 @@ class OrderTree(LinesView, can_focus=True):
     DEFAULT_CSS = """
     OrderTree {
         background: $background;
+        overflow-x: hidden;
         & > .order--now { color: $accent; text-style: bold; }
         & > .order--selected { background: $boost; text-style: bold; }
         &:focus > .order--selected { background: $block-cursor-blurred-background; text-style: bold; }

@@ -44,25 +44,46 @@ class StatusLine(LinesView):
         self.show()
 
     def _segments(self) -> list[Segment]:
+        left, right = self._pieces(short=False)
+        if _width(left + right) + SHORTEST_NAME > self.size.width:
+            left, right = self._pieces(short=True)
+        used = _width(left + right)
+        name = self.debugger.graph.name
+        room = max(SHORTEST_NAME, min(cell_len(name), self.size.width - used - 5))
+        named = [(f" {fit(name, room)}  ", self.get_component_rich_style("status--name"))]
+        gap = max(1, self.size.width - used - _width(named))
+        label = self.get_component_rich_style("status--label")
+        pieces = [*named, *left, (" " * gap, label), *right]
+        return [Segment(text, style) for text, style in pieces]
+
+    def _pieces(self, *, short: bool) -> tuple[list[Piece], list[Piece]]:
+        """Return what stands to the left and to the right; `short` for narrow terminals."""
         debugger, where = self.debugger, self.debugger.where
-        name = self.get_component_rich_style("status--name")
         number = self.get_component_rich_style("status--number")
         label = self.get_component_rich_style("status--label")
-        part = f" {where.part} of {where.parts}" if where.node is not None else ""
+        gap = " " if short else "   "
+        of = "/" if short else " of "
+        part = f" {where.part}{of}{where.parts}" if where.node is not None else ""
         left = [
-            ("SGD step ", label),
-            (f"{where.sgd_step}   ", number),
-            (f"{where.phase}{part}   ", number),
-            ("moment ", label),
-            (f"{where.number}  ", number),
+            ("step " if short else "SGD step ", label),
+            (f"{where.sgd_step}{gap}", number),
+            (f"{where.phase}{part}{gap}", number),
+            ("at " if short else "moment ", label),
+            (f"{where.number}", number),
         ]
-        cost = cost_text(debugger)
-        word, _, rest = cost.partition(" ")
-        right = [(f"{word} ", label), (f"{rest} ", number)]
+        word, _, rest = cost_text(debugger).partition(" ")
+        if short:
+            rest = rest.partition(" (")[0].replace("not computed", "-")
+        right = [(f" {word} ", label), (f"{rest} ", number)]
         if debugger.graph.trains:
-            right += [("  lr ", label), (f"{scalar(debugger.learning_rate)} ", number)]
-        used = sum(cell_len(text) for text, _ in left + right)
-        room = max(6, min(cell_len(debugger.graph.name), self.size.width - used - 4))
-        gap = max(1, self.size.width - used - room - 3)
-        pieces: list[tuple[str, Style]] = [(f" {fit(debugger.graph.name, room)}  ", name), *left]
-        return [Segment(text, style) for text, style in [*pieces, (" " * gap, label), *right]]
+            rate = f"{scalar(debugger.learning_rate)} "
+            right += [("lr " if short else "  lr ", label), (rate, number)]
+        return left, right
+
+
+Piece = tuple[str, Style]
+SHORTEST_NAME = 5
+
+
+def _width(pieces: list[Piece]) -> int:
+    return sum(cell_len(text) for text, _ in pieces)

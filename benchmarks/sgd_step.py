@@ -1,0 +1,93 @@
+"""One SGD step of a small, a middle and a large network, by miniflow and its peers.
+
+    python benchmarks/sgd_step.py [--network small|middle|large|all] [--dtype float64|float32]
+
+The small one is all call overhead, the large one nearly all matrix products. Before anything is
+timed, all engines train side by side, and their costs and parameters must agree; stepping
+miniflow and running it must agree bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from engines import ENGINES, Compiled, Engine, Network, Stepped, torch_engines
+from harness import Contestant, machine, measure, one_thread, options, show, table
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network to measure: how many steps to compare first, and how many rounds in a hundred."""
+
+    sizes: tuple[int, ...]
+    batch: int
+    rows: int
+    dtype: str
+    compared: int
+    rounds_percent: int
+
+
+CASES = {
+    "small": Case((13, 10, 1), 11, 506, "float64", 200, 100),
+    "middle": Case((784, 256, 128, 10), 64, 2000, "float64", 10, 50),
+    "large": Case((784, 2048, 2048, 10), 512, 2000, "float32", 2, 4),
+}
+
+
+def check_agreement(engines: list[Engine], steps: int) -> None:
+    """Train all engines and compare every step's cost and all parameters with the first one's."""
+    first = engines[0]
+    # float32 sums of hundreds of products, added up in different orders.
+    tolerance = 1e-10 if first.network.dtype == np.float64 else 1e-4
+    for engine in engines:
+        engine.run(steps)
+        assert len(engine.costs) == steps, engine.name
+        pairs = [(np.array(engine.costs), np.array(first.costs))]
+        pairs += zip(engine.parameters(), first.parameters(), strict=True)
+        for got, wanted in pairs:
+            np.testing.assert_allclose(got, wanted, tolerance, tolerance, err_msg=engine.name)
+    running, stepped = (
+        next(engine for engine in engines if type(engine) is kind) for kind in (Compiled, Stepped)
+    )
+    assert running.costs == stepped.costs
+    for one, other in zip(running.parameters(), stepped.parameters(), strict=True):
+        assert one.tobytes() == other.tobytes(), "stepped and run differ"
+
+
+def compare(name: str, rounds: int, dtype: str | None = None) -> list[str]:
+    """Return the Markdown lines of one network."""
+    case = CASES[name]
+    network = Network(case.sizes, case.batch, case.rows, dtype or case.dtype)
+    kinds = ENGINES + (peers := torch_engines())
+    engines = [kind(network) for kind in kinds]
+    check_agreement(engines, case.compared)
+    results = measure(
+        [Contestant(engine.name, engine.run) for engine in engines],
+        max(3, rounds * case.rounds_percent // 100),
+    )
+    missing = [] if peers else ["PyTorch eager"]
+    return [f"### {network}", "", *table(results, "step", missing=missing), ""]
+
+
+def run(rounds: int, networks: list[str], dtype: str | None = None) -> list[str]:
+    """Return the Markdown lines of this benchmark."""
+    lines = ["## One SGD step", ""]
+    for name in networks:
+        lines += compare(name, rounds, dtype)
+    return lines
+
+
+def main() -> None:
+    """Run from the command line."""
+    one_thread()
+    parser = options(__doc__ or "", rounds=200)
+    parser.add_argument("--network", choices=[*CASES, "all"], default="small")
+    parser.add_argument("--dtype", choices=["float64", "float32"], help="instead of the network's")
+    asked = parser.parse_args()
+    networks = list(CASES) if asked.network == "all" else [asked.network]
+    show([*run(asked.rounds, networks, asked.dtype), machine()], markdown=asked.markdown)
+
+
+if __name__ == "__main__":
+    main()
