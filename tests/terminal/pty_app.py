@@ -156,7 +156,8 @@ class PtyApp:
                 if wanted not in self.text:
                     raise AssertionError(f"{wanted!r} is not on the screen:\n{self.text}")
             self._read(min(left, 0.2))
-        self.settle(first=IDLE)
+        # A busy machine may be slow between its first frames.
+        self.settle(first=0.2, idle=0.2)
 
     # What goes in ------------------------------------------------------------------------
 

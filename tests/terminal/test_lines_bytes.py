@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pty_app import SYNCHRONIZED, PtyApp
+
+from tests.terminal.pty_app import SYNCHRONIZED, PtyApp
 
 SCRIPT = Path(__file__).with_name("lines_app.py")
 

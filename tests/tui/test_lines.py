@@ -6,7 +6,6 @@ import pytest
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
-from screen_text import screen_text
 from textual.app import App, ComposeResult
 from textual.containers import Vertical
 from textual.geometry import Size
@@ -14,6 +13,7 @@ from textual.strip import Strip
 
 from mfdebug.tui.widgets import lines
 from mfdebug.tui.widgets.lines import CellApp, LinesView
+from tests.tui.screen_text import screen_text
 
 
 def strips(*texts: str) -> list[Strip]:

@@ -1,0 +1,5 @@
+"""`python -m miniflow.files` writes the JSON Schema that ships, after a change of the format."""
+
+from miniflow.files.schema import write_schema_file
+
+write_schema_file()

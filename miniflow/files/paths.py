@@ -1,0 +1,96 @@
+"""Which files may be read, and reading them without waiting and without surprises.
+
+A graph file names files beside it. Such a name is relative, and what it leads to must lie in the
+graph's folder after all links are followed. Only ordinary files are read: a pipe would make the
+reader wait for ever, a device could do anything. Sizes are checked first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from itertools import islice
+from pathlib import Path, PureWindowsPath
+
+from miniflow.errors import FileError, nearest
+
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+def real(path: Path, where: str) -> Path:
+    """Return the path of an existing file with all links followed."""
+    try:
+        return path.resolve(strict=True)
+    except FileNotFoundError:
+        raise FileError(
+            f"there is no file {path.name!r}", where=where, hint=_nearest_file(path)
+        ) from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FileError(_reason(error), where=where) from None
+
+
+def beside(folder: Path, name: str, where: str) -> Path:
+    """Return the path of the file `name` beside a graph in `folder`, or raise `FileError`."""
+    if not name or "\0" in name:
+        raise FileError(f"{name!r} is not the name of a file", where=where)
+    if name[0] in "/\\" or PureWindowsPath(name).drive:
+        raise FileError(
+            f"the path {name!r} is absolute",
+            where=where,
+            hint="give a path relative to the graph's folder",
+        )
+    if ".." in re.split(r"[/\\]", name):
+        raise FileError(f"the path {name!r} leads out of the graph's folder", where=where)
+    folder = real(folder, where)
+    found = real(folder / name, where)
+    if not found.is_relative_to(folder):
+        raise FileError(f"{name!r} is a link that leads out of the graph's folder", where=where)
+    return found
+
+
+def read_bytes(path: Path, limit: int, where: str) -> bytes:
+    """Return the content of an ordinary file of at most `limit` bytes."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+        try:
+            status = os.fstat(descriptor)
+            _check(status, limit, where)
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(status.st_size + 1)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise FileError(_reason(error), where=where) from None
+    if len(content) > status.st_size:
+        raise FileError("the file grew while it was read", where=where)
+    return content
+
+
+def _check(status: os.stat_result, limit: int, where: str) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise FileError("it is a folder, not a file", where=where)
+    if not stat.S_ISREG(status.st_mode):
+        raise FileError("it is a pipe or a device, not an ordinary file", where=where)
+    if status.st_size > limit:
+        raise FileError(
+            f"the file has {status.st_size:,} bytes", where=where, hint=f"at most {limit:,}"
+        )
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _nearest_file(path: Path) -> str:
+    try:
+        names = [entry.name for entry in islice(path.parent.iterdir(), 1000)]
+    except (OSError, ValueError):
+        return ""
+    return nearest(path.name, names)

@@ -1,0 +1,216 @@
+"""The graph file format, as types to decode into, and as a JSON Schema for editors.
+
+Both come from here, so they agree. What types cannot say (names that must exist, shapes that must
+fit) `load` checks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from miniflow import limits
+from miniflow.files.values import SPELLED
+from miniflow.ops import OPS, Op
+from miniflow.optimizers import OPTIMIZERS, Optimizer
+
+FORMAT = 1
+
+SCHEMA_FILE = Path(__file__).with_name("graph.schema.json")
+
+Name = Annotated[str, Meta(min_length=1, max_length=limits.NAME_LENGTH)]
+Size = Annotated[int, Meta(ge=1, le=limits.NUMBERS)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Attribute = (
+    bool
+    | Whole
+    | float
+    | str
+    | None
+    | Annotated[list[bool | Whole | float | str | None], Meta(max_length=limits.AXES)]
+)
+Dtype = Literal["float64", "float32"]
+
+
+class Form(msgspec.Struct, forbid_unknown_fields=True):
+    """An object of the format; a field it does not know is an error."""
+
+
+class NodeForm(Form, gc=False):
+    """A node; `value`, `shape` and `trainable` are for an Input, `attrs` for the others."""
+
+    name: Name
+    op: str
+    inputs: list[str] | UnsetType = UNSET
+    attrs: dict[str, Attribute] | UnsetType = UNSET
+    value: float | str | list[Any] | dict[str, Any] | UnsetType = UNSET
+    shape: Annotated[list[Size | None], Meta(max_length=limits.AXES)] | UnsetType = UNSET
+    trainable: bool | UnsetType = UNSET
+
+
+class InitForm(Form):
+    """Numbers made when the graph is loaded."""
+
+    init: Literal["zeros", "ones", "normal", "uniform", "xavier"]
+    shape: Annotated[list[Size], Meta(max_length=limits.AXES)]
+    scale: float = 1.0
+    seed: Seed | UnsetType = UNSET
+
+
+class TensorForm(Form):
+    """A tensor of a .safetensors or .npz file, or the matrix of a .csv file, beside the graph."""
+
+    file: str
+    tensor: str | UnsetType = UNSET
+
+
+class SGDForm(Form, tag="SGD", tag_field="name"):
+    """Stochastic gradient descent."""
+
+    learning_rate: float = OPTIMIZERS["SGD"]().learning_rate
+
+
+class MomentumForm(Form, tag="Momentum", tag_field="name"):
+    """Gradient descent with a velocity."""
+
+    learning_rate: float = OPTIMIZERS["Momentum"]().learning_rate
+    momentum: float = 0.9
+
+
+class AdamForm(Form, tag="Adam", tag_field="name"):
+    """Adam."""
+
+    learning_rate: float = OPTIMIZERS["Adam"]().learning_rate
+    beta1: Annotated[float, Meta(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Meta(ge=0, lt=1)] = 0.999
+    epsilon: Annotated[float, Meta(gt=0)] = 1e-8
+
+
+class TrainingForm(Form):
+    """How the graph is trained."""
+
+    optimizer: SGDForm | MomentumForm | AdamForm | UnsetType = UNSET
+    batch_size: Size | UnsetType = UNSET
+    sampling: Literal["all", "epoch", "replacement"] | UnsetType = UNSET
+    seed: Seed | UnsetType = UNSET
+
+
+class DataForm(Form):
+    """Tables that feed inputs: columns or tensors of `file`, or the numbers themselves."""
+
+    feeds: dict[str, Any]
+    file: str | UnsetType = UNSET
+    standardize: list[str] | UnsetType = UNSET
+
+
+class GraphForm(Form):
+    """A graph file."""
+
+    miniflow: int
+    nodes: Annotated[list[NodeForm], Meta(min_length=1)]
+    name: Name | UnsetType = UNSET
+    description: Annotated[str, Meta(max_length=limits.DESCRIPTION_LENGTH)] | UnsetType = UNSET
+    dtype: Dtype | UnsetType = UNSET
+    cost: str | UnsetType = UNSET
+    training: TrainingForm | UnsetType = UNSET
+    data: DataForm | UnsetType = UNSET
+    schema: str | UnsetType = msgspec.field(default=UNSET, name="$schema")
+
+
+def fields(form: type[msgspec.Struct]) -> list[str]:
+    """Return the names of a form's fields, as they stand in a file."""
+    tag = form.__struct_config__.tag_field
+    return [*([tag] if tag else []), *form.__struct_encode_fields__]
+
+
+def make_optimizer(form: SGDForm | MomentumForm | AdamForm) -> Optimizer:
+    """Return the optimizer a form stands for."""
+    return OPTIMIZERS[str(form.__struct_config__.tag)](**msgspec.structs.asdict(form))
+
+
+def optimizer_fields(optimizer: Optimizer) -> dict[str, Any]:
+    """Return an optimizer as it stands in a file."""
+    return {"name": type(optimizer).__name__, **dataclasses.asdict(optimizer)}
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of graph files."""
+    forms = [GraphForm, InitForm, TensorForm]
+    (whole, initialiser, tensor), definitions = msgspec.json.schema_components(
+        forms, ref_template="#/$defs/{name}"
+    )
+    definitions["Numbers"] = {
+        "anyOf": [
+            {"type": "number"},
+            {"enum": list(SPELLED)},
+            {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Numbers"}},
+        ]
+    }
+    node = definitions["NodeForm"]
+    node["properties"]["op"] = {"enum": ["Input", *sorted(OPS)]}
+    node["properties"]["value"] = {
+        "anyOf": [{"$ref": "#/$defs/Numbers"}, initialiser, tensor],
+    }
+    node["allOf"] = [_only_for_inputs(), *map(_op_schema, sorted(OPS.items()))]
+    definitions["GraphForm"]["properties"]["miniflow"] = {"const": FORMAT}
+    definitions["DataForm"].update(_data_schema())
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "miniflow graph, format 1",
+        **whole,
+        "$defs": definitions,
+    }
+
+
+def _only_for_inputs() -> dict[str, Any]:
+    return {
+        "if": {"properties": {"op": {"const": "Input"}}},
+        "then": {
+            "properties": {"inputs": {"maxItems": 0}, "attrs": {"maxProperties": 0}},
+        },
+        "else": {
+            "required": ["inputs"],
+            "properties": {"value": False, "shape": False, "trainable": {"const": False}},
+        },
+    }
+
+
+def _op_schema(entry: tuple[str, type[Op]]) -> dict[str, Any]:
+    name, op = entry
+    least, most = op.arity
+    inputs = {"minItems": least, **({} if most is None else {"maxItems": most})}
+    attrs = {
+        key: {"description": attribute.takes, "default": attribute.default}
+        for key, attribute in op.attributes.items()
+    }
+    return {
+        "if": {"properties": {"op": {"const": name}}},
+        "then": {
+            "properties": {
+                "inputs": inputs,
+                "attrs": {"properties": attrs, "additionalProperties": False},
+            }
+        },
+    }
+
+
+def _data_schema() -> dict[str, Any]:
+    columns = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    table = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Numbers"}}
+
+    def feeds(of: dict[str, Any]) -> dict[str, Any]:
+        return {"properties": {"feeds": {"minProperties": 1, "additionalProperties": of}}}
+
+    return {"if": {"required": ["file"]}, "then": feeds(columns), "else": feeds(table)}
+
+
+def write_schema_file() -> None:
+    """Write the schema to the file that ships."""
+    text = json.dumps(schema(), indent=1, ensure_ascii=False)
+    SCHEMA_FILE.write_text(text + "\n", encoding="utf-8")

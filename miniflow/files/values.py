@@ -1,0 +1,162 @@
+"""Numbers in JSON: a number, nested lists, and the three that JSON cannot spell.
+
+`"NaN"`, `"Infinity"` and `"-Infinity"` stand as strings. Every number survives being written and
+read bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from miniflow import limits
+from miniflow.errors import FileError, printable
+from miniflow.ops.base import Array
+
+Value = float | Array
+
+SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def read_value(value: Any, where: str, dtype: np.dtype[Any]) -> Value:
+    """Return a number, or nested lists of numbers, as an input's value in `dtype`."""
+    return scalar_or_array(fit(read_array(value, where), dtype, where))
+
+
+def read_array(value: Any, where: str) -> Array:
+    """Return a number, or nested lists of numbers, as an array of float64.
+
+    Lists are opened level by level: no recursion, and each level is checked at once.
+    """
+    level: list[Any] = [value]
+    shape: list[int] = []
+    while list in (kinds := set(map(type, level))):
+        if kinds != {list}:
+            odd = next(i for i, entry in enumerate(level) if type(entry) is not type(level[0]))
+            raise FileError(
+                f"a list stands beside {shown(next(x for x in level if type(x) is not list))}",
+                where=where + _place(odd, shape),
+                hint="all rows have the same depth",
+            )
+        lengths = set(map(len, level))
+        if len(lengths) > 1:
+            odd = next(i for i, entry in enumerate(level) if len(entry) != len(level[0]))
+            raise FileError(
+                f"expected a list of {len(level[0])} entries, as before it, "
+                f"found one of {len(level[odd])}",
+                where=where + _place(odd, shape),
+            )
+        shape += lengths
+        if len(shape) > limits.AXES:
+            raise FileError(f"lists are nested more than {limits.AXES} deep", where=where)
+        if not shape[-1]:
+            raise FileError("the list is empty", where=where + _place(0, shape[:-1]))
+        level = list(chain.from_iterable(level))
+    if not kinds <= {int, float}:
+        level = [
+            _number(entry, where, i, shape) if type(entry) is not float else entry
+            for i, entry in enumerate(level)
+        ]
+    try:
+        return np.array(level, np.float64).reshape(shape)
+    except OverflowError:
+        odd = next(i for i, entry in enumerate(level) if abs(entry) > 2**1023)
+        raise FileError(
+            f"{shown(level[odd])} is too large for a float64", where=where + _place(odd, shape)
+        ) from None
+
+
+def fit(array: Array, dtype: np.dtype[Any], where: str) -> Array:
+    """Return `array` in `dtype`; a number that turns infinite on the way is an error."""
+    if array.dtype == dtype:
+        return array
+    with np.errstate(all="ignore"):
+        fitted = array.astype(dtype)
+    if array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize:
+        lost = np.isinf(fitted) & np.isfinite(array)
+        if lost.any():
+            odd = int(lost.reshape(-1).argmax())
+            raise FileError(
+                f"{array.reshape(-1)[odd]:g} is too large for a {dtype}",
+                where=where + _place(odd, array.shape),
+            )
+    return fitted
+
+
+def scalar_or_array(array: Array) -> Value:
+    """Return an array as it is, one without axes as its number."""
+    if array.shape:
+        return array
+    return float(array) if array.dtype == np.float64 else array[()]
+
+
+def shown(found: Any) -> str:
+    """Return what was found in a file, as JSON, short and printable."""
+    if isinstance(found, str):
+        return f'"{printable(found, 60)}"'
+    if isinstance(found, list | tuple):
+        return f"a list of {len(found)}" if found else "an empty list"
+    if isinstance(found, dict):
+        return "an object"
+    if found is None or isinstance(found, bool):
+        return {None: "null", True: "true", False: "false"}[found]
+    try:
+        return printable(str(found), 30)
+    except ValueError:  # An integer of more than 4,300 digits.
+        return "a huge integer"
+
+
+def _number(entry: Any, where: str, i: int, shape: list[int]) -> int | float:
+    if type(entry) is int:
+        return entry
+    if isinstance(entry, str) and entry in SPELLED:
+        return SPELLED[entry]
+    hint = 'as strings only "NaN", "Infinity" and "-Infinity"' if isinstance(entry, str) else ""
+    raise FileError(
+        f"expected a number, found {shown(entry)}", where=where + _place(i, shape), hint=hint
+    )
+
+
+def _place(flat: int, shape: list[int] | tuple[int, ...]) -> str:
+    if not shape:
+        return ""
+    return "".join(f"[{i}]" for i in np.unravel_index(flat, tuple(shape)))
+
+
+# Writing -------------------------------------------------------------------------------------
+
+
+def is_plain(array: Array) -> bool:
+    """Whether text can hold `array` bit for bit: each NaN in it is the usual one."""
+    unusual = np.isnan(array)
+    if not unusual.any():
+        return True
+    usual = np.array(np.nan, array.dtype).tobytes()
+    return all(number.tobytes() == usual for number in array[unusual])
+
+
+def written(array: Array) -> str:
+    """Return `array` as JSON, each number as short as it can be."""
+    if array.ndim == 0:
+        return _written_number(array[()])
+    return f"[{', '.join(_parts(array))}]"
+
+
+def _parts(array: Array) -> Iterator[str]:
+    return map(_written_number if array.ndim == 1 else written, array)
+
+
+def _written_number(number: Any) -> str:
+    if not math.isfinite(number):
+        return '"NaN"' if math.isnan(number) else '"Infinity"' if number > 0 else '"-Infinity"'
+    text = repr(float(number))
+    if isinstance(number, np.float32):
+        # The shortest text of a float32 is read as a float64 first, which in rare cases rounds
+        # to a neighbour.
+        short = str(number)
+        text = short if np.float32(float(short)) == number else text
+    return text.removesuffix(".0") if text != "-0.0" else text

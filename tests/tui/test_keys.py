@@ -1,0 +1,330 @@
+"""Every key, pressed in the app on a shipped graph."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from mfdebug.cli import load_graph
+from mfdebug.core.commands import COMMANDS
+from mfdebug.core.debugger import Debugger
+from mfdebug.tui.app import DebuggerApp
+from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.screens.picker import PickerScreen
+from mfdebug.tui.screens.text import TextScreen
+from mfdebug.tui.widgets.cost_plot import CostPlot
+from mfdebug.tui.widgets.node_panel import NodePanel
+from mfdebug.tui.widgets.order_tree import OrderTree
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import Mul
+from tests.tui.screen_text import screen_text
+
+
+class Driver:
+    """The app under test: what it shows, where it is, what one presses."""
+
+    def __init__(self, app: DebuggerApp, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        names = {" ": "space", "=": "equals_sign", "[": "left_square_bracket", ",": "comma"}
+        names |= {"]": "right_square_bracket", ".": "full_stop", "-": "minus", ":": "colon"}
+        await self.press(*(names.get(character, character) for character in text))
+
+    @property
+    def screen(self) -> DebugScreen:
+        assert isinstance(self.app.screen, DebugScreen)
+        return self.app.screen
+
+    @property
+    def debugger(self) -> Debugger:
+        return self.screen.debugger
+
+    @property
+    def moment(self) -> int:
+        return self.debugger.moment
+
+    @property
+    def text(self) -> str:
+        return screen_text(self.app)
+
+    @property
+    def message(self) -> str:
+        """The line above the keys."""
+        return self.text.split("\n")[-2].strip()
+
+
+@asynccontextmanager
+async def opened(
+    graph: str | Graph | None = "xor", size: tuple[int, int] = (80, 24), **options: Any
+) -> AsyncIterator[Driver]:
+    loaded = load_graph(graph) if isinstance(graph, str) else graph
+    app = DebuggerApp(loaded, history_memory=2**24, **options)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield Driver(app, pilot)
+
+
+LENGTH = 21  # of an SGD step of xor: 1 feed, 5 forward, 11 backward, 4 updates
+
+
+@pytest.mark.parametrize(
+    ("keys", "moment"),
+    [
+        ("s", 1),
+        ("right", 1),
+        ("space", 1),
+        ("s s s S", 2),
+        ("s s s left", 2),
+        ("n", 1),
+        ("n n", 6),
+        ("n n n", 17),
+        ("n n n n", LENGTH),
+        ("n n n N", 6),
+        ("t", LENGTH),
+        ("s s t", LENGTH),
+        ("3 t", 3 * LENGTH),
+        ("3 t T", 2 * LENGTH),
+        ("3 t 2 T", LENGTH),
+        ("1 0 s", 10),
+        ("1 0 s 4 S", 6),
+        ("2 n", 6),
+        ("5 escape s", 1),
+        ("S", 0),
+    ],
+)
+async def test_keys_that_move_in_time(keys: str, moment: int) -> None:
+    async with opened() as driver:
+        await driver.press(*keys.split())
+        assert driver.moment == moment
+
+
+async def test_u_runs_to_the_node_under_the_cursor() -> None:
+    async with opened() as driver:
+        await driver.press(*["down"] * 5)
+        await driver.press("u")
+        where = driver.debugger.where
+        assert (where.phase, driver.debugger.graph.nodes[where.node or 0].label) == ("forward", "s1")
+        await driver.press("u")
+        assert driver.debugger.where.phase == "backward"
+
+
+async def test_g_asks_where_to_go() -> None:
+    async with opened() as driver:
+        await driver.press("g")
+        await driver.type("sgd 2")
+        await driver.press("enter")
+        assert driver.moment == 2 * LENGTH
+
+
+async def test_e_edits_the_entry_and_z_takes_it_back() -> None:
+    async with opened("circuit-a") as driver:
+        await driver.press("n", "n", "n", "home", "e")
+        await driver.type("9")
+        await driver.press("enter")
+        assert float(driver.debugger.value(driver.debugger.graph.place("f"))) == (9 + 5) * -4
+        assert driver.message == "x = 9"
+        await driver.press("z")
+        assert float(driver.debugger.value(driver.debugger.graph.place("f"))) == -12
+        await driver.press("Z")
+        assert float(driver.debugger.value(driver.debugger.graph.place("f"))) == -56
+
+
+async def test_p_prints_and_the_prompt_keeps_a_history() -> None:
+    async with opened("wx") as driver:
+        await driver.press("t", "p")
+        await driver.type("*2")
+        await driver.press("enter")
+        assert driver.message == "w*2 = 8.8"
+        await driver.press("colon", "up", "enter")
+        assert driver.message == "w*2 = 8.8"
+
+
+async def test_tab_completes_at_the_prompt() -> None:
+    async with opened("diabetes") as driver:
+        await driver.press("colon")
+        await driver.type("unt")
+        await driver.press("tab")
+        await driver.type("co")
+        await driver.press("tab", "enter")
+        assert driver.debugger.where.node == driver.debugger.graph.cost
+
+
+async def test_an_error_is_one_line_that_says_what_to_do() -> None:
+    async with opened() as driver:
+        await driver.press("colon")
+        await driver.type("untli s1")
+        await driver.press("enter")
+        assert driver.message == "! there is no command 'untli' (did you mean 'until'?)"
+        await driver.press("s")
+        assert driver.message == "next: forward of l1 (Linear)"
+
+
+async def test_x_explains_and_escape_returns() -> None:
+    async with opened("circuit-a") as driver:
+        await driver.press("n", "n", "s", "x")
+        assert isinstance(driver.app.screen, TextScreen)
+        assert "to q: upstream × local = ∂cost/∂f × z = 1 × (-4) = -4" in driver.text
+        await driver.press("escape")
+        assert isinstance(driver.app.screen, DebugScreen)
+
+
+async def test_help_names_every_command() -> None:
+    async with opened(size=(100, 60)) as driver:
+        await driver.press("question_mark")
+        for command in COMMANDS.values():
+            assert command.usage in driver.text
+
+
+async def test_l_draws_the_cost_on_a_log_scale() -> None:
+    async with opened() as driver:
+        await driver.press("3", "t", "l")
+        assert driver.screen.query_one(CostPlot).logarithmic
+        assert "log scale" in driver.text
+
+
+async def test_tab_goes_to_the_panel_where_arrows_choose_the_entry() -> None:
+    async with opened() as driver:
+        await driver.press("s", "s", "tab", "down", "right")
+        panel = driver.screen.query_one(NodePanel)
+        assert panel.entry_of(driver.debugger.graph.place("l1")) == (1, 1)
+        assert driver.moment == 2
+        await driver.press("tab", "right")
+        assert driver.moment == 3
+
+
+async def test_arrows_choose_a_node_and_f_follows_again() -> None:
+    async with opened() as driver:
+        await driver.press("s", "s", "home")
+        assert driver.screen.query_one(NodePanel).node == driver.debugger.graph.place("X")
+        await driver.press("f")
+        assert driver.screen.query_one(NodePanel).node == driver.debugger.graph.place("l1")
+
+
+async def test_enter_opens_a_row_to_its_edges() -> None:
+    async with opened() as driver:
+        await driver.press("s", "s", "enter")
+        for edge in ("├ from X 4x2", "├ from W1 2x2", "├ from b1 2", "└ to s1"):
+            assert edge in driver.text
+        await driver.press("enter")
+        assert "from X" not in driver.text
+
+
+async def test_scopes_fold() -> None:
+    async with opened("vanishing") as driver:
+        assert "▾ layer1/" in driver.text
+        await driver.press("down", "down", "enter")
+        assert "▸ layer1/" in driver.text
+        tree = driver.screen.query_one(OrderTree)
+        tree.select(driver.debugger.graph.place("layer1/z"))
+        tree.show()
+        await driver.pilot.pause()
+        assert "▾ layer1/" in driver.text
+
+
+async def test_p_plays_and_stops() -> None:
+    async with opened() as driver:
+        await driver.press("plus", "plus", "plus", "P")
+        await driver.pilot.pause(0.6)
+        await driver.press("P")
+        reached = driver.moment
+        assert reached > 1
+        await driver.pilot.pause(0.4)
+        assert driver.moment == reached
+
+
+async def test_playing_stops_where_the_line_ends() -> None:
+    async with opened("square") as driver:
+        await driver.press("plus", "plus", "plus", "P")
+        await driver.pilot.pause(1.0)
+        assert driver.debugger.at_end
+        assert driver.message.startswith("the line ends here")
+
+
+async def test_a_long_run_reports_and_stops_at_a_key() -> None:
+    async with opened("digits") as driver:
+        await driver.press(*"999999t")
+        await driver.pilot.pause(0.3)
+        assert "any key stops" in driver.message
+        await driver.press("s")
+        await driver.pilot.pause(0.5)
+        assert driver.message.startswith("stopped at moment")
+        stopped = driver.moment
+        await driver.press("s")
+        assert driver.moment == stopped + 1
+
+
+async def test_without_a_graph_one_is_picked() -> None:
+    async with opened(None) as driver:
+        assert isinstance(driver.app.screen, PickerScreen)
+        assert "The smallest network there is" in driver.text
+        await driver.press("down", "enter")
+        assert driver.debugger.graph.name == "circuit-a"
+
+
+async def test_an_input_without_a_value_is_asked_for() -> None:
+    x, y = Input("x"), Input("y", value=3.0)
+    async with opened(Graph([x, y, Mul(x, y, name="xy")])) as driver:
+        assert "x has no value" in driver.text
+        await driver.type("four")
+        await driver.press("enter")
+        assert "that is not a number or a list" in driver.text
+        await driver.press(*["backspace"] * 4)
+        await driver.type("4")
+        await driver.press("enter")
+        await driver.press("s", "s")
+        assert float(driver.debugger.value(driver.debugger.graph.place("xy"))) == 12
+
+
+async def test_q_leaves() -> None:
+    async with opened() as driver:
+        await driver.press("q")
+        assert driver.app.return_code == 0
+
+
+async def test_commands_given_to_begin_with_are_run() -> None:
+    async with opened(commands=["sgd 2", "until s1 backward"]) as driver:
+        assert driver.debugger.where.phase == "backward"
+        assert driver.debugger.sgd_step == 2
+
+
+async def test_ctrl_t_changes_the_theme() -> None:
+    async with opened() as driver:
+        dark = driver.app.current_theme.dark
+        await driver.press("ctrl+t")
+        assert driver.app.current_theme.dark is not dark
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 50)])
+async def test_the_first_screen_says_what_to_press(size: tuple[int, int]) -> None:
+    async with opened(size=size) as driver:
+        assert "press s to begin" in driver.text
+        assert "? help" in driver.text
+
+
+async def test_not_computed_is_never_shown_as_0() -> None:
+    async with opened("circuit-b") as driver:
+        await driver.press("n", "n", "home")
+        assert "gradient  not computed yet" in driver.text
+        await driver.press("n", *["down"] * 3)
+        assert "∂cost/∂w = 0" in driver.text
+
+
+async def test_hostile_names_are_shown_as_text() -> None:
+    x = Input("[@click=app.quit]x[/nope]", value=3.0)
+    graph = Graph([x, Mul(x, x, name="[b]y[/b]")], name="[red]g")
+    async with opened(graph) as driver:
+        await driver.press("s", "s", "x")
+        assert "[b]y[/b]" in driver.text
