@@ -31,7 +31,7 @@ class Optimizer:
     ) -> None:
         """List the calls that update flat `parameters` in place, a piece at a time.
 
-        `rate` has shape (1,) and holds the learning rate in force.
+        `rate`, an array of no dimensions, holds the learning rate in force.
         """
         factors = self.factors(do, rate)
         piece = max(1, PIECE_BYTES // parameters.itemsize)
@@ -42,12 +42,18 @@ class Optimizer:
                 do, parameters[part], gradients[part], [s[part] for s in state], factors, change
             )
 
-    def factors(self, do: Calls, rate: Array) -> Array:
-        """Return the factors of this SGD step, shape (k, 1); list the calls that work them out."""
-        return rate.reshape(1, 1)
+    def factors(self, do: Calls, rate: Array) -> tuple[Array, ...]:
+        """Return the factors of this SGD step, arrays of no dimensions; list their calls."""
+        return (rate,)
 
     def piece_calls(
-        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Array, change: Array
+        self,
+        do: Calls,
+        p: Array,
+        g: Array,
+        state: list[Array],
+        factors: tuple[Array, ...],
+        change: Array,
     ) -> None:
         """List the calls for one piece; `change` is scratch of the piece's size."""
         raise NotImplementedError
@@ -68,7 +74,13 @@ class SGD(Optimizer):
     """Stochastic gradient descent: p ← p - lr × g."""
 
     def piece_calls(
-        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Array, change: Array
+        self,
+        do: Calls,
+        p: Array,
+        g: Array,
+        state: list[Array],
+        factors: tuple[Array, ...],
+        change: Array,
     ) -> None:
         """p - lr g."""
         do(np.multiply, g, factors[0], change)
@@ -97,7 +109,13 @@ class Momentum(Optimizer):
     slots: ClassVar[int] = 1
 
     def piece_calls(
-        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Array, change: Array
+        self,
+        do: Calls,
+        p: Array,
+        g: Array,
+        state: list[Array],
+        factors: tuple[Array, ...],
+        change: Array,
     ) -> None:
         """v = m v + g; p - lr v."""
         (v,) = state
@@ -132,22 +150,29 @@ class Adam(Optimizer):
         t = sgd_step + 1
         return 1.0 / (1.0 - self.beta1**t), 1.0 / (1.0 - self.beta2**t)
 
-    def _fill(self, factors: Array, rate: Array, sgd_step: Array) -> None:
+    def _fill(self, scale: Array, correction: Array, rate: Array, sgd_step: Array) -> None:
         first, second = self._corrections(int(sgd_step[0]))
-        factors[0] = rate[0] * first
-        factors[1] = second
+        scale[...] = rate * first
+        correction[...] = second
 
-    def factors(self, do: Calls, rate: Array) -> Array:
+    def factors(self, do: Calls, rate: Array) -> tuple[Array, ...]:
         """lr / (1 - β₁ᵗ) and 1 / (1 - β₂ᵗ)."""
-        factors = do.keep("factors", (2, 1))
-        do(self._fill, factors, rate, do.sgd_step)
-        return factors
+        scale, correction = do.keep("scale", ()), do.keep("correction", ())
+        do(self._fill, scale, correction, rate, do.sgd_step)
+        return scale, correction
 
     def piece_calls(
-        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Array, change: Array
+        self,
+        do: Calls,
+        p: Array,
+        g: Array,
+        state: list[Array],
+        factors: tuple[Array, ...],
+        change: Array,
     ) -> None:
         """m and v, then p - lr m̂ / (√v̂ + ε)."""
         m, v = state
+        scale, correction = factors
         do(np.multiply, m, self.beta1, m)
         do(np.multiply, g, 1.0 - self.beta1, change)
         do(np.add, m, change, m)
@@ -155,11 +180,11 @@ class Adam(Optimizer):
         do(np.multiply, g, g, change)
         do(np.multiply, change, 1.0 - self.beta2, change)
         do(np.add, v, change, v)
-        do(np.multiply, v, factors[1], change)
+        do(np.multiply, v, correction, change)
         do(np.sqrt, change, change)
         do(np.add, change, self.epsilon, change)
         do(np.divide, m, change, change)
-        do(np.multiply, change, factors[0], change)
+        do(np.multiply, change, scale, change)
         do(np.subtract, p, change, p)
 
     def update_scalar(

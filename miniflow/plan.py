@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,8 @@ from miniflow.lesson_nodes import LessonNode
 from miniflow.node import Input
 from miniflow.ops.base import Array, Call, Calls, Op, Shape
 
-State = tuple[object, float]
+# What lasts, in the plan's own form, and the learning rate.
+State = tuple[Any, float]
 
 
 class Plan(ABC):
@@ -33,8 +34,6 @@ class Plan(ABC):
     Nodes are named by their place in `graph.nodes`, trainables by their place in
     `graph.trainables`. `learning_rate` is the rate in force.
     """
-
-    learning_rate: float
 
     def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
         self.graph = graph
@@ -46,6 +45,10 @@ class Plan(ABC):
             sum(graph.under_cost[consumer] for consumer, _ in consumers)
             for consumers in graph.consumers
         ]
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate of the updates from now on."""
+        self.learning_rate = rate
 
     @abstractmethod
     def feed(self, sgd_step: int) -> None:
@@ -64,13 +67,10 @@ class Plan(ABC):
         """Update one trainable."""
 
     @abstractmethod
-    def run(
-        self, first: int, count: int, costs: array[float], stop: Callable[[], bool] | None = None
-    ) -> int:
+    def run(self, first: int, count: int, costs: array[float]) -> None:
         """Run whole SGD steps from number `first`, adding each one's cost to `costs`.
 
-        Gradients that no trainable needs are left out. `stop` is asked between steps, now and
-        then. Returns the number of steps done.
+        Gradients that no trainable needs are left out.
         """
 
     @abstractmethod
@@ -119,7 +119,7 @@ class ArrayPlan(Plan):
     def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
         super().__init__(graph, shapes)
         self._sgd_step = np.zeros(1, np.int64)
-        self._rate = np.full(1, self.learning_rate, graph.dtype)
+        self._rate = np.full((), self.learning_rate, graph.dtype)
         self._pool: dict[tuple[Shape, int], Array] = {}
         self._edges: dict[tuple[int, int], Array] = {}
         self._lay_out()
@@ -323,9 +323,7 @@ class ArrayPlan(Plan):
         """Run the update calls of one parameter."""
         _run(self._updates[trainable])
 
-    def run(
-        self, first: int, count: int, costs: array[float], stop: Callable[[], bool] | None = None
-    ) -> int:
+    def run(self, first: int, count: int, costs: array[float]) -> None:
         """Run whole SGD steps in one loop over all calls."""
         calls = self._step_calls
         cost = self._values[self.graph.cost]
@@ -336,22 +334,13 @@ class ArrayPlan(Plan):
                 for call in calls:
                     call()
                 costs.append(read())
-                if stop is not None and stop():
-                    return step + 1 - first
-        return count
 
     # State -------------------------------------------------------------------------------
 
-    @property
-    def learning_rate(self) -> float:  # type: ignore[override]
-        """The learning rate in force."""
-        return self._learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        self._learning_rate = rate
-        if hasattr(self, "_rate"):
-            self._rate[0] = rate
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the rate, also where the update calls read it."""
+        super().set_learning_rate(rate)
+        self._rate[0] = rate
 
     def value(self, node: int) -> Array:
         """Return the node's part of the block."""
@@ -376,8 +365,9 @@ class ArrayPlan(Plan):
 
     def restore(self, state: State) -> None:
         """Copy the lasting part back."""
-        lasting, self.learning_rate = state
-        np.copyto(self._lasting, lasting)  # type: ignore[arg-type]
+        lasting, rate = state
+        np.copyto(self._lasting, lasting)
+        self.set_learning_rate(rate)
 
     @property
     def state_bytes(self) -> int:

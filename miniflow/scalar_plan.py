@@ -119,9 +119,7 @@ class ScalarPlan(Plan):
             self._sgd_step,
         )
 
-    def run(
-        self, first: int, count: int, costs: array[float], stop: Callable[[], bool] | None = None
-    ) -> int:
+    def run(self, first: int, count: int, costs: array[float]) -> None:
         """Run whole SGD steps: all closures forward, then backward, then the updates."""
         cost = self.graph.cost
         trainables = range(len(self.graph.trainables))
@@ -135,9 +133,6 @@ class ScalarPlan(Plan):
             for trainable in trainables:
                 self.update(trainable)
             costs.append(self._values[cost])
-            if stop is not None and stop():
-                return step + 1 - first
-        return count
 
     def value(self, node: int) -> Array:
         """Return the float as an array of no dimensions."""
@@ -162,8 +157,8 @@ class ScalarPlan(Plan):
 
     def restore(self, state: State) -> None:
         """Put them back."""
-        saved, self.learning_rate = state
-        values, optimizer_state = saved  # type: ignore[misc]
+        (values, optimizer_state), rate = state
+        self.set_learning_rate(rate)
         for i, value in zip(self._inputs, values, strict=True):
             self._values[i] = value
         self._optimizer_state = [list(one) for one in optimizer_state]

@@ -197,7 +197,7 @@ class Debugger:
     def _apply_edits(self, moment: int) -> None:
         for edit in self._edits_after.get(moment, ()):
             if edit.node is None:
-                self.plan.learning_rate = float(edit.value)
+                self.plan.set_learning_rate(float(edit.value))
             elif edit.index is None:
                 self.plan.set_value(edit.node, edit.value)
             else:
@@ -259,7 +259,9 @@ class Debugger:
         begun = time.monotonic()
         done = 0
         while first + done < last and time.monotonic() - begun < REPORT_EVERY:
-            done += self.plan.run(first + done, max(1, min(done, last - first - done)), costs)
+            chunk = max(1, min(done, last - first - done))
+            self.plan.run(first + done, chunk, costs)
+            done += chunk
         for step, cost in enumerate(costs, first):
             self.history.record_cost(step, cost)
         self.moment = self.timeline.start_of(first + done)

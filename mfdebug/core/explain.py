@@ -17,7 +17,7 @@ from mfdebug.core.numbers import scalar
 from mfdebug.core.timeline import Moment
 from mfdebug.core.working import Index, sent_terms
 from miniflow.node import Input, Node
-from miniflow.ops.base import Array, Elementwise, Op, shape_text
+from miniflow.ops.base import Elementwise, Op, shape_text
 from miniflow.ops.linear import Linear, MatMul
 
 # Terms of a sum that are written out; the rest are counted.
@@ -152,9 +152,7 @@ def _incoming(debugger: Debugger, node: int, index: Index) -> tuple[Incoming, ..
             else f"{consumer.label}.gradients[{name}]"
         )
         sent = contribution.sent
-        found.append(
-            Incoming(consumer.label, words, None if sent is None else float(sent[index]))
-        )
+        found.append(Incoming(consumer.label, words, None if sent is None else float(sent[index])))
     return tuple(found)
 
 
@@ -175,14 +173,10 @@ def _outgoing(debugger: Debugger, node: int, index: Index) -> tuple[Outgoing, ..
         if isinstance(target, Op):
             words = target.downstream(slot, target.label, *names)
             if not _changed_since(debugger, graph.inbound[node]):
-                terms = sent_terms(
-                    target, slot, entry, gradient, value, inputs, debugger.sgd_step
-                )
+                terms = sent_terms(target, slot, entry, gradient, value, inputs, debugger.sgd_step)
                 if terms is not None:
                     working = _sum_of_products([(t.upstream, t.local) for t in terms], [])
-        found.append(
-            Outgoing(source.label, index_text(entry), words, working, float(sent[entry]))
-        )
+        found.append(Outgoing(source.label, index_text(entry), words, working, float(sent[entry])))
     return tuple(found)
 
 
@@ -203,9 +197,7 @@ def _matching_entry(index: Index, shape: tuple[int, ...]) -> Index:
 
 
 def _sum_of_products(products: list[tuple[Any, Any]], rest: list[float]) -> str:
-    shown = [
-        f"{_bracketed(float(a))} × {_bracketed(float(b))}" for a, b in products[:TERMS_SHOWN]
-    ]
+    shown = [f"{_bracketed(float(a))} × {_bracketed(float(b))}" for a, b in products[:TERMS_SHOWN]]
     if len(products) > TERMS_SHOWN:
         shown.append(f"… {len(products) - TERMS_SHOWN} more")
     return " + ".join(shown + [_bracketed(x) for x in rest]) or "0"
@@ -243,7 +235,7 @@ def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
         return [title, *_forward_lines(told)]
     if moment.phase == "backward":
         return [title, *_backward_lines(told)]
-    return [title, *_update_lines(debugger, told, moment.node)]
+    return [title, *_update_lines(debugger, told)]
 
 
 def _fed_lines(debugger: Debugger) -> list[str]:
@@ -255,7 +247,9 @@ def _fed_lines(debugger: Debugger) -> list[str]:
             origin = (
                 "a row of the data each"
                 if debugger.graph.fed_from_data(i)
-                else "trained" if node.trainable else "its own value"
+                else "trained"
+                if node.trainable
+                else "its own value"
             )
             lines.append(f"  {node.label} = {number}  ({origin})")
     if len(lines) > 12:
@@ -294,7 +288,7 @@ def _backward_lines(told: Story) -> list[str]:
     return lines
 
 
-def _update_lines(debugger: Debugger, told: Story, node: int) -> list[str]:
+def _update_lines(debugger: Debugger, told: Story) -> list[str]:
     optimizer = debugger.graph.training.optimizer
     lines = [f"  {told.name} ← {optimizer.formula(told.name)}"]
     if debugger.before is not None and told.gradient is not None and told.value is not None:

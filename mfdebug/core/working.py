@@ -23,9 +23,9 @@ COLUMN_LIMIT = 1_000_000
 
 
 class Term(NamedTuple):
-    """One product of a sum: the upstream entry at `index` times its local derivative."""
+    """One product of a sum: the upstream entry at `place` times its local derivative."""
 
-    index: Index
+    place: Index
     upstream: float
     local: float
 
@@ -47,8 +47,8 @@ def sent_terms(
     if column is None:
         return None
     return [
-        Term(index, float(gradient[index]), float(column[index]))
-        for index in map(tuple, np.argwhere(column != 0).tolist())
+        Term(place, float(gradient[place]), float(column[place]))
+        for place in map(tuple, np.argwhere(column != 0).tolist())
     ]
 
 
@@ -80,7 +80,8 @@ def _copies(entry: Index, source: Array, value: Array) -> Array:
     """Return where in the value a broadcast put the entry of an input."""
     numbers = np.arange(source.size).reshape(source.shape)
     wanted = numbers[entry] if entry else 0
-    return np.broadcast_to(numbers, value.shape) == wanted
+    copies: Array = np.broadcast_to(numbers, value.shape) == wanted
+    return copies
 
 
 def _locals(op: Elementwise, do: Calls, slot: int, value: Array, inputs: list[Array]) -> Array:
@@ -99,9 +100,7 @@ def _product_column(slot: int, entry: Index, x: Array, w: Array, value: Array) -
     return column
 
 
-def _probe(
-    op: Op, do: Calls, slot: int, entry: Index, value: Array, inputs: list[Array]
-) -> Array:
+def _probe(op: Op, do: Calls, slot: int, entry: Index, value: Array, inputs: list[Array]) -> Array:
     column = np.zeros_like(value)
     arrays = _with_forward(op, do, inputs)
     for place in np.ndindex(value.shape):

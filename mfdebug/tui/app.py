@@ -12,11 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.events import Event, Key
 
 from mfdebug.core.debugger import Debugger
-from mfdebug.tui.widgets.lines import CellApp
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.feed import FeedScreen
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.themes import DARK, LIGHT
+from mfdebug.tui.widgets.lines import CellApp
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph
@@ -114,9 +114,7 @@ class DebuggerApp(CellApp[int]):
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
 
 
-def run(
-    graph: Graph | None, *, commands: Sequence[str] = (), history_memory: int
-) -> int:
+def run(graph: Graph | None, *, commands: Sequence[str] = (), history_memory: int) -> int:
     """Run the app and return the exit status."""
     app = DebuggerApp(graph, commands=commands, history_memory=history_memory)
     app.run()

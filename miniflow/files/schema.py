@@ -73,20 +73,20 @@ class TensorForm(Form):
 class SGDForm(Form, tag="SGD", tag_field="name"):
     """Stochastic gradient descent."""
 
-    learning_rate: float = OPTIMIZERS["SGD"]().learning_rate
+    learning_rate: float = 0.01
 
 
 class MomentumForm(Form, tag="Momentum", tag_field="name"):
     """Gradient descent with a velocity."""
 
-    learning_rate: float = OPTIMIZERS["Momentum"]().learning_rate
+    learning_rate: float = 0.01
     momentum: float = 0.9
 
 
 class AdamForm(Form, tag="Adam", tag_field="name"):
     """Adam."""
 
-    learning_rate: float = OPTIMIZERS["Adam"]().learning_rate
+    learning_rate: float = 0.001
     beta1: Annotated[float, Meta(ge=0, lt=1)] = 0.9
     beta2: Annotated[float, Meta(ge=0, lt=1)] = 0.999
     epsilon: Annotated[float, Meta(gt=0)] = 1e-8

@@ -80,7 +80,7 @@ class Calls:
             self._pool[key] = np.zeros(shape, self.dtype)
         return self._pool[key]
 
-    def keep(self, key: str, shape: Shape, dtype: DTypeLike = None) -> Array:
+    def keep(self, key: str, shape: Shape, dtype: DTypeLike | None = None) -> Array:
         """Return this node's own buffer called `key`, the same one in forward and backward."""
         if key not in self._kept:
             self._kept[key] = np.zeros(shape, dtype or self.dtype)

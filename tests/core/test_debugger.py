@@ -38,9 +38,7 @@ def state(debugger: Debugger) -> dict[str, Any]:
     return seen
 
 
-def network(
-    optimizer: Optimizer, sampling: str = "replacement", dtype: str = "float64"
-) -> Graph:
+def network(optimizer: Optimizer, sampling: str = "replacement", dtype: str = "float64") -> Graph:
     rng = np.random.default_rng(3)
     X, y = Input("X", shape=(None, 3)), Input("y", shape=(None, 1))
     W1 = Input("W1", value=rng.normal(size=(3, 4)), trainable=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,7 +115,10 @@ async def test_u_runs_to_the_node_under_the_cursor() -> None:
         await driver.press(*["down"] * 5)
         await driver.press("u")
         where = driver.debugger.where
-        assert (where.phase, driver.debugger.graph.nodes[where.node or 0].label) == ("forward", "s1")
+        assert (where.phase, driver.debugger.graph.nodes[where.node or 0].label) == (
+            "forward",
+            "s1",
+        )
         await driver.press("u")
         assert driver.debugger.where.phase == "backward"
 

@@ -113,7 +113,9 @@ class DebugScreen(Screen[None]):
             with Vertical(id="left"):
                 yield Static("", id="order-title", markup=False)
                 yield OrderTree(self.debugger, id="order")
-                yield Static("✓ value ∂ gradient · waiting\n~ stale ◐ in part * trained", id="legend")
+                yield Static(
+                    "✓ value ∂ gradient · waiting\n~ stale ◐ in part * trained", id="legend"
+                )
             with Vertical(id="right"):
                 yield Static("", id="node-title", markup=False)
                 yield NodePanel(self.debugger, id="node")
@@ -316,13 +318,13 @@ class DebugScreen(Screen[None]):
     # Keys that are not commands ----------------------------------------------------------
 
     def on_key(self, event: Key) -> None:
-        """Collect the digits of a count; clear the last answer."""
-        if event.character is not None and event.character.isdecimal():
-            if self._count or event.character != "0":
-                self._count = (self._count + event.character)[:MOST_DIGITS]
-                words = f"{self._count} times: s steps, n phases, t SGD steps; Esc forgets it"
-                self.query_one(MessageStrip).say(words, "answer")
-                event.stop()
+        """Collect the digits of a count."""
+        digit = event.character or ""
+        if digit.isdecimal() and (self._count or digit != "0"):
+            self._count = (self._count + digit)[:MOST_DIGITS]
+            words = f"{self._count} times: s steps, n phases, t SGD steps; Esc forgets it"
+            self.query_one(MessageStrip).say(words, "answer")
+            event.stop()
 
     def interrupt(self) -> bool:
         """Stop a run that goes on in the background; return whether there was one."""

@@ -13,7 +13,10 @@ NAMES = {**KEY_NAMES, "colon": ":", "plus": "+", "minus": "-", "tab": "Tab", "es
 
 def help_lines(bindings: Iterable[BindingType]) -> list[str]:
     """Return the help: keys first, then what can be typed at the prompt."""
-    lines = ["lowercase goes forward, UPPERCASE goes back; 10s is ten steps, 500t 500 SGD steps", ""]
+    lines = [
+        "lowercase goes forward, UPPERCASE goes back; 10s is ten steps, 500t 500 SGD steps",
+        "",
+    ]
     shown: dict[str, list[str]] = {}
     for binding in bindings:
         if isinstance(binding, Binding):

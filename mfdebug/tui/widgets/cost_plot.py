@@ -7,6 +7,8 @@ infinity are breaks in the curve.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from textual.app import ComposeResult
@@ -24,7 +26,7 @@ LARGEST = 1e300
 class _PowerFormatter(NumericAxisFormatter):
     """Labels of a logarithmic axis: the powers themselves."""
 
-    def get_labels_for_ticks(self, ticks: list[float] | NDArray[np.float64]) -> list[str]:
+    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
         """Return 10 to the tick."""
         return [scalar(float(10.0**tick)) for tick in ticks]
 
@@ -49,6 +51,7 @@ class CostPlot(Vertical):
         &.empty > #cost-none { display: block; }
     }
     """
+
     def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.debugger = debugger
@@ -88,7 +91,7 @@ class CostPlot(Vertical):
 
     def _title(self, costs: Costs, step: int) -> str:
         words = "cost by SGD step" + (", log scale" if self.logarithmic else "")
-        if 0 <= step:
+        if step >= 0:
             words += f"   ◆ step {step}: {scalar(float(costs[step]))}"
         broken = np.flatnonzero(~np.isfinite(costs))
         if broken.size:

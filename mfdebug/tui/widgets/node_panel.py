@@ -128,7 +128,10 @@ class NodePanel(LinesView, can_focus=True):
             for text in wrap(graph.description, width):
                 yield [Segment(text)]
             yield []
-            yield [Segment("s", self._style("title")), Segment(" steps on, S back: a node at a time")]
+            yield [
+                Segment("s", self._style("title")),
+                Segment(" steps on, S back: a node at a time"),
+            ]
             yield [Segment("n", self._style("title")), Segment(" to the end of a phase")]
             if graph.trains:
                 yield [Segment("t", self._style("title")), Segment(" one whole SGD step")]

@@ -81,7 +81,7 @@ class OrderTree(LinesView, can_focus=True):
         overflow-x: hidden;
         & > .order--now { color: $accent; text-style: bold; }
         & > .order--selected { background: $boost; text-style: bold; }
-        &:focus > .order--selected { background: $block-cursor-blurred-background; text-style: bold; }
+        &:focus > .order--selected { background: $block-cursor-blurred-background; }
         & > .order--dim { color: $text-muted; }
         & > .order--value { color: $success; }
         & > .order--gradient { color: $warning; }
@@ -286,7 +286,9 @@ class OrderTree(LinesView, can_focus=True):
         if row.edge < len(sources):
             source = sources[row.edge]
             shared = len(graph.consumers[source]) > 1
-            text = f"from {self._names[source]} {self._shapes[source]}{' (shared)' if shared else ''}"
+            text = (
+                f"from {self._names[source]} {self._shapes[source]}{' (shared)' if shared else ''}"
+            )
         else:
             contributions = debugger.contributions(row.node)
             consumer, slot = graph.consumers[row.node][row.edge - len(sources)]

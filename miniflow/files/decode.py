@@ -1,0 +1,283 @@
+"""From the bytes of a graph file to its form, or to an error that says what to mend.
+
+msgspec finds the errors; the work here is to say where they are (line and column of wrong JSON,
+the JSON path of a wrong field), what stands there, and what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from miniflow.errors import FileError, nearest
+from miniflow.files import schema
+from miniflow.files.schema import FORMAT, Form, GraphForm
+from miniflow.files.values import shown
+from miniflow.optimizers import OPTIMIZERS
+
+_DECODER = msgspec.json.Decoder(GraphForm)
+_BOM = b"\xef\xbb\xbf"
+
+# Above this size an error does not say what was found: looking decodes the file once more.
+_LOOK_UP_TO = 16 * 2**20
+
+_TYPES = {
+    "object": "an object",
+    "array": "a list",
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+}
+
+# What people write that JSON does not allow: found where the error is, and what to do.
+_HABITS = (
+    (rb"-?(NaN|Infinity)\b", 'write it as a string: "NaN", "Infinity" or "-Infinity"'),
+    (rb"//|/\*|#", "JSON has no comments"),
+    (rb"'", "strings stand in double quotes"),
+    (rb"(True|False|None)\b", "JSON says true, false and null"),
+    (rb"\.\d|\+", "a number begins with a digit or a minus"),
+)
+
+
+def decode(data: bytes, file: str) -> GraphForm:
+    """Return the form of a graph file; `file` names it in errors."""
+    data = data.removeprefix(_BOM)
+    try:
+        form = _DECODER.decode(data)
+    except UnicodeDecodeError:
+        raise _not_utf8(data, file) from None
+    except RecursionError:
+        raise FileError("lists or objects are nested too deep", where=file) from None
+    except msgspec.ValidationError as error:
+        _check_format(data, file)
+        raise form_error(str(error), GraphForm, f"{file}: $", _Found(data)) from None
+    except msgspec.DecodeError as error:
+        raise _syntax_error(str(error), data, file) from None
+    if form.miniflow != FORMAT:
+        raise _wrong_format(form.miniflow, file)
+    # Written out again, the form has as many colons as the file, unless a key stood twice in an
+    # object and only its last value was kept: a look at the whole file, in a tenth of the time.
+    if msgspec.json.encode(form).count(b":") != data.count(b":"):
+        _check_keys(data, file)
+    return form
+
+
+def convert(value: dict[str, Any], form: type[Any], where: str) -> Any:
+    """Return `value` as a form of a part of the file that stands at `where`."""
+    try:
+        return msgspec.convert(value, form)
+    except msgspec.ValidationError as error:
+        raise form_error(str(error), form, where, _Found(value)) from None
+
+
+# JSON that is not JSON ------------------------------------------------------------------------
+
+
+def _position(data: bytes, offset: int, file: str) -> str:
+    line_start = data.rfind(b"\n", 0, offset) + 1
+    column = len(data[line_start:offset].decode(errors="replace")) + 1
+    return f"{file}:{data.count(b'\n', 0, offset) + 1}:{column}"
+
+
+def _not_utf8(data: bytes, file: str) -> FileError:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return FileError(
+            f"not UTF-8 text: byte {data[error.start]:#04x}",
+            where=_position(data, error.start, file),
+            hint="save the file as UTF-8",
+        )
+    return FileError("not UTF-8 text", where=file)
+
+
+def _syntax_error(message: str, data: bytes, file: str) -> FileError:
+    if not data.strip():
+        return FileError("the file is empty", where=file, hint='expected {"miniflow": 1, ...}')
+    if b"\0" in data[:4]:
+        return FileError("not UTF-8 text", where=file, hint="it looks like UTF-16: save as UTF-8")
+    if "truncated" in message:
+        return FileError(
+            "the file ends too soon: a string, list or object is still open",
+            where=_position(data, len(data), file),
+        )
+    problem, _, place = message.removeprefix("JSON is malformed: ").partition(" (byte ")
+    offset = int(place.removesuffix(")") or 0)
+    rest = data[offset : offset + 200]
+    if data[offset - 1 : offset] == b"-" and rest.startswith(b"Infinity"):
+        offset -= 1
+        rest = b"-" + rest
+    hint = next((hint for habit, hint in _HABITS if re.match(habit, rest)), "")
+    if "surrogate" in problem:
+        hint = "a \\uD800 escape stands only with its second half"
+        offset = max(data.rfind(b'"', 0, offset), 0)
+    line = data[offset : offset + 40].decode(errors="replace").splitlines()
+    found = f": found {line[0]}" if line and line[0] else ""
+    return FileError(
+        f"not JSON: {problem}{found}", where=_position(data, offset, file), hint=hint
+    )
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
+
+
+def _check_keys(data: bytes, file: str) -> None:
+    """Raise `FileError` if an object of the file, which is JSON, has a key twice."""
+    open_objects: list[set[bytes] | None] = []
+    string, offset = b"", 0
+    for match in _TOKEN.finditer(data):
+        token = match.group()
+        if token[0] == ord('"'):
+            string, offset = token, match.start()
+        elif token == b"{":
+            open_objects.append(set())
+        elif token == b"[":
+            open_objects.append(None)
+        elif token in b"}]":
+            open_objects.pop()
+        elif token == b":":
+            keys = open_objects[-1]
+            if keys is not None and string in keys:
+                raise FileError(
+                    f"the key {string.decode()} stands twice in one object",
+                    where=_position(data, offset, file),
+                )
+            if keys is not None:
+                keys.add(string)
+
+
+# JSON that is not a graph -----------------------------------------------------------------------
+
+
+class _OnlyFormat(msgspec.Struct):
+    miniflow: Any = None
+
+
+def _check_format(data: bytes, file: str) -> None:
+    """Raise `FileError` if the file says it is of another format, or of none."""
+    try:
+        found = msgspec.json.decode(data, type=_OnlyFormat).miniflow
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return
+    if type(found) is not int or found != FORMAT:
+        raise _wrong_format(found, file)
+
+
+def _wrong_format(found: Any, file: str) -> FileError:
+    where = f"{file}: $.miniflow"
+    if found is None:
+        return FileError(
+            'not a graph file: the field "miniflow" is missing',
+            where=where,
+            hint=f'a graph file begins {{"miniflow": {FORMAT}, ...',
+        )
+    newer = type(found) is int and found > FORMAT
+    hint = "the file was made by a newer miniflow: update it" if newer else ""
+    return FileError(
+        f"expected {FORMAT}, the format this miniflow reads, found {shown(found)}",
+        where=where,
+        hint=hint,
+    )
+
+
+class _Found:
+    """What stands at a JSON path of a file or of a value, looked up only after an error."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+        self._decoded = not isinstance(content, bytes)
+
+    def at(self, path: str) -> tuple[bool, Any]:
+        """Return whether there is anything at `path` (`$.nodes[3].op`), and what."""
+        if not self._decoded:
+            self._decode()
+        found = self._content
+        for key, index, other in re.findall(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])", path):
+            try:
+                found = found[key if key else int(index) if not other else None]
+            except (KeyError, IndexError, TypeError):
+                return False, None
+        return self._content is not None, found
+
+    def _decode(self) -> None:
+        self._decoded = True
+        try:
+            too_long = len(self._content) > _LOOK_UP_TO
+            self._content = None if too_long else msgspec.json.decode(self._content)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._content = None
+
+
+def form_error(message: str, form: type[Form], where: str, found: _Found) -> FileError:
+    """Return msgspec's error about a form that stands at `where`, in our words."""
+    problem, _, path = message.partition(" - at `")
+    path = path.removesuffix("`") or "$"
+    place = where + path[1:]
+    if node := re.match(r"\$\.nodes\[\d+\]", path):
+        is_there, name = found.at(node.group() + ".name")
+        if is_there and isinstance(name, str):
+            place += f" ({name:.50})"
+    if match := re.fullmatch(r"Object contains unknown field `(.*)`", problem, re.DOTALL):
+        known = _known_fields(form, path, found)
+        return FileError(
+            f"unknown field {shown(match[1])}; known: {', '.join(known)}",
+            where=place,
+            hint=nearest(match[1], known),
+        )
+    if match := re.fullmatch(r"Object missing required field `(.*)`", problem):
+        return FileError(f'the field "{match[1]}" is missing', where=place)
+    is_there, value = found.at(path)
+    if problem.startswith("Invalid "):
+        return _not_one_of(value, _choices(form, path), place)
+    if problem == "Number out of range" or problem == "Integer value out of range":
+        return FileError("the number is too large for a float64", where=place)
+    if match := re.fullmatch(r"Expected `([^`]*)`(.*?)(?:, got `([^`]*)`)?", problem):
+        got = shown(value) if is_there else _words(match[3] or "")
+        but = f", found {got}" if got else ""
+        return FileError(f"expected {_words(match[1])}{match[2]}{but}", where=place)
+    return FileError(problem, where=place)
+
+
+def _words(types: str) -> str:
+    words = [_TYPES.get(kind, kind) for kind in types.split(" | ")]
+    return " or ".join(words) if len(words) < 3 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _not_one_of(value: Any, known: Iterable[str], place: str) -> FileError:
+    known = list(known)
+    return FileError(
+        f"expected {' or '.join(known)}, found {shown(value)}",
+        where=place,
+        hint=nearest(value, known) if isinstance(value, str) else "",
+    )
+
+
+def _choices(form: type[Form], path: str) -> list[str]:
+    choices = {
+        "$.dtype": ["float64", "float32"],
+        "$.training.sampling": ["all", "epoch", "replacement"],
+        "$.training.optimizer.name": list(OPTIMIZERS),
+        "$.init": ["zeros", "ones", "normal", "uniform", "xavier"],
+    }
+    return choices.get(path, [])
+
+
+def _known_fields(form: type[Form], path: str, found: _Found) -> list[str]:
+    if form is not GraphForm:
+        return schema.fields(form)
+    if path == "$.training.optimizer":
+        _, name = found.at(f"{path}.name")
+        forms = [schema.SGDForm, schema.MomentumForm, schema.AdamForm]
+        return next(
+            (schema.fields(kind) for kind in forms if kind.__struct_config__.tag == name), []
+        )
+    parts: dict[str, type[Form]] = {
+        "$.training": schema.TrainingForm,
+        "$.data": schema.DataForm,
+        "$": GraphForm,
+    }
+    return schema.fields(parts.get(path, schema.NodeForm))
