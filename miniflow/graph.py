@@ -159,7 +159,7 @@ class Graph:
             numbers = np.array(value, self.dtype)
         except (TypeError, ValueError):
             raise FeedError("not a number, nor a list of numbers in rows", where=name) from None
-        _check_declared(node, numbers.shape)
+        check_declared(node, numbers.shape)
         node.value = numbers
 
     def input_shapes(self) -> dict[int, Shape]:
@@ -183,7 +183,7 @@ class Graph:
                 shape: Shape = (batches.size, *self.data.feeds[node.label].shape[1:])
             else:
                 shape = () if isinstance(node.value, float) else np.shape(node.value)
-            _check_declared(node, shape)
+            check_declared(node, shape)
             shapes[i] = shape
         return shapes
 
@@ -322,7 +322,8 @@ def follows_rules(node: Node) -> bool:
     return isinstance(node, Op) and kind.forward is Op.forward and kind.backward is Op.backward
 
 
-def _check_declared(node: Input, shape: Shape) -> None:
+def check_declared(node: Input, shape: Shape) -> None:
+    """Raise `ShapeError` unless a value of `shape` fits what the input declares."""
     if node.shape is None:
         return
     fits = len(node.shape) == len(shape) and all(

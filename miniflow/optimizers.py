@@ -15,6 +15,8 @@ import numpy as np
 
 from miniflow.ops.base import Array, Calls
 
+Factors = tuple[Array, ...]
+
 # A piece of this many bytes stays in the processor's cache from one call to the next.
 PIECE_BYTES = 128 * 1024
 
@@ -42,18 +44,12 @@ class Optimizer:
                 do, parameters[part], gradients[part], [s[part] for s in state], factors, change
             )
 
-    def factors(self, do: Calls, rate: Array) -> tuple[Array, ...]:
+    def factors(self, do: Calls, rate: Array) -> Factors:
         """Return the factors of this SGD step, arrays of no dimensions; list their calls."""
         return (rate,)
 
     def piece_calls(
-        self,
-        do: Calls,
-        p: Array,
-        g: Array,
-        state: list[Array],
-        factors: tuple[Array, ...],
-        change: Array,
+        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
     ) -> None:
         """List the calls for one piece; `change` is scratch of the piece's size."""
         raise NotImplementedError
@@ -74,13 +70,7 @@ class SGD(Optimizer):
     """Stochastic gradient descent: p ← p - lr × g."""
 
     def piece_calls(
-        self,
-        do: Calls,
-        p: Array,
-        g: Array,
-        state: list[Array],
-        factors: tuple[Array, ...],
-        change: Array,
+        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
     ) -> None:
         """p - lr g."""
         do(np.multiply, g, factors[0], change)
@@ -109,13 +99,7 @@ class Momentum(Optimizer):
     slots: ClassVar[int] = 1
 
     def piece_calls(
-        self,
-        do: Calls,
-        p: Array,
-        g: Array,
-        state: list[Array],
-        factors: tuple[Array, ...],
-        change: Array,
+        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
     ) -> None:
         """v = m v + g; p - lr v."""
         (v,) = state
@@ -155,20 +139,14 @@ class Adam(Optimizer):
         scale[...] = rate * first
         correction[...] = second
 
-    def factors(self, do: Calls, rate: Array) -> tuple[Array, ...]:
+    def factors(self, do: Calls, rate: Array) -> Factors:
         """lr / (1 - β₁ᵗ) and 1 / (1 - β₂ᵗ)."""
         scale, correction = do.keep("scale", ()), do.keep("correction", ())
         do(self._fill, scale, correction, rate, do.sgd_step)
         return scale, correction
 
     def piece_calls(
-        self,
-        do: Calls,
-        p: Array,
-        g: Array,
-        state: list[Array],
-        factors: tuple[Array, ...],
-        change: Array,
+        self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
     ) -> None:
         """m and v, then p - lr m̂ / (√v̂ + ε)."""
         m, v = state

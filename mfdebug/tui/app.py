@@ -12,11 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.events import Event, Key
 
 from mfdebug.core.debugger import Debugger
+from mfdebug.tui.cells import CellApp
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.feed import FeedScreen
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.themes import DARK, LIGHT
-from mfdebug.tui.widgets.lines import CellApp
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph

@@ -7,14 +7,23 @@ the JSON path of a wrong field), what stands there, and what was meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from miniflow.errors import FileError, nearest
-from miniflow.files import schema
-from miniflow.files.schema import FORMAT, Form, GraphForm
+from miniflow.files.schema import (
+    FORMAT,
+    AdamForm,
+    DataForm,
+    Form,
+    GraphForm,
+    MomentumForm,
+    NodeForm,
+    SGDForm,
+    TrainingForm,
+    fields,
+)
 from miniflow.files.values import shown
 from miniflow.optimizers import OPTIMIZERS
 
@@ -79,8 +88,9 @@ def convert(value: dict[str, Any], form: type[Any], where: str) -> Any:
 
 def _position(data: bytes, offset: int, file: str) -> str:
     line_start = data.rfind(b"\n", 0, offset) + 1
+    line = data.count(b"\n", 0, offset) + 1
     column = len(data[line_start:offset].decode(errors="replace")) + 1
-    return f"{file}:{data.count(b'\n', 0, offset) + 1}:{column}"
+    return f"{file}:{line}:{column}"
 
 
 def _not_utf8(data: bytes, file: str) -> FileError:
@@ -196,10 +206,10 @@ class _Found:
         if not self._decoded:
             self._decode()
         found = self._content
-        for key, index, other in re.findall(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])", path):
+        for key, index in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path):
             try:
-                found = found[key if key else int(index) if not other else None]
-            except (KeyError, IndexError, TypeError):
+                found = found[key or int(index)]
+            except (KeyError, IndexError, TypeError, ValueError):
                 return False, None
         return self._content is not None, found
 
@@ -232,8 +242,13 @@ def form_error(message: str, form: type[Form], where: str, found: _Found) -> Fil
         return FileError(f'the field "{match[1]}" is missing', where=place)
     is_there, value = found.at(path)
     if problem.startswith("Invalid "):
-        return _not_one_of(value, _choices(form, path), place)
-    if problem == "Number out of range" or problem == "Integer value out of range":
+        known = _choices(path)
+        return FileError(
+            f"expected {' or '.join(known)}" + (f", found {shown(value)}" if is_there else ""),
+            where=place,
+            hint=nearest(value, known) if isinstance(value, str) else "",
+        )
+    if problem in ("Number out of range", "Integer value out of range"):
         return FileError("the number is too large for a float64", where=place)
     if match := re.fullmatch(r"Expected `([^`]*)`(.*?)(?:, got `([^`]*)`)?", problem):
         got = shown(value) if is_there else _words(match[3] or "")
@@ -247,16 +262,7 @@ def _words(types: str) -> str:
     return " or ".join(words) if len(words) < 3 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _not_one_of(value: Any, known: Iterable[str], place: str) -> FileError:
-    known = list(known)
-    return FileError(
-        f"expected {' or '.join(known)}, found {shown(value)}",
-        where=place,
-        hint=nearest(value, known) if isinstance(value, str) else "",
-    )
-
-
-def _choices(form: type[Form], path: str) -> list[str]:
+def _choices(path: str) -> list[str]:
     choices = {
         "$.dtype": ["float64", "float32"],
         "$.training.sampling": ["all", "epoch", "replacement"],
@@ -268,16 +274,16 @@ def _choices(form: type[Form], path: str) -> list[str]:
 
 def _known_fields(form: type[Form], path: str, found: _Found) -> list[str]:
     if form is not GraphForm:
-        return schema.fields(form)
+        return fields(form)
     if path == "$.training.optimizer":
         _, name = found.at(f"{path}.name")
-        forms = [schema.SGDForm, schema.MomentumForm, schema.AdamForm]
+        forms: list[type[Form]] = [SGDForm, MomentumForm, AdamForm]
         return next(
-            (schema.fields(kind) for kind in forms if kind.__struct_config__.tag == name), []
+            (fields(kind) for kind in forms if kind.__struct_config__.tag == name), []
         )
     parts: dict[str, type[Form]] = {
-        "$.training": schema.TrainingForm,
-        "$.data": schema.DataForm,
+        "$.training": TrainingForm,
+        "$.data": DataForm,
         "$": GraphForm,
     }
-    return schema.fields(parts.get(path, schema.NodeForm))
+    return fields(parts.get(path, NodeForm))

@@ -13,7 +13,8 @@ from textual.binding import Binding
 from textual.geometry import Size
 from textual.strip import Strip
 
-from mfdebug.tui.widgets.lines import CellApp, LinesView
+from mfdebug.tui.cells import CellApp
+from mfdebug.tui.widgets.lines import LinesView
 
 DIM, STRONG, HOT = Style.parse("#8888aa"), Style.parse("bold"), Style.parse("bold #ffd700")
 # Wide, combining and joined characters: whatever a name may hold.

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,9 +34,17 @@ def start() -> Iterator[Start]:
 
 
 def cells(app: PtyApp) -> list[list[object]]:
-    """All that the terminal shows: text, colours and weights."""
+    """All that the terminal shows: text, colours and weights; of a blank, what shows of it."""
     screen = app.screen
-    return [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
+    return [
+        [seen(screen.buffer[y][x]) for x in range(screen.columns)] for y in range(screen.lines)
+    ]
+
+
+def seen(cell: Any) -> object:
+    if cell.data == " " and not (cell.reverse or cell.underscore or cell.strikethrough):
+        return cell._replace(fg="default", bold=False, italics=False)
+    return cell
 
 
 def assert_true_to_a_redraw(app: PtyApp) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App, ComposeResult
@@ -11,8 +10,8 @@ from textual.containers import Vertical
 from textual.geometry import Size
 from textual.strip import Strip
 
-from mfdebug.tui.widgets import lines
-from mfdebug.tui.widgets.lines import CellApp, LinesView
+from mfdebug.tui.cells import CellApp
+from mfdebug.tui.widgets.lines import LinesView
 from tests.tui.screen_text import screen_text
 
 
@@ -259,90 +258,3 @@ async def test_it_works_in_any_app(base: type[App[None]]):
 
     async with AnyApp().run_test(size=(5, 1)) as pilot:
         assert screen_text(pilot.app) == "x"
-
-
-def look(style: str) -> lines._Look:
-    return lines._look(Style.parse(style), ColorSystem.STANDARD)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "sent"),
-    [
-        ("", "red", "\x1b[31m"),
-        ("red", "", "\x1b[0m"),
-        ("red", "red", ""),
-        ("red on blue", "green on blue", "\x1b[32m"),
-        ("red on blue", "on blue", "\x1b[39m"),
-        ("red on blue", "red", "\x1b[49m"),
-        ("red", "bold red", "\x1b[1m"),
-        ("bold red", "red", "\x1b[0;31m"),
-        ("bold red", "reverse red", "\x1b[0;7;31m"),
-    ],
-)
-def test_a_change_of_style_sends_what_changed(old: str, new: str, sent: str):
-    assert lines._change(look(old), look(new)) == sent
-
-
-def test_a_link_is_opened_and_closed_and_cannot_carry_an_escape():
-    linked = lines._look(Style(link="https://a.example/"), ColorSystem.STANDARD)
-    opened = lines._change(look(""), linked)
-    assert opened.startswith("\x1b]8;id=")
-    assert opened.endswith(";https://a.example/\x1b\\")
-    assert lines._change(linked, look("")) == "\x1b]8;;\x1b\\"
-    assert lines._look(Style(link="x\x1b[2J"), ColorSystem.STANDARD) == look("")
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "cells"),
-    [
-        ("ab", 2, ["a", "b"]),
-        ("a", 3, ["a", " ", " "]),
-        ("数x", 3, ["数", "\0数", "x"]),
-        ("e\u0301x", 2, ["e\u0301", "x"]),
-        ("\u0301x", 1, ["x"]),
-        ("a\x1b\x00b", 2, ["a", "b"]),
-        ("a\u00a0\ue000\ud800", 4, ["a", " ", "\ufffd", "\ufffd"]),
-        ("a\u200d\x1bb", 2, ["a\u200db", " "]),
-    ],
-)
-def test_text_becomes_one_entry_a_cell(text: str, width: int, cells: list[str]):
-    found = lines._cells([Segment(text)], ColorSystem.STANDARD, width)
-    assert [cell for cell, _ in found] == cells
-
-
-@pytest.mark.parametrize(
-    ("after", "sent"),
-    [
-        ([("0.1234 one", "red")], ""),
-        ([("0.1239 one", "red")], "\x1b[1;6H\x1b[31m9\x1b[0m"),
-        ([("9.1239 one", "red")], "\x1b[1;1H\x1b[31m9.1239\x1b[0m"),
-        ([("9.1234 onE", "red")], "\x1b[1;1H\x1b[31m9.1234 onE\x1b[0m"),
-        ([("数1234 one", "red")], "\x1b[1;1H\x1b[31m数\x1b[0m"),
-        (
-            [("9", "red"), (".12", "blue"), ("34 one", "red")],
-            "\x1b[1;1H\x1b[31m9\x1b[34m.12\x1b[0m",
-        ),
-    ],
-)
-def test_only_cells_that_differ_are_drawn(after: list[tuple[str, str]], sent: str):
-    def cells(*parts: tuple[str, str]) -> list[lines._Cell]:
-        segments = [Segment(text, Style.parse(style)) for text, style in parts]
-        return lines._cells(segments, ColorSystem.STANDARD, 10)
-
-    terminal = lines._Terminal()
-    lines._Pen(terminal).draw(0, 0, cells(("0.1234 one", "red")))
-    pen = lines._Pen(terminal)
-    pen.draw(0, 0, cells(*after))
-    assert pen.text() == sent
-
-
-def test_cells_far_apart_or_between_other_styles_are_reached_by_moving():
-    def cells(first: str, last: str) -> list[lines._Cell]:
-        segments = [Segment(first), Segment("four", Style.parse("red")), Segment(last)]
-        return lines._cells(segments, ColorSystem.STANDARD, 20)
-
-    terminal = lines._Terminal()
-    lines._Pen(terminal).draw(0, 0, cells("aa", "b            b"))
-    pen = lines._Pen(terminal)
-    pen.draw(0, 0, cells("aA", "B            B"))
-    assert pen.text() == "\x1b[1;2HA\x1b[1;7HB\x1b[1;20HB"

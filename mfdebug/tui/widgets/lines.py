@@ -1,45 +1,27 @@
-"""Panels that cost what changes in them: a line-API base widget and a frame that sends cells.
+"""Panels that cost what changes in them: a line-API base widget.
 
-A step changes a few numbers, and over ssh every byte counts. Textual marks dirty regions but
-sends each span from the left edge of its widget, style by style (Textual #5625): one number in
-each of two lines of an 80x24 panel took 7459 bytes as a whole widget, 624 as two lines, 446 as
-two exact spans. Narrower regions therefore cannot help. Sending cells can: 69 bytes.
+A step changes a few numbers. `LinesView` compares its new lines with those last rendered and
+refreshes only the lines that differ, without a layout; `mfdebug.tui.cells` then sends only the
+cells that differ.
 
-So there are two halves, each alone correct:
-
-- `LinesView` renders what changed: it compares its new lines with those last rendered and
-  refreshes only the lines that differ, without a layout.
-- `CellApp` sends what changed: it keeps the cells that the terminal shows, and of each frame
-  it sends only those that differ. That serves every widget: a plot drawn anew, a focus
-  that moved, a list that scrolled, a dialog over it all.
-
-Text here may come from a hostile file. Lines are made of segments, never of markup, and no
-control character of a segment gets past `CellApp`.
+Text here may come from a hostile file. Lines are made of segments, never of markup.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.color import ColorSystem
 from rich.segment import Segment
-from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
-from textual.app import App, ReturnType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Self
 
-    from rich.console import Console, RenderableType
-    from rich.style import Style
-    from textual.screen import Screen
     from textual.selection import Selection
 
 # Copying a selection asks for every line of it; a virtual view may have millions.
@@ -233,235 +215,3 @@ class LinesView(ScrollView):
 
 def _extent(lines: Sequence[Strip]) -> Size:
     return Size(max((line.cell_length for line in lines), default=0), len(lines))
-
-
-class CellApp(App[ReturnType]):
-    """An app that sends the terminal only the cells that differ from what it shows."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._terminal = _Terminal()
-        if "TEXTUAL_ANIMATIONS" not in os.environ:
-            # A page scrolled at 80x24 is sent 17 times, 62 kB, when the scrolling is animated.
-            self.animation_level = "none"
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        # The one place every frame passes. Inline apps send other kinds of update, untouched.
-        frame: Any = renderable
-        if isinstance(renderable, ChopsUpdate | LayoutUpdate):
-            frame = _CellUpdate(renderable, self._terminal, self.size)
-        super()._display(screen, frame)
-
-    def action_redraw(self) -> None:
-        """Send the whole screen again, for when something else has written to it."""
-        self._terminal.known = False
-        self.refresh(layout=True)
-
-    def on_mount(self) -> None:
-        """After a suspension nothing of ours is on the screen (Textual #6298: it stays blank)."""
-        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
-
-    def on_resize(self) -> None:
-        """Trust nothing on the screen: terminals cut, wrap or clear when they are resized."""
-        self.action_redraw()
-
-
-class _Look(NamedTuple):
-    """How a cell looks: parameters of SGR, and a link (OSC 8)."""
-
-    attributes: str = ""
-    foreground: str = ""
-    background: str = ""
-    link: str = ""
-
-
-_PLAIN = _Look()
-
-# A cell is its character, with what combines with it, and its look. The second cell of a wide
-# character holds the same after a NUL: it differs from another cell exactly when the first
-# does, so no difference begins or ends in the middle of one.
-_Cell = tuple[str, _Look]
-
-# What moving the cursor takes ("\x1b[12;34H"), in cells that may be sent again instead.
-_MOVE = 8
-
-
-class _Terminal:
-    """What the terminal shows, row by row; nothing of it is `known` before a full update."""
-
-    def __init__(self) -> None:
-        self.rows: dict[int, list[_Cell | None]] = {}
-        self.known = False
-
-    def row(self, y: int, width: int) -> list[_Cell | None]:
-        row = self.rows.setdefault(y, [])
-        if len(row) < width:
-            row.extend([None] * (width - len(row)))
-        return row
-
-
-class _CellUpdate(CompositorUpdate):
-    """A frame of Textual's, sent as the cells that differ."""
-
-    def __init__(self, update: ChopsUpdate | LayoutUpdate, terminal: _Terminal, size: Size) -> None:
-        self.update = update
-        self.terminal = terminal
-        self.size = size
-
-    def render_segments(self, console: Console) -> str:
-        """Return what is to be sent. It is sent for sure: Textual asks when it writes."""
-        colors = console._color_system or ColorSystem.TRUECOLOR  # as Strip.render does
-        terminal, update = self.terminal, self.update
-        if not terminal.known:
-            terminal.rows.clear()
-        pen = _Pen(terminal)
-        if isinstance(update, LayoutUpdate):
-            for y, strips in enumerate(update.strips, update.region.y):
-                x = update.region.x
-                for strip in strips:
-                    pen.draw(x, y, _cells(strip, colors, strip.cell_length))
-                    x += strip.cell_length
-            # One that was laid out for the size before a resize may have been cut or wrapped.
-            terminal.known = update.region.size == self.size
-        else:
-            # Whole chops, the parts of a line between edges of widgets: the compositor has
-            # rendered them anyway, and a span may begin inside a wide character.
-            for y, start, stop in update.spans:
-                chops = zip(update.chop_ends[y], update.chops[y].items(), strict=True)
-                for end, (x, chop) in chops:
-                    if chop is not None and x < stop and end > start:
-                        pen.draw(x, y, _cells(chop, colors, end - x))
-        return pen.text()
-
-
-class _Pen:
-    """Draws cells where they differ, with as few moves and changes of style as will do."""
-
-    def __init__(self, terminal: _Terminal) -> None:
-        self.terminal = terminal
-        self.look = _PLAIN
-        self.x = self.y = -1
-        self.out: list[str] = []
-
-    def draw(self, x: int, y: int, cells: list[_Cell]) -> None:
-        shown = self.terminal.row(y, x + len(cells))
-        if shown[x : x + len(cells)] == cells:
-            return
-        for at, cell in enumerate(cells, x):
-            if shown[at] == cell:
-                continue
-            shown[at] = cell
-            self.go(at, y, cells[max(0, self.x - x) : at - x])
-            self.put(cell)
-
-    def go(self, x: int, y: int, between: list[_Cell]) -> None:
-        """Go to a cell: over the ones `between`, sending them again, where that is shorter."""
-        if y == self.y and x == self.x:
-            return
-        if (
-            y == self.y
-            and 0 < x - self.x == len(between) <= _MOVE
-            and all(look == self.look and text.isascii() for text, look in between)
-        ):
-            for cell in between:
-                self.put(cell)
-        else:
-            self.out.append(f"\x1b[{y + 1};{x + 1}H")
-        self.x, self.y = x, y
-
-    def put(self, cell: _Cell) -> None:
-        text, look = cell
-        self.x += 1
-        if text[0] == "\0":
-            return
-        if look is not self.look:
-            self.out.append(_change(self.look, look))
-            self.look = look
-        self.out.append(text)
-
-    def text(self) -> str:
-        self.out.append(_change(self.look, _PLAIN))
-        return "".join(self.out)
-
-
-def _cells(segments: Iterable[Segment], colors: ColorSystem, width: int) -> list[_Cell]:
-    """Return the `width` cells that `segments` take on the screen."""
-    cells: list[_Cell] = []
-    for text, style, control in segments:
-        if control:
-            continue
-        look = _PLAIN if style is None else _look(style, colors)
-        if text.isascii() and text.isprintable():
-            cells += [(character, look) for character in text]
-        else:
-            for cluster in _clusters(text):
-                if size := cell_len(cluster):
-                    cells += [(cluster, look), *[("\0" + cluster, look)] * (size - 1)]
-                elif cells and cells[-1][0][0] != "\0":
-                    # What combines with the last character of the segment before.
-                    cells[-1] = cells[-1][0] + cluster, cells[-1][1]
-    # Rich counts some nonsense differently (a control character after a joiner).
-    return [*cells[:width], *[(" ", _PLAIN)] * (width - len(cells))]
-
-
-def _clusters(text: str) -> list[str]:
-    """Split `text` into characters with what combines with them; drop control characters."""
-    clusters: list[str] = []
-    for character in text:
-        width = cell_len(character)
-        joins = not width or (clusters and clusters[-1].endswith(JOINER))
-        if not character.isprintable() and character != JOINER:
-            # Lone surrogates cannot be encoded, and no one knows what private ones look like.
-            character = " " if character.isspace() else "\ufffd"
-            clusters += [character] * width
-        elif joins and clusters:
-            clusters[-1] += character
-        else:
-            clusters.append(character)
-    return clusters
-
-
-@lru_cache(4096)
-def _look(style: Style, colors: ColorSystem) -> _Look:
-    def parameters(foreground: bool) -> str:
-        color = style.color if foreground else style.bgcolor
-        return ";".join(color.downgrade(colors).get_ansi_codes(foreground)) if color else ""
-
-    plain_link = style.link is not None and style.link.isprintable()
-    link = f"id={style.link_id};{style.link}" if plain_link else ""
-    return _interned(
-        _Look(
-            Strip.render_ansi(style.without_color, colors),
-            parameters(foreground=True),
-            parameters(foreground=False),
-            link,
-        )
-    )
-
-
-@lru_cache(4096)
-def _interned(look: _Look) -> _Look:
-    """Return one object for equal looks, so that cells compare fast."""
-    return look
-
-
-@lru_cache(4096)
-def _change(old: _Look, new: _Look) -> str:
-    """Return what takes the terminal from one look to another."""
-    if new == old:
-        return ""
-    link = f"\x1b]8;{new.link or ';'}\x1b\\" if new.link != old.link else ""
-    if new[:3] == _PLAIN[:3]:
-        return link if old[:3] == new[:3] else f"{link}\x1b[0m"
-    codes = []
-    if new.attributes != old.attributes:
-        # Attributes can be added one by one; taking one away is shortest as a fresh start.
-        if old.attributes:
-            codes.append("0")
-            old = _PLAIN
-        codes.append(new.attributes)
-    if new.foreground != old.foreground:
-        codes.append(new.foreground or "39")
-    if new.background != old.background:
-        codes.append(new.background or "49")
-    return f"{link}\x1b[{';'.join(code for code in codes if code)}m" if codes else link

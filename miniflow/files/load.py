@@ -1,0 +1,474 @@
+"""Loading a graph file: from its form to a graph whose names, shapes and values all fit.
+
+A graph file may come from anyone: see `limits`, `paths` and `tensors` for what it cannot do.
+What it says wrongly is reported with the file's name and the JSON path.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from msgspec import UNSET, UnsetType
+
+from miniflow import limits
+from miniflow.data import Data
+from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
+from miniflow.files import paths, tables, tensors
+from miniflow.files.decode import convert, decode
+from miniflow.files.initial import initial_value, seed_of
+from miniflow.files.schema import (
+    DataForm,
+    GraphForm,
+    InitForm,
+    NodeForm,
+    TensorForm,
+    TrainingForm,
+    make_optimizer,
+)
+from miniflow.files.values import Value, fit, read_array, scalar_or_array, shown
+from miniflow.graph import Graph, Training, check_declared
+from miniflow.node import Input, Node
+from miniflow.ops import OPS
+from miniflow.ops.base import Array, shape_text
+from miniflow.optimizers import SGD
+from miniflow.order import CycleError, topological_order
+
+_TABLES = (".csv", ".npz", ".safetensors")
+
+
+def load(path: str | Path, *, feeds: Mapping[str, Any] | None = None) -> Graph:
+    """Return the graph of a graph file; `feeds` gives inputs their values, by name.
+
+    Inputs may be left without a value: `graph.unfed()` names them. Raises `FileError`, or
+    another `MiniflowError` where the graph itself is wrong.
+    """
+    path = Path(path)
+    real = paths.real(path, path.name or str(path))
+    data = paths.read_bytes(real, limits.GRAPH_BYTES, path.name)
+    return loads(data, real.parent, path.name, feeds=feeds)
+
+
+def loads(
+    data: bytes, folder: str | Path, name: str, *, feeds: Mapping[str, Any] | None = None
+) -> Graph:
+    """Return the graph of a graph file's bytes, as if it were the file `name` in `folder`."""
+    with _collector_paused():
+        form = decode(data, name)
+        return _Loader(form, Path(folder), name).graph(feeds or {})
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python's cycle collector from looking through the growing graph again and again.
+
+    Nothing here is garbage; the collector would take twice as long as the work itself.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _ComesLater(Exception):  # noqa: N818 - it is no error, only a sign to sort first.
+    """A node takes an input that stands after it in the file."""
+
+
+class _Loader:
+    """Turns one file's form into its graph. `where` places begin with the file's name."""
+
+    def __init__(self, form: GraphForm, folder: Path, file: str) -> None:
+        self.form = form
+        self.folder = folder
+        self.file = file
+        self.name = form.name or self._default_name()
+        self.names = [node.name for node in form.nodes]
+        self.dtype: np.dtype[Any] = np.dtype(form.dtype or "float64")
+        self.seed = 0
+        self.numbers = 0
+        self.bytes = 0
+        self._tensors: dict[str, tensors.Tensors] = {}
+
+    def graph(self, feeds: Mapping[str, Any]) -> Graph:
+        """Return the graph, with everything checked that can be."""
+        form = self.form
+        self._check_names()
+        training = self._training(form.training or TrainingForm())
+        made = self._nodes()
+        cost = None
+        if isinstance(form.cost, str):
+            cost = self._known(made, form.cost, "$.cost")
+        data = self._data(form.data, made) if form.data else None
+        self._feed(made, feeds, data)
+        try:
+            graph = Graph(
+                [made[name] for name in self.names],
+                cost,
+                name=self.name,
+                description=form.description or "",
+                dtype=self.dtype.name,
+                training=training,
+                data=data,
+            )
+            self._check_shapes(graph)
+        except MiniflowError as error:
+            raise self._placed(error) from None
+        return graph
+
+    def _check_shapes(self, graph: Graph) -> None:
+        try:
+            graph.shapes()
+        except FeedError:
+            if not (unfed := graph.unfed()):
+                raise
+            graph.batches()
+            for node in graph.nodes:
+                if isinstance(node, Input) and node.value is not None and node not in unfed:
+                    check_declared(node, np.shape(node.value))
+
+    def _placed(self, error: MiniflowError) -> MiniflowError:
+        """Return an error of the graph with the place in the file that it is about."""
+        where, error.where = error.where, ""
+        known = {"data": "$.data", "training.batch_size": "$.training.batch_size"}
+        if where in known:
+            return error.within(f"{self.file}: {known[where]}")
+        if where in self.names and where != self.name:
+            return error.within(f"{self._node(self.names.index(where))} ({where})")
+        return error.within(self.file)
+
+    # Names -------------------------------------------------------------------------------
+
+    def _default_name(self) -> str:
+        stem = self.file.removesuffix(".json")
+        return stem if stem.isprintable() and 0 < len(stem) <= limits.NAME_LENGTH else "graph"
+
+    def _check_names(self) -> None:
+        if not "".join(self.names).isprintable():
+            for position, name in enumerate(self.names):
+                self._check_printable(name, f"$.nodes[{position}].name")
+        self._check_printable(self.form.name or "", "$.name")
+        for line in (self.form.description or "").splitlines():
+            self._check_printable(line, "$.description")
+        if len(set(self.names)) == len(self.names):
+            return
+        first: dict[str, int] = {}
+        for position, name in enumerate(self.names):
+            if name in first:
+                raise GraphError(
+                    f"two nodes are called {shown(name)}: this one and $.nodes[{first[name]}]",
+                    where=f"{self.file}: $.nodes[{position}].name",
+                )
+            first[name] = position
+
+    def _check_printable(self, text: str, path: str) -> None:
+        if not text.isprintable():
+            raise FileError(
+                f"expected printable characters, found {shown(text)}",
+                where=f"{self.file}: {path}",
+            )
+
+    def _known(self, made: Mapping[str, Node], name: str, path: str) -> Node:
+        if name not in made:
+            raise GraphError(
+                f"there is no node {shown(name)}",
+                where=f"{self.file}: {path}",
+                hint=nearest(name, self.names),
+            )
+        return made[name]
+
+    def _known_input(self, made: Mapping[str, Node], name: str, path: str) -> Input:
+        node = self._known(made, name, path)
+        if not isinstance(node, Input):
+            raise FeedError(
+                f"only an Input can be fed; {shown(name)} is a {type(node).__name__}",
+                where=f"{self.file}: {path}",
+            )
+        return node
+
+    # Nodes -------------------------------------------------------------------------------
+
+    def _nodes(self) -> dict[str, Node]:
+        """Return the nodes by name: in the file's order if it is topological, as it mostly is."""
+        try:
+            return self._make_all(range(len(self.names)))
+        except _ComesLater:
+            return self._make_all(self._order())
+
+    def _make_all(self, positions: Iterable[int]) -> dict[str, Node]:
+        forms = self.form.nodes
+        made: dict[str, Node] = {}
+        for position in positions:
+            form = forms[position]
+            op = OPS.get(form.op)
+            if op is None:
+                made[form.name] = self._input(position, form)
+                continue
+            if not (form.value is form.shape is form.trainable is UNSET):
+                self._check_op_fields(position, form)
+            try:
+                inputs = [made[name] for name in form.inputs] if form.inputs else []
+            except KeyError:
+                raise _ComesLater from None
+            try:
+                made[form.name] = op.of(inputs, form.name, form.attrs or {})
+            except MiniflowError as error:
+                raise self._op_error(error, position, form) from None
+        return made
+
+    def _order(self) -> list[int]:
+        """Return the positions in topological order, or raise for unknown names and cycles."""
+        place = {name: position for position, name in enumerate(self.names)}
+        inbound: list[list[int]] = []
+        for position, form in enumerate(self.form.nodes):
+            names = form.inputs or []
+            try:
+                inbound.append([place[name] for name in names])
+            except KeyError as error:
+                (name,) = error.args
+                raise GraphError(
+                    f"there is no node {shown(name)}",
+                    where=f"{self._node(position)}.inputs[{names.index(name)}] ({form.name})",
+                    hint=nearest(name, self.names),
+                ) from None
+        try:
+            return topological_order(inbound)
+        except CycleError as error:
+            names = [self.names[position] for position in error.cycle]
+            cycle = [*names[:8], "…"] if len(names) > 8 else names
+            raise GraphError(
+                "a cycle: " + " → ".join([*cycle, names[0]]),
+                where=f"{self._node(error.cycle[0])}.inputs",
+                hint="a node cannot depend on its own value",
+            ) from None
+
+    def _node(self, position: int) -> str:
+        return f"{self.file}: $.nodes[{position}]"
+
+    def _op_error(self, error: MiniflowError, position: int, form: NodeForm) -> MiniflowError:
+        """Return an error that an op raised, with the field it is about."""
+        error.where = ""
+        about_attrs = form.attrs and "attribute" in error.problem
+        field = "attrs" if about_attrs else "inputs"
+        return error.within(f"{self._node(position)}.{field} ({form.name})")
+
+    def _check_op_fields(self, position: int, form: NodeForm) -> None:
+        for field in ("value", "shape", "trainable"):
+            if getattr(form, field) is not UNSET and getattr(form, field) is not False:
+                raise FileError(
+                    f"only an Input has a {field}; this is of op {shown(form.op)}",
+                    where=f"{self._node(position)}.{field} ({form.name})",
+                )
+
+    def _input(self, position: int, form: NodeForm) -> Input:
+        try:
+            return self._make_input(form, self._node(position))
+        except MiniflowError as error:
+            error.where = f"{error.where} ({form.name})"
+            raise
+
+    def _make_input(self, form: NodeForm, where: str) -> Input:
+        if form.op != "Input":
+            raise FileError(
+                f"there is no op {shown(form.op)}",
+                where=f"{where}.op",
+                hint=nearest(form.op, ["Input", *OPS]),
+            )
+        if form.inputs:
+            raise FileError("an Input takes no inputs", where=f"{where}.inputs")
+        if form.attrs:
+            raise FileError("an Input has no attributes", where=f"{where}.attrs")
+        value: Value | None = None
+        if type(form.value) is float and self.dtype == np.float64:
+            value = form.value
+        elif not isinstance(form.value, UnsetType):
+            value = self._value(form.value, form.name, f"{where}.value")
+        shape = None
+        if not isinstance(form.shape, UnsetType):
+            shape = tuple(form.shape)
+            self._take([size or 1 for size in shape], f"{where}.shape", counts=False)
+        return Input(form.name, value=value, shape=shape, trainable=form.trainable is True)
+
+    # Values ------------------------------------------------------------------------------
+
+    def _value(self, value: Any, name: str, where: str) -> Value:
+        if not isinstance(value, dict):
+            array = read_array(value, where)
+            self._take(array.shape, where)
+        elif "init" in value:
+            init: InitForm = convert(value, InitForm, where)
+            self._take(init.shape, where)
+            array = initial_value(init, seed_of(init, self.seed, name), where)
+        elif "file" in value:
+            array = self._from_file(convert(value, TensorForm, where), name, where)
+        else:
+            raise FileError(
+                'expected an object with "init" or with "file"',
+                where=where,
+                hint=nearest(next(iter(value), ""), ["init", "file"]),
+            )
+        return scalar_or_array(self._owned(array, where))
+
+    def _from_file(self, form: TensorForm, name: str, where: str) -> Array:
+        if self._suffix(form.file, where) != ".csv":
+            return self._tensor(form.file, form.tensor or name, where)
+        if form.tensor is not UNSET:
+            raise FileError(
+                "a .csv file holds one matrix, without a name",
+                where=f"{where}.tensor",
+                hint="leave the field out",
+            )
+        array = tables.read_matrix(self._read(form.file, where), f"{where}: {form.file}")
+        self._take(array.shape, where)
+        return array
+
+    def _tensor(self, file: str, tensor: str, where: str) -> Array:
+        if file not in self._tensors:
+            content = self._read(file, where)
+            suffix = self._suffix(file, where)
+            self._tensors[file] = tensors.open_tensors(suffix, content, f"{where}: {file}")
+        array = self._tensors[file](tensor, f"{where}: {file}")
+        self._take(array.shape, where)
+        return array
+
+    def _suffix(self, file: str, where: str) -> str:
+        suffix = PurePosixPath(file).suffix.lower()
+        if suffix not in _TABLES:
+            raise FileError(
+                f"{shown(file)} is not of a kind that holds numbers",
+                where=f"{where}.file",
+                hint="expected " + ", ".join(_TABLES),
+            )
+        return suffix
+
+    def _read(self, file: str, where: str) -> bytes:
+        path = paths.beside(self.folder, file, f"{where}.file")
+        content = paths.read_bytes(path, limits.TABLE_BYTES - self.bytes, f"{where}: {file}")
+        self.bytes += len(content)
+        return content
+
+    def _take(self, shape: Sequence[int], where: str, *, counts: bool = True) -> None:
+        """Raise `FileError` unless there is room for a value of this shape."""
+        size = math.prod(shape)
+        self.numbers += size if counts else 0
+        if size > limits.NUMBERS or self.numbers > limits.TOTAL_NUMBERS:
+            raise FileError(
+                f"the shape {shape_text(tuple(shape))} has {size:,} numbers",
+                where=where,
+                hint=f"at most {limits.NUMBERS:,}, and {limits.TOTAL_NUMBERS:,} in all values",
+            )
+
+    def _owned(self, array: Array, where: str) -> Array:
+        """Return the array in the graph's dtype, laid out as our buffers are."""
+        return np.require(fit(array, self.dtype, where), requirements=["C", "W"])
+
+    # Data and training -------------------------------------------------------------------
+
+    def _training(self, form: TrainingForm) -> Training:
+        self.seed = form.seed or 0
+        batch_size = form.batch_size or None
+        return Training(
+            optimizer=make_optimizer(form.optimizer) if form.optimizer else SGD(),
+            batch_size=batch_size,
+            sampling=form.sampling or ("epoch" if batch_size else "all"),
+            seed=self.seed,
+        )
+
+    def _data(self, form: DataForm, made: Mapping[str, Node]) -> Data:
+        where = f"{self.file}: $.data"
+        if not form.feeds:
+            raise FileError("there is no input to feed", where=f"{where}.feeds")
+        for name in form.feeds:
+            self._known_input(made, name, f"$.data.feeds.{name}")
+        if isinstance(form.file, str):
+            feeds = self._feeds_from_file(form.file, form.feeds, where)
+        else:
+            feeds = {
+                name: read_array(value, f"{where}.feeds.{name}")
+                for name, value in form.feeds.items()
+            }
+            for name, table in feeds.items():
+                self._take(table.shape, f"{where}.feeds.{name}")
+        for name, table in feeds.items():
+            if not table.ndim:
+                raise FileError(
+                    "expected a list of rows, found one number", where=f"{where}.feeds.{name}"
+                )
+        for position, name in enumerate(form.standardize or []):
+            place = f"{where}.standardize[{position}]"
+            if name not in feeds:
+                hint = nearest(name, feeds)
+                raise FileError(f"{shown(name)} is not fed", where=place, hint=hint)
+            feeds[name] = _standardized(feeds[name], place)
+        owned = {name: self._owned(feeds[name], f"{where}.feeds.{name}") for name in feeds}
+        data = Data(owned, standardize=form.standardize or [])
+        if isinstance(form.file, str):
+            data.file, data.folder, data.columns = form.file, self.folder.resolve(), form.feeds
+        return data
+
+    def _feeds_from_file(self, file: str, feeds: dict[str, Any], where: str) -> dict[str, Array]:
+        if self._suffix(file, where) != ".csv":
+            for name, tensor in feeds.items():
+                if not isinstance(tensor, str):
+                    raise FileError(
+                        f"expected the name of a tensor, found {shown(tensor)}",
+                        where=f"{where}.feeds.{name}",
+                    )
+            return {
+                name: self._tensor(file, tensor, f"{where}.feeds.{name}")
+                for name, tensor in feeds.items()
+            }
+        wanted: list[str] = []
+        for name, columns in feeds.items():
+            several = columns if isinstance(columns, list) else [columns]
+            if not several or not all(isinstance(column, str) for column in several):
+                raise FileError(
+                    f"expected the names of columns, found {shown(columns)}",
+                    where=f"{where}.feeds.{name}",
+                )
+            wanted += several
+        table = tables.read_columns(self._read(file, where), wanted, f"{where}: {file}")
+        self._take(table.shape, where)
+        found: dict[str, Array] = {}
+        start = 0
+        for name, columns in feeds.items():
+            width = len(columns) if isinstance(columns, list) else 1
+            part = table[:, start : start + width]
+            found[name] = part if isinstance(columns, list) else part[:, 0]
+            start += width
+        return found
+
+    def _feed(self, made: Mapping[str, Node], feeds: Mapping[str, Any], data: Data | None) -> None:
+        for name, value in feeds.items():
+            node = self._known_input(made, name, "feeds")
+            where = f"{self.file}: feeds: {name}"
+            if data is not None and name in data.feeds:
+                raise FeedError("this input is fed from the graph's data", where=where)
+            array = read_array(value, where) if not isinstance(value, np.ndarray) else value
+            if array.dtype.kind not in "fiub" or not array.size:
+                raise FeedError(f"expected numbers, found {array.dtype} {array.shape}", where=where)
+            self._take(array.shape, where)
+            node.value = scalar_or_array(self._owned(array, where))
+
+
+def _standardized(table: Array, where: str) -> Array:
+    """Return a table with each column shifted to mean 0 and scaled to standard deviation 1.
+
+    A constant column becomes 0: its computed deviation may be a rounding error instead of 0.
+    """
+    table = table.astype(np.float64)
+    constant = (table == table[0]).all(axis=0)
+    with np.errstate(all="ignore"):
+        mean = np.where(constant, table[0], table.mean(axis=0))
+        deviation = np.where(constant, 1.0, table.std(axis=0))
+        scaled: Array = (table - mean) / deviation
+    if np.isfinite(table).all() and not np.isfinite(scaled).all():
+        raise FileError("numbers too large or too small to be standardised", where=where)
+    return scaled

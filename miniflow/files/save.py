@@ -1,0 +1,236 @@
+"""Saving a graph: a file that loads to the same graph, bit for bit, and that people can read.
+
+One node stands on a line. Up to a thousand numbers stand in the file itself; more go to a
+.safetensors file beside it. That file is named after its contents: nothing that exists is
+overwritten, so the one moment at which a save takes effect is when the graph file is replaced,
+and a crash leaves the old graph whole. Files that a later save leaves unused stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from miniflow import limits
+from miniflow.data import Data
+from miniflow.errors import FileError
+from miniflow.files.schema import FORMAT, optimizer_fields
+from miniflow.files.values import is_plain, shown, written
+from miniflow.graph import Graph, Training
+from miniflow.node import Input, Node
+from miniflow.ops import OPS
+from miniflow.ops.base import Array, Op
+from miniflow.optimizers import OPTIMIZERS
+
+# Numbers of one value, or of all tables together, that stand in the graph file itself.
+INLINE = 1000
+
+# Names are followed by spaces up to this width, so that ops stand below each other.
+_NAME_COLUMN = 16
+
+# Not a tensor's name in a .safetensors file, but a node may be called so.
+_RESERVED = "__metadata__"
+
+
+def save(graph: Graph, path: str | Path) -> None:
+    """Write a graph to a file, at once or not at all.
+
+    Data that came from a file in the same folder stays a reference to it. Raises `FileError` if
+    the file cannot be written, or if the graph holds what the format cannot.
+    """
+    path = Path(path)
+    _Saver(graph, path.resolve(), path.name).save()
+
+
+class _Saver:
+    """Writes one graph to `path`; `file` names it in errors."""
+
+    def __init__(self, graph: Graph, path: Path, file: str) -> None:
+        self.graph = graph
+        self.path = path
+        self.file = file
+
+    def save(self) -> None:
+        """Write the tensors, then the graph file."""
+        graph, data = self.graph, self.graph.data
+        if path_of(data) == self.path:
+            raise FileError("this file holds the graph's data", where=self.file)
+        if self.path.exists() and not self.path.is_file():
+            raise FileError("it is not an ordinary file", where=self.file)
+        values = {node: self._value(node) for node in graph.declared if isinstance(node, Input)}
+        large = {
+            _tensor_name(node.label): value
+            for node, value in values.items()
+            if value is not None and not _stands_inline(value)
+        }
+        tensor_file = self._write_tensors(large) if large else ""
+        width = min(_NAME_COLUMN, max(len(node.label) for node in graph.declared))
+        nodes = [
+            self._node(node, values.get(node), tensor_file, width) for node in graph.declared
+        ]
+        parts = [
+            f'"miniflow": {FORMAT}',
+            f'"name": {self._json(graph.name)}',
+            *([f'"description": {self._json(graph.description)}'] if graph.description else []),
+            f'"dtype": {self._json(graph.dtype.name)}',
+            '"nodes": [\n   ' + ",\n   ".join(nodes) + "]",
+            f'"cost": {self._json(graph.nodes[graph.cost].label)}',
+            *self._training(graph.training),
+            *([] if data is None else [self._data(data)]),
+        ]
+        replace_file(self.path, ("{" + ",\n ".join(parts) + "}\n").encode(), self.file)
+
+    # Nodes -------------------------------------------------------------------------------
+
+    def _value(self, node: Input) -> Array | None:
+        """Return an input's value as the graph computes with it."""
+        if node.value is None:
+            return None
+        try:
+            array = np.asarray(node.value)
+            if array.dtype.kind not in "fiub" or not array.size or array.ndim > limits.AXES:
+                raise ValueError
+        except ValueError:
+            raise self._refusal(node, f"its value is {shown(str(node.value))}") from None
+        with np.errstate(all="ignore"):
+            return array.astype(self.graph.dtype)
+
+    def _node(self, node: Node, value: Array | None, tensor_file: str, width: int) -> str:
+        name = node.label
+        if not (0 < len(name) <= limits.NAME_LENGTH and name.isprintable()):
+            raise self._refusal(
+                node, f"a name has 1 to {limits.NAME_LENGTH} printable characters"
+            )
+        kind = type(node).__name__
+        start = f'{{"name": {self._json(name) + ",":{width + 3}} "op": "{kind}"'
+        if type(node) is Input:
+            return f"{start}{''.join(self._input_fields(node, value, tensor_file))}}}"
+        if not isinstance(node, Op) or OPS.get(kind) is not type(node):
+            raise self._refusal(node, f"{kind} is no op of graph files")
+        inputs = [source.label for source in node.inbound_nodes]
+        attrs = {
+            key: value
+            for key, value in node.attrs.items()
+            if value != node.attributes[key].default
+        }
+        ending = f', "attrs": {self._json(attrs)}' if attrs else ""
+        return f'{start}, "inputs": {self._json(inputs)}{ending}}}'
+
+    def _input_fields(self, node: Input, value: Array | None, tensor_file: str) -> Iterator[str]:
+        if node.shape is not None:
+            yield f', "shape": {self._json(node.shape)}'
+        if node.trainable:
+            yield ', "trainable": true'
+        if value is not None and _stands_inline(value):
+            yield f', "value": {written(value)}'
+        elif value is not None:
+            place = {"file": tensor_file, "tensor": _tensor_name(node.label)}
+            yield f', "value": {self._json(place)}'
+
+    def _refusal(self, node: Node, problem: str) -> FileError:
+        return FileError(f"{shown(node.label)} cannot be saved: {problem}", where=self.file)
+
+    # The rest ----------------------------------------------------------------------------
+
+    def _training(self, training: Training) -> list[str]:
+        if training == Training() and not self.graph.trains:
+            return []
+        optimizer = training.optimizer
+        if OPTIMIZERS.get(type(optimizer).__name__) is not type(optimizer):
+            raise FileError(
+                f"{type(optimizer).__name__} is no optimizer of graph files", where=self.file
+            )
+        content: dict[str, Any] = {"optimizer": optimizer_fields(optimizer)}
+        if training.batch_size is not None:
+            content["batch_size"] = training.batch_size
+        content |= {"sampling": training.sampling, "seed": training.seed}
+        return [f'"training": {self._json(content)}']
+
+    def _data(self, data: Data) -> str:
+        folder = self.path.parent
+        if data.file is not None and data.folder == folder and (folder / data.file).is_file():
+            content = {"file": data.file, "feeds": data.columns}
+            if data.standardize:
+                content["standardize"] = data.standardize
+            return f'"data": {self._json(content)}'
+        # The tables are standardised already: written out, they must not be once more.
+        tables = {name: table.astype(self.graph.dtype) for name, table in data.feeds.items()}
+        if sum(table.size for table in tables.values()) <= INLINE and all(
+            map(is_plain, tables.values())
+        ):
+            lines = [f"{self._json(name)}: {written(table)}" for name, table in tables.items()]
+            return '"data": {"feeds": {' + ",\n           ".join(lines) + "}}"
+        file = self._write_tensors({_tensor_name(name): table for name, table in tables.items()})
+        return f'"data": {self._json({"file": file, "feeds": {n: _tensor_name(n) for n in tables}})}'
+
+    def _write_tensors(self, arrays: Mapping[str, Array]) -> str:
+        """Write arrays to a file beside the graph, named after its contents; return its name."""
+        content = safetensors.numpy.save({n: np.array(a, order="C") for n, a in arrays.items()})
+        stem = re.sub(r"[^A-Za-z0-9_-]", "_", self.path.stem)[:40]
+        name = f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
+        replace_file(self.path.with_name(name), content, self.file)
+        return name
+
+    def _json(self, content: Any) -> str:
+        try:
+            return json.dumps(content, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise FileError(f"cannot be written: {error}", where=self.file) from None
+
+
+def path_of(data: Data | None) -> Path | None:
+    """Return the path of the file that data came from, if it came from one."""
+    if data is None or data.file is None or data.folder is None:
+        return None
+    return (data.folder / data.file).resolve()
+
+
+def replace_file(path: Path, content: bytes, where: str) -> None:
+    """Write a file at once or not at all: beside it first, to the disk, then in its place."""
+    temporary = path.with_name(f".miniflow-{secrets.token_hex(8)}.tmp")
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with open(os.open(temporary, flags, 0o666), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+        temporary.replace(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FileError(f"cannot be written: {reason}", where=where) from None
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Not every system can; the file itself is on the disk by now.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _stands_inline(value: Array) -> bool:
+    return value.size <= INLINE and is_plain(value)
+
+
+def _tensor_name(name: str) -> str:
+    """Return the name of a node's tensor: the node's own, except where that means something."""
+    return name if name != _RESERVED else name + "_" * limits.NAME_LENGTH

@@ -1,0 +1,172 @@
+"""Tensors in .safetensors and .npz files, without unpickling and without trust in headers.
+
+What a header says of a tensor's type and size is checked against limits and against what the file
+holds before memory is taken for it.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from typing import IO, Any, NoReturn
+
+import numpy as np
+import safetensors
+from safetensors import SafetensorError
+
+from miniflow import limits
+from miniflow.errors import FileError, MiniflowError, nearest
+from miniflow.files.values import shown
+from miniflow.ops.base import Array, shape_text
+
+# bfloat16 is the upper half of a float32.
+_BFLOAT16 = "BF16"
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    _BFLOAT16: "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "|u1",
+    "BOOL": "|b1",
+}
+
+Tensors = Callable[[str, str], Array]
+"""Looks up a tensor by name; the second argument says where an error happened."""
+
+
+def open_tensors(suffix: str, content: bytes, where: str) -> Tensors:
+    """Return the look-up of a .safetensors or .npz file with this content."""
+    return _safetensors(content, where) if suffix == ".safetensors" else _npz(content, where)
+
+
+def _safetensors(content: bytes, where: str) -> Tensors:
+    try:
+        entries: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        reason = str(error).removeprefix("Error while deserializing: ")
+        raise FileError(f"not a safetensors file: {reason}", where=where) from None
+
+    def look_up(name: str, where: str) -> Array:
+        if name not in entries:
+            _unknown(name, entries, where)
+        entry = entries[name]
+        if entry["dtype"] not in _DTYPES:
+            raise FileError(
+                f"tensor {shown(name)} has the type {entry['dtype']}, not numbers that we read",
+                where=where,
+            )
+        shape = tuple(entry["shape"])
+        _check_shape(shape, name, where)
+        array = np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(shape)
+        if entry["dtype"] == _BFLOAT16:
+            array = (array.astype(np.uint32) << 16).view(np.float32)
+        return array
+
+    return look_up
+
+
+def _npz(content: bytes, where: str) -> Tensors:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except _BROKEN_ZIP as error:
+        raise FileError(f"not an .npz file: {error}", where=where) from None
+    members = {
+        member.filename.removesuffix(".npy"): member
+        for member in archive.infolist()
+        if member.filename.endswith(".npy")
+    }
+
+    def look_up(name: str, where: str) -> Array:
+        if name not in members:
+            _unknown(name, members, where)
+        if members[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise FileError(f"tensor {shown(name)} is compressed in an unknown way", where=where)
+        try:
+            with archive.open(members[name]) as file:
+                return _npy(file, name, where)
+        except MiniflowError:
+            raise
+        except _BROKEN_ZIP as error:
+            raise FileError(f"tensor {shown(name)} cannot be read: {error}", where=where) from None
+
+    return look_up
+
+
+# An encrypted member is a RuntimeError; a header that nests too deep, RuntimeError or MemoryError.
+_BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    UnicodeError,
+    OverflowError,
+    MemoryError,
+    TypeError,
+)
+
+
+def _npy(file: IO[bytes], name: str, where: str) -> Array:
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+    else:
+        raise ValueError(f"npy version {version} is not for plain numbers")
+    if dtype.hasobject:
+        raise FileError(
+            f"tensor {shown(name)} holds Python objects, which are pickled and never loaded",
+            where=where,
+        )
+    if dtype.kind not in "fiub":
+        raise FileError(f"tensor {shown(name)} has the type {dtype}, not numbers", where=where)
+    _check_shape(shape, name, where)
+    size = math.prod(shape) * dtype.itemsize
+    data = file.read(size + 1)
+    if len(data) != size:
+        raise FileError(
+            f"tensor {shown(name)} has {'more' if len(data) > size else 'less'} data than its "
+            f"shape {shape_text(shape)} says",
+            where=where,
+        )
+    array = np.frombuffer(data, dtype)
+    return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+
+
+def _check_shape(shape: tuple[int, ...], name: str, where: str) -> None:
+    if any(type(size) is not int or size < 0 for size in shape) or len(shape) > limits.AXES:
+        raise FileError(
+            f"tensor {shown(name)} has the shape {list(shape)[:20]}",
+            where=where,
+            hint=f"at most {limits.AXES} sizes, none of them negative",
+        )
+    if not (size := math.prod(shape)):
+        raise FileError(f"tensor {shown(name)} is empty: {shape_text(shape)}", where=where)
+    if size > limits.NUMBERS:
+        raise FileError(
+            f"tensor {shown(name)} has {size:,} numbers",
+            where=where,
+            hint=f"at most {limits.NUMBERS:,}",
+        )
+
+
+def _unknown(name: str, known: Iterable[str], where: str) -> NoReturn:
+    known = list(known)
+    names = ", ".join(map(shown, known[:10])) + (", ..." if len(known) > 10 else "")
+    raise FileError(
+        f"there is no tensor {shown(name)}; the file has {names or 'none'}",
+        where=where,
+        hint=nearest(name, known),
+    )
