@@ -12,6 +12,7 @@ import argparse
 import gc
 import os
 import platform
+import random
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -67,16 +68,17 @@ def measure(
 ) -> list[Result]:
     """Let the contestants take turns; the first is the baseline.
 
-    A turn lasts about `turn_seconds`, or one piece of work. Turns rotate from round to round, so
-    that nobody always follows the same neighbour's caches.
+    A turn lasts about `turn_seconds`, or one piece of work. Each round has another order, so that
+    nobody always finds the caches as the same neighbour left them.
     """
     repeats = [_repeats(one, turn_seconds) for one in contestants]
     times: list[list[float]] = [[] for _ in contestants]
-    places = list(range(len(contestants)))
-    for number in range(rounds):
+    order = list(range(len(contestants)))
+    shuffle = random.Random(0).shuffle
+    for _ in range(rounds):
         gc.collect()
-        shift = number % len(places)
-        for i in places[shift:] + places[:shift]:
+        shuffle(order)
+        for i in order:
             start = perf_counter()
             contestants[i].run(repeats[i])
             times[i].append((perf_counter() - start) / repeats[i])

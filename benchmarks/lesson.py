@@ -93,28 +93,28 @@ class MSE(Node):
 
 
 class Mul(Node):
-    """x * y, on numbers."""
+    """x * y, on numbers; as the last node it is its own cost."""
 
     def forward(self) -> None:
         self.value = self.inbound[0].value * self.inbound[1].value
 
     def backward(self) -> None:
         x, y = self.inbound
-        self.gradients = {x: 0.0, y: 0.0}
+        total = 0.0 if self.outbound else 1.0
         for node in self.outbound:
-            self.gradients[x] += node.gradients[self] * y.value
-            self.gradients[y] += node.gradients[self] * x.value
+            total += node.gradients[self]
+        self.gradients = {x: total * y.value, y: total * x.value}
 
 
 class Tanh(Node):
-    """The hyperbolic tangent of a number; as the last node it is its own cost."""
+    """The hyperbolic tangent of a number."""
 
     def forward(self) -> None:
         self.value = math.tanh(self.inbound[0].value)
 
     def backward(self) -> None:
         (x,) = self.inbound
-        total = 0.0 if self.outbound else 1.0
+        total = 0.0
         for node in self.outbound:
             total += node.gradients[self]
         self.gradients = {x: total * (1.0 - self.value * self.value)}

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -242,19 +243,19 @@ class Graph:
         return found
 
     def _give_names(self) -> None:
-        names = {node.name for node in self.declared}
-        if len(names) == len(self.declared) and None not in names:
+        names = set(map(attrgetter("name"), self.declared))
+        if len(names) == len(self.declared) and all(names):
             return
         taken: dict[str, Node] = {}
         for node in self.declared:
-            if node.name is None:
+            if not node.name:
                 continue
             if node.name in taken and taken[node.name] is not node:
                 raise GraphError(f"two nodes are called {node.name!r}", where=self.name)
             taken[node.name] = node
         counts: dict[str, int] = {}
         for node in self.declared:
-            if node.name is None:
+            if not node.name:
                 kind = type(node).__name__.lower()
                 while True:
                     counts[kind] = counts.get(kind, 0) + 1
@@ -265,10 +266,32 @@ class Graph:
 
     def _sort(self) -> None:
         """Fill `nodes`, `index`, `inbound` and `by_name`, in topological order."""
-        nodes = self.declared
-        index = dict(zip(nodes, range(len(nodes)), strict=True))
+        self.nodes = self.declared
+        try:
+            self._number()
+        except KeyError:
+            self.nodes = self._ordered()
+            self._number()
+        names: list[str] = list(map(attrgetter("name"), self.nodes))
+        self.by_name = dict(zip(names, range(len(names)), strict=True))
+
+    def _number(self) -> None:
+        """Fill `index` and `inbound`; raise `KeyError` if a node stands before one of its inputs.
+
+        Most graphs are in topological order as they come, and so are proved to be.
+        """
+        self.index: dict[Node, int] = {}
+        self.inbound: list[list[int]] = []
+        index = self.index
+        for i, node in enumerate(self.nodes):
+            self.inbound.append([index[source] for source in node.inbound_nodes])
+            index[node] = i
+
+    def _ordered(self) -> list[Node]:
+        """Return the nodes in topological order."""
+        index = {node: i for i, node in enumerate(self.declared)}
         inbound: list[list[int]] = []
-        for node in nodes:
+        for node in self.declared:
             try:
                 inbound.append([index[source] for source in node.inbound_nodes])
             except KeyError as error:
@@ -286,12 +309,7 @@ class Graph:
                 where=self.name,
                 hint="a node cannot depend on its own value",
             ) from None
-        if order != list(range(len(nodes))):
-            nodes = [self.declared[i] for i in order]
-            index = dict(zip(nodes, range(len(nodes)), strict=True))
-            inbound = [[index[source] for source in node.inbound_nodes] for node in nodes]
-        self.nodes, self.index, self.inbound = nodes, index, inbound
-        self.by_name = {node.name or node.label: i for i, node in enumerate(nodes)}
+        return [self.declared[i] for i in order]
 
     def _only_sink(self) -> int:
         used = set(chain.from_iterable(self.inbound))

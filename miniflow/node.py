@@ -42,6 +42,10 @@ class Node:
         inbound_layers: Iterable[Node] = (),
     ) -> None:
         inbound = [*inbound_nodes, *inbound_neurons, *inbound_layers]
+        self._check_inbound(inbound, name)
+        self._join(inbound, name)
+
+    def _check_inbound(self, inbound: list[Node], name: str | None) -> None:
         for position, node in enumerate(inbound, 1):
             if not isinstance(node, Node):
                 raise GraphError(
@@ -50,6 +54,9 @@ class Node:
                     where=name or "",
                     hint="wrap a plain number in Input(value=...)",
                 )
+
+    def _join(self, inbound: list[Node], name: str | None) -> None:
+        """Begin as a node on `inbound`, and tell those nodes."""
         self.name = name
         self.serial = next(_serial)
         self.inbound_nodes = inbound

@@ -2,4 +2,5 @@
 
 from miniflow.files.schema import write_schema_file
 
-write_schema_file()
+if __name__ == "__main__":
+    write_schema_file()

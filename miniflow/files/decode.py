@@ -7,10 +7,12 @@ the JSON path of a wrong field), what stands there, and what was meant.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from miniflow import limits
 from miniflow.errors import FileError, nearest
 from miniflow.files.schema import (
     FORMAT,
@@ -41,6 +43,8 @@ _TYPES = {
     "float": "a number",
     "bool": "true or false",
 }
+
+A_NAME = f"a name of 1 to {limits.NAME_LENGTH} printable characters"
 
 # What people write that JSON does not allow: found where the error is, and what to do.
 _HABITS = (
@@ -127,9 +131,7 @@ def _syntax_error(message: str, data: bytes, file: str) -> FileError:
         offset = max(data.rfind(b'"', 0, offset), 0)
     line = data[offset : offset + 40].decode(errors="replace").splitlines()
     found = f": found {line[0]}" if line and line[0] else ""
-    return FileError(
-        f"not JSON: {problem}{found}", where=_position(data, offset, file), hint=hint
-    )
+    return FileError(f"not JSON: {problem}{found}", where=_position(data, offset, file), hint=hint)
 
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
@@ -226,7 +228,10 @@ def form_error(message: str, form: type[Form], where: str, found: _Found) -> Fil
     """Return msgspec's error about a form that stands at `where`, in our words."""
     problem, _, path = message.partition(" - at `")
     path = path.removesuffix("`") or "$"
-    place = where + path[1:]
+    place = where + path[1:].partition("[...]")[0]
+    if path.endswith(".name") and "of length" in problem:
+        name = found.at(path)[1]
+        return FileError(f"expected {A_NAME}, found {shown(name)}", where=place)
     if node := re.match(r"\$\.nodes\[\d+\]", path):
         is_there, name = found.at(node.group() + ".name")
         if is_there and isinstance(name, str):
@@ -244,22 +249,26 @@ def form_error(message: str, form: type[Form], where: str, found: _Found) -> Fil
     if problem.startswith("Invalid "):
         known = _choices(path)
         return FileError(
-            f"expected {' or '.join(known)}" + (f", found {shown(value)}" if is_there else ""),
+            f"expected {_either(known)}" + (f", found {shown(value)}" if is_there else ""),
             where=place,
             hint=nearest(value, known) if isinstance(value, str) else "",
         )
     if problem in ("Number out of range", "Integer value out of range"):
         return FileError("the number is too large for a float64", where=place)
     if match := re.fullmatch(r"Expected `([^`]*)`(.*?)(?:, got `([^`]*)`)?", problem):
-        got = shown(value) if is_there else _words(match[3] or "")
-        but = f", found {got}" if got else ""
-        return FileError(f"expected {_words(match[1])}{match[2]}{but}", where=place)
+        got = shown(value) if is_there else _TYPES.get(match[3], match[3])
+        wanted = _either(_TYPES.get(kind, kind) for kind in match[1].split(" | "))
+        if path.endswith(".value"):
+            wanted = 'a number, a list of numbers, or an object with "init" or "file"'
+        return FileError(
+            f"expected {wanted}{match[2]}" + (f", found {got}" if got else ""), where=place
+        )
     return FileError(problem, where=place)
 
 
-def _words(types: str) -> str:
-    words = [_TYPES.get(kind, kind) for kind in types.split(" | ")]
-    return " or ".join(words) if len(words) < 3 else f"{', '.join(words[:-1])} or {words[-1]}"
+def _either(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _choices(path: str) -> list[str]:
@@ -278,9 +287,7 @@ def _known_fields(form: type[Form], path: str, found: _Found) -> list[str]:
     if path == "$.training.optimizer":
         _, name = found.at(f"{path}.name")
         forms: list[type[Form]] = [SGDForm, MomentumForm, AdamForm]
-        return next(
-            (fields(kind) for kind in forms if kind.__struct_config__.tag == name), []
-        )
+        return next((fields(kind) for kind in forms if kind.__struct_config__.tag == name), [])
     parts: dict[str, type[Form]] = {
         "$.training": TrainingForm,
         "$.data": DataForm,

@@ -20,7 +20,7 @@ from miniflow import limits
 from miniflow.data import Data
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
 from miniflow.files import paths, tables, tensors
-from miniflow.files.decode import convert, decode
+from miniflow.files.decode import A_NAME, convert, decode
 from miniflow.files.initial import initial_value, seed_of
 from miniflow.files.schema import (
     DataForm,
@@ -59,15 +59,15 @@ def loads(
 ) -> Graph:
     """Return the graph of a graph file's bytes, as if it were the file `name` in `folder`."""
     with _collector_paused():
-        form = decode(data, name)
-        return _Loader(form, Path(folder), name).graph(feeds or {})
+        return _Loader(decode(data, name), Path(folder), name).graph(feeds or {})
 
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
     """Keep Python's cycle collector from looking through the growing graph again and again.
 
-    Nothing here is garbage; the collector would take twice as long as the work itself.
+    Nothing here is garbage; looking for it takes as long as loading does. To freeze and unfreeze
+    makes what was loaded old, so that no look at all that is new follows at once.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -75,6 +75,8 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 
@@ -156,7 +158,7 @@ class _Loader:
                 self._check_printable(name, f"$.nodes[{position}].name")
         self._check_printable(self.form.name or "", "$.name")
         for line in (self.form.description or "").splitlines():
-            self._check_printable(line, "$.description")
+            self._check_printable(line, "$.description", "printable characters")
         if len(set(self.names)) == len(self.names):
             return
         first: dict[str, int] = {}
@@ -168,11 +170,10 @@ class _Loader:
                 )
             first[name] = position
 
-    def _check_printable(self, text: str, path: str) -> None:
+    def _check_printable(self, text: str, path: str, expected: str = A_NAME) -> None:
         if not text.isprintable():
             raise FileError(
-                f"expected printable characters, found {shown(text)}",
-                where=f"{self.file}: {path}",
+                f"expected {expected}, found {shown(text)}", where=f"{self.file}: {path}"
             )
 
     def _known(self, made: Mapping[str, Node], name: str, path: str) -> Node:
@@ -188,7 +189,7 @@ class _Loader:
         node = self._known(made, name, path)
         if not isinstance(node, Input):
             raise FeedError(
-                f"only an Input can be fed; {shown(name)} is a {type(node).__name__}",
+                f"only an Input can be fed; the op of {shown(name)} is {type(node).__name__}",
                 where=f"{self.file}: {path}",
             )
         return node
@@ -263,7 +264,7 @@ class _Loader:
         for field in ("value", "shape", "trainable"):
             if getattr(form, field) is not UNSET and getattr(form, field) is not False:
                 raise FileError(
-                    f"only an Input has a {field}; this is of op {shown(form.op)}",
+                    f'only an Input has "{field}"; the op of this node is {form.op}',
                     where=f"{self._node(position)}.{field} ({form.name})",
                 )
 
@@ -386,7 +387,11 @@ class _Loader:
         if not form.feeds:
             raise FileError("there is no input to feed", where=f"{where}.feeds")
         for name in form.feeds:
-            self._known_input(made, name, f"$.data.feeds.{name}")
+            if self._known_input(made, name, f"$.data.feeds.{name}").trainable:
+                raise FeedError(
+                    f"{shown(name)} is trainable: data would overwrite what it learns",
+                    where=f"{where}.feeds.{name}",
+                )
         if isinstance(form.file, str):
             feeds = self._feeds_from_file(form.file, form.feeds, where)
         else:
@@ -451,9 +456,12 @@ class _Loader:
             where = f"{self.file}: feeds: {name}"
             if data is not None and name in data.feeds:
                 raise FeedError("this input is fed from the graph's data", where=where)
-            array = read_array(value, where) if not isinstance(value, np.ndarray) else value
-            if array.dtype.kind not in "fiub" or not array.size:
-                raise FeedError(f"expected numbers, found {array.dtype} {array.shape}", where=where)
+            if isinstance(value, np.ndarray | np.generic):
+                array = np.array(value)
+                if array.dtype.kind not in "fiub" or not array.size:
+                    raise FeedError(f"expected numbers, found {array.dtype}", where=where)
+            else:
+                array = read_array(value, where)
             self._take(array.shape, where)
             node.value = scalar_or_array(self._owned(array, where))
 

@@ -68,7 +68,10 @@ class _Saver:
             raise FileError("this file holds the graph's data", where=self.file)
         if self.path.exists() and not self.path.is_file():
             raise FileError("it is not an ordinary file", where=self.file)
-        values = {node: self._value(node) for node in graph.declared if isinstance(node, Input)}
+        self._check_words()
+        values: dict[Node, Array | None] = {
+            node: self._value(node) for node in graph.declared if isinstance(node, Input)
+        }
         large = {
             _tensor_name(node.label): value
             for node, value in values.items()
@@ -76,12 +79,10 @@ class _Saver:
         }
         tensor_file = self._write_tensors(large) if large else ""
         width = min(_NAME_COLUMN, max(len(node.label) for node in graph.declared))
-        nodes = [
-            self._node(node, values.get(node), tensor_file, width) for node in graph.declared
-        ]
+        nodes = [self._node(node, values.get(node), tensor_file, width) for node in graph.declared]
         parts = [
             f'"miniflow": {FORMAT}',
-            f'"name": {self._json(graph.name)}',
+            *([f'"name": {self._json(graph.name)}'] if graph.name else []),
             *([f'"description": {self._json(graph.description)}'] if graph.description else []),
             f'"dtype": {self._json(graph.dtype.name)}',
             '"nodes": [\n   ' + ",\n   ".join(nodes) + "]",
@@ -91,6 +92,14 @@ class _Saver:
         ]
         replace_file(self.path, ("{" + ",\n ".join(parts) + "}\n").encode(), self.file)
 
+    def _check_words(self) -> None:
+        for text in (self.graph.name, *self.graph.description.splitlines()):
+            if not text.isprintable():
+                raise FileError(f"{shown(text)} holds unprintable characters", where=self.file)
+        name, description = len(self.graph.name), len(self.graph.description)
+        if name > limits.NAME_LENGTH or description > limits.DESCRIPTION_LENGTH:
+            raise FileError("the graph's name or description is too long", where=self.file)
+
     # Nodes -------------------------------------------------------------------------------
 
     def _value(self, node: Input) -> Array | None:
@@ -99,19 +108,19 @@ class _Saver:
             return None
         try:
             array = np.asarray(node.value)
-            if array.dtype.kind not in "fiub" or not array.size or array.ndim > limits.AXES:
-                raise ValueError
         except ValueError:
-            raise self._refusal(node, f"its value is {shown(str(node.value))}") from None
+            raise self._refusal(node, "its value is no array") from None
+        if array.dtype.kind not in "fiub" or not array.size:
+            raise self._refusal(node, f"its value is of type {array.dtype}, {array.shape}")
+        if array.ndim > limits.AXES or array.size > limits.NUMBERS:
+            raise self._refusal(node, f"its value is too large: {array.shape}")
         with np.errstate(all="ignore"):
             return array.astype(self.graph.dtype)
 
     def _node(self, node: Node, value: Array | None, tensor_file: str, width: int) -> str:
         name = node.label
         if not (0 < len(name) <= limits.NAME_LENGTH and name.isprintable()):
-            raise self._refusal(
-                node, f"a name has 1 to {limits.NAME_LENGTH} printable characters"
-            )
+            raise self._refusal(node, f"a name has 1 to {limits.NAME_LENGTH} printable characters")
         kind = type(node).__name__
         start = f'{{"name": {self._json(name) + ",":{width + 3}} "op": "{kind}"'
         if type(node) is Input:
@@ -122,7 +131,7 @@ class _Saver:
         attrs = {
             key: value
             for key, value in node.attrs.items()
-            if value != node.attributes[key].default
+            if (type(value), value) != (type(default := node.attributes[key].default), default)
         }
         ending = f', "attrs": {self._json(attrs)}' if attrs else ""
         return f'{start}, "inputs": {self._json(inputs)}{ending}}}'
@@ -170,9 +179,10 @@ class _Saver:
             map(is_plain, tables.values())
         ):
             lines = [f"{self._json(name)}: {written(table)}" for name, table in tables.items()]
-            return '"data": {"feeds": {' + ",\n           ".join(lines) + "}}"
-        file = self._write_tensors({_tensor_name(name): table for name, table in tables.items()})
-        return f'"data": {self._json({"file": file, "feeds": {n: _tensor_name(n) for n in tables}})}'
+            return '"data": {"feeds": {' + (",\n" + " " * 20).join(lines) + "}}"
+        feeds = {name: _tensor_name(name) for name in tables}
+        file = self._write_tensors({feeds[name]: table for name, table in tables.items()})
+        return f'"data": {self._json({"file": file, "feeds": feeds})}'
 
     def _write_tensors(self, arrays: Mapping[str, Array]) -> str:
         """Write arrays to a file beside the graph, named after its contents; return its name."""

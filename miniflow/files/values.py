@@ -64,7 +64,7 @@ def read_array(value: Any, where: str) -> Array:
     try:
         return np.array(level, np.float64).reshape(shape)
     except OverflowError:
-        odd = next(i for i, entry in enumerate(level) if abs(entry) > 2**1023)
+        odd = next(i for i, entry in enumerate(level) if _overflows(entry))
         raise FileError(
             f"{shown(level[odd])} is too large for a float64", where=where + _place(odd, shape)
         ) from None
@@ -119,6 +119,14 @@ def _number(entry: Any, where: str, i: int, shape: list[int]) -> int | float:
     raise FileError(
         f"expected a number, found {shown(entry)}", where=where + _place(i, shape), hint=hint
     )
+
+
+def _overflows(entry: int | float) -> bool:
+    try:
+        float(entry)
+    except OverflowError:
+        return True
+    return False
 
 
 def _place(flat: int, shape: list[int] | tuple[int, ...]) -> str:

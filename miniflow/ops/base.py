@@ -124,7 +124,7 @@ class Op(Node):
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     attributes: ClassVar[Mapping[str, Attribute]] = {}
     role: ClassVar[str] = ""
-    _defaults: ClassVar[Mapping[str, Any]] = {}
+    _defaults: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
         cls._defaults = {key: attribute.default for key, attribute in cls.attributes.items()}
@@ -138,6 +138,7 @@ class Op(Node):
         nodes: list[Node] = []
         for argument in arguments:
             nodes.extend(argument if isinstance(argument, list | tuple) else [argument])
+        self._check_inbound(nodes, name)
         self._begin(nodes, name, attributes)
 
     @classmethod
@@ -149,10 +150,11 @@ class Op(Node):
 
     def _begin(self, nodes: list[Node], name: str | None, attributes: Mapping[str, Any]) -> None:
         self._check_arity(len(nodes), name)
-        self.attrs: dict[str, Any] = {**self._defaults, **attributes}
+        self.attrs = self._defaults.copy()
         if attributes:
             self._check_attributes(attributes, name)
-        Node.__init__(self, nodes, name)
+            self.attrs.update(attributes)
+        self._join(nodes, name)
 
     def _check_arity(self, count: int, name: str | None) -> None:
         least, most = self.arity

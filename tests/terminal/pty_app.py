@@ -147,8 +147,8 @@ class PtyApp:
                 got += data
         return bytes(got)
 
-    def wait_for(self, wanted: str, timeout: float = 20.0) -> None:
-        """Wait until `wanted` is on the screen and the output is idle."""
+    def wait_for(self, wanted: str, timeout: float = 20.0, *, idle: bool = True) -> None:
+        """Wait until `wanted` is on the screen and, unless told otherwise, the output is idle."""
         end = time.monotonic() + timeout
         while wanted not in self.text:
             if (left := end - time.monotonic()) <= 0 or self.process.poll() is not None:
@@ -156,8 +156,9 @@ class PtyApp:
                 if wanted not in self.text:
                     raise AssertionError(f"{wanted!r} is not on the screen:\n{self.text}")
             self._read(min(left, 0.2))
-        # A busy machine may be slow between its first frames.
-        self.settle(first=0.2, idle=0.2)
+        if idle:
+            # A busy machine may be slow between its first frames.
+            self.settle(first=0.2, idle=0.2)
 
     # What goes in ------------------------------------------------------------------------
 

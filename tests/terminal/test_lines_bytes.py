@@ -36,9 +36,7 @@ def start() -> Iterator[Start]:
 def cells(app: PtyApp) -> list[list[object]]:
     """All that the terminal shows: text, colours and weights; of a blank, what shows of it."""
     screen = app.screen
-    return [
-        [seen(screen.buffer[y][x]) for x in range(screen.columns)] for y in range(screen.lines)
-    ]
+    return [[seen(screen.buffer[y][x]) for x in range(screen.columns)] for y in range(screen.lines)]
 
 
 def seen(cell: Any) -> object:

@@ -30,7 +30,7 @@ from miniflow.ops.base import Array
 Line = list[Segment]
 
 # Beside each other from this width of the panel on, one below the other in a narrower one.
-SIDE_BY_SIDE = 76
+SIDE_BY_SIDE = 66
 # A statistic over more entries than this would hold up the frame.
 STATISTICS_LIMIT = 1_000_000
 
@@ -59,7 +59,8 @@ class NodePanel(LinesView, can_focus=True):
         & > .node--fresh { color: $text; text-style: bold; }
         & > .node--positive { color: $text-success; }
         & > .node--negative { color: $text-error; }
-        & > .node--chosen { text-style: reverse bold; }
+        & > .node--chosen { text-style: underline bold; }
+        &:focus > .node--chosen { text-style: reverse bold; }
         & > .node--gradient { color: $warning; }
     }
     """
@@ -323,8 +324,7 @@ class NodePanel(LinesView, can_focus=True):
                 number = float(rows[i, j])
                 segment = self._number(form.fmt(number), number, now, stale)
                 if (i, j) == at:
-                    chosen = self._style("chosen")
-                    segment = Segment(segment.text, (segment.style or Style.null()) + chosen)
+                    segment = Segment(segment.text, self._chosen(segment.style))
                 line += [segment, Segment("  ")]
             if i == top:
                 more = rows.shape[1] - count
@@ -336,6 +336,11 @@ class NodePanel(LinesView, can_focus=True):
             if count < rows.shape[1]:
                 shown += f", columns {left}-{left + count - 1} of {rows.shape[1]}"
             yield [Segment(f"  … {shown}", self._style("dim"))]
+
+    def _chosen(self, style: Style | None) -> Style:
+        mark = self._style("chosen")
+        over = Style(underline=mark.underline, reverse=mark.reverse, bold=True)
+        return (style or Style.null()) + over
 
     def _number(self, text: str, number: float, now: bool, stale: bool) -> Segment:
         if stale:
@@ -367,9 +372,10 @@ def _summary(array: Array, width: int) -> str:
     if array.size > STATISTICS_LIMIT:
         return ""
     told = summary(array)
-    bars = histogram(array) if array.size > 1 else ""
-    text = f"{bars} {told.text()}"
-    return text if cell_len(text) <= width else told.text()[: max(0, width)]
+    longest = f"{histogram(array)} {told.text()}"
+    shortest = f"{scalar(told.min, 4)} … {scalar(told.max, 4)}"
+    fitting = [text for text in (longest, told.text(), shortest) if cell_len(text) <= width]
+    return fitting[0] if fitting else ""
 
 
 def _beside(left: list[Line], right: list[Line], half: int) -> Iterable[Line]:

@@ -226,8 +226,11 @@ class OrderTree(LinesView, can_focus=True):
             segments = self._node_segments(row.node)
         strip = Strip(segments)
         if y == self._cursor:
-            style = self.get_component_rich_style("order--selected")
-            strip = strip.extend_cell_length(self.size.width).apply_style(style)
+            chosen = self.get_component_rich_style("order--selected")
+            # Over the columns' own styles, whose colours stay.
+            over = Style(bgcolor=chosen.bgcolor, bold=chosen.bold, reverse=chosen.reverse)
+            wide = strip.extend_cell_length(self.size.width)
+            strip = Strip(Segment.apply_style(wide, post_style=over))
         return strip
 
     def _scope_segments(self, scope: str) -> list[Segment]:

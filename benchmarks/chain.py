@@ -1,0 +1,299 @@
+"""Graphs of scalars: a chain of 1,000 nodes, and the lesson's opening example.
+
+    python benchmarks/chain.py
+
+On single numbers everything is overhead: what is measured is what a node costs. The chain is
+tanh and multiply in turn, all multiplications by one shared w, whose gradient has 500 terms. The
+opening example is y = w·x with a square error: one multiplication. One step is forward, backward
+and update; costs and trained values must agree before anything is timed.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from array import array
+
+import lesson
+import numpy as np
+from harness import Contestant, machine, measure, one_thread, options, show, table
+
+from miniflow.graph import Graph, Training
+from miniflow.node import Input, Node
+from miniflow.ops.activation import Tanh
+from miniflow.ops.arithmetic import Mul
+from miniflow.ops.cost import MSE
+from miniflow.optimizers import SGD
+from miniflow.training import compile_plan
+
+LENGTH = 1000
+RATE = 0.001
+CHAIN = (0.5, 1.2)
+OPENING = (10.0, 5.0, 20.0)
+
+
+class Engine(ABC):
+    """Something that trains one of the two graphs; the cost of each step goes to `costs`."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self.costs = array("d")
+
+    @abstractmethod
+    def run(self, steps: int) -> None:
+        """Do SGD steps."""
+
+    @abstractmethod
+    def trained(self) -> list[float]:
+        """Return the trained values."""
+
+
+class ChainByHand(Engine):
+    """The chain as two loops over one list of floats."""
+
+    name = "Python floats by hand"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.x, self.w = CHAIN
+        self.values = [0.0] * (LENGTH + 1)
+
+    def run(self, steps: int) -> None:
+        x, w, values, tanh = self.x, self.w, self.values, math.tanh
+        for _ in range(steps):
+            values[0] = v = x
+            for i in range(1, LENGTH, 2):
+                values[i] = v = tanh(v)
+                values[i + 1] = v = v * w
+            self.costs.append(v)
+            g, gw = 1.0, 0.0
+            for i in range(LENGTH - 1, 0, -2):
+                t = values[i]
+                gw += g * t
+                g = g * w * (1.0 - t * t)
+            x -= RATE * g
+            w -= RATE * gw
+        self.x, self.w = x, w
+
+    def trained(self) -> list[float]:
+        return [self.x, self.w]
+
+
+class OpeningByHand(Engine):
+    """The opening example as a few lines on floats."""
+
+    name = "Python floats by hand"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = OPENING[1]
+
+    def run(self, steps: int) -> None:
+        x, w, wanted = OPENING[0], self.w, OPENING[2]
+        for _ in range(steps):
+            error = wanted - w * x
+            self.costs.append(error * error)
+            w -= RATE * (-2.0 * error * x)
+        self.w = w
+
+    def trained(self) -> list[float]:
+        return [self.w]
+
+
+def chain_graph() -> Graph:
+    """Return the chain."""
+    x = Input("x", value=CHAIN[0], trainable=True)
+    w = Input("w", value=CHAIN[1], trainable=True)
+    nodes: list[Node] = [x, w]
+    top: Node = x
+    for _ in range(LENGTH // 2):
+        nodes.append(top := Tanh(top))
+        nodes.append(top := Mul(top, w))
+    return Graph(nodes, top, training=Training(SGD(RATE)))
+
+
+def opening_graph() -> Graph:
+    """Return the opening example."""
+    x, w, wanted = OPENING
+    y = Mul(Input("w", value=w, trainable=True), Input("x", value=x))
+    return Graph.of(MSE(Input("wanted", value=wanted), y), training=Training(SGD(RATE)))
+
+
+class Compiled(Engine):
+    """miniflow, running."""
+
+    name = "**miniflow, running**"
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        self.plan = compile_plan(graph)
+
+    def run(self, steps: int) -> None:
+        self.plan.run(0, steps, self.costs)
+
+    def trained(self) -> list[float]:
+        return [float(self.plan.value(i)) for i in self.graph.trainables]
+
+
+class Stepped(Compiled):
+    """miniflow, one call of the plan for each moment, as the debugger makes them."""
+
+    name = "**miniflow, stepped node by node**"
+
+    def run(self, steps: int) -> None:
+        plan, graph = self.plan, self.graph
+        forward = [i for i, node in enumerate(graph.nodes) if not isinstance(node, Input)]
+        backward = [i for i in reversed(range(len(graph.nodes))) if graph.under_cost[i]]
+        for step in range(steps):
+            plan.feed(step)
+            for i in forward:
+                plan.forward(i)
+            for i in backward:
+                plan.backward(i)
+            for i in range(len(graph.trainables)):
+                plan.update(i)
+            self.costs.append(plan.cost())
+
+
+class Lesson(Engine):
+    """The lesson's algorithm, on Python floats."""
+
+    name = "the lesson's algorithm"
+
+    def __init__(self, order: list[lesson.Node], trainables: list[lesson.Input]) -> None:
+        super().__init__()
+        self.order = order
+        self.trainables = trainables
+
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            lesson.forward_and_backward(self.order)
+            lesson.sgd_update(self.trainables, RATE)
+            self.costs.append(self.order[-1].value)
+
+    def trained(self) -> list[float]:
+        return [float(node.value) for node in self.trainables]
+
+
+def lesson_chain() -> Lesson:
+    """Return the chain on the lesson's nodes."""
+    x, w = lesson.Input(), lesson.Input()
+    x.value, w.value = CHAIN
+    order: list[lesson.Node] = [x, w]
+    for _ in range(LENGTH // 2):
+        order.append(lesson.Tanh(order[-1] if len(order) > 2 else x))
+        order.append(lesson.Mul(order[-1], w))
+    return Lesson(order, [x, w])
+
+
+def lesson_opening() -> Lesson:
+    """Return the opening example on the lesson's nodes."""
+    x, w, wanted = lesson.Input(), lesson.Input(), lesson.Input()
+    x.value, w.value, wanted.value = OPENING
+    y = lesson.Mul(w, x)
+    return Lesson([x, w, wanted, y, lesson.MSE(wanted, y)], [w])
+
+
+def torch_engines() -> list[Engine]:
+    """Return PyTorch's two engines, the chain first, or none where it is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return []
+    torch.set_num_threads(1)
+
+    class Eager(Engine):
+        name = "PyTorch eager, no optimizer"
+
+        def __init__(self, *values: float) -> None:
+            super().__init__()
+            self.p = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in values]
+
+        def cost(self) -> torch.Tensor:
+            raise NotImplementedError
+
+        def run(self, steps: int) -> None:
+            for _ in range(steps):
+                cost = self.cost()
+                cost.backward()  # type: ignore[no-untyped-call]
+                with torch.no_grad():
+                    for p in self.p:
+                        p.sub_(p.grad, alpha=RATE)
+                        p.grad = None
+                self.costs.append(cost.item())
+
+        def trained(self) -> list[float]:
+            return [p.item() for p in self.p]
+
+    class Chain(Eager):
+        def cost(self) -> torch.Tensor:
+            top, w = self.p
+            for _ in range(LENGTH // 2):
+                top = torch.tanh(top) * w
+            return top
+
+    class Opening(Eager):
+        def cost(self) -> torch.Tensor:
+            return (wanted - self.p[0] * x) ** 2
+
+    x, wanted = (torch.tensor(v, dtype=torch.float64) for v in (OPENING[0], OPENING[2]))
+    return [Chain(*CHAIN), Opening(OPENING[1])]
+
+
+def check_agreement(engines: list[Engine], steps: int) -> None:
+    """Train all engines and compare costs and trained values with the first one's."""
+    for engine in engines:
+        engine.run(steps)
+        np.testing.assert_allclose(engine.costs, engines[0].costs, 1e-10, err_msg=engine.name)
+        np.testing.assert_allclose(engine.trained(), engines[0].trained(), 1e-10)
+    running, stepped = (
+        next(engine for engine in engines if type(engine) is kind) for kind in (Compiled, Stepped)
+    )
+    assert running.costs == stepped.costs
+    assert running.trained() == stepped.trained()
+
+
+def run(rounds: int) -> list[str]:
+    """Return the Markdown lines of this benchmark."""
+    peers = torch_engines()
+    missing = [] if peers else ["PyTorch eager"]
+    chains = [
+        ChainByHand(),
+        Compiled(chain_graph()),
+        Stepped(chain_graph()),
+        lesson_chain(),
+        *peers[:1],
+    ]
+    check_agreement(chains, 20)
+    openings = [
+        OpeningByHand(),
+        Compiled(opening_graph()),
+        Stepped(opening_graph()),
+        lesson_opening(),
+        *peers[1:],
+    ]
+    check_agreement(openings, 20)
+    # The article's own numbers: the first costs, and w on its way from 5 to 2.
+    np.testing.assert_allclose(openings[0].costs[:3], [900.0, 576.0, 368.64])
+
+    lines = ["## Graphs of scalars", ""]
+    for title, engines, unit, per in (
+        ("A chain of 1,000 nodes, tanh and multiply", chains, "node", LENGTH),
+        ("The opening example, y = w·x", openings, "step", 1),
+    ):
+        results = measure([Contestant(one.name, one.run) for one in engines], rounds)
+        lines += [f"### {title}", "", *table(results, unit, per=per, missing=missing), ""]
+    return lines
+
+
+def main() -> None:
+    """Run from the command line."""
+    one_thread()
+    asked = options(__doc__ or "", rounds=60).parse_args()
+    show([*run(asked.rounds), machine()], markdown=asked.markdown)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The real app in a real terminal: what it sends, and how it leaves."""
+
+from __future__ import annotations
+
+import signal
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.terminal.pty_app import PtyApp
+
+COMMAND = [sys.executable, "-m", "mfdebug"]
+IN_256_COLOURS = {"TERM": "xterm-256color", "COLORTERM": None}
+
+Start = Callable[..., PtyApp]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    apps: list[PtyApp] = []
+
+    def run(*arguments: str, ready: str = "press s to begin", **options: Any) -> PtyApp:
+        apps.append(PtyApp([*COMMAND, *arguments], env=IN_256_COLOURS, **options))
+        apps[-1].wait_for(ready)
+        apps[-1].settle()
+        return apps[-1]
+
+    yield run
+    for app in apps:
+        app.close()
+
+
+@pytest.mark.parametrize("graph", ["wx", "xor", "digits", "vanishing"])
+def test_a_step_sends_at_most_2_kb_and_idling_nothing(start: Start, graph: str) -> None:
+    app = start(graph)
+    steps = [len(app.press("s")) for _ in range(45)]
+    back = [len(app.press("S")) for _ in range(10)]
+    assert max(steps[1:] + back) <= 2048
+    assert statistics.median(steps) <= 1300
+    assert app.settle(first=0.5) == b""
+
+
+def test_the_first_screen_is_small(start: Start) -> None:
+    app = start("xor")
+    assert len(app.output) <= 25_000
+
+
+def test_a_run_of_many_steps_ends_at_a_key(start: Start) -> None:
+    app = start("digits")
+    app.send(b"999999t")
+    app.wait_for("any key stops", idle=False)
+    app.send(b"s")
+    app.wait_for("stopped at moment")
+
+
+def test_q_leaves_a_clean_terminal(start: Start) -> None:
+    app = start("xor")
+    app.press("s", "s")
+    app.send(b"q")
+    assert app.wait() == 0
+    assert app.not_restored() == []
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_a_clean_terminal(start: Start, ended_by: signal.Signals) -> None:
+    app = start("xor")
+    app.signal(ended_by)
+    assert app.wait() == 128 + ended_by
+    assert app.not_restored() == []
+
+
+def test_a_resize_is_followed(start: Start) -> None:
+    app = start("xor")
+    app.press("t")
+    app.resize(60, 20)
+    app.wait_for("step 0 update")
+    app.resize(200, 50)
+    app.wait_for("SGD step 0")
+    assert "cost by SGD step" in app.text
+
+
+def test_a_graph_that_cannot_be_used_is_one_line_and_status_2(tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text('{"miniflow": 1, "nodes": [{"name": "x", "op": "Lniear"}]}')
+    with PtyApp([*COMMAND, str(path)], env=IN_256_COLOURS) as app:
+        assert app.wait() == 2
+        lines = [line for line in app.text.split("\n") if line]
+    assert len(lines) <= 3
+    assert "Traceback" not in app.text
+    assert "did you mean 'Linear'?" in app.text.replace("\n", "")
+
+
+def test_a_dumb_terminal_gets_the_plain_mode() -> None:
+    with PtyApp([*COMMAND, "wx"], env={"TERM": "dumb"}) as app:
+        app.wait_for("(mfdebug)")
+        app.send(b"sgd\n")
+        app.wait_for("w = 5 - 0.001 × 600 = 4.4")
+        app.send(b"quit\n")
+        assert app.wait() == 0
