@@ -29,6 +29,8 @@ from miniflow.ops.base import shape_text
 
 # A tensor of more entries gets no histogram in its row: a frame must not wait for it.
 SUMMARY_LIMIT = 100_000
+# In fewer cells a histogram says nothing, and costs bytes whenever the list scrolls.
+HISTOGRAM = 8
 VALUE_MARKS = {
     Standing.WAITING: "·",
     Standing.CURRENT: "✓",
@@ -68,9 +70,7 @@ class OrderTree(LinesView, can_focus=True):
         "order--now",
         "order--selected",
         "order--dim",
-        "order--value",
         "order--gradient",
-        "order--trained",
         "order--scope",
         "order--plain",
         "order--unhealthy",
@@ -83,9 +83,7 @@ class OrderTree(LinesView, can_focus=True):
         & > .order--selected { background: $boost; text-style: bold; }
         &:focus > .order--selected { background: $block-cursor-blurred-background; }
         & > .order--dim { color: $text-muted; }
-        & > .order--value { color: $success; }
         & > .order--gradient { color: $warning; }
-        & > .order--trained { color: $accent; }
         & > .order--plain { color: $text; }
         & > .order--unhealthy { color: $text-error; text-style: bold; }
         & > .order--scope { color: $text-muted; text-style: italic; }
@@ -252,11 +250,12 @@ class OrderTree(LinesView, can_focus=True):
         return [
             Segment(" ▶ " if now else "   ", style("order--now")),
             Segment(fit(text, columns.name), style("order--now") if now else plain),
-            Segment("*" if trained else " ", style("order--trained")),
+            # Few changes of colour: when the list scrolls, each costs ten bytes a row.
+            Segment("*" if trained else " ", style("order--now") if now else plain),
             Segment(f"{fit(self._kinds[node], columns.kind)} ", style("order--dim")),
             Segment(f"{fit(self._shapes[node], columns.shape)} ", style("order--dim")),
-            Segment(f"{VALUE_MARKS[value]} ", self._mark_style(value, "order--value")),
-            Segment(GRADIENT_MARKS[gradient], self._mark_style(gradient, "order--gradient")),
+            Segment(f"{VALUE_MARKS[value]} ", style("order--dim")),
+            Segment(GRADIENT_MARKS[gradient], self._gradient_style(gradient)),
             *self._summary(node, value),
         ]
 
@@ -273,13 +272,14 @@ class OrderTree(LinesView, can_focus=True):
         elif value.size == 1:
             text = scalar(float(value.reshape(())), 4)
         else:
-            text = histogram(value, self._columns.summary)
+            room = self._columns.summary
+            text = histogram(value, room) if room >= HISTOGRAM else ""
         style = self.get_component_rich_style(kind)
         return [Segment(f" {fit(text, self._columns.summary)}", style)]
 
-    def _mark_style(self, standing: Standing, bright: str) -> Style:
+    def _gradient_style(self, standing: Standing) -> Style:
         fresh = standing in (Standing.CURRENT, Standing.PARTIAL)
-        return self.get_component_rich_style(bright if fresh else "order--dim")
+        return self.get_component_rich_style("order--gradient" if fresh else "order--dim")
 
     def _edge_segments(self, row: Row) -> list[Segment]:
         graph, debugger = self.debugger.graph, self.debugger
