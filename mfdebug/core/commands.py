@@ -6,33 +6,22 @@ help screen from it, `--batch` and `--plain` run lines through `Console.run`.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 
 from mfdebug.core import numbers
 from mfdebug.core.debugger import Debugger, DebuggerError, Progress, Standing, place_or_error
 from mfdebug.core.explain import explain, name_moment
-from mfdebug.core.expressions import (
-    FUNCTIONS,
-    WORDS,
-    NotComputed,
-    parse,
-    parse_place,
-    quoted,
-    take_place,
-)
+from mfdebug.core.expressions import parse, parse_place, take_place
+from mfdebug.core.scene import Scene
 from mfdebug.core.timeline import NODE_PHASES, Phase
 from miniflow.errors import nearest
-from miniflow.ops.base import Array, shape_text
-
-T = TypeVar("T")
-RESERVED = {"and", "or", "not", "nan", "inf", *FUNCTIONS, *NODE_PHASES}
+from miniflow.ops.base import shape_text
 
 
 @dataclass(frozen=True)
@@ -437,105 +426,6 @@ def keys_text(command: Command) -> str:
     return " ".join(KEY_NAMES.get(key.key, key.key) for key in command.keys)
 
 
-# Expressions -----------------------------------------------------------------------------------
-
-
-class Scene:
-    """The debugger's present moment as an expression sees it."""
-
-    def __init__(self, debugger: Debugger, moment: int | None = None) -> None:
-        self._debugger = debugger
-        self._moment = debugger.moment if moment is None else moment
-        self._stale: set[str] = set()
-
-    def node_names(self) -> dict[str, int]:
-        """Return the nodes by name."""
-        return self._debugger.graph.by_name
-
-    def value(self, node: str) -> Array:
-        """Return a node's value, or raise `NotComputed`."""
-        place = self._at(node)
-        standing = self._debugger.value_standing(place)
-        if standing is Standing.WAITING:
-            raise NotComputed(f"{node} is not computed yet", hint=f"run: until {node} forward")
-        if standing is Standing.STALE:
-            self._stale.add(node)
-        return self._debugger.value(place)
-
-    def gradient(self, node: str) -> Array:
-        """Return a node's gradient, or raise `NotComputed`."""
-        place = self._at(node)
-        standing = self._debugger.gradient_standing(place)
-        if standing is Standing.NONE:
-            raise NotComputed(f"{node} has no gradient: the cost does not depend on it")
-        if standing is Standing.WAITING:
-            raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
-        if standing is Standing.PARTIAL:
-            count = len(self._debugger.contributions(place))
-            raise NotComputed(
-                f"{node}'s gradient is not complete: {self._debugger.reported(place)} of {count} "
-                "consumers have reported",
-                hint=f"run: until {node} backward",
-            )
-        if standing is Standing.STALE:
-            self._stale.add(f"{node}.grad")
-        return self._debugger.gradient(place)
-
-    def word(self, name: str) -> float:
-        """Return cost, lr, sgd_step or moment."""
-        debugger = self._debugger
-        if name == "cost":
-            if debugger.cost_standing() is Standing.WAITING:
-                raise NotComputed("the cost is not computed yet", hint="run: next")
-            if debugger.cost_standing() is Standing.STALE:
-                self._stale.add("cost")
-            return debugger.plan.cost()
-        if name == "lr":
-            return debugger.learning_rate
-        return float(debugger.sgd_step if name == "sgd_step" else debugger.moment)
-
-    def earlier(self) -> Earlier:
-        """Return the same moment one SGD step earlier."""
-        moment = self._moment - self._debugger.timeline.length
-        if moment < 0:
-            raise NotComputed("there is no earlier SGD step")
-        return Earlier(self._debugger, moment)
-
-    def note(self) -> str:
-        """Return in words which of the numbers seen are of an earlier pass."""
-        if not self._stale:
-            return ""
-        names = ", ".join(sorted(self._stale))
-        return f"  ({names}: stale, of SGD step {self._debugger.sgd_step - 1})"
-
-    def _at(self, node: str) -> int:
-        return place_or_error(self._debugger.graph, node)
-
-
-class Earlier(Scene):
-    """A moment of the past, as `prev(x)` sees it: each look goes there and comes back."""
-
-    def value(self, node: str) -> Array:
-        """Return the node's value at that moment."""
-        return self._there(lambda: super(Earlier, self).value(node).copy())
-
-    def gradient(self, node: str) -> Array:
-        """Return the node's gradient at that moment."""
-        return self._there(lambda: super(Earlier, self).gradient(node).copy())
-
-    def word(self, name: str) -> float:
-        """Return the word's value at that moment."""
-        return self._there(lambda: super(Earlier, self).word(name))
-
-    def _there(self, look: Callable[[], T]) -> T:
-        present = self._debugger.moment
-        self._debugger.move(self._moment)
-        try:
-            return look()
-        finally:
-            self._debugger.move(present)
-
-
 def _shown(result: Any) -> str:
     if isinstance(result, bool | np.bool_):
         return str(bool(result)).lower()
@@ -561,33 +451,3 @@ def as_json(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return "NaN" if np.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     return value
-
-
-def typed(name: str) -> str:
-    """Return a node's name as a command line takes it: in backquotes if it is an odd one."""
-    plain = re.fullmatch(r"[^\W\d][\w/]*", name) and name not in RESERVED
-    return name if plain else quoted(name)
-
-
-# Completion ------------------------------------------------------------------------------------
-
-MOST_COMPLETIONS = 50
-# Commands whose argument begins with the name of a node.
-NAMING = {"print", "set", "until"}
-
-
-def complete(debugger: Debugger, line: str) -> list[str]:
-    """Return whole lines that `line` may become: commands first, then names of nodes."""
-    word, space, _ = line.partition(" ")
-    if not space:
-        return [f"{name} " for name in COMMANDS if name.startswith(word)]
-    if word not in NAMING:
-        return []
-    start = max(line.rfind(separator) for separator in " (+-*/<>=,") + 1
-    begun = line[start:]
-    if word == "set" and "=" in line:
-        return []
-    extra = [] if word == "until" else ["lr"] if word == "set" else [*WORDS]
-    names = itertools.chain(debugger.graph.by_name, extra)
-    found = (line[:start] + name for name in names if begun and name.startswith(begun))
-    return list(itertools.islice(found, MOST_COMPLETIONS))

@@ -477,6 +477,8 @@ def _standardized(table: Array, where: str) -> Array:
         mean = np.where(constant, table[0], table.mean(axis=0))
         deviation = np.where(constant, 1.0, table.std(axis=0))
         scaled: Array = (table - mean) / deviation
-    if np.isfinite(table).all() and not np.isfinite(scaled).all():
+    if np.isfinite(table).all() and not (
+        np.isfinite(deviation).all() and np.isfinite(scaled).all()
+    ):
         raise FileError("numbers too large or too small to be standardised", where=where)
     return scaled

@@ -19,7 +19,8 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from mfdebug.core.commands import COMMANDS, Console, Reply, complete, typed
+from mfdebug.core.commands import COMMANDS, Console, Reply
+from mfdebug.core.completion import complete, typed
 from mfdebug.core.debugger import Debugger, index_text
 from mfdebug.tui.screens.help import help_lines
 from mfdebug.tui.screens.text import TextScreen

@@ -1,0 +1,39 @@
+"""What a command line that is being typed may become."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from mfdebug.core.commands import COMMANDS
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.expressions import FUNCTIONS, WORDS, quoted
+from mfdebug.core.timeline import NODE_PHASES
+
+RESERVED = {"and", "or", "not", "nan", "inf", *FUNCTIONS, *NODE_PHASES}
+MOST_COMPLETIONS = 50
+# Commands whose argument begins with the name of a node.
+NAMING = {"print", "set", "until"}
+
+
+def complete(debugger: Debugger, line: str) -> list[str]:
+    """Return whole lines that `line` may become: commands first, then names of nodes."""
+    word, space, _ = line.partition(" ")
+    if not space:
+        return [f"{name} " for name in COMMANDS if name.startswith(word)]
+    if word not in NAMING:
+        return []
+    start = max(line.rfind(separator) for separator in " (+-*/<>=,") + 1
+    begun = line[start:]
+    if word == "set" and "=" in line:
+        return []
+    extra = [] if word == "until" else ["lr"] if word == "set" else [*WORDS]
+    names = itertools.chain(debugger.graph.by_name, extra)
+    found = (line[:start] + name for name in names if begun and name.startswith(begun))
+    return list(itertools.islice(found, MOST_COMPLETIONS))
+
+
+def typed(name: str) -> str:
+    """Return a node's name as a command line takes it: in backquotes if it is an odd one."""
+    plain = re.fullmatch(r"[^\W\d][\w/]*", name) and name not in RESERVED
+    return name if plain else quoted(name)

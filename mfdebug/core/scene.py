@@ -1,0 +1,108 @@
+"""The present moment as an expression sees it: values, gradients, and the words besides them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from mfdebug.core.debugger import Debugger, Standing, place_or_error
+from mfdebug.core.expressions import NotComputed
+from miniflow.ops.base import Array
+
+T = TypeVar("T")
+
+
+class Scene:
+    """The debugger's present moment as an expression sees it."""
+
+    def __init__(self, debugger: Debugger, moment: int | None = None) -> None:
+        self._debugger = debugger
+        self._moment = debugger.moment if moment is None else moment
+        self._stale: set[str] = set()
+
+    def node_names(self) -> dict[str, int]:
+        """Return the nodes by name."""
+        return self._debugger.graph.by_name
+
+    def value(self, node: str) -> Array:
+        """Return a node's value, or raise `NotComputed`."""
+        place = self._at(node)
+        standing = self._debugger.value_standing(place)
+        if standing is Standing.WAITING:
+            raise NotComputed(f"{node} is not computed yet", hint=f"run: until {node} forward")
+        if standing is Standing.STALE:
+            self._stale.add(node)
+        return self._debugger.value(place)
+
+    def gradient(self, node: str) -> Array:
+        """Return a node's gradient, or raise `NotComputed`."""
+        place = self._at(node)
+        standing = self._debugger.gradient_standing(place)
+        if standing is Standing.NONE:
+            raise NotComputed(f"{node} has no gradient: the cost does not depend on it")
+        if standing is Standing.WAITING:
+            raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
+        if standing is Standing.PARTIAL:
+            count = len(self._debugger.contributions(place))
+            raise NotComputed(
+                f"{node}'s gradient is not complete: {self._debugger.reported(place)} of {count} "
+                "consumers have reported",
+                hint=f"run: until {node} backward",
+            )
+        if standing is Standing.STALE:
+            self._stale.add(f"{node}.grad")
+        return self._debugger.gradient(place)
+
+    def word(self, name: str) -> float:
+        """Return cost, lr, sgd_step or moment."""
+        debugger = self._debugger
+        if name == "cost":
+            if debugger.cost_standing() is Standing.WAITING:
+                raise NotComputed("the cost is not computed yet", hint="run: next")
+            if debugger.cost_standing() is Standing.STALE:
+                self._stale.add("cost")
+            return debugger.plan.cost()
+        if name == "lr":
+            return debugger.learning_rate
+        return float(debugger.sgd_step if name == "sgd_step" else debugger.moment)
+
+    def earlier(self) -> Earlier:
+        """Return the same moment one SGD step earlier."""
+        moment = self._moment - self._debugger.timeline.length
+        if moment < 0:
+            raise NotComputed("there is no earlier SGD step")
+        return Earlier(self._debugger, moment)
+
+    def note(self) -> str:
+        """Return in words which of the numbers seen are of an earlier pass."""
+        if not self._stale:
+            return ""
+        names = ", ".join(sorted(self._stale))
+        return f"  ({names}: stale, of SGD step {self._debugger.sgd_step - 1})"
+
+    def _at(self, node: str) -> int:
+        return place_or_error(self._debugger.graph, node)
+
+
+class Earlier(Scene):
+    """A moment of the past, as `prev(x)` sees it: each look goes there and comes back."""
+
+    def value(self, node: str) -> Array:
+        """Return the node's value at that moment."""
+        return self._there(lambda: super(Earlier, self).value(node).copy())
+
+    def gradient(self, node: str) -> Array:
+        """Return the node's gradient at that moment."""
+        return self._there(lambda: super(Earlier, self).gradient(node).copy())
+
+    def word(self, name: str) -> float:
+        """Return the word's value at that moment."""
+        return self._there(lambda: super(Earlier, self).word(name))
+
+    def _there(self, look: Callable[[], T]) -> T:
+        present = self._debugger.moment
+        self._debugger.move(self._moment)
+        try:
+            return look()
+        finally:
+            self._debugger.move(present)

@@ -1,0 +1,127 @@
+"""The command line, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def mfdebug(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mfdebug", *arguments],
+        capture_output=True,
+        text=True,
+        input=stdin,
+        cwd=ROOT,
+        timeout=60,
+    )
+
+
+def test_batch_prints_what_commands_answer() -> None:
+    done = mfdebug("wx", "--batch", "-c", "sgd 2", "-c", "print w")
+    assert done.returncode == 0
+    assert done.stdout.endswith("w = 3.92\n")
+    assert done.stderr == ""
+
+
+def test_json_is_one_object_a_line_and_goes_on_after_a_failure() -> None:
+    done = mfdebug("wx", "--batch", "--json", "-c", "sgd", "-c", "nonsense", "-c", "print w")
+    assert done.returncode == 1
+    moved, failed, printed = map(json.loads, done.stdout.splitlines())
+    place = {"moment": 9, "sgd_step": 0, "phase": "update", "node": "w"}
+    assert moved.items() >= {"command": "sgd", "ok": True, **place}.items()
+    assert moved["result"]["cost"] == 900.0
+    assert failed == {
+        "command": "nonsense",
+        "ok": False,
+        "error": "there is no command 'nonsense' (see: help)",
+        **place,
+    }
+    assert printed == {"command": "print w", "ok": True, "result": 4.4, **place}
+
+
+def test_scripts_and_commands_run_in_the_order_given(tmp_path: Path) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text("# to the first update\nsgd\n\nset w = 2\n")
+    done = mfdebug("wx", "--batch", "-c", "print w", "-x", str(script), "-c", "print w")
+    assert done.stdout.startswith("w = 5\n")
+    assert done.stdout.endswith("w = 2\n")
+
+
+def test_quit_ends_a_script() -> None:
+    done = mfdebug("wx", "--batch", "-c", "quit", "-c", "print w")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_plain_reads_commands_from_a_pipe() -> None:
+    done = mfdebug("wx", "--plain", stdin="sgd\nprint w\nquit\nprint x\n")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "w = 4.4"
+
+
+def test_feed_gives_an_input_its_value(tmp_path: Path) -> None:
+    path = tmp_path / "fed.json"
+    path.write_text(
+        '{"miniflow": 1, "nodes": [{"name": "x", "op": "Input"},'
+        ' {"name": "y", "op": "Mul", "inputs": ["x", "x"]}]}'
+    )
+    done = mfdebug(str(path), "--batch", "-c", "next 2", "-c", "print y", "--feed", "x=3")
+    assert done.stdout.endswith("y = 9\n")
+    unfed = mfdebug(str(path), "--batch", "-c", "next")
+    assert unfed.returncode == 2
+    assert "no value for x" in unfed.stderr
+    assert "--feed x=3" in unfed.stderr
+    assert mfdebug(str(path), "--batch", "-c", "next", "--feed", "x=three").returncode == 2
+    assert mfdebug(str(path), "--batch", "-c", "next", "--feed", "z=3").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["nowhere.json", "--batch", "-c", "step"], "there is no such file"),
+        (["xro", "--batch", "-c", "step"], "did you mean 'xor'?"),
+        (["xor", "--batch"], "--batch needs commands"),
+        (["xor", "--json"], "--json goes with --batch"),
+        (["xor", "--batch", "--plain", "-c", "step"], "exclude each other"),
+        (["--batch", "-c", "step"], "name a graph file"),
+        ([], "name a graph file"),
+        (["xor", "--batch", "-x", "nowhere.txt"], "cannot read the script"),
+        (["xor", "--batch", "-c", "step", "--history-memory", "0"], "not a number of megabytes"),
+        (["xor", "--nonsense"], "unrecognized arguments"),
+    ],
+)
+def test_an_unusable_command_line_is_one_clear_error(arguments: list[str], problem: str) -> None:
+    done = mfdebug(*arguments)
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_list_names_the_shipped_graphs_with_what_they_teach() -> None:
+    done = mfdebug("--list")
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert names[:4] == ["wx", "circuit-a", "circuit-b", "sigmoid-neuron"]
+    assert {path.stem for path in (ROOT / "graphs").glob("*.json")} == set(names)
+
+
+def test_version_and_help() -> None:
+    assert mfdebug("--version").stdout == "mfdebug 0.1.0\n"
+    assert "Step through backpropagation" in mfdebug("--help").stdout
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m mfdebug --list | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.stderr == ""

@@ -1,0 +1,264 @@
+"""The command language, as the prompt, scripts and batch runs see it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mfdebug.cli import load_graph
+from mfdebug.core.commands import COMMANDS, Console, as_json, find
+from mfdebug.core.completion import complete, typed
+from mfdebug.core.debugger import Debugger
+from miniflow.errors import MiniflowError
+from miniflow.files import load
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import MSE, Add, Mul
+
+
+def console(graph: str = "wx") -> Console:
+    return Console(Debugger(load_graph(graph)))
+
+
+def said(graph: str, *lines: str) -> str:
+    """Run lines and return what the last one answers."""
+    run = console(graph).run
+    *first, last = lines
+    for line in first:
+        run(line)
+    return run(last).text
+
+
+def refused(graph: str, *lines: str) -> str:
+    with pytest.raises(MiniflowError) as caught:
+        said(graph, *lines)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "moment"),
+    [
+        (["step"], 1),
+        (["step 5"], 5),
+        (["s"], None),
+        (["step 5", "back"], 4),
+        (["step 5", "back 99"], 0),
+        (["next"], 1),
+        (["next 2"], 3),
+        (["next 2", "previous"], 1),
+        (["sgd"], 9),
+        (["step 2", "sgd"], 9),
+        (["sgd 3", "sgd -2"], 9),
+        (["step 12", "sgd -1"], 9),
+        (["goto 7"], 7),
+        (["sgd 3", "goto start"], 0),
+        (["sgd 3", "goto start", "goto end"], 27),
+        (["goto sgd 2"], 18),
+        (["until y"], 2),
+        (["until y backward"], 6),
+        (["until w update"], 9),
+        (["until y", "until y"], 6),
+        (["ste"], 1),
+        (["# a comment"], 0),
+    ],
+)
+def test_commands_that_move(lines: list[str], moment: int | None) -> None:
+    there = console()
+    if moment is None:
+        with pytest.raises(MiniflowError, match="could be step or sgd or set or save"):
+            there.run(lines[0])
+        return
+    for line in lines:
+        there.run(line)
+    assert there.debugger.moment == moment
+
+
+def test_explain_tells_every_phase_of_the_opening_example() -> None:
+    assert said("wx", "step", "explain").split("\n") == [
+        "feed: every input gets its value",
+        "  x = 10  (its own value)",
+        "  w = 5  (trained)",
+        "  wanted = 20  (its own value)",
+    ]
+    assert said("wx", "until y", "explain").split("\n") == [
+        "forward of y (Mul)",
+        "  y = w × x",
+        "  y = 5 × 10 = 50",
+    ]
+    assert said("wx", "until y backward", "explain").split("\n") == [
+        "backward of y (Mul)",
+        "  upstream from cost: ∂cost/∂cost × -2(wanted - y)/m = 60",
+        "  ∂cost/∂y = 60",
+        "  to w: upstream × local = ∂cost/∂y × x = 60 × 10 = 600",
+        "  to x: upstream × local = ∂cost/∂y × w = 60 × 5 = 300",
+        "  a multiply gate swaps: each input gets the gradient times the other input",
+    ]
+    assert said("wx", "until w update", "explain").split("\n") == [
+        "update of w (Input)",
+        "  w ← w - lr × ∂cost/∂w",
+        "  w = 5 - 0.001 × 600 = 4.4",
+    ]
+
+
+def test_explain_adds_up_what_several_consumers_sent() -> None:
+    lines = said("diamond", "until x backward", "explain").split("\n")
+    assert "  upstream from right: ∂cost/∂right × -1 = -25" in lines
+    assert "  ∂cost/∂x = (-25) + (-50) = -75" in lines
+
+
+def test_explain_takes_an_entry() -> None:
+    first = said("xor", "until l1", "explain")
+    other = said("xor", "until l1", "explain [1,1]")
+    assert "l1[0,0] = " in first
+    assert "l1[1,1] = 0 × 0.8 + 1 × (-0.6) + 0 = -0.6" in other
+    assert "go there first: until s1" in refused("xor", "until l1", "explain s1[0,0]")
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("w", "w = 5"),
+        ("w.grad", "w.grad = 600"),
+        ("y.shape", "y.shape = ()"),
+        ("cost", "cost = 900"),
+        ("lr", "lr = 0.001"),
+        ("moment + sgd_step", "moment + sgd_step = 8"),
+        ("w * x == y", "w * x == y = true"),
+        ("norm(w.grad) / 2", "norm(w.grad) / 2 = 300"),
+    ],
+)
+def test_print(expression: str, text: str) -> None:
+    assert said("wx", "step 8", f"print {expression}") == text
+
+
+def test_print_says_what_is_not_computed_and_what_is_stale() -> None:
+    assert refused("wx", "print y") == "y is not computed yet (run: until y forward)"
+    assert refused("wx", "next 2", "print y.grad") == (
+        "y has no gradient yet (run: until y backward)"
+    )
+    assert "1 of 2 consumers have reported" in refused("diamond", "step 6", "print x.grad")
+    assert said("wx", "sgd", "step", "print y") == "y = 50  (y: stale, of SGD step 0)"
+
+
+def test_print_of_the_step_before() -> None:
+    assert said("wx", "sgd 2", "print prev(w) - w") == "prev(w) - w = 0.48"
+    assert "no earlier SGD step" in refused("wx", "step 3", "print prev(w)")
+
+
+def test_the_learning_rates_of_the_opening_example() -> None:
+    for rate, weights in {
+        "0.005": ["2"],
+        "0.001": ["4.4", "3.92", "3.536"],
+        "0.01": ["-1", "5", "-1", "5"],
+        "0.02": ["-7", "29", "-79"],
+    }.items():
+        there = console()
+        there.run(f"set lr = {rate}")
+        for weight in weights:
+            there.run("sgd")
+            assert there.run("print w").text == f"w = {weight}"
+
+
+def test_set_undo_and_redo() -> None:
+    assert said("circuit-a", "next 3", "set x = 1 + 1", "print f") == "f = -28"
+    assert said("circuit-a", "next 3", "set x = 2", "undo", "print f") == "f = -12"
+    assert said("circuit-a", "next 3", "set x = 2", "undo", "redo", "print f") == "f = -28"
+    assert said("xor", "set W1 = [[1, 2], [3, 4]]", "print W1[1,0]") == "W1[1,0] = 3"
+    assert "W1 has shape 2x2, the value 3" in refused("xor", "set W1 = [1, 2, 3]")
+    assert refused("wx", "set y = 3") == "set: y is computed; set one of its inputs (w, x)"
+    assert "no learning rate" in refused("circuit-a", "set lr = 1")
+    assert "usage: set" in refused("wx", "set w")
+    assert "usage: set" in refused("wx", "set")
+
+
+def test_a_node_called_lr_wins_over_the_learning_rate() -> None:
+    lr = Input("lr", value=1.0, trainable=True)
+    there = Console(Debugger(Graph([lr, Mul(lr, lr, name="cost")])))
+    there.run("set lr = 3")
+    assert there.run("print lr").text == "lr = 3"
+
+
+def test_odd_names_can_be_typed() -> None:
+    odd = Input("my node", value=2.0)
+    there = Console(Debugger(Graph([odd, Add(odd, odd, name="a-b")])))
+    for name, text in (("my node", "`my node`"), ("a-b", "`a-b`"), ("l1", "l1"), ("nan", "`nan`")):
+        assert typed(name) == text
+    there.run(f"until {typed('a-b')}")
+    assert there.run(f"print {typed('a-b')}").text.endswith(" = 4")
+
+
+def test_save_keeps_parameters_and_learning_rate(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    there = console()
+    there.run("set lr = 0.002")
+    there.run("sgd 2")
+    there.run(f"save {tmp_path / 'trained.json'}")
+    saved = Console(Debugger(load(tmp_path / "trained.json")))
+    assert saved.run("print w").data == there.run("print w").data
+    assert saved.run("print lr").text == "lr = 0.002"
+    assert there.run("goto start").text.startswith("SGD step 0 · start")
+    assert there.run("print w").text == "w = 5"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("fly", "there is no command 'fly' (see: help)"),
+        ("untl s1", "there is no command 'untl' (did you mean 'until'?)"),
+        ("step x", "'x' is not a count (usage: step [n])"),
+        ("step -1", "'-1' is not a count (usage: step [n])"),
+        ("until", "until which node? (usage: until NODE [phase])"),
+        ("goto", "goto where? (usage: goto MOMENT | start | end | sgd K)"),
+        ("goto there", "'there' is not a count (usage: goto MOMENT | start | end | sgd K)"),
+        ("print", "print what? (usage: print EXPR, as in: print norm(W1.grad))"),
+        ("save", "save where? (usage: save FILE)"),
+        ("back", "this is the start (s goes on)"),
+        ("undo", "nothing to undo"),
+        ("redo", "nothing to redo"),
+    ],
+)
+def test_errors_say_what_to_do(line: str, problem: str) -> None:
+    assert refused("wx", line) == problem
+
+
+def test_where_the_line_ends_it_is_said() -> None:
+    assert "the line ends here (nothing is trained here)" in refused("square", "next 3", "step")
+    assert "has no further moment ahead" in refused("square", "next 3", "until y")
+
+
+def test_help_lists_every_command_and_tells_each() -> None:
+    text = said("wx", "help")
+    for command in COMMANDS.values():
+        assert command.usage in text
+        assert command.summary in said("wx", f"help {command.name}")
+
+
+def test_commands_can_be_shortened_when_only_one_begins_so() -> None:
+    assert find("prev").name == "previous"
+    with pytest.raises(MiniflowError, match="could be"):
+        find("s")
+
+
+def test_completion_offers_commands_then_nodes() -> None:
+    debugger = Debugger(load_graph("xor"))
+    assert complete(debugger, "un") == ["until ", "undo "]
+    assert complete(debugger, "until s") == ["until s1", "until s2"]
+    assert complete(debugger, "print norm(W") == ["print norm(W1", "print norm(W2"]
+    assert complete(debugger, "goto 3") == []
+
+
+def test_answers_hold_in_strict_json() -> None:
+    there = console("log-nan")
+    there.run("goto sgd 10")
+    answer = as_json(there.run("print if_0").data)
+    assert json.loads(json.dumps(answer, allow_nan=False))[3] == ["NaN"]
+
+
+def test_a_cost_that_is_not_a_scalar_is_summed_and_said_so() -> None:
+    assert "cost (sum) " in said("lesson-linear", "next 2")
+
+
+def test_the_graph_need_not_train_to_have_a_cost() -> None:
+    y, a = Input("y", value=[1.0, 2, 3]), Input("a", value=[4.5, 5, 10])
+    there = Console(Debugger(Graph([y, a, MSE(y, a, name="cost")])))
+    assert "cost 23.4167" in there.run("next 2").text
