@@ -305,10 +305,18 @@ def _has_screen() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and not dumb
 
 
+def _few_colours() -> bool:
+    term = os.environ.get("TERM", "")
+    return "256color" not in term and "COLORTERM" not in os.environ
+
+
 # With a screen ---------------------------------------------------------------------------------
 
 
 def _app(graph: Graph | None, options: argparse.Namespace) -> int:
+    if os.environ.get("NO_COLOR") or _few_colours():
+        # Textual reads this when it is imported; its other themes are black on black here.
+        os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
     from mfdebug.tui.app import run
 
     return run(graph, commands=options.commands or (), history_memory=_history_memory(options))

@@ -121,6 +121,8 @@ def _syntax_error(message: str, data: bytes, file: str) -> FileError:
         )
     problem, _, place = message.removeprefix("JSON is malformed: ").partition(" (byte ")
     offset = int(place.removesuffix(")") or 0)
+    if problem == "trailing characters":
+        offset -= 1
     rest = data[offset : offset + 200]
     if data[offset - 1 : offset] == b"-" and rest.startswith(b"Infinity"):
         offset -= 1

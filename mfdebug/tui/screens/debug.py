@@ -131,6 +131,7 @@ class DebugScreen(Screen[None]):
         self.query_one(OrderTree).focus()
         self.follow()
         self.show_moment()
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
         for line in self._first_commands:
             await self.run_line(line)
 
@@ -158,6 +159,12 @@ class DebugScreen(Screen[None]):
         plot.display = self.debugger.graph.trains and self.debugger.moment > 0
         plot.show()
         self.query_one(MessageStrip).show_next()
+
+    def _restyle(self) -> None:
+        """Build every line again in the colours of another theme."""
+        self.query_one(CostPlot).forget()
+        self.show_moment()
+        self.query_one(KeyLine).show()
 
     def on_resize(self, event: Resize) -> None:
         """Fold what there is no room for, and draw the titles' lines to their width."""

@@ -85,6 +85,10 @@ class CostPlot(Vertical):
         if len(costs):
             self._draw(costs, step)
 
+    def forget(self) -> None:
+        """Draw again at the next `show`, whatever has changed."""
+        self._drawn = None
+
     def on_resize(self) -> None:
         """Bin again for the new width."""
         self.show()

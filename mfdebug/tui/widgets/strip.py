@@ -95,6 +95,10 @@ class KeyLine(LinesView):
         self._keys = keys
 
     def on_resize(self) -> None:
+        """Fit the line to the screen."""
+        self.show()
+
+    def show(self) -> None:
         """Show as many keys as fit; the last one, help, always."""
         key = self.get_component_rich_style("keys--key")
         words = self.get_component_rich_style("keys--words")
