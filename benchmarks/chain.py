@@ -8,15 +8,18 @@ opening example is y = w·x with a square error: one multiplication. One step is
 and update; costs and trained values must agree before anything is timed.
 """
 
+# ruff: noqa: D102  (each engine's methods are those its base class describes)
+
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from array import array
+from typing import Any
 
 import lesson
 import numpy as np
-from harness import Contestant, machine, measure, one_thread, options, show, table
+from harness import Contestant, find_torch, machine, measure, one_thread, options, show, table
 
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
@@ -26,6 +29,7 @@ from miniflow.ops.cost import MSE
 from miniflow.optimizers import SGD
 from miniflow.training import compile_plan
 
+ROUNDS = 100
 LENGTH = 1000
 RATE = 0.001
 CHAIN = (0.5, 1.2)
@@ -198,11 +202,8 @@ def lesson_opening() -> Lesson:
 
 def torch_engines() -> list[Engine]:
     """Return PyTorch's two engines, the chain first, or none where it is not installed."""
-    try:
-        import torch
-    except ImportError:
+    if (torch := find_torch()) is None:
         return []
-    torch.set_num_threads(1)
 
     class Eager(Engine):
         name = "PyTorch eager, no optimizer"
@@ -211,13 +212,13 @@ def torch_engines() -> list[Engine]:
             super().__init__()
             self.p = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in values]
 
-        def cost(self) -> torch.Tensor:
+        def cost(self) -> Any:
             raise NotImplementedError
 
         def run(self, steps: int) -> None:
             for _ in range(steps):
                 cost = self.cost()
-                cost.backward()  # type: ignore[no-untyped-call]
+                cost.backward()
                 with torch.no_grad():
                     for p in self.p:
                         p.sub_(p.grad, alpha=RATE)
@@ -228,14 +229,14 @@ def torch_engines() -> list[Engine]:
             return [p.item() for p in self.p]
 
     class Chain(Eager):
-        def cost(self) -> torch.Tensor:
+        def cost(self) -> Any:
             top, w = self.p
             for _ in range(LENGTH // 2):
                 top = torch.tanh(top) * w
             return top
 
     class Opening(Eager):
-        def cost(self) -> torch.Tensor:
+        def cost(self) -> Any:
             return (wanted - self.p[0] * x) ** 2
 
     x, wanted = (torch.tensor(v, dtype=torch.float64) for v in (OPENING[0], OPENING[2]))
@@ -291,7 +292,7 @@ def run(rounds: int) -> list[str]:
 def main() -> None:
     """Run from the command line."""
     one_thread()
-    asked = options(__doc__ or "", rounds=60).parse_args()
+    asked = options(__doc__ or "", rounds=ROUNDS).parse_args()
     show([*run(asked.rounds), machine()], markdown=asked.markdown)
 
 

@@ -5,6 +5,8 @@ append the cost to `costs` as a Python float. All start from the same parameters
 rows. Rows are drawn beforehand for all but miniflow, which draws its own, the same ones.
 """
 
+# ruff: noqa: D102  (each engine's methods are those its base class describes)
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
@@ -15,7 +17,7 @@ from typing import Any
 
 import lesson
 import numpy as np
-from harness import Array
+from harness import Array, find_torch
 
 from miniflow.data import Batches, Data
 from miniflow.graph import Graph, Training
@@ -345,11 +347,8 @@ class Lesson(Engine):
 
 def torch_engines() -> list[type[Engine]]:
     """Return PyTorch's engines, or none where it is not installed."""
-    try:
-        import torch
-    except ImportError:
+    if (torch := find_torch()) is None:
         return []
-    torch.set_num_threads(1)
 
     class Eager(Engine):
         """PyTorch eager with its own SGD."""
@@ -382,7 +381,7 @@ def torch_engines() -> list[type[Engine]]:
                         a = torch.sigmoid(a)
                     a = torch.addmm(p[layer + 1], a, p[layer])
                 cost = torch.nn.functional.mse_loss(a, y)
-                cost.backward()  # type: ignore[no-untyped-call]
+                cost.backward()
                 update()
                 self.costs.append(cost.item())
 

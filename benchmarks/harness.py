@@ -17,6 +17,8 @@ import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -91,8 +93,7 @@ def measure(
 
 
 def _repeats(contestant: Contestant, turn_seconds: float) -> int:
-    """Return how many pieces of work fill a turn, after a first, cold one."""
-    contestant.run(1)
+    """Return how many pieces of work fill a turn."""
     repeats = 1
     while True:
         start = perf_counter()
@@ -173,11 +174,20 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def find_torch() -> Any:
+    """Return the module `torch`, held to one thread, or None where it is not installed."""
+    if find_spec("torch") is None:
+        return None
+    torch = import_module("torch")
+    torch.set_num_threads(1)
+    return torch
+
+
 def options(description: str, rounds: int) -> argparse.ArgumentParser:
     """Return a command line with the options that all benchmarks have."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=int, default=rounds, help="rounds of turns (%(default)s)")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown, not text")
+    parser.add_argument("--markdown", action="store_true", help="give Markdown, not text")
     return parser
 
 

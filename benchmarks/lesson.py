@@ -5,6 +5,8 @@ outbound nodes; the products are `np.dot`, the cost is the mean of the squares. 
 from one step to the next. Works on arrays and, for graphs of scalars, on Python floats.
 """
 
+# ruff: noqa: D102  (forward and backward of each node are what the lesson says)
+
 from __future__ import annotations
 
 import math

@@ -15,6 +15,8 @@ import numpy as np
 from engines import ENGINES, Compiled, Engine, Network, Stepped, torch_engines
 from harness import Contestant, machine, measure, one_thread, options, show, table
 
+ROUNDS = 400
+
 
 @dataclass(frozen=True)
 class Case:
@@ -81,7 +83,7 @@ def run(rounds: int, networks: list[str], dtype: str | None = None) -> list[str]
 def main() -> None:
     """Run from the command line."""
     one_thread()
-    parser = options(__doc__ or "", rounds=200)
+    parser = options(__doc__ or "", rounds=ROUNDS)
     parser.add_argument("--network", choices=[*CASES, "all"], default="small")
     parser.add_argument("--dtype", choices=["float64", "float32"], help="instead of the network's")
     asked = parser.parse_args()

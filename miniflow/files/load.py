@@ -269,10 +269,12 @@ class _Loader:
                 )
 
     def _input(self, position: int, form: NodeForm) -> Input:
+        where = self._node(position)
         try:
-            return self._make_input(form, self._node(position))
+            return self._make_input(form, where)
         except MiniflowError as error:
-            error.where = f"{error.where} ({form.name})"
+            field, colon, rest = error.where.removeprefix(where).partition(": ")
+            error.where = f"{where}{field} ({form.name}){colon}{rest}"
             raise
 
     def _make_input(self, form: NodeForm, where: str) -> Input:
@@ -387,24 +389,24 @@ class _Loader:
         if not form.feeds:
             raise FileError("there is no input to feed", where=f"{where}.feeds")
         for name in form.feeds:
-            if self._known_input(made, name, f"$.data.feeds.{name}").trainable:
+            if self._known_input(made, name, f"$.data.feeds.{name:.60}").trainable:
                 raise FeedError(
                     f"{shown(name)} is trainable: data would overwrite what it learns",
-                    where=f"{where}.feeds.{name}",
+                    where=f"{where}.feeds.{name:.60}",
                 )
         if isinstance(form.file, str):
             feeds = self._feeds_from_file(form.file, form.feeds, where)
         else:
             feeds = {
-                name: read_array(value, f"{where}.feeds.{name}")
+                name: read_array(value, f"{where}.feeds.{name:.60}")
                 for name, value in form.feeds.items()
             }
             for name, table in feeds.items():
-                self._take(table.shape, f"{where}.feeds.{name}")
+                self._take(table.shape, f"{where}.feeds.{name:.60}")
         for name, table in feeds.items():
             if not table.ndim:
                 raise FileError(
-                    "expected a list of rows, found one number", where=f"{where}.feeds.{name}"
+                    "expected a list of rows, found one number", where=f"{where}.feeds.{name:.60}"
                 )
         for position, name in enumerate(form.standardize or []):
             place = f"{where}.standardize[{position}]"
@@ -412,7 +414,7 @@ class _Loader:
                 hint = nearest(name, feeds)
                 raise FileError(f"{shown(name)} is not fed", where=place, hint=hint)
             feeds[name] = _standardized(feeds[name], place)
-        owned = {name: self._owned(feeds[name], f"{where}.feeds.{name}") for name in feeds}
+        owned = {name: self._owned(feeds[name], f"{where}.feeds.{name:.60}") for name in feeds}
         data = Data(owned, standardize=form.standardize or [])
         if isinstance(form.file, str):
             data.file, data.folder, data.columns = form.file, self.folder.resolve(), form.feeds
@@ -424,10 +426,10 @@ class _Loader:
                 if not isinstance(tensor, str):
                     raise FileError(
                         f"expected the name of a tensor, found {shown(tensor)}",
-                        where=f"{where}.feeds.{name}",
+                        where=f"{where}.feeds.{name:.60}",
                     )
             return {
-                name: self._tensor(file, tensor, f"{where}.feeds.{name}")
+                name: self._tensor(file, tensor, f"{where}.feeds.{name:.60}")
                 for name, tensor in feeds.items()
             }
         wanted: list[str] = []
@@ -436,7 +438,7 @@ class _Loader:
             if not several or not all(isinstance(column, str) for column in several):
                 raise FileError(
                     f"expected the names of columns, found {shown(columns)}",
-                    where=f"{where}.feeds.{name}",
+                    where=f"{where}.feeds.{name:.60}",
                 )
             wanted += several
         table = tables.read_columns(self._read(file, where), wanted, f"{where}: {file}")

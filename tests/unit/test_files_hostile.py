@@ -161,56 +161,66 @@ def test_a_million_nodes_load_in_linear_time() -> None:
         assert len(loads(data, ".", "t.json")) == nodes
         return time.process_time() - start
 
-    seconds(1000)
     few = seconds(50_000)
     assert seconds(1_000_000) < 20 * few * 4
 
 
 def test_a_node_list_in_reverse_order_is_linear_too() -> None:
-    n = 100_000
+    n = 50_000
     rows = [f'{{"name":"n{i}","op":"Neg","inputs":["n{i - 1}"]}}' for i in range(n, 0, -1)]
     rows += ['{"name":"n0","op":"Input","value":1}']
-    with at_most(seconds=30, megabytes=1000):
-        loads(f'{{"miniflow":1,"nodes":[{",".join(rows)}]}}'.encode(), ".", "t.json")
+    data = f'{{"miniflow":1,"nodes":[{",".join(rows)}]}}'.encode()
+    start = time.process_time()
+    assert loads(data, ".", "t.json").names()[-1] == f"n{n}"
+    assert time.process_time() - start < 5
 
 
-def test_a_million_inputs_of_one_node() -> None:
-    names = '"x",' * 999_999 + '"x"'
+def test_many_inputs_of_one_node() -> None:
+    names = '"x",' * 199_999 + '"x"'
     node = f'{{"name":"f","op":"Concat","inputs":[{names}]}}'
     data = f'{{"miniflow":1,"nodes":[{{"name":"x","op":"Input","value":[1]}},{node}]}}'
-    assert loads(data.encode(), ".", "t.json").shapes() == [(1,), (1_000_000,)]
+    assert loads(data.encode(), ".", "t.json").shapes() == [(1,), (200_000,)]
 
 
-def test_long_and_strange_words_in_every_place_are_cut_and_escaped() -> None:
-    for word in ("\x1b]0;x\x07" * 50_000, "[/]" * 100_000, "\u202e" * 1000, "\x00"):
-        whole = {"miniflow": 1, "nodes": [{"name": "x", "op": "Input"}]}
-        places: list[Callable[[dict[str, Any]], object]] = [
-            lambda c: c.update({word: 1}),
-            lambda c: c.update(name=word),
-            lambda c: c.update(dtype=word),
-            lambda c: c.update(cost=word),
-            lambda c: c["nodes"][0].update({word: 1}),
-            lambda c: c["nodes"][0].update(name=word, vlaue=1),
-            lambda c: c["nodes"][0].update(op=word),
-            lambda c: c["nodes"][0].update(value=word),
-            lambda c: c["nodes"][0].update(value=[word]),
-            lambda c: c["nodes"][0].update(value={word: 1}),
-            lambda c: c["nodes"][0].update(value={"init": word, "shape": []}),
-            lambda c: c["nodes"][0].update(value={"file": word}),
-            lambda c: c["nodes"][0].update(value={"file": word + ".csv"}),
-            lambda c: c["nodes"].append({"name": "f", "op": "Neg", "inputs": [word]}),
-            lambda c: c["nodes"].append({"name": "f", "op": "Neg", "attrs": {word: word}}),
-            lambda c: c.update(training={"sampling": word}),
-            lambda c: c.update(training={"optimizer": {"name": word}}),
-            lambda c: c.update(training={word: 1}),
-            lambda c: c.update(data={"feeds": {word: [1]}}),
-            lambda c: c.update(data={"file": word, "feeds": {"x": word}}),
-            lambda c: c.update(data={"feeds": {"x": [1]}, "standardize": [word]}),
-        ]
-        for put in places:
-            content = json.loads(json.dumps(whole))
-            put(content)
-            refused(json.dumps(content))
+def put_everywhere(word: str) -> Iterator[dict[str, Any]]:
+    """Yield a file's content with `word` in one place, for every place."""
+
+    def whole(node: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+        x = {"name": "x", "op": "Input", **(node or {})}
+        return {"miniflow": 1, "nodes": [x], **fields}
+
+    yield whole(**{word: 1})
+    for key in ("name", "dtype", "cost"):
+        yield whole(**{key: word})
+    yield whole({word: 1})
+    yield whole({"name": word, "vlaue": 1})
+    yield whole({"op": word})
+    for value in (
+        word,
+        [word],
+        {word: 1},
+        {"init": word, "shape": []},
+        {"file": word},
+        {"file": word + ".csv"},
+    ):
+        yield whole({"value": value})
+    for fields in ({"inputs": [word]}, {"inputs": ["x"], "attrs": {word: word}}):
+        content = whole()
+        content["nodes"].append({"name": "f", "op": "Neg", **fields})
+        yield content
+    for training in ({"sampling": word}, {"optimizer": {"name": word}}, {word: 1}):
+        yield whole(training=training)
+    yield whole(data={"feeds": {word: [1]}})
+    yield whole(data={"file": word, "feeds": {"x": word}})
+    yield whole(data={"feeds": {"x": [1]}, "standardize": [word]})
+
+
+@pytest.mark.parametrize(
+    "word", ["\x1b]0;x\x07" * 50_000, "[/]" * 100_000, "\u202e" * 1000, "\x00"]
+)
+def test_long_and_strange_words_in_every_place_are_cut_and_escaped(word: str) -> None:
+    for content in put_everywhere(word):
+        refused(json.dumps(content))
 
 
 # Paths -------------------------------------------------------------------------------------------
@@ -297,7 +307,7 @@ def test_pipes_devices_and_folders_are_not_read(folder: Path) -> None:
 
     said: list[str] = []
     without_waiting(check)
-    assert "t.json: $.nodes[0].value: pipe.csv: it is a pipe or a device" in said[0]
+    assert "t.json: $.nodes[0].value (x): pipe.csv: it is a pipe or a device" in said[0]
     assert "pipe.csv: it is a pipe or a device" in said[1]
     assert "zero: it is a pipe or a device" in said[2]
     assert "in: it is a folder" in said[3]
@@ -307,7 +317,7 @@ def test_pipes_devices_and_folders_are_not_read(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["none.json", "\x1b[31m.json", "a\0b.json", "n" * 300, ""])
 def test_a_graph_file_that_is_not_there(tmp_path: Path, name: str) -> None:
     with pytest.raises(FileError) as raised:
-        load(os.path.join(tmp_path, name))  # noqa: PTH118 - Path refuses some of these names
+        load(os.path.join(tmp_path, name))
     assert str(raised.value).isprintable()
 
 
@@ -361,22 +371,22 @@ F8 = "{'descr': '<f8', 'fortran_order': False, 'shape': %s}"
     [
         (npy(F8 % "(1000000000,)"), "1,000,000,000 numbers"),
         (npy(F8 % "(100000, 100000)"), "10,000,000,000 numbers"),
-        (npy(F8 % "(-1,)", b"12345678"), "none of them negative"),
+        (npy(F8 % "(-1,)", b"12345678"), "no shape of plain numbers"),
         (npy(F8 % "(1,)", b"1234"), "less data than its shape 1 says"),
         (npy(F8 % "(1,)", b"1" * 16), "more data than its shape 1 says"),
         (npy(F8 % "(0,)"), "is empty"),
-        (npy(F8 % "(True,)", b"12345678"), "none of them negative"),
-        (npy(F8 % ("(" + "1," * 9 + ")"), b"12345678"), "at most 8 sizes"),
+        (npy(F8 % "(True,)", b"12345678"), "no shape of plain numbers"),
+        (npy(F8 % ("(" + "1," * 9 + ")"), b"12345678"), "has 9 axes (at most 8)"),
         (npy(F8 % "'abc'"), "cannot be read"),
         (npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}"), "pickled and never loaded"),
         (npy("{'descr': '|S8', 'fortran_order': False, 'shape': (1,)}", b"a" * 8), "not numbers"),
         (npy("{'descr': '<c16', 'fortran_order': False, 'shape': ()}", b"a" * 16), "not numbers"),
-        (npy("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': ()}", b"a" * 8), "not num"),
-        (npy("{'descr': ('<f8', (9999999,)), 'fortran_order': False, 'shape': ()}"), "not numbers"),
-        (npy("("  * 5000), "cannot be read"),
+        (npy("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': ()}", b"a" * 8), "descr"),
+        (npy("{'descr': ('<f8', (9999999,)), 'fortran_order': False, 'shape': ()}"), "no descr"),
+        (npy("(" * 5000), "cannot be read"),
         (npy("__import__('os')"), "cannot be read"),
         (npy("1" * 60_000), "cannot be read"),
-        (npy(F8 % "(1,)", b"12345678", (3, 0)), "npy version (3, 0)"),
+        (npy(F8 % "(1,)", b"12345678", (4, 0)), "does not begin as a NumPy array does"),
         (b"", "cannot be read"),
         (b"\x93NUMPY", "cannot be read"),
         (b"not numpy", "cannot be read"),
@@ -468,7 +478,7 @@ def test_headers_of_safetensors_that_lie(tmp_path: Path, content: bytes) -> None
     (tmp_path / "t.safetensors").write_bytes(content)
     with at_most():
         text = refused_value(tmp_path, file="t.safetensors")
-    assert "t.safetensors: " in text
+    assert text.startswith("t.json: $.nodes[0].value (x): t.safetensors: ")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".npz", ".safetensors"])
@@ -483,7 +493,7 @@ def test_bytes_changed_anywhere_in_a_graph_file_never_raise_anything_else() -> N
     path = Path(__file__).parents[2] / "graphs" / "xor.json"
     whole = path.read_bytes()
     rng = np.random.default_rng(2)
-    refusals = 0
+    refusals: list[MiniflowError] = []
     for _ in range(1500):
         data = bytearray(whole)
         place = int(rng.integers(len(data)))
@@ -497,7 +507,7 @@ def test_bytes_changed_anywhere_in_a_graph_file_never_raise_anything_else() -> N
         try:
             loads(bytes(data), path.parent, "t.json")
         except MiniflowError as error:
-            refusals += 1
-            assert str(error).isprintable()
-            assert error.where.startswith("t.json")
-    assert refusals > 500
+            refusals.append(error)
+    assert len(refusals) > 500
+    assert all(str(error).isprintable() for error in refusals)
+    assert all(error.where.startswith("t.json") for error in refusals)

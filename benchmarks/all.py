@@ -1,0 +1,67 @@
+"""All benchmarks, one after the other; with --markdown into docs/benchmarks.md.
+
+    python benchmarks/all.py [--percent 100] [--markdown]
+
+Takes about a quarter of an hour; `--percent 10` gives a first impression.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+import chain
+import order
+import sgd_step
+from harness import ROOT, machine, one_thread, show
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+HEAD = """\
+# Benchmarks
+
+How long miniflow takes, next to its peers: all in one process, taking turns, one BLAS thread.
+*ratio* is the median of the ratios to the first row of the same round (smaller is faster);
+*quartiles* are those of the ratios: half of all rounds lie between them. Before anything is timed,
+all engines must agree on every cost and every parameter, and miniflow stepped node by node must
+agree with miniflow running, bit for bit. What each engine does is in `benchmarks/`.
+
+Machine: {machine}; load {load:.1f} from elsewhere at the start.
+Made by `python benchmarks/all.py --markdown`.
+"""
+
+
+def shown(lines: list[str]) -> list[str]:
+    """Print lines of Markdown as text, and return them."""
+    show(lines, markdown=False)
+    return lines
+
+
+def main() -> None:
+    """Run from the command line."""
+    one_thread()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--percent", type=int, default=100, help="of the rounds (%(default)s)")
+    parser.add_argument("--markdown", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    asked = parser.parse_args()
+    load = os.getloadavg()[0]
+
+    percent: int = asked.percent
+
+    def rounds(full: int) -> int:
+        return max(2, full * percent // 100)
+
+    lines: list[str] = []
+    lines += shown(sgd_step.run(rounds(sgd_step.ROUNDS), list(sgd_step.CASES)))
+    lines += shown(chain.run(rounds(chain.ROUNDS)))
+    lines += shown(order.run(rounds(order.ROUNDS), list(order.SIZES)))
+    head = HEAD.format(machine=machine(), load=load).splitlines()
+    if asked.markdown:
+        PAGE.write_text("\n".join([*head, "", *lines]).rstrip() + "\n", encoding="utf-8")
+        print(f"written: {PAGE.relative_to(ROOT)}")
+    else:
+        print(machine())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""The lesson's functions: sort, run forward, run backward, descend.
+
+They work on nodes as they stand, through `forward()` and `backward()`, so that a program written
+against any printing of the MiniFlow lesson runs, its own node classes included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from miniflow.errors import FeedError
+from miniflow.node import Input, Node
+from miniflow.order import topological_order
+
+
+def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:
+    """Give the inputs of `feed_dict` their values and return the graph's nodes in order.
+
+    The graph is all that depends on these inputs, with whatever else that depends on; an input
+    that has a value already need not be fed. Nodes come in the order of their creation, as far
+    as dependencies allow, so `graph[-1]` is always the sink that was created last: the cost. An
+    earlier sink with an unfed input was tried out and dropped: it is left out.
+
+    Raises `FeedError` for a key that is not an Input, and for an input that the cost needs and
+    that has no value.
+    """
+    for node, value in feed_dict.items():
+        if not isinstance(node, Input):
+            name = node.label if isinstance(node, Node) else repr(node)
+            raise FeedError(f"{name} is fed, but it is not an Input", where="feed_dict")
+        node.value = value
+    found = _with_inputs(_depending_on(feed_dict))
+    complete = _complete(found)
+    nodes = [node for node in found if node in complete]
+    place = {node: i for i, node in enumerate(nodes)}
+    order = topological_order([[place[n] for n in node.inbound_nodes] for node in nodes])
+    return [nodes[i] for i in order]
+
+
+def _depending_on(inputs: Iterable[Node]) -> set[Node]:
+    found = set(inputs)
+    stack = list(found)
+    while stack:
+        for consumer in stack.pop().outbound_nodes:
+            if consumer not in found:
+                found.add(consumer)
+                stack.append(consumer)
+    return found
+
+
+def _with_inputs(nodes: set[Node]) -> list[Node]:
+    """Return `nodes` and all that they depend on, in the order of their creation."""
+    found = set(nodes)
+    stack = list(nodes)
+    while stack:
+        for source in stack.pop().inbound_nodes:
+            if source not in found:
+                found.add(source)
+                stack.append(source)
+    return sorted(found, key=lambda node: node.serial)
+
+
+def _complete(nodes: Sequence[Node]) -> set[Node]:
+    """Return the nodes all of whose inputs have values; the last one must be among them."""
+    waits_for: dict[Node, Node] = {}
+    for node in nodes:
+        if isinstance(node, Input):
+            if node.value is None:
+                waits_for[node] = node
+        else:
+            missing = next((n for n in node.inbound_nodes if n in waits_for), None)
+            if missing is not None:
+                waits_for[node] = waits_for[missing]
+    if nodes and nodes[-1] in waits_for:
+        missing = waits_for[nodes[-1]]
+        raise FeedError(
+            f"{missing.label} has no value, and {nodes[-1].label} needs it",
+            where="feed_dict",
+            hint="add it to feed_dict",
+        )
+    return {node for node in nodes if node not in waits_for}
+
+
+def forward_pass(first: Any, sorted_nodes: Sequence[Node] | None = None) -> Any:
+    """Run all nodes forward.
+
+    `forward_pass(graph)` returns nothing; `forward_pass(output_node, sorted_nodes)` returns the
+    output node's value. Both stand in the lesson.
+    """
+    for node in first if sorted_nodes is None else sorted_nodes:
+        node.forward()
+    return None if sorted_nodes is None else first.value
+
+
+def forward_and_backward(graph: Sequence[Node]) -> None:
+    """Run all nodes forward, then backward from the cost, `graph[-1]`.
+
+    Nodes that the cost does not depend on, and consumers that are not in `graph`, send zeros:
+    what was built and dropped changes no gradient.
+    """
+    forward_pass(graph)
+    cost = graph[-1]
+    under = _with_inputs({cost})
+    taking_part = set(under)
+    for node in under:
+        for consumer in node.outbound_nodes:
+            if consumer not in taking_part:
+                consumer.gradients[node] = np.zeros(np.shape(node.value))[()]
+    if cost.outbound_nodes:
+        # A dropped consumer stands in for the start of the backward pass.
+        cost.outbound_nodes[0].gradients[cost] = np.ones(np.shape(cost.value))[()]
+    for node in reversed(graph):
+        if node in taking_part:
+            node.backward()
+
+
+def sgd_update(trainables: Iterable[Node], learning_rate: float = 1e-2) -> None:
+    """Take one step of gradient descent: value ← value - learning_rate × gradient."""
+    for node in trainables:
+        node.value = node.value - learning_rate * node.gradients[node]

@@ -1,0 +1,219 @@
+"""Arguments for every op: the shapes it takes, values away from its kinks, its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from miniflow.ops import OPS, Op
+
+Shape = tuple[int, ...]
+SHAPES = st.lists(st.integers(1, 3), max_size=3).map(tuple)
+
+
+@dataclass
+class Case:
+    """An op's arguments: the inputs' values, `same` for one node in every place, attributes."""
+
+    op: type[Op]
+    values: list[np.ndarray[Any, Any]]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    same: bool = False
+
+
+Draw = Callable[..., Any]
+
+
+def numbers(draw: Draw, shape: Shape, low: float = -2.0, high: float = 2.0) -> Any:
+    """Draw values that lie apart by at least 0.01 and off 0: no ties, no kinks."""
+    size = int(np.prod(shape))
+    seed = draw(st.integers(0, 2**32 - 1))
+    grid = np.linspace(low, high, 4 * size + 7)
+    grid = grid[np.abs(grid) > 0.02]
+    return np.random.default_rng(seed).permutation(grid)[:size].reshape(shape)
+
+
+def broadcastable(draw: Draw, shape: Shape) -> Shape:
+    """Draw a shape that broadcasts to `shape`."""
+    kept = shape[draw(st.integers(0, len(shape))) :]
+    return tuple(1 if draw(st.booleans()) else n for n in kept)
+
+
+ELEMENTWISE: dict[str, tuple[float, float]] = {
+    "Neg": (-2, 2),
+    "Exp": (-2, 2),
+    "Log": (0.3, 3),
+    "Sqrt": (0.3, 3),
+    "Abs": (-2, 2),
+    "Sigmoid": (-4, 4),
+    "Tanh": (-2, 2),
+    "ReLU": (-2, 2),
+    "LeakyReLU": (-2, 2),
+    "Softplus": (-4, 4),
+    "GELU": (-2, 2),
+    "Dropout": (-2, 2),
+}
+GATES: dict[str, tuple[float, float]] = {
+    "Add": (-2, 2),
+    "Mul": (-2, 2),
+    "Max": (-2, 2),
+    "Min": (-2, 2),
+}
+PAIRS: dict[str, tuple[float, float]] = {"Sub": (-2, 2), "Div": (0.5, 2), "Pow": (0.5, 2)}
+
+
+@st.composite
+def cases(draw: Draw, name: str) -> Case:
+    """Draw arguments for the op called `name`."""
+    op = OPS[name]
+    shape = draw(SHAPES)
+    if name in ELEMENTWISE:
+        return Case(op, [numbers(draw, shape, *ELEMENTWISE[name])])
+    if name in GATES or name in PAIRS:
+        count = draw(st.integers(1, 3)) if name in GATES else 2
+        low, high = GATES.get(name) or PAIRS[name]
+        shapes = [shape, *(broadcastable(draw, shape) for _ in range(count - 1))]
+        # One draw for all inputs: none of their entries tie in a max.
+        pool = numbers(draw, (sum(int(np.prod(s)) for s in shapes),), low, high)
+        cuts = np.cumsum([int(np.prod(s)) for s in shapes])[:-1]
+        values = [part.reshape(s) for part, s in zip(np.split(pool, cuts), shapes, strict=True)]
+        order = draw(st.permutations(values))
+        same = name not in ("Max", "Min") and draw(st.booleans())
+        return Case(op, list(order), same=same)
+    return draw(_SPECIAL[name](op))
+
+
+@st.composite
+def _matmul(draw: Draw, op: type[Op]) -> Case:
+    n, k, m, s = (draw(st.integers(1, 3)) for _ in range(4))
+    pairs = [
+        ((n, k), (k, m)),
+        ((k,), (k, m)),
+        ((n, k), (k,)),
+        ((k,), (k,)),
+        ((), (n, k)),
+        ((n, k), ()),
+        ((), ()),
+        ((s, n, k), (k, m)),
+        ((s, n, k), (s, k, m)),
+        ((n, k), (s, k, m)),
+        ((1, n, k), (s, k, m)),
+        ((k,), (s, k, m)),
+        ((s, n, k), (k,)),
+    ]
+    x, w = draw(st.sampled_from(pairs))
+    return Case(op, [numbers(draw, x), numbers(draw, w)])
+
+
+@st.composite
+def _linear(draw: Draw, op: type[Op]) -> Case:
+    n, k, m = (draw(st.integers(1, 3)) for _ in range(3))
+    shapes = draw(
+        st.sampled_from(
+            [
+                [(n, k), (k, m), (m,)],
+                [(n, k), (k, m), (1, m)],
+                [(n, k), (k, m), (n, 1)],
+                [(n, k), (k, m), ()],
+                [(k,), (k, m), (m,)],
+                [(k,), (k,), ()],
+                [(n, k), (k,), ()],
+                [(), (), ()],
+                [(), (), (), (), ()],
+                [(n, k), (n, m), (k, m), (m, m), (m,)],
+            ]
+        )
+    )
+    return Case(op, [numbers(draw, shape) for shape in shapes])
+
+
+@st.composite
+def _reduction(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    axes = [None, *range(-len(shape), len(shape))]
+    if len(shape) > 1:
+        axes += [[0, 1], [0, -1]]
+    attributes = {"axis": draw(st.sampled_from(axes)), "keepdims": draw(st.booleans())}
+    return Case(op, [numbers(draw, shape)], attributes)
+
+
+@st.composite
+def _softmax(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    return Case(op, [numbers(draw, shape)], {"axis": axis})
+
+
+@st.composite
+def _transpose(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    axes = draw(st.one_of(st.none(), st.permutations(range(len(shape)))))
+    return Case(op, [numbers(draw, shape)], {"axes": axes if axes is None else list(axes)})
+
+
+@st.composite
+def _reshape(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    wanted = draw(st.sampled_from([[-1], list(shape), [*shape[::-1], 1], [1, -1]]))
+    return Case(op, [numbers(draw, shape)], {"shape": wanted})
+
+
+@st.composite
+def _concat(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(list))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    values = []
+    for _ in range(draw(st.integers(1, 3))):
+        shape[axis] = draw(st.integers(1, 3))
+        values.append(numbers(draw, tuple(shape)))
+    return Case(op, values, {"axis": axis})
+
+
+@st.composite
+def _slice(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(2, 4), min_size=1, max_size=3).map(tuple))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    start = draw(st.integers(0, shape[axis] - 1))
+    stop = draw(st.one_of(st.none(), st.integers(start + 1, shape[axis])))
+    return Case(op, [numbers(draw, shape)], {"start": start, "stop": stop, "axis": axis})
+
+
+@st.composite
+def _cost(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    low, high = (0.1, 0.9) if op.__name__ == "BinaryCrossEntropy" else (-2.0, 2.0)
+    pool = numbers(draw, (2, *shape), low, high)
+    y, a = pool[0], pool[1]
+    if len(shape) == 1 and draw(st.booleans()):
+        a = a.reshape(-1, 1)
+    return Case(op, [np.array(y), np.array(a)])
+
+
+@st.composite
+def _cross_entropy(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=2).map(tuple))
+    logits = numbers(draw, shape)
+    shares = numbers(draw, shape, 0.1, 1.0)
+    return Case(op, [logits, shares])
+
+
+_SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
+    "MatMul": _matmul,
+    "Linear": _linear,
+    "Sum": _reduction,
+    "Mean": _reduction,
+    "Softmax": _softmax,
+    "Transpose": _transpose,
+    "Reshape": _reshape,
+    "Concat": _concat,
+    "Slice": _slice,
+    "MSE": _cost,
+    "MAE": _cost,
+    "BinaryCrossEntropy": _cost,
+    "SoftmaxCrossEntropy": _cross_entropy,
+}
+COVERED = {*ELEMENTWISE, *GATES, *PAIRS, *_SPECIAL}
