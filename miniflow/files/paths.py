@@ -24,10 +24,10 @@ _FLAGS = (
 )
 
 
-def real(path: Path, where: str) -> Path:
-    """Return the path of an existing file with all links followed."""
+def real(path: Path, where: str, *, exists: bool = True) -> Path:
+    """Return the path of a file (an existing one, unless said) with all links followed."""
     try:
-        return path.resolve(strict=True)
+        return path.resolve(strict=exists)
     except FileNotFoundError:
         raise FileError(
             f"there is no file {path.name!r}", where=where, hint=_nearest_file(path)

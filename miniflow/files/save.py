@@ -25,6 +25,7 @@ import safetensors.numpy
 from miniflow import limits
 from miniflow.data import Data
 from miniflow.errors import FileError
+from miniflow.files import paths
 from miniflow.files.schema import FORMAT, optimizer_fields
 from miniflow.files.values import is_plain, shown, written
 from miniflow.graph import Graph, Training
@@ -50,7 +51,7 @@ def save(graph: Graph, path: str | Path) -> None:
     the file cannot be written, or if the graph holds what the format cannot.
     """
     path = Path(path)
-    _Saver(graph, path.resolve(), path.name).save()
+    _Saver(graph, paths.real(path, path.name, exists=False), path.name).save()
 
 
 class _Saver:

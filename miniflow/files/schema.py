@@ -186,7 +186,7 @@ def _op_schema(entry: tuple[str, type[Op]]) -> dict[str, Any]:
     least, most = op.arity
     inputs = {"minItems": least, **({} if most is None else {"maxItems": most})}
     attrs = {
-        key: {"description": attribute.takes, "default": attribute.default}
+        key: {"description": attribute.takes, "default": _as_json(attribute.default)}
         for key, attribute in op.attributes.items()
     }
     return {
@@ -198,6 +198,10 @@ def _op_schema(entry: tuple[str, type[Op]]) -> dict[str, Any]:
             }
         },
     }
+
+
+def _as_json(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default
 
 
 def _data_schema() -> dict[str, Any]:

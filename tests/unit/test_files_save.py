@@ -22,7 +22,7 @@ from miniflow.files.save import INLINE
 from miniflow.files.values import read_value, written
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
-from miniflow.ops import MSE, Add, Dropout, Linear, LeakyReLU, Neg, Pow, Reshape, Slice, Sum
+from miniflow.ops import MSE, Add, Dropout, LeakyReLU, Linear, Neg, Pow, Reshape, Slice, Sum
 from miniflow.ops.base import Op
 from miniflow.optimizers import SGD, Adam, Momentum, Optimizer
 from miniflow.training import train

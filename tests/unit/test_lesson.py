@@ -1,0 +1,416 @@
+"""Programs in the lesson's three printings, and the defects of its code that are not ours."""
+
+from __future__ import annotations
+
+import warnings
+from array import array
+from typing import Any
+
+import numpy as np
+import pytest
+
+import miniflow
+from miniflow import (
+    MSE,
+    Add,
+    Input,
+    Layer,
+    Linear,
+    Mul,
+    Neuron,
+    Node,
+    Sigmoid,
+    forward_and_backward,
+    forward_pass,
+    sgd_update,
+    topological_sort,
+)
+from miniflow.errors import FeedError, MiniflowError, ShapeError
+from miniflow.graph import Graph
+from miniflow.plan import ArrayPlan
+from miniflow.training import compile_plan
+
+# The surface -----------------------------------------------------------------------------------
+
+
+def test_the_star_import_gives_a_program_all_it_needs() -> None:
+    names: dict[str, Any] = {}
+    exec("from miniflow import *", names)
+    for name in ("np", "Input", "Node", "Neuron", "Layer", "Add", "Mul", "Linear", "Sigmoid"):
+        assert name in names
+    for name in ("MSE", "topological_sort", "forward_pass", "forward_and_backward", "sgd_update"):
+        assert name in names
+    assert names["Neuron"] is names["Layer"] is names["Node"]
+    assert all(hasattr(miniflow, name) for name in miniflow.__all__)
+
+
+def test_the_opening_example_takes_w_to_2() -> None:
+    w, x, wanted = Input(), Input(), Input()
+    cost = MSE(wanted, Mul(w, x))
+    graph = topological_sort({w: 5.0, x: 10, wanted: 20})
+    for _ in range(200):
+        forward_and_backward(graph)
+        sgd_update([w], learning_rate=0.001)
+    assert w.value == pytest.approx(2)
+    assert cost.value == pytest.approx(0)
+
+
+def test_both_forward_passes() -> None:
+    x, y, z = Input(), Input(), Input()
+    f = Add(x, y, z)
+    graph = topological_sort({x: 4, y: 5, z: 10})
+    assert forward_pass(f, graph) == 19
+    assert forward_pass(graph) is None
+    assert graph[-1].value == 19
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x, y: Add(x, y),
+        lambda x, y: Add([x, y]),
+        lambda x, y: Add(x, y, name="s"),
+        lambda x, y: Add(x, y, "s"),
+        lambda x, y: Add([x, y], name="s"),
+    ],
+)
+def test_the_forms_of_add(make: Any) -> None:
+    x, y = Input("x"), Input("y")
+    node = make(x, y)
+    forward_pass(topological_sort({x: 2, y: 3}))
+    assert node.value == 5
+    assert node.inbound_nodes == node.inbound_layers == node.inbound_neurons == [x, y]
+    assert x.outbound_nodes == x.outbound_layers == x.outbound_neurons == [node]
+
+
+def test_the_first_printings_linear_takes_lists_of_numbers() -> None:
+    inputs = [Input() for _ in range(3)]
+    weights = [Input() for _ in range(3)]
+    bias = Input()
+    f = Linear(inputs, weights, bias)
+    feed = {**dict(zip(inputs, [6, 14, 3], strict=True)), bias: 2}
+    feed |= dict(zip(weights, [0.5, 0.25, 1.4], strict=True))
+    assert forward_pass(f, topological_sort(feed)) == pytest.approx(12.7)
+
+
+def test_linear_and_sigmoid_with_matrices() -> None:
+    X, W, b = Input(), Input(), Input()
+    g = Sigmoid(Linear(X, W, b))
+    feed = {X: [[-1.0, -2], [-1, -2]], W: np.array([[2, -3], [2, -3]]), b: [-3, -5]}
+    graph = topological_sort(feed)
+    forward_pass(graph)
+    row = [1.2339457598623172e-04, 9.82013790037908442e-01]
+    np.testing.assert_allclose(g.value, [row, row], rtol=1e-15)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_the_cost_of_the_lesson(shape: tuple[int, ...]) -> None:
+    y, a = Input(), Input()
+    cost = MSE(y, a)
+    feed = {y: np.array([1, 2, 3]), a: np.array([4.5, 5, 10]).reshape(shape)}
+    forward_pass(topological_sort(feed))
+    assert cost.value == pytest.approx(23.416666666666668)
+
+
+def test_an_early_cost_compares_with_its_ideal_output() -> None:
+    a = Input("a")
+    cost = MSE(a)
+    cost.ideal_output = [1.0, 2.0]
+    forward_and_backward(topological_sort({a: [2.0, 4.0]}))
+    assert cost.value == 2.5
+    np.testing.assert_allclose(a.gradients[a], [1.0, 2.0])
+
+
+def test_the_gradient_quiz() -> None:
+    X, W, b, y = Input(), Input(), Input(), Input()
+    a = Sigmoid(Linear(X, W, b))
+    MSE(y, a)
+    feed = {X: np.array([[-1.0, -2], [-1, -2]]), W: np.array([[2.0], [3]])}
+    graph = topological_sort({**feed, b: np.array([-3.0]), y: np.array([1.0, 2])})
+    forward_and_backward(graph)
+    np.testing.assert_allclose(
+        X.gradients[X], [[-3.34017280e-05, -5.01025919e-05], [-6.68040138e-05, -1.00206021e-04]]
+    )
+    np.testing.assert_allclose(W.gradients[W], [[5.01028709e-05], [1.00205742e-04]])
+    np.testing.assert_allclose(b.gradients[b], [-5.01028709e-05])
+
+
+# Nodes in the lesson's style -------------------------------------------------------------------
+
+
+class NodeTanh(Node):
+    def __init__(self, node: Node) -> None:
+        Node.__init__(self, [node])
+
+    def forward(self) -> None:
+        self.value = np.tanh(self.inbound_nodes[0].value)
+
+    def backward(self) -> None:
+        self.gradients = {n: np.zeros_like(n.value) for n in self.inbound_nodes}
+        for n in self.outbound_nodes:
+            self.gradients[self.inbound_nodes[0]] += (1 - self.value**2) * n.gradients[self]
+
+
+class LayerTanh(Layer):
+    def __init__(self, layer: Node) -> None:
+        Layer.__init__(self, inbound_layers=[layer])
+
+    def forward(self) -> None:
+        self.value = np.tanh(self.inbound_layers[0].value)
+
+    def backward(self) -> None:
+        self.gradients = {n: np.zeros_like(n.value) for n in self.inbound_layers}
+        for n in self.outbound_layers:
+            self.gradients[self.inbound_layers[0]] += (1 - self.value**2) * n.gradients[self]
+
+
+class NeuronTanh(Neuron):
+    def __init__(self, neuron: Node) -> None:
+        Neuron.__init__(self, inbound_neurons=[neuron])
+
+    def forward(self) -> None:
+        self.value = np.tanh(self.inbound_neurons[0].value)
+
+    def backward(self) -> None:
+        self.gradients = {n: np.zeros_like(n.value) for n in self.inbound_neurons}
+        for n in self.outbound_neurons:
+            self.gradients[self.inbound_neurons[0]] += (1 - self.value**2) * n.gradients[self]
+
+
+class OwnCost(Node):
+    """A cost in the lesson's style: it seeds itself."""
+
+    def __init__(self, node: Node) -> None:
+        Node.__init__(self, [node])
+
+    def forward(self) -> None:
+        self.value = np.mean(self.inbound_nodes[0].value ** 2)
+
+    def backward(self) -> None:
+        x = self.inbound_nodes[0]
+        self.gradients = {x: 2 * x.value / x.value.size}
+
+
+STYLES = [NodeTanh, LayerTanh, NeuronTanh]
+RNG = np.random.default_rng(0)
+FED = {"X": RNG.normal(size=(5, 3)), "W": RNG.normal(size=(3, 2)), "b": np.zeros(2)}
+
+
+def network(tanh: Any, cost: Any = None) -> tuple[dict[Node, Any], Node]:
+    """Return a feed and a cost of a network with a fan-out and two ways through `tanh`."""
+    X, W, b = (Input(name) for name in FED)
+    hidden = tanh(Linear(X, W, b))
+    out = Mul(hidden, Add(hidden, tanh(hidden)))
+    y = Input("y")
+    end = MSE(y, out) if cost is None else cost(out)
+    feed: dict[Node, Any] = {X: FED["X"], W: FED["W"].copy(), b: FED["b"].copy()}
+    return (feed if cost else {**feed, y: np.zeros((5, 2))}), end
+
+
+def by_lesson(tanh: Any, cost: Any = None) -> list[Any]:
+    feed, _ = network(tanh, cost)
+    graph = topological_sort(feed)
+    trained = [n for n in feed if n.name in ("W", "b")]
+    for _ in range(3):
+        forward_and_backward(graph)
+        sgd_update(trained, 0.1)
+    return [node.value for node in trained]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_node_in_the_lessons_style_does_what_ours_does(style: Any) -> None:
+    for ours, theirs in zip(by_lesson(miniflow.Tanh), by_lesson(style), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+@pytest.mark.parametrize("cost", [None, OwnCost])
+@pytest.mark.parametrize("style", STYLES)
+def test_and_runs_in_a_plan_stepped_or_not(style: Any, cost: Any) -> None:
+    def plan() -> ArrayPlan:
+        feed, end = network(style, cost)
+        for node, value in feed.items():
+            node.value = value
+            node.trainable = node.name in ("W", "b")  # type: ignore[attr-defined]
+        made = compile_plan(Graph.of(end))
+        assert isinstance(made, ArrayPlan)
+        made.set_learning_rate(0.1)
+        return made
+
+    ran, stepped = plan(), plan()
+    ran.run(0, 3, array("d"))
+    for step in range(3):
+        stepped.feed(step)
+        for i in range(len(stepped.graph)):
+            stepped.forward(i)
+        for i in reversed(range(len(stepped.graph))):
+            stepped.backward(i)
+        for i in range(len(stepped.graph.trainables)):
+            stepped.update(i)
+    values = [stepped.value(i).copy() for i in stepped.graph.trainables]
+    for value, same in zip(values, map(ran.value, ran.graph.trainables), strict=True):
+        np.testing.assert_array_equal(value, same)
+    wanted = by_lesson(style, cost)
+    found = {stepped.graph.nodes[i].label: stepped.value(i) for i in stepped.graph.trainables}
+    np.testing.assert_allclose(found["W"], wanted[0], rtol=1e-12)
+    np.testing.assert_allclose(found["b"], wanted[1], rtol=1e-12)
+
+
+class Forgets(NodeTanh):
+    def backward(self) -> None:
+        self.gradients = {}
+
+
+class WrongShape(NodeTanh):
+    def backward(self) -> None:
+        self.gradients = {self.inbound_nodes[0]: np.zeros(7)}
+
+
+@pytest.mark.parametrize(
+    ("style", "problem"),
+    [
+        (Forgets, "h: backward() of Forgets left no gradient for x (set self.gradients[x])"),
+        (WrongShape, "h: backward() of WrongShape gave x a gradient of shape 7; its value has 2"),
+    ],
+)
+def test_a_students_mistake_is_named_with_its_node(style: Any, problem: str) -> None:
+    x = Input("x", value=[1.0, 2.0])
+    node = style(x)
+    node.name = "h"
+    plan = compile_plan(Graph.of(miniflow.Sum(node)))
+    plan.forward(1)
+    plan.forward(2)
+    plan.backward(2)
+    with pytest.raises(ShapeError) as caught:
+        plan.backward(1)
+    assert str(caught.value).startswith(problem)
+
+
+# Defects that are not ours ---------------------------------------------------------------------
+
+
+def test_the_order_is_the_same_every_time() -> None:
+    def build() -> list[str]:
+        inputs = [Input(f"i{i}") for i in range(6)]
+        total = Add(*inputs, name="total")
+        Mul(total, inputs[0], name="end")
+        feed = dict.fromkeys(reversed(inputs), 1.0)
+        return [node.label for node in topological_sort(feed)]
+
+    assert {tuple(build()) for _ in range(50)} == {tuple(build())}
+
+
+def test_diamonds_are_linear_and_deep_chains_do_not_recurse() -> None:
+    x = Input("x")
+    node: Node = x
+    for _ in range(60):
+        node = Mul(Add(node, node), node)
+    assert len(topological_sort({x: 0.5})) == 121
+    for _ in range(20_000):
+        node = Add(node, x)
+    forward_and_backward(topological_sort({x: 0.1}))
+
+
+def test_the_same_node_twice() -> None:
+    x = Input()
+    Mul(x, x)
+    forward_and_backward(topological_sort({x: 3.0}))
+    assert x.gradients[x] == 6
+    y = Input()
+    Add(y, y)
+    forward_and_backward(topological_sort({y: 3.0}))
+    assert y.gradients[y] == 2
+
+
+def test_a_dropped_node_changes_nothing() -> None:
+    feed, end = network(NodeTanh)
+    graph = topological_sort(feed)
+    forward_and_backward(graph)
+    W = next(node for node in feed if node.name == "W")
+    before = W.gradients[W]
+    Mul(end, Input("never fed"))
+    Add(graph[4], graph[4])
+    forward_and_backward(graph)
+    np.testing.assert_array_equal(W.gradients[W], before)
+
+
+def test_of_two_sinks_the_one_built_last_is_the_cost() -> None:
+    x = Input("x")
+    first, last = Mul(x, x, name="first"), Add(x, x, name="last")
+    graph = topological_sort({x: 3.0})
+    assert graph[-1] is last
+    assert first in graph
+    forward_and_backward(graph)
+    assert x.gradients[x] == 2
+
+
+def test_a_missing_feed_is_said_before_anything_runs() -> None:
+    x, y = Input("x"), Input("y")
+    total = Add(x, y, name="total")
+    with pytest.raises(FeedError, match="y has no value, and total needs it"):
+        topological_sort({x: 1.0})
+    with pytest.raises(FeedError, match="total is fed, but it is not an Input"):
+        topological_sort({total: 1.0})
+    y.value = 2.0
+    assert forward_pass(total, topological_sort({x: 1.0})) == 3
+
+
+def test_an_add_and_a_mul_alone_are_seeded_with_1() -> None:
+    x, y = Input(), Input()
+    Mul(Add(x, y), y)
+    forward_and_backward(topological_sort({x: 2.0, y: 3.0}))
+    assert (x.gradients[x], y.gradients[y]) == (3, 8)
+
+
+def test_mutable_defaults_are_not_shared() -> None:
+    assert Input().inbound_nodes is not Input().inbound_nodes
+
+
+def test_a_node_without_rules_is_a_plain_error() -> None:
+    with pytest.raises(NotImplementedError, match="Node does not define forward"):
+        Node().forward()
+
+
+@pytest.mark.parametrize(
+    ("X", "W", "b"),
+    [
+        ((4, 3), (3, 2), (2,)),
+        ((4, 3), (3, 2), (1, 2)),
+        ((4, 3), (3, 2), (4, 1)),
+        ((4, 3), (3, 2), ()),
+        ((3,), (3, 2), (2,)),
+        ((3,), (3,), ()),
+    ],
+)
+def test_every_bias_and_every_input_gets_a_gradient_of_its_own_shape(
+    X: tuple[int, ...], W: tuple[int, ...], b: tuple[int, ...]
+) -> None:
+    nodes = [Input(name) for name in "XWb"]
+    Linear(*nodes)
+    feed = {n: np.ones(shape, int) for n, shape in zip(nodes, (X, W, b), strict=True)}
+    forward_and_backward(topological_sort(feed))
+    for node, shape in zip(nodes, (X, W, b), strict=True):
+        assert np.shape(node.gradients[node]) == shape
+
+
+def test_a_cost_passes_on_the_gradient_that_comes_into_it() -> None:
+    y, a = Input(), Input()
+    cost = MSE(y, a)
+    Mul(cost, cost)
+    forward_and_backward(topological_sort({y: [0.0], a: [3.0]}))
+    np.testing.assert_allclose(a.gradients[a], [2 * 9 * 6])
+
+
+def test_shapes_that_would_broadcast_in_silence_are_refused() -> None:
+    y, a = Input(), Input()
+    MSE(y, a, name="cost")
+    with pytest.raises(MiniflowError, match="target 3 and prediction 1 differ"):
+        forward_pass(topological_sort({y: [1.0, 2, 3], a: [1.0]}))
+
+
+def test_a_saturated_sigmoid_does_not_warn() -> None:
+    x = Input()
+    node = Sigmoid(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        forward_and_backward(topological_sort({x: -1000.0}))
+    assert node.value == 0
