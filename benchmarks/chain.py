@@ -243,8 +243,8 @@ def torch_engines() -> list[Engine]:
     return [Chain(*CHAIN), Opening(OPENING[1])]
 
 
-def check_agreement(engines: list[Engine], steps: int) -> None:
-    """Train all engines and compare costs and trained values with the first one's."""
+def compared(engines: list[Engine], steps: int = 20) -> list[Contestant]:
+    """Train all engines, compare costs and trained values, and return them as contestants."""
     for engine in engines:
         engine.run(steps)
         np.testing.assert_allclose(engine.costs, engines[0].costs, 1e-10, err_msg=engine.name)
@@ -254,37 +254,38 @@ def check_agreement(engines: list[Engine], steps: int) -> None:
     )
     assert running.costs == stepped.costs
     assert running.trained() == stepped.trained()
+    return [Contestant(engine.name, engine.run) for engine in engines]
 
 
-def run(rounds: int) -> list[str]:
-    """Return the Markdown lines of this benchmark."""
-    peers = torch_engines()
-    missing = [] if peers else ["PyTorch eager"]
-    chains = [
-        ChainByHand(),
-        Compiled(chain_graph()),
-        Stepped(chain_graph()),
-        lesson_chain(),
-        *peers[:1],
-    ]
-    check_agreement(chains, 20)
-    openings = [
+def make_chains() -> list[Contestant]:
+    """Return all engines on the chain, after comparing them."""
+    engines = [ChainByHand(), Compiled(chain_graph()), Stepped(chain_graph()), lesson_chain()]
+    return compared([*engines, *torch_engines()[:1]])
+
+
+def make_openings() -> list[Contestant]:
+    """Return all engines on the opening example, after comparing them."""
+    engines = [
         OpeningByHand(),
         Compiled(opening_graph()),
         Stepped(opening_graph()),
         lesson_opening(),
-        *peers[1:],
     ]
-    check_agreement(openings, 20)
-    # The article's own numbers: the first costs, and w on its way from 5 to 2.
-    np.testing.assert_allclose(openings[0].costs[:3], [900.0, 576.0, 368.64])
+    contestants = compared([*engines, *torch_engines()[1:]])
+    # The article's own numbers: the cost while w is on its way from 5 to 2.
+    np.testing.assert_allclose(engines[0].costs[:3], [900.0, 576.0, 368.64])
+    return contestants
 
+
+def run(rounds: int) -> list[str]:
+    """Return the Markdown lines of this benchmark."""
     lines = ["## Graphs of scalars", ""]
-    for title, engines, unit, per in (
-        ("A chain of 1,000 nodes, tanh and multiply", chains, "node", LENGTH),
-        ("The opening example, y = w·x", openings, "step", 1),
+    for title, make, unit, per in (
+        ("A chain of 1,000 nodes, tanh and multiply", make_chains, "node", LENGTH),
+        ("The opening example, y = w·x", make_openings, "step", 1),
     ):
-        results = measure([Contestant(one.name, one.run) for one in engines], rounds)
+        missing = [] if find_torch() else ["PyTorch eager"]
+        results = measure(make, rounds)
         lines += [f"### {title}", "", *table(results, unit, per=per, missing=missing), ""]
     return lines
 

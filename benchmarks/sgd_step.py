@@ -20,7 +20,7 @@ ROUNDS = 400
 
 @dataclass(frozen=True)
 class Case:
-    """A network to measure: how many steps to compare first, and how many rounds in a hundred."""
+    """A network to measure: steps to compare first, rounds in a hundred, and builds."""
 
     sizes: tuple[int, ...]
     batch: int
@@ -28,12 +28,13 @@ class Case:
     dtype: str
     compared: int
     rounds_percent: int
+    builds: int
 
 
 CASES = {
-    "small": Case((13, 10, 1), 11, 506, "float64", 200, 100),
-    "middle": Case((784, 256, 128, 10), 64, 2000, "float64", 10, 50),
-    "large": Case((784, 2048, 2048, 10), 512, 2000, "float32", 2, 4),
+    "small": Case((13, 10, 1), 11, 506, "float64", 200, 100, 5),
+    "middle": Case((784, 256, 128, 10), 64, 2000, "float64", 10, 100, 10),
+    "large": Case((784, 2048, 2048, 10), 512, 2000, "float32", 2, 4, 2),
 }
 
 
@@ -62,12 +63,14 @@ def compare(name: str, rounds: int, dtype: str | None = None) -> list[str]:
     case = CASES[name]
     network = Network(case.sizes, case.batch, case.rows, dtype or case.dtype)
     kinds = ENGINES + (peers := torch_engines())
-    engines = [kind(network) for kind in kinds]
-    check_agreement(engines, case.compared)
-    results = measure(
-        [Contestant(engine.name, engine.run) for engine in engines],
-        max(3, rounds * case.rounds_percent // 100),
-    )
+
+    def make() -> list[Contestant]:
+        engines = [kind(network) for kind in kinds]
+        check_agreement(engines, case.compared)
+        return [Contestant(engine.name, engine.run) for engine in engines]
+
+    rounds = max(4, rounds * case.rounds_percent // 100)
+    results = measure(make, rounds, builds=case.builds)
     missing = [] if peers else ["PyTorch eager"]
     return [f"### {network}", "", *table(results, "step", missing=missing), ""]
 

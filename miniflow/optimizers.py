@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from miniflow.ops import ieee
 from miniflow.ops.base import Array, Calls
 
 Factors = tuple[Array, ...]
@@ -39,12 +40,11 @@ class Optimizer:
         """
         factors = self.factors(do, rate)
         piece = max(1, PIECE_BYTES // parameters.itemsize)
+        change = do.scratch((piece,))
         for start in range(0, parameters.size, piece):
             part = slice(start, start + piece)
-            change = do.scratch((piece,))[: parameters[part].size]
-            self.piece_calls(
-                do, parameters[part], gradients[part], [s[part] for s in state], factors, change
-            )
+            p, g = parameters[part], gradients[part]
+            self.piece_calls(do, p, g, [s[part] for s in state], factors, change[: p.size])
 
     def factors(self, do: Calls, rate: Array) -> Factors:
         """Return the factors of this SGD step, arrays of no dimensions; list their calls."""
@@ -174,7 +174,8 @@ class Adam(Optimizer):
         first, second = self._corrections(sgd_step)
         state[0] = state[0] * self.beta1 + g * (1.0 - self.beta1)
         state[1] = state[1] * self.beta2 + g * g * (1.0 - self.beta2)
-        return p - state[0] / (math.sqrt(state[1] * second) + self.epsilon) * (rate * first)
+        size = math.sqrt(state[1] * second) + self.epsilon
+        return p - ieee.divide(state[0], size) * (rate * first)
 
     def formula(self, name: str) -> str:
         """w - lr × m̂ / (√v̂ + ε)."""

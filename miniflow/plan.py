@@ -108,6 +108,11 @@ class Plan(ABC):
     def state_bytes(self) -> int:
         """The size of what `save` returns."""
 
+    @property
+    @abstractmethod
+    def sgd_step(self) -> int:
+        """The number of the SGD step that was fed last."""
+
     def cost(self) -> float:
         """Return the cost as it stands; of a cost that is not a scalar, the sum."""
         return float(self.value(self.graph.cost).sum())
@@ -134,9 +139,7 @@ class ArrayPlan(Plan):
             for i, node in enumerate(graph.nodes)
             if not isinstance(node, Input) and not follows_rules(node)
         }
-        self._do = [
-            Calls(graph.dtype, self._pool, self._sgd_step) for _ in range(len(graph.nodes))
-        ]
+        self._do = [Calls(graph.dtype, self._pool, self._sgd_step) for _ in range(len(graph.nodes))]
         self._quietly = _without_warnings().run
         self._fed = self._find_fed()
         self._forward = [self._compile_forward(i) for i in range(len(graph.nodes))]
@@ -148,6 +151,7 @@ class ArrayPlan(Plan):
         cost = self._values[graph.cost]
         self._read_cost = cost.item if cost.size == 1 else cost.sum
         self._load()
+        self.feed(0)
 
     # Memory ------------------------------------------------------------------------------
 
@@ -234,16 +238,15 @@ class ArrayPlan(Plan):
             seed: tuple[Call, ...] = ()
             if i == graph.cost:
                 seed = (partial(self._gradients[i].fill, 1.0),)
-            first = [
-                source not in assigned and source not in graph.inbound[i][:slot]
-                for slot, source in enumerate(graph.inbound[i])
-            ]
+            first: list[bool] = []
+            for source in graph.inbound[i]:
+                first.append(source not in assigned)
+                assigned.add(source)
             self._backward[i] = seed + self._sending(i, first)
             if self._lessons:
                 self._lean_backward[i] = self._backward[i]
             else:
                 self._lean_backward[i] = seed + self._sending_lean(i, first)
-            assigned.update(graph.inbound[i])
 
     def _sending(self, i: int, first: list[bool]) -> tuple[Call, ...]:
         """Return the calls that send node i's contributions, each kept to be shown."""
@@ -385,6 +388,11 @@ class ArrayPlan(Plan):
     def state_bytes(self) -> int:
         """The lasting part's size, and what an array object costs."""
         return self._lasting.nbytes + 200
+
+    @property
+    def sgd_step(self) -> int:
+        """The number that ops which draw random numbers look at."""
+        return int(self._sgd_step[0])
 
 
 def _without_warnings() -> Context:

@@ -169,6 +169,11 @@ class ScalarPlan(Plan):
         numbers = len(self._inputs) + len(self._optimizer_state) * self._optimizer.slots
         return 32 * numbers + 64 * len(self._optimizer_state) + 200
 
+    @property
+    def sgd_step(self) -> int:
+        """The number noted when it was fed."""
+        return self._sgd_step
+
     def cost(self) -> float:
         """Return the cost as it stands."""
         return self._values[self.graph.cost]

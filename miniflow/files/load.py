@@ -7,10 +7,9 @@ What it says wrongly is reported with the file's name and the JSON path.
 from __future__ import annotations
 
 import gc
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,27 +18,22 @@ from msgspec import UNSET, UnsetType
 from miniflow import limits
 from miniflow.data import Data
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
-from miniflow.files import paths, tables, tensors
-from miniflow.files.decode import A_NAME, convert, decode
-from miniflow.files.initial import initial_value, seed_of
+from miniflow.files import paths
+from miniflow.files.decode import A_NAME, decode
 from miniflow.files.schema import (
     DataForm,
     GraphForm,
-    InitForm,
     NodeForm,
-    TensorForm,
     TrainingForm,
     make_optimizer,
 )
-from miniflow.files.values import Value, fit, read_array, scalar_or_array, shown
+from miniflow.files.sources import Sources
+from miniflow.files.values import Value, read_array, scalar_or_array, shown
 from miniflow.graph import Graph, Training, check_declared
 from miniflow.node import Input, Node
 from miniflow.ops import OPS
-from miniflow.ops.base import Array, shape_text
 from miniflow.optimizers import SGD
 from miniflow.order import CycleError, topological_order
-
-_TABLES = (".csv", ".npz", ".safetensors")
 
 
 def load(path: str | Path, *, feeds: Mapping[str, Any] | None = None) -> Graph:
@@ -94,16 +88,13 @@ class _Loader:
         self.name = form.name or self._default_name()
         self.names = [node.name for node in form.nodes]
         self.dtype: np.dtype[Any] = np.dtype(form.dtype or "float64")
-        self.seed = 0
-        self.numbers = 0
-        self.bytes = 0
-        self._tensors: dict[str, tensors.Tensors] = {}
+        self.training = _training(form.training or TrainingForm())
+        self.sources = Sources(folder, self.dtype, self.training.seed)
 
     def graph(self, feeds: Mapping[str, Any]) -> Graph:
         """Return the graph, with everything checked that can be."""
         form = self.form
         self._check_names()
-        training = self._training(form.training or TrainingForm())
         made = self._nodes()
         cost = None
         if isinstance(form.cost, str):
@@ -117,7 +108,7 @@ class _Loader:
                 name=self.name,
                 description=form.description or "",
                 dtype=self.dtype.name,
-                training=training,
+                training=self.training,
                 data=data,
             )
             self._check_shapes(graph)
@@ -201,6 +192,7 @@ class _Loader:
         try:
             return self._make_all(range(len(self.names)))
         except _ComesLater:
+            self.sources = Sources(self.folder, self.dtype, self.training.seed)
             return self._make_all(self._order())
 
     def _make_all(self, positions: Iterable[int]) -> dict[str, Node]:
@@ -292,97 +284,14 @@ class _Loader:
         if type(form.value) is float and self.dtype == np.float64:
             value = form.value
         elif not isinstance(form.value, UnsetType):
-            value = self._value(form.value, form.name, f"{where}.value")
+            value = self.sources.value(form.value, form.name, f"{where}.value")
         shape = None
         if not isinstance(form.shape, UnsetType):
             shape = tuple(form.shape)
-            self._take([size or 1 for size in shape], f"{where}.shape", counts=False)
+            self.sources.take([size or 1 for size in shape], f"{where}.shape", counts=False)
         return Input(form.name, value=value, shape=shape, trainable=form.trainable is True)
 
-    # Values ------------------------------------------------------------------------------
-
-    def _value(self, value: Any, name: str, where: str) -> Value:
-        if not isinstance(value, dict):
-            array = read_array(value, where)
-            self._take(array.shape, where)
-        elif "init" in value:
-            init: InitForm = convert(value, InitForm, where)
-            self._take(init.shape, where)
-            array = initial_value(init, seed_of(init, self.seed, name), where)
-        elif "file" in value:
-            array = self._from_file(convert(value, TensorForm, where), name, where)
-        else:
-            raise FileError(
-                'expected an object with "init" or with "file"',
-                where=where,
-                hint=nearest(next(iter(value), ""), ["init", "file"]),
-            )
-        return scalar_or_array(self._owned(array, where))
-
-    def _from_file(self, form: TensorForm, name: str, where: str) -> Array:
-        if self._suffix(form.file, where) != ".csv":
-            return self._tensor(form.file, form.tensor or name, where)
-        if form.tensor is not UNSET:
-            raise FileError(
-                "a .csv file holds one matrix, without a name",
-                where=f"{where}.tensor",
-                hint="leave the field out",
-            )
-        array = tables.read_matrix(self._read(form.file, where), f"{where}: {form.file}")
-        self._take(array.shape, where)
-        return array
-
-    def _tensor(self, file: str, tensor: str, where: str) -> Array:
-        if file not in self._tensors:
-            content = self._read(file, where)
-            suffix = self._suffix(file, where)
-            self._tensors[file] = tensors.open_tensors(suffix, content, f"{where}: {file}")
-        array = self._tensors[file](tensor, f"{where}: {file}")
-        self._take(array.shape, where)
-        return array
-
-    def _suffix(self, file: str, where: str) -> str:
-        suffix = PurePosixPath(file).suffix.lower()
-        if suffix not in _TABLES:
-            raise FileError(
-                f"{shown(file)} is not of a kind that holds numbers",
-                where=f"{where}.file",
-                hint="expected " + ", ".join(_TABLES),
-            )
-        return suffix
-
-    def _read(self, file: str, where: str) -> bytes:
-        path = paths.beside(self.folder, file, f"{where}.file")
-        content = paths.read_bytes(path, limits.TABLE_BYTES - self.bytes, f"{where}: {file}")
-        self.bytes += len(content)
-        return content
-
-    def _take(self, shape: Sequence[int], where: str, *, counts: bool = True) -> None:
-        """Raise `FileError` unless there is room for a value of this shape."""
-        size = math.prod(shape)
-        self.numbers += size if counts else 0
-        if size > limits.NUMBERS or self.numbers > limits.TOTAL_NUMBERS:
-            raise FileError(
-                f"the shape {shape_text(tuple(shape))} has {size:,} numbers",
-                where=where,
-                hint=f"at most {limits.NUMBERS:,}, and {limits.TOTAL_NUMBERS:,} in all values",
-            )
-
-    def _owned(self, array: Array, where: str) -> Array:
-        """Return the array in the graph's dtype, laid out as our buffers are."""
-        return np.require(fit(array, self.dtype, where), requirements=["C", "W"])
-
-    # Data and training -------------------------------------------------------------------
-
-    def _training(self, form: TrainingForm) -> Training:
-        self.seed = form.seed or 0
-        batch_size = form.batch_size or None
-        return Training(
-            optimizer=make_optimizer(form.optimizer) if form.optimizer else SGD(),
-            batch_size=batch_size,
-            sampling=form.sampling or ("epoch" if batch_size else "all"),
-            seed=self.seed,
-        )
+    # Data and feeds ----------------------------------------------------------------------
 
     def _data(self, form: DataForm, made: Mapping[str, Node]) -> Data:
         where = f"{self.file}: $.data"
@@ -394,63 +303,10 @@ class _Loader:
                     f"{shown(name)} is trainable: data would overwrite what it learns",
                     where=f"{where}.feeds.{name:.60}",
                 )
-        if isinstance(form.file, str):
-            feeds = self._feeds_from_file(form.file, form.feeds, where)
-        else:
-            feeds = {
-                name: read_array(value, f"{where}.feeds.{name:.60}")
-                for name, value in form.feeds.items()
-            }
-            for name, table in feeds.items():
-                self._take(table.shape, f"{where}.feeds.{name:.60}")
-        for name, table in feeds.items():
-            if not table.ndim:
-                raise FileError(
-                    "expected a list of rows, found one number", where=f"{where}.feeds.{name:.60}"
-                )
-        for position, name in enumerate(form.standardize or []):
-            place = f"{where}.standardize[{position}]"
-            if name not in feeds:
-                hint = nearest(name, feeds)
-                raise FileError(f"{shown(name)} is not fed", where=place, hint=hint)
-            feeds[name] = _standardized(feeds[name], place)
-        owned = {name: self._owned(feeds[name], f"{where}.feeds.{name:.60}") for name in feeds}
-        data = Data(owned, standardize=form.standardize or [])
+        data = Data(self.sources.tables(form, where), standardize=form.standardize or [])
         if isinstance(form.file, str):
             data.file, data.folder, data.columns = form.file, self.folder.resolve(), form.feeds
         return data
-
-    def _feeds_from_file(self, file: str, feeds: dict[str, Any], where: str) -> dict[str, Array]:
-        if self._suffix(file, where) != ".csv":
-            for name, tensor in feeds.items():
-                if not isinstance(tensor, str):
-                    raise FileError(
-                        f"expected the name of a tensor, found {shown(tensor)}",
-                        where=f"{where}.feeds.{name:.60}",
-                    )
-            return {
-                name: self._tensor(file, tensor, f"{where}.feeds.{name:.60}")
-                for name, tensor in feeds.items()
-            }
-        wanted: list[str] = []
-        for name, columns in feeds.items():
-            several = columns if isinstance(columns, list) else [columns]
-            if not several or not all(isinstance(column, str) for column in several):
-                raise FileError(
-                    f"expected the names of columns, found {shown(columns)}",
-                    where=f"{where}.feeds.{name:.60}",
-                )
-            wanted += several
-        table = tables.read_columns(self._read(file, where), wanted, f"{where}: {file}")
-        self._take(table.shape, where)
-        found: dict[str, Array] = {}
-        start = 0
-        for name, columns in feeds.items():
-            width = len(columns) if isinstance(columns, list) else 1
-            part = table[:, start : start + width]
-            found[name] = part if isinstance(columns, list) else part[:, 0]
-            start += width
-        return found
 
     def _feed(self, made: Mapping[str, Node], feeds: Mapping[str, Any], data: Data | None) -> None:
         for name, value in feeds.items():
@@ -464,23 +320,15 @@ class _Loader:
                     raise FeedError(f"expected numbers, found {array.dtype}", where=where)
             else:
                 array = read_array(value, where)
-            self._take(array.shape, where)
-            node.value = scalar_or_array(self._owned(array, where))
+            self.sources.take(array.shape, where)
+            node.value = scalar_or_array(self.sources.own(array, where))
 
 
-def _standardized(table: Array, where: str) -> Array:
-    """Return a table with each column shifted to mean 0 and scaled to standard deviation 1.
-
-    A constant column becomes 0: its computed deviation may be a rounding error instead of 0.
-    """
-    table = table.astype(np.float64)
-    constant = (table == table[0]).all(axis=0)
-    with np.errstate(all="ignore"):
-        mean = np.where(constant, table[0], table.mean(axis=0))
-        deviation = np.where(constant, 1.0, table.std(axis=0))
-        scaled: Array = (table - mean) / deviation
-    if np.isfinite(table).all() and not (
-        np.isfinite(deviation).all() and np.isfinite(scaled).all()
-    ):
-        raise FileError("numbers too large or too small to be standardised", where=where)
-    return scaled
+def _training(form: TrainingForm) -> Training:
+    batch_size = form.batch_size or None
+    return Training(
+        optimizer=make_optimizer(form.optimizer) if form.optimizer else SGD(),
+        batch_size=batch_size,
+        sampling=form.sampling or ("epoch" if batch_size else "all"),
+        seed=form.seed or 0,
+    )

@@ -114,6 +114,10 @@ def test_many_values_just_below_the_limit_are_refused_in_sum(
     nodes = [{"name": f"x{i}", "op": "Input", "value": value} for i in range(3)]
     add = {"name": "f", "op": "Add", "inputs": ["x0", "x1"]}
     assert "2,500 in all values" in refused(json.dumps({"miniflow": 1, "nodes": [*nodes, add]}))
+    monkeypatch.setattr(limits, "TOTAL_NUMBERS", 3000)
+    loads(json.dumps({"miniflow": 1, "nodes": [*nodes[:2], add]}).encode(), ".", "t.json")
+    loads(json.dumps({"miniflow": 1, "nodes": [add, *nodes[:2]]}).encode(), ".", "t.json")
+    monkeypatch.setattr(limits, "TOTAL_NUMBERS", 2500)
     content = {"miniflow": 1, "nodes": [*nodes[:2], add]}
     assert "all values together would be 3,000 numbers" in refused(json.dumps(content))
 

@@ -604,6 +604,14 @@ def test_values_from_files(folder: Path, value: dict[str, Any], expected: Any) -
         assert found.flags.c_contiguous
 
 
+def test_two_inputs_never_share_a_tensor(folder: Path) -> None:
+    value = {"file": "t.safetensors", "tensor": "W"}
+    a, b = ({"name": name, "op": "Input", "value": value} for name in "ab")
+    graph = read(a, b, {"name": "f", "op": "Add", "inputs": ["a", "b"]}, folder=folder)
+    graph["a"].value[0, 0] = 9
+    assert graph["b"].value[0, 0] == 0
+
+
 def test_a_matrix_may_have_a_header_and_nan(folder: Path) -> None:
     value = {"name": "x", "op": "Input", "value": {"file": "named.csv"}}
     matrix = read(value, folder=folder)["x"].value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from graphlib import TopologicalSorter
 from graphlib import CycleError as LibraryCycleError
+from graphlib import TopologicalSorter
 
 import numpy as np
 import pytest
@@ -91,7 +91,9 @@ def test_a_list_in_order_stays_as_it_is(inbound: Inbound) -> None:
         ([[2, 2], [0], []], [2, 0, 1]),
     ],
 )
-def test_nodes_keep_their_order_but_wait_for_their_inputs(inbound: Inbound, order: list[int]) -> None:
+def test_nodes_keep_their_order_but_wait_for_their_inputs(
+    inbound: Inbound, order: list[int]
+) -> None:
     assert topological_order(inbound) == order
 
 
