@@ -86,7 +86,7 @@ def check(subject: Graph | Plan, node: int | None = None) -> list[Verdict]:
     try:
         plan = _own_plan(subject, graph)
         if node is not None and not graph.inbound[node]:
-            return [_check_input(plan, node)]
+            return [_check_input(plan, node)] if plan.value(node).size else []
         nodes = range(len(graph)) if node is None else [node]
         return [
             verdict for one in nodes if graph.under_cost[one] for verdict in _check_op(plan, one)
@@ -121,7 +121,7 @@ def _check_op(plan: Plan, node: int) -> Iterator[Verdict]:
     sources = plan.graph.inbound[node]
     upstream = plan.gradient(node).copy()
     for slot, source in enumerate(sources):
-        if source in sources[:slot]:
+        if source in sources[:slot] or not plan.value(source).size:
             continue
         sent = sum(
             (plan.contribution(node, i) for i, one in enumerate(sources) if one == source),
@@ -166,32 +166,20 @@ def _judge(
             return np.full(upstream.shape, np.nan)
         return np.array(plan.value(end))
 
-    worst: tuple[Judgement, float, float, Index] = ("right", -1.0, math.nan, ())
     entries = _entries(analytic)
+    verdicts = []
     for index in entries:
-        found = _judge_entry(
-            float(base[index]), float(analytic[index]), upstream, partial(value_at, index)
-        )
-        if _badness(found) > _badness(worst):
-            worst = (*found, index)
+        a, x = float(analytic[index]), float(base[index])
+        judgement, error, numeric = _judge_entry(x, a, upstream, partial(value_at, index))
+        found = index, a, numeric, error, judgement
+        verdicts.append(Verdict(node, source, slot, *found, len(entries), analytic.size))
     plan.set_value(source, base)
-    judgement, error, numeric, index = worst
-    return Verdict(
-        node,
-        source,
-        slot,
-        index,
-        float(analytic[index]),
-        numeric,
-        max(error, 0.0),
-        judgement,
-        len(entries),
-        analytic.size,
-    )
+    return max(verdicts, key=_badness)
 
 
-def _badness(found: tuple[Judgement, float, *tuple[object, ...]]) -> tuple[int, float]:
-    return JUDGEMENTS.index(found[0]), found[1]
+def _badness(verdict: Verdict) -> tuple[int, float, float]:
+    off = abs(verdict.analytic - verdict.numeric)
+    return JUDGEMENTS.index(verdict.judgement), verdict.relative_error, off
 
 
 def _entries(analytic: Array) -> list[Index]:
@@ -213,18 +201,21 @@ def _judge_entry(
     # round worse, so only the first is excused for it.
     for step, excused in ((h, ROUNDING), (h / 100, 0.0), (STEP * abs(x) or h / 100, 0.0)):
         numeric, size = _slope(x - step, x + step, upstream, value_at)
+        if not math.isfinite(numeric):
+            continue
+        if not math.isfinite(analytic):
+            return "wrong", math.inf, numeric
         off = max(abs(analytic - numeric) - excused * size, 0.0)
         error = off / max(abs(analytic), abs(numeric)) if off else 0.0
         if error <= TOLERANCE:
             return "right", error, numeric
-        if error < best[0] or math.isnan(best[1]):
-            best = error, numeric
+        best = min(best, (error, numeric))
     error, numeric = best
-    if not math.isfinite(numeric):
-        return "undefined", math.inf, numeric
-    if math.isfinite(analytic) and _is_kink(x, h, analytic, upstream, value_at):
+    if math.isinf(error):
+        return "undefined", error, numeric
+    if _is_kink(x, h, analytic, upstream, value_at):
         return "kink", error, numeric
-    return "wrong", error if math.isfinite(error) else math.inf, numeric
+    return "wrong", error, numeric
 
 
 def _slope(

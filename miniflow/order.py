@@ -32,8 +32,8 @@ def topological_order(inbound: Sequence[Sequence[int]]) -> list[int]:
     n = len(inbound)
     waiting = list(map(len, inbound))
     # NumPy sorts 16-bit numbers by radix: 0.6 of the time of wider ones.
-    small = np.uint16 if n <= 2**16 else np.int32
-    sources = np.fromiter(chain.from_iterable(inbound), small, sum(waiting))
+    dtype = np.dtype(np.uint16 if n <= 2**16 else np.int32)
+    sources = np.fromiter(chain.from_iterable(inbound), dtype, sum(waiting))
     targets = np.repeat(np.arange(n), waiting)
     if (sources < targets).all():
         return list(range(n))

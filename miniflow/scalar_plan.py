@@ -86,9 +86,7 @@ class ScalarPlan(Plan):
             sent = rule.vjp(gradients[i], values[i], *[values[source] for source in sources])
             for slot, source in enumerate(sources):
                 edges[i, slot] = sent[slot]
-                gradients[source] = (
-                    sent[slot] if first[slot] else gradients[source] + sent[slot]
-                )
+                gradients[source] = sent[slot] if first[slot] else gradients[source] + sent[slot]
 
         return thunk
 

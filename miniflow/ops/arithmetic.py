@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import reduce
 from typing import ClassVar
 
 import numpy as np
@@ -25,7 +26,8 @@ from miniflow.ops.base import (
 
 
 def _sum(*xs: float) -> float:
-    return sum(xs[1:], xs[0])
+    # From left to right: sum() compensates for rounding from Python 3.12 on, and arrays do not.
+    return reduce(operator.add, xs)
 
 
 def _distribute(g: float, _y: float, *xs: float) -> tuple[float, ...]:
@@ -103,7 +105,7 @@ def _product(*xs: float) -> float:
 
 
 def _others(g: float, _y: float, *xs: float) -> tuple[float, ...]:
-    return tuple(g * math.prod(xs[:slot] + xs[slot + 1 :]) for slot in range(len(xs)))
+    return tuple(math.prod(xs[:slot] + xs[slot + 1 :], start=g) for slot in range(len(xs)))
 
 
 def _swap(g: float, _value: float, x: float, y: float) -> tuple[float, float]:
@@ -273,7 +275,8 @@ class Pow(Elementwise):
 
     def formula(self, *names: str) -> str:
         """x ^ p."""
-        return f"{names[0]} ^ {names[1] if len(names) == 2 else format(self.attrs['exponent'], 'g')}"
+        power = names[1] if len(names) == 2 else format(self.attrs["exponent"], "g")
+        return f"{names[0]} ^ {power}"
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """p x^(p-1), or x^p log x."""

@@ -329,9 +329,7 @@ def unbroadcast(do: Calls, full: Array, out: Array) -> None:
         do(np.ones(full.shape[0], full.dtype).dot, full, out.reshape(-1))
     else:
         padded = (1,) * (full.ndim - out.ndim) + out.shape
-        axes = tuple(
-            axis for axis, n in enumerate(padded) if n == 1 and (full.shape[axis] != 1)
-        )
+        axes = tuple(axis for axis, n in enumerate(padded) if n == 1 and (full.shape[axis] != 1))
         do(np.add.reduce, full, axes, None, out.reshape(padded), True)
 
 

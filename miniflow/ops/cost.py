@@ -48,7 +48,7 @@ def _square_error(y: float, a: float) -> float:
 
 
 def _square_error_vjp(g: float, _value: float, y: float, a: float) -> tuple[float, float]:
-    return 2.0 * (y - a) * g, -2.0 * (y - a) * g
+    return (y - a) * (2.0 * g), (y - a) * (-2.0 * g)
 
 
 @register
@@ -190,30 +190,35 @@ class BinaryCrossEntropy(_PairCost):
         return f"({a} - {y})/({a}(1-{a}))/m" if slot else f"log((1-{a})/{a})/m"
 
 
-def _cross_entropy(out: Array, shares: Array, logits: Array, labels: Array) -> None:
+def _cross_entropy(name: str, out: Array, shares: Array, logits: Array, labels: Array) -> None:
     softmax_into(shares, logits, -1)
     top = logits.max(-1, keepdims=True)
     log_shares = logits - top - np.log(np.exp(logits - top).sum(-1, keepdims=True))
     if labels.ndim == logits.ndim:
         losses = -np.where(labels == 0, 0.0, labels * log_shares).sum(-1)
     else:
-        losses = -np.take_along_axis(log_shares, _classes(labels, logits.shape[-1]), -1)
+        classes = _classes(name, labels, logits.shape[-1])
+        losses = -np.take_along_axis(log_shares, classes, -1)
     out[...] = losses.mean()
 
 
-def _classes(labels: Array, count: int) -> Array:
+def _classes(name: str, labels: Array, count: int) -> Array:
     classes = labels.astype(np.intp)
-    if (classes != labels).any() or (classes < 0).any() or (classes >= count).any():
-        raise ShapeError(f"labels must be whole numbers from 0 to {count - 1}")
+    wrong = (classes != labels) | (classes < 0) | (classes >= count)
+    if wrong.any():
+        raise ShapeError(
+            f"labels are whole numbers from 0 to {count - 1}, not {labels[wrong].flat[0]:g}",
+            where=name,
+        )
     return classes[..., None]
 
 
-def _cross_entropy_vjp(out: Array, grad: Array, shares: Array, labels: Array) -> None:
+def _cross_entropy_vjp(name: str, out: Array, grad: Array, shares: Array, labels: Array) -> None:
     if labels.ndim == shares.ndim:
         np.copyto(out, shares * labels.sum(-1, keepdims=True) - labels)
     else:
         np.copyto(out, shares)
-        classes = _classes(labels, shares.shape[-1])
+        classes = _classes(name, labels, shares.shape[-1])
         taken = np.take_along_axis(out, classes, -1)
         np.put_along_axis(out, classes, taken - 1.0, -1)
     np.multiply(out, grad.reshape(()) / max(math.prod(shares.shape[:-1]), 1), out)
@@ -249,7 +254,7 @@ class SoftmaxCrossEntropy(Op):
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """-Σ y log softmax(logits) / m."""
         logits, labels = inputs
-        do(_cross_entropy, out, do.keep("shares", logits.shape), logits, labels)
+        do(_cross_entropy, self.label, out, do.keep("shares", logits.shape), logits, labels)
 
     def vjp_calls(
         self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
@@ -258,7 +263,7 @@ class SoftmaxCrossEntropy(Op):
         logits, labels = inputs
         shares = do.keep("shares", logits.shape)
         if slot == 0:
-            do(_cross_entropy_vjp, out, grad, shares, labels)
+            do(_cross_entropy_vjp, self.label, out, grad, shares, labels)
         elif labels.ndim == logits.ndim:
             do(_label_vjp, out, grad, shares)
         else:

@@ -46,11 +46,11 @@ def power(x: float, y: float) -> float:
     """Return xʸ; NaN for a fractional power of a negative number, infinity on overflow."""
     try:
         return math.pow(x, y)
-    except ValueError:
-        return math.inf if x == 0 else math.nan
-    except OverflowError:
-        odd = y == int(y) and int(y) % 2 == 1
-        return -math.inf if x < 0 and odd else math.inf
+    except (ValueError, OverflowError):
+        if x < 0 and not y.is_integer():
+            return math.nan
+        # Infinite; with x's sign, that of -0.0 too, when the power is odd.
+        return math.copysign(math.inf, x) if y % 2 == 1 else math.inf
 
 
 def sigmoid(x: float) -> float:

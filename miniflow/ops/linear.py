@@ -6,6 +6,8 @@ products whose shapes fit, which is how many people remember them.
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
 
 import numpy as np
 
@@ -195,7 +197,8 @@ class Linear(Op):
         n = len(self.inbound_nodes) // 2
 
         def forward(*xs: float) -> float:
-            return sum(map(_times, xs[1:n], xs[n + 1 : 2 * n]), xs[0] * xs[n]) + xs[-1]
+            total: float = reduce(operator.add, map(operator.mul, xs[:n], xs[n : 2 * n]))
+            return total + xs[-1]
 
         def vjp(g: float, _value: float, *xs: float) -> tuple[float, ...]:
             return (*(g * w for w in xs[n : 2 * n]), *(g * x for x in xs[:n]), g)
@@ -223,9 +226,3 @@ class Linear(Op):
         if slot >= n:
             return f"{names[slot - n]}ᵀ · ∂cost/∂{name}"
         return f"∂cost/∂{name} · {names[slot + n]}ᵀ"
-
-
-def _times(x: float, w: float) -> float:
-    return x * w
-
-

@@ -20,19 +20,15 @@ from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger, Standing, index_text
 from mfdebug.core.explain import Incoming, Outgoing, Story, explain, story
-from mfdebug.core.numbers import NumberFormat, histogram, scalar, slice_line, summary
+from mfdebug.core.numbers import scalar
 from mfdebug.core.working import Index
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.order_tree import fit
+from mfdebug.tui.widgets.tensor import Line, Paint, summary_text, tensor_lines
 from miniflow.node import Input
-from miniflow.ops.base import Array
-
-Line = list[Segment]
 
 # Beside each other from this width of the panel on, one below the other in a narrower one.
 SIDE_BY_SIDE = 66
-# A statistic over more entries than this would hold up the frame.
-STATISTICS_LIMIT = 1_000_000
 
 
 class NodePanel(LinesView, can_focus=True):
@@ -45,6 +41,8 @@ class NodePanel(LinesView, can_focus=True):
         "node--fresh",
         "node--positive",
         "node--negative",
+        "node--positive-faint",
+        "node--negative-faint",
         "node--chosen",
         "node--gradient",
     }
@@ -59,6 +57,8 @@ class NodePanel(LinesView, can_focus=True):
         & > .node--fresh { color: $text; text-style: bold; }
         & > .node--positive { color: $text-success; }
         & > .node--negative { color: $text-error; }
+        & > .node--positive-faint { color: $success-darken-2; }
+        & > .node--negative-faint { color: $error-darken-2; }
         & > .node--chosen { text-style: underline bold; }
         &:focus > .node--chosen { text-style: reverse bold; }
         & > .node--gradient { color: $warning; }
@@ -189,6 +189,7 @@ class NodePanel(LinesView, can_focus=True):
             return
         value = self.debugger.value(node)
         stale = told.value_standing is Standing.STALE
+        paint = Paint(self._style, now=now, stale=stale)
         note = f"  stale, of SGD step {self.debugger.sgd_step - 1}" if stale else ""
         if value.size == 1:
             number = float(value.reshape(()))
@@ -196,12 +197,12 @@ class NodePanel(LinesView, can_focus=True):
                 *label,
                 Segment("     "),
                 *self._working(told.working),
-                self._number(scalar(number), number, now, stale),
+                paint.number(scalar(number), number),
                 Segment(note, self._style("dim")),
             ]
             return
-        yield [*label, Segment(f"     {_summary(value, width - 10)}{note}", self._style("dim"))]
-        yield from self._tensor(value, told.index, width, now, stale)
+        yield [*label, Segment(f"     {summary_text(value, width - 10)}{note}", self._style("dim"))]
+        yield from tensor_lines(value, told.index, width, self._rows, paint)
         if told.working and told.value is not None:
             entry = index_text(told.index)
             text = f"{entry} = {told.working} = {scalar(told.value)}"
@@ -222,6 +223,7 @@ class NodePanel(LinesView, can_focus=True):
         else:
             gradient = self.debugger.gradient(node)
             stale = standing is Standing.STALE
+            paint = Paint(self._style, now=now, stale=stale)
             note = f"  stale, of SGD step {self.debugger.sgd_step - 1}" if stale else ""
             if standing is Standing.PARTIAL:
                 count = self.debugger.reported(node)
@@ -232,13 +234,13 @@ class NodePanel(LinesView, can_focus=True):
                 yield [
                     label,
                     Segment(f"{meaning} = ", self._style("dim")),
-                    self._number(scalar(number), number, now, stale),
+                    paint.number(scalar(number), number),
                     Segment(note, self._style("dim")),
                 ]
             else:
-                head = f"{meaning}  {_summary(gradient, width - 12 - cell_len(meaning))}{note}"
+                head = f"{meaning}  {summary_text(gradient, width - 12 - cell_len(meaning))}{note}"
                 yield [label, Segment(head, self._style("dim"))]
-                yield from self._tensor(gradient, told.index, width, now, stale)
+                yield from tensor_lines(gradient, told.index, width, self._rows, paint)
 
     def _flow(self, told: Story, width: int) -> Iterable[Line]:
         entry = index_text(told.index)
@@ -265,12 +267,20 @@ class NodePanel(LinesView, can_focus=True):
             return [Segment(f"{fit(text, width - 8)} waiting", self._style("dim"))]
         return self._numbered(text, incoming.number, width, "dim")
 
+    @property
+    def _rows(self) -> int:
+        """Rows of a tensor that leave room for the rest."""
+        return max(4, (self.size.height - 6) // 2)
+
+    def _fresh(self, number: float) -> Segment:
+        return Paint(self._style, now=True).number(scalar(number), number)
+
     def _numbered(self, text: str, number: float, width: int, style: str) -> Line:
         shown = scalar(number)
         return [
             Segment(fit(text, max(4, width - len(shown) - 1)), self._style(style)),
             Segment(" "),
-            self._number(shown, number, True, False),
+            self._fresh(number),
         ]
 
     def _outgoing(self, outgoing: Outgoing, width: int) -> Iterable[Line]:
@@ -297,85 +307,8 @@ class NodePanel(LinesView, can_focus=True):
             text = f"  {told.name}{entry}: {scalar(old)}{working} = "
             yield [
                 Segment(text, self._style("dim")),
-                self._number(scalar(told.value), told.value, True, False),
+                self._fresh(told.value),
             ]
-
-    # Tensors -----------------------------------------------------------------------------
-
-    def _tensor(
-        self, array: Array, entry: Index, width: int, now: bool, stale: bool
-    ) -> Iterable[Line]:
-        """Return the rows of the tensor round the chosen entry."""
-        if array.ndim > 2:
-            text = slice_line(array.shape, entry)
-            yield [Segment(f"  {text}", self._style("dim"))]
-            array, entry = array[entry[:-2]], entry[-2:]
-        rows = array.reshape(1, -1) if array.ndim == 1 else array
-        at = (0, *entry) if array.ndim == 1 else entry
-        most = max(4, (self.size.height - 6) // 2)
-        top, height = _window(rows.shape[0], most, at[0])
-        block = rows[top : top + height]
-        form = NumberFormat.of(block[:, _columns_near(rows.shape[1], at[1])])
-        across = max(1, (width - 2) // (form.width + 2))
-        left, count = _window(rows.shape[1], across, at[1])
-        for i in range(top, top + height):
-            line: Line = [Segment("  ")]
-            for j in range(left, left + count):
-                number = float(rows[i, j])
-                segment = self._number(form.fmt(number), number, now, stale)
-                if (i, j) == at:
-                    segment = Segment(segment.text, self._chosen(segment.style))
-                line += [segment, Segment("  ")]
-            if i == top:
-                more = rows.shape[1] - count
-                if more > 0:
-                    line[-1] = Segment(" …", self._style("dim"))
-            yield line
-        if height < rows.shape[0] or count < rows.shape[1]:
-            shown = f"rows {top}-{top + height - 1} of {rows.shape[0]}"
-            if count < rows.shape[1]:
-                shown += f", columns {left}-{left + count - 1} of {rows.shape[1]}"
-            yield [Segment(f"  … {shown}", self._style("dim"))]
-
-    def _chosen(self, style: Style | None) -> Style:
-        mark = self._style("chosen")
-        over = Style(underline=mark.underline, reverse=mark.reverse, bold=True)
-        return (style or Style.null()) + over
-
-    def _number(self, text: str, number: float, now: bool, stale: bool) -> Segment:
-        if stale:
-            return Segment(text, self._style("dim"))
-        style = Style.null()
-        if number < 0:
-            style = self._style("negative")
-        elif number > 0:
-            style = self._style("positive")
-        if now:
-            style += Style(bold=True)
-        return Segment(text, style)
-
-
-def _window(size: int, room: int, at: int) -> tuple[int, int]:
-    """Return start and length of the part of `size` things that shows `at` in `room`."""
-    if size <= room:
-        return 0, size
-    start = min(max(at - room // 2, 0), size - room)
-    return start, room
-
-
-def _columns_near(size: int, at: int) -> slice:
-    start, count = _window(size, 32, at)
-    return slice(start, start + count)
-
-
-def _summary(array: Array, width: int) -> str:
-    if array.size > STATISTICS_LIMIT:
-        return ""
-    told = summary(array)
-    longest = f"{histogram(array)} {told.text()}"
-    shortest = f"{scalar(told.min, 4)} … {scalar(told.max, 4)}"
-    fitting = [text for text in (longest, told.text(), shortest) if cell_len(text) <= width]
-    return fitting[0] if fitting else ""
 
 
 def _beside(left: list[Line], right: list[Line], half: int) -> Iterable[Line]:

@@ -1,0 +1,112 @@
+"""Numbers on the screen: one number, and the part of a tensor round a chosen entry.
+
+A number's sign shows in its text and in its colour; how large it is beside the others shows in its
+weight: faint below a tenth of the largest, bold from two thirds on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+
+from mfdebug.core.numbers import NumberFormat, histogram, scalar, slice_line, summary
+from mfdebug.core.working import Index
+from miniflow.ops.base import Array
+
+Line = list[Segment]
+
+# A statistic over more entries than this would hold up the frame.
+STATISTICS_LIMIT = 1_000_000
+FAINT = 0.1
+STRONG = 2 / 3
+GAP = "  "
+
+
+@dataclass(frozen=True)
+class Paint:
+    """How numbers look: `style` gives a named style, `now` they have just been computed.
+
+    `stale` numbers, of an earlier pass, have no colour.
+    """
+
+    style: Callable[[str], Style]
+    now: bool = False
+    stale: bool = False
+
+    def number(self, text: str, number: float, largest: float = 0.0) -> Segment:
+        """Return `text`, painted as `number` deserves beside the `largest` of its tensor."""
+        if self.stale or number == 0:
+            style = self.style("dim")
+        else:
+            sign = "negative" if number < 0 else "positive"
+            faint = abs(number) < FAINT * largest
+            style = self.style(f"{sign}-faint" if faint else sign)
+        if self.now or (not self.stale and abs(number) >= STRONG * largest > 0):
+            style += Style(bold=True)
+        return Segment(text, style)
+
+    def chosen(self, segment: Segment) -> Segment:
+        """Mark the chosen entry."""
+        mark = self.style("chosen")
+        over = Style(underline=mark.underline, reverse=mark.reverse, bold=True)
+        return Segment(segment.text, (segment.style or Style.null()) + over)
+
+
+def tensor_lines(
+    array: Array, entry: Index, width: int, height: int, paint: Paint
+) -> Iterable[Line]:
+    """Return the part of a tensor round `entry` that fits `width` cells and `height` rows."""
+    dim = paint.style("dim")
+    if array.ndim > 2:
+        yield [Segment(f"{GAP}{slice_line(array.shape, entry)}", dim)]
+        array, entry = array[entry[:-2]], entry[-2:]
+    rows = array.reshape(1, -1) if array.ndim == 1 else array
+    at = (0, *entry) if array.ndim == 1 else entry
+    top, deep = _window(rows.shape[0], height, at[0])
+    near, count = _window(rows.shape[1], 32, at[1])
+    block = rows[top : top + deep, near : near + count]
+    form = NumberFormat.of(block)
+    largest = _largest(block)
+    across = max(1, (width - len(GAP)) // (form.width + len(GAP)))
+    left, wide = _window(rows.shape[1], across, at[1])
+    for i in range(top, top + deep):
+        line: Line = []
+        for j in range(left, left + wide):
+            number = float(rows[i, j])
+            segment = paint.number(form.fmt(number), number, largest)
+            line += [Segment(GAP), paint.chosen(segment) if (i, j) == at else segment]
+        yield line
+    if deep < rows.shape[0] or wide < rows.shape[1]:
+        shown = f"rows {top}-{top + deep - 1} of {rows.shape[0]}"
+        if wide < rows.shape[1]:
+            shown += f", columns {left}-{left + wide - 1} of {rows.shape[1]}"
+        yield [Segment(f"{GAP}… {shown}", dim)]
+
+
+def summary_text(array: Array, width: int) -> str:
+    """Return what a tensor holds in at most `width` cells: spread, lowest, highest, mean."""
+    if array.size > STATISTICS_LIMIT:
+        return ""
+    told = summary(array)
+    longest = f"{histogram(array)} {told.text()}"
+    shortest = f"{scalar(told.min, 4)} … {scalar(told.max, 4)}"
+    fitting = [text for text in (longest, told.text(), shortest) if cell_len(text) <= width]
+    return fitting[0] if fitting else ""
+
+
+def _window(size: int, room: int, at: int) -> tuple[int, int]:
+    """Return start and length of the part of `size` things that shows `at` in `room`."""
+    if size <= room:
+        return 0, size
+    start = min(max(at - room // 2, 0), size - room)
+    return start, room
+
+
+def _largest(block: Array) -> float:
+    finite = np.abs(block[np.isfinite(block)])
+    return float(finite.max()) if finite.size else 0.0
