@@ -20,10 +20,13 @@ import numpy as np
 from miniflow import limits
 from miniflow.data import Batches, Data, Sampling
 from miniflow.errors import FeedError, GraphError, ShapeError, nearest
+from miniflow.lesson_nodes import value_left
 from miniflow.node import Input, Node
-from miniflow.ops.base import Op, Shape, shape_text
+from miniflow.ops.base import Op, Shape, as_floats, shape_text
 from miniflow.optimizers import SGD, Optimizer
 from miniflow.order import CycleError, topological_order
+
+DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Graph:
     ) -> None:
         self.name = name
         self.description = description
+        if dtype not in DTYPES:
+            raise GraphError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}", where=name)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.training = training or Training()
         self.data = data
@@ -64,7 +69,7 @@ class Graph:
             raise GraphError("the graph has no nodes")
         self._give_names()
         self._sort()
-        self.cost = self.index[cost] if cost is not None else self._only_sink()
+        self.cost = self._only_sink() if cost is None else self._place_of_cost(cost)
         self.trainables = [
             i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.trainable
         ]
@@ -183,7 +188,7 @@ class Graph:
             if self.data is not None and batches is not None and self.fed_from_data(i):
                 shape: Shape = (batches.size, *self.data.feeds[node.label].shape[1:])
             else:
-                shape = () if isinstance(node.value, float) else np.shape(node.value)
+                shape = () if isinstance(node.value, float) else as_floats(node).shape
             check_declared(node, shape)
             shapes[i] = shape
         return shapes
@@ -236,13 +241,16 @@ class Graph:
                     rows = batches.rows_of(0)
                     node.value = np.array(table if rows is None else table[rows], self.dtype)
                 else:
-                    node.value = np.array(node.value, self.dtype)[()]
+                    node.value = as_floats(node).astype(self.dtype)[()]
             else:
                 node.forward()
-            found.append(np.shape(node.value))
+            found.append(np.shape(value_left(node)))
         return found
 
     def _give_names(self) -> None:
+        if len(set(self.declared)) < len(self.declared):
+            node, _ = Counter(self.declared).most_common(1)[0]
+            raise GraphError(f"{node.label} stands twice among the nodes", where=self.name)
         names = set(map(attrgetter("name"), self.declared))
         if len(names) == len(self.declared) and all(names):
             return
@@ -270,7 +278,7 @@ class Graph:
         try:
             self._number()
         except KeyError:
-            self.nodes = self._ordered()
+            self.nodes = in_order(self.declared, self.name)
             self._number()
         names: list[str] = list(map(attrgetter("name"), self.nodes))
         self.by_name = dict(zip(names, range(len(names)), strict=True))
@@ -287,29 +295,10 @@ class Graph:
             self.inbound.append([index[source] for source in node.inbound_nodes])
             index[node] = i
 
-    def _ordered(self) -> list[Node]:
-        """Return the nodes in topological order."""
-        index = {node: i for i, node in enumerate(self.declared)}
-        inbound: list[list[int]] = []
-        for node in self.declared:
-            try:
-                inbound.append([index[source] for source in node.inbound_nodes])
-            except KeyError as error:
-                raise GraphError(
-                    f"{node.label} takes an input that is not in the graph: {error.args[0].label}",
-                    where=self.name,
-                ) from None
-        try:
-            order = topological_order(inbound)
-        except CycleError as error:
-            names = [self.declared[i].label for i in error.cycle]
-            shown = names[:8] + ["…"] * (len(names) > 8)
-            raise GraphError(
-                "a cycle: " + " → ".join([*shown, names[0]]),
-                where=self.name,
-                hint="a node cannot depend on its own value",
-            ) from None
-        return [self.declared[i] for i in order]
+    def _place_of_cost(self, cost: Node) -> int:
+        if cost not in self.index:
+            raise GraphError(f"the cost {cost.label} is not among the nodes", where=self.name)
+        return self.index[cost]
 
     def _only_sink(self) -> int:
         used = set(chain.from_iterable(self.inbound))
@@ -332,6 +321,31 @@ class Graph:
                     f"{name!r} is fed, but it is a {type(node).__name__}, not an Input",
                     where=f"{self.name}: data.feeds",
                 )
+
+
+def in_order(nodes: Sequence[Node], where: str) -> list[Node]:
+    """Return the nodes in topological order; raise `GraphError` for a cycle, saying `where`."""
+    index = {node: i for i, node in enumerate(nodes)}
+    inbound: list[list[int]] = []
+    for node in nodes:
+        try:
+            inbound.append([index[source] for source in node.inbound_nodes])
+        except KeyError as error:
+            raise GraphError(
+                f"{node.label} takes an input that is not in the graph: {error.args[0].label}",
+                where=where,
+            ) from None
+    try:
+        order = topological_order(inbound)
+    except CycleError as error:
+        names = [nodes[i].label for i in error.cycle]
+        shown = names[:8] + ["…"] * (len(names) > 8)
+        raise GraphError(
+            "a cycle: " + " → ".join([*shown, names[0]]),
+            where=where,
+            hint="a node cannot depend on its own value",
+        ) from None
+    return [nodes[i] for i in order]
 
 
 def follows_rules(node: Node) -> bool:

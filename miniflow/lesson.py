@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from miniflow.errors import FeedError
-from miniflow.node import Input, Node
-from miniflow.order import topological_order
+from miniflow.errors import FeedError, GraphError
+from miniflow.graph import in_order
+from miniflow.node import Input, Node, seeded
 
 
 def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:
@@ -27,6 +27,8 @@ def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:
     Raises `FeedError` for a key that is not an Input, and for an input that the cost needs and
     that has no value.
     """
+    if not feed_dict:
+        raise FeedError("nothing is fed", where="feed_dict", hint="feed an input of the graph")
     for node, value in feed_dict.items():
         if not isinstance(node, Input):
             name = node.label if isinstance(node, Node) else repr(node)
@@ -34,10 +36,7 @@ def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:
         node.value = value
     found = _with_inputs(_depending_on(feed_dict))
     complete = _complete(found)
-    nodes = [node for node in found if node in complete]
-    place = {node: i for i, node in enumerate(nodes)}
-    order = topological_order([[place[n] for n in node.inbound_nodes] for node in nodes])
-    return [nodes[i] for i in order]
+    return in_order([node for node in found if node in complete], "topological_sort")
 
 
 def _depending_on(inputs: Iterable[Node]) -> set[Node]:
@@ -103,21 +102,35 @@ def forward_and_backward(graph: Sequence[Node]) -> None:
     """
     forward_pass(graph)
     cost = graph[-1]
-    under = _with_inputs({cost})
-    taking_part = set(under)
-    for node in under:
-        for consumer in node.outbound_nodes:
-            if consumer not in taking_part:
-                consumer.gradients[node] = np.zeros(np.shape(node.value))[()]
-    if cost.outbound_nodes:
-        # A dropped consumer stands in for the start of the backward pass.
-        cost.outbound_nodes[0].gradients[cost] = np.ones(np.shape(cost.value))[()]
+    wanted = {cost}
+    sent: set[Node] = set()
     for node in reversed(graph):
-        if node in taking_part:
+        for consumer in node.outbound_nodes:
+            if consumer not in sent:
+                consumer.gradients[node] = _zeros(node)
+        if node is cost:
+            with seeded(cost):
+                node.backward()
+        elif node in wanted:
             node.backward()
+        else:
+            node.gradients = {n: _zeros(n) for n in node.inbound_nodes or [node]}
+            continue
+        sent.add(node)
+        wanted.update(node.inbound_nodes)
+
+
+def _zeros(node: Node) -> Any:
+    return np.zeros(np.shape(node.value))[()]
 
 
 def sgd_update(trainables: Iterable[Node], learning_rate: float = 1e-2) -> None:
     """Take one step of gradient descent: value ← value - learning_rate × gradient."""
     for node in trainables:
-        node.value = node.value - learning_rate * node.gradients[node]
+        if node not in node.gradients:
+            raise GraphError(
+                "it has no gradient of its own",
+                where=node.label,
+                hint="only inputs have one, after forward_and_backward(graph)",
+            )
+        node.value = node.value - float(learning_rate) * node.gradients[node]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from miniflow.errors import ShapeError
-from miniflow.node import Node
-from miniflow.ops.base import Array, shape_text
+from miniflow.errors import GraphError, ShapeError
+from miniflow.node import Node, gradient_sent, seeded, shape_text
+from miniflow.ops.base import Array
 
 if TYPE_CHECKING:
     from miniflow.graph import Graph
@@ -31,6 +31,7 @@ class LessonNode:
             if graph.under_cost[consumer]
         }
         self._absent = [n for n in node.outbound_nodes if n not in taking_part]
+        self._is_cost = index == graph.cost
 
     def forward(self, inputs: list[Array], out: Array) -> None:
         """Call the node's `forward()` and copy its value into `out`."""
@@ -38,7 +39,7 @@ class LessonNode:
         for source, value in zip(node.inbound_nodes, inputs, strict=True):
             source.value = value if value.ndim else value[()]
         node.forward()
-        value = np.asarray(node.value)
+        value = np.asarray(value_left(node))
         if value.shape != out.shape:
             raise ShapeError(
                 f"forward() of {type(node).__name__} gave a value of shape "
@@ -62,9 +63,13 @@ class LessonNode:
         contributions counts for the first, and 0 for the second.
         """
         node = self.node
-        for consumer in self._absent:
-            consumer.gradients[node] = 0.0
-        node.backward()
+        if self._is_cost:
+            with seeded(node):
+                node.backward()
+        else:
+            for consumer in self._absent:
+                consumer.gradients[node] = np.zeros(np.shape(node.value))[()]
+            node.backward()
         sent_to: set[Node] = set()
         for source, target in zip(node.inbound_nodes, targets, strict=True):
             if source in sent_to:
@@ -77,12 +82,15 @@ class LessonNode:
                     where=node.label,
                     hint=f"set self.gradients[{source.label}]",
                 )
-            sent = np.asarray(node.gradients[source])
-            if sent.shape != target.shape:
-                raise ShapeError(
-                    f"backward() of {type(node).__name__} gave {source.label} a gradient of shape "
-                    f"{shape_text(sent.shape)}; its value has {shape_text(target.shape)}",
-                    where=node.label,
-                    hint="a gradient has its value's shape",
-                )
-            np.copyto(target, sent)
+            np.copyto(target, gradient_sent(node, source, target.shape))
+
+
+def value_left(node: Node) -> Any:
+    """Return the value that `forward()` has left, or raise `GraphError` if it left none."""
+    if node.value is None:
+        raise GraphError(
+            f"forward() of {type(node).__name__} left no value",
+            where=node.label,
+            hint="set self.value",
+        )
+    return node.value

@@ -10,12 +10,14 @@ them, mean the same thing here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from miniflow.errors import FeedError, GraphError
+from miniflow.errors import FeedError, GraphError, ShapeError
 
 _serial = itertools.count()
 
@@ -72,11 +74,11 @@ class Node:
 
     def forward(self) -> None:
         """Work out `self.value` from the inbound nodes' values."""
-        raise NotImplementedError(f"{type(self).__name__} does not define forward()")
+        raise GraphError(f"{type(self).__name__} does not define forward()", where=self.label)
 
     def backward(self) -> None:
         """Work out `self.gradients` from what the outbound nodes send back."""
-        raise NotImplementedError(f"{type(self).__name__} does not define backward()")
+        raise GraphError(f"{type(self).__name__} does not define backward()", where=self.label)
 
     @property
     def label(self) -> str:
@@ -144,6 +146,23 @@ class Input(Node):
         self.gradients = {self: gradient_received(self)}
 
 
+@contextmanager
+def seeded(cost: Node) -> Iterator[None]:
+    """Begin the backward pass at `cost`: its one consumer, for now, is one that sends ones.
+
+    So it begins alike for every node, those in the lesson's style included, and consumers that
+    were built on the cost and dropped have no say.
+    """
+    consumers = cost.outbound_nodes
+    beginning = Node()
+    beginning.gradients = {cost: np.ones(np.shape(cost.value))[()]}
+    cost.outbound_nodes = [beginning]
+    try:
+        yield
+    finally:
+        cost.outbound_nodes = consumers
+
+
 def gradient_received(node: Node) -> Any:
     """Return the gradient of `node`: the sum of what its consumers sent, in `node`'s own shape.
 
@@ -157,6 +176,28 @@ def gradient_received(node: Node) -> Any:
     total = np.zeros(value.shape, dtype)
     for consumer in node.outbound_nodes:
         if node in consumer.gradients:
-            sent = np.asarray(consumer.gradients[node])
-            total = total + (sent if sent.shape == value.shape else sent.reshape(value.shape))
+            total += gradient_sent(consumer, node, value.shape)
     return total[()]
+
+
+def gradient_sent(consumer: Node, node: Node, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return what `consumer` sends to `node`, whose value has `shape`, in that shape.
+
+    (n,) for (n, 1) is let pass: the lesson's own cost sends it. Anything else is a mistake.
+    """
+    sent = np.asarray(consumer.gradients[node])
+    if sent.shape == shape:
+        return sent
+    if [n for n in sent.shape if n != 1] != [n for n in shape if n != 1]:
+        raise ShapeError(
+            f"backward() of {type(consumer).__name__} gave {node.label} a gradient of shape "
+            f"{shape_text(sent.shape)}; its value has {shape_text(shape)}",
+            where=consumer.label,
+            hint="a gradient has its value's shape",
+        )
+    return sent.reshape(shape)
+
+
+def shape_text(shape: tuple[int | None, ...]) -> str:
+    """Return a shape as people write it: `4x2`, `3`, and `()` for a scalar."""
+    return "x".join("?" if n is None else str(n) for n in shape) or "()"

@@ -23,7 +23,7 @@ import numpy as np
 from miniflow.graph import Graph, follows_rules
 from miniflow.lesson_nodes import LessonNode
 from miniflow.node import Input
-from miniflow.ops.base import Array, Call, Calls, Op, Shape
+from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats
 
 # What lasts, in the plan's own form, and the learning rate.
 State = tuple[Any, float]
@@ -207,7 +207,7 @@ class ArrayPlan(Plan):
     def _load(self) -> None:
         for i, node in enumerate(self.graph.nodes):
             if isinstance(node, Input) and not self.graph.fed_from_data(i):
-                self._values[i][...] = node.value
+                self._values[i][...] = as_floats(node)
 
     # Compiling ---------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from miniflow.graph import Graph, follows_rules
 from miniflow.node import Input
-from miniflow.ops.base import Array, Op, ScalarRule, Shape
+from miniflow.ops.base import Array, Op, ScalarRule, Shape, as_floats
 from miniflow.plan import Plan, State
 
 Thunk = Callable[[], None]
@@ -44,7 +44,7 @@ class ScalarPlan(Plan):
         self._edges: dict[tuple[int, int], float] = {}
         self._inputs = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
         for i in self._inputs:
-            self._values[i] = float(np.asarray(graph.nodes[i].value).reshape(()))
+            self._values[i] = float(as_floats(graph.nodes[i]))
         self._optimizer = graph.training.optimizer
         self._optimizer_state = [[0.0] * self._optimizer.slots for _ in graph.trainables]
         self._forward: list[Thunk | None] = [None] * len(graph.nodes)

@@ -167,7 +167,7 @@ def _outgoing(debugger: Debugger, node: int, index: Index) -> tuple[Outgoing, ..
     found = []
     for slot, source in enumerate(target.inbound_nodes):
         sent = debugger.plan.contribution(node, slot)
-        entry = _matching_entry(index, sent.shape)
+        entry = matching_entry(index, sent.shape)
         working = ""
         words = f"{target.label}.gradients[{source.label}]"
         if isinstance(target, Op):
@@ -189,7 +189,7 @@ def _changed_since(debugger: Debugger, sources: list[int]) -> bool:
     )
 
 
-def _matching_entry(index: Index, shape: tuple[int, ...]) -> Index:
+def matching_entry(index: Index, shape: tuple[int, ...]) -> Index:
     """Return the entry of an input that a broadcast matches with `index`, or one near it."""
     padded = (0,) * (len(shape) - len(index)) + index
     matched = padded[len(padded) - len(shape) :]

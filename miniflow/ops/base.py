@@ -20,8 +20,9 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from miniflow.errors import GraphError, ShapeError, nearest
+from miniflow.errors import FeedError, GraphError, ShapeError, nearest
 from miniflow.node import Node, gradient_received
+from miniflow.node import shape_text as shape_text
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -125,6 +126,8 @@ class Op(Node):
     attributes: ClassVar[Mapping[str, Attribute]] = {}
     role: ClassVar[str] = ""
     _defaults: ClassVar[dict[str, Any]] = {}
+    # What forward() leaves to backward().
+    _live: tuple[Calls, Array, list[Array]] | None = None
 
     def __init_subclass__(cls) -> None:
         cls._defaults = {key: attribute.default for key, attribute in cls.attributes.items()}
@@ -227,9 +230,11 @@ class Op(Node):
 
     def forward(self) -> None:
         """Work out `self.value` from the inbound nodes' values, into a new array."""
-        inputs = [_as_floats(node) for node in self.inbound_nodes]
-        shape = self.shape_from(*(x.shape for x in inputs))
-        out = np.zeros(shape, np.result_type(*inputs))
+        arrays = [as_floats(node) for node in self.inbound_nodes]
+        shape = self.shape_from(*(x.shape for x in arrays))
+        dtype = np.result_type(*[x.dtype for x in arrays])
+        inputs = [x.astype(dtype, copy=False) for x in arrays]
+        out = np.zeros(shape, dtype)
         do = Calls(out.dtype)
         self.forward_calls(do, out, *inputs)
         with np.errstate(all="ignore"):
@@ -239,6 +244,8 @@ class Op(Node):
 
     def backward(self) -> None:
         """Work out `self.gradients`; inputs used twice get the sum of both contributions."""
+        if self._live is None:
+            raise GraphError("backward() before forward()", where=self.label)
         do, out, inputs = self._live
         grad = np.array(gradient_received(self), out.dtype)
         gradients: dict[Node, Any] = {}
@@ -275,11 +282,6 @@ def register(op: OpType) -> OpType:
     """Enter an op class in the registry under its own name."""
     OPS[op.__name__] = op
     return op
-
-
-def shape_text(shape: tuple[int | None, ...]) -> str:
-    """Return a shape as people write it: `4x2`, `3`, and `()` for a scalar."""
-    return "x".join("?" if n is None else str(n) for n in shape) or "()"
 
 
 def broadcast_shape(*shapes: Shape) -> Shape:
@@ -366,8 +368,16 @@ def _run(calls: tuple[Call, ...]) -> None:
         call()
 
 
-def _as_floats(node: Node) -> Array:
+def as_floats(node: Node) -> Array:
+    """Return a node's value as an array of floats; raise an error that names it if it is none."""
     if node.value is None:
         raise ShapeError("the input has no value yet", where=node.label, hint="run forward first")
-    array = np.asarray(node.value)
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    try:
+        array = np.asarray(node.value)
+        if array.dtype.kind in "biuO":
+            array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        array = np.array("")
+    if array.dtype.kind != "f":
+        raise FeedError("its value is not a number, nor numbers in rows", where=node.label)
+    return array

@@ -115,7 +115,7 @@ class DebugScreen(Screen[None]):
                 yield Static("", id="order-title", markup=False)
                 yield OrderTree(self.debugger, id="order")
                 yield Static(
-                    "✓ value ∂ gradient · waiting\n~ stale ◐ in part * trained", id="legend"
+                    "✓ value  ∂ gradient  ◐ in part\n· wait ~ stale * trained ! nan", id="legend"
                 )
             with Vertical(id="right"):
                 yield Static("", id="node-title", markup=False)

@@ -95,11 +95,11 @@ class CostPlot(Vertical):
 
     def _title(self, costs: Costs, step: int) -> str:
         words = "cost by SGD step" + (", log scale" if self.logarithmic else "")
-        if step >= 0:
-            words += f"   ◆ step {step}: {scalar(float(costs[step]))}"
         broken = np.flatnonzero(~np.isfinite(costs))
         if broken.size:
-            words += f"   not finite from step {broken[0]}"
+            words = f"cost, not finite from step {broken[0]}"
+        if step >= 0:
+            words += f"   ◆ step {step}: {scalar(float(costs[step]))}"
         if self.logarithmic and (costs <= 0).any():
             words += "   costs of 0 or below are left out"
         return f"─ {words} " + "─" * max(0, self.size.width - len(words) - 3)

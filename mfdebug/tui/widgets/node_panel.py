@@ -6,6 +6,7 @@ computed says so and is never shown as 0.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import ClassVar
@@ -19,16 +20,19 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger, Standing, index_text
-from mfdebug.core.explain import Incoming, Outgoing, Story, explain, story
+from mfdebug.core.explain import Incoming, Outgoing, Story, explain, matching_entry, story
 from mfdebug.core.numbers import scalar
 from mfdebug.core.working import Index
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.order_tree import fit
 from mfdebug.tui.widgets.tensor import Line, Paint, summary_text, tensor_lines
 from miniflow.node import Input
+from miniflow.ops.base import shape_text
 
 # Beside each other from this width of the panel on, one below the other in a narrower one.
 SIDE_BY_SIDE = 66
+# And with the inputs beside them from this width on.
+INPUTS_TOO = 110
 
 
 class NodePanel(LinesView, can_focus=True):
@@ -153,10 +157,14 @@ class NodePanel(LinesView, can_focus=True):
         if now == "update":
             yield from self._update(told)
         if width >= SIDE_BY_SIDE:
-            half = (width - 2) // 2
-            forward = self._value(node, told, now == "forward", half)
-            backward = self._gradient(node, told, now == "backward", half)
-            yield from _beside(list(forward), list(backward), half)
+            inbound = self.debugger.graph.inbound[node] if width >= INPUTS_TOO else []
+            column = (width - 2) // (3 if inbound else 2) - 1
+            forward = self._value(node, told, now == "forward", column)
+            backward = self._gradient(node, told, now == "backward", column)
+            columns = [list(forward), list(backward)]
+            if inbound:
+                columns.insert(0, list(self._inputs(told, inbound, column)))
+            yield from _beside(columns, column)
             yield []
             yield from self._flow(told, width)
         else:
@@ -181,6 +189,27 @@ class NodePanel(LinesView, can_focus=True):
             Segment(fit(text, room), self._style("title")),
             Segment(f" {kind}", self._style("dim")),
         ]
+
+    def _inputs(self, told: Story, inbound: list[int], width: int) -> Iterable[Line]:
+        """Tell what flows in: a few rows of each input, round the entry that matches."""
+        height = max(2, self._rows // len(inbound) - 1)
+        for source in dict.fromkeys(inbound):
+            name = self.debugger.graph.nodes[source].label
+            shape = self.debugger.plan.shapes[source]
+            yield [
+                Segment(f"input {name}", self._style("label")),
+                Segment(f"  {shape_text(shape)}", self._style("dim")),
+            ]
+            standing = self.debugger.value_standing(source)
+            if standing is Standing.WAITING:
+                yield [Segment("  not computed yet", self._style("dim"))]
+                continue
+            value = self.debugger.value(source)
+            entry = matching_entry(told.index, shape)
+            paint = Paint(self._style, stale=standing is Standing.STALE)
+            yield from tensor_lines(
+                value.reshape(shape or (1,)), entry or (0,), width, height, paint
+            )
 
     def _value(self, node: int, told: Story, now: bool, width: int) -> Iterable[Line]:
         label = [Segment("value", self._style("label"))]
@@ -227,7 +256,7 @@ class NodePanel(LinesView, can_focus=True):
             note = f"  stale, of SGD step {self.debugger.sgd_step - 1}" if stale else ""
             if standing is Standing.PARTIAL:
                 count = self.debugger.reported(node)
-                note = f"  so far: {count} of {len(told.incoming)} consumers have reported"
+                note = f"  ({count} of {len(told.incoming)} so far)"
             meaning = f"  ∂cost/∂{told.name}"
             if gradient.size == 1:
                 number = float(gradient.reshape(()))
@@ -311,11 +340,12 @@ class NodePanel(LinesView, can_focus=True):
             ]
 
 
-def _beside(left: list[Line], right: list[Line], half: int) -> Iterable[Line]:
-    for i in range(max(len(left), len(right))):
-        first = Strip(left[i]) if i < len(left) else Strip([])
-        second = right[i] if i < len(right) else []
-        yield [*first.adjust_cell_length(half), Segment("  "), *second]
+def _beside(columns: list[list[Line]], width: int) -> Iterable[Line]:
+    for lines in itertools.zip_longest(*columns, fillvalue=[]):
+        line: Line = []
+        for part in lines:
+            line += [*Strip(part).adjust_cell_length(width), Segment("  ")]
+        yield line
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -254,10 +254,23 @@ class OrderTree(LinesView, can_focus=True):
             Segment("*" if trained else " ", style("order--now") if now else plain),
             Segment(f"{fit(self._kinds[node], columns.kind)} ", style("order--dim")),
             Segment(f"{fit(self._shapes[node], columns.shape)} ", style("order--dim")),
-            Segment(f"{VALUE_MARKS[value]} ", style("order--dim")),
+            self._value_mark(node, value),
             Segment(GRADIENT_MARKS[gradient], self._gradient_style(gradient)),
             *self._summary(node, value),
         ]
+
+    def _value_mark(self, node: int, standing: Standing) -> Segment:
+        style = self.get_component_rich_style
+        if standing is not Standing.WAITING and self._unhealthy(node):
+            return Segment("! ", style("order--unhealthy"))
+        return Segment(f"{VALUE_MARKS[standing]} ", style("order--dim"))
+
+    def _unhealthy(self, node: int) -> str:
+        """Return "nan" or "inf" when a value has one, else nothing; huge ones are not searched."""
+        value = self.debugger.value(node)
+        if value.size > SUMMARY_LIMIT or np.isfinite(value).all():
+            return ""
+        return "nan" if np.isnan(value).any() else "inf"
 
     def _summary(self, node: int, standing: Standing) -> list[Segment]:
         if not self._columns.summary or standing is Standing.WAITING:
@@ -266,8 +279,7 @@ class OrderTree(LinesView, can_focus=True):
         kind = "order--dim" if standing is Standing.STALE else "order--plain"
         if value.size > SUMMARY_LIMIT:
             text = ""
-        elif not np.isfinite(value).all():
-            text = "! nan" if np.isnan(value).any() else "! inf"
+        elif text := self._unhealthy(node):
             kind = "order--unhealthy"
         elif value.size == 1:
             text = scalar(float(value.reshape(())), 4)

@@ -1,0 +1,55 @@
+"""Golden screens: what a person sees, kept as text files that can be read and compared.
+
+After a wanted change, write them anew with
+
+    GOLDEN=write python -m pytest tests/tui/test_golden.py
+
+and read the difference before it is committed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mfdebug.cli import load_graph
+from mfdebug.tui.app import DebuggerApp
+from tests.tui.screen_text import screen_text
+
+GOLDEN = Path(__file__).with_name("golden")
+
+SCREENS = {
+    "start": ("xor", (80, 24), ""),
+    "forward": ("xor", (80, 24), "s s"),
+    "backward": ("xor", (80, 24), "2 0 t n n s s"),
+    "update": ("wx", (80, 24), "2 t n n n s"),
+    "partly-there": ("diamond", (80, 24), "n n s s home"),
+    "not-a-number": ("log-nan", (80, 24), "9 t n n"),
+    "narrow": ("circuit-b", (60, 20), "n n s"),
+    "wide": ("xor", (120, 40), "3 0 0 t n n s s s"),
+    "widest": ("linear-regression", (200, 50), "1 0 t n n s s s"),
+    "help": ("xor", (80, 24), "question_mark"),
+    "explain": ("circuit-a", (80, 24), "n n s x"),
+    "picker": (None, (80, 24), "down down"),
+}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_the_screen_is_as_it_was(name: str) -> None:
+    graph, size, keys = SCREENS[name]
+    app = DebuggerApp(load_graph(graph) if graph else None, history_memory=2**24)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        for key in keys.split():
+            await pilot.press(key)
+        await pilot.pause()
+        # A run of many steps may have gone to the background.
+        await pilot.pause(0.4)
+        shown = screen_text(app) + "\n"
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("GOLDEN") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(shown, encoding="utf-8")
+    assert shown == path.read_text(encoding="utf-8")
