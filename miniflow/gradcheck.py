@@ -204,7 +204,8 @@ def _judge_entry(
         if not math.isfinite(numeric):
             continue
         if not math.isfinite(analytic):
-            return "wrong", math.inf, numeric
+            at_x = np.isfinite(value_at(x)).all()
+            return "wrong" if at_x else "undefined", math.inf, numeric
         off = max(abs(analytic - numeric) - excused * size, 0.0)
         error = off / max(abs(analytic), abs(numeric)) if off else 0.0
         if error <= TOLERANCE:
@@ -221,16 +222,18 @@ def _judge_entry(
 def _slope(
     low: float, high: float, upstream: Array, value_at: Callable[[float], Array]
 ) -> tuple[float, float]:
-    """Return the slope of Σ g · value from low to high, and the size of what it is made of.
+    """Return the slope of Σ g · value from low to high, and the size of what can round it.
 
-    Only entries that change are weighed, so that the others cannot round it.
+    Entries that do not change are left out, so that they cannot round it; but if one is about
+    to change, as a saturated one is, half its last digit is missing.
     """
     up, down = value_at(high), value_at(low)
     with np.errstate(all="ignore"):
         change = up != down
         slope = (upstream * (up - down))[change].sum() / (high - low)
-        size = (np.abs(upstream) * (np.abs(up) + np.abs(down)))[change].sum() / (high - low)
-    return float(slope), float(size)
+        sizes = np.abs(upstream * up) + np.abs(upstream * down)
+        size = sizes[change].sum() + 0.01 * sizes[~change & np.isfinite(sizes)].sum()
+    return float(slope), float(size / (high - low))
 
 
 def _is_kink(

@@ -374,10 +374,10 @@ def as_floats(node: Node) -> Array:
         raise ShapeError("the input has no value yet", where=node.label, hint="run forward first")
     try:
         array = np.asarray(node.value)
-        if array.dtype.kind in "biuO":
-            array = array.astype(np.float64)
-    except (TypeError, ValueError):
+    except ValueError:  # rows of different lengths
         array = np.array("")
+    if array.dtype.kind in "biu":
+        return array.astype(np.float64)
     if array.dtype.kind != "f":
         raise FeedError("its value is not a number, nor numbers in rows", where=node.label)
     return array

@@ -44,6 +44,8 @@ def sqrt(x: float) -> float:
 
 def power(x: float, y: float) -> float:
     """Return xʸ; NaN for a fractional power of a negative number, infinity on overflow."""
+    if y == 0.5:  # NumPy takes the root of a single number: NaN, not infinity, for -infinity
+        return sqrt(x)
     try:
         return math.pow(x, y)
     except (ValueError, OverflowError):

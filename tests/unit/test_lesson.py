@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 from array import array
 from typing import Any
@@ -25,7 +28,7 @@ from miniflow import (
     sgd_update,
     topological_sort,
 )
-from miniflow.errors import FeedError, MiniflowError, ShapeError
+from miniflow.errors import FeedError, GraphError, MiniflowError, ShapeError
 from miniflow.graph import Graph
 from miniflow.plan import ArrayPlan
 from miniflow.training import compile_plan
@@ -366,8 +369,11 @@ def test_mutable_defaults_are_not_shared() -> None:
 
 
 def test_a_node_without_rules_is_a_plain_error() -> None:
-    with pytest.raises(NotImplementedError, match="Node does not define forward"):
-        Node().forward()
+    node = Node(name="n")
+    with pytest.raises(GraphError, match=r"n: Node does not define forward\(\)"):
+        node.forward()
+    with pytest.raises(GraphError, match=r"n: Node does not define backward\(\)"):
+        node.backward()
 
 
 @pytest.mark.parametrize(
@@ -414,3 +420,117 @@ def test_a_saturated_sigmoid_does_not_warn() -> None:
         warnings.simplefilter("error")
         forward_and_backward(topological_sort({x: -1000.0}))
     assert node.value == 0
+
+
+def test_the_order_does_not_depend_on_hashing() -> None:
+    program = """
+from miniflow import *
+inputs = [Input(f"i{i}") for i in range(6)]
+Mul(Add(*inputs, name="total"), Add(inputs[5], inputs[0], name="part"), name="end")
+print([n.name for n in topological_sort({n: 1.0 for n in set(inputs)})])
+"""
+    orders = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+        ).stdout
+        for seed in range(3)
+    }
+    assert orders == {b"['i0', 'i1', 'i2', 'i3', 'i4', 'i5', 'total', 'part', 'end']\n"}
+
+
+def test_a_cycle_is_named() -> None:
+    x = Input("x")
+    a = Add(x, x, name="a")
+    b = Add(a, x, name="b")
+    a.inbound_nodes, b.outbound_nodes = [x, b], [a]
+    with pytest.raises(GraphError, match=r"a cycle: (a → b → a|b → a → b)"):
+        topological_sort({x: 1.0})
+
+
+def test_nothing_fed_and_things_that_are_not_nodes() -> None:
+    with pytest.raises(FeedError, match="nothing is fed"):
+        topological_sort({})
+    with pytest.raises(FeedError, match="'x' is fed, but it is not an Input"):
+        topological_sort({"x": 1.0})
+
+
+@pytest.mark.parametrize("value", ["three", [[1.0], [1.0, 2.0]], 1j, [None]])
+def test_a_value_that_is_not_numbers_is_named(value: Any) -> None:
+    x = Input("x")
+    Sigmoid(x)
+    with pytest.raises(FeedError, match="x: its value is not a number"):
+        forward_pass(topological_sort({x: value}))
+    with pytest.raises(FeedError, match="x: its value is not a number"):
+        compile_plan(Graph.of(Sigmoid(Input("x", value=value))))
+
+
+def test_a_backward_pass_needs_a_forward_pass() -> None:
+    x = Input("x", value=1.0)
+    with pytest.raises(GraphError, match=r"s: backward\(\) before forward\(\)"):
+        Sigmoid(x, name="s").backward()
+
+
+def test_whole_numbers_are_trained_as_floats_and_fed_arrays_are_left_alone() -> None:
+    X, W, b, y = (Input(name) for name in "XWby")
+    MSE(y, Linear(X, W, b))
+    weights = np.array([[1, 2], [3, 4]])
+    start = weights.astype(float)
+    graph = topological_sort({X: [[1, 2]], W: start, b: [0, 0], y: np.array([[5, 6]])})
+    for value in (weights, start):
+        W.value = value
+        forward_and_backward(graph)
+        sgd_update([W, b], learning_rate=np.float64(0.1))
+        assert W.value.dtype == np.float64
+    np.testing.assert_array_equal(start, weights)
+
+
+def test_float32_stays_float32_and_meets_float64() -> None:
+    X, W, b, y = (Input(name) for name in "XWby")
+    cost = MSE(y, Linear(X, W, b))
+    single = {n: np.ones(s, np.float32) for n, s in ((X, (4, 3)), (W, (3, 2)), (b, 2), (y, (4, 2)))}
+    graph = topological_sort(single)
+    forward_and_backward(graph)
+    sgd_update([W], learning_rate=np.float64(0.1))
+    assert W.value.dtype == cost.value.dtype == W.gradients[W].dtype == np.float32
+    b.value = np.ones(2)
+    forward_and_backward(graph)
+    assert cost.value.dtype == np.float64
+
+
+def test_a_parameter_that_the_cost_does_not_depend_on_stays() -> None:
+    x, w, aside = Input("x"), Input("w"), Input("aside")
+    Mul(x, aside)
+    Mul(x, w)
+    graph = topological_sort({x: 2.0, w: 3.0, aside: 5.0})
+    forward_and_backward(graph)
+    sgd_update([w, aside], learning_rate=1.0)
+    assert (w.value, aside.value) == (1.0, 5.0)
+    assert x.gradients[x] == 3
+
+
+def test_only_an_input_with_a_gradient_can_be_updated() -> None:
+    x = Input("x", value=1.0)
+    for node in (x, Sigmoid(x, name="s")):
+        with pytest.raises(GraphError, match=f"{node.label}: it has no gradient of its own"):
+            sgd_update([node])
+
+
+def test_batches_are_set_between_steps_and_the_cost_read_from_the_end() -> None:
+    X, W, b, y = (Input(name) for name in "XWby")
+    MSE(y, Linear(X, W, b))
+    rng = np.random.default_rng(0)
+    table, weights = rng.normal(size=(30, 3)), np.array([[1.0], [-2], [3]])
+    graph = topological_sort({X: table, W: np.zeros((3, 1)), b: np.zeros(1), y: table @ weights})
+    costs = []
+    for _ in range(200):
+        rows = rng.integers(30, size=10)
+        X.value, y.value = table[rows], (table @ weights)[rows]
+        forward_and_backward(graph)
+        sgd_update([W, b], 0.1)
+        costs.append(graph[-1].value)
+    assert costs[0] > 1
+    assert costs[-1] < 1e-6
+    np.testing.assert_allclose(W.value, weights, atol=1e-3)

@@ -32,6 +32,7 @@ from miniflow.ops import (
     SoftmaxCrossEntropy,
     Sum,
 )
+from miniflow.ops.base import Calls
 from miniflow.plan import ArrayPlan, Plan
 from miniflow.scalar_plan import ScalarPlan
 from miniflow.training import compile_plan
@@ -136,11 +137,7 @@ def test_the_lessons_protocol_gives_the_same_bits(name: str, data: st.DataObject
             np.testing.assert_array_equal(plan.gradient(i), node.gradients[node])
 
 
-SCALAR_NAMES = [
-    name
-    for name, op in sorted(OPS.items())
-    if op.scalar is not Op.scalar
-]
+SCALAR_NAMES = [name for name, op in sorted(OPS.items()) if op.scalar is not Op.scalar]
 EDGES = [0.0, 1.0, -1.0, 2.5, -800.0, 800.0, math.inf, -math.inf, math.nan]
 
 
@@ -161,7 +158,35 @@ def test_python_floats_say_what_arrays_say(name: str, data: st.DataObject) -> No
     for node in range(len(graph)):
         for look in (Plan.value, Plan.gradient):
             floats, arrays = (getattr(plan, look.__name__)(node) for plan in plans)
-            np.testing.assert_allclose(floats, arrays, rtol=1e-12, atol=1e-300)
+            np.testing.assert_allclose(floats, arrays, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", SCALAR_NAMES)
+@given(data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_for_any_gradient_that_comes_to_them(name: str, data: st.DataObject) -> None:
+    arity = OPS[name].arity
+    least = 3 if name == "Linear" else arity[0]
+    counts = [3, 5] if name == "Linear" else range(least, (arity[1] or 4) + 1)
+    number = st.one_of(st.floats(-5, 5), st.floats(), st.sampled_from(EDGES))
+    xs = [data.draw(number) for _ in range(data.draw(st.sampled_from(counts)))]
+    op = OPS[name](*(Input(value=x) for x in xs))
+    rule, do = op.scalar(), Calls(np.float64)
+    assert rule is not None
+    arrays = [np.array(x) for x in xs]
+    value, grad = np.zeros(()), np.array(data.draw(number))
+    op.forward_calls(do, value, *arrays)
+    sent = [np.zeros(()) for _ in xs]
+    for slot, out in enumerate(sent):
+        op.vjp_calls(do, slot, out, grad, value, *arrays)
+    with np.errstate(all="ignore"):
+        for call in do.take():
+            call()
+    np.testing.assert_allclose(rule.forward(*xs), value, rtol=1e-12, atol=1e-300)
+    # The array's own value, so that one last bit of it cannot tip an overflow.
+    found = rule.vjp(float(grad), float(value), *xs)
+    assert all(type(one) is float for one in found)
+    np.testing.assert_allclose(found, sent, rtol=1e-12, atol=1e-300)
 
 
 # Rules at kinks and edges ------------------------------------------------------------------------
@@ -233,6 +258,19 @@ def test_a_mean_square_error_divides_by_the_same_m_both_ways() -> None:
         (
             lambda x, y: Linear(x, Input("W", value=np.ones((3, 2))), y, name="l"),
             "l: a bias of shape 4 does not fit X·W of shape 2x2",
+        ),
+        (
+            lambda x, y: OPS["Concat"](x, y, name="j"),
+            "j: 2x3 and 4 do not join along axis 0 [x 2x3, y 4]",
+        ),
+        (lambda x, y: OPS["Concat"](x, x, axis=2, name="j"), "j: axis 2 does not exist in"),
+        (lambda x, y: OPS["Sum"](x, axis=2, name="t"), "t: axis 2 does not exist in shape 2x3"),
+        (lambda x, y: OPS["Softmax"](Sum(x), name="p"), "p: axis -1 does not exist in shape ()"),
+        (lambda x, y: OPS["Transpose"](x, axes=[0, 0], name="t"), "t: axes [0, 0] do not name"),
+        (lambda x, y: OPS["Slice"](x, start=5, name="s"), "s: the slice of 2x3 is empty"),
+        (
+            lambda x, y: SoftmaxCrossEntropy(x, y, name="c"),
+            "c: labels 4 do not fit logits 2x3",
         ),
     ],
 )
