@@ -164,7 +164,7 @@ class Stepped(Compiled):
 class Lesson(Engine):
     """The lesson's algorithm, on Python floats."""
 
-    name = "the lesson's algorithm"
+    name = "the lesson's algorithm, on Python floats"
 
     def __init__(self, order: list[lesson.Node], trainables: list[lesson.Input]) -> None:
         super().__init__()

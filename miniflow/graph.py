@@ -158,15 +158,15 @@ class Graph:
         Raises `FeedError` when it is not an input or the value is not of numbers, `ShapeError`
         when the value does not fit the declared shape.
         """
-        self._check_fed_names([name])
-        node = self[name]
-        assert isinstance(node, Input)
+        node = self._fed(name, name)
         try:
-            numbers = np.array(value, self.dtype)
-        except (TypeError, ValueError):
-            raise FeedError("not a number, nor a list of numbers in rows", where=name) from None
+            numbers = np.asarray(value)
+        except ValueError:  # rows of different lengths
+            numbers = np.asarray("")
+        if numbers.dtype.kind not in "biuf" or not numbers.size:
+            raise FeedError("not a number, nor a list of numbers in rows", where=name)
         check_declared(node, numbers.shape)
-        node.value = numbers
+        node.value = numbers.astype(self.dtype)
 
     def input_shapes(self) -> dict[int, Shape]:
         """Return the shape that each input will have in an SGD step.
@@ -315,12 +315,16 @@ class Graph:
 
     def _check_fed_names(self, names: Iterable[str]) -> None:
         for name in names:
-            node = self[name]
-            if not isinstance(node, Input):
-                raise FeedError(
-                    f"{name!r} is fed, but it is a {type(node).__name__}, not an Input",
-                    where=f"{self.name}: data.feeds",
-                )
+            self._fed(name, f"{self.name}: data.feeds")
+
+    def _fed(self, name: str, where: str) -> Input:
+        """Return the input called `name`; raise `FeedError` if it is another node."""
+        node = self[name]
+        if not isinstance(node, Input):
+            raise FeedError(
+                f"{name!r} is fed, but it is a {type(node).__name__}, not an Input", where=where
+            )
+        return node
 
 
 def in_order(nodes: Sequence[Node], where: str) -> list[Node]:

@@ -21,6 +21,7 @@ from mfdebug.core.expressions import parse, parse_place, take_place
 from mfdebug.core.scene import Scene
 from mfdebug.core.timeline import NODE_PHASES, Phase
 from miniflow.errors import nearest
+from miniflow.files.values import read_array
 from miniflow.ops.base import shape_text
 
 
@@ -74,10 +75,21 @@ class Console:
 
         Raises `MiniflowError` when the command is unknown or cannot be carried out.
         """
-        word, _, rest = line.strip().partition(" ")
+        word, rest = [*line.split(None, 1), "", ""][:2]
         if not word or word.startswith("#"):
             return Reply("")
+        if pressed := re.fullmatch(r"(\d+)\s*(\D)", line.strip()):
+            return self.run(key_line(pressed[2], pressed[1]))
         return find(word).run(self, rest.strip())
+
+
+def key_line(key: str, count: str) -> str:
+    """Return the line that a key runs after a count: `sgd 500` for 500 and `t`."""
+    for command in COMMANDS.values():
+        for known in command.keys:
+            if known.key == key and "{n}" in known.line:
+                return known.line.replace("{n}", count)
+    raise DebuggerError(f"{count}{key}: no key {key!r} takes a count", hint="as in 10s or 500t")
 
 
 def find(word: str) -> Command:
@@ -147,7 +159,7 @@ def _step(console: Console, text: str) -> Reply:
     count = _count(text, "step [n]")
     if console.debugger.at_end:
         _line_ends(console)
-    console.debugger.move(console.debugger.moment + count, console.progress)
+    console.debugger.step(count, console.progress)
     return _moved(console)
 
 
@@ -160,7 +172,7 @@ def _back(console: Console, text: str) -> Reply:
     count = _count(text, "back [n]")
     if console.debugger.moment == 0:
         raise DebuggerError("this is the start", hint="s goes on")
-    console.debugger.step(-count)
+    console.debugger.step(-count, console.progress)
     return _moved(console)
 
 
@@ -168,7 +180,7 @@ def _next(console: Console, text: str) -> Reply:
     count = _count(text, "next [n]")
     if console.debugger.at_end:
         _line_ends(console)
-    console.debugger.phases(count)
+    console.debugger.phases(count, console.progress)
     return _moved(console)
 
 
@@ -176,7 +188,7 @@ def _previous(console: Console, text: str) -> Reply:
     count = _count(text, "previous [n]")
     if console.debugger.moment == 0:
         raise DebuggerError("this is the start", hint="s goes on")
-    console.debugger.phases(-count)
+    console.debugger.phases(-count, console.progress)
     return _moved(console)
 
 
@@ -198,7 +210,7 @@ def _until(console: Console, text: str) -> Reply:
     if not name:
         raise DebuggerError("until which node?", hint="usage: until NODE [phase]")
     place = parse_place(name, debugger.graph.by_name)
-    debugger.until(place_or_error(debugger.graph, place.node), phase)
+    debugger.until(place_or_error(debugger.graph, place.node), phase, console.progress)
     return _moved(console)
 
 
@@ -235,6 +247,10 @@ def _explain(console: Console, text: str) -> Reply:
                 hint=f"go there first: until {place.node}",
             )
         index = place.index
+        if at is not None and index is not None:
+            debugger.check_index(at, index)
+            shape = debugger.plan.shapes[at]
+            index = tuple(i % n for i, n in zip(index, shape, strict=True))
     lines = explain(debugger, index)
     return Reply("\n".join(lines), {"explain": lines})
 
@@ -268,6 +284,8 @@ def _set(console: Console, text: str) -> Reply:
         left = debugger.set_value(place_or_error(debugger.graph, place.node), place.index, value)
     later = f"; {left} later edit{'s' * (left > 1)} left behind (undo brings back)" if left else ""
     words = debugger.edits[-1].words
+    if debugger.edits[-1].after > debugger.moment:
+        later = f", when SGD step {debugger.coming_step} has been fed{later}"
     return Reply(f"{words}{later}\n{status(debugger)}", {"set": words, "left_behind": left})
 
 
@@ -276,8 +294,8 @@ def _given(debugger: Debugger, text: str, usage: str) -> Any:
         raise DebuggerError("no value given", hint=f"usage: {usage}")
     if text.startswith("["):
         try:
-            return np.array(json.loads(text), debugger.graph.dtype)
-        except (ValueError, TypeError, RecursionError):
+            return read_array(json.loads(text), "set")
+        except (ValueError, RecursionError):
             raise DebuggerError(f"not a list of numbers: {text[:80]}") from None
     scene = Scene(debugger)
     return parse(text, scene.node_names()).evaluate(scene)

@@ -23,14 +23,17 @@ def complete(debugger: Debugger, line: str) -> list[str]:
         return [f"{name} " for name in COMMANDS if name.startswith(word)]
     if word not in NAMING:
         return []
-    start = max(line.rfind(separator) for separator in " (+-*/<>=,") + 1
-    begun = line[start:]
     if word == "set" and "=" in line:
         return []
     extra = [] if word == "until" else ["lr"] if word == "set" else [*WORDS]
-    names = itertools.chain(debugger.graph.by_name, extra)
-    found = (line[:start] + name for name in names if begun and name.startswith(begun))
-    return list(itertools.islice(found, MOST_COMPLETIONS))
+    known = [*debugger.graph.by_name, *extra]
+    # A name may hold a slash: the longest end of the line that begins a name counts.
+    for start in sorted({match.end() for match in re.finditer(r"[ (+*/<>=,-]", line)}):
+        begun = line[start:].removeprefix("`")
+        names = (name for name in known if begun and name.startswith(begun))
+        if found := [line[:start] + typed(n) for n in itertools.islice(names, MOST_COMPLETIONS)]:
+            return found
+    return []
 
 
 def typed(name: str) -> str:

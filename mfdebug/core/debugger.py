@@ -62,6 +62,15 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Update:
+    """What the update of the present moment did: the value before and after, and the rate."""
+
+    before: Array
+    after: Array
+    rate: float
+
+
+@dataclass(frozen=True)
 class Contribution:
     """What one consumer sends back along one edge."""
 
@@ -74,8 +83,8 @@ class Contribution:
 class Debugger:
     """A graph, and a cursor on its line of moments.
 
-    `history_memory` bounds the memory of checkpoints, in bytes. `before` is the value that the
-    present moment overwrote, if it wrote one.
+    `history_memory` bounds the memory of checkpoints, in bytes. `last_update` is what the present
+    moment did, if it is an update.
     """
 
     def __init__(self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY) -> None:
@@ -88,7 +97,8 @@ class Debugger:
         self._done: list[tuple[Edit, ...]] = []
         self._edits_after: dict[int, list[Edit]] = {}
         self.moment = 0
-        self.before: Array | None = None
+        self.last_update: Update | None = None
+        self._first_reports: dict[int, int] = {}
 
     # The cursor --------------------------------------------------------------------------
 
@@ -107,6 +117,11 @@ class Debugger:
         """Whether there is no later moment."""
         return self.moment == self.timeline.end
 
+    @property
+    def coming_step(self) -> int:
+        """The SGD step of the next moment."""
+        return self.timeline.sgd_step(self.moment + 1)
+
     def coming(self) -> Moment | None:
         """Return the name of the next moment, or None at the end."""
         return None if self.at_end else self.timeline.name(self.moment + 1)
@@ -118,6 +133,8 @@ class Debugger:
         True the run stops at the end of an SGD step.
         """
         target = self.timeline.clamp(moment)
+        if target != self.moment:
+            self.last_update = None
         near = self.timeline.start_of(self.timeline.sgd_step(self.moment) + 2)
         if self.moment <= target <= near:
             self._walk(target)
@@ -125,23 +142,13 @@ class Debugger:
             self._travel(target, progress)
         return self.moment
 
-    def step(self, count: int = 1) -> int:
+    def step(self, count: int = 1, progress: Progress | None = None) -> int:
         """Move by `count` moments, back when it is negative."""
-        return self.move(self.moment + count)
+        return self.move(self.moment + count, progress)
 
-    def phases(self, count: int = 1) -> int:
+    def phases(self, count: int = 1, progress: Progress | None = None) -> int:
         """Move to the end of this phase, or back to where it began, `count` times."""
-        target = self.moment
-        for _ in range(abs(count)):
-            moved = (
-                self.timeline.phase_after(target)
-                if count > 0
-                else self.timeline.phase_before(target)
-            )
-            if moved == target:
-                break
-            target = moved
-        return self.move(target)
+        return self.move(self.timeline.phases_from(self.moment, count), progress)
 
     def sgd(self, count: int = 1, progress: Progress | None = None) -> int:
         """Move by whole SGD steps: to the end of this one first, or back to its start."""
@@ -150,7 +157,7 @@ class Debugger:
             return self.move((self.moment // length + count) * length, progress)
         return self.move((-(-self.moment // length) + count) * length, progress)
 
-    def until(self, node: int, phase: Phase | None = None) -> int:
+    def until(self, node: int, phase: Phase | None = None, progress: Progress | None = None) -> int:
         """Run on to the next moment of a node: its next phase, or the one named."""
         phases = (phase,) if phase else NODE_PHASES
         found = [self.timeline.next_of(self.moment, one, node) for one in phases]
@@ -161,7 +168,7 @@ class Debugger:
                 f"{name} has no {phase or 'further'} moment ahead",
                 hint="the line ends here; go back with S" if self.timeline.end else "",
             )
-        return self.move(min(ahead))
+        return self.move(min(ahead), progress)
 
     # Moving ------------------------------------------------------------------------------
 
@@ -169,24 +176,30 @@ class Debugger:
         while self.moment < target - 1:
             self._happen(self.moment + 1)
         if self.moment < target:
-            name = self.timeline.name(target)
-            self.before = None
-            if name.node is not None and name.phase != "backward":
-                self.before = self.plan.value(name.node).copy()
-            self._happen(target)
+            self._happen(target, last=True)
 
-    def _happen(self, moment: int) -> None:
-        """Let one thing happen: the plan's next call, then the edits made right after it."""
+    def _happen(self, moment: int, *, last: bool = False) -> None:
+        """Let one thing happen: the plan's next call, then the edits made right after it.
+
+        Of the `last` thing, the one that will be shown, it is noted what an update did.
+        """
         place = self.timeline.place(moment)
         name = self.timeline.name(moment)
         if place == 1:
             self.history.record(name.sgd_step, self.plan, recent=True)
             self.plan.feed(name.sgd_step)
+            if isinstance(self.graph.nodes[self.graph.cost], Input):
+                self.history.record_cost(name.sgd_step, self.plan.cost())
         elif name.node is not None:
             if name.phase == "forward":
                 self.plan.forward(name.node)
             elif name.phase == "backward":
                 self.plan.backward(name.node)
+            elif last:
+                before = self.plan.value(name.node).copy()
+                self.plan.update(name.part - 1)
+                after = self.plan.value(name.node).copy()
+                self.last_update = Update(before, after, self.plan.learning_rate)
             else:
                 self.plan.update(name.part - 1)
         self.moment = moment
@@ -296,10 +309,11 @@ class Debugger:
 
     def _checked(self, node: int, index: tuple[int, ...] | None, value: Any) -> Array:
         name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
-        try:
-            new = np.asarray(value, self.graph.dtype)
-        except (TypeError, ValueError):
-            raise DebuggerError(f"not a number: {value!r}", where=f"set {name}") from None
+        new = np.asarray(value)
+        if new.dtype.kind not in "biuf":
+            raise DebuggerError("that is not a number, nor rows of numbers", where=f"set {name}")
+        with np.errstate(over="ignore"):
+            new = new.astype(self.graph.dtype)
         if index is None:
             try:
                 return np.array(np.broadcast_to(new, shape))
@@ -308,37 +322,54 @@ class Debugger:
                     f"{name} has shape {shape_text(shape)}, the value {shape_text(new.shape)}",
                     where="set",
                 ) from None
+        self.check_index(node, index)
+        if new.shape:
+            raise ShapeError(f"{name}{index_text(index)} takes one number", where="set")
+        return new
+
+    def check_index(self, node: int, index: tuple[int, ...]) -> None:
+        """Raise `ShapeError` unless the node's value has an entry at `index`."""
+        name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
         if len(index) != len(shape) or any(
             not -n <= i < n for i, n in zip(index, shape, strict=True)
         ):
             raise ShapeError(
-                f"{name}{index_text(index)} does not exist: its shape is {shape_text(shape)}",
-                where="set",
+                f"{name}{index_text(index)} does not exist: its shape is {shape_text(shape)}"
             )
-        if new.shape:
-            raise ShapeError(f"{name}{index_text(index)} takes one number", where="set")
-        return new
 
     def _counts_from(self, node: int) -> int:
         """Return the moment after which an edit of this input, made now, counts."""
         step_ends = self.graph.trains and self.timeline.place(self.moment) == self.timeline.length
         if self.moment == 0 or step_ends:
-            return self.moment
+            # The data will overwrite what it feeds: the edit waits until it has.
+            return self.moment + self.graph.fed_from_data(node)
         updated = self.timeline.place_of("update", node)
         if updated is not None and updated <= self.timeline.place(self.moment):
             return self.moment
         return self.timeline.start_of(self.sgd_step) + 1
 
     def _branch(self, edit: Edit) -> int:
-        kept = tuple(e for e in self.edits if e.after <= edit.after)
-        left = len(self.edits) - len(kept)
-        self._done.append(self.edits)
-        self._undone.clear()
+        before = self.edits
+        kept = tuple(e for e in before if e.after <= edit.after)
         self._take_edits((*kept, edit))
-        return left
+        self._done.append(before)
+        self._undone.clear()
+        return len(before) - len(kept)
 
     def _take_edits(self, edits: tuple[Edit, ...]) -> None:
-        """Put other edits in force, and work out the present moment again."""
+        """Put other edits in force, and work out the present moment again.
+
+        When that fails the edits before are in force again, and the error is raised.
+        """
+        before, moment = self.edits, self.moment
+        try:
+            self._replay_with(edits)
+        except MiniflowError:
+            self.moment = moment
+            self._replay_with(before)
+            raise
+
+    def _replay_with(self, edits: tuple[Edit, ...]) -> None:
         same = 0
         for old, new in zip(self.edits, edits, strict=False):
             if old is not new:
@@ -357,18 +388,20 @@ class Debugger:
         """Take back the last edit; what it left behind comes back. Returns the edit."""
         if not self._done:
             raise DebuggerError("nothing to undo")
-        undone = self.edits[-1] if len(self.edits) else None
-        self._undone.append(self.edits)
-        self._take_edits(self._done.pop())
-        assert undone is not None
-        return undone
+        edits = self.edits
+        self._take_edits(self._done[-1])
+        self._done.pop()
+        self._undone.append(edits)
+        return edits[-1]
 
     def redo(self) -> Edit:
         """Make the edit again that was taken back last."""
         if not self._undone:
             raise DebuggerError("nothing to redo")
-        self._done.append(self.edits)
-        self._take_edits(self._undone.pop())
+        edits = self.edits
+        self._take_edits(self._undone[-1])
+        self._undone.pop()
+        self._done.append(edits)
         return self.edits[-1]
 
     def save(self, path: str | Path) -> None:
@@ -411,9 +444,22 @@ class Debugger:
         if not self.graph.under_cost[node]:
             return Standing.NONE
         standing = self._standing(self.timeline.place_of("backward", node))
-        if standing is not Standing.CURRENT and self.reported(node):
+        if standing is not Standing.CURRENT and self._has_heard(node):
             return Standing.PARTIAL
         return standing
+
+    def _has_heard(self, node: int) -> bool:
+        """Whether any consumer has sent to a node; asked for every visible row of every frame."""
+        first = self._first_reports.get(node)
+        if first is None:
+            places = self._report_places(node)
+            first = self._first_reports[node] = min(places, default=self.timeline.length + 1)
+        return first <= self.timeline.place(self.moment)
+
+    def _report_places(self, node: int) -> list[int]:
+        """Return the place in an SGD step at which each edge to a consumer reports."""
+        backward = (self.timeline.place_of("backward", c) for c, _ in self.graph.consumers[node])
+        return [place for place in backward if place is not None]
 
     def _standing(self, place: int | None) -> Standing:
         if place is None:
@@ -423,17 +469,21 @@ class Debugger:
         return Standing.STALE if self.sgd_step > 0 else Standing.WAITING
 
     def written_at(self, node: int, phase: Phase = "forward") -> int | None:
-        """Return the moment that wrote a node's value ("forward") or gradient ("backward")."""
-        if isinstance(self.graph.nodes[node], Input) and phase == "forward":
-            place = self.timeline.place_of("update", node) or 1
-        else:
-            place = self.timeline.place_of(phase, node) or 0
+        """Return the last moment of this phase of a node, or None when there was none."""
+        place = self.timeline.place_of(phase, node)
+        if place is None:
+            return None
         step = self.sgd_step - (place > self.timeline.place(self.moment))
-        return self.timeline.start_of(step) + place if place and step >= 0 else None
+        return self.timeline.start_of(step) + place if step >= 0 else None
+
+    def updated_at(self, node: int) -> int | None:
+        """Return the last moment that updated a trainable, or None when there was none."""
+        return self.written_at(node, "update")
 
     def reported(self, node: int) -> int:
         """Return how many of a node's edges to consumers have sent their contribution."""
-        return sum(contribution.reported for contribution in self.contributions(node))
+        now = self.timeline.place(self.moment)
+        return sum(place <= now for place in self._report_places(node))
 
     def contributions(self, node: int) -> list[Contribution]:
         """Return what comes back to a node, an edge each, in the order in which it is sent."""

@@ -15,10 +15,11 @@ import numpy as np
 from mfdebug.core.debugger import Debugger, Standing, index_text
 from mfdebug.core.numbers import scalar
 from mfdebug.core.timeline import Moment
-from mfdebug.core.working import Index, sent_terms
+from mfdebug.core.working import Index, is_matrix_product, sent_terms
 from miniflow.node import Input, Node
 from miniflow.ops.base import Elementwise, Op, shape_text
 from miniflow.ops.linear import Linear, MatMul
+from miniflow.optimizers import SGD
 
 # Terms of a sum that are written out; the rest are counted.
 TERMS_SHOWN = 4
@@ -45,6 +46,15 @@ class Outgoing:
 
 
 @dataclass(frozen=True)
+class UpdateStory:
+    """The update that the present moment made: the rule, and the working of one entry."""
+
+    rule: str
+    working: str
+    number: float
+
+
+@dataclass(frozen=True)
 class Story:
     """One node at the present moment, told for the entry `index` of its value."""
 
@@ -62,6 +72,7 @@ class Story:
     gradient_standing: Standing
     incoming: tuple[Incoming, ...]
     outgoing: tuple[Outgoing, ...]
+    update: UpdateStory | None
 
 
 def story(debugger: Debugger, node: int, index: Index | None = None) -> Story:
@@ -87,11 +98,12 @@ def story(debugger: Debugger, node: int, index: Index | None = None) -> Story:
         index=index,
         value=float(debugger.value(node)[index]) if has_value else None,
         value_standing=value_standing,
-        working=forward_working(debugger, node, index) if has_value else "",
+        working=forward_working(debugger, node, index),
         gradient=float(debugger.gradient(node)[index]) if has_gradient else None,
         gradient_standing=gradient_standing,
         incoming=_incoming(debugger, node, index),
         outgoing=_outgoing(debugger, node, index),
+        update=_update(debugger, node, index),
     )
 
 
@@ -119,15 +131,22 @@ def role_of(node: Node) -> str:
 
 
 def forward_working(debugger: Debugger, node: int, index: Index) -> str:
-    """Return the forward rule with this entry's numbers in place of the names, or nothing."""
+    """Return the forward rule with this entry's numbers in place of the names.
+
+    Nothing where the rule has no short form, or where an input has changed since: today's numbers
+    do not make yesterday's value.
+    """
     graph = debugger.graph
     target = graph.nodes[node]
+    current = debugger.value_standing(node) is Standing.CURRENT
+    if not current or _changed_since(debugger, graph.inbound[node], debugger.written_at(node)):
+        return ""
     inputs = [debugger.value(source) for source in graph.inbound[node]]
     shape = debugger.plan.shapes[node]
     if isinstance(target, Elementwise):
         entries = [float(np.broadcast_to(x, shape)[index]) for x in inputs]
         return target.formula(*map(_bracketed, entries))
-    if isinstance(target, Linear | MatMul) and len(inputs) <= 3 and len(shape) == 2:
+    if isinstance(target, Linear | MatMul) and is_matrix_product(inputs):
         row, column = inputs[0][index[0]], inputs[1][:, index[1]]
         bias = [float(np.broadcast_to(inputs[2], shape)[index])] if len(inputs) == 3 else []
         return _sum_of_products(list(zip(row, column, strict=True)), bias)
@@ -172,7 +191,8 @@ def _outgoing(debugger: Debugger, node: int, index: Index) -> tuple[Outgoing, ..
         words = f"{target.label}.gradients[{source.label}]"
         if isinstance(target, Op):
             words = target.downstream(slot, target.label, *names)
-            if not _changed_since(debugger, graph.inbound[node]):
+            written = debugger.written_at(node, "backward")
+            if not _changed_since(debugger, graph.inbound[node], written):
                 terms = sent_terms(target, slot, entry, gradient, value, inputs, debugger.sgd_step)
                 if terms is not None:
                     working = _sum_of_products([(t.upstream, t.local) for t in terms], [])
@@ -180,12 +200,28 @@ def _outgoing(debugger: Debugger, node: int, index: Index) -> tuple[Outgoing, ..
     return tuple(found)
 
 
-def _changed_since(debugger: Debugger, sources: list[int]) -> bool:
-    """Whether an input was updated after this pass used it: its old numbers are gone."""
-    place = debugger.timeline.place(debugger.moment)
+def _update(debugger: Debugger, node: int, index: Index) -> UpdateStory | None:
+    made = debugger.last_update
+    if made is None or debugger.where.node != node:
+        return None
+    optimizer = debugger.graph.training.optimizer
+    name = debugger.graph.nodes[node].label
+    working = _bracketed(float(made.before[index]))
+    if isinstance(optimizer, SGD):
+        gradient = _bracketed(float(debugger.gradient(node)[index]))
+        working = f"{working} - {scalar(made.rate)} × {gradient}"
+    else:
+        working = f"{working} + {_bracketed(float(made.after[index]) - float(made.before[index]))}"
+    return UpdateStory(f"{name} ← {optimizer.formula(name)}", working, float(made.after[index]))
+
+
+def _changed_since(debugger: Debugger, sources: list[int], moment: int | None) -> bool:
+    """Whether an input has been updated or edited after `moment`: its old numbers are gone."""
+    if moment is None:
+        return True
+    edited = {edit.node for edit in debugger.edits if moment < edit.after <= debugger.moment}
     return any(
-        (updated := debugger.timeline.place_of("update", source)) is not None and updated <= place
-        for source in sources
+        source in edited or (debugger.updated_at(source) or 0) > moment for source in sources
     )
 
 
@@ -235,7 +271,7 @@ def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
         return [title, *_forward_lines(told)]
     if moment.phase == "backward":
         return [title, *_backward_lines(told)]
-    return [title, *_update_lines(debugger, told)]
+    return [title, *_update_lines(told)]
 
 
 def _fed_lines(debugger: Debugger) -> list[str]:
@@ -288,18 +324,11 @@ def _backward_lines(told: Story) -> list[str]:
     return lines
 
 
-def _update_lines(debugger: Debugger, told: Story) -> list[str]:
-    optimizer = debugger.graph.training.optimizer
-    lines = [f"  {told.name} ← {optimizer.formula(told.name)}"]
-    if debugger.before is not None and told.gradient is not None and told.value is not None:
-        old = float(debugger.before[told.index])
-        entry = index_text(told.index)
-        if optimizer.slots == 0:
-            working = (
-                f"{_bracketed(old)} - {scalar(debugger.learning_rate)} × "
-                f"{_bracketed(told.gradient)} = "
-            )
-        else:
-            working = f"{scalar(old)} → "
-        lines.append(f"  {told.name}{entry} = {working}{scalar(told.value)}")
-    return lines
+def _update_lines(told: Story) -> list[str]:
+    if told.update is None:
+        return []
+    entry, update = index_text(told.index), told.update
+    return [
+        f"  {update.rule}",
+        f"  {told.name}{entry} = {update.working} = {scalar(update.number)}",
+    ]

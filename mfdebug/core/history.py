@@ -95,7 +95,7 @@ class History:
 
     def record_cost(self, sgd_step: int, cost: float) -> None:
         """Note the cost of an SGD step."""
-        if sgd_step < len(self.costs):
-            self.costs[sgd_step] = cost
-        else:
+        if sgd_step == len(self.costs):
             self.costs.append(cost)
+        else:
+            self.costs[sgd_step] = cost

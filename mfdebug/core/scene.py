@@ -29,7 +29,9 @@ class Scene:
         place = self._at(node)
         standing = self._debugger.value_standing(place)
         if standing is Standing.WAITING:
-            raise NotComputed(f"{node} is not computed yet", hint=f"run: until {node} forward")
+            fed = self._debugger.timeline.place_of("forward", place) is None
+            hint = "run: step" if fed else f"run: until {node} forward"
+            raise NotComputed(f"{node} is not computed yet", hint=hint)
         if standing is Standing.STALE:
             self._stale.add(node)
         return self._debugger.value(place)

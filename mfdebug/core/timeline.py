@@ -112,6 +112,21 @@ class Timeline:
         behind = max((end for end in self._phase_ends if end < place), default=0)
         return self.start_of(step) + behind
 
+    def phases_from(self, moment: int, count: int) -> int:
+        """Return where `count` phases lead from `moment`; back when it is negative.
+
+        Whole SGD steps are reckoned, not counted: a million phases cost what three do.
+        """
+        move = self.phase_after if count > 0 else self.phase_before
+        left = abs(count)
+        if left:
+            moment, left = move(moment), left - 1
+        steps, left = divmod(left, len(self._phase_ends))
+        moment = self.clamp(moment + (steps if count > 0 else -steps) * self.length)
+        for _ in range(left):
+            moment = move(moment)
+        return moment
+
     def next_of(self, moment: int, phase: Phase, node: int) -> int | None:
         """Return the first moment after `moment` in which the node has this phase."""
         place = self.place_of(phase, node)

@@ -67,13 +67,16 @@ def local_column(
         return np.where(touched, _locals(op, do, slot, value, inputs), 0.0)
     if isinstance(op, Linear) and slot == len(inputs) - 1:
         return _copies(entry, inputs[slot], value).astype(value.dtype)
-    if isinstance(op, Linear | MatMul) and len(inputs) <= 3 and value.ndim == 2:
-        x, w = inputs[0], inputs[1]
-        if x.ndim == 2 and w.ndim == 2:
-            return _product_column(slot, entry, x, w, value)
+    if isinstance(op, Linear | MatMul) and is_matrix_product(inputs):
+        return _product_column(slot, entry, inputs[0], inputs[1], value)
     if value.size * inputs[slot].size > PROBE_LIMIT:
         return None
     return _probe(op, do, slot, entry, value, inputs)
+
+
+def is_matrix_product(inputs: list[Array]) -> bool:
+    """Whether a Linear or MatMul is one product of two matrices, with or without a bias."""
+    return len(inputs) <= 3 and inputs[0].ndim == inputs[1].ndim == 2
 
 
 def _copies(entry: Index, source: Array, value: Array) -> Array:

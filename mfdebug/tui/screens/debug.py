@@ -314,10 +314,7 @@ class DebugScreen(Screen[None]):
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
         self._close_prompt()
-        line = event.line
-        if line.rstrip("tT ").isdigit() and line[-1:] in "tT":
-            line = f"sgd {'-' if line.endswith('T') else ''}{line[:-1].strip()}"
-        await self.run_line(line)
+        await self.run_line(event.line)
 
     def on_prompt_left(self) -> None:
         """Close the prompt."""

@@ -48,7 +48,6 @@ class NodePanel(LinesView, can_focus=True):
         "node--positive-faint",
         "node--negative-faint",
         "node--chosen",
-        "node--gradient",
     }
     DEFAULT_CSS = """
     NodePanel {
@@ -65,7 +64,6 @@ class NodePanel(LinesView, can_focus=True):
         & > .node--negative-faint { color: $error-darken-2; }
         & > .node--chosen { text-style: underline bold; }
         &:focus > .node--chosen { text-style: reverse bold; }
-        & > .node--gradient { color: $warning; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -320,24 +318,14 @@ class NodePanel(LinesView, can_focus=True):
                 yield [Segment(f"     {part}", self._style("dim"))]
 
     def _update(self, told: Story) -> Iterable[Line]:
-        optimizer = self.debugger.graph.training.optimizer
+        if told.update is None:
+            return
         yield [
             Segment("update", self._style("label")),
-            Segment(f"    {told.name} ← {optimizer.formula(told.name)}", self._style("dim")),
+            Segment(f"    {told.update.rule}", self._style("dim")),
         ]
-        before = self.debugger.before
-        if before is not None and told.value is not None and told.gradient is not None:
-            old = float(before[told.index])
-            entry = index_text(told.index)
-            working = ""
-            if optimizer.slots == 0:
-                rate = scalar(self.debugger.learning_rate)
-                working = f" - {rate} × {scalar(told.gradient)}"
-            text = f"  {told.name}{entry}: {scalar(old)}{working} = "
-            yield [
-                Segment(text, self._style("dim")),
-                self._fresh(told.value),
-            ]
+        text = f"  {told.name}{index_text(told.index)} = {told.update.working} = "
+        yield [Segment(text, self._style("dim")), self._fresh(told.update.number)]
 
 
 def _beside(columns: list[list[Line]], width: int) -> Iterable[Line]:
