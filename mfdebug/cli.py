@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from mfdebug.core.debugger import Debugger
     from miniflow.graph import Graph
 
-OK, COMMAND_FAILED, UNUSABLE = 0, 1, 2
+OK, COMMAND_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 EPILOG = """\
 examples:
@@ -29,6 +31,9 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -232,14 +237,42 @@ def _feeds(given: list[str]) -> dict[str, Any]:
 def _batch(debugger: Debugger, options: argparse.Namespace) -> int:
     from mfdebug.core.commands import Console
 
-    console = Console(debugger)
-    failed = False
-    for line in options.commands:
-        ok = _run_one(console, line, as_json=options.json)
-        failed = failed or not ok
-        if console.closed:
-            break
+    with _Interrupt() as interrupt:
+        console = Console(debugger, interrupt.asked)
+        failed = not _run_lines(console, options.commands, as_json=options.json)
+    if interrupt.happened:
+        return INTERRUPTED
     return COMMAND_FAILED if failed else OK
+
+
+def _run_lines(console: Any, lines: Sequence[str], *, as_json: bool) -> bool:
+    """Run lines until one of them leaves; return whether all went well."""
+    fine = True
+    for line in lines:
+        fine = _run_one(console, line, as_json=as_json) and fine
+        if console.closed or (console.progress is not None and console.progress(0)):
+            break
+    return fine
+
+
+class _Interrupt:
+    """Ctrl+C while commands run: a run ends at the end of an SGD step, nothing is torn."""
+
+    def __init__(self) -> None:
+        self.happened = False
+
+    def __enter__(self) -> _Interrupt:
+        self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self.happened = True
+
+    def asked(self, _moment: int) -> bool:
+        return self.happened
 
 
 def _run_one(console: Any, line: str, *, as_json: bool) -> bool:
@@ -278,11 +311,11 @@ def _plain(debugger: Debugger, options: argparse.Namespace) -> int:
     from mfdebug.core.commands import Console, status
 
     console = Console(debugger)
-    failed = False
-    for line in options.commands or ():
-        failed = not _run_one(console, line, as_json=False) or failed
     typed = sys.stdin.isatty()
-    if typed:
+    with _Interrupt() as interrupt:
+        console.progress = interrupt.asked
+        failed = not _run_lines(console, options.commands or (), as_json=False)
+    if typed and not console.closed:
         sys.stdout.write(f"{debugger.graph.name}: {debugger.graph.description}\n")
         sys.stdout.write(f"{status(debugger)}\nhelp lists the commands, quit leaves\n")
     while not console.closed:
@@ -296,7 +329,9 @@ def _plain(debugger: Debugger, options: argparse.Namespace) -> int:
             continue
         if not line:
             break
-        failed = not _run_one(console, line.rstrip("\n"), as_json=False) or failed
+        with _Interrupt() as interrupt:
+            console.progress = interrupt.asked
+            failed = not _run_lines(console, [line.rstrip("\n")], as_json=False) or failed
     return COMMAND_FAILED if failed and not typed else OK
 
 

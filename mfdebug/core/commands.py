@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -49,7 +49,11 @@ class Key:
 
 @dataclass(frozen=True)
 class Command:
-    """A row of the table. Keys without words of their own are told by the `summary`."""
+    """A row of the table. Keys without words of their own are told by the `summary`.
+
+    `shows` is where the app puts the answer: nowhere (the picture tells it), in one line, or as
+    a text; `instant` commands always end at once.
+    """
 
     name: str
     usage: str
@@ -57,6 +61,8 @@ class Command:
     run: Callable[[Console, str], Reply]
     keys: tuple[Key, ...] = ()
     details: str = ""
+    shows: Literal["picture", "line", "text"] = "picture"
+    instant: bool = False
 
 
 class Console:
@@ -90,6 +96,14 @@ def key_line(key: str, count: str) -> str:
             if known.key == key and "{n}" in known.line:
                 return known.line.replace("{n}", count)
     raise DebuggerError(f"{count}{key}: no key {key!r} takes a count", hint="as in 10s or 500t")
+
+
+def command_of(line: str) -> Command | None:
+    """Return the command that a line names, or None."""
+    try:
+        return find(line.split(None, 1)[0])
+    except (DebuggerError, IndexError):
+        return None
 
 
 def find(word: str) -> Command:
@@ -405,6 +419,8 @@ COMMANDS = _table(
             _explain,
             (Key("x", "explain"),),
             "With an index it tells that entry of the node, as in: explain [2,3]",
+            shows="text",
+            instant=True,
         ),
         Command(
             "print",
@@ -413,6 +429,7 @@ COMMANDS = _table(
             _print,
             (Key("p", "print ", asks=True),),
             "As in: print l1, print W1.grad[0,:], print norm(W1.grad), print cost",
+            shows="line",
         ),
         Command(
             "set",
@@ -421,18 +438,23 @@ COMMANDS = _table(
             _set,
             (Key("e", "set ", asks=True),),
             "A branch in time: what lies downstream is worked out again. `undo` takes it back.",
+            shows="line",
         ),
-        Command("undo", "undo", "take back the last edit", _undo, (Key("z", "undo"),)),
-        Command("redo", "redo", "make it again", _redo, (Key("Z", "redo"),)),
-        Command("save", "save FILE", "the graph with its present parameters", _save),
+        Command(
+            "undo", "undo", "take back the last edit", _undo, (Key("z", "undo"),), shows="line"
+        ),
+        Command("redo", "redo", "make it again", _redo, (Key("Z", "redo"),), shows="line"),
+        Command("save", "save FILE", "the graph with its present parameters", _save, shows="line"),
         Command(
             "help",
             "help [COMMAND]",
             "this list, or one command",
             _help,
             (Key("question_mark", "help", asks=True),),
+            shows="text",
+            instant=True,
         ),
-        Command("quit", "quit", "leave", _quit, (Key("q", "quit"),)),
+        Command("quit", "quit", "leave", _quit, (Key("q", "quit"),), instant=True),
     ]
 )
 

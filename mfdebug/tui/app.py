@@ -111,7 +111,12 @@ class DebuggerApp(CellApp[int]):
 
     def action_toggle_theme(self) -> None:
         """Change between dark and light."""
-        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+        dark = self.current_theme.dark
+        if self.theme.startswith("ansi"):
+            # Where there are few colours or none, only these themes can be read.
+            self.theme = "ansi-light" if dark else "ansi-dark"
+        else:
+            self.theme = LIGHT.name if dark else DARK.name
 
 
 def run(graph: Graph | None, *, commands: Sequence[str] = (), history_memory: int) -> int:

@@ -7,6 +7,8 @@ frame: the command moves the debugger, then every panel shows the new moment.
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ClassVar
@@ -19,7 +21,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from mfdebug.core.commands import COMMANDS, Console, Reply
+from mfdebug.core.commands import COMMANDS, Console, Reply, command_of
 from mfdebug.core.completion import complete, typed
 from mfdebug.core.debugger import Debugger, index_text
 from mfdebug.tui.screens.help import help_lines
@@ -41,8 +43,8 @@ PATIENCE = 0.25
 # Redraws a second while a run goes on; each step its own message would drown the keys.
 REPORTS_PER_SECOND = 8
 PLAY_SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0)
-# Commands that always end at once: they need no thread.
-INSTANT = {"step", "back", "next", "previous", "explain", "print", "save", "help", "quit"}
+# Lines that end at once, as their command moves by one moment or phase: they need no thread.
+ONE_MOVE = re.compile(r"(step|back|next|previous)( 1)?")
 MOST_DIGITS = 7
 
 KEY_HINTS = [
@@ -98,11 +100,12 @@ class DebugScreen(Screen[None]):
         super().__init__()
         self.debugger = debugger
         self.console = Console(debugger, self._on_progress)
-        self._first_commands = list(commands)
+        self._lines = deque(commands)
         self._count = ""
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="run")
         self._run_line = ""
         self._stop_run = False
+        self._was_stopped = False
         self._reached = 0
         self._play: Timer | None = None
         self._speed = 1
@@ -132,8 +135,7 @@ class DebugScreen(Screen[None]):
         self.follow()
         self.show_moment()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
-        for line in self._first_commands:
-            await self.run_line(line)
+        await self._run_waiting_lines()
 
     def on_unmount(self) -> None:
         """End a run that still goes on."""
@@ -221,19 +223,27 @@ class DebugScreen(Screen[None]):
             return f"print {name}"
         return template
 
+    async def _run_waiting_lines(self) -> None:
+        """Run the commands given to begin with, one after the other."""
+        while self._lines and not self._run_line:
+            await self.run_line(self._lines.popleft())
+
     async def run_line(self, line: str) -> None:
         """Run a command line and show its answer; a long one goes on in the background."""
         if self._run_line:
             return
-        self._stop_run = False
-        word = line.split(" ")[0]
+        self._stop_run = self._was_stopped = False
         try:
-            if word in INSTANT and not _counts_high(line):
+            if ONE_MOVE.fullmatch(line) or self._is_instant(line):
                 self._answer(line, self.console.run(line))
             else:
                 await self._run_patiently(line)
         except MiniflowError as error:
             self._failed(error)
+
+    def _is_instant(self, line: str) -> bool:
+        command = command_of(line)
+        return command is not None and command.instant
 
     async def _run_patiently(self, line: str) -> None:
         loop = asyncio.get_running_loop()
@@ -246,29 +256,31 @@ class DebugScreen(Screen[None]):
         self._report()
         reports = self.set_interval(1 / REPORTS_PER_SECOND, self._report)
 
-        def finish(ended: asyncio.Future[Reply]) -> None:
+        def ended(_future: asyncio.Future[Reply]) -> None:
             reports.stop()
-            self._run_line = ""
-            if not self.is_attached:
-                return
-            error = ended.exception()
-            if isinstance(error, MiniflowError):
-                self._failed(error)
-            elif error is not None:
-                raise error
-            else:
-                self._answer(line, ended.result())
-                if self._stop_run:
-                    self.query_one(MessageStrip).say(
-                        f"stopped at moment {self.debugger.moment}; {line} was not finished",
-                        "answer",
-                    )
+            if self.is_attached:
+                # Back in the screen's own turn, where an error reaches the app.
+                self.call_later(self._ended, line, future)
 
-        future.add_done_callback(finish)
+        future.add_done_callback(ended)
+
+    async def _ended(self, line: str, future: asyncio.Future[Reply]) -> None:
+        """Show what a run in the background came to."""
+        self._run_line = ""
+        try:
+            self._answer(line, future.result())
+        except MiniflowError as error:
+            self._failed(error)
+        else:
+            if self._was_stopped:
+                words = f"stopped at moment {self.debugger.moment}; {line} was not finished"
+                self.query_one(MessageStrip).say(words, "answer")
+        await self._run_waiting_lines()
 
     def _on_progress(self, moment: int) -> bool:
         """Note how far a run has come (called from its thread) and whether it shall stop."""
         self._reached = moment
+        self._was_stopped = self._stop_run
         return self._stop_run
 
     def _report(self) -> None:
@@ -281,17 +293,16 @@ class DebugScreen(Screen[None]):
         if self.console.closed:
             self.app.exit()
             return
-        word = line.split(" ")[0]
         self.follow()
         self.show_moment()
-        if word in ("explain", "help"):
-            self.app.push_screen(TextScreen(line, reply.text.split("\n")))
-        elif word not in COMMANDS or word in ("print", "set", "undo", "redo", "save"):
-            lines = reply.text.split("\n")
-            if word == "print" and len(lines) > 1:
-                self.app.push_screen(TextScreen(line, lines))
-            elif lines[0]:
-                self.query_one(MessageStrip).say(lines[0], "answer")
+        command = command_of(line)
+        lines = reply.text.split("\n")
+        if command is None or command.shows == "picture" or not reply.text:
+            return
+        if command.shows == "text" or (command.name == "print" and len(lines) > 1):
+            self.app.push_screen(TextScreen(line, lines))
+        else:
+            self.query_one(MessageStrip).say(lines[0], "answer")
 
     def _failed(self, error: MiniflowError) -> None:
         self._stop_playing()
@@ -373,6 +384,10 @@ class DebugScreen(Screen[None]):
             self._stop_playing()
             self.query_one(MessageStrip).show_next()
 
+    def on_screen_suspend(self) -> None:
+        """Stop playing behind a dialog."""
+        self._stop_playing()
+
     def action_speed(self, by: int) -> None:
         """Play faster or slower."""
         self._speed = min(max(self._speed + by, 0), len(PLAY_SPEEDS) - 1)
@@ -395,9 +410,3 @@ class DebugScreen(Screen[None]):
         if self._play is not None:
             self._play.stop()
             self._play = None
-
-
-def _counts_high(line: str) -> bool:
-    """Whether a line moves so far that it may take long."""
-    count = line.rpartition(" ")[2]
-    return count.isdecimal() and len(count) > 3

@@ -43,7 +43,6 @@ class PickerScreen(Screen[Path | None]):
                 yield Static("", id="picker-name", markup=False)
                 with VerticalScroll(can_focus=False):
                     yield Static("", id="picker-description", markup=False)
-        yield Static("", id="picker-message", markup=False)
         yield Static(
             " ↑ ↓ choose   Enter opens   q leaves   own graph: mfdebug FILE",
             id="picker-keys",

@@ -12,8 +12,8 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
+from mfdebug.tui.fitting import wrap
 from mfdebug.tui.widgets.lines import LinesView
-from mfdebug.tui.widgets.node_panel import wrap
 
 MOST_COLUMNS = 100
 

@@ -73,10 +73,10 @@ class CostPlot(Vertical):
     def show(self) -> None:
         """Draw the costs so far, if anything of them has changed."""
         debugger = self.debugger
-        costs = np.frombuffer(debugger.history.costs, np.float64).copy()
+        costs = np.array(debugger.history.costs)
         step = min(debugger.sgd_step, len(costs) - 1)
-        last = costs[-1] if len(costs) else None
-        state = (len(costs), last, step, self.logarithmic, self.size)
+        # As bytes: a NaN would never equal itself.
+        state = (len(costs), costs[-1:].tobytes(), step, self.logarithmic, self.size)
         if state == self._drawn:
             return
         self._drawn = state

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 # Copying a selection asks for every line of it; a virtual view may have millions.
 MOST_LINES_COPIED = 10_000
 
-JOINER = "\u200d"
-
 
 class LinesView(ScrollView):
     """Lines of text that scroll; only those that change are rendered again.

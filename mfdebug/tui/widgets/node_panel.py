@@ -23,8 +23,8 @@ from mfdebug.core.debugger import Debugger, Standing, index_text
 from mfdebug.core.explain import Incoming, Outgoing, Story, explain, matching_entry, story
 from mfdebug.core.numbers import scalar
 from mfdebug.core.working import Index
+from mfdebug.tui.fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
-from mfdebug.tui.widgets.order_tree import fit
 from mfdebug.tui.widgets.tensor import Line, Paint, summary_text, tensor_lines
 from miniflow.node import Input
 from miniflow.ops.base import shape_text
@@ -334,17 +334,3 @@ def _beside(columns: list[list[Line]], width: int) -> Iterable[Line]:
         for part in lines:
             line += [*Strip(part).adjust_cell_length(width), Segment("  ")]
         yield line
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Break `text` at spaces into lines of at most `width` cells."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if line and cell_len(longer) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = longer
-    return [*lines, line] if line else lines

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -23,6 +23,7 @@ from textual.strip import Strip
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.explain import kind_of
 from mfdebug.core.numbers import histogram, scalar
+from mfdebug.tui.fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.node import Input
 from miniflow.ops.base import shape_text
@@ -169,8 +170,7 @@ class OrderTree(LinesView, can_focus=True):
         else:
             self._opened ^= {row.node}
         self._lay_out()
-        if not row.scope:
-            self._cursor = self._row_of[row.node]
+        self._cursor = self._row_of[row.node] if not row.scope else self._rows.index(row)
         self.show()
 
     def on_click(self, event: Click) -> None:
@@ -323,10 +323,3 @@ class OrderTree(LinesView, can_focus=True):
 def scope_of(name: str) -> str:
     """Return the scope of a name: `layer1` of `layer1/W`, nothing of `W`."""
     return name.rpartition("/")[0]
-
-
-def fit(text: str, width: int) -> str:
-    """Return `text` in exactly `width` cells: filled up, or cut with an ellipsis."""
-    if cell_len(text) > width:
-        return set_cell_size(text, max(0, width - 1)) + "…"
-    return set_cell_size(text, width)

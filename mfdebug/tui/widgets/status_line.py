@@ -12,8 +12,8 @@ from textual.strip import Strip
 from mfdebug.core.commands import cost_text
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.numbers import scalar
+from mfdebug.tui.fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
-from mfdebug.tui.widgets.order_tree import fit
 
 
 class StatusLine(LinesView):

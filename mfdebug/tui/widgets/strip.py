@@ -13,8 +13,8 @@ from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain import name_moment
+from mfdebug.tui.fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
-from mfdebug.tui.widgets.order_tree import fit
 
 Tone = Literal["next", "answer", "error", "busy"]
 
