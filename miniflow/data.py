@@ -67,6 +67,8 @@ class Batches:
         self.size = size
         self.sampling = sampling
         self.seed = seed
+        draws = max(1, min(DRAWS, DRAWN_ROWS // max(size, 1)))
+        self._length = self.steps_per_epoch if sampling == "epoch" else draws
         self._block = -1
         self._drawn: Array = np.zeros((0, size), np.intp)
 
@@ -79,11 +81,9 @@ class Batches:
         """Return the row numbers of an SGD step, or None for the whole table."""
         if self.sampling == "all":
             return None
-        draws = max(1, min(DRAWS, DRAWN_ROWS // self.size))
-        length = self.steps_per_epoch if self.sampling == "epoch" else draws
-        block, place = divmod(sgd_step, length)
+        block, place = divmod(sgd_step, self._length)
         if block != self._block:
-            self._drawn = self._draw(block, length)
+            self._drawn = self._draw(block, self._length)
             self._block = block
         rows: Array = self._drawn[place]
         return rows
