@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -125,3 +127,45 @@ def test_a_closed_pipe_is_no_error() -> None:
         cwd=ROOT,
     )
     assert done.stderr == ""
+
+
+def test_a_terminal_without_utf_8_gets_question_marks_not_a_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mfdebug", "wx", "--batch", "-c", "sgd"],
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"SGD step 0 ? update 1 of 1" in done.stdout
+
+
+def test_ctrl_c_ends_a_long_run_and_the_batch() -> None:
+    running = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "mfdebug",
+            "digits",
+            "--batch",
+            "-c",
+            "print lr",
+            "-c",
+            "sgd 9999999",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "lr = 0.01\n"
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=30)
+    assert (running.returncode, errors) == (130, "")
+
+
+def test_quit_among_the_first_commands_leaves_plain_mode_too() -> None:
+    done = mfdebug("wx", "--plain", "-c", "quit", "-c", "print lr", stdin="print w\n")
+    assert done.stdout == ""

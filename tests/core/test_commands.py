@@ -10,11 +10,12 @@ from mfdebug.cli import load_graph
 from mfdebug.core.commands import COMMANDS, Console, as_json, find
 from mfdebug.core.completion import complete, typed
 from mfdebug.core.debugger import Debugger
+from mfdebug.core.explain import story
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import MSE, Add, Mul
+from miniflow.ops import MSE, Add, MatMul, Mul
 
 
 def console(graph: str = "wx") -> Console:
@@ -262,3 +263,98 @@ def test_the_graph_need_not_train_to_have_a_cost() -> None:
     y, a = Input("y", value=[1.0, 2, 3]), Input("a", value=[4.5, 5, 10])
     there = Console(Debugger(Graph([y, a, MSE(y, a, name="cost")])))
     assert "cost 23.4167" in there.run("next 2").text
+
+
+# What a reader of the code found ---------------------------------------------------------------
+
+
+def test_a_scalar_times_a_matrix_can_be_explained() -> None:
+    x, w = Input("x", value=[[1.0, 2, 3], [4, 5, 6]]), Input("w", value=2.0)
+    there = Console(Debugger(Graph([x, w, MatMul(x, w, name="y")])))
+    for _ in range(there.debugger.timeline.end or 0):
+        assert there.run("step").text
+        node = there.debugger.where.node
+        if node is not None:
+            story(there.debugger, node)
+
+
+def test_an_entry_that_does_not_exist_is_an_error() -> None:
+    for index in ("[99,0]", "[-9,0]", "[0]"):
+        assert "does not exist: its shape is 4x2" in refused("xor", "until l1", f"explain {index}")
+    assert "l1[3,1] = " in said("xor", "until l1", "explain [-1,-1]")
+
+
+def test_numbers_of_today_never_explain_a_value_of_yesterday() -> None:
+    there = console("xor")
+    l1 = there.debugger.graph.place("l1")
+    there.run("until l1")
+    assert story(there.debugger, l1).working
+    there.run("sgd")
+    assert story(there.debugger, l1).working == ""
+    there.run("step")
+    assert story(there.debugger, l1).working == ""
+
+
+def test_an_update_is_told_as_it_was_made_whatever_is_edited_after() -> None:
+    before = said("wx", "sgd", "explain")
+    assert said("wx", "sgd", "set lr = 5", "explain") == before
+    assert said("wx", "sgd", "set w = 9", "explain") == before
+
+
+def test_an_edit_of_a_fed_input_waits_for_the_feed() -> None:
+    there = console("xor")
+    answer = there.run("set X[0,0] = 5").text
+    assert answer.startswith("X[0,0] = 5, when SGD step 0 has been fed")
+    there.run("step")
+    assert there.run("print X[0,0]").text == "X[0,0] = 5"
+    there.run("sgd")
+    assert "when SGD step 1 has been fed" in there.run("set X[0,0] = 7").text
+    there.run("step")
+    assert there.run("print X[0,0]").text == "X[0,0] = 7"
+
+
+def test_an_edit_that_cannot_be_carried_out_leaves_nothing_behind() -> None:
+    there = console("softmax")
+    there.run("until cost backward")
+    moment = there.debugger.moment
+    with pytest.raises(MiniflowError, match="labels are whole numbers"):
+        there.run("set label[0] = 0.5")
+    assert there.debugger.moment == moment
+    assert there.debugger.edits == ()
+    there.run("step")
+    with pytest.raises(MiniflowError, match="nothing to undo"):
+        there.run("undo")
+
+
+def test_numbers_too_large_are_said_to_be() -> None:
+    assert "set" in refused("xor", f"set W1 = [[{'9' * 400}, 1], [2, 3]]")
+
+
+def test_a_million_phases_cost_what_three_do() -> None:
+    there = console()
+    there.run("next 1000000")
+    assert there.debugger.moment == 250_000 * 9
+    there.run("previous 999999")
+    assert there.debugger.moment == 1
+    there.run("previous 999999")
+    assert there.debugger.moment == 0
+
+
+def test_a_count_and_a_key_can_be_typed_as_they_are_pressed() -> None:
+    there = console()
+    for line, moment in (("3t", 27), ("2T", 9), ("4s", 13), ("10S", 3), ("2 n", 9)):
+        there.run(line)
+        assert there.debugger.moment == moment
+    with pytest.raises(MiniflowError, match="no key 'k' takes a count"):
+        there.run("3k")
+    there.run("step\t2")
+
+
+def test_completion_knows_scopes_and_odd_names() -> None:
+    debugger = Debugger(load_graph("vanishing"))
+    assert complete(debugger, "print layer12/") == [
+        f"print layer12/{name}" for name in ("W", "b", "z", "a")
+    ]
+    odd = Debugger(Graph([x := Input("a b", value=1.0), Mul(x, x, name="y")]))
+    assert complete(odd, "print a") == ["print `a b`"]
+    assert complete(odd, "print `a") == ["print `a b`"]

@@ -330,3 +330,54 @@ async def test_hostile_names_are_shown_as_text() -> None:
     async with opened(graph) as driver:
         await driver.press("s", "s", "x")
         assert "[b]y[/b]" in driver.text
+
+
+async def test_first_commands_wait_for_one_another() -> None:
+    async with opened("digits", commands=["sgd 400", "set lr = 0.5", "until r1"]) as driver:
+        for _ in range(100):
+            await driver.pilot.pause(0.1)
+            if driver.debugger.learning_rate == 0.5:
+                break
+        await driver.pilot.pause(0.1)
+        assert driver.debugger.learning_rate == 0.5
+        assert driver.debugger.sgd_step == 400
+        assert driver.debugger.graph.nodes[driver.debugger.where.node or 0].label == "r1"
+
+
+async def test_playing_stops_behind_a_dialog() -> None:
+    async with opened() as driver:
+        await driver.press("plus", "plus", "plus", "P", "x")
+        moment = driver.app.screen_stack[-2].debugger.moment  # type: ignore[attr-defined]
+        await driver.pilot.pause(0.5)
+        await driver.press("escape")
+        assert driver.moment == moment
+
+
+async def test_a_shortened_command_shows_its_answer_too() -> None:
+    async with opened("wx") as driver:
+        await driver.press("t", "colon")
+        await driver.type("pri w")
+        await driver.press("enter")
+        assert driver.message == "w = 4.4"
+
+
+async def test_ctrl_t_stays_among_the_themes_that_few_colours_can_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened() as driver:
+        driver.app.theme = "ansi-dark"
+        await driver.press("ctrl+t")
+        assert driver.app.theme == "ansi-light"
+        await driver.press("ctrl+t")
+        assert driver.app.theme == "ansi-dark"
+
+
+async def test_a_theme_is_followed_by_every_line() -> None:
+    async with opened() as driver:
+        await driver.press("s", "s", "ctrl+t")
+        await driver.pilot.pause()
+        ground = driver.app.current_theme.background
+        for strip in driver.app.screen._compositor.render_strips():
+            for segment in strip:
+                color = segment.style.bgcolor if segment.style else None
+                assert color is None or sum(color.get_truecolor()) > 300, (segment.text, ground)
