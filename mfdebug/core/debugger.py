@@ -232,7 +232,8 @@ class Debugger:
             if progress is not None and time.monotonic() - told > REPORT_EVERY:
                 told = time.monotonic()
                 if progress(self.moment):
-                    self._travel(self.moment, None)
+                    # One step more, walked: so all that is shown is of one pass.
+                    self._walk(self.timeline.start_of(begin + 1))
                     return
         self._walk(target)
 

@@ -24,7 +24,6 @@ Array = NDArray[Any]
 
 PIECE = 65_536
 # Between the columns of a block of numbers.
-GAP = 2
 BARS = "▁▂▃▄▅▆▇█"
 
 # From here on a float's integers are more easily read in scientific notation.
@@ -171,29 +170,12 @@ def histogram(array: Array, bins: int = 8) -> str:
     return "".join(BARS[-(-8 * int(n) // peak) - 1] if n else " " for n in counts)
 
 
-def rows(array: Array, row_range: range, column_range: range, fmt: NumberFormat) -> list[str]:
-    """Return the visible block of an array of at most 2 dimensions, a line of text for a row.
-
-    A vector is one row. What lies outside the array is left out; column `j` of the block
-    begins at cell `j * (fmt.width + GAP)`.
-    """
-    table = np.atleast_2d(np.asarray(array))
-    if table.ndim != 2:
-        raise ValueError(f"a block has at most 2 dimensions, not {table.ndim}: choose a slice")
-    block = table[_inside(row_range, table.shape[0]), _inside(column_range, table.shape[1])]
-    return [(" " * GAP).join(fmt.fmt(x) for x in line) for line in block.tolist()]
-
-
 def slice_line(shape: tuple[int, ...], index: tuple[int, ...]) -> str:
     """Say which 2-D slice is shown, by the `index` into the leading axes; nothing up to 2-D."""
     if len(shape) <= 2:
         return ""
     chosen = ",".join([*(str(i) for i in index[: len(shape) - 2]), ":", ":"])
     return f"slice [{chosen}] of {shape_text(shape)}"
-
-
-def _inside(wanted: range, size: int) -> slice:
-    return slice(max(0, wanted.start), max(0, min(size, wanted.stop)))
 
 
 # What a tensor holds ---------------------------------------------------------------------

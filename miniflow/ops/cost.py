@@ -190,10 +190,13 @@ class BinaryCrossEntropy(_PairCost):
         return f"({a} - {y})/({a}(1-{a}))/m" if slot else f"log((1-{a})/{a})/m"
 
 
-def _cross_entropy(name: str, out: Array, shares: Array, logits: Array, labels: Array) -> None:
+def _cross_entropy(
+    name: str, out: Array, shares: Array, log_shares: Array, logits: Array, labels: Array
+) -> None:
     softmax_into(shares, logits, -1)
-    top = logits.max(-1, keepdims=True)
-    log_shares = logits - top - np.log(np.exp(logits - top).sum(-1, keepdims=True))
+    # Not the logarithm of the shares: a share that rounds to 0 has a finite logarithm.
+    np.subtract(logits, logits.max(-1, keepdims=True), log_shares)
+    np.subtract(log_shares, np.log(np.exp(log_shares).sum(-1, keepdims=True)), log_shares)
     if labels.ndim == logits.ndim:
         losses = -np.where(labels == 0, 0.0, labels * log_shares).sum(-1)
     else:
@@ -224,9 +227,9 @@ def _cross_entropy_vjp(name: str, out: Array, grad: Array, shares: Array, labels
     np.multiply(out, grad.reshape(()) / max(math.prod(shares.shape[:-1]), 1), out)
 
 
-def _label_vjp(out: Array, grad: Array, shares: Array) -> None:
-    rows = max(math.prod(shares.shape[:-1]), 1)
-    np.copyto(out, -np.log(shares) * (grad.reshape(()) / rows))
+def _label_vjp(out: Array, grad: Array, log_shares: Array) -> None:
+    rows = max(math.prod(log_shares.shape[:-1]), 1)
+    np.copyto(out, -log_shares * (grad.reshape(()) / rows))
 
 
 @register
@@ -254,7 +257,8 @@ class SoftmaxCrossEntropy(Op):
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """-Σ y log softmax(logits) / m."""
         logits, labels = inputs
-        do(_cross_entropy, self.label, out, do.keep("shares", logits.shape), logits, labels)
+        kept = (do.keep(key, logits.shape) for key in ("shares", "log_shares"))
+        do(_cross_entropy, self.label, out, *kept, logits, labels)
 
     def vjp_calls(
         self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
@@ -265,7 +269,7 @@ class SoftmaxCrossEntropy(Op):
         if slot == 0:
             do(_cross_entropy_vjp, self.label, out, grad, shares, labels)
         elif labels.ndim == logits.ndim:
-            do(_label_vjp, out, grad, shares)
+            do(_label_vjp, out, grad, do.keep("log_shares", logits.shape))
         else:
             do(out.fill, 0.0)
 

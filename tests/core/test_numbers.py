@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfdebug.core.numbers import (
-    GAP,
     NumberFormat,
     histogram,
-    rows,
     scalar,
     slice_line,
     summary,
@@ -231,31 +229,7 @@ def test_a_histogram_is_as_wide_as_asked_and_full_somewhere(array, bins: int):
     assert ("█" in bars) == bool(np.isfinite(array).any())
 
 
-# Blocks of numbers -----------------------------------------------------------------------
-
-
-def test_rows_are_the_visible_block_aligned():
-    array = np.array([[0.5, -1.25, 3.0], [10.0, 0.0, 2.5], [1.0, 2.0, 4.0]])
-    form = NumberFormat.of(array)
-    assert rows(array, range(1, 9), range(2), form) == [
-        "10.00   0.00",
-        " 1.00   2.00",
-    ]
-    assert rows(array, range(1), range(-5, 99), form) == [" 0.50  -1.25   3.00"]
-    assert rows(array, range(7, 9), range(2), form) == []
-    assert GAP == 2
-
-
-def test_a_vector_is_one_row_and_a_scalar_one_number():
-    vector = np.arange(3.0)
-    assert rows(vector, range(5), range(1, 5), NumberFormat.of(vector)) == ["1  2"]
-    number = np.float64(2.5)
-    assert rows(number, range(5), range(5), NumberFormat.of(number)) == ["2.500"]
-
-
-def test_more_dimensions_want_a_slice():
-    with pytest.raises(ValueError, match="choose a slice"):
-        rows(np.zeros((2, 2, 2)), range(2), range(2), NumberFormat("integer", 0, 1))
+def test_of_more_than_two_dimensions_the_slice_is_said():
     assert slice_line((4, 5, 6), (1, 0, 3)) == "slice [1,:,:] of 4x5x6"
     assert slice_line((2, 4, 5, 6), (0, 3)) == "slice [0,3,:,:] of 2x4x5x6"
     assert slice_line((5, 6), (1, 2)) == ""

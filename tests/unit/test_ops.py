@@ -297,3 +297,8 @@ def test_wrong_arguments_are_named(make: Any, problem: str) -> None:
     with pytest.raises((GraphError, ShapeError)) as caught:
         make(Input("x", value=1.0))
     assert problem in str(caught.value)
+
+
+def test_a_share_that_rounds_to_0_still_has_a_finite_logarithm() -> None:
+    z, y = Input("z", value=[1000.0, 0.0]), Input("y", value=[0.0, 1.0])
+    assert gradient_of(SoftmaxCrossEntropy(z, y), "y") == [[0, 1000]]
