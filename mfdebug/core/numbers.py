@@ -23,7 +23,6 @@ from miniflow.ops.base import shape_text
 Array = NDArray[Any]
 
 PIECE = 65_536
-# Between the columns of a block of numbers.
 BARS = "▁▂▃▄▅▆▇█"
 
 # From here on a float's integers are more easily read in scientific notation.
