@@ -1,0 +1,54 @@
+"""Every op can be told at every moment, and its terms add up to what it sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mfdebug.core.debugger import Debugger, Standing
+from mfdebug.core.explain import explain, story
+from mfdebug.core.working import sent_terms
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import OPS, Mul, Op, Sum
+from tests.unit.op_cases import Case, cases
+
+
+def debugger_of(case: Case) -> Debugger:
+    inputs = [Input(f"x{i}", value=value) for i, value in enumerate(case.values)]
+    nodes = [inputs[0]] * len(inputs) if case.same else inputs
+    op = case.op(*nodes, name="op", **case.attributes)
+    shape = op.output_shape(*(np.shape(node.value) for node in nodes))
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, shape)
+    cost = Sum(Mul(op, Input("weights", value=weights)), name="cost")
+    return Debugger(Graph.of(cost))
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=8)
+def test_every_moment_can_be_told_and_terms_add_up(name: str, data: st.DataObject) -> None:
+    debugger = debugger_of(data.draw(cases(name)))
+    while not debugger.at_end:
+        debugger.step()
+        assert explain(debugger)
+        for node in range(len(debugger.graph.nodes)):
+            story(debugger, node)
+    place = debugger.graph.place("op")
+    op: Any = debugger.graph.nodes[place]
+    assert isinstance(op, Op)
+    assert debugger.gradient_standing(place) is Standing.CURRENT
+    inputs = [debugger.value(source) for source in debugger.graph.inbound[place]]
+    for slot, source in enumerate(inputs):
+        sent = debugger.plan.contribution(place, slot)
+        for entry in list(np.ndindex(source.shape))[:3]:
+            terms = sent_terms(
+                op, slot, entry, debugger.gradient(place), debugger.value(place), inputs
+            )
+            assert terms is not None
+            total = sum(term.upstream * term.local for term in terms)
+            assert total == pytest.approx(float(sent[entry]), rel=1e-9, abs=1e-12)
