@@ -84,6 +84,8 @@ class Console:
         word, rest = [*line.split(None, 1), "", ""][:2]
         if not word or word.startswith("#"):
             return Reply("")
+        if not rest and (key := KEY_OF.get(word)) is not None:
+            return self.run(key)
         if pressed := re.fullmatch(r"(\d+)\s*(\D)", line.strip()):
             return self.run(key_line(pressed[2], pressed[1]))
         return find(word).run(self, rest.strip())
@@ -457,6 +459,14 @@ COMMANDS = _table(
         Command("quit", "quit", "leave", _quit, (Key("q", "quit"),), instant=True),
     ]
 )
+
+# What a key alone runs, where it needs no node and asks for nothing; `?` is help.
+KEY_OF = {
+    key.key: key.line.replace("{n}", "1")
+    for command in COMMANDS.values()
+    for key in command.keys
+    if len(key.key) == 1 and not key.asks and "{node}" not in key.line
+} | {"?": "help"}
 
 KEY_NAMES = {"question_mark": "?", "right": "→", "left": "←", "space": "space"}
 

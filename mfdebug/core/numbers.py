@@ -97,7 +97,7 @@ class NumberFormat:
 
 def scalar(number: SupportsFloat, digits: int = 6) -> str:
     """Return one number with up to `digits` significant digits: 0.2213, 600, -1.5e-07."""
-    return f"{float(number):.{digits}g}"
+    return f"{float(number) + 0.0:.{digits}g}"  # + 0.0: a zero has no sign
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class DebuggerApp(CellApp[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+z", "suspend_process", "to the shell and back with fg", show=False),
         Binding("ctrl+l", "redraw", "draw the screen again", show=False),
+        Binding("ctrl+c", "how_to_leave", "how to leave", show=False),
         Binding("ctrl+t", "toggle_theme", "dark or light", show=False),
     ]
 
@@ -108,6 +109,10 @@ class DebuggerApp(CellApp[int]):
         if isinstance(event, Key) and isinstance(screen, DebugScreen) and screen.interrupt():
             return
         await super().on_event(event)
+
+    def action_how_to_leave(self) -> None:
+        """Ctrl+C is pressed by habit: it must not lose anyone's edits."""
+        self.notify("q leaves, Esc stops what is going on", timeout=3, markup=False)
 
     def action_toggle_theme(self) -> None:
         """Change between dark and light."""

@@ -133,7 +133,7 @@ def test_every_entry_is_aligned_true_and_never_a_false_zero(array, width):
         (23.416666666666668, "23.4167"),
         (0.7310585786, "0.731059"),
         (0.0, "0"),
-        (-0.0, "-0"),
+        (-0.0, "0"),
         (1e-320, "9.99989e-321"),
         (NAN, "nan"),
         (-INF, "-inf"),

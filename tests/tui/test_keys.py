@@ -146,7 +146,7 @@ async def test_e_edits_the_entry_and_z_takes_it_back() -> None:
 
 async def test_p_prints_and_the_prompt_keeps_a_history() -> None:
     async with opened("wx") as driver:
-        await driver.press("t", "p")
+        await driver.press("t", "p", "end")
         await driver.type("*2")
         await driver.press("enter")
         assert driver.message == "w*2 = 8.8"
@@ -381,3 +381,34 @@ async def test_a_theme_is_followed_by_every_line() -> None:
             for segment in strip:
                 color = segment.style.bgcolor if segment.style else None
                 assert color is None or sum(color.get_truecolor()) > 300, (segment.text, ground)
+
+
+async def test_what_p_begins_with_is_replaced_by_what_is_typed() -> None:
+    async with opened("wx") as driver:
+        await driver.press("t", "p")
+        await driver.type("cost")
+        await driver.press("enter")
+        assert driver.message == "cost = 900"
+
+
+async def test_a_cost_that_diverges_on_a_log_scale_does_not_end_the_app() -> None:
+    async with opened("wx", commands=["set lr = 0.02"]) as driver:
+        await driver.press("l", *"4t", *"4t", *"400t")
+        await driver.pilot.pause(0.5)
+        assert "cost, not finite from step" in driver.text
+        await driver.press("l")
+        assert driver.moment > 0
+
+
+async def test_the_heavier_title_is_that_of_the_focus() -> None:
+    async with opened() as driver:
+        await driver.press("s", "s", "tab")
+        assert "━ node" in driver.text
+        await driver.press("tab")
+        assert "━ order" in driver.text
+
+
+async def test_ctrl_c_says_how_to_leave() -> None:
+    async with opened() as driver:
+        await driver.press("s", "ctrl+c", "s")
+        assert driver.moment == 2

@@ -202,7 +202,7 @@ class DebugScreen(Screen[None]):
         if template == "help":
             await self.app.push_screen(TextScreen("keys and commands", help_lines(self.BINDINGS)))
         elif asks:
-            self.action_prompt(self._begun(template))
+            self.action_prompt(*self._begun(template))
         else:
             node = self.debugger.graph.nodes[self._node()].label
             await self.run_line(template.replace("{n}", count).replace("{node}", typed(node)))
@@ -210,18 +210,18 @@ class DebugScreen(Screen[None]):
     def _node(self) -> int:
         return self.query_one(OrderTree).selected
 
-    def _begun(self, template: str) -> str:
-        """Return the beginning of the line that a key asks for."""
+    def _begun(self, template: str) -> tuple[str, int]:
+        """Return the beginning of the line that a key asks for, and how much of it to replace."""
         panel = self.query_one(NodePanel)
         node = self._node() if panel.node is None else panel.node
         name = typed(self.debugger.graph.nodes[node].label)
         entry = index_text(panel.entry_of(node))
         if template == "set ":
             settable = isinstance(self.debugger.graph.nodes[node], Input)
-            return f"set {name}{entry} = " if settable else "set lr = "
+            return (f"set {name}{entry} = " if settable else "set lr = "), 0
         if template == "print ":
-            return f"print {name}"
-        return template
+            return f"print {name}", len(name)
+        return template, 0
 
     async def _run_waiting_lines(self) -> None:
         """Run the commands given to begin with, one after the other."""
@@ -311,11 +311,11 @@ class DebugScreen(Screen[None]):
 
     # Prompt ------------------------------------------------------------------------------
 
-    def action_prompt(self, text: str) -> None:
-        """Open the prompt with `text` in it."""
+    def action_prompt(self, text: str, replaced: int = 0) -> None:
+        """Open the prompt with `text` in it; what is typed replaces its last characters."""
         self._stop_playing()
         self.query_one(MessageStrip).display = False
-        self.query_one(Prompt).open(text)
+        self.query_one(Prompt).open(text, replaced)
 
     def _close_prompt(self) -> None:
         self.query_one(Prompt).display = False
@@ -372,6 +372,9 @@ class DebugScreen(Screen[None]):
         to_node = self.focused is order
         self.set_class(to_node, "at-node")
         (self.query_one(NodePanel) if to_node else order).focus()
+
+    def on_descendant_focus(self) -> None:
+        """Draw the title of what has the focus heavier."""
         self._draw_titles()
 
     # Play --------------------------------------------------------------------------------

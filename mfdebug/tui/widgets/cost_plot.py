@@ -7,6 +7,7 @@ infinity are breaks in the curve.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,14 +22,38 @@ from mfdebug.core.numbers import scalar
 
 Costs = NDArray[np.float64]
 LARGEST = 1e300
+# Characters for the labels of the axis of costs.
+LABEL = 8
 
 
-class _PowerFormatter(NumericAxisFormatter):
-    """Labels of a logarithmic axis: the powers themselves."""
+class _CostFormatter(NumericAxisFormatter):
+    """Few ticks, as many as there are rows for, whose labels fit the margin."""
+
+    def __init__(self, rows: int, *, logarithmic: bool) -> None:
+        super().__init__()
+        self._most = max(2, rows // 2)
+        self._logarithmic = logarithmic
+
+    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
+        """Return ticks no two of which fall into one row; powers of ten on a logarithmic axis."""
+        ticks = super().get_ticks(min_, max_, max_ticks)
+        powers = [tick for tick in ticks if float(tick).is_integer()]
+        if self._logarithmic and len(powers) > 1:
+            ticks = powers
+        while len(ticks) > self._most:
+            ticks = ticks[::2]
+        return ticks
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
-        """Return 10 to the tick."""
-        return [scalar(float(10.0**tick)) for tick in ticks]
+        """Return labels of at most `LABEL` characters."""
+        return [self._label(float(tick)) for tick in ticks]
+
+    def _label(self, tick: float) -> str:
+        if self._logarithmic and abs(tick) >= 5:
+            power = math.floor(tick)
+            return f"{10 ** (tick - power):.2g}e{power:+03d}"
+        text = scalar(10.0**tick if self._logarithmic else tick, 4)
+        return text if len(text) <= LABEL else f"{tick:.1e}"
 
 
 class _StepFormatter(NumericAxisFormatter):
@@ -65,7 +90,7 @@ class CostPlot(Vertical):
         plot.can_focus = False
         plot.set_reactive(PlotWidget.margin_top, 0)
         plot.set_reactive(PlotWidget.margin_bottom, 2)
-        plot.set_reactive(PlotWidget.margin_left, 9)
+        plot.set_reactive(PlotWidget.margin_left, LABEL + 1)
         plot.set_x_formatter(_StepFormatter())
         yield plot
         yield Static("the curve grows by a point after each SGD step", id="cost-none", markup=False)
@@ -107,7 +132,7 @@ class CostPlot(Vertical):
     def _draw(self, costs: Costs, step: int) -> None:
         plot = self.query_one(PlotWidget)
         plot.clear()
-        plot.set_y_formatter(_PowerFormatter() if self.logarithmic else NumericAxisFormatter())
+        plot.set_y_formatter(_CostFormatter(self.size.height - 4, logarithmic=self.logarithmic))
         with np.errstate(all="ignore"):
             heights = np.log10(costs) if self.logarithmic else costs
         heights = np.where(np.isfinite(heights), heights, np.nan)

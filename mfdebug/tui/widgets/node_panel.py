@@ -27,7 +27,7 @@ from mfdebug.tui.fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.tensor import Line, Paint, summary_text, tensor_lines
 from miniflow.node import Input
-from miniflow.ops.base import shape_text
+from miniflow.ops.base import Array, shape_text
 
 # Beside each other from this width of the panel on, one below the other in a narrower one.
 SIDE_BY_SIDE = 66
@@ -153,7 +153,7 @@ class NodePanel(LinesView, can_focus=True):
         if told.legend:
             yield [Segment(told.legend, self._style("dim"))]
         if now == "update":
-            yield from self._update(told)
+            yield from self._update(told, width)
         if width >= SIDE_BY_SIDE:
             inbound = self.debugger.graph.inbound[node] if width >= INPUTS_TOO else []
             column = (width - 2) // (3 if inbound else 2) - 1
@@ -217,7 +217,7 @@ class NodePanel(LinesView, can_focus=True):
         value = self.debugger.value(node)
         stale = told.value_standing is Standing.STALE
         paint = Paint(self._style, now=now, stale=stale)
-        note = f"  stale, of SGD step {self.debugger.sgd_step - 1}" if stale else ""
+        note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
         if value.size == 1:
             number = float(value.reshape(()))
             yield [
@@ -228,7 +228,10 @@ class NodePanel(LinesView, can_focus=True):
                 Segment(note, self._style("dim")),
             ]
             return
-        yield [*label, Segment(f"     {summary_text(value, width - 10)}{note}", self._style("dim"))]
+        yield [
+            *label,
+            Segment(f"     {_with_note(value, width - 10, note)}", self._style("dim")),
+        ]
         yield from tensor_lines(value, told.index, width, self._rows, paint)
         if told.working and told.value is not None:
             entry = index_text(told.index)
@@ -251,7 +254,7 @@ class NodePanel(LinesView, can_focus=True):
             gradient = self.debugger.gradient(node)
             stale = standing is Standing.STALE
             paint = Paint(self._style, now=now, stale=stale)
-            note = f"  stale, of SGD step {self.debugger.sgd_step - 1}" if stale else ""
+            note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
             if standing is Standing.PARTIAL:
                 count = self.debugger.reported(node)
                 note = f"  ({count} of {len(told.incoming)} so far)"
@@ -265,8 +268,8 @@ class NodePanel(LinesView, can_focus=True):
                     Segment(note, self._style("dim")),
                 ]
             else:
-                head = f"{meaning}  {summary_text(gradient, width - 12 - cell_len(meaning))}{note}"
-                yield [label, Segment(head, self._style("dim"))]
+                head = _with_note(gradient, width - 12 - cell_len(meaning), note)
+                yield [label, Segment(f"{meaning}  {head}", self._style("dim"))]
                 yield from tensor_lines(gradient, told.index, width, self._rows, paint)
 
     def _flow(self, told: Story, width: int) -> Iterable[Line]:
@@ -317,15 +320,22 @@ class NodePanel(LinesView, can_focus=True):
             for part in wrap(f"= {outgoing.working}", width - 5):
                 yield [Segment(f"     {part}", self._style("dim"))]
 
-    def _update(self, told: Story) -> Iterable[Line]:
+    def _update(self, told: Story, width: int) -> Iterable[Line]:
         if told.update is None:
             return
         yield [
             Segment("update", self._style("label")),
             Segment(f"    {told.update.rule}", self._style("dim")),
         ]
-        text = f"  {told.name}{index_text(told.index)} = {told.update.working} = "
-        yield [Segment(text, self._style("dim")), self._fresh(told.update.number)]
+        text = f"  {told.name}{index_text(told.index)} = {told.update.working} ="
+        lines = wrap(text, width - 13) if cell_len(text) > width - 13 else [text]
+        *before, last = lines
+        yield from ([Segment(line, self._style("dim"))] for line in before)
+        yield [Segment(f"{last} ", self._style("dim")), self._fresh(told.update.number)]
+
+
+def _with_note(array: Array, width: int, note: str) -> str:
+    return summary_text(array, width - len(note)) + note
 
 
 def _beside(columns: list[list[Line]], width: int) -> Iterable[Line]:

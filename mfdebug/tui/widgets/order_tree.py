@@ -26,7 +26,7 @@ from mfdebug.core.numbers import histogram, scalar
 from mfdebug.tui.fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.node import Input
-from miniflow.ops.base import shape_text
+from miniflow.ops.base import Array, shape_text
 
 # A tensor of more entries gets no histogram in its row: a frame must not wait for it.
 SUMMARY_LIMIT = 100_000
@@ -201,15 +201,15 @@ class OrderTree(LinesView, can_focus=True):
 
     def on_resize(self) -> None:
         """Fit the columns to the pane."""
-        width = self.size.width - 7  # the marker, the star, the marks and the gaps between them
+        width = self.size.width - 9  # the marker, the star, the marks and the gaps between them
         indent = 2 if any(row.scope for row in self._rows) else 0
         names = [cell_len(name.rpartition("/")[2]) for name in self._names[:10_000]]
         name = min(max(names, default=4) + indent, max(6, width // 2))
         kind = min(max(map(len, self._kinds[:10_000])), 10)
         shape = min(max(map(len, self._shapes[:10_000])), 9)
-        name = max(4, min(name, width - kind - shape - 2))
-        kind = max(3, min(kind, width - name - shape - 2))
-        summary = width - name - kind - shape - 3
+        name = max(4, min(name, width - kind - shape))
+        kind = max(3, min(kind, width - name - shape))
+        summary = width - name - kind - shape - 1
         self._columns = _Columns(name, kind, shape, min(summary, 12) if summary >= 5 else 0)
         self.show()
 
@@ -255,22 +255,15 @@ class OrderTree(LinesView, can_focus=True):
             Segment(f"{fit(self._kinds[node], columns.kind)} ", style("order--dim")),
             Segment(f"{fit(self._shapes[node], columns.shape)} ", style("order--dim")),
             self._value_mark(node, value),
-            Segment(GRADIENT_MARKS[gradient], self._gradient_style(gradient)),
+            self._gradient_mark(node, gradient),
             *self._summary(node, value),
         ]
 
     def _value_mark(self, node: int, standing: Standing) -> Segment:
         style = self.get_component_rich_style
-        if standing is not Standing.WAITING and self._unhealthy(node):
+        if standing is not Standing.WAITING and unhealthy(self.debugger.value(node)):
             return Segment("! ", style("order--unhealthy"))
         return Segment(f"{VALUE_MARKS[standing]} ", style("order--dim"))
-
-    def _unhealthy(self, node: int) -> str:
-        """Return "nan" or "inf" when a value has one, else nothing; huge ones are not searched."""
-        value = self.debugger.value(node)
-        if value.size > SUMMARY_LIMIT or np.isfinite(value).all():
-            return ""
-        return "nan" if np.isnan(value).any() else "inf"
 
     def _summary(self, node: int, standing: Standing) -> list[Segment]:
         if not self._columns.summary or standing is Standing.WAITING:
@@ -279,7 +272,7 @@ class OrderTree(LinesView, can_focus=True):
         kind = "order--dim" if standing is Standing.STALE else "order--plain"
         if value.size > SUMMARY_LIMIT:
             text = ""
-        elif text := self._unhealthy(node):
+        elif text := unhealthy(value):
             kind = "order--unhealthy"
         elif value.size == 1:
             text = scalar(float(value.reshape(())), 4)
@@ -289,9 +282,15 @@ class OrderTree(LinesView, can_focus=True):
         style = self.get_component_rich_style(kind)
         return [Segment(f" {fit(text, self._columns.summary)}", style)]
 
-    def _gradient_style(self, standing: Standing) -> Style:
-        fresh = standing in (Standing.CURRENT, Standing.PARTIAL)
-        return self.get_component_rich_style("order--gradient" if fresh else "order--dim")
+    def _gradient_mark(self, node: int, standing: Standing) -> Segment:
+        style = self.get_component_rich_style
+        there = standing in (Standing.CURRENT, Standing.PARTIAL, Standing.STALE)
+        if there and unhealthy(self.debugger.gradient(node)):
+            return Segment("!", style("order--unhealthy"))
+        fresh = there and standing is not Standing.STALE
+        return Segment(
+            GRADIENT_MARKS[standing], style("order--gradient" if fresh else "order--dim")
+        )
 
     def _edge_segments(self, row: Row) -> list[Segment]:
         graph, debugger = self.debugger.graph, self.debugger
@@ -318,6 +317,13 @@ class OrderTree(LinesView, can_focus=True):
                     else:
                         text += f" sends {shape_text(sent.shape)}"
         return [Segment(f"      {branch} {text}", self.get_component_rich_style("order--dim"))]
+
+
+def unhealthy(array: Array) -> str:
+    """Return "nan" or "inf" when an array has one, else nothing; huge ones are not searched."""
+    if array.size > SUMMARY_LIMIT or np.isfinite(array).all():
+        return ""
+    return "nan" if np.isnan(array).any() else "inf"
 
 
 def scope_of(name: str) -> str:

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
+from textual.widgets.input import Selection
 
 
 class CommandSuggester(Suggester):
@@ -46,19 +47,25 @@ class Prompt(Input):
 
     def __init__(self, complete: Callable[[str], list[str]], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(
-            id=id, compact=True, suggester=CommandSuggester(complete), select_on_focus=False
+            id=id,
+            compact=True,
+            placeholder="a command, as in: until l1 backward   Tab completes, Esc leaves",
+            suggester=CommandSuggester(complete),
+            select_on_focus=False,
         )
         self._complete = complete
         self._history: list[str] = []
         self._recalled = 0
 
-    def open(self, text: str = "") -> None:
-        """Show the prompt with `text` in it."""
+    def open(self, text: str = "", replaced: int = 0) -> None:
+        """Show the prompt with `text` in it, its last `replaced` characters selected."""
         self._recalled = len(self._history)
         self.value = text
         self.cursor_position = len(text)
         self.display = True
         self.focus()
+        if replaced:
+            self.selection = Selection(len(text) - replaced, len(text))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the line on."""

@@ -45,8 +45,10 @@ class StatusLine(LinesView):
 
     def _segments(self) -> list[Segment]:
         left, right = self._pieces(short=False)
-        if _width(left + right) + SHORTEST_NAME > self.size.width:
+        if _width(left + right) + SHORTEST_NAME + 3 > self.size.width:
             left, right = self._pieces(short=True)
+        if _width(left + right) + SHORTEST_NAME + 3 > self.size.width:
+            left = left[:-2]  # the moment's number is what one misses least
         used = _width(left + right)
         name = self.debugger.graph.name
         room = max(SHORTEST_NAME, min(cell_len(name), self.size.width - used - 5))
@@ -73,7 +75,7 @@ class StatusLine(LinesView):
         ]
         word, _, rest = cost_text(debugger).partition(" ")
         if short:
-            rest = rest.partition(" (")[0].replace("not computed", "-")
+            rest = rest.replace("(of SGD step ", "(step ").replace("not computed", "-")
         right = [(f" {word} ", label), (f"{rest} ", number)]
         if debugger.graph.trains:
             rate = f"{scalar(debugger.learning_rate)} "

@@ -76,6 +76,10 @@ class MessageStrip(LinesView):
         return f"next: {words}"
 
 
+# From this width on keys stand further apart.
+WIDE = 110
+
+
 class KeyLine(LinesView):
     """The bottom line: the keys worth knowing."""
 
@@ -103,12 +107,13 @@ class KeyLine(LinesView):
         key = self.get_component_rich_style("keys--key")
         words = self.get_component_rich_style("keys--words")
         *keys, last = self._keys
-        room = self.size.width - len(last[0]) - len(last[1]) - 4
+        gap = " " if self.size.width >= WIDE else ""
+        room = self.size.width - len(last[0]) - len(last[1]) - 2
         segments: list[Segment] = []
         for name, meaning in keys:
-            room -= len(name) + len(meaning) + 3
+            room -= len(name) + len(meaning) + 2 + len(gap)
             if room < 0:
                 break
-            segments += [Segment(f" {name}", key), Segment(f" {meaning} ", words)]
-        segments += [Segment(f" {last[0]}", key), Segment(f" {last[1]} ", words)]
+            segments += [Segment(f" {name}", key), Segment(f" {meaning}{gap}", words)]
+        segments += [Segment(f" {last[0]}", key), Segment(f" {last[1]}", words)]
         self.update_lines([Strip(segments)])

@@ -16,6 +16,7 @@ from rich.style import Style
 
 from mfdebug.core.numbers import NumberFormat, histogram, scalar, slice_line, summary
 from mfdebug.core.working import Index
+from mfdebug.tui.fitting import fit
 from miniflow.ops.base import Array
 
 Line = list[Segment]
@@ -43,7 +44,8 @@ class Paint:
         if self.stale or number == 0:
             style = self.style("dim")
         else:
-            sign = "negative" if number < 0 else "positive"
+            # NaN has the colour of trouble, not that of a positive number.
+            sign = "positive" if number > 0 else "negative"
             faint = abs(number) < FAINT * largest
             style = self.style(f"{sign}-faint" if faint else sign)
         if self.now or (not self.stale and abs(number) >= STRONG * largest > 0):
@@ -85,7 +87,7 @@ def tensor_lines(
         shown = f"rows {top}-{top + deep - 1} of {rows.shape[0]}"
         if wide < rows.shape[1]:
             shown += f", columns {left}-{left + wide - 1} of {rows.shape[1]}"
-        yield [Segment(f"{GAP}… {shown}", dim)]
+        yield [Segment(f"{GAP}{fit(f'… {shown}', width - len(GAP))}", dim)]
 
 
 def summary_text(array: Array, width: int) -> str:
