@@ -40,9 +40,11 @@ class _CostFormatter(NumericAxisFormatter):
         powers = [tick for tick in ticks if float(tick).is_integer()]
         if self._logarithmic and len(powers) > 1:
             ticks = powers
-        while len(ticks) > self._most:
-            ticks = ticks[::2]
-        return ticks
+        ticks = [tick for tick in ticks if min_ <= tick <= max_]
+        if len(ticks) <= self._most:
+            return ticks
+        spread = np.linspace(0, len(ticks) - 1, self._most).round().astype(int)
+        return [ticks[place] for place in spread]
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
         """Return labels of at most `LABEL` characters."""
@@ -119,7 +121,7 @@ class CostPlot(Vertical):
         self.show()
 
     def _title(self, costs: Costs, step: int) -> str:
-        words = "cost by SGD step" + (", log scale" if self.logarithmic else "")
+        words = "cost, log scale" if self.logarithmic else "cost by SGD step"
         broken = np.flatnonzero(~np.isfinite(costs))
         if broken.size:
             words = f"cost, not finite from step {broken[0]}"

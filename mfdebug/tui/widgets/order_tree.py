@@ -275,7 +275,7 @@ class OrderTree(LinesView, can_focus=True):
         elif text := unhealthy(value):
             kind = "order--unhealthy"
         elif value.size == 1:
-            text = scalar(float(value.reshape(())), 4)
+            text = _short_number(float(value.reshape(())), self._columns.summary)
         else:
             room = self._columns.summary
             text = histogram(value, room) if room >= HISTOGRAM else ""
@@ -317,6 +317,12 @@ class OrderTree(LinesView, can_focus=True):
                     else:
                         text += f" sends {shape_text(sent.shape)}"
         return [Segment(f"      {branch} {text}", self.get_component_rich_style("order--dim"))]
+
+
+def _short_number(number: float, width: int) -> str:
+    """Return a number in at most `width` characters, if one digit fits."""
+    texts = [scalar(number, digits) for digits in (4, 3, 2, 1)]
+    return next((text for text in texts if len(text) <= width), texts[-1])
 
 
 def unhealthy(array: Array) -> str:
