@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -93,6 +94,7 @@ class Debugger:
         self.timeline = Timeline(graph)
         self.history = History(self.plan, history_memory)
         self.edits: tuple[Edit, ...] = ()
+        self.branches: list[tuple[Edit, ...]] = [()]
         self._undone: list[tuple[Edit, ...]] = []
         self._done: list[tuple[Edit, ...]] = []
         self._edits_after: dict[int, list[Edit]] = {}
@@ -353,6 +355,7 @@ class Debugger:
         before = self.edits
         kept = tuple(e for e in before if e.after <= edit.after)
         self._take_edits((*kept, edit))
+        self.branches.append(self.edits)
         self._done.append(before)
         self._undone.clear()
         return len(before) - len(kept)
@@ -376,7 +379,9 @@ class Debugger:
             if old is not new:
                 break
             same += 1
-        changed = min(edit.after for edit in (*self.edits[same:], *edits[same:]))
+        changed = min((edit.after for edit in (*self.edits[same:], *edits[same:])), default=None)
+        if changed is None:
+            return
         length = self.timeline.length
         self.history.forget_from(-(-changed // length), costs_from=changed // length)
         self.edits = edits
@@ -404,6 +409,26 @@ class Debugger:
         self._undone.pop()
         self._done.append(edits)
         return self.edits[-1]
+
+    @contextmanager
+    def visiting(self, moment: int, branch: int | None = None) -> Iterator[None]:
+        """Be at another moment for a while, on another branch too if one is given.
+
+        `branch` is a place in `branches`: 0 is the run without edits, n the one that the n-th edit
+        made. After it the debugger stands where it stood, bit for bit.
+        """
+        present, edits = self.moment, self.edits
+        last_update = self.last_update
+        try:
+            if branch is not None and self.branches[branch] is not edits:
+                self._replay_with(self.branches[branch])
+            self.move(moment)
+            yield
+        finally:
+            if self.edits is not edits:
+                self._replay_with(edits)
+            self.move(present)
+            self.last_update = last_update
 
     def save(self, path: str | Path) -> None:
         """Save the graph with its present parameters and learning rate as a graph file."""
