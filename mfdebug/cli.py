@@ -235,7 +235,7 @@ def _feeds(given: list[str]) -> dict[str, Any]:
 
 
 def _batch(debugger: Debugger, options: argparse.Namespace) -> int:
-    from mfdebug.core.commands import Console
+    from mfdebug.core.commands.console import Console
 
     with _Interrupt() as interrupt:
         console = Console(debugger, interrupt.asked)
@@ -276,7 +276,7 @@ class _Interrupt:
 
 
 def _run_one(console: Any, line: str, *, as_json: bool) -> bool:
-    from mfdebug.core import commands
+    from mfdebug.core import results
     from miniflow.errors import MiniflowError
 
     answer: dict[str, Any]
@@ -292,7 +292,7 @@ def _run_one(console: Any, line: str, *, as_json: bool) -> bool:
             if reply.text:
                 sys.stdout.write(f"{reply.text}\n")
             return True
-        answer = {"ok": True, "result": commands.as_json(reply.data)}
+        answer = {"ok": True, "result": results.as_json(reply.data)}
     where = console.debugger.where
     node = None if where.node is None else console.debugger.graph.nodes[where.node].label
     place = {
@@ -308,7 +308,8 @@ def _run_one(console: Any, line: str, *, as_json: bool) -> bool:
 
 def _plain(debugger: Debugger, options: argparse.Namespace) -> int:
     """Read commands from standard input, with a prompt when a person types them."""
-    from mfdebug.core.commands import Console, status
+    from mfdebug.core.commands.console import Console
+    from mfdebug.core.commands.status import status
 
     console = Console(debugger)
     typed = sys.stdin.isatty()

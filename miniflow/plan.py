@@ -24,6 +24,7 @@ from miniflow.graph import Graph, follows_rules
 from miniflow.lesson_nodes import LessonNode
 from miniflow.node import Input
 from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats
+from miniflow.trace import ArrayTrace, Trace
 
 # What lasts, in the plan's own form, and the learning rate.
 State = tuple[Any, float]
@@ -32,6 +33,8 @@ State = tuple[Any, float]
 # Arrays that begin at the start of a cache line, in bytes: an SGD step of a middle-sized network
 # then takes 0.98 times as long. What is left over between two parameters stays zero.
 CACHE_LINE = 64
+# Rows of a trace together: as much as stays in a processor's cache.
+TRACE_BYTES = 2**21
 
 
 class Plan(ABC):
@@ -73,11 +76,16 @@ class Plan(ABC):
         """Update one trainable."""
 
     @abstractmethod
-    def run(self, first: int, count: int, costs: array[float]) -> None:
+    def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Run whole SGD steps from number `first`, adding each one's cost to `costs`.
 
-        Gradients that no trainable needs are left out.
+        Gradients that no trainable needs are left out, unless a `trace` wants them. A trace gets a
+        row for each step, up to its capacity.
         """
+
+    @abstractmethod
+    def new_trace(self, most: int, *, full: bool) -> Trace:
+        """Return an empty trace for up to `most` steps, fewer where they would take much memory."""
 
     @abstractmethod
     def value(self, node: int) -> Array:
@@ -147,7 +155,7 @@ class ArrayPlan(Plan):
         self._lean_backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
         self._compile_backward()
         self._updates = [self._compile_update(part) for part in self._parameter_parts]
-        self._step_calls = self._compile_step()
+        self._step_calls = self._compile_step(self._lean_backward)
         cost = self._values[graph.cost]
         self._read_cost = cost.item if cost.size == 1 else cost.sum
         self._load()
@@ -203,6 +211,7 @@ class ArrayPlan(Plan):
         for i in untrained:
             self._gradients[i] = place(i, take(rooms[i]))
         self._lasting = block[:lasting]
+        self._arena = block[:total]
 
     def _load(self) -> None:
         for i, node in enumerate(self.graph.nodes):
@@ -303,9 +312,9 @@ class ArrayPlan(Plan):
         )
         return do.take()
 
-    def _compile_step(self) -> tuple[Call, ...]:
+    def _compile_step(self, backward_calls: list[tuple[Call, ...]]) -> tuple[Call, ...]:
         forward = [call for calls in self._forward for call in calls]
-        backward = [call for calls in reversed(self._lean_backward) for call in calls]
+        backward = [call for calls in reversed(backward_calls) for call in calls]
         update = self._compile_update(slice(None)) if self.graph.trainables else ()
         return (*forward, *backward, *update)
 
@@ -334,9 +343,12 @@ class ArrayPlan(Plan):
         """Run the update calls of one parameter."""
         self._quietly(_run, self._updates[trainable])
 
-    def run(self, first: int, count: int, costs: array[float]) -> None:
+    def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Run whole SGD steps in one loop over all calls."""
-        self._quietly(self._run, first, count, costs)
+        if isinstance(trace, ArrayTrace):
+            self._quietly(self._run_traced, first, count, costs, trace)
+        else:
+            self._quietly(self._run, first, count, costs)
 
     def _run(self, first: int, count: int, costs: array[float]) -> None:
         calls, read_cost = self._step_calls, self._read_cost
@@ -345,6 +357,36 @@ class ArrayPlan(Plan):
             for call in calls:
                 call()
             costs.append(read_cost())
+
+    def _run_traced(self, first: int, count: int, costs: array[float], trace: ArrayTrace) -> None:
+        calls, read_cost = self._step_calls, self._read_cost
+        if trace.full:
+            calls = self._compile_step(self._backward)
+        trace.begin(first, self._parameters)
+        rows = trace.rows[trace.steps :]
+        copied = not np.shares_memory(rows[0], self._arena)
+        for step, row in zip(range(first, first + count), rows, strict=False):
+            self.feed(step)
+            for call in calls:
+                call()
+            costs.append(read_cost())
+            if copied:
+                np.copyto(row, self._arena)
+        trace.steps += count
+
+    def new_trace(self, most: int, *, full: bool) -> ArrayTrace:
+        """Return rows of the block's size; a large block is traced where it is, step by step."""
+        capacity = min(most, TRACE_BYTES // self._arena.nbytes)
+        # Ones, not zeros: pages that have never been written double the cost of a row.
+        block = np.ones((capacity, self._arena.size), self._arena.dtype)
+        where = [
+            (self._offset(value), self._offset(gradient))
+            for value, gradient in zip(self._values, self._gradients, strict=True)
+        ]
+        return ArrayTrace(block if capacity else self._arena[None], self.shapes, where, full=full)
+
+    def _offset(self, part: Array) -> int:
+        return (part.ctypes.data - self._arena.ctypes.data) // self._arena.itemsize
 
     # State -------------------------------------------------------------------------------
 

@@ -17,6 +17,10 @@ from miniflow.graph import Graph, follows_rules
 from miniflow.node import Input
 from miniflow.ops.base import OPS, Array, Op, Shape, as_floats
 from miniflow.plan import Plan, State
+from miniflow.trace import ScalarTrace, Trace
+
+# Floats kept by a trace together.
+TRACE_NUMBERS = 2**18
 
 # An entry of a tape: the rule, the node, its inputs a and b (None where there is one), and all of
 # them where there are more than two. Backward, also which inputs the node is the first to send to.
@@ -122,18 +126,30 @@ class ScalarPlan(Plan):
             self._sgd_step,
         )
 
-    def run(self, first: int, count: int, costs: array[float]) -> None:
+    def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Run whole SGD steps: the tape forward, then backward, then the updates."""
-        cost = self.graph.cost
+        cost, backward_tape = self.graph.cost, self._backward_tape
+        traced = trace if isinstance(trace, ScalarTrace) else None
+        if traced is not None:
+            traced.begin(first, self._values)
+            if traced.full:
+                backward_tape = list(chain.from_iterable(self._backward[::-1]))
         trainables = range(len(self.graph.trainables))
         for step in range(first, first + count):
             self._sgd_step = step
             _run_forward(self._forward_tape, self._values)
             self._gradients[cost] = 1.0
-            _run_backward(self._backward_tape, self._values, self._gradients, self._sent)
+            _run_backward(backward_tape, self._values, self._gradients, self._sent)
             for trainable in trainables:
                 self.update(trainable)
             costs.append(self._values[cost])
+            if traced is not None:
+                traced.add(self._values, self._gradients)
+
+    def new_trace(self, most: int, *, full: bool) -> ScalarTrace:
+        """Return an empty trace."""
+        numbers = 2 * len(self._values)
+        return ScalarTrace(max(1, min(most, TRACE_NUMBERS // numbers)), full=full)
 
     def value(self, node: int) -> Array:
         """Return the float as an array of no dimensions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 
-from mfdebug.core.commands import COMMANDS
+from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.expressions import FUNCTIONS, WORDS, quoted
 from mfdebug.core.timeline import NODE_PHASES

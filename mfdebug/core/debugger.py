@@ -26,6 +26,7 @@ from miniflow.files import save as save_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
+from miniflow.trace import Trace
 from miniflow.training import compile_plan
 
 # A long run looks up this often, in seconds, to report progress and to see whether to stop.
@@ -154,13 +155,20 @@ class Debugger:
 
     def sgd(self, count: int = 1, progress: Progress | None = None) -> int:
         """Move by whole SGD steps: to the end of this one first, or back to its start."""
+        return self.move(self.sgd_target(count), progress)
+
+    def sgd_target(self, count: int) -> int:
+        """Return where `count` SGD steps lead."""
         length = self.timeline.length
-        if count >= 0:
-            return self.move((self.moment // length + count) * length, progress)
-        return self.move((-(-self.moment // length) + count) * length, progress)
+        begun = self.moment // length if count >= 0 else -(-self.moment // length)
+        return (begun + count) * length
 
     def until(self, node: int, phase: Phase | None = None, progress: Progress | None = None) -> int:
         """Run on to the next moment of a node: its next phase, or the one named."""
+        return self.move(self.next_moment(node, phase), progress)
+
+    def next_moment(self, node: int, phase: Phase | None = None) -> int:
+        """Return the next moment of a node, or raise `DebuggerError` if there is none ahead."""
         phases = (phase,) if phase else NODE_PHASES
         found = [self.timeline.next_of(self.moment, one, node) for one in phases]
         ahead = [moment for moment in found if moment is not None]
@@ -170,7 +178,7 @@ class Debugger:
                 f"{name} has no {phase or 'further'} moment ahead",
                 hint="the line ends here; go back with S" if self.timeline.end else "",
             )
-        return self.move(min(ahead), progress)
+        return min(ahead)
 
     # Moving ------------------------------------------------------------------------------
 
@@ -263,13 +271,10 @@ class Debugger:
         Ends early where a checkpoint is due, before a step with edits, or when it takes long.
         """
         self.history.record(first, self.plan)
-        length = self.timeline.length
-        edited = [t for t in self._edits_after if first * length < t <= last * length]
-        if edited:
-            last = self.timeline.sgd_step(min(edited))
-            if last == first:
-                self._walk(self.timeline.start_of(first + 1))
-                return first + 1
+        last = self._unedited_until(first, last)
+        if last == first:
+            self._walk(self.timeline.start_of(first + 1))
+            return first + 1
         last = min(last, self.history.due(first + 1))
         costs = array("d")
         begun = time.monotonic()
@@ -282,6 +287,39 @@ class Debugger:
             self.history.record_cost(step, cost)
         self.moment = self.timeline.start_of(first + done)
         return first + done
+
+    def _unedited_until(self, first: int, last: int) -> int:
+        """Return the first SGD step from `first` on that has edits in it, `last` at most."""
+        length = self.timeline.length
+        edited = [t for t in self._edits_after if first * length < t <= last * length]
+        return self.timeline.sgd_step(min(edited)) if edited else last
+
+    def run_traced(self, last: int, trace: Trace) -> None:
+        """Run whole SGD steps from the start of one, to `last` at most, and leave a trace.
+
+        Ends early when the trace is full, when it takes long, and before a step with edits: there
+        may be no step at all. What the moments after show of an earlier pass is right only if a
+        step at least was run.
+        """
+        first = self.moment // self.timeline.length
+        trace.clear()
+        last = self._unedited_until(first, min(last, first + trace.capacity))
+        begun = time.monotonic()
+        while first < last and time.monotonic() - begun < REPORT_EVERY:
+            self.history.record(first, self.plan)
+            count = min(last, self.history.due(first + 1)) - first
+            count = min(count, max(1, trace.steps))
+            costs = array("d")
+            self.plan.run(first, count, costs, trace)
+            for step, cost in enumerate(costs, first):
+                self.history.record_cost(step, cost)
+            first += count
+            self.moment = self.timeline.start_of(first)
+            self.last_update = None
+
+    def settle(self) -> None:
+        """Work the present moment out again, with all that a run at a stretch has left out."""
+        self._travel(self.moment, None)
 
     # Edits -------------------------------------------------------------------------------
 

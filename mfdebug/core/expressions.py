@@ -100,11 +100,18 @@ class Expression:
     """A text that was read: what it mentions, and what it is worth at a moment."""
 
     text: str
-    nodes: frozenset[str]
-    """The nodes it mentions: only a moment that changes one of these can change it, ..."""
+    values: frozenset[str]
+    """The nodes whose values it mentions, ..."""
+    gradients: frozenset[str]
+    """... whose gradients, ..."""
     words: frozenset[str]
-    """... or one that changes one of these words."""
+    """... and the words. Only a moment that changes one of these can change what it is worth."""
     root: Term
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The nodes whose values or gradients it mentions."""
+        return self.values | self.gradients
 
     def evaluate(self, environment: Environment) -> Result:
         """Return the result; an array is the caller's own copy, a number is a plain `float`."""
@@ -119,7 +126,11 @@ class Expression:
     def holds(self, environment: Environment) -> bool:
         """Return whether it is true, as a condition; an array of several numbers is an error."""
         with np.errstate(all="ignore"):
-            return truth(self.root.evaluate(Work(environment)), 1)
+            return self.holds_quietly(environment)
+
+    def holds_quietly(self, environment: Environment) -> bool:
+        """Return the same where NumPy's warnings are off already: for many tests in a row."""
+        return truth(self.root.evaluate(Work(environment)), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +147,8 @@ def parse(text: str, names: Collection[str]) -> Expression:
     reader = _Reader(text, names)
     root = reader.expression()
     reader.must_end()
-    return Expression(text, frozenset(reader.nodes), frozenset(reader.words), root)
+    values, gradients = (frozenset(reader.mentions[of]) for of in ("value", "grad"))
+    return Expression(text, values, gradients, frozenset(reader.words), root)
 
 
 def parse_place(text: str, names: Collection[str]) -> Place:
@@ -167,7 +179,7 @@ class _Reader:
             raise ExpressionError(f"{len(text):,} characters, the limit is {LONGEST_TEXT:,}")
         self.text = text
         self.names = names
-        self.nodes: set[str] = set()
+        self.mentions: dict[str, set[str]] = {attribute: set() for attribute in _ATTRIBUTES}
         self.words: set[str] = set()
         self.at = 0
         self.depth = 0
@@ -229,7 +241,9 @@ class _Reader:
     def primary(self, node: str, column: int) -> Term:
         """Read a node, number, word, call or parenthesis."""
         if node or self.sees("`"):
-            return NodeTerm(self.node(node), self.attribute())
+            term = NodeTerm(self.node(node), self.attribute())
+            self.mentions[term.attribute].add(term.name)
+            return term
         if number := _NUMBER.match(self.text, self.at):
             self.at = number.end()
             if tail := _TAIL.match(self.text, self.at):
@@ -282,7 +296,6 @@ class _Reader:
             if name not in self.names:
                 raise self.unknown(name)
             self.at = quoted.end()
-        self.nodes.add(name)
         return name
 
     def bare_name(self) -> str:

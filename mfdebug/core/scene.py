@@ -13,11 +13,17 @@ T = TypeVar("T")
 
 
 class Scene:
-    """The debugger's present moment as an expression sees it."""
+    """The debugger's present moment as an expression sees it.
 
-    def __init__(self, debugger: Debugger, moment: int | None = None) -> None:
+    To a `strict` scene numbers of an earlier pass are not computed.
+    """
+
+    def __init__(
+        self, debugger: Debugger, moment: int | None = None, *, strict: bool = False
+    ) -> None:
         self._debugger = debugger
         self._moment = debugger.moment if moment is None else moment
+        self._strict = strict
         self._stale: set[str] = set()
 
     def node_names(self) -> dict[str, int]:
@@ -33,7 +39,7 @@ class Scene:
             hint = "run: step" if fed else f"run: until {node} forward"
             raise NotComputed(f"{node} is not computed yet", hint=hint)
         if standing is Standing.STALE:
-            self._stale.add(node)
+            self._note_stale(node)
         return self._debugger.value(place)
 
     def gradient(self, node: str) -> Array:
@@ -52,7 +58,7 @@ class Scene:
                 hint=f"run: until {node} backward",
             )
         if standing is Standing.STALE:
-            self._stale.add(f"{node}.grad")
+            self._note_stale(f"{node}.grad")
         return self._debugger.gradient(place)
 
     def word(self, name: str) -> float:
@@ -62,7 +68,7 @@ class Scene:
             if debugger.cost_standing() is Standing.WAITING:
                 raise NotComputed("the cost is not computed yet", hint="run: next")
             if debugger.cost_standing() is Standing.STALE:
-                self._stale.add("cost")
+                self._note_stale("cost")
             return debugger.plan.cost()
         if name == "lr":
             return debugger.learning_rate
@@ -73,7 +79,7 @@ class Scene:
         moment = self._moment - self._debugger.timeline.length
         if moment < 0:
             raise NotComputed("there is no earlier SGD step")
-        return Earlier(self._debugger, moment)
+        return Earlier(self._debugger, moment, strict=self._strict)
 
     def note(self) -> str:
         """Return in words which of the numbers seen are of an earlier pass."""
@@ -81,6 +87,11 @@ class Scene:
             return ""
         names = ", ".join(sorted(self._stale))
         return f"  ({names}: stale, of SGD step {self._debugger.sgd_step - 1})"
+
+    def _note_stale(self, what: str) -> None:
+        if self._strict:
+            raise NotComputed(f"{what} is of an earlier pass")
+        self._stale.add(what)
 
     def _at(self, node: str) -> int:
         return place_or_error(self._debugger.graph, node)
@@ -102,9 +113,5 @@ class Earlier(Scene):
         return self._there(lambda: super(Earlier, self).word(name))
 
     def _there(self, look: Callable[[], T]) -> T:
-        present = self._debugger.moment
-        self._debugger.move(self._moment)
-        try:
+        with self._debugger.visiting(self._moment):
             return look()
-        finally:
-            self._debugger.move(present)

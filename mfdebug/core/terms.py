@@ -209,6 +209,8 @@ class Comparison:
             if result is not None:
                 work.allot(_fit(result, link, holds), link.column)
                 holds = np.asarray(np.logical_and(result, holds))
+            if len(self.links) == 1:
+                return holds
             if not holds.ndim and not holds:
                 return holds
             left, result = right, holds
@@ -295,7 +297,7 @@ def numbers(value: Value, user: str, column: int) -> NDArray[Any]:
 
 def _norm(x: NDArray[Any]) -> float:
     flat = x.ravel().astype(np.float64, copy=False)
-    plain = math.sqrt(float(np.vdot(flat, flat)))
+    plain = math.sqrt(float(flat.dot(flat)))
     if 1e-140 < plain < 1e140:
         return plain
     # Squares of very small or large entries under- or overflow: a vanishing gradient is not 0.
@@ -368,6 +370,8 @@ def _fit(a: NDArray[Any], link: Link, b: NDArray[Any]) -> tuple[int, ...]:
     try:
         if link.operator == "@":
             return _matmul_shape(a.shape, b.shape)
+        if not b.shape or a.shape == b.shape:
+            return a.shape
         return np.broadcast_shapes(a.shape, b.shape)
     except ValueError:
         raise ExpressionError(

@@ -132,6 +132,10 @@ class Timeline:
         place = self.place_of(phase, node)
         if place is None:
             return None
-        step, now = divmod(moment, self.length)
-        found = self.start_of(step if place > now else step + 1) + place
+        found = self.next_at(moment, place)
         return None if self.end is not None and found > self.end else found
+
+    def next_at(self, moment: int, place: int) -> int:
+        """Return the first moment after `moment` at this place in an SGD step."""
+        step, now = divmod(moment, self.length)
+        return self.start_of(step if place > now else step + 1) + place

@@ -33,16 +33,16 @@ def test_batch_prints_what_commands_answer() -> None:
 
 
 def test_json_is_one_object_a_line_and_goes_on_after_a_failure() -> None:
-    done = mfdebug("wx", "--batch", "--json", "-c", "sgd", "-c", "nonsense", "-c", "print w")
+    done = mfdebug("wx", "--batch", "--json", "-c", "sgd", "-c", "xyzzy", "-c", "print w")
     assert done.returncode == 1
     moved, failed, printed = map(json.loads, done.stdout.splitlines())
     place = {"moment": 9, "sgd_step": 0, "phase": "update", "node": "w"}
     assert moved.items() >= {"command": "sgd", "ok": True, **place}.items()
     assert moved["result"]["cost"] == 900.0
     assert failed == {
-        "command": "nonsense",
+        "command": "xyzzy",
         "ok": False,
-        "error": "there is no command 'nonsense' (see: help)",
+        "error": "there is no command 'xyzzy' (see: help)",
         **place,
     }
     assert printed == {"command": "print w", "ok": True, "result": 4.4, **place}
@@ -95,7 +95,7 @@ def test_feed_gives_an_input_its_value(tmp_path: Path) -> None:
         ([], "name a graph file"),
         (["xor", "--batch", "-x", "nowhere.txt"], "cannot read the script"),
         (["xor", "--batch", "-c", "step", "--history-memory", "0"], "not a number of megabytes"),
-        (["xor", "--nonsense"], "unrecognized arguments"),
+        (["xor", "--xyzzy"], "unrecognized arguments"),
     ],
 )
 def test_an_unusable_command_line_is_one_clear_error(arguments: list[str], problem: str) -> None:

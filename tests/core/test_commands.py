@@ -7,7 +7,9 @@ import json
 import pytest
 
 from mfdebug.cli import load_graph
-from mfdebug.core.commands import COMMANDS, Console, as_json, find
+from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.table import COMMANDS, find
+from mfdebug.core.results import as_json
 from mfdebug.core.completion import complete, typed
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain import story

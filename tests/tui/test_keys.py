@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from mfdebug.cli import load_graph
-from mfdebug.core.commands import COMMANDS
+from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.debugger import Debugger
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.debug import DebugScreen

@@ -21,7 +21,9 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from mfdebug.core.commands import COMMANDS, Console, Reply, command_of
+from mfdebug.core.commands.command import Reply
+from mfdebug.core.commands.console import Console, command_of
+from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.completion import complete, typed
 from mfdebug.core.debugger import Debugger, index_text
 from mfdebug.tui.screens.help import help_lines

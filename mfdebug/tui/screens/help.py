@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from textual.binding import Binding, BindingType
 
-from mfdebug.core.commands import COMMANDS, KEY_NAMES
+from mfdebug.core.commands.helping import KEY_NAMES
+from mfdebug.core.commands.table import COMMANDS
 
 NAMES = {**KEY_NAMES, "colon": ":", "plus": "+", "minus": "-", "tab": "Tab", "escape": "Esc"}
 

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from mfdebug.core.commands import cost_text
+from mfdebug.core.commands.status import cost_text
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.numbers import scalar
 from mfdebug.tui.fitting import fit

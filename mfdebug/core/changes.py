@@ -1,0 +1,54 @@
+"""When a number last changed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mfdebug.core.debugger import Debugger, DebuggerError, Progress, index_text
+from mfdebug.core.explain import name_moment
+from mfdebug.core.expressions import Place
+from mfdebug.core.stops import Interrupted, Stops
+from mfdebug.core.timeline import Phase
+from mfdebug.core.triggers import OnChange
+
+
+def last_change(
+    debugger: Debugger,
+    node: int,
+    attribute: Literal["value", "grad"],
+    index: tuple[int, ...],
+    progress: Progress | None = None,
+) -> str:
+    """Move to the moment before the present one that last changed a number; say what it did.
+
+    The first moment that computes it counts. Raises `DebuggerError` when nothing has changed it.
+    """
+    now = debugger.moment
+    name = debugger.graph.nodes[node].label
+    what = f"{'∂cost/∂' if attribute == 'grad' else ''}{name}{index_text(index)}"
+    stops = Stops(debugger)
+    trigger = OnChange(Place(name, attribute, index), node, _places(debugger, node, attribute), 0)
+    stops.add("", trigger)
+    try:
+        found = stops.last_before(now, progress)
+    except Interrupted:
+        found = None
+        debugger.move(now)
+        return f"the search for the last change of {what} was not finished"
+    if found is not None:
+        return str(stops.arrive(found)[0].reason)
+    phase: Phase = "backward" if attribute == "grad" else "forward"
+    first = debugger.timeline.place_of(phase, node)
+    if first is not None and first < now:
+        debugger.move(first)
+        return f"{what} was computed here for the first time"
+    debugger.move(now)
+    raise DebuggerError(f"nothing before {name_moment(debugger, debugger.where)} changed {what}")
+
+
+def _places(debugger: Debugger, node: int, attribute: str) -> frozenset[int]:
+    """Return where in an SGD step it may change: an input also by an edit, anywhere."""
+    timeline = debugger.timeline
+    phase: Phase = "backward" if attribute == "grad" else "forward"
+    place = timeline.place_of(phase, node)
+    return frozenset({place}) if place is not None else frozenset(range(1, timeline.length + 1))

@@ -1,0 +1,85 @@
+"""What a command is, and what it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mfdebug.core.debugger import DebuggerError
+from miniflow.errors import nearest
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a command answers: text for people, data for programs.
+
+    `stopped` says why a run ended where it did, if a stop ended it; `look` is the node to look
+    at, if the command found one; `subject` is the answer itself, for a screen of its own.
+    """
+
+    text: str
+    data: Any = None
+    stopped: str = ""
+    look: int | None = None
+    subject: Any = None
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the app and the line it runs.
+
+    In the line {n} stands for the count typed before the key, {node} for the node under the app's
+    cursor, {entry} for the chosen entry of the node that is shown. `asks`: the command wants an
+    argument, which a dialog or the prompt asks for.
+    """
+
+    key: str
+    line: str
+    words: str = ""
+    asks: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """A row of the table. Keys without words of their own are told by the `summary`.
+
+    `shows` is where the app puts the answer: nowhere (the picture tells it), in one line, or as
+    a text; `instant` commands always end at once.
+    """
+
+    name: str
+    usage: str
+    summary: str
+    run: Callable[[Console, str], Reply]
+    keys: tuple[Key, ...] = ()
+    details: str = ""
+    shows: Literal["picture", "line", "text"] = "picture"
+    instant: bool = False
+
+
+def count_of(text: str, usage: str, *, negative: bool = False) -> int:
+    """Return the number of times that `text` asks for: 1 if it says nothing."""
+    if not text:
+        return 1
+    if not re.fullmatch(r"[+-]?\d{1,12}", text) or (text.startswith("-") and not negative):
+        raise DebuggerError(f"{text!r} is not a count", hint=f"usage: {usage}")
+    return int(text)
+
+
+def find_in(commands: Mapping[str, Command], word: str) -> Command:
+    """Return the command called `word`, or the only one that begins with it."""
+    if word in commands:
+        return commands[word]
+    begun = [name for name in commands if name.startswith(word)]
+    if len(begun) == 1:
+        return commands[begun[0]]
+    if begun:
+        raise DebuggerError(f"{word!r} could be {' or '.join(begun)}")
+    raise DebuggerError(
+        f"there is no command {word!r}", hint=nearest(word, commands) or "see: help"
+    )

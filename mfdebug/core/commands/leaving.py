@@ -1,0 +1,29 @@
+"""Commands that write files, and the one that leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.debugger import DebuggerError
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
+
+
+def _save(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("save where?", hint="usage: save FILE")
+    console.debugger.save(text)
+    return Reply(f"saved {text}", {"saved": text})
+
+
+def _quit(console: Console, _text: str) -> Reply:
+    console.closed = True
+    return Reply("")
+
+
+LEAVING = [
+    Command("save", "save FILE", "the graph with its present parameters", _save, shows="line"),
+    Command("quit", "quit", "leave", _quit, (Key("q", "quit"),), instant=True),
+]

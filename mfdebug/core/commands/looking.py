@@ -1,0 +1,207 @@
+"""Commands that tell what there is at the present moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mfdebug.core.causes import Spot, cause_data, cause_lines, why
+from mfdebug.core.checking import check_data, check_lines
+from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.moving import moment_of
+from mfdebug.core.commands.places import chosen_number, number_of
+from mfdebug.core.compare import Instant, compare, comparison_data, comparison_lines
+from mfdebug.core.debugger import Debugger, DebuggerError, place_or_error
+from mfdebug.core.explain import explain, kind_of, name_moment
+from mfdebug.core.expressions import parse, parse_place
+from mfdebug.core.results import result_text
+from mfdebug.core.scene import Scene
+from miniflow.gradcheck import check
+from miniflow.ops.base import shape_text
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
+
+# Nodes that `find` lists.
+MOST_FOUND = 20
+
+
+def _explain(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    index = None
+    if text:
+        at = debugger.where.node
+        name = "" if at is None else debugger.graph.nodes[at].label
+        place = parse_place(name + text if text.startswith("[") else text, debugger.graph.by_name)
+        if place.node != name:
+            raise DebuggerError(
+                f"the present moment is {name_moment(debugger, debugger.where)}",
+                hint=f"go there first: until {place.node}",
+            )
+        index = place.index
+        if at is not None and index is not None:
+            debugger.check_index(at, index)
+            shape = debugger.plan.shapes[at]
+            index = tuple(i % n for i, n in zip(index, shape, strict=True))
+    lines = explain(debugger, index)
+    return Reply("\n".join(lines), {"explain": lines})
+
+
+def _print(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("print what?", hint="usage: print EXPR, as in: print norm(W1.grad)")
+    scene = Scene(console.debugger)
+    result = parse(text, scene.node_names()).evaluate(scene)
+    note = scene.note()
+    return Reply(f"{text} = {result_text(result)}{note}", result)
+
+
+def _why(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    node, attribute, index = chosen_number(debugger, text, "why [grad] NODE[i,j]")
+    cause = why(debugger, Spot(node, attribute, index))
+    graph = debugger.graph
+    lines = cause_lines(cause, graph)
+    return Reply("\n".join(lines), cause_data(cause, graph), look=node, subject=cause)
+
+
+def _watch(console: Console, text: str) -> Reply:
+    if text:
+        watch = console.watches.add(text)
+        readings = [one for one in console.watches.read() if one.number == watch.number]
+    else:
+        readings = console.watches.read()
+    lines = [f"{one.number}  {one.text} = {one.shown}" for one in readings]
+    data = [{"watch": one.number, "text": one.text, "shown": one.shown} for one in readings]
+    return Reply("\n".join(lines) or "nothing is watched; w watches", data)
+
+
+def _unwatch(console: Console, text: str) -> Reply:
+    usage = "unwatch N | all"
+    numbers = [one.number for one in console.watches.read()]
+    if text != "all":
+        numbers = [number_of(text, "watch", usage)]
+    for number in numbers:
+        console.watches.remove(number)
+    return Reply("no longer watched: " + ", ".join(map(str, numbers)), {"unwatched": numbers})
+
+
+def _check(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    node = None
+    if text:
+        node = place_or_error(debugger.graph, parse_place(text, debugger.graph.by_name).node)
+    verdicts = check(debugger.plan, node)
+    lines = check_lines(debugger.graph, verdicts)
+    return Reply("\n".join(lines), check_data(debugger.graph, verdicts))
+
+
+def _diff(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    usage = "diff A [B], where A and B are moments; A@N is on branch N"
+    words = text.replace("sgd ", "sgd\0").split()
+    if not 1 <= len(words) <= 2:
+        raise DebuggerError("between which moments?", hint=f"usage: {usage}")
+    instants = [_instant(debugger, word.replace("\0", " "), usage) for word in words]
+    if len(instants) == 1:
+        instants.append(Instant(debugger.moment, None))
+    found = compare(debugger, *instants)
+    lines = comparison_lines(found, debugger.graph)
+    return Reply("\n".join(lines), comparison_data(found, debugger.graph))
+
+
+def _instant(debugger: Debugger, text: str, usage: str) -> Instant:
+    moment, at, branch = text.partition("@")
+    if not at:
+        return Instant(moment_of(debugger, moment, usage), None)
+    number = number_of(branch, "branch", usage)
+    if number >= len(debugger.branches):
+        last = len(debugger.branches) - 1
+        raise DebuggerError(f"there is no branch {number}", hint=f"there are 0 to {last}: branches")
+    return Instant(moment_of(debugger, moment, usage), number)
+
+
+def _find(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("find what?", hint="a part of a node's name, its op or its shape")
+    debugger, wanted = console.debugger, text.casefold()
+    found = []
+    for i, node in enumerate(debugger.graph.nodes):
+        shape = shape_text(debugger.plan.shapes[i])
+        if any(wanted in of.casefold() for of in (node.label, kind_of(node), shape)):
+            found.append((i, f"{node.label}  {kind_of(node)}  {shape}"))
+    if not found:
+        raise DebuggerError(f"no node's name, op or shape contains {text!r}")
+    lines = [line for _, line in found[:MOST_FOUND]]
+    if len(found) > MOST_FOUND:
+        lines.append(f"… {len(found) - MOST_FOUND} more")
+    names = [debugger.graph.nodes[i].label for i, _ in found]
+    return Reply("\n".join(lines), names, subject=[i for i, _ in found])
+
+
+LOOKING = [
+    Command(
+        "explain",
+        "explain [[i,j]]",
+        "this moment in words and numbers",
+        _explain,
+        (Key("x", "explain"),),
+        "With an index it tells that entry of the node, as in: explain [2,3]",
+        shows="text",
+        instant=True,
+    ),
+    Command(
+        "print",
+        "print EXPR",
+        "a value, gradient or expression",
+        _print,
+        (Key("p", "print ", asks=True),),
+        "As in: print l1, print W1.grad[0,:], print norm(W1.grad), print cost",
+        shows="line",
+    ),
+    Command(
+        "why",
+        "why [grad] NODE[i,j]",
+        "where a number comes from, term by term",
+        _why,
+        (Key("y", "why {entry}", "where the chosen number comes from"),),
+        "The largest terms first. In the app Enter follows a term to where it came from.",
+        shows="text",
+    ),
+    Command(
+        "watch",
+        "watch [EXPR]",
+        "show an expression at every moment",
+        _watch,
+        (Key("w", "watch ", asks=True),),
+        "As in: watch norm(W1.grad), watch cost - prev(cost). Alone it tells all watches.",
+        shows="line",
+    ),
+    Command("unwatch", "unwatch N | all", "watch it no longer", _unwatch, shows="line"),
+    Command(
+        "check",
+        "check [NODE]",
+        "gradients against finite differences",
+        _check,
+        (Key("k", "check {node}", "check the gradients of the node under the cursor"),),
+        "The worst entry of each, both numbers, and the verdict; all nodes without a name.",
+        shows="text",
+    ),
+    Command(
+        "diff",
+        "diff A [B]",
+        "two moments side by side",
+        _diff,
+        (Key("d", "diff ", asks=True),),
+        "A and B are moments, as in goto; 61@0 is moment 61 on branch 0, the run without edits. "
+        "Without B: the present moment.",
+        shows="text",
+    ),
+    Command(
+        "find",
+        "find TEXT",
+        "a node by name, op or shape",
+        _find,
+        (Key("slash", "find ", asks=True),),
+        shows="line",
+    ),
+]

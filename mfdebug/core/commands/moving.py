@@ -1,0 +1,244 @@
+"""Commands that move the cursor in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from mfdebug.core.changes import last_change
+from mfdebug.core.commands.command import Command, Key, Reply, count_of
+from mfdebug.core.commands.places import chosen_number
+from mfdebug.core.commands.status import status
+from mfdebug.core.debugger import Debugger, DebuggerError, Standing, place_or_error
+from mfdebug.core.explain import explain
+from mfdebug.core.expressions import parse_place
+from mfdebug.core.stops import Hit
+from mfdebug.core.timeline import NODE_PHASES, Phase
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
+
+# SGD steps after which `continue` has looked long enough: a script must not run for ever.
+FAR = 10_000
+
+
+def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
+    """Return where the cursor is now, and the stops that it was stopped by."""
+    debugger = console.debugger
+    lines = explain(debugger)
+    computed = debugger.cost_standing() is not Standing.WAITING
+    data: dict[str, Any] = {
+        "cost": debugger.plan.cost() if computed else None,
+        "learning_rate": debugger.learning_rate if debugger.graph.trains else None,
+        "explain": lines,
+    }
+    if hits:
+        data["stops"] = [{"stop": hit.stop.number, "reason": hit.reason} for hit in hits]
+    stopped = "; ".join(map(str, hits)) or note
+    told = [status(debugger), *lines, *map(str, hits), *([note] if note else [])]
+    if debugger.at_end:
+        told.append("the line ends here; S goes back")
+    return Reply("\n".join(told), data, stopped=stopped)
+
+
+def _on(console: Console, target: int) -> Reply:
+    """Move on to a moment, or to the first stop before it."""
+    if target > console.debugger.moment:
+        return moved(console, console.stops.run(target, console.progress))
+    console.debugger.move(target, console.progress)
+    return moved(console)
+
+
+def _must_go_on(debugger: Debugger) -> None:
+    if debugger.at_end:
+        _line_ends(debugger)
+
+
+def _line_ends(debugger: Debugger) -> NoReturn:
+    why = "" if debugger.graph.trains else " (nothing is trained here)"
+    raise DebuggerError(f"the line ends here{why}", hint="S goes back")
+
+
+def _must_go_back(debugger: Debugger) -> None:
+    if debugger.moment == 0:
+        raise DebuggerError("this is the start", hint="s goes on")
+
+
+def _step(console: Console, text: str) -> Reply:
+    count = count_of(text, "step [n]")
+    _must_go_on(console.debugger)
+    return _on(console, console.debugger.moment + count)
+
+
+def _back(console: Console, text: str) -> Reply:
+    count = count_of(text, "back [n]")
+    _must_go_back(console.debugger)
+    console.debugger.step(-count, console.progress)
+    return moved(console)
+
+
+def _next(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    count = count_of(text, "next [n]")
+    _must_go_on(debugger)
+    return _on(console, debugger.timeline.phases_from(debugger.moment, count))
+
+
+def _previous(console: Console, text: str) -> Reply:
+    count = count_of(text, "previous [n]")
+    _must_go_back(console.debugger)
+    console.debugger.phases(-count, console.progress)
+    return moved(console)
+
+
+def _sgd(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    count = count_of(text, "sgd [n]", negative=True)
+    if count >= 0:
+        _must_go_on(debugger)
+        return _on(console, debugger.sgd_target(count))
+    debugger.sgd(count, console.progress)
+    return moved(console)
+
+
+def _until(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    phase: Phase | None = None
+    name = text
+    for candidate in NODE_PHASES:
+        if text.endswith(f" {candidate}"):
+            phase, name = candidate, text.removesuffix(candidate).strip()
+    if not name:
+        raise DebuggerError("until which node?", hint="usage: until NODE [phase]")
+    place = parse_place(name, debugger.graph.by_name)
+    return _on(console, debugger.next_moment(place_or_error(debugger.graph, place.node), phase))
+
+
+def moment_of(debugger: Debugger, text: str, usage: str) -> int:
+    """Read a moment: a number, `start`, `end`, `sgd K`, or `now`."""
+    word, _, rest = text.partition(" ")
+    if text == "start":
+        return 0
+    if text == "now":
+        return debugger.moment
+    if text == "end":
+        end = debugger.timeline.end
+        return len(debugger.history.costs) * debugger.timeline.length if end is None else end
+    if word == "sgd" and rest:
+        return debugger.timeline.start_of(count_of(rest.strip(), usage))
+    if not text:
+        raise DebuggerError("which moment?", hint=f"usage: {usage}")
+    return count_of(text, usage)
+
+
+def _goto(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    target = moment_of(debugger, text, "goto MOMENT | start | end | sgd K")
+    debugger.move(target, console.progress)
+    end = debugger.timeline.end
+    note = f"there is no moment {target}: the line ends at {end}" if end and target > end else ""
+    return moved(console, note=note)
+
+
+def _continue(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    if text:
+        raise DebuggerError("continue takes nothing", hint="until NODE, or break and continue")
+    _must_go_on(debugger)
+    if debugger.timeline.end is None and not console.stops.armed:
+        raise DebuggerError(
+            "no stop is set: this would go on for ever", hint="b sets one, t runs SGD steps"
+        )
+    begun = debugger.sgd_step
+    hits = console.stops.run(debugger.sgd_target(FAR), console.progress)
+    steps = debugger.sgd_step - begun
+    ran = f" in {steps:,} SGD steps; continue goes on" if debugger.graph.trains else ""
+    return moved(console, hits, "" if hits else f"no stop was met{ran}")
+
+
+def _reverse_continue(console: Console, text: str) -> Reply:
+    if text:
+        raise DebuggerError("reverse-continue takes nothing", hint="back N, or goto MOMENT")
+    _must_go_back(console.debugger)
+    hits = console.stops.run_back(console.progress)
+    return moved(console, hits, "" if hits else "no stop was met")
+
+
+def _last(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    node, attribute, index = chosen_number(debugger, text, "last NODE[i,j]")
+    _must_go_back(debugger)
+    note = last_change(debugger, node, attribute, index, console.progress)
+    return moved(console, note=note)
+
+
+MOVING = [
+    Command(
+        "step",
+        "step [n]",
+        "one moment on",
+        _step,
+        (Key("s", "step {n}"), Key("right", "step {n}"), Key("space", "step {n}")),
+        "A moment is one feed, one node forward, one node backward, or one update.",
+    ),
+    Command(
+        "back",
+        "back [n]",
+        "one moment back",
+        _back,
+        (Key("S", "back {n}"), Key("left", "back {n}")),
+    ),
+    Command("next", "next [n]", "to the end of this phase", _next, (Key("n", "next {n}"),)),
+    Command(
+        "previous",
+        "previous [n]",
+        "back to where this phase began",
+        _previous,
+        (Key("N", "previous {n}"),),
+    ),
+    Command(
+        "sgd",
+        "sgd [n]",
+        "whole SGD steps on",
+        _sgd,
+        (Key("t", "sgd {n}"), Key("T", "sgd -{n}", "whole SGD steps back")),
+        "In the middle of a step the first one goes to its end. `sgd -n` goes back.",
+    ),
+    Command(
+        "continue",
+        "continue",
+        "to the next stop",
+        _continue,
+        (Key("c", "continue"),),
+        "step, next, sgd and until stop at stops too; going back only reverse-continue does.",
+    ),
+    Command(
+        "reverse-continue",
+        "reverse-continue",
+        "back to the last stop",
+        _reverse_continue,
+        (Key("C", "reverse-continue"),),
+    ),
+    Command(
+        "until",
+        "until NODE [forward|backward|update]",
+        "run to a node's next moment",
+        _until,
+        (Key("u", "until {node}", "run to the node under the cursor"),),
+    ),
+    Command(
+        "goto",
+        "goto MOMENT | start | end | sgd K",
+        "to any moment",
+        _goto,
+        (Key("g", "goto ", asks=True),),
+        "`goto sgd K` is where SGD step K begins: K steps are done.",
+    ),
+    Command(
+        "last",
+        "last NODE[i,j]",
+        "back to the moment that last changed a number",
+        _last,
+        (Key("L", "last {entry}", "back to what last changed the chosen number"),),
+        "Again: the one before. `last W1.grad[0,1]` asks for the gradient.",
+    ),
+]

@@ -1,0 +1,59 @@
+"""Commands of the quiz: to say what the next moment brings before it is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mfdebug.core.commands.command import Command, Reply
+from mfdebug.core.commands.moving import moved
+from mfdebug.core.debugger import DebuggerError
+from mfdebug.core.quiz import Quiz
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
+
+
+def _quiz(console: Console, text: str) -> Reply:
+    if text not in ("", "on", "off"):
+        raise DebuggerError(f"{text!r} is neither on nor off", hint="usage: quiz [on|off]")
+    if text == "off":
+        quiz, console.quiz = console.quiz, None
+        score = quiz.score if quiz is not None else None
+        return Reply(f"no more questions{f'; {score}' if score else ''}", {"quiz": "off"})
+    console.quiz = console.quiz or Quiz()
+    return Reply(asked(console) or "the quiz is on: s asks about the next moment")
+
+
+def asked(console: Console) -> str:
+    """Return the question about the next moment, or nothing."""
+    question = None if console.quiz is None else console.quiz.ask(console.debugger)
+    return question.text if question is not None else ""
+
+
+def _answer(console: Console, text: str) -> Reply:
+    if console.quiz is None:
+        raise DebuggerError("nothing was asked", hint="quiz asks")
+    verdict = console.quiz.answer(console.debugger, text)
+    after = moved(console)
+    told = f"{verdict.text}  {console.quiz.score}"
+    return Reply(f"{told}\n{after.text}", {"right": verdict.right, "told": verdict.text})
+
+
+PREDICTING = [
+    Command(
+        "quiz",
+        "quiz [on|off]",
+        "be asked about each moment before it is shown",
+        _quiz,
+        details="answer TEXT answers; step goes on without an answer. The score is kept.",
+        shows="line",
+    ),
+    Command(
+        "answer",
+        "answer TEXT",
+        "answer the quiz, and see the working",
+        _answer,
+        details="A number (1 % off counts as right), + or -, up or down, or a node's name.",
+        shows="line",
+    ),
+]

@@ -1,0 +1,143 @@
+"""Commands that set stops and say what there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.places import number_of
+from mfdebug.core.debugger import DebuggerError
+from mfdebug.core.health import RULES
+from mfdebug.core.setting import USAGE, triggers
+from mfdebug.core.stops import Stop
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
+
+
+def stop_line(stop: Stop) -> str:
+    """Return a stop in one line: `2  break l1 backward  (off, met 3 times)`."""
+    notes = [] if stop.enabled else ["off"]
+    if stop.temporary:
+        notes.append("once")
+    if stop.ignored:
+        notes.append(f"passes over {stop.ignored} more")
+    notes.append(f"met {stop.hits} time{'s' * (stop.hits != 1)}")
+    return f"{stop.number}  {stop.line}  ({', '.join(notes)})"
+
+
+def _set(console: Console, text: str, *, temporary: bool) -> Reply:
+    word = "tbreak" if temporary else "break"
+    found = triggers(console.debugger, text)
+    made = [
+        console.stops.add(f"{word} {line}", trigger, temporary=temporary) for line, trigger in found
+    ]
+    lines = [f"stop {stop.number}: {stop.line}" for stop in made]
+    if len(made) > 1:
+        first, last = made[0].number, made[-1].number
+        lines = [f"stops {first} to {last}: every health rule", *lines]
+    return Reply("\n".join(lines), [_data(stop) for stop in made])
+
+
+def _break(console: Console, text: str) -> Reply:
+    return _set(console, text, temporary=False)
+
+
+def _tbreak(console: Console, text: str) -> Reply:
+    return _set(console, text, temporary=True)
+
+
+def _data(stop: Stop) -> dict[str, object]:
+    return {
+        "stop": stop.number,
+        "line": stop.line,
+        "enabled": stop.enabled,
+        "ignored": stop.ignored,
+        "hits": stop.hits,
+    }
+
+
+def _stops(console: Console, _text: str) -> Reply:
+    stops = list(console.stops)
+    lines = [stop_line(stop) for stop in stops] or ["no stop is set; b sets one"]
+    return Reply("\n".join(lines), [_data(stop) for stop in stops])
+
+
+def _chosen(console: Console, text: str, usage: str) -> list[Stop]:
+    if text == "all":
+        return list(console.stops)
+    numbers = text.replace(",", " ").split()
+    if not numbers:
+        raise DebuggerError("which stop?", hint=f"usage: {usage}")
+    return [console.stops.get(number_of(one, "stop", usage)) for one in numbers]
+
+
+def _each(
+    name: str, done: str, act: Callable[[Console, Stop], None]
+) -> Callable[[Console, str], Reply]:
+    def run(console: Console, text: str) -> Reply:
+        chosen = _chosen(console, text, f"{name} N | all")
+        for stop in chosen:
+            act(console, stop)
+        numbers = [stop.number for stop in chosen]
+        told = ", ".join(map(str, numbers)) or "none"
+        return Reply(f"{done}: stop {told}", {name: numbers})
+
+    return run
+
+
+def _delete(console: Console, stop: Stop) -> None:
+    console.stops.delete(stop.number)
+
+
+def _enable(_console: Console, stop: Stop) -> None:
+    stop.enabled = True
+
+
+def _disable(_console: Console, stop: Stop) -> None:
+    stop.enabled = False
+
+
+def _ignore(console: Console, text: str) -> Reply:
+    usage = "ignore N COUNT"
+    number, _, count = text.partition(" ")
+    stop = console.stops.get(number_of(number, "stop", usage))
+    if not count.strip().isdecimal():
+        raise DebuggerError("how many times?", hint=f"usage: {usage}")
+    stop.ignored = int(count)
+    return Reply(f"stop {stop.number} is passed over {stop.ignored} times", _data(stop))
+
+
+_RULE_HELP = "Rules: nan, inf (where it is made); " + "; ".join(
+    f"{rule.name} ({rule.summary})" for rule in RULES.values()
+)
+
+STOPPING = [
+    Command(
+        "break",
+        "break NODE [forward|backward|update] [if EXPR] | RULE | ...",
+        "stop at a node, on a condition, or when something goes wrong",
+        _break,
+        (Key("b", "break {node} ", "set a stop at the node under the cursor", asks=True),),
+        f"All forms: {USAGE}. A condition is tested where what it names has been computed. "
+        f"{_RULE_HELP}.",
+        shows="line",
+    ),
+    Command("tbreak", "tbreak ...", "the same, once", _tbreak, shows="line"),
+    Command("stops", "stops", "all stops, and how often each was met", _stops, shows="text"),
+    Command(
+        "delete", "delete N | all", "forget stops", _each("delete", "gone", _delete), shows="line"
+    ),
+    Command(
+        "enable", "enable N | all", "switch stops on", _each("enable", "on", _enable), shows="line"
+    ),
+    Command(
+        "disable",
+        "disable N | all",
+        "switch stops off",
+        _each("disable", "off", _disable),
+        shows="line",
+    ),
+    Command("ignore", "ignore N COUNT", "pass over a stop so many times", _ignore, shows="line"),
+]

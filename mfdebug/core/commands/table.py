@@ -1,0 +1,41 @@
+"""The table of all commands: names, usage, keys and help.
+
+The app makes its key bindings, its palette and its help screen from it.
+"""
+
+from __future__ import annotations
+
+from mfdebug.core.commands.command import Command, find_in
+from mfdebug.core.commands.editing import EDITING
+from mfdebug.core.commands.helping import HELPING
+from mfdebug.core.commands.leaving import LEAVING
+from mfdebug.core.commands.looking import LOOKING
+from mfdebug.core.commands.moving import MOVING
+from mfdebug.core.commands.predicting import PREDICTING
+from mfdebug.core.commands.stopping import STOPPING
+
+COMMANDS: dict[str, Command] = {
+    command.name: command
+    for command in [
+        *MOVING,
+        *STOPPING,
+        *LOOKING,
+        *EDITING,
+        *PREDICTING,
+        *HELPING,
+        *LEAVING,
+    ]
+}
+
+# What a key alone runs, where it needs no node and asks for nothing; `?` is help.
+KEY_OF = {
+    key.key: key.line.replace("{n}", "1")
+    for command in COMMANDS.values()
+    for key in command.keys
+    if len(key.key) == 1 and not key.asks and "{node}" not in key.line and "{entry}" not in key.line
+} | {"?": "help"}
+
+
+def find(word: str) -> Command:
+    """Return the command called `word`, or the only one that begins with it."""
+    return find_in(COMMANDS, word)

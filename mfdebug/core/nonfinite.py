@@ -1,0 +1,152 @@
+"""NaN and infinity, found at the very node that made them: its inputs have none.
+
+What is passed on from node to node is not found again: the first one is the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from mfdebug.core.debugger import Debugger, index_text
+from mfdebug.core.explain import kind_of
+from mfdebug.core.numbers import summary
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops.base import Array, shape_text
+from miniflow.trace import Trace
+
+KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}
+# Inputs that are told; the rest of a long list says nothing new.
+MOST_INPUTS = 4
+
+
+def made_here(debugger: Debugger, kind: str) -> str:
+    """Return what the present moment made that is `kind`, in words, or nothing."""
+    where = debugger.where
+    has = _finder(kind)
+    if where.phase == "feed":
+        return _fed(debugger, kind)
+    if where.node is None:
+        return ""
+    if where.phase == "forward":
+        return _computed(debugger, where.node, kind)
+    if where.phase == "backward":
+        return next(_sent(debugger, where.node, kind), "")
+    made = debugger.last_update
+    if made is None or not has(made.after):
+        return ""
+    if has(made.before) or has(debugger.gradient(where.node)):
+        return ""
+    return f"the update made {_place(debugger, where.node, made.after, kind)}"
+
+
+def _finder(kind: str) -> Callable[[Array], bool]:
+    return lambda array: bool(KINDS[kind](array).any())
+
+
+def _place(debugger: Debugger, node: int, array: Array, kind: str) -> str:
+    """Return the first entry that is `kind`: `l1[2,3] = nan`."""
+    name = debugger.graph.nodes[node].label
+    index = tuple(map(int, np.argwhere(KINDS[kind](array))[0]))
+    return f"{name}{index_text(index)} = {array[index]}"
+
+
+def _fed(debugger: Debugger, kind: str) -> str:
+    for i, node in enumerate(debugger.graph.nodes):
+        value = debugger.value(i)
+        if isinstance(node, Input) and not node.trainable and _finder(kind)(value):
+            return f"{_place(debugger, i, value, kind)} was fed"
+    return ""
+
+
+def _computed(debugger: Debugger, node: int, kind: str) -> str:
+    has, graph = _finder(kind), debugger.graph
+    value = debugger.value(node)
+    if not has(value) or any(has(debugger.value(source)) for source in graph.inbound[node]):
+        return ""
+    told = [_told(debugger, source) for source in dict.fromkeys(graph.inbound[node])]
+    more = f", {len(told) - MOST_INPUTS} more" if len(told) > MOST_INPUTS else ""
+    inputs = "; ".join(told[:MOST_INPUTS]) + more
+    made_by = kind_of(graph.nodes[node])
+    return f"{_place(debugger, node, value, kind)}, made by {made_by} of {inputs}"
+
+
+def _told(debugger: Debugger, node: int) -> str:
+    name = debugger.graph.nodes[node].label
+    value = debugger.value(node)
+    if value.size == 1:
+        return f"{name} = {summary(value)}"
+    return f"{name} ({shape_text(value.shape)}: {summary(value)})"
+
+
+def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[str]:
+    """Yield what the node sends back that is `kind` where nothing it works with is."""
+    has, graph = _finder(kind), debugger.graph
+    name = graph.nodes[node].label
+    sources = graph.inbound[node]
+    if isinstance(graph.nodes[node], Input):
+        return
+    sound = not has(debugger.gradient(node)) and not any(has(debugger.value(s)) for s in sources)
+    if kind == "nan":
+        sound = sound and not has(debugger.value(node))
+    for slot, source in enumerate(sources):
+        sent = debugger.plan.contribution(node, slot)
+        if has(sent):
+            if sound:
+                entry = _place(debugger, source, sent, kind)
+                yield f"{kind_of(graph.nodes[node])} {name} sends ∂cost/∂{entry}"
+        elif has(debugger.gradient(source)) and not _was_there(debugger, source, node, has):
+            entry = _place(debugger, source, debugger.gradient(source), kind)
+            yield f"what came back to {graph.nodes[source].label} adds up to ∂cost/∂{entry}"
+
+
+def _was_there(debugger: Debugger, source: int, node: int, has: Callable[[Array], bool]) -> bool:
+    """Whether another consumer has sent it already."""
+    return any(
+        c.consumer != node and c.sent is not None and has(c.sent)
+        for c in debugger.contributions(source)
+    )
+
+
+def may_be_made(trace: Trace, graph: Graph, needed: list[bool]) -> Array:
+    """Return for each step whether a node may have made NaN or infinity; in doubt, True.
+
+    After the first NaN there is NaN everywhere: only where it begins is worth a closer look.
+    """
+    suspects = ~trace.finite()
+    if suspects.any():
+        made = [_may_begin(trace, graph, needed, kind) for kind in KINDS.values()]
+        suspects = suspects & np.logical_or(*made)
+    return suspects
+
+
+def _may_begin(
+    trace: Trace, graph: Graph, needed: list[bool], kind: Callable[[Array], Array]
+) -> Array:
+    nodes = range(len(graph))
+    nowhere: Array = np.zeros(trace.steps, bool)
+    left = [_any(kind(trace.value(i))) for i in nodes]
+    # What the pass worked with: a trainable as it was before its update.
+    used = [_any(kind(trace.before(i))) if i in graph.trainables else left[i] for i in nodes]
+    gradients = [
+        _any(kind(trace.gradient(i))) if needed[i] and graph.under_cost[i] else nowhere
+        for i in nodes
+    ]
+    taken = [np.logical_or.reduce([nowhere, *(used[s] for s in graph.inbound[i])]) for i in nodes]
+    found = [nowhere]
+    for i in nodes:
+        passed_on = taken[i]
+        if i in graph.trainables:
+            passed_on = used[i] | gradients[i]
+        senders = [
+            gradients[c] | used[c] | taken[c] for c, _ in graph.consumers[i] if graph.under_cost[c]
+        ]
+        found.append(left[i] & ~passed_on)
+        found.append(gradients[i] & ~np.logical_and.reduce([~nowhere, *senders]))
+    return np.asarray(np.logical_or.reduce(found))
+
+
+def _any(flags: Array) -> Array:
+    return np.asarray(flags.reshape(len(flags), -1).any(1))

@@ -1,0 +1,447 @@
+"""Predict: one number of the next moment is asked for before it is shown.
+
+People who say what comes before they see it learn more than people who only look. So a question
+must be one that can be answered from what is on the screen: a number where it can be worked out
+in the head, else its sign, the winner of a gate, or the way a parameter goes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from mfdebug.core.debugger import Debugger, DebuggerError, Edit, index_text
+from mfdebug.core.explain import Outgoing, Story, story
+from mfdebug.core.numbers import scalar
+from mfdebug.core.timeline import Moment
+from mfdebug.core.working import Index
+from miniflow.node import Input, Node
+from miniflow.ops.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from miniflow.ops.arithmetic import Abs, Add, Div, Exp, Log, Max, Min, Mul, Neg, Pow, Sqrt, Sub
+from miniflow.ops.cost import MAE, MSE
+from miniflow.ops.dropout import Dropout
+from miniflow.ops.linear import Linear, MatMul
+from miniflow.ops.reduce import Mean, Sum
+
+Kind = Literal["value", "sign", "input"]
+About = Literal["value", "sum", "sent", "winner", "update"]
+# An answer this near counts: nobody has to multiply to six digits.
+NEAR = 0.01
+# What is left over when a sum cancels, against its largest term: 0 is an answer to it too.
+RESIDUE = 1e-12
+# Longer numbers, or more products, are not for the head.
+SHORT, PRODUCTS = 5, 3
+# Entries that are tried for one that is neither 0 nor NaN.
+TRIES = 16
+# A formula longer than this (of a Concat, say) is left out of the question.
+FORMULA = 60
+
+ARITHMETIC = (
+    Add, Sub, Mul, Div, Neg, Pow, Abs, Max, Min, ReLU, LeakyReLU, Linear, MatMul, Sum, Mean,
+    MSE, MAE,
+)  # fmt: skip
+FUNCTIONS = (Exp, Log, Sqrt, Sigmoid, Tanh)
+
+# The kind of an answer, and the form in which it is wanted.
+NUMBER: tuple[Kind, str] = "value", "a number, as in 0.5, -2e-3 or 1/3"
+SIGN: tuple[Kind, str] = "sign", "+, - or 0"
+WAY: tuple[Kind, str] = "sign", "up, down or same"
+SIGNS = {
+    "+": "+", "positive": "+", "plus": "+", "-": "-", "−": "-", "negative": "-", "minus": "-",
+    "0": "0", "zero": "0",
+}  # fmt: skip
+WAYS = {"up": "+", "+": "+", "down": "-", "-": "-", "−": "-", "same": "0", "0": "0"}
+SIGN_WORDS = {"+": "positive", "-": "negative", "0": "0"}
+WAY_WORDS = {"+": "up", "-": "down", "0": "the same"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about the moment `moment`, and in which form the answer is wanted."""
+
+    moment: int
+    text: str
+    kind: Kind
+    form: str
+    choices: tuple[str, ...] = ()
+    answer: str = field(default="", repr=False)
+    number: float = field(default=0.0, repr=False)
+    scale: float = field(default=0.0, repr=False)
+    about: About = field(default="value", repr=False)
+    index: Index = field(default=(), repr=False)
+    source: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer was right; the text says what is right, with the working."""
+
+    right: bool
+    text: str
+
+
+class Quiz:
+    """Asks about the next moment, and keeps the score: `right` of `asked`, `streak` in a row."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.right = 0
+        self.streak = 0
+        self._known: tuple[Debugger, int, tuple[Edit, ...]] | None = None
+        self._question: Question | None = None
+
+    @property
+    def score(self) -> str:
+        """The score in words."""
+        row = f", {self.streak} in a row" if self.streak > 1 else ""
+        return f"{self.right} of {self.asked} right{row}"
+
+    def ask(self, debugger: Debugger) -> Question | None:
+        """Return the question about the next moment, always the same one; None if there is none.
+
+        Nothing is seen to move: the moment is looked at and left again.
+        """
+        known, moment = self._known, debugger.moment
+        if known and (known[0] is debugger and known[1] == moment and known[2] is debugger.edits):
+            return self._question
+        self._question = _question_about(debugger)
+        self._known = debugger, moment, debugger.edits
+        return self._question
+
+    def answer(self, debugger: Debugger, text: str) -> Verdict:
+        """Judge an answer, then let the moment happen.
+
+        Raises `DebuggerError` when nothing is asked or the text is no answer: nothing happens.
+        """
+        question = self.ask(debugger)
+        if question is None:
+            raise DebuggerError("nothing is asked about the next moment", hint="s goes on")
+        right = _is_right(question, text.strip())
+        debugger.step()
+        self.asked += 1
+        self.right += right
+        self.streak = self.streak + 1 if right else 0
+        node = debugger.where.node
+        assert node is not None
+        working = _working(story(debugger, node, question.index), question)
+        return Verdict(right, f"{'right' if right else _correction(question)}: {working}")
+
+
+# Judging ---------------------------------------------------------------------------------------
+
+
+def _is_right(question: Question, text: str) -> bool:
+    if question.kind == "value":
+        given = _number(text)
+        if given is None:
+            raise _no_answer(question, text)
+        if scalar(given) == question.answer:
+            return True
+        near = NEAR * abs(question.number)
+        return abs(given - question.number) <= near or (
+            given == 0 and abs(question.number) <= RESIDUE * question.scale
+        )
+    if question.kind == "input":
+        if text not in question.choices:
+            raise _no_answer(question, text)
+        return text == question.answer
+    sign = (WAYS if question.about == "update" else SIGNS).get(text.casefold())
+    if sign is None:
+        raise _no_answer(question, text)
+    return sign == question.answer
+
+
+def _number(text: str) -> float | None:
+    """Return the number that a person typed, or None: 0.5, -2e-3, 1/3."""
+    above, slash, below = text.replace("−", "-").partition("/")
+    try:
+        number = float(above) / float(below) if slash else float(above)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _no_answer(question: Question, text: str) -> DebuggerError:
+    given = f"{text[:40]!r} is no answer" if text else "an answer is wanted"
+    return DebuggerError(f"{given}: {question.text}", hint=question.form)
+
+
+def _correction(question: Question) -> str:
+    if question.about == "update":
+        way = WAY_WORDS[question.answer]
+        return f"not so, it {'stays' if question.answer == '0' else 'goes'} {way}"
+    answer = question.answer
+    return f"not so, it is {SIGN_WORDS[answer] if question.kind == 'sign' else answer}"
+
+
+def _working(told: Story, question: Question) -> str:
+    """Return the working of what was asked, with its numbers."""
+    name = f"{told.name}{index_text(told.index)}"
+    if question.about == "update" and told.update is not None:
+        return f"{name} = {told.update.working} = {scalar(told.update.number)}"
+    if question.about == "sum":
+        terms = [scalar(one.number) for one in told.incoming if one.number is not None]
+        sums = f" = {' + '.join(_bracketed(one) for one in terms)}" if len(terms) > 1 else ""
+        words = "" if len(told.incoming) > 1 else f" = {told.incoming[0].words}"
+        return f"∂cost/∂{name}{sums or words} = {scalar(question.number)}"
+    if question.about == "sent":
+        sent = _sent_to(told, question.source)
+        total = f"; {scalar(question.number)} in all" if len(sent) > 1 else ""
+        return "; ".join(map(_sent_words, sent)) + total
+    if question.about == "winner":
+        return f"{'; '.join(map(_sent_words, told.outgoing))} ({told.role})"
+    return f"{name} = {told.working or told.formula or 'its value'} = {scalar(question.number)}"
+
+
+def _sent_words(out: Outgoing) -> str:
+    working = f" = {out.working}" if out.working not in ("", scalar(out.number)) else ""
+    return f"to {out.source}{out.entry}: {out.words}{working} = {scalar(out.number)}"
+
+
+def _bracketed(number: str) -> str:
+    return number if number[0].isdigit() else f"({number})"
+
+
+# Asking ----------------------------------------------------------------------------------------
+
+
+def _question_about(debugger: Debugger) -> Question | None:
+    coming = debugger.coming()
+    if coming is None or coming.node is None:
+        return None
+    with _peeking(debugger, coming.number):
+        if coming.phase == "forward":
+            return _ask_forward(debugger, coming, coming.node)
+        if coming.phase == "backward":
+            return _ask_backward(debugger, coming, coming.node)
+        return _ask_update(debugger, coming, coming.node)
+
+
+@contextmanager
+def _peeking(debugger: Debugger, moment: int) -> Iterator[None]:
+    """Look at the next moment; its cost is not noted, or the cost curve gives it away."""
+    costs = debugger.history.costs
+    noted = len(costs)
+    try:
+        with debugger.visiting(moment):
+            yield
+    finally:
+        del costs[noted:]
+
+
+def _entries(shape: tuple[int, ...], moment: int) -> list[Index]:
+    """Return entries to ask about, others at another moment, always the same at the same one."""
+    size = math.prod(shape)
+    stride = max(1, size // TRIES)
+    flat = [(moment * 7919 + k * stride) % size for k in range(min(size, TRIES))]
+    return [tuple(map(int, np.unravel_index(one, shape))) for one in flat]
+
+
+def _chosen(
+    shape: tuple[int, ...],
+    moment: int,
+    number: Callable[[Index], float],
+    *,
+    zeros: bool = False,
+) -> Index | None:
+    """Return the entry to ask about: not 0 if there is one, unless `zeros` are welcome."""
+    zero: Index | None = None
+    for index in _entries(shape, moment):
+        found = number(index)
+        if math.isfinite(found) and (found or zeros):
+            return index
+        if found == 0 and zero is None:
+            zero = index
+    return zero
+
+
+def _ask_forward(debugger: Debugger, coming: Moment, node: int) -> Question | None:
+    target, value = debugger.graph.nodes[node], debugger.value(node)
+    # Where a ReLU gives 0 is what there is to learn of it.
+    index = _chosen(
+        value.shape, coming.number, lambda i: float(value[i]), zeros=isinstance(target, ReLU)
+    )
+    # What a dropout drops, nobody can know.
+    if index is None or (isinstance(target, Dropout) and not value[index]):
+        return None
+    told, number = story(debugger, node, index), float(value[index])
+    name = f"{told.name}{index_text(index)}"
+    what = f"{name} = {told.formula}{_legend(told)}" if 0 < len(told.formula) <= FORMULA else name
+    scalars = _is_scalar(debugger, node)
+    known = isinstance(target, ARITHMETIC) or (
+        isinstance(target, FUNCTIONS) and (scalars or _is_short(scalar(number)))
+    )
+    easy = known and _for_the_head(told.working, scalars=scalars)
+    return _number_question(coming, what, number, "value", index, told.working, easy=easy)
+
+
+def _ask_backward(debugger: Debugger, coming: Moment, node: int) -> Question | None:
+    target = debugger.graph.nodes[node]
+    gate = _ask_winner(debugger, coming, node) if isinstance(target, Max | Min) else None
+    if gate is not None:
+        return gate
+    consumers = len(debugger.contributions(node))
+    # A shared node sums and sends; now the one is asked, now the other.
+    sums = isinstance(target, Input) or (consumers > 1 and coming.number % 2 == 1)
+    for what in (_ask_sum, _ask_sent) if sums else (_ask_sent, _ask_sum):
+        question = what(debugger, coming, node)
+        if question is not None:
+            return question
+    return None
+
+
+def _ask_winner(debugger: Debugger, coming: Moment, node: int) -> Question | None:
+    """Ask which input of a gate gets the gradient, where exactly one of them gets some."""
+    graph, shapes = debugger.graph, debugger.plan.shapes
+    names = tuple(dict.fromkeys(one.label for one in graph.nodes[node].inbound_nodes))
+    # An input that is broadcast adds up several entries: no one of them wins.
+    if len(names) < 2 or any(shapes[source] != shapes[node] for source in graph.inbound[node]):
+        return None
+    for index in _entries(shapes[node], coming.number):
+        told = story(debugger, node, index)
+        won = {out.source for out in told.outgoing if out.number}
+        if len(won) == 1 and all(math.isfinite(out.number) for out in told.outgoing):
+            choice = f"{', '.join(names[:-1])} or {names[-1]}"
+            gate = f"{told.name}{index_text(index)}"
+            text = f"which input of {gate} gets the gradient: {choice}?"
+            return Question(
+                coming.number, text, "input", choice, names, won.pop(), about="winner", index=index
+            )
+    return None
+
+
+def _ask_sum(debugger: Debugger, coming: Moment, node: int) -> Question | None:
+    """Ask what the contributions to a node add up to."""
+    gradient = debugger.gradient(node)
+    index = _chosen(gradient.shape, coming.number, lambda i: float(gradient[i]))
+    if index is None:
+        return None
+    told = story(debugger, node, index)
+    terms = [scalar(one.number) for one in told.incoming if one.number is not None]
+    senders = list(dict.fromkeys(one.consumer for one in told.incoming))
+    by_whom = " and ".join(senders) if len(senders) <= 3 else f"{len(senders)} consumers"
+    given = (
+        f"given {told.incoming[0].words}" if len(terms) == 1 else f"the sum of what {by_whom} sent"
+    )
+    what = f"∂cost/∂{told.name}{index_text(index)}, {given}"
+    easy = len(terms) <= PRODUCTS and all(map(_is_short, terms))
+    number, working = float(gradient[index]), " + ".join(terms)
+    return _number_question(coming, what, number, "sum", index, working, easy=easy)
+
+
+def _ask_sent(debugger: Debugger, coming: Moment, node: int) -> Question | None:
+    """Ask what a node sends to one of its inputs: all of it where that is there twice."""
+    target = debugger.graph.nodes[node]
+    sources = list(dict.fromkeys(one.label for one in target.inbound_nodes))
+    if not sources:
+        return None
+    source = sources[coming.number % len(sources)]
+
+    def number(index: Index) -> float:
+        return sum(out.number for out in _sent_to(story(debugger, node, index), source))
+
+    shape = debugger.plan.shapes[node]
+    index = _chosen(shape, coming.number, number, zeros=isinstance(target, ReLU))
+    if index is None:
+        return None
+    told = story(debugger, node, index)
+    sent = _sent_to(told, source)
+    words = " + ".join(out.words for out in sent)
+    formula = f", {words}{_legend(told)}," if len(words) <= FORMULA else ""
+    what = f"upstream × local{formula} that {told.name} sends to {source}{sent[0].entry}"
+    what += " in all" if len(sent) > 1 else ""
+    scalars = _is_scalar(debugger, node)
+    easy = all(_is_easy_product(out.working, target, scalars=scalars) for out in sent)
+    working = " + ".join(out.working for out in sent)
+    return _number_question(
+        coming, what, number(index), "sent", index, working, easy=easy, source=source
+    )
+
+
+def _ask_update(debugger: Debugger, coming: Moment, node: int) -> Question | None:
+    """Ask which way a parameter goes, where it goes against its gradient.
+
+    With momentum it may go on against it for a while: that cannot be seen on the screen.
+    """
+    made, gradient = debugger.last_update, debugger.gradient(node)
+    if made is None:
+        return None
+    before, after, rate = made.before, made.after, made.rate
+
+    def change(index: Index) -> float:
+        moved = float(after[index]) - float(before[index])
+        return moved if _sign(moved) == _sign(-rate * float(gradient[index])) else math.nan
+
+    index = _chosen(after.shape, coming.number, change)
+    if index is None:
+        return None
+    text = f"does {debugger.graph.nodes[node].label}{index_text(index)} go up or down?"
+    answer = _sign(change(index))
+    return Question(coming.number, text, *WAY, answer=answer, about="update", index=index)
+
+
+def _legend(told: Story) -> str:
+    return f" ({told.legend})" if told.legend else ""
+
+
+def _number_question(
+    coming: Moment, what: str, number: float, about: About, index: Index, working: str,
+    *, easy: bool, source: str = "",
+) -> Question:  # fmt: skip
+    """Ask for a number if it can be worked out in the head, else for its sign."""
+    scale = max(map(float, _numbers_in(working)), default=0.0)
+    if easy:
+        text, answer = f"what is {what}?", scalar(number)
+        kind, form = NUMBER
+    else:
+        text, answer = f"positive, negative or 0: {what}?", _sign(number)
+        kind, form = SIGN
+    return Question(
+        coming.number, text, kind, form, (), answer, number, scale, about, index, source
+    )
+
+
+def _for_the_head(working: str, *, scalars: bool) -> bool:
+    """Whether a working is short enough to be done in the head; between scalars, if short at all.
+
+    Scalar graphs are what people begin with, and they have a calculator.
+    """
+    numbers = _numbers_in(working)
+    few = bool(numbers) and "…" not in working and working.count("×") <= PRODUCTS
+    return few and (scalars or all(map(_is_short, numbers)))
+
+
+def _is_easy_product(working: str, op: Node, *, scalars: bool) -> bool:
+    """Whether upstream × local can be worked out: the local derivative is not on the screen."""
+    if working.count("×") == 1 and _numbers_in(working)[-1:] == ["1"]:
+        return True
+    known = scalars and isinstance(op, (*ARITHMETIC, *FUNCTIONS))
+    return _for_the_head(working, scalars=known)
+
+
+def _numbers_in(text: str) -> list[str]:
+    return re.findall(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?", text)
+
+
+def _is_short(number: str) -> bool:
+    return len(number.lstrip("-")) <= SHORT
+
+
+def _is_scalar(debugger: Debugger, node: int) -> bool:
+    """Whether a node is made of scalars alone."""
+    shapes = debugger.plan.shapes
+    return all(math.prod(shapes[i]) == 1 for i in (node, *debugger.graph.inbound[node]))
+
+
+def _sent_to(told: Story, source: str) -> list[Outgoing]:
+    return [out for out in told.outgoing if out.source == source]
+
+
+def _sign(number: float) -> str:
+    return "0" if number == 0 else "+" if number > 0 else "-"

@@ -1,0 +1,281 @@
+"""Stops: breakpoints, conditions, changes and health rules, and running until one is met.
+
+A stop stops right after the moment it waits for. Long runs go whole SGD steps at a stretch, and
+only a step in which a stop may have been met is gone through again, moment by moment: what counts
+is what is found there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfdebug.core.debugger import Debugger, DebuggerError, Progress
+from mfdebug.core.triggers import AtPlaces, Trigger
+from miniflow.trace import Trace
+
+# Rows of a trace at most: then NumPy's calls cost little beside the arithmetic.
+LONGEST_TRACE = 256
+
+
+@dataclass
+class Stop:
+    """A stop, with the line that sets it. `ignored`: how many more times it is passed over."""
+
+    number: int
+    line: str
+    trigger: Trigger
+    temporary: bool = False
+    enabled: bool = True
+    ignored: int = 0
+    hits: int = 0
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A stop that was met, and why."""
+
+    stop: Stop
+    reason: str
+
+    def __str__(self) -> str:
+        return f"stop {self.stop.number}: {self.reason}"
+
+
+class Stops:
+    """The stops of a debugger, by number; no number is given twice."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        self.debugger = debugger
+        self._stops: dict[int, Stop] = {}
+        self._last_number = 0
+        self._trace: Trace | None = None
+
+    def __iter__(self) -> Iterator[Stop]:
+        return iter(list(self._stops.values()))
+
+    def __len__(self) -> int:
+        return len(self._stops)
+
+    @property
+    def armed(self) -> list[Stop]:
+        """The stops that are enabled."""
+        return [stop for stop in self if stop.enabled]
+
+    def add(self, line: str, trigger: Trigger, *, temporary: bool = False) -> Stop:
+        """Set a stop."""
+        self._last_number += 1
+        stop = Stop(self._last_number, line, trigger, temporary)
+        self._stops[stop.number] = stop
+        return stop
+
+    def get(self, number: int) -> Stop:
+        """Return a stop by number."""
+        if number not in self._stops:
+            known = ", ".join(map(str, self._stops))
+            hint = f"there are {known}" if known else "none is set"
+            raise DebuggerError(f"there is no stop {number}", hint=hint)
+        return self._stops[number]
+
+    def delete(self, number: int) -> None:
+        """Forget a stop."""
+        del self._stops[self.get(number).number]
+
+    def at(self, node: int) -> bool:
+        """Whether an enabled stop stands at a node."""
+        return any(stop.trigger.node == node for stop in self.armed)
+
+    # Running on --------------------------------------------------------------------------
+
+    def run(self, target: int | None, progress: Progress | None = None) -> tuple[Hit, ...]:
+        """Move on to `target` (None: without end), or to the first stop that is met before.
+
+        `progress` is told the present moment now and then and ends the run by returning True.
+        """
+        debugger = self.debugger
+        if debugger.timeline.end is not None:
+            target = debugger.timeline.end if target is None else debugger.timeline.clamp(target)
+        if not self.armed and target is not None:
+            debugger.move(target, progress)
+            return ()
+        costs = debugger.history.costs
+        known = len(costs)
+        try:
+            return self._run(target, progress)
+        finally:
+            # The curve must not show what lies beyond the stop: it may have been run through.
+            reached = -(-debugger.moment // debugger.timeline.length)
+            del costs[max(known, reached) :]
+
+    def _run(self, target: int | None, progress: Progress | None) -> tuple[Hit, ...]:
+        debugger = self.debugger
+        length = debugger.timeline.length
+        stretch, settled = 1, True
+        while target is None or debugger.moment < target:
+            step, place = divmod(debugger.moment, length)
+            # The last SGD step is stepped through: all that is shown is of one pass.
+            last = self._next_fixed(target) // length - 1
+            if place == 0 and debugger.graph.trains and last > step:
+                suspect = self._run_at_a_stretch(min(last, step + stretch))
+                settled = False
+                if suspect is None:
+                    stretch = min(2 * stretch, LONGEST_TRACE)
+                    if debugger.moment > step * length:
+                        if progress is not None and progress(debugger.moment):
+                            debugger.settle()
+                            return ()
+                        continue
+                else:
+                    stretch = max(1, stretch // 2)
+                    debugger.move(suspect * length)
+                    settled = True
+            near = (debugger.moment // length + 1) * length
+            hits = self._walk(near if target is None else min(target, near))
+            if hits:
+                if not settled:
+                    debugger.settle()
+                return hits
+            if progress is not None and progress(debugger.moment):
+                break
+        return ()
+
+    def _next_fixed(self, target: int | None) -> int:
+        """Return the next moment at which the run ends in any case, or one far away."""
+        timeline, now = self.debugger.timeline, self.debugger.moment
+        found = [] if target is None else [target]
+        for stop in self.armed:
+            if isinstance(stop.trigger, AtPlaces) and stop.trigger.condition is None:
+                found += [timeline.next_at(now, place) for place in stop.trigger.places]
+        return min(found, default=now + (2 * LONGEST_TRACE + 2) * timeline.length)
+
+    def _run_at_a_stretch(self, last: int) -> int | None:
+        """Run SGD steps up to `last`; return the first in which a stop may have been met."""
+        debugger = self.debugger
+        full = any(stop.trigger.needs_all_gradients for stop in self.armed)
+        if self._trace is None or self._trace.full != full:
+            self._trace = debugger.plan.new_trace(LONGEST_TRACE, full=full)
+        debugger.run_traced(last, self._trace)
+        suspects = self._suspects(self._trace)
+        return suspects[0] if suspects else None
+
+    def _suspects(self, trace: Trace) -> list[int]:
+        if not trace.steps:
+            return []
+        may_fire = [
+            stop.trigger.may_fire(self.debugger, trace)
+            for stop in self.armed
+            if not (isinstance(stop.trigger, AtPlaces) and stop.trigger.condition is None)
+        ]
+        if not may_fire:
+            return []
+        return [trace.first + int(i) for i in np.flatnonzero(np.logical_or.reduce(may_fire))]
+
+    def _walk(self, target: int) -> tuple[Hit, ...]:
+        while self.debugger.moment < target:
+            self._prepare()
+            self.debugger.step()
+            if hits := self._met():
+                return hits
+        return ()
+
+    def _prepare(self) -> None:
+        for stop in self.armed:
+            stop.trigger.prepare(self.debugger)
+
+    def _met(self) -> tuple[Hit, ...]:
+        """Return the stops met at the present moment, and count them."""
+        hits = []
+        for stop in self.armed:
+            if reason := stop.trigger.fires(self.debugger):
+                stop.hits += 1
+                if stop.ignored:
+                    stop.ignored -= 1
+                    continue
+                hits.append(Hit(stop, reason))
+                if stop.temporary:
+                    del self._stops[stop.number]
+        return tuple(hits)
+
+    # Running back ------------------------------------------------------------------------
+
+    def run_back(self, progress: Progress | None = None) -> tuple[Hit, ...]:
+        """Move back to the last stop that was met before the present moment, or to the start."""
+        debugger = self.debugger
+        now = debugger.moment
+        known = len(debugger.history.costs)
+        try:
+            found = self.last_before(now, progress)
+        except Interrupted:
+            debugger.move(now)
+            return ()
+        finally:
+            del debugger.history.costs[known:]
+        if found is None:
+            debugger.move(0)
+            return ()
+        return self.arrive(found)
+
+    def arrive(self, moment: int) -> tuple[Hit, ...]:
+        """Move to a moment in such a way that the stops met there are known."""
+        self.debugger.move(moment - 1)
+        self._prepare()
+        self.debugger.step()
+        return self._met()
+
+    def last_before(self, now: int, progress: Progress | None = None) -> int | None:
+        """Return the last moment before `now` at which a stop is met; the cursor is anywhere.
+
+        Raises `Interrupted` when `progress` returns True.
+        """
+        length = self.debugger.timeline.length
+        step = self.debugger.timeline.sgd_step(now)
+        if met := self._moments_met(step * length, now - 1):
+            return met[-1]
+        stretch = 1
+        while step > 0:
+            first = max(0, step - stretch)
+            for suspect in reversed(self._suspects_between(first, step)):
+                if met := self._moments_met(suspect * length, (suspect + 1) * length):
+                    return met[-1]
+            step, stretch = first, min(2 * stretch, LONGEST_TRACE)
+            if progress is not None and progress(step * length):
+                raise Interrupted
+        return None
+
+    def _suspects_between(self, first: int, last: int) -> list[int]:
+        """Return the SGD steps from `first` to before `last` in which a stop may have been met."""
+        debugger, length = self.debugger, self.debugger.timeline.length
+        fixed = any(
+            isinstance(stop.trigger, AtPlaces) and stop.trigger.condition is None
+            for stop in self.armed
+        )
+        if fixed or not debugger.graph.trains:
+            return list(range(first, last))
+        found: list[int] = []
+        debugger.move(first * length)
+        while (step := debugger.moment // length) < last:
+            suspect = self._run_at_a_stretch(last)
+            if debugger.moment == step * length:
+                # A step with edits: not run at a stretch.
+                found.append(step)
+                debugger.move((step + 1) * length)
+            elif suspect is not None and self._trace is not None:
+                found += self._suspects(self._trace)
+        return found
+
+    def _moments_met(self, first: int, last: int) -> list[int]:
+        debugger = self.debugger
+        debugger.move(first)
+        met = []
+        while debugger.moment < last:
+            self._prepare()
+            debugger.step()
+            if any(stop.trigger.fires(debugger) for stop in self.armed):
+                met.append(debugger.moment)
+        return met
+
+
+class Interrupted(Exception):  # noqa: N818 - nothing is wrong
+    """The person has had enough of waiting."""

@@ -1,0 +1,227 @@
+"""What a stop waits for.
+
+A trigger is asked after single moments whether it fires, and about whole SGD steps that have been
+run at a stretch whether it may have fired in them. It may be wrong about a step in one direction
+only: when it says no, stepping through would find nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mfdebug.core.debugger import Debugger, Standing, index_text
+from mfdebug.core.expressions import Expression, ExpressionError, NotComputed, Place
+from mfdebug.core.health import Look, Present, Rule
+from mfdebug.core.nonfinite import made_here, may_be_made
+from mfdebug.core.numbers import scalar
+from mfdebug.core.scene import Scene
+from mfdebug.core.traced import TracedScene, TraceTooShort
+from miniflow.ops.base import Array
+from miniflow.trace import Trace
+
+
+class Trigger(Protocol):
+    """What a stop waits for; `node` is where it stands in the order, if at one node."""
+
+    @property
+    def node(self) -> int | None:
+        """The node at which it stands."""
+
+    @property
+    def needs_all_gradients(self) -> bool:
+        """Whether it asks for gradients that no trainable needs."""
+
+    def prepare(self, debugger: Debugger) -> None:
+        """Note what the coming moment may change."""
+
+    def fires(self, debugger: Debugger) -> str:
+        """Return why it fires at the present moment, or nothing."""
+
+    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
+        """Return for each traced step whether it may have fired in it."""
+
+
+def _every_step(trace: Trace) -> Array:
+    return np.ones(trace.steps, bool)
+
+
+@dataclass
+class AtPlaces:
+    """Certain places of each SGD step, with a condition or without.
+
+    `places` count from the feed, which is 1.
+    """
+
+    places: frozenset[int]
+    words: str
+    condition: Expression | None = None
+    node: int | None = None
+    needs_all_gradients: bool = False
+
+    def prepare(self, debugger: Debugger) -> None:
+        """Nothing has to be noted."""
+
+    def fires(self, debugger: Debugger) -> str:
+        """Test the condition, if this is one of the places."""
+        if debugger.timeline.place(debugger.moment) not in self.places:
+            return ""
+        if self.condition is None:
+            return self.words
+        try:
+            return self.words if self.condition.holds(Scene(debugger, strict=True)) else ""
+        except NotComputed:
+            return ""
+        except ExpressionError as error:
+            return f"{self.words} cannot be tested: {error}"
+
+    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
+        """Test the condition at each place of each step, with what the step has left."""
+        if self.condition is None:
+            return _every_step(trace)
+        holds = self.condition.holds_quietly
+        fires = [False] * trace.steps
+        with np.errstate(all="ignore"):
+            for place in self.places:
+                scene = TracedScene(debugger, trace, place)
+                for scene.row in range(trace.steps):
+                    try:
+                        fires[scene.row] = fires[scene.row] or holds(scene)
+                    except NotComputed:
+                        break  # nor is it in any other step
+                    except (ExpressionError, TraceTooShort):
+                        fires[scene.row] = True
+        return np.array(fires)
+
+
+@dataclass
+class OnChange:
+    """A value, gradient or entry of one that changes by more than `amount`."""
+
+    target: Place
+    node: int
+    places: frozenset[int]
+    amount: float
+
+    def __post_init__(self) -> None:
+        # Asked of one number, seldom: what it costs does not matter.
+        self.needs_all_gradients = self.target.attribute == "grad"
+        self._before: Array | None = None
+
+    def prepare(self, debugger: Debugger) -> None:
+        """Copy what is about to be overwritten, if it was ever computed."""
+        self._before = None
+        if debugger.timeline.place(debugger.moment + 1) in self.places:
+            was = self._standing(debugger)
+            if was in (Standing.CURRENT, Standing.STALE):
+                self._before = np.array(self._now(debugger))
+
+    def fires(self, debugger: Debugger) -> str:
+        """Compare with what was there before."""
+        if self._before is None or debugger.timeline.place(debugger.moment) not in self.places:
+            return ""
+        before, after = np.atleast_1d(self._before), np.atleast_1d(self._now(debugger))
+        changed = _change(before, after)
+        if not (changed > self.amount).any():
+            return ""
+        most = np.unravel_index(int(changed.argmax()), changed.shape)
+        index = self.target.index or (tuple(map(int, most)) if self._now(debugger).ndim else ())
+        sign = "∂cost/∂" if self.target.attribute == "grad" else ""
+        numbers = f"{scalar(before[most])} -> {scalar(after[most])}"
+        return f"{sign}{self.target.node}{index_text(index)} changed: {numbers}"
+
+    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
+        """Compare each step with the one before it; nothing is known before the first."""
+        part: tuple[slice | int, ...] = (slice(None), *(self.target.index or ()))
+        if self.target.attribute == "grad":
+            after = trace.gradient(self.node)[part]
+        else:
+            after = trace.value(self.node)[part]
+        changed = (_change(after[:-1], after[1:]) > self.amount).any(tuple(range(1, after.ndim)))
+        return np.concatenate([[True], changed])
+
+    def _now(self, debugger: Debugger) -> Array:
+        gradient = self.target.attribute == "grad"
+        array = debugger.gradient(self.node) if gradient else debugger.value(self.node)
+        return array if self.target.index is None else np.asarray(array[self.target.index])
+
+    def _standing(self, debugger: Debugger) -> Standing:
+        if self.target.attribute == "grad":
+            return debugger.gradient_standing(self.node)
+        return debugger.value_standing(self.node)
+
+
+def _change(before: Array, after: Array) -> Array:
+    """Return how much each entry changes; NaN that comes or goes is a change beyond any amount."""
+    with np.errstate(all="ignore"):
+        change = np.abs(after - before)
+    same = (before == after) | (np.isnan(before) & np.isnan(after))
+    result: Array = np.where(same, 0.0, np.where(np.isnan(change), np.inf, change))
+    return result
+
+
+@dataclass
+class Unhealthy:
+    """A health rule, at every node that it concerns or at one."""
+
+    rule: Rule
+    threshold: float
+    nodes: frozenset[int]
+    node: int | None = None
+    needs_all_gradients: bool = False
+
+    def prepare(self, debugger: Debugger) -> None:
+        """Nothing has to be noted."""
+
+    def fires(self, debugger: Debugger) -> str:
+        """Judge the node of the present moment."""
+        where = debugger.where
+        if where.node is None or where.phase != self.rule.phase or where.node not in self.nodes:
+            return ""
+        return self.of(debugger, where.node)
+
+    def of(self, debugger: Debugger, node: int) -> str:
+        """Return what is wrong with a node as it stands, or nothing."""
+        look = Look(Present(debugger), debugger.graph, node)
+        with np.errstate(all="ignore"):
+            broken = self.rule.judge(look, self.threshold)[0]
+            if not broken:
+                return ""
+            return f"{self.rule.name}: {debugger.graph.nodes[node].label}: {self.rule.words(look)}"
+
+    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
+        """Judge the nodes at all steps."""
+        broken: Array = np.zeros(trace.steps, bool)
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                broken |= self.rule.judge(Look(trace, debugger.graph, node), self.threshold)
+        return broken
+
+
+@dataclass
+class NotFinite:
+    """NaN or infinity, at the node that made it."""
+
+    kind: str
+    node: int | None = None
+    needs_all_gradients: bool = False
+
+    def prepare(self, debugger: Debugger) -> None:
+        """Nothing has to be noted."""
+
+    def fires(self, debugger: Debugger) -> str:
+        """Look at what the present moment has made."""
+        where = debugger.where
+        if self.node is not None and where.node != self.node:
+            return ""
+        gradient = where.phase == "backward" and where.node is not None
+        if gradient and not debugger.plan.needed[where.node or 0]:
+            return ""
+        made = made_here(debugger, self.kind)
+        return f"{self.kind}: {made}" if made else ""
+
+    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
+        """Look for the steps in which it may have begun."""
+        return may_be_made(trace, debugger.graph, debugger.plan.needed)

@@ -1,0 +1,97 @@
+"""Watches: expressions shown at every moment, with the way their numbers went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfdebug.core.debugger import Debugger, DebuggerError, Edit
+from mfdebug.core.expressions import Expression, ExpressionError, NotComputed, parse
+from mfdebug.core.results import result_text
+from mfdebug.core.scene import Scene
+
+# Numbers remembered for each watch.
+MEMORY = 1000
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A watch at the present moment. `trend`: its numbers at the moments seen so far, in order."""
+
+    number: int
+    text: str
+    shown: str
+    known: bool
+    trend: tuple[float, ...]
+
+
+class Watch:
+    """An expression, and what it was worth at the moments at which it was read."""
+
+    def __init__(self, number: int, expression: Expression) -> None:
+        self.number = number
+        self.expression = expression
+        self.seen: dict[int, float] = {}
+
+
+class Watches:
+    """The watches of a debugger, by number."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        self.debugger = debugger
+        self._watches: dict[int, Watch] = {}
+        self._last_number = 0
+        self._edits: tuple[Edit, ...] = debugger.edits
+
+    def __len__(self) -> int:
+        return len(self._watches)
+
+    def add(self, text: str) -> Watch:
+        """Watch an expression; raise `ExpressionError` if it cannot be read."""
+        expression = parse(text, self.debugger.graph.by_name)
+        self._last_number += 1
+        watch = Watch(self._last_number, expression)
+        self._watches[watch.number] = watch
+        return watch
+
+    def remove(self, number: int) -> Watch:
+        """Watch an expression no longer."""
+        if number not in self._watches:
+            known = ", ".join(map(str, self._watches))
+            hint = f"there are {known}" if known else "nothing is watched"
+            raise DebuggerError(f"there is no watch {number}", hint=hint)
+        return self._watches.pop(number)
+
+    def lines(self) -> list[str]:
+        """Return the lines that set them."""
+        return [f"watch {watch.expression.text}" for watch in self._watches.values()]
+
+    def read(self) -> list[Reading]:
+        """Read them all at the present moment."""
+        if self.debugger.edits is not self._edits:
+            # On another branch the numbers were others.
+            self._edits = self.debugger.edits
+            for watch in self._watches.values():
+                watch.seen.clear()
+        return [self._reading(watch) for watch in self._watches.values()]
+
+    def _reading(self, watch: Watch) -> Reading:
+        scene = Scene(self.debugger)
+        try:
+            result = watch.expression.evaluate(scene)
+        except NotComputed:
+            return self._told(watch, "not computed yet", known=False)
+        except ExpressionError as error:
+            return self._told(watch, str(error), known=False)
+        note = scene.note()
+        if isinstance(result, float | bool | np.floating) and not note:
+            watch.seen[self.debugger.moment] = float(result)
+            if len(watch.seen) > MEMORY:
+                del watch.seen[next(iter(watch.seen))]
+        return self._told(watch, result_text(result, brief=True) + note, known=not note)
+
+    def _told(self, watch: Watch, shown: str, *, known: bool) -> Reading:
+        now = self.debugger.moment
+        trend = tuple(watch.seen[moment] for moment in sorted(watch.seen) if moment <= now)
+        return Reading(watch.number, watch.expression.text, shown, known, trend)
