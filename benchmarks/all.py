@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 
+import armed
 import chain
 import order
 import sgd_step
@@ -55,6 +56,7 @@ def main() -> None:
     lines += shown(sgd_step.run(rounds(sgd_step.ROUNDS), list(sgd_step.CASES)))
     lines += shown(chain.run(rounds(chain.ROUNDS)))
     lines += shown(order.run(rounds(order.ROUNDS), list(order.SIZES)))
+    lines += shown(armed.run(rounds(armed.ROUNDS)))
     head = HEAD.format(machine=machine(), load=load).splitlines()
     if asked.markdown:
         PAGE.write_text("\n".join([*head, "", *lines]).rstrip() + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from mfdebug.core.expressions import Place
 from mfdebug.core.stops import Interrupted, Stops
 from mfdebug.core.timeline import Phase
 from mfdebug.core.triggers import OnChange
+from miniflow.node import Input
 
 
 def last_change(
@@ -37,13 +38,21 @@ def last_change(
         return f"the search for the last change of {what} was not finished"
     if found is not None:
         return str(stops.arrive(found)[0].reason)
-    phase: Phase = "backward" if attribute == "grad" else "forward"
-    first = debugger.timeline.place_of(phase, node)
-    if first is not None and first < now:
+    first = _first(debugger, node, attribute)
+    if 0 < first < now:
         debugger.move(first)
-        return f"{what} was computed here for the first time"
+        return f"{what} got its first number here"
     debugger.move(now)
     raise DebuggerError(f"nothing before {name_moment(debugger, debugger.where)} changed {what}")
+
+
+def _first(debugger: Debugger, node: int, attribute: str) -> int:
+    """Return the first moment at which it has a number: 0 for a trainable."""
+    target = debugger.graph.nodes[node]
+    if attribute == "value" and isinstance(target, Input):
+        return 0 if target.trainable else 1
+    phase: Phase = "backward" if attribute == "grad" else "forward"
+    return debugger.timeline.place_of(phase, node) or 0
 
 
 def _places(debugger: Debugger, node: int, attribute: str) -> frozenset[int]:

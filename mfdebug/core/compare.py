@@ -199,6 +199,8 @@ def _bits(array: Array) -> Array:
 def comparison_lines(found: Comparison, graph: Graph, most: int = MOST_ROWS) -> list[str]:
     """Return the comparison in words, a line each."""
     between = f"moment {found.a} and moment {found.b}"
+    if not found.differences and not found.same:
+        return [f"{between}: nothing is computed at either"]
     if not found.differences:
         except_for = f", but for {_stale_words(found.stale)}" if found.stale else ""
         return [f"{between}: everything is equal bit for bit{except_for}"]

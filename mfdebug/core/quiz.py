@@ -58,7 +58,7 @@ SIGNS = {
 }  # fmt: skip
 WAYS = {"up": "+", "+": "+", "down": "-", "-": "-", "−": "-", "same": "0", "0": "0"}
 SIGN_WORDS = {"+": "positive", "-": "negative", "0": "0"}
-WAY_WORDS = {"+": "up", "-": "down", "0": "the same"}
+WAY_WORDS = {"+": "goes up", "-": "goes down", "0": "stays the same"}
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,7 @@ def _no_answer(question: Question, text: str) -> DebuggerError:
 
 def _correction(question: Question) -> str:
     if question.about == "update":
-        way = WAY_WORDS[question.answer]
-        return f"not so, it {'stays' if question.answer == '0' else 'goes'} {way}"
+        return f"not so, it {WAY_WORDS[question.answer]}"
     answer = question.answer
     return f"not so, it is {SIGN_WORDS[answer] if question.kind == 'sign' else answer}"
 
@@ -235,24 +234,17 @@ def _peeking(debugger: Debugger, moment: int) -> Iterator[None]:
         del costs[noted:]
 
 
-def _entries(shape: tuple[int, ...], moment: int) -> list[Index]:
-    """Return entries to ask about, others at another moment, always the same at the same one."""
-    size = math.prod(shape)
-    stride = max(1, size // TRIES)
-    flat = [(moment * 7919 + k * stride) % size for k in range(min(size, TRIES))]
-    return [tuple(map(int, np.unravel_index(one, shape))) for one in flat]
-
-
 def _chosen(
-    shape: tuple[int, ...],
-    moment: int,
-    number: Callable[[Index], float],
-    *,
-    zeros: bool = False,
+    shape: Index, moment: int, number: Callable[[Index], float], *, zeros: bool = False
 ) -> Index | None:
-    """Return the entry to ask about: not 0 if there is one, unless `zeros` are welcome."""
-    zero: Index | None = None
-    for index in _entries(shape, moment):
+    """Return the entry to ask about: not 0 if there is one, unless `zeros` are welcome.
+
+    It is another one at another moment, and always the same at the same moment.
+    """
+    size, zero = math.prod(shape), None
+    for k in range(min(size, TRIES)):
+        flat = (moment * 7919 + k * max(1, size // TRIES)) % size
+        index = tuple(map(int, np.unravel_index(flat, shape)))
         found = number(index)
         if math.isfinite(found) and (found or zeros):
             return index
@@ -283,17 +275,13 @@ def _ask_forward(debugger: Debugger, coming: Moment, node: int) -> Question | No
 
 def _ask_backward(debugger: Debugger, coming: Moment, node: int) -> Question | None:
     target = debugger.graph.nodes[node]
-    gate = _ask_winner(debugger, coming, node) if isinstance(target, Max | Min) else None
-    if gate is not None:
+    if isinstance(target, Max | Min) and (gate := _ask_winner(debugger, coming, node)):
         return gate
-    consumers = len(debugger.contributions(node))
     # A shared node sums and sends; now the one is asked, now the other.
-    sums = isinstance(target, Input) or (consumers > 1 and coming.number % 2 == 1)
-    for what in (_ask_sum, _ask_sent) if sums else (_ask_sent, _ask_sum):
-        question = what(debugger, coming, node)
-        if question is not None:
-            return question
-    return None
+    shared = len(debugger.contributions(node)) > 1
+    if isinstance(target, Input) or (shared and coming.number % 2):
+        return _ask_sum(debugger, coming, node) or _ask_sent(debugger, coming, node)
+    return _ask_sent(debugger, coming, node) or _ask_sum(debugger, coming, node)
 
 
 def _ask_winner(debugger: Debugger, coming: Moment, node: int) -> Question | None:
@@ -303,17 +291,22 @@ def _ask_winner(debugger: Debugger, coming: Moment, node: int) -> Question | Non
     # An input that is broadcast adds up several entries: no one of them wins.
     if len(names) < 2 or any(shapes[source] != shapes[node] for source in graph.inbound[node]):
         return None
-    for index in _entries(shapes[node], coming.number):
-        told = story(debugger, node, index)
-        won = {out.source for out in told.outgoing if out.number}
-        if len(won) == 1 and all(math.isfinite(out.number) for out in told.outgoing):
-            choice = f"{', '.join(names[:-1])} or {names[-1]}"
-            gate = f"{told.name}{index_text(index)}"
-            text = f"which input of {gate} gets the gradient: {choice}?"
-            return Question(
-                coming.number, text, "input", choice, names, won.pop(), about="winner", index=index
-            )
-    return None
+
+    def winners(index: Index) -> list[str]:
+        sent = story(debugger, node, index).outgoing
+        got = list(dict.fromkeys(out.source for out in sent if out.number))
+        return got if all(math.isfinite(out.number) for out in sent) else []
+
+    def one(index: Index) -> float:
+        return 1.0 if len(winners(index)) == 1 else math.nan
+
+    index = _chosen(shapes[node], coming.number, one)
+    if index is None:
+        return None
+    choice = f"{', '.join(names[:-1])} or {names[-1]}"
+    gate = f"{graph.nodes[node].label}{index_text(index)}"
+    text, (won,) = f"which input of {gate} gets the gradient: {choice}?", winners(index)
+    return Question(coming.number, text, "input", choice, names, won, about="winner", index=index)
 
 
 def _ask_sum(debugger: Debugger, coming: Moment, node: int) -> Question | None:
@@ -324,11 +317,9 @@ def _ask_sum(debugger: Debugger, coming: Moment, node: int) -> Question | None:
         return None
     told = story(debugger, node, index)
     terms = [scalar(one.number) for one in told.incoming if one.number is not None]
-    senders = list(dict.fromkeys(one.consumer for one in told.incoming))
-    by_whom = " and ".join(senders) if len(senders) <= 3 else f"{len(senders)} consumers"
-    given = (
-        f"given {told.incoming[0].words}" if len(terms) == 1 else f"the sum of what {by_whom} sent"
-    )
+    given = f"the sum of {len(terms)} contributions"
+    if len(terms) == 1:
+        given = f"given {told.incoming[0].words}"
     what = f"∂cost/∂{told.name}{index_text(index)}, {given}"
     easy = len(terms) <= PRODUCTS and all(map(_is_short, terms))
     number, working = float(gradient[index]), " + ".join(terms)
@@ -381,7 +372,8 @@ def _ask_update(debugger: Debugger, coming: Moment, node: int) -> Question | Non
     index = _chosen(after.shape, coming.number, change)
     if index is None:
         return None
-    text = f"does {debugger.graph.nodes[node].label}{index_text(index)} go up or down?"
+    name = f"{debugger.graph.nodes[node].label}{index_text(index)}"
+    text = f"does {name} go up or down, or stay the same?"
     answer = _sign(change(index))
     return Question(coming.number, text, *WAY, answer=answer, about="update", index=index)
 

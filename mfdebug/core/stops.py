@@ -18,6 +18,8 @@ from miniflow.trace import Trace
 
 # Rows of a trace at most: then NumPy's calls cost little beside the arithmetic.
 LONGEST_TRACE = 256
+# SGD steps run at a stretch at first; more each time that nothing was found.
+FIRST_STRETCH = 16
 
 
 @dataclass
@@ -112,7 +114,7 @@ class Stops:
     def _run(self, target: int | None, progress: Progress | None) -> tuple[Hit, ...]:
         debugger = self.debugger
         length = debugger.timeline.length
-        stretch, settled = 1, True
+        stretch, settled = FIRST_STRETCH, True
         while target is None or debugger.moment < target:
             step, place = divmod(debugger.moment, length)
             # The last SGD step is stepped through: all that is shown is of one pass.

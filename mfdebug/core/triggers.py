@@ -113,14 +113,21 @@ class OnChange:
     def prepare(self, debugger: Debugger) -> None:
         """Copy what is about to be overwritten, if it was ever computed."""
         self._before = None
+        if self.target.attribute == "grad":
+            return  # consumers overwrite it before its own moment comes
         if debugger.timeline.place(debugger.moment + 1) in self.places:
-            was = self._standing(debugger)
+            was = debugger.value_standing(self.node)
             if was in (Standing.CURRENT, Standing.STALE):
                 self._before = np.array(self._now(debugger))
 
     def fires(self, debugger: Debugger) -> str:
         """Compare with what was there before."""
-        if self._before is None or debugger.timeline.place(debugger.moment) not in self.places:
+        if debugger.timeline.place(debugger.moment) not in self.places:
+            return ""
+        if self.target.attribute == "grad" and debugger.sgd_step > 0:
+            with debugger.visiting(debugger.moment - debugger.timeline.length):
+                self._before = np.array(self._now(debugger))
+        if self._before is None:
             return ""
         before, after = np.atleast_1d(self._before), np.atleast_1d(self._now(debugger))
         changed = _change(before, after)
@@ -146,11 +153,6 @@ class OnChange:
         gradient = self.target.attribute == "grad"
         array = debugger.gradient(self.node) if gradient else debugger.value(self.node)
         return array if self.target.index is None else np.asarray(array[self.target.index])
-
-    def _standing(self, debugger: Debugger) -> Standing:
-        if self.target.attribute == "grad":
-            return debugger.gradient_standing(self.node)
-        return debugger.value_standing(self.node)
 
 
 def _change(before: Array, after: Array) -> Array:
