@@ -93,6 +93,10 @@ class History:
             del self._recent[step]
         del self.costs[costs_from:]
 
+    def forget_beyond(self, sgd_steps: int) -> None:
+        """Know the costs of so many SGD steps only, and no state that lies after them."""
+        self.forget_from(sgd_steps + 1, costs_from=sgd_steps)
+
     def record_cost(self, sgd_step: int, cost: float) -> None:
         """Note the cost of an SGD step."""
         if sgd_step == len(self.costs):

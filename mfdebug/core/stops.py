@@ -102,14 +102,13 @@ class Stops:
         if not self.armed and target is not None:
             debugger.move(target, progress)
             return ()
-        costs = debugger.history.costs
-        known = len(costs)
+        known = len(debugger.history.costs)
         try:
             return self._run(target, progress)
         finally:
             # The curve must not show what lies beyond the stop: it may have been run through.
             reached = -(-debugger.moment // debugger.timeline.length)
-            del costs[max(known, reached) :]
+            debugger.history.forget_beyond(max(known, reached))
 
     def _run(self, target: int | None, progress: Progress | None) -> tuple[Hit, ...]:
         debugger = self.debugger
@@ -213,7 +212,7 @@ class Stops:
             debugger.move(now)
             return ()
         finally:
-            del debugger.history.costs[known:]
+            debugger.history.forget_beyond(known)
         if found is None:
             debugger.move(0)
             return ()

@@ -9,10 +9,10 @@ import pytest
 from mfdebug.cli import load_graph
 from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.table import COMMANDS, find
-from mfdebug.core.results import as_json
 from mfdebug.core.completion import complete, typed
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain import story
+from mfdebug.core.results import as_json
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph
@@ -71,7 +71,7 @@ def refused(graph: str, *lines: str) -> str:
 def test_commands_that_move(lines: list[str], moment: int | None) -> None:
     there = console()
     if moment is None:
-        with pytest.raises(MiniflowError, match="could be until or undo"):
+        with pytest.raises(MiniflowError, match="could be until or unwatch or undo"):
             there.run(lines[0])
         return
     for line in lines:
@@ -246,7 +246,7 @@ def test_commands_can_be_shortened_when_only_one_begins_so() -> None:
 
 def test_completion_offers_commands_then_nodes() -> None:
     debugger = Debugger(load_graph("xor"))
-    assert complete(debugger, "un") == ["until ", "undo "]
+    assert complete(debugger, "un") == ["until ", "unwatch ", "undo "]
     assert complete(debugger, "until s") == ["until s1", "until s2"]
     assert complete(debugger, "print norm(W") == ["print norm(W1", "print norm(W2"]
     assert complete(debugger, "goto 3") == []

@@ -133,6 +133,21 @@ def test_another_learning_rate_on_another_branch() -> None:
     assert not compare(debugger, Instant(9), Instant(9, 1)).differences
 
 
+def test_a_look_at_another_branch_keeps_the_costs_of_the_steps_ahead() -> None:
+    debugger, twin = opened("wx"), opened("wx")
+    for one in (debugger, twin):
+        one.move(9)
+        one.set_learning_rate(0.0005)
+        one.sgd(40)
+        one.move(9)
+    compare(debugger, Instant(9), Instant(90, 0))
+    assert debugger.history.costs == twin.history.costs
+    for one in (debugger, twin):
+        one.sgd(60)
+    assert state(debugger) == state(twin)
+    assert debugger.history.costs == twin.history.costs
+
+
 def test_a_branch_that_is_not_there_is_refused() -> None:
     for branch in (1, -1):
         with pytest.raises(DebuggerError, match=f"no branch {branch}"):

@@ -126,7 +126,7 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
     if word == "sgd" and rest:
         return debugger.timeline.start_of(count_of(rest.strip(), usage))
     if not text:
-        raise DebuggerError("which moment?", hint=f"usage: {usage}")
+        raise DebuggerError(f"{usage.split()[0]} where?", hint=f"usage: {usage}")
     return count_of(text, usage)
 
 

@@ -1,0 +1,292 @@
+"""A cursor on the line of moments: move it to moment t, and the plan is in the state of moment t.
+
+Stepping, running, going back and replays are one operation. The state at t follows from the graph,
+the edits and t alone, bit for bit, by whatever way the cursor came.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mfdebug.core.history import DEFAULT_MEMORY, History
+from mfdebug.core.timeline import NODE_PHASES, Moment, Phase, Timeline
+from miniflow.errors import MiniflowError
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops.base import Array
+from miniflow.trace import Trace
+from miniflow.training import compile_plan
+
+# A long run looks up this often, in seconds, to report progress and to see whether to stop.
+REPORT_EVERY = 0.05
+
+Progress = Callable[[int], bool]
+
+
+class DebuggerError(MiniflowError):
+    """A command that cannot be carried out here and now."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change made right after moment `after`: an input's entry, or the learning rate.
+
+    `node` None is the learning rate; `index` None is the whole value.
+    """
+
+    after: int
+    node: int | None
+    index: tuple[int, ...] | None
+    value: Array
+    words: str
+
+
+@dataclass(frozen=True)
+class Update:
+    """What the update of the present moment did: the value before and after, and the rate."""
+
+    before: Array
+    after: Array
+    rate: float
+
+
+class Cursor:
+    """A graph, its plan, and where on the line of moments it stands.
+
+    `history_memory` bounds the memory of checkpoints, in bytes. `edits` are in force at the moments
+    after which they were made. `last_update` is what the present moment did, if it is an update.
+    """
+
+    def __init__(self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY) -> None:
+        self.graph = graph
+        self.plan = compile_plan(graph)
+        self.timeline = Timeline(graph)
+        self.history = History(self.plan, history_memory)
+        self.edits: tuple[Edit, ...] = ()
+        self.moment = 0
+        self.last_update: Update | None = None
+        self._edits_after: dict[int, list[Edit]] = {}
+
+    @property
+    def where(self) -> Moment:
+        """The name of the present moment."""
+        return self.timeline.name(self.moment)
+
+    @property
+    def sgd_step(self) -> int:
+        """The SGD step of the present moment."""
+        return self.timeline.sgd_step(self.moment)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether there is no later moment."""
+        return self.moment == self.timeline.end
+
+    @property
+    def coming_step(self) -> int:
+        """The SGD step of the next moment."""
+        return self.timeline.sgd_step(self.moment + 1)
+
+    def coming(self) -> Moment | None:
+        """Return the name of the next moment, or None at the end."""
+        return None if self.at_end else self.timeline.name(self.moment + 1)
+
+    def move(self, moment: int, progress: Progress | None = None) -> int:
+        """Move the cursor to `moment`, or the nearest that exists; return where it is.
+
+        During a long run `progress` is told the present moment now and then; when it returns
+        True the run stops at the end of an SGD step.
+        """
+        target = self.timeline.clamp(moment)
+        if target != self.moment:
+            self.last_update = None
+        near = self.timeline.start_of(self.timeline.sgd_step(self.moment) + 2)
+        if self.moment <= target <= near:
+            self._walk(target)
+        else:
+            self._travel(target, progress)
+        return self.moment
+
+    def step(self, count: int = 1, progress: Progress | None = None) -> int:
+        """Move by `count` moments, back when it is negative."""
+        return self.move(self.moment + count, progress)
+
+    def phases(self, count: int = 1, progress: Progress | None = None) -> int:
+        """Move to the end of this phase, or back to where it began, `count` times."""
+        return self.move(self.timeline.phases_from(self.moment, count), progress)
+
+    def sgd(self, count: int = 1, progress: Progress | None = None) -> int:
+        """Move by whole SGD steps: to the end of this one first, or back to its start."""
+        return self.move(self.sgd_target(count), progress)
+
+    def sgd_target(self, count: int) -> int:
+        """Return where `count` SGD steps lead."""
+        length = self.timeline.length
+        begun = self.moment // length if count >= 0 else -(-self.moment // length)
+        return (begun + count) * length
+
+    def until(self, node: int, phase: Phase | None = None, progress: Progress | None = None) -> int:
+        """Run on to the next moment of a node: its next phase, or the one named."""
+        return self.move(self.next_moment(node, phase), progress)
+
+    def next_moment(self, node: int, phase: Phase | None = None) -> int:
+        """Return the next moment of a node, or raise `DebuggerError` if there is none ahead."""
+        phases = (phase,) if phase else NODE_PHASES
+        found = [self.timeline.next_of(self.moment, one, node) for one in phases]
+        ahead = [moment for moment in found if moment is not None]
+        if not ahead:
+            name = self.graph.nodes[node].label
+            raise DebuggerError(
+                f"{name} has no {phase or 'further'} moment ahead",
+                hint="the line ends here; go back with S" if self.timeline.end else "",
+            )
+        return min(ahead)
+
+    # How it moves ------------------------------------------------------------------------------
+
+    def _walk(self, target: int) -> None:
+        while self.moment < target - 1:
+            self._happen(self.moment + 1)
+        if self.moment < target:
+            self._happen(target, last=True)
+
+    def _happen(self, moment: int, *, last: bool = False) -> None:
+        """Let one thing happen: the plan's next call, then the edits made right after it.
+
+        Of the `last` thing, the one that will be shown, it is noted what an update did.
+        """
+        place = self.timeline.place(moment)
+        name = self.timeline.name(moment)
+        if place == 1:
+            self.history.record(name.sgd_step, self.plan, recent=True)
+            self.plan.feed(name.sgd_step)
+            if isinstance(self.graph.nodes[self.graph.cost], Input):
+                self.history.record_cost(name.sgd_step, self.plan.cost())
+        elif name.node is not None:
+            if name.phase == "forward":
+                self.plan.forward(name.node)
+            elif name.phase == "backward":
+                self.plan.backward(name.node)
+            elif last:
+                before = self.plan.value(name.node).copy()
+                self.plan.update(name.part - 1)
+                after = self.plan.value(name.node).copy()
+                self.last_update = Update(before, after, self.plan.learning_rate)
+            else:
+                self.plan.update(name.part - 1)
+        self.moment = moment
+        self._apply_edits(moment)
+        if name.phase == "forward" and name.node == self.graph.cost:
+            self.history.record_cost(name.sgd_step, self.plan.cost())
+
+    def _apply_edits(self, moment: int) -> None:
+        for edit in self._edits_after.get(moment, ()):
+            if edit.node is None:
+                self.plan.set_learning_rate(float(edit.value))
+            elif edit.index is None:
+                self.plan.set_value(edit.node, edit.value)
+            else:
+                changed = self.plan.value(edit.node).copy()
+                changed[edit.index] = edit.value
+                self.plan.set_value(edit.node, changed)
+
+    def _travel(self, target: int, progress: Progress | None) -> None:
+        """Go far, or back: from a checkpoint, in whole SGD steps, then moment by moment.
+
+        The SGD step before the target's is walked too: what the target's own pass has not
+        computed yet still shows the values of that one.
+        """
+        walk_from = max(self.timeline.sgd_step(target) - 1, 0)
+        begin = self._begin_at(walk_from, ahead=target > self.moment)
+        told = time.monotonic()
+        while begin < walk_from:
+            begin = self._run(begin, walk_from)
+            if progress is not None and time.monotonic() - told > REPORT_EVERY:
+                told = time.monotonic()
+                if progress(self.moment):
+                    # One step more, walked: so all that is shown is of one pass.
+                    self._walk(self.timeline.start_of(begin + 1))
+                    return
+        self._walk(target)
+
+    def _begin_at(self, sgd_step: int, *, ahead: bool) -> int:
+        """Put the plan at the start of the last SGD step known at or before `sgd_step`."""
+        found = self.history.before(sgd_step)
+        if ahead:
+            here = -(-self.moment // self.timeline.length)
+            if found is None or found[0] <= here <= sgd_step:
+                self._walk(self.timeline.start_of(here))
+                return here
+        if found is None:
+            self.plan.restore(self.history.origin)
+            self.moment = 0
+            self._apply_edits(0)
+            return 0
+        step, state = found
+        self.plan.restore(state)
+        self.moment = self.timeline.start_of(step)
+        return step
+
+    def _run(self, first: int, last: int) -> int:
+        """Run whole SGD steps from `first` towards `last`; return the step reached.
+
+        Ends early where a checkpoint is due, before a step with edits, or when it takes long.
+        """
+        self.history.record(first, self.plan)
+        last = self._unedited_until(first, last)
+        if last == first:
+            self._walk(self.timeline.start_of(first + 1))
+            return first + 1
+        last = min(last, self.history.due(first + 1))
+        costs = array("d")
+        begun = time.monotonic()
+        done = 0
+        while first + done < last and time.monotonic() - begun < REPORT_EVERY:
+            chunk = max(1, min(done, last - first - done))
+            self.plan.run(first + done, chunk, costs)
+            done += chunk
+        for step, cost in enumerate(costs, first):
+            self.history.record_cost(step, cost)
+        self.moment = self.timeline.start_of(first + done)
+        return first + done
+
+    def _unedited_until(self, first: int, last: int) -> int:
+        """Return the first SGD step from `first` on that has edits in it, `last` at most."""
+        length = self.timeline.length
+        edited = [t for t in self._edits_after if first * length < t <= last * length]
+        return self.timeline.sgd_step(min(edited)) if edited else last
+
+    def run_traced(self, last: int, trace: Trace) -> None:
+        """Run whole SGD steps from the start of one, to `last` at most, and leave a trace.
+
+        Ends early when the trace is full, when it takes long, and before a step with edits: there
+        may be no step at all. What the moments after show of an earlier pass is right only if a
+        step at least was run.
+        """
+        first = self.moment // self.timeline.length
+        trace.clear()
+        last = self._unedited_until(first, min(last, first + trace.capacity))
+        begun = time.monotonic()
+        while first < last and time.monotonic() - begun < REPORT_EVERY:
+            self.history.record(first, self.plan)
+            count = min(last, self.history.due(first + 1)) - first
+            count = min(count, max(1, trace.steps))
+            costs = array("d")
+            self.plan.run(first, count, costs, trace)
+            for step, cost in enumerate(costs, first):
+                self.history.record_cost(step, cost)
+            first += count
+            self.moment = self.timeline.start_of(first)
+            self.last_update = None
+
+    def settle(self) -> None:
+        """Work the present moment out again, with all that a run at a stretch has left out."""
+        self._travel(self.moment, None)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate in force."""
+        return self.plan.learning_rate
