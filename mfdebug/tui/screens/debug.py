@@ -6,11 +6,7 @@ frame: the command moves the debugger, then every panel shows the new moment.
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -18,14 +14,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key, Resize
 from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import Static
 
 from mfdebug.core.commands.command import Reply
-from mfdebug.core.commands.console import Console, command_of
-from mfdebug.core.commands.table import COMMANDS
+from mfdebug.core.commands.console import command_of
 from mfdebug.core.completion import complete, typed
-from mfdebug.core.debugger import Debugger, index_text
+from mfdebug.core.debugger import Debugger, Standing, index_text
+from mfdebug.tui.keys import KEY_HINTS, command_bindings
+from mfdebug.tui.player import Player
+from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import help_lines
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.widgets.cost_plot import CostPlot
@@ -40,52 +37,14 @@ from miniflow.node import Input
 if TYPE_CHECKING:
     from mfdebug.tui.app import DebuggerApp
 
-# A command that takes longer than this goes on in the background: keys work, and one stops it.
-PATIENCE = 0.25
-# Redraws a second while a run goes on; each step its own message would drown the keys.
-REPORTS_PER_SECOND = 8
-PLAY_SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0)
-# Lines that end at once, as their command moves by one moment or phase: they need no thread.
-ONE_MOVE = re.compile(r"(step|back|next|previous)( 1)?")
 MOST_DIGITS = 7
-
-KEY_HINTS = [
-    ("s", "step"),
-    ("S", "back"),
-    ("n", "phase"),
-    ("t", "SGD step"),
-    ("u", "until"),
-    ("g", "goto"),
-    ("e", "edit"),
-    ("x", "explain"),
-    (":", "command"),
-    ("P", "play"),
-    ("l", "log"),
-    ("Tab", "panel"),
-    ("?", "help"),
-]
-
-
-def _command_bindings() -> list[BindingType]:
-    return [
-        Binding(
-            key.key,
-            f"command({key.line!r}, {key.asks})",
-            key.words or command.summary,
-            id=f"command.{command.name}.{key.key}",
-            tooltip=key.words or command.summary,
-            show=False,
-        )
-        for command in COMMANDS.values()
-        for key in command.keys
-    ]
 
 
 class DebugScreen(Screen[None]):
     """A debugger on the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *_command_bindings(),
+        *command_bindings(),
         Binding("colon", "prompt('')", "command prompt", id="view.prompt", show=False),
         Binding("P", "play", "play and stop playing", id="view.play", show=False),
         Binding("plus", "speed(1)", "play faster", id="view.faster", show=False),
@@ -101,16 +60,9 @@ class DebugScreen(Screen[None]):
     def __init__(self, debugger: Debugger, commands: Sequence[str] = ()) -> None:
         super().__init__()
         self.debugger = debugger
-        self.console = Console(debugger, self._on_progress)
-        self._lines = deque(commands)
+        self.runner = Runner(debugger, self, self, commands)
+        self.player = Player(self, self._play_on)
         self._count = ""
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="run")
-        self._run_line = ""
-        self._stop_run = False
-        self._was_stopped = False
-        self._reached = 0
-        self._play: Timer | None = None
-        self._speed = 1
 
     def compose(self) -> ComposeResult:
         """The status on top, order and node side by side, cost below the node, keys at the foot."""
@@ -137,12 +89,11 @@ class DebugScreen(Screen[None]):
         self.follow()
         self.show_moment()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
-        await self._run_waiting_lines()
+        await self.runner.run_waiting()
 
     def on_unmount(self) -> None:
         """End a run that still goes on."""
-        self._stop_run = True
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        self.runner.close()
 
     # Showing -----------------------------------------------------------------------------
 
@@ -206,97 +157,56 @@ class DebugScreen(Screen[None]):
         elif asks:
             self.action_prompt(*self._begun(template))
         else:
-            node = self.debugger.graph.nodes[self._node()].label
-            await self.run_line(template.replace("{n}", count).replace("{node}", typed(node)))
+            line = template.replace("{n}", count)
+            line = line.replace("{node}", self._chosen_node()).replace(
+                "{entry}", self._chosen_number()
+            )
+            await self.run_line(line)
 
-    def _node(self) -> int:
-        return self.query_one(OrderTree).selected
+    def _shown(self) -> int:
+        """Return the node that is looked at: the panel's, or at the feed the tree's."""
+        node = self.query_one(NodePanel).node
+        return self.query_one(OrderTree).selected if node is None else node
+
+    def _chosen_node(self) -> str:
+        return typed(self.debugger.graph.nodes[self.query_one(OrderTree).selected].label)
+
+    def _chosen_number(self) -> str:
+        """Return the chosen number of the node looked at: its gradient while that is the topic."""
+        node = self._shown()
+        heard = (Standing.CURRENT, Standing.PARTIAL)
+        backward = self.debugger.where.phase == "backward"
+        gradient = backward and self.debugger.gradient_standing(node) in heard
+        entry = index_text(self.query_one(NodePanel).entry_of(node))
+        return f"{typed(self.debugger.graph.nodes[node].label)}{'.grad' * gradient}{entry}"
 
     def _begun(self, template: str) -> tuple[str, int]:
         """Return the beginning of the line that a key asks for, and how much of it to replace."""
-        panel = self.query_one(NodePanel)
-        node = self._node() if panel.node is None else panel.node
+        node = self._shown()
         name = typed(self.debugger.graph.nodes[node].label)
-        entry = index_text(panel.entry_of(node))
         if template == "set ":
+            entry = index_text(self.query_one(NodePanel).entry_of(node))
             settable = isinstance(self.debugger.graph.nodes[node], Input)
             return (f"set {name}{entry} = " if settable else "set lr = "), 0
-        if template == "print ":
-            return f"print {name}", len(name)
-        return template, 0
-
-    async def _run_waiting_lines(self) -> None:
-        """Run the commands given to begin with, one after the other."""
-        while self._lines and not self._run_line:
-            await self.run_line(self._lines.popleft())
+        if template in ("print ", "watch "):
+            return f"{template}{name}", len(name)
+        return template.replace("{node}", name), 0
 
     async def run_line(self, line: str) -> None:
         """Run a command line and show its answer; a long one goes on in the background."""
-        if self._run_line:
-            return
-        self._stop_run = self._was_stopped = False
-        try:
-            if ONE_MOVE.fullmatch(line) or self._is_instant(line):
-                self._answer(line, self.console.run(line))
-            else:
-                await self._run_patiently(line)
-        except MiniflowError as error:
-            self._failed(error)
+        await self.runner.run(line)
 
-    def _is_instant(self, line: str) -> bool:
-        command = command_of(line)
-        return command is not None and command.instant
-
-    async def _run_patiently(self, line: str) -> None:
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._worker, self.console.run, line)
-        done, _ = await asyncio.wait({future}, timeout=PATIENCE)
-        if done:
-            self._answer(line, future.result())
-            return
-        self._run_line = line
-        self._report()
-        reports = self.set_interval(1 / REPORTS_PER_SECOND, self._report)
-
-        def ended(_future: asyncio.Future[Reply]) -> None:
-            reports.stop()
-            if self.is_attached:
-                # Back in the screen's own turn, where an error reaches the app.
-                self.call_later(self._ended, line, future)
-
-        future.add_done_callback(ended)
-
-    async def _ended(self, line: str, future: asyncio.Future[Reply]) -> None:
-        """Show what a run in the background came to."""
-        self._run_line = ""
-        try:
-            self._answer(line, future.result())
-        except MiniflowError as error:
-            self._failed(error)
-        else:
-            if self._was_stopped:
-                words = f"stopped at moment {self.debugger.moment}; {line} was not finished"
-                self.query_one(MessageStrip).say(words, "answer")
-        await self._run_waiting_lines()
-
-    def _on_progress(self, moment: int) -> bool:
-        """Note how far a run has come (called from its thread) and whether it shall stop."""
-        self._reached = moment
-        self._was_stopped = self._stop_run
-        return self._stop_run
-
-    def _report(self) -> None:
-        if self._run_line:
-            step = self.debugger.timeline.sgd_step(self._reached)
-            words = f"{self._run_line}: at SGD step {step}   any key stops"
-            self.query_one(MessageStrip).say(words, "busy")
-
-    def _answer(self, line: str, reply: Reply) -> None:
-        if self.console.closed:
+    def answered(self, line: str, reply: Reply) -> None:
+        """Show what a command came to."""
+        if self.runner.console.closed:
             self.app.exit()
             return
         self.follow()
         self.show_moment()
+        if reply.stopped:
+            self.player.stop()
+            self.query_one(MessageStrip).say(reply.stopped, "stop")
+            return
         command = command_of(line)
         lines = reply.text.split("\n")
         if command is None or command.shows == "picture" or not reply.text:
@@ -306,16 +216,21 @@ class DebugScreen(Screen[None]):
         else:
             self.query_one(MessageStrip).say(lines[0], "answer")
 
-    def _failed(self, error: MiniflowError) -> None:
-        self._stop_playing()
+    def failed(self, error: MiniflowError) -> None:
+        """Show why a command could not be carried out."""
+        self.player.stop()
         self.show_moment()
         self.query_one(MessageStrip).say(str(error), "error")
+
+    def goes_on(self, words: str) -> None:
+        """Show how far a run in the background has come."""
+        self.query_one(MessageStrip).say(words, "busy")
 
     # Prompt ------------------------------------------------------------------------------
 
     def action_prompt(self, text: str, replaced: int = 0) -> None:
         """Open the prompt with `text` in it; what is typed replaces its last characters."""
-        self._stop_playing()
+        self.player.stop()
         self.query_one(MessageStrip).display = False
         self.query_one(Prompt).open(text, replaced)
 
@@ -346,15 +261,12 @@ class DebugScreen(Screen[None]):
 
     def interrupt(self) -> bool:
         """Stop a run that goes on in the background; return whether there was one."""
-        if self._run_line:
-            self._stop_run = True
-            return True
-        return False
+        return self.runner.interrupt()
 
     def action_calm(self) -> None:
         """Forget the count, stop playing."""
         self._count = ""
-        self._stop_playing()
+        self.player.stop()
         self.query_one(MessageStrip).show_next()
 
     def action_follow(self) -> None:
@@ -383,35 +295,24 @@ class DebugScreen(Screen[None]):
 
     def action_play(self) -> None:
         """Step by itself, or stop doing so."""
-        if self._play is None:
-            self._start_playing()
-        else:
-            self._stop_playing()
+        if self.player.playing:
+            self.player.stop()
             self.query_one(MessageStrip).show_next()
+        else:
+            self.player.start()
 
     def on_screen_suspend(self) -> None:
         """Stop playing behind a dialog."""
-        self._stop_playing()
+        self.player.stop()
 
     def action_speed(self, by: int) -> None:
         """Play faster or slower."""
-        self._speed = min(max(self._speed + by, 0), len(PLAY_SPEEDS) - 1)
-        if self._play is not None:
-            self._start_playing()
-        words = f"plays {PLAY_SPEEDS[self._speed]:g} moments a second; P starts and stops"
+        self.player.faster(by)
+        words = f"plays {self.player.speed:g} moments a second; P starts and stops"
         self.query_one(MessageStrip).say(words, "answer")
-
-    def _start_playing(self) -> None:
-        self._stop_playing()
-        self._play = self.set_interval(1 / PLAY_SPEEDS[self._speed], self._play_on)
 
     async def _play_on(self) -> None:
         if self.debugger.at_end:
-            self._stop_playing()
-        elif not self._run_line:
+            self.player.stop()
+        elif not self.runner.busy:
             await self.run_line("step")
-
-    def _stop_playing(self) -> None:
-        if self._play is not None:
-            self._play.stop()
-            self._play = None

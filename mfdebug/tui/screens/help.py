@@ -28,6 +28,6 @@ def help_lines(bindings: Iterable[BindingType]) -> list[str]:
         "",
         "at the prompt (:)",
     ]
-    width = max(len(command.usage) for command in COMMANDS.values())
+    width = min(36, max(len(command.usage) for command in COMMANDS.values()))
     lines += [f"  {command.usage:{width}}  {command.summary}" for command in COMMANDS.values()]
     return lines

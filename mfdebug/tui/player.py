@@ -1,0 +1,47 @@
+"""Plays a run: steps by itself at a chosen speed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from textual.message_pump import MessagePump
+from textual.timer import Timer
+
+SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Player:
+    """Calls `step` at `speed` moments a second while it plays."""
+
+    def __init__(self, host: MessagePump, step: Callable[[], Awaitable[None]]) -> None:
+        self._host = host
+        self._step = step
+        self._timer: Timer | None = None
+        self._chosen = 1
+
+    @property
+    def playing(self) -> bool:
+        """Whether it plays."""
+        return self._timer is not None
+
+    @property
+    def speed(self) -> float:
+        """Moments a second."""
+        return SPEEDS[self._chosen]
+
+    def start(self) -> None:
+        """Play from here on."""
+        self.stop()
+        self._timer = self._host.set_interval(1 / self.speed, self._step)
+
+    def stop(self) -> None:
+        """Play no longer."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def faster(self, by: int) -> None:
+        """Choose a faster speed, or with a negative number a slower one."""
+        self._chosen = min(max(self._chosen + by, 0), len(SPEEDS) - 1)
+        if self.playing:
+            self.start()
