@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from mfdebug.cli import load_graph
+from mfdebug.opening import load_graph
 from mfdebug.tui.app import DebuggerApp
 
 SIZE = (110, 34)

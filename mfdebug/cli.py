@@ -6,7 +6,6 @@ import argparse
 import io
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from mfdebug import __version__
 
 if TYPE_CHECKING:
-    from mfdebug.core.debugger import Debugger
-    from miniflow.graph import Graph
+    from mfdebug.core.shelf import Shelf
+    from mfdebug.opening import Opened
 
-OK, COMMAND_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, UNUSABLE = 0, 1, 2
 
 EPILOG = """\
 examples:
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has left, as `head` does: nobody is there to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return COMMAND_FAILED
+        return FAILED
     return status
 
 
@@ -53,15 +52,28 @@ def _run(arguments: Sequence[str] | None) -> int:
     from miniflow.errors import MiniflowError
 
     try:
-        graph = load_graph(options.graph, _feeds(options.feed)) if options.graph else None
-        if not (options.batch or options.plain) and _has_screen():
-            return _app(graph, options)
-        if graph is None:
-            return _unusable("name a graph file, or a shipped graph (see mfdebug --list)")
-        debugger = _debugger(graph, options)
+        return _open(options)
     except MiniflowError as error:
         return _unusable(str(error))
-    return _batch(debugger, options) if options.batch else _plain(debugger, options)
+
+
+def _open(options: argparse.Namespace) -> int:
+    """Open the graph in the way that was asked for; raise `MiniflowError` if it is unusable."""
+    from mfdebug.core.shelf import Shelf
+    from mfdebug.opening import open_graph
+
+    shelf = Shelf()
+    feeds = _feeds(options.feed)
+    if options.resume and options.graph is None:
+        left = shelf.latest()
+        options.graph, feeds = left.graph, {**left.feeds, **feeds}
+    opened = open_graph(options.graph, feeds) if options.graph else None
+    lines = _lines(options.commands or [])
+    if not (options.batch or options.plain or options.check) and _has_screen():
+        return _app(opened, lines, shelf, options)
+    if opened is None:
+        return _unusable("name a graph file, or a shipped graph (see mfdebug --list)")
+    return _without_screen(opened, lines, shelf, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,18 +94,29 @@ def _parser() -> argparse.ArgumentParser:
         "-c",
         dest="commands",
         metavar="COMMAND",
-        action=_AddCommand,
+        action="append",
         help="run a command first (repeatable)",
     )
     parser.add_argument(
         "-x",
         dest="commands",
         metavar="SCRIPT",
-        action=_AddScript,
+        action="append",
+        type=Path,
         help="run the commands of a file first (repeatable)",
     )
     parser.add_argument(
-        "--json", action="store_true", help="with --batch: one JSON object a command"
+        "--json", action="store_true", help="with --batch or --check: one JSON object a command"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="check all gradients against finite differences; status 1 if one is wrong",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where the graph (without one: the last graph) was left",
     )
     parser.add_argument(
         "--feed",
@@ -112,31 +135,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _AddCommand(argparse.Action):
-    """Collect -c and -x in the order in which they were given."""
+def _lines(given: list[str | Path]) -> list[str]:
+    """Return the lines of -c and -x in the order in which they were given.
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        collected = [*(getattr(namespace, self.dest) or []), *self.lines(parser, values)]
-        setattr(namespace, self.dest, collected)
+    Raises `MiniflowError` with the line of a script that is none.
+    """
+    from mfdebug.core.commands.console import Console
 
-    def lines(self, _parser: argparse.ArgumentParser, value: str) -> list[str]:
-        return [value]
-
-
-class _AddScript(_AddCommand):
-    def lines(self, parser: argparse.ArgumentParser, value: str) -> list[str]:
-        try:
-            text = Path(value).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            parser.error(f"cannot read the script {value!r}: {reason}")
-        return [line for line in text.splitlines() if line.strip() and line.strip()[0] != "#"]
+    lines: list[str] = []
+    for one in given:
+        if isinstance(one, Path):
+            lines += [line for _, line in Console.read(one).lines]
+        else:
+            lines.append(one)
+    return lines
 
 
 def _megabytes(text: str) -> float:
@@ -153,11 +165,15 @@ def _clash(options: argparse.Namespace) -> str:
     """Return what is wrong with the options taken together, or nothing."""
     if options.batch and options.plain:
         return "--batch and --plain exclude each other"
-    if options.json and not options.batch:
-        return "--json goes with --batch"
-    if options.batch and not options.commands:
+    if options.check and options.plain:
+        return "--check and --plain exclude each other"
+    if options.json and not (options.batch or options.check):
+        return "--json goes with --batch or --check"
+    if options.batch and not (options.commands or options.check):
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
-    if options.graph is None and (options.batch or options.plain or options.feed):
+    if options.resume:
+        return ""
+    if options.graph is None and (options.batch or options.plain or options.check or options.feed):
         return "name a graph file, or a shipped graph (see mfdebug --list)"
     return ""
 
@@ -176,40 +192,6 @@ def _list() -> int:
         first = graph.description.split(". ")[0].rstrip(".")
         sys.stdout.write(f"{graph.name:{width}}  {first}\n")
     return OK
-
-
-def _history_memory(options: argparse.Namespace) -> int:
-    return int(options.history_memory * 2**20)
-
-
-def _debugger(graph: Graph, options: argparse.Namespace) -> Debugger:
-    from mfdebug.core.debugger import Debugger
-
-    return Debugger(graph, history_memory=_history_memory(options))
-
-
-def load_graph(name: str, feeds: dict[str, Any] | None = None) -> Graph:
-    """Load a graph file, or the shipped graph of that name.
-
-    Raises `MiniflowError` with the nearest shipped name when there is neither.
-    """
-    from mfdebug.shipped import find, shipped
-    from miniflow.errors import FileError, nearest
-    from miniflow.files import load
-
-    path = Path(name)
-    if not path.exists():
-        found = find(name)
-        if found is None:
-            bare = path.name.removesuffix(".json")
-            hint = nearest(bare, [graph.name for graph in shipped()])
-            raise FileError(
-                "there is no such file, nor a shipped graph of that name",
-                where=name,
-                hint=hint or "mfdebug --list names the shipped graphs",
-            )
-        path = found
-    return load(path, feeds=feeds)
 
 
 def _feeds(given: list[str]) -> dict[str, Any]:
@@ -231,109 +213,29 @@ def _feeds(given: list[str]) -> dict[str, Any]:
     return feeds
 
 
-# Without a screen ------------------------------------------------------------------------------
-
-
-def _batch(debugger: Debugger, options: argparse.Namespace) -> int:
+def _without_screen(
+    opened: Opened, lines: list[str], shelf: Shelf, options: argparse.Namespace
+) -> int:
+    from mfdebug.batch import run_batch
     from mfdebug.core.commands.console import Console
+    from mfdebug.core.debugger import Debugger
+    from mfdebug.core.shelf import Keeper
+    from mfdebug.plain import Plain
 
-    with _Interrupt() as interrupt:
-        console = Console(debugger, interrupt.asked)
-        failed = not _run_lines(console, options.commands, as_json=options.json)
-    if interrupt.happened:
-        return INTERRUPTED
-    return COMMAND_FAILED if failed else OK
-
-
-def _run_lines(console: Any, lines: Sequence[str], *, as_json: bool) -> bool:
-    """Run lines until one of them leaves; return whether all went well."""
-    fine = True
-    for line in lines:
-        fine = _run_one(console, line, as_json=as_json) and fine
-        if console.closed or (console.progress is not None and console.progress(0)):
-            break
-    return fine
+    debugger = Debugger(opened.graph, history_memory=_history_memory(options))
+    origin = opened.origin
+    keeper = Keeper(shelf, origin)
+    if options.resume:
+        lines = ["resume", *lines]
+        keeper.must_be_left()
+    console = Console(debugger, origin=origin, left=keeper.left)
+    if options.batch or options.check:
+        return run_batch(console, lines, as_json=options.json, check_all=options.check)
+    return Plain(console, keeper if sys.stdin.isatty() else None).run(lines)
 
 
-class _Interrupt:
-    """Ctrl+C while commands run: a run ends at the end of an SGD step, nothing is torn."""
-
-    def __init__(self) -> None:
-        self.happened = False
-
-    def __enter__(self) -> _Interrupt:
-        self._before = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def _note(self, _number: int, _frame: object) -> None:
-        self.happened = True
-
-    def asked(self, _moment: int) -> bool:
-        return self.happened
-
-
-def _run_one(console: Any, line: str, *, as_json: bool) -> bool:
-    from mfdebug.core import results
-    from miniflow.errors import MiniflowError
-
-    answer: dict[str, Any]
-    try:
-        reply = console.run(line)
-    except MiniflowError as error:
-        if not as_json:
-            sys.stderr.write(f"{line}: {error}\n")
-            return False
-        answer = {"ok": False, "error": str(error)}
-    else:
-        if not as_json:
-            if reply.text:
-                sys.stdout.write(f"{reply.text}\n")
-            return True
-        answer = {"ok": True, "result": results.as_json(reply.data)}
-    where = console.debugger.where
-    node = None if where.node is None else console.debugger.graph.nodes[where.node].label
-    place = {
-        "command": line,
-        "moment": where.number,
-        "sgd_step": where.sgd_step,
-        "phase": where.phase,
-        "node": node,
-    }
-    sys.stdout.write(json.dumps({**place, **answer}, ensure_ascii=False, allow_nan=False) + "\n")
-    return bool(answer["ok"])
-
-
-def _plain(debugger: Debugger, options: argparse.Namespace) -> int:
-    """Read commands from standard input, with a prompt when a person types them."""
-    from mfdebug.core.commands.console import Console
-    from mfdebug.core.commands.status import status
-
-    console = Console(debugger)
-    typed = sys.stdin.isatty()
-    with _Interrupt() as interrupt:
-        console.progress = interrupt.asked
-        failed = not _run_lines(console, options.commands or (), as_json=False)
-    if typed and not console.closed:
-        sys.stdout.write(f"{debugger.graph.name}: {debugger.graph.description}\n")
-        sys.stdout.write(f"{status(debugger)}\nhelp lists the commands, quit leaves\n")
-    while not console.closed:
-        if typed:
-            sys.stdout.write("(mfdebug) ")
-            sys.stdout.flush()
-        try:
-            line = sys.stdin.readline()
-        except KeyboardInterrupt:
-            sys.stdout.write("\n")
-            continue
-        if not line:
-            break
-        with _Interrupt() as interrupt:
-            console.progress = interrupt.asked
-            failed = not _run_lines(console, [line.rstrip("\n")], as_json=False) or failed
-    return COMMAND_FAILED if failed and not typed else OK
+def _history_memory(options: argparse.Namespace) -> int:
+    return int(options.history_memory * 2**20)
 
 
 def _has_screen() -> bool:
@@ -346,13 +248,14 @@ def _few_colours() -> bool:
     return "256color" not in term and "COLORTERM" not in os.environ
 
 
-# With a screen ---------------------------------------------------------------------------------
-
-
-def _app(graph: Graph | None, options: argparse.Namespace) -> int:
+def _app(opened: Opened | None, lines: list[str], shelf: Shelf, options: argparse.Namespace) -> int:
     if os.environ.get("NO_COLOR") or _few_colours():
         # Textual reads this when it is imported; its other themes are black on black here.
         os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
+    from mfdebug.core.shelf import Keeper
     from mfdebug.tui.app import run
 
-    return run(graph, commands=options.commands or (), history_memory=_history_memory(options))
+    if options.resume and opened is not None:
+        lines = ["resume", *lines]
+        Keeper(shelf, opened.origin).must_be_left()
+    return run(opened, commands=lines, history_memory=_history_memory(options), shelf=shelf)

@@ -42,6 +42,8 @@ class Training:
 class Graph:
     """Nodes in topological order, found by name or by their place in it.
 
+    `fingerprint` is a hash of the files it was loaded from, empty if it was not.
+
     Raises `GraphError` on repeated names, a cycle, or when there is not exactly one sink and
     `cost` does not say which node is the cost.
     """
@@ -65,6 +67,7 @@ class Graph:
         self.training = training or Training()
         self.data = data
         self.declared = list(nodes)
+        self.fingerprint = ""
         if not nodes:
             raise GraphError("the graph has no nodes")
         self._give_names()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 
+from mfdebug.core.commands.places import typed
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.debugger import Debugger
-from mfdebug.core.expressions import FUNCTIONS, WORDS, quoted
-from mfdebug.core.timeline import NODE_PHASES
+from mfdebug.core.expressions import WORDS
 
-RESERVED = {"and", "or", "not", "nan", "inf", *FUNCTIONS, *NODE_PHASES}
 MOST_COMPLETIONS = 50
 # Commands whose argument begins with the name of a node.
 NAMING = {"print", "set", "until"}
@@ -34,9 +33,3 @@ def complete(debugger: Debugger, line: str) -> list[str]:
         if found := [line[:start] + typed(n) for n in itertools.islice(names, MOST_COMPLETIONS)]:
             return found
     return []
-
-
-def typed(name: str) -> str:
-    """Return a node's name as a command line takes it: in backquotes if it is an odd one."""
-    plain = re.fullmatch(r"[^\W\d][\w/]*", name) and name not in RESERVED
-    return name if plain else quoted(name)

@@ -160,6 +160,7 @@ class Cursor:
         """
         place = self.timeline.place(moment)
         name = self.timeline.name(moment)
+        self.last_update = None
         if place == 1:
             self.history.record(name.sgd_step, self.plan, recent=True)
             self.plan.feed(name.sgd_step)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -32,10 +32,26 @@ __all__ = [
 ]
 
 
+# What was done to the edits, one after the other.
+Deed = Edit | Literal["undo", "redo"]
+
+
+class Stand(NamedTuple):
+    """Where a debugger stands: the moment, and all edits with what became of them."""
+
+    moment: int
+    edits: tuple[Edit, ...]
+    branches: tuple[tuple[Edit, ...], ...]
+    done: tuple[tuple[Edit, ...], ...]
+    undone: tuple[tuple[Edit, ...], ...]
+    deeds: tuple[Deed, ...]
+
+
 class Debugger(Sight):
     """A graph, a cursor on its line of moments, and the branches that edits make.
 
-    `branches[0]` is the run without edits; each edit adds the branch that it makes.
+    `branches[0]` is the run without edits; each edit adds the branch that it makes. `deeds` done
+    again in their order make the same branches again.
     """
 
     def __init__(self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY) -> None:
@@ -43,6 +59,7 @@ class Debugger(Sight):
         self.branches: list[tuple[Edit, ...]] = [()]
         self._undone: list[tuple[Edit, ...]] = []
         self._done: list[tuple[Edit, ...]] = []
+        self.deeds: list[Deed] = []
 
     def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
         """Set an input's entry, or its whole value: a branch in time.
@@ -117,6 +134,7 @@ class Debugger(Sight):
         self.branches.append(self.edits)
         self._done.append(before)
         self._undone.clear()
+        self.deeds.append(edit)
         return len(before) - len(kept)
 
     def _take_edits(self, edits: tuple[Edit, ...]) -> None:
@@ -157,6 +175,7 @@ class Debugger(Sight):
         self._take_edits(self._done[-1])
         self._done.pop()
         self._undone.append(edits)
+        self.deeds.append("undo")
         return edits[-1]
 
     def redo(self) -> Edit:
@@ -167,7 +186,28 @@ class Debugger(Sight):
         self._take_edits(self._undone[-1])
         self._undone.pop()
         self._done.append(edits)
+        self.deeds.append("redo")
         return self.edits[-1]
+
+    @property
+    def stand(self) -> Stand:
+        """Where the debugger stands, to come back to."""
+        return Stand(
+            self.moment,
+            self.edits,
+            tuple(self.branches),
+            tuple(self._done),
+            tuple(self._undone),
+            tuple(self.deeds),
+        )
+
+    def return_to(self, stand: Stand) -> None:
+        """Stand where the debugger stood once, or at `START`."""
+        self._replay_with(stand.edits)
+        self.move(stand.moment)
+        self.branches = [*stand.branches]
+        self._done, self._undone = [*stand.done], [*stand.undone]
+        self.deeds = [*stand.deeds]
 
     @contextmanager
     def visiting(self, moment: int, branch: int | None = None) -> Iterator[None]:
@@ -208,6 +248,9 @@ class Debugger(Sight):
             for node, value in before[0]:
                 node.value = value
             graph.training = before[1]
+
+
+START = Stand(0, (), ((),), (), (), ())
 
 
 def index_text(index: tuple[int, ...] | None) -> str:

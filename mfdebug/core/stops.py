@@ -8,7 +8,7 @@ is what is found there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -84,6 +84,16 @@ class Stops:
     def delete(self, number: int) -> None:
         """Forget a stop."""
         del self._stops[self.get(number).number]
+
+    @property
+    def state(self) -> tuple[int, tuple[Stop, ...]]:
+        """The stops as they are, to come back to."""
+        return self._last_number, tuple(replace(stop) for stop in self)
+
+    def return_to(self, state: tuple[int, tuple[Stop, ...]]) -> None:
+        """Have the stops that there were once."""
+        self._last_number = state[0]
+        self._stops = {stop.number: replace(stop) for stop in state[1]}
 
     def at(self, node: int) -> bool:
         """Whether an enabled stop stands at a node."""

@@ -67,6 +67,16 @@ class Watches:
         """Return the lines that set them."""
         return [f"watch {watch.expression.text}" for watch in self._watches.values()]
 
+    @property
+    def state(self) -> tuple[int, tuple[Watch, ...]]:
+        """The watches as they are, to come back to."""
+        return self._last_number, tuple(self._watches.values())
+
+    def return_to(self, state: tuple[int, tuple[Watch, ...]]) -> None:
+        """Watch what was watched once."""
+        self._last_number = state[0]
+        self._watches = {watch.number: watch for watch in state[1]}
+
     def read(self) -> list[Reading]:
         """Read them all at the present moment."""
         if self.debugger.edits is not self._edits:

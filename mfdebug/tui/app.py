@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key
 
+from mfdebug.core.commands.console import Console
 from mfdebug.core.debugger import Debugger
+from mfdebug.core.script import Origin
+from mfdebug.core.shelf import Keeper, Shelf
+from mfdebug.opening import Opened, open_graph
 from mfdebug.tui.cells import CellApp
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.feed import FeedScreen
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.themes import DARK, LIGHT
 from miniflow.errors import MiniflowError
-from miniflow.files import load
 from miniflow.graph import Graph
 
 
@@ -36,10 +40,19 @@ class DebuggerApp(CellApp[int]):
     ]
 
     def __init__(
-        self, graph: Graph | None, *, commands: Sequence[str] = (), history_memory: int
+        self,
+        graph: Graph | None,
+        *,
+        commands: Sequence[str] = (),
+        history_memory: int,
+        origin: Origin | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
+        """Sessions are kept on the `shelf`, of a graph whose `origin` is known."""
         super().__init__()
         self.graph = graph
+        self.origin = origin
+        self.shelf = shelf
         self.commands = commands
         self.history_memory = history_memory
 
@@ -70,7 +83,8 @@ class DebuggerApp(CellApp[int]):
             self.exit()
             return
         try:
-            self.open(load(path))
+            graph, self.origin = open_graph(str(path))
+            self.open(graph)
         except MiniflowError as error:
             self.exit(2, return_code=2, message=f"mfdebug: {error}")
 
@@ -90,8 +104,11 @@ class DebuggerApp(CellApp[int]):
                 graph.feed(target.label, value)
             except MiniflowError as error:
                 self.open(graph, str(error))
-            else:
-                self.open(graph)
+                return
+            if self.origin is not None:
+                feeds = {**self.origin.feeds, target.label: value}
+                self.origin = replace(self.origin, feeds=feeds)
+            self.open(graph)
 
         self.push_screen(FeedScreen(target.label, target.shape, problem), take)
 
@@ -101,7 +118,12 @@ class DebuggerApp(CellApp[int]):
         except MiniflowError as error:
             self.exit(2, return_code=2, message=f"mfdebug: {error}")
             return
-        self.push_screen(DebugScreen(debugger, self.commands))
+        keeper = None
+        if self.origin is not None and self.shelf is not None:
+            keeper = Keeper(self.shelf, self.origin)
+        left = keeper.left if keeper is not None else None
+        console = Console(debugger, origin=self.origin, left=left)
+        self.push_screen(DebugScreen(console, self.commands, keeper))
 
     async def on_event(self, event: Event) -> None:
         """Let any key stop a run that goes on in the background, and do nothing else."""
@@ -124,8 +146,13 @@ class DebuggerApp(CellApp[int]):
             self.theme = LIGHT.name if dark else DARK.name
 
 
-def run(graph: Graph | None, *, commands: Sequence[str] = (), history_memory: int) -> int:
+def run(
+    opened: Opened | None, *, commands: Sequence[str], history_memory: int, shelf: Shelf
+) -> int:
     """Run the app and return the exit status."""
-    app = DebuggerApp(graph, commands=commands, history_memory=history_memory)
+    graph, origin = opened or (None, None)
+    app = DebuggerApp(
+        graph, commands=commands, history_memory=history_memory, origin=origin, shelf=shelf
+    )
     app.run()
     return app.return_code or 0

@@ -13,7 +13,6 @@ from textual.message_pump import MessagePump
 
 from mfdebug.core.commands.command import Reply
 from mfdebug.core.commands.console import Console, command_of
-from mfdebug.core.debugger import Debugger
 from miniflow.errors import MiniflowError
 
 # A command that takes longer than this goes on in the background: keys work, and one stops it.
@@ -41,10 +40,11 @@ class Runner:
     """Runs one line at a time; `host` is the screen whose timers and messages it uses."""
 
     def __init__(
-        self, debugger: Debugger, host: MessagePump, teller: Teller, lines: Sequence[str] = ()
+        self, console: Console, host: MessagePump, teller: Teller, lines: Sequence[str] = ()
     ) -> None:
-        self.debugger = debugger
-        self.console = Console(debugger, self._on_progress)
+        console.progress = self._on_progress
+        self.console = console
+        self.debugger = console.debugger
         self._host = host
         self._teller = teller
         self._waiting = deque(lines)

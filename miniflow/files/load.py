@@ -7,6 +7,7 @@ What it says wrongly is reported with the file's name and the JSON path.
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,7 +54,12 @@ def loads(
 ) -> Graph:
     """Return the graph of a graph file's bytes, as if it were the file `name` in `folder`."""
     with _collector_paused():
-        return _Loader(decode(data, name), Path(folder), name).graph(feeds or {})
+        loader = _Loader(decode(data, name), Path(folder), name)
+        graph = loader.graph(feeds or {})
+    digest = loader.sources.digest
+    digest.update(hashlib.sha256(data).digest())
+    graph.fingerprint = digest.hexdigest()
+    return graph
 
 
 @contextmanager

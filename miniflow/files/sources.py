@@ -5,6 +5,7 @@ All that one graph takes, in numbers and in bytes read, is counted here against 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -37,6 +38,7 @@ class Sources:
         self.seed = seed
         self.numbers = 0
         self.bytes = 0
+        self.digest = hashlib.sha256()
         self._tensors: dict[str, tensors.Tensors] = {}
 
     def value(self, value: Any, name: str, where: str) -> Value:
@@ -99,6 +101,7 @@ class Sources:
         path = paths.beside(self.folder, file, f"{where}.file")
         content = paths.read_bytes(path, limits.TABLE_BYTES - self.bytes, f"{where}: {file}")
         self.bytes += len(content)
+        self.digest.update(hashlib.sha256(content).digest())
         return content
 
     def tables(self, form: DataForm, where: str) -> dict[str, Array]:

@@ -93,7 +93,7 @@ def test_feed_gives_an_input_its_value(tmp_path: Path) -> None:
         (["xor", "--batch", "--plain", "-c", "step"], "exclude each other"),
         (["--batch", "-c", "step"], "name a graph file"),
         ([], "name a graph file"),
-        (["xor", "--batch", "-x", "nowhere.txt"], "cannot read the script"),
+        (["xor", "--batch", "-x", "nowhere.txt"], "there is no file 'nowhere.txt'"),
         (["xor", "--batch", "-c", "step", "--history-memory", "0"], "not a number of megabytes"),
         (["xor", "--xyzzy"], "unrecognized arguments"),
     ],

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.cli import load_graph
 from mfdebug.core.commands.console import Console
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.setting import RULE_NAMES
+from mfdebug.opening import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 

@@ -218,6 +218,7 @@ def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
     merged: dict[str, str | None] = {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
+        "XDG_STATE_HOME": os.environ.get("XDG_STATE_HOME"),
         "PYTHONPATH": str(REPOSITORY),
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",

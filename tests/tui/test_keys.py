@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from mfdebug.cli import load_graph
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.debugger import Debugger
+from mfdebug.opening import load_graph
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.picker import PickerScreen
@@ -262,7 +262,7 @@ async def test_a_long_run_reports_and_stops_at_a_key() -> None:
         assert "any key stops" in driver.message
         await driver.press("s")
         await driver.pilot.pause(0.5)
-        assert driver.message.startswith("stopped at moment")
+        assert driver.message.startswith("● stopped at moment")
         stopped = driver.moment
         await driver.press("s")
         assert driver.moment == stopped + 1

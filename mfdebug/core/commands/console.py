@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from pathlib import Path
+from typing import NamedTuple
 
 from mfdebug.core.commands.command import Command, Reply
 from mfdebug.core.commands.table import COMMANDS, KEY_OF, find
-from mfdebug.core.debugger import Debugger, DebuggerError, Progress
+from mfdebug.core.debugger import START, Debugger, DebuggerError, Progress, Stand
 from mfdebug.core.quiz import Quiz
-from mfdebug.core.stops import Stops
-from mfdebug.core.watches import Watches
+from mfdebug.core.script import Origin, Script, read_script
+from mfdebug.core.stops import Stop, Stops
+from mfdebug.core.transcript import Transcript
+from mfdebug.core.watches import Watch, Watches
+from miniflow.errors import MiniflowError
+
+
+class State(NamedTuple):
+    """All that commands can change in a session."""
+
+    stand: Stand
+    stops: tuple[int, tuple[Stop, ...]]
+    watches: tuple[int, tuple[Watch, ...]]
+    quiz: Quiz | None
 
 
 class Console:
     """Runs command lines against a debugger.
 
     `progress` is told the present moment during long runs and ends them by returning True.
+    `origin` is where the graph came from, if from a file; `left` the session in which it was left
+    the last time. `depth` counts the scripts that run each other.
     """
 
-    def __init__(self, debugger: Debugger, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        debugger: Debugger,
+        progress: Progress | None = None,
+        *,
+        origin: Origin | None = None,
+        left: Script | None = None,
+    ) -> None:
         self.debugger = debugger
         self.progress = progress
+        self.origin = origin
+        self.left = left
         self.commands = COMMANDS
         self.stops = Stops(debugger)
         self.watches = Watches(debugger)
         self.quiz: Quiz | None = None
+        self.transcript: Transcript | None = None
+        self.depth = 0
         self.closed = False
 
     def run(self, line: str) -> Reply:
@@ -32,14 +60,50 @@ class Console:
 
         Raises `MiniflowError` when the command is unknown or cannot be carried out.
         """
+        if self.transcript is None or self.depth:
+            return self._run(line)
+        transcript = self.transcript
+        try:
+            reply = self._run(line)
+        except MiniflowError as error:
+            transcript.add(line, str(error))
+            raise
+        if self.transcript is transcript:
+            transcript.add(line, reply.text)
+        return reply
+
+    def _run(self, line: str) -> Reply:
         word, rest = [*line.split(None, 1), "", ""][:2]
         if not word or word.startswith("#"):
             return Reply("")
         if not rest and (key := KEY_OF.get(word)) is not None:
-            return self.run(key)
+            return self._run(key)
         if pressed := re.fullmatch(r"(\d+)\s*(\D)", line.strip()):
-            return self.run(key_line(pressed[2], pressed[1]))
+            return self._run(key_line(pressed[2], pressed[1]))
         return find(word).run(self, rest.strip())
+
+    @property
+    def state(self) -> State:
+        """All that commands can change, as it is now."""
+        return State(
+            self.debugger.stand, self.stops.state, self.watches.state, copy.copy(self.quiz)
+        )
+
+    def return_to(self, state: State) -> None:
+        """Have all as it was once, or `BLANK`."""
+        self.debugger.return_to(state.stand)
+        self.stops.return_to(state.stops)
+        self.watches.return_to(state.watches)
+        self.quiz = copy.copy(state.quiz)
+
+    def clear(self) -> None:
+        """Stand at the start, without edits, stops and watches."""
+        self.return_to(State(START, (0, ()), (0, ()), None))
+
+    @staticmethod
+    def read(path: Path) -> Script:
+        """Read a script; raise `DebuggerError` with the line that is no command."""
+        return read_script(path, check_known)
 
 
 def key_line(key: str, count: str) -> str:
@@ -57,3 +121,14 @@ def command_of(line: str) -> Command | None:
         return find(line.split(None, 1)[0])
     except (DebuggerError, IndexError):
         return None
+
+
+def check_known(line: str) -> None:
+    """Raise `DebuggerError` for a line that no command or key answers."""
+    word, rest = [*line.split(None, 1), ""][:2]
+    if not rest and word in KEY_OF:
+        return
+    if pressed := re.fullmatch(r"(\d+)\s*(\D)", line):
+        key_line(pressed[2], pressed[1])
+    else:
+        find(word)

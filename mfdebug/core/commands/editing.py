@@ -18,6 +18,8 @@ from miniflow.files.values import read_array
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
 
+_NOT_FINITE = re.compile(r"\b(?:nan|inf)\b")
+
 
 def _set(console: Console, text: str) -> Reply:
     debugger = console.debugger
@@ -49,11 +51,15 @@ def _given(debugger: Debugger, text: str, usage: str) -> Any:
         raise DebuggerError("no value given", hint=f"usage: {usage}")
     if text.startswith("["):
         try:
-            return read_array(json.loads(text), "set")
+            return read_array(json.loads(_NOT_FINITE.sub(_as_json, text)), "set")
         except (ValueError, RecursionError):
             raise DebuggerError(f"not a list of numbers: {text[:80]}") from None
     scene = Scene(debugger)
     return parse(text, scene.node_names()).evaluate(scene)
+
+
+def _as_json(word: re.Match[str]) -> str:
+    return "NaN" if word[0] == "nan" else "Infinity"
 
 
 def _number(value: Any) -> float:

@@ -1,13 +1,17 @@
-"""Reading what a command is about: a node, one number of it, a list of numbers of things."""
+"""What a command is about, read and written: a node, one number of it, the number of a thing."""
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from mfdebug.core.debugger import Debugger, DebuggerError, place_or_error
-from mfdebug.core.expressions import take_place
+from mfdebug.core.expressions import FUNCTIONS, quoted, take_place
+from mfdebug.core.timeline import NODE_PHASES
 
 Index = tuple[int, ...]
+
+RESERVED = {"and", "or", "not", "nan", "inf", *FUNCTIONS, *NODE_PHASES}
 
 
 def chosen_number(
@@ -34,3 +38,9 @@ def number_of(text: str, what: str, usage: str) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise DebuggerError(f"{text!r} is not the number of a {what}", hint=f"usage: {usage}")
     return int(text)
+
+
+def typed(name: str) -> str:
+    """Return a node's name as a command line takes it: in backquotes if it is an odd one."""
+    plain = re.fullmatch(r"[^\W\d][\w/]*", name) and name not in RESERVED
+    return name if plain else quoted(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mfdebug.core.commands.command import Command, Reply
@@ -14,13 +15,17 @@ if TYPE_CHECKING:
 
 
 def _quiz(console: Console, text: str) -> Reply:
-    if text not in ("", "on", "off"):
+    score = re.fullmatch(r"on (\d{1,9}) of (\d{1,9})", text)
+    if text not in ("", "on", "off") and not score:
         raise DebuggerError(f"{text!r} is neither on nor off", hint="usage: quiz [on|off]")
     if text == "off":
         quiz, console.quiz = console.quiz, None
-        score = quiz.score if quiz is not None else None
-        return Reply(f"no more questions{f'; {score}' if score else ''}", {"quiz": "off"})
+        told = f"; {quiz.score}" if quiz is not None else ""
+        return Reply(f"no more questions{told}", {"quiz": "off"})
     console.quiz = console.quiz or Quiz()
+    if score:
+        # As a session writes it.
+        console.quiz.right, console.quiz.asked = int(score[1]), int(score[2])
     return Reply(asked(console) or "the quiz is on: s asks about the next moment")
 
 

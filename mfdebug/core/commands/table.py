@@ -12,6 +12,7 @@ from mfdebug.core.commands.leaving import LEAVING
 from mfdebug.core.commands.looking import LOOKING
 from mfdebug.core.commands.moving import MOVING
 from mfdebug.core.commands.predicting import PREDICTING
+from mfdebug.core.commands.scripting import SCRIPTING
 from mfdebug.core.commands.stopping import STOPPING
 
 COMMANDS: dict[str, Command] = {
@@ -22,6 +23,7 @@ COMMANDS: dict[str, Command] = {
         *LOOKING,
         *EDITING,
         *PREDICTING,
+        *SCRIPTING,
         *HELPING,
         *LEAVING,
     ]

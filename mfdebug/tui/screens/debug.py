@@ -14,12 +14,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key, Resize
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Static
 
 from mfdebug.core.commands.command import Reply
-from mfdebug.core.commands.console import command_of
-from mfdebug.core.completion import complete, typed
-from mfdebug.core.debugger import Debugger, Standing, index_text
+from mfdebug.core.commands.console import Console, command_of
+from mfdebug.core.commands.places import typed
+from mfdebug.core.completion import complete
+from mfdebug.core.debugger import Standing, index_text
+from mfdebug.core.shelf import Keeper
 from mfdebug.tui.keys import KEY_HINTS, command_bindings
 from mfdebug.tui.player import Player
 from mfdebug.tui.runner import Runner
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from mfdebug.tui.app import DebuggerApp
 
 MOST_DIGITS = 7
+# Seconds from an action to its being on the disk; several keys are written once.
+KEPT_AFTER = 0.3
 
 
 class DebugScreen(Screen[None]):
@@ -57,10 +62,15 @@ class DebugScreen(Screen[None]):
 
     app: DebuggerApp
 
-    def __init__(self, debugger: Debugger, commands: Sequence[str] = ()) -> None:
+    def __init__(
+        self, console: Console, commands: Sequence[str] = (), keeper: Keeper | None = None
+    ) -> None:
         super().__init__()
-        self.debugger = debugger
-        self.runner = Runner(debugger, self, self, commands)
+        self.console = console
+        self.debugger = console.debugger
+        self.runner = Runner(console, self, self, commands)
+        self.keeper = keeper
+        self._keeping: Timer | None = None
         self.player = Player(self, self._play_on)
         self._count = ""
 
@@ -89,11 +99,24 @@ class DebugScreen(Screen[None]):
         self.follow()
         self.show_moment()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
+        if self.keeper is not None and self.keeper.greeting:
+            self.query_one(MessageStrip).say(self.keeper.greeting, "answer")
         await self.runner.run_waiting()
 
     def on_unmount(self) -> None:
-        """End a run that still goes on."""
+        """End a run that still goes on, keep the session."""
+        self._keep()
         self.runner.close()
+
+    def _keep(self) -> None:
+        """Keep the session, unless a run in the background is changing it just now."""
+        self._keeping = None
+        if self.keeper is not None and not self.runner.busy:
+            self.keeper.keep(self.console)
+
+    def _keep_soon(self) -> None:
+        if self.keeper is not None and self._keeping is None:
+            self._keeping = self.set_timer(KEPT_AFTER, self._keep)
 
     # Showing -----------------------------------------------------------------------------
 
@@ -201,6 +224,7 @@ class DebugScreen(Screen[None]):
         if self.runner.console.closed:
             self.app.exit()
             return
+        self._keep_soon()
         self.follow()
         self.show_moment()
         if reply.stopped:

@@ -1,0 +1,105 @@
+"""Without a screen: command lines run one after the other, answered as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from mfdebug.core import results
+from mfdebug.core.checking import check_data, check_lines, wrong
+from mfdebug.core.commands.console import Console
+from miniflow.errors import MiniflowError
+from miniflow.gradcheck import check
+
+OK, FAILED, INTERRUPTED = 0, 1, 130
+
+
+class Interrupt:
+    """Ctrl+C while commands run: a run ends at the end of an SGD step, nothing is torn."""
+
+    def __init__(self) -> None:
+        self.happened = False
+
+    def __enter__(self) -> Interrupt:
+        self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self.happened = True
+
+    def asked(self, _moment: int) -> bool:
+        """Whether the run shall end; what a console asks as its progress."""
+        return self.happened
+
+
+def run_batch(
+    console: Console, lines: Sequence[str], *, as_json: bool, check_all: bool = False
+) -> int:
+    """Run all lines, then check all gradients if asked to; return the exit status."""
+    fine = True
+    with Interrupt() as interrupt:
+        console.progress = interrupt.asked
+        for line in lines:
+            fine = _run_one(console, line, as_json=as_json) and fine
+            if console.closed or interrupt.happened:
+                break
+        if check_all and not interrupt.happened:
+            fine = _check(console, as_json=as_json) and fine
+    if interrupt.happened:
+        return INTERRUPTED
+    return OK if fine else FAILED
+
+
+def _run_one(console: Console, line: str, *, as_json: bool) -> bool:
+    answer: dict[str, Any]
+    try:
+        reply = console.run(line)
+    except MiniflowError as error:
+        if not as_json:
+            sys.stderr.write(f"{line}: {error}\n")
+            return False
+        answer = {"ok": False, "error": str(error)}
+    else:
+        if not as_json:
+            if reply.text:
+                sys.stdout.write(f"{reply.text}\n")
+            return True
+        answer = {"ok": True, "result": results.as_json(reply.data)}
+    _write_json(console, line, answer)
+    return bool(answer["ok"])
+
+
+def _check(console: Console, *, as_json: bool) -> bool:
+    """Check every gradient; only here a wrong one is a failure."""
+    graph = console.debugger.graph
+    try:
+        verdicts = check(console.debugger.plan)
+    except MiniflowError as error:
+        sys.stderr.write(f"--check: {error}\n")
+        return False
+    right = not wrong(verdicts)
+    if as_json:
+        data = results.as_json(check_data(graph, verdicts))
+        _write_json(console, "--check", {"ok": right, "result": data})
+    else:
+        sys.stdout.write("\n".join(check_lines(graph, verdicts)) + "\n")
+    return right
+
+
+def _write_json(console: Console, line: str, answer: dict[str, Any]) -> None:
+    where = console.debugger.where
+    node = None if where.node is None else console.debugger.graph.nodes[where.node].label
+    place = {
+        "command": line,
+        "moment": where.number,
+        "sgd_step": where.sgd_step,
+        "phase": where.phase,
+        "node": node,
+    }
+    sys.stdout.write(json.dumps({**place, **answer}, ensure_ascii=False, allow_nan=False) + "\n")

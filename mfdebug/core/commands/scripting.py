@@ -1,0 +1,133 @@
+"""Commands that keep a session as a file, and run files of commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.status import status
+from mfdebug.core.debugger import DebuggerError
+from mfdebug.core.script import HEAD, Origin, Script, session_text, write_whole
+from mfdebug.core.session import run_script, session_lines
+from mfdebug.core.transcript import Transcript
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
+
+# Scripts that run each other may do so for ever.
+DEEPEST = 8
+
+
+def _record(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("record where?", hint="usage: record FILE")
+    path = Path(text).expanduser()
+    if _begins_otherwise(path):
+        raise DebuggerError("there is such a file, and it is no session", where=text)
+    lines = session_lines(console)
+    origin = console.origin or Origin(console.debugger.graph.name, "")
+    write_whole(path, session_text(origin, lines))
+    return Reply(f"recorded {len(lines)} lines in {text}", {"recorded": text, "lines": lines})
+
+
+def _begins_otherwise(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(HEAD)) != HEAD.encode()
+    except OSError:
+        # It is not there; or writing it will say what is wrong.
+        return False
+
+
+def _source(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("source which file?", hint="usage: source FILE")
+    if console.depth >= DEEPEST:
+        raise DebuggerError(f"{DEEPEST} scripts that run each other are enough", where=text)
+    script = console.read(Path(text).expanduser())
+    count = _run_all(console, script)
+    done = f"{count} line{'s' * (count != 1)} of {text}{changed_note(console, script)}"
+    return Reply(f"{done}\n{status(console.debugger)}", {"source": text, "lines": count})
+
+
+def _run_all(console: Console, script: Script) -> int:
+    console.depth += 1
+    try:
+        return run_script(console, script)
+    finally:
+        console.depth -= 1
+
+
+def changed_note(console: Console, script: Script) -> str:
+    """Say that a session was left on another graph than this, or nothing."""
+    there, here = script.origin, console.origin
+    if there is None or here is None or there.fingerprint == here.fingerprint:
+        return ""
+    return "; the graph has changed since" if there.graph == here.graph else "; of another graph"
+
+
+def _resume(console: Console, _text: str) -> Reply:
+    script = console.left
+    if script is None:
+        raise DebuggerError("no session of this graph was left", hint="s begins a new one")
+    before = console.state
+    console.clear()
+    try:
+        count = _run_all(console, script)
+    except DebuggerError as error:
+        console.return_to(before)
+        if note := changed_note(console, script):
+            raise DebuggerError(f"{error}{note}") from None
+        raise
+    words = f"back where it was left{changed_note(console, script)}"
+    return Reply(f"{words}\n{status(console.debugger)}", {"resumed": count})
+
+
+def _transcript(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("transcript where?", hint="usage: transcript FILE | off")
+    if text == "off":
+        ended, console.transcript = console.transcript, None
+        if ended is None:
+            raise DebuggerError("no transcript is being written")
+        return Reply(f"the transcript is in {ended.path}", {"transcript": str(ended.path)})
+    console.transcript = Transcript(Path(text).expanduser(), console.debugger.graph.name)
+    return Reply(f"from now on written to {text}; transcript off ends it", {"transcript": text})
+
+
+SCRIPTING = [
+    Command(
+        "resume",
+        "resume",
+        "go on where this graph was left the last time",
+        _resume,
+        (Key("R", "resume"),),
+        "Edits, stops, watches and the moment come back, with the same bits.",
+        shows="line",
+    ),
+    Command(
+        "record",
+        "record FILE",
+        "this session as a script",
+        _record,
+        details="The edits, stops, watches and the moment, as lines that `source` runs.",
+        shows="line",
+    ),
+    Command(
+        "source",
+        "source FILE",
+        "run a script: all of it, or nothing",
+        _source,
+        details="If a line is wrong, it is named, and everything is as it was before.",
+        shows="line",
+    ),
+    Command(
+        "transcript",
+        "transcript FILE | off",
+        "write every command and its answer to a file",
+        _transcript,
+        details="The answers are comments: a transcript is a script too.",
+        shows="line",
+    ),
+]

@@ -1,0 +1,89 @@
+"""A session is the state of a console as a few command lines: edits, stops, watches, the moment.
+
+Run on the same graph the lines bring back the same state, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mfdebug.core.commands.places import typed
+from mfdebug.core.debugger import Debugger, DebuggerError, Edit, index_text
+from mfdebug.core.script import Script
+from miniflow.errors import MiniflowError
+from miniflow.files.values import written
+from miniflow.ops.base import Array
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
+
+
+def session_lines(console: Console) -> list[str]:
+    """Return the lines that bring back the state that a console is in."""
+    return [*_edits(console.debugger), *_stops(console), *_rest(console)]
+
+
+def _edits(debugger: Debugger) -> Iterator[str]:
+    at = 0
+    for deed in debugger.deeds:
+        if isinstance(deed, str):
+            yield deed
+            continue
+        if deed.after != at:
+            yield f"goto {deed.after}"
+            at = deed.after
+        yield _set_line(debugger, deed)
+
+
+def _set_line(debugger: Debugger, edit: Edit) -> str:
+    if edit.node is None:
+        return f"set lr = {float(edit.value)!r}"
+    name = typed(debugger.graph.nodes[edit.node].label)
+    return f"set {name}{index_text(edit.index)} = {_exact(edit.value)}"
+
+
+def _exact(value: Array) -> str:
+    """Return numbers that are read back bit for bit."""
+    if value.ndim == 0:
+        return repr(float(value))
+    return written(value)
+
+
+def _stops(console: Console) -> Iterator[str]:
+    for number, stop in enumerate(console.stops, 1):
+        yield stop.line
+        if not stop.enabled:
+            yield f"disable {number}"
+        if stop.ignored:
+            yield f"ignore {number} {stop.ignored}"
+
+
+def _rest(console: Console) -> Iterator[str]:
+    yield from console.watches.lines()
+    if (quiz := console.quiz) is not None:
+        yield f"quiz on {quiz.right} of {quiz.asked}" if quiz.asked else "quiz on"
+    yield f"goto {console.debugger.moment}"
+
+
+def run_script(console: Console, script: Script) -> int:
+    """Run all lines of a script, or none: return how many.
+
+    Raises `DebuggerError` with the line that cannot be carried out; all is then as it was.
+    """
+    before = console.state
+    try:
+        for number, line in script.lines:
+            try:
+                console.run(line)
+            except MiniflowError as error:
+                where = f"{script.name}: line {number}: {line[:60]}"
+                raise DebuggerError(f"{where}: {error}") from None
+            if console.progress is not None and console.progress(console.debugger.moment):
+                raise DebuggerError(f"{script.name} was interrupted; nothing has changed")
+            if console.closed:
+                break
+    except DebuggerError:
+        console.return_to(before)
+        raise
+    return len(script.lines)

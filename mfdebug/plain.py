@@ -1,0 +1,147 @@
+"""The line prompt: the same commands for screen readers, dumb terminals and pipes.
+
+No boxes, no colours, one fact a line; of the status only what has changed is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import platformdirs
+
+from mfdebug.batch import FAILED, OK, Interrupt
+from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.predicting import asked
+from mfdebug.core.commands.status import status
+from mfdebug.core.completion import complete
+from mfdebug.core.shelf import Keeper
+from miniflow.errors import MiniflowError
+
+PROMPT = "(mfdebug) "
+MOST_REMEMBERED = 1000
+
+
+class Plain:
+    """A console at a line prompt; with a person at it the session is kept after every line."""
+
+    def __init__(self, console: Console, keeper: Keeper | None = None) -> None:
+        self.console = console
+        self.keeper = keeper
+        self._told: list[str] = []
+        self._question = ""
+
+    def run(self, lines: Sequence[str]) -> int:
+        """Run the lines given to begin with, then those that are typed; return the status."""
+        typed = sys.stdin.isatty()
+        fine = True
+        for line in lines:
+            fine = self._run_one(line) and fine
+            if self.console.closed:
+                break
+        if typed and not self.console.closed:
+            self._greet()
+        for line in self._typed() if typed else sys.stdin:
+            if self.console.closed:
+                break
+            fine = self._run_one(line.rstrip("\n")) and fine
+            if self.console.closed:
+                break
+        return OK if fine or typed else FAILED
+
+    def _greet(self) -> None:
+        graph = self.console.debugger.graph
+        self._say(f"{graph.name}: {graph.description}")
+        self._say("\n".join(self._changed(status(self.console.debugger))))
+        if self.console.left is not None and not self._moved:
+            self._say("resume goes on where it was left")
+        if self.keeper is not None and self.keeper.problem:
+            self._say(self.keeper.problem)
+        self._say("help lists the commands, quit leaves")
+
+    @property
+    def _moved(self) -> bool:
+        return self.console.debugger.moment > 0
+
+    def _typed(self) -> Iterator[str]:
+        """Yield the lines that a person types; Ctrl+C begins a new one, Ctrl+D ends."""
+        with _line_editing(self.console):
+            while not self.console.closed:
+                try:
+                    yield input(PROMPT)
+                except KeyboardInterrupt:
+                    self._say("")
+                except EOFError:
+                    self._say("")
+                    return
+
+    def _run_one(self, line: str) -> bool:
+        with Interrupt() as interrupt:
+            self.console.progress = interrupt.asked
+            try:
+                reply = self.console.run(line)
+            except MiniflowError as error:
+                sys.stdout.flush()
+                sys.stderr.write(f"{line}: {error}\n")
+                return False
+        whole = status(self.console.debugger)
+        for text in reply.text.split("\n") if reply.text else ():
+            for part in self._changed(whole) if text == whole else (text,):
+                self._say(part)
+        self._ask(reply.text)
+        if self.keeper is not None:
+            self.keeper.keep(self.console)
+        return True
+
+    def _ask(self, said: str) -> None:
+        """Put the quiz's question, unless it has just been put."""
+        question = asked(self.console)
+        if question and question != self._question and question not in said:
+            self._say(question)
+        self._question = question
+
+    def _changed(self, whole: str) -> list[str]:
+        """Return the parts of the status that are others than those told before."""
+        parts = whole.split(" · ")
+        changed = [part for part in parts if part not in self._told]
+        self._told = parts
+        return changed
+
+    def _say(self, text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+
+
+@contextlib.contextmanager
+def _line_editing(console: Console) -> Iterator[None]:
+    """Have history and completion at the prompt, where Python was built with them."""
+    try:
+        import readline
+    except ImportError:
+        yield
+        return
+
+    def completion(text: str, state: int) -> str | None:
+        found = complete(console.debugger, text)
+        return found[state] if state < len(found) else None
+
+    history = platformdirs.user_state_path("mfdebug", False) / "history"
+    with contextlib.suppress(OSError):
+        readline.read_history_file(history)
+    readline.set_history_length(MOST_REMEMBERED)
+    readline.set_completer_delims("")
+    readline.set_completer(completion)
+    readline.parse_and_bind("tab: complete")
+    try:
+        yield
+    finally:
+        _write_history(history)
+
+
+def _write_history(history: Path) -> None:
+    import readline
+
+    with contextlib.suppress(OSError):
+        history.parent.mkdir(parents=True, exist_ok=True)
+        readline.write_history_file(history)

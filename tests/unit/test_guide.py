@@ -1,0 +1,118 @@
+"""The guide's pages print what they say they print.
+
+Each `$ mfdebug …` line of a console block is run, in an empty folder with the files of
+tests/guide, and must answer with the lines below it; a line `…` stands for any lines. `$ echo $?`
+is the status of the command before. A python block prints the text block after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.binding import Binding
+
+from mfdebug.cli import main
+from mfdebug.core.commands.table import COMMANDS
+from mfdebug.tui.screens.debug import DebugScreen
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "guide"
+FILES = ROOT / "tests" / "guide"
+PAGES = sorted(GUIDE.glob("*.md"))
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PYTHON = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# Keys that the app names by a word, as people write them.
+WRITTEN = {
+    "space": "space", "Tab": "tab", "Enter": "enter", "Esc": "escape", "→": "right", "←": "left",
+    "↑": "up", "↓": "down", "+": "plus", "-": "minus", ":": "colon", "?": "question_mark",
+    "/": "slash",
+}  # fmt: skip
+
+
+def _page(name: str) -> str:
+    return (GUIDE / name).read_text(encoding="utf-8")
+
+
+def _runs(block: str) -> Iterator[tuple[str, str]]:
+    """Yield each command line of a block, with what stands below it."""
+    assert block.startswith("$ ")
+    for run in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        line, _, answer = run.partition("\n")
+        yield line, answer
+
+
+def _run(line: str) -> tuple[str, int]:
+    """Run a command line; return what it prints, and its status."""
+    program, *arguments = shlex.split(line)
+    assert program == "mfdebug", line
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        status = main(arguments)
+    return printed.getvalue(), status
+
+
+def _pattern(answer: str) -> str:
+    """Return what an answer matches: itself, but for its lines `…`."""
+    return "".join(
+        "(?:.*\n)*?" if line == "…\n" else re.escape(line)
+        for line in answer.splitlines(keepends=True)
+    )
+
+
+@pytest.mark.parametrize("page", [page.name for page in PAGES])
+def test_every_console_block_prints_what_the_page_says(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(FILES, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    for block in CONSOLE.findall(_page(page)):
+        status = 0
+        for line, answer in _runs(block):
+            if line == "echo $?":
+                printed = f"{status}\n"
+            else:
+                printed, status = _run(line)
+            # Not an assertion on the match alone: the difference shall be seen.
+            if not re.fullmatch(_pattern(answer), printed):
+                assert printed == answer, line
+
+
+@pytest.mark.parametrize("page", [page.name for page in PAGES])
+def test_every_program_prints_what_the_page_says(page: str) -> None:
+    text = _page(page)
+    programs = PYTHON.findall(text)
+    assert len(programs) == text.count("```python\n"), "a program without its output"
+    for program, answer in programs:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(program, {"__name__": "__main__"})
+        assert printed.getvalue() == answer
+
+
+def test_the_index_leads_to_every_page() -> None:
+    linked = re.findall(r"\]\(([\w-]+\.md)\)", _page("index.md"))
+    assert sorted(linked) == sorted(page.name for page in PAGES if page.name != "index.md")
+
+
+@pytest.mark.parametrize("page", [page.name for page in PAGES])
+def test_what_a_page_links_to_is_there(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", _page(page)):
+        assert "://" in target or (GUIDE / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [page.name for page in PAGES])
+def test_every_key_in_a_table_of_keys_exists(page: str) -> None:
+    known = {key.key for command in COMMANDS.values() for key in command.keys}
+    known |= {one.key for one in DebugScreen.BINDINGS if isinstance(one, Binding)}
+    for table in re.findall(r"^\| keys? \|.*\n(?:\|.*\n)*", _page(page), re.MULTILINE):
+        for row in table.splitlines()[2:]:
+            for written in re.findall(r"`([^`]+)`", row.split("|")[1]):
+                key = written.lstrip("0123456789")
+                assert WRITTEN.get(key, key) in known, written
