@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key
+from textual.events import Key
 
 from mfdebug.core.commands.console import Console
 from mfdebug.core.debugger import Debugger
@@ -22,11 +22,12 @@ from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.feed import FeedScreen
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.themes import DARK, LIGHT
+from mfdebug.tui.typeahead import InOrderApp
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 
 
-class DebuggerApp(CellApp[int]):
+class DebuggerApp(InOrderApp[int], CellApp[int]):
     """The terminal app."""
 
     CSS_PATH = "app.tcss"
@@ -125,12 +126,12 @@ class DebuggerApp(CellApp[int]):
         console = Console(debugger, origin=self.origin, left=left)
         self.push_screen(DebugScreen(console, self.commands, keeper))
 
-    async def on_event(self, event: Event) -> None:
+    async def key_arrived(self, event: Key) -> None:
         """Let any key stop a run that goes on in the background, and do nothing else."""
         screen = self.screen if self.screen_stack else None
-        if isinstance(event, Key) and isinstance(screen, DebugScreen) and screen.interrupt():
+        if isinstance(screen, DebugScreen) and screen.interrupt():
             return
-        await super().on_event(event)
+        await super().key_arrived(event)
 
     def action_how_to_leave(self) -> None:
         """Ctrl+C is pressed by habit: it must not lose anyone's edits."""

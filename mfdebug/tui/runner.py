@@ -49,6 +49,7 @@ class Runner:
         self._teller = teller
         self._waiting = deque(lines)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="run")
+        self._turn = asyncio.Lock()
         self._running = ""
         self._stop = False
         self._was_stopped = False
@@ -75,18 +76,19 @@ class Runner:
             await self.run(self._waiting.popleft())
 
     async def run(self, line: str) -> None:
-        """Run a command line and tell its answer; nothing while another one goes on."""
-        if self.busy:
-            return
-        self._stop = self._was_stopped = False
-        command = command_of(line)
-        try:
-            if ONE_MOVE.fullmatch(line) or (command is not None and command.instant):
-                self._teller.answered(line, self.console.run(line))
-            else:
-                await self._run_patiently(line)
-        except MiniflowError as error:
-            self._teller.failed(error)
+        """Run a command line and tell its answer; nothing while one goes on in the background."""
+        async with self._turn:
+            if self.busy:
+                return
+            self._stop = self._was_stopped = False
+            command = command_of(line)
+            try:
+                if ONE_MOVE.fullmatch(line) or (command is not None and command.instant):
+                    self._teller.answered(line, self.console.run(line))
+                else:
+                    await self._run_patiently(line)
+            except MiniflowError as error:
+                self._teller.failed(error)
 
     async def _run_patiently(self, line: str) -> None:
         loop = asyncio.get_running_loop()

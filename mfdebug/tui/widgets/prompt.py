@@ -63,7 +63,7 @@ class Prompt(Input):
         self.value = text
         self.cursor_position = len(text)
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)
         if replaced:
             self.selection = Selection(len(text) - replaced, len(text))
 

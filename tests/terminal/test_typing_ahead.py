@@ -1,0 +1,29 @@
+"""Keys sent in one go, as a script or a slow line does, mean what they mean one by one."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.terminal.pty_app import PtyApp
+
+
+@pytest.mark.parametrize(
+    ("keys", "moment"),
+    [
+        (b"ss", 2),
+        (b":sgd 3\rs", 64),
+        (b":sgd 3\rss", 65),
+        (b":sgd 3\r:sgd 2\r", 105),
+        (b":set lr = 0.123\r:sgd 3\r", 63),
+        (b"xqs3s", 4),
+        (b"?\x1b", 0),
+    ],
+)
+def test_keys_are_handled_one_after_the_other(keys: bytes, moment: int) -> None:
+    with PtyApp([sys.executable, "-m", "mfdebug", "xor"]) as app:
+        app.wait_for("press s to begin")
+        app.send(keys)
+        app.settle()
+        app.wait_for(f"moment {moment}" if moment != 65 else "at 65")
