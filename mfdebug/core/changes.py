@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mfdebug.core.debugger import Debugger, DebuggerError, Progress, index_text
+from mfdebug.core.commands.places import typed
+from mfdebug.core.debugger import Debugger, DebuggerError, Progress, Standing, index_text
 from mfdebug.core.explain import name_moment
 from mfdebug.core.expressions import Place
 from mfdebug.core.stops import Interrupted, Stops
@@ -27,6 +28,7 @@ def last_change(
     now = debugger.moment
     name = debugger.graph.nodes[node].label
     what = f"{'∂cost/∂' if attribute == 'grad' else ''}{name}{index_text(index)}"
+    _must_be_there(debugger, node, attribute, what)
     stops = Stops(debugger)
     trigger = OnChange(Place(name, attribute, index), node, _places(debugger, node, attribute), 0)
     stops.add("", trigger)
@@ -43,7 +45,25 @@ def last_change(
         debugger.move(first)
         return f"{what} got its first number here"
     debugger.move(now)
-    raise DebuggerError(f"nothing before {name_moment(debugger, debugger.where)} changed {what}")
+    hint = "it got its first number here" if first == now else "it is what it began with"
+    raise DebuggerError(
+        f"nothing before {name_moment(debugger, debugger.where)} changed {what}", hint=hint
+    )
+
+
+def _must_be_there(debugger: Debugger, node: int, attribute: str, what: str) -> None:
+    """Raise `DebuggerError` for a number that there has not been up to now."""
+    gradient = attribute == "grad"
+    standing = (debugger.gradient_standing if gradient else debugger.value_standing)(node)
+    name = debugger.graph.nodes[node].label
+    if standing is Standing.NONE:
+        raise DebuggerError(f"{name} has no gradient: the cost does not depend on it")
+    if standing is Standing.WAITING:
+        phase = "backward" if gradient else "forward"
+        hint = f"run: until {typed(name)} {phase}"
+        if not gradient and isinstance(debugger.graph.nodes[node], Input):
+            hint = "run: step"
+        raise DebuggerError(f"nothing has changed {what} yet: it is not computed", hint=hint)
 
 
 def _first(debugger: Debugger, node: int, attribute: str) -> int:

@@ -9,10 +9,23 @@ from mfdebug.core.commands.places import typed
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.expressions import WORDS
+from mfdebug.core.setting import RULE_NAMES
+from mfdebug.core.timeline import NODE_PHASES
 
 MOST_COMPLETIONS = 50
 # Commands whose argument begins with the name of a node.
-NAMING = {"print", "set", "until"}
+NAMING = {"print", "set", "until", "break", "tbreak", "why", "last", "check", "watch"}
+# Words of their language, besides names.
+STOP_WORDS = ["if", "on-change", "health", *RULE_NAMES, *NODE_PHASES, *WORDS]
+OTHER_WORDS: dict[str, list[str]] = {
+    "print": [*WORDS],
+    "watch": [*WORDS],
+    "set": ["lr"],
+    "until": [*NODE_PHASES],
+    "break": STOP_WORDS,
+    "tbreak": STOP_WORDS,
+    "why": ["grad"],
+}
 
 
 def complete(debugger: Debugger, line: str) -> list[str]:
@@ -24,12 +37,15 @@ def complete(debugger: Debugger, line: str) -> list[str]:
         return []
     if word == "set" and "=" in line:
         return []
-    extra = [] if word == "until" else ["lr"] if word == "set" else [*WORDS]
-    known = [*debugger.graph.by_name, *extra]
+    names = debugger.graph.by_name
+    words = [other for other in OTHER_WORDS.get(word, []) if other not in names]
     # A name may hold a slash: the longest end of the line that begins a name counts.
     for start in sorted({match.end() for match in re.finditer(r"[ (+*/<>=,-]", line)}):
         begun = line[start:].removeprefix("`")
-        names = (name for name in known if begun and name.startswith(begun))
-        if found := [line[:start] + typed(n) for n in itertools.islice(names, MOST_COMPLETIONS)]:
+        if not begun:
+            continue
+        begin_so = (typed(name) for name in names if name.startswith(begun))
+        texts = itertools.chain(begin_so, (other for other in words if other.startswith(begun)))
+        if found := [line[:start] + text for text in itertools.islice(texts, MOST_COMPLETIONS)]:
             return found
     return []

@@ -139,9 +139,11 @@ class Cursor:
         ahead = [moment for moment in found if moment is not None]
         if not ahead:
             name = self.graph.nodes[node].label
+            ends = "the line ends here; S goes back"
+            never = "the feed gives it its value" if phase is None else "nor in later SGD steps"
             raise DebuggerError(
                 f"{name} has no {phase or 'further'} moment ahead",
-                hint="the line ends here; go back with S" if self.timeline.end else "",
+                hint=ends if self.timeline.end else never,
             )
         return min(ahead)
 

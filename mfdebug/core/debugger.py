@@ -170,7 +170,7 @@ class Debugger(Sight):
     def undo(self) -> Edit:
         """Take back the last edit; what it left behind comes back. Returns the edit."""
         if not self._done:
-            raise DebuggerError("nothing to undo")
+            raise DebuggerError("nothing to undo", hint="e changes a number")
         edits = self.edits
         self._take_edits(self._done[-1])
         self._done.pop()
@@ -181,7 +181,7 @@ class Debugger(Sight):
     def redo(self) -> Edit:
         """Make the edit again that was taken back last."""
         if not self._undone:
-            raise DebuggerError("nothing to redo")
+            raise DebuggerError("nothing to redo", hint="Z makes again what z took back")
         edits = self.edits
         self._take_edits(self._undone[-1])
         self._undone.pop()

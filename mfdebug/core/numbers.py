@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsFloat
 
@@ -167,6 +167,26 @@ def histogram(array: Array, bins: int = 8) -> str:
             counts += np.bincount(where.clip(0, bins - 1), minlength=bins)
     peak = int(counts.max())
     return "".join(BARS[-(-8 * int(n) // peak) - 1] if n else " " for n in counts)
+
+
+def sparkline(numbers: Sequence[float], width: int) -> str:
+    """Return how numbers went, a bar for each of the last `width`: the newest at the right.
+
+    The bars go from the lowest to the highest; equal numbers are bars of half the height. What is
+    not finite is `!`.
+    """
+    last = list(numbers[max(0, len(numbers) - width) :])
+    finite = [x for x in last if math.isfinite(x)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    # Halved: the distance from -1e308 to 1e308 is no float.
+    spread = high / 2 - low / 2
+
+    def bar(x: float) -> str:
+        if not math.isfinite(x):
+            return "!"
+        return BARS[round((x / 2 - low / 2) / spread * 7) if spread else 3]
+
+    return "".join(map(bar, last)).rjust(width)
 
 
 def slice_line(shape: tuple[int, ...], index: tuple[int, ...]) -> str:

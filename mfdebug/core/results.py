@@ -22,10 +22,12 @@ def result_text(result: Any, *, brief: bool = False) -> str:
     array = np.asarray(result)
     if brief and array.size > FEW:
         return f"{shape_text(array.shape)}: {summary(array.astype(np.float64))}"
-    if array.dtype == np.bool_ or (brief and array.ndim > 1):
+    if array.dtype == np.bool_:
         return str(array.tolist()).lower()
     if array.ndim == 0:
         return scalar(float(array))
+    if brief:
+        return f"[{', '.join(result_text(row, brief=True) for row in array)}]"
     text = np.array2string(array, precision=6, threshold=200, edgeitems=3, max_line_width=78)
     return ("\n" if array.ndim > 1 else "") + text
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mfdebug.core.debugger import Debugger, DebuggerError, Progress
+from mfdebug.core.debugger import Debugger, DebuggerError, Edit, Progress
 from mfdebug.core.triggers import AtPlaces, Trigger
 from miniflow.trace import Trace
 
@@ -54,6 +54,9 @@ class Stops:
         self._stops: dict[int, Stop] = {}
         self._last_number = 0
         self._trace: Trace | None = None
+        # The stops met at the last moment that was looked at, and on which branch that was.
+        self._last_met: frozenset[int] = frozenset()
+        self._last_met_at: tuple[int, tuple[Edit, ...]] = (0, debugger.edits)
 
     def __iter__(self) -> Iterator[Stop]:
         return iter(list(self._stops.values()))
@@ -98,6 +101,13 @@ class Stops:
     def at(self, node: int) -> bool:
         """Whether an enabled stop stands at a node."""
         return any(stop.trigger.node == node for stop in self.armed)
+
+    @property
+    def met_now(self) -> frozenset[int]:
+        """The numbers of the stops that were met at the present moment."""
+        moment, edits = self._last_met_at
+        here = moment == self.debugger.moment and edits is self.debugger.edits
+        return self._last_met if here else frozenset()
 
     # Running on --------------------------------------------------------------------------
 
@@ -196,7 +206,7 @@ class Stops:
             stop.trigger.prepare(self.debugger)
 
     def _met(self) -> tuple[Hit, ...]:
-        """Return the stops met at the present moment, and count them."""
+        """Return the stops met at the present moment; count them and keep in mind which."""
         hits = []
         for stop in self.armed:
             if reason := stop.trigger.fires(self.debugger):
@@ -207,6 +217,8 @@ class Stops:
                 hits.append(Hit(stop, reason))
                 if stop.temporary:
                     del self._stops[stop.number]
+        self._last_met = frozenset(hit.stop.number for hit in hits)
+        self._last_met_at = self.debugger.moment, self.debugger.edits
         return tuple(hits)
 
     # Running back ------------------------------------------------------------------------

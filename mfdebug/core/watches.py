@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +19,18 @@ MEMORY = 1000
 
 @dataclass(frozen=True)
 class Reading:
-    """A watch at the present moment. `trend`: its numbers at the moments seen so far, in order."""
+    """A watch at the present moment.
+
+    `note` is what `shown` ends with if numbers of an earlier pass are in it. `trend`: the numbers
+    at the moments seen so far, in order; what stays the same within an SGD step counts once.
+    """
 
     number: int
     text: str
     shown: str
     known: bool
     trend: tuple[float, ...]
+    note: str = ""
 
 
 class Watch:
@@ -99,9 +106,19 @@ class Watches:
             watch.seen[self.debugger.moment] = float(result)
             if len(watch.seen) > MEMORY:
                 del watch.seen[next(iter(watch.seen))]
-        return self._told(watch, result_text(result, brief=True) + note, known=not note)
+        return self._told(watch, result_text(result, brief=True) + note, known=not note, note=note)
 
-    def _told(self, watch: Watch, shown: str, *, known: bool) -> Reading:
-        now = self.debugger.moment
-        trend = tuple(watch.seen[moment] for moment in sorted(watch.seen) if moment <= now)
-        return Reading(watch.number, watch.expression.text, shown, known, trend)
+    def _told(self, watch: Watch, shown: str, *, known: bool, note: str = "") -> Reading:
+        trend = tuple(self._trend(watch.seen))
+        return Reading(watch.number, watch.expression.text, shown, known, trend, note)
+
+    def _trend(self, seen: dict[int, float]) -> Iterator[float]:
+        # Stepping reads the same cost at every moment of a backward pass: that is no trend.
+        last = None
+        for moment in sorted(seen):
+            if moment > self.debugger.moment:
+                return
+            here = self.debugger.timeline.sgd_step(moment), struct.pack("d", seen[moment])
+            if here != last:
+                yield seen[moment]
+            last = here

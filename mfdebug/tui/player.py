@@ -29,6 +29,13 @@ class Player:
         """Moments a second."""
         return SPEEDS[self._chosen]
 
+    @property
+    def words(self) -> str:
+        """How fast it plays, and what changes that."""
+        end = ", the slowest" if self._chosen == 0 else ""
+        end = ", the fastest" if self._chosen == len(SPEEDS) - 1 else end
+        return f"plays {self.speed:g} moments a second{end}; P starts and stops, + - change it"
+
     def start(self) -> None:
         """Play from here on."""
         self.stop()

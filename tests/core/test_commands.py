@@ -219,8 +219,8 @@ def test_save_keeps_parameters_and_learning_rate(tmp_path) -> None:  # type: ign
         ("print", "print what? (usage: print EXPR, as in: print norm(W1.grad))"),
         ("save", "save where? (usage: save FILE)"),
         ("back", "this is the start (s goes on)"),
-        ("undo", "nothing to undo"),
-        ("redo", "nothing to redo"),
+        ("undo", "nothing to undo (e changes a number)"),
+        ("redo", "nothing to redo (Z makes again what z took back)"),
     ],
 )
 def test_errors_say_what_to_do(line: str, problem: str) -> None:
@@ -251,6 +251,11 @@ def test_completion_offers_commands_then_nodes() -> None:
     assert complete(debugger, "until s") == ["until s1", "until s2"]
     assert complete(debugger, "print norm(W") == ["print norm(W1", "print norm(W2"]
     assert complete(debugger, "goto 3") == []
+    assert complete(debugger, "break van") == ["break vanishing"]
+    assert complete(debugger, "break l1 ba") == ["break l1 backward"]
+    assert complete(debugger, "break on-") == ["break on-change"]
+    assert complete(debugger, "break if norm(W1.grad) > co") == ["break if norm(W1.grad) > cost"]
+    assert complete(debugger, "why gr") == ["why grad"]
 
 
 def test_answers_hold_in_strict_json() -> None:

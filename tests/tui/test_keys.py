@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.debugger import Debugger
 from mfdebug.opening import load_graph
 from mfdebug.tui.app import DebuggerApp
@@ -181,13 +180,6 @@ async def test_x_explains_and_escape_returns() -> None:
         assert "to q: upstream × local = ∂cost/∂f × z = 1 × (-4) = -4" in driver.text
         await driver.press("escape")
         assert isinstance(driver.app.screen, DebugScreen)
-
-
-async def test_help_names_every_command() -> None:
-    async with opened(size=(100, 60)) as driver:
-        await driver.press("question_mark")
-        for command in COMMANDS.values():
-            assert command.usage in driver.text
 
 
 async def test_l_draws_the_cost_on_a_log_scale() -> None:

@@ -1,8 +1,9 @@
 """The guide's pages print what they say they print.
 
-Each `$ mfdebug …` line of a console block is run, in an empty folder with the files of
-tests/guide, and must answer with the lines below it; a line `…` stands for any lines. `$ echo $?`
-is the status of the command before. A python block prints the text block after it.
+Each `$ mfdebug …` line of a console block is run and must answer with the lines below it; a line
+`…` stands for any lines. `$ echo $?` is the status of the command before. The folder it runs in has
+the page's json blocks, by the name after the word json. A python block prints the text block after
+it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import contextlib
 import io
 import re
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,12 +21,14 @@ from textual.binding import Binding
 from mfdebug.cli import main
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.widgets.node_panel import NodePanel
+from mfdebug.tui.widgets.order_tree import OrderTree
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide"
-FILES = ROOT / "tests" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"^```json (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Keys that the app names by a word, as people write them.
 WRITTEN = {
@@ -70,15 +72,21 @@ def _pattern(answer: str) -> str:
 def test_every_console_block_prints_what_the_page_says(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(FILES, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    for block in CONSOLE.findall(_page(page)):
+    for name, text in FILE.findall(_page(page)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    blocks = CONSOLE.findall(_page(page))
+    assert len(blocks) == _page(page).count("```console"), "a block without an end"
+    for block in blocks:
+        runs = list(_runs(block))
         status = 0
-        for line, answer in _runs(block):
+        for (line, answer), (after, _) in zip(runs, [*runs[1:], ("", "")], strict=True):
             if line == "echo $?":
                 printed = f"{status}\n"
             else:
                 printed, status = _run(line)
+                # A `…` must not hide that a command failed.
+                assert status == 0 or after == "echo $?", printed
             # Not an assertion on the match alone: the difference shall be seen.
             if not re.fullmatch(_pattern(answer), printed):
                 assert printed == answer, line
@@ -103,14 +111,16 @@ def test_the_index_leads_to_every_page() -> None:
 
 @pytest.mark.parametrize("page", [page.name for page in PAGES])
 def test_what_a_page_links_to_is_there(page: str) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", _page(page)):
+    prose = re.sub(r"^```.*?^```$", "", _page(page), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)#]+)\)", prose):
         assert "://" in target or (GUIDE / target).exists(), target
 
 
 @pytest.mark.parametrize("page", [page.name for page in PAGES])
 def test_every_key_in_a_table_of_keys_exists(page: str) -> None:
     known = {key.key for command in COMMANDS.values() for key in command.keys}
-    known |= {one.key for one in DebugScreen.BINDINGS if isinstance(one, Binding)}
+    for place in (DebugScreen, OrderTree, NodePanel):
+        known |= {one.key for one in place.BINDINGS if isinstance(one, Binding)}
     for table in re.findall(r"^\| keys? \|.*\n(?:\|.*\n)*", _page(page), re.MULTILINE):
         for row in table.splitlines()[2:]:
             for written in re.findall(r"`([^`]+)`", row.split("|")[1]):

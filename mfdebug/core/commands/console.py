@@ -117,8 +117,11 @@ def key_line(key: str, count: str) -> str:
 
 def command_of(line: str) -> Command | None:
     """Return the command that a line names, or None."""
+    word, rest = [*line.split(None, 1), "", ""][:2]
     try:
-        return find(line.split(None, 1)[0])
+        if pressed := re.fullmatch(r"(\d+)\s*(\D)", line.strip()):
+            return command_of(key_line(pressed[2], pressed[1]))
+        return find(word if rest else KEY_OF.get(word, word).split(None, 1)[0])
     except (DebuggerError, IndexError):
         return None
 

@@ -101,7 +101,14 @@ EDITING = [
         shows="line",
     ),
     Command("undo", "undo", "take back the last edit", _undo, (Key("z", "undo"),), shows="line"),
-    Command("redo", "redo", "make it again", _redo, (Key("Z", "redo"),), shows="line"),
+    Command(
+        "redo",
+        "redo",
+        "make again the edit taken back",
+        _redo,
+        (Key("Z", "redo"),),
+        shows="line",
+    ),
     Command(
         "branches",
         "branches",

@@ -23,6 +23,49 @@ EXPRESSIONS = (
     f"{', '.join(sorted(WORDS))}; + - * / // % ** @, < <= > >= == !=, and or not; "
     f"{', '.join(f'{name}()' for name in sorted(FUNCTIONS))}; prev(x) is x one SGD step earlier"
 )
+# What the language of `print`, `watch` and conditions has, a line each.
+FORMS = {
+    "W1": "a node is its value",
+    "W1.grad": "∂cost/∂W1; also W1.value and W1.shape",
+    "W1[0,1]": "one number; negative indices count from the end",
+    "W1.grad[0,:]": "a row; slices as in NumPy",
+    "`my node`": "a node with an odd name, in backquotes",
+    "+ - * / // % ** @": "arithmetic; @ is the matrix product",
+    "< <= > >= == !=": "comparisons; 0 < x < 1 is one, too",
+    "and or not": "for conditions, as in: break if cost > 1 or isnan(cost)",
+    "1e-3 nan inf": "numbers",
+}
+WORD_MEANINGS = {
+    "cost": "the cost",
+    "lr": "the learning rate",
+    "sgd_step": "the number of this SGD step, from 0",
+    "moment": "the number of this moment",
+}
+FUNCTION_MEANINGS = {
+    "abs": "the absolute value of each number",
+    "exp": "e to the power of each number",
+    "log": "the natural logarithm of each number",
+    "sqrt": "the square root of each number",
+    "isnan": "which numbers are NaN",
+    "isinf": "which numbers are infinite",
+    "min": "the least number",
+    "max": "the greatest number",
+    "mean": "the mean of all numbers",
+    "sum": "the sum of all numbers",
+    "std": "the standard deviation of all numbers",
+    "norm": "the root of the sum of the squares",
+    "any": "whether any number is true",
+    "all": "whether all numbers are true",
+    "shape": "the shape, as in: shape(x) == shape(W1)",
+    "prev": "x one SGD step earlier, as in: cost - prev(cost)",
+}
+EXAMPLES = {
+    "print W1.grad[0,:]": "a row of a gradient",
+    "print norm(W1.grad) / norm(W1)": "how large a gradient is beside its weights",
+    "watch lr * max(abs(W1.grad))": "the largest change that the update will make",
+    "break if cost > prev(cost)": "stop when the cost goes up",
+    "break l1 backward if any(isnan(l1.grad))": "stop where a gradient becomes NaN",
+}
 
 
 def keys_text(command: Command) -> str:
@@ -63,7 +106,7 @@ HELPING = [
         "help [COMMAND]",
         "this list, or one command",
         _help,
-        (Key("question_mark", "help", asks=True),),
+        (Key("question_mark", "help", "this help; or close it", asks=True),),
         shows="text",
         instant=True,
     )

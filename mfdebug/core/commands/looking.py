@@ -10,7 +10,7 @@ from mfdebug.core.commands.command import Command, Key, Reply
 from mfdebug.core.commands.moving import moment_of
 from mfdebug.core.commands.places import chosen_number, number_of
 from mfdebug.core.compare import Instant, compare, comparison_data, comparison_lines
-from mfdebug.core.debugger import Debugger, DebuggerError, place_or_error
+from mfdebug.core.debugger import Debugger, DebuggerError, Standing, place_or_error
 from mfdebug.core.explain import explain, kind_of, name_moment
 from mfdebug.core.expressions import parse, parse_place
 from mfdebug.core.results import result_text
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Nodes that `find` lists.
 MOST_FOUND = 20
+# And that it names in its first line, which is all that the app has room for.
+FEW_NAMED = 6
 
 
 def _explain(console: Console, text: str) -> Reply:
@@ -90,6 +92,12 @@ def _check(console: Console, text: str) -> Reply:
     node = None
     if text:
         node = place_or_error(debugger.graph, parse_place(text, debugger.graph.by_name).node)
+        if debugger.gradient_standing(node) is Standing.NONE:
+            name = debugger.graph.nodes[node].label
+            raise DebuggerError(
+                f"the cost does not depend on {name}: nothing to check",
+                hint="check alone checks all",
+            )
     verdicts = check(debugger.plan, node)
     lines = check_lines(debugger.graph, verdicts)
     return Reply("\n".join(lines), check_data(debugger.graph, verdicts))
@@ -131,10 +139,13 @@ def _find(console: Console, text: str) -> Reply:
             found.append((i, f"{node.label}  {kind_of(node)}  {shape}"))
     if not found:
         raise DebuggerError(f"no node's name, op or shape contains {text!r}")
+    names = [debugger.graph.nodes[i].label for i, _ in found]
     lines = [line for _, line in found[:MOST_FOUND]]
+    if len(found) > 1:
+        few = ", ".join(names[:FEW_NAMED]) + ", …" * (len(found) > FEW_NAMED)
+        lines.insert(0, f"{len(found)} nodes: {few}")
     if len(found) > MOST_FOUND:
         lines.append(f"… {len(found) - MOST_FOUND} more")
-    names = [debugger.graph.nodes[i].label for i, _ in found]
     return Reply("\n".join(lines), names, subject=[i for i, _ in found])
 
 
@@ -144,7 +155,7 @@ LOOKING = [
         "explain [[i,j]]",
         "this moment in words and numbers",
         _explain,
-        (Key("x", "explain"),),
+        (Key("x", "explain", "explain this moment in words and numbers"),),
         "With an index it tells that entry of the node, as in: explain [2,3]",
         shows="text",
         instant=True,
@@ -154,7 +165,7 @@ LOOKING = [
         "print EXPR",
         "a value, gradient or expression",
         _print,
-        (Key("p", "print ", asks=True),),
+        (Key("p", "print ", "print a value, gradient or expression", asks=True),),
         "As in: print l1, print W1.grad[0,:], print norm(W1.grad), print cost",
         shows="line",
     ),
@@ -172,7 +183,7 @@ LOOKING = [
         "watch [EXPR]",
         "show an expression at every moment",
         _watch,
-        (Key("w", "watch ", asks=True),),
+        (Key("w", "watch ", "watch an expression at every moment", asks=True),),
         "As in: watch norm(W1.grad), watch cost - prev(cost). Alone it tells all watches.",
         shows="line",
     ),
@@ -191,7 +202,7 @@ LOOKING = [
         "diff A [B]",
         "two moments side by side",
         _diff,
-        (Key("d", "diff ", asks=True),),
+        (Key("d", "diff ", "compare two moments", asks=True),),
         "A and B are moments, as in goto; 61@0 is moment 61 on branch 0, the run without edits. "
         "Without B: the present moment.",
         shows="text",
@@ -201,7 +212,7 @@ LOOKING = [
         "find TEXT",
         "a node by name, op or shape",
         _find,
-        (Key("slash", "find ", asks=True),),
+        (Key("slash", "find ", "find a node by name, op or shape", asks=True),),
         shows="line",
     ),
 ]

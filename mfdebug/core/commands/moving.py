@@ -55,7 +55,7 @@ def _must_go_on(debugger: Debugger) -> None:
 
 def _line_ends(debugger: Debugger) -> NoReturn:
     why = "" if debugger.graph.trains else " (nothing is trained here)"
-    raise DebuggerError(f"the line ends here{why}", hint="S goes back")
+    raise DebuggerError(f"the line ends here{why}; S goes back")
 
 
 def _must_go_back(debugger: Debugger) -> None:
@@ -96,6 +96,7 @@ def _sgd(console: Console, text: str) -> Reply:
     if count >= 0:
         _must_go_on(debugger)
         return _on(console, debugger.sgd_target(count))
+    _must_go_back(debugger)
     debugger.sgd(count, console.progress)
     return moved(console)
 
@@ -152,6 +153,7 @@ def _continue(console: Console, text: str) -> Reply:
     hits = console.stops.run(debugger.sgd_target(FAR), console.progress)
     steps = debugger.sgd_step - begun
     ran = f" in {steps:,} SGD steps; continue goes on" if debugger.graph.trains else ""
+    ran = "; the line ends here" if debugger.at_end else ran
     return moved(console, hits, "" if hits else f"no stop was met{ran}")
 
 
@@ -160,7 +162,7 @@ def _reverse_continue(console: Console, text: str) -> Reply:
         raise DebuggerError("reverse-continue takes nothing", hint="back N, or goto MOMENT")
     _must_go_back(console.debugger)
     hits = console.stops.run_back(console.progress)
-    return moved(console, hits, "" if hits else "no stop was met")
+    return moved(console, hits, "" if hits else "no stop was met; this is the start")
 
 
 def _last(console: Console, text: str) -> Reply:
@@ -230,7 +232,7 @@ MOVING = [
         "goto MOMENT | start | end | sgd K",
         "to any moment",
         _goto,
-        (Key("g", "goto ", asks=True),),
+        (Key("g", "goto ", "go to any moment", asks=True),),
         "`goto sgd K` is where SGD step K begins: K steps are done.",
     ),
     Command(

@@ -124,7 +124,7 @@ STOPPING = [
         f"{_RULE_HELP}.",
         shows="line",
     ),
-    Command("tbreak", "tbreak ...", "the same, once", _tbreak, shows="line"),
+    Command("tbreak", "tbreak ...", "as break, but met only once", _tbreak, shows="line"),
     Command("stops", "stops", "all stops, and how often each was met", _stops, shows="text"),
     Command(
         "delete", "delete N | all", "forget stops", _each("delete", "gone", _delete), shows="line"

@@ -15,18 +15,17 @@ from mfdebug.core.commands.predicting import PREDICTING
 from mfdebug.core.commands.scripting import SCRIPTING
 from mfdebug.core.commands.stopping import STOPPING
 
+# By what they are for, as the help screen shows them.
+GROUPS: dict[str, list[Command]] = {
+    "move": MOVING,
+    "stop": STOPPING,
+    "look": LOOKING,
+    "change": EDITING,
+    "quiz": PREDICTING,
+    "files, help, leaving": [*SCRIPTING, *HELPING, *LEAVING],
+}
 COMMANDS: dict[str, Command] = {
-    command.name: command
-    for command in [
-        *MOVING,
-        *STOPPING,
-        *LOOKING,
-        *EDITING,
-        *PREDICTING,
-        *SCRIPTING,
-        *HELPING,
-        *LEAVING,
-    ]
+    command.name: command for commands in GROUPS.values() for command in commands
 }
 
 # What a key alone runs, where it needs no node and asks for nothing; `?` is help.

@@ -20,20 +20,25 @@ from textual.widgets import Static
 from mfdebug.core.commands.command import Reply
 from mfdebug.core.commands.console import Console, command_of
 from mfdebug.core.commands.places import typed
+from mfdebug.core.commands.predicting import asked
 from mfdebug.core.completion import complete
-from mfdebug.core.debugger import Standing, index_text
+from mfdebug.core.debugger import Edit, Standing, index_text
 from mfdebug.core.shelf import Keeper
 from mfdebug.tui.keys import KEY_HINTS, command_bindings
+from mfdebug.tui.palette import Palette
 from mfdebug.tui.player import Player
 from mfdebug.tui.runner import Runner
-from mfdebug.tui.screens.help import help_lines
+from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.widgets.cost_plot import CostPlot
+from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
+from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.strip import KeyLine, MessageStrip
+from mfdebug.tui.widgets.watch_list import WatchList
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
 
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
     from mfdebug.tui.app import DebuggerApp
 
 MOST_DIGITS = 7
+ONE_STEP = "step {n}"
+ANSWER = "answer "
 # Seconds from an action to its being on the disk; several keys are written once.
 KEPT_AFTER = 0.3
 
@@ -58,6 +65,7 @@ class DebugScreen(Screen[None]):
         Binding("tab", "panel", "to the node's numbers and back", id="view.panel", show=False),
         Binding("escape", "calm", "stop, clear the count", id="view.calm", show=False),
         Binding("f", "follow", "back to the present node", id="view.follow", show=False),
+        Binding("ctrl+p", "palette", "find a command", id="view.palette", show=False),
     ]
 
     app: DebuggerApp
@@ -73,6 +81,7 @@ class DebugScreen(Screen[None]):
         self._keeping: Timer | None = None
         self.player = Player(self, self._play_on)
         self._count = ""
+        self._followed: tuple[int, tuple[Edit, ...]] | None = None
 
     def compose(self) -> ComposeResult:
         """The status on top, order and node side by side, cost below the node, keys at the foot."""
@@ -80,10 +89,10 @@ class DebugScreen(Screen[None]):
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield Static("", id="order-title", markup=False)
-                yield OrderTree(self.debugger, id="order")
-                yield Static(
-                    "✓ value  ∂ gradient  ◐ in part\n· wait ~ stale * trained ! nan", id="legend"
-                )
+                yield OrderTree(self.debugger, self.console.stops, id="order")
+                yield Legend(id="legend")
+                yield WatchList(self.console.watches, id="watches")
+                yield StopList(self.console.stops, id="stops")
             with Vertical(id="right"):
                 yield Static("", id="node-title", markup=False)
                 yield NodePanel(self.debugger, id="node")
@@ -122,16 +131,30 @@ class DebugScreen(Screen[None]):
 
     def follow(self) -> None:
         """Show the node of the present moment."""
+        self._followed = (self.debugger.moment, self.debugger.edits)
         node = self.debugger.where.node
         panel = self.query_one(NodePanel)
         panel.node = node
         if node is not None:
             self.query_one(OrderTree).select(node)
 
+    def _follow_if_moved(self) -> None:
+        """Show the node of the present moment, unless nothing has happened since it was shown."""
+        now = (self.debugger.moment, self.debugger.edits)
+        if now != self._followed:
+            self.follow()
+
+    def _select(self, node: int) -> None:
+        """Show a node that was asked for."""
+        self.query_one(NodePanel).node = node
+        self.query_one(OrderTree).select(node)
+
     def show_moment(self) -> None:
         """Let every panel show the present moment: one frame."""
         self.query_one(StatusLine).show()
         self.query_one(OrderTree).show()
+        self.query_one(WatchList).show()
+        self.query_one(StopList).show()
         self.query_one(NodePanel).show()
         plot = self.query_one(CostPlot)
         plot.display = self.debugger.graph.trains and self.debugger.moment > 0
@@ -176,9 +199,15 @@ class DebugScreen(Screen[None]):
         """Run the line of a key, with the count and the node filled in, or ask for the rest."""
         count, self._count = self._count or "1", ""
         if template == "help":
-            await self.app.push_screen(TextScreen("keys and commands", help_lines(self.BINDINGS)))
+            self.action_help()
+        elif asks and template == "set " and not (self._settable() or self.debugger.graph.trains):
+            words = "only inputs can be changed where nothing is trained: choose one"
+            self.query_one(MessageStrip).say(words, "error")
         elif asks:
             self.action_prompt(*self._begun(template))
+        elif template == ONE_STEP and count == "1" and (question := asked(self.console)):
+            self.query_one(MessageStrip).say(question, "ask")
+            self.query_one(Prompt).open(ANSWER)
         else:
             line = template.replace("{n}", count)
             line = line.replace("{node}", self._chosen_node()).replace(
@@ -190,6 +219,9 @@ class DebugScreen(Screen[None]):
         """Return the node that is looked at: the panel's, or at the feed the tree's."""
         node = self.query_one(NodePanel).node
         return self.query_one(OrderTree).selected if node is None else node
+
+    def _settable(self) -> bool:
+        return isinstance(self.debugger.graph.nodes[self._shown()], Input)
 
     def _chosen_node(self) -> str:
         return typed(self.debugger.graph.nodes[self.query_one(OrderTree).selected].label)
@@ -209,8 +241,7 @@ class DebugScreen(Screen[None]):
         name = typed(self.debugger.graph.nodes[node].label)
         if template == "set ":
             entry = index_text(self.query_one(NodePanel).entry_of(node))
-            settable = isinstance(self.debugger.graph.nodes[node], Input)
-            return (f"set {name}{entry} = " if settable else "set lr = "), 0
+            return (f"set {name}{entry} = " if self._settable() else "set lr = "), 0
         if template in ("print ", "watch "):
             return f"{template}{name}", len(name)
         return template.replace("{node}", name), 0
@@ -225,13 +256,19 @@ class DebugScreen(Screen[None]):
             self.app.exit()
             return
         self._keep_soon()
-        self.follow()
+        command = command_of(line)
+        if command is not None and command.name == "find":
+            self._select(_next_of(reply.subject, self._shown()))
+        else:
+            self._follow_if_moved()
         self.show_moment()
         if reply.stopped:
             self.player.stop()
             self.query_one(MessageStrip).say(reply.stopped, "stop")
             return
-        command = command_of(line)
+        if command is not None and command.name == "help" and len(line.split()) == 1:
+            self.action_help()
+            return
         lines = reply.text.split("\n")
         if command is None or command.shows == "picture" or not reply.text:
             return
@@ -266,7 +303,8 @@ class DebugScreen(Screen[None]):
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
         self._close_prompt()
-        await self.run_line(event.line)
+        # Who has no answer goes on without one.
+        await self.run_line("step" if event.line == ANSWER.strip() else event.line)
 
     def on_prompt_left(self) -> None:
         """Close the prompt."""
@@ -275,13 +313,27 @@ class DebugScreen(Screen[None]):
     # Keys that are not commands ----------------------------------------------------------
 
     def on_key(self, event: Key) -> None:
-        """Collect the digits of a count."""
+        """Collect the digits of a count; a key that does nothing says so."""
         digit = event.character or ""
         if digit.isdecimal() and (self._count or digit != "0"):
             self._count = (self._count + digit)[:MOST_DIGITS]
             words = f"{self._count} times: s steps, n phases, t SGD steps; Esc forgets it"
             self.query_one(MessageStrip).say(words, "answer")
             event.stop()
+        elif event.is_printable and event.key not in self.active_bindings:
+            self._count = ""
+            words = f"no key {event.character!r}; ? lists the keys"
+            self.query_one(MessageStrip).say(words, "error")
+
+    def action_help(self) -> None:
+        """Show all keys and commands."""
+        self.app.push_screen(HelpScreen([*self.BINDINGS, *self.app.BINDINGS]))
+
+    def action_palette(self) -> None:
+        """Let a command be found by its words."""
+        if self.query_one(Prompt).display:
+            self._close_prompt()
+        self.app.push_screen(Palette())
 
     def interrupt(self) -> bool:
         """Stop a run that goes on in the background; return whether there was one."""
@@ -295,14 +347,29 @@ class DebugScreen(Screen[None]):
 
     def action_follow(self) -> None:
         """Show the node of the present moment again."""
+        panel, order = self.query_one(NodePanel), self.query_one(OrderTree)
+        before = (panel.node, order.selected)
         self.follow()
         self.show_moment()
+        if before == (panel.node, order.selected):
+            at = self.debugger.where
+            words = f"no node is at work at the {at.phase}"
+            words = "this is the present node" if at.node is not None else words
+            self.query_one(MessageStrip).say(words, "answer")
 
     def action_log(self) -> None:
         """Draw the costs on a logarithmic scale, or back."""
         plot = self.query_one(CostPlot)
+        strip = self.query_one(MessageStrip)
+        if not plot.display:
+            trains = self.debugger.graph.trains
+            why = "no costs yet: t runs an SGD step" if trains else "nothing is trained: no costs"
+            strip.say(why, "error")
+            return
         plot.logarithmic = not plot.logarithmic
         plot.show()
+        scale = "a log scale" if plot.logarithmic else "an even scale"
+        strip.say(f"costs on {scale}; l changes it", "answer")
 
     def action_panel(self) -> None:
         """Move the focus between the order and the node's numbers; show it if folded."""
@@ -317,13 +384,17 @@ class DebugScreen(Screen[None]):
 
     # Play --------------------------------------------------------------------------------
 
-    def action_play(self) -> None:
+    async def action_play(self) -> None:
         """Step by itself, or stop doing so."""
         if self.player.playing:
             self.player.stop()
             self.query_one(MessageStrip).show_next()
+        elif self.debugger.at_end:
+            # Which says why it cannot.
+            await self.run_line("step")
         else:
             self.player.start()
+            self.query_one(MessageStrip).say(self.player.words, "answer")
 
     def on_screen_suspend(self) -> None:
         """Stop playing behind a dialog."""
@@ -332,11 +403,15 @@ class DebugScreen(Screen[None]):
     def action_speed(self, by: int) -> None:
         """Play faster or slower."""
         self.player.faster(by)
-        words = f"plays {self.player.speed:g} moments a second; P starts and stops"
-        self.query_one(MessageStrip).say(words, "answer")
+        self.query_one(MessageStrip).say(self.player.words, "answer")
 
     async def _play_on(self) -> None:
         if self.debugger.at_end:
             self.player.stop()
         elif not self.runner.busy:
             await self.run_line("step")
+
+
+def _next_of(found: list[int], now: int) -> int:
+    """Return the first of the nodes found that comes after the present one, or the first."""
+    return next((node for node in found if node > now), found[0])

@@ -66,6 +66,11 @@ class LinesView(ScrollView):
         """Return line `y` of the content, counted from 0."""
         return self._lines[y]
 
+    @property
+    def line_width(self) -> int:
+        """The cells of a line that are seen: `size` has those under the scrollbar too."""
+        return self.size.width - self.scrollbar_size_vertical
+
     def update_lines(self, lines: Iterable[Strip]) -> None:
         """Show `lines` instead of those before; lines that are the same objects cost least."""
         self._lines = tuple(lines)

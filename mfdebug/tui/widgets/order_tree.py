@@ -21,8 +21,10 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger, Standing
+from mfdebug.core.diagnosis import Diagnosis
 from mfdebug.core.explain import kind_of
 from mfdebug.core.numbers import histogram, scalar
+from mfdebug.core.stops import Stops
 from mfdebug.tui.fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.node import Input
@@ -75,6 +77,7 @@ class OrderTree(LinesView, can_focus=True):
         "order--scope",
         "order--plain",
         "order--unhealthy",
+        "order--stop",
     }
     DEFAULT_CSS = """
     OrderTree {
@@ -87,6 +90,7 @@ class OrderTree(LinesView, can_focus=True):
         & > .order--gradient { color: $warning; }
         & > .order--plain { color: $text; }
         & > .order--unhealthy { color: $text-error; text-style: bold; }
+        & > .order--stop { color: $warning; text-style: bold; }
         & > .order--scope { color: $text-muted; text-style: italic; }
         &:nocolor > .order--selected, &:ansi > .order--selected { text-style: reverse; }
     }
@@ -108,9 +112,19 @@ class OrderTree(LinesView, can_focus=True):
             super().__init__()
             self.node = node
 
-    def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        debugger: Debugger,
+        stops: Stops,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name for it
+    ) -> None:
         super().__init__(id=id)
         self.debugger = debugger
+        self._stops = stops
+        self._diagnosis = Diagnosis(debugger, stops)
+        # The marks of the nodes and scopes at which stops stand.
+        self._stop_marks: dict[int | str, str] = {}
         self._opened: set[int] = set()
         self._folded: set[str] = set()
         self._names = debugger.graph.names()
@@ -119,6 +133,7 @@ class OrderTree(LinesView, can_focus=True):
         self._rows: list[Row] = []
         self._row_of: dict[int, int] = {}
         self._columns = _Columns(8, 8, 5, 0)
+        self._fitted_to = 0
         self._cursor = 0
         self._lay_out()
 
@@ -138,7 +153,9 @@ class OrderTree(LinesView, can_focus=True):
 
     def show(self) -> None:
         """Show the present moment."""
-        self.reload(Size(self.size.width, len(self._rows)))
+        self._diagnosis.look_up()
+        self._stop_marks = self._marks_of_stops()
+        self.reload(Size(self.line_width, len(self._rows)))
         self.reveal(self._cursor)
 
     # Moving ------------------------------------------------------------------------------
@@ -201,7 +218,12 @@ class OrderTree(LinesView, can_focus=True):
 
     def on_resize(self) -> None:
         """Fit the columns to the pane."""
-        width = self.size.width - 9  # the marker, the star, the marks and the gaps between them
+        self._fit_columns()
+        self.show()
+
+    def _fit_columns(self) -> None:
+        self._fitted_to = self.line_width
+        width = self._fitted_to - 9  # the marker, the star, the marks and the gaps between them
         indent = 2 if any(row.scope for row in self._rows) else 0
         names = [cell_len(name.rpartition("/")[2]) for name in self._names[:10_000]]
         name = min(max(names, default=4) + indent, max(6, width // 2))
@@ -211,10 +233,12 @@ class OrderTree(LinesView, can_focus=True):
         kind = max(3, min(kind, width - name - shape))
         summary = width - name - kind - shape - 1
         self._columns = _Columns(name, kind, shape, min(summary, 12) if summary >= 5 else 0)
-        self.show()
 
     def line(self, y: int) -> Strip:
         """Return the row's line."""
+        if self.line_width != self._fitted_to:
+            # A scrollbar has come or gone, of which Textual tells nobody.
+            self._fit_columns()
         row = self._rows[y]
         if row.scope:
             segments = self._scope_segments(row.scope)
@@ -227,13 +251,33 @@ class OrderTree(LinesView, can_focus=True):
             chosen = self.get_component_rich_style("order--selected")
             # Over the columns' own styles, whose colours stay.
             over = Style(bgcolor=chosen.bgcolor, bold=chosen.bold, reverse=chosen.reverse)
-            wide = strip.extend_cell_length(self.size.width)
+            wide = strip.extend_cell_length(self.line_width)
             strip = Strip(Segment.apply_style(wide, post_style=over))
         return strip
 
+    def _marks_of_stops(self) -> dict[int | str, str]:
+        marks: dict[int | str, str] = {}
+        for stop in self._stops:
+            if (node := stop.trigger.node) is not None:
+                for place in (node, scope_of(self._names[node])):
+                    if marks.get(place) != "●":
+                        marks[place] = "●" if stop.enabled else "○"
+        return marks
+
+    def _stop_mark(self, place: int | str) -> Segment:
+        return Segment(
+            self._stop_marks.get(place, " "), self.get_component_rich_style("order--stop")
+        )
+
     def _scope_segments(self, scope: str) -> list[Segment]:
-        fold = "▸" if scope in self._folded else "▾"
-        return [Segment(f" {fold} {scope}/", self.get_component_rich_style("order--scope"))]
+        folded = scope in self._folded
+        return [
+            # A scope that is open shows the mark at the node itself.
+            self._stop_mark(scope if folded else ""),
+            Segment(
+                f"{'▸' if folded else '▾'} {scope}/", self.get_component_rich_style("order--scope")
+            ),
+        ]
 
     def _node_segments(self, node: int) -> list[Segment]:
         debugger, columns = self.debugger, self._columns
@@ -247,17 +291,47 @@ class OrderTree(LinesView, can_focus=True):
         gradient = debugger.gradient_standing(node)
         waiting = value is Standing.WAITING
         plain = style("order--dim") if waiting else Style.null()
+        word = self._wrong(node, value, gradient)
+        if len(word) > max(columns.summary, columns.kind + 1 + columns.shape):
+            word = word.rpartition("-")[2]  # "ratio" says more than "update-rat…"
+        in_summary = len(word) <= columns.summary
         return [
-            Segment(" ▶ " if now else "   ", style("order--now")),
+            self._stop_mark(node),
+            Segment("▶ " if now else "  ", style("order--now")),
             Segment(fit(text, columns.name), style("order--now") if now else plain),
             # Few changes of colour: when the list scrolls, each costs ten bytes a row.
             Segment("*" if trained else " ", style("order--now") if now else plain),
-            Segment(f"{fit(self._kinds[node], columns.kind)} ", style("order--dim")),
-            Segment(f"{fit(self._shapes[node], columns.shape)} ", style("order--dim")),
+            *self._kind_and_shape(node, "" if in_summary else word),
             self._value_mark(node, value),
             self._gradient_mark(node, gradient),
-            *self._summary(node, value),
+            *self._summary(node, value, word if in_summary else ""),
         ]
+
+    def _wrong(self, node: int, value: Standing, gradient: Standing) -> str:
+        """Return in a word what is wrong with a node, by what is current in it."""
+        debugger = self.debugger
+        word = ""
+        if value is not Standing.WAITING:
+            word = unhealthy(debugger.value(node))
+        if not word and gradient in (Standing.CURRENT, Standing.PARTIAL):
+            word = unhealthy(debugger.gradient(node))
+        return word or self._diagnosis.word(node)
+
+    def _kind_and_shape(self, node: int, wrong: str) -> list[Segment]:
+        """Return the two columns, or what is `wrong` in place of the shape or of both."""
+        columns, style = self._columns, self.get_component_rich_style
+        kind = f"{fit(self._kinds[node], columns.kind)} "
+        if not wrong:
+            return [
+                Segment(f"{kind}{fit(self._shapes[node], columns.shape)} ", style("order--dim"))
+            ]
+        word = style("order--unhealthy")
+        if len(wrong) <= columns.shape:
+            return [
+                Segment(kind, style("order--dim")),
+                Segment(f"{fit(wrong, columns.shape)} ", word),
+            ]
+        return [Segment(f"{fit(wrong, columns.kind + 1 + columns.shape)} ", word)]
 
     def _value_mark(self, node: int, standing: Standing) -> Segment:
         style = self.get_component_rich_style
@@ -265,15 +339,15 @@ class OrderTree(LinesView, can_focus=True):
             return Segment("! ", style("order--unhealthy"))
         return Segment(f"{VALUE_MARKS[standing]} ", style("order--dim"))
 
-    def _summary(self, node: int, standing: Standing) -> list[Segment]:
-        if not self._columns.summary or standing is Standing.WAITING:
+    def _summary(self, node: int, standing: Standing, wrong: str) -> list[Segment]:
+        if not self._columns.summary or (standing is Standing.WAITING and not wrong):
             return []
         value = self.debugger.value(node)
         kind = "order--dim" if standing is Standing.STALE else "order--plain"
-        if value.size > SUMMARY_LIMIT:
+        if wrong:
+            text, kind = wrong, "order--unhealthy"
+        elif value.size > SUMMARY_LIMIT:
             text = ""
-        elif text := unhealthy(value):
-            kind = "order--unhealthy"
         elif value.size == 1:
             text = _short_number(float(value.reshape(())), self._columns.summary)
         else:

@@ -16,7 +16,7 @@ from mfdebug.core.explain import name_moment
 from mfdebug.tui.fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
 
-Tone = Literal["next", "answer", "stop", "error", "busy"]
+Tone = Literal["next", "answer", "ask", "stop", "error", "busy"]
 
 
 class MessageStrip(LinesView):
@@ -25,6 +25,7 @@ class MessageStrip(LinesView):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "strip--next",
         "strip--answer",
+        "strip--ask",
         "strip--stop",
         "strip--error",
         "strip--busy",
@@ -35,6 +36,7 @@ class MessageStrip(LinesView):
         background: $background;
         & > .strip--next { color: $text-muted; }
         & > .strip--answer { color: $text; text-style: bold; }
+        & > .strip--ask { color: $accent; text-style: bold; }
         & > .strip--stop { color: $warning; text-style: bold; }
         & > .strip--error { color: $text-error; text-style: bold; }
         & > .strip--busy { color: $warning; text-style: bold; }
@@ -61,7 +63,7 @@ class MessageStrip(LinesView):
         self._show()
 
     def _show(self) -> None:
-        prefix = {"error": " ! ", "busy": " » ", "stop": " ● "}.get(self._tone, " ")
+        prefix = {"error": " ! ", "busy": " » ", "stop": " ● ", "ask": " ? "}.get(self._tone, " ")
         text = fit(f"{prefix}{self._text}", self.size.width or 80)
         style: Style = self.get_component_rich_style(f"strip--{self._tone}")
         self.update_lines([Strip([Segment(text, style)])])

@@ -1,0 +1,24 @@
+"""What the marks in the order tree mean."""
+
+from __future__ import annotations
+
+from textual.widgets import Static
+
+FULL = "✓ value  ∂ gradient  ◐ in part  ● stop\n· wait   ~ stale     * trained  ! nan"
+SHORT = "✓ value ∂ grad ◐ part ● stop\n· wait ~ stale * trained ! nan"
+
+
+class Legend(Static):
+    """Two lines below the order tree."""
+
+    DEFAULT_CSS = """
+    Legend { height: 2; padding: 0 0 0 1; color: $text-muted; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(SHORT, id=id, markup=False)
+
+    def on_resize(self) -> None:
+        """Write in full what there is room for."""
+        full = self.size.width >= max(map(len, FULL.split("\n")))
+        self.update(FULL if full else SHORT, layout=False)

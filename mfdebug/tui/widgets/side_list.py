@@ -1,0 +1,89 @@
+"""A titled list below the order tree, which is there only while it has something to say."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.geometry import Size
+from textual.strip import Strip
+from textual.widgets import Static
+
+from mfdebug.tui.widgets.lines import LinesView
+
+
+class _Rows(LinesView, can_focus=False):
+    """The rows, made for the width that a scrollbar leaves them."""
+
+    def __init__(self, owner: SideList) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def line(self, y: int) -> Strip:
+        return self._owner.row(y, self.line_width)
+
+    def show(self, count: int) -> None:
+        self.reload(Size(self.line_width, count))
+
+    def on_resize(self) -> None:
+        self.show(self._extent.height)
+        super().on_resize()
+
+
+class SideList(Vertical):
+    """Rows below a title line; hidden while there are none, and scrolled when there are many."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "list--plain",
+        "list--dim",
+        "list--trend",
+        "list--met",
+        "list--wrong",
+    }
+    DEFAULT_CSS = """
+    SideList {
+        max-height: 33%;
+        display: none;
+        & > Static { height: 1; color: $text-muted; }
+        & > LinesView { height: 1fr; background: $background; overflow-x: hidden; }
+        & > .list--plain { color: $text; }
+        & > .list--dim { color: $text-muted; }
+        & > .list--trend { color: $secondary; }
+        & > .list--met { color: $warning; text-style: bold; }
+        & > .list--wrong { color: $text-error; text-style: bold; }
+    }
+    """
+
+    def __init__(self, words: str, over_last: str = "", *, id: str | None = None) -> None:  # noqa: A002
+        """`words` is the title; `over_last` stands in it above the last column."""
+        super().__init__(id=id)
+        self._words = words
+        self._over_last = over_last
+        self._title = Static("", markup=False)
+        self._rows = _Rows(self)
+
+    def compose(self) -> ComposeResult:
+        """A title, and the rows."""
+        yield self._title
+        yield self._rows
+
+    def row(self, y: int, width: int) -> Strip:
+        """Return row `y` in `width` cells."""
+        raise NotImplementedError
+
+    def show_rows(self, count: int, revealed: int | None = None) -> None:
+        """Ask for `count` rows again, and bring one of them into view."""
+        self.display = count > 0
+        if count:
+            self.styles.height = count + 1
+        self._rows.show(count)
+        if revealed is not None:
+            self._rows.reveal(revealed)
+
+    def on_resize(self) -> None:
+        """Draw the title's line to its width."""
+        room = self.size.width - len(self._words) - 3
+        end = f" {self._over_last} ─" if self._over_last else ""
+        line = "─" * max(0, room - len(end)) + end
+        self._title.update(f"─ {self._words} {line}", layout=False)

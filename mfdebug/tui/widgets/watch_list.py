@@ -1,0 +1,86 @@
+"""The watches: each expression, what it is worth at the present moment, and how it went."""
+
+from __future__ import annotations
+
+import math
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.strip import Strip
+
+from mfdebug.core.numbers import scalar, sparkline
+from mfdebug.core.watches import Reading, Watches
+from mfdebug.tui.fitting import fit
+from mfdebug.tui.widgets.side_list import SideList
+
+# From this width on numbers have all their digits.
+ROOMY = 40
+DIGITS, ALL_DIGITS = 8, 12
+# Fewer bars show no trend; more are wider than the eye follows.
+FEWEST_BARS, MOST_BARS = 5, 24
+STALE = " stale"
+
+
+class WatchList(SideList):
+    """A row for each watch: its number, expression, value, and a bar for each number before."""
+
+    def __init__(self, watches: Watches, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__("watches", id=id)
+        self._watches = watches
+        # As last read: reading may visit other moments, which no resize must do during a run.
+        self._readings: list[Reading] = []
+
+    def show(self) -> None:
+        """Read the watches at the present moment."""
+        self._readings = self._watches.read()
+        self.show_rows(len(self._readings))
+
+    def row(self, y: int, width: int) -> Strip:
+        """Return a watch in `width` cells."""
+        reading = self._readings[y]
+        digits = ALL_DIGITS if width >= ROOMY else DIGITS
+        numbers = max(len(str(one.number)) for one in self._readings)
+        longest = max(cell_len(one.text) for one in self._readings)
+        room = width - numbers - 3
+        name = max(4, min(longest, room - digits - 1 - FEWEST_BARS))
+        style = self.get_component_rich_style
+        return Strip(
+            [
+                Segment(f" {reading.number:>{numbers}} ", style("list--dim")),
+                Segment(f"{fit(reading.text, name)} ", style("list--plain")),
+                *self._value(reading, digits, room - name),
+            ]
+        )
+
+    def _value(self, reading: Reading, digits: int, room: int) -> list[Segment]:
+        style = self.get_component_rich_style
+        value = reading.shown.removesuffix(reading.note)
+        number = _number(value)
+        if not reading.known and not reading.note:
+            asleep = value.startswith("not computed")
+            if asleep and room < len(value):
+                value = "not computed"
+            return [Segment(fit(value, room), style("list--dim" if asleep else "list--wrong"))]
+        stale = STALE if reading.note else ""
+        plain = style("list--dim" if stale else "list--plain")
+        if number is None:
+            return [Segment(fit(value, room - len(stale)) + stale, plain)]
+        if not math.isfinite(number):
+            plain = style("list--wrong")
+        text = value
+        for kept in range(6, 0, -1):
+            if len(text) > digits:
+                text = scalar(number, kept)
+        bars = min(room - digits - len(stale) - 1, MOST_BARS)
+        trend = sparkline(reading.trend, bars) if bars >= FEWEST_BARS else ""
+        return [
+            Segment(text.rjust(digits) + stale, plain),
+            Segment(f" {trend}", style("list--trend")),
+        ]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

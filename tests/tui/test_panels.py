@@ -1,0 +1,238 @@
+"""The watches and the stops on the screen, and what is wrong with a node in the order tree."""
+
+from __future__ import annotations
+
+import pytest
+
+from mfdebug.core.numbers import BARS
+from mfdebug.tui.widgets.order_tree import OrderTree
+from mfdebug.tui.widgets.stop_list import StopList
+from mfdebug.tui.widgets.watch_list import WatchList
+from tests.tui.test_keys import Driver, opened
+
+
+async def ask(driver: Driver, line: str) -> None:
+    await driver.press("colon")
+    await driver.type(line)
+    await driver.press("enter")
+
+
+def left(driver: Driver, width: int = 31) -> list[str]:
+    """The lines of the left column."""
+    return [line[:width].rstrip() for line in driver.text.split("\n")]
+
+
+def titled(driver: Driver, title: str, width: int = 31) -> list[str]:
+    """The rows under a title of the left column."""
+    lines = left(driver, width)
+    begin = next(i for i, line in enumerate(lines) if line.startswith(f"─ {title} "))
+    end = begin + 1
+    while end < len(lines) - 2 and not lines[end].startswith("─ "):
+        end += 1
+    return [line for line in lines[begin + 1 : end] if line]
+
+
+def row_of(driver: Driver, name: str) -> str:
+    """The row of a node in the order tree."""
+    return next(line for line in left(driver)[2:] if line[3:].lstrip().startswith(f"{name} "))
+
+
+def bars(row: str) -> str:
+    return "".join(character for character in row if character in BARS)
+
+
+# Watches ---------------------------------------------------------------------------------
+
+
+async def test_w_watches_and_the_trend_grows_with_the_steps() -> None:
+    async with opened() as driver:
+        assert "watches" not in driver.text
+        await driver.press("w")
+        await driver.type("cost")
+        await driver.press("enter")
+        assert titled(driver, "watches") == [" 1 cost not computed yet"]
+        await driver.press("t")
+        (first,) = titled(driver, "watches")
+        assert "0.251349" in first
+        assert bars(first) == "▄"
+        await driver.press("t", "t")
+        (third,) = titled(driver, "watches")
+        assert bars(third)[0] == "█"
+        assert bars(third)[-1] == "▁"
+        assert len(bars(third)) == 3
+        assert third.endswith("▁")
+        await driver.press("T")
+        assert len(bars(titled(driver, "watches")[0])) == 2
+
+
+async def test_stepping_within_a_pass_is_no_trend() -> None:
+    async with opened(commands=["watch cost", "sgd"]) as driver:
+        await driver.press("n", "n", "s", "s", "s")
+        (row,) = titled(driver, "watches")
+        assert len(bars(row)) == 2
+
+
+async def test_unwatch_hides_the_panel() -> None:
+    async with opened(commands=["watch cost", "watch W1"]) as driver:
+        await ask(driver, "unwatch 1")
+        assert len(titled(driver, "watches")) == 1
+        await ask(driver, "unwatch all")
+        assert "watches" not in driver.text
+        assert not driver.screen.query_one(WatchList).display
+
+
+async def test_what_is_stale_says_so() -> None:
+    async with opened(commands=["watch cost", "sgd", "step 2"]) as driver:
+        (row,) = titled(driver, "watches")
+        assert "0.251349 stale" in row
+
+
+async def test_a_watch_that_is_no_number_has_no_trend() -> None:
+    async with opened(commands=["watch W2", "watch cost > 0", "sgd", "sgd"]) as driver:
+        array, truth = titled(driver, "watches")
+        assert array.startswith(" 1 W2 ")
+        assert "[[" in array
+        assert truth.split()[-1] == "true"
+        assert not bars(array + truth)
+
+
+async def test_a_number_that_is_not_finite_is_shown_as_such() -> None:
+    async with opened("log-nan", commands=["watch cost", *["sgd"] * 10]) as driver:
+        (row,) = titled(driver, "watches")
+        assert " nan " in row
+        assert row.endswith("!")
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (110, 30), (200, 50)])
+async def test_rows_fit_their_column(size: tuple[int, int]) -> None:
+    lines = ["watch norm(W1.grad) + norm(W2.grad)", "watch W1", "break l1 if norm(W1.grad) > 1000"]
+    async with opened(size=size, commands=[*lines, "break health", "sgd"]) as driver:
+        for panel in (driver.screen.query_one(WatchList), driver.screen.query_one(StopList)):
+            for y in range(2):
+                width = panel.size.width - 1
+                assert panel.row(y, width).cell_length == width
+
+
+async def test_many_watches_scroll_within_a_third_of_the_column() -> None:
+    watches = [f"watch W1 * {i}" for i in range(20)]
+    async with opened(commands=watches) as driver:
+        column = driver.screen.query_one("#left").size.height
+        assert driver.screen.query_one(WatchList).size.height <= column / 3
+        assert driver.screen.query_one(OrderTree).size.height >= column / 3
+
+
+# Stops -----------------------------------------------------------------------------------
+
+
+async def test_b_sets_a_stop_that_shows_in_tree_and_panel() -> None:
+    async with opened() as driver:
+        assert "stops" not in driver.text
+        await driver.press(*["down"] * 4, "b", "enter")
+        assert titled(driver, "stops") == ["  1 l1                       0"]
+        assert row_of(driver, "l1").startswith("●  l1")
+        await driver.press("c")
+        assert driver.message == "● stop 1: at l1"
+        assert titled(driver, "stops") == ["● 1 l1                       1"]
+        assert row_of(driver, "l1").startswith("●▶ l1")
+        await driver.press("s")
+        assert titled(driver, "stops") == ["  1 l1                       1"]
+        await driver.press("c")
+        assert titled(driver, "stops") == ["● 1 l1                       2"]
+        await driver.press("S")
+        assert titled(driver, "stops") == ["  1 l1                       2"]
+
+
+async def test_a_stop_that_is_off_says_so() -> None:
+    async with opened(commands=["break l1", "sgd"]) as driver:
+        await ask(driver, "disable 1")
+        assert titled(driver, "stops") == ["  1 l1                 off   1"]
+        assert row_of(driver, "l1").startswith("○▶ l1")
+        row = driver.screen.query_one(StopList).row(0, 31)
+        dim = driver.screen.query_one(StopList).get_component_rich_style("list--dim")
+        assert {segment.style for segment in row} == {dim}
+        await ask(driver, "break l1 update if cost > 9")
+        await ask(driver, "break l1 backward")
+        assert row_of(driver, "l1").startswith("●▶ l1")
+        await ask(driver, "delete all")
+        assert row_of(driver, "l1").startswith(" ▶ l1")
+        assert "stops" not in driver.text
+
+
+async def test_a_stop_says_what_it_does_besides() -> None:
+    async with opened(commands=["tbreak s1", "break l2", "ignore 2 3"]) as driver:
+        once, passing = titled(driver, "stops")
+        assert once.split() == ["1", "s1", "once", "0"]
+        assert passing.split() == ["2", "l2", "passes", "3", "0"]
+
+
+async def test_a_folded_scope_shows_the_stops_in_it() -> None:
+    async with opened("vanishing", commands=["break layer1/z"]) as driver:
+        tree = driver.screen.query_one(OrderTree)
+        assert any(line.startswith("●    z") for line in left(driver))
+        tree.select(driver.debugger.graph.place("layer1/W"))
+        await driver.press("up", "enter")
+        assert any(line.startswith("●▸ layer1/") for line in left(driver))
+
+
+async def test_of_many_stops_the_one_that_was_met_is_in_view() -> None:
+    async with opened("wx", size=(80, 20), commands=["break health", "continue"]) as driver:
+        column = driver.screen.query_one("#left").size.height
+        assert driver.screen.query_one(StopList).size.height <= column / 3
+        (met,) = [line for line in titled(driver, "stops") if line.startswith("●")]
+        assert "update-ratio" in met
+
+
+async def test_going_back_to_a_stop_marks_it() -> None:
+    async with opened(commands=["break s2 forward", "sgd 2", "sgd 2", "step 3"]) as driver:
+        assert not any(line.startswith("●") for line in titled(driver, "stops"))
+        await driver.press("C")
+        assert titled(driver, "stops")[0].startswith("● 1 s2 forward")
+
+
+# Health ----------------------------------------------------------------------------------
+
+
+async def test_a_node_is_marked_with_the_rule_that_it_breaks() -> None:
+    async with opened("dead-relu", commands=["goto sgd 3"]) as driver:
+        assert "dead" not in row_of(driver, "r1")
+        await ask(driver, "break dead")
+        assert " dead" in row_of(driver, "r1")
+        await ask(driver, "break vanishing")
+        assert "vanishing" in row_of(driver, "W2")
+        # The value of this pass is not computed yet: nothing is said about the one before.
+        await driver.press("s")
+        assert "dead" not in row_of(driver, "r1")
+        assert "vanishing" not in row_of(driver, "W2")
+        await ask(driver, "disable all")
+        await driver.press("t")
+        assert "dead" not in row_of(driver, "r1")
+
+
+async def test_the_word_stands_where_the_shape_was_if_there_is_no_other_room() -> None:
+    async with opened("vanishing", commands=["break vanishing 1e-6", "next 3"]) as driver:
+        await ask(driver, "disable 1")
+        await driver.press("n")
+        assert "  z    Linear  2x2 ✓ ∂" in driver.text
+        await ask(driver, "enable 1")
+        assert " z    vanishing   ✓ ∂" in driver.text
+
+
+async def test_the_update_of_this_moment_is_judged() -> None:
+    async with opened("wx", commands=["break update-ratio", "sgd"]) as driver:
+        assert driver.message.startswith("● stop 1: update-ratio: w")
+        assert "ratio" in row_of(driver, "w")
+        await driver.press("S")
+        assert "ratio" not in row_of(driver, "w")
+
+
+async def test_nan_is_marked_without_a_stop() -> None:
+    async with opened("log-nan", commands=["sgd 10"]) as driver:
+        assert any(" nan" in line and "! !" in line for line in left(driver))
+
+
+async def test_a_theme_colours_the_panels_too() -> None:
+    async with opened(commands=["watch cost", "break l1", "sgd"]) as driver:
+        panel = driver.screen.query_one(StopList)
+        before = panel.row(0, 31)
+        await driver.press("ctrl+t")
+        assert panel.row(0, 31) != before
