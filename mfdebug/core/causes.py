@@ -212,12 +212,16 @@ def cause_lines(cause: Cause, graph: Graph, most: int = 12) -> list[str]:
 
     The terms are listed where there are several: what each adds, the sum so far, the term.
     """
+    return [*equation_lines(cause, graph), *_term_lines(cause, most), *_note_lines(cause)]
+
+
+def equation_lines(cause: Cause, graph: Graph) -> list[str]:
+    """Return the rule, and the number as the sum of its largest terms, in symbols and numbers."""
     name = cause.spot.text(graph)
     result = scalar(cause.number)
     if not cause.terms:
         rule = f" = {cause.rule}" if cause.rule not in ("", name, result) else ""
-        lines = [f"{name}{rule} = {result}"]
-        return [*lines, *_note_lines(cause)]
+        return [f"{name}{rule} = {result}"]
     count = len(cause.terms) + cause.left_out
     symbols = _joined([term.symbols for term in cause.terms], count)
     numbers = _joined([term.numbers for term in cause.terms], count)
@@ -228,7 +232,7 @@ def cause_lines(cause: Cause, graph: Graph, most: int = 12) -> list[str]:
     lines.append(f"  = {numbers}" if numbers != result else f"  = {result}")
     if numbers != result:
         lines.append(f"  = {result}")
-    return [*lines, *_term_lines(cause, most), *_note_lines(cause)]
+    return lines
 
 
 def _term_lines(cause: Cause, most: int) -> list[str]:

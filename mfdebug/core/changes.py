@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from mfdebug.core.commands.places import typed
-from mfdebug.core.debugger import Debugger, DebuggerError, Progress, Standing, index_text
+from mfdebug.core.debugger import Debugger, DebuggerError, Progress, Standing
 from mfdebug.core.explain import name_moment
 from mfdebug.core.expressions import Place
+from mfdebug.core.naming import typed
+from mfdebug.core.spots import Spot
 from mfdebug.core.stops import Interrupted, Stops
 from mfdebug.core.timeline import Phase
 from mfdebug.core.triggers import OnChange
 from miniflow.node import Input
 
 
-def last_change(
-    debugger: Debugger,
-    node: int,
-    attribute: Literal["value", "grad"],
-    index: tuple[int, ...],
-    progress: Progress | None = None,
-) -> str:
+def last_change(debugger: Debugger, spot: Spot, progress: Progress | None = None) -> str:
     """Move to the moment before the present one that last changed a number; say what it did.
 
     The first moment that computes it counts. Raises `DebuggerError` when nothing has changed it.
     """
-    now = debugger.moment
-    name = debugger.graph.nodes[node].label
-    what = f"{'∂cost/∂' if attribute == 'grad' else ''}{name}{index_text(index)}"
-    _must_be_there(debugger, node, attribute, what)
+    now, what = debugger.moment, spot.text(debugger.graph)
+    _must_be_there(debugger, spot, what)
     stops = Stops(debugger)
-    trigger = OnChange(Place(name, attribute, index), node, _places(debugger, node, attribute), 0)
-    stops.add("", trigger)
+    target = Place(debugger.graph.nodes[spot.node].label, spot.attribute, spot.index)
+    stops.add("", OnChange(target, spot.node, _places(debugger, spot), 0))
     try:
         found = stops.last_before(now, progress)
     except Interrupted:
@@ -39,8 +30,8 @@ def last_change(
         debugger.move(now)
         return f"the search for the last change of {what} was not finished"
     if found is not None:
-        return str(stops.arrive(found)[0].reason)
-    first = _first(debugger, node, attribute)
+        return stops.arrive(found)[0].finding.words
+    first = _first(debugger, spot)
     if 0 < first < now:
         debugger.move(first)
         return f"{what} got its first number here"
@@ -51,9 +42,9 @@ def last_change(
     )
 
 
-def _must_be_there(debugger: Debugger, node: int, attribute: str, what: str) -> None:
+def _must_be_there(debugger: Debugger, spot: Spot, what: str) -> None:
     """Raise `DebuggerError` for a number that there has not been up to now."""
-    gradient = attribute == "grad"
+    node, gradient = spot.node, spot.attribute == "grad"
     standing = (debugger.gradient_standing if gradient else debugger.value_standing)(node)
     name = debugger.graph.nodes[node].label
     if standing is Standing.NONE:
@@ -66,18 +57,20 @@ def _must_be_there(debugger: Debugger, node: int, attribute: str, what: str) -> 
         raise DebuggerError(f"nothing has changed {what} yet: it is not computed", hint=hint)
 
 
-def _first(debugger: Debugger, node: int, attribute: str) -> int:
+def _first(debugger: Debugger, spot: Spot) -> int:
     """Return the first moment at which it has a number: 0 for a trainable."""
-    target = debugger.graph.nodes[node]
-    if attribute == "value" and isinstance(target, Input):
+    target = debugger.graph.nodes[spot.node]
+    if spot.attribute == "value" and isinstance(target, Input):
         return 0 if target.trainable else 1
-    phase: Phase = "backward" if attribute == "grad" else "forward"
-    return debugger.timeline.place_of(phase, node) or 0
+    return debugger.timeline.place_of(_phase(spot), spot.node) or 0
 
 
-def _places(debugger: Debugger, node: int, attribute: str) -> frozenset[int]:
+def _phase(spot: Spot) -> Phase:
+    return "backward" if spot.attribute == "grad" else "forward"
+
+
+def _places(debugger: Debugger, spot: Spot) -> frozenset[int]:
     """Return where in an SGD step it may change: an input also by an edit, anywhere."""
     timeline = debugger.timeline
-    phase: Phase = "backward" if attribute == "grad" else "forward"
-    place = timeline.place_of(phase, node)
+    place = timeline.place_of(_phase(spot), spot.node)
     return frozenset({place}) if place is not None else frozenset(range(1, timeline.length + 1))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 
-from mfdebug.core.commands.places import typed
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.expressions import WORDS
+from mfdebug.core.naming import typed
 from mfdebug.core.setting import RULE_NAMES
 from mfdebug.core.timeline import NODE_PHASES
 

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from mfdebug.core.debugger import Debugger, index_text
+from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain import kind_of
+from mfdebug.core.finding import Finding
 from mfdebug.core.numbers import summary
+from mfdebug.core.spots import Attribute, Spot
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
@@ -22,55 +24,59 @@ KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}
 MOST_INPUTS = 4
 
 
-def made_here(debugger: Debugger, kind: str) -> str:
-    """Return what the present moment made that is `kind`, in words, or nothing."""
+def made_here(debugger: Debugger, kind: str) -> Finding | None:
+    """Return what the present moment made that is `kind`, at its first entry."""
     where = debugger.where
     has = _finder(kind)
     if where.phase == "feed":
         return _fed(debugger, kind)
     if where.node is None:
-        return ""
+        return None
     if where.phase == "forward":
         return _computed(debugger, where.node, kind)
     if where.phase == "backward":
-        return next(_sent(debugger, where.node, kind), "")
+        return next(_sent(debugger, where.node, kind), None)
     made = debugger.last_update
     if made is None or not has(made.after):
-        return ""
+        return None
     if has(made.before) or has(debugger.gradient(where.node)):
-        return ""
-    return f"the update made {_place(debugger, where.node, made.after, kind)}"
+        return None
+    entry, spot = _first(debugger, where.node, "value", made.after, kind)
+    return Finding(f"{kind}: the update made {entry}", spot)
 
 
 def _finder(kind: str) -> Callable[[Array], bool]:
     return lambda array: bool(KINDS[kind](array).any())
 
 
-def _place(debugger: Debugger, node: int, array: Array, kind: str) -> str:
-    """Return the first entry that is `kind`: `l1[2,3] = nan`."""
-    name = debugger.graph.nodes[node].label
-    index = tuple(map(int, np.argwhere(KINDS[kind](array))[0]))
-    return f"{name}{index_text(index)} = {array[index]}"
+def _first(
+    debugger: Debugger, node: int, attribute: Attribute, array: Array, kind: str
+) -> tuple[str, Spot]:
+    """Return the first entry that is `kind`, as `l1[2,3] = nan`, and where it is."""
+    spot = Spot(node, attribute, tuple(map(int, np.argwhere(KINDS[kind](array))[0])))
+    return f"{spot.text(debugger.graph)} = {array[spot.index]}", spot
 
 
-def _fed(debugger: Debugger, kind: str) -> str:
+def _fed(debugger: Debugger, kind: str) -> Finding | None:
     for i, node in enumerate(debugger.graph.nodes):
         value = debugger.value(i)
         if isinstance(node, Input) and not node.trainable and _finder(kind)(value):
-            return f"{_place(debugger, i, value, kind)} was fed"
-    return ""
+            entry, spot = _first(debugger, i, "value", value, kind)
+            return Finding(f"{kind}: {entry} was fed", spot)
+    return None
 
 
-def _computed(debugger: Debugger, node: int, kind: str) -> str:
+def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     has, graph = _finder(kind), debugger.graph
     value = debugger.value(node)
     if not has(value) or any(has(debugger.value(source)) for source in graph.inbound[node]):
-        return ""
+        return None
     told = [_told(debugger, source) for source in dict.fromkeys(graph.inbound[node])]
     more = f", {len(told) - MOST_INPUTS} more" if len(told) > MOST_INPUTS else ""
     inputs = "; ".join(told[:MOST_INPUTS]) + more
     made_by = kind_of(graph.nodes[node])
-    return f"{_place(debugger, node, value, kind)}, made by {made_by} of {inputs}"
+    entry, spot = _first(debugger, node, "value", value, kind)
+    return Finding(f"{kind}: {entry}, made by {made_by} of {inputs}", spot)
 
 
 def _told(debugger: Debugger, node: int) -> str:
@@ -81,7 +87,7 @@ def _told(debugger: Debugger, node: int) -> str:
     return f"{name} ({shape_text(value.shape)}: {summary(value)})"
 
 
-def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[str]:
+def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
     """Yield what the node sends back that is `kind` where nothing it works with is."""
     has, graph = _finder(kind), debugger.graph
     name = graph.nodes[node].label
@@ -95,11 +101,12 @@ def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[str]:
         sent = debugger.plan.contribution(node, slot)
         if has(sent):
             if sound:
-                entry = _place(debugger, source, sent, kind)
-                yield f"{kind_of(graph.nodes[node])} {name} sends ∂cost/∂{entry}"
+                entry, spot = _first(debugger, source, "grad", sent, kind)
+                yield Finding(f"{kind}: {kind_of(graph.nodes[node])} {name} sends {entry}", spot)
         elif has(debugger.gradient(source)) and not _was_there(debugger, source, node, has):
-            entry = _place(debugger, source, debugger.gradient(source), kind)
-            yield f"what came back to {graph.nodes[source].label} adds up to ∂cost/∂{entry}"
+            entry, spot = _first(debugger, source, "grad", debugger.gradient(source), kind)
+            told = graph.nodes[source].label
+            yield Finding(f"{kind}: what came back to {told} adds up to {entry}", spot)
 
 
 def _was_there(debugger: Debugger, source: int, node: int, has: Callable[[Array], bool]) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mfdebug.core.commands.places import typed
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, index_text
+from mfdebug.core.naming import typed
 from mfdebug.core.script import Script
 from miniflow.errors import MiniflowError
 from miniflow.files.values import written

@@ -19,6 +19,8 @@ from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array
 
+Attribute = Literal["value", "grad"]
+
 _DOUBLED = re.compile(r"\(\(([^()]*)\)\)")
 
 
@@ -27,7 +29,7 @@ class Spot:
     """One number of the run: an entry of a node's value or gradient."""
 
     node: int
-    attribute: Literal["value", "grad"]
+    attribute: Attribute
     index: Index
 
     def text(self, graph: Graph) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, Progress
+from mfdebug.core.finding import Finding
+from mfdebug.core.spots import Attribute, Spot
 from mfdebug.core.triggers import AtPlaces, Trigger
 from miniflow.trace import Trace
 
@@ -40,10 +42,10 @@ class Hit:
     """A stop that was met, and why."""
 
     stop: Stop
-    reason: str
+    finding: Finding
 
     def __str__(self) -> str:
-        return f"stop {self.stop.number}: {self.reason}"
+        return f"stop {self.stop.number}: {self.finding.words}"
 
 
 class Stops:
@@ -54,8 +56,8 @@ class Stops:
         self._stops: dict[int, Stop] = {}
         self._last_number = 0
         self._trace: Trace | None = None
-        # The stops met at the last moment that was looked at, and on which branch that was.
-        self._last_met: frozenset[int] = frozenset()
+        # What was met at the last moment that was looked at, and on which branch that was.
+        self._last_met: tuple[Hit, ...] = ()
         self._last_met_at: tuple[int, tuple[Edit, ...]] = (0, debugger.edits)
 
     def __iter__(self) -> Iterator[Stop]:
@@ -103,11 +105,17 @@ class Stops:
         return any(stop.trigger.node == node for stop in self.armed)
 
     @property
-    def met_now(self) -> frozenset[int]:
-        """The numbers of the stops that were met at the present moment."""
+    def met_now(self) -> tuple[Hit, ...]:
+        """The stops that were met at the present moment."""
         moment, edits = self._last_met_at
         here = moment == self.debugger.moment and edits is self.debugger.edits
-        return self._last_met if here else frozenset()
+        return self._last_met if here else ()
+
+    def spot_of(self, node: int, attribute: Attribute | None = None) -> Spot | None:
+        """Return the number of a node that a stop met at the present moment is about."""
+        spots = (hit.finding.spot for hit in self.met_now)
+        found = (spot for spot in spots if spot is not None and spot.node == node)
+        return next((spot for spot in found if attribute in (None, spot.attribute)), None)
 
     # Running on --------------------------------------------------------------------------
 
@@ -209,17 +217,17 @@ class Stops:
         """Return the stops met at the present moment; count them and keep in mind which."""
         hits = []
         for stop in self.armed:
-            if reason := stop.trigger.fires(self.debugger):
+            if finding := stop.trigger.fires(self.debugger):
                 stop.hits += 1
                 if stop.ignored:
                     stop.ignored -= 1
                     continue
-                hits.append(Hit(stop, reason))
+                hits.append(Hit(stop, finding))
                 if stop.temporary:
                     del self._stops[stop.number]
-        self._last_met = frozenset(hit.stop.number for hit in hits)
+        self._last_met = tuple(hits)
         self._last_met_at = self.debugger.moment, self.debugger.edits
-        return tuple(hits)
+        return self._last_met
 
     # Running back ------------------------------------------------------------------------
 

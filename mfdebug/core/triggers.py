@@ -12,12 +12,14 @@ from typing import Protocol
 
 import numpy as np
 
-from mfdebug.core.debugger import Debugger, Standing, index_text
+from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.expressions import Expression, ExpressionError, NotComputed, Place
+from mfdebug.core.finding import Finding
 from mfdebug.core.health import Look, Present, Rule
 from mfdebug.core.nonfinite import made_here, may_be_made
 from mfdebug.core.numbers import scalar
 from mfdebug.core.scene import Scene
+from mfdebug.core.spots import Spot
 from mfdebug.core.traced import TracedScene, TraceTooShort
 from miniflow.ops.base import Array
 from miniflow.trace import Trace
@@ -37,8 +39,8 @@ class Trigger(Protocol):
     def prepare(self, debugger: Debugger) -> None:
         """Note what the coming moment may change."""
 
-    def fires(self, debugger: Debugger) -> str:
-        """Return why it fires at the present moment, or nothing."""
+    def fires(self, debugger: Debugger) -> Finding | None:
+        """Return why it fires at the present moment, if it does."""
 
     def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
         """Return for each traced step whether it may have fired in it."""
@@ -64,18 +66,18 @@ class AtPlaces:
     def prepare(self, debugger: Debugger) -> None:
         """Nothing has to be noted."""
 
-    def fires(self, debugger: Debugger) -> str:
+    def fires(self, debugger: Debugger) -> Finding | None:
         """Test the condition, if this is one of the places."""
         if debugger.timeline.place(debugger.moment) not in self.places:
-            return ""
-        if self.condition is None:
-            return self.words
+            return None
         try:
-            return self.words if self.condition.holds(Scene(debugger, strict=True)) else ""
+            if self.condition is None or self.condition.holds(Scene(debugger, strict=True)):
+                return Finding(self.words)
         except NotComputed:
-            return ""
+            return None
         except ExpressionError as error:
-            return f"{self.words} cannot be tested: {error}"
+            return Finding(f"{self.words} cannot be tested: {error}")
+        return None
 
     def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
         """Test the condition at each place of each step, with what the step has left."""
@@ -120,24 +122,24 @@ class OnChange:
             if was in (Standing.CURRENT, Standing.STALE):
                 self._before = np.array(self._now(debugger))
 
-    def fires(self, debugger: Debugger) -> str:
+    def fires(self, debugger: Debugger) -> Finding | None:
         """Compare with what was there before."""
         if debugger.timeline.place(debugger.moment) not in self.places:
-            return ""
+            return None
         if self.target.attribute == "grad" and debugger.sgd_step > 0:
             with debugger.visiting(debugger.moment - debugger.timeline.length):
                 self._before = np.array(self._now(debugger))
         if self._before is None:
-            return ""
+            return None
         before, after = np.atleast_1d(self._before), np.atleast_1d(self._now(debugger))
         changed = _change(before, after)
         if not (changed > self.amount).any():
-            return ""
+            return None
         most = np.unravel_index(int(changed.argmax()), changed.shape)
         index = self.target.index or (tuple(map(int, most)) if self._now(debugger).ndim else ())
-        sign = "∂cost/∂" if self.target.attribute == "grad" else ""
+        spot = Spot(self.node, self.target.attribute, index)
         numbers = f"{scalar(before[most])} -> {scalar(after[most])}"
-        return f"{sign}{self.target.node}{index_text(index)} changed: {numbers}"
+        return Finding(f"{spot.text(debugger.graph)} changed: {numbers}", spot)
 
     def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
         """Compare each step with the one before it; nothing is known before the first."""
@@ -177,12 +179,13 @@ class Unhealthy:
     def prepare(self, debugger: Debugger) -> None:
         """Nothing has to be noted."""
 
-    def fires(self, debugger: Debugger) -> str:
+    def fires(self, debugger: Debugger) -> Finding | None:
         """Judge the node of the present moment."""
         where = debugger.where
         if where.node is None or where.phase != self.rule.phase or where.node not in self.nodes:
-            return ""
-        return self.of(debugger, where.node)
+            return None
+        words = self.of(debugger, where.node)
+        return Finding(words) if words else None
 
     def of(self, debugger: Debugger, node: int) -> str:
         """Return what is wrong with a node as it stands, or nothing."""
@@ -213,16 +216,15 @@ class NotFinite:
     def prepare(self, debugger: Debugger) -> None:
         """Nothing has to be noted."""
 
-    def fires(self, debugger: Debugger) -> str:
+    def fires(self, debugger: Debugger) -> Finding | None:
         """Look at what the present moment has made."""
         where = debugger.where
         if self.node is not None and where.node != self.node:
-            return ""
+            return None
         gradient = where.phase == "backward" and where.node is not None
         if gradient and not debugger.plan.needed[where.node or 0]:
-            return ""
-        made = made_here(debugger, self.kind)
-        return f"{self.kind}: {made}" if made else ""
+            return None
+        return made_here(debugger, self.kind)
 
     def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
         """Look for the steps in which it may have begun."""

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from mfdebug.core.commands.console import Console
-from mfdebug.core.commands.places import typed
 from mfdebug.core.commands.table import COMMANDS, find
 from mfdebug.core.completion import complete
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain import story
+from mfdebug.core.naming import typed
 from mfdebug.core.results import as_json
 from mfdebug.opening import load_graph
 from miniflow.errors import MiniflowError

@@ -32,6 +32,13 @@ SCREENS = {
     "widest": ("linear-regression", (200, 50), "1 0 t n n s s s"),
     "help": ("xor", (80, 24), "question_mark"),
     "explain": ("circuit-a", (80, 24), "n n s x"),
+    "why": ("xor", (80, 24), "t n n y enter enter enter enter"),
+    "stops-and-watches": (
+        "xor",
+        (80, 24),
+        "w c o s t enter b backspace backspace i f space c o s t space less_than_sign space 0 "
+        "full_stop 2 5 1 2 enter colon b r e a k space h e a l t h enter c",
+    ),
     "picker": (None, (80, 24), "down down"),
 }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mfdebug.core.debugger import DebuggerError
+from mfdebug.core.spots import Spot
 from miniflow.errors import nearest
 
 if TYPE_CHECKING:
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
 class Reply:
     """What a command answers: text for people, data for programs.
 
-    `stopped` says why a run ended where it did, if a stop ended it; `look` is the node to look
-    at, if the command found one; `subject` is the answer itself, for a screen of its own.
+    `stopped` says why a run ended where it did, if a stop ended it; `spot` is the number that
+    the answer is about, if it is about one; `subject` is the answer itself, for a screen of its
+    own.
     """
 
     text: str
     data: Any = None
     stopped: str = ""
-    look: int | None = None
+    spot: Spot | None = None
     subject: Any = None
 
 

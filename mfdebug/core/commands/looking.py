@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfdebug.core.causes import Spot, cause_data, cause_lines, why
+from mfdebug.core.causes import cause_data, cause_lines, why
 from mfdebug.core.checking import check_data, check_lines
 from mfdebug.core.commands.command import Command, Key, Reply
 from mfdebug.core.commands.moving import moment_of
@@ -58,12 +58,10 @@ def _print(console: Console, text: str) -> Reply:
 
 
 def _why(console: Console, text: str) -> Reply:
-    debugger = console.debugger
-    node, attribute, index = chosen_number(debugger, text, "why [grad] NODE[i,j]")
-    cause = why(debugger, Spot(node, attribute, index))
-    graph = debugger.graph
+    spot = chosen_number(console, text, "why [grad] NODE[i,j]")
+    cause, graph = why(console.debugger, spot), console.debugger.graph
     lines = cause_lines(cause, graph)
-    return Reply("\n".join(lines), cause_data(cause, graph), look=node, subject=cause)
+    return Reply("\n".join(lines), cause_data(cause, graph), spot=spot, subject=cause)
 
 
 def _watch(console: Console, text: str) -> Reply:

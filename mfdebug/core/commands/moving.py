@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mfdebug.core.changes import last_change
@@ -9,8 +10,10 @@ from mfdebug.core.commands.command import Command, Key, Reply, count_of
 from mfdebug.core.commands.places import chosen_number
 from mfdebug.core.commands.status import status
 from mfdebug.core.debugger import Debugger, DebuggerError, Standing, place_or_error
+from mfdebug.core.entries import Index
 from mfdebug.core.explain import explain
 from mfdebug.core.expressions import parse_place
+from mfdebug.core.spots import Spot
 from mfdebug.core.stops import Hit
 from mfdebug.core.timeline import NODE_PHASES, Phase
 
@@ -24,7 +27,8 @@ FAR = 10_000
 def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
     """Return where the cursor is now, and the stops that it was stopped by."""
     debugger = console.debugger
-    lines = explain(debugger)
+    spot = next((hit.finding.spot for hit in hits if hit.finding.spot is not None), None)
+    lines = explain(debugger, None if spot is None else _index_here(debugger, spot))
     computed = debugger.cost_standing() is not Standing.WAITING
     data: dict[str, Any] = {
         "cost": debugger.plan.cost() if computed else None,
@@ -32,12 +36,18 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
         "explain": lines,
     }
     if hits:
-        data["stops"] = [{"stop": hit.stop.number, "reason": hit.reason} for hit in hits]
+        data["stops"] = [{"stop": hit.stop.number, "reason": hit.finding.words} for hit in hits]
     stopped = "; ".join(map(str, hits)) or note
     told = [status(debugger), *lines, *map(str, hits), *([note] if note else [])]
     if debugger.at_end:
         told.append("the line ends here; S goes back")
-    return Reply("\n".join(told), data, stopped=stopped)
+    return Reply("\n".join(told), data, stopped=stopped, spot=spot)
+
+
+def _index_here(debugger: Debugger, spot: Spot) -> Index | None:
+    """Return the entry of the present moment's node that belongs to a number, if one does."""
+    node, shapes = debugger.where.node, debugger.plan.shapes
+    return spot.index if node is not None and shapes[node] == shapes[spot.node] else None
 
 
 def _on(console: Console, target: int) -> Reply:
@@ -167,10 +177,10 @@ def _reverse_continue(console: Console, text: str) -> Reply:
 
 def _last(console: Console, text: str) -> Reply:
     debugger = console.debugger
-    node, attribute, index = chosen_number(debugger, text, "last NODE[i,j]")
+    spot = chosen_number(console, text, "last NODE[i,j]")
     _must_go_back(debugger)
-    note = last_change(debugger, node, attribute, index, console.progress)
-    return moved(console, note=note)
+    note = last_change(debugger, spot, console.progress)
+    return replace(moved(console, note=note), spot=spot)
 
 
 MOVING = [

@@ -1,24 +1,28 @@
-"""What a command is about, read and written: a node, one number of it, the number of a thing."""
+"""What a command is about: one number of a node, or a stop or a watch by its number."""
 
 from __future__ import annotations
 
-import re
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from mfdebug.core.debugger import Debugger, DebuggerError, place_or_error
-from mfdebug.core.expressions import FUNCTIONS, quoted, take_place
-from mfdebug.core.timeline import NODE_PHASES
+from mfdebug.core.debugger import DebuggerError, place_or_error
+from mfdebug.core.expressions import take_place
+from mfdebug.core.spots import Attribute, Spot
 
-Index = tuple[int, ...]
-
-RESERVED = {"and", "or", "not", "nan", "inf", *FUNCTIONS, *NODE_PHASES}
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
 
 
-def chosen_number(
-    debugger: Debugger, text: str, usage: str
-) -> tuple[int, Literal["value", "grad"], Index]:
-    """Read `[grad] NODE[i,j]` or `NODE.grad[i,j]`; without an index, the only or first entry."""
+def chosen_number(console: Console, text: str, usage: str) -> Spot:
+    """Read `[grad] NODE[i,j]` or `NODE.grad[i,j]`.
+
+    Without an index it is the number that a stop was met for just now, or the first entry; without
+    a node, too.
+    """
+    debugger, stops = console.debugger, console.stops
     if not text:
+        for hit in stops.met_now:
+            if hit.finding.spot is not None:
+                return hit.finding.spot
         raise DebuggerError("of which number?", hint=f"usage: {usage}")
     names = debugger.graph.by_name
     gradient = text.startswith("grad ") and "grad" not in names
@@ -26,11 +30,13 @@ def chosen_number(
     if rest:
         raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {usage}")
     node = place_or_error(debugger.graph, place.node)
+    attribute: Attribute = "grad" if gradient else place.attribute
+    if place.index is None and (spot := stops.spot_of(node, attribute)) is not None:
+        return spot
     shape = debugger.plan.shapes[node]
     index = (0,) * len(shape) if place.index is None else place.index
     debugger.check_index(node, index)
-    index = tuple(i % n for i, n in zip(index, shape, strict=True))
-    return node, "grad" if gradient else place.attribute, index
+    return Spot(node, attribute, tuple(i % n for i, n in zip(index, shape, strict=True)))
 
 
 def number_of(text: str, what: str, usage: str) -> int:
@@ -38,9 +44,3 @@ def number_of(text: str, what: str, usage: str) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise DebuggerError(f"{text!r} is not the number of a {what}", hint=f"usage: {usage}")
     return int(text)
-
-
-def typed(name: str) -> str:
-    """Return a node's name as a command line takes it: in backquotes if it is an odd one."""
-    plain = re.fullmatch(r"[^\W\d][\w/]*", name) and name not in RESERVED
-    return name if plain else quoted(name)

@@ -17,19 +17,22 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
+from mfdebug.core.causes import Cause
 from mfdebug.core.commands.command import Reply
 from mfdebug.core.commands.console import Console, command_of
-from mfdebug.core.commands.places import typed
 from mfdebug.core.commands.predicting import asked
 from mfdebug.core.completion import complete
 from mfdebug.core.debugger import Edit, Standing, index_text
+from mfdebug.core.naming import typed
 from mfdebug.core.shelf import Keeper
+from mfdebug.core.spots import Spot
 from mfdebug.tui.keys import KEY_HINTS, command_bindings
 from mfdebug.tui.palette import Palette
 from mfdebug.tui.player import Player
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.text import TextScreen
+from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
@@ -261,6 +264,8 @@ class DebugScreen(Screen[None]):
             self._select(_next_of(reply.subject, self._shown()))
         else:
             self._follow_if_moved()
+        if reply.spot is not None:
+            self.query_one(NodePanel).choose(reply.spot)
         self.show_moment()
         if reply.stopped:
             self.player.stop()
@@ -272,10 +277,23 @@ class DebugScreen(Screen[None]):
         lines = reply.text.split("\n")
         if command is None or command.shows == "picture" or not reply.text:
             return
-        if command.shows == "text" or (command.name == "print" and len(lines) > 1):
+        if isinstance(reply.subject, Cause):
+            self.app.push_screen(WhyScreen(self.debugger, reply.subject), self._walked)
+        elif command.shows == "text" or (command.name == "print" and len(lines) > 1):
             self.app.push_screen(TextScreen(line, lines))
         else:
             self.query_one(MessageStrip).say(lines[0], "answer")
+
+    def _walked(self, spot: Spot | None) -> None:
+        """Look at the number that a walk through causes has come to."""
+        if spot is not None and spot.node != self._shown():
+            self._select(spot.node)
+            name = spot.text(self.debugger.graph)
+            words = f"this is where {name} is; f goes back to the present node"
+            self.query_one(MessageStrip).say(words, "answer")
+        if spot is not None:
+            self.query_one(NodePanel).choose(spot)
+        self.query_one(NodePanel).show()
 
     def failed(self, error: MiniflowError) -> None:
         """Show why a command could not be carried out."""

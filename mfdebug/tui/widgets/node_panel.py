@@ -22,6 +22,7 @@ from textual.strip import Strip
 from mfdebug.core.debugger import Debugger, Standing, index_text
 from mfdebug.core.explain import Incoming, Outgoing, Story, explain, matching_entry, story
 from mfdebug.core.numbers import scalar
+from mfdebug.core.spots import Spot
 from mfdebug.core.working import Index
 from mfdebug.tui.fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
@@ -87,6 +88,13 @@ class NodePanel(LinesView, can_focus=True):
     def entry_of(self, node: int) -> Index:
         """Return the chosen entry of a node; each remembers its own."""
         return self._entries.get(node, (0,) * len(self.debugger.plan.shapes[node]))
+
+    def choose(self, spot: Spot) -> None:
+        """Choose an entry of a node, and the same one of the node shown if it is of that shape."""
+        shapes = self.debugger.plan.shapes
+        self._entries[spot.node] = spot.index
+        if self.node is not None and shapes[self.node] == shapes[spot.node]:
+            self._entries[self.node] = spot.index
 
     def action_entry(self, rows: int, columns: int) -> None:
         """Choose another entry, by rows and columns; past the end of a row, the next one."""

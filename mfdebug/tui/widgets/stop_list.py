@@ -22,7 +22,7 @@ class StopList(SideList):
     def show(self) -> None:
         """Show the stops as they are at the present moment."""
         self._shown = list(self._stops)
-        self._met = self._stops.met_now
+        self._met = frozenset(hit.stop.number for hit in self._stops.met_now)
         met = (i for i, stop in enumerate(self._shown) if stop.number in self._met)
         self.show_rows(len(self._shown), next(met, None))
 

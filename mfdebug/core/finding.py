@@ -1,0 +1,15 @@
+"""What a stop was met for: in words, and the number that the words name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mfdebug.core.spots import Spot
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why a trigger fires; `spot` is the number that shows it, if one does."""
+
+    words: str
+    spot: Spot | None = None

@@ -1,0 +1,302 @@
+"""Why a number is what it is: its terms, and a walk along them from cause to cause.
+
+Enter follows the chosen term to a number that it is made of, whose own terms are shown next;
+Backspace returns. So one walks from the cost to the weight that caused it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.events import Resize
+from textual.geometry import Size
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widgets import Static
+
+from mfdebug.core.causes import Cause, equation_lines, why
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.numbers import scalar
+from mfdebug.core.spots import Spot
+from mfdebug.tui.fitting import fit, wrap
+from mfdebug.tui.widgets.lines import LinesView
+from miniflow.errors import MiniflowError
+from miniflow.node import Input
+
+STEP = " › "
+# Lines of the equation at most; a sum of a thousand terms is told by its list.
+MOST_EQUATION = 7
+KEYS = "↑ ↓ term   ← → factor   Enter follows it   Backspace returns   Esc closes"
+FEW_KEYS = "↑↓ term  ←→ factor  Enter follow  Bksp back  Esc"
+
+
+@dataclass
+class _Visit:
+    """A number on the way, and what is chosen there: a term, and one of the numbers in it."""
+
+    cause: Cause
+    term: int = 0
+    factor: int = 0
+
+    @property
+    def leads_to(self) -> tuple[Spot, ...]:
+        """The numbers that the chosen term is made of."""
+        terms = self.cause.terms
+        return terms[self.term].leads_to if terms else ()
+
+    @property
+    def chosen(self) -> Spot | None:
+        """The number to go to."""
+        return self.leads_to[self.factor] if self.leads_to else None
+
+
+class WhyLines(LinesView, can_focus=False):
+    """Lines of this screen, in its colours."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"why--chosen", "why--dim", "why--here"}
+    DEFAULT_CSS = """
+    WhyLines {
+        background: $panel;
+        overflow-x: hidden;
+        & > .why--chosen { text-style: reverse; }
+        & > .why--dim { color: $text-muted; }
+        & > .why--here { color: $accent; text-style: bold; }
+    }
+    """
+
+    def style(self, name: str) -> Style:
+        """Return the look of what is chosen, dim, or here."""
+        return self.get_component_rich_style(f"why--{name}")
+
+
+class TermList(WhyLines):
+    """A row for each term: what it adds, the sum so far, in symbols and numbers."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._visit: _Visit | None = None
+        self._widths = (0, 0)
+
+    def show(self, visit: _Visit) -> None:
+        """Show the terms of a number, and which one is chosen."""
+        self._visit = visit
+        terms, left_out = visit.cause.terms, visit.cause.left_out
+        self._widths = (
+            max(len("term"), *(len(scalar(term.amount)) for term in terms), 0),
+            max(len("sum so far"), *(len(scalar(term.running)) for term in terms), 0),
+        )
+        self.reload(Size(self.line_width, len(terms) + bool(left_out)))
+        self.reveal(visit.term)
+
+    @property
+    def heads(self) -> str:
+        """The titles of the columns."""
+        return "  ".join(
+            head.rjust(width)
+            for head, width in zip(("  term", "sum so far"), self._widths, strict=True)
+        )
+
+    def line(self, y: int) -> Strip:
+        """Return a term, or how many are left out."""
+        assert self._visit is not None
+        cause = self._visit.cause
+        if y == len(cause.terms):
+            text = f"… {cause.left_out} more, together {scalar(cause.left_out_sum)}"
+            return Strip([Segment(text, self.style("dim"))])
+        term = cause.terms[y]
+        amount, running = self._widths
+        text = f"{scalar(term.amount):>{amount}}  {scalar(term.running):>{running}}"
+        text = fit(f"{text}  {term.symbols} = {term.numbers}", self.line_width)
+        chosen = y == self._visit.term
+        style = self.style("chosen") if chosen else None
+        return Strip([Segment(text, style)])
+
+
+class WhyScreen(ModalScreen[Spot]):
+    """The walk; the screen closes with the number that it has come to."""
+
+    DEFAULT_CSS = """
+    WhyScreen {
+        align: center middle;
+        background: $background 60%;
+        #why-trail { height: 1; margin-bottom: 1; }
+        #why-heads { height: 1; margin-top: 1; color: $text-muted; }
+        #why-leads { height: auto; margin-top: 1; }
+        #dialog-keys { height: 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "term(-1)", "term above", show=False),
+        Binding("down,j", "term(1)", "term below", show=False),
+        Binding("pageup", "term(-10)", "ten terms up", show=False),
+        Binding("pagedown", "term(10)", "ten terms down", show=False),
+        Binding("left,h", "factor(-1)", "factor before", show=False),
+        Binding("right,l,tab", "factor(1)", "factor after", show=False),
+        Binding("enter", "follow", "go to the chosen number", show=False),
+        Binding("backspace", "return", "go back to the number before", show=False),
+        Binding("escape,q,y", "leave", "close", show=False),
+    ]
+
+    def __init__(self, debugger: Debugger, cause: Cause) -> None:
+        super().__init__()
+        self._debugger = debugger
+        self._trail: list[_Visit] = []
+        self._problem = ""
+        self._go_to(cause)
+
+    def compose(self) -> ComposeResult:
+        """The way so far, the number as a sum, its terms, where they lead."""
+        with Vertical(id="dialog"):
+            yield WhyLines(id="why-trail")
+            yield WhyLines(id="why-equation")
+            yield Static("", id="why-heads", markup=False)
+            yield TermList(id="why-terms")
+            yield WhyLines(id="why-leads")
+            yield Static("", id="dialog-keys", markup=False)
+
+    @property
+    def _here(self) -> _Visit:
+        return self._trail[-1]
+
+    def on_resize(self, _event: Resize) -> None:
+        """Break the lines where they have to be."""
+        self.call_after_refresh(self._show)
+
+    # Showing -----------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        here, graph = self._here, self._debugger.graph
+        trail = self.query_one("#why-trail", WhyLines)
+        width = trail.size.width
+        trail.update_lines([self._trail_line(trail)])
+
+        lines = [_broken(line, width) for line in equation_lines(here.cause, graph)]
+        equation = [Segment(part) for line in lines for part in line][:MOST_EQUATION]
+        told = self.query_one("#why-equation", WhyLines)
+        notes = [Segment(part, told.style("dim")) for part in wrap(here.cause.note, width) if part]
+        told.styles.height = len(equation) + len(notes)
+        told.update_lines(Strip([segment]) for segment in [*equation, *notes])
+
+        several = len(here.cause.terms) > 1
+        view = self.query_one("#why-leads", WhyLines)
+        leads = self._lead_lines(view, width)
+        keys = self.query_one("#dialog-keys", Static)
+        keys.update(KEYS if cell_len(KEYS) <= width else FEW_KEYS)
+        terms = self.query_one(TermList)
+        terms.display = several
+        self.query_one("#why-heads").display = several
+        if several:
+            count = len(here.cause.terms) + bool(here.cause.left_out)
+            used = len(equation) + len(notes) + len(leads) + 9
+            terms.styles.height = max(2, min(count, self.size.height * 9 // 10 - used))
+            terms.show(here)
+            self.query_one("#why-heads", Static).update(terms.heads)
+        view.styles.height = len(leads)
+        view.update_lines(leads)
+
+    def _trail_line(self, view: WhyLines) -> Strip:
+        """Return the way so far, its beginning left out where there is no room for it."""
+        names = [visit.cause.spot.text(self._debugger.graph) for visit in self._trail]
+        here = names.pop()
+        before = "why " + STEP.join([*names, ""])
+        while names and cell_len(before) + cell_len(here) > view.size.width:
+            names.pop(0)
+            before = "why … › " + STEP.join([*names, ""])
+        if cell_len(before) + cell_len(here) > view.size.width:
+            here = fit(here, view.size.width - cell_len(before))
+        return Strip([Segment(before, view.style("dim")), Segment(here, view.style("here"))])
+
+    def _lead_lines(self, view: WhyLines, width: int) -> list[Strip]:
+        """Return where Enter leads: the numbers of the chosen term, one of them chosen."""
+        if self._problem:
+            return [Strip([Segment(part)]) for part in wrap(self._problem, width)]
+        here = self._here
+        if not here.leads_to:
+            return [Strip([Segment("the walk ends here", view.style("dim"))])]
+        segments = [Segment("Enter ", view.style("dim"))]
+        for k, spot in enumerate(here.leads_to):
+            chosen = view.style("chosen") if k == here.factor else None
+            text = f" {spot.text(self._debugger.graph)} = {scalar(self._number(spot))} "
+            segments += [Segment(text, chosen), Segment(" ")]
+        lines = [Strip(segments[:1])]
+        for segment in segments[1:]:
+            if lines[-1].cell_length + segment.cell_length > width:
+                lines.append(Strip([Segment(" " * 6)]))
+            lines[-1] = Strip([*lines[-1], segment])
+        return lines
+
+    def _number(self, spot: Spot) -> float:
+        read = self._debugger.gradient if spot.attribute == "grad" else self._debugger.value
+        return float(read(spot.node)[spot.index])
+
+    # Keys --------------------------------------------------------------------------------
+
+    def action_term(self, by: int) -> None:
+        """Choose another term."""
+        here = self._here
+        last = max(0, len(here.cause.terms) - 1)
+        here.term, self._problem = min(max(here.term + by, 0), last), ""
+        here.factor = self._likely_factor(here)
+        self._show()
+
+    def action_factor(self, by: int) -> None:
+        """Choose another number of the term."""
+        here = self._here
+        if here.leads_to:
+            here.factor, self._problem = (here.factor + by) % len(here.leads_to), ""
+            self._show()
+
+    def action_follow(self) -> None:
+        """Ask why the chosen number is what it is."""
+        spot = self._here.chosen
+        if spot is None:
+            return
+        try:
+            self._go_to(why(self._debugger, spot))
+        except MiniflowError as error:
+            self._problem = str(error)
+        self._show()
+
+    def _go_to(self, cause: Cause) -> None:
+        visit = _Visit(cause)
+        visit.factor = self._likely_factor(visit)
+        self._trail.append(visit)
+
+    def _likely_factor(self, visit: _Visit) -> int:
+        """Return the number to follow first: what is not finite, and what was not just fed."""
+        nodes = self._debugger.graph.nodes
+        if not math.isfinite(visit.cause.number):
+            for k, spot in enumerate(visit.leads_to):
+                if not math.isfinite(self._number(spot)):
+                    return k
+        for k, spot in enumerate(visit.leads_to):
+            node = nodes[spot.node]
+            if spot.attribute == "grad" or not isinstance(node, Input) or node.trainable:
+                return k
+        return 0
+
+    def action_return(self) -> None:
+        """Go back to the number before."""
+        if len(self._trail) > 1:
+            self._trail.pop()
+        self._problem = ""
+        self._show()
+
+    def action_leave(self) -> None:
+        """Close; the number that was come to stays chosen."""
+        self.dismiss(self._here.cause.spot)
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """Break a line of an equation at its terms; what follows is indented."""
+    indent = line[: len(line) - len(line.lstrip())]
+    first, *rest = wrap(line.strip(), width - len(indent) - 4) or [""]
+    return [indent + first, *(f"{indent}    {part}" for part in rest)]

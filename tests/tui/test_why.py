@@ -1,0 +1,134 @@
+"""The walk through causes: from a number to the numbers that it is made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from mfdebug.tui.screens.why import WhyScreen
+from mfdebug.tui.widgets.node_panel import NodePanel
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import Mul
+from tests.tui.test_keys import Driver, opened
+
+
+def trail(driver: Driver) -> str:
+    """The way so far, as it is shown."""
+    line = next(line for line in driver.text.split("\n") if "│  why" in line)
+    return line.partition("│  why ")[2].partition("│")[0].strip()
+
+
+def leads(driver: Driver) -> str:
+    return next(line for line in driver.text.split("\n") if "│  Enter  " in line)
+
+
+async def test_from_the_cost_to_the_weight_that_caused_it() -> None:
+    async with opened(commands=["sgd", "next 2"]) as driver:
+        await driver.press("y")
+        assert isinstance(driver.app.screen, WhyScreen)
+        assert trail(driver) == "cost"
+        assert "cost = Σ(t - s2)² / m" in driver.text
+        assert "0.0732633   0.0732633  (t[2,0] - s2[2,0])²/m = (1 - 0.458656)²/4" in driver.text
+        await driver.press(*["enter"] * 5)
+        assert trail(driver) == "cost › s2[2,0] › l2[2,0] › s1[2,1] › l1[2,1] › W1[0,1]"
+        assert "W1[0,1] = 0.79913" in driver.text
+        assert "last updated at moment 18" in driver.text
+        assert "the walk ends here" in driver.text
+        await driver.press("enter")
+        assert trail(driver).endswith("l1[2,1] › W1[0,1]")
+        await driver.press("escape")
+        panel = driver.screen.query_one(NodePanel)
+        assert panel.node == driver.debugger.graph.by_name["W1"]
+        assert panel.entry_of(panel.node) == (0, 1)
+        assert "this is where W1[0,1] is; f goes back" in driver.text
+        await driver.press("e")
+        assert "set W1[0,1] =" in driver.text
+
+
+async def test_from_a_gradient_back_to_the_cost() -> None:
+    async with opened(commands=["sgd"]) as driver:
+        await driver.press("colon")
+        await driver.type("why grad W1[1,1]")
+        await driver.press("enter")
+        assert trail(driver) == "∂cost/∂W1[1,1]"
+        await driver.press(*["enter"] * 5)
+        assert trail(driver).endswith("∂cost/∂s2[1,0] › ∂cost/∂cost")
+
+
+async def test_backspace_returns_to_the_term_that_was_chosen() -> None:
+    async with opened(commands=["sgd", "next 2"]) as driver:
+        await driver.press("y", "down", "down", "enter", "enter")
+        assert trail(driver) == "cost › s2[1,0] › l2[1,0]"
+        await driver.press("backspace", "backspace", "backspace")
+        assert trail(driver) == "cost"
+        assert "s2[1,0] = 0.511832" in leads(driver)
+
+
+async def test_left_and_right_choose_the_factor() -> None:
+    async with opened(commands=["sgd", "next 2"]) as driver:
+        await driver.press("y", *["enter"] * 4)
+        assert "X[2,0] = 1" in leads(driver)
+        await driver.press("left", "enter")
+        assert trail(driver).endswith("l1[2,1] › X[2,0]")
+        assert "fed from the data, row 2" in driver.text
+
+
+async def test_arrows_stay_within_the_terms() -> None:
+    async with opened(commands=["sgd", "next 2"]) as driver:
+        await driver.press("y", "up", "pageup")
+        assert "s2[2,0]" in leads(driver)
+        await driver.press("pagedown", "down")
+        assert "s2[3,0]" in leads(driver)
+
+
+async def test_a_number_is_kept_for_who_has_not_walked() -> None:
+    async with opened(commands=["sgd", "next 2"]) as driver:
+        await driver.press("y", "escape")
+        assert driver.screen.query_one(NodePanel).node == driver.debugger.where.node
+        assert "f goes back" not in driver.text
+
+
+async def test_what_is_not_computed_is_refused_in_the_strip() -> None:
+    async with opened() as driver:
+        await driver.press("y")
+        assert not isinstance(driver.app.screen, WhyScreen)
+        assert "is not computed yet" in driver.text
+
+
+async def test_a_stop_for_nan_shows_the_entry_and_y_walks_to_its_cause() -> None:
+    async with opened("log-nan", commands=["break nan", "continue"]) as driver:
+        assert "stop 1: nan: if_0[3,0] = nan, made by Mul" in driver.text
+        panel = driver.screen.query_one(NodePanel)
+        assert panel.entry_of(panel.node or 0) == (3, 0)
+        await driver.press("y")
+        assert trail(driver) == "if_0[3,0]"
+        assert "= 0·(-inf)" in driver.text
+        await driver.press("enter")
+        assert trail(driver) == "if_0[3,0] › log_q[3,0]"
+        await driver.press("enter")
+        assert trail(driver) == "if_0[3,0] › log_q[3,0] › q[3,0]"
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+async def test_a_thousand_terms_scroll_and_the_rest_is_summed(size: tuple[int, int]) -> None:
+    async with opened("digits", size=size, commands=["sgd", "next 3"]) as driver:
+        await driver.press("colon")
+        await driver.type("why grad W1[10,3]")
+        await driver.press("enter")
+        assert "X[38,10] = 1" in driver.text
+        assert "∂cost/∂l1[38,3]" in leads(driver)
+        await driver.press(*["pagedown"] * 7)
+        assert "Enter " in driver.text
+        row = driver.app.screen.query_one("#why-terms").region
+        assert row.bottom <= size[1] - 3
+
+
+async def test_odd_names_are_no_markup() -> None:
+    odd = "[red]x[/] \x1b[31m"
+    x, w = Input(odd, value=2.0), Input("w", value=3.0)
+    graph = Graph([x, w, Mul(x, w, name="y")])
+    async with opened(graph, commands=["next 2"]) as driver:
+        await driver.press("y")
+        assert "[red]x[/]" in driver.text
+        await driver.press("enter")
+        assert "[red]x[/]" in trail(driver)
