@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mfdebug.core import results
-from mfdebug.core.checking import check_data, check_lines, wrong
+from mfdebug.core.checking import check_data, check_lines, untried, wrong
 from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.predicting import asked
 from miniflow.errors import MiniflowError
 from miniflow.gradcheck import check
 
@@ -67,23 +68,27 @@ def _run_one(console: Console, line: str, *, as_json: bool) -> bool:
         answer = {"ok": False, "error": str(error)}
     else:
         if not as_json:
-            if reply.text:
-                sys.stdout.write(f"{reply.text}\n")
+            question = asked(console)
+            for text in (reply.text, question if question != reply.text else ""):
+                if text:
+                    sys.stdout.write(f"{text}\n")
             return True
         answer = {"ok": True, "result": results.as_json(reply.data)}
+        if question := asked(console):
+            answer["question"] = question
     _write_json(console, line, answer)
     return bool(answer["ok"])
 
 
 def _check(console: Console, *, as_json: bool) -> bool:
-    """Check every gradient; only here a wrong one is a failure."""
+    """Check every gradient; only here it is a failure that one is wrong, or none can be tried."""
     graph = console.debugger.graph
     try:
         verdicts = check(console.debugger.plan)
     except MiniflowError as error:
         sys.stderr.write(f"--check: {error}\n")
         return False
-    right = not wrong(verdicts)
+    right = not wrong(verdicts) and not untried(verdicts)
     if as_json:
         data = results.as_json(check_data(graph, verdicts))
         _write_json(console, "--check", {"ok": right, "result": data})

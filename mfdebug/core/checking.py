@@ -33,7 +33,7 @@ def check_lines(graph: Graph, verdicts: Sequence[Verdict], most: int = MOST_LINE
 def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the verdicts for programs."""
     return {
-        "all_right": not wrong(verdicts),
+        "all_right": not wrong(verdicts) and not untried(verdicts),
         "verdicts": [
             {
                 "node": graph.nodes[verdict.node].label,
@@ -56,6 +56,11 @@ def wrong(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict.judgement == "wrong"]
 
 
+def untried(verdicts: Sequence[Verdict]) -> bool:
+    """Whether there was something to check, and none of it could be."""
+    return bool(verdicts) and all(verdict.judgement == "undefined" for verdict in verdicts)
+
+
 def _badness(verdict: Verdict) -> tuple[int, float]:
     return JUDGEMENTS.index(verdict.judgement), verdict.relative_error
 
@@ -67,6 +72,8 @@ def _conclusion(verdicts: Sequence[Verdict]) -> str:
     told = ", ".join(f"{count} {judgement}" for judgement, count in counts.items() if count)
     if bad := counts["wrong"]:
         return f"{bad} gradient{'s are' if bad > 1 else ' is'} wrong ({told})"
+    if untried(verdicts):
+        return f"nothing could be checked: no finite difference can be taken ({told})"
     return f"no gradient is wrong ({told or 'there is none to check'})"
 
 
@@ -75,8 +82,11 @@ def _line(graph: Graph, verdict: Verdict) -> str:
     entry = f"{source.label}{index_text(verdict.index)}"
     sent = f"{node.label} ({kind_of(node)}) to {entry}" if verdict.slot is not None else entry
     meaning = MEANING[verdict.judgement]
-    numbers = f"backward {scalar(verdict.analytic)}, difference {scalar(verdict.numeric)}"
+    analytic, numeric = scalar(verdict.analytic), scalar(verdict.numeric)
+    numbers = f"backward {analytic}, difference {numeric}"
     error = f"relative error {scalar(verdict.relative_error, 2)}"
+    if verdict.judgement == "right" and not verdict.relative_error and analytic != numeric:
+        error = "which is rounding"
     tried = f"worst of {verdict.checked}" if verdict.checked > 1 else "the only entry"
     if verdict.checked < verdict.size:
         tried += f" tried of {verdict.size}"

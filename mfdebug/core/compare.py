@@ -196,6 +196,9 @@ def _bits(array: Array) -> Array:
 # In words, and for programs --------------------------------------------------------------------
 
 
+_NOT_BOTH = "not computed at both"
+
+
 def comparison_lines(found: Comparison, graph: Graph, most: int = MOST_ROWS) -> list[str]:
     """Return the comparison in words, a line each."""
     between = f"moment {found.a} and moment {found.b}"
@@ -206,12 +209,15 @@ def comparison_lines(found: Comparison, graph: Graph, most: int = MOST_ROWS) -> 
         return [f"{between}: everything is equal bit for bit{except_for}"]
     differ = sum(one.amount is not None for one in found.differences)
     apart = len(found.differences) - differ
-    counts = f"{differ} differ" + (f", {apart} cannot be compared" if apart else "")
+    counts = f"{differ} differ" + (f", {apart} {_NOT_BOTH}" if apart else "")
     equal = "1 is" if found.same == 1 else f"{found.same} are"
     lines = [f"{between}: {counts}, {equal} equal bit for bit"]
     lines += [f"  {_line(graph, one)}" for one in found.differences[:most]]
     if len(found.differences) > most:
-        lines.append(f"  … {len(found.differences) - most} more")
+        unseen = sum(one.amount is not None for one in found.differences[most:])
+        rest = len(found.differences) - most - unseen
+        told = [f"{unseen} more that differ"] * bool(unseen) + [f"{rest} {_NOT_BOTH}"] * bool(rest)
+        lines.append(f"  … {', '.join(told)}")
     if found.stale:
         lines.append(f"  left out: {_stale_words(found.stale)}")
     return lines

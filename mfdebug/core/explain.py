@@ -87,6 +87,10 @@ def story(debugger: Debugger, node: int, index: Index | None = None) -> Story:
     value_standing = debugger.value_standing(node)
     gradient_standing = debugger.gradient_standing(node)
     has_value = value_standing in (Standing.CURRENT, Standing.STALE)
+    value = float(debugger.value(node)[index]) if has_value else None
+    working = forward_working(debugger, node, index)
+    if value is not None and working.strip("()") == scalar(value):
+        working = ""  # -5 = -5 tells nothing
     has_gradient = gradient_standing in (Standing.CURRENT, Standing.STALE, Standing.PARTIAL)
     return Story(
         name=target.label,
@@ -96,9 +100,9 @@ def story(debugger: Debugger, node: int, index: Index | None = None) -> Story:
         legend=_legend(debugger, node),
         role=role_of(target),
         index=index,
-        value=float(debugger.value(node)[index]) if has_value else None,
+        value=value,
         value_standing=value_standing,
-        working=forward_working(debugger, node, index),
+        working=working,
         gradient=float(debugger.gradient(node)[index]) if has_gradient else None,
         gradient_standing=gradient_standing,
         incoming=_incoming(debugger, node, index),

@@ -5,6 +5,8 @@ Each term is an entry of the consumer's gradient (upstream) times the local deri
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from mfdebug.core.debugger import Debugger, Standing
@@ -18,6 +20,7 @@ from mfdebug.core.entries import (
     place_in,
     same_place,
 )
+from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import (
     Bundle,
     Site,
@@ -34,7 +37,7 @@ from mfdebug.core.spots import (
 )
 from mfdebug.core.working import PAIR_COSTS, local_uses, locals_of
 from miniflow.graph import follows_rules
-from miniflow.ops.activation import GELU, Softmax
+from miniflow.ops.activation import GELU, Sigmoid, Softmax, Tanh
 from miniflow.ops.arithmetic import Mul, Sqrt
 from miniflow.ops.base import Elementwise, Op
 from miniflow.ops.cost import SoftmaxCrossEntropy
@@ -42,6 +45,7 @@ from miniflow.ops.dropout import Dropout
 from miniflow.ops.linear import Linear, MatMul
 from miniflow.ops.reduce import Mean, Sum
 
+_EXPONENT = re.compile(r"(?<=\d)e[+-]\d+")
 # Letters for the axes that a sum runs over, from the last axis on.
 _LETTERS = "jnstpkl"
 _LOWERED = str.maketrans("jnstpkli", "ⱼₙₛₜₚₖₗᵢ")
@@ -247,6 +251,8 @@ class _Local:
             return f"1/{site.inputs[0].size // max(site.value.size, 1)}"
         if isinstance(op, Softmax):
             own, other = (bracketed(float(site.value[i])) for i in (self.entry, place))
+            if place == self.entry and _cancels(op, float(site.value[place]), local):
+                return bracketed(local)
             return f"{own}(1-{own})" if place == self.entry else f"-{other}·{own}"
         told_by_formula = isinstance(op, (Elementwise, *PAIR_COSTS)) and not isinstance(op, GELU)
         gate = isinstance(op, Dropout) or self._symbols(place).startswith("[")
@@ -254,6 +260,8 @@ class _Local:
             return bracketed(local)
         if isinstance(op, Sqrt):
             return f"1/(2·{bracketed(float(site.value[place]))})"
+        if isinstance(op, Sigmoid | Tanh) and _cancels(op, float(site.value[place]), local):
+            return bracketed(local)
         entries = [tuple(map(int, entry)) for entry in self._inputs_at(place)]
         numbers = [site.number(i, entry) for i, entry in enumerate(entries)]
         if isinstance(op, Mul):
@@ -285,10 +293,17 @@ class _Local:
         return [*own, *(site.spot(slot, entries[slot]) for slot in uses.slots)]
 
 
+def _cancels(op: Op, value: float, local: float) -> bool:
+    """Whether s(1-s) or 1 - t² comes to another number with the digits that are shown of s or t."""
+    shown = float(scalar(value))
+    told = 1 - shown**2 if isinstance(op, Tanh) else shown * (1 - shown)
+    return abs(told - local) > 0.01 * abs(local)
+
+
 def _needs_brackets(text: str) -> bool:
     """Whether a factor has a sum in it, a sign or a spaced product, outside all brackets."""
     depth = 0
-    for character in text:
+    for character in _EXPONENT.sub("", text):
         depth += (character in "([") - (character in ")]")
         if character in "+-×" and depth == 0:
             return True

@@ -196,9 +196,9 @@ RULES: dict[str, Rule] = {
             "update-ratio",
             "|update| / |weight| outside 1e-4 to 0.1",
             "update",
-            None,
+            MOST_UPDATE,
             _trained,
-            lambda look, _: (look.update_ratio < LEAST_UPDATE) | (look.update_ratio > MOST_UPDATE),
+            lambda look, most: (look.update_ratio < LEAST_UPDATE) | (look.update_ratio > most),
             lambda look: f"|update| / |weight| is {scalar(look.update_ratio[-1], 3)}",
         ),
         Rule(

@@ -6,12 +6,14 @@ People who say what comes before they see it learn more than people who only loo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, index_text
 from mfdebug.core.explain import Outgoing, Story, story
 from mfdebug.core.numbers import scalar
 from mfdebug.core.questions import Question, question_about, sent_to
+from mfdebug.core.spots import Spot
 
 # An answer this near counts: nobody has to multiply to six digits.
 NEAR = 0.01
@@ -29,10 +31,11 @@ WAY_WORDS = {"+": "goes up", "-": "goes down", "0": "stays the same"}
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an answer was right; the text says what is right, with the working."""
+    """Whether an answer was right; the text says what is right, with the working of `spot`."""
 
     right: bool
     text: str
+    spot: Spot
 
 
 class Quiz:
@@ -63,8 +66,10 @@ class Quiz:
         self._known = debugger, moment, debugger.edits
         return self._question
 
-    def answer(self, debugger: Debugger, text: str) -> Verdict:
-        """Judge an answer, then let the moment happen.
+    def answer(
+        self, debugger: Debugger, text: str, go_on: Callable[[], object] | None = None
+    ) -> Verdict:
+        """Judge an answer, then let the moment happen: by `go_on`, or by a plain step.
 
         Raises `DebuggerError` when nothing is asked or the text is no answer: nothing happens.
         """
@@ -72,14 +77,15 @@ class Quiz:
         if question is None:
             raise DebuggerError("nothing is asked about the next moment", hint="s goes on")
         right = _is_right(question, text.strip())
-        debugger.step()
+        (go_on or debugger.step)()
         self.asked += 1
         self.right += right
         self.streak = self.streak + 1 if right else 0
         node = debugger.where.node
         assert node is not None
         working = _working(story(debugger, node, question.index), question)
-        return Verdict(right, f"{'right' if right else _correction(question)}: {working}")
+        told = f"{'right' if right else _correction(question)}: {working}"
+        return Verdict(right, told, Spot(node, "value", question.index))
 
 
 def _is_right(question: Question, text: str) -> bool:

@@ -51,10 +51,12 @@ class Scene:
         if standing is Standing.WAITING:
             raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
         if standing is Standing.PARTIAL:
-            count = len(self._debugger.contributions(place))
+            count, heard = len(self._debugger.contributions(place)), self._debugger.reported(place)
+            state = f"{heard} of {count} consumers have reported"
+            if heard == count:
+                state = "all has come back, but its own turn has not come"
             raise NotComputed(
-                f"{node}'s gradient is not complete: {self._debugger.reported(place)} of {count} "
-                "consumers have reported",
+                f"{node}'s gradient is not complete: {state}",
                 hint=f"run: until {node} backward",
             )
         if standing is Standing.STALE:

@@ -34,7 +34,8 @@ class Player:
         """How fast it plays, and what changes that."""
         end = ", the slowest" if self._chosen == 0 else ""
         end = ", the fastest" if self._chosen == len(SPEEDS) - 1 else end
-        return f"plays {self.speed:g} moments a second{end}; P starts and stops, + - change it"
+        moments = "moment" if self.speed == 1 else "moments"
+        return f"plays {self.speed:g} {moments} a second{end}; P starts and stops, + - change it"
 
     def start(self) -> None:
         """Play from here on."""

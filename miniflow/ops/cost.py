@@ -58,7 +58,7 @@ class MSE(_PairCost):
     An early printing's `MSE(a)` compares with `ideal_output`, to be set before the pass.
     """
 
-    role = "a mean square error sends 2/m times the error, with opposite signs to y and a"
+    role = "a mean square error sends 2/m times the error to both, with opposite signs"
 
     def __init__(self, *inputs: Any, name: str | None = None) -> None:
         nodes = [node for node in inputs if not isinstance(node, str)]
@@ -112,7 +112,7 @@ class MSE(_PairCost):
 class MAE(_PairCost):
     """The mean absolute error, Σ |y - a| / m; at y = a, where it has a kink, the gradient is 0."""
 
-    role = "a mean absolute error sends 1/m with the error's sign, opposite to y and a"
+    role = "a mean absolute error sends 1/m to both, with opposite signs"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """Σ |y - a| / m."""

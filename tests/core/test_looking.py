@@ -15,7 +15,7 @@ from mfdebug.opening import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
-from miniflow.ops import MSE, Linear, Mul
+from miniflow.ops import MSE, Linear, Mul, Sigmoid
 
 
 def console(graph: str = "xor", *lines: str) -> Console:
@@ -271,3 +271,58 @@ def test_find_looks_at_names_ops_and_shapes() -> None:
     assert "l1" in run.run("find linear").text
     assert run.run("find W").data[0] == "W1"
     assert run.run("find 4x2").data
+
+
+# What a stop was met for --------------------------------------------------------------------
+
+
+def test_the_number_that_a_stop_names_is_the_one_that_is_told() -> None:
+    run = console("log-nan", "break nan")
+    reply = run.run("continue")
+    assert "if_0[3,0] = 0 × (-inf) = nan" in reply.text
+    assert reply.spot is not None
+    assert reply.spot.index == (3, 0)
+    for line in ("why", "why if_0", "why if_0[3,0]"):
+        assert run.run(line).text.startswith("if_0[3,0] = "), line
+    assert run.run("why if_0[0,0]").text.startswith("if_0[0,0] = ")
+    run.run("step")
+    with pytest.raises(MiniflowError, match="of which number"):
+        run.run("why")
+    assert run.run("why if_0").text.startswith("if_0[0,0] = ")
+
+
+def test_so_is_the_number_that_last_changes() -> None:
+    run = console("xor", "sgd", "last W1[1,0]")
+    assert "W1[1,0] = " in run.run("explain [1,0]").text
+    assert run.debugger.where.phase == "update"
+
+
+# Numbers as people see them -----------------------------------------------------------------
+
+
+def test_a_saturated_sigmoid_shows_its_slope_and_no_difference_of_ones() -> None:
+    x = Input("x", value=20.0)
+    run = Console(Debugger(Graph.of(Sigmoid(x, name="s"))))
+    run.run("next 3")
+    assert run.run("why grad x").text == (
+        "∂cost/∂x = ∂cost/∂s·s(1-s)\n  = 1·2.06115e-09\n  = 2.06115e-09"
+    )
+
+
+def test_a_printed_matrix_begins_on_its_own_line_and_zero_has_no_sign() -> None:
+    w = Input("w", value=np.array([[-0.0, 1.0]]))
+    run = Console(Debugger(Graph.of(Mul(w, w, name="y"))))
+    run.run("step")
+    assert run.run("print w").text == "w =\n[[0. 1.]]"
+
+
+def test_a_gradient_whose_turn_has_not_come_says_so() -> None:
+    run = console("wx", "until cost backward")
+    with pytest.raises(MiniflowError, match="all has come back, but its own turn has not come"):
+        run.run("print y.grad")
+
+
+def test_a_diff_counts_what_it_leaves_out() -> None:
+    run = console("digits", "sgd")
+    tail = run.run("diff 0 40").text.split("\n")
+    assert any("more that differ" in line or "not computed at both" in line for line in tail)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mfdebug.core.commands.console import Console
 from mfdebug.core.debugger import Debugger, DebuggerError
 from mfdebug.core.quiz import Question, Quiz
 from mfdebug.shipped import shipped
@@ -340,3 +341,13 @@ def test_fractions_and_a_minus_sign_are_numbers() -> None:
         debugger = of(Mul(x(-1.0), x(1 / 3, "y"), name="product"))
         debugger.move(1)
         assert Quiz().answer(debugger, text).right
+
+
+def test_an_answer_meets_the_stops_of_its_moment() -> None:
+    run = Console(Debugger(load(PATHS["wx"])))
+    for line in ("break y forward", "quiz on", "step"):
+        run.run(line)
+    assert run.debugger.moment == 1
+    reply = run.run("answer 50")
+    assert "stop 1: forward of y" in reply.text
+    assert [stop.hits for stop in run.stops] == [1]

@@ -323,3 +323,12 @@ def test_armed_and_unarmed_runs_agree_bit_for_bit() -> None:
     assert armed.debugger.moment == plain.debugger.moment
     assert state(armed.debugger) == state(plain.debugger)
     assert np.array_equal(armed.debugger.history.costs, plain.debugger.history.costs)
+
+
+def test_the_upper_bound_of_the_update_ratio_can_be_chosen() -> None:
+    loud, quiet = console("xor"), console("xor")
+    loud.run("break update-ratio")
+    quiet.run("break update-ratio 1000")
+    assert "update-ratio" in loud.run("sgd 2").text.split("\n")[-1]
+    assert "update-ratio" not in quiet.run("sgd 2").text
+    assert next(iter(quiet.stops)).line == "break update-ratio 1000"

@@ -81,7 +81,7 @@ def with_a_node_aside() -> Graph:
         ("wx", "f", "no node is at work at the start"),
         ("wx", "s f", "no node is at work at the feed"),
         ("wx", "s s f", "this is the present node"),
-        ("wx", "P", "plays 1 moments a second; P starts and stops, + - change it"),
+        ("wx", "P", "plays 1 moment a second; P starts and stops, + - change it"),
         (
             "wx",
             "minus minus",

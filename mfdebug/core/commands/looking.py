@@ -54,7 +54,9 @@ def _print(console: Console, text: str) -> Reply:
     scene = Scene(console.debugger)
     result = parse(text, scene.node_names()).evaluate(scene)
     note = scene.note()
-    return Reply(f"{text} = {result_text(result)}{note}", result)
+    told = result_text(result)
+    between = "" if told.startswith("\n") else " "
+    return Reply(f"{text} ={between}{told}{note}", result)
 
 
 def _why(console: Console, text: str) -> Reply:

@@ -9,6 +9,7 @@ from mfdebug.core.commands.command import Command, Reply
 from mfdebug.core.commands.moving import moved
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.quiz import Quiz
+from mfdebug.core.stops import Hit
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
@@ -26,7 +27,7 @@ def _quiz(console: Console, text: str) -> Reply:
     if score:
         # As a session writes it.
         console.quiz.right, console.quiz.asked = int(score[1]), int(score[2])
-    return Reply(asked(console) or "the quiz is on: s asks about the next moment")
+    return Reply(asked(console) or "the quiz is on: it asks before each step")
 
 
 def asked(console: Console) -> str:
@@ -38,10 +39,14 @@ def asked(console: Console) -> str:
 def _answer(console: Console, text: str) -> Reply:
     if console.quiz is None:
         raise DebuggerError("nothing was asked", hint="quiz asks")
-    verdict = console.quiz.answer(console.debugger, text)
-    after = moved(console)
+    hits: list[Hit] = []
+    verdict = console.quiz.answer(
+        console.debugger, text, lambda: hits.extend(console.stops.run(console.debugger.moment + 1))
+    )
+    after = moved(console, tuple(hits))
     told = f"{verdict.text}  {console.quiz.score}"
-    return Reply(f"{told}\n{after.text}", {"right": verdict.right, "told": verdict.text})
+    data = {"right": verdict.right, "told": verdict.text}
+    return Reply(f"{told}\n{after.text}", data, spot=verdict.spot)
 
 
 PREDICTING = [

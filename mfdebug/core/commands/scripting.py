@@ -28,7 +28,8 @@ def _record(console: Console, text: str) -> Reply:
     lines = session_lines(console)
     origin = console.origin or Origin(console.debugger.graph.name, "")
     write_whole(path, session_text(origin, lines))
-    return Reply(f"recorded {len(lines)} lines in {text}", {"recorded": text, "lines": lines})
+    count = f"{len(lines)} line{'s' * (len(lines) != 1)}"
+    return Reply(f"recorded {count} in {text}", {"recorded": text, "lines": lines})
 
 
 def _begins_otherwise(path: Path) -> bool:

@@ -109,8 +109,13 @@ def _ignore(console: Console, text: str) -> Reply:
     return Reply(f"stop {stop.number} is passed over {stop.ignored} times", _data(stop))
 
 
-_RULE_HELP = "Rules: nan, inf (where it is made); " + "; ".join(
-    f"{rule.name} ({rule.summary})" for rule in RULES.values()
+_RULE_HELP = (
+    "Rules: nan, inf (where it is made); "
+    + "; ".join(f"{rule.name} ({rule.summary})" for rule in RULES.values())
+    + ". A threshold of one's own takes the place of a rule's (of update-ratio, of the upper one), "
+    "as in: break vanishing 1e-6. "
+    + " and ".join(["nan", "inf", *(r.name for r in RULES.values() if r.threshold is None)])
+    + " take none"
 )
 
 STOPPING = [

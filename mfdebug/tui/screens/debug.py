@@ -160,9 +160,14 @@ class DebugScreen(Screen[None]):
         self.query_one(StopList).show()
         self.query_one(NodePanel).show()
         plot = self.query_one(CostPlot)
-        plot.display = self.debugger.graph.trains and self.debugger.moment > 0
+        plot.display = self._has_curve()
         plot.show()
         self.query_one(MessageStrip).show_next()
+
+    def _has_curve(self) -> bool:
+        """Whether there is a curve to show, and room for it."""
+        trained = self.debugger.graph.trains and self.debugger.moment > 0
+        return trained and not self.has_class("low")
 
     def _restyle(self) -> None:
         """Build every line again in the colours of another theme."""
@@ -174,6 +179,7 @@ class DebugScreen(Screen[None]):
         """Fold what there is no room for, and draw the titles' lines to their width."""
         self.set_class(event.size.width < 76, "narrow")
         self.set_class(event.size.height < 20, "low")
+        self.query_one(CostPlot).display = self._has_curve()
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
         self.call_after_refresh(self._draw_titles)
@@ -380,8 +386,11 @@ class DebugScreen(Screen[None]):
         plot = self.query_one(CostPlot)
         strip = self.query_one(MessageStrip)
         if not plot.display:
-            trains = self.debugger.graph.trains
-            why = "no costs yet: t runs an SGD step" if trains else "nothing is trained: no costs"
+            why = "no room for the costs in so few lines"
+            if not self.debugger.moment:
+                why = "no costs yet: t runs an SGD step"
+            if not self.debugger.graph.trains:
+                why = "nothing is trained: no costs"
             strip.say(why, "error")
             return
         plot.logarithmic = not plot.logarithmic
