@@ -15,11 +15,12 @@ from mfdebug.tui.app import DebuggerApp
 
 SIZE = (110, 34)
 KEYS = [*"300t", "n", "n", *"sss"]
+COMMANDS = ["watch norm(W1.grad)", "watch cost - prev(cost)", "break nan", "break if cost > 0.3"]
 
 
 async def draw() -> str:
     """Return the picture as SVG."""
-    app = DebuggerApp(load_graph("xor"), history_memory=2**28)
+    app = DebuggerApp(load_graph("xor"), history_memory=2**28, commands=COMMANDS)
     async with app.run_test(size=SIZE) as pilot:
         for key in KEYS:
             await pilot.press(key)

@@ -1,3 +1,3 @@
 """mfdebug: a step-through debugger for backpropagation, in the terminal."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -7,6 +7,8 @@ import io
 import re
 from pathlib import Path
 
+from mfdebug.core.commands.helping import KEY_NAMES
+from mfdebug.core.commands.table import COMMANDS
 from miniflow.ops import OPS
 
 ROOT = Path(__file__).parents[2]
@@ -34,3 +36,11 @@ def test_the_readme_names_every_shipped_graph() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in (ROOT / "graphs").glob("*.json"):
         assert f"`{path.stem}`" in readme
+
+
+def test_the_readme_names_every_key_of_a_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in COMMANDS.values():
+        for key in command.keys:
+            name = KEY_NAMES.get(key.key, key.key)
+            assert f"`{name}`" in readme or f"{name} |" in readme, f"{key.key}: {command.name}"
