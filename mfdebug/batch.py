@@ -39,6 +39,24 @@ class Interrupt:
         return self.happened
 
 
+class ProgramText:
+    """What a program prints in a batch run: as it is, or as JSON, an object a line."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._stdout = sys.stdout
+        self._open = ""
+
+    def write(self, text: str) -> None:
+        """Write a piece of it."""
+        if not self._as_json:
+            self._stdout.write(text)
+            return
+        *lines, self._open = (self._open + text).split("\n")
+        for line in lines:
+            self._stdout.write(json.dumps({"output": line}, ensure_ascii=False) + "\n")
+
+
 def run_batch(
     console: Console, lines: Sequence[str], *, as_json: bool, check_all: bool = False
 ) -> int:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from mfdebug import __version__
 
 if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
     from mfdebug.core.shelf import Shelf
     from mfdebug.opening import Opened
+    from mfdebug.program.running import Program
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 
@@ -23,6 +25,7 @@ EPILOG = """\
 examples:
   mfdebug xor                              step through a shipped graph (see --list)
   mfdebug my-graph.json                    or through your own
+  mfdebug prog.py                          or through a program, pass by pass
   mfdebug xor --batch -c "sgd 3" -c "print cost"
   mfdebug xor --plain                      the same commands at a line prompt
 """
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     if options.list:
         return _list()
     if problem := _clash(options):
@@ -67,6 +70,8 @@ def _open(options: argparse.Namespace) -> int:
     if options.resume and options.graph is None:
         left = shelf.latest()
         options.graph, feeds = left.graph, {**left.feeds, **feeds}
+    if options.graph and options.graph.endswith(".py"):
+        return _program(options)
     opened = open_graph(options.graph, feeds) if options.graph else None
     lines = _lines(options.commands or [])
     if not (options.batch or options.plain or options.check) and _has_screen():
@@ -84,7 +89,15 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "graph", nargs="?", help="a graph file, or the name of a shipped graph; none: choose one"
+        "graph",
+        nargs="?",
+        help="a graph file, the name of a shipped graph, or a Python program; none: choose one",
+    )
+    parser.add_argument(
+        "arguments",
+        nargs="*",
+        metavar="args",
+        help="of a program: its own arguments; those that begin with - after --",
     )
     parser.add_argument("--list", action="store_true", help="list the shipped graphs")
     parser.add_argument("--version", action="version", version=f"mfdebug {__version__}")
@@ -124,6 +137,16 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="give an input its value: a number or a list (repeatable)",
+    )
+    parser.add_argument(
+        "--own-miniflow",
+        action="store_true",
+        help="of a program: step its own copy of miniflow, not this one",
+    )
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        help="of a program: save its network as a graph file, after all commands",
     )
     parser.add_argument(
         "--history-memory",
@@ -169,12 +192,31 @@ def _clash(options: argparse.Namespace) -> str:
         return "--check and --plain exclude each other"
     if options.json and not (options.batch or options.check):
         return "--json goes with --batch or --check"
-    if options.batch and not (options.commands or options.check):
+    program = options.graph is not None and options.graph.endswith(".py")
+    if problem := _program_clash(options) if program else _graph_clash(options):
+        return problem
+    if options.batch and not (options.commands or options.check or options.save):
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
     if options.resume:
         return ""
     if options.graph is None and (options.batch or options.plain or options.check or options.feed):
         return "name a graph file, or a shipped graph (see mfdebug --list)"
+    return ""
+
+
+def _program_clash(options: argparse.Namespace) -> str:
+    if options.resume:
+        return "--resume goes with a graph: a program begins anew"
+    if options.feed:
+        return "--feed goes with a graph: a program feeds its own"
+    return ""
+
+
+def _graph_clash(options: argparse.Namespace) -> str:
+    if options.arguments:
+        return f"{options.arguments[0]!r} is too much: only a program takes arguments"
+    if options.own_miniflow or options.save:
+        return f"{'--own-miniflow' if options.own_miniflow else '--save'} goes with a program"
     return ""
 
 
@@ -234,6 +276,47 @@ def _without_screen(
     return Plain(console, keeper if sys.stdin.isatty() else None).run(lines)
 
 
+def _program(options: argparse.Namespace) -> int:
+    """Run a program, and debug it."""
+    from mfdebug.batch import ProgramText, run_batch
+    from mfdebug.plain import Plain
+    from mfdebug.program.opening import run_program
+
+    lines = _lines(options.commands or [])
+    if options.save:
+        lines.append(f"save {options.save}")
+    on_screen = not (options.batch or options.plain or options.check) and _has_screen()
+    batch = options.batch or options.check or (options.save and not options.plain)
+    told = None if on_screen and not batch else ProgramText(as_json=options.json).write
+    program, console = run_program(
+        options.graph,
+        options.arguments,
+        memory=_history_memory(options),
+        own_miniflow=options.own_miniflow,
+        reads=options.plain,
+        told=told,
+    )
+    try:
+        for note in program.notes:
+            sys.stderr.write(f"mfdebug: {note}\n")
+        if batch:
+            status = run_batch(console, lines, as_json=options.json, check_all=options.check)
+        elif on_screen:
+            status = _program_app(program, console, lines)
+        else:
+            status = Plain(console).run(lines)
+    finally:
+        program.kill()
+    return status or (FAILED if program.error else OK)
+
+
+def _program_app(program: Program, console: Console, lines: list[str]) -> int:
+    _choose_theme()
+    from mfdebug.tui.app import run_console
+
+    return run_console(console, commands=lines, began=program.divert)
+
+
 def _history_memory(options: argparse.Namespace) -> int:
     return int(options.history_memory * 2**20)
 
@@ -248,10 +331,14 @@ def _few_colours() -> bool:
     return "256color" not in term and "COLORTERM" not in os.environ
 
 
-def _app(opened: Opened | None, lines: list[str], shelf: Shelf, options: argparse.Namespace) -> int:
+def _choose_theme() -> None:
     if os.environ.get("NO_COLOR") or _few_colours():
         # Textual reads this when it is imported; its other themes are black on black here.
         os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
+
+
+def _app(opened: Opened | None, lines: list[str], shelf: Shelf, options: argparse.Namespace) -> int:
+    _choose_theme()
     from mfdebug.core.shelf import Keeper
     from mfdebug.tui.app import run
 

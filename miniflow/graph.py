@@ -42,11 +42,14 @@ class Training:
 class Graph:
     """Nodes in topological order, found by name or by their place in it.
 
-    `fingerprint` is a hash of the files it was loaded from, empty if it was not.
+    `fingerprint` is a hash of the files it was loaded from, empty if it was not; `feeder` names
+    what gives the inputs their rows.
 
     Raises `GraphError` on repeated names, a cycle, or when there is not exactly one sink and
     `cost` does not say which node is the cost.
     """
+
+    feeder = "the data"
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ against any printing of the MiniFlow lesson runs, its own node classes included.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,12 @@ def forward_and_backward(graph: Sequence[Node]) -> None:
     what was built and dropped changes no gradient.
     """
     forward_pass(graph)
+    for _ in backward_from(graph):
+        pass
+
+
+def backward_from(graph: Sequence[Node]) -> Iterator[Node]:
+    """Run all nodes backward from the cost, `graph[-1]`; yield each that has sent its gradients."""
     cost = graph[-1]
     wanted = {cost}
     sent: set[Node] = set()
@@ -118,6 +124,7 @@ def forward_and_backward(graph: Sequence[Node]) -> None:
             continue
         sent.add(node)
         wanted.update(node.inbound_nodes)
+        yield node
 
 
 def _zeros(node: Node) -> Any:

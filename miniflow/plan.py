@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from array import array
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,6 +43,9 @@ class Plan(ABC):
     Nodes are named by their place in `graph.nodes`, trainables by their place in
     `graph.trainables`. `learning_rate` is the rate in force.
     """
+
+    # Whether whole SGD steps can be run at a stretch with a trace.
+    traces: ClassVar[bool] = True
 
     def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
         self.graph = graph

@@ -145,6 +145,8 @@ def _input_sums(debugger: Debugger, node: int, index: Index) -> Sums:
 
 
 def _row_note(debugger: Debugger, index: Index) -> str:
+    if debugger.graph.data is None:
+        return f"fed by {debugger.graph.feeder}"
     batches = debugger.plan.batches
     rows = None if batches is None else batches.rows_of(debugger.sgd_step)
     row = index[0] if rows is None else int(rows[index[0]])

@@ -17,6 +17,7 @@ from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array
+from miniflow.plan import Plan
 from miniflow.trace import Trace
 from miniflow.training import compile_plan
 
@@ -60,9 +61,11 @@ class Cursor:
     after which they were made. `last_update` is what the present moment did, if it is an update.
     """
 
-    def __init__(self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY) -> None:
+    def __init__(
+        self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY, plan: Plan | None = None
+    ) -> None:
         self.graph = graph
-        self.plan = compile_plan(graph)
+        self.plan = compile_plan(graph) if plan is None else plan
         self.timeline = Timeline(graph)
         self.history = History(self.plan, history_memory)
         self.edits: tuple[Edit, ...] = ()
@@ -84,6 +87,16 @@ class Cursor:
     def at_end(self) -> bool:
         """Whether there is no later moment."""
         return self.moment == self.timeline.end
+
+    @property
+    def endless(self) -> bool:
+        """Whether a run that nothing stops would go on for ever."""
+        return self.timeline.end is None
+
+    @property
+    def ending(self) -> str:
+        """Why there is no later moment than the last one, in words."""
+        return "" if self.graph.trains else "nothing is trained here"
 
     @property
     def coming_step(self) -> int:

@@ -18,12 +18,14 @@ from miniflow.files import save as save_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
+from miniflow.plan import Plan
 
 __all__ = [
     "Contribution",
     "Debugger",
     "DebuggerError",
     "Edit",
+    "OtherRun",
     "Progress",
     "Standing",
     "Update",
@@ -47,6 +49,14 @@ class Stand(NamedTuple):
     deeds: tuple[Deed, ...]
 
 
+class OtherRun(DebuggerError):  # noqa: N818 - nothing is wrong
+    """The run goes on elsewhere: with another graph, which has a debugger of its own."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        super().__init__(f"the program goes on with another graph: {debugger.graph.name}")
+        self.debugger = debugger
+
+
 class Debugger(Sight):
     """A graph, a cursor on its line of moments, and the branches that edits make.
 
@@ -54,8 +64,10 @@ class Debugger(Sight):
     again in their order make the same branches again.
     """
 
-    def __init__(self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY) -> None:
-        super().__init__(graph, history_memory=history_memory)
+    def __init__(
+        self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY, plan: Plan | None = None
+    ) -> None:
+        super().__init__(graph, history_memory=history_memory, plan=plan)
         self.branches: list[tuple[Edit, ...]] = [()]
         self._undone: list[tuple[Edit, ...]] = []
         self._done: list[tuple[Edit, ...]] = []

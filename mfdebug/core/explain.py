@@ -285,7 +285,7 @@ def _fed_lines(debugger: Debugger) -> list[str]:
             value = debugger.value(i)
             number = scalar(float(value)) if value.ndim == 0 else f"{shape_text(value.shape)}"
             origin = (
-                "a row of the data each"
+                f"from {debugger.graph.feeder}"
                 if debugger.graph.fed_from_data(i)
                 else "trained"
                 if node.trainable

@@ -11,6 +11,7 @@ from mfdebug.core.timeline import Phase
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array
+from miniflow.plan import Plan
 
 
 class Standing(Enum):
@@ -36,8 +37,10 @@ class Contribution:
 class Sight(Cursor):
     """A cursor that tells what there is to see where it stands."""
 
-    def __init__(self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY) -> None:
-        super().__init__(graph, history_memory=history_memory)
+    def __init__(
+        self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY, plan: Plan | None = None
+    ) -> None:
+        super().__init__(graph, history_memory=history_memory, plan=plan)
         self._first_reports: dict[int, int] = {}
 
     def value(self, node: int) -> Array:

@@ -146,7 +146,7 @@ class Stops:
             step, place = divmod(debugger.moment, length)
             # The last SGD step is stepped through: all that is shown is of one pass.
             last = self._next_fixed(target) // length - 1
-            if place == 0 and debugger.graph.trains and last > step:
+            if place == 0 and self._traces and last > step:
                 suspect = self._run_at_a_stretch(min(last, step + stretch))
                 settled = False
                 if suspect is None:
@@ -169,6 +169,10 @@ class Stops:
             if progress is not None and progress(debugger.moment):
                 break
         return ()
+
+    @property
+    def _traces(self) -> bool:
+        return self.debugger.graph.trains and self.debugger.plan.traces
 
     def _next_fixed(self, target: int | None) -> int:
         """Return the next moment at which the run ends in any case, or one far away."""
@@ -282,7 +286,7 @@ class Stops:
             isinstance(stop.trigger, AtPlaces) and stop.trigger.condition is None
             for stop in self.armed
         )
-        if fixed or not debugger.graph.trains:
+        if fixed or not self._traces:
             return list(range(first, last))
         found: list[int] = []
         debugger.move(first * length)

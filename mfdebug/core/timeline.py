@@ -39,17 +39,21 @@ class Timeline:
     """Moment numbers to names and back, by arithmetic alone."""
 
     def __init__(self, graph: Graph) -> None:
+        self.build(graph)
+
+    def build(self, graph: Graph, *, backward: bool = True) -> None:
+        """Know the moments of a graph's SGD steps; without `backward`, of passes forward alone."""
         order = range(len(graph.nodes))
         self.forward = [i for i in order if not isinstance(graph.nodes[i], Input)]
-        self.backward = [i for i in reversed(order) if graph.under_cost[i]]
-        self.update = list(graph.trainables)
+        self.backward = [i for i in reversed(order) if graph.under_cost[i] and backward]
+        self.update = list(graph.trainables) if backward else []
         self._phases: list[tuple[Phase, list[int | None], int]] = []
         length = 0
         for phase, nodes in self._phase_nodes():
             self._phases.append((phase, nodes, length))
             length += len(nodes)
         self.length = length
-        self.end = None if graph.trains else length
+        self.end: int | None = None if graph.trains else length
         self._place: dict[Phase, dict[int | None, int]] = {
             phase: {node: start + part + 1 for part, node in enumerate(nodes)}
             for phase, nodes, start in self._phases

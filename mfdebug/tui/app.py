@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -48,9 +48,16 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
         history_memory: int,
         origin: Origin | None = None,
         shelf: Shelf | None = None,
+        console: Console | None = None,
+        began: Callable[[], None] = lambda: None,
     ) -> None:
-        """Sessions are kept on the `shelf`, of a graph whose `origin` is known."""
+        """Sessions are kept on the `shelf`, of a graph whose `origin` is known.
+
+        A `console` is there already where a program runs; `began` is called once the app does.
+        """
         super().__init__()
+        self.console_given = console
+        self.began = began
         self.graph = graph
         self.origin = origin
         self.shelf = shelf
@@ -67,7 +74,10 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
         # Without a handler these end the process with the terminal in raw mode.
         for ended_by in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(ended_by, self._end, 128 + ended_by)
-        if self.graph is None:
+        self.began()
+        if self.console_given is not None:
+            self.push_screen(DebugScreen(self.console_given, self.commands))
+        elif self.graph is None:
             self.pick()
         else:
             self.open(self.graph)
@@ -155,5 +165,14 @@ def run(
     app = DebuggerApp(
         graph, commands=commands, history_memory=history_memory, origin=origin, shelf=shelf
     )
+    app.run()
+    return app.return_code or 0
+
+
+def run_console(
+    console: Console, *, commands: Sequence[str], began: Callable[[], None] = lambda: None
+) -> int:
+    """Run the app on a console that is there already, and return the exit status."""
+    app = DebuggerApp(None, commands=commands, history_memory=0, console=console, began=began)
     app.run()
     return app.return_code or 0

@@ -44,7 +44,6 @@ class Runner:
     ) -> None:
         console.progress = self._on_progress
         self.console = console
-        self.debugger = console.debugger
         self._host = host
         self._teller = teller
         self._waiting = deque(lines)
@@ -83,7 +82,9 @@ class Runner:
             self._stop = self._was_stopped = False
             command = command_of(line)
             try:
-                if ONE_MOVE.fullmatch(line) or (command is not None and command.instant):
+                # A program may take its time even for one move.
+                at_once = ONE_MOVE.fullmatch(line) and self.console.printed is None
+                if at_once or (command is not None and command.instant):
                     self._teller.answered(line, self.console.run(line))
                 else:
                     await self._run_patiently(line)
@@ -117,7 +118,7 @@ class Runner:
             self._teller.failed(error)
         else:
             if self._was_stopped:
-                words = f"stopped at moment {self.debugger.moment}; {line} was not finished"
+                words = f"stopped at moment {self.console.debugger.moment}; {line} was not finished"
                 reply = Reply(reply.text, reply.data, stopped=words)
             self._teller.answered(line, reply)
         await self.run_waiting()
@@ -130,5 +131,5 @@ class Runner:
 
     def _report(self) -> None:
         if self.busy:
-            step = self.debugger.timeline.sgd_step(self._reached)
+            step = self.console.debugger.timeline.sgd_step(self._reached)
             self._teller.goes_on(f"{self._running}: at SGD step {step}   any key stops")

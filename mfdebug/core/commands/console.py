@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from mfdebug.core.commands.command import Command, Reply
+from mfdebug.core.commands.status import status
 from mfdebug.core.commands.table import COMMANDS, KEY_OF, find
-from mfdebug.core.debugger import START, Debugger, DebuggerError, Progress, Stand
+from mfdebug.core.debugger import START, Debugger, DebuggerError, OtherRun, Progress, Stand
 from mfdebug.core.quiz import Quiz
 from mfdebug.core.script import Origin, Script, read_script
 from mfdebug.core.stops import Stop, Stops
@@ -48,12 +50,18 @@ class Console:
         self.origin = origin
         self.left = left
         self.commands = COMMANDS
-        self.stops = Stops(debugger)
-        self.watches = Watches(debugger)
+        # What the program that runs has printed, if one does.
+        self.printed: Callable[[], list[str]] | None = None
+        self._use(debugger)
         self.quiz: Quiz | None = None
         self.transcript: Transcript | None = None
         self.depth = 0
         self.closed = False
+
+    def _use(self, debugger: Debugger) -> None:
+        self.debugger = debugger
+        self.stops = Stops(debugger)
+        self.watches = Watches(debugger)
 
     def run(self, line: str) -> Reply:
         """Run one command line.
@@ -80,7 +88,11 @@ class Console:
             return self._run(key)
         if pressed := re.fullmatch(r"(\d+)\s*(\D)", line.strip()):
             return self._run(key_line(pressed[2], pressed[1]))
-        return find(word).run(self, rest.strip())
+        try:
+            return find(word).run(self, rest.strip())
+        except OtherRun as other:
+            self._use(other.debugger)
+            return Reply(f"{other.problem}\n{status(self.debugger)}", stopped=other.problem)
 
     @property
     def state(self) -> State:

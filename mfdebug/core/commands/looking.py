@@ -149,6 +149,13 @@ def _find(console: Console, text: str) -> Reply:
     return Reply("\n".join(lines), names, subject=[i for i, _ in found])
 
 
+def _output(console: Console, _text: str) -> Reply:
+    if console.printed is None:
+        raise DebuggerError("no program runs here", hint="as in: mfdebug prog.py")
+    lines = console.printed()
+    return Reply("\n".join(lines) or "nothing is printed yet", lines)
+
+
 LOOKING = [
     Command(
         "explain",
@@ -206,6 +213,15 @@ LOOKING = [
         "A and B are moments, as in goto; 61@0 is moment 61 on branch 0, the run without edits. "
         "Without B: the present moment.",
         shows="text",
+    ),
+    Command(
+        "output",
+        "output",
+        "what the program has printed",
+        _output,
+        (Key("o", "output"),),
+        shows="text",
+        instant=True,
     ),
     Command(
         "find",

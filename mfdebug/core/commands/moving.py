@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # SGD steps after which `continue` has looked long enough: a script must not run for ever.
 FAR = 10_000
+# More than any run has that ends by itself.
+TO_THE_END = 10**9
 
 
 def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
@@ -40,7 +42,8 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     stopped = "; ".join(map(str, hits)) or note
     told = [status(debugger), *lines, *map(str, hits), *([note] if note else [])]
     if debugger.at_end:
-        told.append("the line ends here; S goes back")
+        why = f" ({debugger.ending})" if debugger.ending and debugger.graph.trains else ""
+        told.append(f"the line ends here{why}; S goes back")
     return Reply("\n".join(told), data, stopped=stopped, spot=spot)
 
 
@@ -64,7 +67,7 @@ def _must_go_on(debugger: Debugger) -> None:
 
 
 def _line_ends(debugger: Debugger) -> NoReturn:
-    why = "" if debugger.graph.trains else " (nothing is trained here)"
+    why = f" ({debugger.ending})" if debugger.ending else ""
     raise DebuggerError(f"the line ends here{why}; S goes back")
 
 
@@ -111,6 +114,14 @@ def _sgd(console: Console, text: str) -> Reply:
     return moved(console)
 
 
+def _finish(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    if text:
+        raise DebuggerError("finish takes nothing", hint="sgd N runs N SGD steps")
+    _must_go_on(debugger)
+    return _on(console, debugger.timeline.start_of(debugger.sgd_step + 1) + 1)
+
+
 def _until(console: Console, text: str) -> Reply:
     debugger = console.debugger
     phase: Phase | None = None
@@ -155,12 +166,13 @@ def _continue(console: Console, text: str) -> Reply:
     if text:
         raise DebuggerError("continue takes nothing", hint="until NODE, or break and continue")
     _must_go_on(debugger)
-    if debugger.timeline.end is None and not console.stops.armed:
+    if debugger.endless and not console.stops.armed:
         raise DebuggerError(
             "no stop is set: this would go on for ever", hint="b sets one, t runs SGD steps"
         )
     begun = debugger.sgd_step
-    hits = console.stops.run(debugger.sgd_target(FAR), console.progress)
+    far = FAR if debugger.endless else TO_THE_END
+    hits = console.stops.run(debugger.sgd_target(far), console.progress)
     steps = debugger.sgd_step - begun
     ran = f" in {steps:,} SGD steps; continue goes on" if debugger.graph.trains else ""
     ran = "; the line ends here" if debugger.at_end else ran
@@ -214,6 +226,13 @@ MOVING = [
         _sgd,
         (Key("t", "sgd {n}"), Key("T", "sgd -{n}", "whole SGD steps back")),
         "In the middle of a step the first one goes to its end. `sgd -n` goes back.",
+    ),
+    Command(
+        "finish",
+        "finish",
+        "let this pass end, and begin the next one",
+        _finish,
+        details="A program goes on to its next pass meanwhile.",
     ),
     Command(
         "continue",

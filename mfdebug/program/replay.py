@@ -1,0 +1,194 @@
+"""One pass of a program done again on its own nodes, node by node, and then undone.
+
+The program stands still meanwhile. Its nodes have afterwards what they had before, and the random
+numbers that it draws next are the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mfdebug.core.timeline import Phase
+from miniflow.graph import Graph
+from miniflow.lesson import backward_from
+from miniflow.node import Input, Node
+from miniflow.ops.base import Array
+
+
+@dataclass
+class Fault:
+    """A node that raised: in which phase, and what."""
+
+    phase: Phase
+    node: int
+    error: Exception
+
+
+@dataclass
+class Detail:
+    """All that one pass worked out.
+
+    `sent[i, slot]` is what node i sent to its input number `slot`; `own` the gradients that
+    inputs have of themselves; `misfits` names what was sent in a wrong shape.
+    """
+
+    values: list[Array]
+    sent: dict[tuple[int, int], Array] = field(default_factory=dict)
+    own: dict[int, Array] = field(default_factory=dict)
+    misfits: list[str] = field(default_factory=list)
+    fault: Fault | None = None
+
+
+def replay(graph: Graph, inputs: Mapping[int, Any], *, backward: bool, ours: bool) -> Detail:
+    """Run a pass with these inputs; return what every node worked out.
+
+    `ours`: the program runs its passes by miniflow's `forward_and_backward`; else it goes back
+    through the nodes by itself, as the lesson's text does.
+    """
+    detail = Detail([])
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    with as_before(graph.nodes), quiet, np.errstate(all="ignore"):
+        for place, value in inputs.items():
+            graph.nodes[place].value = fresh(value)
+        for i, node in enumerate(graph.nodes):
+            try:
+                node.forward()
+                detail.values.append(as_array(node.value))
+            except Exception as error:
+                detail.fault = Fault("forward", i, error)
+                return detail
+        if backward:
+            _go_back(graph, detail, ours=ours)
+    return detail
+
+
+def _go_back(graph: Graph, detail: Detail, *, ours: bool) -> None:
+    nodes = graph.nodes
+    steps = backward_from(nodes) if ours else _in_turn(nodes)
+    left = [i for i in reversed(range(len(nodes))) if not ours or graph.under_cost[i]]
+    while left:
+        try:
+            node = next(steps)
+            place = graph.index[node]
+            if graph.under_cost[place]:
+                _note(graph, place, detail)
+        except StopIteration:
+            return
+        except Exception as error:
+            detail.fault = Fault("backward", left[0], error)
+            return
+        left.remove(place)
+
+
+def _in_turn(nodes: Iterable[Node]) -> Iterator[Node]:
+    for node in reversed(list(nodes)):
+        node.backward()
+        yield node
+
+
+def _note(graph: Graph, place: int, detail: Detail) -> None:
+    """Note what a node has just sent to each of its inputs, in the shape of that input's value."""
+    node = graph.nodes[place]
+    if isinstance(node, Input):
+        if (own := node.gradients.get(node)) is not None:
+            detail.own[place] = _fitted(as_array(own), detail.values[place].shape, "", detail)
+        return
+    for slot, source in enumerate(graph.inbound[place]):
+        shape = detail.values[source].shape
+        name = graph.nodes[source]
+        if source in graph.inbound[place][:slot]:
+            sent: Array = np.zeros(shape)
+        elif (given := node.gradients.get(name)) is None:
+            detail.misfits.append(f"{node.label} leaves no gradient for {name.label}")
+            sent = np.zeros(shape)
+        else:
+            what = f"{node.label} sends {name.label} a gradient"
+            sent = _fitted(as_array(given), shape, what, detail)
+        detail.sent[place, slot] = sent
+
+
+def _fitted(sent: Array, shape: tuple[int, ...], what: str, detail: Detail) -> Array:
+    if sent.shape == shape:
+        return sent
+    if [n for n in sent.shape if n != 1] == [n for n in shape if n != 1]:
+        return sent.reshape(shape)
+    detail.misfits.append(f"{what} of shape {sent.shape}; its value has {shape}")
+    try:
+        return np.array(np.broadcast_to(sent, shape))
+    except ValueError:
+        return np.full(shape, np.nan)
+
+
+def as_array(value: Any) -> Array:
+    """Return a copy of a node's value as an array of floats."""
+    array = np.array(value)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def fresh(value: Any) -> Any:
+    """Return a value that may be changed in place."""
+    if isinstance(value, np.ndarray):
+        return value.copy() if value.ndim else value[()]
+    return copy.deepcopy(value)
+
+
+@contextlib.contextmanager
+def as_before(nodes: Iterable[Node]) -> Iterator[None]:
+    """Let nodes be used for a while: all that they hold is put back."""
+    kept = [(holder, dict(vars(holder))) for holder in _holders(nodes)]
+    undo = [_undoing(value) for _, held in kept for value in held.values()]
+    numbers, python_numbers = np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        for holder, held in kept:
+            vars(holder).clear()
+            vars(holder).update(held)
+        for put_back in undo:
+            put_back()
+        np.random.set_state(numbers)
+        random.setstate(python_numbers)
+
+
+def _holders(nodes: Iterable[Node]) -> Iterator[Any]:
+    """Yield the nodes, what is built on them, and the program's objects that they stand for."""
+    all_nodes = dict.fromkeys(nodes)
+    for node in list(all_nodes):
+        all_nodes.update(dict.fromkeys(node.outbound_nodes))
+    for node in all_nodes:
+        yield node
+        if (target := vars(node).get("target")) is not None:
+            yield target
+
+
+def _undoing(value: Any) -> Callable[[], object]:
+    """Return what puts back the contents of a thing that a node may change in place."""
+    if isinstance(value, np.ndarray) and value.flags.writeable:
+        return partial(np.copyto, value, value.copy())
+    if isinstance(value, list):
+        return partial(value.__setitem__, slice(None), value[:])
+    if isinstance(value, dict):
+        return partial(_refill, value, dict(value), [_undoing(one) for one in value.values()])
+    return _nothing
+
+
+def _refill(
+    held: dict[Any, Any], contents: dict[Any, Any], undo: list[Callable[[], object]]
+) -> None:
+    held.clear()
+    held.update(contents)
+    for put_back in undo:
+        put_back()
+
+
+def _nothing() -> None:
+    """What cannot be changed in place needs nothing."""
