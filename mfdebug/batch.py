@@ -13,7 +13,6 @@ from mfdebug.core.checking import check_data, check_lines, untried, wrong
 from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.predicting import asked
 from miniflow.errors import MiniflowError
-from miniflow.gradcheck import check
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -102,7 +101,7 @@ def _check(console: Console, *, as_json: bool) -> bool:
     """Check every gradient; only here it is a failure that one is wrong, or none can be tried."""
     graph = console.debugger.graph
     try:
-        verdicts = check(console.debugger.plan)
+        verdicts = console.debugger.check()
     except MiniflowError as error:
         sys.stderr.write(f"--check: {error}\n")
         return False

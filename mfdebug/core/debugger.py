@@ -15,6 +15,7 @@ from mfdebug.core.history import DEFAULT_MEMORY
 from mfdebug.core.sight import Contribution, Sight, Standing
 from miniflow.errors import GraphError, MiniflowError, ShapeError
 from miniflow.files import save as save_graph
+from miniflow.gradcheck import Verdict, check
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
@@ -243,6 +244,10 @@ class Debugger(Sight):
             self.last_update = last_update
             self.history.costs[:] = costs
             self.history.forget_beyond(len(costs))
+
+    def check(self, node: int | None = None) -> list[Verdict]:
+        """Check the gradients of one node, or of all, against central differences."""
+        return check(self.plan, node)
 
     def save(self, path: str | Path) -> None:
         """Save the graph with its present parameters and learning rate as a graph file."""

@@ -12,8 +12,9 @@ from typing import Any
 from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, Progress
 from mfdebug.program.passes import Pass, Passes
 from mfdebug.program.plan import ProgramPlan
-from mfdebug.program.replay import Fault
+from mfdebug.program.replay import Fault, as_before
 from mfdebug.program.running import Program
+from miniflow.gradcheck import Verdict
 from miniflow.ops.base import shape_text
 
 
@@ -30,13 +31,18 @@ class ProgramDebugger(Debugger):
 
     # The line of moments -----------------------------------------------------------------------
 
-    def _learn(self) -> None:
-        """Build the line anew when more is known of what a pass is made of."""
+    def _learn(self, target: int = 0) -> int:
+        """Build the line anew when more is known of what a pass is made of.
+
+        Returns what `target` is on the new line: the same place of its pass, or again its end.
+        """
         known = self.passes.goes_back, tuple(self.graph.trainables), self.program.ended
         if known == self._known:
-            return
+            return target
         self._known = known
         step, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
+        wanted, wanted_place = self.timeline.sgd_step(target), self.timeline.place(target)
+        to_its_end = wanted_place == self.timeline.length
         self.timeline.build(self.graph, backward=self.passes.goes_back)
         self.timeline.end = None
         self._first_reports.clear()
@@ -44,6 +50,9 @@ class ProgramDebugger(Debugger):
         if self.program.ended:
             last = len(self.passes) - 1
             self.timeline.end = self.timeline.start_of(last) + self._last_place(last)
+        if to_its_end:
+            wanted_place = self.timeline.length
+        return self.timeline.start_of(wanted) + wanted_place if target else 0
 
     @property
     def endless(self) -> bool:
@@ -90,11 +99,20 @@ class ProgramDebugger(Debugger):
         return self.moment
 
     def sgd_target(self, count: int) -> int:
-        """Return where whole passes lead; the first pass must have been run to know."""
-        if count > 0 and not self.passes.learned:
-            self._finish(0, None)
+        """Return where whole passes lead; how long one is must be known for that."""
+        if count > 0:
+            self._run_through(None)
             self._learn()
         return super().sgd_target(count)
+
+    def _run_through(self, progress: Progress | None) -> None:
+        """Let the program end its present pass, if it is not known yet what it does after one."""
+        last = self.passes.all[-1]
+        while not (self.passes.learned or last.closed or self.program.ended):
+            before = self._shape_of(last)
+            self._finish(len(self.passes) - 1, progress)
+            if self._shape_of(last) == before:
+                return
 
     def _there(self, target: int, progress: Progress | None) -> int:
         """Return the moment to stand at, once the program has come as far as it asks."""
@@ -108,7 +126,7 @@ class ProgramDebugger(Debugger):
             if number >= known:
                 count = self.program.count
                 self._run_to(number, progress)
-                self._learn()
+                target = self._learn(target)
                 if self.program.ended:
                     continue
                 if len(self.passes) <= number:
@@ -125,12 +143,17 @@ class ProgramDebugger(Debugger):
                     if self.moment >= here:
                         raise DebuggerError(self._fault_words(fault))
                     return here
+            if number > self.sgd_step and place == self.timeline.length:
+                self._run_through(progress)
+                target, before_end = self._learn(target), target
+                if target != before_end:
+                    continue
             if place <= self._last_place(number):
                 return target
             if number == known - 1 and not self.passes.all[number].closed:
                 before = self._shape_of(self.passes.all[number])
                 self._finish(number, progress)
-                self._learn()
+                target = self._learn(target)
                 if self._shape_of(self.passes.all[number]) != before or self.program.ended:
                     continue
                 if not self.passes.all[number].closed:
@@ -187,6 +210,11 @@ class ProgramDebugger(Debugger):
             str(error) if isinstance(error, DebuggerError) else f"{type(error).__name__}: {error}"
         )
         return f"{fault.phase} of {node.label} raised {words} [its inputs: {shapes or 'none'}]"
+
+    def check(self, node: int | None = None) -> list[Verdict]:
+        """Check gradients, and leave all that the program's nodes count and draw as it was."""
+        with as_before(self.graph.nodes):
+            return super().check(node)
 
     # What a program's run does not allow -------------------------------------------------------
 

@@ -39,7 +39,7 @@ class Foreign(Node):
     def __init__(self, target: Any, inbound: Sequence[Node]) -> None:
         self.target = target
         self._places: dict[Node, Any] = {}
-        super().__init__(inbound, getattr(target, "name", None))
+        Node.__init__(self, inbound, getattr(target, "name", None))
         self._places.update(
             (node, node.target) for node in (*inbound, self) if isinstance(node, Foreign)
         )

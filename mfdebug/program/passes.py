@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,29 +22,20 @@ DETAILED = 6
 
 @dataclass
 class Pass:
-    """One pass: what each input began with, and what the program did after it.
+    """What is known of one pass, besides the values that it began with.
 
-    An input's value is the number of an array in the store, or a value that was no array. `after`
-    holds the updated values; `closed` says that they are known.
+    `updated`: the program has updated its trainables after it. `closed`: the next one has begun,
+    or the program has ended.
     """
 
-    inputs: dict[int, Any]
     backward: bool
     cost: float = float("nan")
-    after: dict[int, int] = field(default_factory=dict)
     updated: bool = False
     closed: bool = False
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """The number of an array in the store."""
-
-    number: int
-
-
 class ProgramGraph(Graph):
-    """The graph of a program's nodes; `fed` are the inputs that the program sets before a pass."""
+    """The graph of a program's nodes; `fed` are the inputs that the program sets between passes."""
 
     feeder = "the program"
 
@@ -81,8 +71,10 @@ class Passes:
         self.learned = bool(graph.trainables)
         self.goes_back = False
         self.all: list[Pass] = []
-        self._inputs = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
+        self._places = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
+        self._inputs = [graph.nodes[i] for i in self._places]
         self._store = Store(memory)
+        self._rate: float | None = None
         self._details: OrderedDict[int, Detail] = OrderedDict()
 
     def __len__(self) -> int:
@@ -91,92 +83,93 @@ class Passes:
     # What the program does --------------------------------------------------------------------
 
     def begin(self, *, backward: bool) -> None:
-        """Note that a pass begins: with which inputs."""
+        """Note that a pass begins, and with which inputs."""
         self.close()
-        inputs = {i: self._kept(i) for i in self._inputs}
+        self._store.append([node.value for node in self._inputs])
         self.goes_back = self.goes_back or backward
-        self.all.append(Pass(inputs, backward))
+        self.all.append(Pass(backward))
 
     def close(self) -> None:
-        """Note what the program has done since the last pass: what it updated, what it feeds."""
+        """Note that the last pass is over, with what the program has done after it."""
         if not self.all or self.all[-1].closed:
             return
         last = self.all[-1]
         last.closed = True
-        self.read_cost()
-        for i in self._inputs:
-            if i in last.after or not self._has_changed(i, last.inputs[i]):
-                continue
-            if i in self.graph.trainables or (not self.learned and self._goes_downhill(i, last)):
-                self.note_update([i], None)
-            else:
-                self.graph.fed.add(i)
-        self.learned = self.learned or last.backward
-
-    def note_update(self, places: Sequence[int], rate: float | None) -> None:
-        """Note the values that the program has just updated."""
-        last = self.all[-1]
-        self.read_cost()
-        last.updated = True
-        if not self.learned or set(places) <= set(self.graph.trainables):
-            self.graph.train(places, rate)
-        for i in places:
-            last.after[i] = self._store.put(as_array(self.graph.nodes[i].value))
-        if rate is not None:
+        if not last.updated:
+            self.read_cost()
+        if not self.learned and last.backward:
+            before = self.inputs(len(self.all) - 1)
+            trained = [i for i in self._places if self._goes_downhill(i, as_array(before[i]))]
+            last.updated = bool(trained)
+            self.graph.train(trained, None)
             self.learned = True
+        elif not last.updated and self.graph.trainables and last.backward:
+            before = self.inputs(len(self.all) - 1)
+            last.updated = any(self._has_changed(i, before[i]) for i in self.graph.trainables)
+
+    def note_update(self, places: Sequence[int], rate: float) -> None:
+        """Note that the program has just updated these inputs."""
+        self.all[-1].updated = True
+        self.read_cost()
+        if not self.learned or rate != self._rate:
+            self.graph.train([] if self.learned else places, rate)
+            self._rate = rate
+        self.learned = True
 
     def read_cost(self) -> None:
         """Note the cost of the last pass, if there is one by now."""
         value = self.graph.nodes[self.graph.cost].value
         if value is not None:
-            self.all[-1].cost = float(np.sum(value))
+            self.all[-1].cost = float(value if np.ndim(value) == 0 else np.sum(value))
 
     def note_backward(self) -> None:
-        """Note that the program goes back through the nodes of the last pass."""
+        """Note that a loop of the program goes back through the nodes of the last pass."""
         self.all[-1].backward = self.goes_back = True
         self.ours = False
         self._details.pop(len(self.all) - 1, None)
 
-    def _kept(self, place: int) -> Any:
-        value = self.graph.nodes[place].value
-        if not isinstance(value, np.ndarray):
-            return copy.deepcopy(value)
-        if self.all:
-            last = self.all[-1]
-            was = last.inputs[place]
-            if isinstance(was, _Kept) and _same(self._store.get(was.number), value):
-                return was
-        return _Kept(self._store.put(value.copy()))
+    def _has_changed(self, place: int, before: Any) -> bool:
+        now = np.asarray(self.graph.nodes[place].value)
+        was = np.asarray(before)
+        return was.shape != now.shape or was.tobytes() != now.tobytes()
 
-    def _has_changed(self, place: int, was: Any) -> bool:
-        before = self._store.get(was.number) if isinstance(was, _Kept) else was
-        return not _same(np.asarray(before), np.asarray(self.graph.nodes[place].value))
-
-    def _goes_downhill(self, place: int, last: Pass) -> bool:
+    def _goes_downhill(self, place: int, before: Array) -> bool:
         """Whether an input has moved against its gradient: an update that the program wrote out."""
         node = self.graph.nodes[place]
-        slope = node.gradients.get(node)
-        before, after = as_array(self.raw(last.inputs[place])), as_array(node.value)
+        slope, after = node.gradients.get(node), as_array(node.value)
         if slope is None or before.shape != after.shape:
             return False
         change = (after - before).reshape(-1)
         slope = as_array(slope).reshape(-1)
-        return change.shape == slope.shape and bool((change * slope <= 0).all())
+        fits = change.shape == slope.shape and bool(change.any())
+        return fits and bool((change * slope <= 0).all())
 
     # What is known of them --------------------------------------------------------------------
 
-    def raw(self, kept: Any) -> Any:
-        """Return an input's value as the program gave it."""
-        return self._store.get(kept.number) if isinstance(kept, _Kept) else kept
-
     def inputs(self, number: int) -> dict[int, Any]:
         """Return what each input of a pass began with."""
-        return {i: self.raw(kept) for i, kept in self.all[number].inputs.items()}
+        return dict(zip(self._places, self._store[number], strict=True))
 
-    def after(self, number: int, place: int) -> Array | None:
-        """Return an input's value after the update that followed a pass, if it was updated."""
-        kept = self.all[number].after.get(place)
-        return None if kept is None else self._store.get(kept)
+    def fed(self, number: int) -> set[int]:
+        """Return the inputs that the program gave other values for a pass, or for the next."""
+        if number + 1 >= len(self.all):
+            number -= 1
+        if number < 0:
+            return set()
+        before, after = self.inputs(number), self.inputs(number + 1)
+        changed = {
+            i
+            for i in self._places
+            if np.shape(before[i]) != np.shape(after[i])
+            or np.asarray(before[i]).tobytes() != np.asarray(after[i]).tobytes()
+        }
+        return changed - set(self.graph.trainables)
+
+    def after(self, number: int, place: int) -> Array:
+        """Return an input's value after the update that followed a pass."""
+        if number + 1 < len(self.all):
+            return as_array(self.inputs(number + 1)[place])
+        return as_array(self.graph.nodes[place].value)
 
     def detail(self, number: int) -> Detail:
         """Return every number of a pass; it is done again, if it must be."""
@@ -189,7 +182,3 @@ class Passes:
                 self._details.popitem(last=False)
         self._details.move_to_end(number)
         return found
-
-
-def _same(a: Array, b: Array) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and bool((a == b).all())

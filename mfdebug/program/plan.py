@@ -47,6 +47,7 @@ class ProgramPlan(Plan):
         self._step = sgd_step
         self._feed_inputs(sgd_step)
         self._heard.clear()
+        self._passes.graph.fed = self._passes.fed(sgd_step)
         self.learning_rate = self.graph.training.optimizer.learning_rate
 
     def forward(self, node: int) -> None:
@@ -79,9 +80,7 @@ class ProgramPlan(Plan):
     def update(self, trainable: int) -> None:
         """Take the value that the program gave the trainable after the pass."""
         node = self.graph.trainables[trainable]
-        after = self._passes.after(self._step, node)
-        if after is not None:
-            self._values[node] = after
+        self._values[node] = self._passes.after(self._step, node)
 
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Go over whole passes."""

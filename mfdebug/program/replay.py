@@ -7,9 +7,9 @@ numbers that it draws next are the same.
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,10 +18,13 @@ from typing import Any
 import numpy as np
 
 from mfdebug.core.timeline import Phase
+from mfdebug.program.store import fresh
 from miniflow.graph import Graph
 from miniflow.lesson import backward_from
 from miniflow.node import Input, Node
 from miniflow.ops.base import Array
+
+_OURS = {name for name in sys.modules if name.partition(".")[0] == "miniflow"}
 
 
 @dataclass
@@ -134,18 +137,12 @@ def as_array(value: Any) -> Array:
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
-def fresh(value: Any) -> Any:
-    """Return a value that may be changed in place."""
-    if isinstance(value, np.ndarray):
-        return value.copy() if value.ndim else value[()]
-    return copy.deepcopy(value)
-
-
 @contextlib.contextmanager
 def as_before(nodes: Iterable[Node]) -> Iterator[None]:
     """Let nodes be used for a while: all that they hold is put back."""
     kept = [(holder, dict(vars(holder))) for holder in _holders(nodes)]
     undo = [_undoing(value) for _, held in kept for value in held.values()]
+    places = [(one, dict(vars(one))) for one in _places_of({type(one) for one, _ in kept})]
     numbers, python_numbers = np.random.get_state(), random.getstate()
     try:
         yield
@@ -155,6 +152,10 @@ def as_before(nodes: Iterable[Node]) -> Iterator[None]:
             vars(holder).update(held)
         for put_back in undo:
             put_back()
+        for place, names in places:
+            for name, value in names.items():
+                if vars(place).get(name) is not value:
+                    setattr(place, name, value)
         np.random.set_state(numbers)
         random.setstate(python_numbers)
 
@@ -168,6 +169,18 @@ def _holders(nodes: Iterable[Node]) -> Iterator[Any]:
         yield node
         if (target := vars(node).get("target")) is not None:
             yield target
+
+
+def _places_of(kinds: Iterable[type]) -> Iterator[Any]:
+    """Yield the program's own classes, and the modules in which they stand: both may count."""
+    modules = {}
+    for kind in dict.fromkeys(base for one in kinds for base in one.__mro__):
+        module = kind.__module__.partition(".")[0]
+        ours = issubclass(kind, Node) and kind.__module__ in _OURS
+        if module not in ("builtins", "mfdebug", "numpy") and not ours:
+            yield kind
+            modules[kind.__module__] = sys.modules.get(kind.__module__)
+    yield from (module for module in modules.values() if module is not None)
 
 
 def _undoing(value: Any) -> Callable[[], object]:

@@ -72,6 +72,8 @@ class Program:
         self._act_of: dict[frozenset[int], Passes] = {}
         self._stand_ins: dict[int, Node] = {}
         self._present: Passes | None = None
+        self._nodes: Sequence[Any] = ()
+        self._names: dict[Any, str] = {}
         self._taps = Taps(self)
         self._turn = threading.Condition()
         self._waits = False
@@ -242,18 +244,25 @@ class Program:
         self, nodes: Sequence[Any], cost: Any, *, backward: bool, ours: bool, frame: FrameType
     ) -> None:
         """Note the pass, and wait if this is the place."""
-        if self._present is not None:
-            self._present.close()
-        key = frozenset(map(id, nodes))
-        act = self._act_of.get(key)
-        if act is None:
-            act = self._act_of[key] = self._new_act(nodes, cost, ours=ours, frame=frame)
-            self.acts.append(act)
+        act = self._present
+        if act is None or nodes != self._nodes:
+            if act is not None:
+                act.close()
+            key = frozenset(map(id, nodes))
+            act = self._act_of.get(key)
+            if act is None:
+                act = self._act_of[key] = self._new_act(nodes, cost, ours=ours, frame=frame)
+                self.acts.append(act)
+            self._nodes = nodes
         act.ours = act.ours and ours
         act.begin(backward=backward)
         self._present = act
         self.count += 1
         self._pause()
+
+    def sorted(self, nodes: Sequence[Any], frame: FrameType) -> None:
+        """Note the names that the nodes have where they are put in order."""
+        self._names = {**names_in(frame, nodes), **self._names}
 
     def goes_back(self) -> None:
         """Note that this pass goes back, too."""
@@ -271,7 +280,7 @@ class Program:
         self._pause()
 
     def _new_act(self, nodes: Sequence[Any], cost: Any, *, ours: bool, frame: FrameType) -> Passes:
-        names = names_in(frame, nodes)
+        names = {**self._names, **names_in(frame, nodes)}
         made = stand_ins(nodes)
         self._stand_ins.update(zip(map(id, nodes), made, strict=True))
         taken: set[str] = set()

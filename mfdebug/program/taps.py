@@ -32,6 +32,9 @@ class Listener(Protocol):
     ) -> None:
         """A pass over these nodes is about to begin; `frame` is the program's."""
 
+    def sorted(self, nodes: Sequence[Any], frame: FrameType) -> None:
+        """The program has put nodes in order; `frame` is where."""
+
     def goes_back(self) -> None:
         """A loop of the program goes back through the nodes of this pass."""
 
@@ -177,7 +180,7 @@ class Taps:
 
     def _both_ways(self, plain: Any, ours: bool, graph: Sequence[Any]) -> Any:
         frame = sys._getframe(2)
-        self._forward, self._back = set(graph), True
+        self._back = True
         nodes = list(graph)
         self._listener.pass_begins(nodes, nodes[-1], backward=True, ours=ours, frame=frame)
         return self._within(plain, graph)
@@ -204,6 +207,7 @@ class Taps:
         found = self._within(plain, *given, **named)
         if isinstance(found, list):
             self._sorted = found
+            self._listener.sorted(found, sys._getframe(2))
         return found
 
 

@@ -15,7 +15,6 @@ from mfdebug.core.explain import explain, kind_of, name_moment
 from mfdebug.core.expressions import parse, parse_place
 from mfdebug.core.results import result_text
 from mfdebug.core.scene import Scene
-from miniflow.gradcheck import check
 from miniflow.ops.base import shape_text
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _check(console: Console, text: str) -> Reply:
                 f"the cost does not depend on {name}: nothing to check",
                 hint="check alone checks all",
             )
-    verdicts = check(debugger.plan, node)
+    verdicts = debugger.check(node)
     lines = check_lines(debugger.graph, verdicts)
     return Reply("\n".join(lines), check_data(debugger.graph, verdicts))
 

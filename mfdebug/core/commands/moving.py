@@ -39,6 +39,8 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     }
     if hits:
         data["stops"] = [{"stop": hit.stop.number, "reason": hit.finding.words} for hit in hits]
+    if debugger.at_end:
+        data["ended"] = debugger.ending
     stopped = "; ".join(map(str, hits)) or note
     told = [status(debugger), *lines, *map(str, hits), *([note] if note else [])]
     if debugger.at_end:

@@ -37,6 +37,7 @@ from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
+from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
 from mfdebug.tui.widgets.stop_list import StopList
@@ -74,9 +75,15 @@ class DebugScreen(Screen[None]):
     app: DebuggerApp
 
     def __init__(
-        self, console: Console, commands: Sequence[str] = (), keeper: Keeper | None = None
+        self,
+        console: Console,
+        commands: Sequence[str] = (),
+        keeper: Keeper | None = None,
+        greeting: str = "",
     ) -> None:
+        """`greeting` is what is said first, if the keeper has nothing to say."""
         super().__init__()
+        self._greeting = keeper.greeting if keeper is not None else greeting
         self.console = console
         self.debugger = console.debugger
         self.runner = Runner(console, self, self, commands)
@@ -100,6 +107,7 @@ class DebugScreen(Screen[None]):
                 yield Static("", id="node-title", markup=False)
                 yield NodePanel(self.debugger, id="node")
                 yield CostPlot(self.debugger, id="cost")
+                yield OutputList(self.console.printed or list, id="output")
         yield MessageStrip(self.debugger, id="strip")
         yield Prompt(lambda line: complete(self.debugger, line), id="prompt")
         yield KeyLine(KEY_HINTS, id="keys")
@@ -111,8 +119,8 @@ class DebugScreen(Screen[None]):
         self.follow()
         self.show_moment()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
-        if self.keeper is not None and self.keeper.greeting:
-            self.query_one(MessageStrip).say(self.keeper.greeting, "answer")
+        if self._greeting:
+            self.query_one(MessageStrip).say(self._greeting, "answer")
         await self.runner.run_waiting()
 
     def on_unmount(self) -> None:
@@ -158,6 +166,7 @@ class DebugScreen(Screen[None]):
         self.query_one(OrderTree).show()
         self.query_one(WatchList).show()
         self.query_one(StopList).show()
+        self.query_one(OutputList).show()
         self.query_one(NodePanel).show()
         plot = self.query_one(CostPlot)
         plot.display = self._has_curve()
@@ -265,6 +274,10 @@ class DebugScreen(Screen[None]):
             self.app.exit()
             return
         self._keep_soon()
+        if self.console.debugger is not self.debugger:
+            # The program goes on with another graph: a screen for that one.
+            self.app.switch_screen(DebugScreen(self.console, [], greeting=reply.stopped))
+            return
         command = command_of(line)
         if command is not None and command.name == "find":
             self._select(_next_of(reply.subject, self._shown()))
@@ -309,6 +322,7 @@ class DebugScreen(Screen[None]):
 
     def goes_on(self, words: str) -> None:
         """Show how far a run in the background has come."""
+        self.query_one(OutputList).show()
         self.query_one(MessageStrip).say(words, "busy")
 
     # Prompt ------------------------------------------------------------------------------
