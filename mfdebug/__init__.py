@@ -1,3 +1,45 @@
-"""mfdebug: a step-through debugger for backpropagation, in the terminal."""
+"""mfdebug: a step-through debugger for backpropagation, in the terminal.
+
+From Python: `mfdebug.debug(cost)` opens the app on a live graph, `mfdebug.set_trace()` inside a
+program stops at its next pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from miniflow.graph import Graph
+    from miniflow.node import Node
+    from miniflow.optimizers import Optimizer
 
 __version__ = "0.2.0"
+__all__ = ["debug", "set_trace"]
+
+
+def debug(
+    cost: Graph | Node | Sequence[Node],
+    feed_dict: Mapping[Node, Any] | None = None,
+    trainables: Sequence[Node] = (),
+    optimizer: Optimizer | None = None,
+) -> None:
+    """Open the debugger on a live graph: a `Graph`, its cost, or what `topological_sort` returned.
+
+    `feed_dict` gives inputs their values, `trainables` says what training changes, `optimizer` how.
+    The graph's own nodes keep the values that they have. Where there is no terminal, as in a
+    notebook, it says what to do. Raises `MiniflowError` for a graph that cannot run.
+    """
+    from mfdebug.live import debug_graph
+
+    debug_graph(cost, feed_dict or {}, trainables, optimizer)
+
+
+def set_trace() -> None:
+    """Stop at the next pass that this program runs over a graph, and open the debugger there.
+
+    `q` leaves the debugger and lets the program go on without it.
+    """
+    from mfdebug.program.inline import stop_at_next_pass
+
+    stop_at_next_pass()

@@ -41,7 +41,7 @@ class Plain:
             fine = self._run_one(line) and fine
             if self.console.closed:
                 break
-        if typed and not self.console.closed:
+        if typed and not (self.console.closed or self._told):
             self._greet()
         for line in self._typed() if typed else sys.stdin:
             if self.console.closed:

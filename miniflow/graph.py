@@ -25,6 +25,7 @@ from miniflow.node import Input, Node
 from miniflow.ops.base import Op, Shape, as_floats, shape_text
 from miniflow.optimizers import SGD, Optimizer
 from miniflow.order import CycleError, topological_order
+from miniflow.showing import as_html, as_line
 
 DTYPES = ("float64", "float32")
 
@@ -84,8 +85,25 @@ class Graph:
             self._check_fed_names(self.data.feeds)
 
     @classmethod
-    def of(cls, cost: Node, **options: Any) -> Graph:
-        """Return the graph of `cost` and all nodes it depends on, in order of their creation."""
+    def of(
+        cls,
+        cost: Node,
+        *,
+        feeds: Mapping[Node, Any] | None = None,
+        optimizer: Optimizer | None = None,
+        batch_size: int | None = None,
+        sampling: Sampling = "all",
+        seed: int = 0,
+        **options: Any,
+    ) -> Graph:
+        """Return the graph of `cost` and all nodes it depends on, in order of their creation.
+
+        `feeds` are tables that inputs get their rows from, `batch_size` of them in an SGD step (or
+        all), chosen by `sampling` and `seed`. Other options are those of `Graph`.
+        """
+        if optimizer is not None or batch_size is not None or feeds:
+            chosen = "epoch" if batch_size is not None and sampling == "all" else sampling
+            options["training"] = Training(optimizer or SGD(), batch_size, chosen, seed)
         found = {cost}
         stack = [cost]
         while stack:
@@ -93,10 +111,31 @@ class Graph:
                 if node not in found:
                     found.add(node)
                     stack.append(node)
-        return cls(sorted(found, key=lambda node: node.serial), cost, **options)
+        graph = cls(sorted(found, key=lambda node: node.serial), cost, **options)
+        if feeds:
+            graph.data = Data({node.label: np.asarray(x, float) for node, x in feeds.items()})
+            graph.data.check()
+            graph._check_fed_names(graph.data.feeds)
+        return graph
+
+    def train(self, sgd_steps: int) -> list[float]:
+        """Run SGD steps, leave the trained values in the nodes, and return the cost of each step.
+
+        Raises `MiniflowError` when an input has no value or shapes clash.
+        """
+        from miniflow.training import train
+
+        return train(self, sgd_steps)
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+    def __repr__(self) -> str:
+        return as_line(self)
+
+    def _repr_html_(self) -> str:
+        """Return a table, which notebooks show."""
+        return as_html(self)
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[self.place(name)]
@@ -271,6 +310,7 @@ class Graph:
         for node in self.declared:
             if not node.name:
                 kind = type(node).__name__.lower()
+                kind = node.scope + kind
                 while True:
                     counts[kind] = counts.get(kind, 0) + 1
                     if (candidate := f"{kind}{counts[kind]}") not in taken:

@@ -20,6 +20,23 @@ from numpy.typing import NDArray
 from miniflow.errors import FeedError, GraphError, ShapeError
 
 _serial = itertools.count()
+# The names of the scopes that are open, each with its slash: `layer1/`.
+_scopes: list[str] = []
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Let the names of all nodes made within begin with `name` and a slash: `layer1/W`.
+
+    Scopes nest; a debugger folds the nodes of one.
+    """
+    if not name or "/" in name:
+        raise GraphError(f"{name!r} is no name for a scope", hint="a word without a slash")
+    _scopes.append(f"{name}/")
+    try:
+        yield
+    finally:
+        _scopes.pop()
 
 
 class Node:
@@ -59,7 +76,8 @@ class Node:
 
     def _join(self, inbound: list[Node], name: str | None) -> None:
         """Begin as a node on `inbound`, and tell those nodes."""
-        self.name = name
+        self.scope = "".join(_scopes)
+        self.name = name and self.scope + name
         self.serial = next(_serial)
         self.inbound_nodes = inbound
         self.outbound_nodes = []
@@ -108,6 +126,74 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label}>"
+
+    # Operators make nodes; a number or an array stands for an input of that value.
+
+    def __add__(self, other: Any) -> Node:
+        """Return `Add(self, other)`."""
+        return _made("Add", self, other)
+
+    def __radd__(self, other: Any) -> Node:
+        """Return `Add(other, self)`."""
+        return _made("Add", other, self)
+
+    def __sub__(self, other: Any) -> Node:
+        """Return `Sub(self, other)`."""
+        return _made("Sub", self, other)
+
+    def __rsub__(self, other: Any) -> Node:
+        """Return `Sub(other, self)`."""
+        return _made("Sub", other, self)
+
+    def __mul__(self, other: Any) -> Node:
+        """Return `Mul(self, other)`."""
+        return _made("Mul", self, other)
+
+    def __rmul__(self, other: Any) -> Node:
+        """Return `Mul(other, self)`."""
+        return _made("Mul", other, self)
+
+    def __truediv__(self, other: Any) -> Node:
+        """Return `Div(self, other)`."""
+        return _made("Div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Node:
+        """Return `Div(other, self)`."""
+        return _made("Div", other, self)
+
+    def __pow__(self, exponent: Any) -> Node:
+        """Return `Pow(self, exponent=...)`."""
+        return _made("Pow", self, exponent=float(exponent))
+
+    def __matmul__(self, other: Any) -> Node:
+        """Return `MatMul(self, other)`."""
+        return _made("MatMul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Node:
+        """Return `MatMul(other, self)`."""
+        return _made("MatMul", other, self)
+
+    def __neg__(self) -> Node:
+        """Return `Neg(self)`."""
+        return _made("Neg", self)
+
+    # NumPy must leave `array @ node` to the node.
+    __array_ufunc__ = None
+
+
+def _made(op: str, *operands: Any, **attributes: Any) -> Node:
+    from miniflow.ops.base import OPS
+
+    return OPS[op](*map(_operand, operands), **attributes)
+
+
+def _operand(value: Any) -> Node:
+    if isinstance(value, Node):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"a node and a {type(value).__name__} make no node")
+    return Input(value=array.astype(np.float64) if array.ndim else float(array))
 
 
 Neuron = Node

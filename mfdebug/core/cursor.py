@@ -133,10 +133,10 @@ class Cursor:
 
     def sgd(self, count: int = 1, progress: Progress | None = None) -> int:
         """Move by whole SGD steps: to the end of this one first, or back to its start."""
-        return self.move(self.sgd_target(count), progress)
+        return self.move(self.sgd_target(count, progress), progress)
 
-    def sgd_target(self, count: int) -> int:
-        """Return where `count` SGD steps lead."""
+    def sgd_target(self, count: int, progress: Progress | None = None) -> int:
+        """Return where `count` SGD steps lead; `progress` as in `move`, where that takes a run."""
         length = self.timeline.length
         begun = self.moment // length if count >= 0 else -(-self.moment // length)
         return (begun + count) * length

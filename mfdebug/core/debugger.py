@@ -26,6 +26,7 @@ __all__ = [
     "Debugger",
     "DebuggerError",
     "Edit",
+    "NotYet",
     "OtherRun",
     "Progress",
     "Standing",
@@ -48,6 +49,13 @@ class Stand(NamedTuple):
     done: tuple[tuple[Edit, ...], ...]
     undone: tuple[tuple[Edit, ...], ...]
     deeds: tuple[Deed, ...]
+
+
+class NotYet(DebuggerError):  # noqa: N818 - nothing is wrong
+    """The program that is debugged must go on before a command can be carried out."""
+
+    def __init__(self) -> None:
+        super().__init__("the program goes on")
 
 
 class OtherRun(DebuggerError):  # noqa: N818 - nothing is wrong

@@ -12,8 +12,8 @@ from typing import Any
 from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, Progress
 from mfdebug.program.passes import Pass, Passes
 from mfdebug.program.plan import ProgramPlan
+from mfdebug.program.recorder import Recorder
 from mfdebug.program.replay import Fault, as_before
-from mfdebug.program.running import Program
 from miniflow.gradcheck import Verdict
 from miniflow.ops.base import shape_text
 
@@ -21,7 +21,7 @@ from miniflow.ops.base import shape_text
 class ProgramDebugger(Debugger):
     """A debugger on one graph of a program."""
 
-    def __init__(self, program: Program, passes: Passes, *, history_memory: int) -> None:
+    def __init__(self, program: Recorder, passes: Passes, *, history_memory: int) -> None:
         program.debuggers[passes] = self
         self.program = program
         self.passes = passes
@@ -98,12 +98,12 @@ class ProgramDebugger(Debugger):
             raise DebuggerError(self._why_here())
         return self.moment
 
-    def sgd_target(self, count: int) -> int:
+    def sgd_target(self, count: int, progress: Progress | None = None) -> int:
         """Return where whole passes lead; how long one is must be known for that."""
         if count > 0:
-            self._run_through(None)
+            self._run_through(progress)
             self._learn()
-        return super().sgd_target(count)
+        return super().sgd_target(count, progress)
 
     def _run_through(self, progress: Progress | None) -> None:
         """Let the program end its present pass, if it is not known yet what it does after one."""
@@ -239,7 +239,7 @@ class ProgramDebugger(Debugger):
             graph.fed = fed
 
 
-def debugger_of(program: Program, history_memory: int) -> ProgramDebugger:
+def debugger_of(program: Recorder, history_memory: int) -> ProgramDebugger:
     """Return the debugger on the graph of the program's present pass."""
     passes = program.present
     assert passes is not None

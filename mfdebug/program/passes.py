@@ -47,7 +47,7 @@ class ProgramGraph(Graph):
         """Whether the program gives this input its value before each pass."""
         return node in self.fed
 
-    def train(self, places: Sequence[int], rate: float | None) -> None:
+    def note_trained(self, places: Sequence[int], rate: float | None) -> None:
         """Know that the program updates these inputs, and at which learning rate."""
         self.trainables = sorted({*self.trainables, *places})
         for place in places:
@@ -101,7 +101,7 @@ class Passes:
             before = self.inputs(len(self.all) - 1)
             trained = [i for i in self._places if self._goes_downhill(i, as_array(before[i]))]
             last.updated = bool(trained)
-            self.graph.train(trained, None)
+            self.graph.note_trained(trained, None)
             self.learned = True
         elif not last.updated and self.graph.trainables and last.backward:
             before = self.inputs(len(self.all) - 1)
@@ -112,7 +112,7 @@ class Passes:
         self.all[-1].updated = True
         self.read_cost()
         if not self.learned or rate != self._rate:
-            self.graph.train([] if self.learned else places, rate)
+            self.graph.note_trained([] if self.learned else places, rate)
             self._rate = rate
         self.learned = True
 

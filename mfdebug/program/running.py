@@ -16,20 +16,13 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Sequence
-from itertools import count
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import miniflow
 from mfdebug.core.cursor import DebuggerError, Progress
-from mfdebug.program.foreign import Foreign, stand_ins
-from mfdebug.program.names import names_in, trainables_in
-from mfdebug.program.output import Output, divert
-from mfdebug.program.passes import Passes, ProgramGraph
-from mfdebug.program.taps import Taps
+from mfdebug.program.output import divert
+from mfdebug.program.recorder import Recorder
 from miniflow.errors import MiniflowError
-from miniflow.node import Node
 
 # How long, in seconds, a program that was told to wait may go on before it is interrupted.
 PATIENCE = 2.0
@@ -40,11 +33,10 @@ class Killed(BaseException):
     """Ends a program whose debugger has left; no `except Exception` of its own catches it."""
 
 
-class Program:
-    """A program, its output, and the passes it has run over each of its graphs.
+class Program(Recorder):
+    """A program that runs beside the debugger.
 
-    `acts` are its graphs in the order of their first pass. All that others may look at is at rest
-    while the program waits.
+    All that others may look at is at rest while the program waits.
     """
 
     def __init__(
@@ -56,25 +48,12 @@ class Program:
         own_miniflow: bool = False,
         reads: bool = False,
     ) -> None:
+        super().__init__(path.stem, memory)
         self.path = path
         self.arguments = list(arguments)
-        self.memory = memory
         self.own_miniflow = own_miniflow
         self.reads = reads
-        self.output = Output()
-        self.acts: list[Passes] = []
-        # Who looks at each of them.
-        self.debuggers: dict[Passes, object] = {}
         self.notes: list[str] = []
-        self.count = 0
-        self.ended = False
-        self.error = ""
-        self._act_of: dict[frozenset[int], Passes] = {}
-        self._stand_ins: dict[int, Node] = {}
-        self._present: Passes | None = None
-        self._nodes: Sequence[Any] = ()
-        self._names: dict[Any, str] = {}
-        self._taps = Taps(self)
         self._turn = threading.Condition()
         self._waits = False
         self._killed = False
@@ -82,11 +61,6 @@ class Program:
         self._thread = threading.Thread(target=self._run, name="program", daemon=True)
 
     # The debugger's side -----------------------------------------------------------------------
-
-    @property
-    def present(self) -> Passes | None:
-        """The graph that the program ran a pass over last."""
-        return self._present
 
     def start(self) -> None:
         """Run the program to its first pass.
@@ -181,8 +155,8 @@ class Program:
             if before[0] is not None:
                 sys.modules["__main__"] = before[0]
             sys.argv, sys.path[:] = before[1], before[2]
-            if not self._killed and self._present is not None:
-                self._present.close()
+            if not self._killed and self.present is not None:
+                self.present.close()
             with self._turn:
                 self.ended = True
                 self._turn.notify_all()
@@ -237,72 +211,3 @@ class Program:
         self._taps.closed = False
         if self._killed:
             raise Killed
-
-    # What the taps tell ------------------------------------------------------------------------
-
-    def pass_begins(
-        self, nodes: Sequence[Any], cost: Any, *, backward: bool, ours: bool, frame: FrameType
-    ) -> None:
-        """Note the pass, and wait if this is the place."""
-        act = self._present
-        if act is None or nodes != self._nodes:
-            if act is not None:
-                act.close()
-            key = frozenset(map(id, nodes))
-            act = self._act_of.get(key)
-            if act is None:
-                act = self._act_of[key] = self._new_act(nodes, cost, ours=ours, frame=frame)
-                self.acts.append(act)
-            self._nodes = nodes
-        act.ours = act.ours and ours
-        act.begin(backward=backward)
-        self._present = act
-        self.count += 1
-        self._pause()
-
-    def sorted(self, nodes: Sequence[Any], frame: FrameType) -> None:
-        """Note the names that the nodes have where they are put in order."""
-        self._names = {**names_in(frame, nodes), **self._names}
-
-    def goes_back(self) -> None:
-        """Note that this pass goes back, too."""
-        if self._present is not None and self._present.all and not self._present.all[-1].backward:
-            self._present.note_backward()
-            self._pause()
-
-    def updated(self, trainables: Sequence[Any], rate: float) -> None:
-        """Note the update, and wait if this is the place."""
-        act = self._present
-        if act is None:
-            return
-        places = [act.graph.index[self._standing_for(one)] for one in trainables]
-        act.note_update(places, rate)
-        self._pause()
-
-    def _new_act(self, nodes: Sequence[Any], cost: Any, *, ours: bool, frame: FrameType) -> Passes:
-        names = {**self._names, **names_in(frame, nodes)}
-        made = stand_ins(nodes)
-        self._stand_ins.update(zip(map(id, nodes), made, strict=True))
-        taken: set[str] = set()
-        for node, one in zip(nodes, made, strict=True):
-            name = one.name or names.get(node)
-            if not isinstance(name, str) or not name.isprintable():
-                name = None
-            if name in taken:
-                name = next(f"{name}_{i}" for i in count(2) if f"{name}_{i}" not in taken)
-            one.name = name
-            if name is not None:
-                taken.add(name)
-        graph = ProgramGraph(made, self._standing_for(cost), self.path.stem)
-        trained = [self._standing_for(one) for one in trainables_in(frame, nodes)]
-        if trained:
-            graph.train([graph.index[one] for one in trained], None)
-        return Passes(
-            graph, self.memory, ours=ours and not any(isinstance(n, Foreign) for n in made)
-        )
-
-    def _standing_for(self, node: Any) -> Node:
-        found = self._stand_ins.get(id(node), node)
-        if not isinstance(found, Node):
-            raise DebuggerError("a node is updated that is in no pass")
-        return found

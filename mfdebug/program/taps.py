@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from types import FrameType, ModuleType
 from typing import Any, Protocol
 
-import miniflow
 from miniflow import lesson
 from miniflow.node import Node
 
@@ -60,8 +59,11 @@ class Taps:
         self._tap_tree(Node)
         for name in FUNCTIONS:
             plain = getattr(lesson, name)
-            for module in (lesson, miniflow):
-                self._replace(module, name, self._function(name, plain, ours=True))
+            tapped = self._function(name, plain, ours=True)
+            # A program may have it under its own name by now: `from miniflow import *`.
+            for module in list(sys.modules.values()):
+                if getattr(module, "__dict__", {}).get(name) is plain:
+                    self._replace(module, name, tapped)
         build = builtins.__build_class__
 
         def build_class(*arguments: Any, **keywords: Any) -> Any:

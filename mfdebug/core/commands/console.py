@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mfdebug.core.commands.command import Command, Reply
 from mfdebug.core.commands.status import status
 from mfdebug.core.commands.table import COMMANDS, KEY_OF, find
-from mfdebug.core.debugger import START, Debugger, DebuggerError, OtherRun, Progress, Stand
+from mfdebug.core.debugger import START, Debugger, DebuggerError, NotYet, OtherRun, Progress, Stand
 from mfdebug.core.quiz import Quiz
 from mfdebug.core.script import Origin, Script, read_script
 from mfdebug.core.stops import Stop, Stops
@@ -55,6 +55,8 @@ class Console:
         self._use(debugger)
         self.quiz: Quiz | None = None
         self.transcript: Transcript | None = None
+        # The line that is carried out once the program, of which this is a part, has gone on.
+        self.waiting = ""
         self.depth = 0
         self.closed = False
 
@@ -90,6 +92,9 @@ class Console:
             return self._run(key_line(pressed[2], pressed[1]))
         try:
             return find(word).run(self, rest.strip())
+        except NotYet as stopped:
+            self.waiting, self.closed = line, True
+            return Reply(stopped.problem)
         except OtherRun as other:
             self._use(other.debugger)
             return Reply(f"{other.problem}\n{status(self.debugger)}", stopped=other.problem)

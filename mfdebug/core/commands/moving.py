@@ -44,7 +44,7 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     stopped = "; ".join(map(str, hits)) or note
     told = [status(debugger), *lines, *map(str, hits), *([note] if note else [])]
     if debugger.at_end:
-        why = f" ({debugger.ending})" if debugger.ending and debugger.graph.trains else ""
+        why = f" ({debugger.ending})" if debugger.ending else ""
         told.append(f"the line ends here{why}; S goes back")
     return Reply("\n".join(told), data, stopped=stopped, spot=spot)
 
@@ -110,7 +110,7 @@ def _sgd(console: Console, text: str) -> Reply:
     count = count_of(text, "sgd [n]", negative=True)
     if count >= 0:
         _must_go_on(debugger)
-        return _on(console, debugger.sgd_target(count))
+        return _on(console, debugger.sgd_target(count, console.progress))
     _must_go_back(debugger)
     debugger.sgd(count, console.progress)
     return moved(console)
@@ -174,7 +174,7 @@ def _continue(console: Console, text: str) -> Reply:
         )
     begun = debugger.sgd_step
     far = FAR if debugger.endless else TO_THE_END
-    hits = console.stops.run(debugger.sgd_target(far), console.progress)
+    hits = console.stops.run(debugger.sgd_target(far, console.progress), console.progress)
     steps = debugger.sgd_step - begun
     ran = f" in {steps:,} SGD steps; continue goes on" if debugger.graph.trains else ""
     ran = "; the line ends here" if debugger.at_end else ran

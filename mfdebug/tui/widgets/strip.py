@@ -71,7 +71,7 @@ class MessageStrip(LinesView):
     def _next(self) -> str:
         coming = self.debugger.coming()
         if coming is None:
-            return "the line ends here: every gradient is computed; S goes back, e changes an input"
+            return f"the line ends here ({self.debugger.ending}); S goes back"
         if coming.number == 1:
             return "press s to begin: the feed gives every input its value"
         words = name_moment(self.debugger, coming)

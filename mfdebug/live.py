@@ -1,0 +1,61 @@
+"""The debugger on a graph that lives in a Python process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from miniflow.errors import FeedError
+from miniflow.graph import Graph
+from miniflow.modern import as_graph
+from miniflow.node import Input, Node
+from miniflow.optimizers import Optimizer
+
+NO_TERMINAL = """\
+there is no terminal here for mfdebug to draw on. Either save the graph and open it in a terminal:
+
+    miniflow.save(cost, "graph.json")     then:  mfdebug graph.json
+
+or go through it here, a command at a time:
+
+    from mfdebug.core.commands.console import Console
+    from mfdebug.core.debugger import Debugger
+    console = Console(Debugger(graph))
+    print(console.run("step").text)
+"""
+MEMORY = 256 * 2**20
+
+
+def has_terminal() -> bool:
+    """Whether a person can see an app here, and press its keys."""
+    # Within a notebook's server the streams may be those of the terminal it was started from.
+    notebook = "ipykernel" in sys.modules and hasattr(sys.stdout, "pub_thread")
+    dumb = os.environ.get("TERM", "") in ("dumb", "")
+    return not notebook and not dumb and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def debug_graph(
+    subject: Graph | Node | Sequence[Node],
+    feed_dict: Mapping[Node, Any],
+    trainables: Sequence[Node],
+    optimizer: Optimizer | None,
+) -> None:
+    """Open the debugger on a graph, or say how else to go through it."""
+    for node, value in feed_dict.items():
+        if not isinstance(node, Input):
+            raise FeedError(f"{node!r} is fed, but it is not an Input", where="feed_dict")
+        node.value = value
+    graph = as_graph(subject, trainables)
+    if optimizer is not None:
+        graph.training = replace(graph.training, optimizer=optimizer)
+    if not has_terminal():
+        sys.stdout.write(NO_TERMINAL)
+        return
+    from mfdebug.core.commands.console import Console
+    from mfdebug.core.debugger import Debugger
+    from mfdebug.tui.app import run_console
+
+    run_console(Console(Debugger(graph, history_memory=MEMORY)), commands=[])
