@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import json
 import os
@@ -33,6 +34,9 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever has started this
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -43,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has left, as `head` does: nobody is there to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _unusable(f"what was to be said cannot be written: {error.strerror}")
     return status
 
 
@@ -271,6 +280,7 @@ def _without_screen(
         lines = ["resume", *lines]
         keeper.must_be_left()
     console = Console(debugger, origin=origin, left=keeper.left)
+    console.left_before = keeper.before
     if options.batch or options.check:
         return run_batch(console, lines, as_json=options.json, check_all=options.check)
     return Plain(console, keeper if sys.stdin.isatty() else None).run(lines)

@@ -26,7 +26,11 @@ def open_graph(name: str, feeds: Mapping[str, Any] | None = None) -> Opened:
     Raises `MiniflowError` with the nearest shipped name when there is neither.
     """
     path = Path(name)
-    if not path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # too long, or with characters that no name has
+        there = False
+    if not there:
         found = find(name)
         if found is None:
             bare = path.name.removesuffix(".json")

@@ -32,6 +32,7 @@ class Plain:
         self.keeper = keeper
         self._told: list[str] = []
         self._question = ""
+        self._greeted = False
 
     def run(self, lines: Sequence[str]) -> int:
         """Run the lines given to begin with, then those that are typed; return the status."""
@@ -41,12 +42,13 @@ class Plain:
             fine = self._run_one(line) and fine
             if self.console.closed:
                 break
-        if typed and not (self.console.closed or self._told):
+        if typed and not (self.console.closed or self._greeted):
             self._greet()
+            self._greeted = True
         for line in self._typed() if typed else sys.stdin:
             if self.console.closed:
                 break
-            fine = self._run_one(line.rstrip("\n")) and fine
+            fine = self._run_one(line.rstrip("\r\n")) and fine
             if self.console.closed:
                 break
         return OK if fine or typed else FAILED
@@ -92,7 +94,10 @@ class Plain:
                 self._say(part)
         self._ask(reply.text)
         if self.keeper is not None:
+            known = self.keeper.problem
             self.keeper.keep(self.console)
+            if self.keeper.problem != known:
+                self._say(self.keeper.problem)
         return True
 
     def _ask(self, said: str) -> None:

@@ -173,7 +173,7 @@ def _update_sums(debugger: Debugger, node: int, index: Index, note: str) -> Sums
         Told(symbols, numbers, (slope,)),
     )
     bundle = Bundle(np.array([before, after - before]), lambda k: told[k])
-    return Sums(f"{label} ← {optimizer.formula(label)}", (bundle,), (note,))
+    return Sums(optimizer.formula(label), (bundle,), (note,))
 
 
 # The largest terms ----------------------------------------------------------------------------

@@ -161,7 +161,8 @@ def parse_place(text: str, names: Collection[str]) -> Place:
 
 def take_place(text: str, names: Collection[str]) -> tuple[Place, str]:
     """Read a place at the start of `text`; return it and what follows the space after it."""
-    reader = _Reader(text, names)
+    # What follows may be longer than any expression: the numbers of a whole tensor.
+    reader = _Reader(text[:LONGEST_TEXT], names)
     place = reader.place()
     return place, text[reader.skip() - 1 :]
 

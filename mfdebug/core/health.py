@@ -194,7 +194,7 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "update-ratio",
-            "|update| / |weight| outside 1e-4 to 0.1",
+            "|update| / |weight| outside 1e-4 to 0.1; of biases only where one is named",
             "update",
             MOST_UPDATE,
             _trained,

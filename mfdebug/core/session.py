@@ -51,12 +51,12 @@ def _exact(value: Array) -> str:
 
 
 def _stops(console: Console) -> Iterator[str]:
-    for number, stop in enumerate(console.stops, 1):
+    for stop in console.stops:
         yield stop.line
         if not stop.enabled:
-            yield f"disable {number}"
+            yield "disable last"
         if stop.ignored:
-            yield f"ignore {number} {stop.ignored}"
+            yield f"ignore last {stop.ignored}"
 
 
 def _rest(console: Console) -> Iterator[str]:

@@ -144,6 +144,10 @@ def _concerned(debugger: Debugger, rule: Rule, node: int | None) -> frozenset[in
         and (rule.phase != "backward" or (graph.under_cost[i] and debugger.plan.needed[i]))
     }
     if node is None:
+        matrices = {i for i in concerned if len(debugger.plan.shapes[i]) > 1}
+        if rule.name == "update-ratio" and matrices:
+            # A bias that begins at 0 changes by more than itself: that is no fault.
+            concerned = matrices
         return frozenset(concerned)
     if node not in concerned:
         raise DebuggerError(f"{rule.name} does not concern {graph.nodes[node].label}")

@@ -14,7 +14,7 @@ from mfdebug.core.commands.console import Console, check_known
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.script import Origin, Script, read_session, session_text, write_whole
 from mfdebug.core.session import session_lines
-from miniflow.errors import MiniflowError
+from miniflow.errors import FileError, MiniflowError
 
 SUFFIX, BEFORE = ".session", ".previous"
 # A session in which nothing has been done yet.
@@ -56,11 +56,12 @@ class Keeper:
         self.problem = ""
         self.left: Script | None = None
         self._kept = NOTHING
+        self._stamp = self._on_disk()
         if os.path.lexists(self.path):
             try:
                 found, _ = read_session(self.path, check_known)
             except MiniflowError as error:
-                self.problem = f"the session that was left cannot be read: {error}"
+                self.problem = f"the session that was left cannot be read: {error}; s begins anew"
             else:
                 if [line for _, line in found.lines] != NOTHING:
                     self.left = found
@@ -73,22 +74,42 @@ class Keeper:
         moment = self.left.lines[-1][1].removeprefix("goto ")
         return f"this graph was left at moment {moment}: R goes on there, s begins anew"
 
+    def before(self) -> Script:
+        """Return the session before the last one, which beginning anew has put aside."""
+        try:
+            return read_session(self.path.with_suffix(BEFORE), check_known)[0]
+        except FileError:
+            raise DebuggerError("no session before the last one was left") from None
+
     def must_be_left(self) -> None:
         """Raise `DebuggerError` unless a session was left that can be gone on with."""
         if self.left is None:
             raise DebuggerError(self.problem or f"no session of {self.origin.graph} was left")
 
+    def _on_disk(self) -> tuple[int, int] | None:
+        """Return what tells a written file from another, or None if there is none."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
     def keep(self, console: Console) -> None:
-        """Write the session as it is now, if it has changed."""
+        """Write the session as it is now, if it has changed.
+
+        What another session has left there stays beside it: the one before, or one that goes on
+        at the same time.
+        """
         lines = session_lines(console)
         if lines == self._kept:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if self._kept is NOTHING:
+            anew = self._kept is NOTHING and not console.resumed
+            if anew or self._on_disk() != self._stamp:
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(self.path, self.path.with_suffix(BEFORE))
             write_whole(self.path, session_text(self.origin, lines))
-            self._kept = lines
+            self._kept, self._stamp = lines, self._on_disk()
         except (OSError, DebuggerError) as error:
             self.problem = f"this session cannot be kept: {error}"

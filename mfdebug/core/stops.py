@@ -307,7 +307,7 @@ class Stops:
         while debugger.moment < last:
             self._prepare()
             debugger.step()
-            if any(stop.trigger.fires(debugger) for stop in self.armed):
+            if any(stop.trigger.fires(debugger) for stop in self.armed if not stop.ignored):
                 met.append(debugger.moment)
         return met
 

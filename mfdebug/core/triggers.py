@@ -138,7 +138,7 @@ class OnChange:
         most = np.unravel_index(int(changed.argmax()), changed.shape)
         index = self.target.index or (tuple(map(int, most)) if self._now(debugger).ndim else ())
         spot = Spot(self.node, self.target.attribute, index)
-        numbers = f"{scalar(before[most])} -> {scalar(after[most])}"
+        numbers = " -> ".join(_told_apart(float(before[most]), float(after[most])))
         return Finding(f"{spot.text(debugger.graph)} changed: {numbers}", spot)
 
     def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
@@ -155,6 +155,15 @@ class OnChange:
         gradient = self.target.attribute == "grad"
         array = debugger.gradient(self.node) if gradient else debugger.value(self.node)
         return array if self.target.index is None else np.asarray(array[self.target.index])
+
+
+def _told_apart(before: float, after: float) -> tuple[str, str]:
+    """Return two numbers with as many digits as it takes to see that they differ."""
+    for digits in (6, 9, 17):
+        told = scalar(before, digits), scalar(after, digits)
+        if told[0] != told[1]:
+            break
+    return told
 
 
 def _change(before: Array, after: Array) -> Array:

@@ -134,6 +134,7 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
             keeper = Keeper(self.shelf, self.origin)
         left = keeper.left if keeper is not None else None
         console = Console(debugger, origin=self.origin, left=left)
+        console.left_before = keeper.before if keeper is not None else None
         self.push_screen(DebugScreen(console, self.commands, keeper))
 
     async def key_arrived(self, event: Key) -> None:

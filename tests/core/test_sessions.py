@@ -80,7 +80,7 @@ def test_a_session_is_a_few_lines_that_people_can_read(tmp_path: Path) -> None:
         'set b1 = ["NaN", -0.0]',
         "undo",
         "break l1 backward if any(l1.grad > 0)",
-        "ignore 1 3",
+        "ignore last 3",
         "break nan",
         "disable 2",
         "watch norm(W1.grad)",
@@ -342,3 +342,100 @@ def test_a_transcript_is_a_script_too(tmp_path: Path) -> None:
     other.write_text("precious")
     with pytest.raises(DebuggerError, match="it is no transcript"):
         there.run(f"transcript {other}")
+
+
+# What others do to sessions, and odd names ------------------------------------------------------
+
+
+def console_on(graph: str, folder: Path) -> tuple[Console, Keeper]:
+    opened = open_graph(graph)
+    keeper = Keeper(Shelf(folder), opened.origin)
+    run = Console(Debugger(opened.graph), origin=opened.origin, left=keeper.left)
+    run.left_before = keeper.before
+    return run, keeper
+
+
+def test_a_whole_tensor_that_was_set_comes_back(tmp_path: Path) -> None:
+    run, keeper = console_on("digits", tmp_path)
+    run.run("set W1 = 0.5")
+    run.run("sgd")
+    keeper.keep(run)
+    again, _ = console_on("digits", tmp_path)
+    again.run("resume")
+    assert again.debugger.value(2).tobytes() == run.debugger.value(2).tobytes()
+    assert again.debugger.moment == run.debugger.moment
+
+
+@pytest.mark.parametrize("odd", ["\u00a0", "\x1b", "\u2028", "\n"])
+def test_characters_that_no_script_may_have_are_refused_when_typed(odd: str) -> None:
+    run = Console(Debugger(load_graph("wx")))
+    with pytest.raises(MiniflowError, match="control characters"):
+        run.run(f"watch cost{odd}* 2")
+    assert len(run.watches) == 0
+
+
+@pytest.mark.parametrize("command", ["record", "source", "transcript", "save"])
+@pytest.mark.parametrize("name", [".", "/", "~nosuchuser/x", "n" * 300, "/dev/null", "a\udcffb"])
+def test_names_that_no_file_can_have_are_refused(command: str, name: str) -> None:
+    run = Console(Debugger(load_graph("wx")))
+    with pytest.raises(MiniflowError):
+        run.run(f"{command} {name}")
+    assert run.debugger.moment == 0
+
+
+def test_two_sessions_at_once_are_both_kept(tmp_path: Path) -> None:
+    first, one = console_on("xor", tmp_path)
+    second, two = console_on("xor", tmp_path)
+    first.run("set W1[0,0] = 0.7")
+    one.keep(first)
+    second.run("step 9")
+    two.keep(second)
+    first.run("step 5")
+    one.keep(first)
+    later, _ = console_on("xor", tmp_path)
+    later.run("resume")
+    assert later.debugger.moment == 5
+    later.run("resume previous")
+    assert later.debugger.moment == 9
+
+
+def test_beginning_anew_puts_the_session_aside(tmp_path: Path) -> None:
+    for line in ("step 154", "step"):
+        run, keeper = console_on("xor", tmp_path)
+        run.run(line)
+        keeper.keep(run)
+    run, keeper = console_on("xor", tmp_path)
+    run.run("resume previous")
+    assert run.debugger.moment == 154
+    again, keeper = console_on("xor", tmp_path)
+    again.run("resume")
+    again.run("step")
+    keeper.keep(again)
+    last, _ = console_on("xor", tmp_path)
+    last.run("resume previous")
+    assert last.debugger.moment == 154
+
+
+def test_a_session_that_goes_on_with_itself_ends(tmp_path: Path) -> None:
+    run, keeper = console_on("xor", tmp_path)
+    run.run("step")
+    text = session_text(keeper.origin, ["step", "resume"])
+    keeper.path.parent.mkdir(parents=True, exist_ok=True)
+    keeper.path.write_text(text)
+    again, _ = console_on("xor", tmp_path)
+    with pytest.raises(MiniflowError, match="run each other"):
+        again.run("resume")
+
+
+def test_recorded_notes_are_of_the_recorded_stops(tmp_path: Path) -> None:
+    run = Console(Debugger(load_graph("xor")))
+    for line in ("break s1", "break l1", "disable 1", "ignore 2 3", f"record {tmp_path / 'r.mf'}"):
+        run.run(line)
+    other = Console(Debugger(load_graph("xor")))
+    other.run("break cost")
+    other.run(f"source {tmp_path / 'r.mf'}")
+    assert [(stop.line, stop.enabled, stop.ignored) for stop in other.stops] == [
+        ("break cost", True, 0),
+        ("break s1", False, 0),
+        ("break l1", True, 3),
+    ]

@@ -327,8 +327,25 @@ def test_armed_and_unarmed_runs_agree_bit_for_bit() -> None:
 
 def test_the_upper_bound_of_the_update_ratio_can_be_chosen() -> None:
     loud, quiet = console("xor"), console("xor")
-    loud.run("break update-ratio")
-    quiet.run("break update-ratio 1000")
+    loud.run("break update-ratio at b2")
+    quiet.run("break update-ratio 1000 at b2")
     assert "update-ratio" in loud.run("sgd 2").text.split("\n")[-1]
     assert "update-ratio" not in quiet.run("sgd 2").text
-    assert next(iter(quiet.stops)).line == "break update-ratio 1000"
+    assert next(iter(quiet.stops)).line == "break update-ratio 1000 at b2"
+
+
+def test_going_back_passes_over_ignored_stops_and_counts_none() -> None:
+    run = console("xor")
+    for line in ("break s1", "ignore 1 100", "sgd 5"):
+        run.run(line)
+    left = next(iter(run.stops)).ignored
+    reply = run.run("reverse-continue")
+    assert run.debugger.moment == 0
+    assert "this is the start" in reply.text
+    assert next(iter(run.stops)).ignored == left
+
+
+def test_continue_counts_the_steps_that_it_ran() -> None:
+    run = console("xor")
+    run.run("break if cost < -1")
+    assert "in 10,000 SGD steps" in run.run("continue").text

@@ -36,7 +36,7 @@ SCREENS = {
     "stops-and-watches": (
         "xor",
         (80, 24),
-        "w c o s t enter b backspace backspace i f space c o s t space less_than_sign space 0 "
+        "w c o s t enter b i f space c o s t space less_than_sign space 0 "
         "full_stop 2 5 1 2 enter colon b r e a k space h e a l t h enter c",
     ),
     "picker": (None, (80, 24), "down down"),

@@ -49,6 +49,9 @@ class Console:
         self.progress = progress
         self.origin = origin
         self.left = left
+        # How to read the session before that one, and whether either was gone on with.
+        self.left_before: Callable[[], Script] | None = None
+        self.resumed = False
         self.commands = COMMANDS
         # What the program that runs has printed, if one does.
         self.printed: Callable[[], list[str]] | None = None
@@ -83,6 +86,8 @@ class Console:
         return reply
 
     def _run(self, line: str) -> Reply:
+        if not line.replace("\t", " ").isprintable():
+            raise DebuggerError(f"{line[:60]!r}: there are control characters in it")
         word, rest = [*line.split(None, 1), "", ""][:2]
         if not word or word.startswith("#"):
             return Reply("")

@@ -76,7 +76,9 @@ def keys_text(command: Command) -> str:
 def _help(console: Console, text: str) -> Reply:
     commands = console.commands
     if text:
-        return _one(find_in(commands, text))
+        # A key alone is said of the command that it runs.
+        named = [c for c in commands.values() if text in {key.key for key in c.keys}]
+        return _one(named[0] if named else find_in(commands, text))
     return _all(commands)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.places import file_named
 from mfdebug.core.debugger import DebuggerError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def _save(console: Console, text: str) -> Reply:
     if not text:
         raise DebuggerError("save where?", hint="usage: save FILE")
-    console.debugger.save(text)
+    console.debugger.save(file_named(text))
     return Reply(f"saved {text}", {"saved": text})
 
 

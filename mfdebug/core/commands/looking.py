@@ -99,6 +99,8 @@ def _check(console: Console, text: str) -> Reply:
             )
     verdicts = debugger.check(node)
     lines = check_lines(debugger.graph, verdicts)
+    if debugger.where.phase == "update":
+        lines.append("(at the parameters as they are now; the gradients shown are of before)")
     return Reply("\n".join(lines), check_data(debugger.graph, verdicts))
 
 

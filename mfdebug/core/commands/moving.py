@@ -172,10 +172,11 @@ def _continue(console: Console, text: str) -> Reply:
         raise DebuggerError(
             "no stop is set: this would go on for ever", hint="b sets one, t runs SGD steps"
         )
-    begun = debugger.sgd_step
+    length = debugger.timeline.length
+    begun = debugger.moment // length
     far = FAR if debugger.endless else TO_THE_END
     hits = console.stops.run(debugger.sgd_target(far, console.progress), console.progress)
-    steps = debugger.sgd_step - begun
+    steps = debugger.moment // length - begun
     ran = f" in {steps:,} SGD steps; continue goes on" if debugger.graph.trains else ""
     ran = "; the line ends here" if debugger.at_end else ran
     return moved(console, hits, "" if hits else f"no stop was met{ran}")
@@ -186,7 +187,9 @@ def _reverse_continue(console: Console, text: str) -> Reply:
         raise DebuggerError("reverse-continue takes nothing", hint="back N, or goto MOMENT")
     _must_go_back(console.debugger)
     hits = console.stops.run_back(console.progress)
-    return moved(console, hits, "" if hits else "no stop was met; this is the start")
+    at_start = console.debugger.moment == 0
+    note = "no stop was met; this is the start" if at_start else "the search was not finished"
+    return moved(console, hits, "" if hits else note)
 
 
 def _last(console: Console, text: str) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfdebug.core.debugger import DebuggerError, place_or_error
@@ -37,6 +38,25 @@ def chosen_number(console: Console, text: str, usage: str) -> Spot:
     index = (0,) * len(shape) if place.index is None else place.index
     debugger.check_index(node, index)
     return Spot(node, attribute, tuple(i % n for i, n in zip(index, shape, strict=True)))
+
+
+def file_named(text: str) -> Path:
+    """Return the path of a file to be read or written, there or not.
+
+    Raises `DebuggerError` for what is no name of a file, a folder, a device or a pipe.
+    """
+    try:
+        text.encode()
+        path = Path(text).expanduser()
+        there, plain, folder = path.exists(), path.is_file(), path.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DebuggerError(f"no name of a file: {reason}", where=text[:100]) from None
+    if folder or not path.name:
+        raise DebuggerError("that is a folder", where=text)
+    if there and not plain:
+        raise DebuggerError("that is a device or a pipe, not a file", where=text)
+    return path
 
 
 def number_of(text: str, what: str, usage: str) -> int:

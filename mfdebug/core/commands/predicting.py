@@ -45,7 +45,7 @@ def _answer(console: Console, text: str) -> Reply:
     )
     after = moved(console, tuple(hits))
     told = f"{verdict.text}  {console.quiz.score}"
-    data = {"right": verdict.right, "told": verdict.text}
+    data = {**after.data, "right": verdict.right, "told": verdict.text}
     return Reply(f"{told}\n{after.text}", data, spot=verdict.spot)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.places import file_named
 from mfdebug.core.commands.status import status
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.script import HEAD, Origin, Script, session_text, write_whole
@@ -22,7 +23,7 @@ DEEPEST = 8
 def _record(console: Console, text: str) -> Reply:
     if not text:
         raise DebuggerError("record where?", hint="usage: record FILE")
-    path = Path(text).expanduser()
+    path = file_named(text)
     if _begins_otherwise(path):
         raise DebuggerError("there is such a file, and it is no session", where=text)
     lines = session_lines(console)
@@ -44,15 +45,15 @@ def _begins_otherwise(path: Path) -> bool:
 def _source(console: Console, text: str) -> Reply:
     if not text:
         raise DebuggerError("source which file?", hint="usage: source FILE")
-    if console.depth >= DEEPEST:
-        raise DebuggerError(f"{DEEPEST} scripts that run each other are enough", where=text)
-    script = console.read(Path(text).expanduser())
+    script = console.read(file_named(text))
     count = _run_all(console, script)
     done = f"{count} line{'s' * (count != 1)} of {text}{changed_note(console, script)}"
     return Reply(f"{done}\n{status(console.debugger)}", {"source": text, "lines": count})
 
 
 def _run_all(console: Console, script: Script) -> int:
+    if console.depth >= DEEPEST:
+        raise DebuggerError(f"{DEEPEST} scripts that run each other are enough", where=script.name)
     console.depth += 1
     try:
         return run_script(console, script)
@@ -68,8 +69,12 @@ def changed_note(console: Console, script: Script) -> str:
     return "; the graph has changed since" if there.graph == here.graph else "; of another graph"
 
 
-def _resume(console: Console, _text: str) -> Reply:
+def _resume(console: Console, text: str) -> Reply:
+    if text not in ("", "previous"):
+        raise DebuggerError(f"{text!r} is not understood", hint="usage: resume [previous]")
     script = console.left
+    if text:
+        script = None if console.left_before is None else console.left_before()
     if script is None:
         raise DebuggerError("no session of this graph was left", hint="s begins a new one")
     before = console.state
@@ -81,6 +86,7 @@ def _resume(console: Console, _text: str) -> Reply:
         if note := changed_note(console, script):
             raise DebuggerError(f"{error}{note}") from None
         raise
+    console.resumed = not text
     words = f"back where it was left{changed_note(console, script)}"
     return Reply(f"{words}\n{status(console.debugger)}", {"resumed": count})
 
@@ -93,18 +99,19 @@ def _transcript(console: Console, text: str) -> Reply:
         if ended is None:
             raise DebuggerError("no transcript is being written")
         return Reply(f"the transcript is in {ended.path}", {"transcript": str(ended.path)})
-    console.transcript = Transcript(Path(text).expanduser(), console.debugger.graph.name)
+    console.transcript = Transcript(file_named(text), console.debugger.graph.name)
     return Reply(f"from now on written to {text}; transcript off ends it", {"transcript": text})
 
 
 SCRIPTING = [
     Command(
         "resume",
-        "resume",
+        "resume [previous]",
         "go on where this graph was left the last time",
         _resume,
         (Key("R", "resume"),),
-        "Edits, stops, watches and the moment come back, with the same bits.",
+        "Edits, stops, watches and the moment come back, with the same bits. "
+        "`resume previous` goes on with the session before the last one.",
         shows="line",
     ),
     Command(

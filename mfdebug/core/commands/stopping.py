@@ -41,6 +41,8 @@ def _set(console: Console, text: str, *, temporary: bool) -> Reply:
 
 
 def _break(console: Console, text: str) -> Reply:
+    # Who has pressed the key may type the whole line.
+    text = text.removeprefix("break ")
     return _set(console, text, temporary=False)
 
 
@@ -70,7 +72,15 @@ def _chosen(console: Console, text: str, usage: str) -> list[Stop]:
     numbers = text.replace(",", " ").split()
     if not numbers:
         raise DebuggerError("which stop?", hint=f"usage: {usage}")
-    return [console.stops.get(number_of(one, "stop", usage)) for one in numbers]
+    return [_stop(console, one, usage) for one in numbers]
+
+
+def _stop(console: Console, word: str, usage: str) -> Stop:
+    """Return a stop by its number; `last` is the one set last, as a session writes it."""
+    stops = list(console.stops)
+    if word == "last" and stops:
+        return stops[-1]
+    return console.stops.get(number_of(word, "stop", usage))
 
 
 def _each(
@@ -102,7 +112,7 @@ def _disable(_console: Console, stop: Stop) -> None:
 def _ignore(console: Console, text: str) -> Reply:
     usage = "ignore N COUNT"
     number, _, count = text.partition(" ")
-    stop = console.stops.get(number_of(number, "stop", usage))
+    stop = _stop(console, number, usage)
     if not count.strip().isdecimal():
         raise DebuggerError("how many times?", hint=f"usage: {usage}")
     stop.ignored = int(count)

@@ -22,7 +22,7 @@ from mfdebug.core.commands.command import Reply
 from mfdebug.core.commands.console import Console, command_of
 from mfdebug.core.commands.predicting import asked
 from mfdebug.core.completion import complete
-from mfdebug.core.debugger import Edit, Standing, index_text
+from mfdebug.core.debugger import Standing, index_text
 from mfdebug.core.naming import typed
 from mfdebug.core.shelf import Keeper
 from mfdebug.core.spots import Spot
@@ -91,7 +91,7 @@ class DebugScreen(Screen[None]):
         self._keeping: Timer | None = None
         self.player = Player(self, self._play_on)
         self._count = ""
-        self._followed: tuple[int, tuple[Edit, ...]] | None = None
+        self._followed = -1
 
     def compose(self) -> ComposeResult:
         """The status on top, order and node side by side, cost below the node, keys at the foot."""
@@ -132,7 +132,10 @@ class DebugScreen(Screen[None]):
         """Keep the session, unless a run in the background is changing it just now."""
         self._keeping = None
         if self.keeper is not None and not self.runner.busy:
+            known = self.keeper.problem
             self.keeper.keep(self.console)
+            if self.keeper.problem != known and self.is_current:
+                self.query_one(MessageStrip).say(self.keeper.problem, "error")
 
     def _keep_soon(self) -> None:
         if self.keeper is not None and self._keeping is None:
@@ -142,7 +145,7 @@ class DebugScreen(Screen[None]):
 
     def follow(self) -> None:
         """Show the node of the present moment."""
-        self._followed = (self.debugger.moment, self.debugger.edits)
+        self._followed = self.debugger.moment
         node = self.debugger.where.node
         panel = self.query_one(NodePanel)
         panel.node = node
@@ -151,8 +154,7 @@ class DebugScreen(Screen[None]):
 
     def _follow_if_moved(self) -> None:
         """Show the node of the present moment, unless nothing has happened since it was shown."""
-        now = (self.debugger.moment, self.debugger.edits)
-        if now != self._followed:
+        if self.debugger.moment != self._followed:
             self.follow()
 
     def _select(self, node: int) -> None:
@@ -258,11 +260,28 @@ class DebugScreen(Screen[None]):
         node = self._shown()
         name = typed(self.debugger.graph.nodes[node].label)
         if template == "set ":
-            entry = index_text(self.query_one(NodePanel).entry_of(node))
-            return (f"set {name}{entry} = " if self._settable() else "set lr = "), 0
+            index = self.query_one(NodePanel).entry_of(node)
+            if self._settable():
+                old = repr(float(self.debugger.value(node)[index]))
+                return f"set {name}{index_text(index)} = {old}", len(old)
+            old = repr(self.debugger.learning_rate)
+            return f"set lr = {old}", len(old)
         if template in ("print ", "watch "):
             return f"{template}{name}", len(name)
-        return template.replace("{node}", name), 0
+        if template == "diff ":
+            moments = self._compared()
+            return f"diff {moments}", len(moments)
+        # A node that is not meant is typed over.
+        begun = template.replace("{node}", name)
+        return begun, len(name) + 1 if begun != template else 0
+
+    def _compared(self) -> str:
+        """Return two moments worth comparing: without the edits, or one SGD step earlier."""
+        now = self.debugger.moment
+        if self.debugger.edits:
+            return f"{now}@0 {now}"
+        before = now - self.debugger.timeline.length
+        return f"{before} {now}" if before >= 0 else ""
 
     async def run_line(self, line: str) -> None:
         """Run a command line and show its answer; a long one goes on in the background."""
@@ -343,6 +362,8 @@ class DebugScreen(Screen[None]):
         self._close_prompt()
         # Who has no answer goes on without one.
         await self.run_line("step" if event.line == ANSWER.strip() else event.line)
+        if event.line.startswith(ANSWER) and self.query_one(MessageStrip).tone == "error":
+            self.query_one(Prompt).open(ANSWER)
 
     def on_prompt_left(self) -> None:
         """Close the prompt."""

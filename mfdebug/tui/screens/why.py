@@ -179,7 +179,10 @@ class WhyScreen(ModalScreen[Spot]):
         trail.update_lines([self._trail_line(trail)])
 
         lines = [_broken(line, width) for line in equation_lines(here.cause, graph)]
-        equation = [Segment(part) for line in lines for part in line][:MOST_EQUATION]
+        equation = [Segment(part) for line in lines for part in line]
+        if len(equation) > MOST_EQUATION:
+            # The last line is the number itself.
+            equation = [*equation[: MOST_EQUATION - 1], equation[-1]]
         told = self.query_one("#why-equation", WhyLines)
         notes = [Segment(part, told.style("dim")) for part in wrap(here.cause.note, width) if part]
         told.styles.height = len(equation) + len(notes)
@@ -266,20 +269,32 @@ class WhyScreen(ModalScreen[Spot]):
         self._show()
 
     def _go_to(self, cause: Cause) -> None:
-        visit = _Visit(cause)
+        visit = _Visit(cause, self._likely_term(cause))
         visit.factor = self._likely_factor(visit)
         self._trail.append(visit)
 
+    def _likely_term(self, cause: Cause) -> int:
+        """Return the term to begin with: of those as large as the first, one that was computed."""
+        for k, term in enumerate(cause.terms):
+            if abs(term.amount) != abs(cause.terms[0].amount):
+                break
+            if any(not self._is_constant(spot) for spot in term.leads_to):
+                return k
+        return 0
+
+    def _is_constant(self, spot: Spot) -> bool:
+        """Whether a number is an input's that is not trained: it explains nothing."""
+        node = self._debugger.graph.nodes[spot.node]
+        return spot.attribute == "value" and isinstance(node, Input) and not node.trainable
+
     def _likely_factor(self, visit: _Visit) -> int:
         """Return the number to follow first: what is not finite, and what was not just fed."""
-        nodes = self._debugger.graph.nodes
         if not math.isfinite(visit.cause.number):
             for k, spot in enumerate(visit.leads_to):
                 if not math.isfinite(self._number(spot)):
                     return k
         for k, spot in enumerate(visit.leads_to):
-            node = nodes[spot.node]
-            if spot.attribute == "grad" or not isinstance(node, Input) or node.trainable:
+            if not self._is_constant(spot):
                 return k
         return 0
 

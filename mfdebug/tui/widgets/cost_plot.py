@@ -17,7 +17,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
-from mfdebug.core.debugger import Debugger
+from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.numbers import scalar
 
 Costs = NDArray[np.float64]
@@ -59,11 +59,29 @@ class _CostFormatter(NumericAxisFormatter):
 
 
 class _StepFormatter(NumericAxisFormatter):
-    """Ticks of an axis of whole SGD steps."""
+    """Ticks of an axis of whole SGD steps, as many as there is room for their labels."""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self._columns = columns
 
     def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
-        """Return ticks at whole numbers only."""
-        return [t for t in super().get_ticks(min_, max_, max_ticks) if t.is_integer()]
+        """Return ticks at whole numbers only, none so far right that its label would be cut."""
+        room = max(2, min(max_ticks, self._columns // 9))
+        ticks = [t for t in super().get_ticks(min_, max_, room) if t.is_integer()]
+        cell = (max_ - min_) / max(1, self._columns)
+        return [t for t in ticks if (max_ - t) / cell >= len(_short(t)) / 2 - 1]
+
+    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
+        """Return short labels: 500, 20k, 1.5M."""
+        return [_short(tick) for tick in ticks]
+
+
+def _short(step: float) -> str:
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if step >= 10 * size or (step >= size and letter == "M"):
+            return f"{step / size:g}{letter}"
+    return f"{step:g}"
 
 
 class CostPlot(Vertical):
@@ -93,7 +111,6 @@ class CostPlot(Vertical):
         plot.set_reactive(PlotWidget.margin_top, 0)
         plot.set_reactive(PlotWidget.margin_bottom, 2)
         plot.set_reactive(PlotWidget.margin_left, LABEL + 1)
-        plot.set_x_formatter(_StepFormatter())
         yield plot
         yield Static("the curve grows by a point after each SGD step", id="cost-none", markup=False)
 
@@ -101,7 +118,8 @@ class CostPlot(Vertical):
         """Draw the costs so far, if anything of them has changed."""
         debugger = self.debugger
         costs = np.array(debugger.history.costs)
-        step = min(debugger.sgd_step, len(costs) - 1)
+        computed = debugger.cost_standing() is Standing.CURRENT
+        step = min(debugger.sgd_step - (not computed), len(costs) - 1)
         # As bytes: a NaN would never equal itself.
         state = (len(costs), costs[-1:].tobytes(), step, self.logarithmic, self.size)
         if state == self._drawn:
@@ -124,7 +142,7 @@ class CostPlot(Vertical):
         words = "cost, log scale" if self.logarithmic else "cost by SGD step"
         broken = np.flatnonzero(~np.isfinite(costs))
         if broken.size:
-            words = f"cost, not finite from step {broken[0]}"
+            words = f"cost, finite to step {broken[0] - 1}" if broken[0] else "cost, never finite"
         if step >= 0:
             words += f"   ◆ step {step}: {scalar(float(costs[step]))}"
         if self.logarithmic and (costs <= 0).any():
@@ -134,6 +152,7 @@ class CostPlot(Vertical):
     def _draw(self, costs: Costs, step: int) -> None:
         plot = self.query_one(PlotWidget)
         plot.clear()
+        plot.set_x_formatter(_StepFormatter(self.size.width - LABEL - 3))
         plot.set_y_formatter(_CostFormatter(self.size.height - 4, logarithmic=self.logarithmic))
         with np.errstate(all="ignore"):
             heights = np.log10(costs) if self.logarithmic else costs
@@ -147,7 +166,7 @@ class CostPlot(Vertical):
                 plot.scatter(xs[part], ys[part], marker="•", marker_style=color)
             else:
                 plot.plot(xs[part], ys[part], line_style=color, hires_mode=HiResMode.BRAILLE)
-        if np.isfinite(heights[step]):
+        if step >= 0 and np.isfinite(heights[step]):
             mark = "bold yellow" if dark else "bold red"
             plot.scatter([float(step)], [heights[step]], marker="◆", marker_style=mark)
         # A little room at the right, so that the frame does not cover the last point.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
@@ -66,6 +67,13 @@ class Prompt(Input):
         self.screen.set_focus(self)
         if replaced:
             self.selection = Selection(len(text) - replaced, len(text))
+
+    def on_key(self, event: Key) -> None:
+        """Let a space keep what would be typed over, to go on after it."""
+        if event.key == "space" and not self.selection.is_empty:
+            event.prevent_default()
+            self.value = self.value.rstrip() + " "
+            self.cursor_position = len(self.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the line on."""

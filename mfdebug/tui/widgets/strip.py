@@ -13,14 +13,17 @@ from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain import name_moment
-from mfdebug.tui.fitting import fit
+from mfdebug.tui.fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
+
+# A question or a reason may take so many lines; a screen of 20 has no more to give.
+MOST_LINES = 3
 
 Tone = Literal["next", "answer", "ask", "stop", "error", "busy"]
 
 
 class MessageStrip(LinesView):
-    """One line of words for the person at the keys."""
+    """A line of words for the person at the keys, or a few."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "strip--next",
@@ -64,9 +67,24 @@ class MessageStrip(LinesView):
 
     def _show(self) -> None:
         prefix = {"error": " ! ", "busy": " » ", "stop": " ● ", "ask": " ? "}.get(self._tone, " ")
-        text = fit(f"{prefix}{self._text}", self.size.width or 80)
+        width = self.size.width or 80
+        lines = wrap(self._text, width - len(prefix)) or [""]
+        if self._tone in ("next", "busy"):
+            lines = [self._text]
+        elif len(lines) > MOST_LINES:
+            lines = [*lines[: MOST_LINES - 1], " ".join(lines[MOST_LINES - 1 :])]
+        if self.styles.height is None or self.styles.height.value != len(lines):
+            self.styles.height = len(lines)
         style: Style = self.get_component_rich_style(f"strip--{self._tone}")
-        self.update_lines([Strip([Segment(text, style)])])
+        self.update_lines(
+            Strip([Segment(fit(f"{prefix if not i else ' ' * len(prefix)}{line}", width), style)])
+            for i, line in enumerate(lines)
+        )
+
+    @property
+    def tone(self) -> Tone:
+        """What kind of words are shown."""
+        return self._tone
 
     def _next(self) -> str:
         coming = self.debugger.coming()
