@@ -82,7 +82,7 @@ def test_a_session_is_a_few_lines_that_people_can_read(tmp_path: Path) -> None:
         "break l1 backward if any(l1.grad > 0)",
         "ignore last 3",
         "break nan",
-        "disable 2",
+        "disable last",
         "watch norm(W1.grad)",
         "quiz on",
         "goto 107",
