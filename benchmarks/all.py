@@ -13,6 +13,7 @@ import os
 import armed
 import chain
 import order
+import program
 import sgd_step
 from harness import ROOT, machine, one_thread, show
 
@@ -57,6 +58,7 @@ def main() -> None:
     lines += shown(chain.run(rounds(chain.ROUNDS)))
     lines += shown(order.run(rounds(order.ROUNDS), list(order.SIZES)))
     lines += shown(armed.run(rounds(armed.ROUNDS)))
+    lines += shown(program.run(rounds(program.ROUNDS)))
     head = HEAD.format(machine=machine(), load=load).splitlines()
     if asked.markdown:
         PAGE.write_text("\n".join([*head, "", *lines]).rstrip() + "\n", encoding="utf-8")

@@ -58,6 +58,7 @@ class Program(Recorder):
         self._waits = False
         self._killed = False
         self._reached: Callable[[], bool] = lambda: True
+        self._streams = sys.stdin, sys.stdout, sys.stderr
         self._thread = threading.Thread(target=self._run, name="program", daemon=True)
 
     # The debugger's side -----------------------------------------------------------------------
@@ -120,6 +121,7 @@ class Program(Recorder):
         if self._thread.is_alive():
             self._raise_in_thread(Killed)
             self._thread.join(PATIENCE)
+        sys.stdin, sys.stdout, sys.stderr = self._streams
 
     def _raise_in_thread(self, error: type[BaseException]) -> None:
         number = self._thread.ident

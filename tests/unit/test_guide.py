@@ -2,7 +2,7 @@
 
 Each `$ mfdebug …` line of a console block is run and must answer with the lines below it; a line
 `…` stands for any lines. `$ echo $?` is the status of the command before. The folder it runs in has
-the page's json blocks, by the name after the word json. A python block prints the text block after
+the page's json and python blocks that have a name. A python block prints the text block after
 it.
 """
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FILE = re.compile(r"^```json (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"^```(?:json|python) (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Keys that the app names by a word, as people write them.
 WRITTEN = {

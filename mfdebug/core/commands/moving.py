@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # SGD steps after which `continue` has looked long enough: a script must not run for ever.
 FAR = 10_000
+ENDS = "the line ends here"
 # More than any run has that ends by itself.
 TO_THE_END = 10**9
 
@@ -43,7 +44,7 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
         data["ended"] = debugger.ending
     stopped = "; ".join(map(str, hits)) or note
     told = [status(debugger), *lines, *map(str, hits), *([note] if note else [])]
-    if debugger.at_end:
+    if debugger.at_end and ENDS not in note:
         why = f" ({debugger.ending})" if debugger.ending else ""
         told.append(f"the line ends here{why}; S goes back")
     return Reply("\n".join(told), data, stopped=stopped, spot=spot)
@@ -178,7 +179,8 @@ def _continue(console: Console, text: str) -> Reply:
     hits = console.stops.run(debugger.sgd_target(far, console.progress), console.progress)
     steps = debugger.moment // length - begun
     ran = f" in {steps:,} SGD steps; continue goes on" if debugger.graph.trains else ""
-    ran = "; the line ends here" if debugger.at_end else ran
+    if debugger.at_end:
+        ran = f"; the line ends here ({debugger.ending}); S goes back"
     return moved(console, hits, "" if hits else f"no stop was met{ran}")
 
 
