@@ -12,7 +12,7 @@ from mfdebug.core import results
 from mfdebug.core.checking import check_data, check_lines, untried, wrong
 from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.predicting import asked
-from miniflow.errors import MiniflowError
+from miniflow.errors import MiniflowError, printable
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -80,7 +80,7 @@ def _run_one(console: Console, line: str, *, as_json: bool) -> bool:
         reply = console.run(line)
     except MiniflowError as error:
         if not as_json:
-            sys.stderr.write(f"{line}: {error}\n")
+            sys.stderr.write(f"{printable(line)}: {error}\n")
             return False
         answer = {"ok": False, "error": str(error)}
     else:

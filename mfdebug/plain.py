@@ -6,19 +6,22 @@ No boxes, no colours, one fact a line; of the status only what has changed is to
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import platformdirs
 
-from mfdebug.batch import FAILED, OK, Interrupt
+from mfdebug.batch import FAILED, INTERRUPTED, OK, Interrupt
 from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.predicting import asked
 from mfdebug.core.commands.status import status
 from mfdebug.core.completion import complete
 from mfdebug.core.shelf import Keeper
-from miniflow.errors import MiniflowError
+from miniflow.errors import MiniflowError, printable
 
 PROMPT = "(mfdebug) "
 MOST_REMEMBERED = 1000
@@ -37,6 +40,10 @@ class Plain:
     def run(self, lines: Sequence[str]) -> int:
         """Run the lines given to begin with, then those that are typed; return the status."""
         typed = sys.stdin.isatty()
+        if typed and threading.current_thread() is threading.main_thread():
+            # Ended by default, it would leave the terminal as the line editor has set it.
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, _leave)
         fine = True
         for line in lines:
             fine = self._run_one(line) and fine
@@ -45,7 +52,7 @@ class Plain:
         if typed and not (self.console.closed or self._greeted):
             self._greet()
             self._greeted = True
-        for line in self._typed() if typed else sys.stdin:
+        for line in self._typed() if typed else _piped():
             if self.console.closed:
                 break
             fine = self._run_one(line.rstrip("\r\n")) and fine
@@ -56,7 +63,8 @@ class Plain:
     def _greet(self) -> None:
         graph = self.console.debugger.graph
         self._say(f"{graph.name}: {graph.description}")
-        self._say("\n".join(self._changed(status(self.console.debugger))))
+        for part in self._changed(status(self.console.debugger)):
+            self._say(part)
         if self.console.left is not None and not self._moved:
             self._say("resume goes on where it was left")
         if self.keeper is not None and self.keeper.problem:
@@ -86,7 +94,7 @@ class Plain:
                 reply = self.console.run(line)
             except MiniflowError as error:
                 sys.stdout.flush()
-                sys.stderr.write(f"{line}: {error}\n")
+                sys.stderr.write(f"{printable(line)}: {error}\n")
                 return False
         whole = status(self.console.debugger)
         for text in reply.text.split("\n") if reply.text else ():
@@ -116,6 +124,24 @@ class Plain:
 
     def _say(self, text: str) -> None:
         sys.stdout.write(f"{text}\n")
+        # Whoever is at the other end of a pipe waits for it.
+        sys.stdout.flush()
+
+
+def _piped() -> Iterator[str]:
+    """Yield the lines of a pipe; an interrupt while it is waited for ends them."""
+    while True:
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None
+        if not line:
+            return
+        yield line
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 @contextlib.contextmanager

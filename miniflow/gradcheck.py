@@ -10,8 +10,8 @@ Stanford's CS231n notes on gradient checks, which also warn of kinks: where the 
 and to the right differ, no difference can agree with a backward rule that had to choose.
 
 For an op, f is the cost as far as this op alone decides it: Σ g · value, with the gradient g that
-has come to the op held fast. So each rule is judged alone, and a mistake is found where it is
-made. For an input, f is the cost, through the whole graph.
+has come to the op held fast (ones, where it is 0 throughout). So each rule is judged alone, and a
+mistake is found where it is made. For an input, f is the cost, through the whole graph.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Literal
 import numpy as np
 
 from miniflow.errors import GraphError, MiniflowError
-from miniflow.graph import Graph
+from miniflow.graph import Graph, follows_rules
 from miniflow.ops.base import Array
 from miniflow.plan import Plan
 from miniflow.training import compile_plan
@@ -120,6 +120,11 @@ def _own_plan(subject: Graph | Plan, graph: Graph) -> Plan:
 def _check_op(plan: Plan, node: int) -> Iterator[Verdict]:
     sources = plan.graph.inbound[node]
     upstream = plan.gradient(node).copy()
+    if not upstream.any() and follows_rules(plan.graph.nodes[node]):
+        # Whatever the rule is, it sends 0 for 0: let it show what it does with something.
+        upstream = np.ones_like(upstream)
+        plan.set_gradient(node, upstream)
+        plan.backward(node)
     for slot, source in enumerate(sources):
         if source in sources[:slot] or not plan.value(source).size:
             continue

@@ -107,6 +107,10 @@ class Plan(ABC):
         """Overwrite an input's value."""
 
     @abstractmethod
+    def set_gradient(self, node: int, gradient: Array) -> None:
+        """Overwrite a node's gradient, which its `backward` will send on."""
+
+    @abstractmethod
     def save(self) -> State:
         """Return a copy of what lasts from one SGD step to the next."""
 
@@ -418,6 +422,10 @@ class ArrayPlan(Plan):
     def set_value(self, node: int, value: Array) -> None:
         """Copy `value` into the node's part of the block."""
         self._values[node][...] = value
+
+    def set_gradient(self, node: int, gradient: Array) -> None:
+        """Copy `gradient` into the node's part of the block."""
+        self._gradients[node][...] = gradient
 
     def save(self) -> State:
         """Copy the lasting part of the block, and the learning rate."""

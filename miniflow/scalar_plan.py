@@ -159,6 +159,10 @@ class ScalarPlan(Plan):
         """Return the float as an array of no dimensions."""
         return np.array(self._gradients[node])
 
+    def set_gradient(self, node: int, gradient: Array) -> None:
+        """Take the only entry."""
+        self._gradients[node] = float(gradient)
+
     def contribution(self, consumer: int, slot: int) -> Array:
         """Return the float as an array of no dimensions."""
         sent = self._sent[consumer]

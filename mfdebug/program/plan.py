@@ -112,6 +112,10 @@ class ProgramPlan(Plan):
         """Put another value in place of an input's."""
         self._values[node] = np.asarray(value)
 
+    def set_gradient(self, node: int, gradient: Array) -> None:
+        """Put another gradient in place of a node's."""
+        self._gradients[node] = np.asarray(gradient)
+
     def save(self) -> State:
         """Return the inputs' values, as references."""
         inputs = [

@@ -658,10 +658,6 @@ def test_a_kink_elsewhere_hides_no_wrong_node(monkeypatch: pytest.MonkeyPatch) -
 # Where nothing comes back --------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a rule that gets a gradient of 0 sends 0 whatever it does, and is called right",
-)
 def test_a_wrong_rule_is_not_said_to_agree_where_no_gradient_comes_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

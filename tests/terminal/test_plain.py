@@ -260,9 +260,6 @@ def test_the_greeting_tells_a_fact_a_line(start: Start) -> None:
     assert (last, prompt) == ("help lists the commands, quit leaves", PROMPT)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="with -c the greeting has an empty line where no status is left to tell"
-)
 def test_the_greeting_after_commands_has_no_empty_line(start: Start) -> None:
     app = start("wx", "-c", "sgd")
     assert "" not in app.output.decode().split("\r\n")
@@ -498,9 +495,6 @@ def test_whoever_stops_reading_gets_no_traceback() -> None:
     assert (done.stdout, done.stderr) == ("w = 5\n", "")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="answers through a pipe are held back until there are 8 KB, or the end"
-)
 def test_through_pipes_each_line_is_answered_before_the_next_is_written(
     pipes: subprocess.Popen[bytes],
 ) -> None:
@@ -511,7 +505,6 @@ def test_through_pipes_each_line_is_answered_before_the_next_is_written(
     assert read_line(pipes.stdout, seconds=4.0) == b"lr = 0.001\n"
 
 
-@pytest.mark.xfail(strict=True, reason="an interrupt while it waits for a pipe is a traceback")
 def test_an_interrupt_while_it_waits_for_a_pipe_is_no_traceback(
     pipes: subprocess.Popen[bytes],
 ) -> None:
@@ -525,7 +518,6 @@ def test_an_interrupt_while_it_waits_for_a_pipe_is_no_traceback(
     assert b"Traceback" not in errors
 
 
-@pytest.mark.xfail(strict=True, reason="an error repeats the line with its control characters")
 def test_escape_sequences_in_a_line_do_not_reach_the_terminal() -> None:
     done = piped("wx", "--plain", stdin="print \x1b[2J\x1b]0;gone\x07\n")
     assert done.returncode == 1
@@ -633,3 +625,11 @@ def test_resume_where_nothing_was_left_is_an_error_that_goes_on(start: Start) ->
     (problem,) = ask(app, "resume")
     assert problem.startswith("resume: no session of this graph was left")
     assert ask(app, "print w") == ["w = 5"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_the_prompt_leaves_the_terminal_as_it_was(start: Start, number: int) -> None:
+    app = start("xor", "--plain", env=XTERM)
+    app.signal(number)
+    assert app.wait() == 128 + number
+    assert app.not_restored() == []

@@ -47,7 +47,11 @@ def with_a_node_aside() -> Graph:
             "! no stop is set: this would go on for ever (b sets one, t runs SGD steps)",
         ),
         ("wx", "s C", "● no stop was met; this is the start"),
-        ("diamond", "c", "● no stop was met; the line ends here (nothing is trained here); S goes back"),
+        (
+            "diamond",
+            "c",
+            "● no stop was met; the line ends here (nothing is trained here); S goes back",
+        ),
         # What has not been computed, or never changed.
         ("wx", "y", "! x is not computed yet (run: step)"),
         ("wx", "s down down y", "! y is not computed yet (run: until y forward)"),

@@ -315,3 +315,12 @@ def test_a_node_that_the_cost_does_not_depend_on_has_nothing_to_check() -> None:
     with pytest.raises(GraphError, match="the cost does not depend on aside"):
         check(graph, graph.place("aside"))
     assert edges(graph, check(graph)) == {("cost", "x"): "right"}
+
+
+@pytest.mark.parametrize("value", [3.0, np.array([[1.0, 2.0]])])
+def test_a_rule_to_which_nothing_comes_back_is_tried_with_something(value: Any) -> None:
+    x, nothing = Input("x", value=value), Input("nothing", value=0.0)
+    graph = Graph.of(Sum(Mul(Sigmoid(x, name="s"), nothing), name="cost"))
+    (verdict,) = check(graph, graph.place("s"))
+    assert verdict.judgement == "right"
+    assert verdict.analytic == pytest.approx(verdict.numeric) != 0
