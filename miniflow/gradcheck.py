@@ -209,8 +209,8 @@ def _judge_entry(
         if not math.isfinite(numeric):
             continue
         if not math.isfinite(analytic):
-            at_x = np.isfinite(value_at(x)).all()
-            return "wrong" if at_x else "undefined", math.inf, numeric
+            sound = np.isfinite(upstream).all() and np.isfinite(value_at(x)).all()
+            return "wrong" if sound else "undefined", math.inf, numeric
         off = max(abs(analytic - numeric) - excused * size, 0.0)
         error = off / max(abs(analytic), abs(numeric)) if off else 0.0
         if error <= TOLERANCE:

@@ -27,6 +27,9 @@ def check_lines(graph: Graph, verdicts: Sequence[Verdict], most: int = MOST_LINE
     lines = [f"  {_line(graph, verdict)}" for verdict in worst[:most]]
     if len(worst) > most:
         lines.append(f"  … {len(worst) - most} more, none worse")
+    aside = [graph.nodes[i].label for i in graph.trainables if not graph.under_cost[i]]
+    if aside and len(verdicts) > 1:
+        lines.append(f"  trained, but the cost does not depend on it: {', '.join(aside)}")
     return [_conclusion(verdicts), *lines]
 
 

@@ -199,7 +199,10 @@ def _outgoing(debugger: Debugger, node: int, index: Index) -> tuple[Outgoing, ..
             if not _changed_since(debugger, graph.inbound[node], written):
                 terms = sent_terms(target, slot, entry, gradient, value, inputs, debugger.sgd_step)
                 if terms is not None:
-                    working = _sum_of_products([(t.upstream, t.local) for t in terms], [])
+                    products = [(t.upstream, t.local) for t in terms]
+                    # Terms of 0 are left out: NaN made of infinity times 0 has no product to show.
+                    if np.isfinite(sent[entry]) or not np.isfinite(products or [(0.0, 0.0)]).all():
+                        working = _sum_of_products(products, [])
         found.append(Outgoing(source.label, index_text(entry), words, working, float(sent[entry])))
     return tuple(found)
 

@@ -199,7 +199,10 @@ RULES: dict[str, Rule] = {
             MOST_UPDATE,
             _trained,
             lambda look, most: (look.update_ratio < LEAST_UPDATE) | (look.update_ratio > most),
-            lambda look: f"|update| / |weight| is {scalar(look.update_ratio[-1], 3)}",
+            lambda look: (
+                f"|update| / |weight| is {scalar(look.update_ratio[-1], 3)}, "
+                f"too {'small' if look.update_ratio[-1] < LEAST_UPDATE else 'large'}"
+            ),
         ),
         Rule(
             "unchanged",

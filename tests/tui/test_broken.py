@@ -152,7 +152,7 @@ async def test_the_cost_swings_higher_and_higher() -> None:
         await ask(driver, "goto start")
         await ask(driver, "break update-ratio")
         await driver.press("c")
-        assert told(driver).endswith("update-ratio: w: |update| / |weight| is 3.04")
+        assert told(driver).endswith("update-ratio: w: |update| / |weight| is 3.04, too large")
         assert "w[0,0] = 13.2 - 0.3 × 133.6 = -26.88" in panel(driver)
         assert "ratio" in left_of(driver, "w")
         # The points are right: the gradient's sign turns with w, only the step is too long.
@@ -386,7 +386,7 @@ async def test_it_learns_nothing() -> None:
         await ask(driver, "delete all")
         await ask(driver, "break update-ratio")
         await driver.press("c")
-        assert told(driver).endswith("update-ratio: w: |update| / |weight| is 2.82e-08")
+        assert told(driver).endswith("update-ratio: w: |update| / |weight| is 2.82e-08, too small")
         assert "w[0,0] = 0.299991 - 1e-06 ×" in " ".join(panel(driver))
         assert "lr 1e-06" in head(driver)
         # Mend it.

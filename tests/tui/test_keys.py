@@ -404,3 +404,15 @@ async def test_ctrl_c_says_how_to_leave() -> None:
     async with opened() as driver:
         await driver.press("s", "ctrl+c", "s")
         assert driver.moment == 2
+
+
+@pytest.mark.parametrize("opening", ["x", "y"])
+async def test_a_colon_goes_from_a_frame_to_the_prompt(opening: str) -> None:
+    async with opened(commands=["sgd"]) as driver:
+        await driver.press(opening)
+        assert not isinstance(driver.app.screen, DebugScreen)
+        await driver.press("colon")
+        await driver.type("break health")
+        await driver.press("enter")
+        assert "nan" in driver.text
+        assert len(driver.screen.console.stops) == 8

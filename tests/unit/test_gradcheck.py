@@ -324,3 +324,10 @@ def test_a_rule_to_which_nothing_comes_back_is_tried_with_something(value: Any) 
     (verdict,) = check(graph, graph.place("s"))
     assert verdict.judgement == "right"
     assert verdict.analytic == pytest.approx(verdict.numeric) != 0
+
+
+def test_a_rule_is_not_blamed_for_the_infinity_that_came_to_it() -> None:
+    x = Input("x", value=np.zeros(2))
+    graph = Graph.of(Sum(Sqrt(Mul(x, x, name="square")), name="cost"))
+    judged = {graph.nodes[one.node].label: one.judgement for one in check(graph)}
+    assert judged["square"] == "undefined"

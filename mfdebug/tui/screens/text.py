@@ -23,6 +23,7 @@ class TextScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q,x,question_mark,space", "dismiss(None)", "close", show=False),
+        Binding("colon", "prompt", "a command", show=False),
         Binding("up,k", "scroll(-1)", "up", show=False),
         Binding("down,j", "scroll(1)", "down", show=False),
         Binding("pageup", "scroll(-10)", "page up", show=False),
@@ -48,6 +49,11 @@ class TextScreen(ModalScreen[None]):
         text = self.query_one("#dialog-text", LinesView)
         text.styles.height = min(len(lines), max(3, self.size.height - 8))
         text.update_lines(Strip([Segment(line)]) for line in lines)
+
+    async def action_prompt(self) -> None:
+        """Close, and go on with a command line: who types does not wait for a frame to go."""
+        await self.app.pop_screen()
+        await self.app.screen.run_action("prompt('')")
 
     def action_scroll(self, by: int) -> None:
         """Scroll by lines."""

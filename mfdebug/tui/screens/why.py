@@ -143,6 +143,7 @@ class WhyScreen(ModalScreen[Spot]):
         Binding("enter", "follow", "go to the chosen number", show=False),
         Binding("backspace", "return", "go back to the number before", show=False),
         Binding("escape,q,y", "leave", "close", show=False),
+        Binding("colon", "prompt", "a command", show=False),
     ]
 
     def __init__(self, debugger: Debugger, cause: Cause) -> None:
@@ -304,6 +305,11 @@ class WhyScreen(ModalScreen[Spot]):
             self._trail.pop()
         self._problem = ""
         self._show()
+
+    async def action_prompt(self) -> None:
+        """Close, and go on with a command line."""
+        await self.app.pop_screen()
+        await self.app.screen.run_action("prompt('')")
 
     def action_leave(self) -> None:
         """Close; the number that was come to stays chosen."""

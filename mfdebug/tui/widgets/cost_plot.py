@@ -22,6 +22,8 @@ from mfdebug.core.numbers import scalar
 
 Costs = NDArray[np.float64]
 LARGEST = 1e300
+# The axis of costs spans at least this share of the greatest.
+LEAST_SPAN = 1e-3
 # Characters for the labels of the axis of costs.
 LABEL = 8
 
@@ -144,7 +146,9 @@ class CostPlot(Vertical):
         if broken.size:
             words = f"cost, finite to step {broken[0] - 1}" if broken[0] else "cost, never finite"
         if step >= 0:
-            words += f"   ◆ step {step}: {scalar(float(costs[step]))}"
+            mark = f"◆ step {step}: {scalar(float(costs[step]))}"
+            fits = len(words) + len(mark) + 6 <= self.size.width
+            words = f"{words}   {mark}" if fits else mark
         if self.logarithmic and (costs <= 0).any():
             words += "   costs of 0 or below are left out"
         return f"─ {words} " + "─" * max(0, self.size.width - len(words) - 3)
@@ -204,5 +208,9 @@ def _limits(heights: Costs) -> tuple[float, float]:
     low, high = float(finite.min()), float(finite.max())
     # Axis labels need the difference of the limits to be finite.
     low, high = max(low, -LARGEST), min(high, LARGEST)
-    room = (high - low) * 0.08 or abs(low) * 0.1 or 1.0
+    # What hardly changes shall not look like a fall from the top to the bottom.
+    short = LEAST_SPAN * max(abs(low), abs(high)) - (high - low)
+    if short > 0:
+        low, high = low - short / 2, high + short / 2
+    room = (high - low) * 0.08 or 1.0
     return low - room, high + room
