@@ -18,10 +18,14 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 
 
 class Interrupt:
-    """Ctrl+C while commands run: a run ends at the end of an SGD step, nothing is torn."""
+    """Ctrl+C while commands run: a run ends at the end of an SGD step, nothing is torn.
+
+    Only while a line is `awaited` it is an exception, which ends the waiting.
+    """
 
     def __init__(self) -> None:
         self.happened = False
+        self.awaited = False
 
     def __enter__(self) -> Interrupt:
         self._before = signal.signal(signal.SIGINT, self._note)
@@ -31,6 +35,8 @@ class Interrupt:
         signal.signal(signal.SIGINT, self._before)
 
     def _note(self, _number: int, _frame: object) -> None:
+        if self.awaited:
+            raise KeyboardInterrupt
         self.happened = True
 
     def asked(self, _moment: int) -> bool:

@@ -9,7 +9,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,9 +36,14 @@ class Plain:
         self._told: list[str] = []
         self._question = ""
         self._greeted = False
+        self._interrupt = Interrupt()
 
     def run(self, lines: Sequence[str]) -> int:
         """Run the lines given to begin with, then those that are typed; return the status."""
+        with self._interrupt:
+            return self._run(lines)
+
+    def _run(self, lines: Sequence[str]) -> int:
         typed = sys.stdin.isatty()
         if typed and threading.current_thread() is threading.main_thread():
             # Ended by default, it would leave the terminal as the line editor has set it.
@@ -52,7 +57,7 @@ class Plain:
         if typed and not (self.console.closed or self._greeted):
             self._greet()
             self._greeted = True
-        for line in self._typed() if typed else _piped():
+        for line in self._typed() if typed else self._piped():
             if self.console.closed:
                 break
             fine = self._run_one(line.rstrip("\r\n")) and fine
@@ -80,22 +85,43 @@ class Plain:
         with _line_editing(self.console):
             while not self.console.closed:
                 try:
-                    yield input(PROMPT)
+                    line = self._awaited(lambda: input(PROMPT))
                 except KeyboardInterrupt:
                     self._say("")
+                    continue
                 except EOFError:
                     self._say("")
                     return
+                yield line
+
+    def _piped(self) -> Iterator[str]:
+        """Yield the lines of a pipe; an interrupt while it is waited for ends them."""
+        while True:
+            try:
+                line = self._awaited(sys.stdin.readline)
+            except KeyboardInterrupt:
+                raise SystemExit(INTERRUPTED) from None
+            if not line:
+                return
+            yield line
+
+    def _awaited(self, read: Callable[[], str]) -> str:
+        """Read a line; Ctrl+C is an exception meanwhile, and at no other time."""
+        try:
+            self._interrupt.awaited = True
+            return read()
+        finally:
+            self._interrupt.awaited = False
 
     def _run_one(self, line: str) -> bool:
-        with Interrupt() as interrupt:
-            self.console.progress = interrupt.asked
-            try:
-                reply = self.console.run(line)
-            except MiniflowError as error:
-                sys.stdout.flush()
-                sys.stderr.write(f"{printable(line)}: {error}\n")
-                return False
+        self._interrupt.happened = False
+        self.console.progress = self._interrupt.asked
+        try:
+            reply = self.console.run(line)
+        except MiniflowError as error:
+            sys.stdout.flush()
+            sys.stderr.write(f"{printable(line)}: {error}\n")
+            return False
         whole = status(self.console.debugger)
         for text in reply.text.split("\n") if reply.text else ():
             for part in self._changed(whole) if text == whole else (text,):
@@ -126,18 +152,6 @@ class Plain:
         sys.stdout.write(f"{text}\n")
         # Whoever is at the other end of a pipe waits for it.
         sys.stdout.flush()
-
-
-def _piped() -> Iterator[str]:
-    """Yield the lines of a pipe; an interrupt while it is waited for ends them."""
-    while True:
-        try:
-            line = sys.stdin.readline()
-        except KeyboardInterrupt:
-            raise SystemExit(INTERRUPTED) from None
-        if not line:
-            return
-        yield line
 
 
 def _leave(number: int, _frame: object) -> NoReturn:
