@@ -61,6 +61,10 @@ class ProgramText:
         for line in lines:
             self._stdout.write(json.dumps({"output": line}, ensure_ascii=False) + "\n")
 
+    def flush(self) -> None:
+        """Send on what was written."""
+        self._stdout.flush()
+
 
 def run_batch(
     console: Console, lines: Sequence[str], *, as_json: bool, check_all: bool = False

@@ -297,7 +297,7 @@ def _program(options: argparse.Namespace) -> int:
         lines.append(f"save {options.save}")
     on_screen = not (options.batch or options.plain or options.check) and _has_screen()
     batch = options.batch or options.check or (options.save and not options.plain)
-    told = None if on_screen and not batch else ProgramText(as_json=options.json).write
+    told = None if on_screen and not batch else ProgramText(as_json=options.json)
     program, console = run_program(
         options.graph,
         options.arguments,

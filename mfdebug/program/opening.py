@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mfdebug.core.commands.console import Console
 from mfdebug.program.debugger import debugger_of
 from mfdebug.program.running import Program
 from miniflow.errors import FileError
+
+
+class TextSink(Protocol):
+    """Where text goes."""
+
+    def write(self, text: str) -> None:
+        """Take a piece of text."""
+
+    def flush(self) -> None:
+        """Send on what was written."""
 
 
 class Running(NamedTuple):
@@ -27,7 +37,7 @@ def run_program(
     memory: int,
     own_miniflow: bool = False,
     reads: bool = False,
-    told: Callable[[str], None] | None = None,
+    told: TextSink | None = None,
 ) -> Running:
     """Run a program to its first pass over a graph; `told` gets what it prints, as it does.
 
@@ -38,7 +48,7 @@ def run_program(
         raise FileError("there is no such program", where=name)
     program = Program(path, arguments, memory=memory, own_miniflow=own_miniflow, reads=reads)
     if told is not None:
-        program.output.told = told
+        program.output.told, program.output.flushed = told.write, told.flush
     program.start()
     if program.present is None:
         program.kill()

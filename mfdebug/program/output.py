@@ -13,12 +13,16 @@ MOST_LINES = 10_000
 
 
 class Output:
-    """The lines printed so far; `told` is called with each piece of text as it is printed."""
+    """The lines printed so far.
+
+    `told` is called with each piece of text as it is printed, `flushed` where the program flushes.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.dropped = 0
         self.told: Callable[[str], None] = lambda _text: None
+        self.flushed: Callable[[], None] = lambda: None
         self._open = ""
 
     @property
@@ -53,8 +57,10 @@ class _ThreadStream(io.TextIOBase):
         return self._others.write(text)
 
     def flush(self) -> None:
-        """Send on what others have written."""
-        if threading.current_thread() is not self._thread:
+        """Send on what was written."""
+        if threading.current_thread() is self._thread:
+            self._output.flushed()
+        else:
             self._others.flush()
 
     def isatty(self) -> bool:

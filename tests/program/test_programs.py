@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -282,3 +283,23 @@ def test_a_program_without_a_pass_is_refused(tmp_path: Path, text: str, problem:
     done = run("-m", "mfdebug", str(path), "--batch", "-c", "step")
     assert done.returncode == 2
     assert problem in done.stderr
+
+
+def test_an_interrupt_stops_a_program_that_does_not_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "loops.py"
+    path.write_text(
+        "from miniflow import *\nx = Input()\ny = Mul(x, x)\n"
+        "forward_pass(y, topological_sort({x: 3.0}))\nprint('looping', flush=True)\n"
+        "while True:\n    pass\n"
+    )
+    command = [sys.executable, "-m", "mfdebug", str(path), "--batch", "-c", "continue"]
+    with subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "looping\n"
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate(timeout=30)
+    assert "it was interrupted" in printed
+    assert "Traceback" not in errors
+    assert process.returncode == 130
