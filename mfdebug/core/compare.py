@@ -171,6 +171,12 @@ def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Differe
         if not there.size:
             return None
         index, count = (0,) * there.ndim, there.size
+    elif x.array.shape != y.array.shape:
+        # A program's batches may be of any size.
+        nowhere = (0,) * there.ndim
+        return Difference(
+            node, what, nowhere, None, None, x.standing, y.standing, there.size, there.size
+        )
     else:
         differs = _bits(x.array) != _bits(y.array)
         count = int(differs.sum())
@@ -260,6 +266,8 @@ def _number_texts(one: Difference) -> tuple[str, str]:
 
 
 def _unlike(number: float | None, standing: Standing) -> str:
+    if number is None and standing in (Standing.CURRENT, Standing.STALE):
+        return "of another shape"
     if number is None:
         return ABSENT.get(standing, standing.value)
     return f"{_signed(number)}{' so far' if standing is Standing.PARTIAL else ''}"

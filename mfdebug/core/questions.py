@@ -187,6 +187,9 @@ def _ask_sent(debugger: Debugger, coming: Moment, node: int) -> Question | None:
         return None
     told = story(debugger, node, index)
     sent = sent_to(told, source)
+    if not sent:
+        # A program's node that raises sends nothing.
+        return None
     words = " + ".join(out.words for out in sent)
     formula = f", {words}{_legend(told)}," if len(words) <= FORMULA else ""
     what = f"upstream × local{formula} that {told.name} sends to {source}{sent[0].entry}"

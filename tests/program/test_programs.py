@@ -303,3 +303,14 @@ def test_an_interrupt_stops_a_program_that_does_not_come_back(tmp_path: Path) ->
     assert "it was interrupted" in printed
     assert "Traceback" not in errors
     assert process.returncode == 130
+
+
+def test_moments_with_other_batch_sizes_are_compared_all_the_same() -> None:
+    _, answers, _ = debugged("evaluates_between", *commands("sgd 2", "diff 3 12", "diff 1"))
+    assert answers[1]["ok"]
+    assert "X" in {one["node"] for one in answers[1]["result"]["differences"]}
+
+
+def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
+    _, answers, _ = debugged("no_backward", *commands("goto 5", "quiz", "step", "step", "quiz"))
+    assert all(one["ok"] or "raised" in one["error"] or "ends" in one["error"] for one in answers)
