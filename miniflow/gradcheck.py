@@ -27,6 +27,7 @@ import numpy as np
 
 from miniflow.errors import GraphError, MiniflowError
 from miniflow.graph import Graph, follows_rules
+from miniflow.node import Input
 from miniflow.ops.base import Array
 from miniflow.plan import Plan
 from miniflow.training import compile_plan
@@ -101,8 +102,13 @@ def _own_plan(subject: Graph | Plan, graph: Graph) -> Plan:
     """Return a plan in float64 that has done one pass over the subject's inputs."""
     double = copy.copy(graph)
     double.dtype = np.dtype(np.float64)
-    plan = compile_plan(double)
     nodes = range(len(graph))
+    if isinstance(subject, Plan):
+        # The shapes are those of the subject's pass: a program's batches are of any size.
+        for i in nodes:
+            if isinstance(graph.nodes[i], Input):
+                graph.nodes[i].value = np.asarray(subject.value(i), np.float64)
+    plan = compile_plan(double)
     if isinstance(subject, Plan):
         plan.feed(subject.sgd_step)
         for i in nodes:

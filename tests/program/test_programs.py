@@ -314,3 +314,8 @@ def test_moments_with_other_batch_sizes_are_compared_all_the_same() -> None:
 def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
     _, answers, _ = debugged("no_backward", *commands("goto 5", "quiz", "step", "step", "quiz"))
     assert all(one["ok"] or "raised" in one["error"] or "ends" in one["error"] for one in answers)
+
+
+def test_a_pass_of_another_batch_size_can_be_checked() -> None:
+    _, answers, _ = debugged("evaluates_between", *commands("sgd 2", "check", "goto 3", "check"))
+    assert [one["result"]["all_right"] for one in (answers[1], answers[3])] == [True, True]
