@@ -61,7 +61,8 @@ class Difference:
     """One thing that differs, told by the entry that differs most.
 
     `a` and `b` are the numbers there, None where there is none of that moment (then the standing
-    says why). `count` of `size` entries differ. `node` is None for the learning rate.
+    says why), and both None where the shapes differ. `count` of `size` entries differ. `node` is
+    None for the learning rate.
     """
 
     node: int | None
@@ -254,6 +255,8 @@ def _name(graph: Graph, one: Difference) -> str:
 
 def _number_texts(one: Difference) -> tuple[str, str]:
     """Return both numbers as text, with as many digits as it takes to tell them apart."""
+    if one.a is None and one.b is None:
+        return ("of another shape",) * 2
     sides = ((one.a, one.a_standing), (one.b, one.b_standing))
     if one.a is None or one.b is None or one.amount is None:
         a, b = (_unlike(number, standing) for number, standing in sides)
@@ -266,8 +269,6 @@ def _number_texts(one: Difference) -> tuple[str, str]:
 
 
 def _unlike(number: float | None, standing: Standing) -> str:
-    if number is None and standing in (Standing.CURRENT, Standing.STALE):
-        return "of another shape"
     if number is None:
         return ABSENT.get(standing, standing.value)
     return f"{_signed(number)}{' so far' if standing is Standing.PARTIAL else ''}"
