@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfdebug import __version__
+from mfdebug.terminal import abilities, has_screen
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
@@ -83,7 +84,7 @@ def _open(options: argparse.Namespace) -> int:
         return _program(options)
     opened = open_graph(options.graph, feeds) if options.graph else None
     lines = _lines(options.commands or [])
-    if not (options.batch or options.plain or options.check) and _has_screen():
+    if not (options.batch or options.plain or options.check) and has_screen():
         return _app(opened, lines, shelf, options)
     if opened is None:
         return _unusable("name a graph file, or a shipped graph (see mfdebug --list)")
@@ -295,7 +296,7 @@ def _program(options: argparse.Namespace) -> int:
     lines = _lines(options.commands or [])
     if options.save:
         lines.append(f"save {options.save}")
-    on_screen = not (options.batch or options.plain or options.check) and _has_screen()
+    on_screen = not (options.batch or options.plain or options.check) and has_screen()
     batch = options.batch or options.check or (options.save and not options.plain)
     told = None if on_screen and not batch else ProgramText(as_json=options.json)
     program, console = run_program(
@@ -321,38 +322,30 @@ def _program(options: argparse.Namespace) -> int:
 
 
 def _program_app(program: Program, console: Console, lines: list[str]) -> int:
-    _choose_theme()
+    able = abilities()
+    able.prepare()
     from mfdebug.tui.app import run_console
 
-    return run_console(console, commands=lines, began=program.divert)
+    return run_console(console, commands=lines, began=program.divert, abilities=able)
 
 
 def _history_memory(options: argparse.Namespace) -> int:
     return int(options.history_memory * 2**20)
 
 
-def _has_screen() -> bool:
-    dumb = os.environ.get("TERM", "") in ("dumb", "")
-    return sys.stdin.isatty() and sys.stdout.isatty() and not dumb
-
-
-def _few_colours() -> bool:
-    term = os.environ.get("TERM", "")
-    return "256color" not in term and "COLORTERM" not in os.environ
-
-
-def _choose_theme() -> None:
-    if os.environ.get("NO_COLOR") or _few_colours():
-        # Textual reads this when it is imported; its other themes are black on black here.
-        os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
-
-
 def _app(opened: Opened | None, lines: list[str], shelf: Shelf, options: argparse.Namespace) -> int:
-    _choose_theme()
+    able = abilities()
+    able.prepare()
     from mfdebug.core.shelf import Keeper
     from mfdebug.tui.app import run
 
     if options.resume and opened is not None:
         lines = ["resume", *lines]
         Keeper(shelf, opened.origin).must_be_left()
-    return run(opened, commands=lines, history_memory=_history_memory(options), shelf=shelf)
+    return run(
+        opened,
+        commands=lines,
+        history_memory=_history_memory(options),
+        shelf=shelf,
+        abilities=able,
+    )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mfdebug.terminal import abilities, has_screen
 from miniflow.errors import FeedError
 from miniflow.graph import Graph
 from miniflow.modern import as_graph
 from miniflow.node import Input, Node
 from miniflow.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
 
 NO_TERMINAL = """\
 there is no terminal here for mfdebug to draw on. Either save the graph and open it in a terminal:
@@ -33,8 +36,16 @@ def has_terminal() -> bool:
     """Whether a person can see an app here, and press its keys."""
     # Within a notebook's server the streams may be those of the terminal it was started from.
     notebook = "ipykernel" in sys.modules and hasattr(sys.stdout, "pub_thread")
-    dumb = os.environ.get("TERM", "") in ("dumb", "")
-    return not notebook and not dumb and sys.stdin.isatty() and sys.stdout.isatty()
+    return not notebook and has_screen()
+
+
+def run_app(console: Console) -> None:
+    """Show the app on a console, until it is left."""
+    able = abilities()
+    able.prepare()
+    from mfdebug.tui.app import run_console
+
+    run_console(console, commands=[], abilities=able)
 
 
 def debug_graph(
@@ -56,6 +67,5 @@ def debug_graph(
         return
     from mfdebug.core.commands.console import Console
     from mfdebug.core.debugger import Debugger
-    from mfdebug.tui.app import run_console
 
-    run_console(Console(Debugger(graph, history_memory=MEMORY)), commands=[])
+    run_app(Console(Debugger(graph, history_memory=MEMORY)))

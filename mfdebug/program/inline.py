@@ -13,7 +13,7 @@ from pathlib import Path
 from mfdebug.core.commands.console import Console
 from mfdebug.core.cursor import Progress
 from mfdebug.core.debugger import NotYet
-from mfdebug.live import MEMORY, has_terminal
+from mfdebug.live import MEMORY, has_terminal, run_app
 from mfdebug.plain import Plain
 from mfdebug.program.debugger import debugger_of
 from mfdebug.program.recorder import Recorder
@@ -73,9 +73,7 @@ class Inline(Recorder):
         if console.waiting:
             return
         if has_terminal():
-            from mfdebug.tui.app import run_console
-
-            run_console(console, commands=[])
+            run_app(console)
         else:
             self._plain = self._plain or Plain(console)
             self._plain.run([])

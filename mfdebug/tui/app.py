@@ -17,6 +17,7 @@ from mfdebug.core.debugger import Debugger
 from mfdebug.core.script import Origin
 from mfdebug.core.shelf import Keeper, Shelf
 from mfdebug.opening import Opened, open_graph
+from mfdebug.terminal import ANY, Abilities
 from mfdebug.tui.cells import CellApp
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.feed import FeedScreen
@@ -50,12 +51,15 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
         shelf: Shelf | None = None,
         console: Console | None = None,
         began: Callable[[], None] = lambda: None,
+        abilities: Abilities = ANY,
     ) -> None:
         """Sessions are kept on the `shelf`, of a graph whose `origin` is known.
 
         A `console` is there already where a program runs; `began` is called once the app does.
+        `abilities` are those of the terminal; Textual has been told them when it was imported.
         """
-        super().__init__()
+        super().__init__(ascii_only=abilities.ascii_only)
+        self.abilities = abilities
         self.console_given = console
         self.began = began
         self.graph = graph
@@ -68,8 +72,7 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
         """Open the graph, or let one be chosen."""
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        if not self.theme.startswith("ansi"):
-            self.theme = DARK.name
+        self.theme = self.abilities.theme
         loop = asyncio.get_running_loop()
         # Without a handler these end the process with the terminal in raw mode.
         for ended_by in (signal.SIGTERM, signal.SIGHUP):
@@ -159,21 +162,42 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
 
 
 def run(
-    opened: Opened | None, *, commands: Sequence[str], history_memory: int, shelf: Shelf
+    opened: Opened | None,
+    *,
+    commands: Sequence[str],
+    history_memory: int,
+    shelf: Shelf,
+    abilities: Abilities,
 ) -> int:
     """Run the app and return the exit status."""
     graph, origin = opened or (None, None)
     app = DebuggerApp(
-        graph, commands=commands, history_memory=history_memory, origin=origin, shelf=shelf
+        graph,
+        commands=commands,
+        history_memory=history_memory,
+        origin=origin,
+        shelf=shelf,
+        abilities=abilities,
     )
     app.run()
     return app.return_code or 0
 
 
 def run_console(
-    console: Console, *, commands: Sequence[str], began: Callable[[], None] = lambda: None
+    console: Console,
+    *,
+    commands: Sequence[str],
+    abilities: Abilities,
+    began: Callable[[], None] = lambda: None,
 ) -> int:
     """Run the app on a console that is there already, and return the exit status."""
-    app = DebuggerApp(None, commands=commands, history_memory=0, console=console, began=began)
+    app = DebuggerApp(
+        None,
+        commands=commands,
+        history_memory=0,
+        console=console,
+        began=began,
+        abilities=abilities,
+    )
     app.run()
     return app.return_code or 0

@@ -6,22 +6,26 @@ its widget, style by style (Textual #5625): one number in each of two lines of a
 cannot help; sending cells can, and it takes 69.
 
 That serves every widget: a plot drawn anew, a focus that moved, a list that scrolled, a dialog
-over it all. And no control character of any widget's text gets past it to the terminal.
+over it all. And no control character of any widget's text gets past it to the terminal, nor,
+where only ASCII can be shown, anything else.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
-from textual.app import App, ReturnType
+from textual.app import ReturnType
 from textual.geometry import Size
 from textual.strip import Strip
+
+from mfdebug.glyphs import in_ascii
+from mfdebug.tui.pacing import PacedApp
 
 if TYPE_CHECKING:
     from typing import Any
@@ -34,12 +38,13 @@ if TYPE_CHECKING:
 JOINER = "\u200d"
 
 
-class CellApp(App[ReturnType]):
+class CellApp(PacedApp[ReturnType]):
     """An app that sends the terminal only the cells that differ from what it shows."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, ascii_only: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._terminal = _Terminal()
+        self._terminal = Terminal()
+        self.ascii_only = ascii_only
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             # A page scrolled at 80x24 is sent 17 times, 62 kB, when the scrolling is animated.
             self.animation_level = "none"
@@ -48,7 +53,9 @@ class CellApp(App[ReturnType]):
         # The one place every frame passes. Inline apps send other kinds of update, untouched.
         frame: Any = renderable
         if isinstance(renderable, ChopsUpdate | LayoutUpdate):
-            frame = _CellUpdate(renderable, self._terminal, self.size)
+            frame = CellUpdate(
+                renderable, self._terminal, self.size, self.paced, ascii_only=self.ascii_only
+            )
         super()._display(screen, frame)
 
     def action_redraw(self) -> None:
@@ -96,7 +103,7 @@ _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "9": "
 _MOVE = 8
 
 
-class _Terminal:
+class Terminal:
     """What the terminal shows, row by row; nothing of it is `known` before a full update."""
 
     def __init__(self) -> None:
@@ -104,19 +111,31 @@ class _Terminal:
         self.known = False
 
     def row(self, y: int, width: int) -> list[_Cell | None]:
+        """Return the cells of a row, at least `width` of them; None is not known."""
         row = self.rows.setdefault(y, [])
         if len(row) < width:
             row.extend([None] * (width - len(row)))
         return row
 
 
-class _CellUpdate(CompositorUpdate):
-    """A frame of Textual's, sent as the cells that differ."""
+class CellUpdate(CompositorUpdate):
+    """A frame of Textual's, sent as the cells that differ from what the `terminal` shows."""
 
-    def __init__(self, update: ChopsUpdate | LayoutUpdate, terminal: _Terminal, size: Size) -> None:
+    def __init__(
+        self,
+        update: ChopsUpdate | LayoutUpdate,
+        terminal: Terminal,
+        size: Size,
+        sent: Callable[[str], str] = str,
+        *,
+        ascii_only: bool = False,
+    ) -> None:
+        """`sent` is asked what to send for the text of the frame, once it is sent for sure."""
         self.update = update
         self.terminal = terminal
         self.size = size
+        self.sent = sent
+        self.ascii_only = ascii_only
 
     def render_segments(self, console: Console) -> str:
         """Return what is to be sent. It is sent for sure: Textual asks when it writes."""
@@ -129,7 +148,7 @@ class _CellUpdate(CompositorUpdate):
             for y, strips in enumerate(update.strips, update.region.y):
                 x = update.region.x
                 for strip in strips:
-                    pen.draw(x, y, _cells(strip, colors, strip.cell_length))
+                    pen.draw(x, y, self._cells(strip, colors, strip.cell_length))
                     x += strip.cell_length
             # One that was laid out for the size before a resize may have been cut or wrapped.
             terminal.known = update.region.size == self.size
@@ -140,14 +159,20 @@ class _CellUpdate(CompositorUpdate):
                 chops = zip(update.chop_ends[y], update.chops[y].items(), strict=True)
                 for end, (x, chop) in chops:
                     if chop is not None and x < stop and end > start:
-                        pen.draw(x, y, _cells(chop, colors, end - x))
-        return pen.text()
+                        pen.draw(x, y, self._cells(chop, colors, end - x))
+        return self.sent(pen.text())
+
+    def _cells(self, segments: Iterable[Segment], colors: ColorSystem, width: int) -> list[_Cell]:
+        cells = _cells(segments, colors, width)
+        if not self.ascii_only:
+            return cells
+        return [(text if text.isascii() else _column(text), look) for text, look in cells]
 
 
 class _Pen:
     """Draws cells where they differ, with as few moves and changes of style as will do."""
 
-    def __init__(self, terminal: _Terminal) -> None:
+    def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
         self.look = _PLAIN
         self.x = self.y = -1
@@ -219,6 +244,11 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem, width: int) -> list
                     cells[-1] = cells[-1][0] + cluster, cells[-1][1]
     # Rich counts some nonsense differently (a control character after a joiner).
     return [*cells[:width], *[(" ", _BLANK)] * (width - len(cells))]
+
+
+def _column(text: str) -> str:
+    """Return the one ASCII character of a column; the second one of a wide sign has its own."""
+    return in_ascii(text.lstrip("\0"))
 
 
 def _clusters(text: str) -> list[str]:

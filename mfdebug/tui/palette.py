@@ -96,7 +96,7 @@ def _shown(choice: Choice) -> tuple[Content, Content]:
 
 
 def _of_command(screen: DebugScreen, command: Command) -> Choice:
-    keys = f"{keys_text(command)} · " if command.keys else ""
+    keys = f"{keys_text(command)} ∙ " if command.keys else ""
     run: IgnoreReturnCallbackType
     if takes_argument(command):
         run = partial(screen.action_prompt, f"{command.name} ")

@@ -76,6 +76,8 @@ class PtyApp:
         self._unseen = b""
         self._answers = dict(answers or {})
         self._master, self._slave = os.openpty()
+        # Where the cursor is, what it is: a terminal answers when it is asked.
+        self.screen.write_process_input = lambda answer: os.write(self._master, answer.encode())
         self._set_size(columns, rows)
         self._before = termios.tcgetattr(self._slave)
         self.process = subprocess.Popen(
@@ -126,7 +128,10 @@ class PtyApp:
     def _read(self, timeout: float) -> bytes:
         if not select.select([self._master], [], [], max(0.0, timeout))[0]:
             return b""
-        data = os.read(self._master, 1 << 16)
+        return self.arrived(os.read(self._master, 1 << 16))
+
+    def arrived(self, data: bytes) -> bytes:
+        """Show what has come out; return it."""
         self.output += data
         for query, answer in self._answers.items():
             for _ in range(data.count(query)):

@@ -57,7 +57,7 @@ MARKS = {
     "✓": "the value is computed",
     "∂": "the gradient is computed",
     "◐": "the gradient is there in part: not every consumer has sent its share",
-    "·": "not computed yet",
+    "∙": "not computed yet",
     "~": "stale: of the SGD step before this one",
     "*": "trained: the update changes it",
     "!": "a NaN or an infinity is in it",

@@ -35,13 +35,13 @@ SUMMARY_LIMIT = 100_000
 # In fewer cells a histogram says nothing, and costs bytes whenever the list scrolls.
 HISTOGRAM = 8
 VALUE_MARKS = {
-    Standing.WAITING: "·",
+    Standing.WAITING: "∙",
     Standing.CURRENT: "✓",
     Standing.STALE: "~",
 }
 GRADIENT_MARKS = {
     Standing.NONE: " ",
-    Standing.WAITING: "·",
+    Standing.WAITING: "∙",
     Standing.PARTIAL: "◐",
     Standing.CURRENT: "∂",
     Standing.STALE: "~",
@@ -385,7 +385,7 @@ class OrderTree(LinesView, can_focus=True):
                 if (contribution.consumer, contribution.slot) == (consumer, slot):
                     sent = contribution.sent
                     if sent is None:
-                        text += " · nothing back yet"
+                        text += " ∙ nothing back yet"
                     elif sent.size == 1:
                         text += f" sends {scalar(float(sent.reshape(())))}"
                     else:
