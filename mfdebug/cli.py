@@ -1,4 +1,7 @@
-"""The command line. `--help`, `--version` and `--list` load neither numpy nor textual."""
+"""The command line. `--help`, `--version` and `--list` load neither numpy nor textual.
+
+Nor what reads settings and completes for the shell, where neither is asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,23 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mfdebug import __version__
-from mfdebug.terminal import abilities, has_screen
+from mfdebug.options import PARSERS, main_parser
+from mfdebug.terminal import Abilities, abilities, has_screen
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
     from mfdebug.core.shelf import Shelf
     from mfdebug.opening import Opened
     from mfdebug.program.running import Program
+    from mfdebug.settings import Settings
 
 OK, FAILED, UNUSABLE = 0, 1, 2
-
-EPILOG = """\
-examples:
-  mfdebug xor                              step through a shipped graph (see --list)
-  mfdebug my-graph.json                    or through your own
-  mfdebug prog.py                          or through a program, pass by pass
-  mfdebug xor --batch -c "sgd 3" -c "print cost"
-  mfdebug xor --plain                      the same commands at a line prompt
-"""
+# What a shell sets when it wants a line completed.
+COMPLETION_ASKED = "_ARGCOMPLETE"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever has started this
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115
+    if COMPLETION_ASKED in os.environ:
+        from mfdebug.completing import answer
+
+        answer()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -57,17 +58,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_intermixed_args(arguments)
-    if options.list:
-        return _list()
-    if problem := _clash(options):
-        return _unusable(problem)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in PARSERS:
+        options = PARSERS[words[0]]().parse_args(words[1:])
+        run = COMMANDS[words[0]]
+    else:
+        options = main_parser().parse_intermixed_args(words)
+        if options.list:
+            return _list()
+        if problem := _clash(options):
+            return _unusable(problem)
+        run = _open
     from miniflow.errors import MiniflowError
 
     try:
-        return _open(options)
+        return run(options)
     except MiniflowError as error:
         return _unusable(str(error))
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Return the settings in force; raise `MiniflowError` for a file that cannot be used."""
+    from mfdebug.settings import read_settings
+
+    settings = read_settings()
+    for name in ("theme", "ascii_only", "history_memory", "present", "show_keys"):
+        # An option that was not given is None, or False of one that only switches on.
+        given = getattr(options, name, None)
+        if given or (given is False and name == "ascii_only"):
+            settings = settings.overruled(f"--{name.replace('_', '-')}", **{name: given})
+    return settings
+
+
+def _abilities(settings: Settings) -> Abilities:
+    """Return what the terminal can show; Textual, which must not be loaded yet, is told."""
+    able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
+    able.prepare()
+    return able
 
 
 def _open(options: argparse.Namespace) -> int:
@@ -75,97 +102,21 @@ def _open(options: argparse.Namespace) -> int:
     from mfdebug.core.shelf import Shelf
     from mfdebug.opening import open_graph
 
+    settings = _settings(options)
     shelf = Shelf()
     feeds = _feeds(options.feed)
     if options.resume and options.graph is None:
         left = shelf.latest()
         options.graph, feeds = left.graph, {**left.feeds, **feeds}
     if options.graph and options.graph.endswith(".py"):
-        return _program(options)
+        return _program(options, settings)
     opened = open_graph(options.graph, feeds) if options.graph else None
     lines = _lines(options.commands or [])
     if not (options.batch or options.plain or options.check) and has_screen():
-        return _app(opened, lines, shelf, options)
+        return _app(opened, lines, shelf, options, settings)
     if opened is None:
         return _unusable("name a graph file, or a shipped graph (see mfdebug --list)")
-    return _without_screen(opened, lines, shelf, options)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mfdebug",
-        description="Step through backpropagation, one node at a time, forwards and back.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "graph",
-        nargs="?",
-        help="a graph file, the name of a shipped graph, or a Python program; none: choose one",
-    )
-    parser.add_argument(
-        "arguments",
-        nargs="*",
-        metavar="args",
-        help="of a program: its own arguments; those that begin with - after --",
-    )
-    parser.add_argument("--list", action="store_true", help="list the shipped graphs")
-    parser.add_argument("--version", action="version", version=f"mfdebug {__version__}")
-    parser.add_argument("--batch", action="store_true", help="run commands without a screen")
-    parser.add_argument("--plain", action="store_true", help="a line prompt instead of a screen")
-    parser.add_argument(
-        "-c",
-        dest="commands",
-        metavar="COMMAND",
-        action="append",
-        help="run a command first (repeatable)",
-    )
-    parser.add_argument(
-        "-x",
-        dest="commands",
-        metavar="SCRIPT",
-        action="append",
-        type=Path,
-        help="run the commands of a file first (repeatable)",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="with --batch or --check: one JSON object a command"
-    )
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="check all gradients against finite differences; status 1 if one is wrong",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on where the graph (without one: the last graph) was left",
-    )
-    parser.add_argument(
-        "--feed",
-        metavar="NODE=VALUE",
-        action="append",
-        default=[],
-        help="give an input its value: a number or a list (repeatable)",
-    )
-    parser.add_argument(
-        "--own-miniflow",
-        action="store_true",
-        help="of a program: step its own copy of miniflow, not this one",
-    )
-    parser.add_argument(
-        "--save",
-        metavar="FILE",
-        help="of a program: save its network as a graph file, after all commands",
-    )
-    parser.add_argument(
-        "--history-memory",
-        metavar="MB",
-        type=_megabytes,
-        default=256,
-        help="memory for going back in time (default 256)",
-    )
-    return parser
+    return _without_screen(opened, lines, shelf, options, settings)
 
 
 def _lines(given: list[str | Path]) -> list[str]:
@@ -182,16 +133,6 @@ def _lines(given: list[str | Path]) -> list[str]:
         else:
             lines.append(one)
     return lines
-
-
-def _megabytes(text: str) -> float:
-    try:
-        size = float(text)
-    except ValueError:
-        size = 0.0
-    if not 0 < size < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of megabytes above 0")
-    return size
 
 
 def _clash(options: argparse.Namespace) -> str:
@@ -266,7 +207,11 @@ def _feeds(given: list[str]) -> dict[str, Any]:
 
 
 def _without_screen(
-    opened: Opened, lines: list[str], shelf: Shelf, options: argparse.Namespace
+    opened: Opened,
+    lines: list[str],
+    shelf: Shelf,
+    options: argparse.Namespace,
+    settings: Settings,
 ) -> int:
     from mfdebug.batch import run_batch
     from mfdebug.core.commands.console import Console
@@ -274,7 +219,7 @@ def _without_screen(
     from mfdebug.core.shelf import Keeper
     from mfdebug.plain import Plain
 
-    debugger = Debugger(opened.graph, history_memory=_history_memory(options))
+    debugger = Debugger(opened.graph, history_memory=settings.history_bytes)
     origin = opened.origin
     keeper = Keeper(shelf, origin)
     if options.resume:
@@ -287,7 +232,7 @@ def _without_screen(
     return Plain(console, keeper if sys.stdin.isatty() else None).run(lines)
 
 
-def _program(options: argparse.Namespace) -> int:
+def _program(options: argparse.Namespace, settings: Settings) -> int:
     """Run a program, and debug it."""
     from mfdebug.batch import ProgramText, run_batch
     from mfdebug.plain import Plain
@@ -302,7 +247,7 @@ def _program(options: argparse.Namespace) -> int:
     program, console = run_program(
         options.graph,
         options.arguments,
-        memory=_history_memory(options),
+        memory=settings.history_bytes,
         own_miniflow=options.own_miniflow,
         reads=options.plain,
         told=told,
@@ -313,7 +258,7 @@ def _program(options: argparse.Namespace) -> int:
         if batch:
             status = run_batch(console, lines, as_json=options.json, check_all=options.check)
         elif on_screen:
-            status = _program_app(program, console, lines)
+            status = _program_app(program, console, lines, settings)
         else:
             status = Plain(console).run(lines)
     finally:
@@ -321,31 +266,80 @@ def _program(options: argparse.Namespace) -> int:
     return status or (FAILED if program.error else OK)
 
 
-def _program_app(program: Program, console: Console, lines: list[str]) -> int:
-    able = abilities()
-    able.prepare()
+def _program_app(program: Program, console: Console, lines: list[str], settings: Settings) -> int:
+    able = _abilities(settings)
     from mfdebug.tui.app import run_console
 
-    return run_console(console, commands=lines, began=program.divert, abilities=able)
+    return run_console(
+        console, commands=lines, began=program.divert, settings=settings, abilities=able
+    )
 
 
-def _history_memory(options: argparse.Namespace) -> int:
-    return int(options.history_memory * 2**20)
-
-
-def _app(opened: Opened | None, lines: list[str], shelf: Shelf, options: argparse.Namespace) -> int:
-    able = abilities()
-    able.prepare()
+def _app(
+    opened: Opened | None,
+    lines: list[str],
+    shelf: Shelf,
+    options: argparse.Namespace,
+    settings: Settings,
+) -> int:
+    able = _abilities(settings)
     from mfdebug.core.shelf import Keeper
     from mfdebug.tui.app import run
 
     if options.resume and opened is not None:
         lines = ["resume", *lines]
         Keeper(shelf, opened.origin).must_be_left()
-    return run(
-        opened,
-        commands=lines,
-        history_memory=_history_memory(options),
-        shelf=shelf,
-        abilities=able,
-    )
+    return run(opened, commands=lines, settings=settings, shelf=shelf, abilities=able)
+
+
+# The commands that are words -----------------------------------------------------------------
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from mfdebug.shipped import shipped_demos
+
+    if options.demo is None:
+        demos = shipped_demos()
+        width = max((len(demo.name) for demo in demos), default=0)
+        for demo in demos:
+            sys.stdout.write(f"{demo.name:{width}}  {demo.title}\n")
+        return OK
+    from mfdebug.demo import run_demo
+
+    return run_demo(options, _settings(options))
+
+
+def _config(options: argparse.Namespace) -> int:
+    from mfdebug.settings import settings_path
+
+    if options.path:
+        path = settings_path()
+        sys.stdout.write("" if path is None else f"{path}\n")
+        return OK
+    from mfdebug.telling import settings_lines
+
+    sys.stdout.write("".join(f"{line}\n" for line in settings_lines(_settings(options))))
+    return OK
+
+
+def _keys(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    from mfdebug.telling import key_lines
+
+    sys.stdout.write("".join(f"{line}\n" for line in key_lines(settings)))
+    return OK
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from mfdebug.completing import code_for
+
+    sys.stdout.write(code_for(options.shell))
+    return OK
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "demo": _demo,
+    "config": _config,
+    "keys": _keys,
+    "completion": _completion,
+}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mfdebug.settings import read_settings
 from mfdebug.terminal import abilities, has_screen
 from miniflow.errors import FeedError
 from miniflow.graph import Graph
@@ -29,7 +30,6 @@ or go through it here, a command at a time:
     console = Console(Debugger(graph))
     print(console.run("step").text)
 """
-MEMORY = 256 * 2**20
 
 
 def has_terminal() -> bool:
@@ -41,11 +41,12 @@ def has_terminal() -> bool:
 
 def run_app(console: Console) -> None:
     """Show the app on a console, until it is left."""
-    able = abilities()
+    settings = read_settings()
+    able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
     able.prepare()
     from mfdebug.tui.app import run_console
 
-    run_console(console, commands=[], abilities=able)
+    run_console(console, commands=[], settings=settings, abilities=able)
 
 
 def debug_graph(
@@ -68,4 +69,4 @@ def debug_graph(
     from mfdebug.core.commands.console import Console
     from mfdebug.core.debugger import Debugger
 
-    run_app(Console(Debugger(graph, history_memory=MEMORY)))
+    run_app(Console(Debugger(graph, history_memory=read_settings().history_bytes)))

@@ -40,11 +40,41 @@ def find(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def names() -> list[str]:
+    """Return the bare names of the shipped graphs, without reading them."""
+    return sorted(path.stem for path in folder().glob("*.json"))
+
+
+@dataclass(frozen=True)
+class ShippedDemo:
+    """A demonstration that ships: its bare name, its file, what it is called."""
+
+    name: str
+    path: Path
+    title: str
+
+
+def shipped_demos() -> list[ShippedDemo]:
+    """Return the shipped demonstrations by name."""
+    return [
+        ShippedDemo(path.stem, path, _title(path))
+        for path in sorted((folder() / "demos").glob("*.demo"))
+    ]
+
+
+def _title(path: Path) -> str:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith(_TITLE):
+            return line.removeprefix(_TITLE).strip()
+    return path.stem
+
+
 def _read(path: Path) -> Shipped:
     content = json.loads(path.read_text(encoding="utf-8"))
     return Shipped(path.stem, path, content.get("description", ""))
 
 
+_TITLE = "# title "
 _LESSONS = {
     name: place
     for place, name in enumerate(

@@ -61,18 +61,21 @@ class Keeper:
             try:
                 found, _ = read_session(self.path, check_known)
             except MiniflowError as error:
-                self.problem = f"the session that was left cannot be read: {error}; s begins anew"
+                self.problem = f"the session that was left cannot be read: {error}"
             else:
                 if [line for _, line in found.lines] != NOTHING:
                     self.left = found
 
-    @property
-    def greeting(self) -> str:
-        """What to say at the start: how to go on, or that it cannot be; or nothing."""
+    def greeting(self, resume: str, step: str) -> str:
+        """Return what to say at the start: how to go on, or that it cannot be; or nothing.
+
+        `resume` and `step` are the keys that do so.
+        """
+        begins = f"{step} begins anew"
         if self.left is None:
-            return self.problem
+            return f"{self.problem}; {begins}" if self.problem else ""
         moment = self.left.lines[-1][1].removeprefix("goto ")
-        return f"this graph was left at moment {moment}: R goes on there, s begins anew"
+        return f"this graph was left at moment {moment}: {resume} goes on there, {begins}"
 
     def before(self) -> Script:
         """Return the session before the last one, which beginning anew has put aside."""

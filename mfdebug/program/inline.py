@@ -13,10 +13,11 @@ from pathlib import Path
 from mfdebug.core.commands.console import Console
 from mfdebug.core.cursor import Progress
 from mfdebug.core.debugger import NotYet
-from mfdebug.live import MEMORY, has_terminal, run_app
+from mfdebug.live import has_terminal, run_app
 from mfdebug.plain import Plain
 from mfdebug.program.debugger import debugger_of
 from mfdebug.program.recorder import Recorder
+from mfdebug.settings import read_settings
 from miniflow.errors import MiniflowError
 
 
@@ -24,7 +25,8 @@ class Inline(Recorder):
     """The program that this is a part of."""
 
     def __init__(self) -> None:
-        super().__init__(Path(sys.argv[0] or "program").stem, MEMORY)
+        self._memory = read_settings().history_bytes
+        super().__init__(Path(sys.argv[0] or "program").stem, self._memory)
         self._console: Console | None = None
         self._plain: Plain | None = None
         self._reached: Callable[[], bool] = lambda: True
@@ -52,7 +54,7 @@ class Inline(Recorder):
         self._taps.closed = True
         try:
             if self._console is None:
-                self._console = Console(debugger_of(self, MEMORY))
+                self._console = Console(debugger_of(self, self._memory))
             self._debug(self._console)
         finally:
             self._taps.closed = False

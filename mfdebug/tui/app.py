@@ -9,17 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Key
 
+from mfdebug.bindings import Keys
 from mfdebug.core.commands.console import Console
 from mfdebug.core.debugger import Debugger
+from mfdebug.core.demo import Demo, Playback
 from mfdebug.core.script import Origin
 from mfdebug.core.shelf import Keeper, Shelf
 from mfdebug.opening import Opened, open_graph
+from mfdebug.settings import DEFAULTS, Settings
 from mfdebug.terminal import ANY, Abilities
 from mfdebug.tui.cells import CellApp
+from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.feed import FeedScreen
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.themes import DARK, LIGHT
@@ -34,12 +40,7 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
     CSS_PATH = "app.tcss"
     TITLE = "mfdebug"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+z", "suspend_process", "to the shell and back with fg", show=False),
-        Binding("ctrl+l", "redraw", "draw the screen again", show=False),
-        Binding("ctrl+c", "how_to_leave", "how to leave", show=False),
-        Binding("ctrl+t", "toggle_theme", "dark or light", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("app")
 
     def __init__(
         self,
@@ -52,6 +53,8 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
         console: Console | None = None,
         began: Callable[[], None] = lambda: None,
         abilities: Abilities = ANY,
+        settings: Settings = DEFAULTS,
+        demo: Demo | None = None,
     ) -> None:
         """Sessions are kept on the `shelf`, of a graph whose `origin` is known.
 
@@ -60,6 +63,11 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
         """
         super().__init__(ascii_only=abilities.ascii_only)
         self.abilities = abilities
+        self.settings = settings
+        self.presentation = Presentation(settings.present, settings.show_keys)
+        self.demo = demo
+        self.keys = Keys(settings.keys)
+        self.set_keymap(self.keys.keymap())
         self.console_given = console
         self.began = began
         self.graph = graph
@@ -79,7 +87,9 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
             loop.add_signal_handler(ended_by, self._end, 128 + ended_by)
         self.began()
         if self.console_given is not None:
-            self.push_screen(DebugScreen(self.console_given, self.commands))
+            self.push_screen(
+                DebugScreen(self.console_given, self.commands, presentation=self.presentation)
+            )
         elif self.graph is None:
             self.pick()
         else:
@@ -132,24 +142,34 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
         except MiniflowError as error:
             self.exit(2, return_code=2, message=f"mfdebug: {error}")
             return
+        if self.demo is not None:
+            playback = Playback(Console(debugger, origin=self.origin), self.demo)
+            self.push_screen(DemoScreen(playback, self.presentation))
+            return
         keeper = None
         if self.origin is not None and self.shelf is not None:
             keeper = Keeper(self.shelf, self.origin)
         left = keeper.left if keeper is not None else None
         console = Console(debugger, origin=self.origin, left=left)
         console.left_before = keeper.before if keeper is not None else None
-        self.push_screen(DebugScreen(console, self.commands, keeper))
+        self.push_screen(
+            DebugScreen(console, self.commands, keeper, presentation=self.presentation)
+        )
 
     async def key_arrived(self, event: Key) -> None:
         """Let any key stop a run that goes on in the background, and do nothing else."""
         screen = self.screen if self.screen_stack else None
         if isinstance(screen, DebugScreen) and screen.interrupt():
             return
+        for below in self.screen_stack:
+            if isinstance(below, DebugScreen) and below.key_arrived(event):
+                return
         await super().key_arrived(event)
 
     def action_how_to_leave(self) -> None:
         """Ctrl+C is pressed by habit: it must not lose anyone's edits."""
-        self.notify("q leaves, Esc stops what is going on", timeout=3, markup=False)
+        leaves = f"{self.keys.name('quit')} leaves"
+        self.notify(f"{leaves}, Esc stops what is going on", timeout=3, markup=False)
 
     def action_toggle_theme(self) -> None:
         """Change between dark and light."""
@@ -165,19 +185,22 @@ def run(
     opened: Opened | None,
     *,
     commands: Sequence[str],
-    history_memory: int,
+    settings: Settings,
     shelf: Shelf,
     abilities: Abilities,
+    demo: Demo | None = None,
 ) -> int:
     """Run the app and return the exit status."""
     graph, origin = opened or (None, None)
     app = DebuggerApp(
         graph,
         commands=commands,
-        history_memory=history_memory,
+        history_memory=settings.history_bytes,
         origin=origin,
         shelf=shelf,
         abilities=abilities,
+        settings=settings,
+        demo=demo,
     )
     app.run()
     return app.return_code or 0
@@ -187,6 +210,7 @@ def run_console(
     console: Console,
     *,
     commands: Sequence[str],
+    settings: Settings,
     abilities: Abilities,
     began: Callable[[], None] = lambda: None,
 ) -> int:
@@ -198,6 +222,7 @@ def run_console(
         console=console,
         began=began,
         abilities=abilities,
+        settings=settings,
     )
     app.run()
     return app.return_code or 0

@@ -1,44 +1,48 @@
-"""Keys: the bindings that the table of commands makes, and those worth a place at the foot."""
+"""Keys in the app: bindings made from the table of what keys do, and those worth a place below."""
 
 from __future__ import annotations
 
 from textual.binding import Binding, BindingType
+from textual.message_pump import MessagePump
 
-from mfdebug.core.commands.table import COMMANDS
+from mfdebug.bindings import SHIPPED_KEYS, Keys, at
 
-# From left to right as many as fit; the last one always.
+# By id, from left to right as many as fit; the last one always.
 KEY_HINTS = [
-    ("s", "step"),
-    ("S", "back"),
-    ("n", "phase"),
-    ("t", "SGD step"),
-    ("c", "continue"),
-    ("b", "stop"),
-    ("y", "why"),
-    ("e", "edit"),
-    (":", "command"),
-    ("u", "until"),
-    ("x", "explain"),
-    ("k", "check"),
-    ("w", "watch"),
-    ("g", "goto"),
-    ("P", "play"),
-    ("Tab", "panel"),
-    ("?", "help"),
+    ("step", "step"),
+    ("back", "back"),
+    ("next", "phase"),
+    ("sgd", "SGD step"),
+    ("continue", "continue"),
+    ("break", "stop"),
+    ("why", "why"),
+    ("set", "edit"),
+    ("prompt", "command"),
+    ("until", "until"),
+    ("explain", "explain"),
+    ("check", "check"),
+    ("watch", "watch"),
+    ("goto", "goto"),
+    ("play", "play"),
+    ("panel", "panel"),
+    ("help", "help"),
 ]
 
 
-def command_bindings() -> list[BindingType]:
-    """Return a binding for every key of the table, to the action `command(line, asks)`."""
+def bindings_at(place: str) -> list[BindingType]:
+    """Return the bindings of a place with the keys that ship; Textual's keymap changes them."""
     return [
-        Binding(
-            key.key,
-            f"command({key.line!r}, {key.asks})",
-            key.words or command.summary,
-            id=f"command.{command.name}.{key.key}",
-            tooltip=key.words or command.summary,
-            show=False,
-        )
-        for command in COMMANDS.values()
-        for key in command.keys
+        Binding(",".join(one.keys), one.action, one.words, id=one.id, tooltip=one.words, show=False)
+        for one in at(place)
     ]
+
+
+def keys_of(host: MessagePump) -> Keys:
+    """Return the keys in force in the app that something is a part of."""
+    keys = getattr(host.app, "keys", None)
+    return keys if isinstance(keys, Keys) else SHIPPED_KEYS
+
+
+def key_hints(keys: Keys) -> list[tuple[str, str]]:
+    """Return the keys worth knowing, with a word for each; what has no key is left out."""
+    return [(keys.name(id), words) for id, words in KEY_HINTS if keys.of(id)]  # noqa: A001

@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from textual.binding import Binding
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.types import IgnoreReturnCallbackType
 
+from mfdebug.bindings import at
 from mfdebug.core.commands.command import Command
-from mfdebug.core.commands.helping import keys_text
 from mfdebug.core.commands.table import COMMANDS
-from mfdebug.tui.screens.help import NAMES
 
 if TYPE_CHECKING:
     from mfdebug.tui.screens.debug import DebugScreen
 
-THEME = "ctrl+t"
-# Keys of the screen that do nothing in the palette's place.
-NOT_HERE = {"escape", "colon", "ctrl+p"}
+# What keys of the screen and the app do, but not from the palette.
+NOT_HERE = {"calm", "prompt", "palette", "suspend", "redraw", "how-to-leave"}
 
 
 class Choice(NamedTuple):
@@ -66,14 +63,13 @@ class CommandProvider(Provider):
     def _choices(self) -> list[Choice]:
         screen = cast("DebugScreen", self.screen)
         choices = [_of_command(screen, command) for command in COMMANDS.values()]
-        bindings: list[Any] = [*type(screen).BINDINGS, *type(screen.app).BINDINGS]
-        for binding in bindings:
-            view = isinstance(binding, Binding) and (binding.id or "").startswith("view.")
-            if (view and binding.key not in NOT_HERE) or binding.key == THEME:
-                node = screen if view else screen.app
-                run = partial(screen.app.run_action, binding.action, node)
-                key = NAMES.get(binding.key, binding.key)
-                choices.append(Choice(binding.description, f"key {key}", "", run))
+        for node, place in ((screen, "screen"), (screen.app, "app")):
+            for one in at(place):
+                if one.command or one.id in NOT_HERE:
+                    continue
+                run = partial(screen.app.run_action, one.action, node)
+                shown = screen.app.keys.shown(one.id)
+                choices.append(Choice(one.words, f"key {shown}" if shown else "", "", run))
         return choices
 
     async def discover(self) -> Hits:
@@ -96,7 +92,8 @@ def _shown(choice: Choice) -> tuple[Content, Content]:
 
 
 def _of_command(screen: DebugScreen, command: Command) -> Choice:
-    keys = f"{keys_text(command)} ∙ " if command.keys else ""
+    shown = screen.app.keys.of_command(command.name)
+    keys = f"{shown} ∙ " if shown else ""
     run: IgnoreReturnCallbackType
     if takes_argument(command):
         run = partial(screen.action_prompt, f"{command.name} ")

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from textual.message_pump import MessagePump
 from textual.timer import Timer
 
+from mfdebug.tui.keys import keys_of
+
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -35,7 +37,9 @@ class Player:
         end = ", the slowest" if self._chosen == 0 else ""
         end = ", the fastest" if self._chosen == len(SPEEDS) - 1 else end
         moments = "moment" if self.speed == 1 else "moments"
-        return f"plays {self.speed:g} {moments} a second{end}; P starts and stops, + - change it"
+        play, faster, slower = map(keys_of(self._host).name, ("play", "faster", "slower"))
+        keys = f"{play} starts and stops, {faster} {slower} change it"
+        return f"plays {self.speed:g} {moments} a second{end}; {keys}"
 
     def start(self) -> None:
         """Play from here on."""

@@ -69,6 +69,11 @@ class Runner:
         self._stop = True
         self._worker.shutdown(wait=False, cancel_futures=True)
 
+    async def finished(self) -> None:
+        """Wait for a run that goes on in the background."""
+        while self.busy:
+            await asyncio.sleep(0.02)
+
     async def run_waiting(self) -> None:
         """Run the lines given to begin with, one after the other."""
         while self._waiting and not self.busy:

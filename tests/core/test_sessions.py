@@ -226,7 +226,7 @@ def test_a_session_is_kept_and_gone_on_with(tmp_path: Path) -> None:
     assert first.origin is not None
     Keeper(shelf, first.origin).keep(first)
     keeper = Keeper(shelf, first.origin)
-    assert "left at moment 107" in keeper.greeting
+    assert "left at moment 107" in keeper.greeting("R", "s")
     second = console(left=keeper.left)
     second.run("sgd 5")
     second.run("break s1")
@@ -245,7 +245,7 @@ def test_looking_only_keeps_what_was_left(tmp_path: Path) -> None:
     assert Keeper(shelf, first.origin).left is not None
     keeper.keep(worked(lines=["step"]))
     assert shelf.path_for("xor").with_suffix(".previous").exists()
-    assert "moment 1:" in Keeper(shelf, first.origin).greeting
+    assert "moment 1:" in Keeper(shelf, first.origin).greeting("R", "s")
 
 
 def test_a_changed_graph_is_said_so(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_damaged_session_is_told_and_put_aside(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     keeper = Keeper(shelf, first.origin)
     assert keeper.left is None
-    assert "cannot be read: xor-" in keeper.greeting
+    assert "cannot be read: xor-" in keeper.greeting("R", "s")
     with pytest.raises(DebuggerError, match="line 19"):
         keeper.must_be_left()
     keeper.keep(first)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from mfdebug.bindings import SHIPPED_KEYS
 from mfdebug.core.commands.helping import EXAMPLES, FORMS, FUNCTION_MEANINGS, WORD_MEANINGS
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.expressions import FUNCTIONS, WORDS, parse
-from mfdebug.tui.app import DebuggerApp
+from mfdebug.keynames import shown
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.help import MARKS, NAMES, HelpScreen, HelpText, sections
+from mfdebug.tui.screens.help import MARKS, HelpScreen, HelpText, sections
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.widgets.order_tree import GRADIENT_MARKS, VALUE_MARKS
 from tests.tui.test_keys import Driver, opened
@@ -44,15 +45,14 @@ async def test_no_line_is_cut(size: tuple[int, int]) -> None:
 
 async def test_every_key_is_in_the_help() -> None:
     async with opened() as driver:
-        bindings = [*DebugScreen.BINDINGS, *DebuggerApp.BINDINGS]
         heads = {
             key
-            for section in sections(bindings)
+            for section in sections(SHIPPED_KEYS)
             if section.kind == "keys"
             for entry in section.entries
             for key in entry.head.split()
         }
-        assert {NAMES.get(key, key) for key in driver.screen.active_bindings} - heads <= {
+        assert set(map(shown, driver.screen.active_bindings)) - heads <= {
             # Of Textual's own screen.
             "ctrl+q",
             "shift+tab",

@@ -37,13 +37,15 @@ class Key:
 
     In the line {n} stands for the count typed before the key, {node} for the node under the app's
     cursor, {entry} for the chosen entry of the node that is shown. `asks`: the command wants an
-    argument, which a dialog or the prompt asks for.
+    argument, which a dialog or the prompt asks for. `id` is what settings call it, if it is not
+    the command's name.
     """
 
     key: str
     line: str
     words: str = ""
     asks: bool = False
+    id: str = ""
 
 
 @dataclass(frozen=True)

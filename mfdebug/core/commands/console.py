@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,9 @@ from mfdebug.core.stops import Stop, Stops
 from mfdebug.core.transcript import Transcript
 from mfdebug.core.watches import Watch, Watches
 from miniflow.errors import MiniflowError
+
+# A demo of more lines than these nobody would watch.
+MOST_DEEDS = 10_000
 
 
 class State(NamedTuple):
@@ -62,6 +66,9 @@ class Console:
         self.waiting = ""
         self.depth = 0
         self.closed = False
+        # What a demo says, and the lines that make a demo of this session.
+        self.caption = ""
+        self.deeds: deque[str] = deque(maxlen=MOST_DEEDS)
 
     def _use(self, debugger: Debugger) -> None:
         self.debugger = debugger
@@ -73,15 +80,18 @@ class Console:
 
         Raises `MiniflowError` when the command is unknown or cannot be carried out.
         """
-        if self.transcript is None or self.depth:
+        if self.depth:
             return self._run(line)
         transcript = self.transcript
         try:
             reply = self._run(line)
         except MiniflowError as error:
-            transcript.add(line, str(error))
+            if transcript is not None:
+                transcript.add(line, str(error))
             raise
-        if self.transcript is transcript:
+        if line.strip():
+            self.deeds.append(line.strip())
+        if transcript is not None and self.transcript is transcript:
             transcript.add(line, reply.text)
         return reply
 

@@ -231,7 +231,7 @@ MOVING = [
         "sgd [n]",
         "whole SGD steps on",
         _sgd,
-        (Key("t", "sgd {n}"), Key("T", "sgd -{n}", "whole SGD steps back")),
+        (Key("t", "sgd {n}"), Key("T", "sgd -{n}", "whole SGD steps back", id="sgd-back")),
         "In the middle of a step the first one goes to its end. `sgd -n` goes back.",
     ),
     Command(

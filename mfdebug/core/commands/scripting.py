@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mfdebug.core import demo as demos
 from mfdebug.core.commands.command import Command, Key, Reply
 from mfdebug.core.commands.places import file_named
 from mfdebug.core.commands.status import status
@@ -24,19 +25,33 @@ def _record(console: Console, text: str) -> Reply:
     if not text:
         raise DebuggerError("record where?", hint="usage: record FILE")
     path = file_named(text)
-    if _begins_otherwise(path):
-        raise DebuggerError("there is such a file, and it is no session", where=text)
-    lines = session_lines(console)
+    demo = path.suffix == demos.SUFFIX
+    if _begins_otherwise(path, demos.HEAD if demo else HEAD):
+        kind = "demo" if demo else "session"
+        raise DebuggerError(f"there is such a file, and it is no {kind}", where=text)
     origin = console.origin or Origin(console.debugger.graph.name, "")
-    write_whole(path, session_text(origin, lines))
+    if demo:
+        lines = [line for line in console.deeds if not _of_files(line)]
+        if not lines:
+            raise DebuggerError("nothing has been done yet that a demo could show")
+        write_whole(path, demos.demo_text(origin.graph, path.stem, lines))
+    else:
+        lines = session_lines(console)
+        write_whole(path, session_text(origin, lines))
     count = f"{len(lines)} line{'s' * (len(lines) != 1)}"
-    return Reply(f"recorded {count} in {text}", {"recorded": text, "lines": lines})
+    played = f"; mfdebug demo {text} plays it" if demo else ""
+    return Reply(f"recorded {count} in {text}{played}", {"recorded": text, "lines": lines})
 
 
-def _begins_otherwise(path: Path) -> bool:
+def _of_files(line: str) -> bool:
+    """Whether a line writes files, or leaves: no part of a demo."""
+    return line.split()[0] in ("record", "save", "transcript", "quit", "q")
+
+
+def _begins_otherwise(path: Path, head: str) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(len(HEAD)) != HEAD.encode()
+            return file.read(len(head)) != head.encode()
     except OSError:
         # It is not there; or writing it will say what is wrong.
         return False

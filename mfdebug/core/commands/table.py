@@ -6,6 +6,7 @@ The app makes its key bindings, its palette and its help screen from it.
 from __future__ import annotations
 
 from mfdebug.core.commands.command import Command, find_in
+from mfdebug.core.commands.demonstrating import DEMONSTRATING
 from mfdebug.core.commands.editing import EDITING
 from mfdebug.core.commands.helping import HELPING
 from mfdebug.core.commands.leaving import LEAVING
@@ -22,6 +23,7 @@ GROUPS: dict[str, list[Command]] = {
     "look": LOOKING,
     "change": EDITING,
     "quiz": PREDICTING,
+    "demos": DEMONSTRATING,
     "files, help, leaving": [*SCRIPTING, *HELPING, *LEAVING],
 }
 COMMANDS: dict[str, Command] = {

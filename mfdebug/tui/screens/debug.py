@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key, Resize
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widgets import Input as TextInput
 from textual.widgets import Static
 
 from mfdebug.core.causes import Cause
@@ -26,13 +27,15 @@ from mfdebug.core.debugger import Standing, index_text
 from mfdebug.core.naming import typed
 from mfdebug.core.shelf import Keeper
 from mfdebug.core.spots import Spot
-from mfdebug.tui.keys import KEY_HINTS, command_bindings
+from mfdebug.tui.keys import bindings_at, key_hints
 from mfdebug.tui.palette import Palette
 from mfdebug.tui.player import Player
+from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.screens.why import WhyScreen
+from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
@@ -59,18 +62,7 @@ KEPT_AFTER = 0.3
 class DebugScreen(Screen[None]):
     """A debugger on the screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *command_bindings(),
-        Binding("colon", "prompt('')", "command prompt", id="view.prompt", show=False),
-        Binding("P", "play", "play and stop playing", id="view.play", show=False),
-        Binding("plus", "speed(1)", "play faster", id="view.faster", show=False),
-        Binding("minus", "speed(-1)", "play slower", id="view.slower", show=False),
-        Binding("l", "log", "cost on a log scale", id="view.log", show=False),
-        Binding("tab", "panel", "to the node's numbers and back", id="view.panel", show=False),
-        Binding("escape", "calm", "stop, clear the count", id="view.calm", show=False),
-        Binding("f", "follow", "back to the present node", id="view.follow", show=False),
-        Binding("ctrl+p", "palette", "find a command", id="view.palette", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("screen")
 
     app: DebuggerApp
 
@@ -80,10 +72,13 @@ class DebugScreen(Screen[None]):
         commands: Sequence[str] = (),
         keeper: Keeper | None = None,
         greeting: str = "",
+        presentation: Presentation = Presentation(),  # noqa: B008 - it cannot be changed
     ) -> None:
         """`greeting` is what is said first, if the keeper has nothing to say."""
         super().__init__()
-        self._greeting = keeper.greeting if keeper is not None else greeting
+        self.presentation = presentation
+        self._cast = KeyCast()
+        self._greeting = greeting
         self.console = console
         self.debugger = console.debugger
         self.runner = Runner(console, self, self, commands)
@@ -107,18 +102,25 @@ class DebugScreen(Screen[None]):
                 yield Static("", id="node-title", markup=False)
                 yield NodePanel(self.debugger, id="node")
                 yield CostPlot(self.debugger, id="cost")
-                yield OutputList(self.console.printed or list, id="output")
+                yield OutputList(
+                    self.console.printed or list, self.app.keys.name("output"), id="output"
+                )
+        yield Caption(id="caption")
         yield MessageStrip(self.debugger, id="strip")
         yield Prompt(lambda line: complete(self.debugger, line), id="prompt")
-        yield KeyLine(KEY_HINTS, id="keys")
+        yield KeyLine(self.hints(), id="keys")
 
     async def on_mount(self) -> None:
         """Show the start, after the commands that were given to begin with."""
+        self.set_class(self.presentation.roomy, "roomy")
         self.query_one(Prompt).display = False
         self.query_one(OrderTree).focus()
         self.follow()
         self.show_moment()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
+        if self.keeper is not None:
+            keys = self.app.keys
+            self._greeting = self.keeper.greeting(keys.name("resume"), keys.name("step"))
         if self._greeting:
             self.query_one(MessageStrip).say(self._greeting, "answer")
         await self.runner.run_waiting()
@@ -173,7 +175,24 @@ class DebugScreen(Screen[None]):
         plot = self.query_one(CostPlot)
         plot.display = self._has_curve()
         plot.show()
+        self.query_one(Caption).show(self.console.caption)
         self.query_one(MessageStrip).show_next()
+
+    def hints(self) -> list[tuple[str, str]]:
+        """Return the keys worth a place at the foot."""
+        return key_hints(self.app.keys)
+
+    def key_arrived(self, event: Key) -> bool:
+        """Show a key that was pressed, if keys are shown; return whether it is dealt with."""
+        if not isinstance(self.app.focused, TextInput):
+            self.cast(key_text(event.key))
+        return False
+
+    def cast(self, pressed: str) -> None:
+        """Show a key, or a line that was typed, if keys are shown."""
+        if self.presentation.keys:
+            self._cast.press(pressed)
+            self.query_one(KeyLine).cast(self._cast)
 
     def _has_curve(self) -> bool:
         """Whether there is a curve to show, and room for it."""
@@ -295,7 +314,10 @@ class DebugScreen(Screen[None]):
         self._keep_soon()
         if self.console.debugger is not self.debugger:
             # The program goes on with another graph: a screen for that one.
-            self.app.switch_screen(DebugScreen(self.console, [], greeting=reply.stopped))
+            screen = DebugScreen(
+                self.console, greeting=reply.stopped, presentation=self.presentation
+            )
+            self.app.switch_screen(screen)
             return
         command = command_of(line)
         if command is not None and command.name == "find":
@@ -327,7 +349,8 @@ class DebugScreen(Screen[None]):
         if spot is not None and spot.node != self._shown():
             self._select(spot.node)
             name = spot.text(self.debugger.graph)
-            words = f"this is where {name} is; f goes back to the present node"
+            back = self.app.keys.name("follow")
+            words = f"this is where {name} is; {back} goes back to the present node"
             self.query_one(MessageStrip).say(words, "answer")
         if spot is not None:
             self.query_one(NodePanel).choose(spot)
@@ -360,6 +383,7 @@ class DebugScreen(Screen[None]):
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
         self._close_prompt()
+        self.cast(f":{event.line}")
         # Who has no answer goes on without one.
         await self.run_line("step" if event.line == ANSWER.strip() else event.line)
         if event.line.startswith(ANSWER) and self.query_one(MessageStrip).tone == "error":
@@ -376,17 +400,19 @@ class DebugScreen(Screen[None]):
         digit = event.character or ""
         if digit.isdecimal() and (self._count or digit != "0"):
             self._count = (self._count + digit)[:MOST_DIGITS]
-            words = f"{self._count} times: s steps, n phases, t SGD steps; Esc forgets it"
+            step, phase, sgd = map(self.app.keys.name, ("step", "next", "sgd"))
+            counted = f"{step} steps, {phase} phases, {sgd} SGD steps"
+            words = f"{self._count} times: {counted}; Esc forgets it"
             self.query_one(MessageStrip).say(words, "answer")
             event.stop()
         elif event.is_printable and event.key not in self.active_bindings:
             self._count = ""
-            words = f"no key {event.character!r}; ? lists the keys"
+            words = f"no key {event.character!r}; {self.app.keys.name('help')} lists the keys"
             self.query_one(MessageStrip).say(words, "error")
 
     def action_help(self) -> None:
         """Show all keys and commands."""
-        self.app.push_screen(HelpScreen([*self.BINDINGS, *self.app.BINDINGS]))
+        self.app.push_screen(HelpScreen(self.app.keys))
 
     def action_palette(self) -> None:
         """Let a command be found by its words."""
@@ -423,7 +449,7 @@ class DebugScreen(Screen[None]):
         if not plot.display:
             why = "no room for the costs in so few lines"
             if not self.debugger.moment:
-                why = "no costs yet: t runs an SGD step"
+                why = f"no costs yet: {self.app.keys.name('sgd')} runs an SGD step"
             if not self.debugger.graph.trains:
                 why = "nothing is trained: no costs"
             strip.say(why, "error")
@@ -431,7 +457,7 @@ class DebugScreen(Screen[None]):
         plot.logarithmic = not plot.logarithmic
         plot.show()
         scale = "a log scale" if plot.logarithmic else "an even scale"
-        strip.say(f"costs on {scale}; l changes it", "answer")
+        strip.say(f"costs on {scale}; {self.app.keys.name('log')} changes it", "answer")
 
     def action_panel(self) -> None:
         """Move the focus between the order and the node's numbers; show it if folded."""

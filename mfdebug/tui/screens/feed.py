@@ -6,20 +6,19 @@ import json
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from mfdebug.tui.keys import bindings_at
 from miniflow.ops.base import shape_text
 
 
 class FeedScreen(ModalScreen[Any]):
     """A question for one input's value; None when it is left without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "leave", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("feed")
 
     def __init__(self, name: str, shape: tuple[int | None, ...] | None, problem: str = "") -> None:
         super().__init__()

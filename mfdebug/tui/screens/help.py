@@ -13,43 +13,26 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key, Resize
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
+from mfdebug.bindings import PLACES, Bound, Keys, at
 from mfdebug.core.commands.command import Command
 from mfdebug.core.commands.helping import (
     EXAMPLES,
     FORMS,
     FUNCTION_MEANINGS,
-    KEY_NAMES,
     WORD_MEANINGS,
-    keys_text,
 )
 from mfdebug.core.commands.table import GROUPS
 from mfdebug.tui.fitting import wrap
+from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
-from mfdebug.tui.widgets.node_panel import NodePanel
-from mfdebug.tui.widgets.order_tree import OrderTree
 
-NAMES = {
-    **KEY_NAMES,
-    "colon": ":",
-    "plus": "+",
-    "minus": "-",
-    "tab": "Tab",
-    "escape": "Esc",
-    "enter": "Enter",
-    "up": "↑",
-    "down": "↓",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "home": "Home",
-    "end": "End",
-}
 # The groups of commands whose keys are shown by them; all others belong to the screen.
 KEY_GROUPS = ("move", "stop", "look", "change")
 SCREEN = "this screen"
@@ -115,17 +98,20 @@ def _plain(entry: Entry) -> str:
     return f"{entry.head} {entry.words} {entry.details}"
 
 
-def sections(bindings: Iterable[BindingType]) -> list[Section]:
-    """Return the whole help; `bindings` are those of the screen and the app."""
-    made = list(bindings)
+def sections(keys: Keys) -> list[Section]:
+    """Return the whole help, with the keys in force."""
+    prompt = keys.name("prompt")
     commands = [
-        Section(f"commands, at the prompt (:) - {name}", tuple(map(_command_entry, group)))
+        Section(
+            f"commands, at the prompt ({prompt}) - {name}",
+            tuple(_command_entry(command, keys) for command in group),
+        )
         for name, group in GROUPS.items()
     ]
     calls = tuple(Entry(f"{name}(x)", words) for name, words in FUNCTION_MEANINGS.items())
     return _aligned(
         [
-            *_key_sections(made),
+            *_key_sections(keys),
             *commands,
             Section("expressions (EXPR)", _pairs(FORMS)),
             Section("expressions - words", _pairs(WORD_MEANINGS)),
@@ -149,40 +135,30 @@ def _pairs(told: dict[str, str]) -> tuple[Entry, ...]:
     return tuple(Entry(head, words) for head, words in told.items())
 
 
-def _command_entry(command: Command) -> Entry:
-    keys = f"  ({keys_text(command)})" if command.keys else ""
-    return Entry(command.usage, command.summary + keys, command.details)
+def _command_entry(command: Command, keys: Keys) -> Entry:
+    shown = keys.of_command(command.name)
+    words = f"{command.summary}  ({shown})" if shown else command.summary
+    return Entry(command.usage, words, command.details)
 
 
-def _key_sections(bindings: list[BindingType]) -> list[Section]:
-    group_of = {
-        f"command.{command.name}.{key.key}": name
-        for name, group in GROUPS.items()
-        for command in group
-        for key in command.keys
-    }
-    groups: dict[str, list[Binding]] = {name: [] for name in (*KEY_GROUPS, SCREEN)}
-    for binding in bindings:
-        if isinstance(binding, Binding):
-            group = group_of.get(binding.id or "")
-            groups[group if group in KEY_GROUPS else SCREEN].append(binding)
-    found = {name: _key_entries(made) for name, made in groups.items()}
-    found["move"] += (
-        Entry("10s 500t", "ten steps, 500 SGD steps: a count first"),
-        Entry("s S", "lowercase goes forward, UPPERCASE goes back"),
-    )
-    found["in the order"] = _key_entries(OrderTree.BINDINGS)
-    found["in the node panel (Tab)"] = _key_entries(NodePanel.BINDINGS)
+def _key_sections(keys: Keys) -> list[Section]:
+    groups: dict[str, list[Bound]] = {name: [] for name in (*KEY_GROUPS, SCREEN)}
+    for one in (*at("screen"), *at("app")):
+        groups[one.group if one.group in KEY_GROUPS else SCREEN].append(one)
+    found = {name: _key_entries(made, keys) for name, made in groups.items()}
+    counted = f"10{keys.name('step')} 500{keys.name('sgd')}"
+    found["move"] += (Entry(counted, "ten steps, 500 SGD steps: a count first"),)
+    if not (keys.is_changed("step") or keys.is_changed("back")):
+        found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
+    found[PLACES["order"]] = _key_entries(at("order"), keys)
+    panel = f"{PLACES['entries']} ({keys.name('panel')})"
+    found[panel] = _key_entries(at("entries"), keys)
     return [Section(f"keys - {name}", entries) for name, entries in found.items()]
 
 
-def _key_entries(bindings: Iterable[BindingType]) -> tuple[Entry, ...]:
+def _key_entries(bound: Iterable[Bound], keys: Keys) -> tuple[Entry, ...]:
     """Return a line for each thing that keys do, with all keys that do it."""
-    shown: dict[str, list[str]] = {}
-    for binding in bindings:
-        if isinstance(binding, Binding):
-            shown.setdefault(binding.description, []).append(NAMES.get(binding.key, binding.key))
-    return tuple(Entry(" ".join(keys), words) for words, keys in shown.items())
+    return tuple(Entry(keys.shown(one.id), one.words) for one in bound if keys.of(one.id))
 
 
 class HelpText(LinesView):
@@ -243,7 +219,7 @@ class Filter(Input):
 
     def on_key(self, event: Key) -> None:
         """The key that opens the help closes it, until it may be a part of what is typed."""
-        if event.character == "?" and not self.value:
+        if event.key in keys_of(self).of("help") and not self.value:
             event.stop()
             event.prevent_default()
             self.screen.dismiss(None)
@@ -264,17 +240,11 @@ class HelpScreen(ModalScreen[None]):
         #help-keys { height: 1; background: $panel; color: $text-muted; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "clear, close", show=False),
-        Binding("up", "scroll(-1)", "up", show=False),
-        Binding("down", "scroll(1)", "down", show=False),
-        Binding("pageup", "page(-1)", "page up", show=False),
-        Binding("pagedown", "page(1)", "page down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("help")
 
-    def __init__(self, bindings: Iterable[BindingType]) -> None:
+    def __init__(self, keys: Keys) -> None:
         super().__init__()
-        self._sections = sections(bindings)
+        self._sections = sections(keys)
 
     def compose(self) -> ComposeResult:
         """A title, the filter, the lines, and how to close."""

@@ -6,23 +6,20 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from mfdebug.shipped import shipped
+from mfdebug.tui.keys import bindings_at, keys_of
 
 
 class PickerScreen(Screen[Path | None]):
     """A list of the shipped graphs, with the description of the one under the cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "leave", "leave", show=False),
-        Binding("j", "move(1)", "down", show=False),
-        Binding("k", "move(-1)", "up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("picker")
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +41,8 @@ class PickerScreen(Screen[Path | None]):
                 with VerticalScroll(can_focus=False):
                     yield Static("", id="picker-description", markup=False)
         yield Static(
-            " ↑ ↓ choose   Enter opens   q leaves   own graph: mfdebug FILE",
+            f" ↑ ↓ choose   Enter opens   {keys_of(self).name('picker-leave')} leaves"
+            "   own graph: mfdebug FILE",
             id="picker-keys",
             markup=False,
         )

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
 from mfdebug.tui.fitting import wrap
+from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
 
 MOST_COLUMNS = 100
@@ -21,14 +22,7 @@ MOST_COLUMNS = 100
 class TextScreen(ModalScreen[None]):
     """Lines of text in a frame; any of the usual keys closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q,x,question_mark,space", "dismiss(None)", "close", show=False),
-        Binding("colon", "prompt", "a command", show=False),
-        Binding("up,k", "scroll(-1)", "up", show=False),
-        Binding("down,j", "scroll(1)", "down", show=False),
-        Binding("pageup", "scroll(-10)", "page up", show=False),
-        Binding("pagedown", "scroll(10)", "page down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("text")
 
     def __init__(self, title: str, lines: list[str]) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Resize
 from textual.geometry import Size
@@ -27,6 +27,7 @@ from mfdebug.core.debugger import Debugger
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Spot
 from mfdebug.tui.fitting import fit, wrap
+from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
@@ -133,18 +134,7 @@ class WhyScreen(ModalScreen[Spot]):
         #dialog-keys { height: 1; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "term(-1)", "term above", show=False),
-        Binding("down,j", "term(1)", "term below", show=False),
-        Binding("pageup", "term(-10)", "ten terms up", show=False),
-        Binding("pagedown", "term(10)", "ten terms down", show=False),
-        Binding("left,h", "factor(-1)", "factor before", show=False),
-        Binding("right,l,tab", "factor(1)", "factor after", show=False),
-        Binding("enter", "follow", "go to the chosen number", show=False),
-        Binding("backspace", "return", "go back to the number before", show=False),
-        Binding("escape,q,y", "leave", "close", show=False),
-        Binding("colon", "prompt", "a command", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("why")
 
     def __init__(self, debugger: Debugger, cause: Cause) -> None:
         super().__init__()

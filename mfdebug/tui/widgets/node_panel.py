@@ -15,7 +15,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
@@ -25,6 +25,7 @@ from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Spot
 from mfdebug.core.working import Index
 from mfdebug.tui.fitting import fit, wrap
+from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.tensor import Line, Paint, summary_text, tensor_lines
 from miniflow.node import Input
@@ -67,14 +68,7 @@ class NodePanel(LinesView, can_focus=True):
         &:focus > .node--chosen { text-style: reverse bold; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "entry(-1, 0)", "entry above", show=False, id="entry.up"),
-        Binding("down", "entry(1, 0)", "entry below", show=False, id="entry.down"),
-        Binding("left", "entry(0, -1)", "entry to the left", show=False, id="entry.left"),
-        Binding("right", "entry(0, 1)", "entry to the right", show=False, id="entry.right"),
-        Binding("pageup", "entry(-10, 0)", "ten rows up", show=False, id="entry.pageup"),
-        Binding("pagedown", "entry(10, 0)", "ten rows down", show=False, id="entry.pagedown"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("entries")
 
     class EntryChosen(Message):
         """Another entry of the tensor has been chosen."""
@@ -139,14 +133,15 @@ class NodePanel(LinesView, can_focus=True):
             for text in wrap(graph.description, width):
                 yield [Segment(text)]
             yield []
-            yield [
-                Segment("s", self._style("title")),
-                Segment(" steps on, S back: a node at a time"),
+            name = keys_of(self).name
+            hints = [
+                ("step", f"steps on, {name('back')} back: a node at a time"),
+                ("next", "to the end of a phase"),
+                *([("sgd", "one whole SGD step")] if graph.trains else []),
+                ("help", "all keys and commands"),
             ]
-            yield [Segment("n", self._style("title")), Segment(" to the end of a phase")]
-            if graph.trains:
-                yield [Segment("t", self._style("title")), Segment(" one whole SGD step")]
-            yield [Segment("?", self._style("title")), Segment(" all keys and commands")]
+            for key, words in hints:
+                yield [Segment(name(key), self._style("title")), Segment(f" {words}")]
             return
         title, *lines = explain(self.debugger)
         yield [Segment(title, self._style("title"))]

@@ -14,7 +14,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
@@ -26,6 +26,7 @@ from mfdebug.core.explain import kind_of
 from mfdebug.core.numbers import histogram, scalar
 from mfdebug.core.stops import Stops
 from mfdebug.tui.fitting import fit
+from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
@@ -95,15 +96,7 @@ class OrderTree(LinesView, can_focus=True):
         &:nocolor > .order--selected, &:ansi > .order--selected { text-style: reverse; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "node above", show=False, id="tree.up"),
-        Binding("down", "move(1)", "node below", show=False, id="tree.down"),
-        Binding("pageup", "page(-1)", "page up", show=False, id="tree.pageup"),
-        Binding("pagedown", "page(1)", "page down", show=False, id="tree.pagedown"),
-        Binding("home", "edge(-1)", "first node", show=False, id="tree.home"),
-        Binding("end", "edge(1)", "last node", show=False, id="tree.end"),
-        Binding("enter", "open", "open or close", show=False, id="tree.open"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("order")
 
     class Selected(Message):
         """The cursor has moved to another node."""

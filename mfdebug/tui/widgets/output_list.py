@@ -14,8 +14,15 @@ from mfdebug.tui.widgets.side_list import SideList
 class OutputList(SideList):
     """A row for each line; what comes last is in view."""
 
-    def __init__(self, printed: Callable[[], list[str]], *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__("output", "o shows all", id=id)
+    def __init__(
+        self,
+        printed: Callable[[], list[str]],
+        key: str,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name for it
+    ) -> None:
+        """`key` is the one that shows all."""
+        super().__init__("output", f"{key} shows all", id=id)
         self._printed = printed
         self._shown: list[str] = []
 

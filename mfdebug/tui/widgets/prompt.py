@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Key
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 from textual.widgets.input import Selection
+
+from mfdebug.tui.keys import bindings_at
 
 
 class CommandSuggester(Suggester):
@@ -29,12 +31,7 @@ class CommandSuggester(Suggester):
 class Prompt(Input):
     """A line of input; Enter runs it, Escape leaves, Tab completes, up and down recall."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave", show=False),
-        Binding("tab", "complete", "complete", show=False),
-        Binding("up", "recall(-1)", "earlier line", show=False),
-        Binding("down", "recall(1)", "later line", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("prompt")
 
     class Entered(Message):
         """A line has been entered."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -14,6 +15,8 @@ from textual.strip import Strip
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain import name_moment
 from mfdebug.tui.fitting import fit, wrap
+from mfdebug.tui.keys import keys_of
+from mfdebug.tui.presentation import KeyCast
 from mfdebug.tui.widgets.lines import LinesView
 
 # A question or a reason may take so many lines; a screen of 20 has no more to give.
@@ -89,9 +92,11 @@ class MessageStrip(LinesView):
     def _next(self) -> str:
         coming = self.debugger.coming()
         if coming is None:
-            return f"the line ends here ({self.debugger.ending}); S goes back"
+            back = keys_of(self).name("back")
+            return f"the line ends here ({self.debugger.ending}); {back} goes back"
         if coming.number == 1:
-            return "press s to begin: the feed gives every input its value"
+            step = keys_of(self).name("step")
+            return f"press {step} to begin: the feed gives every input its value"
         words = name_moment(self.debugger, coming)
         if coming.phase == "feed":
             words = f"SGD step {coming.sgd_step} begins with the feed"
@@ -119,6 +124,19 @@ class KeyLine(LinesView):
     def __init__(self, keys: list[tuple[str, str]], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._keys = keys
+        self._lead = ""
+        self._cast: KeyCast | None = None
+
+    def use(self, keys: list[tuple[str, str]], lead: str = "") -> None:
+        """Show other keys, after words of what is going on."""
+        if (keys, lead) != (self._keys, self._lead):
+            self._keys, self._lead = keys, lead
+            self.show()
+
+    def cast(self, keys: KeyCast) -> None:
+        """Show the keys that were pressed, at the right."""
+        self._cast = keys
+        self.show()
 
     def on_resize(self) -> None:
         """Fit the line to the screen."""
@@ -130,12 +148,20 @@ class KeyLine(LinesView):
         words = self.get_component_rich_style("keys--words")
         *keys, last = self._keys
         gap = " " if self.size.width >= WIDE else ""
-        room = self.size.width - len(last[0]) - len(last[1]) - 2
-        segments: list[Segment] = []
+        pressed = "" if self._cast is None else self._cast.text(self.size.width // 3)
+        pressed = f" {pressed} " if pressed else ""
+        lead = f" {self._lead} " if self._lead else ""
+        taken = cell_len(last[0]) + len(last[1]) + 2 + cell_len(lead)
+        room = self.size.width - taken - (cell_len(pressed) + 1 if pressed else 0)
+        segments: list[Segment] = [Segment(lead, key + Style(reverse=True))] if lead else []
         for name, meaning in keys:
-            room -= len(name) + len(meaning) + 2 + len(gap)
+            room -= cell_len(name) + len(meaning) + 2 + len(gap)
             if room < 0:
                 break
             segments += [Segment(f" {name}", key), Segment(f" {meaning}{gap}", words)]
         segments += [Segment(f" {last[0]}", key), Segment(f" {last[1]}", words)]
+        if pressed:
+            used = sum(segment.cell_length for segment in segments)
+            segments.append(Segment(" " * (self.size.width - used - cell_len(pressed)), words))
+            segments.append(Segment(pressed, key + Style(reverse=True)))
         self.update_lines([Strip(segments)])

@@ -1,0 +1,104 @@
+"""Commands of demos: captions, pauses, and what must be true at a beat."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from mfdebug.core.commands.command import Command, Reply
+from mfdebug.core.debugger import DebuggerError
+from mfdebug.core.expressions import parse
+from mfdebug.core.results import result_text
+from mfdebug.core.scene import Scene
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.console import Console
+
+LONGEST_WAIT = 600.0
+_COMPARED = re.compile(r"\s*(?:[<>]=?|==|!=)\s*")
+
+
+def _say(console: Console, text: str) -> Reply:
+    console.caption = text
+    return Reply(text, {"say": text})
+
+
+def _pause(_console: Console, text: str) -> Reply:
+    if text:
+        raise DebuggerError(f"{text!r} is not understood", hint="usage: pause")
+    return Reply("")
+
+
+def seconds_of(text: str) -> float:
+    """Read `2`, `2s`, `0.5 s` or `300ms` as seconds; raise `DebuggerError` for anything else."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s*(s|ms)?", text)
+    seconds = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else -1.0
+    if not 0 <= seconds <= LONGEST_WAIT:
+        hint = f"usage: wait 2s, at most {LONGEST_WAIT:g}s"
+        raise DebuggerError(f"{text!r} is no time to wait", hint=hint)
+    return seconds
+
+
+def _wait(_console: Console, text: str) -> Reply:
+    seconds = seconds_of(text)
+    return Reply("", {"wait": seconds})
+
+
+def _expect(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("expect what?", hint="usage: expect EXPR, as in: expect cost < 1")
+    scene = Scene(console.debugger)
+    if parse(text, scene.node_names()).holds(scene):
+        return Reply("as expected", {"expect": text})
+    sides = [f"{side} = {told}" for side in _COMPARED.split(text) if (told := _told(console, side))]
+    found = f": {', '.join(sides)}" if sides else ""
+    raise DebuggerError(f"{text} is not true here{found}")
+
+
+def _told(console: Console, side: str) -> str:
+    """Return what one side of a comparison came to; nothing for a number, or for no expression."""
+    scene = Scene(console.debugger)
+    try:
+        float(side)
+    except ValueError:
+        try:
+            return result_text(parse(side, scene.node_names()).evaluate(scene))
+        except DebuggerError:
+            return ""
+    return ""
+
+
+DEMONSTRATING = [
+    Command(
+        "say",
+        "say TEXT",
+        "show a caption; without a text, none",
+        _say,
+        details="In a demo it stays until the next one.",
+        instant=True,
+    ),
+    Command(
+        "pause",
+        "pause",
+        "end a beat of a demo: it goes on at a key",
+        _pause,
+        details="Nothing elsewhere.",
+        instant=True,
+    ),
+    Command(
+        "wait",
+        "wait SECONDS",
+        "let a demo rest, as in: wait 2s",
+        _wait,
+        details="Nothing elsewhere.",
+        instant=True,
+    ),
+    Command(
+        "expect",
+        "expect EXPR",
+        "an error unless it is true",
+        _expect,
+        details="With it a demo, or a script in --batch, is also a test.",
+        shows="line",
+    ),
+]

@@ -1,0 +1,235 @@
+"""A demo on the screen: the script goes on beat by beat, and the keys are the presenter's too."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.events import Key
+from textual.widgets import Input
+
+from mfdebug.core.commands.demonstrating import seconds_of
+from mfdebug.core.demo import WAIT, Beat, Playback
+from mfdebug.tui.keys import bindings_at, key_hints
+from mfdebug.tui.presentation import Presentation, line_text
+from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.widgets.strip import KeyLine, MessageStrip
+from miniflow.errors import MiniflowError
+
+# Lines that no key is pressed for.
+SILENT = ("say ", "expect ", "pause")
+# How much longer or shorter + and - make the time for reading.
+PACES = (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)
+HINTS = [("demo-on", "goes on"), ("demo-back", "a beat back"), ("demo-play", "by itself")]
+HINTS_OFF = [("demo-return", "returns to the script"), ("demo-on", "goes on there")]
+# Keys that do not take the demo out of its own hands while it plays by itself.
+OF_THE_DEMO = {"demo-on", "demo-back", "demo-play", "faster", "slower"}
+
+
+class DemoScreen(DebugScreen):
+    """The debugger's screen, with a script that goes on at a key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("demo")
+
+    def __init__(self, playback: Playback, presentation: Presentation) -> None:
+        super().__init__(playback.console, presentation=presentation)
+        self.playback = playback
+        self.console.caption = playback.demo.title
+        self._by_itself = False
+        self._pace = PACES.index(1.0)
+        # Set by whoever does not want to wait any longer.
+        self._hurry = asyncio.Event()
+        self._showing = self._rushing = False
+        # What went wrong in the last beat.
+        self.problem = ""
+
+    async def on_mount(self) -> None:
+        """Have it said first how a demo goes on."""
+        keys = self.app.keys
+        on, back, play, leave = map(keys.name, ("demo-on", "demo-back", "demo-play", "quit"))
+        words = f"{on} begins and goes on, {back} goes back, {play} plays by itself, {leave} leaves"
+        self._greeting = words
+
+    # The script ----------------------------------------------------------------------------
+
+    def action_on(self) -> None:
+        """Show the next beat; or, in the middle of one, do not wait any longer."""
+        self._hurry.set()
+        if not self._showing and not self._by_itself:
+            self._showing = True
+            self.run_worker(self._one_beat(), group="demo")
+
+    async def _one_beat(self) -> None:
+        try:
+            beat = self.playback.next_beat
+            if beat is None:
+                self._say_end()
+            else:
+                await self.show_beat(beat)
+        finally:
+            self._showing = False
+
+    async def show_beat(self, beat: Beat) -> None:
+        """Carry out the lines of the next beat."""
+        self.begin_beat()
+        for number, line in beat.lines:
+            word, _, rest = line.partition(" ")
+            if word == WAIT:
+                await self._rest(seconds_of(rest.strip()))
+            elif not await self.show_line(number, line):
+                break
+        self.end_beat()
+
+    def begin_beat(self) -> None:
+        """Be where the last beat has led."""
+        self.close_dialogs()
+        if not self.playback.on_script:
+            self.playback.return_to_script()
+        self.problem = ""
+        self._showing, self._rushing = True, False
+
+    async def show_line(self, number: int, line: str) -> bool:
+        """Carry out a line of a beat; return whether that could be done."""
+        if not line.startswith(SILENT):
+            self.cast(line_text(line, self.app.keys))
+        await self.run_line(line)
+        await self.runner.finished()
+        if self.problem:
+            self.problem = f"line {number} of the demo: {self.problem}"
+            self._by_itself = False
+            self.query_one(MessageStrip).say(self.problem, "error")
+        elif line.startswith(SILENT):
+            self.query_one(MessageStrip).show_next()
+        return not self.problem
+
+    def end_beat(self) -> None:
+        """Note that the beat has been shown."""
+        self.playback.shown()
+        self._showing = False
+        self._tell_place()
+
+    def failed(self, error: MiniflowError) -> None:
+        """Show why a line could not be carried out."""
+        self.problem = str(error)
+        super().failed(error)
+
+    def interrupt(self) -> bool:
+        """A run of the script is not stopped by a key: what comes after it builds on it."""
+        return not self._showing and super().interrupt()
+
+    async def _rest(self, seconds: float) -> None:
+        if self._rushing:
+            return
+        self._hurry.clear()
+        try:
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def action_beat_back(self) -> None:
+        """Go back to where the last beat began."""
+        self._leave_off()
+        if not self.playback.beat:
+            self.query_one(MessageStrip).say("this is where the demo begins", "error")
+            return
+        self.playback.back()
+        self._show_stand()
+
+    def action_to_script(self) -> None:
+        """Return to where the last beat has led, from wherever the presenter has gone."""
+        self._leave_off()
+        self.playback.return_to_script()
+        self._show_stand()
+
+    def _leave_off(self) -> None:
+        self.close_dialogs()
+        self._by_itself = False
+        self._hurry.set()
+
+    def _show_stand(self) -> None:
+        self.follow()
+        self.show_moment()
+
+    def close_dialogs(self) -> None:
+        """Come back to this screen from what a line or the presenter has opened over it."""
+        while self.app.screen is not self and self in self.app.screen_stack:
+            self.app.pop_screen()
+
+    def _say_end(self) -> None:
+        keys = self.app.keys
+        leave, back = keys.name("quit"), keys.name("demo-back")
+        words = f"the demo ends here: {leave} leaves, {back} goes back; or go on with the keys"
+        self.query_one(MessageStrip).say(words, "answer")
+
+    # By itself -----------------------------------------------------------------------------
+
+    def action_by_itself(self) -> None:
+        """Play on without a key, with time to read; or stop doing so."""
+        self._hurry.set()
+        self._by_itself = not self._by_itself
+        if self._by_itself:
+            self.run_worker(self._play_through(), group="demo", exclusive=True)
+        else:
+            self._tell_place()
+
+    async def _play_through(self) -> None:
+        while self._by_itself and (beat := self.playback.next_beat) is not None:
+            await self.show_beat(beat)
+            await self._rest(beat.seconds * PACES[self._pace])
+        if self._by_itself:
+            self._by_itself = False
+            self._say_end()
+        self._tell_place()
+
+    def action_speed(self, by: int) -> None:
+        """Give less or more time for reading."""
+        self._pace = min(max(self._pace - by, 0), len(PACES) - 1)
+        words = f"captions stay {PACES[self._pace]:g} times as long as it takes to read them"
+        self.query_one(MessageStrip).say(words, "answer")
+
+    def key_arrived(self, event: Key) -> bool:
+        """Let the demo's keys work over what it has opened; return whether that was one.
+
+        Any other key takes a demo that plays by itself out of its hands.
+        """
+        super().key_arrived(event)
+        keys = self.app.keys
+        known = {key: id for id in OF_THE_DEMO for key in keys.of(id)}  # noqa: A001
+        its_own = known.get(event.key)
+        if self._showing and its_own is None and event.key not in keys.of("quit"):
+            # In the middle of a beat: it ends at once, and the next key is the presenter's.
+            self._rushing = True
+            self._hurry.set()
+            return True
+        if its_own is None and self._by_itself:
+            self._by_itself = False
+            self._hurry.set()
+        over_it = self.app.screen is not self and not isinstance(self.app.focused, Input)
+        if over_it and its_own == "demo-on":
+            self.action_on()
+            return True
+        if over_it and its_own == "demo-back":
+            self.action_beat_back()
+            return True
+        return False
+
+    # What is shown -------------------------------------------------------------------------
+
+    def show_moment(self) -> None:
+        """Show the present moment, and whether it is the script's."""
+        super().show_moment()
+        self._tell_place()
+
+    def hints(self) -> list[tuple[str, str]]:
+        """The keys of the demo come first."""
+        keys = self.app.keys
+        chosen = HINTS if self.playback.on_script else HINTS_OFF
+        return [*((keys.name(id), words) for id, words in chosen), *key_hints(keys)]  # noqa: A001
+
+    def _tell_place(self) -> None:
+        if self._showing:
+            return
+        place = f"{self.playback.beat}/{len(self.playback.demo.beats)}"
+        lead = place if self.playback.on_script else f"{place} left"
+        self.query_one(KeyLine).use(self.hints(), lead)

@@ -1,0 +1,64 @@
+"""What is said about the moment, in a strip that a whole room can read."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.strip import Strip
+
+from mfdebug.tui.fitting import fit, wrap
+from mfdebug.tui.widgets.lines import LinesView
+
+# Lines that a strip has at least, so that nothing moves from caption to caption.
+LINES = 3
+# From so many lines of the screen on a blank line stands above and below.
+TALL = 30
+MARGIN = 3
+# The eye loses longer lines.
+LONGEST = 92
+
+
+class Caption(LinesView):
+    """The words of `say`; hidden while there are none."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"caption--text"}
+    DEFAULT_CSS = """
+    Caption {
+        height: auto;
+        display: none;
+        background: $primary 30%;
+        & > .caption--text { color: $text; text-style: bold; }
+        &:nocolor, &:ansi { text-style: reverse; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._text = ""
+
+    def show(self, text: str) -> None:
+        """Show a caption, or none."""
+        self._text = text
+        if self.display != bool(text):
+            self.display = bool(text)
+        self._show()
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self._show()
+
+    def _show(self) -> None:
+        width = self.app.size.width
+        style = self.get_component_rich_style("caption--text")
+        lines = wrap(self._text, max(20, min(width - 2 * MARGIN, LONGEST)))
+        lines += [""] * (LINES - len(lines))
+        if self.app.size.height >= TALL:
+            lines = ["", *lines, ""]
+        if self.styles.height is None or self.styles.height.value != len(lines):
+            self.styles.height = len(lines)
+        left = max(MARGIN, (width - max(map(cell_len, lines))) // 2) if width > LONGEST else MARGIN
+        self.update_lines(
+            Strip([Segment(fit(f"{' ' * left}{line}", width), style)]) for line in lines
+        )
