@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mfdebug.glyphs import register
 from mfdebug.options import PARSERS, main_parser
 from mfdebug.terminal import Abilities, abilities, has_screen
 
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            # What the stream's encoding does not have is written as near as can be.
+            stream.reconfigure(errors=register())
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -90,6 +92,21 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings
 
 
+def _write_ascii(options: argparse.Namespace, settings: Settings) -> None:
+    """Write ASCII alone where that is wanted, or where a person sits at such a terminal.
+
+    What programs read stays UTF-8: JSON is, and a pipe is taken to be.
+    """
+    if options.json:
+        return
+    ascii_only = settings.ascii_only
+    for stream in (sys.stdout, sys.stderr):
+        if ascii_only is None and stream.isatty():
+            ascii_only = abilities().ascii_only
+        if ascii_only and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="ascii", errors=register())
+
+
 def _abilities(settings: Settings) -> Abilities:
     """Return what the terminal can show; Textual, which must not be loaded yet, is told."""
     able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
@@ -114,6 +131,7 @@ def _open(options: argparse.Namespace) -> int:
     lines = _lines(options.commands or [])
     if not (options.batch or options.plain or options.check) and has_screen():
         return _app(opened, lines, shelf, options, settings)
+    _write_ascii(options, settings)
     if opened is None:
         return _unusable("name a graph file, or a shipped graph (see mfdebug --list)")
     return _without_screen(opened, lines, shelf, options, settings)

@@ -14,11 +14,8 @@ from functools import lru_cache
 _SIGNS = {
     # mathematics
     "∂": "d",
-    "Σ": "S",
-    "σ": "s",
-    "ε": "e",
-    "β": "b",
-    "π": "p",
+    "µ": "u",
+    "μ": "u",
     "√": "V",
     "∞": "8",
     "×": "x",
@@ -85,6 +82,9 @@ def in_ascii(cluster: str) -> str:
         return _braille(ord(sign) - _BRAILLE.start)
     if ord(sign) in _BOX:
         return _box(unicodedata.name(sign, ""))
+    if (greek := unicodedata.name(sign, "")).startswith("GREEK"):
+        letter = greek.split()[-1][0]
+        return letter if "CAPITAL" in greek else letter.lower()
     plain = unicodedata.normalize("NFKD", sign)[0]
     return plain if plain.isascii() and plain.isprintable() else UNKNOWN
 

@@ -143,7 +143,7 @@ class Plain:
 
     def _changed(self, whole: str) -> list[str]:
         """Return the parts of the status that are others than those told before."""
-        parts = whole.split(" · ")
+        parts = whole.split(" ∙ ")
         changed = [part for part in parts if part not in self._told]
         self._told = parts
         return changed

@@ -139,7 +139,7 @@ def test_commands_come_first_and_the_check_is_made_where_they_lead(
         place = {"sgd_step": 3, "phase": "backward", "node": "s1"}
         assert checked.items() >= {"command": "--check", "ok": True, **place}.items()
     else:
-        assert done.stdout.startswith("SGD step 2 · update 4 of 4")
+        assert done.stdout.startswith("SGD step 2 ∙ update 4 of 4")
         assert "\nno gradient is wrong (10 right)\n" in done.stdout
 
 

@@ -202,7 +202,7 @@ def test_save_keeps_parameters_and_learning_rate(tmp_path) -> None:  # type: ign
     saved = Console(Debugger(load(tmp_path / "trained.json")))
     assert saved.run("print w").data == there.run("print w").data
     assert saved.run("print lr").text == "lr = 0.002"
-    assert there.run("goto start").text.startswith("SGD step 0 · start")
+    assert there.run("goto start").text.startswith("SGD step 0 ∙ start")
     assert there.run("print w").text == "w = 5"
 
 

@@ -26,7 +26,7 @@ DEADLINE = 20.0
 # Box drawing, blocks, and the dots of braille, of which curves are drawn.
 DRAWN = [*map(chr, range(0x2500, 0x25A0)), *map(chr, range(0x2800, 0x2900))]
 # How the parts of the status are joined where they stand in one line.
-STATUS_IN_ONE = " · moment "
+STATUS_IN_ONE = " ∙ moment "
 
 Start = Callable[..., PtyApp]
 

@@ -55,10 +55,10 @@ async def test_every_key_is_in_the_help() -> None:
         assert set(map(shown, driver.screen.active_bindings)) - heads <= {
             # Of Textual's own screen.
             "ctrl+q",
-            "shift+tab",
+            "shift+Tab",
             "super+c",
-            "ctrl+pageup",
-            "ctrl+pagedown",
+            "ctrl+PgUp",
+            "ctrl+PgDn",
         }
 
 

@@ -10,9 +10,9 @@ def status(debugger: Debugger) -> str:
     """Return the status in one line: SGD step, phase, moment, cost, learning rate."""
     where = debugger.where
     part = f" {where.part} of {where.parts}" if where.node is not None else ""
-    rate = f" · lr {scalar(debugger.learning_rate)}" if debugger.graph.trains else ""
+    rate = f" ∙ lr {scalar(debugger.learning_rate)}" if debugger.graph.trains else ""
     return (
-        f"SGD step {where.sgd_step} · {where.phase}{part} · moment {where.number} · "
+        f"SGD step {where.sgd_step} ∙ {where.phase}{part} ∙ moment {where.number} ∙ "
         f"{cost_text(debugger)}{rate}"
     )
 

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from mfdebug.tui.app import DebuggerApp
 
 MOST_DIGITS = 7
+# In fewer lines a curve leaves the numbers no space to be read from afar.
+ROOMY_HEIGHT = 30
 ONE_STEP = "step {n}"
 ANSWER = "answer "
 # Seconds from an action to its being on the disk; several keys are written once.
@@ -113,6 +115,8 @@ class DebugScreen(Screen[None]):
     async def on_mount(self) -> None:
         """Show the start, after the commands that were given to begin with."""
         self.set_class(self.presentation.roomy, "roomy")
+        self.query_one(NodePanel).roomy = self.presentation.roomy
+        self.query_one(OrderTree).roomy = self.presentation.roomy
         self.query_one(Prompt).display = False
         self.query_one(OrderTree).focus()
         self.follow()
@@ -197,7 +201,8 @@ class DebugScreen(Screen[None]):
     def _has_curve(self) -> bool:
         """Whether there is a curve to show, and room for it."""
         trained = self.debugger.graph.trains and self.debugger.moment > 0
-        return trained and not self.has_class("low")
+        cramped = self.presentation.roomy and self.size.height < ROOMY_HEIGHT
+        return trained and not cramped and not self.has_class("low")
 
     def _restyle(self) -> None:
         """Build every line again in the colours of another theme."""

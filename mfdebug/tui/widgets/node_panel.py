@@ -77,6 +77,8 @@ class NodePanel(LinesView, can_focus=True):
         super().__init__(id=id)
         self.debugger = debugger
         self.node: int | None = None
+        # For a room: less, with more space, and bold only what has just been computed.
+        self.roomy = False
         self._entries: dict[int, Index] = {}
 
     def entry_of(self, node: int) -> Index:
@@ -117,9 +119,12 @@ class NodePanel(LinesView, can_focus=True):
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"node--{name}")
 
+    def _paint(self, *, now: bool = False, stale: bool = False) -> Paint:
+        return Paint(self._style, now=now, stale=stale, weighed=not self.roomy)
+
     def _compose_lines(self) -> Iterable[Line]:
         # A column is left for the scrollbar, so that lines do not move when it comes.
-        width = max(20, self.outer_size.width - 2)
+        width = max(20, self.outer_size.width - self.gutter.width - 1)
         if self.node is None:
             return self._moment_lines(width)
         return self._node_lines(self.node, width)
@@ -155,6 +160,8 @@ class NodePanel(LinesView, can_focus=True):
         yield self._title(node, told, width)
         if told.legend:
             yield [Segment(told.legend, self._style("dim"))]
+        if self.roomy:
+            yield []
         if now == "update":
             yield from self._update(told, width)
         if width >= SIDE_BY_SIDE:
@@ -175,7 +182,9 @@ class NodePanel(LinesView, can_focus=True):
             order = (backward, flow, forward) if now == "backward" else (forward, backward, flow)
             for lines_of in order:
                 yield from lines_of
-        if told.role:
+                if self.roomy:
+                    yield []
+        if told.role and not self.roomy:
             yield []
             yield from ([Segment(text, self._style("dim"))] for text in wrap(told.role, width))
 
@@ -207,7 +216,7 @@ class NodePanel(LinesView, can_focus=True):
                 continue
             value = self.debugger.value(source)
             entry = matching_entry(told.index, shape)
-            paint = Paint(self._style, stale=standing is Standing.STALE)
+            paint = self._paint(stale=standing is Standing.STALE)
             yield from tensor_lines(
                 value.reshape(shape or (1,)), entry or (0,), width, height, paint
             )
@@ -219,7 +228,7 @@ class NodePanel(LinesView, can_focus=True):
             return
         value = self.debugger.value(node)
         stale = told.value_standing is Standing.STALE
-        paint = Paint(self._style, now=now, stale=stale)
+        paint = self._paint(now=now, stale=stale)
         note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
         if value.size == 1:
             number = float(value.reshape(()))
@@ -256,7 +265,7 @@ class NodePanel(LinesView, can_focus=True):
         else:
             gradient = self.debugger.gradient(node)
             stale = standing is Standing.STALE
-            paint = Paint(self._style, now=now, stale=stale)
+            paint = self._paint(now=now, stale=stale)
             note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
             if standing is Standing.PARTIAL:
                 count = self.debugger.reported(node)
@@ -306,7 +315,7 @@ class NodePanel(LinesView, can_focus=True):
         return max(4, (self.size.height - 6) // 2)
 
     def _fresh(self, number: float) -> Segment:
-        return Paint(self._style, now=True).number(scalar(number), number)
+        return self._paint(now=True).number(scalar(number), number)
 
     def _numbered(self, text: str, number: float, width: int, style: str) -> Line:
         shown = scalar(number)

@@ -118,6 +118,8 @@ class OrderTree(LinesView, can_focus=True):
         self._diagnosis = Diagnosis(debugger, stops)
         # The marks of the nodes and scopes at which stops stand.
         self._stop_marks: dict[int | str, str] = {}
+        # For a room: a blank line between rows, while there is room for it.
+        self.roomy = False
         self._opened: set[int] = set()
         self._folded: set[str] = set()
         self._names = debugger.graph.names()
@@ -148,8 +150,12 @@ class OrderTree(LinesView, can_focus=True):
         """Show the present moment."""
         self._diagnosis.look_up()
         self._stop_marks = self._marks_of_stops()
-        self.reload(Size(self.line_width, len(self._rows)))
-        self.reveal(self._cursor)
+        self.reload(Size(self.line_width, len(self._rows) * self._spacing))
+        self.reveal(self._cursor * self._spacing)
+
+    @property
+    def _spacing(self) -> int:
+        return 2 if self.roomy and 2 * len(self._rows) <= self.size.height else 1
 
     # Moving ------------------------------------------------------------------------------
 
@@ -185,7 +191,7 @@ class OrderTree(LinesView, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         """Select the row clicked on."""
-        self._go(event.y + self.scroll_offset.y)
+        self._go((event.y + self.scroll_offset.y) // self._spacing)
 
     # Rows --------------------------------------------------------------------------------
 
@@ -232,6 +238,9 @@ class OrderTree(LinesView, can_focus=True):
         if self.line_width != self._fitted_to:
             # A scrollbar has come or gone, of which Textual tells nobody.
             self._fit_columns()
+        y, blank = divmod(y, self._spacing)
+        if blank:
+            return Strip.blank(self.line_width)
         row = self._rows[y]
         if row.scope:
             segments = self._scope_segments(row.scope)

@@ -32,12 +32,14 @@ GAP = "  "
 class Paint:
     """How numbers look: `style` gives a named style, `now` they have just been computed.
 
-    `stale` numbers, of an earlier pass, have no colour.
+    `stale` numbers, of an earlier pass, have no colour. Unless they are `weighed`, only what has
+    just been computed is bold.
     """
 
     style: Callable[[str], Style]
     now: bool = False
     stale: bool = False
+    weighed: bool = True
 
     def number(self, text: str, number: float, largest: float = 0.0) -> Segment:
         """Return `text`, painted as `number` deserves beside the `largest` of its tensor."""
@@ -48,7 +50,8 @@ class Paint:
             sign = "positive" if number > 0 else "negative"
             faint = abs(number) < FAINT * largest
             style = self.style(f"{sign}-faint" if faint else sign)
-        if self.now or (not self.stale and abs(number) >= STRONG * largest > 0):
+        strong = self.weighed and not self.stale and abs(number) >= STRONG * largest > 0
+        if self.now or strong:
             style += Style(bold=True)
         return Segment(text, style)
 
