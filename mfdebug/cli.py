@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 # What a shell sets when it wants a line completed.
-COMPLETION_ASKED = "_ARGCOMPLETE"
+COMPLETION_ASKED = {"_ARGCOMPLETE", "COMP_LINE"}
+# Options that are settings, by what they are there.
+SETTINGS = {
+    "theme": "--theme",
+    "ascii_only": "--ascii",
+    "history_memory": "--history-memory",
+    "present": "--present",
+    "show_keys": "--show-keys",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever has started this
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115
-    if COMPLETION_ASKED in os.environ:
+    if os.environ.keys() >= COMPLETION_ASKED:
         from mfdebug.completing import answer
 
         answer()
@@ -84,11 +92,11 @@ def _settings(options: argparse.Namespace) -> Settings:
     from mfdebug.settings import read_settings
 
     settings = read_settings()
-    for name in ("theme", "ascii_only", "history_memory", "present", "show_keys"):
-        # An option that was not given is None, or False of one that only switches on.
+    for name, option in SETTINGS.items():
         given = getattr(options, name, None)
+        # Only one of them can be switched off: of the others False is what they are without.
         if given or (given is False and name == "ascii_only"):
-            settings = settings.overruled(f"--{name.replace('_', '-')}", **{name: given})
+            settings = settings.overruled(option, **{name: given})
     return settings
 
 
@@ -316,7 +324,13 @@ def _app(
 def _demo(options: argparse.Namespace) -> int:
     from mfdebug.shipped import shipped_demos
 
+    if options.check and options.export:
+        return _unusable("--check and --export exclude each other")
+    if options.size and not options.export:
+        return _unusable("--size goes with --export")
     if options.demo is None:
+        if options.check or options.export:
+            return _unusable("name a demo (mfdebug demo lists them)")
         demos = shipped_demos()
         width = max((len(demo.name) for demo in demos), default=0)
         for demo in demos:

@@ -52,11 +52,14 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         graphs_and_commands,
     )
-    parser.add_argument(
-        "arguments",
-        nargs="*",
-        metavar="args",
-        help="of a program: its own arguments; those that begin with - after --",
+    _complete(
+        parser.add_argument(
+            "arguments",
+            nargs="*",
+            metavar="args",
+            help="of a program: its own arguments; those that begin with - after --",
+        ),
+        of_a_program,
     )
     parser.add_argument("--list", action="store_true", help="list the shipped graphs")
     parser.add_argument("--version", action="version", version=f"mfdebug {__version__}")
@@ -255,6 +258,12 @@ def nothing(**_: Any) -> Iterable[str]:
 def any_file(prefix: str, **_: Any) -> Iterable[str]:
     """Complete a path."""
     return _paths(prefix, ("",))
+
+
+def of_a_program(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+    """Complete an argument of a program: it may be a path, but a graph has none."""
+    program = str(parsed_args.graph or "").endswith(".py")
+    return _paths(prefix, ("",)) if program else ()
 
 
 def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:

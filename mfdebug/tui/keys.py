@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.binding import Binding, BindingType
+from textual.binding import Binding, BindingsMap, BindingType
 from textual.message_pump import MessagePump
 
 from mfdebug.bindings import SHIPPED_KEYS, Keys, at
@@ -35,6 +35,23 @@ def bindings_at(place: str) -> list[BindingType]:
         Binding(",".join(one.keys), one.action, one.words, id=one.id, tooltip=one.words, show=False)
         for one in at(place)
     ]
+
+
+def bindings_over(bindings: BindingsMap, place: str, keys: Keys) -> BindingsMap:
+    """Return the bindings of the main screen with those of a place going before them.
+
+    Textual's keymap cannot do that: there a changed key takes the place of another one's.
+    """
+    made = BindingsMap()
+    for one in (*at(place), *at("screen")):
+        for key in keys.of(one.id):
+            if key not in made.key_to_bindings:
+                made.bind(key, one.action, one.words, show=False)
+    for key, binding in bindings:
+        # Textual's own have no id.
+        if binding.id is None:
+            made.key_to_bindings.setdefault(key, [binding])
+    return made
 
 
 def keys_of(host: MessagePump) -> Keys:

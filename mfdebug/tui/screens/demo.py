@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from mfdebug.core.commands.demonstrating import seconds_of
 from mfdebug.core.demo import WAIT, Beat, Playback
-from mfdebug.tui.keys import bindings_at, key_hints
+from mfdebug.tui.keys import bindings_at, bindings_over, key_hints
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.strip import KeyLine, MessageStrip
@@ -47,6 +47,7 @@ class DemoScreen(DebugScreen):
     async def on_mount(self) -> None:
         """Have it said first how a demo goes on."""
         keys = self.app.keys
+        self._bindings = bindings_over(self._bindings, "demo", keys)
         on, back, play, leave = map(keys.name, ("demo-on", "demo-back", "demo-play", "quit"))
         words = f"{on} begins and goes on, {back} goes back, {play} plays by itself, {leave} leaves"
         self._greeting = words
