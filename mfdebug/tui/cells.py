@@ -24,7 +24,7 @@ from textual.app import ReturnType
 from textual.geometry import Size
 from textual.strip import Strip
 
-from mfdebug.glyphs import in_ascii
+from mfdebug.glyphs import UNKNOWN, in_ascii
 from mfdebug.tui.pacing import PacedApp
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class CellApp(PacedApp[ReturnType]):
                 renderable, self._terminal, self.size, self.paced, ascii_only=self.ascii_only
             )
         super()._display(screen, frame)
+
+    def _set_pointer_shape(self, shape: str) -> None:
+        """Leave the mouse pointer as it is: older terminals print the sequence (OSC 22)."""
 
     def action_redraw(self) -> None:
         """Send the whole screen again, for when something else has written to it."""
@@ -248,7 +251,8 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem, width: int) -> list
 
 def _column(text: str) -> str:
     """Return the one ASCII character of a column; the second one of a wide sign has its own."""
-    return in_ascii(text.lstrip("\0"))
+    sign = in_ascii(text.lstrip("\0"))
+    return sign if text[0] != "\0" or sign == UNKNOWN else " "
 
 
 def _clusters(text: str) -> list[str]:

@@ -224,6 +224,7 @@ def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
         "XDG_STATE_HOME": os.environ.get("XDG_STATE_HOME"),
+        "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME"),
         "PYTHONPATH": str(REPOSITORY),
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
