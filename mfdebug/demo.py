@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mfdebug.core.commands.console import Console, check_known
-from mfdebug.core.debugger import Debugger
+from mfdebug.core.debugger import Debugger, DebuggerError
 from mfdebug.core.demo import SUFFIX, Demo, read_demo, run_through
 from mfdebug.opening import Opened, open_graph
 from mfdebug.settings import Settings
@@ -71,6 +71,10 @@ def _find(name: str) -> Path:
 
 def _check(demo: Demo, opened: Opened, settings: Settings) -> int:
     debugger = Debugger(opened.graph, history_memory=settings.history_bytes)
-    met = run_through(Console(debugger, origin=opened.origin), demo)
+    try:
+        met = run_through(Console(debugger, origin=opened.origin), demo)
+    except DebuggerError as error:
+        sys.stderr.write(f"mfdebug: {error}\n")
+        return 1
     sys.stdout.write(f"{demo.name}: {len(demo.beats)} beats, {met} expectations met\n")
     return 0

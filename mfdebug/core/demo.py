@@ -33,7 +33,7 @@ SUFFIX = ".demo"
 HEAD = "# mfdebug demo 1"
 _GRAPH, _TITLE = "# graph ", "# title "
 MOST_BYTES = 2**20
-PAUSE, WAIT, SAY = "pause", "wait", "say"
+PAUSE, WAIT, SAY, EXPECT = "pause", "wait", "say", "expect"
 # What a person needs to read a caption aloud, in seconds: to begin with, and for each word.
 TO_BEGIN, A_WORD = 1.2, 0.33
 
@@ -116,14 +116,19 @@ def _head(path: Path, name: str) -> tuple[str, str]:
 def demo_text(graph: str, title: str, lines: Iterable[str]) -> str:
     """Return the file of a demo made of the lines of a live session.
 
-    Where none of them is a `pause`, each line that does something ends a beat of its own.
+    Where none of them is a `pause`, each line that does something has a beat of its own, with what
+    is said before it and what is expected after it.
     """
     lines = list(lines)
     rows = [HEAD, _GRAPH + json.dumps(graph, ensure_ascii=False), _TITLE + title, ""]
+    done = False
     for line in lines:
-        rows.append(line)
-        if PAUSE not in lines and line.split()[0] not in (SAY, WAIT, "expect"):
+        word = line.split()[0]
+        if done and PAUSE not in lines and word not in (WAIT, EXPECT):
             rows += [PAUSE, ""]
+            done = False
+        rows.append(line)
+        done = done or word not in (SAY, WAIT, EXPECT)
     return "\n".join(rows) + "\n"
 
 
@@ -187,5 +192,5 @@ def run_through(console: Console, demo: Demo) -> int:
                 console.run(line)
             except MiniflowError as error:
                 raise DebuggerError(str(error), where=f"{demo.name}: line {number}") from None
-            met += line.split()[0] == "expect"
+            met += line.split()[0] == EXPECT
     return met

@@ -10,6 +10,7 @@ from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.expressions import parse
 from mfdebug.core.results import result_text
 from mfdebug.core.scene import Scene
+from miniflow.errors import MiniflowError
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
@@ -63,7 +64,7 @@ def _told(console: Console, side: str) -> str:
     except ValueError:
         try:
             return result_text(parse(side, scene.node_names()).evaluate(scene))
-        except DebuggerError:
+        except MiniflowError:
             return ""
     return ""
 

@@ -1,0 +1,243 @@
+"""A demo on the screen: its own keys, the presenter's, and the pictures made of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pyte
+import pytest
+from textual.pilot import Pilot
+
+from mfdebug.core.commands.console import check_known
+from mfdebug.core.demo import read_demo
+from mfdebug.opening import open_graph
+from mfdebug.settings import Settings
+from mfdebug.tui.app import DebuggerApp
+from mfdebug.tui.screens.demo import DemoScreen
+from mfdebug.tui.screens.text import TextScreen
+from tests.tui.screen_text import screen_text
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+THREE = REPOSITORY / "tests" / "demos" / "three-beats.demo"
+
+
+class Show:
+    """A demo that is played."""
+
+    def __init__(self, app: DebuggerApp, pilot: Pilot[int]) -> None:
+        self.app, self.pilot = app, pilot
+
+    @property
+    def text(self) -> str:
+        return screen_text(self.app)
+
+    @property
+    def foot(self) -> str:
+        return self.text.split("\n")[-1]
+
+    @property
+    def moment(self) -> int:
+        return next(s for s in self.app.screen_stack if isinstance(s, DemoScreen)).debugger.moment
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def settle(self) -> None:
+        # What a key has set going, but not a rest of the script.
+        for _ in range(3):
+            await self.pilot.pause(0.02)
+
+
+@asynccontextmanager
+async def played(path: Path = THREE, **settings: bool) -> AsyncIterator[Show]:
+    demo = read_demo(path, check_known)
+    opened = open_graph(demo.graph)
+    app = DebuggerApp(
+        opened.graph,
+        history_memory=2**24,
+        origin=opened.origin,
+        demo=demo,
+        settings=Settings(**settings),
+    )
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        yield Show(app, pilot)
+
+
+async def test_it_says_how_it_goes_on() -> None:
+    async with played() as show:
+        assert "Three beats" in show.text
+        assert "space begins and goes on, B goes back, P plays by itself" in show.text
+        assert show.foot.startswith(" 0/3  space goes on")
+
+
+async def test_space_goes_on_and_b_goes_back() -> None:
+    async with played() as show:
+        await show.press("space")
+        assert show.moment == 1
+        assert "The feed gives every input its value." in show.text
+        assert show.foot.startswith(" 1/3 ")
+        await show.press("space")
+        assert show.moment == 3
+        assert "Forward: y is 50, 30 too much." in show.text
+        await show.press("B")
+        assert show.moment == 1
+        assert "The feed gives every input its value." in show.text
+        await show.press("B", "B")
+        assert show.moment == 0
+        assert "this is where the demo begins" in show.text
+
+
+async def test_a_rest_is_ended_by_the_next_key() -> None:
+    async with played() as show:
+        await show.press("space", "space", "space")
+        # The script rests for half a minute after backward.
+        assert show.moment == 8
+        await show.press("space")
+        assert show.moment == 9
+        assert show.foot.startswith(" 3/3 ")
+        await show.press("space")
+        assert "the demo ends here" in show.text
+
+
+async def test_another_key_in_a_rest_ends_the_beat_and_does_nothing_else() -> None:
+    async with played() as show:
+        await show.press("space", "space", "space", "t")
+        assert show.moment == 9
+        assert show.foot.startswith(" 3/3  space")
+
+
+async def test_the_presenter_wanders_off_and_returns() -> None:
+    async with played() as show:
+        await show.press("space", "space", "s", "s", "t")
+        assert show.moment == 9
+        assert show.foot.startswith(" 2/3 left  R returns to the script")
+        await show.press("R")
+        assert show.moment == 3
+        assert show.foot.startswith(" 2/3  space goes on")
+        await show.press("t", "t", "space", "space")
+        # It went on from where the script was.
+        assert show.moment == 9
+
+
+@pytest.mark.parametrize("key", ["space", "B"])
+async def test_the_keys_of_the_demo_work_over_what_the_presenter_has_opened(key: str) -> None:
+    async with played() as show:
+        await show.press("space", "space", "x")
+        assert isinstance(show.app.screen, TextScreen)
+        await show.press(key)
+        assert isinstance(show.app.screen, DemoScreen)
+        assert show.moment == (8 if key == "space" else 1)
+
+
+async def test_space_is_a_space_at_the_prompt() -> None:
+    async with played() as show:
+        await show.press("colon", *"sgd", "space", *"2", "enter")
+        assert show.moment == 18
+        assert " 0/3 left " in show.foot
+
+
+async def test_it_plays_by_itself_until_a_key_is_pressed(tmp_path: Path) -> None:
+    path = tmp_path / "quick.demo"
+    path.write_text('# graph "wx"\n' + "say x\nstep\npause\n" * 3)
+    async with played(path) as show:
+        await show.press(*"++++")
+        assert "captions stay 0.4 times" in show.text
+        await show.press("P")
+        assert show.moment == 1
+        for _ in range(100):
+            await show.pilot.pause(0.05)
+            if show.moment == 3:
+                break
+        assert show.moment == 3
+        await show.pilot.pause(0.8)
+        assert "the demo ends here" in show.text
+        await show.press("B", "B", "B", "P")
+        assert show.moment == 1
+        await show.press("x", "escape")
+        await show.pilot.pause(1.2)
+        assert show.moment == 1
+
+
+async def test_what_is_not_as_expected_is_said_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.demo"
+    path.write_text('# graph "wx"\nsay so\nstep\nexpect w == 6\nstep\npause\n')
+    async with played(path) as show:
+        await show.press("space")
+        assert "line 4 of the demo: w == 6 is not true here: w = 5" in show.text
+        assert show.moment == 1
+
+
+async def test_keys_are_shown_also_those_of_the_script() -> None:
+    async with played(show_keys=True) as show:
+        await show.press("space", "space")
+        assert show.foot.endswith("space  s  space  n")
+        await show.press("s", "s", "colon", *"sgd 3", "enter")
+        assert show.foot.rstrip().endswith("s ×2  :  :sgd 3")
+
+
+async def test_an_audience_gets_more_room_and_less() -> None:
+    async with played() as show, played(present=True) as roomy:
+        for one in (show, roomy):
+            await one.press("space", "space")
+        assert "✓ value" in show.text
+        assert "✓ value" not in roomy.text
+        assert "900" in roomy.text
+        rows = [line for line in roomy.text.split("\n") if "Input ()" in line or "MSE" in line]
+        assert len(rows) >= 4
+        assert roomy.text.index("cost") >= 0
+
+
+# Pictures -----------------------------------------------------------------------------------
+
+
+def export(name: Path, *options: str) -> list[Path]:
+    done = subprocess.run(
+        [sys.executable, "-m", "mfdebug", "demo", str(THREE), "--export", str(name), *options],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        timeout=60,
+        check=True,
+    )
+    return [Path(line.removeprefix("wrote ")) for line in done.stdout.splitlines()]
+
+
+def test_a_picture_of_each_beat(tmp_path: Path) -> None:
+    paths = export(tmp_path / "three.svg", "--size", "80x24")
+    assert [path.name for path in paths] == ["three-01.svg", "three-02.svg", "three-03.svg"]
+    assert "Forward:" in paths[1].read_text(encoding="utf-8").replace("&#160;", " ")
+
+
+def test_a_recording_ends_in_what_the_text_shows(tmp_path: Path) -> None:
+    (text,) = export(tmp_path / "three.txt", "--size", "90x26")
+    screens = re.split(r"beat \d of 3\n\n", text.read_text(encoding="utf-8"))[1:]
+    (cast,) = export(tmp_path / "three.cast", "--size", "90x26")
+    header, *events = map(json.loads, cast.read_text(encoding="utf-8").splitlines())
+    assert (header["version"], header["width"], header["height"]) == (2, 90, 26)
+    times = [at for at, _, _ in events]
+    assert times == sorted(times)
+    # The captions take 3.5, 3.5 and 4.2 s, the rest 30 s, four keys 0.7 s each.
+    assert 40 < times[-1] < 50
+    screen = pyte.Screen(90, 26)
+    stream = pyte.Stream(screen)
+    for _, kind, data in events:
+        assert kind == "o"
+        stream.feed(data)
+    shown = "\n".join(line.rstrip() for line in screen.display)
+    assert shown == screens[-1].rstrip("\n")
+
+
+def test_an_export_can_be_ascii_alone(tmp_path: Path) -> None:
+    (text,) = export(tmp_path / "three.txt", "--ascii")
+    assert text.read_text(encoding="utf-8").isascii()
+    (cast,) = export(tmp_path / "three.cast", "--ascii")
+    assert cast.read_text(encoding="utf-8").isascii()
