@@ -121,12 +121,15 @@ def _of_file(path: Path, text: str) -> Settings:
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        problem, line = str(error), re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
-        if line:
-            problem = f"{problem[: line.start()]} in column {line[2]}"
+        problem, where = str(error), str(path)
+        if found := re.search(r" \(at line (\d+), column (\d+)\)$", problem):
+            where = f"{path}:{found[1]}"
+            problem = f"{problem[: found.start()]} in column {found[2]}"
+        elif problem.endswith(" (at end of document)"):
+            where = f"{path}:{len(text.splitlines())}"
+            problem = f"{problem.removesuffix(' (at end of document)')} at the end of the line"
         elif isinstance(error, RecursionError):
             problem = "too many brackets within each other"
-        where = f"{path}:{line[1]}" if line else str(path)
         raise SettingsError(f"not TOML: {problem}", where=where, hint=_WITHOUT) from None
     lines = _Lines(path, text)
     settings = replace(DEFAULTS, path=path)

@@ -11,7 +11,11 @@ import pytest
 def _sessions_of_its_own(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """Let no test find the session that another one, or a person, has left."""
+    """Let no test find the session that another one, or a person, has left, nor settings."""
     folder = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    # Not an empty name, which would mean no file: a test may look for the usual one.
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+    for name in ("CONFIG", "THEME", "ASCII", "HISTORY_MEMORY"):
+        monkeypatch.delenv(f"MFDEBUG_{name}", raising=False)
     return folder

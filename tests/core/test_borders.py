@@ -51,6 +51,12 @@ except SystemExit as ended:
     loaded = {name.split(".")[0] for name in loaded_by(code)}
     assert "mfdebug" in loaded
     assert not loaded & {"numpy", "textual", "rich", "msgspec"}
+    assert not loaded & {"argcomplete", "tomllib", "platformdirs"}
+
+
+def test_keys_and_settings_do_not_load_textual() -> None:
+    code = "from mfdebug.cli import main; main(['keys']); main(['config'])"
+    assert not {name.split(".")[0] for name in loaded_by(code)} & {"textual", "rich"}
 
 
 def test_batch_mode_does_not_load_textual() -> None:

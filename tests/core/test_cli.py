@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert done.stderr == ""
 
 
-def test_a_terminal_without_utf_8_gets_question_marks_not_a_traceback() -> None:
+def test_a_terminal_without_utf_8_gets_ascii_not_a_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mfdebug", "wx", "--batch", "-c", "sgd"],
         capture_output=True,
@@ -137,7 +138,7 @@ def test_a_terminal_without_utf_8_gets_question_marks_not_a_traceback() -> None:
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"SGD step 0 ? update 1 of 1" in done.stdout
+    assert b"SGD step 0 - update 1 of 1" in done.stdout
 
 
 def test_ctrl_c_ends_a_long_run_and_the_batch() -> None:
@@ -169,3 +170,130 @@ def test_ctrl_c_ends_a_long_run_and_the_batch() -> None:
 def test_quit_among_the_first_commands_leaves_plain_mode_too() -> None:
     done = mfdebug("wx", "--plain", "-c", "quit", "-c", "print lr", stdin="print w\n")
     assert done.stdout == ""
+
+
+# Settings, and the commands that are words ---------------------------------------------------
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "mine.toml"
+    monkeypatch.setenv("MFDEBUG_CONFIG", str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["xor", "--batch", "-c", "step"],
+        ["xor", "--plain"],
+        ["xor", "--check"],
+        ["demo", "five-to-two", "--check"],
+        ["config"],
+        ["keys"],
+    ],
+)
+def test_bad_settings_are_one_clear_error(settings_file: Path, arguments: list[str]) -> None:
+    settings_file.write_text('\ntheme = "drak"\n')
+    done = mfdebug(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f'mfdebug: {settings_file}:2: theme is \'drak\', but may be "auto", "dark" or "light" '
+        "(did you mean 'dark'?; MFDEBUG_CONFIG= mfdebug ... goes on without the file)\n"
+    )
+
+
+def test_an_empty_name_goes_on_without_the_file(
+    settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings_file.write_text("?")
+    assert mfdebug("wx", "--batch", "-c", "print w").returncode == 2
+    monkeypatch.setenv("MFDEBUG_CONFIG", "")
+    assert mfdebug("wx", "--batch", "-c", "print w").returncode == 0
+
+
+def test_settings_that_nobody_needs_are_not_read(settings_file: Path) -> None:
+    settings_file.write_text("?")
+    for arguments in (["--list"], ["--version"], ["demo"], ["completion", "bash"]):
+        assert mfdebug(*arguments).returncode == 0
+    assert mfdebug("config", "--path").stdout == f"{settings_file}\n"
+
+
+def test_config_tells_where_each_setting_comes_from(settings_file: Path) -> None:
+    settings_file.write_text('history_memory = 32\n[keys]\nstep = "j"\n')
+    lines = [" ".join(line.split()) for line in mfdebug("config").stdout.splitlines()]
+    assert f"history_memory 32 {settings_file}:1" in lines
+    assert f'step ["j"] {settings_file}:3' in lines
+    assert lines[-1] == f"file: {settings_file} (read)"
+
+
+def test_keys_lists_them_as_the_file_has_them(settings_file: Path) -> None:
+    settings_file.write_text('[keys]\nstep = "j"\n')
+    done = mfdebug("keys")
+    assert tomllib.loads(done.stdout)["keys"]["step"] == ["j"]
+    assert "one moment on (changed; ships with" in done.stdout
+
+
+def test_the_settings_bound_the_memory_without_a_screen_too(settings_file: Path) -> None:
+    from mfdebug.cli import _settings
+    from mfdebug.options import main_parser
+
+    settings_file.write_text("history_memory = 32\nascii = true\n")
+    given = _settings(main_parser().parse_args(["xor", "--batch", "-c", "step"]))
+    assert given.history_bytes == 32 * 2**20
+    options = ["--history-memory", "8", "--no-ascii", "--theme", "light", "--present"]
+    given = _settings(main_parser().parse_args(options))
+    assert (given.history_bytes, given.ascii_only, given.theme) == (8 * 2**20, False, "light")
+    assert given.origin("ascii") == "--ascii"
+    assert given.present
+    assert not given.show_keys
+
+
+def test_demo_without_a_name_lists_them() -> None:
+    names = [line.split()[0] for line in mfdebug("demo").stdout.splitlines()]
+    assert set(names) == {path.stem for path in (ROOT / "graphs" / "demos").glob("*.demo")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["demo", "--check"], "name a demo"),
+        (["demo", "five-to-two", "--check", "--export", "x"], "exclude each other"),
+        (["demo", "five-to-two", "--size", "80x24"], "--size goes with --export"),
+        (["demo", "five-to-two", "--export", "x", "--size", "80"], "is not COLUMNSxROWS"),
+        (["demo", "five-to-tow", "--check"], "did you mean 'five-to-two'?"),
+        (["completion", "tcsh"], "invalid choice"),
+        (["keys", "step"], "unrecognized arguments"),
+        (["./demo", "--batch", "-c", "step"], "there is no such file"),
+    ],
+)
+def test_a_word_that_cannot_be_carried_out_says_so(arguments: list[str], problem: str) -> None:
+    done = mfdebug(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_graph_called_like_a_command_is_opened_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_bytes((ROOT / "graphs" / "wx.json").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "mfdebug", "./keys", "--batch", "-c", "print w"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout == "w = 5\n", done.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "config", "keys", "completion"])
+def test_every_command_is_told_and_tells_of_itself(command: str) -> None:
+    assert f"mfdebug {command} " in mfdebug("--help").stdout
+    assert f"usage: mfdebug {command}" in mfdebug(command, "--help").stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_what_the_shell_reads(shell: str) -> None:
+    done = mfdebug("completion", shell)
+    assert "_ARGCOMPLETE" in done.stdout
+    assert "mfdebug" in done.stdout

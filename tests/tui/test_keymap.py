@@ -1,0 +1,235 @@
+"""Keys that settings have changed: pressed, and named wherever the app names a key."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.binding import Binding
+
+from mfdebug.bindings import BOUND, PLACES, Keys
+from mfdebug.core.commands.console import check_known
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.demo import read_demo
+from mfdebug.core.shelf import Shelf
+from mfdebug.opening import open_graph
+from mfdebug.settings import Settings
+from mfdebug.shipped import shipped_demos
+from mfdebug.tui.app import DebuggerApp
+from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.screens.demo import DemoScreen
+from mfdebug.tui.screens.feed import FeedScreen
+from mfdebug.tui.screens.help import HelpScreen
+from mfdebug.tui.screens.picker import PickerScreen
+from mfdebug.tui.screens.text import TextScreen
+from mfdebug.tui.screens.why import WhyScreen
+from mfdebug.tui.widgets.node_panel import NodePanel
+from mfdebug.tui.widgets.order_tree import OrderTree
+from mfdebug.tui.widgets.prompt import Prompt
+from tests.tui.test_help import whole
+from tests.tui.test_keys import LENGTH, Driver, opened
+from tests.tui.test_palette import choices
+
+KEYS = {
+    "step": ("j", "space"),
+    "back": ("J",),
+    "next": ("s",),
+    "sgd": ("f2",),
+    "help": ("f1",),
+    "prompt": ("semicolon",),
+    "quit": ("Q",),
+    "log": ("question_mark",),
+    "palette": ("t",),
+    "watch": (),
+    "theme": ("f9",),
+    "order-down": ("d",),
+    "diff": ("D",),
+}
+
+
+@asynccontextmanager
+async def changed(graph: str | None = "xor", **keys: tuple[str, ...]) -> AsyncIterator[Driver]:
+    by_id = {name.replace("_", "-"): value for name, value in keys.items()} or KEYS
+    Keys(by_id).check()
+    async with opened(graph, settings=Settings(keys=by_id)) as driver:
+        yield driver
+
+
+PLACED = {
+    "screen": DebugScreen,
+    "app": DebuggerApp,
+    "order": OrderTree,
+    "entries": NodePanel,
+    "prompt": Prompt,
+    "why": WhyScreen,
+    "text": TextScreen,
+    "help": HelpScreen,
+    "picker": PickerScreen,
+    "feed": FeedScreen,
+    "demo": DemoScreen,
+}
+
+
+def test_every_binding_of_the_app_has_an_id_that_settings_know() -> None:
+    assert set(PLACED) == set(PLACES)
+    for place, holder in PLACED.items():
+        ids = {one.id for one in holder.BINDINGS if isinstance(one, Binding)}
+        assert ids == {one.id for one in BOUND.values() if one.place == place}
+        assert len(ids) == len(holder.BINDINGS)
+
+
+@pytest.mark.parametrize(
+    ("keys", "moment"),
+    [("j", 1), ("j space J", 1), ("s", 1), ("s s", 6), ("f2", LENGTH), ("3 f2", 3 * LENGTH)],
+)
+async def test_changed_keys_do_what_they_are_for(keys: str, moment: int) -> None:
+    async with changed() as driver:
+        await driver.press(*keys.split())
+        assert driver.moment == moment
+
+
+@pytest.mark.parametrize("key", ["S", "n", "right", "w", "colon", "q", "ctrl+t"])
+async def test_the_keys_that_ship_are_free_then(key: str) -> None:
+    async with changed() as driver:
+        dark = driver.app.current_theme.dark
+        await driver.press(key)
+        assert driver.moment == 0
+        assert driver.app.return_code is None
+        assert not driver.screen.query_one(Prompt).display
+        assert driver.app.current_theme.dark is dark
+        if len(key) == 1:
+            assert driver.message == f"! no key '{key}'; f1 lists the keys"
+
+
+async def test_keys_of_the_app_and_of_widgets_are_changed_too() -> None:
+    async with changed() as driver:
+        tree = driver.screen.query_one(OrderTree)
+        before = tree.selected
+        await driver.press("d")
+        assert tree.selected == before + 1
+        dark = driver.app.current_theme.dark
+        await driver.press("f9")
+        assert driver.app.current_theme.dark is not dark
+        await driver.press("Q")
+        assert driver.app.return_code == 0
+
+
+async def test_the_screen_names_the_keys_in_force() -> None:
+    async with changed() as driver:
+        assert "press j to begin" in driver.text
+        assert "j steps on, J back" in driver.text
+        assert driver.text.split("\n")[-1].startswith(
+            " j step J back s phase f2 SGD step c continue"
+        )
+        assert driver.text.split("\n")[-1].endswith("f1 help")
+        await driver.press("4")
+        assert driver.message == "4 times: j steps, s phases, f2 SGD steps; Esc forgets it"
+        await driver.press("escape", "question_mark")
+        assert driver.message == "! no costs yet: f2 runs an SGD step"
+        await driver.press("ctrl+c")
+        assert [note.message for note in driver.app._notifications] == [
+            "Q leaves, Esc stops what is going on"
+        ]
+
+
+async def test_a_session_that_was_left_names_the_keys_that_go_on() -> None:
+    opened_graph = open_graph("xor")
+    settings = Settings(keys={"step": ("j",), "resume": ("f5",)})
+    for _ in range(2):
+        async with opened(
+            opened_graph.graph, origin=opened_graph.origin, shelf=Shelf(), settings=settings
+        ) as driver:
+            greeting = driver.message
+            await driver.press("j", "j")
+            await driver.pilot.pause(0.4)
+    assert greeting == "this graph was left at moment 2: f5 goes on there, j begins anew"
+
+
+async def test_the_help_shows_them_and_opens_and_closes_by_its_key() -> None:
+    async with changed() as driver:
+        await driver.press("f1")
+        told = whole(driver)
+        assert "j space one moment on" in told
+        assert "10j 500f2 ten steps" in told
+        assert "commands, at the prompt (;)" in told
+        assert "one moment on (j space)" in told
+        assert "watch an expression at every moment (" not in told
+        await driver.press("f1")
+        assert isinstance(driver.app.screen, DebugScreen)
+
+
+async def test_the_palette_shows_them_and_opens_by_its_key() -> None:
+    async with changed() as driver:
+        await driver.press("t")
+        await driver.pilot.pause(0.1)
+        assert "j space ∙ one moment on" in driver.text
+    async with opened(settings=Settings(keys={"play": ("f7",), "follow": ()})) as driver:
+        assert "play and stop playing" in await choices(driver, "play and")
+        assert "key f7" in driver.text
+        await driver.press("escape", "escape")
+        await choices(driver, "present")
+        await driver.press("enter")
+        await driver.pilot.pause(0.1)
+        assert isinstance(driver.app.screen, DebugScreen)
+
+
+async def test_what_is_typed_at_the_prompt_is_no_key() -> None:
+    async with changed() as driver:
+        await driver.press("semicolon")
+        await driver.type("step 2")
+        await driver.press("enter")
+        assert driver.moment == 2
+
+
+async def test_keys_at_the_prompt_stay_as_they_ship() -> None:
+    async with changed() as driver:
+        for line, moment in (("3s", 3), ("t", LENGTH), ("S", LENGTH - 1)):
+            await driver.press("semicolon", *line, "enter")
+            assert driver.moment == moment
+
+
+async def test_two_keys_change_places() -> None:
+    async with changed(step=("n",), next=("s",)) as driver:
+        await driver.press("s", "s")
+        assert driver.moment == 6
+        await driver.press("n")
+        assert driver.moment == 7
+
+
+async def test_dialogs_are_changed_and_escape_always_closes() -> None:
+    async with changed(why_close=("f3",), text_close=("f4",)) as driver:
+        for key in ("f3", "escape"):
+            await driver.press("j", "t", "y")
+            assert isinstance(driver.app.screen, WhyScreen)
+            await driver.press("q", key)
+            assert isinstance(driver.app.screen, DebugScreen)
+        await driver.press("x")
+        assert isinstance(driver.app.screen, TextScreen)
+        await driver.press("space")
+        assert isinstance(driver.app.screen, TextScreen)
+        await driver.press("f4")
+        assert isinstance(driver.app.screen, DebugScreen)
+
+
+async def test_the_keys_of_a_demo_go_before_those_of_the_screen() -> None:
+    (shipped,) = (demo for demo in shipped_demos() if demo.name == "five-to-two")
+    demo = read_demo(shipped.path, check_known)
+    keys = {"step": ("j", "space"), "demo-back": ("H",), "help": ("f1",)}
+    async with opened(demo.graph, demo=demo, settings=Settings(keys=keys)) as driver:
+        screen = driver.app.screen
+        assert isinstance(screen, DemoScreen)
+        actions = {key: found.binding.action for key, found in screen.active_bindings.items()}
+        assert actions["space"] == "on"
+        assert actions["H"] == "beat_back"
+        assert actions["j"] == "command('step {n}', False)"
+        assert actions["f1"] == "command('help', True)"
+        assert not {"s", "B", "question_mark"} & actions.keys()
+
+
+async def test_the_list_of_graphs_is_changed() -> None:
+    async with changed(None, picker_leave=("f3",), picker_down=("n",)) as driver:
+        assert "f3 leaves" in driver.text
+        await driver.press("n", "enter")
+        debugger: Debugger = driver.debugger
+        assert debugger.graph.name == "circuit-a"
