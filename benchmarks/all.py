@@ -12,6 +12,7 @@ import os
 
 import armed
 import chain
+import line
 import order
 import program
 import sgd_step
@@ -59,6 +60,7 @@ def main() -> None:
     lines += shown(order.run(rounds(order.ROUNDS), list(order.SIZES)))
     lines += shown(armed.run(rounds(armed.ROUNDS)))
     lines += shown(program.run(rounds(program.ROUNDS)))
+    lines += shown(line.run(rounds(line.ROUNDS)))
     head = HEAD.format(machine=machine(), load=load).splitlines()
     if asked.markdown:
         PAGE.write_text("\n".join([*head, "", *lines]).rstrip() + "\n", encoding="utf-8")

@@ -68,7 +68,7 @@ def test_a_graph_beside_the_demo_is_found(tmp_path: Path) -> None:
 def test_a_demo_that_is_wrong_is_refused_with_its_line(
     tmp_path: Path, lines: list[str], graph: str, problem: str
 ) -> None:
-    with pytest.raises(MiniflowError, match=".") as error:
+    with pytest.raises(MiniflowError) as error:
         read_demo(written(tmp_path, *lines, graph=graph), check_known)
     assert str(error.value).startswith(problem)
 

@@ -1,0 +1,110 @@
+"""How many bytes the app sends over the line, at the keys of a person, and how a slow line does.
+
+    python benchmarks/line.py
+
+Needs what the tests need: the terminal at the other end is theirs. Bytes do not depend on how fast
+the machine is; only the seconds of the last table do.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+
+from harness import ROOT, options, show
+
+sys.path.insert(0, str(ROOT))
+
+from tests.terminal.pty_app import PtyApp
+from tests.terminal.slow_line import SlowApp
+
+ROUNDS = 60
+GRAPHS = ("wx", "xor", "digits", "vanishing")
+COLOURS = {
+    "256 colours": {"TERM": "xterm-256color", "COLORTERM": None},
+    "true colour": {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+    "ASCII, no colour": {"TERM": "vt100", "COLORTERM": None},
+}
+COMMAND = [sys.executable, "-m", "mfdebug"]
+# For how long nothing is pressed, a key is held down, and the app plays by itself.
+IDLE, HELD, PLAYED = 2.0, 4.0, 5.0
+KEYS_A_SECOND = 30
+
+
+def _environment(colours: str) -> dict[str, str | None]:
+    # With a state of its own, so that no session is offered.
+    return {**COLOURS[colours], "XDG_STATE_HOME": tempfile.mkdtemp()}
+
+
+def _bytes(graph: str, colours: str, keys: int) -> str:
+    with PtyApp([*COMMAND, graph], env=_environment(colours)) as app:
+        app.wait_for("press s to begin")
+        app.settle()
+        first = len(app.output)
+        app.press("s")
+        steps = [len(app.press("s")) for _ in range(keys)]
+        app.press("t")
+        steps += [len(app.press("s")) for _ in range(keys)]
+        nothing = len(app.settle(first=IDLE))
+        app.press("P", "+", "+", "+")
+        since, began = len(app.output), time.monotonic()
+        while time.monotonic() - began < PLAYED:
+            app.settle(first=0.1)
+        played = (len(app.output) - since) / (time.monotonic() - began)
+    steps.sort()
+    median, late = statistics.median(steps), steps[int(len(steps) * 0.95)]
+    cells = [f"{first:,}", f"{median:,.0f}", f"{late:,}", f"{steps[-1]:,}", f"{nothing}"]
+    return f"| {graph}, {colours} | {' | '.join(cells)} | {played / 1000:.1f} |"
+
+
+def _slow(rate: float, delay: float) -> str:
+    env = _environment("256 colours")
+    with SlowApp([*COMMAND, "xor"], env=env, rate=rate, delay=delay) as app:
+        app.wait_for("press s to begin")
+        pressed, most = 0, 0
+        began = time.monotonic()
+        while (now := time.monotonic() - began) < HELD:
+            while pressed < now * KEYS_A_SECOND:
+                app.send(b"s")
+                pressed += 1
+            app.settle(first=0.01, idle=0.0)
+            most = max(most, app.queued)
+        let_go = time.monotonic()
+        app.wait_for(f"moment {pressed} ", idle=False)
+        behind = time.monotonic() - let_go
+        app.send(b"q")
+        asked = time.monotonic()
+        app.wait()
+        left = time.monotonic() - asked
+    line = f"{rate * 8 / 1000:.0f} kbit/s, {2000 * delay:.0f} ms"
+    return f"| {line} | {behind:.2f} s | {most:,} | {left:.2f} s |"
+
+
+def run(keys: int) -> list[str]:
+    """Measure and return the lines of Markdown."""
+    return [
+        "## Bytes on the line",
+        "",
+        "80x24 in a pseudo-terminal: bytes of the first screen, of a step (median, 95th per cent,",
+        f"most), of {IDLE:g} s without a key, and kB a second while it plays 8 steps a second.",
+        "",
+        "| | first screen | step | 95 % | most | idle | kB/s played |",
+        "|---|---|---|---|---|---|---|",
+        *(_bytes(graph, colours, keys) for colours in COLOURS for graph in GRAPHS),
+        "",
+        f"A key held down for {HELD:g} s at {KEYS_A_SECOND} a second on a slow line: how long",
+        "after it was let go the last moment was on the screen, the most bytes that were on their",
+        "way at once, and how long `q` took.",
+        "",
+        "| line | behind | on its way | q |",
+        "|---|---|---|---|",
+        *(_slow(rate, delay) for rate, delay in ((8000, 0.15), (2400, 0.3), (125_000, 0.02))),
+        "",
+    ]
+
+
+if __name__ == "__main__":
+    asked = options(__doc__ or "", ROUNDS).parse_args()
+    show(run(asked.rounds), markdown=asked.markdown)
