@@ -1,0 +1,96 @@
+"""The shipped demos: what they say holds, fits the screen, and takes a few minutes to read."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mfdebug.bindings import BOUND, PLACES
+from mfdebug.core.commands.console import Console, check_known
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.demo import SAY, Demo, read_demo, run_through
+from mfdebug.keynames import shown
+from mfdebug.opening import open_graph
+from mfdebug.shipped import names, shipped_demos
+
+SHIPPED = {demo.name: demo for demo in shipped_demos()}
+EACH = pytest.mark.parametrize("name", SHIPPED)
+LONGEST = 210
+SHORTEST_READ, LONGEST_READ = 100, 280
+# As in: press l, the key b, keys b.
+KEY = re.compile(r"\b(?:[Pp]ress(?:es|ing)?|[Kk]eys?)\s+(?:the\s+)?(\S+?)[.,:;!?)]*(?=\s|$)")
+# Words of a caption that are written as names of graphs.
+GRAPH = re.compile(r"\b[Gg]raph ([a-z][a-z0-9-]*)")
+
+
+def read(name: str) -> Demo:
+    return read_demo(SHIPPED[name].path, check_known)
+
+
+def captions(demo: Demo) -> list[str]:
+    return [text for beat in demo.beats for text in beat.captions]
+
+
+def test_the_six_ship() -> None:
+    assert set(SHIPPED) >= {
+        "five-to-two",
+        "chain-rule",
+        "gates",
+        "diamond",
+        "xor-learns",
+        "where-did-nan-come-from",
+    }
+
+
+@EACH
+def test_runs_through(name: str) -> None:
+    demo = read(name)
+    opened = open_graph(demo.graph)
+    met = run_through(Console(Debugger(opened.graph), origin=opened.origin), demo)
+    assert met >= len(demo.beats) / 2
+
+
+@EACH
+def test_has_a_title_and_a_shipped_graph(name: str) -> None:
+    demo = read(name)
+    assert demo.title == SHIPPED[name].title
+    assert demo.title != demo.name
+    assert demo.graph in names()
+
+
+@EACH
+def test_captions_are_said_in_every_beat(name: str) -> None:
+    """One a beat: with two the first would be gone before anybody has read it."""
+    for beat in read(name).beats:
+        assert len(beat.captions) == 1
+        assert beat.captions[0]
+        # What is announced comes before it happens.
+        assert beat.lines[0][1].startswith(f"{SAY} ")
+
+
+@EACH
+def test_captions_are_short(name: str) -> None:
+    assert [text for text in captions(read(name)) if len(text) > LONGEST] == []
+
+
+@EACH
+def test_reading_takes_a_few_minutes(name: str) -> None:
+    seconds = sum(beat.seconds for beat in read(name).beats)
+    assert SHORTEST_READ <= seconds <= LONGEST_READ
+
+
+@EACH
+def test_captions_name_keys_that_are_bound(name: str) -> None:
+    # Space, B, P and R are the demo's; elsewhere on the screen keys keep what they do.
+    there = {"screen", "app", "order", "entries", "demo"}
+    assert there <= set(PLACES)
+    bound = {shown(key) for one in BOUND.values() if one.place in there for key in one.keys}
+    named = [key for text in captions(read(name)) for key in KEY.findall(text)]
+    assert [key for key in named if key not in bound] == []
+
+
+@EACH
+def test_captions_name_graphs_that_ship(name: str) -> None:
+    named = [graph for text in captions(read(name)) for graph in GRAPH.findall(text)]
+    assert [graph for graph in named if graph not in names()] == []
