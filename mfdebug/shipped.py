@@ -47,26 +47,27 @@ def names() -> list[str]:
 
 @dataclass(frozen=True)
 class ShippedDemo:
-    """A demonstration that ships: its bare name, its file, what it is called."""
+    """A demo that ships: its bare name, its file, what it is called, what it says first."""
 
     name: str
     path: Path
     title: str
+    opening: str
 
 
 def shipped_demos() -> list[ShippedDemo]:
-    """Return the shipped demonstrations by name."""
-    return [
-        ShippedDemo(path.stem, path, _title(path))
-        for path in sorted((folder() / "demos").glob("*.demo"))
-    ]
+    """Return the shipped demos in the order in which they teach."""
+    found = [_read_demo(path) for path in (folder() / "demos").glob("*.demo")]
+    return sorted(found, key=lambda demo: (_DEMOS.get(demo.name, len(_DEMOS)), demo.name))
 
 
-def _title(path: Path) -> str:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith(_TITLE):
-            return line.removeprefix(_TITLE).strip()
-    return path.stem
+def _read_demo(path: Path) -> ShippedDemo:
+    rows = path.read_text(encoding="utf-8").splitlines()
+
+    def first(begun: str) -> str:
+        return next((row.removeprefix(begun).strip() for row in rows if row.startswith(begun)), "")
+
+    return ShippedDemo(path.stem, path, first("# title ") or path.stem, first("say "))
 
 
 def _read(path: Path) -> Shipped:
@@ -74,7 +75,6 @@ def _read(path: Path) -> Shipped:
     return Shipped(path.stem, path, content.get("description", ""))
 
 
-_TITLE = "# title "
 _LESSONS = {
     name: place
     for place, name in enumerate(
@@ -85,6 +85,19 @@ _LESSONS = {
             "sigmoid-neuron",
             "diamond",
             "square",
+        ]
+    )
+}
+_DEMOS = {
+    name: place
+    for place, name in enumerate(
+        [
+            "five-to-two",
+            "chain-rule",
+            "gates",
+            "diamond",
+            "xor-learns",
+            "where-did-nan-come-from",
         ]
     )
 }

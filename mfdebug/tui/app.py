@@ -13,9 +13,9 @@ from textual.binding import BindingType
 from textual.events import Key
 
 from mfdebug.bindings import Keys
-from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.console import Console, check_known
 from mfdebug.core.debugger import Debugger
-from mfdebug.core.demo import Demo, Playback
+from mfdebug.core.demo import SUFFIX, Demo, Playback, read_demo
 from mfdebug.core.script import Origin
 from mfdebug.core.shelf import Keeper, Shelf
 from mfdebug.opening import Opened, open_graph
@@ -107,6 +107,9 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
             self.exit()
             return
         try:
+            if path.suffix == SUFFIX:
+                self.demo = read_demo(path, check_known)
+                path = Path(self.demo.graph)
             graph, self.origin = open_graph(str(path))
             self.open(graph)
         except MiniflowError as error:

@@ -174,7 +174,9 @@ class Recording(Writer):
         if not self._events:
             self._events.append((0.0, "\x1b[?25l\x1b[2J"))
             self._size = app.size
-        whole = app.screen._compositor.render_update(full=True)
+        whole = app.screen._compositor.render_update(
+            full=True, screen_stack=app._background_screens
+        )
         assert isinstance(whole, LayoutUpdate)
         update = CellUpdate(whole, self._terminal, app.size, ascii_only=app.ascii_only)
         if text := update.render_segments(app.console):

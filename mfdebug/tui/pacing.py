@@ -76,7 +76,10 @@ class PacedApp(App[ReturnType]):
             self.call_later(self._draw_owed)
             return
         self._owed = False
-        self._display(self.screen, self.screen._compositor.render_update(full=True))
+        whole = self.screen._compositor.render_update(
+            full=True, screen_stack=self._background_screens
+        )
+        self._display(self.screen, whole)
 
     async def _last_answer(self) -> None:
         end = time.monotonic() + LONGEST_AT_END

@@ -78,7 +78,7 @@ def test_only_cells_that_differ_are_drawn(after: list[tuple[str, str]], sent: st
         segments = [Segment(text, Style.parse(style)) for text, style in parts]
         return cells._cells(segments, ColorSystem.STANDARD, 10)
 
-    terminal = cells._Terminal()
+    terminal = cells.Terminal()
     cells._Pen(terminal).draw(0, 0, drawn(("0.1234 one", "red")))
     pen = cells._Pen(terminal)
     pen.draw(0, 0, drawn(*after))
@@ -90,7 +90,7 @@ def test_cells_far_apart_or_between_other_styles_are_reached_by_moving():
         segments = [Segment(first), Segment("four", Style.parse("red")), Segment(last)]
         return cells._cells(segments, ColorSystem.STANDARD, 20)
 
-    terminal = cells._Terminal()
+    terminal = cells.Terminal()
     cells._Pen(terminal).draw(0, 0, drawn("aa", "b            b"))
     pen = cells._Pen(terminal)
     pen.draw(0, 0, drawn("aA", "B            B"))

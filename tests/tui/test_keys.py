@@ -263,9 +263,18 @@ async def test_a_long_run_reports_and_stops_at_a_key() -> None:
 async def test_without_a_graph_one_is_picked() -> None:
     async with opened(None) as driver:
         assert isinstance(driver.app.screen, PickerScreen)
-        assert "The smallest network there is" in driver.text
-        await driver.press("down", "enter")
+        assert "One number is to be learned" in driver.text
+        # Below the six demos.
+        await driver.press(*["down"] * 7, "enter")
         assert driver.debugger.graph.name == "circuit-a"
+
+
+async def test_a_demo_can_be_picked_too() -> None:
+    async with opened(None) as driver:
+        await driver.press("down", "enter")
+        await driver.press("space")
+        assert "f = (x + y) × z" in driver.text
+        assert "1/13" in driver.text
 
 
 async def test_an_input_without_a_value_is_asked_for() -> None:

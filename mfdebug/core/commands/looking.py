@@ -10,9 +10,16 @@ from mfdebug.core.commands.command import Command, Key, Reply
 from mfdebug.core.commands.moving import moment_of
 from mfdebug.core.commands.places import chosen_number, number_of
 from mfdebug.core.compare import Instant, compare, comparison_data, comparison_lines
-from mfdebug.core.debugger import Debugger, DebuggerError, Standing, place_or_error
+from mfdebug.core.debugger import (
+    Debugger,
+    DebuggerError,
+    Standing,
+    index_text,
+    place_or_error,
+)
 from mfdebug.core.explain import explain, kind_of, name_moment
 from mfdebug.core.expressions import parse, parse_place
+from mfdebug.core.naming import typed
 from mfdebug.core.results import result_text
 from mfdebug.core.scene import Scene
 from miniflow.ops.base import shape_text
@@ -150,6 +157,17 @@ def _find(console: Console, text: str) -> Reply:
     return Reply("\n".join(lines), names, subject=[i for i, _ in found])
 
 
+def _show(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("show what?", hint="usage: show NODE[i,j]")
+    graph = console.debugger.graph
+    spot = chosen_number(console, text, "show [grad] NODE[i,j]")
+    gradient = ".grad" if spot.attribute == "grad" else ""
+    number = f"{typed(graph.nodes[spot.node].label)}{gradient}{index_text(spot.index)}"
+    told = _print(console, number)
+    return Reply(told.text, told.data, spot=spot, subject=[spot.node])
+
+
 def _output(console: Console, _text: str) -> Reply:
     if console.printed is None:
         raise DebuggerError("no program runs here", hint="as in: mfdebug prog.py")
@@ -223,6 +241,14 @@ LOOKING = [
         (Key("o", "output"),),
         shows="text",
         instant=True,
+    ),
+    Command(
+        "show",
+        "show [grad] NODE[i,j]",
+        "look at a node and one of its numbers",
+        _show,
+        details="In the app f looks at the present node again.",
+        shows="line",
     ),
     Command(
         "find",

@@ -325,7 +325,7 @@ class DebugScreen(Screen[None]):
             self.app.switch_screen(screen)
             return
         command = command_of(line)
-        if command is not None and command.name == "find":
+        if command is not None and command.name in ("find", "show"):
             self._select(_next_of(reply.subject, self._shown()))
         else:
             self._follow_if_moved()

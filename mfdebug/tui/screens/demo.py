@@ -14,6 +14,8 @@ from mfdebug.core.demo import WAIT, Beat, Playback
 from mfdebug.tui.keys import bindings_at, bindings_over, key_hints
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.widgets.caption import Caption
+from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.strip import KeyLine, MessageStrip
 from miniflow.errors import MiniflowError
 
@@ -51,6 +53,8 @@ class DemoScreen(DebugScreen):
         on, back, play, leave = map(keys.name, ("demo-on", "demo-back", "demo-play", "quit"))
         words = f"{on} begins and goes on, {back} goes back, {play} plays by itself, {leave} leaves"
         self._greeting = words
+        # What the graph is about would give away what the demo is about to show.
+        self.query_one(NodePanel).opening = [self.playback.demo.title]
 
     # The script ----------------------------------------------------------------------------
 
@@ -92,16 +96,21 @@ class DemoScreen(DebugScreen):
 
     async def show_line(self, number: int, line: str) -> bool:
         """Carry out a line of a beat; return whether that could be done."""
-        if not line.startswith(SILENT):
+        if line.startswith(SILENT):
+            # At once, and what the line before has answered stays.
+            try:
+                self.console.run(line)
+            except MiniflowError as error:
+                self.problem = str(error)
+            self.query_one(Caption).show(self.console.caption)
+        else:
             self.cast(line_text(line, self.app.keys))
-        await self.run_line(line)
-        await self.runner.finished()
+            await self.run_line(line)
+            await self.runner.finished()
         if self.problem:
             self.problem = f"line {number} of the demo: {self.problem}"
             self._by_itself = False
             self.query_one(MessageStrip).say(self.problem, "error")
-        elif line.startswith(SILENT):
-            self.query_one(MessageStrip).show_next()
         return not self.problem
 
     def end_beat(self) -> None:
@@ -169,10 +178,9 @@ class DemoScreen(DebugScreen):
         """Play on without a key, with time to read; or stop doing so."""
         self._hurry.set()
         self._by_itself = not self._by_itself
+        self._tell_place()
         if self._by_itself:
             self.run_worker(self._play_through(), group="demo", exclusive=True)
-        else:
-            self._tell_place()
 
     async def _play_through(self) -> None:
         while self._by_itself and (beat := self.playback.next_beat) is not None:
@@ -206,6 +214,7 @@ class DemoScreen(DebugScreen):
         if its_own is None and self._by_itself:
             self._by_itself = False
             self._hurry.set()
+            self._tell_place()
         over_it = self.app.screen is not self and not isinstance(self.app.focused, Input)
         if over_it and its_own == "demo-on":
             self.action_on()
@@ -233,4 +242,5 @@ class DemoScreen(DebugScreen):
             return
         place = f"{self.playback.beat}/{len(self.playback.demo.beats)}"
         lead = place if self.playback.on_script else f"{place} left"
+        lead = f"▶ {place}" if self._by_itself else lead
         self.query_one(KeyLine).use(self.hints(), lead)

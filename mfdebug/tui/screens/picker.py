@@ -1,9 +1,10 @@
-"""The first screen without a graph: choose one that ships, and read what it teaches."""
+"""The first screen without a graph: a demo to be shown, or a graph to step through oneself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -12,18 +13,30 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from mfdebug.shipped import shipped
+from mfdebug.shipped import shipped, shipped_demos
 from mfdebug.tui.keys import bindings_at, keys_of
 
 
+class _Choice(NamedTuple):
+    label: str
+    heading: str
+    text: str
+    path: Path
+
+
 class PickerScreen(Screen[Path | None]):
-    """A list of the shipped graphs, with the description of the one under the cursor."""
+    """A list of the shipped demos and graphs, with what the one under the cursor is about."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("picker")
 
     def __init__(self) -> None:
         super().__init__()
-        self._graphs = shipped()
+        graphs = [_Choice(one.name, one.name, one.description, one.path) for one in shipped()]
+        self._choices: dict[str, list[_Choice]] = {"demos": [], "graphs": graphs}
+        for demo in shipped_demos():
+            text = f"{demo.opening}\n\nFrom the command line: mfdebug demo {demo.name}"
+            self._choices["demos"].append(_Choice(demo.title, demo.title, text, demo.path))
+        self._by_id = {str(one.path): one for some in self._choices.values() for one in some}
 
     def compose(self) -> ComposeResult:
         """The list, the description, the keys."""
@@ -33,9 +46,7 @@ class PickerScreen(Screen[Path | None]):
             markup=False,
         )
         with Horizontal(id="picker-body"):
-            yield OptionList(
-                *(Option(graph.name) for graph in self._graphs), id="picker-list", markup=False
-            )
+            yield OptionList(*self._options(), id="picker-list", markup=False)
             with Vertical(id="picker-side"):
                 yield Static("", id="picker-name", markup=False)
                 with VerticalScroll(can_focus=False):
@@ -47,20 +58,28 @@ class PickerScreen(Screen[Path | None]):
             markup=False,
         )
 
+    def _options(self) -> Iterator[Option | None]:
+        for group, choices in self._choices.items():
+            if group == "graphs":
+                yield None
+            yield Option(group, disabled=True)
+            for one in choices:
+                yield Option(f" {one.label}", id=str(one.path))
+
     def on_mount(self) -> None:
-        """Begin with the first graph."""
-        self.query_one(OptionList).highlighted = 0
+        """Begin with the first demo."""
+        self.query_one(OptionList).highlighted = 1
         self.query_one(OptionList).focus()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Describe the graph under the cursor."""
-        graph = self._graphs[event.option_index]
-        self.query_one("#picker-name", Static).update(graph.name)
-        self.query_one("#picker-description", Static).update(graph.description)
+        """Describe what is under the cursor."""
+        chosen = self._by_id[event.option_id or ""]
+        self.query_one("#picker-name", Static).update(chosen.heading)
+        self.query_one("#picker-description", Static).update(chosen.text)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Open the graph."""
-        self.dismiss(self._graphs[event.option_index].path)
+        """Open it."""
+        self.dismiss(self._by_id[event.option_id or ""].path)
 
     def action_move(self, by: int) -> None:
         """Move in the list."""

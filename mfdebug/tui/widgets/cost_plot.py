@@ -22,6 +22,8 @@ from mfdebug.core.numbers import scalar
 
 Costs = NDArray[np.float64]
 LARGEST = 1e300
+# One cost is no curve.
+FEWEST = 2
 # The axis of costs spans at least this share of the greatest.
 LEAST_SPAN = 1e-3
 # Characters for the labels of the axis of costs.
@@ -127,9 +129,9 @@ class CostPlot(Vertical):
         if state == self._drawn:
             return
         self._drawn = state
-        self.set_class(len(costs) == 0, "empty")
+        self.set_class(len(costs) < FEWEST, "empty")
         self.query_one("#cost-title", Static).update(self._title(costs, step), layout=False)
-        if len(costs):
+        if len(costs) >= FEWEST:
             self._draw(costs, step)
 
     def forget(self) -> None:

@@ -79,6 +79,8 @@ class NodePanel(LinesView, can_focus=True):
         self.node: int | None = None
         # For a room: less, with more space, and bold only what has just been computed.
         self.roomy = False
+        # What is told at the start instead of what the graph is about.
+        self.opening: list[str] = []
         self._entries: dict[int, Index] = {}
 
     def entry_of(self, node: int) -> Index:
@@ -132,6 +134,9 @@ class NodePanel(LinesView, can_focus=True):
     def _moment_lines(self, width: int) -> Iterable[Line]:
         """Tell a moment that has no node: the start, and the feed."""
         graph = self.debugger.graph
+        if self.debugger.where.phase == "start" and self.opening:
+            yield from ([Segment(line, self._style("title"))] for line in self.opening)
+            return
         if self.debugger.where.phase == "start":
             yield [Segment(graph.name, self._style("title"))]
             yield []
