@@ -170,6 +170,11 @@ check
 check s1
 diff 0 20
 find l
+show W1[0,1]
+say the weights
+pause
+wait 1s
+expect norm(W1) > 0
 set W1[0,0] = 0.5
 undo
 redo
