@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 
+from mfdebug.bindings import at
 from mfdebug.cli import main
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.tui.screens.debug import DebugScreen
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FILE = re.compile(r"^```(?:json|python) (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"^```(?:json|python|text) (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Keys that the app names by a word, as people write them.
 WRITTEN = {
@@ -121,6 +122,7 @@ def test_every_key_in_a_table_of_keys_exists(page: str) -> None:
     known = {key.key for command in COMMANDS.values() for key in command.keys}
     for place in (DebugScreen, OrderTree, NodePanel):
         known |= {one.key for one in place.BINDINGS if isinstance(one, Binding)}
+    known |= {key for one in at("demo") for key in one.keys}
     for table in re.findall(r"^\| keys? \|.*\n(?:\|.*\n)*", _page(page), re.MULTILINE):
         for row in table.splitlines()[2:]:
             for written in re.findall(r"`([^`]+)`", row.split("|")[1]):
