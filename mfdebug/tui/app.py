@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +35,10 @@ from mfdebug.tui.themes import DARK, LIGHT
 from mfdebug.tui.typeahead import InOrderApp
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
+
+
+# Of a traceback: those nearest to what went wrong.
+MOST_FRAMES = 12
 
 
 class DebuggerApp(InOrderApp[int], CellApp[int]):
@@ -68,6 +75,8 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
         self.demo = demo
         self.keys = Keys(settings.keys)
         self.set_keymap(self.keys.keymap())
+        # What is kept of this run, and where.
+        self._session: tuple[Keeper, Console] | None = None
         self.console_given = console
         self.began = began
         self.graph = graph
@@ -83,7 +92,7 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
         self.theme = self.abilities.theme
         loop = asyncio.get_running_loop()
         # Without a handler these end the process with the terminal in raw mode.
-        for ended_by in (signal.SIGTERM, signal.SIGHUP):
+        for ended_by in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(ended_by, self._end, 128 + ended_by)
         self.began()
         if self.console_given is not None:
@@ -97,6 +106,37 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
 
     def _end(self, status: int) -> None:
         self.exit(status, return_code=status)
+
+    def _fatal_error(self) -> None:
+        """End after an error of our own; `left` tells it when the terminal is as it was."""
+        self._close_messages_no_wait()
+
+    def left(self) -> int:
+        """Say what went wrong, if anything did, when the screen has been left; the exit status."""
+        error = self._exception
+        if error is not None:
+            lines = ["mfdebug: something in mfdebug itself went wrong, and it had to end:\n"]
+            lines += [f"  {line}" for line in traceback.format_exception_only(error)]
+            if self._keep_at_last():
+                lines.append("What you did is kept: mfdebug --resume goes on there.\n")
+            lines.append("For whoever mends it:\n")
+            frames = traceback.extract_tb(error.__traceback__)
+            own = [frame for frame in frames if "/textual/" not in frame.filename]
+            lines += traceback.format_list((own or frames)[-MOST_FRAMES:])
+            sys.stderr.write("".join(lines))
+        return self.return_code or 0
+
+    def _keep_at_last(self) -> bool:
+        """Keep the session, whatever has gone wrong; return whether it is kept."""
+        if self._session is None:
+            return False
+        keeper, console = self._session
+        if not console.deeds:
+            return False
+        with contextlib.suppress(Exception):
+            keeper.keep(console)
+            return not keeper.problem
+        return False
 
     def pick(self) -> None:
         """Let a shipped graph be chosen."""
@@ -154,7 +194,9 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
             keeper = Keeper(self.shelf, self.origin)
         left = keeper.left if keeper is not None else None
         console = Console(debugger, origin=self.origin, left=left)
-        console.left_before = keeper.before if keeper is not None else None
+        if keeper is not None:
+            console.left_before = keeper.before
+            self._session = keeper, console
         self.push_screen(
             DebugScreen(console, self.commands, keeper, presentation=self.presentation)
         )
@@ -206,7 +248,7 @@ def run(
         demo=demo,
     )
     app.run()
-    return app.return_code or 0
+    return app.left()
 
 
 def run_console(
@@ -228,4 +270,4 @@ def run_console(
         settings=settings,
     )
     app.run()
-    return app.return_code or 0
+    return app.left()

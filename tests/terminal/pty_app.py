@@ -185,6 +185,11 @@ class PtyApp:
         self._set_size(columns, rows)
         return self.settle()
 
+    def hang_up(self) -> None:
+        """Be gone, as a terminal window that is closed, or a line that drops."""
+        for descriptor in (self._master, self._slave):
+            os.close(descriptor)
+
     def signal(self, number: int) -> None:
         """Send a signal to the program and its children."""
         os.killpg(self.process.pid, number)

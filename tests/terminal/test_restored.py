@@ -1,0 +1,127 @@
+"""However the app ends, the terminal is as it was, and what was done is kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.terminal.pty_app import REPOSITORY, PtyApp
+
+COMMAND = [sys.executable, "-m", "mfdebug"]
+CRASHING = [sys.executable, "-m", "tests.terminal.crashing"]
+IN_256_COLOURS = {"TERM": "xterm-256color", "COLORTERM": None}
+LEFT = b"\x1b[?1049l"
+
+Start = Callable[..., PtyApp]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    apps: list[PtyApp] = []
+
+    def run(command: list[str], *, ready: str = "press s to begin", **options: Any) -> PtyApp:
+        apps.append(PtyApp(command, env=IN_256_COLOURS, **options))
+        if ready:
+            apps[-1].wait_for(ready)
+        return apps[-1]
+
+    yield run
+    for app in apps:
+        app.close()
+
+
+def resumed(line: str) -> str:
+    """Return what a line answers where the last session was left."""
+    return subprocess.run(
+        [*COMMAND, "--resume", "--batch", "-c", line],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=REPOSITORY,
+        timeout=60,
+        env=dict(os.environ),
+    ).stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "ended_by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, "q", "ctrl+q", ":quit\r"]
+)
+def test_every_way_to_end_restores_the_terminal_and_keeps_the_session(
+    start: Start, ended_by: signal.Signals | str
+) -> None:
+    app = start([*COMMAND, "xor"])
+    app.press(*"sss")
+    if isinstance(ended_by, signal.Signals):
+        app.signal(ended_by)
+        assert app.wait() == 128 + ended_by
+    else:
+        app.send(b"\x11" if ended_by == "ctrl+q" else ended_by.encode())
+        assert app.wait() == 0
+    assert app.not_restored() == []
+    assert "Traceback" not in app.output.decode()
+    assert resumed("print moment") == "moment = 3"
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_a_long_run_ends_it(
+    start: Start, ended_by: signal.Signals
+) -> None:
+    app = start([*COMMAND, "digits"])
+    app.send(b"999999t")
+    app.wait_for("any key stops", idle=False)
+    app.signal(ended_by)
+    assert app.wait() == 128 + ended_by
+    assert app.not_restored() == []
+
+
+@pytest.mark.parametrize("where", ["widget", "key", "thread"])
+def test_a_crash_is_told_after_the_screen_is_left(start: Start, where: str) -> None:
+    app = start([*CRASHING, where, "xor"])
+    if where == "thread":
+        app.send(b"t")
+    else:
+        app.press(*"sss", first=5.0)
+        app.send(b"s" if where == "widget" else b"sl")
+    assert app.wait() == 1
+    assert app.not_restored() == []
+    last = bytes(app.output).rpartition(LEFT)[2].decode()
+    assert "something in mfdebug itself went wrong" in last
+    assert "ZeroDivisionError: a panel fell off the wall" in last
+    assert "What you did is kept: mfdebug --resume goes on there." in last
+    assert "in fail" in last
+    # Where it went wrong, not all that led there.
+    assert last.count("\n") < 30
+    assert resumed("print moment") == "moment = 4"
+
+
+def test_a_crash_at_the_start_is_told_too(start: Start) -> None:
+    app = start([*CRASHING, "mount", "xor"], ready="")
+    assert app.wait() == 1
+    assert app.not_restored() == []
+    last = bytes(app.output).rpartition(LEFT)[2].decode()
+    assert "ZeroDivisionError: a panel fell off the wall" in last
+    assert "kept" not in last
+
+
+def test_an_error_in_the_file_never_enters_the_screen(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text("{")
+    app = start([*COMMAND, str(path)], ready="")
+    assert app.wait() == 2
+    assert app.not_restored() == []
+    assert b"\x1b" not in app.output
+
+
+def test_a_terminal_that_is_gone_ends_it(start: Start) -> None:
+    app = start([*COMMAND, "xor"])
+    app.press(*"ss")
+    app.hang_up()
+    assert app.process.wait(20) != 0
+    assert resumed("print moment") == "moment = 2"
