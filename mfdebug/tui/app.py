@@ -36,7 +36,6 @@ from mfdebug.tui.typeahead import InOrderApp
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 
-
 # Of a traceback: those nearest to what went wrong.
 MOST_FRAMES = 12
 
