@@ -23,10 +23,9 @@ from mfdebug.core.commands.command import Reply
 from mfdebug.core.commands.console import Console, command_of
 from mfdebug.core.commands.predicting import asked
 from mfdebug.core.completion import complete
-from mfdebug.core.debugger import Standing, index_text
-from mfdebug.core.naming import typed
 from mfdebug.core.shelf import Keeper
 from mfdebug.core.spots import Spot
+from mfdebug.tui.chosen import SET, Chosen
 from mfdebug.tui.keys import bindings_at, key_hints
 from mfdebug.tui.palette import Palette
 from mfdebug.tui.player import Player
@@ -47,7 +46,6 @@ from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.strip import KeyLine, MessageStrip
 from mfdebug.tui.widgets.watch_list import WatchList
 from miniflow.errors import MiniflowError
-from miniflow.node import Input
 
 if TYPE_CHECKING:
     from mfdebug.tui.app import DebuggerApp
@@ -242,70 +240,25 @@ class DebugScreen(Screen[None]):
     async def action_command(self, template: str, asks: bool) -> None:
         """Run the line of a key, with the count and the node filled in, or ask for the rest."""
         count, self._count = self._count or "1", ""
+        chosen = self._chosen()
         if template == "help":
             self.action_help()
-        elif asks and template == "set " and not (self._settable() or self.debugger.graph.trains):
+        elif template == SET and not (chosen.settable or self.debugger.graph.trains):
             words = "only inputs can be changed where nothing is trained: choose one"
             self.query_one(MessageStrip).say(words, "error")
         elif asks:
-            self.action_prompt(*self._begun(template))
+            self.action_prompt(*chosen.begun(template))
         elif template == ONE_STEP and count == "1" and (question := asked(self.console)):
             self.query_one(MessageStrip).say(question, "ask")
             self.query_one(Prompt).open(ANSWER)
         else:
-            line = template.replace("{n}", count)
-            line = line.replace("{node}", self._chosen_node()).replace(
-                "{entry}", self._chosen_number()
-            )
-            await self.run_line(line)
+            await self.run_line(chosen.line(template, count))
 
-    def _shown(self) -> int:
-        """Return the node that is looked at: the panel's, or at the feed the tree's."""
-        node = self.query_one(NodePanel).node
-        return self.query_one(OrderTree).selected if node is None else node
-
-    def _settable(self) -> bool:
-        return isinstance(self.debugger.graph.nodes[self._shown()], Input)
-
-    def _chosen_node(self) -> str:
-        return typed(self.debugger.graph.nodes[self.query_one(OrderTree).selected].label)
-
-    def _chosen_number(self) -> str:
-        """Return the chosen number of the node looked at: its gradient while that is the topic."""
-        node = self._shown()
-        heard = (Standing.CURRENT, Standing.PARTIAL)
-        backward = self.debugger.where.phase == "backward"
-        gradient = backward and self.debugger.gradient_standing(node) in heard
-        entry = index_text(self.query_one(NodePanel).entry_of(node))
-        return f"{typed(self.debugger.graph.nodes[node].label)}{'.grad' * gradient}{entry}"
-
-    def _begun(self, template: str) -> tuple[str, int]:
-        """Return the beginning of the line that a key asks for, and how much of it to replace."""
-        node = self._shown()
-        name = typed(self.debugger.graph.nodes[node].label)
-        if template == "set ":
-            index = self.query_one(NodePanel).entry_of(node)
-            if self._settable():
-                old = repr(float(self.debugger.value(node)[index]))
-                return f"set {name}{index_text(index)} = {old}", len(old)
-            old = repr(self.debugger.learning_rate)
-            return f"set lr = {old}", len(old)
-        if template in ("print ", "watch "):
-            return f"{template}{name}", len(name)
-        if template == "diff ":
-            moments = self._compared()
-            return f"diff {moments}", len(moments)
-        # A node that is not meant is typed over.
-        begun = template.replace("{node}", name)
-        return begun, len(name) + 1 if begun != template else 0
-
-    def _compared(self) -> str:
-        """Return two moments worth comparing: without the edits, or one SGD step earlier."""
-        now = self.debugger.moment
-        if self.debugger.edits:
-            return f"{now}@0 {now}"
-        before = now - self.debugger.timeline.length
-        return f"{before} {now}" if before >= 0 else ""
+    def _chosen(self) -> Chosen:
+        """Return what is chosen; at the feed, which has no node, what the cursor is on."""
+        under, panel = self.query_one(OrderTree).selected, self.query_one(NodePanel)
+        at = under if panel.node is None else panel.node
+        return Chosen(self.debugger, under, at, panel.entry_of(at))
 
     async def run_line(self, line: str) -> None:
         """Run a command line and show its answer; a long one goes on in the background."""
@@ -326,7 +279,7 @@ class DebugScreen(Screen[None]):
             return
         command = command_of(line)
         if command is not None and command.name in ("find", "show"):
-            self._select(_next_of(reply.subject, self._shown()))
+            self._select(_next_of(reply.subject, self._chosen().at))
         else:
             self._follow_if_moved()
         if reply.spot is not None:
@@ -351,7 +304,7 @@ class DebugScreen(Screen[None]):
 
     def _walked(self, spot: Spot | None) -> None:
         """Look at the number that a walk through causes has come to."""
-        if spot is not None and spot.node != self._shown():
+        if spot is not None and spot.node != self._chosen().at:
             self._select(spot.node)
             name = spot.text(self.debugger.graph)
             back = self.app.keys.name("follow")
