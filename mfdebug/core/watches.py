@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,8 +56,13 @@ class Watches:
         return len(self._watches)
 
     def add(self, text: str) -> Watch:
-        """Watch an expression; raise `ExpressionError` if it cannot be read."""
+        """Watch an expression, once; raise `ExpressionError` if it never has a value."""
         expression = parse(text, self.debugger.graph.by_name)
+        for known in self._watches.values():
+            if known.expression.text == expression.text:
+                return known
+        with contextlib.suppress(NotComputed):
+            expression.evaluate(Scene(self.debugger))
         self._last_number += 1
         watch = Watch(self._last_number, expression)
         self._watches[watch.number] = watch

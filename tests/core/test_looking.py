@@ -326,3 +326,14 @@ def test_a_diff_counts_what_it_leaves_out() -> None:
     run = console("digits", "sgd")
     tail = run.run("diff 0 40").text.split("\n")
     assert any("more that differ" in line or "not computed at both" in line for line in tail)
+
+
+def test_a_watch_that_never_has_a_value_is_refused_and_one_is_set_once() -> None:
+    debugger = Debugger(load_graph("xor"), history_memory=2**24)
+    console = Console(debugger)
+    with pytest.raises(MiniflowError, match="9"):
+        console.run("watch W1[9,9]")
+    console.run("watch s1[0,0]")
+    console.run("watch W1.grad")
+    assert console.run("watch s1[0,0]").text.startswith("1  s1[0,0] = not computed yet")
+    assert len(console.watches) == 2

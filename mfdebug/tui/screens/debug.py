@@ -363,9 +363,10 @@ class DebugScreen(Screen[None]):
             words = f"{self._count} times: {counted}; Esc forgets it"
             self.query_one(MessageStrip).say(words, "answer")
             event.stop()
-        elif event.is_printable and event.key not in self.active_bindings:
+        elif event.key not in self.active_bindings:
             self._count = ""
-            words = f"no key {event.character!r}; {self.app.keys.name('help')} lists the keys"
+            pressed = repr(event.character) if event.is_printable else key_text(event.key)
+            words = f"no key {pressed}; {self.app.keys.name('help')} lists the keys"
             self.query_one(MessageStrip).say(words, "error")
 
     def action_help(self) -> None:

@@ -392,7 +392,8 @@ class OrderTree(LinesView, can_focus=True):
                         text += f" sends {scalar(float(sent.reshape(())))}"
                     else:
                         text += f" sends {shape_text(sent.shape)}"
-        return [Segment(f"      {branch} {text}", self.get_component_rich_style("order--dim"))]
+        line = fit(f"      {branch} {text}", self.line_width)
+        return [Segment(line, self.get_component_rich_style("order--dim"))]
 
 
 def _short_number(number: float, width: int) -> str:
