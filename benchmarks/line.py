@@ -87,8 +87,8 @@ def run(keys: int) -> list[str]:
     return [
         "## Bytes on the line",
         "",
-        "80x24 in a pseudo-terminal: bytes of the first screen, of a step (median, 95th per",
-        f"cent, most), of {IDLE:g} s without a key, and kB a second while it plays 8 steps a second.",
+        "80x24 in a pseudo-terminal: bytes of the first screen, of a step (median, 95 % of them,",
+        f"most), of {IDLE:g} s without a key, and kB a second while it plays 8 steps a second.",
         "",
         "| | first screen | step | 95 % | most | idle | kB/s played |",
         "|---|---|---|---|---|---|---|",

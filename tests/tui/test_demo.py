@@ -115,6 +115,34 @@ async def test_another_key_in_a_rest_ends_the_beat_and_does_nothing_else() -> No
         assert show.foot.startswith(" 3/3  space")
 
 
+async def test_b_in_the_middle_of_a_beat_goes_back_to_where_it_began() -> None:
+    async with played() as show:
+        await show.press("space", "space", "space")
+        assert show.moment == 8
+        await show.press("B")
+        assert show.moment == 3
+        assert show.foot.startswith(" 2/3  space")
+        await show.press("space", "space")
+        assert show.moment == 9
+
+
+async def test_p_in_the_middle_of_a_beat_goes_on_from_there() -> None:
+    async with played() as show:
+        await show.press("space", "space", "space", "P")
+        for _ in range(50):
+            await show.pilot.pause(0.02)
+        assert show.moment == 9
+        assert "the demo ends here" in show.text
+
+
+async def test_q_in_the_middle_of_a_beat_leaves() -> None:
+    async with played() as show:
+        await show.press("space", "space", "space")
+        await show.pilot.press("q")
+        await show.pilot.pause(0.1)
+        assert not show.app.is_running
+
+
 async def test_the_presenter_wanders_off_and_returns() -> None:
     async with played() as show:
         await show.press("space", "space", "s", "s", "t")

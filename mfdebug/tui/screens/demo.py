@@ -42,7 +42,8 @@ class DemoScreen(DebugScreen):
         self._pace = PACES.index(1.0)
         # Set by whoever does not want to wait any longer.
         self._hurry = asyncio.Event()
-        self._showing = self._rushing = False
+        # A beat is on its way; it does not rest any more; it is gone back from at its end.
+        self._showing = self._rushing = self._returning = False
         # What went wrong in the last beat.
         self.problem = ""
 
@@ -74,6 +75,8 @@ class DemoScreen(DebugScreen):
                 await self.show_beat(beat)
         finally:
             self._showing = False
+        if self._by_itself:
+            await self._play_through()
 
     async def show_beat(self, beat: Beat) -> None:
         """Carry out the lines of the next beat."""
@@ -117,6 +120,9 @@ class DemoScreen(DebugScreen):
         """Note that the beat has been shown."""
         self.playback.shown()
         self._showing = False
+        if self._returning:
+            self._returning = False
+            self.action_beat_back()
         self._tell_place()
 
     def failed(self, error: MiniflowError) -> None:
@@ -140,6 +146,10 @@ class DemoScreen(DebugScreen):
     def action_beat_back(self) -> None:
         """Go back to where the last beat began."""
         self._leave_off()
+        if self._showing:
+            # Its lines build on each other: it is gone back from when they are done.
+            self._rushing = self._returning = True
+            return
         if not self.playback.beat:
             self.query_one(MessageStrip).say("this is where the demo begins", "error")
             return
@@ -179,7 +189,7 @@ class DemoScreen(DebugScreen):
         self._hurry.set()
         self._by_itself = not self._by_itself
         self._tell_place()
-        if self._by_itself:
+        if self._by_itself and not self._showing:
             self.run_worker(self._play_through(), group="demo", exclusive=True)
 
     async def _play_through(self) -> None:
@@ -206,7 +216,11 @@ class DemoScreen(DebugScreen):
         keys = self.app.keys
         known = {key: id for id in OF_THE_DEMO for key in keys.of(id)}  # noqa: A001
         its_own = known.get(event.key)
-        if self._showing and its_own is None and event.key not in keys.of("quit"):
+        if self._showing and event.key in keys.of("quit"):
+            # A run of the script would let no other line through.
+            self.app.exit()
+            return True
+        if self._showing and its_own is None:
             # In the middle of a beat: it ends at once, and the next key is the presenter's.
             self._rushing = True
             self._hurry.set()
