@@ -26,6 +26,7 @@ from mfdebug.settings import DEFAULTS, Settings
 from mfdebug.terminal import ANY, Abilities
 from mfdebug.tui.cells import CellApp
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.least_size import SizedApp
 from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.demo import DemoScreen
@@ -40,7 +41,7 @@ from miniflow.graph import Graph
 MOST_FRAMES = 12
 
 
-class DebuggerApp(InOrderApp[int], CellApp[int]):
+class DebuggerApp(InOrderApp[int], SizedApp[int], CellApp[int]):
     """The terminal app."""
 
     CSS_PATH = "app.tcss"
@@ -202,6 +203,11 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
 
     async def key_arrived(self, event: Key) -> None:
         """Let any key stop a run that goes on in the background, and do nothing else."""
+        if self.too_small:
+            # What is pressed would change what cannot be seen.
+            if event.key in self.keys.of("quit"):
+                self.exit()
+            return
         screen = self.screen if self.screen_stack else None
         if isinstance(screen, DebugScreen) and screen.interrupt():
             return
@@ -209,6 +215,11 @@ class DebuggerApp(InOrderApp[int], CellApp[int]):
             if isinstance(below, DebugScreen) and below.key_arrived(event):
                 return
         await super().key_arrived(event)
+
+    @property
+    def leaving(self) -> str:
+        """The key that leaves."""
+        return self.keys.name("quit")
 
     def action_how_to_leave(self) -> None:
         """Ctrl+C is pressed by habit: it must not lose anyone's edits."""

@@ -126,7 +126,7 @@ class NodePanel(LinesView, can_focus=True):
 
     def _compose_lines(self) -> Iterable[Line]:
         # A column is left for the scrollbar, so that lines do not move when it comes.
-        width = max(20, self.outer_size.width - self.gutter.width - 1)
+        width = max(20, self.outer_size.width - self.styles.gutter.width - 1)
         if self.node is None:
             return self._moment_lines(width)
         return self._node_lines(self.node, width)

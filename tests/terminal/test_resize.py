@@ -1,0 +1,138 @@
+"""The window may take any size at any moment, also while a run goes on."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.terminal.pty_app import PtyApp
+
+COMMAND = [sys.executable, "-m", "mfdebug"]
+IN_256_COLOURS = {"TERM": "xterm-256color", "COLORTERM": None}
+SMALL = "mfdebug needs 60 x 20 characters"
+
+Start = Callable[..., PtyApp]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    apps: list[PtyApp] = []
+
+    def run(*arguments: str, ready: str = "press s to begin", **options: Any) -> PtyApp:
+        apps.append(PtyApp([*COMMAND, *arguments], env=IN_256_COLOURS, **options))
+        apps[-1].wait_for(ready)
+        return apps[-1]
+
+    yield run
+    for app in apps:
+        app.close()
+
+
+def assert_whole(app: PtyApp) -> None:
+    """What is shown is what is shown when all of it is drawn again."""
+    app.settle(first=0.3, idle=0.2)
+    shown = app.text
+    app.press("ctrl+l", idle=0.2)
+    assert app.text == shown
+
+
+def leave(app: PtyApp) -> None:
+    app.send(b"q")
+    assert app.wait() == 0
+    assert app.not_restored() == []
+    assert "Traceback" not in app.output.decode()
+
+
+def test_a_window_too_small_is_a_sentence_until_it_grows(start: Start) -> None:
+    app = start("xor")
+    app.press("s", "s")
+    for columns, rows in ((59, 24), (80, 19), (30, 6), (59, 19)):
+        app.resize(columns, rows)
+        app.wait_for("mfdebug needs")
+        assert f"{columns} x {rows}" in app.text.replace("\n", " ")
+        assert "order" not in app.text
+    # What cannot be seen cannot be changed.
+    app.press("s", "t")
+    for columns, rows in ((10, 3), (2, 2), (1, 1)):
+        app.resize(columns, rows)
+    app.resize(80, 24)
+    app.wait_for("moment 2")
+    assert_whole(app)
+    app.resize(60, 20)
+    app.wait_for("at 2")
+    assert_whole(app)
+    app.resize(40, 10)
+    app.wait_for("mfdebug needs")
+    leave(app)
+
+
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        ("?", "type to find"),
+        ("ctrl+p", "what do you want to do"),
+        ("x", "Esc closes"),
+        ("tab", "node"),
+        (":", "print no"),
+    ],
+)
+def test_each_screen_comes_back_as_it_was(start: Start, keys: str, shown: str) -> None:
+    app = start("xor")
+    app.press("s", "s", keys)
+    if keys == ":":
+        app.send(b"print no")
+    app.wait_for(shown)
+    before = app.text
+    app.resize(50, 12)
+    app.wait_for("mfdebug needs")
+    app.resize(80, 24)
+    app.settle(first=1.0, idle=0.3)
+    assert app.text == before
+
+
+def test_a_run_goes_on_while_the_window_changes(start: Start) -> None:
+    app = start("digits")
+    app.send(b":sgd 100000\r")
+    app.wait_for("any key stops", idle=False)
+    sizes = [(60, 20), (200, 50), (59, 19), (80, 24), (10, 3), (1, 1), (120, 40), (80, 24)]
+    for columns, rows in sizes:
+        app.resize(columns, rows)
+        app.settle(first=0.3, idle=0.05)
+    app.wait_for("any key stops", idle=False)
+    app.send(b"s")
+    app.wait_for("stopped at moment")
+    assert_whole(app)
+    leave(app)
+
+
+def test_a_demo_follows_the_window(start: Start) -> None:
+    app = start("demo", "five-to-two", ready="space begins")
+    app.press("space", "space", "space")
+    for columns, rows in ((120, 40), (60, 20), (50, 10), (100, 30)):
+        app.resize(columns, rows)
+    app.wait_for("3/20")
+    assert_whole(app)
+    leave(app)
+
+
+def test_many_sizes_between_keys(start: Start) -> None:
+    chance = random.Random(5)
+    app = start("xor")
+    steps = 0
+    for _ in range(60):
+        columns, rows = chance.randint(1, 160), chance.randint(1, 50)
+        app.screen.resize(rows, columns)
+        app._set_size(columns, rows)
+        app.settle(first=0.05, idle=0.01)
+        if chance.random() < 0.5:
+            app.send(b"s")
+            steps += 1
+    app.resize(100, 30)
+    app.wait_for("moment")
+    assert_whole(app)
+    assert SMALL not in app.text
+    leave(app)

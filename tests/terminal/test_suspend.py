@@ -1,0 +1,70 @@
+"""Ctrl+Z and fg, in a real shell."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.terminal.pty_app import PtyApp
+
+SHELL = ["bash", "--norc", "--noprofile", "-i"]
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+
+
+@pytest.fixture
+def shell() -> Iterator[PtyApp]:
+    env = {"TERM": "xterm-256color", "COLORTERM": None, "PS1": "shell> "}
+    with PtyApp(SHELL, env=env) as app:
+        app.wait_for("shell>")
+        yield app
+
+
+def type_line(app: PtyApp, line: str) -> None:
+    app.send(f"{line}\r".encode())
+
+
+def asked(app: PtyApp, question: str, answer: str) -> None:
+    """Ask the shell something, whose answer is not in the question."""
+    type_line(app, question)
+    app.wait_for(answer)
+
+
+def test_to_the_shell_and_back_twice(shell: PtyApp) -> None:
+    type_line(shell, f"{sys.executable} -m mfdebug xor")
+    shell.wait_for("press s to begin")
+    for moment in (2, 4):
+        shell.press("s", "s")
+        shell.wait_for(f"moment {moment}")
+        shown = shell.text
+        since = len(shell.output)
+        shell.press("ctrl+z")
+        shell.wait_for("Stopped")
+        assert b"\x1b[?1049l" in shell.output[since:]
+        assert b"\x1b[?25h" in shell.output[since:]
+        asked(shell, "echo $((40 + 2))", "42")
+        asked(shell, "stty -a | grep -c -w -e icanon -e echo", "1")
+        # What the terminal answers to the last frame is not typed into the shell.
+        assert "R" not in shell.text.rpartition("42")[2].replace("REPOSITORY", "")
+        type_line(shell, "fg")
+        shell.wait_for(f"moment {moment}")
+        assert shell.text == shown
+    shell.send(b"q")
+    shell.wait_for("shell>")
+    asked(shell, "echo status $?", "status 0")
+
+
+def test_while_a_key_is_held_down(shell: PtyApp) -> None:
+    type_line(shell, f"{sys.executable} -m mfdebug xor")
+    shell.wait_for("press s to begin")
+    shell.send(b"s" * 30 + b"\x1a")
+    shell.wait_for("Stopped")
+    asked(shell, "echo $((40 + 2))", "42")
+    type_line(shell, "fg")
+    shell.wait_for("next:")
+    shell.press("ctrl+l")
+    assert "30" in shell.text.split("\n")[0]
+    shell.send(b"q")
+    shell.wait_for("shell>")
