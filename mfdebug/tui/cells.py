@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from rich.segment import Segment
     from rich.style import Style
     from textual.screen import Screen
+    from textual.timer import Timer
 
+# Seconds after which a terminal has taken its new size.
+SETTLED = 0.25
 JOINER = "\u200d"
 
 
@@ -44,6 +47,7 @@ class CellApp(PacedApp[ReturnType]):
     def __init__(self, *args: Any, ascii_only: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._terminal = Terminal()
+        self._redrawing: Timer | None = None
         self.ascii_only = ascii_only
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             # A page scrolled at 80x24 is sent 17 times, 62 kB, when the scrolling is animated.
@@ -71,7 +75,14 @@ class CellApp(PacedApp[ReturnType]):
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
 
     def on_resize(self) -> None:
-        """Trust nothing on the screen: terminals cut, wrap or clear when they are resized."""
+        """Trust nothing on the screen: terminals cut, wrap or clear when they are resized.
+
+        Nor a frame that was on its way meanwhile: it met a screen of another size.
+        """
+        if self._terminal.rows:
+            if self._redrawing is not None:
+                self._redrawing.stop()
+            self._redrawing = self.set_timer(SETTLED, self.action_redraw)
         self.action_redraw()
 
 

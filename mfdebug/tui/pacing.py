@@ -20,7 +20,9 @@ from textual.events import CursorPosition
 from textual.message import Message
 from textual.screen import Screen
 
-QUESTION = "\x1b[6n"
+# Asked at the top left: an answer from elsewhere in the first row would be that of a key (F3 with
+# Shift, and so on).
+QUESTION = "\x1b[H\x1b[6n"
 # Seconds after which an answer is no longer waited for, and how long to wait for it at the end:
 # one that came after the end would be typed into the shell.
 LONGEST, LONGEST_AT_END = 2.0, 0.5

@@ -181,9 +181,13 @@ class PtyApp:
 
     def resize(self, columns: int, rows: int) -> bytes:
         """Give the terminal another size, which sends SIGWINCH; return the answer."""
+        self.set_size(columns, rows)
+        return self.settle()
+
+    def set_size(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, and do not wait for the answer."""
         self.screen.resize(rows, columns)
         self._set_size(columns, rows)
-        return self.settle()
 
     def hang_up(self) -> None:
         """Be gone, as a terminal window that is closed, or a line that drops."""

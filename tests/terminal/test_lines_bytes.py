@@ -56,7 +56,7 @@ def test_one_number_costs_the_digits_that_differ(start: Start):
     app.press("s")
     sent = app.press("s")
     # Measured: 54; the exact span through Textual's own update is 446 for two numbers.
-    assert len(sent) < 60, sent
+    assert len(sent) < 66, sent
     assert "0.2857" in app.text
     assert len(app.press("t")) < 120
     assert_true_to_a_redraw(app)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -22,8 +23,13 @@ Start = Callable[..., PtyApp]
 def start() -> Iterator[Start]:
     apps: list[PtyApp] = []
 
-    def run(*arguments: str, ready: str = "press s to begin", **options: Any) -> PtyApp:
-        apps.append(PtyApp([*COMMAND, *arguments], env=IN_256_COLOURS, **options))
+    def run(
+        *arguments: str,
+        ready: str = "press s to begin",
+        command: Sequence[str] = COMMAND,
+        **options: Any,
+    ) -> PtyApp:
+        apps.append(PtyApp([*command, *arguments], env=IN_256_COLOURS, **options))
         apps[-1].wait_for(ready)
         return apps[-1]
 
@@ -109,6 +115,24 @@ def test_a_run_goes_on_while_the_window_changes(start: Start) -> None:
     leave(app)
 
 
+def test_drawing_does_not_disturb_a_run(start: Start) -> None:
+    # Threads take turns at nearly every instruction: one that gets in another's way will meet it.
+    code = "import sys; sys.setswitchinterval(1e-6); from mfdebug.cli import main; sys.exit(main())"
+    app = start("digits", command=[sys.executable, "-c", code])
+    app.send(b":sgd 9999999\r")
+    app.wait_for("any key stops", idle=False)
+    end = time.monotonic() + 3.0
+    while time.monotonic() < end:
+        for columns, rows in ((100, 30), (80, 24)):
+            # Not waiting for the answer: as many frames as there can be.
+            app.set_size(columns, rows)
+            app.settle(first=0.03, idle=0.01)
+    app.wait_for("any key stops", idle=False)
+    app.send(b"s")
+    app.wait_for("stopped at moment")
+    leave(app)
+
+
 def test_a_demo_follows_the_window(start: Start) -> None:
     app = start("demo", "five-to-two", ready="space begins")
     app.press("space", "space", "space")
@@ -125,8 +149,7 @@ def test_many_sizes_between_keys(start: Start) -> None:
     steps = 0
     for _ in range(60):
         columns, rows = chance.randint(1, 160), chance.randint(1, 50)
-        app.screen.resize(rows, columns)
-        app._set_size(columns, rows)
+        app.set_size(columns, rows)
         app.settle(first=0.05, idle=0.01)
         if chance.random() < 0.5:
             app.send(b"s")

@@ -121,7 +121,8 @@ class CostPlot(Vertical):
     def show(self) -> None:
         """Draw the costs so far, if anything of them has changed."""
         debugger = self.debugger
-        costs = np.array(debugger.history.costs)
+        # Of a copy: while NumPy reads an array, a run in the background cannot append to it.
+        costs = np.array(debugger.history.costs[:])
         computed = debugger.cost_standing() is Standing.CURRENT
         step = min(debugger.sgd_step - (not computed), len(costs) - 1)
         # As bytes: a NaN would never equal itself.
