@@ -76,5 +76,7 @@ def _check(demo: Demo, opened: Opened, settings: Settings) -> int:
     except DebuggerError as error:
         sys.stderr.write(f"mfdebug: {error}\n")
         return 1
-    sys.stdout.write(f"{demo.name}: {len(demo.beats)} beats, {met} expectations met\n")
+    beats = f"{len(demo.beats)} beat{'s' * (len(demo.beats) != 1)}"
+    expectations = f"{met} expectation{'s' * (met != 1)}"
+    sys.stdout.write(f"{demo.name}: {beats}, {expectations} met\n")
     return 0

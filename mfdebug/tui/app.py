@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 from textual.events import Key
 
 from mfdebug.bindings import Keys
@@ -32,6 +33,7 @@ from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.feed import FeedScreen
 from mfdebug.tui.screens.picker import PickerScreen
+from mfdebug.tui.stopped import StoppableApp
 from mfdebug.tui.themes import DARK, LIGHT
 from mfdebug.tui.typeahead import InOrderApp
 from miniflow.errors import MiniflowError
@@ -41,7 +43,7 @@ from miniflow.graph import Graph
 MOST_FRAMES = 12
 
 
-class DebuggerApp(InOrderApp[int], SizedApp[int], CellApp[int]):
+class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int]):
     """The terminal app."""
 
     CSS_PATH = "app.tcss"
@@ -106,6 +108,11 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], CellApp[int]):
 
     def _end(self, status: int) -> None:
         self.exit(status, return_code=status)
+
+    def _handle_exception(self, error: Exception) -> None:
+        # A screen that was just being made when the end was asked for finds itself incomplete.
+        if not (self._exit and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         """End after an error of our own; `left` tells it when the terminal is as it was."""
@@ -205,8 +212,10 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], CellApp[int]):
         """Let any key stop a run that goes on in the background, and do nothing else."""
         if self.too_small:
             # What is pressed would change what cannot be seen.
-            if event.key in self.keys.of("quit"):
+            if event.key in (*self.keys.of("quit"), "ctrl+q"):
                 self.exit()
+            elif event.key in self.keys.of("suspend"):
+                await self.action_suspend_process()
             return
         screen = self.screen if self.screen_stack else None
         if isinstance(screen, DebugScreen) and screen.interrupt():

@@ -101,6 +101,38 @@ def test_a_crash_is_told_after_the_screen_is_left(start: Start, where: str) -> N
     assert resumed("print moment") == "moment = 4"
 
 
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_first_screen_is_made(start: Start, ended_by: signal.Signals) -> None:
+    for _ in range(4):
+        app = start([*COMMAND, "xor"], ready="")
+        while b"\x1b[?1049h" not in app.output:
+            app.settle(first=0.005, idle=0.0)
+        app.signal(ended_by)
+        assert app.wait() in (128 + ended_by, -ended_by)
+        assert app.not_restored() == []
+        assert "Traceback" not in app.output.decode()
+        assert "went wrong" not in app.output.decode()
+
+
+def test_an_interrupt_while_it_loads_has_no_traceback(start: Start) -> None:
+    app = start([sys.executable, "-X", "importtime", *COMMAND[1:], "xor"], ready="")
+    while b"mfdebug.cli" not in app.output:
+        app.settle(first=0.005, idle=0.0)
+    app.signal(signal.SIGINT)
+    assert app.wait() in (128 + signal.SIGINT, -signal.SIGINT)
+    assert "Traceback" not in app.output.decode()
+    assert app.not_restored() == []
+
+
+def test_a_service_manager_ends_it_with_two_signals(start: Start) -> None:
+    app = start([*COMMAND, "xor"])
+    app.press("s")
+    for number in (signal.SIGTERM, signal.SIGCONT):
+        app.signal(number)
+    assert app.wait() == 128 + signal.SIGTERM
+    assert app.not_restored() == []
+
+
 def test_a_crash_at_the_start_is_told_too(start: Start) -> None:
     app = start([*CRASHING, "mount", "xor"], ready="")
     assert app.wait() == 1

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -68,3 +71,51 @@ def test_while_a_key_is_held_down(shell: PtyApp) -> None:
     assert "30" in shell.text.split("\n")[0]
     shell.send(b"q")
     shell.wait_for("shell>")
+
+
+def job_of(shell: PtyApp) -> int:
+    """Return the process that the shell has started."""
+    command = ["pgrep", "-P", str(shell.process.pid)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_stopped_by_someone_else_and_sent_to_the_background(shell: PtyApp) -> None:
+    type_line(shell, f"{sys.executable} -m mfdebug xor")
+    shell.wait_for("press s to begin")
+    shell.press("s", "s")
+    shell.wait_for("moment 2")
+    shown = shell.text
+    # What no program notices: it finds the terminal as the shell has left it.
+    os.kill(job_of(shell), signal.SIGSTOP)
+    shell.wait_for("Stopped")
+    asked(shell, "echo $((40 + 2))", "42")
+    # In the background it may not draw, and stops again.
+    type_line(shell, "bg")
+    asked(shell, "echo $((40 + 3))", "43")
+    type_line(shell, "fg")
+    shell.wait_for("moment 2")
+    shell.settle(first=1.0, idle=0.3)
+    assert shell.text == shown
+    # One reader of the keys, not two: each key is one step, and the app ends.
+    for moment in (3, 4, 5):
+        shell.press("s")
+        shell.wait_for(f"moment {moment}")
+    shell.send(b"q")
+    shell.wait_for("shell>")
+    asked(shell, "echo status $?", "status 0")
+    asked(shell, "stty -a | grep -c -w -e icanon -e echo", "1")
+
+
+def test_continued_without_having_been_stopped(shell: PtyApp) -> None:
+    type_line(shell, f"{sys.executable} -m mfdebug xor")
+    shell.wait_for("press s to begin")
+    job = job_of(shell)
+    for moment in (1, 2, 3):
+        os.kill(job, signal.SIGCONT)
+        # A key pressed just then is lost, as everywhere around a stop.
+        shell.settle(first=1.0, idle=0.3)
+        shell.press("s")
+        shell.wait_for(f"moment {moment}")
+    shell.send(b"q")
+    shell.wait_for("shell>")
+    asked(shell, "echo status $?", "status 0")
