@@ -87,15 +87,18 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         self.commands = commands
         self.history_memory = history_memory
 
+    def on_load(self) -> None:
+        """Be ready to end before the terminal is changed."""
+        loop = asyncio.get_running_loop()
+        # Without a handler these end the process with the terminal in raw mode.
+        for ended_by in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            loop.add_signal_handler(ended_by, self._end, 128 + ended_by)
+
     def on_mount(self) -> None:
         """Open the graph, or let one be chosen."""
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = self.abilities.theme
-        loop = asyncio.get_running_loop()
-        # Without a handler these end the process with the terminal in raw mode.
-        for ended_by in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            loop.add_signal_handler(ended_by, self._end, 128 + ended_by)
         self.began()
         if self.console_given is not None:
             self.push_screen(

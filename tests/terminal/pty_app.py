@@ -165,6 +165,14 @@ class PtyApp:
             # A busy machine may be slow between its first frames.
             self.settle(first=0.2, idle=0.2)
 
+    def wait_for_bytes(self, wanted: bytes, timeout: float = 20.0) -> None:
+        """Wait until `wanted` has been sent, and not a moment longer."""
+        end = time.monotonic() + timeout
+        while wanted not in self.output:
+            assert time.monotonic() < end, self.text
+            assert self.process.poll() is None, self.text
+            self._read(0.005)
+
     # What goes in ------------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:

@@ -105,8 +105,7 @@ def test_a_crash_is_told_after_the_screen_is_left(start: Start, where: str) -> N
 def test_a_signal_while_the_first_screen_is_made(start: Start, ended_by: signal.Signals) -> None:
     for _ in range(4):
         app = start([*COMMAND, "xor"], ready="")
-        while b"\x1b[?1049h" not in app.output:
-            app.settle(first=0.005, idle=0.0)
+        app.wait_for_bytes(b"\x1b[?1049h")
         app.signal(ended_by)
         assert app.wait() in (128 + ended_by, -ended_by)
         assert app.not_restored() == []
@@ -116,8 +115,7 @@ def test_a_signal_while_the_first_screen_is_made(start: Start, ended_by: signal.
 
 def test_an_interrupt_while_it_loads_has_no_traceback(start: Start) -> None:
     app = start([sys.executable, "-X", "importtime", *COMMAND[1:], "xor"], ready="")
-    while b"mfdebug.cli" not in app.output:
-        app.settle(first=0.005, idle=0.0)
+    app.wait_for_bytes(b"mfdebug.cli")
     app.signal(signal.SIGINT)
     assert app.wait() in (128 + signal.SIGINT, -signal.SIGINT)
     assert "Traceback" not in app.output.decode()

@@ -64,10 +64,12 @@ class Tmux:
 @pytest.fixture
 def tmux(tmp_path: Path) -> Iterator[Tmux]:
     server = Tmux(f"mfdebug-{os.getpid()}-{tmp_path.name}")
-    server.press(f"{sys.executable} -m mfdebug xor", "Enter")
-    server.wait_for("press s to begin")
-    yield server
-    subprocess.run([*server.tmux, "kill-server"], check=False, capture_output=True, timeout=20)
+    try:
+        server.press(f"{sys.executable} -m mfdebug xor", "Enter")
+        server.wait_for("press s to begin")
+        yield server
+    finally:
+        subprocess.run([*server.tmux, "kill-server"], check=False, capture_output=True, timeout=20)
 
 
 def test_the_screen_is_the_one_of_any_terminal(tmux: Tmux) -> None:
