@@ -173,6 +173,16 @@ class Graph:
                     under[source] = True
         return under
 
+    @cached_property
+    def forward_nodes(self) -> list[int]:
+        """The nodes that a forward pass computes, in its order."""
+        return [i for i, node in enumerate(self.nodes) if not isinstance(node, Input)]
+
+    @cached_property
+    def backward_nodes(self) -> list[int]:
+        """The nodes that a backward pass comes to, in its order."""
+        return [i for i in reversed(range(len(self.nodes))) if self.under_cost[i]]
+
     @property
     def trains(self) -> bool:
         """Whether there is anything to train."""

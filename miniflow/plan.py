@@ -1,40 +1,24 @@
-"""A plan: a graph compiled to calls with bound buffers, node by node.
+"""A plan: a graph compiled to run, node by node or as a whole.
 
 The plan that a debugger steps and the plan that trains are one: stepping runs the calls of one
-node, training runs them all, in the same order on the same buffers. What training leaves out are
+node, training runs them all, in the same order on the same memory. What training leaves out are
 gradients that no trainable needs (those of the data, say); leaving them out changes no other bit.
-
-Values and gradients lie in one block: parameters, optimizer state and the inputs' own values
-first (what lasts from one SGD step to the next), then activations, then gradients. The first
-consumer assigns a gradient, later ones add to it.
 """
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from array import array
-from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
-
-from miniflow.graph import Graph, follows_rules
-from miniflow.lesson_nodes import LessonNode
+from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats
-from miniflow.trace import ArrayTrace, Trace
+from miniflow.ops.base import Array, Shape
+from miniflow.trace import Trace
 
 # What lasts, in the plan's own form, and the learning rate.
 State = tuple[Any, float]
-
-
-# Arrays that begin at the start of a cache line, in bytes: an SGD step of a middle-sized network
-# then takes 0.98 times as long. What is left over between two parameters stays zero.
-CACHE_LINE = 64
-# Rows of a trace together: as much as stays in a processor's cache.
-TRACE_BYTES = 2**21
 
 
 class Plan(ABC):
@@ -42,10 +26,15 @@ class Plan(ABC):
 
     Nodes are named by their place in `graph.nodes`, trainables by their place in
     `graph.trainables`. `learning_rate` is the rate in force.
+
+    What happens in an SGD step is numbered too: first the feed (0), then forward of each of
+    `graph.forward_nodes`, backward of each of `graph.backward_nodes`, update of each trainable.
     """
 
     # Whether whole SGD steps can be run at a stretch with a trace.
     traces: ClassVar[bool] = True
+    # Whether a node's own code may raise an error in the midst of a walk.
+    may_raise = False
 
     def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
         self.graph = graph
@@ -77,6 +66,19 @@ class Plan(ABC):
     @abstractmethod
     def update(self, trainable: int) -> None:
         """Update one trainable."""
+
+    def walk(self, begin: int, end: int) -> None:
+        """Let things number `begin` to `end` - 1 of an SGD step happen; it has been fed (0).
+
+        They leave what they would have left one by one. A subclass may be faster at it.
+        """
+        things = [
+            *(partial(self.forward, node) for node in self.graph.forward_nodes),
+            *(partial(self.backward, node) for node in self.graph.backward_nodes),
+            *(partial(self.update, i) for i in range(len(self.graph.trainables))),
+        ]
+        for thing in things[begin - 1 : end - 1]:
+            thing()
 
     @abstractmethod
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
@@ -137,336 +139,6 @@ class Plan(ABC):
         for i, node in enumerate(self.graph.nodes):
             if isinstance(node, Input) and not self.graph.fed_from_data(i):
                 node.value = self.value(i).copy()
-
-
-class ArrayPlan(Plan):
-    """The plan of a graph of arrays."""
-
-    def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
-        super().__init__(graph, shapes)
-        self._sgd_step = np.zeros(1, np.int64)
-        self._rate = np.full((), self.learning_rate, graph.dtype)
-        self._pool: dict[tuple[Shape, int], Array] = {}
-        self._edges: dict[tuple[int, int], Array] = {}
-        self._lay_out()
-        self._lessons = {
-            i: LessonNode(node, graph, i)
-            for i, node in enumerate(graph.nodes)
-            if not isinstance(node, Input) and not follows_rules(node)
-        }
-        self._do = [Calls(graph.dtype, self._pool, self._sgd_step) for _ in range(len(graph.nodes))]
-        self._quietly = _without_warnings().run
-        self._fed = self._find_fed()
-        self._forward = [self._compile_forward(i) for i in range(len(graph.nodes))]
-        self._backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
-        self._lean_backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
-        self._compile_backward()
-        self._updates = [self._compile_update(part) for part in self._parameter_parts]
-        self._step_calls = self._compile_step(self._lean_backward)
-        cost = self._values[graph.cost]
-        self._read_cost = cost.item if cost.size == 1 else cost.sum
-        self._load()
-        self.feed(0)
-
-    # Memory ------------------------------------------------------------------------------
-
-    def _lay_out(self) -> None:
-        """Give every value and gradient its place in one block, each from a cache line's start."""
-        graph, shapes, itemsize = self.graph, self.shapes, self.graph.dtype.itemsize
-        sizes = [math.prod(shape) for shape in shapes]
-        line = CACHE_LINE // itemsize
-        rooms = [-(-size // line) * line for size in sizes]
-        trainables = graph.trainables
-        own = [
-            i
-            for i, node in enumerate(graph.nodes)
-            if isinstance(node, Input) and not node.trainable and not graph.fed_from_data(i)
-        ]
-        passing = sorted(set(range(len(shapes))).difference(trainables, own))
-        untrained = sorted(set(range(len(shapes))).difference(trainables))
-        parameters = sum(rooms[i] for i in trainables)
-        slots = graph.training.optimizer.slots
-        lasting = parameters * (1 + slots) + sum(rooms[i] for i in own)
-        total = lasting + sum(rooms[i] for i in passing) + sum(rooms)
-        block: Array = np.zeros(total + line, graph.dtype)
-        block = block[-block.ctypes.data % CACHE_LINE // itemsize :]
-        taken = 0
-
-        def take(room: int) -> Array:
-            nonlocal taken
-            taken += room
-            return block[taken - room : taken]
-
-        def place(i: int, room: Array) -> Array:
-            return room[: sizes[i]].reshape(shapes[i])
-
-        self._values: list[Array] = [block[:0]] * len(shapes)
-        self._gradients: list[Array] = [block[:0]] * len(shapes)
-        self._parameters = take(parameters)
-        self._optimizer_state = [take(parameters) for _ in range(slots)]
-        for i in [*own, *passing]:
-            self._values[i] = place(i, take(rooms[i]))
-        self._parameter_gradients = take(parameters)
-        self._parameter_parts: list[slice] = []
-        start = 0
-        for i in trainables:
-            part = slice(start, start + rooms[i])
-            start = part.stop
-            self._parameter_parts.append(part)
-            self._values[i] = place(i, self._parameters[part])
-            self._gradients[i] = place(i, self._parameter_gradients[part])
-        for i in untrained:
-            self._gradients[i] = place(i, take(rooms[i]))
-        self._lasting = block[:lasting]
-        self._arena = block[:total]
-
-    def _load(self) -> None:
-        for i, node in enumerate(self.graph.nodes):
-            if isinstance(node, Input) and not self.graph.fed_from_data(i):
-                self._values[i][...] = as_floats(node)
-
-    # Compiling ---------------------------------------------------------------------------
-
-    def _find_fed(self) -> list[tuple[Array, Array]]:
-        """Return each table of the data with the value that its rows go to."""
-        if self.graph.data is None:
-            return []
-        return [
-            (np.ascontiguousarray(table, self.graph.dtype), self._values[self.graph.by_name[name]])
-            for name, table in self.graph.data.feeds.items()
-        ]
-
-    def _compile_forward(self, i: int) -> tuple[Call, ...]:
-        node = self.graph.nodes[i]
-        inputs = [self._values[source] for source in self.graph.inbound[i]]
-        if i in self._lessons:
-            return (partial(self._lessons[i].forward, inputs, self._values[i]),)
-        if isinstance(node, Op):
-            node.forward_calls(self._do[i], self._values[i], *inputs)
-        return self._do[i].take()
-
-    def _compile_backward(self) -> None:
-        graph = self.graph
-        assigned: set[int] = set()
-        for i in reversed(range(len(graph.nodes))):
-            if not graph.under_cost[i]:
-                continue
-            seed: tuple[Call, ...] = ()
-            if i == graph.cost:
-                seed = (partial(self._gradients[i].fill, 1.0),)
-            first: list[bool] = []
-            for source in graph.inbound[i]:
-                first.append(source not in assigned)
-                assigned.add(source)
-            self._backward[i] = seed + self._sending(i, first)
-            if self._lessons:
-                self._lean_backward[i] = self._backward[i]
-            else:
-                self._lean_backward[i] = seed + self._sending_lean(i, first)
-
-    def _sending(self, i: int, first: list[bool]) -> tuple[Call, ...]:
-        """Return the calls that send node i's contributions, each kept to be shown."""
-        graph, do, node = self.graph, self._do[i], self.graph.nodes[i]
-        arguments = [self._values[source] for source in graph.inbound[i]]
-        targets: list[Array] = []
-        for slot, source in enumerate(graph.inbound[i]):
-            shared = self.edge_count[source] > 1 or source in self._lessons or i in self._lessons
-            if shared:
-                self._edges[i, slot] = np.zeros(self.shapes[source], graph.dtype)
-            targets.append(self._edges[i, slot] if shared else self._gradients[source])
-        if i in self._lessons:
-            do(self._lessons[i].backward, targets)
-        elif isinstance(node, Op):
-            for slot, target in enumerate(targets):
-                grad, value = self._gradients[i], self._values[i]
-                node.vjp_calls(do, slot, target, grad, value, *arguments)
-        for slot, source in enumerate(graph.inbound[i]):
-            total = self._gradients[source]
-            if targets[slot] is not total:
-                if first[slot]:
-                    do(np.copyto, total, targets[slot])
-                else:
-                    do(np.add, total, targets[slot], total)
-            if source in self._lessons and i not in self._lessons:
-                do(self._lessons[source].receive, node, targets[slot], first_slot(graph, i, slot))
-        return do.take()
-
-    def _sending_lean(self, i: int, first: list[bool]) -> tuple[Call, ...]:
-        """Return the calls that send on what a trainable needs, and keep nothing else."""
-        graph, do, node = self.graph, self._do[i], self.graph.nodes[i]
-        if not isinstance(node, Op):
-            return ()
-        arguments = [self._values[source] for source in graph.inbound[i]]
-        for slot, source in enumerate(graph.inbound[i]):
-            if not self.needed[source]:
-                continue
-            total = self._gradients[source]
-            target = total if first[slot] else do.scratch(total.shape)
-            grad, value = self._gradients[i], self._values[i]
-            node.vjp_calls(do, slot, target, grad, value, *arguments)
-            if not first[slot]:
-                do(np.add, total, target, total)
-        return do.take()
-
-    def _compile_update(self, part: slice) -> tuple[Call, ...]:
-        do = Calls(self.graph.dtype, self._pool, self._sgd_step)
-        self.graph.training.optimizer.update_calls(
-            do,
-            self._parameters[part],
-            self._parameter_gradients[part],
-            [state[part] for state in self._optimizer_state],
-            self._rate,
-        )
-        return do.take()
-
-    def _compile_step(self, backward_calls: list[tuple[Call, ...]]) -> tuple[Call, ...]:
-        forward = [call for calls in self._forward for call in calls]
-        backward = [call for calls in reversed(backward_calls) for call in calls]
-        update = self._compile_update(slice(None)) if self.graph.trainables else ()
-        return (*forward, *backward, *update)
-
-    # Running -----------------------------------------------------------------------------
-
-    def feed(self, sgd_step: int) -> None:
-        """Gather the rows of an SGD step into the fed inputs."""
-        self._sgd_step[0] = sgd_step
-        rows = None if self.batches is None else self.batches.rows_of(sgd_step)
-        for table, value in self._fed:
-            if rows is None:
-                np.copyto(value, table)
-            else:
-                # take with "clip" and out= takes 0.27 times as long as table[rows].
-                table.take(rows, 0, value, "clip")
-
-    def forward(self, node: int) -> None:
-        """Run the node's forward calls."""
-        self._quietly(_run, self._forward[node])
-
-    def backward(self, node: int) -> None:
-        """Run the node's backward calls."""
-        self._quietly(_run, self._backward[node])
-
-    def update(self, trainable: int) -> None:
-        """Run the update calls of one parameter."""
-        self._quietly(_run, self._updates[trainable])
-
-    def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
-        """Run whole SGD steps in one loop over all calls."""
-        if isinstance(trace, ArrayTrace):
-            self._quietly(self._run_traced, first, count, costs, trace)
-        else:
-            self._quietly(self._run, first, count, costs)
-
-    def _run(self, first: int, count: int, costs: array[float]) -> None:
-        calls, read_cost = self._step_calls, self._read_cost
-        for step in range(first, first + count):
-            self.feed(step)
-            for call in calls:
-                call()
-            costs.append(read_cost())
-
-    def _run_traced(self, first: int, count: int, costs: array[float], trace: ArrayTrace) -> None:
-        calls, read_cost = self._step_calls, self._read_cost
-        if trace.full:
-            calls = self._compile_step(self._backward)
-        trace.begin(first, self._parameters)
-        rows = trace.rows[trace.steps :]
-        copied = not np.shares_memory(rows[0], self._arena)
-        for step, row in zip(range(first, first + count), rows, strict=False):
-            self.feed(step)
-            for call in calls:
-                call()
-            costs.append(read_cost())
-            if copied:
-                np.copyto(row, self._arena)
-        trace.steps += count
-
-    def new_trace(self, most: int, *, full: bool) -> ArrayTrace:
-        """Return rows of the block's size; a large block is traced where it is, step by step."""
-        capacity = min(most, TRACE_BYTES // self._arena.nbytes)
-        # Ones, not zeros: pages that have never been written double the cost of a row.
-        block = np.ones((capacity, self._arena.size), self._arena.dtype)
-        where = [
-            (self._offset(value), self._offset(gradient))
-            for value, gradient in zip(self._values, self._gradients, strict=True)
-        ]
-        return ArrayTrace(block if capacity else self._arena[None], self.shapes, where, full=full)
-
-    def _offset(self, part: Array) -> int:
-        return (part.ctypes.data - self._arena.ctypes.data) // self._arena.itemsize
-
-    # State -------------------------------------------------------------------------------
-
-    def cost(self) -> float:
-        """Read the cost, or sum it."""
-        return float(self._read_cost())
-
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the rate, also where the update calls read it."""
-        super().set_learning_rate(rate)
-        self._rate.fill(rate)
-
-    def value(self, node: int) -> Array:
-        """Return the node's part of the block."""
-        return self._values[node]
-
-    def gradient(self, node: int) -> Array:
-        """Return the node's part of the block."""
-        return self._gradients[node]
-
-    def contribution(self, consumer: int, slot: int) -> Array:
-        """Return the edge's own buffer; a node with one consumer has only its gradient."""
-        source = self.graph.inbound[consumer][slot]
-        return self._edges.get((consumer, slot), self._gradients[source])
-
-    def set_value(self, node: int, value: Array) -> None:
-        """Copy `value` into the node's part of the block."""
-        self._values[node][...] = value
-
-    def set_gradient(self, node: int, gradient: Array) -> None:
-        """Copy `gradient` into the node's part of the block."""
-        self._gradients[node][...] = gradient
-
-    def save(self) -> State:
-        """Copy the lasting part of the block, and the learning rate."""
-        return self._lasting.copy(), self.learning_rate
-
-    def restore(self, state: State) -> None:
-        """Copy the lasting part back."""
-        lasting, rate = state
-        np.copyto(self._lasting, lasting)
-        self.set_learning_rate(rate)
-
-    @property
-    def state_bytes(self) -> int:
-        """The lasting part's size, and what an array object costs."""
-        return self._lasting.nbytes + 200
-
-    @property
-    def sgd_step(self) -> int:
-        """The number that ops which draw random numbers look at."""
-        return int(self._sgd_step[0])
-
-
-def _without_warnings() -> Context:
-    """Return a context in which NumPy warns of nothing.
-
-    To enter it takes 0.02 µs; an `np.errstate` round each node's calls would take 0.7, as much as
-    three of the calls.
-    """
-    context = copy_context()
-    context.run(np.seterr, all="ignore")
-    return context
-
-
-def _run(calls: tuple[Call, ...]) -> None:
-    for call in calls:
-        call()
-
-
-def first_slot(graph: Graph, node: int, slot: int) -> bool:
-    """Whether `slot` is the first in which the node takes that input."""
-    return graph.inbound[node][slot] not in graph.inbound[node][:slot]
 
 
 def _needed(graph: Graph) -> list[bool]:

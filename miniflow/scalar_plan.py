@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 
@@ -71,9 +71,10 @@ class ScalarPlan(Plan):
         self._backward: list[list[Backward]] = [[] for _ in graph.nodes]
         self._compile()
         self._forward_tape = list(chain.from_iterable(self._forward))
-        self._backward_tape = [
-            entry for entry in chain.from_iterable(self._backward[::-1]) if self.needed[entry[1]]
-        ]
+        parts = [self._backward[i] for i in graph.backward_nodes]
+        self._full_tape = list(chain.from_iterable(parts))
+        self._backward_begins = [0, *accumulate(map(len, parts))]
+        self._backward_tape = [entry for entry in self._full_tape if self.needed[entry[1]]]
 
     def _compile(self) -> None:
         """Write each node's entries: none for an input, none back from what is off the cost."""
@@ -126,6 +127,22 @@ class ScalarPlan(Plan):
             self._sgd_step,
         )
 
+    def walk(self, begin: int, end: int) -> None:
+        """Run a piece of the forward tape, of the backward tape, and some of the updates."""
+        begin, end = begin - 1, end - 1
+        if forward := self._forward_tape[begin:end]:
+            _run_forward(forward, self._values)
+        begin, end = begin - len(self._forward_tape), end - len(self._forward_tape)
+        if end > 0:
+            if begin <= 0:
+                self._gradients[self.graph.cost] = 1.0
+            places = self._backward_begins
+            last = len(places) - 1
+            backward = self._full_tape[places[min(max(begin, 0), last)] : places[min(end, last)]]
+            _run_backward(backward, self._values, self._gradients, self._sent)
+            for trainable in range(max(begin - last, 0), end - last):
+                self.update(trainable)
+
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Run whole SGD steps: the tape forward, then backward, then the updates."""
         cost, backward_tape = self.graph.cost, self._backward_tape
@@ -133,7 +150,7 @@ class ScalarPlan(Plan):
         if traced is not None:
             traced.begin(first, self._values)
             if traced.full:
-                backward_tape = list(chain.from_iterable(self._backward[::-1]))
+                backward_tape = self._full_tape
         trainables = range(len(self.graph.trainables))
         for step in range(first, first + count):
             self._sgd_step = step

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 
+from miniflow.array_plan import ArrayPlan
 from miniflow.graph import Graph
-from miniflow.plan import ArrayPlan, Plan
+from miniflow.plan import Plan
 from miniflow.scalar_plan import ScalarPlan, runs_on_floats
 
 

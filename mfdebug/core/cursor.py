@@ -23,6 +23,8 @@ from miniflow.training import compile_plan
 
 # A long run looks up this often, in seconds, to report progress and to see whether to stop.
 REPORT_EVERY = 0.05
+# Moments let happen at a stretch, at first.
+FIRST_STRETCH = 64
 
 Progress = Callable[[int], bool]
 
@@ -118,7 +120,7 @@ class Cursor:
             self.last_update = None
         near = self.timeline.start_of(self.timeline.sgd_step(self.moment) + 2)
         if self.moment <= target <= near:
-            self._walk(target)
+            self._walk(target, progress)
         else:
             self._travel(target, progress)
         return self.moment
@@ -162,11 +164,43 @@ class Cursor:
 
     # How it moves ------------------------------------------------------------------------------
 
-    def _walk(self, target: int) -> None:
+    def _walk(self, target: int, progress: Progress | None = None) -> None:
+        """Let all that lies before `target` happen, and `target` itself with what it did noted.
+
+        Ends early, at some moment before, when `progress` returns True.
+        """
+        stretch, told = FIRST_STRETCH, time.monotonic()
         while self.moment < target - 1:
-            self._happen(self.moment + 1)
+            begun = time.monotonic()
+            self._happen_until(min(target - 1, self.moment + stretch))
+            now = time.monotonic()
+            if now - begun < REPORT_EVERY / 4:
+                stretch *= 2
+            if progress is not None and now - told > REPORT_EVERY:
+                told = now
+                if progress(self.moment):
+                    return
         if self.moment < target:
             self._happen(target, last=True)
+
+    def _happen_until(self, target: int) -> None:
+        """Let one thing happen, or as many at a stretch as need no look in between."""
+        step, begun = divmod(self.moment, self.timeline.length)
+        start = self.timeline.start_of(step)
+        cost = self.timeline.place_of("forward", self.graph.cost) or 0
+        looks = [edited for edited in self._edits_after if edited > self.moment]
+        looks += [target, start + self.timeline.length]
+        looks += [start + cost] * (begun < cost)
+        last = min(looks)
+        if begun == 0 or last == self.moment + 1 or self.plan.may_raise:
+            self._happen(self.moment + 1)
+            return
+        self.last_update = None
+        self.plan.walk(begun, last - start)
+        self.moment = last
+        self._apply_edits(last)
+        if last == start + cost:
+            self.history.record_cost(step, self.plan.cost())
 
     def _happen(self, moment: int, *, last: bool = False) -> None:
         """Let one thing happen: the plan's next call, then the edits made right after it.
@@ -226,7 +260,7 @@ class Cursor:
                     # One step more, walked: so all that is shown is of one pass.
                     self._walk(self.timeline.start_of(begin + 1))
                     return
-        self._walk(target)
+        self._walk(target, progress)
 
     def _begin_at(self, sgd_step: int, *, ahead: bool) -> int:
         """Put the plan at the start of the last SGD step known at or before `sgd_step`."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from miniflow.graph import Graph
-from miniflow.node import Input
 
 Phase = Literal["start", "feed", "forward", "backward", "update"]
 NODE_PHASES: tuple[Phase, ...] = ("forward", "backward", "update")
@@ -43,9 +42,8 @@ class Timeline:
 
     def build(self, graph: Graph, *, backward: bool = True) -> None:
         """Know the moments of a graph's SGD steps; without `backward`, of passes forward alone."""
-        order = range(len(graph.nodes))
-        self.forward = [i for i in order if not isinstance(graph.nodes[i], Input)]
-        self.backward = [i for i in reversed(order) if graph.under_cost[i] and backward]
+        self.forward = graph.forward_nodes
+        self.backward = graph.backward_nodes if backward else []
         self.update = list(graph.trainables) if backward else []
         self._phases: list[tuple[Phase, list[int | None], int]] = []
         length = 0

@@ -28,9 +28,9 @@ from miniflow import (
     sgd_update,
     topological_sort,
 )
+from miniflow.array_plan import ArrayPlan
 from miniflow.errors import FeedError, GraphError, MiniflowError, ShapeError
 from miniflow.graph import Graph
-from miniflow.plan import ArrayPlan
 from miniflow.training import compile_plan
 
 # The surface -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from miniflow.array_plan import ArrayPlan
 from miniflow.errors import GraphError, ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input
@@ -33,7 +34,7 @@ from miniflow.ops import (
     Sum,
 )
 from miniflow.ops.base import Calls
-from miniflow.plan import ArrayPlan, Plan
+from miniflow.plan import Plan
 from miniflow.scalar_plan import ScalarPlan
 from miniflow.training import compile_plan
 from tests.unit.op_cases import COVERED, Case, cases

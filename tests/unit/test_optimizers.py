@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from miniflow.array_plan import ArrayPlan
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import MSE, Mean, Mul, Sub
 from miniflow.optimizers import OPTIMIZERS, PIECE_BYTES, SGD, Adam, Momentum, Optimizer
-from miniflow.plan import ArrayPlan
 from miniflow.scalar_plan import ScalarPlan
 
 Array = np.ndarray[Any, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from miniflow.array_plan import ArrayPlan
 from miniflow.data import SAMPLINGS, Data, Sampling
 from miniflow.errors import GraphError
 from miniflow.graph import Graph, Training
@@ -32,7 +34,7 @@ from miniflow.ops import (
     Tanh,
 )
 from miniflow.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
-from miniflow.plan import ArrayPlan, Plan
+from miniflow.plan import Plan
 from miniflow.scalar_plan import ScalarPlan
 from miniflow.training import compile_plan, train
 
@@ -100,6 +102,40 @@ def test_stepped_and_run_give_the_same_bits(
 
 def test_all_optimizers_are_tried() -> None:
     assert {type(optimizer) for optimizer in OPTIMIZER_CASES} == set(OPTIMIZERS.values())
+
+
+def everything(plan: Plan) -> bytes:
+    """Return the bits of all values, gradients and contributions."""
+    graph = plan.graph
+    arrays = [plan.value(i) for i in range(len(graph))]
+    arrays += [plan.gradient(i) for i in graph.backward_nodes]
+    arrays += [
+        plan.contribution(i, slot)
+        for i in graph.backward_nodes
+        for slot in range(len(graph.inbound[i]))
+    ]
+    return b"".join(array.tobytes() for array in arrays)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), optimizer=st.sampled_from(OPTIMIZER_CASES), floats=st.booleans())
+def test_a_walk_in_pieces_leaves_what_single_steps_leave(
+    data: st.DataObject, optimizer: Optimizer, floats: bool
+) -> None:
+    make = (lambda: scalars(optimizer)) if floats else (lambda: network(optimizer, "epoch"))
+    walked, stepped, plainly = (compile_plan(make()) for _ in range(3))
+    graph = walked.graph
+    end = 1 + len(graph.forward_nodes) + len(graph.backward_nodes) + len(graph.trainables)
+    for sgd_step in range(3):
+        cuts = sorted(data.draw(st.lists(st.integers(1, end), max_size=4)))
+        for plan in (walked, plainly):
+            plan.feed(sgd_step)
+        for begin, stop in pairwise([1, *cuts, end]):
+            walked.walk(begin, stop)
+            Plan.walk(plainly, begin, stop)
+        step(stepped, sgd_step)
+        assert everything(walked) == everything(stepped) == everything(plainly)
+        assert walked.cost() == stepped.cost()
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
