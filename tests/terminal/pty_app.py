@@ -92,6 +92,9 @@ class PtyApp:
         )
 
     def _take_terminal(self) -> None:
+        # Whoever runs the tests in the background of a shell has them ignored.
+        for ignored in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(ignored, signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def _set_size(self, columns: int, rows: int) -> None:
