@@ -226,6 +226,7 @@ class ArrayPlan(Plan):
         parts += [self._forward[i] for i in self.graph.forward_nodes]
         parts += [self._backward[i] for i in self.graph.backward_nodes]
         begins = [0, *accumulate(map(len, parts))]
+        begins += begins[-1:] * len(self._updates)
         return tuple(chain.from_iterable(parts)), begins
 
     # Running -----------------------------------------------------------------------------
@@ -259,15 +260,16 @@ class ArrayPlan(Plan):
 
     def _walk(self, begin: int, end: int) -> None:
         begins = self._begins
-        updates = len(begins) - 1
-        for call in self._line[begins[min(begin, updates)] : begins[min(end, updates)]]:
+        for call in self._line[begins[begin] : begins[end]]:
             call()
-        if end > updates:
-            if begin <= updates and end == updates + len(self._updates):
-                _run(self._update)
-            else:
-                for update in self._updates[max(begin - updates, 0) : end - updates]:
-                    _run(update)
+        updates = len(begins) - 1 - len(self._updates)
+        if end <= updates:
+            return
+        if begin <= updates and end == len(begins) - 1:
+            _run(self._update)
+        else:
+            for update in self._updates[max(begin - updates, 0) : end - updates]:
+                _run(update)
 
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Run whole SGD steps in one loop over all calls."""
