@@ -50,10 +50,8 @@ class Network:
         self._drawn = [np.array(batches.rows_of(step)) for step in range(DRAWN)]
 
     def drawn(self, steps: int) -> list[Array]:
-        """Return the row numbers of SGD steps 0 .. steps-1."""
-        if steps > DRAWN:
-            raise ValueError(f"{steps} steps in one turn, but only {DRAWN} batches drawn")
-        return self._drawn[:steps]
+        """Return the row numbers of SGD steps 0 .. steps-1; after `DRAWN` they come again."""
+        return (self._drawn * -(-steps // DRAWN))[:steps]
 
     def __str__(self) -> str:
         return f"{'-'.join(map(str, self.sizes))}, batch {self.batch}, {self.dtype}"

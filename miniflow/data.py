@@ -6,6 +6,7 @@ step without replaying the draws before it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -70,7 +71,7 @@ class Batches:
         draws = max(1, min(DRAWS, DRAWN_ROWS // max(size, 1)))
         self._length = self.steps_per_epoch if sampling == "epoch" else draws
         self._block = -1
-        self._drawn: Array = np.zeros((0, size), np.intp)
+        self._drawn: list[Array] = []
 
     @property
     def steps_per_epoch(self) -> int:
@@ -83,10 +84,20 @@ class Batches:
             return None
         block, place = divmod(sgd_step, self._length)
         if block != self._block:
-            self._drawn = self._draw(block, self._length)
+            self._drawn = list(self._draw(block, self._length))
             self._block = block
-        rows: Array = self._drawn[place]
-        return rows
+        return self._drawn[place]
+
+    def rows_from(self, first: int) -> Iterator[Array | None]:
+        """Yield what `rows_of` returns for SGD step `first` and the ones after it, without end."""
+        while True:
+            rows = self.rows_of(first)
+            if rows is None:
+                yield None
+                continue
+            for rows in self._drawn[first % self._length :]:
+                yield rows
+                first += 1
 
     def _draw(self, block: int, length: int) -> Array:
         rng = np.random.default_rng((self.seed, block))

@@ -74,6 +74,8 @@ class Cursor:
         self.moment = 0
         self.last_update: Update | None = None
         self._edits_after: dict[int, list[Edit]] = {}
+        # SGD steps that are run at a stretch.
+        self._pace = 1
 
     @property
     def where(self) -> Moment:
@@ -285,23 +287,27 @@ class Cursor:
 
         Ends early where a checkpoint is due, before a step with edits, or when it takes long.
         """
-        self.history.record(first, self.plan)
         last = self._unedited_until(first, last)
         if last == first:
             self._walk(self.timeline.start_of(first + 1))
             return first + 1
-        last = min(last, self.history.due(first + 1))
+        return self._run_on(first, last)
+
+    def _run_on(self, first: int, last: int, trace: Trace | None = None) -> int:
+        """Run as many whole SGD steps as take no long; return the step reached."""
+        self.history.record(first, self.plan)
+        count = min(last, self.history.due(first + 1), first + self._pace) - first
         costs = array("d")
         begun = time.monotonic()
-        done = 0
-        while first + done < last and time.monotonic() - begun < REPORT_EVERY:
-            chunk = max(1, min(done, last - first - done))
-            self.plan.run(first + done, chunk, costs)
-            done += chunk
-        for step, cost in enumerate(costs, first):
-            self.history.record_cost(step, cost)
-        self.moment = self.timeline.start_of(first + done)
-        return first + done
+        self.plan.run(first, count, costs, trace)
+        taken = time.monotonic() - begun
+        if count == self._pace and taken < REPORT_EVERY / 4:
+            self._pace *= 2
+        elif taken > REPORT_EVERY:
+            self._pace = max(1, self._pace // 2)
+        self.history.record_costs(first, costs)
+        self.moment = self.timeline.start_of(first + count)
+        return first + count
 
     def _unedited_until(self, first: int, last: int) -> int:
         """Return the first SGD step from `first` on that has edits in it, `last` at most."""
@@ -321,15 +327,7 @@ class Cursor:
         last = self._unedited_until(first, min(last, first + trace.capacity))
         begun = time.monotonic()
         while first < last and time.monotonic() - begun < REPORT_EVERY:
-            self.history.record(first, self.plan)
-            count = min(last, self.history.due(first + 1)) - first
-            count = min(count, max(1, trace.steps))
-            costs = array("d")
-            self.plan.run(first, count, costs, trace)
-            for step, cost in enumerate(costs, first):
-                self.history.record_cost(step, cost)
-            first += count
-            self.moment = self.timeline.start_of(first)
+            first = self._run_on(first, last, trace)
             self.last_update = None
 
     def settle(self) -> None:

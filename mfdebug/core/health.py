@@ -81,7 +81,8 @@ class Look:
     @cached_property
     def gradient_size(self) -> Array:
         """The mean |gradient| of each step."""
-        sizes: Array = np.abs(_rows(self.seen.gradient(self.node))).mean(1)
+        gradient = _rows(self.seen.gradient(self.node))
+        sizes: Array = np.add.reduce(np.abs(gradient), 1) / gradient.shape[1]
         return sizes
 
     @cached_property
@@ -104,7 +105,10 @@ class Look:
         value = self.value
         if isinstance(self.graph.nodes[self.node], Tanh):
             value = (value + 1) / 2
-        share: Array = (np.abs(value - 0.5) > 0.5 - SATURATED).mean(1)
+        near = np.abs(value - 0.5) > 0.5 - SATURATED
+        if not near.any():
+            return np.zeros(len(near))
+        share: Array = near.mean(1)
         return share
 
 

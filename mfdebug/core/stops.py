@@ -15,6 +15,7 @@ import numpy as np
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, Progress
 from mfdebug.core.finding import Finding
 from mfdebug.core.spots import Attribute, Spot
+from mfdebug.core.stretch import Stretch
 from mfdebug.core.triggers import AtPlaces, Trigger
 from miniflow.trace import Trace
 
@@ -196,8 +197,9 @@ class Stops:
     def _suspects(self, trace: Trace) -> list[int]:
         if not trace.steps:
             return []
+        stretch = Stretch(self.debugger, trace)
         may_fire = [
-            stop.trigger.may_fire(self.debugger, trace)
+            stop.trigger.may_fire(stretch)
             for stop in self.armed
             if not (isinstance(stop.trigger, AtPlaces) and stop.trigger.condition is None)
         ]

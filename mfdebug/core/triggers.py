@@ -16,13 +16,13 @@ from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.expressions import Expression, ExpressionError, NotComputed, Place
 from mfdebug.core.finding import Finding
 from mfdebug.core.health import Look, Present, Rule
-from mfdebug.core.nonfinite import made_here, may_be_made
+from mfdebug.core.nonfinite import made_here
 from mfdebug.core.numbers import scalar
 from mfdebug.core.scene import Scene
 from mfdebug.core.spots import Spot
+from mfdebug.core.stretch import Stretch
 from mfdebug.core.traced import TracedScene, TraceTooShort
 from miniflow.ops.base import Array
-from miniflow.trace import Trace
 
 
 class Trigger(Protocol):
@@ -42,12 +42,8 @@ class Trigger(Protocol):
     def fires(self, debugger: Debugger) -> Finding | None:
         """Return why it fires at the present moment, if it does."""
 
-    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
-        """Return for each traced step whether it may have fired in it."""
-
-
-def _every_step(trace: Trace) -> Array:
-    return np.ones(trace.steps, bool)
+    def may_fire(self, stretch: Stretch) -> Array:
+        """Return for each of these steps whether it may have fired in it."""
 
 
 @dataclass
@@ -79,16 +75,16 @@ class AtPlaces:
             return Finding(f"{self.words} cannot be tested: {error}")
         return None
 
-    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
+    def may_fire(self, stretch: Stretch) -> Array:
         """Test the condition at each place of each step, with what the step has left."""
         if self.condition is None:
-            return _every_step(trace)
+            return np.ones(stretch.steps, bool)
         holds = self.condition.holds_quietly
-        fires = [False] * trace.steps
+        fires = [False] * stretch.steps
         with np.errstate(all="ignore"):
             for place in self.places:
-                scene = TracedScene(debugger, trace, place)
-                for scene.row in range(trace.steps):
+                scene = TracedScene(stretch.debugger, stretch.trace, place)
+                for scene.row in range(stretch.steps):
                     try:
                         fires[scene.row] = fires[scene.row] or holds(scene)
                     except NotComputed:
@@ -141,13 +137,13 @@ class OnChange:
         numbers = " -> ".join(_told_apart(float(before[most]), float(after[most])))
         return Finding(f"{spot.text(debugger.graph)} changed: {numbers}", spot)
 
-    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
+    def may_fire(self, stretch: Stretch) -> Array:
         """Compare each step with the one before it; nothing is known before the first."""
         part: tuple[slice | int, ...] = (slice(None), *(self.target.index or ()))
         if self.target.attribute == "grad":
-            after = trace.gradient(self.node)[part]
+            after = stretch.trace.gradient(self.node)[part]
         else:
-            after = trace.value(self.node)[part]
+            after = stretch.trace.value(self.node)[part]
         changed = (_change(after[:-1], after[1:]) > self.amount).any(tuple(range(1, after.ndim)))
         return np.concatenate([[True], changed])
 
@@ -205,12 +201,12 @@ class Unhealthy:
                 return ""
             return f"{self.rule.name}: {debugger.graph.nodes[node].label}: {self.rule.words(look)}"
 
-    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
+    def may_fire(self, stretch: Stretch) -> Array:
         """Judge the nodes at all steps."""
-        broken: Array = np.zeros(trace.steps, bool)
+        broken: Array = np.zeros(stretch.steps, bool)
         with np.errstate(all="ignore"):
             for node in self.nodes:
-                broken |= self.rule.judge(Look(trace, debugger.graph, node), self.threshold)
+                broken |= self.rule.judge(stretch.look(node), self.threshold)
         return broken
 
 
@@ -235,6 +231,6 @@ class NotFinite:
             return None
         return made_here(debugger, self.kind)
 
-    def may_fire(self, debugger: Debugger, trace: Trace) -> Array:
+    def may_fire(self, stretch: Stretch) -> Array:
         """Look for the steps in which it may have begun."""
-        return may_be_made(trace, debugger.graph, debugger.plan.needed)
+        return stretch.not_finite
