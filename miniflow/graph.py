@@ -44,7 +44,8 @@ class Graph:
     """Nodes in topological order, found by name or by their place in it.
 
     `fingerprint` is a hash of the files it was loaded from, empty if it was not; `feeder` names
-    what gives the inputs their rows.
+    what gives the inputs their rows. `inbound` is given by who knows each node's inputs by their
+    place, and that the nodes are in topological order and have names of their own.
 
     Raises `GraphError` on repeated names, a cycle, or when there is not exactly one sink and
     `cost` does not say which node is the cost.
@@ -62,6 +63,7 @@ class Graph:
         dtype: str = "float64",
         training: Training | None = None,
         data: Data | None = None,
+        inbound: list[list[int]] | None = None,
     ) -> None:
         self.name = name
         self.description = description
@@ -74,8 +76,14 @@ class Graph:
         self.fingerprint = ""
         if not nodes:
             raise GraphError("the graph has no nodes")
-        self._give_names()
-        self._sort()
+        if inbound is None:
+            self._give_names()
+            self._sort()
+        else:
+            self.nodes, self.inbound = self.declared, inbound
+            self.index = dict(zip(self.nodes, range(len(inbound)), strict=True))
+        names: list[str] = list(map(attrgetter("name"), self.nodes))
+        self.by_name = dict(zip(names, range(len(names)), strict=True))
         self.cost = self._only_sink() if cost is None else self._place_of_cost(cost)
         self.trainables = [
             i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.trainable
@@ -259,9 +267,14 @@ class Graph:
         if not all(isinstance(node, Input) or follows_rules(node) for node in one_of_each_kind):
             return self._shapes_by_running(inputs)
         found: list[Shape] = []
-        for i, node in enumerate(self.nodes):
-            if isinstance(node, Op):
-                found.append(node.shape_from(*[found[source] for source in self.inbound[i]]))
+        nodes: list[Any] = self.nodes
+        for i, (node, sources) in enumerate(zip(nodes, self.inbound, strict=True)):
+            if sources:
+                shapes = [found[source] for source in sources]
+                try:
+                    found.append(node.output_shape(*shapes))
+                except ShapeError:
+                    node.shape_from(*shapes)  # raises it with the names of node and inputs
             else:
                 found.append(inputs[i])
         self._check_sizes(found)
@@ -329,15 +342,13 @@ class Graph:
                 taken[candidate] = node
 
     def _sort(self) -> None:
-        """Fill `nodes`, `index`, `inbound` and `by_name`, in topological order."""
+        """Fill `nodes`, `index` and `inbound`, in topological order."""
         self.nodes = self.declared
         try:
             self._number()
         except KeyError:
             self.nodes = in_order(self.declared, self.name)
             self._number()
-        names: list[str] = list(map(attrgetter("name"), self.nodes))
-        self.by_name = dict(zip(names, range(len(names)), strict=True))
 
     def _number(self) -> None:
         """Fill `index` and `inbound`; raise `KeyError` if a node stands before one of its inputs.

@@ -76,8 +76,8 @@ class Node:
 
     def _join(self, inbound: list[Node], name: str | None) -> None:
         """Begin as a node on `inbound`, and tell those nodes."""
-        self.scope = "".join(_scopes)
-        self.name = name and self.scope + name
+        self.scope = scope = "".join(_scopes) if _scopes else ""
+        self.name = scope + name if name else name
         self.serial = next(_serial)
         self.inbound_nodes = inbound
         self.outbound_nodes = []

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from msgspec import UNSET, UnsetType
@@ -93,6 +93,7 @@ class _Loader:
         self.file = file
         self.name = form.name or self._default_name()
         self.names = [node.name for node in form.nodes]
+        self.place = dict(zip(self.names, range(len(self.names)), strict=True))
         self.dtype: np.dtype[Any] = np.dtype(form.dtype or "float64")
         self.training = _training(form.training or TrainingForm())
         self.sources = Sources(folder, self.dtype, self.training.seed)
@@ -101,7 +102,8 @@ class _Loader:
         """Return the graph, with everything checked that can be."""
         form = self.form
         self._check_names()
-        made = self._nodes()
+        nodes, inbound = self._nodes()
+        made = dict(zip(self.names, nodes, strict=True))
         cost = None
         if isinstance(form.cost, str):
             cost = self._known(made, form.cost, "$.cost")
@@ -109,8 +111,9 @@ class _Loader:
         self._feed(made, feeds, data)
         try:
             graph = Graph(
-                [made[name] for name in self.names],
+                nodes,
                 cost,
+                inbound=inbound,
                 name=self.name,
                 description=form.description or "",
                 dtype=self.dtype.name,
@@ -156,7 +159,7 @@ class _Loader:
         self._check_printable(self.form.name or "", "$.name")
         for line in (self.form.description or "").splitlines():
             self._check_printable(line, "$.description", "printable characters")
-        if len(set(self.names)) == len(self.names):
+        if len(self.place) == len(self.names):
             return
         first: dict[str, int] = {}
         for position, name in enumerate(self.names):
@@ -193,43 +196,56 @@ class _Loader:
 
     # Nodes -------------------------------------------------------------------------------
 
-    def _nodes(self) -> dict[str, Node]:
-        """Return the nodes by name: in the file's order if it is topological, as it mostly is."""
+    def _nodes(self) -> tuple[list[Node], list[list[int]] | None]:
+        """Return the nodes as they stand in the file, and each one's inputs by their place.
+
+        Where the file is not in topological order, as it mostly is, there are no places.
+        """
+        made: list[Node | None] = [None] * len(self.names)
         try:
-            return self._make_all(range(len(self.names)))
+            inbound = self._make_all(made, range(len(made)))
         except _ComesLater:
             self.sources = Sources(self.folder, self.dtype, self.training.seed)
-            return self._make_all(self._order())
+            self._make_all(made, self._order())
+            inbound = None
+        return cast("list[Node]", made), inbound
 
-    def _make_all(self, positions: Iterable[int]) -> dict[str, Node]:
-        forms = self.form.nodes
-        made: dict[str, Node] = {}
+    def _make_all(self, made: list[Node | None], positions: Iterable[int]) -> list[list[int]]:
+        """Fill `made`; return the places of each one's inputs, in the order of `positions`."""
+        forms, place = self.form.nodes, self.place
+        inbound: list[list[int]] = []
         for position in positions:
             form = forms[position]
             op = OPS.get(form.op)
             if op is None:
-                made[form.name] = self._input(position, form)
+                made[position] = self._input(position, form)
+                inbound.append([])
                 continue
             if not (form.value is form.shape is form.trainable is UNSET):
                 self._check_op_fields(position, form)
+            sources = []
             try:
-                inputs = [made[name] for name in form.inputs] if form.inputs else []
+                if form.inputs:
+                    sources = [place[name] for name in form.inputs]
             except KeyError:
                 raise _ComesLater from None
+            inputs = [made[source] for source in sources]
+            if None in inputs:
+                raise _ComesLater
             try:
-                made[form.name] = op.of(inputs, form.name, form.attrs or {})
+                made[position] = op.of(cast("list[Node]", inputs), form.name, form.attrs or {})
             except MiniflowError as error:
                 raise self._op_error(error, position, form) from None
-        return made
+            inbound.append(sources)
+        return inbound
 
     def _order(self) -> list[int]:
         """Return the positions in topological order, or raise for unknown names and cycles."""
-        place = {name: position for position, name in enumerate(self.names)}
         inbound: list[list[int]] = []
         for position, form in enumerate(self.form.nodes):
             names = form.inputs or []
             try:
-                inbound.append([place[name] for name in names])
+                inbound.append([self.place[name] for name in names])
             except KeyError as error:
                 (name,) = error.args
                 raise GraphError(
