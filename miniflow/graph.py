@@ -76,12 +76,12 @@ class Graph:
         self.fingerprint = ""
         if not nodes:
             raise GraphError("the graph has no nodes")
+        self.nodes: list[Node] = self.declared
+        self.inbound: list[list[int]] = inbound or []
+        self.index: dict[Node, int] = dict(zip(self.nodes, range(len(nodes)), strict=True))
         if inbound is None:
             self._give_names()
             self._sort()
-        else:
-            self.nodes, self.inbound = self.declared, inbound
-            self.index = dict(zip(self.nodes, range(len(inbound)), strict=True))
         names: list[str] = list(map(attrgetter("name"), self.nodes))
         self.by_name = dict(zip(names, range(len(names)), strict=True))
         self.cost = self._only_sink() if cost is None else self._place_of_cost(cost)
@@ -343,7 +343,6 @@ class Graph:
 
     def _sort(self) -> None:
         """Fill `nodes`, `index` and `inbound`, in topological order."""
-        self.nodes = self.declared
         try:
             self._number()
         except KeyError:
@@ -355,9 +354,9 @@ class Graph:
 
         Most graphs are in topological order as they come, and so are proved to be.
         """
-        self.index: dict[Node, int] = {}
-        self.inbound: list[list[int]] = []
-        index = self.index
+        self.inbound = []
+        index: dict[Node, int] = {}
+        self.index = index
         for i, node in enumerate(self.nodes):
             self.inbound.append([index[source] for source in node.inbound_nodes])
             index[node] = i

@@ -6,10 +6,10 @@ through the dataflow from the cost back to the weight that caused it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Standing
 from mfdebug.core.entries import Index
@@ -30,8 +30,7 @@ MOST_TERMS = 1000
 _WRITTEN = 4
 
 
-@dataclass(frozen=True)
-class CauseTerm:
+class CauseTerm(Struct, frozen=True):
     """One term: `leads_to` are the numbers it is made of, the one to follow first."""
 
     symbols: str
@@ -41,8 +40,7 @@ class CauseTerm:
     leads_to: tuple[Spot, ...]
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """Why a number is what it is: the rule, and the terms from the largest on.
 
     `left_out` terms, together `left_out_sum`, are too many to be listed. `note` says what the

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Standing, index_text
 from mfdebug.core.numbers import scalar
@@ -28,8 +28,7 @@ PRESENT = (Standing.CURRENT, Standing.PARTIAL)
 ABSENT = {Standing.NONE: "never computed", Standing.WAITING: "not computed"}
 
 
-@dataclass(frozen=True)
-class Instant:
+class Instant(Struct, frozen=True):
     """A moment, on a branch (None: the present one)."""
 
     moment: int
@@ -46,8 +45,7 @@ class Reading(NamedTuple):
     standing: Standing
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Copies of all there is to see at an instant."""
 
     values: list[Reading]
@@ -56,8 +54,7 @@ class Snapshot:
     learning_rate: float
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One thing that differs, told by the entry that differs most.
 
     `a` and `b` are the numbers there, None where there is none of that moment (then the standing
@@ -84,8 +81,7 @@ class Difference:
         return math.inf if math.isnan(apart) else apart
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """What differs, the largest difference first, then what is computed at one instant only.
 
     `same` things are equal bit for bit, `neither` have no number at either instant, and `stale`

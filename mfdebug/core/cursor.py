@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mfdebug.core.history import DEFAULT_MEMORY, History
 from mfdebug.core.timeline import NODE_PHASES, Moment, Phase, Timeline
@@ -33,8 +34,7 @@ class DebuggerError(MiniflowError):
     """A command that cannot be carried out here and now."""
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """A change made right after moment `after`: an input's entry, or the learning rate.
 
     `node` None is the learning rate; `index` None is the whole value.
@@ -47,8 +47,7 @@ class Edit:
     words: str
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(Struct, frozen=True):
     """What the update of the present moment did: the value before and after, and the rate."""
 
     before: Array

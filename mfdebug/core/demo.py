@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.script import read_script
@@ -38,8 +39,7 @@ PAUSE, WAIT, SAY, EXPECT = "pause", "wait", "say", "expect"
 TO_BEGIN, A_WORD = 1.2, 0.33
 
 
-@dataclass(frozen=True)
-class Beat:
+class Beat(Struct, frozen=True):
     """What is shown at one press of a key: command lines with their numbers in the file."""
 
     lines: tuple[tuple[int, str], ...]
@@ -57,8 +57,7 @@ class Beat:
         return TO_BEGIN + A_WORD * words
 
 
-@dataclass(frozen=True)
-class Demo:
+class Demo(Struct, frozen=True):
     """A demo as its file has it; `graph` is a shipped graph's name or a path beside the file."""
 
     name: str

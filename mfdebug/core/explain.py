@@ -7,10 +7,10 @@ panel and the `explain` command both tell it; only the layout differs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, Standing, index_text
 from mfdebug.core.numbers import scalar
@@ -25,8 +25,7 @@ from miniflow.optimizers import SGD
 TERMS_SHOWN = 4
 
 
-@dataclass(frozen=True)
-class Incoming:
+class Incoming(Struct, frozen=True):
     """What one consumer sent back to the chosen entry; `number` None: it has not reported yet."""
 
     consumer: str
@@ -34,8 +33,7 @@ class Incoming:
     number: float | None
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """What the node sends to one input: the rule, and the working of one entry of it."""
 
     source: str
@@ -45,8 +43,7 @@ class Outgoing:
     number: float
 
 
-@dataclass(frozen=True)
-class UpdateStory:
+class UpdateStory(Struct, frozen=True):
     """The update that the present moment made: the rule, and the working of one entry."""
 
     rule: str
@@ -54,8 +51,7 @@ class UpdateStory:
     number: float
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(Struct, frozen=True):
     """One node at the present moment, told for the entry `index` of its value."""
 
     name: str

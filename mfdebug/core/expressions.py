@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from mfdebug.core.terms import (
     FUNCTIONS,
@@ -95,8 +95,7 @@ _MEANT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """A text that was read: what it mentions, and what it is worth at a moment."""
 
     text: str
@@ -133,8 +132,7 @@ class Expression:
         return truth(self.root.evaluate(Work(environment)), 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A node, or its gradient, or one entry of either."""
 
     node: str

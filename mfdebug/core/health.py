@@ -12,11 +12,11 @@ update-ratio: Stanford's CS231n notes, "ratio of weights:updates".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.numbers import scalar
@@ -112,8 +112,7 @@ class Look:
         return share
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A rule that judges a node right after its `phase`.
 
     `judge` returns for each step whether the node breaks the rule; `words` tell the last step.

@@ -12,10 +12,10 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, SupportsFloat
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from miniflow.ops.base import shape_text
@@ -34,8 +34,7 @@ _LEAST, _MOST, _ROOMY = 4, 6, 10
 _FEW = 256
 
 
-@dataclass(frozen=True)
-class NumberFormat:
+class NumberFormat(Struct, frozen=True):
     """How every entry of one tensor is written: a notation, digits after the point, a width."""
 
     notation: str
@@ -100,8 +99,7 @@ def scalar(number: SupportsFloat, digits: int = 6) -> str:
     return f"{float(number) + 0.0:.{digits}g}"  # + 0.0: a zero has no sign
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """What a tensor holds; the lowest, the highest and the mean are of its finite entries."""
 
     shape: tuple[int, ...]
@@ -209,8 +207,7 @@ def _pieces(array: Array) -> Iterator[NDArray[np.float64]]:
         )
 
 
-@dataclass
-class _Scan:
+class _Scan(Struct):
     """One pass over a tensor; `smallest` is the smallest magnitude that is not 0."""
 
     finite: int = 0

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, index_text
 from mfdebug.core.explain import Outgoing, Story, story
@@ -48,8 +48,7 @@ SIGN: tuple[Kind, str] = "sign", "+, - or 0"
 WAY: tuple[Kind, str] = "sign", "up, down or same"
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked about the moment `moment`, and in which form the answer is wanted."""
 
     moment: int
@@ -57,12 +56,12 @@ class Question:
     kind: Kind
     form: str
     choices: tuple[str, ...] = ()
-    answer: str = field(default="", repr=False)
-    number: float = field(default=0.0, repr=False)
-    scale: float = field(default=0.0, repr=False)
-    about: About = field(default="value", repr=False)
-    index: Index = field(default=(), repr=False)
-    source: str = field(default="", repr=False)
+    answer: str = ""
+    number: float = 0.0
+    scale: float = 0.0
+    about: About = "value"
+    index: Index = ()
+    source: str = ""
 
 
 def question_about(debugger: Debugger) -> Question | None:

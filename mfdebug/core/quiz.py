@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, index_text
 from mfdebug.core.explain import Outgoing, Story, story
@@ -29,8 +30,7 @@ SIGN_WORDS = {"+": "positive", "-": "negative", "0": "0"}
 WAY_WORDS = {"+": "goes up", "-": "goes down", "0": "stays the same"}
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Whether an answer was right; the text says what is right, with the working of `spot`."""
 
     right: bool

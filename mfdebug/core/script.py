@@ -12,9 +12,10 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from mfdebug.core.debugger import DebuggerError
 from miniflow.files import paths
@@ -24,8 +25,7 @@ _GRAPH, _HASH, _FEED, _END = "# graph ", "# sha256 ", "# feed ", "# end "
 MOST_BYTES = 256 * 2**20
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a graph came from: its file (or the name of a shipped one), a hash, hand-fed values."""
 
     graph: str
@@ -33,8 +33,7 @@ class Origin:
     feeds: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Script:
+class Script(Struct, frozen=True):
     """Command lines with their numbers in the file; of a session also what it is about."""
 
     name: str

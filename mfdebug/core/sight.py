@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from mfdebug.core.cursor import Cursor
 from mfdebug.core.history import DEFAULT_MEMORY
@@ -24,8 +25,7 @@ class Standing(Enum):
     STALE = "stale"  # computed in an earlier pass
 
 
-@dataclass(frozen=True)
-class Contribution:
+class Contribution(Struct, frozen=True):
     """What one consumer sends back along one edge."""
 
     consumer: int

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.entries import Index, Subscripts, matched
@@ -24,8 +24,7 @@ Attribute = Literal["value", "grad"]
 _DOUBLED = re.compile(r"\(\(([^()]*)\)\)")
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """One number of the run: an entry of a node's value or gradient."""
 
     node: int
@@ -53,8 +52,7 @@ class Bundle(NamedTuple):
     tell: Callable[[int], Told]
 
 
-@dataclass(frozen=True)
-class Sums:
+class Sums(Struct, frozen=True):
     """How one number was made: the general rule, the terms, and what else is to be said."""
 
     rule: str

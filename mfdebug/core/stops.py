@@ -8,9 +8,10 @@ is what is found there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, Progress
 from mfdebug.core.finding import Finding
@@ -25,8 +26,7 @@ LONGEST_TRACE = 256
 FIRST_STRETCH = 16
 
 
-@dataclass
-class Stop:
+class Stop(Struct):
     """A stop, with the line that sets it. `ignored`: how many more times it is passed over."""
 
     number: int
@@ -38,8 +38,7 @@ class Stop:
     hits: int = 0
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """A stop that was met, and why."""
 
     stop: Stop

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from miniflow.errors import MiniflowError
@@ -61,8 +61,7 @@ class Environment(Protocol):
         """Return the state one SGD step earlier, or raise `NotComputed` if there is none."""
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct):
     """One evaluation under way: where it looks things up and how much it has allocated."""
 
     environment: Environment
@@ -90,8 +89,7 @@ class Term(Protocol):
         """Return the term's value in `work.environment`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number as written."""
 
     value: float
@@ -102,8 +100,7 @@ class Number:
         return np.asarray(self.value, dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """`cost`, `lr`, `sgd_step` or `moment`."""
 
     name: str
@@ -113,8 +110,7 @@ class Word:
         return np.asarray(work.environment.word(self.name), dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeTerm:
+class NodeTerm(Struct, frozen=True):
     """A node's `value`, `grad` or `shape`."""
 
     name: str
@@ -128,8 +124,7 @@ class NodeTerm:
         return value.shape if self.attribute == "shape" else value
 
 
-@dataclass(frozen=True, slots=True)
-class Bracket:
+class Bracket(Struct, frozen=True):
     """The integers, slices and ellipsis between one pair of brackets, and how it was written."""
 
     items: tuple[Item, ...]
@@ -137,8 +132,7 @@ class Bracket:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
+class Indexed(Struct, frozen=True):
     """`x[0][1:, ...]`: flat, so that a long row of brackets is no deep tree."""
 
     operand: Term
@@ -152,8 +146,7 @@ class Indexed:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Struct, frozen=True):
     """`-x` or `+x`."""
 
     operator: str
@@ -168,8 +161,7 @@ class Signed:
         return np.asarray(ufunc(operand, dtype=np.float64))
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """An operator and what stands to its right."""
 
     operator: str
@@ -177,8 +169,7 @@ class Link:
     term: Term
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """`a + b - c`: flat, so that a long sum is no deep tree."""
 
     first: Term
@@ -192,8 +183,7 @@ class Chain:
         return left
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """`a < b <= c`, elementwise; all links must hold."""
 
     first: Term
@@ -217,8 +207,7 @@ class Comparison:
         return np.asarray(result)
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(Struct, frozen=True):
     """`a and b and c`, or the same with `or`; each operand is one truth, with its column."""
 
     operator: str
@@ -230,8 +219,7 @@ class Logic:
         return np.asarray(all(truths) if self.operator == "and" else any(truths))
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     """`not x`."""
 
     operand: Term
@@ -242,8 +230,7 @@ class Not:
         return np.asarray(not truth(self.operand.evaluate(work), self.column))
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function of one operand."""
 
     function: str

@@ -9,8 +9,9 @@ backward pass; with them it has no end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from miniflow.graph import Graph
 
@@ -18,8 +19,7 @@ Phase = Literal["start", "feed", "forward", "backward", "update"]
 NODE_PHASES: tuple[Phase, ...] = ("forward", "backward", "update")
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """One moment: its number and its name.
 
     `node` is a place in the graph's order (None at the start and for feed); `part` of `parts`

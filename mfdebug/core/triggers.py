@@ -7,10 +7,10 @@ only: when it says no, stepping through would find nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.expressions import Expression, ExpressionError, NotComputed, Place
@@ -46,8 +46,7 @@ class Trigger(Protocol):
         """Return for each of these steps whether it may have fired in it."""
 
 
-@dataclass
-class AtPlaces:
+class AtPlaces(Struct):
     """Certain places of each SGD step, with a condition or without.
 
     `places` count from the feed, which is 1.
@@ -94,29 +93,30 @@ class AtPlaces:
         return np.array(fires)
 
 
-@dataclass
-class OnChange:
+class OnChange(Struct):
     """A value, gradient or entry of one that changes by more than `amount`."""
 
     target: Place
     node: int
     places: frozenset[int]
     amount: float
+    # What was there before the coming moment.
+    before: Array | None = None
 
-    def __post_init__(self) -> None:
-        # Asked of one number, seldom: what it costs does not matter.
-        self.needs_all_gradients = self.target.attribute == "grad"
-        self._before: Array | None = None
+    @property
+    def needs_all_gradients(self) -> bool:
+        """Whether it is about a gradient: it is asked of one number, whatever that costs."""
+        return self.target.attribute == "grad"
 
     def prepare(self, debugger: Debugger) -> None:
         """Copy what is about to be overwritten, if it was ever computed."""
-        self._before = None
+        self.before = None
         if self.target.attribute == "grad":
             return  # consumers overwrite it before its own moment comes
         if debugger.timeline.place(debugger.moment + 1) in self.places:
             was = debugger.value_standing(self.node)
             if was in (Standing.CURRENT, Standing.STALE):
-                self._before = np.array(self._now(debugger))
+                self.before = np.array(self._now(debugger))
 
     def fires(self, debugger: Debugger) -> Finding | None:
         """Compare with what was there before."""
@@ -124,10 +124,10 @@ class OnChange:
             return None
         if self.target.attribute == "grad" and debugger.sgd_step > 0:
             with debugger.visiting(debugger.moment - debugger.timeline.length):
-                self._before = np.array(self._now(debugger))
-        if self._before is None:
+                self.before = np.array(self._now(debugger))
+        if self.before is None:
             return None
-        before, after = np.atleast_1d(self._before), np.atleast_1d(self._now(debugger))
+        before, after = np.atleast_1d(self.before), np.atleast_1d(self._now(debugger))
         changed = _change(before, after)
         if not (changed > self.amount).any():
             return None
@@ -171,8 +171,7 @@ def _change(before: Array, after: Array) -> Array:
     return result
 
 
-@dataclass
-class Unhealthy:
+class Unhealthy(Struct):
     """A health rule, at every node that it concerns or at one."""
 
     rule: Rule
@@ -210,8 +209,7 @@ class Unhealthy:
         return broken
 
 
-@dataclass
-class NotFinite:
+class NotFinite(Struct):
     """NaN or infinity, at the node that made it."""
 
     kind: str

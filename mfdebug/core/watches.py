@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit
 from mfdebug.core.expressions import Expression, ExpressionError, NotComputed, parse
@@ -18,8 +18,7 @@ from mfdebug.core.scene import Scene
 MEMORY = 1000
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A watch at the present moment.
 
     `note` is what `shown` ends with if numbers of an earlier pass are in it. `trend`: the numbers

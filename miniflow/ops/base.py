@@ -152,22 +152,22 @@ class Op(Node):
         return op
 
     def _begin(self, nodes: list[Node], name: str | None, attributes: Mapping[str, Any]) -> None:
-        least, most = self.arity
-        if len(nodes) < least or (most is not None and len(nodes) > most):
-            raise self._arity_error(len(nodes), name)
+        self._check_arity(len(nodes), name)
         self.attrs = self._defaults.copy()
         if attributes:
             self._check_attributes(attributes, name)
             self.attrs.update(attributes)
         self._join(nodes, name)
 
-    def _arity_error(self, count: int, name: str | None) -> GraphError:
+    def _check_arity(self, count: int, name: str | None) -> None:
         least, most = self.arity
-        wanted = str(least) if most == least else f"{least} to {most or 'any number of'}"
-        plural = "" if most == 1 else "s"
-        return GraphError(
-            f"{type(self).__name__} takes {wanted} input{plural}, not {count}", where=name or ""
-        )
+        if count < least or (most is not None and count > most):
+            wanted = str(least) if most == least else f"{least} to {most or 'any number of'}"
+            plural = "" if most == 1 else "s"
+            raise GraphError(
+                f"{type(self).__name__} takes {wanted} input{plural}, not {count}",
+                where=name or "",
+            )
 
     def _check_attributes(self, given: Mapping[str, Any], name: str | None) -> None:
         for key, value in given.items():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.spots import Spot
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a command answers: text for people, data for programs.
 
     `stopped` says why a run ended where it did, if a stop ended it; `spot` is the number that
@@ -31,8 +31,7 @@ class Reply:
     subject: Any = None
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(Struct, frozen=True):
     """A key of the app and the line it runs.
 
     In the line {n} stands for the count typed before the key, {node} for the node under the app's
@@ -48,8 +47,7 @@ class Key:
     id: str = ""
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(Struct, frozen=True):
     """A row of the table. Keys without words of their own are told by the `summary`.
 
     `shows` is where the app puts the answer: nowhere (the picture tells it), in one line, or as

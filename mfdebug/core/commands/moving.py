@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from msgspec.structs import replace
 
 from mfdebug.core.changes import last_change
 from mfdebug.core.commands.command import Command, Key, Reply, count_of
