@@ -141,6 +141,10 @@ class ArrayPlan(Plan):
 
     def _compile_backward(self) -> None:
         graph = self.graph
+        self._senders = [0] * len(graph.nodes)
+        for i in graph.backward_nodes:
+            for source in graph.inbound[i]:
+                self._senders[source] += 1
         assigned: set[int] = set()
         for i in reversed(range(len(graph.nodes))):
             if not graph.under_cost[i]:
@@ -164,7 +168,7 @@ class ArrayPlan(Plan):
         arguments = [self._values[source] for source in graph.inbound[i]]
         targets: list[Array] = []
         for slot, source in enumerate(graph.inbound[i]):
-            shared = self.edge_count[source] > 1 or source in self._lessons or i in self._lessons
+            shared = self._senders[source] > 1 or source in self._lessons or i in self._lessons
             if shared:
                 self._edges[i, slot] = np.zeros(self.shapes[source], graph.dtype)
             targets.append(self._edges[i, slot] if shared else self._gradients[source])

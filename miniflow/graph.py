@@ -74,6 +74,8 @@ class Graph:
         self.data = data
         self.declared = list(nodes)
         self.fingerprint = ""
+        # The shapes of all values that follow from these shapes of the inputs.
+        self._shapes_found: tuple[dict[int, Shape], list[Shape]] | None = None
         if not nodes:
             raise GraphError("the graph has no nodes")
         self.nodes: list[Node] = self.declared
@@ -263,6 +265,8 @@ class Graph:
         is run once by the lesson's protocol to find out.
         """
         inputs = self.input_shapes()
+        if self._shapes_found is not None and self._shapes_found[0] == inputs:
+            return list(self._shapes_found[1])
         one_of_each_kind = {type(node): node for node in self.nodes}.values()
         if not all(isinstance(node, Input) or follows_rules(node) for node in one_of_each_kind):
             return self._shapes_by_running(inputs)
@@ -278,7 +282,8 @@ class Graph:
             else:
                 found.append(inputs[i])
         self._check_sizes(found)
-        return found
+        self._shapes_found = inputs, found
+        return list(found)
 
     def _check_sizes(self, shapes: list[Shape]) -> None:
         """Raise `ShapeError` if the values would not fit in memory: nothing is allocated yet."""

@@ -42,10 +42,6 @@ class Plan(ABC):
         self.batches = graph.batches()
         self.learning_rate = graph.training.optimizer.learning_rate
         self.needed = _needed(graph)
-        self.edge_count = [
-            sum(graph.under_cost[consumer] for consumer, _ in consumers)
-            for consumers in graph.consumers
-        ]
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of the updates from now on."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from itertools import accumulate, chain
 
 import numpy as np
 
 from miniflow.graph import Graph, follows_rules
-from miniflow.node import Input
-from miniflow.ops.base import OPS, Array, Op, Shape, as_floats
+from miniflow.node import Input, Node
+from miniflow.ops.base import OPS, Array, Op, ScalarRule, Shape, as_floats
 from miniflow.plan import Plan, State
 from miniflow.trace import ScalarTrace, Trace
 
@@ -40,17 +39,16 @@ def runs_on_floats(graph: Graph, shapes: list[Shape]) -> bool:
         graph.data is None
         and graph.dtype == np.float64
         and not any(shapes)
-        and all(
-            isinstance(node, Input)
-            or (
-                isinstance(node, Op)
-                and follows_rules(node)
-                and type(node) is OPS.get(type(node).__name__)
-                and node.scalar() is not None
-            )
-            for node in graph.nodes
-        )
+        and all(map(_has_rule, {type(node): node for node in graph.nodes}.values()))
     )
+
+
+def _has_rule(node: Node) -> bool:
+    if isinstance(node, Input):
+        return True
+    if not isinstance(node, Op) or type(node) is not OPS.get(type(node).__name__):
+        return False
+    return follows_rules(node) and node.scalar() is not None
 
 
 class ScalarPlan(Plan):
@@ -67,40 +65,39 @@ class ScalarPlan(Plan):
         self._optimizer = graph.training.optimizer
         self._optimizer_state = [[0.0] * self._optimizer.slots for _ in graph.trainables]
         self._sent: list[tuple[float, ...]] = [()] * len(graph.nodes)
-        self._forward: list[list[Forward]] = [[] for _ in graph.nodes]
-        self._backward: list[list[Backward]] = [[] for _ in graph.nodes]
-        self._compile()
-        self._forward_tape = list(chain.from_iterable(self._forward))
-        parts = [self._backward[i] for i in graph.backward_nodes]
-        self._full_tape = list(chain.from_iterable(parts))
-        self._backward_begins = [0, *accumulate(map(len, parts))]
-        self._backward_tape = [entry for entry in self._full_tape if self.needed[entry[1]]]
+        self._forward_tape: list[Forward] = []
+        self._backward_tape: list[Backward] = []
+        # How much of the backward tape lies before each of `graph.backward_nodes`: inputs have no
+        # entry there, and what is off the cost none at all.
+        self._backward_begins: list[int] = []
+        self._write_tapes()
+        self._lean_tape = [entry for entry in self._backward_tape if self.needed[entry[1]]]
+        self._forward_of = {entry[1]: at for at, entry in enumerate(self._forward_tape)}
+        self._backward_of = {entry[1]: at for at, entry in enumerate(self._backward_tape)}
 
-    def _compile(self) -> None:
-        """Write each node's entries: none for an input, none back from what is off the cost."""
-        first = self._first_senders()
-        for i, node in enumerate(self.graph.nodes):
+    def _write_tapes(self) -> None:
+        """Write each node's entries."""
+        graph, inbound = self.graph, self.graph.inbound
+        rules: dict[int, ScalarRule] = {}
+        for i in graph.forward_nodes:
+            node = graph.nodes[i]
             rule = node.scalar() if isinstance(node, Op) else None
-            if rule is None:
+            assert rule is not None, "runs_on_floats"
+            rules[i] = rule
+            a, b, more = _operands(inbound[i])
+            self._forward_tape.append((rule.forward, i, a, b, more))
+        assigned = [False] * len(graph.nodes)
+        for i in graph.backward_nodes:
+            self._backward_begins.append(len(self._backward_tape))
+            if i not in rules:
                 continue
-            sources = self.graph.inbound[i]
-            a = sources[0]
-            b = sources[1] if len(sources) > 1 else None
-            more = sources if len(sources) > 2 else None
-            self._forward[i].append((rule.forward, i, a, b, more))
-            if self.graph.under_cost[i]:
-                self._backward[i].append((rule.vjp, i, a, b, more, first[i][0], first[i]))
-
-    def _first_senders(self) -> list[list[bool]]:
-        graph = self.graph
-        assigned: set[int] = set()
-        firsts: list[list[bool]] = [[] for _ in graph.nodes]
-        for i in reversed(range(len(graph.nodes))):
-            if graph.under_cost[i]:
-                for source in graph.inbound[i]:
-                    firsts[i].append(source not in assigned)
-                    assigned.add(source)
-        return firsts
+            first: list[bool] = []
+            for source in inbound[i]:
+                first.append(not assigned[source])
+                assigned[source] = True
+            a, b, more = _operands(inbound[i])
+            self._backward_tape.append((rules[i].vjp, i, a, b, more, first[0], first))
+        self._backward_begins.append(len(self._backward_tape))
 
     def feed(self, sgd_step: int) -> None:
         """Note the SGD step: a graph of scalars keeps its inputs' own values."""
@@ -108,13 +105,16 @@ class ScalarPlan(Plan):
 
     def forward(self, node: int) -> None:
         """Run the node's entry."""
-        _run_forward(self._forward[node], self._values)
+        if (at := self._forward_of.get(node)) is not None:
+            _run_forward(self._forward_tape[at : at + 1], self._values)
 
     def backward(self, node: int) -> None:
         """Run the node's entry; the cost's gradient is 1."""
         if node == self.graph.cost:
             self._gradients[node] = 1.0
-        _run_backward(self._backward[node], self._values, self._gradients, self._sent)
+        if (at := self._backward_of.get(node)) is not None:
+            entry = self._backward_tape[at : at + 1]
+            _run_backward(entry, self._values, self._gradients, self._sent)
 
     def update(self, trainable: int) -> None:
         """Update one float."""
@@ -136,21 +136,21 @@ class ScalarPlan(Plan):
         if end > 0:
             if begin <= 0:
                 self._gradients[self.graph.cost] = 1.0
-            places = self._backward_begins
-            last = len(places) - 1
-            backward = self._full_tape[places[min(max(begin, 0), last)] : places[min(end, last)]]
-            _run_backward(backward, self._values, self._gradients, self._sent)
+            begins = self._backward_begins
+            last = len(begins) - 1
+            part = slice(begins[min(max(begin, 0), last)], begins[min(end, last)])
+            _run_backward(self._backward_tape[part], self._values, self._gradients, self._sent)
             for trainable in range(max(begin - last, 0), end - last):
                 self.update(trainable)
 
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Run whole SGD steps: the tape forward, then backward, then the updates."""
-        cost, backward_tape = self.graph.cost, self._backward_tape
+        cost, backward_tape = self.graph.cost, self._lean_tape
         traced = trace if isinstance(trace, ScalarTrace) else None
         if traced is not None:
             traced.begin(first, self._values)
             if traced.full:
-                backward_tape = self._full_tape
+                backward_tape = self._backward_tape
         trainables = range(len(self.graph.trainables))
         for step in range(first, first + count):
             self._sgd_step = step
@@ -216,6 +216,11 @@ class ScalarPlan(Plan):
     def cost(self) -> float:
         """Return the cost as it stands."""
         return self._values[self.graph.cost]
+
+
+def _operands(sources: list[int]) -> tuple[int, int | None, list[int] | None]:
+    second = sources[1] if len(sources) > 1 else None
+    return sources[0], second, sources if len(sources) > 2 else None
 
 
 def _run_forward(tape: list[Forward], values: list[float]) -> None:

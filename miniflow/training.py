@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 
 from miniflow.array_plan import ArrayPlan
+from miniflow.collecting import collector_paused
 from miniflow.graph import Graph
 from miniflow.plan import Plan
 from miniflow.scalar_plan import ScalarPlan, runs_on_floats
@@ -15,9 +16,10 @@ def compile_plan(graph: Graph) -> Plan:
 
     Raises `FeedError` for an input without a value and `ShapeError` for shapes that clash.
     """
-    shapes = graph.shapes()
-    kind = ScalarPlan if runs_on_floats(graph, shapes) else ArrayPlan
-    return kind(graph, shapes)
+    with collector_paused():
+        shapes = graph.shapes()
+        kind = ScalarPlan if runs_on_floats(graph, shapes) else ArrayPlan
+        return kind(graph, shapes)
 
 
 def train(graph: Graph, sgd_steps: int) -> list[float]:

@@ -6,10 +6,8 @@ What it says wrongly is reported with the file's name and the JSON path.
 
 from __future__ import annotations
 
-import gc
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +15,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from miniflow import limits
+from miniflow.collecting import collector_paused
 from miniflow.data import Data
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
 from miniflow.files import paths
@@ -53,31 +52,13 @@ def loads(
     data: bytes, folder: str | Path, name: str, *, feeds: Mapping[str, Any] | None = None
 ) -> Graph:
     """Return the graph of a graph file's bytes, as if it were the file `name` in `folder`."""
-    with _collector_paused():
+    with collector_paused():
         loader = _Loader(decode(data, name), Path(folder), name)
         graph = loader.graph(feeds or {})
     digest = loader.sources.digest
     digest.update(hashlib.sha256(data).digest())
     graph.fingerprint = digest.hexdigest()
     return graph
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep Python's cycle collector from looking through the growing graph again and again.
-
-    Nothing here is garbage; looking for it takes as long as loading does. To freeze and unfreeze
-    makes what was loaded old, so that no look at all that is new follows at once.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.freeze()
-            gc.unfreeze()
-            gc.enable()
 
 
 class _ComesLater(Exception):  # noqa: N818 - it is no error, only a sign to sort first.

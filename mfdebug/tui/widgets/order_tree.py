@@ -8,9 +8,10 @@ folds; a node's row opens to its edges.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -49,7 +50,7 @@ GRADIENT_MARKS = {
 }
 
 
-class Row(NamedTuple):
+class Row(Struct, frozen=True, gc=False):
     """A row: a scope, a node, or an edge of a node (by its place among the node's edges)."""
 
     node: int
@@ -123,8 +124,6 @@ class OrderTree(LinesView, can_focus=True):
         self._opened: set[int] = set()
         self._folded: set[str] = set()
         self._names = debugger.graph.names()
-        self._kinds = [kind_of(node) for node in debugger.graph.nodes]
-        self._shapes = [shape_text(shape) for shape in debugger.plan.shapes]
         self._rows: list[Row] = []
         self._row_of: dict[int, int] = {}
         self._columns = _Columns(8, 8, 5, 0)
@@ -197,6 +196,7 @@ class OrderTree(LinesView, can_focus=True):
 
     def _lay_out(self) -> None:
         rows: list[Row] = []
+        row_of: dict[int, int] = {}
         current = ""
         for node, name in enumerate(self._names):
             scope = scope_of(name)
@@ -206,13 +206,14 @@ class OrderTree(LinesView, can_focus=True):
                     rows.append(Row(node, scope))
             if scope in self._folded:
                 continue
+            row_of[node] = len(rows)
             rows.append(Row(node))
             if node in self._opened:
                 edges = len(self.debugger.graph.inbound[node])
                 edges += len(self.debugger.graph.consumers[node])
                 rows.extend(Row(node, edge=edge) for edge in range(edges))
         self._rows = rows
-        self._row_of = {row.node: i for i, row in enumerate(rows) if not row.scope and row.edge < 0}
+        self._row_of = row_of
         self._cursor = min(self._cursor, len(rows) - 1)
 
     def on_resize(self) -> None:
@@ -226,12 +227,19 @@ class OrderTree(LinesView, can_focus=True):
         indent = 2 if any(row.scope for row in self._rows) else 0
         names = [cell_len(name.rpartition("/")[2]) for name in self._names[:10_000]]
         name = min(max(names, default=4) + indent, max(6, width // 2))
-        kind = min(max(map(len, self._kinds[:10_000])), 10)
-        shape = min(max(map(len, self._shapes[:10_000])), 9)
+        first = range(min(len(self._names), 10_000))
+        kind = min(max(len(self._kind(node)) for node in first), 10)
+        shape = min(max(len(self._shape(node)) for node in first), 9)
         name = max(4, min(name, width - kind - shape))
         kind = max(3, min(kind, width - name - shape))
         summary = width - name - kind - shape - 1
         self._columns = _Columns(name, kind, shape, min(summary, 12) if summary >= 5 else 0)
+
+    def _kind(self, node: int) -> str:
+        return kind_of(self.debugger.graph.nodes[node])
+
+    def _shape(self, node: int) -> str:
+        return shape_text(self.debugger.plan.shapes[node])
 
     def line(self, y: int) -> Strip:
         """Return the row's line."""
@@ -322,11 +330,9 @@ class OrderTree(LinesView, can_focus=True):
     def _kind_and_shape(self, node: int, wrong: str) -> list[Segment]:
         """Return the two columns, or what is `wrong` in place of the shape or of both."""
         columns, style = self._columns, self.get_component_rich_style
-        kind = f"{fit(self._kinds[node], columns.kind)} "
+        kind = f"{fit(self._kind(node), columns.kind)} "
         if not wrong:
-            return [
-                Segment(f"{kind}{fit(self._shapes[node], columns.shape)} ", style("order--dim"))
-            ]
+            return [Segment(f"{kind}{fit(self._shape(node), columns.shape)} ", style("order--dim"))]
         word = style("order--unhealthy")
         if len(wrong) <= columns.shape:
             return [
@@ -377,7 +383,7 @@ class OrderTree(LinesView, can_focus=True):
             source = sources[row.edge]
             shared = len(graph.consumers[source]) > 1
             text = (
-                f"from {self._names[source]} {self._shapes[source]}{' (shared)' if shared else ''}"
+                f"from {self._names[source]} {self._shape(source)}{' (shared)' if shared else ''}"
             )
         else:
             contributions = debugger.contributions(row.node)
