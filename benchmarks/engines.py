@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import lesson
 import numpy as np
-from harness import Array, find_torch
+from harness import Array
 
+from mfdebug.core.commands.console import Console
+from mfdebug.core.debugger import Debugger
 from miniflow.data import Batches, Data
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
@@ -109,32 +110,99 @@ class Compiled(Engine):
         return [self.plan.value(i) for i in self.graph.trainables]
 
 
+class Walked(Compiled):
+    """miniflow, walked to the next stop, which is looked for at every node: there is none.
+
+    Whatever is walked through may be shown: every gradient is worked out, that of the data too.
+    """
+
+    name = "**miniflow, walked, a stop looked for at every node**"
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        graph = self.graph
+        moments = len(graph.forward_nodes) + len(graph.backward_nodes) + len(graph.trainables)
+        self.stops = bytearray(1 + moments)
+
+    def run(self, steps: int) -> None:
+        plan, stops, end = self.plan, self.stops, len(self.stops)
+        for step in range(steps):
+            plan.feed(step)
+            stop = stops.find(1)
+            plan.walk(1, end if stop < 0 else stop + 1)
+            self.costs.append(plan.cost())
+
+
 class Stepped(Compiled):
-    """miniflow, stepped: one call of the plan for each moment, as the debugger makes them.
+    """miniflow, stepped: one call of the plan for each moment, as a person steps.
 
     This works out every gradient, that of the data too, and updates parameter by parameter.
     """
 
     name = "**miniflow, stepped node by node**"
 
-    def __init__(self, network: Network) -> None:
-        super().__init__(network)
-        graph = self.graph
-        self.forward = [i for i, node in enumerate(graph.nodes) if not isinstance(node, Input)]
-        self.backward = [i for i in reversed(range(len(graph.nodes))) if graph.under_cost[i]]
-
     def run(self, steps: int) -> None:
-        plan = self.plan
-        updates = range(len(self.graph.trainables))
+        plan, graph = self.plan, self.graph
+        updates = range(len(graph.trainables))
         for step in range(steps):
             plan.feed(step)
-            for i in self.forward:
+            for i in graph.forward_nodes:
                 plan.forward(i)
-            for i in self.backward:
+            for i in graph.backward_nodes:
                 plan.backward(i)
             for i in updates:
                 plan.update(i)
             self.costs.append(plan.cost())
+
+
+class Armed(Compiled):
+    """The debugger running with stops set: full history, and what `LINES` arm is looked for."""
+
+    LINES: tuple[str, ...] = ()
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.console = Console(Debugger(self.graph))
+        for line in self.LINES:
+            self.console.run(line)
+
+    def run(self, steps: int) -> None:
+        history, met = self.console.debugger.history, self.console.debugger.sgd_step
+        known = len(history.costs)
+        self.console.run(f"sgd {steps}")
+        assert len(history.costs) == known + steps, f"a stop was met after SGD step {met}"
+        self.costs = history.costs
+
+    def parameters(self) -> list[Array]:
+        debugger = self.console.debugger
+        return [debugger.value(i) for i in self.graph.trainables]
+
+
+class Recorded(Armed):
+    """The debugger running, with nothing armed."""
+
+    name = "**mfdebug, with its history**"
+
+
+class NanWatched(Armed):
+    """The debugger running with a watch for NaN and infinity."""
+
+    name = "**mfdebug, history and NaN watch**"
+    LINES = ("break nan", "break inf")
+
+
+class Healthy(Armed):
+    """The debugger running with every health rule, at thresholds that this network keeps."""
+
+    name = "**mfdebug, history and every health rule**"
+    LINES = (
+        *NanWatched.LINES,
+        "break vanishing 1e-30",
+        "break exploding",
+        "break dead",
+        "break saturated 1",
+        "break unchanged",
+    )
 
 
 class ByHand(Engine):
@@ -343,64 +411,15 @@ class Lesson(Engine):
         return [node.value for node in self.trainables]
 
 
-def torch_engines() -> list[type[Engine]]:
-    """Return PyTorch's engines, or none where it is not installed."""
-    if (torch := find_torch()) is None:
-        return []
-
-    class Eager(Engine):
-        """PyTorch eager with its own SGD."""
-
-        name = "PyTorch eager, `optim.SGD`"
-
-        def __init__(self, network: Network) -> None:
-            super().__init__(network)
-            self.x, self.y = torch.from_numpy(network.x), torch.from_numpy(network.y)
-            self.drawn = [torch.from_numpy(rows) for rows in network.drawn(DRAWN)]
-            self.p = [torch.from_numpy(p.copy()).requires_grad_() for p in network.parameters]
-            self.update = self.make_update()
-
-        def make_update(self) -> Callable[[], None]:
-            optimizer = torch.optim.SGD(self.p, RATE)
-
-            def update() -> None:
-                optimizer.step()
-                optimizer.zero_grad()
-
-            return update
-
-        def run(self, steps: int) -> None:
-            p, update = self.p, self.update
-            for rows in self.drawn[:steps]:
-                a = self.x.index_select(0, rows)
-                y = self.y.index_select(0, rows)
-                for layer in range(0, len(p), 2):
-                    if layer:
-                        a = torch.sigmoid(a)
-                    a = torch.addmm(p[layer + 1], a, p[layer])
-                cost = torch.nn.functional.mse_loss(a, y)
-                cost.backward()
-                update()
-                self.costs.append(cost.item())
-
-        def parameters(self) -> list[Array]:
-            return [p.detach().numpy() for p in self.p]
-
-    class Lean(Eager):
-        """PyTorch eager, updated without an optimizer."""
-
-        name = "PyTorch eager, no optimizer"
-
-        def make_update(self) -> Callable[[], None]:
-            def update() -> None:
-                with torch.no_grad():
-                    for p in self.p:
-                        p.sub_(p.grad, alpha=RATE)
-                        p.grad = None
-
-            return update
-
-    return [Eager, Lean]
-
-
-ENGINES: list[type[Engine]] = [ByHand, ByHandConstants, Naive, Compiled, Stepped, Lesson]
+ENGINES: list[type[Engine]] = [
+    ByHand,
+    ByHandConstants,
+    Naive,
+    Compiled,
+    Walked,
+    Stepped,
+    Recorded,
+    NanWatched,
+    Healthy,
+    Lesson,
+]
