@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 
+import app
 import armed
 import chain
+import files
 import line
 import order
 import program
 import sgd_step
+import travel
 from harness import ROOT, machine, one_thread, show
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -58,8 +61,11 @@ def main() -> None:
     lines += shown(sgd_step.run(rounds(sgd_step.ROUNDS), list(sgd_step.CASES)))
     lines += shown(chain.run(rounds(chain.ROUNDS)))
     lines += shown(order.run(rounds(order.ROUNDS), list(order.SIZES)))
+    lines += shown(files.run(rounds(files.ROUNDS)))
+    lines += shown(travel.run(rounds(travel.ROUNDS)))
     lines += shown(armed.run(rounds(armed.ROUNDS)))
     lines += shown(program.run(rounds(program.ROUNDS)))
+    lines += shown(app.run(rounds(app.ROUNDS)))
     lines += shown(line.run(rounds(line.ROUNDS)))
     head = HEAD.format(machine=machine(), load=load).splitlines()
     if asked.markdown:

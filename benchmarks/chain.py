@@ -1,11 +1,11 @@
-"""Graphs of scalars: a chain of 1,000 nodes, and the lesson's opening example.
+"""Graphs of scalars: chains of 1,000 and 10,000 nodes, and the lesson's opening example.
 
     python benchmarks/chain.py
 
 On single numbers everything is overhead: what is measured is what a node costs. The chain is
-tanh and multiply in turn, all multiplications by one shared w, whose gradient has 500 terms. The
-opening example is y = w·x with a square error: one multiplication. One step is forward, backward
-and update; costs and trained values must agree before anything is timed.
+tanh and multiply in turn, all multiplications by one shared w, whose gradient has a term for each.
+The opening example is y = w·x with a square error: one multiplication. One step is forward,
+backward and update; costs and trained values must agree before anything is timed.
 """
 
 # ruff: noqa: D102  (each engine's methods are those its base class describes)
@@ -13,8 +13,11 @@ and update; costs and trained values must agree before anything is timed.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from array import array
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import lesson
@@ -30,7 +33,7 @@ from miniflow.optimizers import SGD
 from miniflow.training import compile_plan
 
 ROUNDS = 100
-LENGTH = 1000
+LENGTHS = (1_000, 10_000)
 RATE = 0.001
 CHAIN = (0.5, 1.2)
 OPENING = (10.0, 5.0, 20.0)
@@ -58,21 +61,22 @@ class ChainByHand(Engine):
 
     name = "Python floats by hand"
 
-    def __init__(self) -> None:
+    def __init__(self, length: int) -> None:
         super().__init__()
         self.x, self.w = CHAIN
-        self.values = [0.0] * (LENGTH + 1)
+        self.values = [0.0] * (length + 1)
 
     def run(self, steps: int) -> None:
         x, w, values, tanh = self.x, self.w, self.values, math.tanh
+        length = len(values) - 1
         for _ in range(steps):
             values[0] = v = x
-            for i in range(1, LENGTH, 2):
+            for i in range(1, length, 2):
                 values[i] = v = tanh(v)
                 values[i + 1] = v = v * w
             self.costs.append(v)
             g, gw = 1.0, 0.0
-            for i in range(LENGTH - 1, 0, -2):
+            for i in range(length - 1, 0, -2):
                 t = values[i]
                 gw += g * t
                 g = g * w * (1.0 - t * t)
@@ -105,13 +109,13 @@ class OpeningByHand(Engine):
         return [self.w]
 
 
-def chain_graph() -> Graph:
+def chain_graph(length: int) -> Graph:
     """Return the chain."""
     x = Input("x", value=CHAIN[0], trainable=True)
     w = Input("w", value=CHAIN[1], trainable=True)
     nodes: list[Node] = [x, w]
     top: Node = x
-    for _ in range(LENGTH // 2):
+    for _ in range(length // 2):
         nodes.append(top := Tanh(top))
         nodes.append(top := Mul(top, w))
     return Graph(nodes, top, training=Training(SGD(RATE)))
@@ -141,20 +145,34 @@ class Compiled(Engine):
         return [float(self.plan.value(i)) for i in self.graph.trainables]
 
 
+class Walked(Compiled):
+    """miniflow, walked to the next stop, which is looked for at every node: there is none."""
+
+    name = "**miniflow, walked, a stop looked for at every node**"
+
+    def run(self, steps: int) -> None:
+        plan, graph = self.plan, self.graph
+        moments = len(graph.forward_nodes) + len(graph.backward_nodes) + len(graph.trainables)
+        stops = bytearray(1 + moments)
+        for step in range(steps):
+            plan.feed(step)
+            stop = stops.find(1)
+            plan.walk(1, len(stops) if stop < 0 else stop + 1)
+            self.costs.append(plan.cost())
+
+
 class Stepped(Compiled):
-    """miniflow, one call of the plan for each moment, as the debugger makes them."""
+    """miniflow, one call of the plan for each moment, as a person steps."""
 
     name = "**miniflow, stepped node by node**"
 
     def run(self, steps: int) -> None:
         plan, graph = self.plan, self.graph
-        forward = [i for i, node in enumerate(graph.nodes) if not isinstance(node, Input)]
-        backward = [i for i in reversed(range(len(graph.nodes))) if graph.under_cost[i]]
         for step in range(steps):
             plan.feed(step)
-            for i in forward:
+            for i in graph.forward_nodes:
                 plan.forward(i)
-            for i in backward:
+            for i in graph.backward_nodes:
                 plan.backward(i)
             for i in range(len(graph.trainables)):
                 plan.update(i)
@@ -181,12 +199,12 @@ class Lesson(Engine):
         return [float(node.value) for node in self.trainables]
 
 
-def lesson_chain() -> Lesson:
+def lesson_chain(length: int) -> Lesson:
     """Return the chain on the lesson's nodes."""
     x, w = lesson.Input(), lesson.Input()
     x.value, w.value = CHAIN
     order: list[lesson.Node] = [x, w]
-    for _ in range(LENGTH // 2):
+    for _ in range(length // 2):
         order.append(lesson.Tanh(order[-1] if len(order) > 2 else x))
         order.append(lesson.Mul(order[-1], w))
     return Lesson(order, [x, w])
@@ -200,8 +218,8 @@ def lesson_opening() -> Lesson:
     return Lesson([x, w, wanted, y, lesson.MSE(wanted, y)], [w])
 
 
-def torch_engines() -> list[Engine]:
-    """Return PyTorch's two engines, the chain first, or none where it is not installed."""
+def torch_engines(length: int) -> list[Engine]:
+    """Return PyTorch's engines of the chain and the opening, or none where it is not installed."""
     if (torch := find_torch()) is None:
         return []
 
@@ -231,7 +249,7 @@ def torch_engines() -> list[Engine]:
     class Chain(Eager):
         def cost(self) -> Any:
             top, w = self.p
-            for _ in range(LENGTH // 2):
+            for _ in range(length // 2):
                 top = torch.tanh(top) * w
             return top
 
@@ -243,35 +261,91 @@ def torch_engines() -> list[Engine]:
     return [Chain(*CHAIN), Opening(OPENING[1])]
 
 
+def micrograd_engines(length: int) -> list[Engine]:
+    """Return micrograd's engines of the chain and the opening, or none without micrograd.
+
+    It finds its order by recursion, a node deeper each time.
+    """
+    if find_spec("micrograd") is None:
+        return []
+    value = import_module("micrograd.engine").Value
+
+    class Micrograd(Engine):
+        name = "micrograd"
+
+        def __init__(self, *values: float) -> None:
+            super().__init__()
+            self.p = [value(v) for v in values]
+
+        def cost(self) -> Any:
+            raise NotImplementedError
+
+        def run(self, steps: int) -> None:
+            for _ in range(steps):
+                cost = self.cost()
+                cost.backward()
+                for p in self.p:
+                    p.data -= RATE * p.grad
+                    p.grad = 0
+                self.costs.append(cost.data)
+
+        def trained(self) -> list[float]:
+            return [p.data for p in self.p]
+
+    class Chain(Micrograd):
+        def cost(self) -> Any:
+            top, w = self.p
+            for _ in range(length // 2):
+                top = tanh(top) * w
+            return top
+
+    class Opening(Micrograd):
+        def cost(self) -> Any:
+            return (OPENING[2] + -1.0 * (self.p[0] * OPENING[0])) ** 2
+
+    def tanh(node: Any) -> Any:
+        """Return tanh of a node, in micrograd's own style: it has none."""
+        out = value(math.tanh(node.data), (node,), "tanh")
+
+        def backward() -> None:
+            node.grad += (1 - out.data**2) * out.grad
+
+        out._backward = backward
+        return out
+
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * LENGTHS[0]))
+    # The deeper chain would need more of the machine's stack than there is.
+    return [*([Chain(*CHAIN)] if length == LENGTHS[0] else []), Opening(OPENING[1])]
+
+
 def compared(engines: list[Engine], steps: int = 20) -> list[Contestant]:
     """Train all engines, compare costs and trained values, and return them as contestants."""
     for engine in engines:
         engine.run(steps)
         np.testing.assert_allclose(engine.costs, engines[0].costs, 1e-10, err_msg=engine.name)
         np.testing.assert_allclose(engine.trained(), engines[0].trained(), 1e-10)
-    running, stepped = (
-        next(engine for engine in engines if type(engine) is kind) for kind in (Compiled, Stepped)
-    )
-    assert running.costs == stepped.costs
-    assert running.trained() == stepped.trained()
+    running, walked, stepped = (engine for engine in engines if isinstance(engine, Compiled))
+    assert running.costs == walked.costs == stepped.costs
+    assert running.trained() == walked.trained() == stepped.trained()
     return [Contestant(engine.name, engine.run) for engine in engines]
 
 
-def make_chains() -> list[Contestant]:
+def make_chains(length: int) -> list[Contestant]:
     """Return all engines on the chain, after comparing them."""
-    engines = [ChainByHand(), Compiled(chain_graph()), Stepped(chain_graph()), lesson_chain()]
-    return compared([*engines, *torch_engines()[:1]])
+    graph = chain_graph(length)
+    engines = [ChainByHand(length), *(kind(graph) for kind in (Compiled, Walked, Stepped))]
+    peers = torch_engines(length)[:1] + micrograd_engines(length)[:-1]
+    return compared([*engines, lesson_chain(length), *peers])
 
 
 def make_openings() -> list[Contestant]:
     """Return all engines on the opening example, after comparing them."""
     engines = [
         OpeningByHand(),
-        Compiled(opening_graph()),
-        Stepped(opening_graph()),
+        *(kind(opening_graph()) for kind in (Compiled, Walked, Stepped)),
         lesson_opening(),
     ]
-    contestants = compared([*engines, *torch_engines()[1:]])
+    contestants = compared([*engines, *torch_engines(2)[1:], *micrograd_engines(2)[-1:]])
     # The article's own numbers: the cost while w is on its way from 5 to 2.
     np.testing.assert_allclose(engines[0].costs[:3], [900.0, 576.0, 368.64])
     return contestants
@@ -280,13 +354,15 @@ def make_openings() -> list[Contestant]:
 def run(rounds: int) -> list[str]:
     """Return the Markdown lines of this benchmark."""
     lines = ["## Graphs of scalars", ""]
-    for title, make, unit, per in (
-        ("A chain of 1,000 nodes, tanh and multiply", make_chains, "node", LENGTH),
-        ("The opening example, y = w·x", make_openings, "step", 1),
-    ):
-        missing = [] if find_torch() else ["PyTorch eager"]
-        results = measure(make, rounds)
-        lines += [f"### {title}", "", *table(results, unit, per=per, missing=missing), ""]
+    missing = [] if find_torch() else ["PyTorch eager"]
+    missing += [] if find_spec("micrograd") else ["micrograd"]
+    for length in LENGTHS:
+        results = measure(lambda n=length: make_chains(n), rounds * LENGTHS[0] // length)
+        lines += [f"### A chain of {length:,} nodes, tanh and multiply", ""]
+        deep = ["micrograd (it recurses too deep)"] if length > LENGTHS[0] and not missing else []
+        lines += [*table(results, "node", per=length, missing=missing + deep), ""]
+    results = measure(make_openings, rounds)
+    lines += ["### The opening example, y = w·x", "", *table(results, "step", missing=missing), ""]
     return lines
 
 

@@ -132,7 +132,8 @@ def table(
             f"| {one.name} | {one.ratio:.2f} | {one.low:.2f}-{one.high:.2f} "
             f"| {microseconds:,.{digits}f} |"
         )
-    lines += [f"| {name} | not installed | | |" for name in missing]
+    # In brackets stands why it could not run, if it is not that it is not installed.
+    lines += [f"| {name} | {'-' if '(' in name else 'not installed'} | | |" for name in missing]
     return lines
 
 
