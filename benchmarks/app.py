@@ -46,9 +46,11 @@ Minimal().run()
 
 def started(command: Sequence[str | Path]) -> None:
     """Start an app, wait for its first screen, and end it."""
-    with tempfile.TemporaryDirectory() as state:
-        with PtyApp(command, env={"XDG_STATE_HOME": state}) as app:
-            app.wait_for(READY, 60, idle=False)
+    with (
+        tempfile.TemporaryDirectory() as state,
+        PtyApp(command, env={"XDG_STATE_HOME": state}) as app,
+    ):
+        app.wait_for(READY, 60, idle=False)
 
 
 def ran(command: Sequence[str]) -> None:

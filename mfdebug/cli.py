@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import errno
 import io
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -214,6 +213,8 @@ def _list() -> int:
 
 
 def _feeds(given: list[str]) -> dict[str, Any]:
+    import json
+
     from miniflow.errors import FeedError
 
     feeds: dict[str, Any] = {}

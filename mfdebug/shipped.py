@@ -6,12 +6,11 @@ Listing reads the files as plain JSON: it must not wait for numpy to load.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Shipped:
+class Shipped(NamedTuple):
     """A graph that ships: its bare name, its file, its description."""
 
     name: str
@@ -45,8 +44,7 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.json"))
 
 
-@dataclass(frozen=True)
-class ShippedDemo:
+class ShippedDemo(NamedTuple):
     """A demo that ships: its bare name, its file, what it is called, what it says first."""
 
     name: str

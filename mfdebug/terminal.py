@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Colours = Literal["none", "16", "256", "true"]
 Choice = Literal["auto", "dark", "light"]
@@ -25,8 +24,7 @@ _COLOUR_SYSTEMS = {"none": "standard", "16": "standard", "256": "256", "true": "
 _LIGHT = ("7", "15")
 
 
-@dataclass(frozen=True)
-class Abilities:
+class Abilities(NamedTuple):
     """What a terminal can show."""
 
     ascii_only: bool
