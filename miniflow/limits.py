@@ -10,11 +10,12 @@ from __future__ import annotations
 GRAPH_BYTES = 256 * 2**20
 
 # A table or tensor file: one tensor of the largest size in float64, and its header.
-TABLE_BYTES = 2**30 + 2**20
+TABLE_BYTES = 2**28 + 2**20
 
-# Numbers in one value, and in all values of a graph: 1 and 2 GiB in float64. Gradients take the
-# same again.
-NUMBERS = 2**27
+# Numbers that a graph file gives or has made, in one value and together: 256 MiB in float64, half a
+# second's work. A few words in a file can ask for them.
+NUMBERS = 2**25
+# Numbers in the values of all nodes. Gradients take the same again.
 TOTAL_NUMBERS = 2**28
 
 # Axes of one value.

@@ -78,9 +78,11 @@ def script_of(data: bytes, name: str, known: Callable[[str], object]) -> Script:
     # Not splitlines: it breaks lines at characters that a node's name may hold.
     rows = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     origin = _origin(rows, text, name) if rows[0].rstrip() == HEAD else None
-    lines = [(number, row.strip()) for number, row in enumerate(rows, 1) if _is_command(row)]
+    # A tab is let pass between words, as a blank: it would be shown as who knows how many.
+    blank = [row.replace("\t", " ").strip() for row in rows]
+    lines = [(number, row) for number, row in enumerate(blank, 1) if _is_command(row)]
     for number, line in lines:
-        if not line.replace("\t", " ").isprintable():
+        if not line.isprintable():
             raise _damaged(name, number, "there are control characters in it")
         try:
             known(line)

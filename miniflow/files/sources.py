@@ -159,11 +159,11 @@ class Sources:
         """Raise `FileError` unless there is room for a value of this shape."""
         size = math.prod(shape)
         self.numbers += size if counts else 0
-        if size > limits.NUMBERS or self.numbers > limits.TOTAL_NUMBERS:
+        if size > limits.NUMBERS or self.numbers > limits.NUMBERS:
             raise FileError(
                 f"the shape {shape_text(tuple(shape))} has {size:,} numbers",
                 where=where,
-                hint=f"at most {limits.NUMBERS:,}, and {limits.TOTAL_NUMBERS:,} in all values",
+                hint=f"at most {limits.NUMBERS:,} in all values of a file together",
             )
 
     def own(self, array: Array, where: str) -> Array:

@@ -1,0 +1,236 @@
+"""Hostile inputs, drawn from a seed: files that ship, damaged, and forms that are nearly right."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mfdebug.core.script import Origin, session_text
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+GRAPHS = REPOSITORY / "graphs"
+OPS = ("Add", "Mul", "Linear", "Sigmoid", "MSE", "Softmax", "Concat", "Reshape", "Slice", "Input")
+NAMES = ("x", "y", "W", "b", "cost", "l1", "x ", "", "\u202e", "é", "\ud800", "a" * 201, "$", "a/b")
+NUMBERS = (0, -0.0, 1, -1, 1e308, -1e308, 5e-324, 10**30, 2**63, 2**25, "NaN", "-Infinity", "1e999")
+PATHS = (
+    "../secret.csv",
+    "/etc/passwd",
+    "link.csv",
+    "t.npz",
+    "t.safetensors",
+    "t.csv",
+    "",
+    ".",
+    "a\0b",
+    "//server/share",
+    "t.pkl",
+    "~/x.csv",
+)
+# What is put into files: what their readers look for.
+WORDS = (
+    b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"NaN", b"1e999", b"-", b"\\u0000", b"\0",
+    b"\xff\xfe", b"\xe2\x80\xae", b"\x1b[2J", b"\r", b"\n\n", b"# ", b"say ", b"expect ",
+    b"source ", b"set x = [", b"\\ud800", b'"init":', b'"file":', b"../", b"[" * 2000, b"=", b"'''",
+)  # fmt: skip
+
+
+class Input(NamedTuple):
+    """One file, and what kind of file it is to be read as."""
+
+    kind: str
+    data: bytes
+
+
+def drawn(seed: int, number: int) -> Input:
+    """Return input `number` of a seed: the same one in every run."""
+    random = Random(f"{seed}/{number}")
+    kind, make = random.choice(SOURCES)
+    return Input(kind, make(random))
+
+
+# Damage ----------------------------------------------------------------------------------------
+
+
+def damaged(random: Random, data: bytes) -> bytes:
+    """Return data with a few bytes, pieces or words of it changed."""
+    changed = bytearray(data)
+    for _ in range(random.choice((0, 1, 1, 1, 2, 5))):
+        at = random.randrange(len(changed) + 1)
+        length = random.choice((1, 2, 8, 100))
+        how = random.randrange(6)
+        if how == 0 and at < len(changed):
+            changed[at] ^= 1 << random.randrange(8)
+        elif how == 1:
+            del changed[at : at + length]
+        elif how == 2:
+            changed[at:at] = random.choice(WORDS)
+        elif how == 3:
+            changed[at:at] = changed[at : at + length] * random.choice((1, 3))
+        elif how == 4:
+            del changed[at:]
+        else:
+            changed[at : at + length] = random.randbytes(random.choice((1, 2, 8)))
+    return bytes(changed)
+
+
+def _of_files(paths: list[Path]) -> Callable[[Random], bytes]:
+    shipped = [path.read_bytes() for path in paths]
+    return lambda random: damaged(random, random.choice(shipped))
+
+
+# Forms that are nearly right -------------------------------------------------------------------
+
+
+def _value(random: Random, depth: int = 0) -> Any:
+    kind = random.randrange(8 if depth < 3 else 5)
+    if kind < 3:
+        return random.choice(NUMBERS)
+    if kind == 3:
+        return random.choice(NAMES)
+    if kind == 4:
+        return random.choice((True, False, None))
+    if kind == 5:
+        return [_value(random, depth + 1) for _ in range(random.randrange(4))]
+    if kind == 6:
+        return {random.choice(NAMES): _value(random, depth + 1)}
+    shape = [
+        random.choice((1, 2, 3, 0, -1, 2**12, 2**26, None)) for _ in range(random.randrange(4))
+    ]
+    init = random.choice(("zeros", "ones", "normal", "uniform", "xavier", "magic"))
+    return {"init": init, "shape": shape, "seed": random.choice(NUMBERS)}
+
+
+def _given(random: Random) -> Any:
+    """Return a value as an Input may have it, mostly a right one."""
+    kind = random.randrange(10)
+    if kind < 4:
+        return random.uniform(-2, 2)
+    if kind < 7:
+        rows, columns = random.choice((1, 2, 3)), random.choice((1, 2, 3))
+        return [[random.uniform(-1, 1) for _ in range(columns)] for _ in range(rows)]
+    if kind == 7:
+        return {"file": random.choice(PATHS), "tensor": random.choice(NAMES)}
+    return _value(random)
+
+
+def graph_form(random: Random) -> bytes:
+    """Return a graph file of a few nodes, in which here and there something is wrong."""
+    odd = random.choice((0.0, 0.0, 0.02, 0.1, 0.3))
+    nodes: list[Any] = []
+    for i in range(random.randrange(1, 9)):
+        name = random.choice(NAMES) if random.random() < odd else f"n{i}"
+        op = "Input" if i < 2 else random.choice(OPS)
+        node: dict[str, Any] = {"name": name, "op": op}
+        if op == "Input":
+            node["value"] = _given(random) if random.random() < max(odd, 0.2) else 0.5
+            node["trainable"] = random.choice((True, False))
+        else:
+            known = [one["name"] for one in nodes if isinstance(one, dict) and "name" in one]
+            count = 1 if op in ("Sigmoid", "Softmax", "Reshape", "Slice") else 2 + (op == "Linear")
+            node["inputs"] = [
+                random.choice([*known, "n9"] if known else ["n0"]) for _ in range(count)
+            ]
+        if random.random() < odd:
+            node[random.choice([*node, "attrs", "shape", "value", "inputs", "x"])] = _value(random)
+        nodes.append(_value(random) if random.random() < odd / 4 else node)
+    form: dict[str, Any] = {"miniflow": 1, "nodes": nodes}
+    if nodes and isinstance(nodes[-1], dict):
+        form["cost"] = nodes[-1].get("name")
+    if random.random() < 0.3:
+        form["training"] = {
+            "optimizer": {"name": random.choice(("SGD", "Adam", "Momentum", "Magic"))},
+            "batch_size": random.choice((1, 2, 0, -1, 2**40)),
+            "sampling": random.choice(("all", "epoch", "replacement", "none")),
+        }
+    if random.random() < 0.3:
+        table = [[random.choice(NUMBERS)] for _ in range(random.randrange(4))]
+        feeds = {"n0": random.choice((table, ["a"], "a", 3)), random.choice(NAMES): [[1.0]]}
+        form["data"] = {"feeds": feeds}
+        if random.random() < 0.5:
+            form["data"]["file"] = random.choice(PATHS)
+    if random.random() < odd:
+        form[random.choice([*form, "name", "description", "dtype", "data", "x"])] = _value(random)
+    text = json.dumps(form, ensure_ascii=random.random() < 0.7)
+    data = text.encode("utf-8", "surrogatepass")
+    return damaged(random, data) if random.random() < 0.1 else data
+
+
+def nested(random: Random) -> bytes:
+    """Return lists or objects within each other, deeper than anyone needs."""
+    depth = random.choice((10, 100, 1_000, 100_000))
+    opening, closing = random.choice(((b"[", b"]"), (b'{"a":', b"}")))
+    inside = opening * depth + b"1" + closing * depth
+    return b'{"miniflow": 1, "nodes": [{"name": "x", "op": "Input", "value": ' + inside + b"}]}"
+
+
+# Tensor files ----------------------------------------------------------------------------------
+
+
+def _npz(pickled: bool) -> bytes:
+    file = io.BytesIO()
+    array: Any = np.array([[1.0, 2.0], [3.0, 4.0]])
+    np.savez(file, t=np.array([{}], dtype=object) if pickled else array, u=np.arange(3))
+    return file.getvalue()
+
+
+def _safetensors() -> bytes:
+    header = {"t": {"dtype": "F64", "shape": [2, 2], "data_offsets": [0, 32]}}
+    head = json.dumps(header).encode()
+    return len(head).to_bytes(8, "little") + head + np.ones(4).tobytes()
+
+
+NPZ, PICKLED, SAFETENSORS = _npz(pickled=False), _npz(pickled=True), _safetensors()
+SESSION = session_text(Origin("xor", "0" * 64), ["step 3", "set lr = 0.5"])
+
+
+def tensors(random: Random) -> bytes:
+    """Return a tensor file or table, damaged."""
+    rows = "\n".join(f"{random.random()},{random.choice(NUMBERS)}" for _ in range(4))
+    table = f"a,b\n{rows}\n".encode()
+    return damaged(random, random.choice((NPZ, PICKLED, SAFETENSORS, SAFETENSORS, table)))
+
+
+def session(random: Random) -> bytes:
+    """Return a script or a session of commands, damaged."""
+    lines = (
+        "step 3",
+        "sgd 2",
+        "set lr = 0.5",
+        "break nan",
+        "watch cost",
+        "goto 3",
+        "back",
+        "why l1",
+    )
+    chosen = "\n".join(random.choice(lines) for _ in range(random.randrange(8)))
+    text = random.choice((chosen, SESSION, f"# mfdebug session 1\n{chosen}\n# end 1 0\n"))
+    return damaged(random, text.encode())
+
+
+SETTINGS = b"""\
+theme = "dark"
+ascii = true
+history_memory = 64
+[keys]
+step = ["s", "right"]
+back = "S"
+"""
+
+SOURCES: list[tuple[str, Callable[[Random], bytes]]] = [
+    ("graph", _of_files(sorted(GRAPHS.glob("*.json")))),
+    ("graph", graph_form),
+    ("graph", graph_form),
+    ("graph", graph_form),
+    ("graph", nested),
+    ("tensors", tensors),
+    ("tensors", _of_files([GRAPHS / "digits.safetensors", GRAPHS / "xor.csv"])),
+    ("session", session),
+    ("demo", _of_files(sorted((GRAPHS / "demos").glob("*.demo")))),
+    ("settings", lambda random: damaged(random, SETTINGS)),
+]

@@ -1,0 +1,197 @@
+"""Whether one hostile file did any harm: what came of it, or an `AssertionError` that says what.
+
+A file is loaded, looked at for a few moments, or refused with one error of ours. While it is,
+nothing outside its folder may be opened, nothing pickled be read, and no process started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from mfdebug.core.commands.console import Console, check_known
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.demo import read_demo
+from mfdebug.core.script import read_script
+from mfdebug.settings import VARIABLE, read_settings
+from miniflow.errors import MiniflowError
+from miniflow.files import load
+from tests.hostile.inputs import GRAPHS, SAFETENSORS, Input
+
+SECONDS = 2.0
+MEGABYTES = 512
+# Numbers up to which a graph is stepped too: loading is what is judged.
+STEPPED = 10_000
+LINES = (
+    "step 3",
+    "sgd",
+    "explain",
+    "print cost",
+    "find n",
+    "why cost",
+    "step 2",
+    "watch",
+    "diff 1",
+)
+_FORBIDDEN = ("pickle.find_class", "subprocess.Popen", "os.system", "socket.connect")
+
+
+class Watch:
+    """Python's audit events while a file is read: what was opened, and what must not happen."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.found: list[str] = []
+        sys.addaudithook(self._heard)
+
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.folder is None:
+            return
+        if event in _FORBIDDEN:
+            self.found.append(f"{event} {arguments}")
+        elif event == "open" and isinstance(arguments[0], str | bytes):
+            path = os.fsdecode(arguments[0])
+            # Python's own modules, loaded late, are no file of the graph's.
+            if not path.endswith((".py", ".pyc", ".so")) and not self._inside(path):
+                self.found.append(f"opened {path}")
+
+    def _inside(self, path: str) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(self.folder or "/")
+
+
+class Judge:
+    """Judges inputs one after the other in `folder`, which is its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "inside"
+        self.folder.mkdir()
+        secret = folder / "secret.csv"
+        secret.write_text("a,b\n1,2\n")
+        (self.folder / "link.csv").symlink_to(secret)
+        # Has Python load what it loads late, before anything is watched.
+        self._read(Input("graph", (GRAPHS / "wx.json").read_bytes()))
+        self._read(Input("tensors", SAFETENSORS))
+        self.watch = Watch()
+        self.slowest = 0.0
+        self.most_bytes = 0
+        signal.signal(signal.SIGALRM, _too_long)
+
+    def judge(self, given: Input) -> str:
+        """Return "loaded", or the kind of error that refused it."""
+        begun = time.perf_counter()
+        self.watch.folder = self.folder.resolve()
+        signal.setitimer(signal.ITIMER_REAL, 5 * SECONDS)
+        try:
+            told = self._read(given)
+        except MiniflowError as error:
+            _check_error(str(error))
+            told = type(error).__name__
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self.watch.folder = None
+        taken = time.perf_counter() - begun
+        self.slowest = max(self.slowest, taken)
+        self.most_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        assert not self.watch.found, self.watch.found
+        assert taken < SECONDS, f"it took {taken:.1f} s"
+        return told
+
+    def _read(self, given: Input) -> str:
+        reader: dict[str, Callable[[bytes], str]] = {
+            "graph": self._graph,
+            "tensors": self._tensors,
+            "session": self._session,
+            "demo": self._demo,
+            "settings": self._settings,
+        }
+        return reader[given.kind](given.data)
+
+    def _graph(self, data: bytes) -> str:
+        (self.folder / "g.json").write_bytes(data)
+        graph = load(self.folder / "g.json")
+        if sum(_numbers(shape) for shape in graph.shapes()) > STEPPED or len(graph) > STEPPED:
+            return "loaded, large"
+        console = Console(Debugger(graph))
+        for line in LINES:
+            try:
+                told = console.run(line).text
+            except MiniflowError as error:
+                _check_error(str(error))
+                continue
+            _check_text(told)
+        return "loaded"
+
+    def _tensors(self, data: bytes) -> str:
+        told = "FileError"
+        for kind in ("t.npz", "t.safetensors", "t.csv"):
+            (self.folder / kind).write_bytes(data)
+            try:
+                told = self._graph(_graph_of(kind))
+            except MiniflowError as error:
+                _check_error(str(error))
+        return told
+
+    def _session(self, data: bytes) -> str:
+        path = self.folder / "s.script"
+        path.write_bytes(data)
+        script = read_script(path, check_known)
+        for _, line in script.lines:
+            _check_text(line)
+        return "loaded"
+
+    def _demo(self, data: bytes) -> str:
+        path = self.folder / "d.demo"
+        path.write_bytes(data)
+        demo = read_demo(path, check_known)
+        _check_text(demo.title)
+        return "loaded"
+
+    def _settings(self, data: bytes) -> str:
+        path = self.folder / "config.toml"
+        path.write_bytes(data)
+        settings = read_settings({VARIABLE: str(path)})
+        _check_text(repr(settings.keys))
+        return "loaded"
+
+
+def limit_memory() -> None:
+    """Let this process have no more than it has now and `MEGABYTES`."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + MEGABYTES * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _graph_of(file: str) -> bytes:
+    value = {"file": file} if file.endswith(".csv") else {"file": file, "tensor": "t"}
+    x = {"name": "x", "op": "Input", "value": value}
+    cost = {"name": "cost", "op": "Sum", "inputs": ["x"]}
+    return json.dumps({"miniflow": 1, "nodes": [x, cost]}).encode()
+
+
+def _numbers(shape: tuple[int, ...]) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+def _check_error(text: str) -> None:
+    assert text, "an error without words"
+    assert len(text) < 3000, "an error that is too long"
+    assert text.isprintable(), f"an error with control characters: {text!r}"
+
+
+def _check_text(text: str) -> None:
+    assert text.replace("\n", "").isprintable(), f"control characters in {text!r}"
+
+
+def _too_long(_number: int, _frame: FrameType | None) -> None:
+    raise AssertionError(f"still not done after {5 * SECONDS} s")

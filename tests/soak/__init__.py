@@ -1,0 +1,1 @@
+"""Commands and keys at random, by the hundred thousand: nothing breaks, nothing grows."""

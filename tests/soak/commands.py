@@ -1,0 +1,123 @@
+"""Random commands, and what a debugger must be after any of them."""
+
+from __future__ import annotations
+
+from random import Random
+
+from mfdebug.core.commands.console import Console
+from mfdebug.core.debugger import Debugger, Standing
+from miniflow.errors import MiniflowError
+from miniflow.node import Input
+
+COMMANDS = [
+    "step",
+    "step 7",
+    "back",
+    "back 5",
+    "next 2",
+    "previous",
+    "sgd 3",
+    "sgd 40",
+    "sgd -2",
+    "goto start",
+    "goto sgd 12",
+    "continue",
+    "reverse-continue",
+    "until {node}",
+    "last {node}",
+    "last {node}.grad",
+    "why {node}",
+    "why grad {node}",
+    "check {node}",
+    "break {node}",
+    "break {node} backward if any({node}.grad > 0)",
+    "break on-change {node} by 0.01",
+    "break if cost > prev(cost)",
+    "break health",
+    "tbreak {node}",
+    "disable all",
+    "delete all",
+    "watch mean({node})",
+    "watch prev(cost)",
+    "watch",
+    "diff 3",
+    "diff 5 now@0",
+    "set {input} = 0.3",
+    "set lr = 0.01",
+    "undo",
+    "redo",
+    "quiz",
+    "answer 1",
+    "answer +",
+    "quiz off",
+    "explain",
+    "find i",
+    "branches",
+    "print prev({node})",
+]
+
+
+def everything(debugger: Debugger) -> list[object]:
+    """Return all that can be seen: what has not been computed is nothing."""
+    unseen = (Standing.NONE, Standing.WAITING)
+    shown: list[object] = [repr(debugger.learning_rate), repr(debugger.where)]
+    for i in range(len(debugger.graph)):
+        for standing, array in (
+            (debugger.value_standing(i), debugger.value(i)),
+            (debugger.gradient_standing(i), debugger.gradient(i)),
+        ):
+            shown.append((standing, None if standing in unseen else array.tobytes()))
+    return shown
+
+
+class Walk:
+    """A walk of random commands over a graph. `refused` counts those that could not be carried out.
+
+    Raises whatever a command raises that is no error of ours.
+    """
+
+    def __init__(self, console: Console, seed: object) -> None:
+        self.console = console
+        self.random = Random(f"{seed}")
+        self.refused = 0
+        nodes = console.debugger.graph.nodes
+        self._names = [node.label for node in nodes]
+        self._inputs = [node.label for node in nodes if isinstance(node, Input)]
+        self._looked = 0
+        # A search without an end is not what is tried here.
+        console.progress = self._enough
+
+    def _enough(self, _moment: int) -> bool:
+        self._looked += 1
+        return self._looked % 50 == 0
+
+    def go(self, commands: int) -> None:
+        """Run so many commands."""
+        for _ in range(commands):
+            line = self.random.choice(COMMANDS)
+            line = line.replace("{node}", self.random.choice(self._names))
+            line = line.replace("{input}", self.random.choice(self._inputs))
+            try:
+                told = self.console.run(line).text
+            except MiniflowError as error:
+                told = str(error)
+                self.refused += 1
+            assert told.replace("\n", "").isprintable(), f"{line!r} says {told!r}"
+
+
+def check_against_a_straight_way(run: Debugger, twin: Debugger) -> None:
+    """Check that a debugger shows what one shows that came straight to the same moment.
+
+    `twin` is a fresh one of the same graph: it makes the same edits and goes there.
+    """
+    for edit in run.edits:
+        twin.move(edit.after)
+        if edit.node is None:
+            twin.set_learning_rate(float(edit.value))
+        else:
+            twin.set_value(edit.node, edit.index, edit.value)
+    assert [edit.after for edit in twin.edits] == [edit.after for edit in run.edits]
+    for moment in range(0, run.moment, max(1, run.moment // 3)):
+        twin.move(moment)
+    twin.move(run.moment)
+    assert everything(run) == everything(twin)

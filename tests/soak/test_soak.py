@@ -1,0 +1,15 @@
+"""A little of the long runs, at every check."""
+
+from __future__ import annotations
+
+from tests.soak.__main__ import soak_of_commands
+from tests.soak.keys import soak
+
+
+def test_random_commands_over_all_graphs() -> None:
+    told = soak_of_commands(4_000)
+    assert "commands over" in told[0]
+
+
+def test_random_keys_and_sizes() -> None:
+    assert "keys" in soak(250)[0]
