@@ -45,7 +45,6 @@ class ArrayPlan(Plan):
             for i, node in enumerate(graph.nodes)
             if not isinstance(node, Input) and not follows_rules(node)
         }
-        self.may_raise = bool(self._lessons)
         self._do = [Calls(graph.dtype, self._pool, self._sgd_step) for _ in range(len(graph.nodes))]
         self._quietly = _without_warnings().run
         self._fed = self._find_fed()

@@ -7,11 +7,11 @@ is called, and what it wrote is copied into the plan's buffers after.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from miniflow.errors import GraphError, ShapeError
+from miniflow.errors import GraphError, MiniflowError, ShapeError
 from miniflow.node import Node, gradient_sent, seeded, shape_text
 from miniflow.ops.base import Array
 
@@ -37,8 +37,8 @@ class LessonNode:
         """Call the node's `forward()` and copy its value into `out`."""
         node = self.node
         for source, value in zip(node.inbound_nodes, inputs, strict=True):
-            source.value = value if value.ndim else value[()]
-        node.forward()
+            source.value = read_only(value)
+        run_method(node, "forward")
         value = np.asarray(value_left(node))
         if value.shape != out.shape:
             raise ShapeError(
@@ -65,11 +65,11 @@ class LessonNode:
         node = self.node
         if self._is_cost:
             with seeded(node):
-                node.backward()
+                run_method(node, "backward")
         else:
             for consumer in self._absent:
                 consumer.gradients[node] = np.zeros(np.shape(node.value))[()]
-            node.backward()
+            run_method(node, "backward")
         sent_to: set[Node] = set()
         for source, target in zip(node.inbound_nodes, targets, strict=True):
             if source in sent_to:
@@ -83,6 +83,39 @@ class LessonNode:
                     hint=f"set self.gradients[{source.label}]",
                 )
             np.copyto(target, gradient_sent(node, source, target.shape))
+
+
+def read_only(value: Array) -> Any:
+    """Return an array as a node in the lesson's style may read it, and may not change it."""
+    if not value.ndim:
+        return value[()]
+    view = value.view()
+    view.flags.writeable = False
+    return view
+
+
+def run_method(node: Node, method: Literal["forward", "backward"]) -> None:
+    """Call a node's `forward()` or `backward()`; what it raises becomes an error that names it."""
+    try:
+        getattr(node, method)()
+    except MiniflowError:
+        raise
+    except Exception as error:
+        inputs = ", ".join(
+            f"{source.label} {shape_text(np.shape(source.value))}" for source in node.inbound_nodes
+        )
+        problem = f"{method}() of {type(node).__name__} raised {type(error).__name__}: {error}"
+        hint = ""
+        if "read-only" in str(error):
+            problem = f"{method}() of {type(node).__name__} changes the value of an input in place"
+            hint = "other nodes take that value too: change a copy of it"
+        raise GraphError(
+            f"{_printable(problem)} [{inputs}]", where=node.label, hint=hint
+        ) from error
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else " " for one in text)[:300]
 
 
 def value_left(node: Node) -> Any:

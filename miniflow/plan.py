@@ -33,8 +33,6 @@ class Plan(ABC):
 
     # Whether whole SGD steps can be run at a stretch with a trace.
     traces: ClassVar[bool] = True
-    # Whether a node's own code may raise an error in the midst of a walk.
-    may_raise = False
 
     def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
         self.graph = graph

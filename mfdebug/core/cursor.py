@@ -120,10 +120,15 @@ class Cursor:
         if target != self.moment:
             self.last_update = None
         near = self.timeline.start_of(self.timeline.sgd_step(self.moment) + 2)
-        if self.moment <= target <= near:
-            self._walk(target, progress)
-        else:
-            self._travel(target, progress)
+        try:
+            if self.moment <= target <= near:
+                self._walk(target, progress)
+            else:
+                self._travel(target, progress)
+        except MiniflowError:
+            # On the way far off, only what lasts was right.
+            self.settle()
+            raise
         return self.moment
 
     def step(self, count: int = 1, progress: Progress | None = None) -> int:
@@ -193,15 +198,29 @@ class Cursor:
         looks += [target, start + self.timeline.length]
         looks += [start + cost] * (begun < cost)
         last = min(looks)
-        if begun == 0 or last == self.moment + 1 or self.plan.may_raise:
+        if begun == 0 or last == self.moment + 1:
             self._happen(self.moment + 1)
             return
         self.last_update = None
-        self.plan.walk(begun, last - start)
+        try:
+            self.plan.walk(begun, last - start)
+        except MiniflowError:
+            self._walk_again(self.moment, last)
+            raise
         self.moment = last
         self._apply_edits(last)
         if last == start + cost:
             self.history.record_cost(step, self.plan.cost())
+
+    def _walk_again(self, begin: int, end: int) -> None:
+        """Go once more through moments among which an op or a node raised an error, one by one.
+
+        So the cursor stands at the last moment before it.
+        """
+        self.moment = begin
+        self.settle()
+        while self.moment < end:
+            self._happen(self.moment + 1)
 
     def _happen(self, moment: int, *, last: bool = False) -> None:
         """Let one thing happen: the plan's next call, then the edits made right after it.
@@ -298,7 +317,11 @@ class Cursor:
         count = min(last, self.history.due(first + 1), first + self._pace) - first
         costs = array("d")
         begun = time.monotonic()
-        self.plan.run(first, count, costs, trace)
+        try:
+            self.plan.run(first, count, costs, trace)
+        except MiniflowError:
+            self._walk_again(self.timeline.start_of(first), self.timeline.start_of(first + count))
+            raise
         taken = time.monotonic() - begun
         if count == self._pace and taken < REPORT_EVERY / 4:
             self._pace *= 2

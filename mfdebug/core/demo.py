@@ -15,6 +15,7 @@ not hold fails it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -85,8 +86,10 @@ def read_demo(path: Path, known: Callable[[str], object]) -> Demo:
         beats.append(Beat(tuple(lines)))
     if not beats:
         raise DebuggerError("there is nothing in it to show", where=script.name)
-    if not Path(graph).is_absolute() and (path.parent / graph).is_file():
-        graph = str(path.parent / graph)
+    beside = path.parent / graph
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        if not Path(graph).is_absolute() and beside.is_file():
+            graph = str(beside)
     return Demo(path.stem, title or path.stem, graph, tuple(beats))
 
 

@@ -23,7 +23,6 @@ class ProgramPlan(Plan):
     """
 
     traces: ClassVar[bool] = False
-    may_raise = True
 
     def __init__(self, passes: Passes) -> None:
         detail = passes.detail(0)

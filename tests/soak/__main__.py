@@ -37,10 +37,14 @@ def soak_of_commands(commands: int, seed: int = 0) -> list[str]:
         for graph in graphs:
             console = Console(Debugger(load_graph(graph)))
             walk = Walk(console, f"{seed}/{done}")
-            walk.go(STRETCH)
+            try:
+                walk.go(STRETCH)
+                check_against_a_straight_way(console.debugger, Debugger(load_graph(graph)))
+            except Exception as error:
+                error.add_note(f"{graph}, --seed {seed}, after {done} commands")
+                raise
             done += STRETCH
             refused += walk.refused
-            check_against_a_straight_way(console.debugger, Debugger(load_graph(graph)))
             del console, walk
         gc.collect()
         memory.append(resident_megabytes())

@@ -221,6 +221,25 @@ class Transposed(Own):
         self.gradients = {self.inbound_nodes[0]: np.zeros((2, 3))}
 
 
+class Raises(Own):
+    def forward(self) -> None:
+        super().forward()
+        if self.inbound_nodes[0].value.max() > 0:
+            raise ZeroDivisionError("a line\nand another")
+
+
+class RaisesBackward(Own):
+    def backward(self) -> None:
+        self.gradients = {self.inbound_nodes[0]: np.ones(2) + np.ones(3)}
+
+
+class Changes(Own):
+    def forward(self) -> None:
+        value = self.inbound_nodes[0].value
+        value *= 2
+        self.value = value
+
+
 class Grows(Own):
     def forward(self) -> None:
         self.times = getattr(self, "times", 0) + 1
@@ -235,6 +254,13 @@ class Grows(Own):
         (Forgets, ShapeError, "h: backward() of Forgets left no gradient for x"),
         (WrongShape, ShapeError, "h: backward() of WrongShape gave x a gradient of shape 7; "),
         (Transposed, ShapeError, "h: backward() of Transposed gave x a gradient of shape 2x3; "),
+        (
+            Raises,
+            GraphError,
+            "h: forward() of Raises raised ZeroDivisionError: a line and another [",
+        ),
+        (RaisesBackward, GraphError, "h: backward() of RaisesBackward raised ValueError: operands"),
+        (Changes, GraphError, "h: forward() of Changes changes the value of an input in place ["),
         (Grows, ShapeError, "h: forward() of Grows gave a value of shape 2; before it was 1"),
     ],
 )

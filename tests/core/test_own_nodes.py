@@ -1,0 +1,64 @@
+"""A node of one's own that raises in the middle of a pass: its error, and time can be gone back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mfdebug.core.commands.console import Console
+from mfdebug.core.debugger import Debugger
+from miniflow.errors import GraphError
+from miniflow.graph import Graph
+from miniflow.node import Input, Node
+from miniflow.ops.arithmetic import Mul
+from miniflow.ops.reduce import Sum
+
+
+class Fragile(Node):
+    """Doubles its input, and raises for anything below `least`: once w has been trained so far."""
+
+    least = 0.9
+
+    def forward(self) -> None:
+        value = self.inbound_nodes[0].value
+        if np.min(value) < self.least:
+            raise ValueError(f"{np.min(value):.2f} is too small")
+        self.value = 2 * value
+
+    def backward(self) -> None:
+        sent = sum(consumer.gradients[self] for consumer in self.outbound_nodes)
+        self.gradients = {self.inbound_nodes[0]: 2 * sent}
+
+
+def debugger() -> Debugger:
+    w = Input("w", value=np.ones((2, 3)), trainable=True)
+    m = Mul(w, Input("x", value=np.full((2, 3), 0.5)), name="m")
+    graph = Graph.of(Sum(Fragile([m], name="own"), name="cost"))
+    Fragile.least = 0.45
+    return Debugger(graph)
+
+
+@pytest.mark.parametrize("way", ["sgd 1000", "goto sgd 700", "next 500", "step 900"])
+def test_it_is_that_nodes_error_and_the_cursor_stands_before_it(way: str) -> None:
+    console = Console(debugger())
+    with pytest.raises(
+        GraphError, match=r"own: forward\(\) of Fragile raised ValueError"
+    ) as raised:
+        console.run(way)
+    assert "[m 2x3]" in str(raised.value)
+    here = console.debugger
+    assert (here.sgd_step, here.where.phase) == (10, "forward")
+    assert here.graph.nodes[here.where.node or 0].label == "m"
+    assert here.value(here.graph.by_name["m"]).min() < Fragile.least
+    # It goes on being alive: back, at the start, and here again, with the same bits.
+    twin = debugger()
+    for moment in (here.moment - 1, 0, here.moment - 9, here.moment):
+        here.move(moment)
+        twin.move(moment)
+        for node in range(len(here.graph)):
+            assert here.value(node).tobytes() == twin.value(node).tobytes()
+    with pytest.raises(GraphError, match="is too small"):
+        console.run("step")
+    console.run("set w = 2")
+    console.run("step")
+    assert here.value(here.graph.by_name["own"]).tobytes()
