@@ -15,6 +15,7 @@ from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.script import Origin, Script, read_session, session_text, write_whole
 from mfdebug.core.session import session_lines
 from miniflow.errors import FileError, MiniflowError
+from miniflow.files.paths import clear_leftovers
 
 SUFFIX, BEFORE = ".session", ".previous"
 # A session in which nothing has been done yet.
@@ -57,6 +58,7 @@ class Keeper:
         self.left: Script | None = None
         self._kept = NOTHING
         self._stamp = self._on_disk()
+        clear_leftovers(self.path.parent, f".{self.path.name}.*")
         if os.path.lexists(self.path):
             try:
                 found, _ = read_session(self.path, check_known)

@@ -34,9 +34,7 @@ class Transcript:
             self._append(f"{line}\n{told}")
         except OSError as error:
             reason = error.strerror or str(error)
-            raise DebuggerError(
-                f"the transcript cannot be written: {reason}", hint="transcript off ends it"
-            ) from None
+            raise DebuggerError(f"the transcript ends here: {reason}") from None
 
     def _append(self, text: str) -> None:
         with self.path.open("a", encoding="utf-8", newline="\n") as file:

@@ -7,9 +7,11 @@ reader wait for ever, a device could do anything. Sizes are checked first.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
+import time
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 
@@ -22,6 +24,8 @@ _FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
+# Seconds after which nobody writes a half-written file any more.
+LEFT_BEHIND = 60.0
 
 
 def real(path: Path, where: str, *, exists: bool = True) -> Path:
@@ -94,3 +98,12 @@ def _nearest_file(path: Path) -> str:
     except (OSError, ValueError):
         return ""
     return nearest(path.name, names)
+
+
+def clear_leftovers(folder: Path, pattern: str) -> None:
+    """Remove half-written files that a killed writer has left; not those of one at work."""
+    with contextlib.suppress(OSError):
+        for left in folder.glob(pattern):
+            with contextlib.suppress(OSError):
+                if time.time() - left.lstat().st_mtime > LEFT_BEHIND:
+                    left.unlink()

@@ -61,9 +61,20 @@ class _Saver:
         self.graph = graph
         self.path = path
         self.file = file
+        # Tensor files that were not there before.
+        self._made: list[Path] = []
 
     def save(self) -> None:
-        """Write the tensors, then the graph file."""
+        """Write the tensors, then the graph file; or leave nothing."""
+        try:
+            self._write()
+        except FileError:
+            for tensors in self._made:
+                with contextlib.suppress(OSError):
+                    tensors.unlink()
+            raise
+
+    def _write(self) -> None:
         graph, data = self.graph, self.graph.data
         if path_of(data) == self.path:
             raise FileError("this file holds the graph's data", where=self.file)
@@ -190,7 +201,10 @@ class _Saver:
         content = safetensors.numpy.save({n: np.array(a, order="C") for n, a in arrays.items()})
         stem = re.sub(r"[^A-Za-z0-9_-]", "_", self.path.stem)[:40]
         name = f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
-        replace_file(self.path.with_name(name), content, self.file)
+        path = self.path.with_name(name)
+        if not path.exists():
+            self._made.append(path)
+        replace_file(path, content, self.file)
         return name
 
     def _json(self, content: Any) -> str:
@@ -209,6 +223,7 @@ def path_of(data: Data | None) -> Path | None:
 
 def replace_file(path: Path, content: bytes, where: str) -> None:
     """Write a file at once or not at all: beside it first, to the disk, then in its place."""
+    paths.clear_leftovers(path.parent, ".miniflow-*.tmp")
     temporary = path.with_name(f".miniflow-{secrets.token_hex(8)}.tmp")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

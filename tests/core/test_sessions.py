@@ -18,7 +18,7 @@ from mfdebug.core.shelf import Keeper, Shelf
 from mfdebug.opening import load_graph, open_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import save
-from tests.core.test_random_commands import everything
+from tests.soak.commands import everything
 
 WORK = [
     "sgd 3",

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from mfdebug.core.commands.command import Command, Reply
 from mfdebug.core.commands.status import status
 from mfdebug.core.commands.table import COMMANDS, KEY_OF, find
@@ -86,14 +88,26 @@ class Console:
         try:
             reply = self._run(line)
         except MiniflowError as error:
-            if transcript is not None:
-                transcript.add(line, str(error))
+            if transcript is not None and (problem := self._add_to_transcript(line, str(error))):
+                error.hint = "; ".join(filter(None, [error.hint, problem]))
             raise
         if line.strip():
             self.deeds.append(line.strip())
         if transcript is not None and self.transcript is transcript:
-            transcript.add(line, reply.text)
+            problem = self._add_to_transcript(line, reply.text)
+            if problem:
+                reply = replace(reply, text=f"{reply.text}\n{problem}")
         return reply
+
+    def _add_to_transcript(self, line: str, answer: str) -> str:
+        """Add a line and its answer; if that cannot be, end the transcript and return why."""
+        assert self.transcript is not None
+        try:
+            self.transcript.add(line, answer)
+        except DebuggerError as error:
+            self.transcript = None
+            return str(error)
+        return ""
 
     def _run(self, line: str) -> Reply:
         if not line.replace("\t", " ").isprintable():

@@ -1,0 +1,128 @@
+"""Killed with SIGKILL at any moment, in the middle of saves and sessions.
+
+    python -m tests.faults.killed [--kills 1000]
+
+A writer saves a graph with a tensor file over and over, each time with other numbers, and keeps a
+session after every command. After each kill the graph must be one that was written, whole, and so
+must the session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from mfdebug.core.commands.console import Console, check_known
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.script import Origin, read_session
+from mfdebug.core.shelf import BEFORE, SUFFIX, Keeper, Shelf
+from miniflow.files import load, save
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops.reduce import Sum
+from tests.terminal.pty_app import REPOSITORY
+
+SIDE = 60
+# Files that a killed writer may leave: they are taken for nothing, and cleared later.
+MOST_LEFT = 3
+
+
+def written(number: int) -> Graph:
+    """Return the graph that is saved as the `number`th: its numbers and its words say so."""
+    w = Input("W", value=np.full((SIDE, SIDE), float(number)), trainable=True)
+    return Graph.of(Sum(w, name="cost"), name="killed", description=f"number {number}")
+
+
+def write(folder: Path) -> None:
+    """Save and keep sessions until somebody ends it."""
+    shelf = Shelf(folder / "sessions")
+    console = Console(Debugger(written(0)))
+    keeper = Keeper(shelf, Origin("killed", "0" * 64))
+    number = 0
+    while True:
+        number += 1
+        save(written(number), folder / "graph.json")
+        console.run("step")
+        keeper.keep(console)
+        if number == 1:
+            print("begun", flush=True)
+
+
+def check(folder: Path) -> None:
+    """Raise `AssertionError` unless all that is there is whole."""
+    graph = load(folder / "graph.json")
+    number = float(graph.description.removeprefix("number "))
+    value = np.asarray(graph.nodes[graph.by_name["W"]].value)
+    assert (value == number).all(), f"{graph.description}, but the tensor has {np.unique(value)}"
+    sessions = [
+        *(folder / "sessions").glob(f"*{SUFFIX}"),
+        *(folder / "sessions").glob(f"*{BEFORE}"),
+    ]
+    assert sessions, "no session is left"
+    for path in sessions:
+        script, _ = read_session(path, check_known)
+        assert script.lines[-1][1].startswith("goto ")
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """Return the half-written files."""
+    return [path for path in folder.rglob(".*") if path.is_file()]
+
+
+def kill_often(kills: int, seed: int = 0) -> list[str]:
+    """Kill a writer so often; return what to tell."""
+    random = Random(f"{seed}")
+    most = 0
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command = [sys.executable, "-m", "tests.faults.killed", "--write", name]
+        done = 0
+        while done < kills:
+            # Several at once would keep sessions of their own: one writer, killed once.
+            with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) as writer:
+                assert writer.stdout is not None
+                assert writer.stdout.readline() == b"begun\n"
+                time.sleep(random.uniform(0.0, 0.02))
+                writer.kill()
+            check(folder)
+            most = max(most, len(left_behind(folder)))
+            for path in left_behind(folder):
+                _age(path)
+            done += 1
+        load(folder / "graph.json")
+        save(written(-1), folder / "graph.json")
+        Keeper(Shelf(folder / "sessions"), Origin("killed", "0" * 64))
+        assert left_behind(folder) == []
+    assert most <= MOST_LEFT, f"{most} half-written files have piled up"
+    return [f"{kills:,} kills in {time.monotonic() - begun:.0f} s, all files whole"]
+
+
+def _age(path: Path) -> None:
+    """Let a file be an hour old: what is younger may be another writer's."""
+    hour_ago = time.time() - 3600
+    os.utime(path, (hour_ago, hour_ago))
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.write is not None:
+        write(asked.write)
+    print("\n".join(kill_often(asked.kills)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
