@@ -7,6 +7,7 @@ in, as in the help, and is shown as text.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -124,3 +125,8 @@ class Palette(CommandPalette):
 
     def __init__(self) -> None:
         super().__init__([CommandProvider], placeholder="what do you want to do?")
+
+    def _action_command_list(self, action: str) -> None:
+        # Right after a letter was typed the list is not laid out: it has no pages (Textual 8.2.8).
+        with contextlib.suppress(KeyError):
+            super()._action_command_list(action)

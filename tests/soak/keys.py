@@ -17,6 +17,8 @@ KEYS_A_PROCESS = 500
 LETTERS = "sSnNtTcCubBwpyxkedfgLlmhi?:/+-=.,;0123456789PRMDFX \r\t"
 NAMED = [key for key in KEYS if key not in ("ctrl+q", "ctrl+z", "ctrl+d")]
 LINES = ("sgd 5", "goto 3", "watch cost", "break nan", "why cost", "set lr = 0.1", "zzz", "find x")
+# What is sent when the screen is left.
+LEFT = b"\x1b[?1049l"
 SIZES = ((80, 24), (120, 40), (200, 50), (60, 20), (40, 10), (30, 5), (81, 23))
 
 
@@ -46,7 +48,11 @@ def soak(keys: int, seed: int = 0) -> list[str]:
                     assert app.not_restored() == []
                 except AssertionError as error:
                     told = " ".join(pressed[-60:])
-                    raise AssertionError(f"{graph}, after {told}:\n{error}\n{app.text}") from error
+                    problem = f"{graph}, after {told}:\n{error}\n{app.text}"
+                    if LEFT in app.output:
+                        last = bytes(app.output).rpartition(LEFT)[2].decode(errors="replace")
+                        problem = f"{problem}\n{last[:2000]}"
+                    raise AssertionError(problem) from error
     return [
         f"{sent:,} keys, {resizes} of them new sizes, in {processes} processes and "
         f"{time.monotonic() - begun:.0f} s",
@@ -90,7 +96,7 @@ def _answers(app: PtyApp, pressed: list[str]) -> float:
     """Return how long it takes until the debugger itself is there again, whatever was open."""
     begun = time.monotonic()
     app.set_size(80, 24)
-    while "moment" not in app.text.split("\n")[0]:
+    while "s step S back" not in app.text.rpartition("\n")[2]:
         assert time.monotonic() - begun < 20, "it does not come back to its first screen"
         pressed.append("Escape")
         app.send(b"\x1b")
