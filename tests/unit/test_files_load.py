@@ -300,7 +300,7 @@ def neg(**fields: Any) -> dict[str, Any]:
         ),
         ([{**X, "shape": [True]}], {}, FileError, "expected an integer or null, found true"),
         ([{**X, "shape": [-1]}], {}, FileError, "expected an integer >= 1, found -1"),
-        ([{**X, "shape": [10**9]}], {}, FileError, "expected an integer <= 134217728, found 1000"),
+        ([{**X, "shape": [10**9]}], {}, FileError, "expected an integer <= 33554432, found 1000"),
         ([{**X, "shape": [10**6] * 2}], {}, FileError, "the shape 1000000x1000000 has 1,000,000,0"),
     ],
 )
