@@ -1,0 +1,1 @@
+"""What ships: the wheel, in an environment and a folder that are not the checkout's."""
