@@ -26,6 +26,8 @@ QUESTION = "\x1b[H\x1b[6n"
 # Seconds after which an answer is no longer waited for, and how long to wait for it at the end:
 # one that came after the end would be typed into the shell.
 LONGEST, LONGEST_AT_END = 2.0, 0.5
+# Seconds after which it is looked again whether changes that belong together are all made.
+SOON = 0.01
 
 
 class PacedApp(App[ReturnType]):
@@ -75,7 +77,8 @@ class PacedApp(App[ReturnType]):
         if not self._owed or not self.screen_stack or not self._running:
             return
         if self._batch_count:
-            self.call_later(self._draw_owed)
+            # Not call_later: what ends the batch may wait for the app to be idle.
+            self.set_timer(SOON, self._draw_owed)
             return
         self._owed = False
         whole = self.screen._compositor.render_update(

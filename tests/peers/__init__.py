@@ -1,0 +1,1 @@
+"""The same numbers as PyTorch's; `pip install -e '.[test,peers]'` brings it."""

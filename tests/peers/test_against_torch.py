@@ -1,0 +1,292 @@
+"""Every op forward and backward, and every optimizer, against PyTorch.
+
+Through the real engine: a graph of one op, its plan stepped. Where our convention is another one
+than PyTorch's it stands in `CONVENTIONS`, with the reason.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from miniflow.array_plan import ArrayPlan
+from miniflow.graph import Graph, Training
+from miniflow.node import Input
+from miniflow.ops import OPS
+from miniflow.ops.arithmetic import Mul
+from miniflow.ops.cost import MSE
+from miniflow.ops.reduce import Sum
+from miniflow.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
+
+torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+
+Array = NDArray[Any]
+EDGES = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e300, -1e300, 1e-300, 5e-324, -5e-324)
+EDGES32 = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-38, 1e-45, -1e-45)
+
+
+class Case(NamedTuple):
+    """An op on inputs of these shapes, and the same in PyTorch.
+
+    `draw` makes random inputs; `edges` is whether values at the edge of floats are tried too.
+    """
+
+    op: str
+    shapes: tuple[tuple[int, ...], ...]
+    theirs: Callable[..., Any]
+    attributes: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
+    draw: Callable[[np.random.Generator, tuple[int, ...]], Array] = lambda rng, shape: rng.normal(
+        size=shape
+    )
+    edges: bool = True
+
+    def __str__(self) -> str:
+        shapes = " ".join("x".join(map(str, shape)) or "()" for shape in self.shapes)
+        return f"{self.op} {shapes} {self.attributes or ''}".strip()
+
+
+def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.uniform(0.1, 3.0, size=shape)
+
+
+def first_winner(select: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a gate whose ties go to the first input, made of PyTorch's operations."""
+
+    def gate(*inputs: Any) -> Any:
+        best, *others = inputs
+        for other in others:
+            best = torch.where(select(other, best) | other.isnan() & ~best.isnan(), other, best)
+        return best
+
+    return gate
+
+
+# Where a value is NaN our gradients are others than PyTorch's; what they are is no convention of
+# mathematics, only of each library.
+CONVENTIONS = {
+    "ReLU": "of NaN: 0, as nothing greater than 0 came in; PyTorch passes the gradient on",
+    "Abs": "of NaN: NaN, which has no sign; PyTorch sends 0",
+    "MAE": "of NaN: NaN, which has no sign; PyTorch sends 0",
+    "Max": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
+    "Min": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
+}
+SIGNS_OF_ZERO = {
+    "ReLU": "of -0.0: 0.0, the greater of two equals is either; PyTorch keeps -0.0",
+    "Max": "of 0.0 and -0.0: either, they are equal",
+    "Min": "of 0.0 and -0.0: either, they are equal",
+}
+# Not tried at the edge of floats: sums there depend on the order in which they are added up, and
+# PyTorch's own formulas of some go over to others.
+
+nn = torch.nn.functional
+CASES = [
+    Case("Sigmoid", ((4, 3),), torch.sigmoid),
+    Case("Tanh", ((4, 3),), torch.tanh),
+    Case("ReLU", ((4, 3),), torch.relu),
+    Case("LeakyReLU", ((4, 3),), lambda x: nn.leaky_relu(x, 0.01)),
+    Case("LeakyReLU", ((5,),), lambda x: nn.leaky_relu(x, 0.3), {"slope": 0.3}),
+    Case("Softplus", ((4, 3),), lambda x: nn.softplus(x, threshold=1e9), edges=False),
+    Case("GELU", ((4, 3),), lambda x: nn.gelu(x, approximate="tanh"), edges=False),
+    Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, -1), edges=False),
+    Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, 0), {"axis": 0}, edges=False),
+    Case("Add", ((4, 3), (4, 3)), torch.add),
+    Case("Add", ((4, 3), (3,), ()), lambda a, b, c: a + b + c),
+    Case("Sub", ((4, 1), (3,)), torch.sub),
+    Case("Mul", ((4, 3), (4, 1)), torch.mul),
+    Case("Mul", ((4, 3), (3,), (1,)), lambda a, b, c: a * b * c, edges=False),
+    Case("Div", ((4, 3), (3,)), torch.div),
+    Case("Neg", ((4, 3),), torch.neg),
+    # 2 x g at 3e38 overflows or not, depending on what is multiplied first.
+    Case("Pow", ((4, 3),), lambda x: x**2.0, edges=False),
+    Case("Pow", ((4, 3),), lambda x: x**-1.5, {"exponent": -1.5}, positive),
+    Case("Pow", ((4, 3), (3,)), torch.pow, {}, positive, edges=False),
+    Case("Exp", ((4, 3),), torch.exp),
+    Case("Log", ((4, 3),), torch.log, {}, positive),
+    Case("Sqrt", ((4, 3),), torch.sqrt, {}, positive),
+    Case("Abs", ((4, 3),), torch.abs),
+    Case("Max", ((4, 3), (4, 3)), first_winner(torch.gt)),
+    Case("Max", ((4, 3), (3,), ()), first_winner(torch.gt)),
+    Case("Min", ((4, 3), (4, 3)), first_winner(torch.lt)),
+    Case("MSE", ((4, 3), (4, 3)), lambda y, a: ((y - a) ** 2).mean(), edges=False),
+    Case("MAE", ((4, 3), (4, 3)), lambda y, a: (y - a).abs().mean()),
+    Case("MatMul", ((4, 3), (3, 2)), torch.matmul, edges=False),
+    Case("MatMul", ((3,), (3, 2)), torch.matmul, edges=False),
+    Case("MatMul", ((2, 4, 3), (3, 2)), torch.matmul, edges=False),
+    Case("MatMul", ((120, 110), (110, 100)), torch.matmul, edges=False),
+    Case("Linear", ((4, 3), (3, 2), (2,)), lambda x, w, b: x @ w + b, edges=False),
+    Case("Sum", ((4, 3),), torch.sum, edges=False),
+    Case("Sum", ((4, 3),), lambda x: x.sum(0, keepdim=True), {"axis": 0, "keepdims": True}),
+    Case("Mean", ((4, 3),), torch.mean, edges=False),
+    Case("Mean", ((4, 3, 2),), lambda x: x.mean((0, 2)), {"axis": [0, 2]}),
+    Case("Transpose", ((4, 3),), torch.t),
+    Case("Transpose", ((4, 3, 2),), lambda x: x.permute(1, 2, 0), {"axes": [1, 2, 0]}),
+    Case("Reshape", ((4, 3),), lambda x: x.reshape(2, -1), {"shape": [2, -1]}),
+    Case("Concat", ((4, 3), (4, 2)), lambda a, b: torch.cat((a, b), 1), {"axis": 1}),
+    Case("Slice", ((4, 3),), lambda x: x[:, 1:3], {"start": 1, "stop": 3, "axis": 1}),
+]
+
+
+def test_every_op_is_compared() -> None:
+    # Dropout draws its own numbers; the two entropies have tests of their own below.
+    apart = {"Dropout", "BinaryCrossEntropy", "SoftmaxCrossEntropy"}
+    assert {case.op for case in CASES} | apart == set(OPS)
+
+
+def ours(case: Case, inputs: list[Array], weights: Array, dtype: str) -> list[Array]:
+    """Return the op's value and the gradients of a weighted sum of it."""
+    nodes = [Input(f"x{i}", value=value, trainable=True) for i, value in enumerate(inputs)]
+    op = OPS[case.op](*nodes, name="op", **case.attributes)
+    graph = Graph.of(Sum(Mul(op, Input("weights", value=weights)), name="cost"), dtype=dtype)
+    plan = ArrayPlan(graph, graph.shapes())
+    plan.feed(0)
+    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    return [
+        plan.value(graph.index[op]).copy(),
+        *(plan.gradient(graph.index[node]).copy() for node in nodes),
+    ]
+
+
+def theirs(case: Case, inputs: list[Array], weights: Array) -> list[Array]:
+    tensors = [torch.tensor(value, requires_grad=True) for value in inputs]
+    value = case.theirs(*tensors)
+    (value * torch.tensor(weights)).sum().backward()
+    return [value.detach().numpy(), *(one.grad.numpy() for one in tensors)]
+
+
+def compare(case: Case, inputs: list[Array], dtype: str) -> None:
+    shape = case.theirs(*(torch.tensor(one) for one in inputs)).shape
+    weights = np.linspace(0.5, 2.0, int(np.prod(shape)), dtype=dtype).reshape(shape)
+    tolerance = 1e-12 if dtype == "float64" else 3e-5
+    found, wanted = ours(case, inputs, weights, dtype), theirs(case, inputs, weights)
+    for what, mine, other in zip(("value", *case.shapes), found, wanted, strict=True):
+        assert mine.dtype == other.dtype == np.dtype(dtype)
+        if what != "value" and case.op in CONVENTIONS and not _all_numbers(inputs):
+            continue
+        size = np.max(np.abs(other), initial=0.0, where=np.isfinite(other))
+        # Products of rows: what is small beside them is rounding.
+        beside = tolerance * size if case.op in ("MatMul", "Linear") else tolerance * 1e-3
+        np.testing.assert_allclose(mine, other, tolerance, beside, err_msg=f"{case}: {what}")
+        if what == "value" and case.op not in SIGNS_OF_ZERO:
+            zeros = (mine == 0) & (other == 0)
+            assert (np.signbit(mine) == np.signbit(other))[zeros].all(), f"{case}: signs of zero"
+
+
+def _all_numbers(inputs: list[Array]) -> bool:
+    """Whether neither an input nor a difference of two is NaN."""
+    with np.errstate(all="ignore"):
+        ends = [inputs[0] - other for other in inputs[1:] if other.shape == inputs[0].shape]
+    return not any(np.isnan(one).any() for one in [*inputs, *ends])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_random_inputs(case: Case, dtype: str) -> None:
+    rng = np.random.default_rng(zlib.crc32(str(case).encode()))
+    for _ in range(20):
+        compare(case, [case.draw(rng, shape).astype(dtype) for shape in case.shapes], dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", [case for case in CASES if case.edges], ids=str)
+def test_values_at_the_edge(case: Case, dtype: str) -> None:
+    edges = np.array(EDGES if dtype == "float64" else EDGES32, dtype)
+    rng = np.random.default_rng(zlib.crc32(str(case).encode()))
+    with np.errstate(all="ignore"):
+        for _ in range(200):
+            compare(case, [rng.choice(edges, shape) for shape in case.shapes], dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_softmax_cross_entropy(dtype: str) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        scores = (3 * rng.normal(size=(6, 4))).astype(dtype)
+        classes = rng.integers(4, size=6)
+        nodes = [Input("s", value=scores, trainable=True), Input("y", value=classes.astype(dtype))]
+        graph = Graph.of(OPS["SoftmaxCrossEntropy"](*nodes, name="cost"), dtype=dtype)
+        plan = ArrayPlan(graph, graph.shapes())
+        plan.feed(0)
+        plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+        tensor = torch.tensor(scores, requires_grad=True)
+        cost = nn.cross_entropy(tensor, torch.tensor(classes))
+        cost.backward()
+        tolerance = 1e-12 if dtype == "float64" else 1e-5
+        np.testing.assert_allclose(plan.cost(), cost.item(), rtol=tolerance)
+        found = plan.gradient(graph.by_name["s"])
+        np.testing.assert_allclose(found, tensor.grad.numpy(), rtol=tolerance, atol=tolerance / 10)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_binary_cross_entropy(dtype: str) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        shares = rng.uniform(0.01, 0.99, size=(6, 1)).astype(dtype)
+        wanted = rng.integers(2, size=(6, 1)).astype(dtype)
+        nodes = [Input("y", value=wanted), Input("a", value=shares, trainable=True)]
+        graph = Graph.of(OPS["BinaryCrossEntropy"](*nodes, name="cost"), dtype=dtype)
+        plan = ArrayPlan(graph, graph.shapes())
+        plan.feed(0)
+        plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+        tensor = torch.tensor(shares, requires_grad=True)
+        cost = nn.binary_cross_entropy(tensor, torch.tensor(wanted))
+        cost.backward()
+        tolerance = 1e-12 if dtype == "float64" else 1e-4
+        np.testing.assert_allclose(plan.cost(), cost.item(), rtol=tolerance)
+        found = plan.gradient(graph.by_name["a"])
+        np.testing.assert_allclose(found, tensor.grad.numpy(), rtol=tolerance)
+
+
+# Optimizers ------------------------------------------------------------------------------------
+
+STEPS = 100
+RATE, LATER = 0.05, 0.01
+TRAINED: list[tuple[Optimizer, Callable[[Any], Any]]] = [
+    (SGD(RATE), lambda p: torch.optim.SGD(p, RATE)),
+    (Momentum(RATE), lambda p: torch.optim.SGD(p, RATE, momentum=0.9)),
+    (Momentum(RATE, 0.5), lambda p: torch.optim.SGD(p, RATE, momentum=0.5)),
+    (Adam(RATE), lambda p: torch.optim.Adam(p, RATE)),
+    (
+        Adam(RATE, 0.8, 0.99, 1e-6),
+        lambda p: torch.optim.Adam(p, RATE, betas=(0.8, 0.99), eps=1e-6),
+    ),
+]
+
+
+def test_every_optimizer_is_compared() -> None:
+    assert {type(optimizer) for optimizer, _ in TRAINED} == set(OPTIMIZERS.values())
+
+
+@pytest.mark.parametrize(("optimizer", "other"), TRAINED, ids=lambda one: str(one)[:40])
+def test_trajectories(optimizer: Optimizer, other: Callable[[Any], Any]) -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 2))
+    first = [rng.normal(size=shape) for shape in ((4, 5), (5,), (5, 2), (2,))]
+    w1, b1, w2, b2 = (Input(f"p{i}", value=p, trainable=True) for i, p in enumerate(first))
+    hidden = OPS["Tanh"](OPS["Linear"](Input("x", value=x), w1, b1))
+    cost = MSE(Input("y", value=y), OPS["Linear"](hidden, w2, b2))
+    graph = Graph.of(cost, training=Training(optimizer))
+    plan = ArrayPlan(graph, graph.shapes())
+    tensors = [torch.tensor(p, requires_grad=True) for p in first]
+    trained = other(tensors)
+    for step in range(STEPS):
+        if step == STEPS // 2:
+            plan.set_learning_rate(LATER)
+            trained.param_groups[0]["lr"] = LATER
+        costs = array("d")
+        plan.run(step, 1, costs)
+        trained.zero_grad()
+        out = torch.tanh(torch.tensor(x) @ tensors[0] + tensors[1]) @ tensors[2] + tensors[3]
+        theirs = ((torch.tensor(y) - out) ** 2).mean()
+        theirs.backward()
+        trained.step()
+        np.testing.assert_allclose(costs[0], theirs.item(), rtol=1e-10)
+        for place, tensor in zip(graph.trainables, tensors, strict=True):
+            np.testing.assert_allclose(
+                plan.value(place), tensor.detach().numpy(), rtol=1e-10, atol=1e-12
+            )
