@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from miniflow.node import Node
     from miniflow.optimizers import Optimizer
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 __all__ = ["debug", "set_trace"]
 
 

@@ -72,7 +72,7 @@ from miniflow.ops import (
     Transpose,
 )
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 # What the star gives: the lesson's names, and all ops.
 __all__ = [

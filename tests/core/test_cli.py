@@ -115,7 +115,7 @@ def test_list_names_the_shipped_graphs_with_what_they_teach() -> None:
 
 
 def test_version_and_help() -> None:
-    assert mfdebug("--version").stdout == "mfdebug 0.3.0\n"
+    assert mfdebug("--version").stdout == "mfdebug 0.4.0\n"
     assert "Step through backpropagation" in mfdebug("--help").stdout
 
 
