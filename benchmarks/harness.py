@@ -14,7 +14,8 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -58,11 +59,27 @@ def one_thread() -> None:
     """Start this program again with one BLAS thread, unless it has one.
 
     The libraries read these variables once, when they are loaded: setting them here is too late.
+    Nor is OpenBLAS to be held to the kernels of an older processor, as some machines hold it.
     """
-    if any(os.environ.get(name) != "1" for name in THREADS):
+    bound = os.environ.pop("OPENBLAS_CORETYPE", None)
+    if bound or any(os.environ.get(name) != "1" for name in THREADS):
         os.environ.update(dict.fromkeys(THREADS, "1"))
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """Keep to one processor: some libraries have threads of their own, whatever they are told."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def measure(

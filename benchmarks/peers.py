@@ -109,9 +109,6 @@ def _torch() -> list[type[Engine]]:
 
 def _jax() -> list[type[Engine]]:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    # One thread, as everybody here.
-    single = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {single}".strip()
     jax = import_module("jax")
     jax.config.update("jax_enable_x64", True)
     jnp = jax.numpy

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from engines import ENGINES, Compiled, Engine, Network
-from harness import Contestant, machine, measure, one_thread, options, show, table
+from harness import Contestant, machine, measure, one_processor, one_thread, options, show, table
 from peers import peers
 
 ROUNDS = 400
@@ -83,8 +83,9 @@ def compare(name: str, rounds: int, dtype: str | None = None) -> list[str]:
 def run(rounds: int, networks: list[str], dtype: str | None = None) -> list[str]:
     """Return the Markdown lines of this benchmark."""
     lines = ["## One SGD step", ""]
-    for name in networks:
-        lines += compare(name, rounds, dtype)
+    with one_processor():
+        for name in networks:
+            lines += compare(name, rounds, dtype)
     return lines
 
 

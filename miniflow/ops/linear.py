@@ -25,10 +25,6 @@ from miniflow.ops.base import (
     unbroadcast,
 )
 
-# Multiplications from which on OpenBLAS takes 0.9 times as long for (wᵀ·xᵀ)ᵀ, copied, as for x·w,
-# in float64: of its four kernels the one for two matrices as they stand is the slowest.
-TURNED_FROM = 2**20
-
 
 def product_shape(x: Shape, w: Shape) -> Shape:
     """Return the shape of x·w; a scalar on either side multiplies."""
@@ -49,10 +45,6 @@ def product(do: Calls, x: Array, w: Array, out: Array) -> None:
     """List the call that writes x·w into `out`."""
     if not x.ndim or not w.ndim:
         do(np.multiply, x, w, out)
-    elif x.ndim == w.ndim == 2 and x.dtype == np.float64 and out.size * len(w) >= TURNED_FROM:
-        turned = do.scratch(out.shape[::-1])
-        do(w.T.dot, x.T, turned)
-        do(np.copyto, out, turned.T)
     elif x.ndim <= 2 and w.ndim <= 2:
         # On small matrices x.dot(w, out) takes 0.8 times as long as np.dot, and 0.5 times as
         # long as x @ w: less looking at arguments.
