@@ -30,7 +30,8 @@ How long miniflow takes, next to its peers: all in one process, taking turns, on
 *ratio* is the median of the ratios to the first row of the same round (smaller is faster);
 *quartiles* are those of the ratios: half of all rounds lie between them. Before anything is timed,
 all engines must agree on every cost and every parameter, and miniflow stepped node by node must
-agree with miniflow running, bit for bit. What each engine does is in `benchmarks/`.
+agree with miniflow running, bit for bit. What each engine does is in `benchmarks/`; why it takes as
+long as it does is in [performance.md](performance.md).
 
 Machine: {machine}; load {load:.1f} from elsewhere at the start.
 Made by `python benchmarks/all.py --markdown`.

@@ -174,7 +174,7 @@ def test_a_graph_file_that_changes_while_it_is_open(tmp_path: Path, what: str) -
     graph = tmp_path / "mine.json"
     shutil.copy(GRAPHS / "wx.json", graph)
     environment: dict[str, str | None] = {"XDG_STATE_HOME": str(tmp_path / "state")}
-    with PtyApp([*COMMAND, graph], env=environment) as app:
+    with PtyApp([*COMMAND, graph], env=environment, cwd=tmp_path) as app:
         app.wait_for("press s to begin")
         app.press(*"ss")
         if what == "replaced":
@@ -189,11 +189,12 @@ def test_a_graph_file_that_changes_while_it_is_open(tmp_path: Path, what: str) -
         app.press(*":save again.json", "enter")
         app.press(*"ttt")
         assert "SGD step 3" in app.text
+        assert (tmp_path / "again.json").exists()
         app.send(b"q")
         assert app.wait() == 0
         assert app.not_restored() == []
     told = {"replaced": "has changed since", "cut": "mine.json", "removed": "no such file"}
-    with PtyApp([*COMMAND, "--resume"], env=environment, cwd=REPOSITORY) as app:
+    with PtyApp([*COMMAND, "--resume"], env=environment, cwd=tmp_path) as app:
         app.settle(first=10, idle=0.5)
         assert told[what] in app.text.replace("\n", " "), app.text
         assert "Traceback" not in app.text
