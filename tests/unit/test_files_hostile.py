@@ -277,7 +277,9 @@ def test_links_inside_the_folder_are_followed_and_those_out_of_it_are_not(folder
     assert loads(value.encode(), folder, "t.json")["x"].value.tolist() == [[1, 2]]
     for name in ("out.csv", "absolute.csv", "twice.csv", "away/w.csv"):
         assert "a link that leads out of the graph's folder" in refused_value(folder, file=name)
-    assert "loop" in refused_value(folder, file="loop.csv").lower()
+    # Python 3.13 leaves the words to the system.
+    told = refused_value(folder, file="loop.csv").lower()
+    assert "loop" in told or "symbolic links" in told
     assert "there is no file" in refused_value(folder, file="nowhere.csv")
 
 
