@@ -365,6 +365,12 @@ class ArrayPlan(Plan):
         """Copy `gradient` into the node's part of the block."""
         self._gradients[node][...] = gradient
 
+    def optimizer_state(self, trainable: int) -> list[Array]:
+        """Return the trainable's parts of the block."""
+        part, node = self._parameter_parts[trainable], self.graph.trainables[trainable]
+        value = self._values[node]
+        return [state[part][: value.size].reshape(value.shape) for state in self._optimizer_state]
+
     def save(self) -> State:
         """Copy the lasting part of the block, and the learning rate."""
         return self._lasting.copy(), self.learning_rate

@@ -26,10 +26,11 @@ PIECE_BYTES = 512 * 1024
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What all optimizers share: a learning rate, and `slots` numbers of state a parameter."""
+    """What all optimizers share: a learning rate, and numbers of state for each parameter."""
 
     learning_rate: float = 0.01
-    slots: ClassVar[int] = 0
+    # The numbers kept for each parameter, called as in the formula.
+    state_names: ClassVar[tuple[str, ...]] = ()
 
     def update_calls(
         self, do: Calls, parameters: Array, gradients: Array, state: list[Array], rate: Array
@@ -62,8 +63,13 @@ class Optimizer:
         """Return the new value of one Python float; change `state` in place."""
         raise NotImplementedError
 
-    def formula(self, name: str) -> str:
-        """Return the update rule in symbols for the parameter called `name`."""
+    @property
+    def slots(self) -> int:
+        """How many numbers of state a parameter has."""
+        return len(self.state_names)
+
+    def formula(self, name: str, gradient: str) -> tuple[str, ...]:
+        """Return the assignments of an update, in order, for the parameter called `name`."""
         raise NotImplementedError
 
 
@@ -84,9 +90,9 @@ class SGD(Optimizer):
         """p - lr g."""
         return p - g * rate
 
-    def formula(self, name: str) -> str:
-        """w - lr × ∂cost/∂w."""
-        return f"{name} - lr × ∂cost/∂{name}"
+    def formula(self, name: str, gradient: str) -> tuple[str, ...]:
+        """w ← w - lr × g."""
+        return (f"{name} ← {name} - lr × {gradient}",)
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class Momentum(Optimizer):
     """
 
     momentum: float = 0.9
-    slots: ClassVar[int] = 1
+    state_names: ClassVar[tuple[str, ...]] = ("v",)
 
     def piece_calls(
         self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
@@ -117,9 +123,9 @@ class Momentum(Optimizer):
         state[0] = state[0] * self.momentum + g
         return p - state[0] * rate
 
-    def formula(self, name: str) -> str:
-        """w - lr × v."""
-        return f"{name} - lr × v, v = {self.momentum:g} v + ∂cost/∂{name}"
+    def formula(self, name: str, gradient: str) -> tuple[str, ...]:
+        """v ← momentum × v + g; w ← w - lr × v."""
+        return (f"v ← {self.momentum:g} × v + {gradient}", f"{name} ← {name} - lr × v")
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ class Adam(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
-    slots: ClassVar[int] = 2
+    state_names: ClassVar[tuple[str, ...]] = ("m", "v")
 
     def _corrections(self, sgd_step: int) -> tuple[float, float]:
         t = sgd_step + 1
@@ -177,9 +183,13 @@ class Adam(Optimizer):
         size = math.sqrt(state[1] * second) + self.epsilon
         return p - ieee.divide(state[0], size) * (rate * first)
 
-    def formula(self, name: str) -> str:
-        """w - lr × m̂ / (√v̂ + ε)."""
-        return f"{name} - lr × m̂ / (√v̂ + {self.epsilon:g})"
+    def formula(self, name: str, gradient: str) -> tuple[str, ...]:
+        """The moments m and v, corrected for their start at 0, then w - lr × m̂ / (√v̂ + ε)."""
+        return (
+            f"m ← {self.beta1:g} × m + (1 - {self.beta1:g}) × {gradient}",
+            f"v ← {self.beta2:g} × v + (1 - {self.beta2:g}) × ({gradient})²",
+            f"{name} ← {name} - lr × m̂ / (√v̂ + {self.epsilon:g})",
+        )
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"SGD": SGD, "Momentum": Momentum, "Adam": Adam}

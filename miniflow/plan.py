@@ -107,6 +107,10 @@ class Plan(ABC):
         """Overwrite a node's gradient, which its `backward` will send on."""
 
     @abstractmethod
+    def optimizer_state(self, trainable: int) -> list[Array]:
+        """Return what the optimizer keeps for a trainable, one array for each of its names."""
+
+    @abstractmethod
     def save(self) -> State:
         """Return a copy of what lasts from one SGD step to the next."""
 

@@ -189,6 +189,10 @@ class ScalarPlan(Plan):
         """Set one float."""
         self._values[node] = float(value)
 
+    def optimizer_state(self, trainable: int) -> list[Array]:
+        """Return the floats as arrays of no dimensions."""
+        return [np.array(number) for number in self._optimizer_state[trainable]]
+
     def save(self) -> State:
         """Copy the inputs' values, the optimizer's state and the learning rate."""
         values = [self._values[i] for i in self._inputs]

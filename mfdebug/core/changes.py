@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from mfdebug.core.debugger import Debugger, DebuggerError, Progress, Standing
-from mfdebug.core.explain import name_moment
+from mfdebug.core.explain.text import name_moment
 from mfdebug.core.expressions import Place
 from mfdebug.core.naming import typed
 from mfdebug.core.spots import Spot
@@ -21,7 +23,8 @@ def last_change(debugger: Debugger, spot: Spot, progress: Progress | None = None
     now, what = debugger.moment, spot.text(debugger.graph)
     _must_be_there(debugger, spot, what)
     stops = Stops(debugger)
-    target = Place(debugger.graph.nodes[spot.node].label, spot.attribute, spot.index)
+    attribute: Literal["value", "grad"] = "grad" if spot.attribute == "grad" else "value"
+    target = Place(debugger.graph.nodes[spot.node].label, attribute, spot.index)
     stops.add("", OnChange(target, spot.node, _places(debugger, spot), 0))
     try:
         found = stops.last_before(now, progress)

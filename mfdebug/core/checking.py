@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mfdebug.core.debugger import index_text
-from mfdebug.core.explain import kind_of
+from mfdebug.core.explain.report import kind_of
 from mfdebug.core.numbers import scalar
 from miniflow.gradcheck import JUDGEMENTS, Verdict
 from miniflow.graph import Graph

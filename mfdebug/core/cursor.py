@@ -48,11 +48,16 @@ class Edit(Struct, frozen=True):
 
 
 class Update(Struct, frozen=True):
-    """What the update of the present moment did: the value before and after, and the rate."""
+    """What the update of the present moment did: the value before and after, and the rate.
+
+    So too what the optimizer keeps for the parameter, an array for each of its `state_names`.
+    """
 
     before: Array
     after: Array
     rate: float
+    state_before: tuple[Array, ...] = ()
+    state_after: tuple[Array, ...] = ()
 
 
 class Cursor:
@@ -241,16 +246,22 @@ class Cursor:
             elif name.phase == "backward":
                 self.plan.backward(name.node)
             elif last:
-                before = self.plan.value(name.node).copy()
+                before, state_before = self._parameter(name.node, name.part - 1)
                 self.plan.update(name.part - 1)
-                after = self.plan.value(name.node).copy()
-                self.last_update = Update(before, after, self.plan.learning_rate)
+                after, state_after = self._parameter(name.node, name.part - 1)
+                rate = self.plan.learning_rate
+                self.last_update = Update(before, after, rate, state_before, state_after)
             else:
                 self.plan.update(name.part - 1)
         self.moment = moment
         self._apply_edits(moment)
         if name.phase == "forward" and name.node == self.graph.cost:
             self.history.record_cost(name.sgd_step, self.plan.cost())
+
+    def _parameter(self, node: int, trainable: int) -> tuple[Array, tuple[Array, ...]]:
+        """Return copies of a parameter and of what the optimizer keeps for it."""
+        state = self.plan.optimizer_state(trainable)
+        return self.plan.value(node).copy(), tuple(array.copy() for array in state)
 
     def _apply_edits(self, moment: int) -> None:
         for edit in self._edits_after.get(moment, ()):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from mfdebug.core.debugger import Debugger
-from mfdebug.core.explain import kind_of
+from mfdebug.core.explain.report import kind_of
 from mfdebug.core.finding import Finding
 from mfdebug.core.numbers import summary
 from mfdebug.core.spots import Attribute, Spot

@@ -15,10 +15,10 @@ import numpy as np
 from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, index_text
-from mfdebug.core.explain import Outgoing, Story, story
+from mfdebug.core.explain.report import NodeReport, Outgoing, report
 from mfdebug.core.numbers import scalar
+from mfdebug.core.spots import Index
 from mfdebug.core.timeline import Moment
-from mfdebug.core.working import Index
 from miniflow.node import Input, Node
 from miniflow.ops.activation import LeakyReLU, ReLU, Sigmoid, Tanh
 from miniflow.ops.arithmetic import Abs, Add, Div, Exp, Log, Max, Min, Mul, Neg, Pow, Sqrt, Sub
@@ -105,7 +105,7 @@ def _ask_forward(debugger: Debugger, coming: Moment, node: int) -> Question | No
     # What a dropout drops, nobody can know.
     if index is None or (isinstance(target, Dropout) and not value[index]):
         return None
-    told, number = story(debugger, node, index), float(value[index])
+    told, number = report(debugger, node, index), float(value[index])
     name = f"{told.name}{index_text(index)}"
     what = f"{name} = {told.formula}{_legend(told)}" if 0 < len(told.formula) <= FORMULA else name
     scalars = _is_scalar(debugger, node)
@@ -136,7 +136,7 @@ def _ask_winner(debugger: Debugger, coming: Moment, node: int) -> Question | Non
         return None
 
     def winners(index: Index) -> list[str]:
-        sent = story(debugger, node, index).outgoing
+        sent = report(debugger, node, index).outgoing
         got = list(dict.fromkeys(out.source for out in sent if out.number))
         return got if all(math.isfinite(out.number) for out in sent) else []
 
@@ -158,12 +158,14 @@ def _ask_sum(debugger: Debugger, coming: Moment, node: int) -> Question | None:
     index = _chosen(gradient.shape, coming.number, lambda i: float(gradient[i]))
     if index is None:
         return None
-    told = story(debugger, node, index)
+    told = report(debugger, node, index)
+    if any(one.remark for one in told.incoming):
+        return None
     terms = [scalar(one.number) for one in told.incoming if one.number is not None]
     given = f"the sum of {len(terms)} contributions"
     if len(terms) == 1:
         given = f"given {told.incoming[0].words}"
-    what = f"∂cost/∂{told.name}{index_text(index)}, {given}"
+    what = f"{told.symbol}{index_text(index)}, {given}"
     easy = len(terms) <= PRODUCTS and all(map(_is_short, terms))
     number, working = float(gradient[index]), " + ".join(terms)
     return _number_question(coming, what, number, "sum", index, working, easy=easy)
@@ -178,16 +180,16 @@ def _ask_sent(debugger: Debugger, coming: Moment, node: int) -> Question | None:
     source = sources[coming.number % len(sources)]
 
     def number(index: Index) -> float:
-        return sum(out.number for out in sent_to(story(debugger, node, index), source))
+        return sum(out.number for out in sent_to(report(debugger, node, index), source))
 
     shape = debugger.plan.shapes[node]
     index = _chosen(shape, coming.number, number, zeros=isinstance(target, ReLU))
     if index is None:
         return None
-    told = story(debugger, node, index)
+    told = report(debugger, node, index)
     sent = sent_to(told, source)
-    if not sent:
-        # A program's node that raises sends nothing.
+    if not sent or any(out.remark for out in sent):
+        # A program's node that raises sends nothing; a class number gets nothing.
         return None
     words = " + ".join(out.words for out in sent)
     formula = f", {words}{_legend(told)}," if len(words) <= FORMULA else ""
@@ -224,7 +226,7 @@ def _ask_update(debugger: Debugger, coming: Moment, node: int) -> Question | Non
     return Question(coming.number, text, *WAY, answer=answer, about="update", index=index)
 
 
-def _legend(told: Story) -> str:
+def _legend(told: NodeReport) -> str:
     return f" ({told.legend})" if told.legend else ""
 
 
@@ -277,7 +279,7 @@ def _is_scalar(debugger: Debugger, node: int) -> bool:
     return all(math.prod(shapes[i]) == 1 for i in (node, *debugger.graph.inbound[node]))
 
 
-def sent_to(told: Story, source: str) -> list[Outgoing]:
+def sent_to(told: NodeReport, source: str) -> list[Outgoing]:
     """Return what a node sends to an input, by each of the edges to it."""
     return [out for out in told.outgoing if out.source == source]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, index_text
-from mfdebug.core.explain import Outgoing, Story, story
+from mfdebug.core.explain.report import NodeReport, Outgoing, report
 from mfdebug.core.numbers import scalar
 from mfdebug.core.questions import Question, question_about, sent_to
 from mfdebug.core.spots import Spot
@@ -83,7 +83,7 @@ class Quiz:
         self.streak = self.streak + 1 if right else 0
         node = debugger.where.node
         assert node is not None
-        working = _working(story(debugger, node, question.index), question)
+        working = _working(report(debugger, node, question.index), question)
         told = f"{'right' if right else _correction(question)}: {working}"
         return Verdict(right, told, Spot(node, "value", question.index))
 
@@ -131,16 +131,19 @@ def _correction(question: Question) -> str:
     return f"not so, it is {SIGN_WORDS[answer] if question.kind == 'sign' else answer}"
 
 
-def _working(told: Story, question: Question) -> str:
+def _working(told: NodeReport, question: Question) -> str:
     """Return the working of what was asked, with its numbers."""
-    name = f"{told.name}{index_text(told.index)}"
-    if question.about == "update" and told.update is not None:
-        return f"{name} = {told.update.working} = {scalar(told.update.number)}"
+    entry = index_text(told.index)
+    name = f"{told.name}{entry}"
+    if question.about == "update" and told.update:
+        made = told.update[-1]
+        working = f" = {made.working}" if made.working else ""
+        return f"{name}{working} = {scalar(made.number)}"
     if question.about == "sum":
         terms = [scalar(one.number) for one in told.incoming if one.number is not None]
         sums = f" = {' + '.join(_bracketed(one) for one in terms)}" if len(terms) > 1 else ""
         words = "" if len(told.incoming) > 1 else f" = {told.incoming[0].words}"
-        return f"∂cost/∂{name}{sums or words} = {scalar(question.number)}"
+        return f"{told.symbol}{entry}{sums or words} = {scalar(question.number)}"
     if question.about == "sent":
         sent = sent_to(told, question.source)
         total = f"; {scalar(question.number)} in all" if len(sent) > 1 else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -99,6 +100,30 @@ class Sight(Cursor):
     def updated_at(self, node: int) -> int | None:
         """Return the last moment that updated a trainable, or None when there was none."""
         return self.written_at(node, "update")
+
+    def outdated_by(self, node: int) -> int | None:
+        """Return a parameter whose update came after a value of this pass was computed from it.
+
+        Asked for every visible row of every frame, so it is looked up.
+        """
+        place, now = self.timeline.place_of("forward", node), self.timeline.place(self.moment)
+        if place is None or place > now or not self.timeline.update:
+            return None
+        first = self._first_updates[node]
+        if first is None:
+            return None
+        updated = self.timeline.place_of("update", first)
+        return first if updated is not None and updated <= now else None
+
+    @cached_property
+    def _first_updates(self) -> list[int | None]:
+        """For every node, the parameter among what it depends on that is updated first."""
+        first: list[int | None] = []
+        trainables = set(self.graph.trainables)
+        for node, sources in enumerate(self.graph.inbound):
+            found = [one for source in sources if (one := first[source]) is not None]
+            first.append(min(found, default=node if node in trainables else None))
+        return first
 
     def reported(self, node: int) -> int:
         """Return how many of a node's edges to consumers have sent their contribution."""

@@ -116,6 +116,10 @@ class ProgramPlan(Plan):
         """Put another gradient in place of a node's."""
         self._gradients[node] = np.asarray(gradient)
 
+    def optimizer_state(self, trainable: int) -> list[Array]:
+        """What a program's own optimizer keeps is not known."""
+        return []
+
     def save(self) -> State:
         """Return the inputs' values, as references."""
         inputs = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mfdebug.core.debugger import Debugger, Standing, index_text
 from mfdebug.core.naming import typed
-from mfdebug.core.working import Index
+from mfdebug.core.spots import Index
 from miniflow.node import Input
 
 SET, DIFF = "set ", "diff "

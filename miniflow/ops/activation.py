@@ -56,6 +56,10 @@ class Sigmoid(Elementwise):
         """σ(x)."""
         return f"σ({names[0]})"
 
+    def definition(self, *names: str) -> str:
+        """1 / (1 + e⁻ˣ)."""
+        return f"1/(1 + e^-{names[0]})"
+
     def local(self, slot: int, name: str, *names: str) -> str:
         """s (1 - s)."""
         return f"{name}(1-{name})"
@@ -89,7 +93,7 @@ class Tanh(Elementwise):
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """1 - value²."""
-        return f"1-{name}²"
+        return f"(1-{name}²)"
 
 
 def _relu(x: float) -> float:
@@ -161,8 +165,8 @@ class LeakyReLU(Elementwise):
         )
 
     def formula(self, *names: str) -> str:
-        """leaky(x)."""
-        return f"{names[0]} if > 0 else {self.attrs['slope']:g}·{names[0]}"
+        """x, or slope x."""
+        return f"({names[0]} if {names[0]} > 0 else {self.attrs['slope']:g}·{names[0]})"
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """1, or slope."""
@@ -243,6 +247,12 @@ class GELU(Elementwise):
         """gelu(x)."""
         return f"gelu({names[0]})"
 
+    def definition(self, *names: str) -> str:
+        """0.5 x (1 + tanh(...))."""
+        x = names[0]
+        scale, cubic = f"{_GELU_SCALE:.6g}", f"{_GELU_CUBIC:g}"
+        return f"0.5·{x}(1 + tanh({scale}({x} + {cubic}·{x}^3)))"
+
     def local(self, slot: int, name: str, *names: str) -> str:
         """gelu'(x)."""
         return f"gelu'({names[0]})"
@@ -264,7 +274,10 @@ class Softmax(Op):
     """eˣ over its sum along `axis`: positive numbers that sum to 1."""
 
     attributes: ClassVar = {"axis": Attribute(-1, "an integer", is_integer)}
-    role = "a softmax sends back the gradient less its mean, weighted by the probabilities"
+    role = (
+        "a softmax sends to each entry its probability times what its own gradient exceeds the "
+        "mean of the row's gradients, weighted by the probabilities"
+    )
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """The input's shape."""
@@ -285,6 +298,6 @@ class Softmax(Op):
         """softmax(x)."""
         return f"softmax({names[0]})"
 
-    def downstream(self, slot: int, name: str, *names: str) -> str:
-        """s (grad - Σ grad s)."""
-        return f"{name} × (∂cost/∂{name} - Σ ∂cost/∂{name} × {name})"
+    def definition(self, *names: str) -> str:
+        """eˣ / Σ eˣ."""
+        return f"e^{names[0]} / Σ e^{names[0]}"

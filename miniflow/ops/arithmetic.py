@@ -39,7 +39,7 @@ class Add(Elementwise):
     """The sum of its inputs."""
 
     arity = (1, None)
-    role = "an add gate distributes: every input gets the same gradient, unchanged"
+    role = "an add gate distributes: every input gets the gradient unchanged"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """x + y + ..., from left to right."""
@@ -164,7 +164,10 @@ class Div(Elementwise):
     """The first input divided by the second."""
 
     arity = (2, 2)
-    role = "a divide gate scales: 1/y to the top, -value/y to the bottom"
+    role = (
+        "a divide gate scales: by 1/{names[1]} towards {names[0]}, "
+        "by -{name}/{names[1]} towards {names[1]}"
+    )
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """x / y."""
@@ -239,7 +242,7 @@ class Pow(Elementwise):
 
     arity = (1, 2)
     attributes: ClassVar = {"exponent": Attribute(2.0, "a number", is_number)}
-    role = "a power scales by power times the base to one less"
+    role = "a power x^n scales the gradient by n·x^(n-1)"
 
     def _exponent(self, inputs: tuple[Array, ...]) -> Array | float:
         return inputs[1] if len(inputs) == 2 else float(self.attrs["exponent"])
@@ -274,17 +277,29 @@ class Pow(Elementwise):
         return ScalarRule(self._scalar_forward, self._scalar_vjp)
 
     def formula(self, *names: str) -> str:
-        """x ^ p."""
-        power = names[1] if len(names) == 2 else format(self.attrs["exponent"], "g")
-        return f"{names[0]} ^ {power}"
+        """x^p."""
+        return f"{names[0]}^{self._power(*names[1:])}"
+
+    def _power(self, *name: str) -> str:
+        """The power as it is written: its node's name, or the number."""
+        if name:
+            return name[0]
+        text = format(self.attrs["exponent"], "g")
+        return text if text[0].isdigit() else f"({text})"
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """p x^(p-1), or x^p log x."""
         if slot:
-            return f"{name} × log {names[0]}"
-        power = names[1] if len(names) == 2 else format(self.attrs["exponent"], "g")
-        less = f"({power}-1)" if len(names) == 2 else format(self.attrs["exponent"] - 1, "g")
-        return f"{power} × {names[0]}^{less}"
+            return f"{name}·log {names[0]}"
+        power = self._power(*names[1:])
+        if len(names) == 2:
+            return f"{power}·{names[0]}^({power}-1)"
+        less = float(self.attrs["exponent"]) - 1.0
+        if less in (-1.0, 0.0):
+            return "1" if less == 0.0 else "0"
+        if less == 1.0:
+            return f"{power}·{names[0]}"
+        return f"{power}·{names[0]}^{less:g}" if less > 0 else f"{power}·{names[0]}^({less:g})"
 
 
 @register
@@ -372,7 +387,7 @@ class Sqrt(Elementwise):
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """1 / 2√x."""
-        return f"1/(2{name})"
+        return f"1/(2·{name})"
 
 
 def _sign(x: float) -> float:

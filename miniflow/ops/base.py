@@ -118,8 +118,9 @@ class Op(Node):
     """A node kind of the registry.
 
     A subclass gives `arity` (least and most inputs; None for no limit), `attributes`, `role`
-    (what its backward pass does, in one sentence), `formula`, `local`, and the rules
-    `output_shape`, `forward_calls`, `vjp_calls`, with `scalar` where it works on numbers.
+    (what its backward pass does, in one sentence; `{gradient}` stands for the gradient of its
+    value, `{names[0]}` for its first input), `formula`, `local`, and the rules `output_shape`,
+    `forward_calls`, `vjp_calls`, with `scalar` where it works on numbers.
     """
 
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
@@ -214,6 +215,10 @@ class Op(Node):
         """Return the forward rule in symbols, with the inputs called `names`."""
         return f"{type(self).__name__.lower()}({', '.join(names)})"
 
+    def definition(self, *names: str) -> str:
+        """Return what a function named in the formula stands for, or nothing."""
+        return ""
+
     def legend(self, *shapes: Shape) -> str:
         """Return what the letters of the formula stand for, for inputs of these shapes."""
         return ""
@@ -221,10 +226,6 @@ class Op(Node):
     def local(self, slot: int, name: str, *names: str) -> str:
         """Return the local gradient towards input `slot` in symbols; the op is called `name`."""
         return f"∂{name}/∂{names[slot]}"
-
-    def downstream(self, slot: int, name: str, *names: str) -> str:
-        """Return what is sent to input `slot` in symbols: upstream x local."""
-        return f"∂cost/∂{name} × {self.local(slot, name, *names)}"
 
     # The lesson's protocol ---------------------------------------------------------------
 

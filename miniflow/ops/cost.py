@@ -58,7 +58,10 @@ class MSE(_PairCost):
     An early printing's `MSE(a)` compares with `ideal_output`, to be set before the pass.
     """
 
-    role = "a mean square error sends 2/m times the error to both, with opposite signs"
+    role = (
+        "a mean square error sends 2/m times the error, {names[0]} - {names[1]}, to {names[0]}, "
+        "and the opposite to {names[1]}"
+    )
 
     def __init__(self, *inputs: Any, name: str | None = None) -> None:
         nodes = [node for node in inputs if not isinstance(node, str)]
@@ -112,7 +115,10 @@ class MSE(_PairCost):
 class MAE(_PairCost):
     """The mean absolute error, Σ |y - a| / m; at y = a, where it has a kink, the gradient is 0."""
 
-    role = "a mean absolute error sends 1/m to both, with opposite signs"
+    role = (
+        "a mean absolute error sends 1/m with the sign of {names[0]} - {names[1]} to {names[0]}, "
+        "with the opposite sign to {names[1]}"
+    )
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """Σ |y - a| / m."""
@@ -166,7 +172,10 @@ def _bce_vjp(slot: int, out: Array, grad: Array, y: Array, a: Array) -> None:
 class BinaryCrossEntropy(_PairCost):
     """-Σ (y log a + (1-y) log(1-a)) / m: targets y in 0..1, then probabilities a."""
 
-    role = "a cross-entropy sends (a - y) / (a (1 - a)) / m to the prediction"
+    role = (
+        "a cross-entropy sends ({names[1]} - {names[0]})/({names[1]}(1-{names[1]}))/m to the "
+        "prediction {names[1]}"
+    )
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """-Σ (y log a + (1-y) log(1-a)) / m."""
@@ -182,7 +191,7 @@ class BinaryCrossEntropy(_PairCost):
     def formula(self, *names: str) -> str:
         """-Σ(y log a + (1-y) log(1-a)) / m."""
         y, a = names
-        return f"-Σ({y} log {a} + (1-{y}) log(1-{a})) / m"
+        return f"-Σ({y}·log {a} + (1-{y})·log(1-{a})) / m"
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """(a-y)/(a(1-a))/m."""
@@ -241,7 +250,10 @@ class SoftmaxCrossEntropy(Op):
     """
 
     arity = (2, 2)
-    role = "a softmax cross-entropy sends (softmax - y) / m: how much too sure each class is"
+    role = (
+        "a softmax cross-entropy sends softmax({names[0]}) less the label, over m: how much too "
+        "sure each class is"
+    )
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """A scalar."""
@@ -279,10 +291,4 @@ class SoftmaxCrossEntropy(Op):
 
     def formula(self, *names: str) -> str:
         """-Σ y log softmax(z) / m."""
-        return f"-Σ {names[1]} log softmax({names[0]}) / m"
-
-    def local(self, slot: int, name: str, *names: str) -> str:
-        """(softmax - y)/m."""
-        if slot:
-            return f"-log softmax({names[0]})/m"
-        return f"(softmax({names[0]}) - {names[1]})/m"
+        return f"-Σ {names[1]}·log softmax({names[0]}) / m"

@@ -95,7 +95,7 @@ class MatMul(Op):
     """The matrix product; stacks of matrices broadcast as in NumPy."""
 
     arity = (2, 2)
-    role = "a matrix product sends the gradient through the other matrix, transposed"
+    role = "a matrix product sends to each factor the gradient times the other factor"
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """(n, k) · (k, m) gives (n, m)."""
@@ -119,10 +119,6 @@ class MatMul(Op):
         """The other matrix, transposed."""
         return f"{names[0]}ᵀ" if slot else f"{names[1]}ᵀ"
 
-    def downstream(self, slot: int, name: str, *names: str) -> str:
-        """In the order in which the shapes fit."""
-        return f"{names[0]}ᵀ · ∂cost/∂{name}" if slot else f"∂cost/∂{name} · {names[1]}ᵀ"
-
 
 @register
 class Linear(Op):
@@ -134,8 +130,8 @@ class Linear(Op):
 
     arity = (3, None)
     role = (
-        "a linear layer sends grad·Wᵀ to its input, Xᵀ·grad to its weights, and the sum over the "
-        "rows to its bias"
+        "a linear layer sends to each input the gradient times what multiplies it, and to the bias "
+        "the gradient, summed over its copies"
     )
 
     def _check_arity(self, count: int, name: str | None) -> None:
@@ -217,12 +213,3 @@ class Linear(Op):
         if slot == 2 * n:
             return "1"
         return f"{names[slot - n]}ᵀ" if slot >= n else f"{names[slot + n]}ᵀ"
-
-    def downstream(self, slot: int, name: str, *names: str) -> str:
-        """In the order in which the shapes fit."""
-        n = len(names) // 2
-        if slot == 2 * n:
-            return f"Σ rows of ∂cost/∂{name}"
-        if slot >= n:
-            return f"{names[slot - n]}ᵀ · ∂cost/∂{name}"
-        return f"∂cost/∂{name} · {names[slot + n]}ᵀ"

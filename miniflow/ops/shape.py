@@ -70,10 +70,6 @@ class Transpose(Op):
         """Xᵀ."""
         return f"{names[0]}ᵀ"
 
-    def downstream(self, slot: int, name: str, *names: str) -> str:
-        """Gradᵀ."""
-        return f"∂cost/∂{name} transposed back"
-
 
 @register
 class Reshape(Op):
@@ -110,10 +106,6 @@ class Reshape(Op):
     def formula(self, *names: str) -> str:
         """Reshape x."""
         return f"{names[0]} as {list(self.attrs['shape'])}"
-
-    def downstream(self, slot: int, name: str, *names: str) -> str:
-        """The gradient in the old shape."""
-        return f"∂cost/∂{name} in {names[0]}'s shape"
 
 
 @register
@@ -159,10 +151,6 @@ class Concat(Op):
     def formula(self, *names: str) -> str:
         """[x, y]."""
         return f"[{', '.join(names)}]"
-
-    def downstream(self, slot: int, name: str, *names: str) -> str:
-        """Its part of the gradient."""
-        return f"the part of ∂cost/∂{name} that came from {names[slot]}"
 
 
 @register
@@ -211,7 +199,3 @@ class Slice(Op):
         stop = self.attrs["stop"]
         along = f" along axis {self.attrs['axis']}" if self.attrs["axis"] else ""
         return f"{names[0]}[{self.attrs['start']}:{'' if stop is None else stop}]{along}"
-
-    def downstream(self, slot: int, name: str, *names: str) -> str:
-        """The gradient in its place."""
-        return f"∂cost/∂{name} in its place, 0 elsewhere"

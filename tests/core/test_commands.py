@@ -10,7 +10,7 @@ from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.table import COMMANDS, find
 from mfdebug.core.completion import complete
 from mfdebug.core.debugger import Debugger
-from mfdebug.core.explain import story
+from mfdebug.core.explain.report import report
 from mfdebug.core.naming import typed
 from mfdebug.core.results import as_json
 from mfdebug.opening import load_graph
@@ -285,7 +285,7 @@ def test_a_scalar_times_a_matrix_can_be_explained() -> None:
         assert there.run("step").text
         node = there.debugger.where.node
         if node is not None:
-            story(there.debugger, node)
+            report(there.debugger, node)
 
 
 def test_an_entry_that_does_not_exist_is_an_error() -> None:
@@ -298,11 +298,11 @@ def test_numbers_of_today_never_explain_a_value_of_yesterday() -> None:
     there = console("xor")
     l1 = there.debugger.graph.place("l1")
     there.run("until l1")
-    assert story(there.debugger, l1).working
+    assert report(there.debugger, l1).working
     there.run("sgd")
-    assert story(there.debugger, l1).working == ""
+    assert report(there.debugger, l1).working == ""
     there.run("step")
-    assert story(there.debugger, l1).working == ""
+    assert report(there.debugger, l1).working == ""
 
 
 def test_an_update_is_told_as_it_was_made_whatever_is_edited_after() -> None:

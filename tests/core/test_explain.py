@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.debugger import Debugger, Standing
-from mfdebug.core.explain import explain, story
-from mfdebug.core.working import sent_terms
+from mfdebug.core.explain.gradient_sums import edge_sums
+from mfdebug.core.explain.report import report
+from mfdebug.core.explain.site import Site
+from mfdebug.core.explain.text import explain
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import OPS, Mul, Op, Sum
@@ -37,18 +39,16 @@ def test_every_moment_can_be_told_and_terms_add_up(name: str, data: st.DataObjec
         debugger.step()
         assert explain(debugger)
         for node in range(len(debugger.graph.nodes)):
-            story(debugger, node)
+            report(debugger, node)
     place = debugger.graph.place("op")
     op: Any = debugger.graph.nodes[place]
     assert isinstance(op, Op)
     assert debugger.gradient_standing(place) is Standing.CURRENT
-    inputs = [debugger.value(source) for source in debugger.graph.inbound[place]]
-    for slot, source in enumerate(inputs):
+    site = Site(debugger, place)
+    for slot, source in enumerate(site.inputs):
         sent = debugger.plan.contribution(place, slot)
         for entry in list(np.ndindex(source.shape))[:3]:
-            terms = sent_terms(
-                op, slot, entry, debugger.gradient(place), debugger.value(place), inputs
-            )
-            assert terms is not None
-            total = sum(term.upstream * term.local for term in terms)
+            sums = edge_sums(site, slot, entry)
+            assert sums.bundles or sums.notes
+            total = float(sums.amounts.sum())
             assert total == pytest.approx(float(sent[entry]), rel=1e-9, abs=1e-12)

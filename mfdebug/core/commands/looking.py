@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfdebug.core.causes import cause_data, cause_lines, why
 from mfdebug.core.checking import check_data, check_lines
 from mfdebug.core.commands.command import Command, Key, Reply
 from mfdebug.core.commands.moving import moment_of
@@ -17,7 +16,9 @@ from mfdebug.core.debugger import (
     index_text,
     place_or_error,
 )
-from mfdebug.core.explain import explain, kind_of, name_moment
+from mfdebug.core.explain.causes import cause_data, cause_lines, why
+from mfdebug.core.explain.report import kind_of
+from mfdebug.core.explain.text import explain, name_moment
 from mfdebug.core.expressions import parse, parse_place
 from mfdebug.core.naming import typed
 from mfdebug.core.results import result_text

@@ -11,10 +11,9 @@ from mfdebug.core.commands.command import Command, Key, Reply, count_of
 from mfdebug.core.commands.places import chosen_number
 from mfdebug.core.commands.status import status
 from mfdebug.core.debugger import Debugger, DebuggerError, Standing, place_or_error
-from mfdebug.core.entries import Index
-from mfdebug.core.explain import explain
+from mfdebug.core.explain.text import explain
 from mfdebug.core.expressions import parse_place
-from mfdebug.core.spots import Spot
+from mfdebug.core.spots import Index, Spot
 from mfdebug.core.stops import Hit
 from mfdebug.core.timeline import NODE_PHASES, Phase
 

@@ -18,11 +18,11 @@ from textual.timer import Timer
 from textual.widgets import Input as TextInput
 from textual.widgets import Static
 
-from mfdebug.core.causes import Cause
 from mfdebug.core.commands.command import Reply
 from mfdebug.core.commands.console import Console, command_of
 from mfdebug.core.commands.predicting import asked
 from mfdebug.core.completion import complete
+from mfdebug.core.explain.causes import Cause
 from mfdebug.core.shelf import Keeper
 from mfdebug.core.spots import Spot
 from mfdebug.tui.chosen import SET, Chosen

@@ -22,8 +22,8 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from mfdebug.core.causes import Cause, equation_lines, why
 from mfdebug.core.debugger import Debugger
+from mfdebug.core.explain.causes import Cause, equation_lines, why
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Spot
 from mfdebug.tui.fitting import fit, wrap

@@ -20,10 +20,10 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger, Standing, index_text
-from mfdebug.core.explain import Incoming, Outgoing, Story, explain, matching_entry, story
+from mfdebug.core.explain.report import Incoming, NodeReport, Outgoing, matching_entry, report
+from mfdebug.core.explain.text import explain, update_lines
 from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import Spot
-from mfdebug.core.working import Index
+from mfdebug.core.spots import Index, Spot
 from mfdebug.tui.fitting import fit, wrap
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
@@ -159,7 +159,7 @@ class NodePanel(LinesView, can_focus=True):
         yield from ([Segment(line)] for line in lines)
 
     def _node_lines(self, node: int, width: int) -> Iterable[Line]:
-        told = story(self.debugger, node, self.entry_of(node))
+        told = report(self.debugger, node, self.entry_of(node))
         where = self.debugger.where
         now = where.phase if where.node == node else ""
         yield self._title(node, told, width)
@@ -167,7 +167,8 @@ class NodePanel(LinesView, can_focus=True):
             yield [Segment(told.legend, self._style("dim"))]
         if self.roomy:
             yield []
-        if now == "update":
+        if told.update:
+            yield [Segment("update", self._style("label"))]
             yield from self._update(told, width)
         if width >= SIDE_BY_SIDE:
             inbound = self.debugger.graph.inbound[node] if width >= INPUTS_TOO else []
@@ -193,7 +194,7 @@ class NodePanel(LinesView, can_focus=True):
             yield []
             yield from ([Segment(text, self._style("dim"))] for text in wrap(told.role, width))
 
-    def _title(self, node: int, told: Story, width: int) -> Line:
+    def _title(self, node: int, told: NodeReport, width: int) -> Line:
         text = f"{told.name} = {told.formula}" if told.formula else told.name
         kind = f"{told.kind} {told.shape}"
         target = self.debugger.graph.nodes[node]
@@ -205,7 +206,7 @@ class NodePanel(LinesView, can_focus=True):
             Segment(f" {kind}", self._style("dim")),
         ]
 
-    def _inputs(self, told: Story, inbound: list[int], width: int) -> Iterable[Line]:
+    def _inputs(self, told: NodeReport, inbound: list[int], width: int) -> Iterable[Line]:
         """Tell what flows in: a few rows of each input, round the entry that matches."""
         height = max(2, self._rows // len(inbound) - 1)
         for source in dict.fromkeys(inbound):
@@ -226,7 +227,7 @@ class NodePanel(LinesView, can_focus=True):
                 value.reshape(shape or (1,)), entry or (0,), width, height, paint
             )
 
-    def _value(self, node: int, told: Story, now: bool, width: int) -> Iterable[Line]:
+    def _value(self, node: int, told: NodeReport, now: bool, width: int) -> Iterable[Line]:
         label = [Segment("value", self._style("label"))]
         if told.value_standing is Standing.WAITING:
             yield [*label, Segment("     not computed yet", self._style("dim"))]
@@ -235,6 +236,8 @@ class NodePanel(LinesView, can_focus=True):
         stale = told.value_standing is Standing.STALE
         paint = self._paint(now=now, stale=stale)
         note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
+        if told.outdated:
+            note = f"  from before {told.outdated}'s update"
         if value.size == 1:
             number = float(value.reshape(()))
             yield [
@@ -259,9 +262,12 @@ class NodePanel(LinesView, can_focus=True):
     def _working(self, working: str) -> Line:
         return [Segment(f"{working} = ", self._style("dim"))] if working else []
 
-    def _gradient(self, node: int, told: Story, now: bool, width: int) -> Iterable[Line]:
+    def _gradient(self, node: int, told: NodeReport, now: bool, width: int) -> Iterable[Line]:
         label = Segment("gradient", self._style("label"))
         standing = told.gradient_standing
+        if told.no_gradient:
+            yield [label, Segment(f"  none: {told.no_gradient}", self._style("dim"))]
+            return
         if standing is Standing.NONE:
             yield [label, Segment("  none: the cost does not depend on it", self._style("dim"))]
             return
@@ -273,9 +279,8 @@ class NodePanel(LinesView, can_focus=True):
             paint = self._paint(now=now, stale=stale)
             note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
             if standing is Standing.PARTIAL:
-                count = self.debugger.reported(node)
-                note = f"  ({count} of {len(told.incoming)} so far)"
-            meaning = f"  ∂cost/∂{told.name}"
+                note = f"  ({_so_far(told)})"
+            meaning = f"  {told.symbol}"
             if gradient.size == 1:
                 number = float(gradient.reshape(()))
                 yield [
@@ -289,16 +294,17 @@ class NodePanel(LinesView, can_focus=True):
                 yield [label, Segment(f"{meaning}  {head}", self._style("dim"))]
                 yield from tensor_lines(gradient, told.index, width, self._rows, paint)
 
-    def _flow(self, told: Story, width: int) -> Iterable[Line]:
+    def _flow(self, told: NodeReport, width: int) -> Iterable[Line]:
         entry = index_text(told.index)
         stale = told.gradient_standing is Standing.STALE
         if told.incoming and not stale and told.gradient_standing is not Standing.WAITING:
             yield [Segment(f"came back to {told.name}{entry}", self._style("label"))]
             for incoming in told.incoming:
                 yield self._incoming(incoming, width)
+            if told.incoming_more:
+                yield [Segment(f"  … {told.incoming_more:,} more", self._style("dim"))]
             if len(told.incoming) > 1 and told.gradient is not None:
-                complete = all(i.number is not None for i in told.incoming)
-                words = "sum" if complete else "sum so far"
+                words = "sum" if told.reported == told.edges else "sum so far"
                 yield self._numbered(f"  {words}", told.gradient, width, "fresh")
         if told.outgoing:
             yield [
@@ -307,9 +313,13 @@ class NodePanel(LinesView, can_focus=True):
             ]
             for outgoing in told.outgoing:
                 yield from self._outgoing(outgoing, width)
+            if told.outgoing_more:
+                yield [Segment(f"  … {told.outgoing_more:,} more", self._style("dim"))]
 
     def _incoming(self, incoming: Incoming, width: int) -> Line:
-        text = f"  from {incoming.consumer}  {incoming.words}"
+        text = f"  from {incoming.consumer}  {incoming.remark or incoming.words}"
+        if incoming.remark:
+            return [Segment(fit(text, width), self._style("dim"))]
         if incoming.number is None:
             return [Segment(f"{fit(text, width - 8)} waiting", self._style("dim"))]
         return self._numbered(text, incoming.number, width, "dim")
@@ -331,24 +341,36 @@ class NodePanel(LinesView, can_focus=True):
         ]
 
     def _outgoing(self, outgoing: Outgoing, width: int) -> Iterable[Line]:
-        text = f"  to {outgoing.source}{outgoing.entry}  {outgoing.words}"
+        text = f"  to {outgoing.source}{outgoing.entry}  {outgoing.remark or outgoing.words}"
+        if outgoing.remark:
+            yield [Segment(fit(text, width), self._style("dim"))]
+            return
         yield self._numbered(text, outgoing.number, width, "dim")
         if outgoing.working:
             for part in wrap(f"= {outgoing.working}", width - 5):
                 yield [Segment(f"     {part}", self._style("dim"))]
 
-    def _update(self, told: Story, width: int) -> Iterable[Line]:
-        if told.update is None:
-            return
-        yield [
-            Segment("update", self._style("label")),
-            Segment(f"    {told.update.rule}", self._style("dim")),
-        ]
-        text = f"  {told.name}{index_text(told.index)} = {told.update.working} ="
-        lines = wrap(text, width - 13) if cell_len(text) > width - 13 else [text]
-        *before, last = lines
-        yield from ([Segment(line, self._style("dim"))] for line in before)
-        yield [Segment(f"{last} ", self._style("dim")), self._fresh(told.update.number)]
+    def _update(self, told: NodeReport, width: int) -> Iterable[Line]:
+        *lines, last = update_lines(told)
+        for line in lines:
+            yield from ([Segment(part, self._style("dim"))] for part in self._wrapped(line, width))
+        number = scalar(told.update[-1].number)
+        formula = last.removesuffix(number)
+        *before, tail = self._wrapped(formula, width - len(number) - 1)
+        yield from ([Segment(part, self._style("dim"))] for part in before)
+        yield [Segment(f"{tail} ", self._style("dim")), self._fresh(told.update[-1].number)]
+
+    @staticmethod
+    def _wrapped(line: str, width: int) -> list[str]:
+        return [f"  {part}" for part in wrap(line.strip(), width - 2)]
+
+
+def _so_far(told: NodeReport) -> str:
+    """Say how many consumers have sent; once all have, when the node's own turn comes."""
+    counted = f"{told.reported} of {told.edges}"
+    if told.reported < told.edges or told.turn is None:
+        return f"{counted} so far"
+    return f"complete, {counted}: its turn is moment {told.turn}"
 
 
 def _with_note(array: Array, width: int, note: str) -> str:

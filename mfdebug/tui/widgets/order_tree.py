@@ -23,7 +23,7 @@ from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.diagnosis import Diagnosis
-from mfdebug.core.explain import kind_of
+from mfdebug.core.explain.report import kind_of
 from mfdebug.core.numbers import histogram, scalar
 from mfdebug.core.stops import Stops
 from mfdebug.tui.fitting import fit

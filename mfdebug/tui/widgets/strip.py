@@ -13,7 +13,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger
-from mfdebug.core.explain import name_moment
+from mfdebug.core.explain.text import name_moment
 from mfdebug.tui.fitting import fit, wrap
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.presentation import KeyCast

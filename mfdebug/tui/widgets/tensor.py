@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mfdebug.core.numbers import NumberFormat, histogram, scalar, slice_line, summary
-from mfdebug.core.working import Index
+from mfdebug.core.spots import Index
 from mfdebug.tui.fitting import fit
 from miniflow.ops.base import Array
 

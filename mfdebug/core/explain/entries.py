@@ -11,18 +11,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mfdebug.core.spots import Index
 from miniflow.ops.base import Op, Shape
 from miniflow.ops.linear import product_shape
 from miniflow.ops.reduce import Mean, Sum
-from miniflow.ops.shape import Concat, Reshape, Slice, Transpose
+from miniflow.ops.shape import Reshape, Slice, Transpose
 
-Index = tuple[int, ...]
-Subscripts = tuple[int | str, ...]
 # A block of entries, a slice an axis, with whole numbers as its start and stop.
 Region = tuple[slice, ...]
 T = TypeVar("T", int, int | str)
-
-MOVES = (Transpose, Reshape, Concat, Slice)
 
 
 def matched(index: Sequence[T], shape: Shape) -> tuple[T, ...]:
@@ -38,6 +35,11 @@ def copies(entry: Index, source: Shape, shape: Shape) -> Region:
         if n == shape[axis]:
             region[axis] = slice(i, i + 1)
     return tuple(region)
+
+
+def one_entry(place: Index) -> Region:
+    """Return the region of a single entry."""
+    return tuple(slice(i, i + 1) for i in place)
 
 
 def place_in(region: Region, k: int) -> Index:

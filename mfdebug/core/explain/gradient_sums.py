@@ -1,0 +1,187 @@
+"""The sum that is one entry of a node's gradient: what each consumer sent, term by term.
+
+Each term is an entry of the consumer's gradient (upstream) times the local derivative.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mfdebug.core.debugger import Debugger, Standing
+from mfdebug.core.explain.arithmetic import bracketed, comes_to
+from mfdebug.core.explain.entries import Region, place_in
+from mfdebug.core.explain.ops import explainer_of
+from mfdebug.core.explain.ops.base import Explainer, factor
+from mfdebug.core.explain.site import Site, unique
+from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
+from mfdebug.core.spots import Index, Spot, gradient_name, named
+from miniflow.graph import follows_rules
+from miniflow.ops.base import Op
+
+# Letters for the axes that a sum runs over, from the last axis on.
+_LETTERS = "jnstpkl"
+_LOWERED = str.maketrans("jnstpkli", "ⱼₙₛₜₚₖₗᵢ")
+# Edges are explained until their consumers have so many inputs together; the others are known by
+# what was sent along them.
+MOST_INPUTS = 20_000
+
+
+def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
+    """Return what a node's consumers have sent to one entry of its gradient."""
+    if node == debugger.graph.cost:
+        rule = seed_name(debugger, index)
+        return Sums(rule, (), (f"the start of backward: {rule} = 1",))
+    bundles: list[Bundle] = []
+    rules: list[str] = []
+    notes: list[str] = []
+    edges = debugger.contributions(node)
+    partial = debugger.gradient_standing(node) is Standing.PARTIAL
+    sites: dict[int, Site] = {}
+    work = 0
+    for edge in edges:
+        if partial and not edge.reported:
+            continue
+        if edge.consumer not in sites:
+            sites[edge.consumer] = Site(debugger, edge.consumer)
+        site = sites[edge.consumer]
+        work += len(site.inputs)
+        sums = edge_sums(site, edge.slot, index, explained=work <= MOST_INPUTS)
+        bundles.extend(sums.bundles)
+        rules.append(sums.rule)
+        notes.extend(sums.notes)
+    if partial and len(rules) < len(edges):
+        notes.insert(0, f"not complete: {len(rules)} of {len(edges)} consumers so far")
+    rule = " + ".join(rules[:4]).replace(" + -", " - ")
+    if len(rules) > 4:
+        rule += f" + … {len(rules) - 4:,} more"
+    return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
+
+
+def seed_name(debugger: Debugger, index: Index) -> str:
+    """Name the gradient that backward starts with: of the cost, or of its sum, by itself."""
+    graph = debugger.graph
+    label = graph.nodes[graph.cost].label
+    return f"∂Σ{label}/∂{named(label, index)}" if index else gradient_name(graph, label)
+
+
+def without_gradient(debugger: Debugger, node: int) -> str:
+    """Say why a node that the cost depends on has no gradient, or nothing."""
+    edges = debugger.contributions(node)
+    if node == debugger.graph.cost or len(edges) != 1:
+        return ""
+    site = Site(debugger, edges[0].consumer)
+    found = explainer_of(site.op)
+    return "" if found is None else found[1].without_gradient(site, found[0], edges[0].slot)
+
+
+def edge_sums(
+    site: Site, slot: int, index: Index, *, explained: bool = True, ones: bool = False
+) -> Sums:
+    """Return the terms of what a consumer sent to one entry of its input number `slot`.
+
+    With `ones` a local derivative of 1 is written out. Where nothing is sent there is no term, and
+    a note says why.
+    """
+    debugger = site.debugger
+    sent = float(debugger.plan.contribution(site.node, slot)[index])
+    found = explainer_of(site.op) if explained else None
+    if found is None:
+        return _known_only(site, slot, index, sent)
+    op, explainer = found
+    if reason := explainer.without_gradient(site, op, slot):
+        return Sums("0", (), (reason,))
+    local = explainer.locals(site, op, slot, index)
+    if local is None:
+        return _known_only(site, slot, index, sent)
+    gradient = debugger.gradient(site.node)
+    upstream = np.asarray(gradient[local.region], np.float64).reshape(-1)
+    numbers = np.asarray(local.numbers, np.float64).reshape(-1)
+    if not upstream.size:
+        return Sums("0", (), (f"{site.label} leaves {site.entry(slot, index)} out",))
+    with np.errstate(all="ignore"):
+        # A single term is what was sent: a closed gate sends 0 even where upstream is infinite.
+        amounts = upstream * numbers if upstream.size > 1 else np.array([sent])
+    edge = _Edge(site, op, explainer, slot, index, ones)
+
+    def tell(k: int) -> Told:
+        place = place_in(local.region, k)
+        return edge.tell(place, float(upstream[k]), float(numbers[k]), float(amounts[k]))
+
+    shapes = [x.shape for x in site.inputs]
+    notes = tuple(filter(None, (op.legend(*shapes),)))
+    return Sums(edge.rule(local.region), (Bundle(amounts, tell),), notes)
+
+
+def _known_only(site: Site, slot: int, index: Index, sent: float) -> Sums:
+    """Tell what was sent where it is known, and how it was made is not."""
+    symbols = f"{site.label}.gradients[{named(site.labels[slot], index)}]"
+    leads_to: list[Spot] = []
+    if site.value.shape == site.inputs[slot].shape:
+        leads_to.append(Spot(site.node, "grad", index))
+    elif site.value.size == 1:
+        leads_to.append(Spot(site.node, "grad", (0,) * site.value.ndim))
+    notes: tuple[str, ...] = ()
+    if not follows_rules(site.op):
+        kind = type(site.op).__name__
+        notes = (f"{kind} has its own backward(): what it sent is known, not how it was made",)
+    return Sums(symbols, (one_term(sent, symbols, bracketed(sent), leads_to),), notes)
+
+
+class _Edge:
+    """An edge from an op back to one entry of its input: its terms in words."""
+
+    def __init__(
+        self, site: Site, op: Op, explainer: Explainer, slot: int, entry: Index, ones: bool
+    ) -> None:
+        self._site, self._op, self._explainer = site, op, explainer
+        self._slot, self._entry, self._ones = slot, entry, ones
+
+    def rule(self, region: Region) -> str:
+        """Return the sum over a region of the op's value in symbols: `Σₙ X[n,1]·…`."""
+        place: list[int | str] = []
+        over = ""
+        for axis, part in enumerate(region):
+            if part.stop - part.start == 1:
+                place.append(part.start)
+                continue
+            last = len(region) - 1 - axis
+            place.append(_LETTERS[last] if last < len(_LETTERS) else "i")
+            over += str(place[-1])
+        text = self._symbols(tuple(place))
+        return f"Σ{over.translate(_LOWERED)} {text}" if over else text
+
+    def tell(self, place: Index, upstream: float, local: float, amount: float) -> Told:
+        """Return one term: upstream × local."""
+        site, explainer = self._site, self._explainer
+        arguments = site, self._op, self._slot, self._entry, place
+        spots = [Spot(site.node, "grad", place), *explainer.leads_to(*arguments)]
+        return Told(
+            self._symbols(place), self._numbers(place, upstream, local, amount), unique(spots)
+        )
+
+    def _symbols(self, place: tuple[int | str, ...]) -> str:
+        site = self._site
+        local = self._explainer.local(site, self._op, self._slot, self._entry, place)
+        upstream = site.gradient(place)
+        if local in ("1", "-1"):
+            return local[:-1] + upstream
+        return self._product(upstream, factor(local), "·")
+
+    def _numbers(self, place: Index, upstream: float, local: float, amount: float) -> str:
+        arguments = self._site, self._op, self._slot, self._entry, place
+        number = bracketed(upstream)
+        symbols = self._explainer.local(*arguments)
+        if symbols in ("1", "-1") and not self._ones:
+            text = symbols[:-1] + number
+        else:
+            text = self._explainer.local_numbers(*arguments, local)
+            text = self._product(number, factor(text), " × ")
+            if not comes_to(text, amount):
+                text = self._product(number, bracketed(local), " × ")
+        return text if comes_to(text, amount) else bracketed(amount)
+
+    def _product(self, upstream: str, local: str, sign: str) -> str:
+        factors = [upstream, local]
+        if self._explainer.upstream_last(self._op, self._slot):
+            factors.reverse()
+        return sign.join(factors)

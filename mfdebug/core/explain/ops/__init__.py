@@ -1,0 +1,54 @@
+"""Which explainer explains which op: a family of ops a module."""
+
+from __future__ import annotations
+
+from mfdebug.core.explain.ops.base import Explainer
+from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
+from mfdebug.core.explain.ops.elementwise import (
+    DefinedExplainer,
+    DropoutExplainer,
+    ElementwiseExplainer,
+    GateExplainer,
+    ProductExplainer,
+    SelectionExplainer,
+    SumExplainer,
+)
+from mfdebug.core.explain.ops.moves import MoveExplainer
+from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
+from mfdebug.core.explain.ops.products import MatrixExplainer
+from mfdebug.core.explain.ops.reductions import ReductionExplainer
+from mfdebug.core.explain.ops.softmax import SoftmaxExplainer
+from mfdebug.core.explain.ops.unknown import ProbeExplainer
+from miniflow.graph import follows_rules
+from miniflow.node import Node
+from miniflow.ops import OPS, Op
+
+_FAMILIES: dict[Explainer, str] = {
+    ElementwiseExplainer(): "Abs Div Exp Log Neg Pow Sigmoid Softplus Sqrt Tanh",
+    SumExplainer(): "Add Sub",
+    ProductExplainer(): "Mul",
+    SelectionExplainer(): "Max Min",
+    GateExplainer(): "LeakyReLU ReLU",
+    DefinedExplainer(): "GELU",
+    DropoutExplainer(): "Dropout",
+    MatrixExplainer(): "Linear MatMul",
+    ReductionExplainer(): "Mean Sum",
+    MoveExplainer(): "Concat Reshape Slice Transpose",
+    SoftmaxExplainer(): "Softmax",
+    PairCostExplainer(): "BinaryCrossEntropy MAE MSE",
+    CrossEntropyExplainer(): "SoftmaxCrossEntropy",
+}
+EXPLAINERS: dict[type[Node], Explainer] = {
+    OPS[name]: explainer for explainer, names in _FAMILIES.items() for name in names.split()
+}
+_PROBE = ProbeExplainer()
+
+
+def explainer_of(node: Node) -> tuple[Op, Explainer] | None:
+    """Return an op with its explainer; None for an input and for nodes in the lesson's style.
+
+    A class derived from one of ours may have other rules, so it is probed.
+    """
+    if not isinstance(node, Op) or not follows_rules(node):
+        return None
+    return node, EXPLAINERS.get(type(node), _PROBE)

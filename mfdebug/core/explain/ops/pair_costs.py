@@ -1,0 +1,117 @@
+"""MSE, MAE and BinaryCrossEntropy: means over pairs of a target and a prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mfdebug.core.explain.arithmetic import bracketed, worked
+from mfdebug.core.explain.entries import same_place
+from mfdebug.core.explain.ops.base import (
+    Explainer,
+    Locals,
+    factor,
+    in_numbers,
+    of_entry,
+    vjp_of_one,
+)
+from mfdebug.core.explain.site import Site
+from mfdebug.core.explain.sums import Bundle, Sums, Told
+from mfdebug.core.spots import Index, Spot, Subscripts
+from miniflow.ops.base import Array, Op
+from miniflow.ops.cost import MAE, MSE
+
+_SQUARE, _SIZE = "({0} - {1})²/{m}", "|{0} - {1}|/{m}"
+_HIT, _MISS = "-{0}·log {1}/{m}", "-(1-{0})·log(1-{1})/{m}"
+_BOTH = "-({0}·log {1} + (1-{0})·log(1-{1}))/{m}"
+
+
+class PairCostExplainer(Explainer):
+    """A mean over m entries: each pair is a term."""
+
+    def value(self, site: Site, op: Op, index: Index) -> Sums:
+        """A term for each pair."""
+        y, a = (x.reshape(-1).astype(np.float64) for x in site.inputs)
+        shapes = [x.shape for x in site.inputs]
+        with np.errstate(all="ignore"):
+            amounts = _amounts(op, y, a)
+
+        def tell(k: int) -> Told:
+            of_y, of_a = (same_place((k,), (y.size,), shape) for shape in shapes)
+            form = _form(op, float(y[k]))
+            text = worked(
+                (float(y[k]), float(a[k])),
+                lambda texts: in_numbers(form.format(*texts, m=y.size)),
+                float(amounts[k]),
+            )
+            return Told(
+                form.format(site.entry(0, of_y), site.entry(1, of_a), m="m"),
+                text or bracketed(float(amounts[k])),
+                # The prediction first: the way to the weights.
+                (site.spot(1, of_a), site.spot(0, of_y)),
+            )
+
+        return Sums(op.formula(*site.labels), (Bundle(amounts, tell),), (op.legend(*shapes),))
+
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+        """The gradient of the cost times the derivative of the mean."""
+        local = op.local(slot, site.label, *site.labels)
+        return of_entry(f"{site.gradient()} × {factor(local)}", entry)
+
+    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
+        """A mean over one entry, divided by their number: the other entries have no say."""
+        shape = site.inputs[slot].shape
+        flat = int(np.ravel_multi_index(entry, shape)) if entry else 0
+        one = [x.reshape(-1)[flat : flat + 1] for x in site.inputs]
+        return Locals((), vjp_of_one(op, slot, one)[0] / site.inputs[slot].size)
+
+    def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
+        """The op's words, with the names of the pair."""
+        names = [site.entry(i, one) for i, one in enumerate(_pair(site, slot, entry))]
+        return op.local(slot, site.label, *names)
+
+    def local_numbers(
+        self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
+    ) -> str:
+        """The same with their numbers."""
+        pair = _pair(site, slot, entry)
+        m = str(site.inputs[0].size)
+        text = worked(
+            [site.number(i, one) for i, one in enumerate(pair)],
+            lambda texts: in_numbers(op.local(slot, site.label, *texts).removesuffix("m") + m),
+            number,
+        )
+        return text or bracketed(number)
+
+    def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
+        """The pair; the prediction first."""
+        of_y, of_a = _pair(site, slot, entry)
+        return [site.spot(1, of_a), site.spot(0, of_y)]
+
+
+def _pair(site: Site, slot: int, entry: Index) -> list[Index]:
+    """Return the entries of target and prediction that belong together."""
+    own = site.inputs[slot].shape
+    return [same_place(entry, own, x.shape) for x in site.inputs]
+
+
+def _form(op: Op, y: float) -> str:
+    """Return the form of a term; of a cross-entropy the part that a target of 0 or 1 leaves."""
+    if isinstance(op, MSE | MAE):
+        return _SQUARE if isinstance(op, MSE) else _SIZE
+    return _HIT if y == 1 else _MISS if y == 0 else _BOTH
+
+
+def _amounts(op: Op, y: Array, a: Array) -> Array:
+    amounts: Array
+    if isinstance(op, MSE):
+        amounts = (y - a) ** 2 / y.size
+    elif isinstance(op, MAE):
+        amounts = np.abs(y - a) / y.size
+    else:
+        amounts = -(_xlogy(y, a) + _xlogy(1 - y, 1 - a)) / y.size
+    return amounts
+
+
+def _xlogy(x: Array, y: Array) -> Array:
+    product: Array = np.where(x == 0, 0.0, x * np.log(y))
+    return product

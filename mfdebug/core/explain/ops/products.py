@@ -1,0 +1,170 @@
+"""Linear and MatMul: sums of products; a gradient is a product with the other matrix, transposed.
+
+For Y = X·W the gradients are ∂cost/∂X = ∂cost/∂Y · Wᵀ and ∂cost/∂W = Xᵀ · ∂cost/∂Y.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mfdebug.core.explain.arithmetic import bracketed, worked
+from mfdebug.core.explain.entries import Product, Region, copies, matched
+from mfdebug.core.explain.ops.base import Explainer, Locals, of_entry
+from mfdebug.core.explain.site import Site
+from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
+from mfdebug.core.spots import Index, Spot, Subscripts
+from miniflow.ops.base import Array, Op
+
+# Pairs of a Linear written out in its formula; of more, the first few.
+MOST_PAIRS, FEW_PAIRS = 4, 2
+
+
+class MatrixExplainer(Explainer):
+    """Linear, whose inputs are n matrices, their n weights and a bias; and MatMul."""
+
+    def formula(self, site: Site, op: Op, names: list[str]) -> str:
+        """X·W + b; of many pairs only some."""
+        pairs = len(names) // 2
+        if pairs <= MOST_PAIRS:
+            return op.formula(*names)
+        shown = [f"{names[i]}·{names[i + pairs]}" for i in range(FEW_PAIRS)]
+        return " + ".join([*shown, f"… {pairs - FEW_PAIRS:,} more", *names[2 * pairs :]])
+
+    def value(self, site: Site, op: Op, index: Index) -> Sums:
+        """The products of a row and a column, then the bias."""
+        pairs = len(site.inputs) // 2
+        bundles, rules = [], []
+        for pair in range(pairs):
+            bundle, rule = _of_product(site, pair, pair + pairs, index)
+            bundles.append(bundle)
+            rules.append(rule)
+        if pairs > MOST_PAIRS:
+            rules = [*rules[:FEW_PAIRS], f"… {pairs - FEW_PAIRS:,} more"]
+        if len(site.inputs) % 2:
+            slot = 2 * pairs
+            entry = matched(index, site.inputs[slot].shape)
+            name, number = site.entry(slot, entry), site.number(slot, entry)
+            bundles.append(one_term(number, name, bracketed(number), [site.spot(slot, entry)]))
+            rules.append(name)
+        return Sums(" + ".join(rules), tuple(bundles))
+
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+        """grad · Wᵀ, Xᵀ · grad, and for the bias the sum of the rows."""
+        pairs, gradient = len(site.inputs) // 2, site.gradient()
+        if slot == 2 * pairs:
+            if site.inputs[slot].shape == site.value.shape:
+                return of_entry(gradient, entry) if entry else f"{gradient} × 1"
+            return of_entry(f"Σ rows of {gradient}", entry)
+        weights = slot >= pairs
+        other = slot - pairs if weights else slot + pairs
+        name = site.labels[other]
+        own_axes, other_axes = site.inputs[slot].ndim, site.inputs[other].ndim
+        if other_axes == 0 or own_axes == 0 or own_axes == other_axes == 1:
+            return of_entry(f"{gradient} × {name}", entry)
+        if other_axes == 1:
+            return of_entry(f"{name} ⊗ {gradient}" if weights else f"{gradient} ⊗ {name}", entry)
+        return of_entry(f"{name}ᵀ · {gradient}" if weights else f"{gradient} · {name}ᵀ", entry)
+
+    def role(self, site: Site, op: Op) -> str:
+        """The matrix rules with the names of this node, where it is one product of two matrices."""
+        if len(site.inputs) > 3 or not all(x.ndim == 2 for x in site.inputs[:2]):
+            return super().role(site, op)
+        kind = "linear layer" if len(site.inputs) == 3 else "matrix product"
+        x, w = (f"{self.sent(site, op, i, ())} to {site.labels[i]}" for i in (0, 1))
+        bias = f", and the sum of the rows to {site.labels[2]}" if len(site.inputs) == 3 else ""
+        return f"a {kind} sends {x}{',' if bias else ' and'} {w}{bias}"
+
+    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
+        """The entries of the other factor that meet this one, in the sums that it is in."""
+        pairs = len(site.inputs) // 2
+        if slot == 2 * pairs:
+            region = copies(entry, site.inputs[slot].shape, site.value.shape)
+            return Locals(region, np.ones([part.stop - part.start for part in region]))
+        x, w = site.inputs[slot % pairs], site.inputs[slot % pairs + pairs]
+        product, side = Product(x.shape, w.shape), slot // pairs
+        region = product.region(side, entry)
+        other = _others(product, side, region, product.met(side, entry), w if side == 0 else x)
+        return _widened(region, other, product.shape, site.value.shape)
+
+    def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
+        """The entry that multiplies this one; of the bias 1."""
+        met = _met(site, slot, entry, place)
+        return "1" if met is None else site.entry(*met)
+
+    def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
+        """The entry that multiplies this one."""
+        met = _met(site, slot, entry, place)
+        return [] if met is None else [site.spot(met[0], tuple(map(int, met[1])))]
+
+    def upstream_last(self, op: Op, slot: int) -> bool:
+        """Xᵀ stands to the left of the gradient, as in the rule for matrices."""
+        pairs = len(op.inbound_nodes) // 2
+        return pairs <= slot < 2 * pairs
+
+
+def _of_product(site: Site, left: int, right: int, index: Index) -> tuple[Bundle, str]:
+    x, w = site.inputs[left], site.inputs[right]
+    product = Product(x.shape, w.shape)
+    lead = len(index) - len(product.shape)
+    place = tuple(0 if n == 1 else i for i, n in zip(index[lead:], product.shape, strict=True))
+    every: tuple[Any, ...] = place
+    of_x, of_w = product.factors(every, slice(None))
+    amounts = np.atleast_1d(x[of_x].astype(np.float64) * w[of_w])
+
+    def tell(k: int) -> Told:
+        of_x, of_w = product.factors(place, k)
+        numbers = site.number(left, of_x), site.number(right, of_w)
+        text = worked(numbers, " × ".join, float(amounts[k]))
+        return Told(
+            f"{site.entry(left, of_x)}·{site.entry(right, of_w)}",
+            text or bracketed(float(amounts[k])),
+            (site.spot(left, of_x), site.spot(right, of_w)),
+        )
+
+    letters: tuple[int | str, ...] = place
+    of_x_named, of_w_named = product.factors(letters, "k")
+    rule = f"{site.entry(left, of_x_named)}·{site.entry(right, of_w_named)}"
+    return Bundle(amounts, tell), rule if product.length is None else f"Σₖ {rule}"
+
+
+def _met(site: Site, slot: int, entry: Index, place: Subscripts) -> tuple[int, Subscripts] | None:
+    """Return which entry of which input multiplies this one in a product; None: a bias."""
+    pairs = len(site.inputs) // 2
+    if slot == 2 * pairs:
+        return None
+    pair, side = slot % pairs, slot // pairs
+    product = Product(site.inputs[pair].shape, site.inputs[pair + pairs].shape)
+    own = matched(place, product.shape)
+    return pair + (1 - side) * pairs, product.factors(own, product.met(side, entry))[1 - side]
+
+
+def _others(product: Product, side: int, region: Region, k: int, other: Array) -> Array:
+    """Return, over a region of the product, the entry of the other factor that is met there."""
+    sizes = [part.stop - part.start for part in region]
+    if product.length is None:
+        return np.broadcast_to(other, product.shape)[region]
+    if other.ndim == 1:
+        return np.broadcast_to(other[k], sizes)
+    stacked: Array = np.broadcast_to(other, (*product.stack, *other.shape[-2:]))
+    stack: tuple[Any, ...] = region[: len(product.stack)]
+    if side:
+        met = stacked[(*stack, region[len(stack)], k)]
+        met = met[..., None] if len(product.w) > 1 else met
+    else:
+        met = stacked[(*stack, k, region[-1])]
+        met = met[..., None, :] if len(product.x) > 1 else met
+    return np.broadcast_to(met, sizes)
+
+
+def _widened(
+    region: Region, numbers: Array, own: tuple[int, ...], shape: tuple[int, ...]
+) -> Locals:
+    """Broadcast a region of a product on to the value it was added to."""
+    lead = len(shape) - len(own)
+    wide = [slice(0, n) for n in shape[:lead]]
+    for part, n, m in zip(region, own, shape[lead:], strict=True):
+        wide.append(part if n == m else slice(0, m))
+    sizes = [part.stop - part.start for part in wide]
+    return Locals(tuple(wide), np.broadcast_to(numbers, sizes))

@@ -1,0 +1,240 @@
+"""A node at the present moment, for one entry: what the app's panel and `explain` both show.
+
+Its rule, what came back to it from each consumer and their sum, and what it sends on to each
+input, term by term.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from mfdebug.core.debugger import Debugger, Standing, index_text
+from mfdebug.core.explain.gradient_sums import edge_sums, seed_name, without_gradient
+from mfdebug.core.explain.made import changed_note
+from mfdebug.core.explain.ops import explainer_of
+from mfdebug.core.explain.site import Site
+from mfdebug.core.explain.updates import Assignment, assignments
+from mfdebug.core.explain.value_sums import value_sums
+from mfdebug.core.numbers import scalar
+from mfdebug.core.spots import Index, named
+from miniflow.node import Input, Node
+from miniflow.ops.base import Op, shape_text
+
+# Terms of a sum that are written out, and edges that are reported; the rest are counted.
+TERMS_SHOWN, EDGES_SHOWN = 4, 12
+
+
+class Incoming(Struct, frozen=True):
+    """What one consumer sent back to the chosen entry; `number` None: it has not reported yet.
+
+    Where it never sends anything, `remark` says why.
+    """
+
+    consumer: str
+    words: str
+    number: float | None
+    remark: str = ""
+
+
+class Outgoing(Struct, frozen=True):
+    """What the node sends to one input: the rule, and the working of one entry of it."""
+
+    source: str
+    entry: str
+    words: str
+    working: str
+    number: float
+    remark: str = ""
+
+
+class NodeReport(Struct, frozen=True):
+    """One node at the present moment, reported for the entry `index` of its value.
+
+    `symbol` is how its gradient is written, `no_gradient` why it has none. `incoming_more` and
+    `outgoing_more` count edges that
+    are not listed. `reported` of `edges` to consumers have sent; `turn` is the moment at which the
+    node's own backward comes, if it is ahead in this pass. `outdated` names a parameter that was
+    updated since the value was computed from it.
+    """
+
+    name: str
+    symbol: str
+    kind: str
+    shape: str
+    formula: str
+    legend: str
+    role: str
+    index: Index
+    value: float | None
+    value_standing: Standing
+    outdated: str
+    working: str
+    gradient: float | None
+    gradient_standing: Standing
+    no_gradient: str
+    reported: int
+    edges: int
+    turn: int | None
+    incoming: tuple[Incoming, ...]
+    incoming_more: int
+    outgoing: tuple[Outgoing, ...]
+    outgoing_more: int
+    update: tuple[Assignment, ...]
+
+
+def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeReport:
+    """Report a node at the present moment for one entry of it (the first by default)."""
+    site = Site(debugger, node)
+    shape = debugger.plan.shapes[node]
+    if index is None or len(index) != len(shape):
+        index = (0,) * len(shape)
+    index = tuple(min(i, n - 1) for i, n in zip(index, shape, strict=True))
+    value_standing = debugger.value_standing(node)
+    gradient_standing = debugger.gradient_standing(node)
+    has_value = value_standing in (Standing.CURRENT, Standing.STALE)
+    no_gradient = without_gradient(debugger, node)
+    has_gradient = not no_gradient and gradient_standing in (
+        Standing.CURRENT,
+        Standing.STALE,
+        Standing.PARTIAL,
+    )
+    value = float(site.value[index]) if has_value else None
+    edges = debugger.contributions(node)
+    turn = debugger.timeline.place_of("backward", node)
+    ahead = turn is not None and turn > debugger.timeline.place(debugger.moment)
+    start = debugger.timeline.start_of(debugger.sgd_step)
+    outdated = debugger.outdated_by(node)
+    return NodeReport(
+        name=site.label,
+        symbol=site.gradient(),
+        kind=kind_of(site.op),
+        shape=shape_text(shape),
+        formula=_formula(site),
+        legend=_legend(site),
+        role=role_of(site),
+        index=index,
+        value=value,
+        value_standing=value_standing,
+        outdated="" if outdated is None else debugger.graph.nodes[outdated].label,
+        working=_forward_working(site, index, value),
+        gradient=float(debugger.gradient(node)[index]) if has_gradient else None,
+        gradient_standing=gradient_standing,
+        no_gradient=no_gradient,
+        reported=debugger.reported(node),
+        edges=len(edges),
+        turn=start + turn if ahead and turn is not None else None,
+        incoming=_incoming(site, index),
+        incoming_more=max(0, len(edges) - EDGES_SHOWN),
+        outgoing=_outgoing(site, index),
+        outgoing_more=max(0, len(site.inputs) - EDGES_SHOWN),
+        update=assignments(debugger, node, index),
+    )
+
+
+def _formula(site: Site) -> str:
+    """Return the rule in symbols, and what a function in it stands for."""
+    if not isinstance(site.op, Op):
+        return ""
+    found = explainer_of(site.op)
+    if found is None:
+        return site.op.formula(*site.labels)
+    op, explainer = found
+    formula, definition = explainer.formula(site, op, site.labels), op.definition(*site.labels)
+    return f"{formula} = {definition}" if definition else formula
+
+
+def _legend(site: Site) -> str:
+    if not isinstance(site.op, Op):
+        return ""
+    return site.op.legend(*(x.shape for x in site.inputs))
+
+
+def kind_of(node: Node) -> str:
+    """Return the node's op as the screen names it."""
+    return type(node).__name__
+
+
+def role_of(site: Site) -> str:
+    """Return in one sentence what the node does in the backward pass."""
+    node = site.op
+    if (found := explainer_of(node)) is not None:
+        op, explainer = found
+        return explainer.role(site, op)
+    if isinstance(node, Input):
+        if node.trainable:
+            return "a trainable input adds up what comes back: the update uses the sum"
+        return "an input adds up what comes back and sends nothing on"
+    return f"{kind_of(node)} has its own forward() and backward()"
+
+
+def _forward_working(site: Site, index: Index, value: float | None) -> str:
+    """Return the forward rule with this entry's numbers in place of the names.
+
+    Nothing where an input has changed since: today's numbers do not make yesterday's value.
+    """
+    debugger = site.debugger
+    if (
+        value is None
+        or explainer_of(site.op) is None
+        or debugger.value_standing(site.node) is not Standing.CURRENT
+        or changed_note(debugger, site.sources, debugger.written_at(site.node) or 0)
+    ):
+        return ""
+    text = value_sums(debugger, site.node, index).working(TERMS_SHOWN)
+    # -5 = -5 tells nothing.
+    return "" if text.strip("()") == scalar(value) else text
+
+
+def _incoming(site: Site, index: Index) -> tuple[Incoming, ...]:
+    debugger, graph = site.debugger, site.debugger.graph
+    if site.node == graph.cost and debugger.gradient_standing(site.node) is Standing.CURRENT:
+        return (Incoming("the start of backward", seed_name(debugger, index), 1.0),)
+    found = []
+    sites: dict[int, Site] = {}
+    for edge in debugger.contributions(site.node)[:EDGES_SHOWN]:
+        if edge.consumer not in sites:
+            sites[edge.consumer] = Site(debugger, edge.consumer)
+        consumer = sites[edge.consumer]
+        explained = explainer_of(consumer.op)
+        remark = ""
+        if explained is None:
+            words = f"{consumer.label}.gradients[{named(site.label, index)}]"
+        else:
+            op, explainer = explained
+            words = explainer.sent(consumer, op, edge.slot, index)
+            remark = explainer.without_gradient(consumer, op, edge.slot)
+        number = None if edge.sent is None else float(edge.sent[index])
+        found.append(Incoming(consumer.label, words, number, remark))
+    return tuple(found)
+
+
+def _outgoing(site: Site, index: Index) -> tuple[Outgoing, ...]:
+    debugger = site.debugger
+    if debugger.gradient_standing(site.node) is not Standing.CURRENT:
+        return ()
+    explained = explainer_of(site.op)
+    written = debugger.written_at(site.node, "backward") or 0
+    changed = changed_note(debugger, site.sources, written)
+    found = []
+    for slot, label in enumerate(site.labels[:EDGES_SHOWN]):
+        sent = debugger.plan.contribution(site.node, slot)
+        entry = matching_entry(index, sent.shape)
+        number, working, remark = float(sent[entry]), "", ""
+        if explained is None:
+            words = f"{site.label}.gradients[{named(label, entry)}]"
+        else:
+            op, explainer = explained
+            words = explainer.sent(site, op, slot, entry)
+            remark = explainer.without_gradient(site, op, slot)
+            if not changed and not remark:
+                working = edge_sums(site, slot, entry, ones=True).working(TERMS_SHOWN)
+                working = "" if working.strip("()") == scalar(number) else working
+        found.append(Outgoing(label, index_text(entry), words, working, number, remark))
+    return tuple(found)
+
+
+def matching_entry(index: Index, shape: tuple[int, ...]) -> Index:
+    """Return the entry of an input that a broadcast matches with `index`, or one near it."""
+    padded = (0,) * (len(shape) - len(index)) + index
+    matched = padded[len(padded) - len(shape) :]
+    return tuple(min(i, n - 1) for i, n in zip(matched, shape, strict=True))

@@ -1,0 +1,75 @@
+"""A node at the present moment with its inputs, whose entries are read and named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.explain.entries import matched
+from mfdebug.core.spots import Index, Spot, Subscripts, gradient_name, named
+
+# Names of so many inputs are written out in a formula; of more, the first few.
+MOST_NAMES, FEW_NAMES = 8, 3
+
+
+class Site:
+    """A node of a run: `value` and `inputs` are its arrays as they stand."""
+
+    def __init__(self, debugger: Debugger, node: int) -> None:
+        graph = debugger.graph
+        self.debugger = debugger
+        self.node = node
+        self.op = graph.nodes[node]
+        self.label = self.op.label
+        self.value = debugger.value(node)
+        self.sources = graph.inbound[node]
+        self.inputs = [debugger.value(source) for source in self.sources]
+        self.labels = [graph.nodes[source].label for source in self.sources]
+
+    @cached_property
+    def sgd_step(self) -> int:
+        """The SGD step in which the value was computed."""
+        return self.debugger.timeline.sgd_step(self.debugger.written_at(self.node) or 0)
+
+    def gradient(self, place: Subscripts = ()) -> str:
+        """Name the gradient of the value, or of an entry of it."""
+        return gradient_name(self.debugger.graph, named(self.label, place))
+
+    def entry(self, slot: int, index: Subscripts) -> str:
+        """Name an entry of an input: `X[2,0]`."""
+        return named(self.labels[slot], index)
+
+    def number(self, slot: int, index: Index) -> float:
+        """Return an entry of an input."""
+        return float(self.inputs[slot][index])
+
+    def spot(self, slot: int, index: Index) -> Spot:
+        """Return the spot of an entry of an input."""
+        return Spot(self.sources[slot], "value", index)
+
+    def broadcast(self, place: Subscripts) -> list[Subscripts]:
+        """Return the entry of each input that a broadcast copies to `place`."""
+        return [matched(place, x.shape) for x in self.inputs]
+
+    def alike(self, place: Index) -> tuple[Spot, ...]:
+        """Return the spots at `place` in those inputs that have such an entry, or only one."""
+        found = []
+        for slot, x in enumerate(self.inputs):
+            if x.shape == self.value.shape:
+                found.append(self.spot(slot, place))
+            elif x.size == 1:
+                found.append(self.spot(slot, (0,) * x.ndim))
+        return unique(found)
+
+
+def shortened(names: list[str]) -> list[str]:
+    """Return the names for a formula: all, or of many the first few and how many more."""
+    if len(names) <= MOST_NAMES:
+        return names
+    return [*names[:FEW_NAMES], f"… {len(names) - FEW_NAMES:,} more"]
+
+
+def unique(spots: Iterable[Spot]) -> tuple[Spot, ...]:
+    """Return the spots in their order, each once."""
+    return tuple(dict.fromkeys(spots))

@@ -1,0 +1,119 @@
+"""A moment in words and numbers: what the `explain` command answers."""
+
+from __future__ import annotations
+
+from mfdebug.core.debugger import Debugger, index_text
+from mfdebug.core.explain.arithmetic import bracketed
+from mfdebug.core.explain.report import NodeReport, kind_of, report
+from mfdebug.core.numbers import scalar, summary
+from mfdebug.core.spots import Index, named
+from mfdebug.core.timeline import Moment
+from miniflow.node import Input
+from miniflow.ops.base import Array, shape_text
+
+# Inputs that the feed lists, and entries of one that are written out.
+INPUTS_SHOWN, ENTRIES_SHOWN = 12, 4
+
+
+def name_moment(debugger: Debugger, moment: Moment) -> str:
+    """Return a moment's name as people say it: `backward of l1 (Linear)`."""
+    if moment.phase == "start":
+        return "the start: nothing has happened yet"
+    if moment.node is None:
+        return "feed: every input gets its value"
+    node = debugger.graph.nodes[moment.node]
+    return f"{moment.phase} of {node.label} ({kind_of(node)})"
+
+
+def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
+    """Return the present moment in words and numbers, a line each."""
+    moment = debugger.where
+    title = name_moment(debugger, moment)
+    if moment.phase == "start":
+        first = "feed: every input gets its value"
+        return [title, f"  {len(debugger.graph)} nodes; next: {first}"]
+    if moment.node is None:
+        return [title, *_fed_lines(debugger)]
+    node = report(debugger, moment.node, index)
+    if moment.phase == "forward":
+        return [title, *_forward_lines(node)]
+    if moment.phase == "backward":
+        return [title, *_backward_lines(node)]
+    return [title, *update_lines(node)]
+
+
+def _fed_lines(debugger: Debugger) -> list[str]:
+    lines = []
+    nodes = [i for i, node in enumerate(debugger.graph.nodes) if isinstance(node, Input)]
+    for i in nodes[:INPUTS_SHOWN]:
+        node = debugger.graph.nodes[i]
+        assert isinstance(node, Input)
+        if debugger.graph.fed_from_data(i):
+            origin = f"from {debugger.graph.feeder}"
+        else:
+            origin = "trained" if node.trainable else "its own value"
+        lines.append(f"  {_fed(node.label, debugger.value(i))}  ({origin})")
+    if len(nodes) > INPUTS_SHOWN:
+        lines.append(f"  … {len(nodes) - INPUTS_SHOWN:,} more")
+    return lines
+
+
+def _fed(label: str, value: Array) -> str:
+    if value.ndim == 0:
+        return f"{label} = {scalar(float(value))}"
+    if value.size > ENTRIES_SHOWN:
+        return f"{label}  shape {shape_text(value.shape)}, values {summary(value)}"
+    numbers = ", ".join(scalar(x) for x in value.reshape(-1).tolist())
+    plural = "s" if value.size > 1 else ""
+    return f"{label}  shape {shape_text(value.shape)}, value{plural} {numbers}"
+
+
+def _forward_lines(node: NodeReport) -> list[str]:
+    legend = f"   ({node.legend})" if node.legend else ""
+    lines = [f"  {node.name} = {node.formula}{legend}"] if node.formula else []
+    if node.value is not None:
+        working = f" = {node.working}" if node.working else ""
+        lines.append(f"  {named(node.name, node.index)}{working} = {scalar(node.value)}")
+    return lines
+
+
+def _backward_lines(node: NodeReport) -> list[str]:
+    lines = []
+    for incoming in node.incoming:
+        upstream = f"  upstream from {incoming.consumer}: "
+        if incoming.remark:
+            lines.append(upstream + incoming.remark)
+            continue
+        number = "not yet" if incoming.number is None else scalar(incoming.number)
+        lines.append(f"{upstream}{incoming.words} = {number}")
+    if node.incoming_more:
+        lines.append(f"  … {node.incoming_more:,} consumers more")
+    if node.gradient is not None:
+        numbers = [i.number for i in node.incoming if i.number is not None and not i.remark]
+        sums = " + ".join(map(bracketed, numbers))
+        together = f" = {sums}" if len(numbers) > 1 and not node.incoming_more else ""
+        lines.append(f"  {node.symbol}{index_text(node.index)}{together} = {scalar(node.gradient)}")
+    for out in node.outgoing:
+        to = f"  to {out.source}{out.entry}: "
+        if out.remark:
+            lines.append(to + out.remark)
+            continue
+        working = f" = {out.working}" if out.working else ""
+        lines.append(f"{to}upstream × local = {out.words}{working} = {scalar(out.number)}")
+    if node.legend and any("/m" in out.words for out in node.outgoing):
+        lines.append(f"  ({node.legend})")
+    if node.outgoing_more:
+        lines.append(f"  … {node.outgoing_more:,} inputs more")
+    if node.role:
+        lines.append(f"  {node.role}")
+    return lines
+
+
+def update_lines(node: NodeReport) -> list[str]:
+    """Return the assignments of an update: the rule, then its numbers."""
+    lines = []
+    for one in node.update:
+        lines.append(f"  {one.rule}")
+        working = f" = {one.working}" if one.working else ""
+        lines.append(f"  {one.name}{working} = {scalar(one.number)}")
+    return lines

@@ -1,0 +1,196 @@
+"""An update in numbers: each assignment that the optimizer made to one entry of a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+
+from mfdebug.core.debugger import Debugger, Update
+from mfdebug.core.explain.arithmetic import bracketed, worked
+from mfdebug.core.explain.sums import Bundle, Sums, Told
+from mfdebug.core.numbers import scalar
+from mfdebug.core.spots import Attribute, Index, Spot, gradient_name, named
+from miniflow.optimizers import Adam, Momentum, Optimizer
+
+OWN_RULE = "by the program's own rule"
+
+
+class Assignment(Struct, frozen=True):
+    """One assignment: the rule in symbols, what is assigned, its formula in numbers, the result.
+
+    `working` is empty where no rule is known to have made the number.
+    """
+
+    rule: str
+    name: str
+    working: str
+    number: float
+
+
+def assignments(debugger: Debugger, node: int, index: Index) -> tuple[Assignment, ...]:
+    """Return what the update of the present moment assigned; nothing if there was none."""
+    made = debugger.last_update
+    if made is None or debugger.where.node != node:
+        return ()
+    name = named(debugger.graph.nodes[node].label, index)
+    told = _Entry(debugger, node, index, made).assignments(name)
+    if all(one.working for one in told):
+        return told
+    before, after = float(made.before[index]), float(made.after[index])
+    return (Assignment(f"{name}: {scalar(before)} before, {OWN_RULE}", name, "", after),)
+
+
+class _Entry:
+    """One entry of a parameter in an update: what it was, and what the optimizer keeps for it."""
+
+    def __init__(self, debugger: Debugger, node: int, index: Index, made: Update) -> None:
+        self.debugger, self.node, self.index = debugger, node, index
+        self.optimizer: Optimizer = debugger.graph.training.optimizer
+        self.before, self.after = float(made.before[index]), float(made.after[index])
+        self.rate = made.rate
+        self.gradient = float(debugger.gradient(node)[index])
+        names = self.optimizer.state_names
+        self.old = {n: float(a[index]) for n, a in zip(names, made.state_before, strict=False)}
+        self.new = {n: float(a[index]) for n, a in zip(names, made.state_after, strict=False)}
+
+    def assignments(self, name: str) -> tuple[Assignment, ...]:
+        gradient = gradient_name(self.debugger.graph, name)
+        rules = self.optimizer.formula(name, gradient)
+        if isinstance(self.optimizer, Adam) and self.new:
+            return self._adam(name, rules)
+        if isinstance(self.optimizer, Momentum) and self.new:
+            v = _assigned(
+                rules[0],
+                "v",
+                (self.optimizer.momentum, self.old["v"], self.gradient),
+                "{0} × {1} + {2}",
+                self.new["v"],
+            )
+            numbers = self.before, self.rate, self.new["v"]
+            return v, _assigned(rules[1], name, numbers, "{0} - {1} × {2}", self.after)
+        numbers = self.before, self.rate, self.gradient
+        return (_assigned(rules[-1], name, numbers, "{0} - {1} × {2}", self.after),)
+
+    def _adam(self, name: str, rules: tuple[str, ...]) -> tuple[Assignment, ...]:
+        assert isinstance(self.optimizer, Adam)
+        beta1, beta2 = self.optimizer.beta1, self.optimizer.beta2
+        m, v, step = self.new["m"], self.new["v"], self.debugger.sgd_step + 1
+        m_hat, v_hat = self.corrected()
+        average = "{0} × {1} + (1 - {0}) × {2}"
+        return (
+            _assigned(rules[0], "m", (beta1, self.old["m"], self.gradient), average, m),
+            _assigned(rules[1], "v", (beta2, self.old["v"], self.gradient), average + "²", v),
+            _assigned("m̂ ← m / (1 - β₁^t)", "m̂", (m, beta1), f"{{0}} / (1 - {{1}}^{step})", m_hat),
+            _assigned("v̂ ← v / (1 - β₂^t)", "v̂", (v, beta2), f"{{0}} / (1 - {{1}}^{step})", v_hat),
+            _assigned(
+                rules[2],
+                name,
+                (self.before, self.rate, m_hat, v_hat, self.optimizer.epsilon),
+                "{0} - {1} × {2} / (√{3} + {4})",
+                self.after,
+            ),
+        )
+
+    def corrected(self) -> tuple[float, float]:
+        """Return m̂ and v̂."""
+        assert isinstance(self.optimizer, Adam)
+        step = self.debugger.sgd_step + 1
+        betas = self.optimizer.beta1, self.optimizer.beta2
+        first, second = (
+            self.new[name] / (1.0 - beta**step) for name, beta in zip("mv", betas, strict=True)
+        )
+        return first, second
+
+    # As terms of a sum -------------------------------------------------------------------
+
+    def sums(self, attribute: Attribute) -> Sums:
+        """Return the value, or a number of the optimizer's state, as a sum."""
+        own = Spot(self.node, "value", self.index)
+        name = own.text(self.debugger.graph)
+        rules = self.optimizer.formula(name, gradient_name(self.debugger.graph, name))
+        if attribute == "m" or attribute == "v":
+            place = self.optimizer.state_names.index(attribute)
+            return self._state_sums(attribute, rules[place])
+        told = self._change(name)
+        if told is None:
+            before = f"{scalar(self.before)} before, {OWN_RULE}"
+            return Sums("", (), (f"{name}: {before}",))
+        notes: tuple[str, ...] = ()
+        if isinstance(self.optimizer, Adam) and self.new:
+            _, _, m_hat, v_hat, _ = self._adam(name, rules)
+            notes = tuple(
+                f"{one.name} = {one.working} = {scalar(one.number)}" for one in (m_hat, v_hat)
+            )
+        first = Told(f"{name} before", bracketed(self.before), (self._before("value"),))
+        return _two_terms(rules[-1], self.before, self.after, first, told, notes)
+
+    def _change(self, name: str) -> Told | None:
+        """Return the term that was added to the value, or None if no known rule made it."""
+        change = self.after - self.before
+        own: tuple[Spot, ...] = (Spot(self.node, "grad", self.index),)
+        symbols, form = f"-lr·{own[0].text(self.debugger.graph)}", "-{0} × {1}"
+        numbers: tuple[float, ...] = (self.rate, self.gradient)
+        if isinstance(self.optimizer, Momentum) and self.new:
+            symbols, numbers = "-lr·v", (self.rate, self.new["v"])
+            own = (Spot(self.node, "v", self.index),)
+        elif isinstance(self.optimizer, Adam) and self.new:
+            symbols, form = "-lr·m̂/(√v̂ + ε)", "-{0} × {1}/(√{2} + {3})"
+            numbers = (self.rate, *self.corrected(), self.optimizer.epsilon)
+            own = (Spot(self.node, "m", self.index), Spot(self.node, "v", self.index))
+        whole = worked(
+            (self.before, *numbers), lambda texts: _sum(texts[0], form, texts[1:]), self.after
+        )
+        if whole is None:
+            return None
+        text = form.format(*map(bracketed, numbers))
+        return Told(symbols, text if np.isfinite(change) else bracketed(change), own)
+
+    def _state_sums(self, name: Literal["m", "v"], rule: str) -> Sums:
+        old, new = self.old[name], self.new[name]
+        gradient = Spot(self.node, "grad", self.index)
+        g = gradient.text(self.debugger.graph)
+        if isinstance(self.optimizer, Adam):
+            beta = self.optimizer.beta1 if name == "m" else self.optimizer.beta2
+            square = "²" if name == "v" else ""
+            symbols = f"(1-{beta:g})·{f'({g})²' if square else g}"
+            numbers = f"(1-{beta:g}) × {bracketed(self.gradient)}{square}"
+        else:
+            assert isinstance(self.optimizer, Momentum)
+            beta, symbols, numbers = self.optimizer.momentum, g, bracketed(self.gradient)
+        first = Told(
+            f"{beta:g}·{name} before", f"{beta:g} × {bracketed(old)}", (self._before(name),)
+        )
+        rest = Told(symbols, numbers, (gradient,))
+        return _two_terms(rule, beta * old, new, first, rest, ())
+
+    def _before(self, attribute: Attribute) -> Spot:
+        return Spot(self.node, attribute, self.index, self.debugger.moment - 1)
+
+
+def update_sums(debugger: Debugger, node: int, index: Index, attribute: Attribute) -> Sums:
+    """Return what the update of the present moment made of a parameter, or kept for it."""
+    made = debugger.last_update
+    assert made is not None
+    return _Entry(debugger, node, index, made).sums(attribute)
+
+
+def _two_terms(
+    rule: str, before: float, after: float, first: Told, second: Told, notes: tuple[str, ...]
+) -> Sums:
+    told = (first, second)
+    return Sums(rule, (Bundle(np.array([before, after - before]), lambda k: told[k]),), notes)
+
+
+def _assigned(
+    rule: str, name: str, numbers: Sequence[float], form: str, result: float
+) -> Assignment:
+    text = worked(numbers, lambda texts: form.format(*texts), result)
+    return Assignment(rule, name, text or "", result)
+
+
+def _sum(before: str, form: str, texts: Sequence[str]) -> str:
+    change = form.format(*texts)
+    return f"{before} - {change[1:]}"

@@ -1,0 +1,142 @@
+"""Every equation in every text has equal sides: all ops, graphs, phases and optimizers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.explain.causes import cause_lines, why
+from mfdebug.core.explain.text import explain
+from mfdebug.core.spots import Spot
+from mfdebug.core.terms import NotComputed
+from miniflow.files import load
+from miniflow.graph import Graph, Training
+from miniflow.node import Input
+from miniflow.ops import MSE, OPS, Linear, Tanh
+from miniflow.optimizers import SGD, Adam, Momentum
+from tests.core.test_explain import debugger_of
+from tests.support.equations import Judgement
+from tests.unit.op_cases import cases
+
+GRAPHS = sorted((Path(__file__).parents[2] / "graphs").glob("*.json"))
+
+
+def lookup_in(debugger: Debugger) -> Any:
+    def lookup(name: str, gradient: bool) -> Any:
+        node = debugger.graph.by_name[name]
+        return debugger.gradient(node) if gradient else debugger.value(node)
+
+    return lookup
+
+
+def judgement_of(debugger: Debugger) -> Judgement:
+    precision = 1e-12 if debugger.graph.dtype == np.float64 else 1e-5
+    return Judgement(debugger.graph.names(), precision)
+
+
+def judge_explain(judgement: Judgement, debugger: Debugger, index: tuple[int, ...] | None) -> None:
+    judgement.judge(explain(debugger, index), lookup_in(debugger))
+
+
+def judge_why(judgement: Judgement, debugger: Debugger, spot: Spot) -> None:
+    try:
+        cause = why(debugger, spot)
+    except NotComputed:
+        return
+    moments = {one.moment for term in cause.terms for one in term.leads_to}
+    at = max((one or debugger.moment for one in moments), default=debugger.moment)
+    words = {"lr": debugger.learning_rate}
+    with debugger.visiting(at):
+        judgement.judge(cause_lines(cause, debugger.graph), lookup_in(debugger), words)
+
+
+def judge_all(judgement: Judgement, debugger: Debugger, entries: int) -> None:
+    """Judge the present moment's explanation and why of several entries of every node."""
+    for node, shape in enumerate(debugger.plan.shapes):
+        size = int(np.prod(shape))
+        for flat in sorted({*range(min(size, entries)), size - 1}):
+            index = tuple(map(int, np.unravel_index(flat, shape)))
+            if debugger.where.node == node:
+                judge_explain(judgement, debugger, index)
+            for attribute in ("value", "grad"):
+                judge_why(judgement, debugger, Spot(node, attribute, index))
+    if debugger.where.node is None:
+        judge_explain(judgement, debugger, None)
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=6)
+def test_of_every_op(name: str, data: st.DataObject) -> None:
+    debugger = debugger_of(data.draw(cases(name)))
+    judgement = judgement_of(debugger)
+    while not debugger.at_end:
+        debugger.step()
+        judge_all(judgement, debugger, 3)
+    assert judgement.false == []
+    assert judgement.read > 20
+
+
+@pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)
+def test_of_every_shipped_graph_in_every_phase(path: Path) -> None:
+    debugger = Debugger(load(path))
+    judgement = judgement_of(debugger)
+    length = debugger.timeline.length
+    for moment in range(1, length + 2):
+        debugger.move(moment)
+        judge_explain(judgement, debugger, None)
+        if moment % max(1, length // 4) == 0:
+            judge_all(judgement, debugger, 1)
+    for moment in (length + 3, 2 * length - 1, 2 * length + 1):
+        debugger.move(moment)
+        judge_all(judgement, debugger, 1)
+    assert judgement.false == []
+    assert judgement.numeric > length
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), Momentum(0.1, 0.8), Adam(0.05)], ids=repr)
+def test_of_every_optimizer(optimizer: Any) -> None:
+    x = Input("x", value=[[0.5, -1.5], [2.0, 0.25]])
+    w = Input("w", value=[[0.3, -0.4], [0.1, 0.9]], trainable=True)
+    b = Input("b", value=[0.0, 0.1], trainable=True)
+    t = Input("t", value=[[0.0, 1.0], [1.0, 0.0]])
+    cost = MSE(t, Tanh(Linear(x, w, b, name="l"), name="h"), name="cost")
+    debugger = Debugger(Graph.of(cost, training=Training(optimizer)))
+    judgement = judgement_of(debugger)
+    for moment in range(1, 2 * debugger.timeline.length + 1, 2):
+        debugger.move(moment)
+        judge_all(judgement, debugger, 2)
+        if debugger.where.phase == "update":
+            for attribute in optimizer.state_names:
+                spot = Spot(debugger.graph.place("w"), attribute, (1, 0))
+                judge_why(judgement, debugger, spot)
+    assert judgement.false == []
+    assert judgement.numeric > 100
+
+
+@pytest.mark.parametrize(
+    ("line", "false"),
+    [
+        ("y = 2 × 3 = 6", 0),
+        ("y = 2 × 3 = 7", 1),
+        ("  to x: upstream × local = ∂y/∂y × (1-y²) = 1 × 0.75 = 0.75", 0),
+        ("  to x: upstream × local = ∂y/∂y × 1-y² = 0.5", 1),
+        ("  to x: upstream × local = ∂y/∂y × 2·x = 2 × 3 (2 terms are 0) = 6", 0),
+        ("y = -log 0/2 = 475", 1),
+        ("y = 0.5 × 2 + … (3 more, together -0.25) = 0.75", 0),
+        ("y = 0.5 × 2 + … (3 more, together -0.25) = 0.85", 1),
+        ("a word = another = 3", 0),
+    ],
+)
+def test_the_judge_finds_what_is_false(line: str, false: int) -> None:
+    judgement = Judgement(["x", "y"])
+    lookup = {("x", False): 3.0, ("y", False): 0.5, ("y", True): 1.0}
+    # The line's own name is not what is judged here.
+    judgement.judge([line.removeprefix("y = ")], lambda name, grad: lookup[name, grad])
+    assert len(judgement.false) == false

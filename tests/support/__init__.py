@@ -1,0 +1,1 @@
+"""What several tests use: drivers, and judges that share no code with what they judge."""
