@@ -67,8 +67,11 @@ class Transpose(Op):
         do(np.copyto, out.transpose(self._axes(out.shape)), grad)
 
     def formula(self, *names: str) -> str:
-        """Xᵀ."""
-        return f"{names[0]}ᵀ"
+        """Xᵀ, or in which order the axes stand."""
+        axes = self.attrs["axes"]
+        if axes is None or list(axes) == [1, 0]:
+            return f"{names[0]}ᵀ"
+        return f"{names[0]}.transpose({', '.join(map(str, axes))})"
 
 
 @register

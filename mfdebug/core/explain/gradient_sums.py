@@ -18,9 +18,6 @@ from mfdebug.core.spots import Index, Spot, gradient_name, named
 from miniflow.graph import follows_rules
 from miniflow.ops.base import Op
 
-# Letters for the axes that a sum runs over, from the last axis on.
-_LETTERS = "jnstpkl"
-_LOWERED = str.maketrans("jnstpkli", "ⱼₙₛₜₚₖₗᵢ")
 # Edges are explained until their consumers have so many inputs together; the others are known by
 # what was sent along them.
 MOST_INPUTS = 20_000
@@ -138,34 +135,15 @@ class _Edge:
 
     def rule(self, region: Region) -> str:
         """Return the sum over a region of the op's value in symbols: `Σₙ X[n,1]·…`."""
-        place: list[int | str] = []
-        over = ""
-        for axis, part in enumerate(region):
-            if part.stop - part.start == 1:
-                place.append(part.start)
-                continue
-            last = len(region) - 1 - axis
-            place.append(_LETTERS[last] if last < len(_LETTERS) else "i")
-            over += str(place[-1])
-        text = self._symbols(tuple(place))
-        return f"Σ{over.translate(_LOWERED)} {text}" if over else text
+        return self._explainer.rule_over(region, self._site, self._op, self._slot, self._entry)
 
     def tell(self, place: Index, upstream: float, local: float, amount: float) -> Told:
         """Return one term: upstream × local."""
         site, explainer = self._site, self._explainer
         arguments = site, self._op, self._slot, self._entry, place
         spots = [Spot(site.node, "grad", place), *explainer.leads_to(*arguments)]
-        return Told(
-            self._symbols(place), self._numbers(place, upstream, local, amount), unique(spots)
-        )
-
-    def _symbols(self, place: tuple[int | str, ...]) -> str:
-        site = self._site
-        local = self._explainer.local(site, self._op, self._slot, self._entry, place)
-        upstream = site.gradient(place)
-        if local in ("1", "-1"):
-            return local[:-1] + upstream
-        return self._product(upstream, factor(local), "·")
+        symbols = explainer.product(*arguments)
+        return Told(symbols, self._numbers(place, upstream, local, amount), unique(spots))
 
     def _numbers(self, place: Index, upstream: float, local: float, amount: float) -> str:
         arguments = self._site, self._op, self._slot, self._entry, place
@@ -175,13 +153,7 @@ class _Edge:
             text = symbols[:-1] + number
         else:
             text = self._explainer.local_numbers(*arguments, local)
-            text = self._product(number, factor(text), " × ")
+            text = self._explainer.times(self._op, self._slot, number, factor(text), " × ")
             if not comes_to(text, amount):
-                text = self._product(number, bracketed(local), " × ")
+                text = self._explainer.times(self._op, self._slot, number, bracketed(local), " × ")
         return text if comes_to(text, amount) else bracketed(amount)
-
-    def _product(self, upstream: str, local: str, sign: str) -> str:
-        factors = [upstream, local]
-        if self._explainer.upstream_last(self._op, self._slot):
-            factors.reverse()
-        return sign.join(factors)

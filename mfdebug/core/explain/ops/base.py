@@ -20,6 +20,9 @@ from mfdebug.core.explain.sums import Sums
 from mfdebug.core.spots import Index, Spot, Subscripts, named
 from miniflow.ops.base import Array, Calls, Op
 
+# Letters for the axes that a sum runs over, from the last axis on.
+_LETTERS = "jnstpkl"
+_LOWERED = str.maketrans("jnstpkli", "ⱼₙₛₜₚₖₗᵢ")
 _EXPONENT = re.compile(r"(?<=\d)e[+-]\d+")
 
 
@@ -74,6 +77,31 @@ class Explainer:
     def without_gradient(self, site: Site, op: Op, slot: int) -> str:
         """Say why an input has no gradient, or nothing."""
         return ""
+
+    def product(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
+        """Return upstream × local in symbols, for one entry of the value."""
+        local, upstream = self.local(site, op, slot, entry, place), site.gradient(place)
+        if local in ("1", "-1"):
+            return local[:-1] + upstream
+        return self.times(op, slot, upstream, factor(local), "·")
+
+    def rule_over(self, region: Region, site: Site, op: Op, slot: int, entry: Index) -> str:
+        """Return the sum over a region of the value in symbols: `Σₙ X[n,1]·∂cost/∂l[n,0]`."""
+        place: list[int | str] = []
+        over = ""
+        for axis, part in enumerate(region):
+            if part.stop - part.start == 1:
+                place.append(part.start)
+                continue
+            last = len(region) - 1 - axis
+            place.append(_LETTERS[last] if last < len(_LETTERS) else "i")
+            over += str(place[-1])
+        text = self.product(site, op, slot, entry, tuple(place))
+        return f"Σ{over.translate(_LOWERED)} {text}" if over else text
+
+    def times(self, op: Op, slot: int, upstream: str, local: str, sign: str) -> str:
+        """Return upstream × local, the other way round where the rule has it so."""
+        return sign.join([local, upstream] if self.upstream_last(op, slot) else [upstream, local])
 
     def upstream_last(self, op: Op, slot: int) -> bool:
         """Whether the local derivative stands before the upstream gradient, as in Xᵀ · grad."""

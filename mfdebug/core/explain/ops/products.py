@@ -63,6 +63,10 @@ class MatrixExplainer(Explainer):
         own_axes, other_axes = site.inputs[slot].ndim, site.inputs[other].ndim
         if other_axes == 0 or own_axes == 0 or own_axes == other_axes == 1:
             return of_entry(f"{gradient} × {name}", entry)
+        if max(own_axes, other_axes) > 2:
+            # Of stacks of matrices, no short form names one entry.
+            found = self.locals(site, op, slot, entry)
+            return self.rule_over(found.region, site, op, slot, entry)
         if other_axes == 1:
             return of_entry(f"{name} ⊗ {gradient}" if weights else f"{gradient} ⊗ {name}", entry)
         return of_entry(f"{name}ᵀ · {gradient}" if weights else f"{gradient} · {name}ᵀ", entry)
@@ -76,7 +80,7 @@ class MatrixExplainer(Explainer):
         bias = f", and the sum of the rows to {site.labels[2]}" if len(site.inputs) == 3 else ""
         return f"a {kind} sends {x}{',' if bias else ' and'} {w}{bias}"
 
-    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
+    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals:
         """The entries of the other factor that meet this one, in the sums that it is in."""
         pairs = len(site.inputs) // 2
         if slot == 2 * pairs:
