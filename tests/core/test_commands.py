@@ -94,7 +94,7 @@ def test_explain_tells_every_phase_of_the_opening_example() -> None:
     ]
     assert said("wx", "until y backward", "explain").split("\n") == [
         "backward of y (Mul)",
-        "  upstream from cost: ∂cost/∂cost × -2(wanted - y)/m = 60",
+        "  upstream from cost: ∂cost/∂cost × (-2(wanted - y)/m) = 60",
         "  ∂cost/∂y = 60",
         "  to w: upstream × local = ∂cost/∂y × x = 60 × 10 = 600",
         "  to x: upstream × local = ∂cost/∂y × w = 60 × 5 = 300",
@@ -109,8 +109,8 @@ def test_explain_tells_every_phase_of_the_opening_example() -> None:
 
 def test_explain_adds_up_what_several_consumers_sent() -> None:
     lines = said("diamond", "until x backward", "explain").split("\n")
-    assert "  upstream from right: ∂cost/∂right × -1 = -25" in lines
-    assert "  ∂cost/∂x = (-25) + (-50) = -75" in lines
+    assert "  upstream from right: ∂y/∂right × (-1) = -25" in lines
+    assert "  ∂y/∂x = (-25) + (-50) = -75" in lines
 
 
 def test_explain_takes_an_entry() -> None:

@@ -300,12 +300,12 @@ def test_so_is_the_number_that_last_changes() -> None:
 # Numbers as people see them -----------------------------------------------------------------
 
 
-def test_a_saturated_sigmoid_shows_its_slope_and_no_difference_of_ones() -> None:
+def test_a_saturated_sigmoid_shows_the_digits_that_its_slope_takes() -> None:
     x = Input("x", value=20.0)
     run = Console(Debugger(Graph.of(Sigmoid(x, name="s"))))
     run.run("next 3")
     assert run.run("why grad x").text == (
-        "∂cost/∂x = ∂cost/∂s·s(1-s)\n  = 1·2.06115e-09\n  = 2.06115e-09"
+        "∂s/∂x = ∂s/∂s·s(1-s)\n  = 1 × (0.999999997939 × (1-0.999999997939))\n  = 2.06115e-09"
     )
 
 

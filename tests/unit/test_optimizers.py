@@ -119,4 +119,4 @@ def test_adam_without_epsilon_divides_0_by_0_the_same_way_on_floats_and_arrays()
 
 @pytest.mark.parametrize("optimizer", [optimizer for optimizer, _ in CASES])
 def test_the_formula_names_the_parameter(optimizer: Optimizer) -> None:
-    assert optimizer.formula("W1").startswith("W1 - lr × ")
+    assert optimizer.formula("W1", "∂cost/∂W1")[-1].startswith("W1 ← W1 - lr × ")
