@@ -16,6 +16,7 @@ from msgspec import Struct
 from mfdebug.core.debugger import Debugger, DebuggerError, Standing, index_text
 from mfdebug.core.numbers import scalar
 from mfdebug.core.results import as_json
+from mfdebug.core.spots import gradient_name
 from miniflow.graph import Graph
 from miniflow.ops.base import Array
 
@@ -240,13 +241,15 @@ def _line(graph: Graph, one: Difference) -> str:
 
 
 def _name(graph: Graph, one: Difference) -> str:
-    if one.node is None or one.what == "cost":
+    if one.node is None:
         return one.what
+    if one.what == "cost":
+        return graph.nodes[one.node].label
     name = f"{graph.nodes[one.node].label}{index_text(one.index)}"
     if one.what == "value":
         return name
     partial = Standing.PARTIAL is one.a_standing is one.b_standing
-    return f"∂cost/∂{name}{' so far' if partial else ''}"
+    return f"{gradient_name(graph, name)}{' so far' if partial else ''}"
 
 
 def _number_texts(one: Difference) -> tuple[str, str]:

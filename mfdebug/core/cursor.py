@@ -102,6 +102,11 @@ class Cursor:
         return self.timeline.end is None
 
     @property
+    def has_steps(self) -> bool:
+        """Whether there are SGD steps to be counted: where nothing is trained there are none."""
+        return self.graph.trains
+
+    @property
     def ending(self) -> str:
         """Why there is no later moment than the last one, in words."""
         return "" if self.graph.trains else "nothing is trained here"

@@ -43,6 +43,7 @@ class Sight(Cursor):
     ) -> None:
         super().__init__(graph, history_memory=history_memory, plan=plan)
         self._first_reports: dict[int, int] = {}
+        self._last_reports: dict[int, int] = {}
 
     def value(self, node: int) -> Array:
         """Return a node's value as it stands; see `value_standing` for what it is worth."""
@@ -76,6 +77,13 @@ class Sight(Cursor):
             places = self._report_places(node)
             first = self._first_reports[node] = min(places, default=self.timeline.length + 1)
         return first <= self.timeline.place(self.moment)
+
+    def has_all(self, node: int) -> bool:
+        """Whether all consumers under the cost have sent to a node."""
+        last = self._last_reports.get(node)
+        if last is None:
+            last = self._last_reports[node] = max(self._report_places(node), default=0)
+        return last <= self.timeline.place(self.moment)
 
     def _report_places(self, node: int) -> list[int]:
         """Return the place in an SGD step at which each edge to a consumer reports."""

@@ -46,6 +46,7 @@ class ProgramDebugger(Debugger):
         self.timeline.build(self.graph, backward=self.passes.goes_back)
         self.timeline.end = None
         self._first_reports.clear()
+        self._last_reports.clear()
         self.moment = self.timeline.start_of(step) + place if self.moment else 0
         if self.program.ended:
             last = len(self.passes) - 1
@@ -58,6 +59,11 @@ class ProgramDebugger(Debugger):
     def endless(self) -> bool:
         """A program comes to its end."""
         return False
+
+    @property
+    def has_steps(self) -> bool:
+        """A program's passes are counted, trained or not."""
+        return True
 
     @property
     def ending(self) -> str:

@@ -24,3 +24,9 @@ def wrap(text: str, width: int) -> list[str]:
         else:
             line = longer
     return [*lines, line] if line else lines
+
+
+def wrap_terms(text: str, width: int) -> list[str]:
+    """Break an equation into lines of at most `width` columns, between its terms if it can be."""
+    joined = text.replace(" × ", "\xa0×\xa0")
+    return [line.replace("\xa0", " ") for line in wrap(joined, width)]

@@ -60,6 +60,13 @@ def keys_of(host: MessagePump) -> Keys:
     return keys if isinstance(keys, Keys) else SHIPPED_KEYS
 
 
-def key_hints(keys: Keys) -> list[tuple[str, str]]:
-    """Return the keys worth knowing, with a word for each; what has no key is left out."""
-    return [(keys.name(id), words) for id, words in KEY_HINTS if keys.of(id)]  # noqa: A001
+def key_hints(keys: Keys, *, steps: bool = True) -> list[tuple[str, str]]:
+    """Return the keys worth knowing, with a word for each; what has no key is left out.
+
+    `steps`: whether there are SGD steps to go through.
+    """
+    return [
+        (keys.name(id), words)
+        for id, words in KEY_HINTS  # noqa: A001
+        if keys.of(id) and (steps or id != "sgd")
+    ]

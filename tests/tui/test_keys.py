@@ -177,7 +177,7 @@ async def test_x_explains_and_escape_returns() -> None:
     async with opened("circuit-a") as driver:
         await driver.press("n", "n", "s", "x")
         assert isinstance(driver.app.screen, TextScreen)
-        assert "to q: upstream × local = ∂cost/∂f × z = 1 × (-4) = -4" in driver.text
+        assert "to q: upstream × local = ∂f/∂f × z = 1 × (-4) = -4" in driver.text
         await driver.press("escape")
         assert isinstance(driver.app.screen, DebugScreen)
 
@@ -322,7 +322,7 @@ async def test_not_computed_is_never_shown_as_0() -> None:
         await driver.press("n", "n", "home")
         assert "gradient  not computed yet" in driver.text
         await driver.press("n", *["down"] * 3)
-        assert "∂cost/∂w = 0" in driver.text
+        assert "∂f/∂w = 0" in driver.text
 
 
 async def test_hostile_names_are_shown_as_text() -> None:

@@ -28,21 +28,54 @@ async def test_from_the_cost_to_the_weight_that_caused_it() -> None:
         assert isinstance(driver.app.screen, WhyScreen)
         assert trail(driver) == "cost"
         assert "cost = Σ(t - s2)² / m" in driver.text
-        assert "0.0732633   0.0732633  (t[2,0] - s2[2,0])²/m = (1 - 0.458656)²/4" in driver.text
+        assert "0.0732633    0.197428  (t[2,0] - s2[2,0])²/m = (1 - 0.458656)²/4" in driver.text
         await driver.press(*["enter"] * 5)
         assert trail(driver) == "cost › s2[2,0] › l2[2,0] › s1[2,1] › l1[2,1] › W1[0,1]"
         assert "W1[0,1] = 0.79913" in driver.text
         assert "last updated at moment 18" in driver.text
+
+
+async def test_from_a_weight_by_its_update_and_gradient_to_the_cost_of_that_step() -> None:
+    async with opened(commands=["sgd", "next 2"]) as driver:
+        await driver.press("y", *["enter"] * 5)
+        assert "W1[0,1] ← W1[0,1] - lr × ∂cost/∂W1[0,1]" in driver.text
+        assert "Enter  ∂cost/∂W1[0,1] at 18" in driver.text
+        await driver.press(*["enter"] * 6)
+        assert trail(driver).endswith("∂cost/∂cost")
         assert "the walk ends here" in driver.text
         await driver.press("enter")
-        assert trail(driver).endswith("l1[2,1] › W1[0,1]")
-        await driver.press("escape")
+        assert trail(driver).endswith("∂cost/∂cost")
+
+
+async def test_from_a_weight_back_by_what_it_was_before_to_where_it_began() -> None:
+    async with opened("wx", commands=["sgd 2"]) as driver:
+        await driver.type(":why w")
+        await driver.press("enter", "up", "enter")
+        assert trail(driver) == "w › w at 17"
+        await driver.press("up", "enter")
+        assert trail(driver) == "w › w at 17 › w at 8"
+        assert "its starting value" in driver.text
+        assert "the walk ends here" in driver.text
+
+
+async def test_escape_returns_to_where_it_was_asked() -> None:
+    async with opened(commands=["sgd", "next 2"]) as driver:
+        asked = driver.moment
+        await driver.press("y", *["enter"] * 5, "escape")
+        assert driver.moment == asked
+        assert driver.screen.query_one(NodePanel).node == driver.debugger.where.node
+        assert "f goes back" not in driver.text
+
+
+async def test_g_goes_to_the_number_at_its_moment() -> None:
+    async with opened(commands=["sgd", "next 2"]) as driver:
+        await driver.press("y", *["enter"] * 6, "g")
+        assert driver.moment == 18
         panel = driver.screen.query_one(NodePanel)
         assert panel.node == driver.debugger.graph.by_name["W1"]
         assert panel.entry_of(panel.node) == (0, 1)
-        assert "this is where W1[0,1] is; f goes back" in driver.text
-        await driver.press("e")
-        assert "set W1[0,1] =" in driver.text
+        await driver.press("y")
+        assert trail(driver).endswith("W1[0,1]")
 
 
 async def test_from_a_gradient_back_to_the_cost() -> None:
@@ -57,7 +90,7 @@ async def test_from_a_gradient_back_to_the_cost() -> None:
 
 async def test_backspace_returns_to_the_term_that_was_chosen() -> None:
     async with opened(commands=["sgd", "next 2"]) as driver:
-        await driver.press("y", "down", "down", "enter", "enter")
+        await driver.press("y", "up", "enter", "enter")
         assert trail(driver) == "cost › s2[1,0] › l2[1,0]"
         await driver.press("backspace", "backspace", "backspace")
         assert trail(driver) == "cost"
@@ -76,16 +109,9 @@ async def test_left_and_right_choose_the_factor() -> None:
 async def test_arrows_stay_within_the_terms() -> None:
     async with opened(commands=["sgd", "next 2"]) as driver:
         await driver.press("y", "up", "pageup")
-        assert "s2[2,0]" in leads(driver)
+        assert "s2[0,0]" in leads(driver)
         await driver.press("pagedown", "down")
         assert "s2[3,0]" in leads(driver)
-
-
-async def test_a_number_is_kept_for_who_has_not_walked() -> None:
-    async with opened(commands=["sgd", "next 2"]) as driver:
-        await driver.press("y", "escape")
-        assert driver.screen.query_one(NodePanel).node == driver.debugger.where.node
-        assert "f goes back" not in driver.text
 
 
 async def test_what_is_not_computed_is_refused_in_the_strip() -> None:
@@ -102,7 +128,7 @@ async def test_a_stop_for_nan_shows_the_entry_and_y_walks_to_its_cause() -> None
         assert panel.entry_of(panel.node or 0) == (3, 0)
         await driver.press("y")
         assert trail(driver) == "if_0[3,0]"
-        assert "= 0·(-inf)" in driver.text
+        assert "= 0 × (-inf)" in driver.text
         await driver.press("enter")
         assert trail(driver) == "if_0[3,0] › log_q[3,0]"
         await driver.press("enter")

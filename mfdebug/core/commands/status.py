@@ -10,19 +10,20 @@ def status(debugger: Debugger) -> str:
     """Return the status in one line: SGD step, phase, moment, cost, learning rate."""
     where = debugger.where
     part = f" {where.part} of {where.parts}" if where.node is not None else ""
+    step = f"SGD step {where.sgd_step} ∙ " if debugger.has_steps else ""
     rate = f" ∙ lr {scalar(debugger.learning_rate)}" if debugger.graph.trains else ""
-    return (
-        f"SGD step {where.sgd_step} ∙ {where.phase}{part} ∙ moment {where.number} ∙ "
-        f"{cost_text(debugger)}{rate}"
-    )
+    return f"{step}{where.phase}{part} ∙ moment {where.number} ∙ {cost_text(debugger)}{rate}"
 
 
 def cost_text(debugger: Debugger) -> str:
-    """Return the cost in words; one of an earlier pass says so."""
+    """Return the cost in words, by its own name; one of other parameters than now says so."""
     standing = debugger.cost_standing()
+    name = debugger.graph.nodes[debugger.graph.cost].label
     if standing is Standing.WAITING:
-        return "cost not computed"
+        return f"{name} not computed"
     shape = debugger.plan.shapes[debugger.graph.cost]
     summed = " (sum)" if shape else ""
     old = f" (of SGD step {debugger.sgd_step - 1})" if standing is Standing.STALE else ""
-    return f"cost{summed} {scalar(debugger.plan.cost())}{old}"
+    if standing is Standing.CURRENT and debugger.outdated_by(debugger.graph.cost) is not None:
+        old = " (before the update)"
+    return f"{name}{summed} {'' if name == 'cost' else '= '}{scalar(debugger.plan.cost())}{old}"

@@ -50,11 +50,11 @@ class Outgoing(Struct, frozen=True):
 class NodeReport(Struct, frozen=True):
     """One node at the present moment, reported for the entry `index` of its value.
 
-    `symbol` is how its gradient is written, `no_gradient` why it has none. `incoming_more` and
-    `outgoing_more` count edges that
-    are not listed. `reported` of `edges` to consumers have sent; `turn` is the moment at which the
-    node's own backward comes, if it is ahead in this pass. `outdated` names a parameter that was
-    updated since the value was computed from it.
+    `definition` says what a function in the formula stands for. `symbol` is how its gradient is
+    written, `no_gradient` why it has none. `reported` of `edges` to consumers have sent; `turn` is
+    the moment at which the node's own backward comes, if it is ahead in this pass. `outdated` names
+    a parameter that was updated since the value was computed from it. `incoming_more` and
+    `outgoing_more` count edges that are not listed.
     """
 
     name: str
@@ -62,6 +62,7 @@ class NodeReport(Struct, frozen=True):
     kind: str
     shape: str
     formula: str
+    definition: str
     legend: str
     role: str
     index: Index
@@ -110,6 +111,7 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         kind=kind_of(site.op),
         shape=shape_text(shape),
         formula=_formula(site),
+        definition=site.op.definition(*site.labels) if isinstance(site.op, Op) else "",
         legend=_legend(site),
         role=role_of(site),
         index=index,
@@ -132,15 +134,14 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
 
 
 def _formula(site: Site) -> str:
-    """Return the rule in symbols, and what a function in it stands for."""
+    """Return the rule in symbols."""
     if not isinstance(site.op, Op):
         return ""
     found = explainer_of(site.op)
     if found is None:
         return site.op.formula(*site.labels)
     op, explainer = found
-    formula, definition = explainer.formula(site, op, site.labels), op.definition(*site.labels)
-    return f"{formula} = {definition}" if definition else formula
+    return explainer.formula(site, op, site.labels)
 
 
 def _legend(site: Site) -> str:

@@ -70,7 +70,8 @@ def _fed(label: str, value: Array) -> str:
 
 def _forward_lines(node: NodeReport) -> list[str]:
     legend = f"   ({node.legend})" if node.legend else ""
-    lines = [f"  {node.name} = {node.formula}{legend}"] if node.formula else []
+    defined = f" = {node.definition}" if node.definition else ""
+    lines = [f"  {node.name} = {node.formula}{defined}{legend}"] if node.formula else []
     if node.value is not None:
         working = f" = {node.working}" if node.working else ""
         lines.append(f"  {named(node.name, node.index)}{working} = {scalar(node.value)}")

@@ -182,7 +182,7 @@ class DebugScreen(Screen[None]):
 
     def hints(self) -> list[tuple[str, str]]:
         """Return the keys worth a place at the foot."""
-        return key_hints(self.app.keys)
+        return key_hints(self.app.keys, steps=self.debugger.has_steps)
 
     def key_arrived(self, event: Key) -> bool:
         """Show a key that was pressed, if keys are shown; return whether it is dealt with."""
@@ -302,16 +302,19 @@ class DebugScreen(Screen[None]):
         else:
             self.query_one(MessageStrip).say(lines[0], "answer")
 
-    def _walked(self, spot: Spot | None) -> None:
-        """Look at the number that a walk through causes has come to."""
-        if spot is not None and spot.node != self._chosen().at:
+    async def _walked(self, spot: Spot | None) -> None:
+        """Go to the number that a walk through causes has come to, if that was wanted."""
+        if spot is None:
+            return
+        if spot.moment is not None:
+            await self.run_line(f"goto {spot.moment}")
+        if spot.node != self._chosen().at:
             self._select(spot.node)
-            name = spot.text(self.debugger.graph)
-            back = self.app.keys.name("follow")
-            words = f"this is where {name} is; {back} goes back to the present node"
-            self.query_one(MessageStrip).say(words, "answer")
-        if spot is not None:
-            self.query_one(NodePanel).choose(spot)
+        name = spot.text(self.debugger.graph)
+        back = self.app.keys.name("follow")
+        words = f"this is where {name} is; {back} goes back to the present node"
+        self.query_one(MessageStrip).say(words, "answer")
+        self.query_one(NodePanel).choose(spot)
         self.query_one(NodePanel).show()
 
     def failed(self, error: MiniflowError) -> None:
@@ -359,7 +362,9 @@ class DebugScreen(Screen[None]):
         if digit.isdecimal() and (self._count or digit != "0"):
             self._count = (self._count + digit)[:MOST_DIGITS]
             step, phase, sgd = map(self.app.keys.name, ("step", "next", "sgd"))
-            counted = f"{step} steps, {phase} phases, {sgd} SGD steps"
+            counted = f"{step} steps, {phase} phases"
+            if self.debugger.has_steps:
+                counted += f", {sgd} SGD steps"
             words = f"{self._count} times: {counted}; Esc forgets it"
             self.query_one(MessageStrip).say(words, "answer")
             event.stop()

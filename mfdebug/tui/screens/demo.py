@@ -249,7 +249,8 @@ class DemoScreen(DebugScreen):
         """The keys of the demo come first."""
         keys = self.app.keys
         chosen = HINTS if self.playback.on_script else HINTS_OFF
-        return [*((keys.name(id), words) for id, words in chosen), *key_hints(keys)]  # noqa: A001
+        own = [(keys.name(bound), words) for bound, words in chosen]
+        return own + key_hints(keys, steps=self.debugger.has_steps)
 
     def _tell_place(self) -> None:
         if self._showing:

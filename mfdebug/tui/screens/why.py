@@ -26,7 +26,7 @@ from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.causes import Cause, equation_lines, why
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Spot
-from mfdebug.tui.fitting import fit, wrap
+from mfdebug.tui.fitting import fit, wrap, wrap_terms
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.errors import MiniflowError
@@ -35,8 +35,8 @@ from miniflow.node import Input
 STEP = " › "
 # Lines of the equation at most; a sum of a thousand terms is told by its list.
 MOST_EQUATION = 7
-KEYS = "↑ ↓ term   ← → factor   Enter follows it   Backspace returns   Esc closes"
-FEW_KEYS = "↑↓ term  ←→ factor  Enter follow  Bksp back  Esc"
+KEYS = "↑ ↓ term  ← → factor  Enter follows it  Backspace returns  g goes there  Esc closes"
+FEW_KEYS = "↑↓ term ←→ factor Enter follow Bksp back g go Esc"
 
 
 @dataclass
@@ -121,8 +121,8 @@ class TermList(WhyLines):
         return Strip([Segment(text, style)])
 
 
-class WhyScreen(ModalScreen[Spot]):
-    """The walk; the screen closes with the number that it has come to."""
+class WhyScreen(ModalScreen[Spot | None]):
+    """The walk; the screen closes with the number to go to, or nothing."""
 
     DEFAULT_CSS = """
     WhyScreen {
@@ -141,6 +141,7 @@ class WhyScreen(ModalScreen[Spot]):
         self._debugger = debugger
         self._trail: list[_Visit] = []
         self._problem = ""
+        self._numbers: dict[Spot, float] = {}
         self._go_to(cause)
 
     def compose(self) -> ComposeResult:
@@ -198,7 +199,9 @@ class WhyScreen(ModalScreen[Spot]):
 
     def _trail_line(self, view: WhyLines) -> Strip:
         """Return the way so far, its beginning left out where there is no room for it."""
-        names = [visit.cause.spot.text(self._debugger.graph) for visit in self._trail]
+        spots = [visit.cause.spot for visit in self._trail]
+        moments = [None, *(spot.moment for spot in spots)]
+        names = [self._titled(spot, at) for spot, at in zip(spots, moments, strict=False)]
         here = names.pop()
         before = "why " + STEP.join([*names, ""])
         while names and cell_len(before) + cell_len(here) > view.size.width:
@@ -218,7 +221,8 @@ class WhyScreen(ModalScreen[Spot]):
         segments = [Segment("Enter ", view.style("dim"))]
         for k, spot in enumerate(here.leads_to):
             chosen = view.style("chosen") if k == here.factor else None
-            text = f" {spot.text(self._debugger.graph)} = {scalar(self._number(spot))} "
+            name = self._titled(spot, here.cause.spot.moment)
+            text = f" {name} = {scalar(self._number(spot))} "
             segments += [Segment(text, chosen), Segment(" ")]
         lines = [Strip(segments[:1])]
         for segment in segments[1:]:
@@ -228,8 +232,15 @@ class WhyScreen(ModalScreen[Spot]):
         return lines
 
     def _number(self, spot: Spot) -> float:
-        read = self._debugger.gradient if spot.attribute == "grad" else self._debugger.value
-        return float(read(spot.node)[spot.index])
+        """Return a number of the walk; those of other moments are looked up once."""
+        if spot not in self._numbers:
+            self._numbers[spot] = spot.number(self._debugger)
+        return self._numbers[spot]
+
+    def _titled(self, spot: Spot, here: int | None) -> str:
+        """Name a number, with its moment where that is another one than `here`."""
+        at = "" if spot.moment == here else f" at {spot.moment or self._debugger.moment}"
+        return spot.text(self._debugger.graph) + at
 
     # Keys --------------------------------------------------------------------------------
 
@@ -265,13 +276,16 @@ class WhyScreen(ModalScreen[Spot]):
         self._trail.append(visit)
 
     def _likely_term(self, cause: Cause) -> int:
-        """Return the term to begin with: of those as large as the first, one that was computed."""
-        for k, term in enumerate(cause.terms):
-            if abs(term.amount) != abs(cause.terms[0].amount):
-                break
-            if any(not self._is_constant(spot) for spot in term.leads_to):
-                return k
-        return 0
+        """Return the term to begin with: the largest, of equal ones one that was computed.
+
+        Of a parameter what its update added: the rest is what it was before.
+        """
+        if " ← " in cause.rule:
+            return len(cause.terms) - 1
+        sizes = [math.inf if math.isnan(t.amount) else abs(t.amount) for t in cause.terms]
+        largest = [k for k, size in enumerate(sizes) if size == max(sizes)]
+        computed = (k for k in largest if not all(map(self._is_constant, cause.terms[k].leads_to)))
+        return next(computed, largest[0] if largest else 0)
 
     def _is_constant(self, spot: Spot) -> bool:
         """Whether a number is an input's that is not trained: it explains nothing."""
@@ -302,12 +316,16 @@ class WhyScreen(ModalScreen[Spot]):
         await self.app.screen.run_action("prompt('')")
 
     def action_leave(self) -> None:
-        """Close; the number that was come to stays chosen."""
+        """Close, back where it was asked."""
+        self.dismiss(None)
+
+    def action_stay(self) -> None:
+        """Close, and go to the number that was come to, at its moment."""
         self.dismiss(self._here.cause.spot)
 
 
 def _broken(line: str, width: int) -> list[str]:
     """Break a line of an equation at its terms; what follows is indented."""
     indent = line[: len(line) - len(line.lstrip())]
-    first, *rest = wrap(line.strip(), width - len(indent) - 4) or [""]
+    first, *rest = wrap_terms(line.strip(), width - len(indent) - 4) or [""]
     return [indent + first, *(f"{indent}    {part}" for part in rest)]

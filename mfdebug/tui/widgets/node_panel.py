@@ -24,7 +24,7 @@ from mfdebug.core.explain.report import Incoming, NodeReport, Outgoing, matching
 from mfdebug.core.explain.text import explain, update_lines
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Index, Spot
-from mfdebug.tui.fitting import fit, wrap
+from mfdebug.tui.fitting import fit, wrap, wrap_terms
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.tensor import Line, Paint, summary_text, tensor_lines
@@ -195,7 +195,8 @@ class NodePanel(LinesView, can_focus=True):
             yield from ([Segment(text, self._style("dim"))] for text in wrap(told.role, width))
 
     def _title(self, node: int, told: NodeReport, width: int) -> Line:
-        text = f"{told.name} = {told.formula}" if told.formula else told.name
+        rule = [told.name, *filter(None, (told.formula, told.definition))]
+        text = " = ".join(rule)
         kind = f"{told.kind} {told.shape}"
         target = self.debugger.graph.nodes[node]
         if isinstance(target, Input) and target.trainable:
@@ -240,13 +241,14 @@ class NodePanel(LinesView, can_focus=True):
             note = f"  from before {told.outdated}'s update"
         if value.size == 1:
             number = float(value.reshape(()))
-            yield [
-                *label,
-                Segment("     "),
-                *self._working(told.working),
-                paint.number(scalar(number), number),
-                Segment(note, self._style("dim")),
-            ]
+            shown = paint.number(scalar(number), number)
+            end = [shown, Segment(note, self._style("dim"))]
+            working = f"{told.working} = " if told.working else ""
+            if len(label[0].text) + 5 + cell_len(working + scalar(number) + note) > width:
+                yield [*label, Segment("     "), *end]
+                yield from self._equation(f"= {told.working}", width)
+            else:
+                yield [*label, Segment("     "), Segment(working, self._style("dim")), *end]
             return
         yield [
             *label,
@@ -255,12 +257,11 @@ class NodePanel(LinesView, can_focus=True):
         yield from tensor_lines(value, told.index, width, self._rows, paint)
         if told.working and told.value is not None:
             entry = index_text(told.index)
-            text = f"{entry} = {told.working} = {scalar(told.value)}"
-            for part in wrap(text, width - 2):
-                yield [Segment(f"  {part}", self._style("dim"))]
+            yield from self._equation(f"{entry} = {told.working} = {scalar(told.value)}", width)
 
-    def _working(self, working: str) -> Line:
-        return [Segment(f"{working} = ", self._style("dim"))] if working else []
+    def _equation(self, text: str, width: int) -> Iterable[Line]:
+        for part in wrap_terms(text, width - 2):
+            yield [Segment(f"  {part}", self._style("dim"))]
 
     def _gradient(self, node: int, told: NodeReport, now: bool, width: int) -> Iterable[Line]:
         label = Segment("gradient", self._style("label"))
@@ -347,7 +348,7 @@ class NodePanel(LinesView, can_focus=True):
             return
         yield self._numbered(text, outgoing.number, width, "dim")
         if outgoing.working:
-            for part in wrap(f"= {outgoing.working}", width - 5):
+            for part in wrap_terms(f"= {outgoing.working}", width - 5):
                 yield [Segment(f"     {part}", self._style("dim"))]
 
     def _update(self, told: NodeReport, width: int) -> Iterable[Line]:
@@ -362,7 +363,7 @@ class NodePanel(LinesView, can_focus=True):
 
     @staticmethod
     def _wrapped(line: str, width: int) -> list[str]:
-        return [f"  {part}" for part in wrap(line.strip(), width - 2)]
+        return [f"  {part}" for part in wrap_terms(line.strip(), width - 2)]
 
 
 def _so_far(told: NodeReport) -> str:

@@ -48,6 +48,8 @@ GRADIENT_MARKS = {
     Standing.CURRENT: "∂",
     Standing.STALE: "~",
 }
+# A partial gradient to which every consumer has sent.
+COMPLETE_MARK = "⊕"
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -345,6 +347,8 @@ class OrderTree(LinesView, can_focus=True):
         style = self.get_component_rich_style
         if standing is not Standing.WAITING and unhealthy(self.debugger.value(node)):
             return Segment("! ", style("order--unhealthy"))
+        if self.debugger.outdated_by(node) is not None:
+            standing = Standing.STALE
         return Segment(f"{VALUE_MARKS[standing]} ", style("order--dim"))
 
     def _summary(self, node: int, standing: Standing, wrong: str) -> list[Segment]:
@@ -370,9 +374,10 @@ class OrderTree(LinesView, can_focus=True):
         if there and unhealthy(self.debugger.gradient(node)):
             return Segment("!", style("order--unhealthy"))
         fresh = there and standing is not Standing.STALE
-        return Segment(
-            GRADIENT_MARKS[standing], style("order--gradient" if fresh else "order--dim")
-        )
+        mark = GRADIENT_MARKS[standing]
+        if standing is Standing.PARTIAL and self.debugger.has_all(node):
+            mark = COMPLETE_MARK
+        return Segment(mark, style("order--gradient" if fresh else "order--dim"))
 
     def _edge_segments(self, row: Row) -> list[Segment]:
         graph, debugger = self.debugger.graph, self.debugger

@@ -66,14 +66,15 @@ class StatusLine(LinesView):
         gap = " " if short else "   "
         of = "/" if short else " of "
         part = f" {where.part}{of}{where.parts}" if where.node is not None else ""
+        step = [("step " if short else "SGD step ", label), (f"{where.sgd_step}{gap}", number)]
         left = [
-            ("step " if short else "SGD step ", label),
-            (f"{where.sgd_step}{gap}", number),
+            *(step if debugger.has_steps else []),
             (f"{where.phase}{part}{gap}", number),
             ("at " if short else "moment ", label),
             (f"{where.number}", number),
         ]
         word, _, rest = cost_text(debugger).partition(" ")
+        rest = rest.replace("(before the update)", "(before)")
         if short:
             rest = rest.replace("(of SGD step ", "(step ").replace("not computed", "-")
         right = [(f" {word} ", label), (f"{rest} ", number)]
