@@ -175,9 +175,9 @@ class ArrayPlan(Plan):
         if i in self._lessons:
             do(self._lessons[i].backward, targets)
         elif isinstance(node, Op):
-            for slot, target in enumerate(targets):
-                grad, value = self._gradients[i], self._values[i]
-                node.vjp_calls(do, slot, target, grad, value, *arguments)
+            grad, value = self._gradients[i], self._values[i]
+            node.backward_calls(do, enumerate(targets), grad, value, arguments)
+        received: set[int] = set()
         for slot, source in enumerate(graph.inbound[i]):
             total = self._gradients[source]
             if targets[slot] is not total:
@@ -186,7 +186,8 @@ class ArrayPlan(Plan):
                 else:
                     do(np.add, total, targets[slot], total)
             if source in self._lessons and i not in self._lessons:
-                do(self._lessons[source].receive, node, targets[slot], first_slot(graph, i, slot))
+                do(self._lessons[source].receive, node, targets[slot], source not in received)
+                received.add(source)
         return do.take()
 
     def _sending_lean(self, i: int, first: list[bool]) -> tuple[Call, ...]:
@@ -195,15 +196,23 @@ class ArrayPlan(Plan):
         if not isinstance(node, Op):
             return ()
         arguments = [self._values[source] for source in graph.inbound[i]]
-        for slot, source in enumerate(graph.inbound[i]):
-            if not self.needed[source]:
-                continue
-            total = self._gradients[source]
-            target = total if first[slot] else do.scratch(total.shape)
-            grad, value = self._gradients[i], self._values[i]
-            node.vjp_calls(do, slot, target, grad, value, *arguments)
-            if not first[slot]:
-                do(np.add, total, target, total)
+        grad, value = self._gradients[i], self._values[i]
+        shares: dict[Shape, Array] = {}
+
+        def targets() -> Iterator[tuple[int, Array]]:
+            for slot, source in enumerate(graph.inbound[i]):
+                if not self.needed[source]:
+                    continue
+                total = self._gradients[source]
+                if first[slot]:
+                    yield slot, total
+                    continue
+                shape = total.shape
+                share = shares[shape] = shares[shape] if shape in shares else do.scratch(shape)
+                yield slot, share
+                do(np.add, total, share, total)
+
+        node.backward_calls(do, targets(), grad, value, arguments)
         return do.take()
 
     def _compile_update(self, part: slice) -> tuple[Call, ...]:
@@ -400,8 +409,3 @@ def _without_warnings() -> Context:
 def _run(calls: tuple[Call, ...]) -> None:
     for call in calls:
         call()
-
-
-def first_slot(graph: Graph, node: int, slot: int) -> bool:
-    """Whether `slot` is the first in which the node takes that input."""
-    return graph.inbound[node][slot] not in graph.inbound[node][:slot]

@@ -26,6 +26,7 @@ from miniflow.ops.base import Op, Shape, as_floats, shape_text
 from miniflow.optimizers import SGD, Optimizer
 from miniflow.order import CycleError, topological_order
 from miniflow.showing import as_html, as_line
+from miniflow.words import series
 
 DTYPES = ("float64", "float32")
 
@@ -240,10 +241,9 @@ class Graph:
         not fit its declared shape.
         """
         if unfed := self.unfed():
-            names = ", ".join(node.label for node in unfed[:5])
-            more = f" and {len(unfed) - 5} more" if len(unfed) > 5 else ""
+            names = series([node.label for node in unfed], ", ")
             raise FeedError(
-                f"no value for {names}{more}", where=self.name, hint="feed it, as in --feed x=3"
+                f"no value for {names}", where=self.name, hint="feed it, as in --feed x=3"
             )
         batches = self.batches()
         shapes: dict[int, Shape] = {}
@@ -375,10 +375,9 @@ class Graph:
         used = set(chain.from_iterable(self.inbound))
         sinks = [i for i in range(len(self.nodes)) if i not in used]
         if len(sinks) > 1:
-            names = ", ".join(self.nodes[i].label for i in sinks[:5])
-            more = f" and {len(sinks) - 5} more" if len(sinks) > 5 else ""
+            names = series([self.nodes[i].label for i in sinks], ", ")
             raise GraphError(
-                f"which node is the cost? {names}{more} have no consumers",
+                f"which node is the cost? {names} have no consumers",
                 where=self.name,
                 hint='name it: "cost": "..."',
             )

@@ -14,6 +14,7 @@ import numpy as np
 from miniflow.errors import GraphError, MiniflowError, ShapeError
 from miniflow.node import Node, gradient_sent, seeded, shape_text
 from miniflow.ops.base import Array
+from miniflow.words import series
 
 if TYPE_CHECKING:
     from miniflow.graph import Graph
@@ -101,8 +102,9 @@ def run_method(node: Node, method: Literal["forward", "backward"]) -> None:
     except MiniflowError:
         raise
     except Exception as error:
-        inputs = ", ".join(
-            f"{source.label} {shape_text(np.shape(source.value))}" for source in node.inbound_nodes
+        inputs = series(
+            [f"{source.label} {shape_text(np.shape(source.value))}" for source in node.inbound_nodes],
+            ", ",
         )
         problem = f"{method}() of {type(node).__name__} raised {type(error).__name__}: {error}"
         hint = ""

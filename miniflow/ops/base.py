@@ -12,7 +12,7 @@ A. G. Baydin et al., "Automatic differentiation in machine learning: a survey", 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
@@ -23,10 +23,13 @@ from numpy.typing import DTypeLike, NDArray
 from miniflow.errors import FeedError, GraphError, ShapeError, nearest
 from miniflow.node import Node, gradient_received
 from miniflow.node import shape_text as shape_text
+from miniflow.words import series as series
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 Call = Callable[[], object]
+# Input indices in ascending order, each with the buffer for what goes to that input.
+Targets = Iterable[tuple[int, Array]]
 
 OPS: dict[str, type[Op]] = {}
 
@@ -202,7 +205,19 @@ class Op(Node):
 
         `grad` has the shape of `value`, `out` that of input `slot`.
         """
-        raise NotImplementedError
+        self.backward_calls(do, [(slot, out)], grad, value, inputs)
+
+    def backward_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
+    ) -> None:
+        """List the calls that write the share of each input of `targets` into its buffer.
+
+        The calls for one target are listed before the next target is taken, so that a caller can
+        use a buffer again. An op gives this rule or `vjp_calls`; one with any number of inputs
+        gives this one, which goes through them once: linear in their number.
+        """
+        for slot, out in targets:
+            self.vjp_calls(do, slot, out, grad, value, *inputs)
 
     def scalar(self) -> ScalarRule | None:
         """Return the rule on Python floats, or None where there is none."""
@@ -248,15 +263,22 @@ class Op(Node):
             raise GraphError("backward() before forward()", where=self.label)
         do, out, inputs = self._live
         grad = np.array(gradient_received(self), out.dtype)
-        gradients: dict[Node, Any] = {}
-        with np.errstate(all="ignore"):
+        sent: dict[Node, Array] = {}
+
+        def targets() -> Iterator[tuple[int, Array]]:
             for slot, node in enumerate(self.inbound_nodes):
-                sent = np.zeros(inputs[slot].shape, out.dtype)
-                self.vjp_calls(do, slot, sent, grad, out, *inputs)
-                _run(do.take())
-                gradients[node] = gradients[node] + sent if node in gradients else sent
+                share = np.zeros(inputs[slot].shape, out.dtype)
+                yield slot, share
+                if node in sent:
+                    do(np.add, sent[node], share, sent[node])
+                else:
+                    sent[node] = share
+
+        self.backward_calls(do, targets(), grad, out, inputs)
+        with np.errstate(all="ignore"):
+            _run(do.take())
         self.gradients = {
-            node: sent[()] if sent.shape == () else sent for node, sent in gradients.items()
+            node: share[()] if share.shape == () else share for node, share in sent.items()
         }
 
     def shape_from(self, *shapes: Shape) -> Shape:
@@ -266,12 +288,12 @@ class Op(Node):
         except ShapeError as error:
             if error.where:
                 raise
-            found = ", ".join(
+            found = [
                 f"{node.label} {shape_text(shape)}"
                 for node, shape in zip(self.inbound_nodes, shapes, strict=True)
-            )
+            ]
             raise ShapeError(
-                f"{error.problem} [{found}]", where=self.label, hint=error.hint
+                f"{error.problem} [{series(found, ', ')}]", where=self.label, hint=error.hint
             ) from None
 
 
@@ -288,10 +310,11 @@ def broadcast_shape(*shapes: Shape) -> Shape:
     """Return the shape that `shapes` broadcast to, or raise `ShapeError`."""
     if shapes.count(shapes[0]) == len(shapes):
         return shapes[0]
+    different = list(dict.fromkeys(shapes))
     try:
-        return np.broadcast_shapes(*shapes)
+        return np.broadcast_shapes(*different)
     except ValueError:
-        texts = " and ".join(shape_text(shape) for shape in shapes)
+        texts = series([shape_text(shape) for shape in different], " and ")
         raise ShapeError(
             f"shapes {texts} do not fit together",
             hint="compared from the right, two sizes must be equal or one of them 1",
@@ -338,7 +361,8 @@ def unbroadcast(do: Calls, full: Array, out: Array) -> None:
 class Elementwise(Op):
     """An op that works entry by entry, after broadcasting its inputs to one shape.
 
-    A subclass gives `local_calls`; what a broadcast input gets back is summed here.
+    A subclass gives `local_calls`, or `all_local_calls` when it takes any number of inputs; what a
+    broadcast input gets back is summed here.
     """
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -349,17 +373,31 @@ class Elementwise(Op):
         self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """List the calls that write grad x local gradient into `out`, in the value's shape."""
-        raise NotImplementedError
+        self.all_local_calls(do, [(slot, out)], grad, value, inputs)
 
-    def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    def all_local_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """List `local_calls`, then the sum over broadcast axes."""
-        if out.shape == grad.shape:
+        """List `local_calls` for each target; all are in the value's shape."""
+        for slot, out in targets:
             self.local_calls(do, slot, out, grad, value, *inputs)
+
+    def backward_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
+    ) -> None:
+        """List the local calls; after each, the sum over the axes that were broadcast."""
+        self.all_local_calls(do, _in_full(do, targets, grad.shape), grad, value, inputs)
+
+
+def _in_full(do: Calls, targets: Targets, shape: Shape) -> Iterator[tuple[int, Array]]:
+    """Yield targets of the value's shape; list the calls that sum each into the one it is for."""
+    full: Array | None = None
+    for slot, out in targets:
+        if out.shape == shape:
+            yield slot, out
         else:
-            full = do.scratch(grad.shape)
-            self.local_calls(do, slot, full, grad, value, *inputs)
+            full = do.scratch(shape) if full is None else full
+            yield slot, full
             unbroadcast(do, full, out)
 
 
