@@ -21,6 +21,7 @@ from miniflow.lesson_nodes import LessonNode
 from miniflow.node import Input
 from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats
 from miniflow.plan import Plan, State
+from miniflow.progress import Progress
 from miniflow.trace import ArrayTrace, Trace
 
 # Arrays that begin at the start of a cache line, in bytes: an SGD step of a middle-sized network
@@ -79,8 +80,8 @@ class ArrayPlan(Plan):
         passing = sorted(set(range(len(shapes))).difference(trainables, own))
         untrained = sorted(set(range(len(shapes))).difference(trainables))
         parameters = sum(rooms[i] for i in trainables)
-        slots = graph.training.optimizer.slots
-        lasting = parameters * (1 + slots) + sum(rooms[i] for i in own)
+        self._keeps = graph.training.optimizer.keeps
+        lasting = parameters * (1 + len(self._keeps)) + sum(rooms[i] for i in own)
         total = lasting + sum(rooms[i] for i in passing) + sum(rooms)
         block: Array = np.zeros(total + line, graph.dtype)
         block = block[-block.ctypes.data % CACHE_LINE // itemsize :]
@@ -97,7 +98,7 @@ class ArrayPlan(Plan):
         self._values: list[Array] = [block[:0]] * len(shapes)
         self._gradients: list[Array] = [block[:0]] * len(shapes)
         self._parameters = take(parameters)
-        self._optimizer_state = [take(parameters) for _ in range(slots)]
+        self._optimizer_state = [take(parameters) for _ in self._keeps]
         for i in [*own, *passing]:
             self._values[i] = place(i, take(rooms[i]))
         self._parameter_gradients = take(parameters)
@@ -118,6 +119,9 @@ class ArrayPlan(Plan):
         for i, node in enumerate(self.graph.nodes):
             if isinstance(node, Input) and not self.graph.fed_from_data(i):
                 self._values[i][...] = as_floats(node)
+        for name, before in zip(self._keeps, self._kept_before(), strict=True):
+            for own, numbers in zip(self._kept(name), before, strict=True):
+                own[...] = numbers
 
     # Compiling ---------------------------------------------------------------------------
 
@@ -247,16 +251,16 @@ class ArrayPlan(Plan):
 
     def feed(self, sgd_step: int) -> None:
         """Gather the rows of an SGD step into the fed inputs."""
-        self._sgd_step[0] = sgd_step
+        self._sgd_step[0] = self.steps_before + sgd_step
         if self._fed:
             self._gather(None if self.batches is None else self.batches.rows_of(sgd_step))
 
     def _feeding(self, first: int, count: int) -> Iterator[int]:
         """Feed one SGD step after the other, and yield its number when it is fed."""
-        number, gather = self._sgd_step, self._gather
+        number, before, gather = self._sgd_step, self.steps_before, self._gather
         drawn = repeat(None) if self.batches is None else self.batches.rows_from(first)
         for sgd_step, rows in zip(range(first, first + count), drawn, strict=False):
-            number[0] = sgd_step
+            number[0] = before + sgd_step
             gather(rows)
             yield sgd_step
 
@@ -384,6 +388,23 @@ class ArrayPlan(Plan):
         np.copyto(self._lasting, lasting)
         self.set_learning_rate(rate)
 
+    def progress(self, sgd_steps: int) -> Progress:
+        """Copy the optimizer's parts of the block."""
+        kept = {
+            name: {
+                self.graph.nodes[i].label: own.copy()
+                for i, own in zip(self.graph.trainables, self._kept(name), strict=True)
+            }
+            for name in self._keeps
+        }
+        return Progress(self.steps_before + sgd_steps, kept)
+
+    def _kept(self, name: str) -> Iterator[Array]:
+        """Yield what the optimizer keeps under a name for each trainable, in its shape."""
+        state = self._optimizer_state[self._keeps.index(name)]
+        for i, part in zip(self.graph.trainables, self._parameter_parts, strict=True):
+            yield state[part][: self._values[i].size].reshape(self.shapes[i])
+
     @property
     def state_bytes(self) -> int:
         """The lasting part's size, and what an array object costs."""
@@ -391,8 +412,8 @@ class ArrayPlan(Plan):
 
     @property
     def sgd_step(self) -> int:
-        """The number that ops which draw random numbers look at."""
-        return int(self._sgd_step[0])
+        """The number that ops which draw random numbers look at, less the steps before."""
+        return int(self._sgd_step[0]) - self.steps_before
 
 
 def _without_warnings() -> Context:

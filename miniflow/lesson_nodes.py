@@ -103,7 +103,10 @@ def run_method(node: Node, method: Literal["forward", "backward"]) -> None:
         raise
     except Exception as error:
         inputs = series(
-            [f"{source.label} {shape_text(np.shape(source.value))}" for source in node.inbound_nodes],
+            [
+                f"{source.label} {shape_text(np.shape(source.value))}"
+                for source in node.inbound_nodes
+            ],
             ", ",
         )
         problem = f"{method}() of {type(node).__name__} raised {type(error).__name__}: {error}"

@@ -8,11 +8,13 @@ give the same bits.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from miniflow.arguments import BETA, EPSILON, LEARNING_RATE, MOMENTUM, Range, check_fields
 from miniflow.ops import ieee
 from miniflow.ops.base import Array, Calls
 
@@ -26,10 +28,18 @@ PIECE_BYTES = 512 * 1024
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What all optimizers share: a learning rate, and `slots` numbers of state a parameter."""
+    """What all optimizers share: a learning rate, and numbers kept for each parameter.
+
+    `keeps` names what is kept from one SGD step to the next, in the parameter's shape; `ranges`
+    says what the fields take. Raises `GraphError` for a field out of its range.
+    """
 
     learning_rate: float = 0.01
-    slots: ClassVar[int] = 0
+    keeps: ClassVar[tuple[str, ...]] = ()
+    ranges: ClassVar[Mapping[str, Range]] = {"learning_rate": LEARNING_RATE}
+
+    def __post_init__(self) -> None:
+        check_fields(self, self.ranges)
 
     def update_calls(
         self, do: Calls, parameters: Array, gradients: Array, state: list[Array], rate: Array
@@ -98,7 +108,8 @@ class Momentum(Optimizer):
     """
 
     momentum: float = 0.9
-    slots: ClassVar[int] = 1
+    keeps: ClassVar = ("velocity",)
+    ranges: ClassVar = {**Optimizer.ranges, "momentum": MOMENTUM}
 
     def piece_calls(
         self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
@@ -130,7 +141,8 @@ class Adam(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
-    slots: ClassVar[int] = 2
+    keeps: ClassVar = ("first_moment", "second_moment")
+    ranges: ClassVar = {**Optimizer.ranges, "beta1": BETA, "beta2": BETA, "epsilon": EPSILON}
 
     def _corrections(self, sgd_step: int) -> tuple[float, float]:
         t = sgd_step + 1

@@ -12,9 +12,13 @@ from array import array
 from functools import partial
 from typing import Any, ClassVar
 
+import numpy as np
+
+from miniflow.errors import ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops.base import Array, Shape
+from miniflow.ops.base import Array, Shape, shape_text
+from miniflow.progress import Progress
 from miniflow.trace import Trace
 
 # What lasts, in the plan's own form, and the learning rate.
@@ -25,7 +29,8 @@ class Plan(ABC):
     """A graph made ready to run, with its state between and within SGD steps.
 
     Nodes are named by their place in `graph.nodes`, trainables by their place in
-    `graph.trainables`. `learning_rate` is the rate in force.
+    `graph.trainables`. `learning_rate` is the rate in force. SGD steps are counted from 0;
+    `steps_before` were taken by the run that this one continues.
 
     What happens in an SGD step is numbered too: first the feed (0), then forward of each of
     `graph.forward_nodes`, backward of each of `graph.backward_nodes`, update of each trainable.
@@ -40,6 +45,29 @@ class Plan(ABC):
         self.batches = graph.batches()
         self.learning_rate = graph.training.optimizer.learning_rate
         self.needed = _needed(graph)
+        self.steps_before = graph.starts_from.sgd_steps
+
+    def _kept_before(self) -> list[list[Array]]:
+        """Return what the optimizer keeps at first: for each of its names, for each trainable.
+
+        Raises `ShapeError` where it is not of the parameter's shape.
+        """
+        return [
+            [self._kept_of(name, node) for node in self.graph.trainables]
+            for name in self.graph.training.optimizer.keeps
+        ]
+
+    def _kept_of(self, name: str, node: int) -> Array:
+        label, shape = self.graph.nodes[node].label, self.shapes[node]
+        kept = self.graph.starts_from.kept.get(name, {})
+        array = np.asarray(kept.get(label, np.zeros(shape)))
+        if array.shape != shape:
+            raise ShapeError(
+                f"its {name} has shape {shape_text(array.shape)}, its value {shape_text(shape)}",
+                where=label,
+                hint="graph.progress = Progress() begins anew",
+            )
+        return array
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of the updates from now on."""
@@ -114,6 +142,13 @@ class Plan(ABC):
     def restore(self, state: State) -> None:
         """Put back what `save` returned."""
 
+    def progress(self, sgd_steps: int) -> Progress:
+        """Return what a run needs to continue after `sgd_steps` of this one, as things stand.
+
+        A plan that runs no optimizer has no progress.
+        """
+        return Progress()
+
     @property
     @abstractmethod
     def state_bytes(self) -> int:
@@ -122,7 +157,7 @@ class Plan(ABC):
     @property
     @abstractmethod
     def sgd_step(self) -> int:
-        """The number of the SGD step that was fed last."""
+        """The number of the SGD step that was fed last, counted from this plan's first."""
 
     def cost(self) -> float:
         """Return the cost as it stands; of a cost that is not a scalar, the sum."""

@@ -20,7 +20,8 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from miniflow.errors import FeedError, GraphError, ShapeError, nearest
+from miniflow.arguments import as_numbers
+from miniflow.errors import GraphError, ShapeError, nearest
 from miniflow.node import Node, gradient_received
 from miniflow.node import shape_text as shape_text
 from miniflow.words import series as series
@@ -410,12 +411,5 @@ def as_floats(node: Node) -> Array:
     """Return a node's value as an array of floats; raise an error that names it if it is none."""
     if node.value is None:
         raise ShapeError("the input has no value yet", where=node.label, hint="run forward first")
-    try:
-        array = np.asarray(node.value)
-    except ValueError:  # rows of different lengths
-        array = np.array("")
-    if array.dtype.kind in "biu":
-        return array.astype(np.float64)
-    if array.dtype.kind != "f":
-        raise FeedError("its value is not a number, nor numbers in rows", where=node.label)
-    return array
+    array = as_numbers(node.value, node.label)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
