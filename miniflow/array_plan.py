@@ -48,16 +48,15 @@ class ArrayPlan(Plan):
         }
         self._do = [Calls(graph.dtype, self._pool, self._sgd_step) for _ in range(len(graph.nodes))]
         self._quietly = _without_warnings().run
+        self._checks = True
         self._fed = self._find_fed()
         self._takes = [(table.take, value) for table, value in self._fed]
-        self._forward = [self._compile_forward(i) for i in range(len(graph.nodes))]
         self._backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
         self._lean_backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
         self._compile_backward()
         self._updates = [self._compile_update(part) for part in self._parameter_parts]
         self._update = self._compile_update(slice(None)) if graph.trainables else ()
-        self._step_calls = self._compile_step(self._lean_backward)
-        self._line, self._begins = self._compile_line()
+        self._compile_whole()
         cost = self._values[graph.cost]
         self._read_cost = cost.item if cost.size == 1 else cost.sum
         self._load()
@@ -140,6 +139,8 @@ class ArrayPlan(Plan):
         if i in self._lessons:
             return (partial(self._lessons[i].forward, inputs, self._values[i]),)
         if isinstance(node, Op):
+            if self._checks:
+                node.check_calls(self._do[i], *inputs)
             node.forward_calls(self._do[i], self._values[i], *inputs)
         return self._do[i].take()
 
@@ -229,6 +230,20 @@ class ArrayPlan(Plan):
             self._rate,
         )
         return do.take()
+
+    def _compile_whole(self) -> None:
+        """Compile the forward calls, and with them whole SGD steps and walks."""
+        self._forward = [self._compile_forward(i) for i in range(len(self.graph.nodes))]
+        self._step_calls = self._compile_step(self._lean_backward)
+        self._line, self._begins = self._compile_line()
+
+    def take_any_value(self) -> None:
+        """Leave out the checks of values, where there are any."""
+        self._checks = False
+        if any(
+            type(n).check_calls is not Op.check_calls for n in self.graph.nodes if isinstance(n, Op)
+        ):
+            self._compile_whole()
 
     def _compile_step(self, backward_calls: list[tuple[Call, ...]]) -> tuple[Call, ...]:
         forward = [call for calls in self._forward for call in calls]

@@ -134,6 +134,9 @@ class Plan(ABC):
     def set_gradient(self, node: int, gradient: Array) -> None:
         """Overwrite a node's gradient, which its `backward` will send on."""
 
+    def take_any_value(self) -> None:  # noqa: B027 - few ops check values
+        """Let ops compute with values that they refuse: finite differences go a little too far."""
+
     @abstractmethod
     def save(self) -> State:
         """Return a copy of what lasts from one SGD step to the next."""

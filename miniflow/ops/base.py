@@ -195,6 +195,9 @@ class Op(Node):
         """Return the shape of the value, or raise `ShapeError` naming the shapes."""
         raise NotImplementedError
 
+    def check_calls(self, do: Calls, *inputs: Array) -> None:
+        """List the calls that raise `ShapeError` for inputs that the op does not take, if any."""
+
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """List the calls that write the value into `out`."""
         raise NotImplementedError
@@ -252,6 +255,7 @@ class Op(Node):
         inputs = [x.astype(dtype, copy=False) for x in arrays]
         out = np.zeros(shape, dtype)
         do = Calls(out.dtype)
+        self.check_calls(do, *inputs)
         self.forward_calls(do, out, *inputs)
         with np.errstate(all="ignore"):
             _run(do.take())
