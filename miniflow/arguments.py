@@ -47,8 +47,12 @@ class Range:
         if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
             return False
         number: Any = value
+        try:
+            finite = math.isfinite(number)
+        except OverflowError:  # an integer too large for a float
+            return False
         return (
-            math.isfinite(number)
+            finite
             and (self.least is None or number >= self.least)
             and (self.most is None or number <= self.most)
             and (self.below is None or number < self.below)
@@ -57,10 +61,17 @@ class Range:
     def check(self, value: Any, name: str, where: str) -> Any:
         """Return `value` as a plain number; raise `GraphError` unless it is in this range."""
         if value not in self:
-            kind = type(value).__name__
-            found = printable(str(value), 60) if isinstance(value, Real) else f"of type {kind}"
-            raise GraphError(f"{name} is {found}; it takes {self.takes}", where=where)
+            raise GraphError(f"{name} is {_found(value)}; it takes {self.takes}", where=where)
         return int(value) if self.whole else float(value)
+
+
+def _found(value: Any) -> str:
+    if not isinstance(value, Real):
+        return f"of type {type(value).__name__}"
+    try:
+        return printable(str(value), 60)
+    except ValueError:  # more than 4,300 digits
+        return "a huge number"
 
 
 LEARNING_RATE = Range()
