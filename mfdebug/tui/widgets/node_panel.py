@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -35,6 +35,8 @@ from miniflow.ops.base import Array, shape_text
 SIDE_BY_SIDE = 66
 # And with the inputs beside them from this width on.
 INPUTS_TOO = 110
+# Edges of a node that are written out, each way; the tree lists them all.
+MOST_EDGES = 12
 
 
 class NodePanel(LinesView, can_focus=True):
@@ -207,8 +209,10 @@ class NodePanel(LinesView, can_focus=True):
 
     def _inputs(self, told: Story, inbound: list[int], width: int) -> Iterable[Line]:
         """Tell what flows in: a few rows of each input, round the entry that matches."""
-        height = max(2, self._rows // len(inbound) - 1)
-        for source in dict.fromkeys(inbound):
+        sources = list(dict.fromkeys(inbound))
+        fit_in = max(1, 2 * self._rows // 3)  # a name and two rows each
+        height = max(2, self._rows // min(len(sources), fit_in) - 1)
+        for source in sources[:fit_in]:
             name = self.debugger.graph.nodes[source].label
             shape = self.debugger.plan.shapes[source]
             yield [
@@ -225,6 +229,8 @@ class NodePanel(LinesView, can_focus=True):
             yield from tensor_lines(
                 value.reshape(shape or (1,)), entry or (0,), width, height, paint
             )
+        if len(sources) > fit_in:
+            yield [Segment(f"… {len(sources) - fit_in:,} more inputs", self._style("dim"))]
 
     def _value(self, node: int, told: Story, now: bool, width: int) -> Iterable[Line]:
         label = [Segment("value", self._style("label"))]
@@ -294,8 +300,9 @@ class NodePanel(LinesView, can_focus=True):
         stale = told.gradient_standing is Standing.STALE
         if told.incoming and not stale and told.gradient_standing is not Standing.WAITING:
             yield [Segment(f"came back to {told.name}{entry}", self._style("label"))]
-            for incoming in told.incoming:
+            for incoming in told.incoming[:MOST_EDGES]:
                 yield self._incoming(incoming, width)
+            yield from self._more(told.incoming)
             if len(told.incoming) > 1 and told.gradient is not None:
                 complete = all(i.number is not None for i in told.incoming)
                 words = "sum" if complete else "sum so far"
@@ -305,8 +312,15 @@ class NodePanel(LinesView, can_focus=True):
                 Segment("sends on", self._style("label")),
                 Segment("  upstream × local = downstream", self._style("dim")),
             ]
-            for outgoing in told.outgoing:
+            for outgoing in told.outgoing[:MOST_EDGES]:
                 yield from self._outgoing(outgoing, width)
+            yield from self._more(told.outgoing)
+
+    def _more(self, edges: Sequence[object]) -> Iterable[Line]:
+        if len(edges) > MOST_EDGES:
+            key = keys_of(self).name("order-open")
+            text = f"  … {len(edges) - MOST_EDGES:,} more; {key} in the order lists them all"
+            yield [Segment(text, self._style("dim"))]
 
     def _incoming(self, incoming: Incoming, width: int) -> Line:
         text = f"  from {incoming.consumer}  {incoming.words}"
