@@ -42,7 +42,7 @@ class ArrayPlan(Plan):
         self._edges: dict[tuple[int, int], Array] = {}
         self._lay_out()
         self._lessons = {
-            i: LessonNode(node, graph, i)
+            i: LessonNode(node, graph, i, self.integer_types)
             for i, node in enumerate(graph.nodes)
             if not isinstance(node, Input) and not follows_rules(node)
         }

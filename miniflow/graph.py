@@ -21,6 +21,7 @@ from miniflow import limits
 from miniflow.arguments import BATCH_SIZE, SEED, as_numbers, check_fields
 from miniflow.data import SAMPLINGS, Batches, Data, Sampling
 from miniflow.errors import FeedError, GraphError, ShapeError, nearest
+from miniflow.integers import integer_types
 from miniflow.lesson_nodes import run_method, value_left
 from miniflow.node import Input, Node
 from miniflow.ops.base import Op, Shape, as_floats, shape_text
@@ -344,15 +345,15 @@ class Graph:
 
     def _shapes_by_running(self, inputs: Mapping[int, Shape]) -> list[Shape]:
         found: list[Shape] = []
-        batches = self.batches()
+        batches, integers = self.batches(), integer_types(self)
         for i, node in enumerate(self.nodes):
             if i in inputs:
                 if self.data is not None and batches is not None and self.fed_from_data(i):
                     table = self.data.feeds[node.label]
                     rows = batches.rows_of(0)
-                    node.value = np.array(table if rows is None else table[rows], self.dtype)
-                else:
-                    node.value = as_floats(node).astype(self.dtype)[()]
+                    node.value = table if rows is None else table[rows]
+                numbers = as_numbers(node.value, node.label)
+                node.value = numbers.astype(integers.get(i, self.dtype))[()]
             else:
                 run_method(node, "forward")
             found.append(np.shape(value_left(node)))

@@ -16,6 +16,7 @@ import numpy as np
 
 from miniflow.errors import ShapeError
 from miniflow.graph import Graph
+from miniflow.integers import in_type, integer_types
 from miniflow.node import Input
 from miniflow.ops.base import Array, Shape, shape_text
 from miniflow.progress import Progress
@@ -45,6 +46,7 @@ class Plan(ABC):
         self.batches = graph.batches()
         self.learning_rate = graph.training.optimizer.learning_rate
         self.needed = _needed(graph)
+        self.integer_types = integer_types(graph)
         self.steps_before = graph.starts_from.sgd_steps
 
     def _kept_before(self) -> list[list[Array]]:
@@ -118,6 +120,10 @@ class Plan(ABC):
     def value(self, node: int) -> Array:
         """Return a node's value as it stands (a view: copy it to keep it)."""
 
+    def typed_value(self, node: int) -> Array:
+        """Return a node's value as it was given: integers of an input that holds integers."""
+        return in_type(self.value(node), self.integer_types.get(node))
+
     @abstractmethod
     def gradient(self, node: int) -> Array:
         """Return a node's gradient as it stands: what its consumers have sent so far."""
@@ -170,7 +176,7 @@ class Plan(ABC):
         """Write parameters and the inputs' own values back to the graph's nodes."""
         for i, node in enumerate(self.graph.nodes):
             if isinstance(node, Input) and not self.graph.fed_from_data(i):
-                node.value = self.value(i).copy()
+                node.value = self.typed_value(i).copy()
 
 
 def _needed(graph: Graph) -> list[bool]:

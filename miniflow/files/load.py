@@ -31,6 +31,7 @@ from miniflow.files.sources import Sources
 from miniflow.files.state import read_state
 from miniflow.files.values import Value, read_array, scalar_or_array, shown
 from miniflow.graph import Graph, Training, check_declared
+from miniflow.integers import type_class_numbers
 from miniflow.node import Input, Node
 from miniflow.ops import OPS
 from miniflow.optimizers import SGD
@@ -115,7 +116,7 @@ class _Loader:
 
     def _check_shapes(self, graph: Graph) -> None:
         try:
-            graph.shapes()
+            type_class_numbers(graph, graph.shapes())
         except FeedError:
             if not (unfed := graph.unfed()):
                 raise

@@ -223,6 +223,13 @@ class Op(Node):
         for slot, out in targets:
             self.vjp_calls(do, slot, out, grad, value, *inputs)
 
+    def takes_class_numbers(self, slot: int, *shapes: Shape) -> bool:
+        """Whether input `slot` is of class numbers, for inputs of these shapes.
+
+        They are integers, and have no gradient.
+        """
+        return False
+
     def scalar(self) -> ScalarRule | None:
         """Return the rule on Python floats, or None where there is none."""
         return None

@@ -301,6 +301,10 @@ class SoftmaxCrossEntropy(Op):
         else:
             do(out.fill, 0.0)
 
+    def takes_class_numbers(self, slot: int, *shapes: Shape) -> bool:
+        """Labels of one number a row."""
+        return slot == 1 and len(shapes[1]) < len(shapes[0])
+
     def legend(self, *shapes: Shape) -> str:
         """m is the number of rows."""
         return f"m = {max(math.prod(shapes[0][:-1]), 1)}, the number of rows"
