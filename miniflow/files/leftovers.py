@@ -12,26 +12,31 @@ import contextlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from miniflow import limits
 from miniflow.errors import FileError
 from miniflow.files import paths
 
-# As `save` names them, in the graph's own folder.
-_MADE = re.compile(r"[A-Za-z0-9_-]{0,40}\.[0-9a-f]{12}\.safetensors")
 _HEAD = 256
 
 
+def tensor_file_name(graph_file: Path, digest: str) -> str:
+    """Return the name of a graph's tensor file with contents of this digest."""
+    return f"{_stem(graph_file)}.{digest[:12]}.safetensors"
+
+
 def tensor_files(graph_file: Path) -> set[str]:
-    """Return the names of the tensor files made by `save` to which a graph file refers, if any."""
+    """Return the tensor files to which a graph file refers and that `save` has made for it."""
     try:
-        content = msgspec.json.decode(paths.read_bytes(graph_file, limits.GRAPH_BYTES, ""))
-    except (FileError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        content = paths.read_bytes(graph_file, limits.GRAPH_BYTES, graph_file.name)
+    except FileError:
         return set()
-    return {name for name in _strings(content) if _MADE.fullmatch(name)}
+    name = rf'"file"\s*:\s*"({_stem(graph_file)}\.[0-9a-f]{{12}}\.safetensors)"'
+    return {found.decode() for found in re.findall(name.encode(), content)}
+
+
+def _stem(graph_file: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", graph_file.stem)[:40]
 
 
 def remove_unneeded(names: Iterable[str], folder: Path) -> None:
@@ -53,16 +58,3 @@ def _may_be_graph(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
     return not head or head.startswith(b"{")
-
-
-def _strings(content: Any) -> Iterable[str]:
-    """Yield all strings of a JSON value; its depth is bounded by the decoder."""
-    stack = [content]
-    while stack:
-        found = stack.pop()
-        if isinstance(found, str):
-            yield found
-        elif isinstance(found, dict):
-            stack.extend(found.values())
-        elif isinstance(found, list):
-            stack.extend(found)

@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
@@ -27,7 +26,7 @@ from miniflow import limits
 from miniflow.data import Data
 from miniflow.errors import FileError
 from miniflow.files import paths
-from miniflow.files.leftovers import remove_unneeded, tensor_files
+from miniflow.files.leftovers import remove_unneeded, tensor_file_name, tensor_files
 from miniflow.files.schema import FORMAT, optimizer_fields
 from miniflow.files.state import is_begun, state_text
 from miniflow.files.values import is_plain, shown, written
@@ -220,8 +219,7 @@ class _Saver:
     def _write_tensors(self, arrays: Mapping[str, Array]) -> str:
         """Write arrays to a file beside the graph, named after its contents; return its name."""
         content = safetensors.numpy.save({n: np.array(a, order="C") for n, a in arrays.items()})
-        stem = re.sub(r"[^A-Za-z0-9_-]", "_", self.path.stem)[:40]
-        name = f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
+        name = tensor_file_name(self.path, hashlib.sha256(content).hexdigest())
         path = self.path.with_name(name)
         if not path.exists():
             self._made.append(path)

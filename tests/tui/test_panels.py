@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from mfdebug.core.debugger import Contribution, Debugger
 from mfdebug.core.numbers import BARS
+from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import Add
 from tests.tui.test_keys import Driver, opened
 
 
@@ -236,3 +241,44 @@ async def test_a_theme_colours_the_panels_too() -> None:
         before = panel.row(0, 31)
         await driver.press("ctrl+t")
         assert panel.row(0, 31) != before
+
+
+def used_often(count: int) -> Graph:
+    """One node in every place of an op."""
+    x = Input("x", value=2.0, trainable=True)
+    return Graph.of(Add(*[x] * count, name="f"))
+
+
+async def test_a_node_with_many_edges_takes_a_few_lines_of_the_panel() -> None:
+    async with opened(used_often(60)) as driver:
+        await driver.press(*"sss")
+        panel = driver.app.screen.query_one(NodePanel)
+        few = panel.virtual_size.height
+        assert "more; Enter in the order lists them all" in driver.text
+        await driver.press("s")
+        assert panel.virtual_size.height < 60
+    async with opened(used_often(120)) as driver:
+        await driver.press(*"sss")
+        assert driver.app.screen.query_one(NodePanel).virtual_size.height == few
+
+
+async def test_rows_of_edges_look_at_their_own_edge_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened(used_often(200)) as driver:
+        await driver.press(*"sss")
+        tree = driver.app.screen.query_one(OrderTree)
+        tree.focus()
+        await driver.press("home", "enter", "end", "home")
+        assert len(tree._rows) > 200
+        looked = 0
+        plain = Debugger.contribution
+
+        def counting(self: Debugger, consumer: int, slot: int) -> Contribution | None:
+            nonlocal looked
+            looked += 1
+            return plain(self, consumer, slot)
+
+        monkeypatch.setattr(Debugger, "contribution", counting)
+        await driver.press("down")
+        assert 0 < looked < 100

@@ -250,7 +250,13 @@ def test_the_same_tensors_saved_again_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kept", ["mine.safetensors", "g.0123456789ab.npz", "sub/g.0123456789ab.safetensors"]
+    "kept",
+    [
+        "mine.safetensors",
+        "g.0123456789ab.npz",
+        "sub/g.0123456789ab.safetensors",
+        "other.0123456789ab.safetensors",
+    ],
 )
 def test_tensor_files_of_other_names_are_not_ours_to_remove(tmp_path: Path, kept: str) -> None:
     (tmp_path / "sub").mkdir()
