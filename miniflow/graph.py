@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
@@ -18,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from miniflow import limits
-from miniflow.arguments import BATCH_SIZE, SEED, as_numbers, check_fields
-from miniflow.data import SAMPLINGS, Batches, Data, Sampling
+from miniflow.arguments import as_numbers
+from miniflow.data import Batches, Data, Sampling
 from miniflow.errors import FeedError, GraphError, ShapeError, nearest
 from miniflow.integers import integer_types
 from miniflow.lesson_nodes import run_method, value_left
@@ -28,39 +27,11 @@ from miniflow.ops.base import Op, Shape, as_floats, shape_text
 from miniflow.optimizers import SGD, Optimizer
 from miniflow.order import CycleError, topological_order
 from miniflow.progress import Progress
+from miniflow.progress import Training as Training
 from miniflow.showing import as_html, as_line
 from miniflow.words import series
 
 DTYPES = ("float64", "float32")
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a graph is trained: the optimizer, and which rows make a batch.
-
-    Raises `GraphError` for a field out of its range.
-    """
-
-    optimizer: Optimizer = field(default_factory=SGD)
-    batch_size: int | None = None
-    sampling: Sampling = "all"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.optimizer, Optimizer):
-            raise GraphError(
-                f"optimizer is a {type(self.optimizer).__name__}; it takes SGD, Momentum or Adam",
-                where="Training",
-                hint="as in SGD(0.1)",
-            )
-        if self.sampling not in SAMPLINGS:
-            raise GraphError(
-                f"sampling is {self.sampling!r}; it takes {', '.join(map(repr, SAMPLINGS))}",
-                where="Training",
-                hint=nearest(str(self.sampling), SAMPLINGS),
-            )
-        sized = {} if self.batch_size is None else {"batch_size": BATCH_SIZE}
-        check_fields(self, {"seed": SEED, **sized})
 
 
 class Graph:

@@ -144,6 +144,9 @@ class NodePanel(LinesView, can_focus=True):
             yield []
             for text in wrap(graph.description, width):
                 yield [Segment(text)]
+            if before := self.debugger.plan.steps_before:
+                text = f"It continues a run after {before:,} SGD steps."
+                yield [Segment(text, self._style("dim"))]
             yield []
             name = keys_of(self).name
             hints = [
