@@ -192,7 +192,7 @@ class BinaryCrossEntropy(_PairCost):
     role = "a cross-entropy sends (a - y) / (a (1 - a)) / m to the prediction"
 
     def check_calls(self, do: Calls, *inputs: Array) -> None:
-        """0 ≤ y ≤ 1 and 0 ≤ a ≤ 1."""
+        """Targets and predictions are from 0 to 1."""
         for slot, x in enumerate(inputs):
             do(_check_probabilities, self, slot, x)
 
