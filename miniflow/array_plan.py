@@ -1,13 +1,10 @@
-"""The plan of a graph of arrays: calls with bound buffers.
+"""The plan of a graph of arrays: calls with bound buffers, all of them parts of one arena.
 
-Values and gradients lie in one block: parameters, optimizer state and the inputs' own values
-first (what lasts from one SGD step to the next), then activations, then gradients. The first
-consumer assigns a gradient, later ones add to it.
+The first consumer of a node assigns its gradient, later ones add to it.
 """
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Iterator
 from contextvars import Context, copy_context
@@ -16,16 +13,15 @@ from itertools import accumulate, chain, repeat
 
 import numpy as np
 
+from miniflow.arena import Arena
 from miniflow.graph import Graph, follows_rules
 from miniflow.lesson_nodes import LessonNode
 from miniflow.node import Input
 from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats
 from miniflow.plan import Plan, State
+from miniflow.progress import Progress
 from miniflow.trace import ArrayTrace, Trace
 
-# Arrays that begin at the start of a cache line, in bytes: an SGD step of a middle-sized network
-# then takes 0.98 times as long. What is left over between two parameters stays zero.
-CACHE_LINE = 64
 # Rows of a trace together: as much as stays in a processor's cache.
 TRACE_BYTES = 2**21
 
@@ -39,24 +35,24 @@ class ArrayPlan(Plan):
         self._rate = np.full((), self.learning_rate, graph.dtype)
         self._pool: dict[tuple[Shape, int], Array] = {}
         self._edges: dict[tuple[int, int], Array] = {}
-        self._lay_out()
+        self._arena = Arena(graph, shapes)
+        self._values, self._gradients = self._arena.values, self._arena.gradients
         self._lessons = {
-            i: LessonNode(node, graph, i)
+            i: LessonNode(node, graph, i, self.integer_types)
             for i, node in enumerate(graph.nodes)
             if not isinstance(node, Input) and not follows_rules(node)
         }
         self._do = [Calls(graph.dtype, self._pool, self._sgd_step) for _ in range(len(graph.nodes))]
         self._quietly = _without_warnings().run
+        self._checks = True
         self._fed = self._find_fed()
         self._takes = [(table.take, value) for table, value in self._fed]
-        self._forward = [self._compile_forward(i) for i in range(len(graph.nodes))]
         self._backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
         self._lean_backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
         self._compile_backward()
-        self._updates = [self._compile_update(part) for part in self._parameter_parts]
+        self._updates = [self._compile_update(part) for part in self._arena.parts]
         self._update = self._compile_update(slice(None)) if graph.trainables else ()
-        self._step_calls = self._compile_step(self._lean_backward)
-        self._line, self._begins = self._compile_line()
+        self._compile_whole()
         cost = self._values[graph.cost]
         self._read_cost = cost.item if cost.size == 1 else cost.sum
         self._load()
@@ -64,60 +60,13 @@ class ArrayPlan(Plan):
 
     # Memory ------------------------------------------------------------------------------
 
-    def _lay_out(self) -> None:
-        """Give every value and gradient its place in one block, each from a cache line's start."""
-        graph, shapes, itemsize = self.graph, self.shapes, self.graph.dtype.itemsize
-        sizes = [math.prod(shape) for shape in shapes]
-        line = CACHE_LINE // itemsize
-        rooms = [-(-size // line) * line for size in sizes]
-        trainables = graph.trainables
-        own = [
-            i
-            for i, node in enumerate(graph.nodes)
-            if isinstance(node, Input) and not node.trainable and not graph.fed_from_data(i)
-        ]
-        passing = sorted(set(range(len(shapes))).difference(trainables, own))
-        untrained = sorted(set(range(len(shapes))).difference(trainables))
-        parameters = sum(rooms[i] for i in trainables)
-        slots = graph.training.optimizer.slots
-        lasting = parameters * (1 + slots) + sum(rooms[i] for i in own)
-        total = lasting + sum(rooms[i] for i in passing) + sum(rooms)
-        block: Array = np.zeros(total + line, graph.dtype)
-        block = block[-block.ctypes.data % CACHE_LINE // itemsize :]
-        taken = 0
-
-        def take(room: int) -> Array:
-            nonlocal taken
-            taken += room
-            return block[taken - room : taken]
-
-        def place(i: int, room: Array) -> Array:
-            return room[: sizes[i]].reshape(shapes[i])
-
-        self._values: list[Array] = [block[:0]] * len(shapes)
-        self._gradients: list[Array] = [block[:0]] * len(shapes)
-        self._parameters = take(parameters)
-        self._optimizer_state = [take(parameters) for _ in range(slots)]
-        for i in [*own, *passing]:
-            self._values[i] = place(i, take(rooms[i]))
-        self._parameter_gradients = take(parameters)
-        self._parameter_parts: list[slice] = []
-        start = 0
-        for i in trainables:
-            part = slice(start, start + rooms[i])
-            start = part.stop
-            self._parameter_parts.append(part)
-            self._values[i] = place(i, self._parameters[part])
-            self._gradients[i] = place(i, self._parameter_gradients[part])
-        for i in untrained:
-            self._gradients[i] = place(i, take(rooms[i]))
-        self._lasting = block[:lasting]
-        self._arena = block[:total]
-
     def _load(self) -> None:
         for i, node in enumerate(self.graph.nodes):
             if isinstance(node, Input) and not self.graph.fed_from_data(i):
                 self._values[i][...] = as_floats(node)
+        for name, before in zip(self._arena.kept, self._kept_before(), strict=True):
+            for own, numbers in zip(self._arena.kept_parts(name), before, strict=True):
+                own[...] = numbers
 
     # Compiling ---------------------------------------------------------------------------
 
@@ -136,6 +85,8 @@ class ArrayPlan(Plan):
         if i in self._lessons:
             return (partial(self._lessons[i].forward, inputs, self._values[i]),)
         if isinstance(node, Op):
+            if self._checks:
+                node.check_calls(self._do[i], *inputs)
             node.forward_calls(self._do[i], self._values[i], *inputs)
         return self._do[i].take()
 
@@ -175,9 +126,9 @@ class ArrayPlan(Plan):
         if i in self._lessons:
             do(self._lessons[i].backward, targets)
         elif isinstance(node, Op):
-            for slot, target in enumerate(targets):
-                grad, value = self._gradients[i], self._values[i]
-                node.vjp_calls(do, slot, target, grad, value, *arguments)
+            grad, value = self._gradients[i], self._values[i]
+            node.backward_calls(do, enumerate(targets), grad, value, arguments)
+        received: set[int] = set()
         for slot, source in enumerate(graph.inbound[i]):
             total = self._gradients[source]
             if targets[slot] is not total:
@@ -186,7 +137,8 @@ class ArrayPlan(Plan):
                 else:
                     do(np.add, total, targets[slot], total)
             if source in self._lessons and i not in self._lessons:
-                do(self._lessons[source].receive, node, targets[slot], first_slot(graph, i, slot))
+                do(self._lessons[source].receive, node, targets[slot], source not in received)
+                received.add(source)
         return do.take()
 
     def _sending_lean(self, i: int, first: list[bool]) -> tuple[Call, ...]:
@@ -195,27 +147,49 @@ class ArrayPlan(Plan):
         if not isinstance(node, Op):
             return ()
         arguments = [self._values[source] for source in graph.inbound[i]]
-        for slot, source in enumerate(graph.inbound[i]):
-            if not self.needed[source]:
-                continue
-            total = self._gradients[source]
-            target = total if first[slot] else do.scratch(total.shape)
-            grad, value = self._gradients[i], self._values[i]
-            node.vjp_calls(do, slot, target, grad, value, *arguments)
-            if not first[slot]:
-                do(np.add, total, target, total)
+        grad, value = self._gradients[i], self._values[i]
+        shares: dict[Shape, Array] = {}
+
+        def targets() -> Iterator[tuple[int, Array]]:
+            for slot, source in enumerate(graph.inbound[i]):
+                if not self.needed[source]:
+                    continue
+                total = self._gradients[source]
+                if first[slot]:
+                    yield slot, total
+                    continue
+                shape = total.shape
+                share = shares[shape] = shares[shape] if shape in shares else do.scratch(shape)
+                yield slot, share
+                do(np.add, total, share, total)
+
+        node.backward_calls(do, targets(), grad, value, arguments)
         return do.take()
 
     def _compile_update(self, part: slice) -> tuple[Call, ...]:
-        do = Calls(self.graph.dtype, self._pool, self._sgd_step)
+        arena, do = self._arena, Calls(self.graph.dtype, self._pool, self._sgd_step)
         self.graph.training.optimizer.update_calls(
             do,
-            self._parameters[part],
-            self._parameter_gradients[part],
-            [state[part] for state in self._optimizer_state],
+            arena.parameters[part],
+            arena.parameter_gradients[part],
+            [kept[part] for kept in arena.kept.values()],
             self._rate,
         )
         return do.take()
+
+    def _compile_whole(self) -> None:
+        """Compile the forward calls, and with them whole SGD steps and walks."""
+        self._forward = [self._compile_forward(i) for i in range(len(self.graph.nodes))]
+        self._step_calls = self._compile_step(self._lean_backward)
+        self._line, self._begins = self._compile_line()
+
+    def take_any_value(self) -> None:
+        """Leave out the checks of values, where there are any."""
+        self._checks = False
+        if any(
+            type(n).check_calls is not Op.check_calls for n in self.graph.nodes if isinstance(n, Op)
+        ):
+            self._compile_whole()
 
     def _compile_step(self, backward_calls: list[tuple[Call, ...]]) -> tuple[Call, ...]:
         forward = [call for calls in self._forward for call in calls]
@@ -238,16 +212,16 @@ class ArrayPlan(Plan):
 
     def feed(self, sgd_step: int) -> None:
         """Gather the rows of an SGD step into the fed inputs."""
-        self._sgd_step[0] = sgd_step
+        self._sgd_step[0] = self.steps_before + sgd_step
         if self._fed:
             self._gather(None if self.batches is None else self.batches.rows_of(sgd_step))
 
     def _feeding(self, first: int, count: int) -> Iterator[int]:
         """Feed one SGD step after the other, and yield its number when it is fed."""
-        number, gather = self._sgd_step, self._gather
+        number, before, gather = self._sgd_step, self.steps_before, self._gather
         drawn = repeat(None) if self.batches is None else self.batches.rows_from(first)
         for sgd_step, rows in zip(range(first, first + count), drawn, strict=False):
-            number[0] = sgd_step
+            number[0] = before + sgd_step
             gather(rows)
             yield sgd_step
 
@@ -307,31 +281,29 @@ class ArrayPlan(Plan):
         calls, read_cost = self._step_calls, self._read_cost
         if trace.full:
             calls = self._compile_step(self._backward)
-        trace.begin(first, self._parameters)
-        arena = self._arena.data.cast("B")
+        trace.begin(first, self._arena.parameters)
+        whole = self._arena.whole.data.cast("B")
         rows = trace.rows[trace.steps : trace.steps + count]
         for _, row in zip(self._feeding(first, count), rows, strict=True):
             for call in calls:
                 call()
             costs.append(read_cost())
             if trace.copies:
-                row[:] = arena
+                row[:] = whole
         trace.steps += count
 
     def new_trace(self, most: int, *, full: bool) -> ArrayTrace:
         """Return rows of the block's size; a large block is traced where it is, step by step."""
-        capacity = min(most, TRACE_BYTES // self._arena.nbytes)
+        whole, offset = self._arena.whole, self._arena.offset
+        capacity = min(most, TRACE_BYTES // whole.nbytes)
         # Ones, not zeros: pages that have never been written double the cost of a row.
-        block = np.ones((capacity, self._arena.size), self._arena.dtype)
+        block = np.ones((capacity, whole.size), whole.dtype)
         where = [
-            (self._offset(value), self._offset(gradient))
+            (offset(value), offset(gradient))
             for value, gradient in zip(self._values, self._gradients, strict=True)
         ]
-        rows = block if capacity else self._arena[None]
+        rows = block if capacity else whole[None]
         return ArrayTrace(rows, self.shapes, where, full=full, copies=capacity > 0)
-
-    def _offset(self, part: Array) -> int:
-        return (part.ctypes.data - self._arena.ctypes.data) // self._arena.itemsize
 
     # State -------------------------------------------------------------------------------
 
@@ -367,29 +339,39 @@ class ArrayPlan(Plan):
 
     def optimizer_state(self, trainable: int) -> list[Array]:
         """Return the trainable's parts of the block."""
-        part, node = self._parameter_parts[trainable], self.graph.trainables[trainable]
-        value = self._values[node]
-        return [state[part][: value.size].reshape(value.shape) for state in self._optimizer_state]
+        return [self._arena.kept_part(name, trainable) for name in self._arena.kept]
 
     def save(self) -> State:
         """Copy the lasting part of the block, and the learning rate."""
-        return self._lasting.copy(), self.learning_rate
+        return self._arena.lasting.copy(), self.learning_rate
 
     def restore(self, state: State) -> None:
         """Copy the lasting part back."""
         lasting, rate = state
-        np.copyto(self._lasting, lasting)
+        np.copyto(self._arena.lasting, lasting)
         self.set_learning_rate(rate)
+
+    def progress(self, sgd_steps: int) -> Progress:
+        """Copy the optimizer's parts of the block."""
+        arena = self._arena
+        kept = {
+            name: {
+                self.graph.nodes[i].label: own.copy()
+                for i, own in zip(self.graph.trainables, arena.kept_parts(name), strict=True)
+            }
+            for name in arena.kept
+        }
+        return Progress(self.steps_before + sgd_steps, kept)
 
     @property
     def state_bytes(self) -> int:
         """The lasting part's size, and what an array object costs."""
-        return self._lasting.nbytes + 200
+        return self._arena.lasting.nbytes + 200
 
     @property
     def sgd_step(self) -> int:
-        """The number that ops which draw random numbers look at."""
-        return int(self._sgd_step[0])
+        """The number that ops which draw random numbers look at, less the steps before."""
+        return int(self._sgd_step[0]) - self.steps_before
 
 
 def _without_warnings() -> Context:
@@ -406,8 +388,3 @@ def _without_warnings() -> Context:
 def _run(calls: tuple[Call, ...]) -> None:
     for call in calls:
         call()
-
-
-def first_slot(graph: Graph, node: int, slot: int) -> bool:
-    """Whether `slot` is the first in which the node takes that input."""
-    return graph.inbound[node][slot] not in graph.inbound[node][:slot]

@@ -55,9 +55,14 @@ class Data:
 
 
 class Batches:
-    """Which rows each SGD step sees."""
+    """Which rows each SGD step sees; `before` steps were taken by the run that this one continues.
 
-    def __init__(self, rows: int, batch_size: int | None, sampling: Sampling, seed: int) -> None:
+    Raises `FeedError` when a batch does not fit the table.
+    """
+
+    def __init__(
+        self, rows: int, batch_size: int | None, sampling: Sampling, seed: int, before: int = 0
+    ) -> None:
         size = rows if batch_size is None or sampling == "all" else batch_size
         if sampling == "epoch" and size > rows:
             raise FeedError(
@@ -68,6 +73,7 @@ class Batches:
         self.size = size
         self.sampling = sampling
         self.seed = seed
+        self._before = before
         draws = max(1, min(DRAWS, DRAWN_ROWS // max(size, 1)))
         self._length = self.steps_per_epoch if sampling == "epoch" else draws
         self._block = -1
@@ -82,7 +88,7 @@ class Batches:
         """Return the row numbers of an SGD step, or None for the whole table."""
         if self.sampling == "all":
             return None
-        block, place = divmod(sgd_step, self._length)
+        block, place = divmod(self._before + sgd_step, self._length)
         if block != self._block:
             self._drawn = list(self._draw(block, self._length))
             self._block = block
@@ -95,7 +101,7 @@ class Batches:
             if rows is None:
                 yield None
                 continue
-            for rows in self._drawn[first % self._length :]:
+            for rows in self._drawn[(self._before + first) % self._length :]:
                 yield rows
                 first += 1
 

@@ -120,6 +120,7 @@ def _own_plan(subject: Graph | Plan, graph: Graph) -> Plan:
         plan.forward(i)
     for i in reversed(nodes):
         plan.backward(i)
+    plan.take_any_value()
     return plan
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
@@ -18,26 +17,21 @@ from typing import Any
 import numpy as np
 
 from miniflow import limits
+from miniflow.arguments import as_numbers
 from miniflow.data import Batches, Data, Sampling
 from miniflow.errors import FeedError, GraphError, ShapeError, nearest
+from miniflow.integers import integer_types
 from miniflow.lesson_nodes import run_method, value_left
 from miniflow.node import Input, Node
 from miniflow.ops.base import Op, Shape, as_floats, shape_text
 from miniflow.optimizers import SGD, Optimizer
 from miniflow.order import CycleError, topological_order
+from miniflow.progress import Progress
+from miniflow.progress import Training as Training
 from miniflow.showing import as_html, as_line
+from miniflow.words import series
 
 DTYPES = ("float64", "float32")
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a graph is trained: the optimizer, and which rows make a batch."""
-
-    optimizer: Optimizer = field(default_factory=SGD)
-    batch_size: int | None = None
-    sampling: Sampling = "all"
-    seed: int = 0
 
 
 class Graph:
@@ -71,6 +65,8 @@ class Graph:
             raise GraphError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}", where=name)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.training = training or Training()
+        # Where the last training of this graph ended, or that of the file it comes from.
+        self.progress = Progress()
         self.data = data
         self.declared = list(nodes)
         self.fingerprint = ""
@@ -91,8 +87,7 @@ class Graph:
             i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.trainable
         ]
         if self.data is not None:
-            self.data.check()
-            self._check_fed_names(self.data.feeds)
+            self._check_data(self.data)
 
     @classmethod
     def of(
@@ -109,11 +104,15 @@ class Graph:
         """Return the graph of `cost` and all nodes it depends on, in order of their creation.
 
         `feeds` are tables that inputs get their rows from, `batch_size` of them in an SGD step (or
-        all), chosen by `sampling` and `seed`. Other options are those of `Graph`.
+        all), chosen by `sampling` and `seed`. Other options are those of `Graph`. Raises
+        `FeedError` for feeds, and `GraphError` for other arguments, that cannot be used.
         """
-        if optimizer is not None or batch_size is not None or feeds:
+        if not isinstance(cost, Node):
+            raise GraphError(f"the cost is a {type(cost).__name__}, not a node")
+        if "training" not in options:
             chosen = "epoch" if batch_size is not None and sampling == "all" else sampling
-            options["training"] = Training(optimizer or SGD(), batch_size, chosen, seed)
+            optimizer = SGD() if optimizer is None else optimizer
+            options["training"] = Training(optimizer, batch_size, chosen, seed)
         found = {cost}
         stack = [cost]
         while stack:
@@ -122,16 +121,18 @@ class Graph:
                     found.add(node)
                     stack.append(node)
         graph = cls(sorted(found, key=lambda node: node.serial), cost, **options)
-        if feeds:
-            graph.data = Data({node.label: np.asarray(x, float) for node, x in feeds.items()})
-            graph.data.check()
-            graph._check_fed_names(graph.data.feeds)
+        if feeds is not None:
+            tables = {graph._fed_name(node): table for node, table in feeds.items()}
+            graph.data = Data({n: as_numbers(x, f"data.feeds.{n}") for n, x in tables.items()})
+            graph._check_data(graph.data)
         return graph
 
     def train(self, sgd_steps: int) -> list[float]:
         """Run SGD steps, leave the trained values in the nodes, and return the cost of each step.
 
-        Raises `MiniflowError` when an input has no value or shapes clash.
+        Called again it continues: with the optimizer's state, and the rows of the next step. An
+        optimizer of another kind begins anew. Raises `MiniflowError` when an input has no value,
+        when shapes clash, and when `sgd_steps` is not a whole number from 0.
         """
         from miniflow.training import train
 
@@ -203,7 +204,19 @@ class Graph:
         if self.data is None:
             return None
         training = self.training
-        return Batches(self.data.rows, training.batch_size, training.sampling, training.seed)
+        return Batches(
+            self.data.rows,
+            training.batch_size,
+            training.sampling,
+            training.seed,
+            self.starts_from.sgd_steps,
+        )
+
+    @property
+    def starts_from(self) -> Progress:
+        """The progress that a run of this graph continues: none if another optimizer made it."""
+        kept = set(self.training.optimizer.keeps)
+        return self.progress if set(self.progress.kept) == kept else Progress()
 
     def fed_from_data(self, node: int) -> bool:
         """Whether the data gives this input its value."""
@@ -224,14 +237,12 @@ class Graph:
         when the value does not fit the declared shape.
         """
         node = self._fed(name, name)
-        try:
-            numbers = np.asarray(value)
-        except ValueError:  # rows of different lengths
-            numbers = np.asarray("")
-        if numbers.dtype.kind not in "biuf" or not numbers.size:
-            raise FeedError("not a number, nor a list of numbers in rows", where=name)
+        numbers = as_numbers(value, name)
+        if not numbers.size:
+            raise FeedError("its value has no numbers", where=name)
         check_declared(node, numbers.shape)
-        node.value = numbers.astype(self.dtype)
+        # Integers stay integers: a plan makes floats of them in its own memory.
+        node.value = numbers if numbers.dtype.kind in "iu" else numbers.astype(self.dtype)
 
     def input_shapes(self) -> dict[int, Shape]:
         """Return the shape that each input will have in an SGD step.
@@ -240,10 +251,9 @@ class Graph:
         not fit its declared shape.
         """
         if unfed := self.unfed():
-            names = ", ".join(node.label for node in unfed[:5])
-            more = f" and {len(unfed) - 5} more" if len(unfed) > 5 else ""
+            names = series([node.label for node in unfed], ", ")
             raise FeedError(
-                f"no value for {names}{more}", where=self.name, hint="feed it, as in --feed x=3"
+                f"no value for {names}", where=self.name, hint="feed it, as in --feed x=3"
             )
         batches = self.batches()
         shapes: dict[int, Shape] = {}
@@ -306,15 +316,15 @@ class Graph:
 
     def _shapes_by_running(self, inputs: Mapping[int, Shape]) -> list[Shape]:
         found: list[Shape] = []
-        batches = self.batches()
+        batches, integers = self.batches(), integer_types(self)
         for i, node in enumerate(self.nodes):
             if i in inputs:
                 if self.data is not None and batches is not None and self.fed_from_data(i):
                     table = self.data.feeds[node.label]
                     rows = batches.rows_of(0)
-                    node.value = np.array(table if rows is None else table[rows], self.dtype)
-                else:
-                    node.value = as_floats(node).astype(self.dtype)[()]
+                    node.value = table if rows is None else table[rows]
+                numbers = as_numbers(node.value, node.label)
+                node.value = numbers.astype(integers.get(i, self.dtype))[()]
             else:
                 run_method(node, "forward")
             found.append(np.shape(value_left(node)))
@@ -375,18 +385,28 @@ class Graph:
         used = set(chain.from_iterable(self.inbound))
         sinks = [i for i in range(len(self.nodes)) if i not in used]
         if len(sinks) > 1:
-            names = ", ".join(self.nodes[i].label for i in sinks[:5])
-            more = f" and {len(sinks) - 5} more" if len(sinks) > 5 else ""
+            names = series([self.nodes[i].label for i in sinks], ", ")
             raise GraphError(
-                f"which node is the cost? {names}{more} have no consumers",
+                f"which node is the cost? {names} have no consumers",
                 where=self.name,
                 hint='name it: "cost": "..."',
             )
         return sinks[0]
 
-    def _check_fed_names(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._fed(name, f"{self.name}: data.feeds")
+    def _check_data(self, data: Data) -> None:
+        """Raise `FeedError` unless the data can feed this graph, in batches as it trains."""
+        data.check()
+        for name in data.feeds:
+            where = f"data.feeds.{name:.60}"
+            if self._fed(name, where).trainable:
+                raise FeedError("it is trainable: data would overwrite what it learns", where=where)
+        self.batches()
+
+    def _fed_name(self, node: Any) -> str:
+        if node not in self.index:
+            name = node.label if isinstance(node, Node) else f"a {type(node).__name__}"
+            raise FeedError(f"{name} is fed, but the cost does not depend on it", where="feeds")
+        return str(node.label)
 
     def _fed(self, name: str, where: str) -> Input:
         """Return the input called `name`; raise `FeedError` if it is another node."""

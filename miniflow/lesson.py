@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import FeedError, GraphError
 from miniflow.graph import in_order
 from miniflow.node import Input, Node, seeded
@@ -132,7 +133,16 @@ def _zeros(node: Node) -> Any:
 
 
 def sgd_update(trainables: Iterable[Node], learning_rate: float = 1e-2) -> None:
-    """Take one step of gradient descent: value ← value - learning_rate × gradient."""
+    """Take one step of gradient descent: value ← value - learning_rate × gradient.
+
+    An array of floats is changed in place, as by the lesson's `t.value -= ...`: so is the array
+    that was fed. Integers, numbers and arrays that may not be written get a new value. Raises
+    `GraphError` for an input without a gradient, and for a learning rate that is not finite.
+    """
+    try:
+        rate = LEARNING_RATE.check(float(learning_rate), "learning_rate", "sgd_update")
+    except (TypeError, ValueError):
+        rate = LEARNING_RATE.check(learning_rate, "learning_rate", "sgd_update")
     for node in trainables:
         if node not in node.gradients:
             raise GraphError(
@@ -140,4 +150,12 @@ def sgd_update(trainables: Iterable[Node], learning_rate: float = 1e-2) -> None:
                 where=node.label,
                 hint="only inputs have one, after forward_and_backward(graph)",
             )
-        node.value = node.value - float(learning_rate) * node.gradients[node]
+        value, change = node.value, rate * node.gradients[node]
+        if _changes_in_place(value):
+            value -= change
+        else:
+            node.value = value - change
+
+
+def _changes_in_place(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.flags.writeable

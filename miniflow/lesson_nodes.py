@@ -7,22 +7,30 @@ is called, and what it wrote is copied into the plan's buffers after.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from miniflow.errors import GraphError, MiniflowError, ShapeError
+from miniflow.integers import in_type
 from miniflow.node import Node, gradient_sent, seeded, shape_text
 from miniflow.ops.base import Array
+from miniflow.words import series
 
 if TYPE_CHECKING:
     from miniflow.graph import Graph
 
 
 class LessonNode:
-    """One node in the lesson's style, at place `index` of a graph."""
+    """One node in the lesson's style, at place `index` of a graph.
 
-    def __init__(self, node: Node, graph: Graph, index: int) -> None:
+    `integers` are the types of the inputs that hold integers.
+    """
+
+    def __init__(
+        self, node: Node, graph: Graph, index: int, integers: Mapping[int, np.dtype[Any]]
+    ) -> None:
         self.node = node
         # A consumer that takes no part in this pass must not add what it sent in another.
         taking_part = {
@@ -32,12 +40,13 @@ class LessonNode:
         }
         self._absent = [n for n in node.outbound_nodes if n not in taking_part]
         self._is_cost = index == graph.cost
+        self._types = [integers.get(source) for source in graph.inbound[index]]
 
     def forward(self, inputs: list[Array], out: Array) -> None:
         """Call the node's `forward()` and copy its value into `out`."""
         node = self.node
-        for source, value in zip(node.inbound_nodes, inputs, strict=True):
-            source.value = read_only(value)
+        for source, value, dtype in zip(node.inbound_nodes, inputs, self._types, strict=True):
+            source.value = read_only(in_type(value, dtype))
         run_method(node, "forward")
         value = np.asarray(value_left(node))
         if value.shape != out.shape:
@@ -101,8 +110,12 @@ def run_method(node: Node, method: Literal["forward", "backward"]) -> None:
     except MiniflowError:
         raise
     except Exception as error:
-        inputs = ", ".join(
-            f"{source.label} {shape_text(np.shape(source.value))}" for source in node.inbound_nodes
+        inputs = series(
+            [
+                f"{source.label} {shape_text(np.shape(source.value))}"
+                for source in node.inbound_nodes
+            ],
+            ", ",
         )
         problem = f"{method}() of {type(node).__name__} raised {type(error).__name__}: {error}"
         hint = ""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from miniflow import ops
+from miniflow.arguments import as_numbers
 from miniflow.errors import GraphError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
@@ -50,9 +51,12 @@ dropout = ops.Dropout
 
 
 def parameter(value: Any, name: str | None = None) -> Input:
-    """Return an input that training changes, beginning with `value`."""
+    """Return an input that training changes, beginning with `value`.
+
+    Raises `FeedError` when that is not a number, nor numbers in rows.
+    """
     if not isinstance(value, float):
-        value = np.array(value, np.float64)
+        value = np.array(as_numbers(value, name or "parameter"), np.float64)
     return Input(name, value=value, trainable=True)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miniflow.arguments import as_numbers
 from miniflow.errors import FeedError, GraphError, ShapeError
 
 _serial = itertools.count()
@@ -190,9 +191,10 @@ def _made(op: str, *operands: Any, **attributes: Any) -> Node:
 def _operand(value: Any) -> Node:
     if isinstance(value, Node):
         return value
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"a node and a {type(value).__name__} make no node")
+    try:
+        array = as_numbers(value, "")
+    except FeedError:
+        raise TypeError(f"a node and a {type(value).__name__} make no node") from None
     return Input(value=array.astype(np.float64) if array.ndim else float(array))
 
 

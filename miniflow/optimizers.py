@@ -8,11 +8,13 @@ give the same bits.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from miniflow.arguments import BETA, EPSILON, LEARNING_RATE, MOMENTUM, Range, check_fields
 from miniflow.ops import ieee
 from miniflow.ops.base import Array, Calls
 
@@ -26,11 +28,20 @@ PIECE_BYTES = 512 * 1024
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What all optimizers share: a learning rate, and numbers of state for each parameter."""
+    """What all optimizers share: a learning rate, and numbers kept for each parameter.
+
+    `keeps` names what is kept from one SGD step to the next, in the parameter's shape;
+    `state_names` are the letters for it in the formula; `ranges` says what the fields take. Raises
+    `GraphError` for a field out of its range.
+    """
 
     learning_rate: float = 0.01
-    # The numbers kept for each parameter, called as in the formula.
+    keeps: ClassVar[tuple[str, ...]] = ()
     state_names: ClassVar[tuple[str, ...]] = ()
+    ranges: ClassVar[Mapping[str, Range]] = {"learning_rate": LEARNING_RATE}
+
+    def __post_init__(self) -> None:
+        check_fields(self, self.ranges)
 
     def update_calls(
         self, do: Calls, parameters: Array, gradients: Array, state: list[Array], rate: Array
@@ -62,11 +73,6 @@ class Optimizer:
     ) -> float:
         """Return the new value of one Python float; change `state` in place."""
         raise NotImplementedError
-
-    @property
-    def slots(self) -> int:
-        """How many numbers of state a parameter has."""
-        return len(self.state_names)
 
     def formula(self, name: str, gradient: str) -> tuple[str, ...]:
         """Return the assignments of an update, in order, for the parameter called `name`."""
@@ -104,7 +110,9 @@ class Momentum(Optimizer):
     """
 
     momentum: float = 0.9
-    state_names: ClassVar[tuple[str, ...]] = ("v",)
+    keeps: ClassVar = ("velocity",)
+    state_names: ClassVar = ("v",)
+    ranges: ClassVar = {**Optimizer.ranges, "momentum": MOMENTUM}
 
     def piece_calls(
         self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
@@ -136,7 +144,9 @@ class Adam(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
-    state_names: ClassVar[tuple[str, ...]] = ("m", "v")
+    keeps: ClassVar = ("first_moment", "second_moment")
+    state_names: ClassVar = ("m", "v")
+    ranges: ClassVar = {**Optimizer.ranges, "beta1": BETA, "beta2": BETA, "epsilon": EPSILON}
 
     def _corrections(self, sgd_step: int) -> tuple[float, float]:
         t = sgd_step + 1

@@ -12,9 +12,14 @@ from array import array
 from functools import partial
 from typing import Any, ClassVar
 
+import numpy as np
+
+from miniflow.errors import ShapeError
 from miniflow.graph import Graph
+from miniflow.integers import in_type, integer_types
 from miniflow.node import Input
-from miniflow.ops.base import Array, Shape
+from miniflow.ops.base import Array, Shape, shape_text
+from miniflow.progress import Progress
 from miniflow.trace import Trace
 
 # What lasts, in the plan's own form, and the learning rate.
@@ -25,7 +30,8 @@ class Plan(ABC):
     """A graph made ready to run, with its state between and within SGD steps.
 
     Nodes are named by their place in `graph.nodes`, trainables by their place in
-    `graph.trainables`. `learning_rate` is the rate in force.
+    `graph.trainables`. `learning_rate` is the rate in force. SGD steps are counted from 0;
+    `steps_before` were taken by the run that this one continues.
 
     What happens in an SGD step is numbered too: first the feed (0), then forward of each of
     `graph.forward_nodes`, backward of each of `graph.backward_nodes`, update of each trainable.
@@ -40,6 +46,30 @@ class Plan(ABC):
         self.batches = graph.batches()
         self.learning_rate = graph.training.optimizer.learning_rate
         self.needed = _needed(graph)
+        self.integer_types = integer_types(graph)
+        self.steps_before = graph.starts_from.sgd_steps
+
+    def _kept_before(self) -> list[list[Array]]:
+        """Return what the optimizer keeps at first: for each of its names, for each trainable.
+
+        Raises `ShapeError` where it is not of the parameter's shape.
+        """
+        return [
+            [self._kept_of(name, node) for node in self.graph.trainables]
+            for name in self.graph.training.optimizer.keeps
+        ]
+
+    def _kept_of(self, name: str, node: int) -> Array:
+        label, shape = self.graph.nodes[node].label, self.shapes[node]
+        kept = self.graph.starts_from.kept.get(name, {})
+        array = np.asarray(kept.get(label, np.zeros(shape)))
+        if array.shape != shape:
+            raise ShapeError(
+                f"its {name} has shape {shape_text(array.shape)}, its value {shape_text(shape)}",
+                where=label,
+                hint="graph.progress = Progress() begins anew",
+            )
+        return array
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of the updates from now on."""
@@ -90,6 +120,10 @@ class Plan(ABC):
     def value(self, node: int) -> Array:
         """Return a node's value as it stands (a view: copy it to keep it)."""
 
+    def typed_value(self, node: int) -> Array:
+        """Return a node's value as it was given: integers of an input that holds integers."""
+        return in_type(self.value(node), self.integer_types.get(node))
+
     @abstractmethod
     def gradient(self, node: int) -> Array:
         """Return a node's gradient as it stands: what its consumers have sent so far."""
@@ -106,6 +140,9 @@ class Plan(ABC):
     def set_gradient(self, node: int, gradient: Array) -> None:
         """Overwrite a node's gradient, which its `backward` will send on."""
 
+    def take_any_value(self) -> None:  # noqa: B027 - few ops check values
+        """Let ops compute with values that they refuse: finite differences go a little too far."""
+
     @abstractmethod
     def optimizer_state(self, trainable: int) -> list[Array]:
         """Return what the optimizer keeps for a trainable, one array for each of its names."""
@@ -118,6 +155,13 @@ class Plan(ABC):
     def restore(self, state: State) -> None:
         """Put back what `save` returned."""
 
+    def progress(self, sgd_steps: int) -> Progress:
+        """Return what a run needs to continue after `sgd_steps` of this one, as things stand.
+
+        A plan that runs no optimizer has no progress.
+        """
+        return Progress()
+
     @property
     @abstractmethod
     def state_bytes(self) -> int:
@@ -126,7 +170,7 @@ class Plan(ABC):
     @property
     @abstractmethod
     def sgd_step(self) -> int:
-        """The number of the SGD step that was fed last."""
+        """The number of the SGD step that was fed last, counted from this plan's first."""
 
     def cost(self) -> float:
         """Return the cost as it stands; of a cost that is not a scalar, the sum."""
@@ -136,7 +180,7 @@ class Plan(ABC):
         """Write parameters and the inputs' own values back to the graph's nodes."""
         for i, node in enumerate(self.graph.nodes):
             if isinstance(node, Input) and not self.graph.fed_from_data(i):
-                node.value = self.value(i).copy()
+                node.value = self.typed_value(i).copy()
 
 
 def _needed(graph: Graph) -> list[bool]:

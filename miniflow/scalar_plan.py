@@ -16,6 +16,7 @@ from miniflow.graph import Graph, follows_rules
 from miniflow.node import Input, Node
 from miniflow.ops.base import OPS, Array, Op, ScalarRule, Shape, as_floats
 from miniflow.plan import Plan, State
+from miniflow.progress import Progress
 from miniflow.trace import ScalarTrace, Trace
 
 # Floats kept by a trace together.
@@ -63,7 +64,10 @@ class ScalarPlan(Plan):
         for i in self._inputs:
             self._values[i] = float(as_floats(graph.nodes[i]))
         self._optimizer = graph.training.optimizer
-        self._optimizer_state = [[0.0] * self._optimizer.slots for _ in graph.trainables]
+        kept = self._kept_before()
+        self._optimizer_state = [
+            [float(one[i]) for one in kept] for i in range(len(graph.trainables))
+        ]
         self._sent: list[tuple[float, ...]] = [()] * len(graph.nodes)
         self._forward_tape: list[Forward] = []
         self._backward_tape: list[Backward] = []
@@ -124,7 +128,7 @@ class ScalarPlan(Plan):
             self._gradients[node],
             self._optimizer_state[trainable],
             self.learning_rate,
-            self._sgd_step,
+            self.steps_before + self._sgd_step,
         )
 
     def walk(self, begin: int, end: int) -> None:
@@ -206,10 +210,22 @@ class ScalarPlan(Plan):
             self._values[i] = value
         self._optimizer_state = [list(one) for one in optimizer_state]
 
+    def progress(self, sgd_steps: int) -> Progress:
+        """Make arrays of the floats that the optimizer keeps."""
+        labels = [self.graph.nodes[i].label for i in self.graph.trainables]
+        kept = {
+            name: {
+                label: np.array(state[i])
+                for label, state in zip(labels, self._optimizer_state, strict=True)
+            }
+            for i, name in enumerate(self._optimizer.keeps)
+        }
+        return Progress(self.steps_before + sgd_steps, kept)
+
     @property
     def state_bytes(self) -> int:
         """An object of 32 bytes for each number, and the lists around them."""
-        numbers = len(self._inputs) + len(self._optimizer_state) * self._optimizer.slots
+        numbers = len(self._inputs) + len(self._optimizer_state) * len(self._optimizer.keeps)
         return 32 * numbers + 64 * len(self._optimizer_state) + 200
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miniflow.node import Input, shape_text
+from miniflow.words import series
 
 if TYPE_CHECKING:
     from miniflow.graph import Graph
@@ -27,7 +28,7 @@ def as_html(graph: Graph) -> str:
     """Return a graph as an HTML table, a row for each node in topological order."""
     rows = []
     for i, node in enumerate(graph.nodes[:MOST_ROWS]):
-        inputs = ", ".join(graph.nodes[source].label for source in graph.inbound[i])
+        inputs = series([graph.nodes[source].label for source in graph.inbound[i]], ", ")
         shape = "" if node.value is None else shape_text(np.shape(node.value))
         kind = type(node).__name__
         if isinstance(node, Input) and node.trainable:

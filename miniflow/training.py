@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+from miniflow.arguments import SGD_STEPS
 from miniflow.array_plan import ArrayPlan
 from miniflow.collecting import collector_paused
 from miniflow.graph import Graph
@@ -23,9 +24,16 @@ def compile_plan(graph: Graph) -> Plan:
 
 
 def train(graph: Graph, sgd_steps: int) -> list[float]:
-    """Run SGD steps, leave the trained values in the graph's nodes, and return each step's cost."""
+    """Run SGD steps, and return the cost of each.
+
+    The trained values stay in the graph's nodes and the optimizer's state in `graph.progress`:
+    training continues from there. Raises `MiniflowError` when an input has no value, when shapes
+    clash, and when `sgd_steps` is not a whole number from 0.
+    """
+    sgd_steps = SGD_STEPS.check(sgd_steps, "sgd_steps", "train")
     plan = compile_plan(graph)
     costs = array("d")
     plan.run(0, sgd_steps, costs)
     plan.store()
+    graph.progress = plan.progress(sgd_steps)
     return costs.tolist()

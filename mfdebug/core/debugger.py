@@ -258,21 +258,27 @@ class Debugger(Sight):
         return check(self.plan, node)
 
     def save(self, path: str | Path) -> None:
-        """Save the graph with its present parameters and learning rate as a graph file."""
+        """Save the graph as it stands: parameters, learning rate and the optimizer's state.
+
+        A run from the file continues with the SGD step that the present moment is in, or with the
+        next one after its end.
+        """
         graph = self.graph
         inputs = [node for node in graph.nodes if isinstance(node, Input)]
-        before = [(node, node.value) for node in inputs], graph.training
+        before = [(node, node.value) for node in inputs], graph.training, graph.progress
+        progress = self.plan.progress(self.moment // self.timeline.length)
         optimizer = dataclasses.replace(
             graph.training.optimizer, learning_rate=self.plan.learning_rate
         )
         try:
             self.plan.store()
             graph.training = dataclasses.replace(graph.training, optimizer=optimizer)
+            graph.progress = progress
             save_graph(graph, path)
         finally:
             for node, value in before[0]:
                 node.value = value
-            graph.training = before[1]
+            graph.training, graph.progress = before[1:]
 
 
 START = Stand(0, (), ((),), (), (), ())

@@ -28,7 +28,9 @@ def result_text(result: Any, *, brief: bool = False) -> str:
         return scalar(float(array))
     if brief:
         return f"[{', '.join(result_text(row, brief=True) for row in array)}]"
-    text = np.array2string(array + 0.0, precision=6, threshold=200, edgeitems=3, max_line_width=78)
+    if array.dtype.kind == "f":
+        array = array + 0.0  # a zero has no sign
+    text = np.array2string(array, precision=6, threshold=200, edgeitems=3, max_line_width=78)
     return ("\n" if array.ndim > 1 else "") + text
 
 

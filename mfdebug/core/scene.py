@@ -40,7 +40,7 @@ class Scene:
             raise NotComputed(f"{node} is not computed yet", hint=hint)
         if standing is Standing.STALE:
             self._note_stale(node)
-        return self._debugger.value(place)
+        return self._debugger.plan.typed_value(place)
 
     def gradient(self, node: str) -> Array:
         """Return a node's gradient, or raise `NotComputed`."""

@@ -140,21 +140,18 @@ class Sight(Cursor):
 
     def contributions(self, node: int) -> list[Contribution]:
         """Return what comes back to a node, an edge each, in the order in which it is sent."""
-        graph, place = self.graph, self.timeline.place(self.moment)
-        found: list[Contribution] = []
-        for consumer, slot in sorted(graph.consumers[node], key=lambda edge: (-edge[0], edge[1])):
-            when = self.timeline.place_of("backward", consumer)
-            if when is not None:
-                sent = when <= place
-                found.append(
-                    Contribution(
-                        consumer,
-                        slot,
-                        sent,
-                        self.plan.contribution(consumer, slot) if sent else None,
-                    )
-                )
-        return found
+        edges = sorted(self.graph.consumers[node], key=lambda edge: (-edge[0], edge[1]))
+        found = (self.contribution(consumer, slot) for consumer, slot in edges)
+        return [contribution for contribution in found if contribution is not None]
+
+    def contribution(self, consumer: int, slot: int) -> Contribution | None:
+        """Return what comes back along one edge; None if the consumer is not under the cost."""
+        when = self.timeline.place_of("backward", consumer)
+        if when is None:
+            return None
+        reported = when <= self.timeline.place(self.moment)
+        sent = self.plan.contribution(consumer, slot) if reported else None
+        return Contribution(consumer, slot, reported, sent)
 
     def cost_standing(self) -> Standing:
         """Return how the cost's value stands."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from mfdebug.program.replay import Detail, as_array, replay
 from mfdebug.program.store import Store
+from miniflow.arguments import LEARNING_RATE
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops.base import Array
@@ -54,7 +55,7 @@ class ProgramGraph(Graph):
             node = self.nodes[place]
             assert isinstance(node, Input)
             node.trainable = True
-        if rate is not None:
+        if rate is not None and rate in LEARNING_RATE:
             self.training = Training(SGD(rate))
 
 

@@ -28,8 +28,10 @@ from miniflow.files.schema import (
     make_optimizer,
 )
 from miniflow.files.sources import Sources
+from miniflow.files.state import read_state
 from miniflow.files.values import Value, read_array, scalar_or_array, shown
 from miniflow.graph import Graph, Training, check_declared
+from miniflow.integers import type_class_numbers
 from miniflow.node import Input, Node
 from miniflow.ops import OPS
 from miniflow.optimizers import SGD
@@ -55,9 +57,8 @@ def loads(
     with collector_paused():
         loader = _Loader(decode(data, name), Path(folder), name)
         graph = loader.graph(feeds or {})
-    digest = loader.sources.digest
-    digest.update(hashlib.sha256(data).digest())
-    graph.fingerprint = digest.hexdigest()
+    loader.digest.update(hashlib.sha256(data).digest())
+    graph.fingerprint = loader.digest.hexdigest()
     return graph
 
 
@@ -77,7 +78,11 @@ class _Loader:
         self.place = dict(zip(self.names, range(len(self.names)), strict=True))
         self.dtype: np.dtype[Any] = np.dtype(form.dtype or "float64")
         self.training = _training(form.training or TrainingForm())
-        self.sources = Sources(folder, self.dtype, self.training.seed)
+        self.digest = hashlib.sha256()
+        self.sources = self._open_sources()
+
+    def _open_sources(self) -> Sources:
+        return Sources(self.folder, self.dtype, self.training.seed, self.digest)
 
     def graph(self, feeds: Mapping[str, Any]) -> Graph:
         """Return the graph, with everything checked that can be."""
@@ -101,6 +106,9 @@ class _Loader:
                 training=self.training,
                 data=data,
             )
+            if form.training and form.training.state:
+                state = form.training.state
+                graph.progress = read_state(state, graph, self._open_sources)
             self._check_shapes(graph)
         except MiniflowError as error:
             raise self._placed(error) from None
@@ -108,11 +116,10 @@ class _Loader:
 
     def _check_shapes(self, graph: Graph) -> None:
         try:
-            graph.shapes()
+            type_class_numbers(graph, graph.shapes())
         except FeedError:
             if not (unfed := graph.unfed()):
                 raise
-            graph.batches()
             for node in graph.nodes:
                 if isinstance(node, Input) and node.value is not None and node not in unfed:
                     check_declared(node, np.shape(node.value))
@@ -120,9 +127,8 @@ class _Loader:
     def _placed(self, error: MiniflowError) -> MiniflowError:
         """Return an error of the graph with the place in the file that it is about."""
         where, error.where = error.where, ""
-        known = {"data": "$.data", "training.batch_size": "$.training.batch_size"}
-        if where in known:
-            return error.within(f"{self.file}: {known[where]}")
+        if where == "data" or where.startswith(("data.feeds", "training.")):
+            return error.within(f"{self.file}: $.{where}")
         if where in self.names and where != self.name:
             return error.within(f"{self._node(self.names.index(where))} ({where})")
         return error.within(self.file)
@@ -186,7 +192,7 @@ class _Loader:
         try:
             inbound = self._make_all(made, range(len(made)))
         except _ComesLater:
-            self.sources = Sources(self.folder, self.dtype, self.training.seed)
+            self.sources = self._open_sources()
             self._make_all(made, self._order())
             inbound = None
         return cast("list[Node]", made), inbound
@@ -301,11 +307,7 @@ class _Loader:
         if not form.feeds:
             raise FileError("there is no input to feed", where=f"{where}.feeds")
         for name in form.feeds:
-            if self._known_input(made, name, f"$.data.feeds.{name:.60}").trainable:
-                raise FeedError(
-                    f"{shown(name)} is trainable: data would overwrite what it learns",
-                    where=f"{where}.feeds.{name:.60}",
-                )
+            self._known_input(made, name, f"$.data.feeds.{name:.60}")
         data = Data(self.sources.tables(form, where), standardize=form.standardize or [])
         if isinstance(form.file, str):
             data.file, data.folder, data.columns = form.file, self.folder.resolve(), form.feeds

@@ -3,7 +3,8 @@
 One node stands on a line. Up to a thousand numbers stand in the file itself; more go to a
 .safetensors file beside it. That file is named after its contents: nothing that exists is
 overwritten, so the one moment at which a save takes effect is when the graph file is replaced,
-and a crash leaves the old graph whole. Files that a later save leaves unused stay.
+and a crash leaves the old graph whole. Tensors that only the old graph file needed are removed
+after that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,9 @@ from miniflow import limits
 from miniflow.data import Data
 from miniflow.errors import FileError
 from miniflow.files import paths
+from miniflow.files.leftovers import remove_unneeded, tensor_file_name, tensor_files
 from miniflow.files.schema import FORMAT, optimizer_fields
+from miniflow.files.state import is_begun, state_text
 from miniflow.files.values import is_plain, shown, written
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
@@ -81,6 +83,7 @@ class _Saver:
         if self.path.exists() and not self.path.is_file():
             raise FileError("it is not an ordinary file", where=self.file)
         self._check_words()
+        before = tensor_files(self.path)
         values: dict[Node, Array | None] = {
             node: self._value(node) for node in graph.declared if isinstance(node, Input)
         }
@@ -103,6 +106,7 @@ class _Saver:
             *([] if data is None else [self._data(data)]),
         ]
         replace_file(self.path, ("{" + ",\n ".join(parts) + "}\n").encode(), self.file)
+        remove_unneeded(before, self.path.parent)
 
     def _check_words(self) -> None:
         for text in (self.graph.name, *self.graph.description.splitlines()):
@@ -167,6 +171,7 @@ class _Saver:
     def _training(self, training: Training) -> list[str]:
         if training == Training() and not self.graph.trains:
             return []
+        progress = self.graph.starts_from
         optimizer = training.optimizer
         if OPTIMIZERS.get(type(optimizer).__name__) is not type(optimizer):
             raise FileError(
@@ -176,7 +181,22 @@ class _Saver:
         if training.batch_size is not None:
             content["batch_size"] = training.batch_size
         content |= {"sampling": training.sampling, "seed": training.seed}
-        return [f'"training": {self._json(content)}']
+        text = self._json(content)
+        if self.graph.trains and is_begun(progress):
+            text = f'{text[:-1]},\n  "state": {state_text(progress, self._json, self._kept)}}}'
+        return [f'"training": {text}']
+
+    def _kept(self, arrays: Mapping[str, Array]) -> dict[str, str]:
+        """Return arrays as JSON, the large ones as where they are in a tensor file."""
+        arrays = {name: array.astype(self.graph.dtype) for name, array in arrays.items()}
+        large = {_tensor_name(n): a for n, a in arrays.items() if not _stands_inline(a)}
+        file = self._write_tensors(large) if large else ""
+        return {
+            name: written(array)
+            if _stands_inline(array)
+            else self._json({"file": file, "tensor": _tensor_name(name)})
+            for name, array in arrays.items()
+        }
 
     def _data(self, data: Data) -> str:
         folder = self.path.parent
@@ -199,8 +219,7 @@ class _Saver:
     def _write_tensors(self, arrays: Mapping[str, Array]) -> str:
         """Write arrays to a file beside the graph, named after its contents; return its name."""
         content = safetensors.numpy.save({n: np.array(a, order="C") for n, a in arrays.items()})
-        stem = re.sub(r"[^A-Za-z0-9_-]", "_", self.path.stem)[:40]
-        name = f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
+        name = tensor_file_name(self.path, hashlib.sha256(content).hexdigest())
         path = self.path.with_name(name)
         if not path.exists():
             self._made.append(path)

@@ -15,6 +15,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from miniflow import limits
+from miniflow.arguments import BATCH_SIZE, BETA, EPSILON, MOMENTUM, SEED, SGD_STEPS
+from miniflow.data import Sampling
 from miniflow.files.values import SPELLED
 from miniflow.ops import OPS, Op
 from miniflow.optimizers import OPTIMIZERS, Optimizer
@@ -25,7 +27,8 @@ SCHEMA_FILE = Path(__file__).with_name("graph.schema.json")
 
 Name = Annotated[str, Meta(min_length=1, max_length=limits.NAME_LENGTH)]
 Size = Annotated[int, Meta(ge=1, le=limits.NUMBERS)]
-Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+BatchSize = Annotated[int, Meta(**BATCH_SIZE.bounds)]
+Seed = Annotated[int, Meta(**SEED.bounds)]
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Attribute = (
     bool
@@ -73,32 +76,42 @@ class TensorForm(Form):
 class SGDForm(Form, tag="SGD", tag_field="name"):
     """Stochastic gradient descent."""
 
-    learning_rate: float = 0.01
+    learning_rate: float | UnsetType = UNSET
 
 
 class MomentumForm(Form, tag="Momentum", tag_field="name"):
     """Gradient descent with a velocity."""
 
-    learning_rate: float = 0.01
-    momentum: float = 0.9
+    learning_rate: float | UnsetType = UNSET
+    momentum: Annotated[float, Meta(**MOMENTUM.bounds)] | UnsetType = UNSET
 
 
 class AdamForm(Form, tag="Adam", tag_field="name"):
     """Adam."""
 
-    learning_rate: float = 0.001
-    beta1: Annotated[float, Meta(ge=0, lt=1)] = 0.9
-    beta2: Annotated[float, Meta(ge=0, lt=1)] = 0.999
-    epsilon: Annotated[float, Meta(gt=0)] = 1e-8
+    learning_rate: float | UnsetType = UNSET
+    beta1: Annotated[float, Meta(**BETA.bounds)] | UnsetType = UNSET
+    beta2: Annotated[float, Meta(**BETA.bounds)] | UnsetType = UNSET
+    epsilon: Annotated[float, Meta(**EPSILON.bounds)] | UnsetType = UNSET
+
+
+class StateForm(Form):
+    """Where training continues: the SGD steps taken, and what the optimizer keeps by parameter."""
+
+    sgd_steps: Annotated[int, Meta(**SGD_STEPS.bounds)]
+    velocity: dict[str, Any] | UnsetType = UNSET
+    first_moment: dict[str, Any] | UnsetType = UNSET
+    second_moment: dict[str, Any] | UnsetType = UNSET
 
 
 class TrainingForm(Form):
     """How the graph is trained."""
 
     optimizer: SGDForm | MomentumForm | AdamForm | UnsetType = UNSET
-    batch_size: Size | UnsetType = UNSET
-    sampling: Literal["all", "epoch", "replacement"] | UnsetType = UNSET
+    batch_size: BatchSize | UnsetType = UNSET
+    sampling: Sampling | UnsetType = UNSET
     seed: Seed | UnsetType = UNSET
+    state: StateForm | UnsetType = UNSET
 
 
 class DataForm(Form):
@@ -131,7 +144,8 @@ def fields(form: type[msgspec.Struct]) -> list[str]:
 
 def make_optimizer(form: SGDForm | MomentumForm | AdamForm) -> Optimizer:
     """Return the optimizer a form stands for."""
-    return OPTIMIZERS[str(form.__struct_config__.tag)](**msgspec.structs.asdict(form))
+    given = {key: x for key, x in msgspec.structs.asdict(form).items() if x is not UNSET}
+    return OPTIMIZERS[str(form.__struct_config__.tag)](**given)
 
 
 def optimizer_fields(optimizer: Optimizer) -> dict[str, Any]:
@@ -145,17 +159,25 @@ def schema() -> dict[str, Any]:
     (whole, initialiser, tensor), definitions = msgspec.json.schema_components(
         forms, ref_template="#/$defs/{name}"
     )
+    numbers = {"$ref": "#/$defs/Numbers"}
     definitions["Numbers"] = {
         "anyOf": [
             {"type": "number"},
             {"enum": list(SPELLED)},
-            {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Numbers"}},
+            {"type": "array", "minItems": 1, "items": numbers},
         ]
     }
+    for name, optimizer in OPTIMIZERS.items():
+        properties = definitions[f"{name}Form"]["properties"]
+        for field in dataclasses.fields(optimizer):
+            properties[field.name]["default"] = field.default
+        for kept in optimizer.keeps:
+            each = {"anyOf": [numbers, tensor]}
+            definitions["StateForm"]["properties"][kept]["additionalProperties"] = each
     node = definitions["NodeForm"]
     node["properties"]["op"] = {"enum": ["Input", *sorted(OPS)]}
     node["properties"]["value"] = {
-        "anyOf": [{"$ref": "#/$defs/Numbers"}, initialiser, tensor],
+        "anyOf": [numbers, initialiser, tensor],
     }
     node["allOf"] = [_only_for_inputs(), *map(_op_schema, sorted(OPS.items()))]
     definitions["GraphForm"]["properties"]["miniflow"] = {"const": FORMAT}

@@ -29,16 +29,19 @@ _SUFFIXES = (".csv", ".npz", ".safetensors")
 class Sources:
     """Reads the numbers of one graph, in its dtype, from its file and from `folder`.
 
-    `where` is always the place in the graph file that asks for the numbers.
+    `where` is always the place in the graph file that asks for the numbers; `digest` takes in each
+    file that is read.
     """
 
-    def __init__(self, folder: Path, dtype: np.dtype[Any], seed: int) -> None:
+    def __init__(
+        self, folder: Path, dtype: np.dtype[Any], seed: int, digest: hashlib._Hash
+    ) -> None:
         self.folder = folder
         self.dtype = dtype
         self.seed = seed
         self.numbers = 0
         self.bytes = 0
-        self.digest = hashlib.sha256()
+        self.digest = digest
         self._tensors: dict[str, tensors.Tensors] = {}
 
     def value(self, value: Any, name: str, where: str) -> Value:
@@ -58,6 +61,14 @@ class Sources:
                 hint=nearest(next(iter(value), ""), ["init", "file"]),
             )
         return scalar_or_array(self.own(array, where))
+
+    def given(self, value: Any, name: str, where: str) -> Array:
+        """Return numbers that stand in the graph file or in a file beside it, in its dtype."""
+        if isinstance(value, dict):
+            array = self._from_file(convert(value, TensorForm, where), name, where)
+        else:
+            array = self.inline(value, where)
+        return self.own(array, where)
 
     def inline(self, value: Any, where: str) -> Array:
         """Return numbers that stand in the file itself, in float64."""

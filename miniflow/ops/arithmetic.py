@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 from functools import reduce
+from itertools import accumulate
 from typing import ClassVar
 
 import numpy as np
@@ -20,8 +22,12 @@ from miniflow.ops.base import (
     Calls,
     Elementwise,
     ScalarRule,
+    Targets,
+    broadcast_shape,
     is_number,
     register,
+    series,
+    unbroadcast,
 )
 
 
@@ -50,11 +56,19 @@ class Add(Elementwise):
         for x in inputs[2:]:
             do(np.add, out, x, out)
 
-    def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    def all_local_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
         """1."""
-        do(np.copyto, out, grad)
+        for _, out in targets:
+            do(np.copyto, out, grad)
+
+    def backward_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
+    ) -> None:
+        """The gradient, summed where an input was broadcast: no copy of it is needed."""
+        for _, out in targets:
+            unbroadcast(do, grad, out)
 
     def scalar(self) -> ScalarRule:
         """x + y + ...; the gradient goes to every input."""
@@ -63,7 +77,7 @@ class Add(Elementwise):
 
     def formula(self, *names: str) -> str:
         """x + y."""
-        return " + ".join(names)
+        return series(names, " + ")
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """1."""
@@ -105,7 +119,10 @@ def _product(*xs: float) -> float:
 
 
 def _others(g: float, _y: float, *xs: float) -> tuple[float, ...]:
-    return tuple(math.prod(xs[:slot] + xs[slot + 1 :], start=g) for slot in range(len(xs)))
+    # In the order of the array rule: (g × those before) × (those after, from the last one on).
+    after = list(accumulate(reversed(xs[1:]), operator.mul))
+    *before, last = accumulate(xs[:-1], operator.mul, initial=g)
+    return (*map(operator.mul, before, reversed(after)), last)
 
 
 def _swap(g: float, _value: float, x: float, y: float) -> tuple[float, float]:
@@ -128,17 +145,28 @@ class Mul(Elementwise):
         for x in inputs[2:]:
             do(np.multiply, out, x, out)
 
-    def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    def all_local_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """The product of the other inputs (not value / x: that fails where x is 0)."""
-        others = inputs[:slot] + inputs[slot + 1 :]
-        if not others:
-            do(np.copyto, out, grad)
-            return
-        do(np.multiply, grad, others[0], out)
-        for x in others[1:]:
-            do(np.multiply, out, x, out)
+        """The product of the other inputs: of those before, and of those after.
+
+        Not value / x: that fails where x is 0. Both products grow by one factor an input, so the
+        number of calls is linear.
+        """
+        after = _products_after(do, inputs)
+        before, passed, last = grad, 0, len(inputs) - 1
+        for slot, out in targets:
+            # The last factor goes into `out` at once where nothing is multiplied after it.
+            for x in inputs[passed : slot - (slot == last > 0)]:
+                product = do.scratch(grad.shape) if before is grad else before
+                do(np.multiply, before, x, product)
+                before, passed = product, passed + 1
+            if slot < last:
+                do(np.multiply, before, after[slot], out)
+            elif last:
+                do(np.multiply, before, inputs[last - 1], out)
+            else:
+                do(np.copyto, out, grad)
 
     def scalar(self) -> ScalarRule:
         """x * y * ...; to each input the product of the others."""
@@ -148,11 +176,21 @@ class Mul(Elementwise):
 
     def formula(self, *names: str) -> str:
         """x × y."""
-        return " × ".join(names)
+        return series(names, " × ")
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """The other inputs."""
-        return " × ".join(names[:slot] + names[slot + 1 :]) or "1"
+        return series(names[:slot] + names[slot + 1 :], " × ") or "1"
+
+
+def _products_after(do: Calls, inputs: Sequence[Array]) -> list[Array]:
+    """Return for each input but the last the product of those after it; list its calls."""
+    products = list(inputs[-1:])
+    for x in reversed(inputs[1:-1]):
+        product = do.scratch(broadcast_shape(x.shape, products[-1].shape))
+        do(np.multiply, x, products[-1], product)
+        products.append(product)
+    return products[::-1]
 
 
 def _divide_vjp(g: float, value: float, _x: float, y: float) -> tuple[float, float]:
@@ -424,11 +462,15 @@ class Abs(Elementwise):
         return f"sign({names[0]})"
 
 
-def _route(slot: int, out: Array, grad: Array, value: Array, inputs: tuple[Array, ...]) -> None:
-    wins = np.equal(inputs[slot], value)
-    for earlier in inputs[:slot]:
-        wins &= np.not_equal(earlier, value)
-    np.copyto(out, np.where(wins, grad, 0.0))
+def _wins(x: Array, value: Array, decided: Array) -> Array:
+    """Return where `x` is the first that equals the value; note in `decided` that it is."""
+    wins: Array = np.equal(x, value) & ~decided
+    decided |= wins
+    return wins
+
+
+def _route(out: Array, grad: Array, x: Array, value: Array, decided: Array) -> None:
+    np.copyto(out, np.where(_wins(x, value, decided), grad, 0.0))
 
 
 def _route_scalar(g: float, value: float, *xs: float) -> tuple[float, ...]:
@@ -450,11 +492,17 @@ class _Selection(Elementwise):
 
     arity = (1, None)
 
-    def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    def all_local_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
         """1 for the first input that equals the value, 0 for the others."""
-        do(_route, slot, out, grad, value, inputs)
+        decided, passed = do.keep("decided", value.shape, np.bool_), 0
+        do(decided.fill, False)
+        for slot, out in targets:
+            for x in inputs[passed:slot]:
+                do(_wins, x, value, decided)
+            do(_route, out, grad, inputs[slot], value, decided)
+            passed = slot + 1
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """1 where this input won."""
@@ -462,7 +510,7 @@ class _Selection(Elementwise):
 
     def formula(self, *names: str) -> str:
         """max(x, y)."""
-        return f"{type(self).__name__.lower()}({', '.join(names)})"
+        return f"{type(self).__name__.lower()}({series(names, ', ')})"
 
 
 @register

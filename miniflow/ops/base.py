@@ -12,80 +12,26 @@ A. G. Baydin et al., "Automatic differentiation in machine learning: a survey", 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
-from miniflow.errors import FeedError, GraphError, ShapeError, nearest
+from miniflow.arguments import as_numbers
+from miniflow.errors import GraphError, ShapeError, nearest
 from miniflow.node import Node, gradient_received
 from miniflow.node import shape_text as shape_text
+from miniflow.ops.calls import Array as Array
+from miniflow.ops.calls import Call as Call
+from miniflow.ops.calls import Calls as Calls
+from miniflow.ops.calls import Shape as Shape
+from miniflow.words import series as series
 
-Array = NDArray[Any]
-Shape = tuple[int, ...]
-Call = Callable[[], object]
+# Input indices in ascending order, each with the buffer for what goes to that input.
+Targets = Iterable[tuple[int, Array]]
 
 OPS: dict[str, type[Op]] = {}
-
-
-class Calls:
-    """Collects the calls that one node makes, in order, with their arguments bound.
-
-    `scratch` buffers hold nothing from one node to the next and are shared through `pool`;
-    `keep` buffers carry what forward worked out to the same node's backward. `sgd_step` holds
-    the number of the present SGD step, for ops that draw random numbers.
-    """
-
-    def __init__(
-        self,
-        dtype: DTypeLike,
-        pool: dict[tuple[Shape, int], Array] | None = None,
-        sgd_step: Array | None = None,
-    ) -> None:
-        self.calls: list[Call] = []
-        self.dtype = np.dtype(dtype)
-        self.sgd_step = np.zeros(1, np.int64) if sgd_step is None else sgd_step
-        self._pool = {} if pool is None else pool
-        self._scratches = 0
-        self._kept: dict[str, Array] = {}
-
-    def __call__(
-        self, function: Callable[..., object], *arguments: object, **keywords: object
-    ) -> None:
-        """Add a call of `function`.
-
-        Constants become arrays of no dimensions: with those a ufunc takes 0.55 times as long as
-        with a Python float, and 0.35 times as long as with an array of shape (1,).
-        """
-        if isinstance(function, np.ufunc):
-            arguments = tuple(
-                np.array(one, self.dtype) if isinstance(one, float) else one for one in arguments
-            )
-        self.calls.append(partial(function, *arguments, **keywords))
-
-    def take(self) -> tuple[Call, ...]:
-        """Return the calls collected so far and begin a new list."""
-        taken = tuple(self.calls)
-        self.calls.clear()
-        self._scratches = 0
-        return taken
-
-    def scratch(self, shape: Shape) -> Array:
-        """Return a buffer that is free until this node's calls end."""
-        key = (shape, self._scratches)
-        self._scratches += 1
-        if key not in self._pool:
-            self._pool[key] = np.zeros(shape, self.dtype)
-        return self._pool[key]
-
-    def keep(self, key: str, shape: Shape, dtype: DTypeLike | None = None) -> Array:
-        """Return this node's own buffer called `key`, the same one in forward and backward."""
-        if key not in self._kept:
-            self._kept[key] = np.zeros(shape, dtype or self.dtype)
-        return self._kept[key]
 
 
 class ScalarRule(NamedTuple):
@@ -192,6 +138,9 @@ class Op(Node):
         """Return the shape of the value, or raise `ShapeError` naming the shapes."""
         raise NotImplementedError
 
+    def check_calls(self, do: Calls, *inputs: Array) -> None:
+        """List the calls that raise `ShapeError` for inputs that the op does not take, if any."""
+
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """List the calls that write the value into `out`."""
         raise NotImplementedError
@@ -203,7 +152,26 @@ class Op(Node):
 
         `grad` has the shape of `value`, `out` that of input `slot`.
         """
-        raise NotImplementedError
+        self.backward_calls(do, [(slot, out)], grad, value, inputs)
+
+    def backward_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
+    ) -> None:
+        """List the calls that write the share of each input of `targets` into its buffer.
+
+        The calls for one target are listed before the next target is taken, so that a caller can
+        use a buffer again. An op gives this rule or `vjp_calls`; one with any number of inputs
+        gives this one, which goes through them once: linear in their number.
+        """
+        for slot, out in targets:
+            self.vjp_calls(do, slot, out, grad, value, *inputs)
+
+    def takes_class_numbers(self, slot: int, *shapes: Shape) -> bool:
+        """Whether input `slot` is of class numbers, for inputs of these shapes.
+
+        They are integers, and have no gradient.
+        """
+        return False
 
     def scalar(self) -> ScalarRule | None:
         """Return the rule on Python floats, or None where there is none."""
@@ -237,6 +205,7 @@ class Op(Node):
         inputs = [x.astype(dtype, copy=False) for x in arrays]
         out = np.zeros(shape, dtype)
         do = Calls(out.dtype)
+        self.check_calls(do, *inputs)
         self.forward_calls(do, out, *inputs)
         with np.errstate(all="ignore"):
             _run(do.take())
@@ -249,15 +218,22 @@ class Op(Node):
             raise GraphError("backward() before forward()", where=self.label)
         do, out, inputs = self._live
         grad = np.array(gradient_received(self), out.dtype)
-        gradients: dict[Node, Any] = {}
-        with np.errstate(all="ignore"):
+        sent: dict[Node, Array] = {}
+
+        def targets() -> Iterator[tuple[int, Array]]:
             for slot, node in enumerate(self.inbound_nodes):
-                sent = np.zeros(inputs[slot].shape, out.dtype)
-                self.vjp_calls(do, slot, sent, grad, out, *inputs)
-                _run(do.take())
-                gradients[node] = gradients[node] + sent if node in gradients else sent
+                share = np.zeros(inputs[slot].shape, out.dtype)
+                yield slot, share
+                if node in sent:
+                    do(np.add, sent[node], share, sent[node])
+                else:
+                    sent[node] = share
+
+        self.backward_calls(do, targets(), grad, out, inputs)
+        with np.errstate(all="ignore"):
+            _run(do.take())
         self.gradients = {
-            node: sent[()] if sent.shape == () else sent for node, sent in gradients.items()
+            node: share[()] if share.shape == () else share for node, share in sent.items()
         }
 
     def shape_from(self, *shapes: Shape) -> Shape:
@@ -267,12 +243,12 @@ class Op(Node):
         except ShapeError as error:
             if error.where:
                 raise
-            found = ", ".join(
+            found = [
                 f"{node.label} {shape_text(shape)}"
                 for node, shape in zip(self.inbound_nodes, shapes, strict=True)
-            )
+            ]
             raise ShapeError(
-                f"{error.problem} [{found}]", where=self.label, hint=error.hint
+                f"{error.problem} [{series(found, ', ')}]", where=self.label, hint=error.hint
             ) from None
 
 
@@ -289,10 +265,11 @@ def broadcast_shape(*shapes: Shape) -> Shape:
     """Return the shape that `shapes` broadcast to, or raise `ShapeError`."""
     if shapes.count(shapes[0]) == len(shapes):
         return shapes[0]
+    different = list(dict.fromkeys(shapes))
     try:
-        return np.broadcast_shapes(*shapes)
+        return np.broadcast_shapes(*different)
     except ValueError:
-        texts = " and ".join(shape_text(shape) for shape in shapes)
+        texts = series([shape_text(shape) for shape in different], " and ")
         raise ShapeError(
             f"shapes {texts} do not fit together",
             hint="compared from the right, two sizes must be equal or one of them 1",
@@ -339,7 +316,8 @@ def unbroadcast(do: Calls, full: Array, out: Array) -> None:
 class Elementwise(Op):
     """An op that works entry by entry, after broadcasting its inputs to one shape.
 
-    A subclass gives `local_calls`; what a broadcast input gets back is summed here.
+    A subclass gives `local_calls`, or `all_local_calls` when it takes any number of inputs; what a
+    broadcast input gets back is summed here.
     """
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -350,17 +328,31 @@ class Elementwise(Op):
         self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """List the calls that write grad x local gradient into `out`, in the value's shape."""
-        raise NotImplementedError
+        self.all_local_calls(do, [(slot, out)], grad, value, inputs)
 
-    def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    def all_local_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """List `local_calls`, then the sum over broadcast axes."""
-        if out.shape == grad.shape:
+        """List `local_calls` for each target; all are in the value's shape."""
+        for slot, out in targets:
             self.local_calls(do, slot, out, grad, value, *inputs)
+
+    def backward_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
+    ) -> None:
+        """List the local calls; after each, the sum over the axes that were broadcast."""
+        self.all_local_calls(do, _in_full(do, targets, grad.shape), grad, value, inputs)
+
+
+def _in_full(do: Calls, targets: Targets, shape: Shape) -> Iterator[tuple[int, Array]]:
+    """Yield targets of the value's shape; list the calls that sum each into the one it is for."""
+    full: Array | None = None
+    for slot, out in targets:
+        if out.shape == shape:
+            yield slot, out
         else:
-            full = do.scratch(grad.shape)
-            self.local_calls(do, slot, full, grad, value, *inputs)
+            full = do.scratch(shape) if full is None else full
+            yield slot, full
             unbroadcast(do, full, out)
 
 
@@ -373,12 +365,5 @@ def as_floats(node: Node) -> Array:
     """Return a node's value as an array of floats; raise an error that names it if it is none."""
     if node.value is None:
         raise ShapeError("the input has no value yet", where=node.label, hint="run forward first")
-    try:
-        array = np.asarray(node.value)
-    except ValueError:  # rows of different lengths
-        array = np.array("")
-    if array.dtype.kind in "biu":
-        return array.astype(np.float64)
-    if array.dtype.kind != "f":
-        raise FeedError("its value is not a number, nor numbers in rows", where=node.label)
-    return array
+    array = as_numbers(node.value, node.label)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)

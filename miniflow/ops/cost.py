@@ -154,6 +154,26 @@ def _xlogy(x: Array, y: Array) -> Array:
     return np.where(x == 0, 0.0, x * np.log(y))
 
 
+def _check_probabilities(op: Op, slot: int, x: Array) -> None:
+    """Raise `ShapeError` for a number outside 0 to 1; NaN and infinity go through, to be found."""
+    # Two numbers are compared, not all, unless something is wrong; with NaN neither is true.
+    if x.min() >= 0.0 and x.max() <= 1.0:
+        return
+    outside = np.argwhere(((x < 0.0) | (x > 1.0)) & np.isfinite(x))
+    if not len(outside):
+        return
+    index = tuple(outside[0].tolist())
+    entry = f"[{','.join(map(str, index))}]" if index else ""
+    more = f" (and {len(outside) - 1} more of {x.size} entries)" if len(outside) > 1 else ""
+    kind, hint = ("prediction", "put a Sigmoid before it") if slot else ("target", "")
+    raise ShapeError(
+        f"{op.inbound_nodes[slot].label}{entry} = {x[index]!s} is outside 0 to 1{more}: "
+        f"a {kind} is a probability",
+        where=op.label,
+        hint=hint,
+    )
+
+
 def _bce(out: Array, y: Array, a: Array) -> None:
     out[...] = -(_xlogy(y, a) + _xlogy(1.0 - y, 1.0 - a)).mean()
 
@@ -170,12 +190,20 @@ def _bce_vjp(slot: int, out: Array, grad: Array, y: Array, a: Array) -> None:
 
 @register
 class BinaryCrossEntropy(_PairCost):
-    """-Σ (y log a + (1-y) log(1-a)) / m: targets y in 0..1, then probabilities a."""
+    """-Σ (y log a + (1-y) log(1-a)) / m: targets y in 0..1, then probabilities a.
+
+    A number outside 0..1 is an error when it comes: `ShapeError`, which names the input's entry.
+    """
 
     role = (
         "a cross-entropy sends ({names[1]} - {names[0]})/({names[1]}(1-{names[1]}))/m to the "
         "prediction {names[1]}"
     )
+
+    def check_calls(self, do: Calls, *inputs: Array) -> None:
+        """Targets and predictions are from 0 to 1."""
+        for slot, x in enumerate(inputs):
+            do(_check_probabilities, self, slot, x)
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """-Σ (y log a + (1-y) log(1-a)) / m."""
@@ -284,6 +312,10 @@ class SoftmaxCrossEntropy(Op):
             do(_label_vjp, out, grad, do.keep("log_shares", logits.shape))
         else:
             do(out.fill, 0.0)
+
+    def takes_class_numbers(self, slot: int, *shapes: Shape) -> bool:
+        """Labels of one number a row."""
+        return slot == 1 and len(shapes[1]) < len(shapes[0])
 
     def legend(self, *shapes: Shape) -> str:
         """m is the number of rows."""

@@ -7,6 +7,7 @@ products whose shapes fit, which is how many people remember them.
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -18,8 +19,10 @@ from miniflow.ops.base import (
     Op,
     ScalarRule,
     Shape,
+    Targets,
     broadcast_shape,
     register,
+    series,
     shape_text,
     spread,
     unbroadcast,
@@ -160,33 +163,35 @@ class Linear(Op):
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """The products, from left to right, then the bias."""
         n = len(inputs) // 2
+        terms: dict[Shape, Array] = {}
         for pair in range(n):
             x, w = inputs[pair], inputs[n + pair]
             shape = product_shape(x.shape, w.shape)
             if pair == 0 and shape == out.shape:
                 product(do, x, w, out)
                 continue
-            term = do.scratch(shape)
+            term = terms[shape] = terms[shape] if shape in terms else do.scratch(shape)
             product(do, x, w, term)
             do(*((np.add, out, term, out) if pair else (np.copyto, out, term)))
         do(np.add, out, spread(do, inputs[-1], out.shape), out)
 
-    def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    def backward_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
         """Grad·Wᵀ, Xᵀ·grad, and the sum over the rows."""
         n = len(inputs) // 2
-        if slot == 2 * n:
-            unbroadcast(do, grad, out)
-            return
-        pair = slot % n
-        x, w = inputs[pair], inputs[n + pair]
-        shape = product_shape(x.shape, w.shape)
-        if shape != grad.shape:
-            narrowed = do.scratch(shape)
-            unbroadcast(do, grad, narrowed)
-            grad = narrowed
-        product_vjp(do, slot // n, out, grad, x, w)
+        # The gradient in the shape of each product, summed where the product was broadcast.
+        narrowed = {grad.shape: grad}
+        for slot, out in targets:
+            if slot == 2 * n:
+                unbroadcast(do, grad, out)
+                continue
+            x, w = inputs[slot % n], inputs[n + slot % n]
+            shape = product_shape(x.shape, w.shape)
+            if shape not in narrowed:
+                narrowed[shape] = do.scratch(shape)
+                unbroadcast(do, grad, narrowed[shape])
+            product_vjp(do, slot // n, out, narrowed[shape], x, w)
 
     def scalar(self) -> ScalarRule:
         """x₁w₁ + x₂w₂ + ... + b."""
@@ -204,8 +209,8 @@ class Linear(Op):
     def formula(self, *names: str) -> str:
         """X·W + b."""
         n = len(names) // 2
-        products = (f"{x}·{w}" for x, w in zip(names[:n], names[n : 2 * n], strict=True))
-        return " + ".join([*products, names[-1]])
+        products = [f"{x}·{w}" for x, w in zip(names[:n], names[n : 2 * n], strict=True)]
+        return f"{series(products, ' + ')} + {names[-1]}"
 
     def local(self, slot: int, name: str, *names: str) -> str:
         """The other matrix, transposed; 1 for the bias."""

@@ -6,6 +6,7 @@ Their backward rule moves the gradient back by the same way.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,9 +18,11 @@ from miniflow.ops.base import (
     Calls,
     Op,
     Shape,
+    Targets,
     check_axis,
     is_integer,
     register,
+    series,
     shape_text,
 )
 
@@ -133,27 +136,30 @@ class Concat(Op):
                 )
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
-    def _part(self, array: Array, slot: int, inputs: tuple[Array, ...]) -> Array:
-        axis = self.attrs["axis"] % array.ndim
-        start = sum(x.shape[axis] for x in inputs[:slot])
-        index = [slice(None)] * array.ndim
-        index[axis] = slice(start, start + inputs[slot].shape[axis])
-        return array[tuple(index)]
+    def _parts(self, whole: Array, inputs: Sequence[Array]) -> Iterator[Array]:
+        """Yield the part of `whole` that belongs to each input."""
+        axis = self.attrs["axis"] % whole.ndim
+        before, stop = (slice(None),) * axis, 0
+        for x in inputs:
+            start, stop = stop, stop + x.shape[axis]
+            yield whole[(*before, slice(start, stop))]
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """Each input into its part."""
-        for slot, x in enumerate(inputs):
-            do(np.copyto, self._part(out, slot, inputs), x)
+        for part, x in zip(self._parts(out, inputs), inputs, strict=True):
+            do(np.copyto, part, x)
 
-    def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    def backward_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
         """The input's part of the gradient."""
-        do(np.copyto, out, self._part(grad, slot, inputs))
+        parts = list(self._parts(grad, inputs))
+        for slot, out in targets:
+            do(np.copyto, out, parts[slot])
 
     def formula(self, *names: str) -> str:
         """[x, y]."""
-        return f"[{', '.join(names)}]"
+        return f"[{series(names, ', ')}]"
 
 
 @register

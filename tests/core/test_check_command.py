@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +21,7 @@ from miniflow.gradcheck import check
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, Abs, Linear, MatMul, Max, Min, Mul, Neg, ReLU, Sub, Sum, Tanh
-from miniflow.ops.base import Array, Calls, Op, ScalarRule
+from miniflow.ops.base import Array, Calls, Op, ScalarRule, Targets
 
 ROOT = Path(__file__).parents[2]
 KINK = "a kink: the slopes to both sides differ, no one number is right"
@@ -259,21 +259,24 @@ def test_a_kink_leaves_with_status_0_and_is_called_one(tmp_path: Path) -> None:
 
 def plant(monkeypatch: pytest.MonkeyPatch, op: type[Op], wrong: Callable[..., Any]) -> None:
     """Have an op send `wrong(slot, grad, *inputs)`, or what is right where that is None."""
-    right = op.vjp_calls
+    right = op.backward_calls
 
-    def vjp_calls(
-        self: Op, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    def backward_calls(
+        self: Op, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        right(self, do, slot, out, grad, value, *inputs)
-
-        def overwrite() -> None:
+        def overwrite(slot: int, out: Array) -> None:
             sent = wrong(slot, grad, *inputs)
             if sent is not None:
                 np.copyto(out, sent)
 
-        do(overwrite)
+        def overwritten() -> Targets:
+            for slot, out in targets:
+                yield slot, out
+                do(overwrite, slot, out)
 
-    monkeypatch.setattr(op, "vjp_calls", vjp_calls)
+        right(self, do, overwritten(), grad, value, inputs)
+
+    monkeypatch.setattr(op, "backward_calls", backward_calls)
 
 
 SQUARE = np.array([[1.0, 2.0], [-1.0, 0.5]])

@@ -102,6 +102,9 @@ def kill_often(kills: int, seed: int = 0) -> list[str]:
         save(written(-1), folder / "graph.json")
         Keeper(Shelf(folder / "sessions"), Origin("killed", "0" * 64))
         assert left_behind(folder) == []
+        # A kill leaves the tensors of one save at most; the other saves remove those before them.
+        tensors = len(list(folder.glob("*.safetensors")))
+        assert tensors <= kills + 1, f"{tensors} tensor files have piled up"
     assert most <= MOST_LEFT, f"{most} half-written files have piled up"
     return [f"{kills:,} kills in {time.monotonic() - begun:.0f} s, all files whole"]
 

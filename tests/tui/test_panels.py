@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from mfdebug.core.debugger import Contribution, Debugger
 from mfdebug.core.numbers import BARS
+from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import Add
 from tests.tui.test_keys import Driver, opened
 
 
@@ -236,3 +241,54 @@ async def test_a_theme_colours_the_panels_too() -> None:
         before = panel.row(0, 31)
         await driver.press("ctrl+t")
         assert panel.row(0, 31) != before
+
+
+async def test_a_run_that_continues_another_says_so() -> None:
+    graph = used_often(1)
+    graph.train(1200)
+    async with opened(graph) as driver:
+        assert "It continues a run after 1,200 SGD steps." in driver.text
+
+
+def used_often(count: int) -> Graph:
+    """One node in every place of an op."""
+    x = Input("x", value=2.0, trainable=True)
+    return Graph.of(Add(*[x] * count, name="f"))
+
+
+async def test_a_node_with_many_edges_takes_a_few_lines_of_the_panel() -> None:
+    for moment in (3, 4):
+        heights = []
+        for count in (60, 240):
+            async with opened(used_often(count)) as driver:
+                await driver.press(*"s" * moment)
+                panel = driver.app.screen.query_one(NodePanel)
+                heights.append(panel.virtual_size.height)
+                lines = ["".join(part.text for part in line) for line in panel._compose_lines()]
+                assert any(" more" in line for line in lines)
+        assert heights[0] == heights[1] < 60
+
+
+async def test_rows_of_edges_look_at_their_own_edge_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked = 0
+    plain = Debugger.contribution
+
+    def counting(self: Debugger, consumer: int, slot: int) -> Contribution | None:
+        nonlocal looked
+        looked += 1
+        return plain(self, consumer, slot)
+
+    monkeypatch.setattr(Debugger, "contribution", counting)
+    for count in (100, 300):
+        async with opened(used_often(count)) as driver:
+            await driver.press(*"sss")
+            tree = driver.app.screen.query_one(OrderTree)
+            tree.focus()
+            await driver.press("home", "enter")
+            assert len(tree._rows) > count
+            looked = 0
+            await driver.press("down")
+            # The rows that are seen, and perhaps all edges once for the panel.
+            assert 0 < looked < count + 50

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -19,9 +17,11 @@ from miniflow.files.schema import (
     Form,
     MomentumForm,
     SGDForm,
+    StateForm,
     make_optimizer,
     optimizer_fields,
 )
+from miniflow.files.state import KEPT
 from miniflow.ops import OPS
 from miniflow.optimizers import OPTIMIZERS
 
@@ -49,9 +49,35 @@ def test_optimizers_have_the_fields_and_defaults_of_their_forms(form: type[Form]
     name = str(form.__struct_config__.tag)
     made = make_optimizer(form())  # type: ignore[arg-type]
     assert made == OPTIMIZERS[name]()
-    fields = {"name": name, **msgspec.structs.asdict(form())}
-    assert optimizer_fields(made) == fields
-    assert [field.name for field in dataclasses.fields(made)] == list(form.__struct_fields__)
+    fields = optimizer_fields(made)
+    assert list(fields) == ["name", *form.__struct_fields__]
+    properties = schema()["$defs"][f"{name}Form"]["properties"]
+    assert fields == {"name": name} | {
+        key: properties[key]["default"] for key in form.__struct_fields__
+    }
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_bounds_are_the_same_in_python_and_in_a_file(
+    name: str, validator: Draft202012Validator
+) -> None:
+    for field, allowed in OPTIMIZERS[name].ranges.items():
+        for value in (-1, -1e-9, 0, 0.5, 1 - 1e-9, 1, 1e9):
+            content = whole(X, training={"optimizer": {"name": name, field: value}})
+            assert validator.is_valid(content) == (value in allowed), (field, value)
+            if value in allowed:
+                training = loads(json.dumps(content).encode(), ".", "t.json").training
+                assert training.optimizer == OPTIMIZERS[name](**{field: value})
+                continue
+            with pytest.raises(MiniflowError, match=field):
+                loads(json.dumps(content).encode(), ".", "t.json")
+            with pytest.raises(MiniflowError, match=field):
+                OPTIMIZERS[name](**{field: value})
+
+
+def test_every_optimizer_can_keep_its_state_in_a_file() -> None:
+    assert set(KEPT) == {name for kind in OPTIMIZERS.values() for name in kind.keeps}
+    assert ["sgd_steps", *KEPT] == list(StateForm.__struct_fields__)
 
 
 def test_every_optimizer_has_a_form() -> None:

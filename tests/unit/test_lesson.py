@@ -473,20 +473,6 @@ def test_a_backward_pass_needs_a_forward_pass() -> None:
         Sigmoid(x, name="s").backward()
 
 
-def test_whole_numbers_are_trained_as_floats_and_fed_arrays_are_left_alone() -> None:
-    X, W, b, y = (Input(name) for name in "XWby")
-    MSE(y, Linear(X, W, b))
-    weights = np.array([[1, 2], [3, 4]])
-    start = weights.astype(float)
-    graph = topological_sort({X: [[1, 2]], W: start, b: [0, 0], y: np.array([[5, 6]])})
-    for value in (weights, start):
-        W.value = value
-        forward_and_backward(graph)
-        sgd_update([W, b], learning_rate=np.float64(0.1))
-        assert W.value.dtype == np.float64
-    np.testing.assert_array_equal(start, weights)
-
-
 def test_float32_stays_float32_and_meets_float64() -> None:
     X, W, b, y = (Input(name) for name in "XWby")
     cost = MSE(y, Linear(X, W, b))

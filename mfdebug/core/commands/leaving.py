@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 def _save(console: Console, text: str) -> Reply:
     if not text:
         raise DebuggerError("save where?", hint="usage: save FILE")
-    console.debugger.save(file_named(text))
-    return Reply(f"saved {text}", {"saved": text})
+    debugger = console.debugger
+    debugger.save(file_named(text))
+    where = debugger.where
+    note = ""
+    if where.phase == "update" and where.part < where.parts:
+        done = f"{where.part} of {where.parts} updates"
+        note = f" (after {done}: a run from the file repeats this SGD step)"
+    return Reply(f"saved {text}{note}", {"saved": text})
 
 
 def _quit(console: Console, _text: str) -> Reply:

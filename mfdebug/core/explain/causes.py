@@ -171,7 +171,7 @@ def _last_update(debugger: Debugger, spot: Spot, home: int) -> Cause:
     updated = debugger.updated_at(spot.node)
     if updated is None:
         first = "trainable: its starting value, not updated yet"
-        kept = f"the optimizer starts with {spot.attribute} = 0"
+        kept = f"what the optimizer starts with: {spot.attribute} of no update yet"
         return _noted(debugger, spot, first if spot.attribute == "value" else kept)
     note = f"trainable: last updated at moment {updated}"
     with debugger.visiting(updated):

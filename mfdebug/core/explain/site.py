@@ -29,8 +29,9 @@ class Site:
 
     @cached_property
     def sgd_step(self) -> int:
-        """The SGD step in which the value was computed."""
-        return self.debugger.timeline.sgd_step(self.debugger.written_at(self.node) or 0)
+        """The SGD step in which the value was computed, from the first of the run it continues."""
+        step = self.debugger.timeline.sgd_step(self.debugger.written_at(self.node) or 0)
+        return self.debugger.plan.steps_before + step
 
     def gradient(self, place: Subscripts = ()) -> str:
         """Name the gradient of the value, or of an entry of it."""

@@ -77,7 +77,7 @@ class _Entry:
     def _adam(self, name: str, rules: tuple[str, ...]) -> tuple[Assignment, ...]:
         assert isinstance(self.optimizer, Adam)
         beta1, beta2 = self.optimizer.beta1, self.optimizer.beta2
-        m, v, step = self.new["m"], self.new["v"], self.debugger.sgd_step + 1
+        m, v, step = self.new["m"], self.new["v"], self._adam_step
         m_hat, v_hat = self.corrected()
         average = "{0} × {1} + (1 - {0}) × {2}"
         return (
@@ -94,10 +94,15 @@ class _Entry:
             ),
         )
 
+    @property
+    def _adam_step(self) -> int:
+        """Adam's t: SGD steps from 1 on, those of the run that this one continues among them."""
+        return self.debugger.plan.steps_before + self.debugger.sgd_step + 1
+
     def corrected(self) -> tuple[float, float]:
         """Return m̂ and v̂."""
         assert isinstance(self.optimizer, Adam)
-        step = self.debugger.sgd_step + 1
+        step = self._adam_step
         betas = self.optimizer.beta1, self.optimizer.beta2
         first, second = (
             self.new[name] / (1.0 - beta**step) for name, beta in zip("mv", betas, strict=True)

@@ -142,6 +142,9 @@ class NodePanel(LinesView, can_focus=True):
             yield []
             for text in wrap(graph.description, width):
                 yield [Segment(text)]
+            if before := self.debugger.plan.steps_before:
+                text = f"It continues a run after {before:,} SGD steps."
+                yield [Segment(text, self._style("dim"))]
             yield []
             name = keys_of(self).name
             hints = [
@@ -209,8 +212,10 @@ class NodePanel(LinesView, can_focus=True):
 
     def _inputs(self, told: NodeReport, inbound: list[int], width: int) -> Iterable[Line]:
         """Tell what flows in: a few rows of each input, round the entry that matches."""
-        height = max(2, self._rows // len(inbound) - 1)
-        for source in dict.fromkeys(inbound):
+        sources = list(dict.fromkeys(inbound))
+        fit_in = max(1, 2 * self._rows // 3)  # a name and two rows each
+        height = max(2, self._rows // min(len(sources), fit_in) - 1)
+        for source in sources[:fit_in]:
             name = self.debugger.graph.nodes[source].label
             shape = self.debugger.plan.shapes[source]
             yield [
@@ -227,6 +232,8 @@ class NodePanel(LinesView, can_focus=True):
             yield from tensor_lines(
                 value.reshape(shape or (1,)), entry or (0,), width, height, paint
             )
+        if len(sources) > fit_in:
+            yield [Segment(f"… {len(sources) - fit_in:,} more inputs", self._style("dim"))]
 
     def _value(self, node: int, told: NodeReport, now: bool, width: int) -> Iterable[Line]:
         label = [Segment("value", self._style("label"))]
@@ -302,8 +309,7 @@ class NodePanel(LinesView, can_focus=True):
             yield [Segment(f"came back to {told.name}{entry}", self._style("label"))]
             for incoming in told.incoming:
                 yield self._incoming(incoming, width)
-            if told.incoming_more:
-                yield [Segment(f"  … {told.incoming_more:,} more", self._style("dim"))]
+            yield from self._more(told.incoming_more)
             if len(told.incoming) > 1 and told.gradient is not None:
                 words = "sum" if told.reported == told.edges else "sum so far"
                 yield self._numbered(f"  {words}", told.gradient, width, "fresh")
@@ -314,8 +320,13 @@ class NodePanel(LinesView, can_focus=True):
             ]
             for outgoing in told.outgoing:
                 yield from self._outgoing(outgoing, width)
-            if told.outgoing_more:
-                yield [Segment(f"  … {told.outgoing_more:,} more", self._style("dim"))]
+            yield from self._more(told.outgoing_more)
+
+    def _more(self, count: int) -> Iterable[Line]:
+        if count:
+            key = keys_of(self).name("order-open")
+            text = f"  … {count:,} more; {key} in the order lists them all"
+            yield [Segment(text, self._style("dim"))]
 
     def _incoming(self, incoming: Incoming, width: int) -> Line:
         text = f"  from {incoming.consumer}  {incoming.remark or incoming.words}"

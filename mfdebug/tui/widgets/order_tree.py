@@ -391,18 +391,16 @@ class OrderTree(LinesView, can_focus=True):
                 f"from {self._names[source]} {self._shape(source)}{' (shared)' if shared else ''}"
             )
         else:
-            contributions = debugger.contributions(row.node)
             consumer, slot = graph.consumers[row.node][row.edge - len(sources)]
             text = f"to {self._names[consumer]}"
-            for contribution in contributions:
-                if (contribution.consumer, contribution.slot) == (consumer, slot):
-                    sent = contribution.sent
-                    if sent is None:
-                        text += " ∙ nothing back yet"
-                    elif sent.size == 1:
-                        text += f" sends {scalar(float(sent.reshape(())))}"
-                    else:
-                        text += f" sends {shape_text(sent.shape)}"
+            if (contribution := debugger.contribution(consumer, slot)) is not None:
+                sent = contribution.sent
+                if sent is None:
+                    text += " ∙ nothing back yet"
+                elif sent.size == 1:
+                    text += f" sends {scalar(float(sent.reshape(())))}"
+                else:
+                    text += f" sends {shape_text(sent.shape)}"
         line = fit(f"      {branch} {text}", self.line_width)
         return [Segment(line, self.get_component_rich_style("order--dim"))]
 

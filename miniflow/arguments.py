@@ -1,0 +1,109 @@
+"""What the arguments of training take: one rule each, for Python and for graph files.
+
+A wrong argument is refused where it is given, in one sentence; the types of the graph file format
+take their bounds from here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from miniflow import limits
+from miniflow.errors import FeedError, GraphError, printable
+
+
+@dataclass(frozen=True)
+class Range:
+    """The finite numbers that an argument takes: all from `least` to `most`, or to below `below`.
+
+    Only whole ones, if `whole`.
+    """
+
+    whole: bool = False
+    least: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+    @property
+    def takes(self) -> str:
+        """What it takes, in words: `a number from 0 to below 1`."""
+        bounds = {"from": self.least, "to": self.most, "to below": self.below}
+        words = [f"{word} {bound:,}" for word, bound in bounds.items() if bound is not None]
+        return " ".join([f"a {'whole' if self.whole else 'finite'} number", *words])
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """The bounds under msgspec's names, for the types of the graph file format."""
+        bounds = {"ge": self.least, "le": self.most, "lt": self.below}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
+
+    def __contains__(self, value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
+            return False
+        number: Any = value
+        try:
+            finite = math.isfinite(number)
+        except OverflowError:  # an integer too large for a float
+            return False
+        return (
+            finite
+            and (self.least is None or number >= self.least)
+            and (self.most is None or number <= self.most)
+            and (self.below is None or number < self.below)
+        )
+
+    def check(self, value: Any, name: str, where: str) -> Any:
+        """Return `value` as a plain number; raise `GraphError` unless it is in this range."""
+        if value not in self:
+            raise GraphError(f"{name} is {_found(value)}; it takes {self.takes}", where=where)
+        return int(value) if self.whole else float(value)
+
+
+def _found(value: Any) -> str:
+    if not isinstance(value, Real):
+        return f"of type {type(value).__name__}"
+    try:
+        return printable(str(value), 60)
+    except ValueError:  # more than 4,300 digits
+        return "a huge number"
+
+
+LEARNING_RATE = Range()
+MOMENTUM = Range(least=0)
+BETA = Range(least=0, below=1)
+EPSILON = Range(least=0)
+BATCH_SIZE = Range(whole=True, least=1, most=limits.NUMBERS)
+SEED = Range(whole=True, least=0, most=2**63 - 1)
+SGD_STEPS = Range(whole=True, least=0, most=2**53)
+
+
+def check_fields(instance: Any, ranges: Mapping[str, Range]) -> None:
+    """Check the fields of a frozen dataclass, and make plain numbers of NumPy's."""
+    for name, allowed in ranges.items():
+        value = allowed.check(getattr(instance, name), name, type(instance).__name__)
+        object.__setattr__(instance, name, value)
+
+
+def as_numbers(value: Any, where: str) -> np.ndarray[Any, Any]:
+    """Return a number, or numbers in rows, as an array of their own type.
+
+    Raises `FeedError`, which names `where`, for all else: words, objects, complex numbers, rows of
+    different lengths, and masked arrays, of which nobody says what stands for a missing number.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise FeedError(
+            "its value is a masked array", where=where, hint="fill what is missing: x.filled(0.0)"
+        )
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError):  # rows of different lengths
+        array = np.asarray("")
+    if array.dtype.kind not in "biuf":
+        raise FeedError("its value is not a number, nor numbers in rows", where=where)
+    return array

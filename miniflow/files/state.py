@@ -1,0 +1,99 @@
+"""Where training continues, as a graph file says it: SGD steps taken, and what the optimizer keeps.
+
+What is kept (a velocity, say) has the shape of its parameter, so each kind of it may take as many
+numbers as the parameters do, and stands in a tensor file of its own when it is large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from msgspec import UNSET
+
+from miniflow.errors import FileError, ShapeError, nearest
+from miniflow.files.schema import StateForm
+from miniflow.files.sources import Sources
+from miniflow.files.values import shown
+from miniflow.graph import Graph
+from miniflow.ops.base import Array, shape_text
+from miniflow.optimizers import OPTIMIZERS
+from miniflow.progress import Progress
+
+KEPT = tuple(dict.fromkeys(name for kind in OPTIMIZERS.values() for name in kind.keeps))
+
+
+def read_state(form: StateForm, graph: Graph, open_sources: Callable[[], Sources]) -> Progress:
+    """Return where training continues; `open_sources` gives a reader with limits of its own.
+
+    Raises `FileError` or `ShapeError` where it does not fit the optimizer and the parameters.
+    """
+    optimizer = graph.training.optimizer
+    for name in KEPT:
+        if (getattr(form, name) is UNSET) == (name in optimizer.keeps):
+            keeps = " and ".join(optimizer.keeps) or "nothing"
+            raise FileError(
+                f"{type(optimizer).__name__} keeps {keeps} for each trainable input",
+                where=f"training.state.{name}",
+                hint='leave out "state" to begin anew',
+            )
+    shapes = {}
+    for node in (graph.nodes[i] for i in graph.trainables):
+        shapes[node.label] = None if node.value is None else np.shape(node.value)
+    kept = {
+        name: _read(name, getattr(form, name), shapes, open_sources()) for name in optimizer.keeps
+    }
+    return Progress(form.sgd_steps, kept)
+
+
+def _read(
+    name: str,
+    given: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...] | None],
+    sources: Sources,
+) -> dict[str, Array]:
+    for label in shapes:
+        if label not in given:
+            raise FileError(
+                f"there is none for {shown(label)}",
+                where=f"training.state.{name}",
+                hint="give one for each trainable input",
+            )
+    kept: dict[str, Array] = {}
+    for label, value in given.items():
+        where = f"training.state.{name}.{label:.60}"
+        if label not in shapes:
+            raise FileError(
+                f"there is no trainable input {shown(label)}",
+                where=where,
+                hint=nearest(label, shapes),
+            )
+        kept[label] = sources.given(value, label, where)
+        found, wanted = kept[label].shape, shapes[label]
+        if wanted is not None and found != wanted:
+            raise ShapeError(
+                f"expected the shape of {shown(label)}, {shape_text(wanted)}, "
+                f"found {shape_text(found)}",
+                where=where,
+            )
+    return kept
+
+
+def state_text(
+    progress: Progress,
+    json: Callable[[Any], str],
+    values: Callable[[Mapping[str, Array]], Mapping[str, str]],
+) -> str:
+    """Return the state as JSON; `values` returns each array of a kind as JSON, or where it is."""
+    parts = [f'"sgd_steps": {progress.sgd_steps}']
+    for name, kept in progress.kept.items():
+        fields = (f"{json(label)}: {text}" for label, text in values(kept).items())
+        parts.append(f"{json(name)}: {{{', '.join(fields)}}}")
+    return f"{{{', '.join(parts)}}}"
+
+
+def is_begun(progress: Progress) -> bool:
+    """Whether there is anything to continue from."""
+    arrays = (array for kept in progress.kept.values() for array in kept.values())
+    return progress.sgd_steps > 0 or any(np.any(array != 0) for array in arrays)

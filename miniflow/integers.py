@@ -1,0 +1,66 @@
+"""Inputs that hold integers, such as class numbers: they stay integers, and nothing trains them.
+
+A plan computes with floats in its own memory. What it hands back, to be shown, to be stored or to
+a node in the lesson's style that takes an index from it, is made integers again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from miniflow.node import Input
+from miniflow.ops.base import Array, Op, Shape
+
+if TYPE_CHECKING:
+    from miniflow.graph import Graph
+
+Type = np.dtype[Any]
+
+
+def integer_types(graph: Graph) -> dict[int, Type]:
+    """Return the type of each input that holds integers, by its place."""
+    found: dict[int, Type] = {}
+    for i, node in enumerate(graph.nodes):
+        if isinstance(node, Input) and not node.trainable:
+            value = _value_or_table(graph, node)
+            if not isinstance(value, float) and (dtype := np.asarray(value).dtype).kind in "iu":
+                found[i] = dtype
+    return found
+
+
+def in_type(value: Array, dtype: Type | None) -> Array:
+    """Return `value` as integers of a type, if one is given and all its numbers are whole."""
+    if dtype is None:
+        return value
+    with np.errstate(invalid="ignore"):
+        whole = value.astype(dtype)
+    return whole if (whole == value).all() else value
+
+
+def type_class_numbers(graph: Graph, shapes: list[Shape]) -> None:
+    """Make integers of the inputs that every consumer takes as class numbers."""
+    edges: set[tuple[int, int]] = set()
+    for i, node in enumerate(graph.nodes):
+        if isinstance(node, Op) and type(node).takes_class_numbers is not Op.takes_class_numbers:
+            taken = [shapes[source] for source in graph.inbound[i]]
+            edges |= {(i, s) for s in range(len(taken)) if node.takes_class_numbers(s, *taken)}
+    for source in {graph.inbound[i][slot] for i, slot in edges}:
+        node = graph.nodes[source]
+        if (
+            isinstance(node, Input)
+            and not node.trainable
+            and edges.issuperset(graph.consumers[source])
+        ):
+            numbers = in_type(np.asarray(_value_or_table(graph, node)), np.dtype(np.int64))
+            if graph.data is not None and node.label in graph.data.feeds:
+                graph.data.feeds[node.label] = numbers
+            else:
+                node.value = numbers
+
+
+def _value_or_table(graph: Graph, node: Input) -> Any:
+    if graph.data is not None and node.label in graph.data.feeds:
+        return graph.data.feeds[node.label]
+    return node.value

@@ -1,0 +1,74 @@
+"""The calls of one node, with their arguments bound and their buffers made.
+
+Bound calls are the fastest form measured: no Python frame for each operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+Call = Callable[[], object]
+
+
+class Calls:
+    """Collects the calls that one node makes, in order, with their arguments bound.
+
+    `scratch` buffers hold nothing from one node to the next and are shared through `pool`;
+    `keep` buffers carry what forward worked out to the same node's backward. `sgd_step` holds
+    the number of the present SGD step, for ops that draw random numbers.
+    """
+
+    def __init__(
+        self,
+        dtype: DTypeLike,
+        pool: dict[tuple[Shape, int], Array] | None = None,
+        sgd_step: Array | None = None,
+    ) -> None:
+        self.calls: list[Call] = []
+        self.dtype = np.dtype(dtype)
+        self.sgd_step = np.zeros(1, np.int64) if sgd_step is None else sgd_step
+        self._pool = {} if pool is None else pool
+        self._scratches = 0
+        self._kept: dict[str, Array] = {}
+
+    def __call__(
+        self, function: Callable[..., object], *arguments: object, **keywords: object
+    ) -> None:
+        """Add a call of `function`.
+
+        Constants become arrays of no dimensions: with those a ufunc takes 0.55 times as long as
+        with a Python float, and 0.35 times as long as with an array of shape (1,).
+        """
+        if isinstance(function, np.ufunc):
+            arguments = tuple(
+                np.array(one, self.dtype) if isinstance(one, float) else one for one in arguments
+            )
+        self.calls.append(partial(function, *arguments, **keywords))
+
+    def take(self) -> tuple[Call, ...]:
+        """Return the calls collected so far and begin a new list."""
+        taken = tuple(self.calls)
+        self.calls.clear()
+        self._scratches = 0
+        return taken
+
+    def scratch(self, shape: Shape) -> Array:
+        """Return a buffer that is free until this node's calls end."""
+        key = (shape, self._scratches)
+        self._scratches += 1
+        if key not in self._pool:
+            self._pool[key] = np.zeros(shape, self.dtype)
+        return self._pool[key]
+
+    def keep(self, key: str, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        """Return this node's own buffer called `key`, the same one in forward and backward."""
+        if key not in self._kept:
+            self._kept[key] = np.zeros(shape, dtype or self.dtype)
+        return self._kept[key]
