@@ -20,7 +20,7 @@ import numpy as np
 from miniflow import limits
 from miniflow.data import Batches, Data, Sampling
 from miniflow.errors import FeedError, GraphError, ShapeError, nearest
-from miniflow.lesson_nodes import run_method, value_left
+from miniflow.lesson_nodes import in_integers, integers_of, run_method, value_left
 from miniflow.node import Input, Node
 from miniflow.ops.base import Op, Shape, as_floats, shape_text
 from miniflow.optimizers import SGD, Optimizer
@@ -314,7 +314,8 @@ class Graph:
                     rows = batches.rows_of(0)
                     node.value = np.array(table if rows is None else table[rows], self.dtype)
                 else:
-                    node.value = as_floats(node).astype(self.dtype)[()]
+                    value = as_floats(node).astype(self.dtype)
+                    node.value = in_integers(value, integers_of(node))[()]
             else:
                 run_method(node, "forward")
             found.append(np.shape(value_left(node)))

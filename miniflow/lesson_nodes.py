@@ -32,12 +32,17 @@ class LessonNode:
         }
         self._absent = [n for n in node.outbound_nodes if n not in taking_part]
         self._is_cost = index == graph.cost
+        self._integers = [integers_of(source) for source in node.inbound_nodes]
 
     def forward(self, inputs: list[Array], out: Array) -> None:
-        """Call the node's `forward()` and copy its value into `out`."""
+        """Call the node's `forward()` and copy its value into `out`.
+
+        It reads integers from an input that was given integers: it may index with them.
+        """
         node = self.node
-        for source, value in zip(node.inbound_nodes, inputs, strict=True):
-            source.value = read_only(value)
+        kinds = self._integers
+        for source, value, integers in zip(node.inbound_nodes, inputs, kinds, strict=True):
+            source.value = read_only(in_integers(value, integers))
         run_method(node, "forward")
         value = np.asarray(value_left(node))
         if value.shape != out.shape:
@@ -50,7 +55,8 @@ class LessonNode:
 
     def receive(self, consumer: Node, sent: Array, first: bool) -> None:
         """Put what a consumer sent where this node will look for it."""
-        sent_value: Any = sent if sent.ndim else sent[()]
+        # A copy: the node may add to it in place.
+        sent_value: Any = sent.copy() if sent.ndim else sent[()]
         if first:
             consumer.gradients[self.node] = sent_value
         else:
@@ -60,7 +66,7 @@ class LessonNode:
         """Call the node's `backward()` and copy what it sends to each input into `targets`.
 
         The node keeps one entry an input: if it takes an input twice, the sum of both
-        contributions counts for the first, and 0 for the second.
+        contributions counts for the first, and 0 for the second. Integers need no entry.
         """
         node = self.node
         if self._is_cost:
@@ -71,8 +77,9 @@ class LessonNode:
                 consumer.gradients[node] = np.zeros(np.shape(node.value))[()]
             run_method(node, "backward")
         sent_to: set[Node] = set()
-        for source, target in zip(node.inbound_nodes, targets, strict=True):
-            if source in sent_to:
+        kinds = self._integers
+        for source, target, integers in zip(node.inbound_nodes, targets, kinds, strict=True):
+            if source in sent_to or (integers is not None and source not in node.gradients):
                 target.fill(0.0)
                 continue
             sent_to.add(source)
@@ -83,6 +90,29 @@ class LessonNode:
                     hint=f"set self.gradients[{source.label}]",
                 )
             np.copyto(target, gradient_sent(node, source, target.shape))
+
+
+def integers_of(node: Node) -> np.dtype[Any] | None:
+    """Return the type of the integers that the node holds as its value, None if it holds others.
+
+    A trainable holds none: an update makes floats of them.
+    """
+    if getattr(node, "trainable", False):
+        return None
+    try:
+        dtype = np.asarray(node.value).dtype
+    except ValueError:  # rows of different lengths
+        return None
+    return dtype if dtype.kind in "biu" else None
+
+
+def in_integers(value: Array, integers: np.dtype[Any] | None) -> Array:
+    """Return `value` in that type of integers, unless it holds numbers that are none."""
+    if integers is None:
+        return value
+    with np.errstate(invalid="ignore"):
+        converted = value.astype(integers)
+    return converted if np.array_equal(converted, value) else value
 
 
 def read_only(value: Array) -> Any:
