@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from miniflow.differences import EPSILON
 from miniflow.errors import ShapeError
 from miniflow.graph import Graph, follows_rules
 from miniflow.lesson_nodes import in_integers, integers_of, run_method
@@ -24,6 +25,8 @@ from miniflow.plan import Plan
 from miniflow.restoring import as_before, attributes_as_before, stood_for
 from miniflow.training import compile_plan
 
+# A sum of contributions that is so much smaller than these is 0.
+CANCELS = 8 * EPSILON
 # Fractions of its multiples are spread evenly, and repeat along no axis.
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
@@ -103,12 +106,17 @@ class CheckPass:
         with self._sent_to(node, upstream):
             plan.backward(node)
             sums: dict[int, Array] = {}
+            sizes: dict[int, Array] = {}
             for slot, source in enumerate(inbound):
-                sent = plan.contribution(node, slot)
+                sent = np.array(plan.contribution(node, slot))
                 if source in sums:
+                    sizes[source] = sizes.get(source, abs(sums[source])) + abs(sent)
                     sums[source] += sent
                 else:
-                    sums[source] = np.array(sent)
+                    sums[source] = sent
+        for source, size in sizes.items():
+            # What is left of contributions that cancel is rounding.
+            sums[source] = np.where(abs(sums[source]) <= CANCELS * size, 0.0, sums[source])
         return {source: sent for source, sent in sums.items() if sent.size}
 
     def own_gradient(self, node: int, upstream: Upstream) -> Array:

@@ -63,37 +63,49 @@ class _Difference(NamedTuple):
     hidden: bool = False
 
 
-def judge(x: float, analytic: float, upstream: Array, value_at: ValueAt) -> Finding:
-    """Judge the derivative of Σ upstream · value at x; `value_at` evaluates the value near x."""
+def judge(
+    x: float,
+    analytic: float,
+    upstream: Array,
+    value_at: ValueAt,
+    noise: Callable[[Array], float],
+) -> Finding:
+    """Judge the derivative of Σ upstream · value at x; `value_at` evaluates the value near x.
+
+    `noise` returns how far that sum moves if the last digits of all that it is computed from do.
+    """
     if not math.isfinite(x):
         return Finding("undefined")
     h = STEP * max(1.0, abs(x))
     first = _difference(x, h, upstream, value_at)
     if first is not None and _agrees_at_once(first, analytic):
-        return _finding("right", first, analytic, 0.0)
+        return _finding("right", first, analytic, first.slope)
     steps = list(_smaller(x, h))
     small = [d for d in (first, *_differences(x, steps, upstream, value_at)) if d is not None]
     if not small:
         return Finding("undefined", relative_error=math.inf)
     if not math.isfinite(analytic):
-        sound = np.isfinite(upstream).all() and np.isfinite(value_at(x)).all()
+        sound = _is_sound(x, (h, *steps), upstream, value_at)
         return Finding("wrong" if sound else "undefined", small[0].slope, math.inf)
     # The wider steps see a slope that rounding hides from the others.
     wide = [d for d in _differences(x, (100 * h, 1e4 * h), upstream, value_at) if d is not None]
-    candidates = [*small, *wide, *map(_extrapolated, small, small[1:])]
+    candidates = [*small, *_extrapolated(small), *(wide if analytic else ())]
     nearby = max(abs(d.slope) for d in (*small, *wide))
-    agreeing = [d for d in candidates if _agrees(d, analytic, nearby)]
-    if agreeing:
-        return _finding("right", agreeing[0], analytic, nearby)
-    best = min(candidates, key=lambda d: _error(d, analytic, nearby)[0])
+    first = small[0]
+    agreeing = [d for d in candidates if _agrees(d, analytic, first.slope, nearby)]
+    if agreeing or _is_zero([*small, *wide], analytic):
+        return _finding("right", [*agreeing, first][0], analytic, first.slope)
+    best = min(candidates, key=lambda d: _error(d, analytic, first.slope)[0])
     if any(d.hidden for d in small):
-        return _finding("undefined", best, analytic, nearby)
+        return _finding("undefined", best, analytic, first.slope)
     if _is_kink(x, h, analytic, upstream, value_at):
-        return _finding("kink", best, analytic, nearby)
-    settled = _settled(small, analytic)
+        return _finding("kink", best, analytic, first.slope)
+    settled = _settled(wide, small, analytic)
     if settled is not None and not _wavers(x, settled, analytic, upstream, value_at):
-        return _finding("wrong", settled, analytic, nearby)
-    return _finding("untested", best, analytic, nearby)
+        off = abs(analytic - settled.slope)
+        if off > 3 * noise(upstream) / settled.step:
+            return _finding("wrong", settled, analytic, first.slope)
+    return _finding("untested", best, analytic, first.slope)
 
 
 def _smaller(x: float, h: float) -> Iterator[float]:
@@ -128,74 +140,123 @@ def _slope(
     return change / (high - low), ROUNDING * size / (high - low), hidden
 
 
+def _changes(down: Array, up: Array) -> Array:
+    return np.asarray((up != down) & ~(np.isnan(up) & np.isnan(down)))
+
+
+def _moves(down: Array, up: Array, upstream: Array) -> Array:
+    """Return how far each entry of g · value moves; one that stays infinite does not."""
+    return np.where(_changes(down, up), upstream * (up - down), 0.0)
+
+
 def change_between(down: Array, up: Array, upstream: Array) -> tuple[float, float, bool]:
     """Return how far Σ g · value moves, the size of what rounds it, and if any of it is hidden.
 
     Entries that do not change are left out, so that they cannot round it; but if one is about
     to change, as a saturated one is, half its last digit is missing. Of an infinite one a change
-    cannot be seen.
+    cannot be seen, and a change that underflows is NaN.
     """
     with np.errstate(all="ignore"):
-        change = (up != down) & ~(np.isnan(up) & np.isnan(down)) & (upstream != 0)
-        moved = (upstream * (up - down))[change].sum()
+        change = _changes(down, up) & (upstream != 0)
+        moves = _moves(down, up, upstream)[change]
+        if not moves.all():
+            return math.nan, math.nan, False
         sizes = np.abs(upstream * up) + np.abs(upstream * down)
         still = ~change & np.isfinite(sizes)
         size = sizes[change].sum() + 0.01 * sizes[still].sum()
         hidden = bool((~change & ~np.isfinite(up) & (upstream != 0)).any())
-    return float(moved), float(size), hidden
+    return float(moves.sum()), float(size), hidden
 
 
-def _extrapolated(wider: _Difference, narrower: _Difference) -> _Difference:
-    """Return what two differences tend to as the step goes to 0: their error is of order h²."""
-    ratio = (wider.step / narrower.step) ** 2
-    move = (narrower.slope - wider.slope) / (ratio - 1)
-    rounding = narrower.rounding + wider.rounding / ratio + 1e-3 * abs(move)
-    hidden = narrower.hidden or wider.hidden
-    return _Difference(narrower.step, narrower.slope + move, rounding, hidden)
+def _extrapolated(small: list[_Difference]) -> Iterator[_Difference]:
+    """Yield what neighbouring differences, off by order h², tend to as the step goes to 0."""
+    for wider, narrower in pairwise(small):
+        ratio = wider.step / narrower.step
+        if ratio < 1e3:
+            move = (narrower.slope - wider.slope) / (ratio**2 - 1)
+            rounding = narrower.rounding + wider.rounding / ratio**2 + 1e-3 * abs(move)
+            hidden = narrower.hidden or wider.hidden
+            yield _Difference(narrower.step, narrower.slope + move, rounding, hidden)
 
 
-def _error(difference: _Difference, analytic: float, nearby: float) -> tuple[float, float]:
+def _error(difference: _Difference, analytic: float, first: float) -> tuple[float, float]:
     """Return the relative error, and the scale that it is relative to.
 
-    For a derivative of 0 that is the largest slope `nearby`: x³ at 0 has differences of h².
+    For a derivative of 0 that includes the `first` slope: x³ at 0 has differences of h².
     """
     off = abs(analytic - difference.slope)
-    scale = max(abs(analytic), abs(difference.slope)) if analytic else nearby
+    scale = max(abs(analytic), abs(difference.slope), 0.0 if analytic else abs(first))
     return (off / scale if off else 0.0), scale
 
 
-def _agrees(difference: _Difference, analytic: float, nearby: float) -> bool:
-    error, scale = _error(difference, analytic, nearby)
-    if not scale:
-        return True
-    rounding = difference.rounding / scale
-    return error <= TOLERANCE + rounding and rounding <= (LOOSE if analytic else TOLERANCE)
+def _agrees(difference: _Difference, analytic: float, first: float, nearby: float) -> bool:
+    """Whether a difference agrees, and is not so rounded that it would agree with anything."""
+    error, scale = _error(difference, analytic, first)
+    if analytic:
+        rounding = difference.rounding / scale
+        return error <= TOLERANCE + rounding and rounding <= LOOSE
+    # Of 0 it must be seen that it is none of the slopes nearby.
+    return error <= TOLERANCE and difference.rounding <= TOLERANCE * max(scale, nearby)
+
+
+def _is_zero(differences: list[_Difference], analytic: float) -> bool:
+    """Whether all are 0 but for rounding, as where contributions cancel."""
+    # The first step times max(1, |x|) is the size of x: this is rounding of a slope of the size
+    # of value/x.
+    rounding = differences[0].rounding * STEP
+    return abs(analytic) <= rounding and all(
+        abs(d.slope - analytic) <= d.rounding for d in differences
+    )
 
 
 def _agrees_at_once(first: _Difference, analytic: float) -> bool:
     """Whether no other difference is needed, as in most cases."""
-    if not analytic:
-        return first.slope == first.rounding == 0.0
-    return _agrees(first, analytic, 0.0)
+    return _agrees(first, analytic, first.slope, 0.0) and bool(analytic or not first.slope)
 
 
 def _finding(
-    judgement: Judgement, difference: _Difference, analytic: float, nearby: float
+    judgement: Judgement, difference: _Difference, analytic: float, first: float
 ) -> Finding:
-    error, scale = _error(difference, analytic, nearby)
+    error, scale = _error(difference, analytic, first)
     tolerance = TOLERANCE + (difference.rounding / scale if scale else 0.0)
     return Finding(judgement, difference.slope, error, tolerance)
 
 
-def _settled(small: list[_Difference], analytic: float) -> _Difference | None:
+def _is_sound(x: float, steps: tuple[float, ...], upstream: Array, value_at: ValueAt) -> bool:
+    """Whether all has a finite slope, also what does not count since its upstream is 0.
+
+    0 times an infinite slope is NaN, and no mistake of the rule; nor is it that a number of the
+    size of value/x overflows.
+    """
+    weights = np.where(upstream == 0, 1.0, upstream)
+    with np.errstate(all="ignore"):
+        sizes = weights * value_at(x) / (x or 1.0)
+    slopes = [_slope(x - step, x + step, weights, value_at) for step in steps]
+    return bool(np.isfinite(sizes).all()) and all(
+        math.isfinite(slope) and not hidden for slope, _, hidden in slopes
+    )
+
+
+def _settled(
+    wide: list[_Difference], small: list[_Difference], analytic: float
+) -> _Difference | None:
     """Return the difference that is surest, if that is sure enough to differ from `analytic`."""
 
     def doubt(pair: tuple[_Difference, _Difference]) -> float:
         wider, narrower = pair
         return abs(wider.slope - narrower.slope) + wider.rounding + narrower.rounding
 
-    pair = min(pairwise(small), key=doubt, default=None)
-    if pair is None or abs(analytic - pair[1].slope) <= 3 * doubt(pair):
+    pair = min(pairwise([*reversed(wide), *small]), key=doubt, default=None)
+    if pair is None:
+        return None
+    wider, narrower = pair
+    off = abs(analytic - narrower.slope)
+    if off <= 3 * doubt(pair) or any(
+        abs(d.slope - narrower.slope) > d.rounding + off / 3 for d in small
+    ):
+        return None
+    # A slope that grows as the step shrinks belongs to a step that is too wide.
+    if abs(narrower.slope) > 2 * abs(wider.slope) + wider.rounding:
         return None
     return min(pair, key=lambda difference: difference.rounding)
 
@@ -213,14 +274,17 @@ def _wavers(
 def _is_kink(x: float, h: float, analytic: float, upstream: Array, value_at: ValueAt) -> bool:
     """Whether the slopes on both sides of x differ, and the derivative lies between them.
 
-    On a smooth curve the two slopes come together as the step shrinks; at a kink they do not.
+    On a smooth curve the two slopes come together as the step shrinks; at a kink they do not. Each
+    entry of the value may choose a side of its own.
     """
     gaps = []
     for step in (h, h / 100):
-        left = _slope(x - step, x, upstream, value_at)[0]
-        right = _slope(x, x + step, upstream, value_at)[0]
-        slack = 1e-3 * max(abs(left), abs(right))
-        if not min(left, right) - slack <= analytic <= max(left, right) + slack:
+        with np.errstate(all="ignore"):
+            left = _moves(value_at(x - step), value_at(x), upstream) / step
+            right = _moves(value_at(x), value_at(x + step), upstream) / step
+            low, high = float(np.minimum(left, right).sum()), float(np.maximum(left, right).sum())
+        slack = 1e-3 * max(abs(low), abs(high))
+        if not low - slack <= analytic <= high + slack:
             return False
-        gaps.append(abs(right - left))
+        gaps.append(high - low)
     return gaps[0] > slack and gaps[1] > gaps[0] / 10

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 import numpy as np
 
+from miniflow.differences import EPSILON
 from miniflow.errors import MiniflowError
 from miniflow.ops.base import Array
 from miniflow.plan import Plan
@@ -20,6 +22,7 @@ class Function:
     """
 
     CALL = 200
+    ROUNDED = 4  # How often `noise` rounds anew.
 
     def __init__(self, plan: Plan, sources: list[int], run: list[int]) -> None:
         self._plan = plan
@@ -48,6 +51,36 @@ class Function:
         finally:
             for source in moved:
                 plan.set_value(source, self.base[source])
+
+    def noise(self, upstream: Array) -> float:
+        """Return how far Σ upstream · value moves if all that it is computed from is rounded anew.
+
+        A sum of large numbers that cancel has an error that its own size does not show.
+        """
+        rng = np.random.default_rng(0)
+
+        def round_anew(node: int) -> None:
+            value = self._plan.value(node)
+            # Class numbers, and other small integers, are exact.
+            if not (np.abs(value) < 2**31).all() or (value != np.rint(value)).any():
+                digits = rng.choice([-4.0, 0.0, 4.0], value.shape)
+                self._plan.set_value(node, value * (1 + digits * EPSILON))
+
+        before = self._kept.get(self._end, self.base.get(self._end))
+        moved = [0.0]
+        with np.errstate(all="ignore"), contextlib.suppress(MiniflowError):
+            for _ in range(self.ROUNDED):
+                for source, value in self.base.items():
+                    self._plan.set_value(source, value)
+                    round_anew(source)
+                for node in self._run:
+                    self._plan.forward(node)
+                    round_anew(node)
+                change = (upstream * (self._plan.value(self._end) - before))[upstream != 0]
+                moved.append(abs(float(change.sum())))
+        for source, value in self.base.items():
+            self._plan.set_value(source, value)
+        return float(np.max(moved))
 
     def unsteady(self, own: set[int], times: int) -> int | None:
         """Return the first node whose value changes though no source moves, None if none does.

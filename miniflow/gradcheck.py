@@ -101,7 +101,7 @@ def check(subject: Graph | Plan, node: int | None = None) -> list[Verdict]:
             f"the cost does not depend on {graph.nodes[node].label}: it has no gradient",
             where=graph.name,
         )
-    with unchanged(graph):
+    with unchanged(graph), np.errstate(all="ignore"):
         checker = _Checker(CheckPass(subject, graph))
         if node is not None and not graph.inbound[node]:
             return checker.through_the_graph(node)
@@ -207,7 +207,16 @@ class _Checker:
             sent = self.run.own_gradient(node, self.run.upstream(node))
         upstream = Upstream(np.ones(self.plan.shapes[graph.cost]), {})
         most = min(ENTRIES, max(LEAST, int(WORK / function.work)))
-        return [self._judge(edge, function, [_Case(upstream, sent)], most)]
+        verdict = self._judge(edge, function, [_Case(upstream, sent)], most)
+        function.restore()
+        if verdict.judgement == "wrong" and self._kinks_alone(run):
+            verdict = replace(verdict, judgement="kink")
+        return [verdict]
+
+    def _kinks_alone(self, run: list[int]) -> bool:
+        """Whether some nodes stand at kinks, each of which chose a side, and none is wrong."""
+        judgements = {verdict.judgement for node in run for verdict in self.alone(node)}
+        return "kink" in judgements and "wrong" not in judgements
 
     def _sums_up(self, node: int) -> list[Verdict]:
         """Judge an input's own rule: its gradient is the sum of what its consumers sent."""
@@ -283,6 +292,15 @@ class _Move:
             self._refused += self._function.refused
         return self._values[x]
 
+    def noise(self, upstream: Array) -> float:
+        """Return what rounding can do to the value, in all."""
+        return self._function.noise(upstream)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all sources are finite where they stand: 0 times infinity is no mistake."""
+        return all(np.isfinite(value).all() for value in self._function.base.values())
+
     @property
     def refused(self) -> bool:
         """Whether no move of the entry could be evaluated."""
@@ -295,7 +313,9 @@ def _judge_entry(edge: _Edge, move: _Move, cases: Sequence[_Case]) -> Verdict:
     nothing_came = not cases[0].upstream.total.any()
     for case in cases:
         analytic = float(case.sent[move.index])
-        finding = judge(move.x, analytic, case.upstream.total, move)
+        finding = judge(move.x, analytic, case.upstream.total, move, move.noise)
+        if not (np.isfinite(analytic) or move.finite):
+            finding = finding._replace(judgement="undefined")
         size, assumed = case.sent.size, case.upstream.assumed
         verdict = _verdict(edge, move.index, analytic, finding, assumed, size)
         if found is None or _shows_more(verdict, found, nothing_came=nothing_came):
@@ -306,11 +326,12 @@ def _judge_entry(edge: _Edge, move: _Move, cases: Sequence[_Case]) -> Verdict:
 
 def _shows_more(verdict: Verdict, before: Verdict, *, nothing_came: bool) -> bool:
     """Whether a verdict finds what was not seen, or tests what was 0 for any rule."""
-    if before.judgement != "right":
-        return False
-    if verdict.judgement == "wrong" or before.analytic != 0:
-        return verdict.judgement == "wrong"
-    return nothing_came or verdict.judgement == "kink" or verdict.analytic != 0
+    if before.judgement != "right" or verdict.judgement == "wrong":
+        return before.judgement == "right"
+    said_nothing = before.analytic == 0
+    if verdict.judgement in ("untested", "undefined"):
+        return said_nothing and nothing_came
+    return said_nothing and (verdict.judgement == "kink" or verdict.analytic != 0)
 
 
 def _verdict(

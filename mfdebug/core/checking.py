@@ -156,5 +156,5 @@ def _sampled(graph: Graph, verdicts: Sequence[Verdict]) -> Iterator[str]:
             node = graph.nodes[i]
             yield (
                 f"{node.label} ({kind_of(node)}): {count} of {inputs:,} inputs tried one by one, "
-                "all together"
+                "then all at once"
             )
