@@ -16,7 +16,7 @@ the differences settle on another number. What they cannot decide stays untested
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -76,77 +76,191 @@ def judge(
     """
     if not math.isfinite(x):
         return Finding("undefined")
-    h = STEP * max(1.0, abs(x))
-    first = _difference(x, h, upstream, value_at)
-    if first is not None and _agrees_at_once(first, analytic):
-        return _finding("right", first, analytic, first.slope)
-    steps = list(_smaller(x, h))
-    small = [d for d in (first, *_differences(x, steps, upstream, value_at)) if d is not None]
-    if not small:
-        return Finding("undefined", relative_error=math.inf)
-    if not math.isfinite(analytic):
-        sound = _is_sound(x, (h, *steps), upstream, value_at)
-        return Finding("wrong" if sound else "undefined", small[0].slope, math.inf)
-    # The wider steps see a slope that rounding hides from the others.
-    wide = [d for d in _differences(x, (100 * h, 1e4 * h), upstream, value_at) if d is not None]
-    candidates = [*small, *_extrapolated(small), *(wide if analytic else ())]
-    nearby = max(abs(d.slope) for d in (*small, *wide))
-    first = small[0]
-    agreeing = [d for d in candidates if _agrees(d, analytic, first.slope, nearby)]
-    if agreeing or _is_zero([*small, *wide], analytic):
-        return _finding("right", [*agreeing, first][0], analytic, first.slope)
-    best = min(candidates, key=lambda d: _error(d, analytic, first.slope)[0])
-    if any(d.hidden for d in small):
-        return _finding("undefined", best, analytic, first.slope)
-    if _is_kink(x, h, analytic, upstream, value_at):
-        return _finding("kink", best, analytic, first.slope)
-    settled = _settled(wide, small, analytic)
-    if settled is not None and not _wavers(x, settled, analytic, upstream, value_at):
-        off = abs(analytic - settled.slope)
-        if off > 3 * noise(upstream) / settled.step:
-            return _finding("wrong", settled, analytic, first.slope)
-    return _finding("untested", best, analytic, first.slope)
+    return _Entry(x, analytic, upstream, value_at).judged(noise)
 
 
-def _smaller(x: float, h: float) -> Iterator[float]:
-    """Yield the steps for places close to a kink or to the end of where f is defined."""
-    yield h / 100
-    if 0 < STEP * abs(x) < h / 1000:
-        yield STEP * abs(x)
+class _Entry:
+    """The entry at x, what the backward rule says of it, and the function to compare with."""
+
+    def __init__(self, x: float, analytic: float, upstream: Array, value_at: ValueAt) -> None:
+        self.x = x
+        self.analytic = analytic
+        self.upstream = upstream
+        self.value_at = value_at
+        self.step = STEP * max(1.0, abs(x))
+
+    def judged(self, noise: Callable[[Array], float]) -> Finding:
+        """Take as few differences as it needs: most entries are right at the first."""
+        first = self._difference(self.step)
+        if first is not None and self._agrees(first, 0.0, 0.0):
+            return self._finding("right", first, 0.0)
+        narrower = self._differences(self._narrower_steps())
+        small = narrower if first is None else [first, *narrower]
+        if not small:
+            return Finding("undefined", relative_error=math.inf)
+        if not math.isfinite(self.analytic):
+            judgement: Judgement = "wrong" if self._is_sound() else "undefined"
+            return Finding(judgement, small[0].slope, math.inf)
+        # Wider steps see a slope that rounding hides from the others.
+        wide = self._differences([100 * self.step, 1e4 * self.step])
+        return self._weighed(small, wide, noise)
+
+    def _weighed(
+        self, small: list[_Difference], wide: list[_Difference], noise: Callable[[Array], float]
+    ) -> Finding:
+        first = small[0].slope
+        candidates = [*small, *_extrapolated(small), *(wide if self.analytic else ())]
+        nearby = max(abs(d.slope) for d in (*small, *wide))
+        agreeing = [d for d in candidates if self._agrees(d, first, nearby)]
+        if agreeing or self._is_zero([*small, *wide]):
+            return self._finding("right", [*agreeing, small[0]][0], first)
+        best = min(candidates, key=lambda d: self._error(d, first)[0])
+        if any(d.hidden for d in small):
+            return self._finding("undefined", best, first)
+        if self._is_kink():
+            return self._finding("kink", best, first)
+        settled = self._settled(small, wide)
+        if settled is not None and not self._wavers(settled):
+            off = abs(self.analytic - settled.slope)
+            if off > 3 * noise(self.upstream) / settled.step:
+                return self._finding("wrong", settled, first)
+        return self._finding("untested", best, first)
+
+    # Differences -------------------------------------------------------------------------
+
+    def _narrower_steps(self) -> Iterator[float]:
+        """Yield the steps for places close to a kink or to the end of where f is defined."""
+        yield self.step / 100
+        if 0 < STEP * abs(self.x) < self.step / 1000:
+            yield STEP * abs(self.x)
+
+    def _differences(self, steps: Iterable[float]) -> list[_Difference]:
+        found = map(self._difference, steps)
+        return [difference for difference in found if difference is not None]
+
+    def _difference(self, step: float) -> _Difference | None:
+        """Return the central difference with this step, None where it has no finite value."""
+        difference = self._slope(step, self.upstream)
+        if not math.isfinite(difference.slope) or (difference.hidden and not difference.slope):
+            return None
+        return difference
+
+    def _slope(self, step: float, upstream: Array) -> _Difference:
+        low, high = self.x - step, self.x + step
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            return _Difference(step, math.nan, math.nan)
+        change, size, hidden = change_between(self.value_at(low), self.value_at(high), upstream)
+        width = high - low
+        return _Difference(step, change / width, ROUNDING * size / width, hidden)
+
+    # Right -------------------------------------------------------------------------------
+
+    def _error(self, difference: _Difference, first: float) -> tuple[float, float]:
+        """Return the relative error, and the scale that it is relative to.
+
+        For a derivative of 0 that includes the `first` slope: x³ at 0 has differences of h².
+        """
+        off = abs(self.analytic - difference.slope)
+        least = 0.0 if self.analytic else abs(first)
+        scale = max(abs(self.analytic), abs(difference.slope), least)
+        return (off / scale if off else 0.0), scale
+
+    def _agrees(self, difference: _Difference, first: float, nearby: float) -> bool:
+        """Whether a difference agrees, and is not so rounded that it agrees with anything."""
+        error, scale = self._error(difference, first)
+        if self.analytic:
+            rounding = difference.rounding / scale
+            return error <= TOLERANCE + rounding and rounding <= LOOSE
+        # Of 0 it must be seen that it is none of the slopes nearby.
+        return error <= TOLERANCE and difference.rounding <= TOLERANCE * max(scale, nearby)
+
+    def _is_zero(self, differences: list[_Difference]) -> bool:
+        """Whether all are 0 but for rounding, as where contributions cancel."""
+        # The first step times STEP is the size of x: this is the rounding of a slope of the size
+        # of value/x.
+        rounding = differences[0].rounding * STEP
+        return abs(self.analytic) <= rounding and all(
+            abs(d.slope - self.analytic) <= d.rounding for d in differences
+        )
+
+    def _finding(self, judgement: Judgement, difference: _Difference, first: float) -> Finding:
+        error, scale = self._error(difference, first)
+        tolerance = TOLERANCE + (difference.rounding / scale if scale else 0.0)
+        return Finding(judgement, difference.slope, error, tolerance)
+
+    # Not right ---------------------------------------------------------------------------
+
+    def _is_sound(self) -> bool:
+        """Whether all has a finite slope, also what does not count since its upstream is 0.
+
+        0 times an infinite slope is NaN, and not a mistake of the rule; nor is it one that a number
+        of the size of value/x overflows.
+        """
+        weights = np.where(self.upstream == 0, 1.0, self.upstream)
+        with np.errstate(all="ignore"):
+            sizes = weights * self.value_at(self.x) / (self.x or 1.0)
+        slopes = [self._slope(step, weights) for step in (self.step, *self._narrower_steps())]
+        return bool(np.isfinite(sizes).all()) and all(
+            math.isfinite(d.slope) and not d.hidden for d in slopes
+        )
+
+    def _is_kink(self) -> bool:
+        """Whether the slopes on both sides of x differ, and the derivative lies between them.
+
+        On a smooth curve the two slopes come together as the step shrinks; at a kink they do not.
+        Each entry of the value may choose a side of its own.
+        """
+        gaps = []
+        here = self.value_at(self.x)
+        for step in (self.step, self.step / 100):
+            below, above = self.value_at(self.x - step), self.value_at(self.x + step)
+            with np.errstate(all="ignore"):
+                left = _moves(below, here, self.upstream) / step
+                right = _moves(here, above, self.upstream) / step
+                low = float(np.minimum(left, right).sum())
+                high = float(np.maximum(left, right).sum())
+            slack = 1e-3 * max(abs(low), abs(high))
+            if not low - slack <= self.analytic <= high + slack:
+                return False
+            gaps.append(high - low)
+        return gaps[0] > slack and gaps[1] > gaps[0] / 10
+
+    def _settled(self, small: list[_Difference], wide: list[_Difference]) -> _Difference | None:
+        """Return the difference that is surest, if it is sure to differ from what is judged."""
+
+        def doubt(pair: tuple[_Difference, _Difference]) -> float:
+            wider, narrower = pair
+            return abs(wider.slope - narrower.slope) + wider.rounding + narrower.rounding
+
+        pair = min(pairwise([*reversed(wide), *small]), key=doubt, default=None)
+        if pair is None:
+            return None
+        wider, narrower = pair
+        off = abs(self.analytic - narrower.slope)
+        apart = any(abs(d.slope - narrower.slope) > d.rounding + off / 3 for d in small)
+        # A slope that grows as the step shrinks belongs to a step that is too wide.
+        grows = abs(narrower.slope) > 2 * abs(wider.slope) + wider.rounding
+        if off <= 3 * doubt(pair) or apart or grows:
+            return None
+        return min(pair, key=lambda difference: difference.rounding)
+
+    def _wavers(self, settled: _Difference) -> bool:
+        """Whether it depends on the step, as it does where a value is cut to few digits."""
+        tried = self._differences(settled.step * factor for factor in NEARBY)
+        slopes = [difference.slope for difference in tried]
+        spread = max(slopes, default=math.inf) - min(slopes, default=0.0)
+        return 10 * spread >= abs(self.analytic - settled.slope)
 
 
-def _differences(
-    x: float, steps: tuple[float, ...] | list[float], upstream: Array, value_at: ValueAt
-) -> Iterator[_Difference | None]:
-    return (_difference(x, step, upstream, value_at) for step in steps)
-
-
-def _difference(x: float, step: float, upstream: Array, value_at: ValueAt) -> _Difference | None:
-    """Return the central difference with this step, None where it has no finite value."""
-    low, high = x - step, x + step
-    slope, rounding, hidden = _slope(low, high, upstream, value_at)
-    if not math.isfinite(slope) or (hidden and not slope):
-        return None
-    return _Difference(step, slope, rounding, hidden)
-
-
-def _slope(
-    low: float, high: float, upstream: Array, value_at: ValueAt
-) -> tuple[float, float, bool]:
-    """Return the slope of Σ g · value from low to high, what can round it, and if any is hidden."""
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        return math.nan, math.nan, False
-    change, size, hidden = change_between(value_at(low), value_at(high), upstream)
-    return change / (high - low), ROUNDING * size / (high - low), hidden
-
-
-def _changes(down: Array, up: Array) -> Array:
-    return np.asarray((up != down) & ~(np.isnan(up) & np.isnan(down)))
-
-
-def _moves(down: Array, up: Array, upstream: Array) -> Array:
-    """Return how far each entry of g · value moves; one that stays infinite does not."""
-    return np.where(_changes(down, up), upstream * (up - down), 0.0)
+def _extrapolated(small: list[_Difference]) -> Iterator[_Difference]:
+    """Yield what neighbouring differences, off by order h², tend to as the step goes to 0."""
+    for wider, narrower in pairwise(small):
+        ratio = wider.step / narrower.step
+        if ratio < 1e3:
+            move = (narrower.slope - wider.slope) / (ratio**2 - 1)
+            rounding = narrower.rounding + wider.rounding / ratio**2 + 1e-3 * abs(move)
+            hidden = narrower.hidden or wider.hidden
+            yield _Difference(narrower.step, narrower.slope + move, rounding, hidden)
 
 
 def change_between(down: Array, up: Array, upstream: Array) -> tuple[float, float, bool]:
@@ -168,123 +282,10 @@ def change_between(down: Array, up: Array, upstream: Array) -> tuple[float, floa
     return float(moves.sum()), float(size), hidden
 
 
-def _extrapolated(small: list[_Difference]) -> Iterator[_Difference]:
-    """Yield what neighbouring differences, off by order h², tend to as the step goes to 0."""
-    for wider, narrower in pairwise(small):
-        ratio = wider.step / narrower.step
-        if ratio < 1e3:
-            move = (narrower.slope - wider.slope) / (ratio**2 - 1)
-            rounding = narrower.rounding + wider.rounding / ratio**2 + 1e-3 * abs(move)
-            hidden = narrower.hidden or wider.hidden
-            yield _Difference(narrower.step, narrower.slope + move, rounding, hidden)
+def _changes(down: Array, up: Array) -> Array:
+    return np.asarray((up != down) & ~(np.isnan(up) & np.isnan(down)))
 
 
-def _error(difference: _Difference, analytic: float, first: float) -> tuple[float, float]:
-    """Return the relative error, and the scale that it is relative to.
-
-    For a derivative of 0 that includes the `first` slope: x³ at 0 has differences of h².
-    """
-    off = abs(analytic - difference.slope)
-    scale = max(abs(analytic), abs(difference.slope), 0.0 if analytic else abs(first))
-    return (off / scale if off else 0.0), scale
-
-
-def _agrees(difference: _Difference, analytic: float, first: float, nearby: float) -> bool:
-    """Whether a difference agrees, and is not so rounded that it would agree with anything."""
-    error, scale = _error(difference, analytic, first)
-    if analytic:
-        rounding = difference.rounding / scale
-        return error <= TOLERANCE + rounding and rounding <= LOOSE
-    # Of 0 it must be seen that it is none of the slopes nearby.
-    return error <= TOLERANCE and difference.rounding <= TOLERANCE * max(scale, nearby)
-
-
-def _is_zero(differences: list[_Difference], analytic: float) -> bool:
-    """Whether all are 0 but for rounding, as where contributions cancel."""
-    # The first step times max(1, |x|) is the size of x: this is rounding of a slope of the size
-    # of value/x.
-    rounding = differences[0].rounding * STEP
-    return abs(analytic) <= rounding and all(
-        abs(d.slope - analytic) <= d.rounding for d in differences
-    )
-
-
-def _agrees_at_once(first: _Difference, analytic: float) -> bool:
-    """Whether no other difference is needed, as in most cases."""
-    return _agrees(first, analytic, first.slope, 0.0) and bool(analytic or not first.slope)
-
-
-def _finding(
-    judgement: Judgement, difference: _Difference, analytic: float, first: float
-) -> Finding:
-    error, scale = _error(difference, analytic, first)
-    tolerance = TOLERANCE + (difference.rounding / scale if scale else 0.0)
-    return Finding(judgement, difference.slope, error, tolerance)
-
-
-def _is_sound(x: float, steps: tuple[float, ...], upstream: Array, value_at: ValueAt) -> bool:
-    """Whether all has a finite slope, also what does not count since its upstream is 0.
-
-    0 times an infinite slope is NaN, and no mistake of the rule; nor is it that a number of the
-    size of value/x overflows.
-    """
-    weights = np.where(upstream == 0, 1.0, upstream)
-    with np.errstate(all="ignore"):
-        sizes = weights * value_at(x) / (x or 1.0)
-    slopes = [_slope(x - step, x + step, weights, value_at) for step in steps]
-    return bool(np.isfinite(sizes).all()) and all(
-        math.isfinite(slope) and not hidden for slope, _, hidden in slopes
-    )
-
-
-def _settled(
-    wide: list[_Difference], small: list[_Difference], analytic: float
-) -> _Difference | None:
-    """Return the difference that is surest, if that is sure enough to differ from `analytic`."""
-
-    def doubt(pair: tuple[_Difference, _Difference]) -> float:
-        wider, narrower = pair
-        return abs(wider.slope - narrower.slope) + wider.rounding + narrower.rounding
-
-    pair = min(pairwise([*reversed(wide), *small]), key=doubt, default=None)
-    if pair is None:
-        return None
-    wider, narrower = pair
-    off = abs(analytic - narrower.slope)
-    if off <= 3 * doubt(pair) or any(
-        abs(d.slope - narrower.slope) > d.rounding + off / 3 for d in small
-    ):
-        return None
-    # A slope that grows as the step shrinks belongs to a step that is too wide.
-    if abs(narrower.slope) > 2 * abs(wider.slope) + wider.rounding:
-        return None
-    return min(pair, key=lambda difference: difference.rounding)
-
-
-def _wavers(
-    x: float, settled: _Difference, analytic: float, upstream: Array, value_at: ValueAt
-) -> bool:
-    """Whether the difference depends on the step, as it does where a value is cut to few digits."""
-    steps = [settled.step * factor for factor in NEARBY]
-    tried = [d.slope for d in _differences(x, steps, upstream, value_at) if d is not None]
-    spread = max(tried, default=math.inf) - min(tried, default=0.0)
-    return 10 * spread >= abs(analytic - settled.slope)
-
-
-def _is_kink(x: float, h: float, analytic: float, upstream: Array, value_at: ValueAt) -> bool:
-    """Whether the slopes on both sides of x differ, and the derivative lies between them.
-
-    On a smooth curve the two slopes come together as the step shrinks; at a kink they do not. Each
-    entry of the value may choose a side of its own.
-    """
-    gaps = []
-    for step in (h, h / 100):
-        with np.errstate(all="ignore"):
-            left = _moves(value_at(x - step), value_at(x), upstream) / step
-            right = _moves(value_at(x), value_at(x + step), upstream) / step
-            low, high = float(np.minimum(left, right).sum()), float(np.maximum(left, right).sum())
-        slack = 1e-3 * max(abs(low), abs(high))
-        if not low - slack <= analytic <= high + slack:
-            return False
-        gaps.append(high - low)
-    return gaps[0] > slack and gaps[1] > gaps[0] / 10
+def _moves(down: Array, up: Array, upstream: Array) -> Array:
+    """Return how far each entry of g · value moves; one that stays infinite does not."""
+    return np.where(_changes(down, up), upstream * (up - down), 0.0)

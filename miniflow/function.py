@@ -104,3 +104,36 @@ class Function:
         """Put the values of the nodes back."""
         for node, value in self._kept.items():
             self._plan.set_value(node, value)
+
+
+class Move:
+    """The value of a function with one entry of a source moved; each move is evaluated once."""
+
+    def __init__(self, function: Function, source: int, index: tuple[int, ...]) -> None:
+        self._function, self._source, self.index = function, source, index
+        self.x = float(function.base[source][index])
+        self._values: dict[float, Array] = {}
+        self._refused = 0
+
+    def __call__(self, x: float) -> Array:
+        """Return the value with the entry at x."""
+        if x not in self._values:
+            moved = self._function.base[self._source].copy()
+            moved[self.index] = x
+            self._values[x] = self._function.at({self._source: moved})
+            self._refused += self._function.refused
+        return self._values[x]
+
+    def noise(self, upstream: Array) -> float:
+        """Return what rounding can do to the value, in all."""
+        return self._function.noise(upstream)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all sources are finite where they stand: 0 times infinity is no mistake."""
+        return all(np.isfinite(value).all() for value in self._function.base.values())
+
+    @property
+    def refused(self) -> bool:
+        """Whether no move of the entry could be evaluated."""
+        return 0 < self._refused == len(self._values)

@@ -21,7 +21,7 @@ import numpy as np
 from miniflow.check_pass import CheckPass, Upstream, unchanged
 from miniflow.differences import TOLERANCE, Finding, Judgement, judge
 from miniflow.errors import GraphError
-from miniflow.function import Function
+from miniflow.function import Function, Move
 from miniflow.graph import Graph
 from miniflow.ops.base import Array
 from miniflow.plan import Plan
@@ -156,8 +156,7 @@ class _Checker:
         left = {
             source: of_it
             for source, of_it in cases.items()
-            if source not in self.run.integers
-            and (source not in verdicts or verdicts[source].judgement != "wrong")
+            if source not in self.run.integers and not _is_closed(verdicts.get(source))
         }
         if any(source not in tried or of_it[0].sent.size > most for source, of_it in left.items()):
             for verdict in self._suspects(node, slots, function, left):
@@ -220,6 +219,8 @@ class _Checker:
 
     def _sums_up(self, node: int) -> list[Verdict]:
         """Judge an input's own rule: its gradient is the sum of what its consumers sent."""
+        if not self.plan.value(node).size:
+            return []
         upstream = self.run.upstream(node)
         verdicts = []
         for one in (upstream, *self.run.assumed(node, upstream)):
@@ -227,15 +228,15 @@ class _Checker:
             off = np.abs(gradient - one.total)
             scale = np.maximum(np.abs(gradient), np.abs(one.total))
             errors = np.divide(off, scale, out=np.zeros_like(off), where=off != 0)
-            for index in [_entry(int(errors.argmax()), errors.shape)] if errors.size else []:
-                error = float(errors[index])
-                judgement: Judgement = "right" if error <= TOLERANCE else "wrong"
-                if not np.isfinite(one.total[index]):
-                    judgement = "undefined"
-                finding = Finding(judgement, float(one.total[index]), error)
-                edge, a = _Edge(node, node, None), float(gradient[index])
-                verdicts.append(_verdict(edge, index, a, finding, one.assumed, errors.size))
-        return [max(verdicts, key=_badness)] if verdicts else []
+            index = _entry(int(errors.argmax()), errors.shape)
+            judgement: Judgement = "right" if errors[index] <= TOLERANCE else "wrong"
+            if not np.isfinite(one.total[index]):
+                judgement = "undefined"
+            finding = Finding(judgement, float(one.total[index]), float(errors[index]))
+            a = float(gradient[index])
+            edge = _Edge(node, node, None)
+            verdicts.append(_verdict(edge, index, a, finding, one.assumed, errors.size))
+        return [max(verdicts, key=_badness)]
 
     def _judge(
         self,
@@ -250,7 +251,7 @@ class _Checker:
         chosen = list(_entries([case.sent for case in cases], most) if entries is None else entries)
         verdicts = []
         for index in chosen:
-            move = _Move(function, edge.source, index)
+            move = Move(function, edge.source, index)
             verdicts.append(_judge_entry(edge, move, cases))
             if move.refused and np.array_equal(base, np.rint(base)):
                 return self._untested(*edge, "integers", edge.source)
@@ -275,39 +276,7 @@ class _Edge(NamedTuple):
     slot: int | None
 
 
-class _Move:
-    """The value of a function with one entry of a source moved; each move is evaluated once."""
-
-    def __init__(self, function: Function, source: int, index: Index) -> None:
-        self._function, self._source, self.index = function, source, index
-        self.x = float(function.base[source][index])
-        self._values: dict[float, Array] = {}
-        self._refused = 0
-
-    def __call__(self, x: float) -> Array:
-        if x not in self._values:
-            moved = self._function.base[self._source].copy()
-            moved[self.index] = x
-            self._values[x] = self._function.at({self._source: moved})
-            self._refused += self._function.refused
-        return self._values[x]
-
-    def noise(self, upstream: Array) -> float:
-        """Return what rounding can do to the value, in all."""
-        return self._function.noise(upstream)
-
-    @property
-    def finite(self) -> bool:
-        """Whether all sources are finite where they stand: 0 times infinity is no mistake."""
-        return all(np.isfinite(value).all() for value in self._function.base.values())
-
-    @property
-    def refused(self) -> bool:
-        """Whether no move of the entry could be evaluated."""
-        return 0 < self._refused == len(self._values)
-
-
-def _judge_entry(edge: _Edge, move: _Move, cases: Sequence[_Case]) -> Verdict:
+def _judge_entry(edge: _Edge, move: Move, cases: Sequence[_Case]) -> Verdict:
     """Judge one entry by the gradient that came; by the assumed one, where that shows more."""
     found: Verdict | None = None
     nothing_came = not cases[0].upstream.total.any()
@@ -322,6 +291,11 @@ def _judge_entry(edge: _Edge, move: _Move, cases: Sequence[_Case]) -> Verdict:
             found = verdict
     assert found is not None
     return found
+
+
+def _is_closed(verdict: Verdict | None) -> bool:
+    """Whether nothing more can be found of an input."""
+    return verdict is not None and (verdict.judgement == "wrong" or verdict.reason == "integers")
 
 
 def _shows_more(verdict: Verdict, before: Verdict, *, nothing_came: bool) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import isnan
 from typing import Any
 
 from mfdebug.core.debugger import index_text
@@ -79,8 +78,9 @@ def passes(verdicts: Sequence[Verdict]) -> bool:
 
 
 def _badness(verdict: Verdict) -> tuple[int, float]:
-    error = 0.0 if isnan(verdict.relative_error) else verdict.relative_error
-    return JUDGEMENTS.index(verdict.judgement), error
+    """Return how bad a verdict is; how far those are off that are right is rounding."""
+    off = verdict.relative_error if verdict.judgement == "wrong" else 0.0
+    return JUDGEMENTS.index(verdict.judgement), off
 
 
 def _counts(verdicts: Sequence[Verdict]) -> dict[Judgement, int]:
