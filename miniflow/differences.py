@@ -34,8 +34,8 @@ TOLERANCE = 1e-6
 ROUNDING = 100 * EPSILON
 # Where rounding alone may be off by this much, agreement says nothing.
 LOOSE = 1e-2
-# Steps about one step, by which it is tried whether a difference depends on its step.
-NEARBY = (0.83, 0.91, 1.07, 1.13)
+# Parts of a step, by which it is tried whether a difference depends on its step.
+NEARBY = (0.77, 0.83, 0.91, 0.97)
 
 
 class Finding(NamedTuple):
@@ -198,7 +198,8 @@ class _Entry:
         """
         weights = np.where(self.upstream == 0, 1.0, self.upstream)
         with np.errstate(all="ignore"):
-            sizes = weights * self.value_at(self.x) / (self.x or 1.0)
+            sizes = self.value_at(self.x) / (self.x or 1.0)
+            sizes = np.concatenate([sizes.ravel(), (weights * sizes).ravel()])
         slopes = [self._slope(step, weights) for step in (self.step, *self._narrower_steps())]
         return bool(np.isfinite(sizes).all()) and all(
             math.isfinite(d.slope) and not d.hidden for d in slopes
@@ -210,20 +211,21 @@ class _Entry:
         On a smooth curve the two slopes come together as the step shrinks; at a kink they do not.
         Each entry of the value may choose a side of its own.
         """
-        gaps = []
-        here = self.value_at(self.x)
-        for step in (self.step, self.step / 100):
-            below, above = self.value_at(self.x - step), self.value_at(self.x + step)
-            with np.errstate(all="ignore"):
-                left = _moves(below, here, self.upstream) / step
-                right = _moves(here, above, self.upstream) / step
-                low = float(np.minimum(left, right).sum())
-                high = float(np.maximum(left, right).sum())
+        wider, narrower = self._sides(self.step), self._sides(self.step / 100)
+        for low, high in (wider, narrower):
             slack = 1e-3 * max(abs(low), abs(high))
             if not low - slack <= self.analytic <= high + slack:
                 return False
-            gaps.append(high - low)
-        return gaps[0] > slack and gaps[1] > gaps[0] / 10
+        return _gap(wider) > slack and _gap(narrower) > _gap(wider) / 10
+
+    def _sides(self, step: float) -> tuple[float, float]:
+        """Return the least and the largest slope that the sides of x allow."""
+        here = self.value_at(self.x)
+        below, above = self.value_at(self.x - step), self.value_at(self.x + step)
+        with np.errstate(all="ignore"):
+            left = _moves(below, here, self.upstream) / step
+            right = _moves(here, above, self.upstream) / step
+            return float(np.minimum(left, right).sum()), float(np.maximum(left, right).sum())
 
     def _settled(self, small: list[_Difference], wide: list[_Difference]) -> _Difference | None:
         """Return the difference that is surest, if it is sure to differ from what is judged."""
@@ -237,10 +239,15 @@ class _Entry:
             return None
         wider, narrower = pair
         off = abs(self.analytic - narrower.slope)
+        around, close = self._sides(wider.step), self._sides(narrower.step)
+        if _gap(close) > _gap(around) / 10:
+            # Not smooth: any slope from the least to the largest may be meant.
+            low, high = min(around[0], close[0]), max(around[1], close[1])
+            off = max(low - self.analytic, self.analytic - high)
         apart = any(abs(d.slope - narrower.slope) > d.rounding + off / 3 for d in small)
-        # A slope that grows as the step shrinks belongs to a step that is too wide.
-        grows = abs(narrower.slope) > 2 * abs(wider.slope) + wider.rounding
-        if off <= 3 * doubt(pair) or apart or grows:
+        # Slopes that grow as the step shrinks belong to a step that is too wide.
+        grow = max(map(abs, close)) > 2 * max(map(abs, around)) + wider.rounding
+        if not off > 3 * doubt(pair) or apart or grow:
             return None
         return min(pair, key=lambda difference: difference.rounding)
 
@@ -250,6 +257,10 @@ class _Entry:
         slopes = [difference.slope for difference in tried]
         spread = max(slopes, default=math.inf) - min(slopes, default=0.0)
         return 10 * spread >= abs(self.analytic - settled.slope)
+
+
+def _gap(sides: tuple[float, float]) -> float:
+    return sides[1] - sides[0]
 
 
 def _extrapolated(small: list[_Difference]) -> Iterator[_Difference]:
