@@ -28,6 +28,7 @@ Judgement = Literal["right", "untested", "undefined", "kink", "wrong"]
 ValueAt = Callable[[float], Array]
 
 EPSILON = float(np.finfo(np.float64).eps)
+TINY = float(np.finfo(np.float64).tiny)
 STEP = EPSILON ** (1 / 3)
 TOLERANCE = 1e-6
 # A sum of a hundred products is off by about so many ε.
@@ -286,7 +287,8 @@ def change_between(down: Array, up: Array, upstream: Array) -> tuple[float, floa
         moves = _moves(down, up, upstream)[change]
         if not moves.all():
             return math.nan, math.nan, False
-        sizes = np.abs(upstream * up) + np.abs(upstream * down)
+        # Below the smallest normal number, digits are missing.
+        sizes = np.abs(upstream) * (np.abs(up) + np.abs(down) + TINY * ((up != 0) | (down != 0)))
         still = ~change & np.isfinite(sizes)
         size = sizes[change].sum() + 0.01 * sizes[still].sum()
         hidden = bool((~change & ~np.isfinite(up) & (upstream != 0)).any())
