@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mfdebug.core import results
-from mfdebug.core.checking import check_data, check_lines, untried, wrong
+from mfdebug.core.checking import check_data, check_lines, passes
 from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.predicting import asked
 from miniflow.errors import MiniflowError, printable
@@ -108,14 +108,14 @@ def _run_one(console: Console, line: str, *, as_json: bool) -> bool:
 
 
 def _check(console: Console, *, as_json: bool) -> bool:
-    """Check every gradient; only here it is a failure that one is wrong, or none can be tried."""
+    """Check every gradient; only here it is a failure that one is wrong, or none is tested."""
     graph = console.debugger.graph
     try:
         verdicts = console.debugger.check()
     except MiniflowError as error:
         sys.stderr.write(f"--check: {error}\n")
         return False
-    right = not wrong(verdicts) and not untried(verdicts)
+    right = passes(verdicts)
     if as_json:
         data = results.as_json(check_data(graph, verdicts))
         _write_json(console, "--check", {"ok": right, "result": data})

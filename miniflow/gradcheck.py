@@ -1,80 +1,99 @@
 """Gradient checking: what a backward rule says against what the forward rule does.
 
-The derivative of f at x is compared with the central difference
+For an op, the function whose derivative is judged (`miniflow.differences`) is the cost as far as
+this op alone decides it: Σ g · value, with the gradient g that has come to the op held fast. So
+each rule is judged alone, and a mistake is found where it is made. Where g is 0 a rule sends 0,
+whatever it is: there it is tried with other numbers too. For an input, the function is the cost,
+through the whole graph; one with a backward rule of its own is also judged by what came to it.
 
-    (f(x + h) - f(x - h)) / 2h,    h = ε^(1/3) max(1, |x|),
-
-the step at which truncation (of order h²) and rounding (of order ε/h) balance: W. H. Press et al.,
-"Numerical Recipes", 3rd ed., section 5.7. The relative error is |a - n| / max(|a|, |n|), as in
-Stanford's CS231n notes on gradient checks, which also warn of kinks: where the slopes to the left
-and to the right differ, no difference can agree with a backward rule that had to choose.
-
-For an op, f is the cost as far as this op alone decides it: Σ g · value, with the gradient g that
-has come to the op held fast (ones, where it is 0 throughout). So each rule is judged alone, and a
-mistake is found where it is made. For an input, f is the cost, through the whole graph.
+An evaluation takes time in proportion to a node's inputs, and so does a check: of many inputs some
+are tried one by one, and all of them together, along one direction (`miniflow.screening`).
 """
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from miniflow.errors import GraphError, MiniflowError
-from miniflow.graph import Graph, follows_rules
-from miniflow.node import Input
+from miniflow.check_pass import CheckPass, Upstream, unchanged
+from miniflow.differences import TOLERANCE, Finding, Judgement, judge
+from miniflow.errors import GraphError
+from miniflow.function import Function, Move
+from miniflow.graph import Graph
 from miniflow.ops.base import Array
 from miniflow.plan import Plan
-from miniflow.training import compile_plan
+from miniflow.screening import Direction, suspect
 
 Index = tuple[int, ...]
-Judgement = Literal["right", "undefined", "kink", "wrong"]
-# From best to worst. "undefined": f has no finite value nearby, so there is nothing to compare.
-JUDGEMENTS: tuple[Judgement, ...] = ("right", "undefined", "kink", "wrong")
+# Why something is not tested: it takes integers alone; two evaluations differ; a node defines no
+# backward rule; rounding is larger than the derivative.
+Reason = Literal["", "integers", "random", "no backward", "rounding"]
+# From best to worst.
+JUDGEMENTS: tuple[Judgement, ...] = ("right", "untested", "undefined", "kink", "wrong")
+# An entry that could not be tested says nothing of the others.
+_OF_AN_ENTRY: tuple[Judgement, ...] = ("untested", "right", "undefined", "kink", "wrong")
 
-EPSILON = float(np.finfo(np.float64).eps)
-STEP = EPSILON ** (1 / 3)
-TOLERANCE = 1e-6
-# A sum of a hundred products is off by about so many ε.
-ROUNDING = 100 * EPSILON
 # Entries tried of one input: the one with the largest gradient, and others evenly spread.
 ENTRIES = 100
+# So many numbers may be computed at a node, and so many entries are tried at least.
+WORK = 2e7
+LEAST = 8
+# Evaluations of a node are compared so often before a rule is called wrong.
+REPEATS = 10
+# Faults that are looked for among what was not tried one by one.
+SUSPECTS = 2
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found for one input of a node, told by its worst entry.
+    """What was found for one input of a node, described by its worst entry.
 
     `node` sends to `source`, its input number `slot` (the first, if it takes it more than once:
     contributions to the same input are judged as one sum). For an input's own gradient `source`
     is `node` and `slot` None. `analytic` is what the backward rule says of the entry at `index`,
-    `numeric` the central difference, `relative_error` what differs beyond rounding. `checked` of
-    the `size` entries were tried.
+    `numeric` the central difference, `relative_error` how far they are apart, `tolerance` how far
+    they may be. `checked` of the `size` entries were tried.
+
+    `assumed`: zeros in the gradient that came to the node were replaced by other numbers. An
+    "untested" verdict has its `reason`, and the node that is the `cause`.
     """
 
     node: int
     source: int
     slot: int | None
-    index: Index
-    analytic: float
-    numeric: float
-    relative_error: float
     judgement: Judgement
-    checked: int
     size: int
+    index: Index = ()
+    analytic: float = float("nan")
+    numeric: float = float("nan")
+    relative_error: float = float("nan")
+    tolerance: float = TOLERANCE
+    checked: int = 0
+    assumed: bool = False
+    reason: Reason = ""
+    cause: int | None = None
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A gradient that came to a node, and what the node sends for it to one of its inputs."""
+
+    upstream: Upstream
+    sent: Array
 
 
 def check(subject: Graph | Plan, node: int | None = None) -> list[Verdict]:
     """Check the gradients of one node, or of every op under the cost.
 
-    An op gets a verdict for each of its inputs; an input gets one for its own gradient. All is
-    worked out apart, in float64, in a pass over the inputs' values as they stand: neither a plan
-    nor its nodes are changed.
+    An op gets a verdict for each of its inputs; an input gets one for its own gradient, in a check
+    of all nodes only if it has a backward rule of its own. All is computed apart, in float64, in a
+    pass over the inputs' values as they stand: neither a plan nor its nodes are changed.
+
+    Raises `GraphError` if the cost does not depend on the node, or a node of the program's own
+    raises.
     """
     graph = subject if isinstance(subject, Graph) else subject.graph
     if node is not None and not graph.under_cost[node]:
@@ -82,185 +101,257 @@ def check(subject: Graph | Plan, node: int | None = None) -> list[Verdict]:
             f"the cost does not depend on {graph.nodes[node].label}: it has no gradient",
             where=graph.name,
         )
-    # Nodes in the lesson's style keep their state in their attributes.
-    before = [(one, dict(vars(one))) for one in graph.nodes]
-    try:
-        plan = _own_plan(subject, graph)
+    with unchanged(graph), np.errstate(all="ignore"):
+        checker = _Checker(CheckPass(subject, graph))
         if node is not None and not graph.inbound[node]:
-            return [_check_input(plan, node)] if plan.value(node).size else []
+            return checker.through_the_graph(node)
         nodes = range(len(graph)) if node is None else [node]
-        return [
-            verdict for one in nodes if graph.under_cost[one] for verdict in _check_op(plan, one)
-        ]
-    finally:
-        for one, attributes in before:
-            vars(one).clear()
-            vars(one).update(attributes)
+        return [verdict for i in nodes if graph.under_cost[i] for verdict in checker.alone(i)]
 
 
-def _own_plan(subject: Graph | Plan, graph: Graph) -> Plan:
-    """Return a plan in float64 that has done one pass over the subject's inputs."""
-    double = copy.copy(graph)
-    double.dtype = np.dtype(np.float64)
-    nodes = range(len(graph))
-    if isinstance(subject, Plan):
-        # The shapes are those of the subject's pass: a program's batches are of any size.
-        for i in nodes:
-            if isinstance(graph.nodes[i], Input):
-                graph.nodes[i].value = np.asarray(subject.value(i), np.float64)
-    plan = compile_plan(double)
-    if isinstance(subject, Plan):
-        plan.feed(subject.sgd_step)
-        for i in nodes:
-            if not graph.inbound[i]:
-                plan.set_value(i, np.asarray(subject.value(i), np.float64))
-    else:
-        plan.feed(0)
-    for i in nodes:
-        plan.forward(i)
-    for i in reversed(nodes):
-        plan.backward(i)
-    plan.take_any_value()
-    return plan
+class _Checker:
+    """The check of the nodes of a pass, in topological order."""
+
+    def __init__(self, run: CheckPass) -> None:
+        self.run, self.graph, self.plan = run, run.graph, run.plan
+
+    def alone(self, node: int) -> list[Verdict]:
+        """Judge what one node sends to each of its inputs."""
+        if not self.graph.inbound[node]:
+            return self._sums_up(node) if node in self.run.own else []
+        slots: dict[int, int] = {}
+        for slot, source in enumerate(self.graph.inbound[node]):
+            if self.plan.value(source).size:
+                slots.setdefault(source, slot)
+        sources = list(slots)
+
+        def untested(reason: Reason) -> list[Verdict]:
+            return [self._untested(node, source, slots[source], reason, node) for source in sources]
+
+        if self.run.lacks_rule(node):
+            return untested("no backward")
+        function = Function(self.plan, sources, [node])
+        if function.unsteady(self.run.own, 1) is not None:
+            return untested("random")
+        verdicts = self._inputs_of(node, slots, function)
+        accused = any(verdict.judgement in ("kink", "wrong") for verdict in verdicts)
+        if accused and function.unsteady(self.run.own, REPEATS) is not None:
+            return untested("random")
+        function.restore()
+        return verdicts
+
+    def _inputs_of(self, node: int, slots: dict[int, int], function: Function) -> list[Verdict]:
+        upstream = self.run.upstream(node)
+        cases: dict[int, list[_Case]] = {source: [] for source in slots}
+        for one in (upstream, *self.run.assumed(node, upstream)):
+            for source, sent in self.run.send(node, one).items():
+                cases[source].append(_Case(one, sent))
+        budget = max(LEAST, int(WORK / function.work))
+        tried = _spread(list(slots), budget)
+        most = min(ENTRIES, budget // max(1, len(tried)))
+        verdicts = {
+            source: self._judge(_Edge(node, source, slots[source]), function, cases[source], most)
+            for source in tried
+        }
+        left = {
+            source: of_it
+            for source, of_it in cases.items()
+            if source not in self.run.integers and not _is_closed(verdicts.get(source))
+        }
+        if any(source not in tried or of_it[0].sent.size > most for source, of_it in left.items()):
+            for verdict in self._suspects(node, slots, function, left):
+                verdicts[verdict.source] = verdict
+        return list(verdicts.values())
+
+    def _suspects(
+        self, node: int, slots: dict[int, int], function: Function, cases: dict[int, list[_Case]]
+    ) -> Iterator[Verdict]:
+        """Yield a wrong entry, if there is one, among those that were not tried one by one."""
+        upstream = next(iter(cases.values()))[-1].upstream
+        sent = {source: of_it[-1].sent for source, of_it in cases.items()}
+        direction = Direction(function, sent, upstream.total)
+        for _ in range(SUSPECTS):
+            position = suspect(direction)
+            if position is None:
+                return
+            source, index = direction.entry(position)
+            edge = _Edge(node, source, slots[source])
+            verdict = self._judge(edge, function, cases[source], ENTRIES, [index])
+            if verdict.judgement == "wrong":
+                yield verdict
+                return
+            direction.leave_out(position)
+
+    def through_the_graph(self, node: int) -> list[Verdict]:
+        """Judge an input's own gradient against the cost."""
+        graph = self.graph
+        base = self.plan.value(node)
+        if not base.size:
+            return []
+        edge = _Edge(node, node, None)
+        depends = [False] * len(graph)
+        depends[node] = True
+        for i, sources in enumerate(graph.inbound):
+            depends[i] = depends[i] or any(depends[source] for source in sources)
+        run = [i for i, yes in enumerate(depends) if yes and i != node and graph.under_cost[i]]
+        lacking = next((i for i in run if self.run.lacks_rule(i)), None)
+        if lacking is not None:
+            return [self._untested(*edge, "no backward", lacking)]
+        function = Function(self.plan, [node], run)
+        unsteady = function.unsteady(self.run.own, REPEATS)
+        if unsteady is not None:
+            return [self._untested(*edge, "random", unsteady)]
+        sent = self.plan.gradient(node).copy()
+        if node in self.run.own:
+            sent = self.run.own_gradient(node, self.run.upstream(node))
+        upstream = Upstream(np.ones(self.plan.shapes[graph.cost]), {})
+        most = min(ENTRIES, max(LEAST, int(WORK / function.work)))
+        verdict = self._judge(edge, function, [_Case(upstream, sent)], most)
+        function.restore()
+        if verdict.judgement == "wrong" and self._kinks_alone(run):
+            verdict = replace(verdict, judgement="kink")
+        return [verdict]
+
+    def _kinks_alone(self, run: list[int]) -> bool:
+        """Whether some nodes stand at kinks, each of which chose a side, and none is wrong."""
+        judgements = {verdict.judgement for node in run for verdict in self.alone(node)}
+        return "kink" in judgements and "wrong" not in judgements
+
+    def _sums_up(self, node: int) -> list[Verdict]:
+        """Judge an input's own rule: its gradient is the sum of what its consumers sent."""
+        if not self.plan.value(node).size:
+            return []
+        upstream = self.run.upstream(node)
+        verdicts = []
+        for one in (upstream, *self.run.assumed(node, upstream)):
+            gradient = self.run.own_gradient(node, one)
+            off = np.abs(gradient - one.total)
+            scale = np.maximum(np.abs(gradient), np.abs(one.total))
+            errors = np.divide(off, scale, out=np.zeros_like(off), where=off != 0)
+            index = _entry(int(errors.argmax()), errors.shape)
+            judgement: Judgement = "right" if errors[index] <= TOLERANCE else "wrong"
+            if not np.isfinite(one.total[index]):
+                judgement = "undefined"
+            finding = Finding(judgement, float(one.total[index]), float(errors[index]))
+            a = float(gradient[index])
+            edge = _Edge(node, node, None)
+            verdicts.append(_verdict(edge, index, a, finding, one.assumed, errors.size))
+        return [max(verdicts, key=_badness)]
+
+    def _judge(
+        self,
+        edge: _Edge,
+        function: Function,
+        cases: Sequence[_Case],
+        most: int,
+        entries: Iterable[Index] | None = None,
+    ) -> Verdict:
+        """Judge what is sent to one input: the entries given, or some of all."""
+        base = function.base[edge.source]
+        chosen = list(_entries([case.sent for case in cases], most) if entries is None else entries)
+        verdicts = []
+        for index in chosen:
+            move = Move(function, edge.source, index)
+            verdicts.append(_judge_entry(edge, move, cases))
+            if move.refused and np.array_equal(base, np.rint(base)):
+                return self._untested(*edge, "integers", edge.source)
+        worst = max(verdicts, key=_badness)
+        labels = edge.node in self.run.own and edge.source in self.run.integers
+        if labels and worst.judgement != "right" and not any(case.sent.any() for case in cases):
+            return self._untested(*edge, "integers", edge.source)
+        return replace(worst, checked=sum(one.judgement != "untested" for one in verdicts))
+
+    def _untested(
+        self, node: int, source: int, slot: int | None, reason: Reason, cause: int
+    ) -> Verdict:
+        size = self.plan.value(source).size
+        return Verdict(node, source, slot, "untested", size, reason=reason, cause=cause)
 
 
-def _check_op(plan: Plan, node: int) -> Iterator[Verdict]:
-    sources = plan.graph.inbound[node]
-    upstream = plan.gradient(node).copy()
-    if not upstream.any() and follows_rules(plan.graph.nodes[node]):
-        # Whatever the rule is, it sends 0 for 0: let it show what it does with something.
-        upstream = np.ones_like(upstream)
-        plan.set_gradient(node, upstream)
-        plan.backward(node)
-    for slot, source in enumerate(sources):
-        if source in sources[:slot] or not plan.value(source).size:
-            continue
-        sent = sum(
-            (plan.contribution(node, i) for i, one in enumerate(sources) if one == source),
-            np.zeros(plan.shapes[source]),
-        )
-        yield _judge(plan, node, source, slot, np.asarray(sent), upstream, [node])
-        plan.forward(node)
+class _Edge(NamedTuple):
+    """From a node to one of its inputs, by the first slot in which it takes that."""
+
+    node: int
+    source: int
+    slot: int | None
 
 
-def _check_input(plan: Plan, node: int) -> Verdict:
-    graph = plan.graph
-    depends = [False] * len(graph)
-    depends[node] = True
-    for i, sources in enumerate(graph.inbound):
-        depends[i] = depends[i] or any(depends[source] for source in sources)
-    downstream = [i for i, yes in enumerate(depends) if yes and i != node and graph.under_cost[i]]
-    ones = np.ones(plan.shapes[graph.cost])
-    return _judge(plan, node, node, None, plan.gradient(node).copy(), ones, downstream)
+def _judge_entry(edge: _Edge, move: Move, cases: Sequence[_Case]) -> Verdict:
+    """Judge one entry by the gradient that came; by the assumed one, where that shows more."""
+    found: Verdict | None = None
+    nothing_came = not cases[0].upstream.total.any()
+    for case in cases:
+        analytic = float(case.sent[move.index])
+        finding = judge(move.x, analytic, case.upstream.total, move, move.noise)
+        if not (np.isfinite(analytic) or move.finite):
+            finding = finding._replace(judgement="undefined")
+        size, assumed = case.sent.size, case.upstream.assumed
+        verdict = _verdict(edge, move.index, analytic, finding, assumed, size)
+        if found is None or _shows_more(verdict, found, nothing_came=nothing_came):
+            found = verdict
+    assert found is not None
+    return found
 
 
-def _judge(
-    plan: Plan,
-    node: int,
-    source: int,
-    slot: int | None,
-    analytic: Array,
-    upstream: Array,
-    run: list[int],
+def _is_closed(verdict: Verdict | None) -> bool:
+    """Whether nothing more can be found of an input."""
+    return verdict is not None and (verdict.judgement == "wrong" or verdict.reason == "integers")
+
+
+def _shows_more(verdict: Verdict, before: Verdict, *, nothing_came: bool) -> bool:
+    """Whether a verdict finds what was not seen, or tests what was 0 for any rule."""
+    if before.judgement != "right" or verdict.judgement == "wrong":
+        return before.judgement == "right"
+    said_nothing = before.analytic == 0
+    if verdict.judgement in ("untested", "undefined"):
+        return said_nothing and nothing_came
+    return said_nothing and (verdict.judgement == "kink" or verdict.analytic != 0)
+
+
+def _verdict(
+    edge: _Edge, index: Index, analytic: float, finding: Finding, assumed: bool, size: int
 ) -> Verdict:
-    """Judge `analytic` entry by entry: change the source, run nodes, weigh what came out."""
-    base = np.array(plan.value(source))
-    end = run[-1] if run else source
-
-    def value_at(index: Index, x: float) -> Array:
-        moved = base.copy()
-        moved[index] = x
-        plan.set_value(source, moved)
-        try:
-            for one in run:
-                plan.forward(one)
-        except MiniflowError:  # class numbers, for one, cannot be moved a little
-            return np.full(upstream.shape, np.nan)
-        return np.array(plan.value(end))
-
-    entries = _entries(analytic)
-    verdicts = []
-    for index in entries:
-        a, x = float(analytic[index]), float(base[index])
-        judgement, error, numeric = _judge_entry(x, a, upstream, partial(value_at, index))
-        found = index, a, numeric, error, judgement
-        verdicts.append(Verdict(node, source, slot, *found, len(entries), analytic.size))
-    plan.set_value(source, base)
-    return max(verdicts, key=_badness)
+    return Verdict(
+        *edge,
+        finding.judgement,
+        size,
+        index,
+        analytic,
+        finding.numeric,
+        finding.relative_error,
+        finding.tolerance,
+        checked=size,
+        assumed=assumed,
+        reason="rounding" if finding.judgement == "untested" else "",
+        cause=edge.node if finding.judgement == "untested" else None,
+    )
 
 
-def _badness(verdict: Verdict) -> tuple[int, float, float]:
+def _badness(verdict: Verdict) -> tuple[int, bool, float, float, float]:
+    """Return how bad a verdict is; of two that are equally bad, the one that says more is worse."""
+    order = _OF_AN_ENTRY.index(verdict.judgement)
+    as_it_came = verdict.judgement == "wrong" and not verdict.assumed
+    # Errors that differ by rounding alone are alike.
+    error = float(f"{verdict.relative_error:.6g}")
     off = abs(verdict.analytic - verdict.numeric)
-    return JUDGEMENTS.index(verdict.judgement), verdict.relative_error, off
+    return order, as_it_came, error, off, abs(verdict.analytic)
 
 
-def _entries(analytic: Array) -> list[Index]:
-    """Return the places that are tried: all of a small array, some of a large one."""
-    count = min(analytic.size, ENTRIES)
-    places = set(np.linspace(0, analytic.size - 1, count).astype(int).tolist())
-    if analytic.size > count:
-        places.add(int(np.abs(analytic).argmax()))
-    return [tuple(map(int, np.unravel_index(place, analytic.shape))) for place in sorted(places)]
+def _spread(sources: list[int], most: int) -> list[int]:
+    """Return at most so many of the sources, the first, the last, and evenly between."""
+    if len(sources) <= most:
+        return sources
+    return [sources[place] for place in np.linspace(0, len(sources) - 1, most).astype(int)]
 
 
-def _judge_entry(
-    x: float, analytic: float, upstream: Array, value_at: Callable[[float], Array]
-) -> tuple[Judgement, float, float]:
-    """Return the judgement of one derivative, its relative error, and the central difference."""
-    h = STEP * max(1.0, abs(x))
-    best = math.inf, math.nan
-    # The shorter steps are for places close to a kink or to the end of where f is defined. They
-    # round worse, so only the first is excused for it.
-    for step, excused in ((h, ROUNDING), (h / 100, 0.0), (STEP * abs(x) or h / 100, 0.0)):
-        numeric, size = _slope(x - step, x + step, upstream, value_at)
-        if not math.isfinite(numeric):
-            continue
-        if not math.isfinite(analytic):
-            sound = np.isfinite(upstream).all() and np.isfinite(value_at(x)).all()
-            return "wrong" if sound else "undefined", math.inf, numeric
-        off = max(abs(analytic - numeric) - excused * size, 0.0)
-        error = off / max(abs(analytic), abs(numeric)) if off else 0.0
-        if error <= TOLERANCE:
-            return "right", error, numeric
-        best = min(best, (error, numeric))
-    error, numeric = best
-    if math.isinf(error):
-        return "undefined", error, numeric
-    if _is_kink(x, h, analytic, upstream, value_at):
-        return "kink", error, numeric
-    return "wrong", error, numeric
+def _entries(sent: Sequence[Array], most: int) -> list[Index]:
+    """Return the entries that are tried: all of a small array, some of a large one."""
+    size, shape = sent[0].size, sent[0].shape
+    places = set(np.linspace(0, size - 1, min(size, most)).astype(int).tolist())
+    if size > most:
+        places.update(int(np.abs(one).argmax()) for one in sent)
+    return [_entry(place, shape) for place in sorted(places)]
 
 
-def _slope(
-    low: float, high: float, upstream: Array, value_at: Callable[[float], Array]
-) -> tuple[float, float]:
-    """Return the slope of Σ g · value from low to high, and the size of what can round it.
-
-    Entries that do not change are left out, so that they cannot round it; but if one is about
-    to change, as a saturated one is, half its last digit is missing.
-    """
-    up, down = value_at(high), value_at(low)
-    with np.errstate(all="ignore"):
-        change = up != down
-        slope = (upstream * (up - down))[change].sum() / (high - low)
-        sizes = np.abs(upstream * up) + np.abs(upstream * down)
-        size = sizes[change].sum() + 0.01 * sizes[~change & np.isfinite(sizes)].sum()
-    return float(slope), float(size / (high - low))
-
-
-def _is_kink(
-    x: float, h: float, analytic: float, upstream: Array, value_at: Callable[[float], Array]
-) -> bool:
-    """Whether the slopes on both sides of x differ, and the derivative lies between them.
-
-    On a smooth curve the two slopes come together as the step shrinks; at a kink they do not.
-    """
-    gaps = []
-    for step in (h, h / 100):
-        left, _ = _slope(x - step, x, upstream, value_at)
-        right, _ = _slope(x, x + step, upstream, value_at)
-        slack = 1e-3 * max(abs(left), abs(right))
-        if not min(left, right) - slack <= analytic <= max(left, right) + slack:
-            return False
-        gaps.append(abs(right - left))
-    return gaps[0] > slack and gaps[1] > gaps[0] / 10
+def _entry(place: int, shape: tuple[int, ...]) -> Index:
+    return tuple(map(int, np.unravel_index(place, shape)))

@@ -59,7 +59,8 @@ class LessonNode:
 
     def receive(self, consumer: Node, sent: Array, first: bool) -> None:
         """Put what a consumer sent where this node will look for it."""
-        sent_value: Any = sent if sent.ndim else sent[()]
+        # A copy: the node may add to it in place.
+        sent_value: Any = sent.copy() if sent.ndim else sent[()]
         if first:
             consumer.gradients[self.node] = sent_value
         else:
@@ -69,7 +70,7 @@ class LessonNode:
         """Call the node's `backward()` and copy what it sends to each input into `targets`.
 
         The node keeps one entry an input: if it takes an input twice, the sum of both
-        contributions counts for the first, and 0 for the second.
+        contributions counts for the first, and 0 for the second. Integers need no entry.
         """
         node = self.node
         if self._is_cost:
@@ -80,8 +81,8 @@ class LessonNode:
                 consumer.gradients[node] = np.zeros(np.shape(node.value))[()]
             run_method(node, "backward")
         sent_to: set[Node] = set()
-        for source, target in zip(node.inbound_nodes, targets, strict=True):
-            if source in sent_to:
+        for source, target, dtype in zip(node.inbound_nodes, targets, self._types, strict=True):
+            if source in sent_to or (dtype is not None and source not in node.gradients):
                 target.fill(0.0)
                 continue
             sent_to.add(source)

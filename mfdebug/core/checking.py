@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mfdebug.core.debugger import index_text
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.numbers import scalar
+from miniflow.differences import Judgement
 from miniflow.gradcheck import JUDGEMENTS, Verdict
 from miniflow.graph import Graph
 
 MEANING = {
     "right": "agrees with the central difference",
     "kink": "a kink: the slopes to both sides differ, no one number is right",
-    "undefined": "no finite difference can be taken here",
+    "undefined": "undefined: no finite difference can be taken here",
     "wrong": "WRONG",
 }
-# Lines told of a large graph, the worst first.
+# How verdicts are counted: one, and several.
+COUNTED = {
+    "wrong": ("wrong", "wrong"),
+    "kink": ("kink", "kinks"),
+    "undefined": ("undefined", "undefined"),
+    "untested": ("not tested", "not tested"),
+    "right": ("right", "right"),
+}
+# Lines for a large graph, the worst first.
 MOST_LINES = 40
 
 
 def check_lines(graph: Graph, verdicts: Sequence[Verdict], most: int = MOST_LINES) -> list[str]:
-    """Return a line for each verdict, the worst first, and what it comes to."""
+    """Return the conclusion, and a line for each verdict, the worst first."""
+    if nothing := _nothing_to_check(graph, verdicts):
+        return [nothing]
     worst = sorted(verdicts, key=_badness, reverse=True)
     lines = [f"  {_line(graph, verdict)}" for verdict in worst[:most]]
     if len(worst) > most:
         lines.append(f"  … {len(worst) - most} more, none worse")
+    lines += [f"  {line}" for line in _sampled(graph, verdicts)]
     aside = [graph.nodes[i].label for i in graph.trainables if not graph.under_cost[i]]
     if aside and len(verdicts) > 1:
         lines.append(f"  trained, but the cost does not depend on it: {', '.join(aside)}")
@@ -36,16 +49,20 @@ def check_lines(graph: Graph, verdicts: Sequence[Verdict], most: int = MOST_LINE
 def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the verdicts for programs."""
     return {
-        "all_right": not wrong(verdicts) and not untried(verdicts),
+        "all_right": passes(verdicts),
+        "counts": {judgement: count for judgement, count in _counts(verdicts).items() if count},
         "verdicts": [
             {
                 "node": graph.nodes[verdict.node].label,
                 "input": graph.nodes[verdict.source].label,
                 "judgement": verdict.judgement,
+                "reason": verdict.reason or None,
                 "entry": list(verdict.index),
                 "analytic": verdict.analytic,
                 "numeric": verdict.numeric,
                 "relative_error": verdict.relative_error,
+                "tolerance": verdict.tolerance,
+                "assumed_upstream": verdict.assumed,
                 "checked": verdict.checked,
                 "of": verdict.size,
             }
@@ -54,43 +71,90 @@ def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
-def wrong(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Return those that found a wrong gradient."""
-    return [verdict for verdict in verdicts if verdict.judgement == "wrong"]
-
-
-def untried(verdicts: Sequence[Verdict]) -> bool:
-    """Whether there was something to check, and none of it could be."""
-    return bool(verdicts) and all(verdict.judgement == "undefined" for verdict in verdicts)
+def passes(verdicts: Sequence[Verdict]) -> bool:
+    """Whether no gradient is wrong, and at least one was tested."""
+    judgements = {verdict.judgement for verdict in verdicts}
+    return "wrong" not in judgements and bool(judgements - {"untested"})
 
 
 def _badness(verdict: Verdict) -> tuple[int, float]:
-    return JUDGEMENTS.index(verdict.judgement), verdict.relative_error
+    """Return how bad a verdict is; how far those are off that are right is rounding."""
+    off = verdict.relative_error if verdict.judgement == "wrong" else 0.0
+    return JUDGEMENTS.index(verdict.judgement), off
 
 
-def _conclusion(verdicts: Sequence[Verdict]) -> str:
+def _counts(verdicts: Sequence[Verdict]) -> dict[Judgement, int]:
     counts = dict.fromkeys(reversed(JUDGEMENTS), 0)
     for verdict in verdicts:
         counts[verdict.judgement] += 1
-    told = ", ".join(f"{count} {judgement}" for judgement, count in counts.items() if count)
+    return counts
+
+
+def _nothing_to_check(graph: Graph, verdicts: Sequence[Verdict]) -> str:
+    """Return why there is nothing to check, empty if there is something."""
+    if not verdicts:
+        return "there is nothing to check: no node sends a gradient"
+    if all(verdict.reason == "no backward" for verdict in verdicts):
+        names = dict.fromkeys(graph.nodes[verdict.cause or 0].label for verdict in verdicts)
+        shown = ", ".join(list(names)[:5]) + (", …" if len(names) > 5 else "")
+        plural = "s" if len(names) == 1 else ""
+        return f"there is nothing to check: {shown} define{plural} no backward()"
+    return ""
+
+
+def _conclusion(verdicts: Sequence[Verdict]) -> str:
+    counts = _counts(verdicts)
+    told = ", ".join(
+        f"{count} {COUNTED[judgement][count > 1]}" for judgement, count in counts.items() if count
+    )
     if bad := counts["wrong"]:
         return f"{bad} gradient{'s are' if bad > 1 else ' is'} wrong ({told})"
-    if untried(verdicts):
-        return f"nothing could be checked: no finite difference can be taken ({told})"
-    return f"no gradient is wrong ({told or 'there is none to check'})"
+    if not passes(verdicts):
+        return f"nothing could be tested ({told})"
+    return f"no gradient is wrong ({told})"
 
 
 def _line(graph: Graph, verdict: Verdict) -> str:
     node, source = graph.nodes[verdict.node], graph.nodes[verdict.source]
     entry = f"{source.label}{index_text(verdict.index)}"
     sent = f"{node.label} ({kind_of(node)}) to {entry}" if verdict.slot is not None else entry
-    meaning = MEANING[verdict.judgement]
-    analytic, numeric = scalar(verdict.analytic), scalar(verdict.numeric)
-    numbers = f"backward {analytic}, difference {numeric}"
-    error = f"relative error {scalar(verdict.relative_error, 2)}"
-    if verdict.judgement == "right" and not verdict.relative_error and analytic != numeric:
-        error = "which is rounding"
+    if verdict.judgement == "untested" and verdict.reason != "rounding":
+        return f"{sent}: not tested: {_why_not(graph, verdict)}"
+    numbers = f"backward {scalar(verdict.analytic)}, difference {scalar(verdict.numeric)}"
+    if verdict.judgement != "undefined":
+        numbers += f", relative error {scalar(verdict.relative_error, 2)}"
+    if verdict.judgement == "untested":
+        return f"{sent}: not tested: {_why_not(graph, verdict)}: {numbers}"
     tried = f"worst of {verdict.checked}" if verdict.checked > 1 else "the only entry"
     if verdict.checked < verdict.size:
-        tried += f" tried of {verdict.size}"
-    return f"{sent}: {meaning}: {numbers}, {error} ({tried})"
+        tried = f"worst of {verdict.checked} tested of {verdict.size}"
+    if verdict.judgement != "undefined":
+        tried = f"limit {scalar(verdict.tolerance, 2)}; {tried}"
+    if verdict.assumed:
+        tried += f"; with other numbers where 0 came back to {node.label}"
+    return f"{sent}: {MEANING[verdict.judgement]}: {numbers} ({tried})"
+
+
+def _why_not(graph: Graph, verdict: Verdict) -> str:
+    cause = graph.nodes[verdict.cause or 0].label
+    match verdict.reason:
+        case "integers":
+            return f"{cause} holds integers, which are not varied"
+        case "random":
+            return f"two evaluations of {cause} differ (it draws random numbers, or counts)"
+        case "no backward":
+            return f"{cause} defines no backward()"
+    return "the difference is lost in rounding"
+
+
+def _sampled(graph: Graph, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Yield a line for each node of so many inputs that only some were tried one by one."""
+    tried = Counter(verdict.node for verdict in verdicts if verdict.slot is not None)
+    for i, count in tried.items():
+        inputs = len(set(graph.inbound[i]))
+        if count < inputs:
+            node = graph.nodes[i]
+            yield (
+                f"{node.label} ({kind_of(node)}): {count} of {inputs:,} inputs tried one by one, "
+                "then all at once"
+            )

@@ -13,8 +13,7 @@ from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, Progress
 from mfdebug.program.passes import Pass, Passes
 from mfdebug.program.plan import ProgramPlan
 from mfdebug.program.recorder import Recorder
-from mfdebug.program.replay import Fault, as_before
-from miniflow.gradcheck import Verdict
+from mfdebug.program.replay import Fault
 from miniflow.ops.base import shape_text
 
 
@@ -216,11 +215,6 @@ class ProgramDebugger(Debugger):
             str(error) if isinstance(error, DebuggerError) else f"{type(error).__name__}: {error}"
         )
         return f"{fault.phase} of {node.label} raised {words} [its inputs: {shapes or 'none'}]"
-
-    def check(self, node: int | None = None) -> list[Verdict]:
-        """Check gradients, and leave all that the program's nodes count and draw as it was."""
-        with as_before(self.graph.nodes):
-            return super().check(node)
 
     # What a program's run does not allow -------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 from mfdebug.program.taps import INBOUND, neighbours
-from miniflow.node import Input, Node
+from miniflow.node import Input, Node, StandIn
 
 
 class _Gradients(MutableMapping[Node, Any]):
@@ -33,7 +33,7 @@ class _Gradients(MutableMapping[Node, Any]):
         return sum(1 for _ in self)
 
 
-class Foreign(Node):
+class Foreign(StandIn):
     """Stands for a node of the program: its value and gradients are that one's."""
 
     def __init__(self, target: Any, inbound: Sequence[Node]) -> None:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import random
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +20,7 @@ from miniflow.graph import Graph
 from miniflow.lesson import backward_from
 from miniflow.node import Input, Node
 from miniflow.ops.base import Array
-
-_OURS = {name for name in sys.modules if name.partition(".")[0] == "miniflow"}
+from miniflow.restoring import as_before
 
 
 @dataclass
@@ -135,73 +131,3 @@ def as_array(value: Any) -> Array:
     """Return a copy of a node's value as an array of floats."""
     array = np.array(value)
     return array if array.dtype.kind == "f" else array.astype(np.float64)
-
-
-@contextlib.contextmanager
-def as_before(nodes: Iterable[Node]) -> Iterator[None]:
-    """Let nodes be used for a while: all that they hold is put back."""
-    kept = [(holder, dict(vars(holder))) for holder in _holders(nodes)]
-    undo = [_undoing(value) for _, held in kept for value in held.values()]
-    places = [(one, dict(vars(one))) for one in _places_of({type(one) for one, _ in kept})]
-    numbers, python_numbers = np.random.get_state(), random.getstate()
-    try:
-        yield
-    finally:
-        for holder, held in kept:
-            vars(holder).clear()
-            vars(holder).update(held)
-        for put_back in undo:
-            put_back()
-        for place, names in places:
-            for name, value in names.items():
-                if vars(place).get(name) is not value:
-                    setattr(place, name, value)
-        np.random.set_state(numbers)
-        random.setstate(python_numbers)
-
-
-def _holders(nodes: Iterable[Node]) -> Iterator[Any]:
-    """Yield the nodes, what is built on them, and the program's objects that they stand for."""
-    all_nodes = dict.fromkeys(nodes)
-    for node in list(all_nodes):
-        all_nodes.update(dict.fromkeys(node.outbound_nodes))
-    for node in all_nodes:
-        yield node
-        if (target := vars(node).get("target")) is not None:
-            yield target
-
-
-def _places_of(kinds: Iterable[type]) -> Iterator[Any]:
-    """Yield the program's own classes, and the modules in which they stand: both may count."""
-    modules = {}
-    for kind in dict.fromkeys(base for one in kinds for base in one.__mro__):
-        module = kind.__module__.partition(".")[0]
-        ours = issubclass(kind, Node) and kind.__module__ in _OURS
-        if module not in ("builtins", "mfdebug", "numpy") and not ours:
-            yield kind
-            modules[kind.__module__] = sys.modules.get(kind.__module__)
-    yield from (module for module in modules.values() if module is not None)
-
-
-def _undoing(value: Any) -> Callable[[], object]:
-    """Return what puts back the contents of a thing that a node may change in place."""
-    if isinstance(value, np.ndarray) and value.flags.writeable:
-        return partial(np.copyto, value, value.copy())
-    if isinstance(value, list):
-        return partial(value.__setitem__, slice(None), value[:])
-    if isinstance(value, dict):
-        return partial(_refill, value, dict(value), [_undoing(one) for one in value.values()])
-    return _nothing
-
-
-def _refill(
-    held: dict[Any, Any], contents: dict[Any, Any], undo: list[Callable[[], object]]
-) -> None:
-    held.clear()
-    held.update(contents)
-    for put_back in undo:
-        put_back()
-
-
-def _nothing() -> None:
-    """What cannot be changed in place needs nothing."""

@@ -191,7 +191,7 @@ def test_a_wrong_rule_of_a_program_leaves_with_status_1_and_its_entry(tmp_path: 
     place = f"X{index_text(tuple(entry))}"
     numbers = f"backward {sent[tuple(entry)]:g}, difference {right[tuple(entry)]:g}, "
     assert first.startswith(f"  l (MyMatMul) to {place}: WRONG: {numbers}")
-    assert first.endswith("(worst of 4)")
+    assert first.endswith("; worst of 4)")
     assert not any("WRONG" in line for line in others)
 
     as_json = mfdebug("mine.py", "--check", "--json", cwd=tmp_path)
