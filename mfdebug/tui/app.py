@@ -14,6 +14,8 @@ from typing import ClassVar
 from msgspec.structs import replace
 from textual.binding import BindingType
 from textual.css.query import NoMatches
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
 
 from mfdebug.bindings import Keys
@@ -26,6 +28,7 @@ from mfdebug.opening import Opened, open_graph
 from mfdebug.settings import DEFAULTS, Settings
 from mfdebug.terminal import ANY, Abilities
 from mfdebug.tui.cells import CellApp
+from mfdebug.tui.driver import TerminalDriver
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.least_size import SizedApp
 from mfdebug.tui.presentation import Presentation
@@ -86,6 +89,11 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         self.shelf = shelf
         self.commands = commands
         self.history_memory = history_memory
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver that is used unless the environment names another one."""
+        found = super().get_driver_class()
+        return TerminalDriver if found is LinuxDriver else found
 
     def on_load(self) -> None:
         """Be ready to end before the terminal is changed."""

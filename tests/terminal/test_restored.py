@@ -81,14 +81,16 @@ def test_a_signal_in_the_middle_of_a_long_run_ends_it(
     assert app.not_restored() == []
 
 
-@pytest.mark.parametrize("where", ["widget", "key", "thread"])
+@pytest.mark.parametrize("where", ["widget", "key", "thread", "input"])
 def test_a_crash_is_told_after_the_screen_is_left(start: Start, where: str) -> None:
     app = start([*CRASHING, where, "xor"])
     if where == "thread":
         app.send(b"t")
     else:
         app.press(*"sss", first=5.0)
-        app.send(b"s" if where == "widget" else b"sl")
+        app.press("s")
+        if where != "widget":
+            app.send(b"l")
     assert app.wait() == 1
     assert app.not_restored() == []
     last = bytes(app.output).rpartition(LEFT)[2].decode()
