@@ -21,6 +21,7 @@ from mfdebug.core.commands.predicting import asked
 from mfdebug.core.commands.status import status
 from mfdebug.core.completion import complete
 from mfdebug.core.shelf import Keeper
+from mfdebug.signals import EndedBySignal, ending_signals
 from miniflow.errors import MiniflowError, printable
 
 PROMPT = "(mfdebug) "
@@ -47,8 +48,9 @@ class Plain:
         typed = sys.stdin.isatty()
         if typed and threading.current_thread() is threading.main_thread():
             # Ended by default, it would leave the terminal as the line editor has set it.
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, _leave)
+            for number in ending_signals():
+                if number != signal.SIGINT:
+                    signal.signal(number, _leave)
         fine = True
         for line in lines:
             fine = self._run_one(line) and fine
@@ -155,7 +157,7 @@ class Plain:
 
 
 def _leave(number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
+    raise EndedBySignal(number)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from mfdebug.core.script import Origin
 from mfdebug.core.shelf import Keeper, Shelf
 from mfdebug.opening import Opened, open_graph
 from mfdebug.settings import DEFAULTS, Settings
+from mfdebug.signals import EndedBySignal, ending_signals, handlers_restored
 from mfdebug.terminal import ANY, Abilities
 from mfdebug.tui.cells import CellApp
 from mfdebug.tui.driver import TerminalDriver
@@ -80,6 +80,8 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         self.demo = demo
         self.keys = Keys(settings.keys)
         self.set_keymap(self.keys.keymap())
+        # The signal that has asked for the end.
+        self._ended_by = 0
         # What is kept of this run, and where.
         self._session: tuple[Keeper, Console] | None = None
         self.console_given = console
@@ -99,8 +101,8 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         """Be ready to end before the terminal is changed."""
         loop = asyncio.get_running_loop()
         # Without a handler these end the process with the terminal in raw mode.
-        for ended_by in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            loop.add_signal_handler(ended_by, self._end, 128 + ended_by)
+        for number in ending_signals():
+            loop.add_signal_handler(number, self._end, number)
 
     def on_mount(self) -> None:
         """Open the graph, or let one be chosen."""
@@ -117,8 +119,9 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         else:
             self.open(self.graph)
 
-    def _end(self, status: int) -> None:
-        self.exit(status, return_code=status)
+    def _end(self, number: int) -> None:
+        self._ended_by = self._ended_by or number
+        self.exit(return_code=128 + number)
 
     def _handle_exception(self, error: Exception) -> None:
         # A screen that was just being made when the end was asked for finds itself incomplete.
@@ -130,7 +133,10 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         self._close_messages_no_wait()
 
     def left(self) -> int:
-        """Say what went wrong, if anything did, when the screen has been left; the exit status."""
+        """Say what went wrong, if anything did, when the screen has been left; the exit status.
+
+        Raises `EndedBySignal` if a signal has asked for the end.
+        """
         error = self._exception
         if error is not None:
             lines = ["mfdebug: something in mfdebug itself went wrong, and it had to end:\n"]
@@ -142,6 +148,8 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
             own = [frame for frame in frames if "/textual/" not in frame.filename]
             lines += traceback.format_list((own or frames)[-MOST_FRAMES:])
             sys.stderr.write("".join(lines))
+        elif self._ended_by:
+            raise EndedBySignal(self._ended_by)
         return self.return_code or 0
 
     def _keep_at_last(self) -> bool:
@@ -277,7 +285,12 @@ def run(
         settings=settings,
         demo=demo,
     )
-    app.run()
+    return _run_to_the_end(app)
+
+
+def _run_to_the_end(app: DebuggerApp) -> int:
+    with handlers_restored():
+        app.run()
     return app.left()
 
 
@@ -299,5 +312,4 @@ def run_console(
         abilities=abilities,
         settings=settings,
     )
-    app.run()
-    return app.left()
+    return _run_to_the_end(app)
