@@ -46,7 +46,14 @@ from miniflow.graph import Graph
 MOST_FRAMES = 12
 
 
-class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int]):
+class DebuggerApp(
+    InOrderApp[int],
+    SizedApp[int],
+    StoppableApp[int],
+    CellApp[int],
+    # Textual's own key to leave could neither be changed nor be switched off.
+    inherit_bindings=False,
+):
     """The terminal app."""
 
     CSS_PATH = "app.tcss"
@@ -231,7 +238,7 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         """Let any key stop a run that goes on in the background, and do nothing else."""
         if self.too_small:
             # What is pressed would change what cannot be seen.
-            if event.key in (*self.keys.of("quit"), "ctrl+q"):
+            if event.key in (*self.keys.of("quit"), *self.keys.of("leave")):
                 self.exit()
             elif event.key in self.keys.of("suspend"):
                 await self.action_suspend_process()
