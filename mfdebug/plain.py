@@ -22,7 +22,8 @@ from mfdebug.core.commands.status import status
 from mfdebug.core.completion import complete
 from mfdebug.core.shelf import Keeper
 from mfdebug.signals import EndedBySignal, ending_signals
-from miniflow.errors import MiniflowError, printable
+from miniflow.errors import FileError, MiniflowError, printable
+from miniflow.files.paths import check_ordinary
 
 PROMPT = "(mfdebug) "
 MOST_REMEMBERED = 1000
@@ -174,7 +175,8 @@ def _line_editing(console: Console) -> Iterator[None]:
         return found[state] if state < len(found) else None
 
     history = platformdirs.user_state_path("mfdebug", False) / "history"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, FileError):
+        check_ordinary(history, "")
         readline.read_history_file(history)
     readline.set_history_length(MOST_REMEMBERED)
     readline.set_completer_delims("")
@@ -189,6 +191,7 @@ def _line_editing(console: Console) -> Iterator[None]:
 def _write_history(history: Path) -> None:
     import readline
 
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, FileError):
+        check_ordinary(history, "")
         history.parent.mkdir(parents=True, exist_ok=True)
         readline.write_history_file(history)

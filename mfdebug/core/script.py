@@ -147,7 +147,10 @@ def _quoted(text: str) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file at once or not at all; raise `DebuggerError` when it cannot be written."""
+    """Write a file at once or not at all; raise `MiniflowError` when it cannot be written."""
+    where = str(path)
+    path = paths.real(path, where, exists=False)
+    paths.check_ordinary(path, where)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         try:
@@ -157,4 +160,4 @@ def write_whole(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
     except OSError as error:
-        raise DebuggerError(error.strerror or str(error), where=str(path)) from None
+        raise DebuggerError(error.strerror or str(error), where=where) from None

@@ -78,8 +78,7 @@ class _Saver:
         graph, data = self.graph, self.graph.data
         if path_of(data) == self.path:
             raise FileError("this file holds the graph's data", where=self.file)
-        if self.path.exists() and not self.path.is_file():
-            raise FileError("it is not an ordinary file", where=self.file)
+        paths.check_ordinary(self.path, self.file)
         self._check_words()
         values: dict[Node, Array | None] = {
             node: self._value(node) for node in graph.declared if isinstance(node, Input)
