@@ -26,6 +26,7 @@ from textual.strip import Strip
 
 from mfdebug.glyphs import UNKNOWN, in_ascii
 from mfdebug.tui.pacing import PacedApp
+from miniflow.characters import JOINER, NON_JOINER
 
 if TYPE_CHECKING:
     from typing import Any
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 # Seconds after which a terminal has taken its new size.
 SETTLED = 0.25
-JOINER = "\u200d"
+# A cluster with one of these has another width in each terminal: emoji in one, emoji as such.
+_OF_ANY_WIDTH = frozenset({JOINER, "\ufe0f"})
 
 
 class CellApp(PacedApp[ReturnType]):
@@ -231,6 +233,8 @@ class _Pen:
             self.out.append(_change(self.look, look))
             self.look = look
         self.out.append(text)
+        if not (text.isascii() or _OF_ANY_WIDTH.isdisjoint(text)):
+            self.y = -1
 
     def text(self) -> str:
         self.out.append(_change(self.look, _PLAIN))
@@ -272,7 +276,7 @@ def _clusters(text: str) -> list[str]:
     for character in text:
         width = cell_len(character)
         joins = not width or (clusters and clusters[-1].endswith(JOINER))
-        if not character.isprintable() and character != JOINER:
+        if not character.isprintable() and character not in (JOINER, NON_JOINER):
             # Lone surrogates cannot be encoded, and no one knows what private ones look like.
             character = " " if character.isspace() else "\ufffd"
             clusters += [character] * width

@@ -25,6 +25,7 @@ SCHEMA_FILE = Path(__file__).with_name("graph.schema.json")
 
 Name = Annotated[str, Meta(min_length=1, max_length=limits.NAME_LENGTH)]
 Size = Annotated[int, Meta(ge=1, le=limits.NUMBERS)]
+Rate = Annotated[float, Meta(ge=0)]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Attribute = (
@@ -73,20 +74,20 @@ class TensorForm(Form):
 class SGDForm(Form, tag="SGD", tag_field="name"):
     """Stochastic gradient descent."""
 
-    learning_rate: float = 0.01
+    learning_rate: Rate = 0.01
 
 
 class MomentumForm(Form, tag="Momentum", tag_field="name"):
     """Gradient descent with a velocity."""
 
-    learning_rate: float = 0.01
+    learning_rate: Rate = 0.01
     momentum: float = 0.9
 
 
 class AdamForm(Form, tag="Adam", tag_field="name"):
     """Adam."""
 
-    learning_rate: float = 0.001
+    learning_rate: Rate = 0.001
     beta1: Annotated[float, Meta(ge=0, lt=1)] = 0.9
     beta2: Annotated[float, Meta(ge=0, lt=1)] = 0.999
     epsilon: Annotated[float, Meta(gt=0)] = 1e-8

@@ -52,6 +52,7 @@ def test_a_link_is_opened_and_closed_and_cannot_carry_an_escape():
         ("a\x1b\x00b", 2, ["a", "b"]),
         ("a\u00a0\ue000\ud800", 4, ["a", " ", "\ufffd", "\ufffd"]),
         ("a\u200d\x1bb", 2, ["a\u200db", " "]),
+        ("م\u200cر", 2, ["م\u200c", "ر"]),
     ],
 )
 def test_text_becomes_one_entry_a_cell(text: str, width: int, expected: list[str]):
