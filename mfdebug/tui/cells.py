@@ -202,6 +202,10 @@ class _Pen:
             if shown[at] == cell:
                 continue
             shown[at] = cell
+            if cell[0][0] == "\0":
+                # The cursor has gone past it with the first cell of its character.
+                self.x += 1
+                continue
             self.go(at, y, cells[max(0, self.x - x) : at - x])
             self.put(cell)
 
@@ -227,14 +231,15 @@ class _Pen:
     def put(self, cell: _Cell) -> None:
         text, look = cell
         self.x += 1
-        if text[0] == "\0":
-            return
         if not self.suits(look):
             self.out.append(_change(self.look, look))
             self.look = look
-        self.out.append(text)
-        if not (text.isascii() or _OF_ANY_WIDTH.isdisjoint(text)):
-            self.y = -1
+        if text.isascii() or _OF_ANY_WIDTH.isdisjoint(text):
+            self.out.append(text)
+            return
+        # Nothing of what was there shows beside a narrow one, and the cursor is then anywhere.
+        self.out.append(f"{' ' * cell_len(text)}\x1b[{self.y + 1};{self.x}H{text}")
+        self.y = -1
 
     def text(self) -> str:
         self.out.append(_change(self.look, _PLAIN))
