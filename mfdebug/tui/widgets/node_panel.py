@@ -140,8 +140,8 @@ class NodePanel(LinesView, can_focus=True):
         if self.debugger.where.phase == "start":
             yield [Segment(graph.name, self._style("title"))]
             yield []
-            for text in wrap(graph.description, width):
-                yield [Segment(text)]
+            for paragraph in graph.description.splitlines():
+                yield from ([Segment(text)] for text in wrap(paragraph, width) or [""])
             yield []
             name = keys_of(self).name
             hints = [
