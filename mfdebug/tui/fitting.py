@@ -8,8 +8,8 @@ from rich.cells import cell_len, set_cell_size, split_graphemes
 
 # What no line begins with, and what none ends with, where it is broken between characters: the
 # marks that Chinese and Japanese typesetting keeps with what is before or after them.
-_NOT_FIRST = frozenset(",.:;!?)]}%…、。，．：；！？）］｝〉》」』】〕〗〙〛’”・ー々〻ゝゞヽヾ～％‰℃")
-_NOT_FIRST |= frozenset("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
+_NOT_FIRST = frozenset(",.:;!?)]}%…、。，．：；！？）］｝〉》」』】〕〗〙〛’”")
+_NOT_FIRST |= frozenset("・ー々〻ゝゞヽヾ～％‰℃ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
 _NOT_LAST = frozenset("([{（［｛〈《「『【〔〖〘〚‘“￥＄£＃")
 
 
