@@ -14,8 +14,8 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from mfdebug.tui.escapes import EscapeParser
 
-# Columns and rows of the largest screen that is drawn: twice what fits a wall of today. A size
-# beyond it is a mistake, and would take gigabytes.
+# Columns and rows of the largest screen that is drawn: no display has more. A size beyond it is a
+# mistake, and 65535 x 65535 would take gigabytes.
 LARGEST = (1000, 500)
 
 

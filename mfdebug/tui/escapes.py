@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable
-from typing import Any
 
 from textual import constants, events, messages
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
@@ -19,7 +18,7 @@ from textual._xterm_parser import XTermParser
 from textual.keys import Keys
 from textual.message import Message
 
-ESC, BEL, END_OF_STRING = "\x1b", "\x07", "\x1b\\"
+ESC, END_OF_STRING = "\x1b", "\x1b\\"
 PASTE_BEGINS, PASTE_ENDS = "\x1b[200~", "\x1b[201~"
 # What begins a string: device control, start of string, operating system command, and so on.
 _STRINGS = frozenset("PX]^_")
@@ -41,13 +40,11 @@ LONGEST = 64
 # Characters of one paste; the rest of it is dropped.
 MOST_PASTED = 1 << 18
 
-Reading = Generator[Read1 | Peek1, str, Any]
-
 
 class EscapeParser(XTermParser):
     """Turns characters from a terminal into Textual's events. No input makes it raise."""
 
-    def parse(self, token_callback: TokenCallback[Message]) -> Reading:
+    def parse(self, token_callback: TokenCallback[Message]) -> Generator[Read1 | Peek1, str, None]:
         """Ask for one character after the other, and call back with each event."""
         cut_short = in_string = False
         while not self.is_eof:

@@ -100,8 +100,10 @@ def soak(count: int, seed: int = 0) -> list[str]:
                         pieces += 1
                         sent += len(last[-1])
                         app.send(last[-1])
-                        # Now and then long enough for half a sequence to be given up.
-                        app.settle(first=0.15 if random.random() < 0.02 else 0.001, idle=0.001)
+                        # Now and then long enough for half a sequence to be given up, and until
+                        # nothing waits any more.
+                        rests = random.random() < 0.02
+                        app.settle(first=0.15 if rests else 0.001, idle=0.1 if rests else 0.001)
                         assert app.process.poll() is None, "it has ended"
                     _answers_and_leaves(app)
                 except AssertionError as error:
@@ -113,7 +115,7 @@ def soak(count: int, seed: int = 0) -> list[str]:
 
 
 def _answers_and_leaves(app: PtyApp) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while "moment 3 " not in app.text.partition("\n")[0]:
         # Keys may wait that were sent before, or a dialog that was opened.
         assert time.monotonic() < end, f"it does not come back to its first screen:\n{app.text}"
