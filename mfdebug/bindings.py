@@ -92,6 +92,7 @@ _OF_THE_APP = (
     Bound("suspend", ("ctrl+z",), "suspend_process", "to the shell and back with fg", "app"),
     Bound("redraw", ("ctrl+l",), "redraw", "draw the screen again", "app"),
     Bound("how-to-leave", ("ctrl+c",), "how_to_leave", "how to leave", "app"),
+    Bound("leave", ("ctrl+q",), "quit", "leave, also from the prompt", "app"),
     Bound("theme", ("ctrl+t",), "toggle_theme", "dark or light", "app"),
     Bound("order-up", ("up",), "move(-1)", "node above", "order"),
     Bound("order-down", ("down",), "move(1)", "node below", "order"),
@@ -221,7 +222,7 @@ class Keys:
 
     def _check_places(self, places: tuple[str, ...]) -> None:
         """Look for a key of two things; those that ship so take turns by what has the focus."""
-        held: dict[str, str] = dict(_TEXTUALS) if "screen" in places else {}
+        held: dict[str, str] = dict(OF_TEXTUAL) if "screen" in places else {}
         for one in (one for place in places for one in at(place)):
             for key in self.of(one.id):
                 other = held.setdefault(key, one.id)
@@ -238,5 +239,5 @@ class Keys:
 
 
 # What Textual itself does on every screen.
-_TEXTUALS = {"shift+tab": "focus before", "super+c": "copy"}
+OF_TEXTUAL = {"shift+tab": "to the part before", "super+c": "copy what the mouse has marked"}
 SHIPPED_KEYS = Keys()

@@ -43,7 +43,6 @@ FIXED = {
     "escape": "it always leaves what is open",
     "enter": "it always goes on",
     "ctrl+c": "it always says how to leave",
-    "ctrl+q": "it always leaves at once",
 }
 # What a terminal sends for these is what it sends for another key.
 _SAME_BYTE = {

@@ -21,7 +21,9 @@ from mfdebug.core.commands.predicting import asked
 from mfdebug.core.commands.status import status
 from mfdebug.core.completion import complete
 from mfdebug.core.shelf import Keeper
-from miniflow.errors import MiniflowError, printable
+from mfdebug.signals import EndedBySignal, ending_signals
+from miniflow.errors import FileError, MiniflowError, printable
+from miniflow.files.paths import check_ordinary
 
 PROMPT = "(mfdebug) "
 MOST_REMEMBERED = 1000
@@ -47,8 +49,9 @@ class Plain:
         typed = sys.stdin.isatty()
         if typed and threading.current_thread() is threading.main_thread():
             # Ended by default, it would leave the terminal as the line editor has set it.
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, _leave)
+            for number in ending_signals():
+                if number != signal.SIGINT:
+                    signal.signal(number, _leave)
         fine = True
         for line in lines:
             fine = self._run_one(line) and fine
@@ -155,7 +158,7 @@ class Plain:
 
 
 def _leave(number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
+    raise EndedBySignal(number)
 
 
 @contextlib.contextmanager
@@ -172,7 +175,8 @@ def _line_editing(console: Console) -> Iterator[None]:
         return found[state] if state < len(found) else None
 
     history = platformdirs.user_state_path("mfdebug", False) / "history"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, FileError):
+        check_ordinary(history, "")
         readline.read_history_file(history)
     readline.set_history_length(MOST_REMEMBERED)
     readline.set_completer_delims("")
@@ -187,6 +191,7 @@ def _line_editing(console: Console) -> Iterator[None]:
 def _write_history(history: Path) -> None:
     import readline
 
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, FileError):
+        check_ordinary(history, "")
         history.parent.mkdir(parents=True, exist_ok=True)
         readline.write_history_file(history)

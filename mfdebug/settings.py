@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mfdebug.terminal import Choice
-from miniflow.errors import MiniflowError, nearest
+from miniflow.errors import FileError, MiniflowError, nearest
 
 VARIABLE = "MFDEBUG_CONFIG"
 NAME = "config.toml"
@@ -74,7 +74,8 @@ def settings_path(environ: Mapping[str, str] = os.environ) -> Path | None:
         import platformdirs
 
         return platformdirs.user_config_path("mfdebug", False) / NAME
-    return Path(named) if named else None
+    # The device that is empty is another way to say that there is none.
+    return Path(named) if named not in ("", os.devnull) else None
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -96,23 +97,27 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _text(path: Path, *, named: bool) -> str | None:
     """Return what a file says, or None if nobody has made one."""
+    from miniflow.files import paths
+
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise SettingsError("too large for settings", where=str(path), hint=_WITHOUT)
-        return data.decode("utf-8-sig")
+        path.lstat()
     except FileNotFoundError:
         if not named:
             return None
         raise SettingsError(
             f"there is no such file, which {VARIABLE} names", where=str(path), hint=_WITHOUT
         ) from None
+    except OSError:
+        # Reading it says why.
+        pass
+    try:
+        data = paths.read_bytes(paths.real(path, str(path)), MOST_BYTES, str(path))
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SettingsError("not a text in UTF-8", where=str(path), hint=_WITHOUT) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SettingsError(f"cannot be read: {reason}", where=str(path), hint=_WITHOUT) from None
+    except FileError as error:
+        hint = _hint(error.hint, _WITHOUT)
+        raise SettingsError(error.problem, where=str(path), hint=hint) from None
 
 
 def _of_file(path: Path, text: str) -> Settings:

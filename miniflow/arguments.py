@@ -74,7 +74,7 @@ def _found(value: Any) -> str:
         return "a huge number"
 
 
-LEARNING_RATE = Range()
+LEARNING_RATE = Range(least=0)
 MOMENTUM = Range(least=0)
 BETA = Range(least=0, below=1)
 EPSILON = Range(least=0)

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
 
+from miniflow.characters import is_printable, may_stand
+
 
 class MiniflowError(Exception):
     """Something a person can mend; `str()` is one printable line.
@@ -53,11 +55,11 @@ class FileError(MiniflowError):
 def printable(text: str, limit: int = 200) -> str:
     """Return `text` with everything unprintable escaped, cut to `limit` characters."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    if cut.isprintable():
+    if is_printable(cut):
         return cut
     return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in cut
+        c if may_stand(cut, at) else c.encode("unicode_escape", "backslashreplace").decode()
+        for at, c in enumerate(cut)
     )
 
 

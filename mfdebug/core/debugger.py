@@ -105,6 +105,10 @@ class Debugger(Sight):
             raise DebuggerError("nothing is trained here: no learning rate", where="set lr")
         if not np.isfinite(rate):
             raise DebuggerError(f"the learning rate must be a finite number, not {rate}")
+        if rate < 0:
+            raise DebuggerError(
+                f"the learning rate is at least 0, not {rate:g}", hint="to climb, negate the cost"
+            )
         return self._branch(Edit(self.moment, None, None, np.array(rate), f"lr = {rate:g}"))
 
     def _checked(self, node: int, index: tuple[int, ...] | None, value: Any) -> Array:

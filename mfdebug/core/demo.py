@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.script import read_script
+from miniflow.characters import is_printable
 from miniflow.errors import MiniflowError
 from miniflow.files import paths
 
@@ -112,7 +113,7 @@ def _head(path: Path, name: str) -> tuple[str, str]:
             break
     if not graph:
         raise DebuggerError('it does not say which graph: a line like # graph "wx"', where=name)
-    return graph, title if title.isprintable() else ""
+    return graph, title if is_printable(title) else ""
 
 
 def demo_text(graph: str, title: str, lines: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from mfdebug.core.debugger import DebuggerError
+from miniflow.characters import is_printable
 from miniflow.files import paths
 
 HEAD = "# mfdebug session 1"
@@ -82,8 +83,8 @@ def script_of(data: bytes, name: str, known: Callable[[str], object]) -> Script:
     blank = [row.replace("\t", " ").strip() for row in rows]
     lines = [(number, row) for number, row in enumerate(blank, 1) if _is_command(row)]
     for number, line in lines:
-        if not line.isprintable():
-            raise _damaged(name, number, "there are control characters in it")
+        if problem := unreadable(line):
+            raise _damaged(name, number, problem)
         try:
             known(line)
         except DebuggerError as error:
@@ -128,6 +129,16 @@ def _read_head(rows: list[str], name: str) -> Origin:
     return Origin(fields["graph"], fields["fingerprint"], feeds)
 
 
+def unreadable(line: str) -> str:
+    """Say why a command line cannot be read by people: bytes or characters in it; or nothing."""
+    if is_printable(line):
+        return ""
+    # So Python tells of bytes on the command line that are not text.
+    if any("\udc80" <= character <= "\udcff" for character in line):
+        return "there are bytes in it that are not UTF-8"
+    return "there are control characters in it"
+
+
 def _is_command(row: str) -> bool:
     return bool(row.strip()) and not row.lstrip().startswith("#")
 
@@ -143,11 +154,14 @@ def _hash(text: str) -> str:
 def _quoted(text: str) -> str:
     """Return a text as JSON: readable, unless it could not be written as UTF-8."""
     shown = json.dumps(text, ensure_ascii=False)
-    return shown if shown.isprintable() else json.dumps(text)
+    return shown if is_printable(shown) else json.dumps(text)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file at once or not at all; raise `DebuggerError` when it cannot be written."""
+    """Write a file at once or not at all; raise `MiniflowError` when it cannot be written."""
+    where = str(path)
+    path = paths.real(path, where, exists=False)
+    paths.check_ordinary(path, where)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         try:
@@ -157,4 +171,4 @@ def write_whole(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
     except OSError as error:
-        raise DebuggerError(error.strerror or str(error), where=str(path)) from None
+        raise DebuggerError(error.strerror or str(error), where=where) from None

@@ -15,7 +15,7 @@ from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.script import Origin, Script, read_session, session_text, write_whole
 from mfdebug.core.session import session_lines
 from miniflow.errors import FileError, MiniflowError
-from miniflow.files.paths import clear_leftovers
+from miniflow.files.paths import check_ordinary, clear_leftovers
 
 SUFFIX, BEFORE = ".session", ".previous"
 # A session in which nothing has been done yet.
@@ -110,11 +110,12 @@ class Keeper:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            check_ordinary(self.path, str(self.path))
             anew = self._kept is NOTHING and not console.resumed
             if anew or self._on_disk() != self._stamp:
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(self.path, self.path.with_suffix(BEFORE))
             write_whole(self.path, session_text(self.origin, lines))
             self._kept, self._stamp = lines, self._on_disk()
-        except (OSError, DebuggerError) as error:
+        except (OSError, MiniflowError) as error:
             self.problem = f"this session cannot be kept: {error}"

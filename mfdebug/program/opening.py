@@ -11,6 +11,7 @@ from mfdebug.core.commands.console import Console
 from mfdebug.program.debugger import debugger_of
 from mfdebug.program.running import Program
 from miniflow.errors import FileError
+from miniflow.files.paths import check_ordinary
 
 
 class TextSink(Protocol):
@@ -44,7 +45,8 @@ def run_program(
     Raises `MiniflowError` when it cannot be read, or ends before it has run one.
     """
     path = Path(name)
-    if not path.is_file():
+    check_ordinary(path, name)
+    if not path.exists():
         raise FileError("there is no such program", where=name)
     program = Program(path, arguments, memory=memory, own_miniflow=own_miniflow, reads=reads)
     if told is not None:

@@ -13,6 +13,7 @@ from mfdebug.program.names import names_in, trainables_in
 from mfdebug.program.output import Output
 from mfdebug.program.passes import Passes, ProgramGraph
 from mfdebug.program.taps import Taps
+from miniflow.characters import is_printable
 from miniflow.node import Node
 
 
@@ -96,7 +97,7 @@ class Recorder:
         taken: set[str] = set()
         for node, one in zip(nodes, made, strict=True):
             name = one.name or names.get(node)
-            if not isinstance(name, str) or not name.isprintable():
+            if not isinstance(name, str) or not is_printable(name):
                 name = None
             if name in taken:
                 name = next(f"{name}_{i}" for i in count(2) if f"{name}_{i}" not in taken)

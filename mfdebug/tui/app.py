@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,6 +13,8 @@ from typing import ClassVar
 from msgspec.structs import replace
 from textual.binding import BindingType
 from textual.css.query import NoMatches
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
 
 from mfdebug.bindings import Keys
@@ -24,8 +25,10 @@ from mfdebug.core.script import Origin
 from mfdebug.core.shelf import Keeper, Shelf
 from mfdebug.opening import Opened, open_graph
 from mfdebug.settings import DEFAULTS, Settings
+from mfdebug.signals import EndedBySignal, ending_signals, handlers_restored
 from mfdebug.terminal import ANY, Abilities
 from mfdebug.tui.cells import CellApp
+from mfdebug.tui.driver import TerminalDriver
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.least_size import SizedApp
 from mfdebug.tui.presentation import Presentation
@@ -43,7 +46,14 @@ from miniflow.graph import Graph
 MOST_FRAMES = 12
 
 
-class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int]):
+class DebuggerApp(
+    InOrderApp[int],
+    SizedApp[int],
+    StoppableApp[int],
+    CellApp[int],
+    # Textual's own key to leave could neither be changed nor be switched off.
+    inherit_bindings=False,
+):
     """The terminal app."""
 
     CSS_PATH = "app.tcss"
@@ -77,6 +87,8 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         self.demo = demo
         self.keys = Keys(settings.keys)
         self.set_keymap(self.keys.keymap())
+        # The signal that has asked for the end.
+        self._ended_by = 0
         # What is kept of this run, and where.
         self._session: tuple[Keeper, Console] | None = None
         self.console_given = console
@@ -87,12 +99,17 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         self.commands = commands
         self.history_memory = history_memory
 
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver that is used unless the environment names another one."""
+        found = super().get_driver_class()
+        return TerminalDriver if found is LinuxDriver else found
+
     def on_load(self) -> None:
         """Be ready to end before the terminal is changed."""
         loop = asyncio.get_running_loop()
         # Without a handler these end the process with the terminal in raw mode.
-        for ended_by in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            loop.add_signal_handler(ended_by, self._end, 128 + ended_by)
+        for number in ending_signals():
+            loop.add_signal_handler(number, self._end, number)
 
     def on_mount(self) -> None:
         """Open the graph, or let one be chosen."""
@@ -109,8 +126,9 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         else:
             self.open(self.graph)
 
-    def _end(self, status: int) -> None:
-        self.exit(status, return_code=status)
+    def _end(self, number: int) -> None:
+        self._ended_by = self._ended_by or number
+        self.exit(return_code=128 + number)
 
     def _handle_exception(self, error: Exception) -> None:
         # A screen that was just being made when the end was asked for finds itself incomplete.
@@ -122,7 +140,10 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         self._close_messages_no_wait()
 
     def left(self) -> int:
-        """Say what went wrong, if anything did, when the screen has been left; the exit status."""
+        """Say what went wrong, if anything did, when the screen has been left; the exit status.
+
+        Raises `EndedBySignal` if a signal has asked for the end.
+        """
         error = self._exception
         if error is not None:
             lines = ["mfdebug: something in mfdebug itself went wrong, and it had to end:\n"]
@@ -134,6 +155,8 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
             own = [frame for frame in frames if "/textual/" not in frame.filename]
             lines += traceback.format_list((own or frames)[-MOST_FRAMES:])
             sys.stderr.write("".join(lines))
+        elif self._ended_by:
+            raise EndedBySignal(self._ended_by)
         return self.return_code or 0
 
     def _keep_at_last(self) -> bool:
@@ -215,7 +238,7 @@ class DebuggerApp(InOrderApp[int], SizedApp[int], StoppableApp[int], CellApp[int
         """Let any key stop a run that goes on in the background, and do nothing else."""
         if self.too_small:
             # What is pressed would change what cannot be seen.
-            if event.key in (*self.keys.of("quit"), "ctrl+q"):
+            if event.key in (*self.keys.of("quit"), *self.keys.of("leave")):
                 self.exit()
             elif event.key in self.keys.of("suspend"):
                 await self.action_suspend_process()
@@ -269,7 +292,12 @@ def run(
         settings=settings,
         demo=demo,
     )
-    app.run()
+    return _run_to_the_end(app)
+
+
+def _run_to_the_end(app: DebuggerApp) -> int:
+    with handlers_restored():
+        app.run()
     return app.left()
 
 
@@ -291,5 +319,4 @@ def run_console(
         abilities=abilities,
         settings=settings,
     )
-    app.run()
-    return app.left()
+    return _run_to_the_end(app)

@@ -26,6 +26,7 @@ from textual.strip import Strip
 
 from mfdebug.glyphs import UNKNOWN, in_ascii
 from mfdebug.tui.pacing import PacedApp
+from miniflow.characters import JOINER, NON_JOINER
 
 if TYPE_CHECKING:
     from typing import Any
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 # Seconds after which a terminal has taken its new size.
 SETTLED = 0.25
-JOINER = "\u200d"
+# A cluster with one of these has another width in each terminal: emoji in one, emoji as such.
+_OF_ANY_WIDTH = frozenset({JOINER, "\ufe0f"})
 
 
 class CellApp(PacedApp[ReturnType]):
@@ -200,6 +202,10 @@ class _Pen:
             if shown[at] == cell:
                 continue
             shown[at] = cell
+            if cell[0][0] == "\0":
+                # The cursor has gone past it with the first cell of its character.
+                self.x += 1
+                continue
             self.go(at, y, cells[max(0, self.x - x) : at - x])
             self.put(cell)
 
@@ -225,12 +231,15 @@ class _Pen:
     def put(self, cell: _Cell) -> None:
         text, look = cell
         self.x += 1
-        if text[0] == "\0":
-            return
         if not self.suits(look):
             self.out.append(_change(self.look, look))
             self.look = look
-        self.out.append(text)
+        if text.isascii() or _OF_ANY_WIDTH.isdisjoint(text):
+            self.out.append(text)
+            return
+        # Nothing of what was there shows beside a narrow one, and the cursor is then anywhere.
+        self.out.append(f"{' ' * cell_len(text)}\x1b[{self.y + 1};{self.x}H{text}")
+        self.y = -1
 
     def text(self) -> str:
         self.out.append(_change(self.look, _PLAIN))
@@ -272,7 +281,7 @@ def _clusters(text: str) -> list[str]:
     for character in text:
         width = cell_len(character)
         joins = not width or (clusters and clusters[-1].endswith(JOINER))
-        if not character.isprintable() and character != JOINER:
+        if not character.isprintable() and character not in (JOINER, NON_JOINER):
             # Lone surrogates cannot be encoded, and no one knows what private ones look like.
             character = " " if character.isspace() else "\ufffd"
             clusters += [character] * width

@@ -25,6 +25,7 @@ from mfdebug.terminal import Abilities
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.cells import CellUpdate, Terminal
 from mfdebug.tui.screens.demo import SILENT, DemoScreen
+from miniflow.files.paths import check_ordinary
 
 SIZE = (100, 30)
 # Seconds between two keys of a beat in a recording, so that each frame is seen.
@@ -42,11 +43,12 @@ def export(
 ) -> list[Path]:
     """Write a demo as FILE.svg, FILE.txt or FILE.cast; return the files that were written.
 
-    Pictures are numbered by their beats, unless there is only one. Raises `DebuggerError` when a
+    Pictures are numbered by their beats, unless there is only one. Raises `MiniflowError` when a
     line of the demo fails, or a file cannot be written.
     """
     if path.suffix not in WRITERS:
         raise DebuggerError(f"its name ends in none of {', '.join(WRITERS)}", where=str(path))
+    check_ordinary(path, str(path))
     writer = WRITERS[path.suffix](demo)
     app = DebuggerApp(
         opened.graph,

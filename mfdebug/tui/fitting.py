@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len, set_cell_size
+from collections.abc import Iterator
+
+from rich.cells import cell_len, set_cell_size, split_graphemes
+
+# What no line begins with, and what none ends with, where it is broken between characters: the
+# marks that Chinese and Japanese typesetting keeps with what is before or after them.
+_NOT_FIRST = frozenset(",.:;!?)]}%…、。，．：；！？）］｝〉》」』】〕〗〙〛’”")
+_NOT_FIRST |= frozenset("・ー々〻ゝゞヽヾ～％‰℃ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
+_NOT_LAST = frozenset("([{（［｛〈《「『【〔〖〘〚‘“￥＄£＃")
 
 
 def fit(text: str, width: int) -> str:
@@ -13,20 +21,46 @@ def fit(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break `text` at spaces into lines of at most `width` cells."""
+    """Break `text` into lines of at most `width` cells.
+
+    A line ends at a space; between characters of scripts that are written without them; and, where
+    a word has more than `width` cells, within it.
+    """
     lines: list[str] = []
-    line = ""
+    line, used = "", 0
     for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if line and cell_len(longer) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = longer
+        space = " " if line else ""
+        for piece, size in _pieces(word, max(1, width)):
+            if line and used + len(space) + size > width:
+                lines.append(line)
+                line, used = piece, size
+            else:
+                line, used = line + space + piece, used + len(space) + size
+            space = ""
     return [*lines, line] if line else lines
 
 
+def _pieces(word: str, width: int) -> Iterator[tuple[str, int]]:
+    """Yield the parts of a word that stay together, each with its cells."""
+    if word.isascii() and len(word) <= width:
+        yield word, len(word)
+        return
+    piece, used = "", 0
+    wide_before = False
+    for start, end, size in split_graphemes(word)[0]:
+        character = word[start:end]
+        wide = size > 1
+        together = character[0] in _NOT_FIRST or piece[-1:] in _NOT_LAST
+        apart = (wide or wide_before) and not together
+        if piece and (apart or used + size > width):
+            yield piece, used
+            piece, used = "", 0
+        piece, used = piece + character, used + size
+        wide_before = wide
+    yield piece, used
+
+
 def wrap_terms(text: str, width: int) -> list[str]:
-    """Break an equation into lines of at most `width` columns, between its terms if it can be."""
+    """Break an equation into lines of at most `width` cells, between its terms if it can be."""
     joined = text.replace(" × ", "\xa0×\xa0")
     return [line.replace("\xa0", " ") for line in wrap(joined, width)]

@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from miniflow import limits
+from miniflow.characters import is_printable
 from miniflow.collecting import collector_paused
 from miniflow.data import Data
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
@@ -137,7 +138,7 @@ class _Loader:
 
     def _default_name(self) -> str:
         stem = self.file.removesuffix(".json")
-        return stem if stem.isprintable() and 0 < len(stem) <= limits.NAME_LENGTH else "graph"
+        return stem if is_printable(stem) and 0 < len(stem) <= limits.NAME_LENGTH else "graph"
 
     def _check_names(self) -> None:
         if not "".join(self.names).isprintable():
@@ -158,7 +159,7 @@ class _Loader:
             first[name] = position
 
     def _check_printable(self, text: str, path: str, expected: str = A_NAME) -> None:
-        if not text.isprintable():
+        if not is_printable(text):
             raise FileError(
                 f"expected {expected}, found {shown(text)}", where=f"{self.file}: {path}"
             )

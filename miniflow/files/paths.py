@@ -1,8 +1,8 @@
-"""Which files may be read, and reading them without waiting and without surprises.
+"""Which files may be read and written, and reading them without waiting and without surprises.
 
 A graph file names files beside it. Such a name is relative, and what it leads to must lie in the
-graph's folder after all links are followed. Only ordinary files are read: a pipe would make the
-reader wait for ever, a device could do anything. Sizes are checked first.
+graph's folder after all links are followed. Only ordinary files are read, and replaced: a pipe
+would make the reader wait for ever, a device could do anything. Sizes are checked first.
 """
 
 from __future__ import annotations
@@ -62,10 +62,13 @@ def beside(folder: Path, name: str, where: str) -> Path:
 def read_bytes(path: Path, limit: int, where: str) -> bytes:
     """Return the content of an ordinary file of at most `limit` bytes."""
     try:
+        # Looked at before it is opened, too: some devices do something then.
+        _check_kind(os.stat(path), where)
         descriptor = os.open(path, _FLAGS)
         try:
             status = os.fstat(descriptor)
-            _check(status, limit, where)
+            _check_kind(status, where)
+            _check_size(status, limit, where)
             with open(descriptor, "rb", closefd=False) as file:
                 content = file.read(status.st_size + 1)
         finally:
@@ -77,11 +80,26 @@ def read_bytes(path: Path, limit: int, where: str) -> bytes:
     return content
 
 
-def _check(status: os.stat_result, limit: int, where: str) -> None:
+def check_ordinary(path: Path, where: str) -> None:
+    """Raise `FileError` if something is there that is not an ordinary file, or cannot be."""
+    try:
+        _check_kind(path.stat(), where)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise FileError(_reason(error), where=where) from None
+
+
+def _check_kind(status: os.stat_result, where: str) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise FileError("it is a folder, not a file", where=where)
     if not stat.S_ISREG(status.st_mode):
-        raise FileError("it is a pipe or a device, not an ordinary file", where=where)
+        kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+        kind = kinds.get(stat.S_IFMT(status.st_mode), "device")
+        raise FileError(f"it is a {kind}, not an ordinary file", where=where)
+
+
+def _check_size(status: os.stat_result, limit: int, where: str) -> None:
     if status.st_size > limit:
         raise FileError(
             f"the file has {status.st_size:,} bytes", where=where, hint=f"at most {limit:,}"

@@ -23,6 +23,7 @@ import numpy as np
 import safetensors.numpy
 
 from miniflow import limits
+from miniflow.characters import is_printable
 from miniflow.data import Data
 from miniflow.errors import FileError
 from miniflow.files import paths
@@ -80,8 +81,7 @@ class _Saver:
         graph, data = self.graph, self.graph.data
         if path_of(data) == self.path:
             raise FileError("this file holds the graph's data", where=self.file)
-        if self.path.exists() and not self.path.is_file():
-            raise FileError("it is not an ordinary file", where=self.file)
+        paths.check_ordinary(self.path, self.file)
         self._check_words()
         before = tensor_files(self.path)
         values: dict[Node, Array | None] = {
@@ -110,7 +110,7 @@ class _Saver:
 
     def _check_words(self) -> None:
         for text in (self.graph.name, *self.graph.description.splitlines()):
-            if not text.isprintable():
+            if not is_printable(text):
                 raise FileError(f"{shown(text)} holds unprintable characters", where=self.file)
         name, description = len(self.graph.name), len(self.graph.description)
         if name > limits.NAME_LENGTH or description > limits.DESCRIPTION_LENGTH:
@@ -135,7 +135,7 @@ class _Saver:
 
     def _node(self, node: Node, value: Array | None, tensor_file: str, width: int) -> str:
         name = node.label
-        if not (0 < len(name) <= limits.NAME_LENGTH and name.isprintable()):
+        if not (0 < len(name) <= limits.NAME_LENGTH and is_printable(name)):
             raise self._refusal(node, f"a name has 1 to {limits.NAME_LENGTH} printable characters")
         kind = type(node).__name__
         start = f'{{"name": {self._json(name) + ",":{width + 3}} "op": "{kind}"'

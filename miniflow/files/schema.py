@@ -15,7 +15,15 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from miniflow import limits
-from miniflow.arguments import BATCH_SIZE, BETA, EPSILON, MOMENTUM, SEED, SGD_STEPS
+from miniflow.arguments import (
+    BATCH_SIZE,
+    BETA,
+    EPSILON,
+    LEARNING_RATE,
+    MOMENTUM,
+    SEED,
+    SGD_STEPS,
+)
 from miniflow.data import Sampling
 from miniflow.files.values import SPELLED
 from miniflow.ops import OPS, Op
@@ -29,6 +37,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=limits.NAME_LENGTH)]
 Size = Annotated[int, Meta(ge=1, le=limits.NUMBERS)]
 BatchSize = Annotated[int, Meta(**BATCH_SIZE.bounds)]
 Seed = Annotated[int, Meta(**SEED.bounds)]
+Rate = Annotated[float, Meta(**LEARNING_RATE.bounds)]
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Attribute = (
     bool
@@ -76,20 +85,20 @@ class TensorForm(Form):
 class SGDForm(Form, tag="SGD", tag_field="name"):
     """Stochastic gradient descent."""
 
-    learning_rate: float | UnsetType = UNSET
+    learning_rate: Rate | UnsetType = UNSET
 
 
 class MomentumForm(Form, tag="Momentum", tag_field="name"):
     """Gradient descent with a velocity."""
 
-    learning_rate: float | UnsetType = UNSET
+    learning_rate: Rate | UnsetType = UNSET
     momentum: Annotated[float, Meta(**MOMENTUM.bounds)] | UnsetType = UNSET
 
 
 class AdamForm(Form, tag="Adam", tag_field="name"):
     """Adam."""
 
-    learning_rate: float | UnsetType = UNSET
+    learning_rate: Rate | UnsetType = UNSET
     beta1: Annotated[float, Meta(**BETA.bounds)] | UnsetType = UNSET
     beta2: Annotated[float, Meta(**BETA.bounds)] | UnsetType = UNSET
     epsilon: Annotated[float, Meta(**EPSILON.bounds)] | UnsetType = UNSET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -206,6 +207,27 @@ def test_save_keeps_parameters_and_learning_rate(tmp_path) -> None:  # type: ign
     assert there.run("print w").text == "w = 5"
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("digits", [13, 30, 999, 5000])
+def test_no_number_is_too_long_for_a_command(name: str, digits: int) -> None:
+    run = console()
+    run.run("break w")
+    number = "9" * digits
+    for line in (f"{name} {number}", f"{name} 1 {number}", f"{name} -{number}", f"{number}s"):
+        if name not in ("save", "record", "transcript", "branches"):
+            with contextlib.suppress(MiniflowError):
+                run.run(line)
+    assert run.debugger.moment == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["step {n}", "goto {n}", "goto sgd {n}", "diff {n}", "{n}t", "ignore 1 {n}"]
+)
+def test_a_count_is_taken_whole_or_refused_with_the_limit(line: str) -> None:
+    told = refused("wx", "break w", line.format(n=10**12))
+    assert "1000000000000 is too large: at most 999999999999" in told
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
@@ -213,6 +235,16 @@ def test_save_keeps_parameters_and_learning_rate(tmp_path) -> None:  # type: ign
         ("untl s1", "there is no command 'untl' (did you mean 'until'?)"),
         ("step x", "'x' is not a count (usage: step [n])"),
         ("step -1", "'-1' is not a count (usage: step [n])"),
+        (
+            "set lr = -1",
+            "the learning rate is at least 0, not -1 (to climb, negate the cost)",
+        ),
+        (
+            "set lr = -1e-300",
+            "the learning rate is at least 0, not -1e-300 (to climb, negate the cost)",
+        ),
+        ("print \udce9", "'print \\udce9': there are bytes in it that are not UTF-8"),
+        ("print \x1b", "'print \\x1b': there are control characters in it"),
         ("until", "until which node? (usage: until NODE [phase])"),
         ("goto", "goto where? (usage: goto MOMENT | start | end | sgd K)"),
         ("goto there", "'there' is not a count (usage: goto MOMENT | start | end | sgd K)"),

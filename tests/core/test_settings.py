@@ -173,11 +173,11 @@ def test_a_file_that_cannot_be_read_is_refused(
         return str(caught.value)
 
     assert "there is no such file, which MFDEBUG_CONFIG names" in problem(tmp_path / "nowhere")
-    assert "cannot be read: Is a directory" in problem(tmp_path)
+    assert "it is a folder, not a file" in problem(tmp_path)
     config.write_bytes(b"theme = '\xff'")
     assert "not a text in UTF-8" in problem(config)
     monkeypatch.setattr(module, "MOST_BYTES", 3)
-    assert "too large for settings" in problem(config)
+    assert "the file has 11 bytes (at most 3" in problem(config)
 
 
 def test_control_characters_of_a_file_reach_no_terminal(config: Path) -> None:

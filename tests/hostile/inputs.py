@@ -16,7 +16,24 @@ from mfdebug.core.script import Origin, session_text
 REPOSITORY = Path(__file__).resolve().parents[2]
 GRAPHS = REPOSITORY / "graphs"
 OPS = ("Add", "Mul", "Linear", "Sigmoid", "MSE", "Softmax", "Concat", "Reshape", "Slice", "Input")
-NAMES = ("x", "y", "W", "b", "cost", "l1", "x ", "", "\u202e", "é", "\ud800", "a" * 201, "$", "a/b")
+NAMES = (
+    "x",
+    "y",
+    "W",
+    "b",
+    "cost",
+    "l1",
+    "x ",
+    "",
+    "\u202e",
+    "é",
+    "می\u200cروم",
+    "a\u200db",
+    "\ud800",
+    "a" * 201,
+    "$",
+    "a/b",
+)
 NUMBERS = (0, -0.0, 1, -1, 1e308, -1e308, 5e-324, 10**30, 2**63, 2**25, "NaN", "-Infinity", "1e999")
 PATHS = (
     "../secret.csv",

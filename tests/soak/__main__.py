@@ -1,7 +1,8 @@
-"""The long runs: commands through the core, keys through the app.
+"""The long runs: commands through the core, keys and bytes through the app.
 
     python -m tests.soak --commands 1000000
     python -m tests.soak --keys 20000
+    python -m tests.soak --bytes 1000000
 
 Exit status 0 only if nothing broke; what the memory did is printed, and checked.
 """
@@ -19,6 +20,7 @@ from mfdebug.core.debugger import Debugger
 from mfdebug.opening import load_graph
 from mfdebug.shipped import shipped
 from tests.soak.commands import Walk, check_against_a_straight_way
+from tests.soak.input_bytes import soak as soak_of_bytes
 from tests.soak.keys import soak as soak_of_keys
 
 # Commands between two looks: a debugger has then many stops, watches, edits and branches.
@@ -70,12 +72,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--commands", type=int, default=0)
     parser.add_argument("--keys", type=int, default=0)
+    parser.add_argument("--bytes", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     if asked.commands:
         print("\n".join(soak_of_commands(asked.commands, asked.seed)))
     if asked.keys:
         print("\n".join(soak_of_keys(asked.keys, asked.seed)))
+    if asked.bytes:
+        print("\n".join(soak_of_bytes(asked.bytes, asked.seed)))
     return 0
 
 

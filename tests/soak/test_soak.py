@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.soak.__main__ import soak_of_commands
+from tests.soak.input_bytes import soak as soak_of_bytes
 from tests.soak.keys import soak
 
 
@@ -13,3 +14,7 @@ def test_random_commands_over_all_graphs() -> None:
 
 def test_random_keys_and_sizes() -> None:
     assert "keys" in soak(250)[0]
+
+
+def test_random_bytes_and_changed_sequences() -> None:
+    assert "bytes in" in soak_of_bytes(3_000)[0]

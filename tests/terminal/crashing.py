@@ -3,7 +3,7 @@
     python -m tests.terminal.crashing WHERE GRAPH
 
 WHERE is `widget` (a panel raises at moment 4), `mount` (at the start), `key` (a key's own handler),
-or `thread` (a command that runs in the background).
+`thread` (a command that runs in the background), or `input` (what reads the terminal, at `l`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from mfdebug.cli import main
 from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.status import status
+from mfdebug.tui.escapes import EscapeParser
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.node_panel import NodePanel
 
@@ -49,6 +50,13 @@ def break_it(where: str) -> None:
             return run(self, line)
 
         Console.run = run_long  # type: ignore[method-assign]
+    elif where == "input":
+        feed = EscapeParser.feed
+
+        def feed_until(self: EscapeParser, data: str) -> Any:
+            return fail() if data == "l" else feed(self, data)
+
+        EscapeParser.feed = feed_until  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

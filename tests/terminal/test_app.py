@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import statistics
 import sys
 import time
@@ -78,14 +77,6 @@ def test_q_leaves_a_clean_terminal(start: Start) -> None:
     app.press("s", "s")
     app.send(b"q")
     assert app.wait() == 0
-    assert app.not_restored() == []
-
-
-@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_a_clean_terminal(start: Start, ended_by: signal.Signals) -> None:
-    app = start("xor")
-    app.signal(ended_by)
-    assert app.wait() == 128 + ended_by
     assert app.not_restored() == []
 
 

@@ -630,11 +630,3 @@ def test_resume_where_nothing_was_left_is_an_error_that_goes_on(start: Start) ->
     (problem,) = ask(app, "resume")
     assert problem.startswith("resume: no session of this graph was left")
     assert ask(app, "print w") == ["w = 5"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_at_the_prompt_leaves_the_terminal_as_it_was(start: Start, number: int) -> None:
-    app = start("xor", "--plain", env=XTERM)
-    app.signal(number)
-    assert app.wait() == 128 + number
-    assert app.not_restored() == []

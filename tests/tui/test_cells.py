@@ -52,6 +52,7 @@ def test_a_link_is_opened_and_closed_and_cannot_carry_an_escape():
         ("a\x1b\x00b", 2, ["a", "b"]),
         ("a\u00a0\ue000\ud800", 4, ["a", " ", "\ufffd", "\ufffd"]),
         ("a\u200d\x1bb", 2, ["a\u200db", " "]),
+        ("م\u200cر", 2, ["م\u200c", "ر"]),
     ],
 )
 def test_text_becomes_one_entry_a_cell(text: str, width: int, expected: list[str]):
@@ -67,6 +68,11 @@ def test_text_becomes_one_entry_a_cell(text: str, width: int, expected: list[str
         ([("9.1239 one", "red")], "\x1b[1;1H\x1b[31m9.1239\x1b[0m"),
         ([("9.1234 onE", "red")], "\x1b[1;1H\x1b[31m9.1234 onE\x1b[0m"),
         ([("数1234 one", "red")], "\x1b[1;1H\x1b[31m数\x1b[0m"),
+        # Terminals do not agree on how wide this is.
+        (
+            [("\U0001f469\u200d\U0001f467x234 one", "red")],
+            "\x1b[1;1H\x1b[31m  \x1b[1;1H\U0001f469\u200d\U0001f467\x1b[1;3Hx\x1b[0m",
+        ),
         (
             [("9", "red"), (".12", "blue"), ("34 one", "red")],
             "\x1b[1;1H\x1b[31m9\x1b[34m.12\x1b[0m",

@@ -54,7 +54,6 @@ async def test_every_key_is_in_the_help() -> None:
         }
         assert set(map(shown, driver.screen.active_bindings)) - heads <= {
             # Of Textual's own screen.
-            "ctrl+q",
             "shift+Tab",
             "super+c",
             "ctrl+PgUp",

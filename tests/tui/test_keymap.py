@@ -8,15 +8,17 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.binding import Binding
 
-from mfdebug.bindings import BOUND, PLACES, Keys
+from mfdebug.bindings import BOUND, OF_TEXTUAL, PLACES, Keys
 from mfdebug.core.commands.console import check_known
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.demo import read_demo
 from mfdebug.core.shelf import Shelf
+from mfdebug.keynames import FIXED
 from mfdebug.opening import open_graph
 from mfdebug.settings import Settings
 from mfdebug.shipped import shipped_demos
 from mfdebug.tui.app import DebuggerApp
+from mfdebug.tui.palette import Palette
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.feed import FeedScreen
@@ -77,6 +79,27 @@ def test_every_binding_of_the_app_has_an_id_that_settings_know() -> None:
         ids = {one.id for one in holder.BINDINGS if isinstance(one, Binding)}
         assert ids == {one.id for one in BOUND.values() if one.place == place}
         assert len(ids) == len(holder.BINDINGS)
+
+
+@pytest.mark.parametrize("keys", ["", "tab", "colon", "question_mark", "x", "ctrl+p", "s y"])
+async def test_no_key_does_anything_that_no_table_names(keys: str) -> None:
+    async with opened() as driver:
+        await driver.press(*keys.split())
+        screen = driver.app.screen
+        for key, active in screen.active_bindings.items():
+            known = active.binding.id in BOUND or key in ("tab", *FIXED, *OF_TEXTUAL)
+            # Textual's lists scroll, its text fields are edited; its palette has its own keys.
+            assert known or active.node is screen.focused or isinstance(screen, Palette), key
+    # Nor in the app beneath all of them.
+    assert {binding.id for _, binding in driver.app._bindings} <= set(BOUND)
+
+
+async def test_the_key_that_leaves_from_everywhere_can_be_another_one() -> None:
+    async with changed(leave=("f10",)) as driver:
+        await driver.press("colon", "ctrl+q")
+        assert driver.app.return_code is None
+        await driver.press("f10")
+        assert driver.app.return_code == 0
 
 
 @pytest.mark.parametrize(

@@ -425,3 +425,16 @@ async def test_a_colon_goes_from_a_frame_to_the_prompt(opening: str) -> None:
         await driver.press("enter")
         assert "nan" in driver.text
         assert len(driver.screen.console.stops) == 8
+
+
+async def test_a_count_is_never_cut() -> None:
+    async with opened() as driver:
+        await driver.press(*"100000000")
+        assert driver.message.startswith("100000000 times: ")
+        await driver.press("escape", *"1000000000000", "t")
+        assert driver.message == (
+            "! 1000000000000 is too large: at most 999999999999 (usage: sgd [n])"
+        )
+        await driver.press(*"7" * 30, "s")
+        assert "is too large: at most 999999999999" in driver.message
+        assert driver.moment == 0

@@ -313,9 +313,9 @@ def test_pipes_devices_and_folders_are_not_read(folder: Path) -> None:
 
     said: list[str] = []
     without_waiting(check)
-    assert "t.json: $.nodes[0].value (x): pipe.csv: it is a pipe or a device" in said[0]
-    assert "pipe.csv: it is a pipe or a device" in said[1]
-    assert "zero: it is a pipe or a device" in said[2]
+    assert "t.json: $.nodes[0].value (x): pipe.csv: it is a pipe, not an ordinary file" in said[0]
+    assert "pipe.csv: it is a pipe, not an ordinary file" in said[1]
+    assert "zero: it is a device, not an ordinary file" in said[2]
     assert "in: it is a folder" in said[3]
     assert "it is a folder" in refused_value(folder, file="folder.csv")
 

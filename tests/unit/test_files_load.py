@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, ShapeError
-from miniflow.files import load, loads
+from miniflow.files import load, loads, save
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.optimizers import SGD, Adam, Momentum
@@ -482,6 +482,52 @@ def test_names_are_printable(name: str) -> None:
     assert "$.nodes[0].name: expected a name of 1 to 200 printable characters, found" in text
     assert ascii(name)[1:-1].replace("\\x9b", "\\x9b") in text
     assert "expected a name" in refused(X, name=name)
+
+
+WITH_JOINERS = [
+    "می\u200cروم",
+    "क्\u200dष",
+    "क्\u200cष",
+    "র\u200d্যাম",
+    "ශ්\u200dරී",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    "\U0001f469\U0001f3fd\u200d⚕\ufe0f",
+    "❤\ufe0f\u200d\U0001f525",
+]
+
+
+@pytest.mark.parametrize("name", WITH_JOINERS)
+def test_names_may_have_joiners_where_scripts_and_emoji_have_them(
+    tmp_path: Path, name: str
+) -> None:
+    graph = read({**X, "name": name})
+    assert graph.names() == [name]
+    save(graph, tmp_path / "g.json")
+    assert load(tmp_path / "g.json").names() == [name]
+    with pytest.raises(FeedError) as raised:
+        graph.feed(name, "text")
+    assert name in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "\u200c",
+            "\u200d",
+            "a\u200db",
+            "a\u200cb",
+            "\u200dك",
+            "ك\u200d",
+            "م\u200c",
+            "م\u200c\u200cر",
+        ),
+        *("م\u200ca", "\U0001f468\u200d", "\U0001f468\u200da", "क्\u200d", "م\u202eر", "数\u200d数"),
+        *("a\u2060b", "a\ufeffb", "a\u00adb", "\u2066a\u2069"),
+    ],
+)
+def test_names_have_no_other_invisible_characters(name: str) -> None:
+    assert "expected a name" in refused({**X, "name": name})
 
 
 def test_names_have_1_to_200_characters() -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
 
 
+# No run comes this far: at a million moments a second it would take eleven days.
+LARGEST_COUNT = 10**12 - 1
+
+
 class Reply(Struct, frozen=True):
     """What a command answers: text for people, data for programs.
 
@@ -65,11 +69,19 @@ class Command(Struct, frozen=True):
 
 
 def count_of(text: str, usage: str, *, negative: bool = False) -> int:
-    """Return the number of times that `text` asks for: 1 if it says nothing."""
+    """Return the number of times that `text` asks for: 1 if it says nothing.
+
+    Raises `DebuggerError` for what is not a whole number, and for one above `LARGEST_COUNT`.
+    """
     if not text:
         return 1
-    if not re.fullmatch(r"[+-]?\d{1,12}", text) or (text.startswith("-") and not negative):
-        raise DebuggerError(f"{text!r} is not a count", hint=f"usage: {usage}")
+    if not re.fullmatch(r"[+-]?\d+", text) or (text.startswith("-") and not negative):
+        raise DebuggerError(f"{text[:40]!r} is not a count", hint=f"usage: {usage}")
+    digits = text.lstrip("+-0")
+    if len(digits) > len(str(LARGEST_COUNT)):
+        asked = digits if len(digits) <= 20 else f"a number of {len(digits):,} digits"
+        problem = f"{asked} is too large: at most {LARGEST_COUNT}"
+        raise DebuggerError(problem, hint=f"usage: {usage}")
     return int(text)
 
 

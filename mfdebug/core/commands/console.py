@@ -16,7 +16,7 @@ from mfdebug.core.commands.status import status
 from mfdebug.core.commands.table import COMMANDS, KEY_OF, find
 from mfdebug.core.debugger import START, Debugger, DebuggerError, NotYet, OtherRun, Progress, Stand
 from mfdebug.core.quiz import Quiz
-from mfdebug.core.script import Origin, Script, read_script
+from mfdebug.core.script import Origin, Script, read_script, unreadable
 from mfdebug.core.stops import Stop, Stops
 from mfdebug.core.transcript import Transcript
 from mfdebug.core.watches import Watch, Watches
@@ -110,8 +110,8 @@ class Console:
         return ""
 
     def _run(self, line: str) -> Reply:
-        if not line.replace("\t", " ").isprintable():
-            raise DebuggerError(f"{line[:60]!r}: there are control characters in it")
+        if problem := unreadable(line.replace("\t", " ")):
+            raise DebuggerError(f"{line[:60]!r}: {problem}")
         word, rest = [*line.split(None, 1), "", ""][:2]
         if not word or word.startswith("#"):
             return Reply("")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mfdebug.core.debugger import DebuggerError, place_or_error
 from mfdebug.core.expressions import take_place
 from mfdebug.core.spots import Attribute, Spot
+from miniflow.files.paths import check_ordinary
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
@@ -43,19 +44,14 @@ def chosen_number(console: Console, text: str, usage: str) -> Spot:
 def file_named(text: str) -> Path:
     """Return the path of a file to be read or written, there or not.
 
-    Raises `DebuggerError` for what is no name of a file, a folder, a device or a pipe.
+    Raises `MiniflowError` for what is no name of a file, a folder, a device or a pipe.
     """
     try:
         text.encode()
         path = Path(text).expanduser()
-        there, plain, folder = path.exists(), path.is_file(), path.is_dir()
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DebuggerError(f"no name of a file: {reason}", where=text[:100]) from None
-    if folder or not path.name:
-        raise DebuggerError("that is a folder", where=text)
-    if there and not plain:
-        raise DebuggerError("that is a device or a pipe, not a file", where=text)
+    except (RuntimeError, ValueError) as error:
+        raise DebuggerError(f"no name of a file: {error}", where=text[:100]) from None
+    check_ordinary(path, text)
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.command import Command, Key, Reply, count_of
 from mfdebug.core.commands.places import number_of
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.health import RULES
@@ -113,9 +113,9 @@ def _ignore(console: Console, text: str) -> Reply:
     usage = "ignore N COUNT"
     number, _, count = text.partition(" ")
     stop = _stop(console, number, usage)
-    if not count.strip().isdecimal():
+    if not count.strip():
         raise DebuggerError("how many times?", hint=f"usage: {usage}")
-    stop.ignored = int(count)
+    stop.ignored = count_of(count.strip(), usage)
     return Reply(f"stop {stop.number} is passed over {stop.ignored} times", _data(stop))
 
 

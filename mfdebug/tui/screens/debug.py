@@ -50,7 +50,8 @@ from miniflow.errors import MiniflowError
 if TYPE_CHECKING:
     from mfdebug.tui.app import DebuggerApp
 
-MOST_DIGITS = 7
+# More than any count has: a longer one is refused, and says why.
+MOST_DIGITS = 20
 # In fewer lines a curve leaves the numbers no space to be read from afar.
 ROOMY_HEIGHT = 30
 ONE_STEP = "step {n}"

@@ -140,8 +140,8 @@ class NodePanel(LinesView, can_focus=True):
         if self.debugger.where.phase == "start":
             yield [Segment(graph.name, self._style("title"))]
             yield []
-            for text in wrap(graph.description, width):
-                yield [Segment(text)]
+            for paragraph in graph.description.splitlines():
+                yield from ([Segment(text)] for text in wrap(paragraph, width) or [""])
             if before := self.debugger.plan.steps_before:
                 text = f"It continues a run after {before:,} SGD steps."
                 yield [Segment(text, self._style("dim"))]

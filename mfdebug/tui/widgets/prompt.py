@@ -13,6 +13,7 @@ from textual.widgets import Input
 from textual.widgets.input import Selection
 
 from mfdebug.tui.keys import bindings_at
+from miniflow.characters import JOINER, NON_JOINER
 
 
 class CommandSuggester(Suggester):
@@ -66,11 +67,14 @@ class Prompt(Input):
             self.selection = Selection(len(text) - replaced, len(text))
 
     def on_key(self, event: Key) -> None:
-        """Let a space keep what would be typed over, to go on after it."""
+        """Let a space keep what would be typed over, to go on after it; take joiners, too."""
         if event.key == "space" and not self.selection.is_empty:
             event.prevent_default()
             self.value = self.value.rstrip() + " "
             self.cursor_position = len(self.value)
+        elif event.character in (JOINER, NON_JOINER):
+            event.stop()
+            self.insert_text_at_cursor(event.character)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the line on."""
