@@ -16,7 +16,7 @@ MOST_COMPLETIONS = 50
 # Commands whose argument begins with the name of a node.
 NAMING = {"print", "set", "until", "break", "tbreak", "why", "last", "check", "watch"}
 # Words of their language, besides names.
-STOP_WORDS = ["if", "on-change", "health", *RULE_NAMES, *NODE_PHASES, *WORDS]
+STOP_WORDS = ["if", "on-change", "health", "at", "except", *RULE_NAMES, *NODE_PHASES, *WORDS]
 OTHER_WORDS: dict[str, list[str]] = {
     "print": [*WORDS],
     "watch": [*WORDS],
