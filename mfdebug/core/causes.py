@@ -88,6 +88,9 @@ def _cause(debugger: Debugger, spot: Spot) -> Cause:
     notes = list(sums.notes)
     if standing is Standing.STALE:
         notes.insert(0, f"stale: of SGD step {debugger.sgd_step - 1}")
+        if not any("goto " in note for note in notes):
+            made = debugger.made_at(spot.node, gradient=spot.attribute == "grad")
+            notes.append(f"see it made: goto {made}")
     terms, left_out, left_out_sum = _largest(sums.bundles)
     return Cause(spot, sums.rule, number, terms, left_out, left_out_sum, "; ".join(notes))
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
 
 
+# More moments than anybody will see.
+LARGEST_COUNT = 10**12 - 1
+
+
 class Reply(Struct, frozen=True):
     """What a command answers: text for people, data for programs.
 
@@ -68,8 +72,10 @@ def count_of(text: str, usage: str, *, negative: bool = False) -> int:
     """Return the number of times that `text` asks for: 1 if it says nothing."""
     if not text:
         return 1
-    if not re.fullmatch(r"[+-]?\d{1,12}", text) or (text.startswith("-") and not negative):
-        raise DebuggerError(f"{text!r} is not a count", hint=f"usage: {usage}")
+    if not re.fullmatch(r"[+-]?\d+", text) or (text.startswith("-") and not negative):
+        raise DebuggerError(f"{text[:40]!r} is not a count", hint=f"usage: {usage}")
+    if len(text.lstrip("+-0")) > len(str(LARGEST_COUNT)):
+        raise DebuggerError(f"{text[:40]} is too large: at most {LARGEST_COUNT:,}")
     return int(text)
 
 

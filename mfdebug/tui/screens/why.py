@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -23,7 +23,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from mfdebug.core.causes import Cause, equation_lines, why
-from mfdebug.core.debugger import Debugger
+from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Spot
 from mfdebug.tui.fitting import fit, wrap
@@ -31,6 +31,9 @@ from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
+
+if TYPE_CHECKING:
+    from mfdebug.tui.app import DebuggerApp
 
 STEP = " › "
 # Lines of the equation at most; a sum of a thousand terms is told by its list.
@@ -136,6 +139,8 @@ class WhyScreen(ModalScreen[Spot]):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("why")
 
+    app: DebuggerApp
+
     def __init__(self, debugger: Debugger, cause: Cause) -> None:
         super().__init__()
         self._debugger = debugger
@@ -209,6 +214,28 @@ class WhyScreen(ModalScreen[Spot]):
         return Strip([Segment(before, view.style("dim")), Segment(here, view.style("here"))])
 
     def _lead_lines(self, view: WhyLines, width: int) -> list[Strip]:
+        """Return where Enter leads, and how to see a stale number made."""
+        lines = self._terms_lead(view, width)
+        if (moment := self._made) is not None and self._is_stale:
+            words = f"{self.app.keys.name('why-made')} goes to moment {moment}, which made it"
+            lines.append(Strip([Segment(fit(words, width), view.style("dim"))]))
+        return lines
+
+    @property
+    def _made(self) -> int | None:
+        """The moment that made the number, unless it is the present one."""
+        spot, debugger = self._here.cause.spot, self._debugger
+        moment = debugger.made_at(spot.node, gradient=spot.attribute == "grad")
+        return None if moment == debugger.moment else moment
+
+    @property
+    def _is_stale(self) -> bool:
+        spot, debugger = self._here.cause.spot, self._debugger
+        gradient = spot.attribute == "grad"
+        standing = debugger.gradient_standing if gradient else debugger.value_standing
+        return standing(spot.node) is Standing.STALE
+
+    def _terms_lead(self, view: WhyLines, width: int) -> list[Strip]:
         """Return where Enter leads: the numbers of the chosen term, one of them chosen."""
         if self._problem:
             return [Strip([Segment(part)]) for part in wrap(self._problem, width)]
@@ -295,6 +322,15 @@ class WhyScreen(ModalScreen[Spot]):
             self._trail.pop()
         self._problem = ""
         self._show()
+
+    async def action_made(self) -> None:
+        """Close, and go to the moment that made the number."""
+        if (moment := self._made) is None:
+            self._problem = "this is the moment that made it, or none did"
+            self._show()
+            return
+        await self.app.pop_screen()
+        await self.app.screen.run_action(f"command('goto {moment}', False)")
 
     async def action_prompt(self) -> None:
         """Close, and go on with a command line."""
