@@ -84,8 +84,8 @@ def _bad_update_words(look: Look) -> str:
     if ratio < LEAST_UPDATE:
         now, then = scalar(period.costs[-1]), scalar(period.first_cost)
         return f"{words} small: the cost is {now}, at the start it was {then}"
-    now, then = map(scalar, period.peaks(period.first + period.steps - 1))
-    return f"{words} large: the highest cost of ten SGD steps is {now}, of the ten before {then}"
+    now, then = (scalar(cost, 4) for cost in period.peaks(period.first + period.steps - 1))
+    return f"{words} large: in ten SGD steps the cost was up to {now}, before up to {then}"
 
 
 def _no_gradient(look: Look, _threshold: float) -> Array:
@@ -97,7 +97,7 @@ def _no_gradient(look: Look, _threshold: float) -> Array:
 
 def _no_gradient_words(look: Look) -> str:
     if look.graph.under_cost[look.node]:
-        return "it is trained, but every entry of its gradient is 0: nothing comes back to it"
+        return "it is trained, but every entry of its gradient is 0"
     return "it is trained, but the cost does not depend on it"
 
 

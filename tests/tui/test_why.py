@@ -147,5 +147,5 @@ async def test_a_key_goes_to_where_a_stale_number_was_made() -> None:
             assert driver.moment == moment
             await driver.press("y", "g")
             assert "this is the moment that made it" in driver.text
-            assert driver.moment == moment
             await driver.press("escape")
+            assert driver.moment == moment
