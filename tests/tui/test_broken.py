@@ -176,14 +176,16 @@ async def test_the_cost_stays_at_a_quarter() -> None:
         # The complaint: a hundred SGD steps, and the cost is 0.25.
         await run(driver, 100)
         assert "cost 0.25 " in head(driver)
-        # Nothing that is trained has a gradient at all.
+        # Nothing that is trained has a gradient at all, and to the first layer nothing comes back.
         await ask(driver, "break unchanged")
         await driver.press("c")
         assert told(driver) == (
             "● stop 1: unchanged: W1: it is trained, but every entry of its gradient is 0"
         )
-        for weight in ("W1", "b1", "W2", "b2"):
+        for weight in ("W1", "b1"):
             assert "*unchanged" in row_of(driver, weight)
+        for weight in ("W1", "b1", "W2", "b2"):
+            assert (await printed(driver, f"max(abs({weight}.grad))")).endswith("= 0")
         # At the output there is something to learn, and it is not there before W2.
         answer = await printed(driver, "l2.grad")
         assert "[[ 0.0625] [-0.0625] [-0.0625] [ 0.0625]]" in answer
