@@ -298,7 +298,7 @@ def test_a_search_can_be_interrupted() -> None:
     assert state(run.debugger) == state(twin.debugger)
     run.run("goto sgd 5000")
     run.run("reverse-continue")
-    assert run.debugger.moment == 5000 * run.debugger.timeline.length
+    assert run.debugger.moment == run.debugger.timeline.first_of(5000)
 
 
 @given(text=st.text(max_size=60))

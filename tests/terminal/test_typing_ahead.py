@@ -12,7 +12,7 @@ CASES = [
     (b":sgd 3\rss", 65),
     (b":sgd 3\r:sgd 2\r", 105),
     (b"xqs3s", 4),
-    (b"?\x1bs", 1),
+    (b"?\x1b", 0),
     (b":set lr = 0.123\r:sgd 3\r", 63),
 ]
 
