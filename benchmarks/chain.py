@@ -22,7 +22,18 @@ from typing import Any
 
 import lesson
 import numpy as np
-from harness import Contestant, find_torch, machine, measure, one_thread, options, show, table
+from harness import (
+    SKIPPED,
+    Contestant,
+    find_torch,
+    machine,
+    measure,
+    one_thread,
+    options,
+    show,
+    table,
+    that_run,
+)
 
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
@@ -318,6 +329,13 @@ def micrograd_engines(length: int) -> list[Engine]:
     return [*([Chain(*CHAIN)] if length == LENGTHS[0] else []), Opening(OPENING[1])]
 
 
+def missing() -> list[str]:
+    """Return the peers that do not take part, with the reason unless they are not installed."""
+    names = [] if find_torch() else ["PyTorch eager"]
+    names += [] if find_spec("micrograd") else ["micrograd"]
+    return names + [f"{name} ({reason})" for name, reason in SKIPPED.items()]
+
+
 def compared(engines: list[Engine], steps: int = 20) -> list[Contestant]:
     """Train all engines, compare costs and trained values, and return them as contestants."""
     for engine in engines:
@@ -334,8 +352,9 @@ def make_chains(length: int) -> list[Contestant]:
     """Return all engines on the chain, after comparing them."""
     graph = chain_graph(length)
     engines = [ChainByHand(length), *(kind(graph) for kind in (Compiled, Walked, Stepped))]
-    peers = torch_engines(length)[:1] + micrograd_engines(length)[:-1]
-    return compared([*engines, lesson_chain(length), *peers])
+    torch = that_run("PyTorch eager", lambda: torch_engines(length))[:1]
+    micrograd = that_run("micrograd", lambda: micrograd_engines(length))[:-1]
+    return compared([*engines, lesson_chain(length), *torch, *micrograd])
 
 
 def make_openings() -> list[Contestant]:
@@ -345,7 +364,9 @@ def make_openings() -> list[Contestant]:
         *(kind(opening_graph()) for kind in (Compiled, Walked, Stepped)),
         lesson_opening(),
     ]
-    contestants = compared([*engines, *torch_engines(2)[1:], *micrograd_engines(2)[-1:]])
+    torch = that_run("PyTorch eager", lambda: torch_engines(2))[1:]
+    micrograd = that_run("micrograd", lambda: micrograd_engines(2))[-1:]
+    contestants = compared([*engines, *torch, *micrograd])
     # The article's own numbers: the cost while w is on its way from 5 to 2.
     np.testing.assert_allclose(engines[0].costs[:3], [900.0, 576.0, 368.64])
     return contestants
@@ -354,16 +375,16 @@ def make_openings() -> list[Contestant]:
 def run(rounds: int) -> list[str]:
     """Return the Markdown lines of this benchmark."""
     lines = ["## Graphs of scalars", ""]
-    missing = [] if find_torch() else ["PyTorch eager"]
-    missing += [] if find_spec("micrograd") else ["micrograd"]
     for length in LENGTHS:
-        results = measure(lambda n=length: make_chains(n), rounds * LENGTHS[0] // length)
+        results = measure(lambda n=length: make_chains(n), max(2, rounds * LENGTHS[0] // length))
         lines += [f"### A chain of {length:,} nodes, tanh and multiply", ""]
-        deep = ["micrograd (it recurses too deep)"] if length > LENGTHS[0] and not missing else []
-        lines += [*table(results, "node", per=length, missing=missing + deep), ""]
+        absent = missing()
+        if length > LENGTHS[0] and not any(name.startswith("micrograd") for name in absent):
+            absent.append("micrograd (it recurses too deep)")
+        lines += [*table(results, "node", per=length, missing=absent), ""]
     results = measure(make_openings, rounds)
-    lines += ["### The opening example, y = w·x", "", *table(results, "step", missing=missing), ""]
-    return lines
+    rows = table(results, "step", missing=missing())
+    return [*lines, "### The opening example, y = w·x", "", *rows, ""]
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ Array = NDArray[Any]
 
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+# Peers that are installed and cannot run, by name, with the reason.
+SKIPPED: dict[str, str] = {}
 
 # The benchmarks measure the checkout they are in, installed or not. Import this module first.
 sys.path.insert(0, str(ROOT))
@@ -203,6 +206,34 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def why_not(attempt: Callable[[], object]) -> str:
+    """Try something of a peer's; return in one line why it cannot run, or nothing if it can."""
+    try:
+        attempt()
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), "")
+        return f"{type(error).__name__}: {reason}"[:100] if reason else type(error).__name__
+    return ""
+
+
+class Runs(Protocol):
+    """An engine that can be tried."""
+
+    def run(self, steps: int) -> object:
+        """Do so many steps."""
+
+
+R = TypeVar("R", bound=Runs)
+
+
+def that_run(name: str, make: Callable[[], list[R]]) -> list[R]:
+    """Return a peer's engines, or none where one of them cannot run: they are tried first."""
+    if name not in SKIPPED and (reason := why_not(lambda: [engine.run(1) for engine in make()])):
+        SKIPPED[name] = reason
+        print(f"skipped: {name} ({reason})", file=sys.stderr)
+    return [] if name in SKIPPED else make()
 
 
 def find_torch() -> Any:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from engines import DRAWN, RATE, Engine, Network
-from harness import Array, find_torch
+from harness import Array, find_torch, why_not
 
 # By the name of the package: what its row is called where it is not installed.
 PEERS = {
@@ -22,16 +24,38 @@ PEERS = {
 
 
 def peers() -> tuple[list[type[Engine]], list[str]]:
-    """Return the engines of the packages that are installed, and the names of those missing."""
+    """Return the engines that run here, and the names of the others, with the reason.
+
+    An engine is tried on a small network first: tinygrad, for one, needs a compiler.
+    """
     made = {"torch": _torch, "jax": _jax, "autograd": _autograd, "tinygrad": _tinygrad}
     engines: list[type[Engine]] = []
     missing: list[str] = []
     for package, name in PEERS.items():
         if find_spec(package) is None:
             missing.append(name)
-        else:
-            engines += made[package]()
+            continue
+        found: list[type[Engine]] = []
+        if reason := why_not(partial(_collect, made[package], found)):
+            missing.append(f"{name} ({reason})")
+        for engine in found:
+            if reason := why_not(partial(_try, engine)):
+                missing.append(f"{engine.name} ({reason})")
+            else:
+                engines.append(engine)
+    for skipped in missing:
+        print(f"skipped: {skipped}", file=sys.stderr)
     return engines, missing
+
+
+def _collect(make: Callable[[], list[type[Engine]]], found: list[type[Engine]]) -> None:
+    found += make()
+
+
+def _try(engine: type[Engine]) -> None:
+    tried = engine(Network((3, 2, 1), 2, 4, "float64"))
+    tried.run(2)
+    tried.parameters()
 
 
 def _torch() -> list[type[Engine]]:

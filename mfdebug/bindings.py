@@ -119,7 +119,7 @@ _OF_THE_APP = (
     Bound("why-right", ("right", "l", "tab"), "factor(1)", "factor after", "why"),
     Bound("why-follow", ("enter",), "follow", "go to the chosen number", "why"),
     Bound("why-return", ("backspace",), "return", "go back to the number before", "why"),
-    Bound("why-go", ("g",), "stay", "go to the number, at its moment", "why"),
+    Bound("why-made", ("g",), "made", "go to the number, at its moment", "why"),
     Bound("why-close", ("escape", "q", "y"), "leave", "close", "why"),
     Bound("why-prompt", ("colon",), "prompt", "a command", "why"),
     Bound(

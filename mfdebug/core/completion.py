@@ -16,7 +16,8 @@ MOST_COMPLETIONS = 50
 # Commands whose argument begins with the name of a node.
 NAMING = {"print", "set", "until", "break", "tbreak", "why", "last", "check", "watch"}
 # Words of their language, besides names.
-STOP_WORDS = ["if", "on-change", "health", *RULE_NAMES, *NODE_PHASES, *WORDS]
+STOP_WORDS = ["if", "on-change", "health", "at", "except", *RULE_NAMES, *NODE_PHASES, *WORDS]
+MOMENTS = ["start", "end", "sgd ", "now"]
 OTHER_WORDS: dict[str, list[str]] = {
     "print": [*WORDS],
     "watch": [*WORDS],
@@ -33,6 +34,8 @@ def complete(debugger: Debugger, line: str) -> list[str]:
     word, space, _ = line.partition(" ")
     if not space:
         return [f"{name} " for name in COMMANDS if name.startswith(word)]
+    if word == "goto":
+        return [f"goto {moment}" for moment in MOMENTS if moment.startswith(line[len("goto ") :])]
     if word not in NAMING:
         return []
     if word == "set" and "=" in line:

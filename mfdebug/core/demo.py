@@ -160,11 +160,14 @@ class Playback:
 
     @property
     def on_script(self) -> bool:
-        """Whether all is as the last beat has left it."""
-        here, there = self.console.debugger, self._stands[-1][0].stand
-        if here.moment != there.moment or len(here.deeds) != len(there.deeds):
+        """Whether all is as the last beat has left it: moment, edits, stops, watches and quiz."""
+        here, there = self.console.state, self._stands[-1][0]
+        deeds, others = here.stand.deeds, there.stand.deeds
+        if here.stand.moment != there.stand.moment or len(deeds) != len(others):
             return False
-        return all(a is b or a == b for a, b in zip(here.deeds, there.deeds, strict=True))
+        if any(a is not b and a != b for a, b in zip(deeds, others, strict=True)):
+            return False
+        return _set_up(here) == _set_up(there)
 
     def shown(self) -> None:
         """Note that the next beat has been shown."""
@@ -181,6 +184,14 @@ class Playback:
         if self.beat:
             self._stands.pop()
         self.return_to_script()
+
+
+def _set_up(state: State) -> tuple[object, ...]:
+    """Return what is stopped at, watched and asked, in a form that can be compared."""
+    stops = [(s.number, s.line, s.enabled, s.temporary, s.ignored) for s in state.stops[1]]
+    watches = [watch.expression.text for watch in state.watches[1]]
+    quiz = None if state.quiz is None else (state.quiz.right, state.quiz.asked)
+    return stops, watches, quiz
 
 
 def run_through(console: Console, demo: Demo) -> int:

@@ -21,27 +21,25 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
+from mfdebug.core.environment import Environment, OneRow, RowEnvironment, Work
+from mfdebug.core.operators import FUNCTIONS, ExpressionError, NotComputed, Rows
 from mfdebug.core.terms import (
-    FUNCTIONS,
     Bracket,
     Call,
     Chain,
     Comparison,
-    Environment,
-    ExpressionError,
     Indexed,
     Item,
     Link,
     Logic,
     NodeTerm,
     Not,
-    NotComputed,
     Number,
+    Operand,
     Result,
     Signed,
     Term,
     Word,
-    Work,
     truth,
 )
 from miniflow.errors import nearest
@@ -115,21 +113,27 @@ class Expression(Struct, frozen=True):
     def evaluate(self, environment: Environment) -> Result:
         """Return the result; an array is the caller's own copy, a number is a plain `float`."""
         with np.errstate(all="ignore"):
-            value = self.root.evaluate(Work(environment))
+            value = self.root.evaluate(Work(OneRow(environment)))
         if isinstance(value, tuple):
             return value
-        if value.ndim:
-            return value.copy()
-        return bool(value) if value.dtype == np.bool_ else float(value)
+        row = value[0]
+        if row.ndim:
+            return np.array(row)
+        return bool(row) if value.dtype == np.bool_ else float(row)
 
     def holds(self, environment: Environment) -> bool:
         """Return whether it is true, as a condition; an array of several numbers is an error."""
-        with np.errstate(all="ignore"):
-            return self.holds_quietly(environment)
+        return bool(self.holds_over(OneRow(environment), 1)[0])
 
-    def holds_quietly(self, environment: Environment) -> bool:
-        """Return the same where NumPy's warnings are off already: for many tests in a row."""
-        return truth(self.root.evaluate(Work(environment)), 1)
+    def holds_over(self, environment: RowEnvironment, rows: int) -> Rows:
+        """Return for each of several moments whether it is true there.
+
+        Raises `ExpressionError` if it has no truth at one of them, and `TooManyRows` if they are
+        too many at once.
+        """
+        with np.errstate(all="ignore"):
+            holds = truth(self.root.evaluate(Work(environment, rows)), 1)
+        return holds if len(holds) == rows else np.broadcast_to(holds, rows)
 
 
 class Place(Struct, frozen=True):
@@ -191,16 +195,20 @@ class _Reader:
         column = self.skip()
         left = self.operand(floor)
         while (binding := _BINDING.get(self.operator(), 0)) >= floor:
+            first = self.as_operand(left, column)
             links = self.links(binding)
             if binding <= _AND:
-                operands = ((column, left), *((link.column, link.term) for link in links))
-                left = Logic(links[0].operator, operands)
+                left = Logic(links[0].operator, (first, *(link.right for link in links)))
             elif binding == _COMPARE:
-                left = Comparison(left, links)
+                left = Comparison(first, links)
             else:
                 left = Chain(left, links)
         self.depth -= 1
         return left
+
+    def as_operand(self, term: Term, column: int) -> Operand:
+        """Return a term that has just been read with its text, which begins at `column`."""
+        return Operand(term, self.text[column - 1 : self.at].rstrip(), column)
 
     def links(self, binding: int) -> tuple[Link, ...]:
         """Read all that follows with operators of one binding; `**` takes the right side first."""
@@ -208,10 +216,9 @@ class _Reader:
         while _BINDING.get(operator := self.operator(), 0) == binding:
             column = self.skip()
             self.at += len(operator)
-            if binding <= _AND:
-                column = self.skip()
+            begins = self.skip()
             right = self.expression(_SIGN if binding == _POWER else binding + 1)
-            found.append(Link(operator, column, right))
+            found.append(Link(operator, column, self.as_operand(right, begins)))
         return tuple(found)
 
     def operand(self, floor: int) -> Term:
@@ -224,7 +231,7 @@ class _Reader:
             self.at = prefix.end()
             if prefix[0] == "not":
                 column = self.skip()
-                return Not(self.expression(_NOT), column)
+                return Not(self.as_operand(self.expression(_NOT), column))
             return Signed(prefix[0], self.expression(_SIGN), column)
         term = self.primary(name, column)
         brackets: list[Bracket] = []
@@ -257,7 +264,7 @@ class _Reader:
         name = identifier[0]
         start, self.at = self.at, identifier.end()
         if name in FUNCTIONS and self.sees("("):
-            return Call(name, self.group(), column)
+            return Call(name, self.argument(), column)
         if name in ("nan", "inf"):
             return Number(float(name))
         if name in WORDS:
@@ -281,6 +288,13 @@ class _Reader:
             raise self.unexpected("')'")
         self.at += 1
         return inside
+
+    def argument(self) -> Operand:
+        """Read the operand of a function, in its parentheses."""
+        self.skip()
+        begins = self.at + 1
+        inside = self.group()
+        return Operand(inside, self.text[begins : self.at - 1].strip(), begins + 1)
 
     def node(self, bare: str) -> str:
         """Take a node's name: `bare`, found here already, or one in backquotes."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from mfdebug.core.spots import Spot
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.numbers import scalar, summary
+from mfdebug.core.spots import Spot, gradient_name
+from miniflow.ops.base import Array, shape_text
 
 
 class Finding(Struct, frozen=True):
@@ -12,3 +15,20 @@ class Finding(Struct, frozen=True):
 
     words: str
     spot: Spot | None = None
+
+
+def held(name: str, array: Array) -> str:
+    """Return what an array holds: `cost = 0.25`, or `l1 (4x2: 0 … 1.6  mean 0.8)`."""
+    if array.size == 1:
+        return f"{name} = {scalar(array.item())}"
+    return f"{name} ({shape_text(array.shape)}: {summary(array)})"
+
+
+def result_of(debugger: Debugger) -> str:
+    """Return what the present moment, which is a node's, has left there."""
+    where = debugger.where
+    assert where.node is not None
+    name = debugger.graph.nodes[where.node].label
+    if where.phase == "backward":
+        return held(gradient_name(debugger.graph, name), debugger.gradient(where.node))
+    return held(name, debugger.value(where.node))

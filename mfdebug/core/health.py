@@ -1,115 +1,33 @@
 """Health rules: what goes wrong in training, found at the node that made it.
 
 A rule judges one node at the moment its value, gradient or update is made. It is written once, for
-the steps of a trace: a moment is a trace of one step.
+the steps of a trace: a moment is a trace of one step. Training that converges breaks none of them:
+there gradients and updates become small everywhere, which is no fault.
 
-nan, inf: at the node whose inputs have none. vanishing, exploding: the mean |gradient| against that
-of the cost, which is 1 (S. Hochreiter, 1991; X. Glorot and Y. Bengio, "Understanding the difficulty
-of training deep feedforward neural networks", AISTATS 2010). saturated: the same paper, section 3.
-update-ratio: Stanford's CS231n notes, "ratio of weights:updates".
+nan, inf: at the node whose inputs have none. vanishing, exploding: how the mean |gradient| shrinks
+or grows on its way back (S. Hochreiter, 1991; X. Glorot and Y. Bengio, "Understanding the
+difficulty of training deep feedforward neural networks", AISTATS 2010). saturated: the same paper,
+section 3. update-ratio: Stanford's CS231n notes, "ratio of weights:updates"; a descent may well
+begin with long steps, so they count only while the cost does not fall, as in the notes' section on
+the loss function: the rate is too high where the parameters bounce around.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.debugger import Debugger
 from mfdebug.core.numbers import scalar
+from mfdebug.core.period import Look
 from mfdebug.core.timeline import Phase
-from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops.activation import ReLU, Sigmoid, Tanh
 from miniflow.ops.base import Array
 
 # An update of less than this share of its weight changes nothing; of more than the other, too much.
 LEAST_UPDATE, MOST_UPDATE = 1e-4, 0.1
-# A sigmoid this near to 0 or 1, a tanh half of it near to -1 or 1, passes on 1 % of its gradient.
-SATURATED = 0.01
-
-
-class Seen(Protocol):
-    """Nodes over some SGD steps: the first axis of each array is the steps."""
-
-    def value(self, node: int) -> Array:
-        """Return the node's values."""
-
-    def before(self, node: int) -> Array:
-        """Return a trainable's values before its updates."""
-
-    def gradient(self, node: int) -> Array:
-        """Return the node's gradients."""
-
-
-class Present:
-    """The present moment as a trace of one step."""
-
-    def __init__(self, debugger: Debugger) -> None:
-        self._debugger = debugger
-
-    def value(self, node: int) -> Array:
-        """Return the node's value."""
-        return self._debugger.value(node)[None]
-
-    def before(self, node: int) -> Array:
-        """Return what the update of the present moment began with."""
-        made = self._debugger.last_update
-        return self.value(node) if made is None else made.before[None]
-
-    def gradient(self, node: int) -> Array:
-        """Return the node's gradient."""
-        return self._debugger.gradient(node)[None]
-
-
-class Look:
-    """One node over some SGD steps, with what several rules ask of it."""
-
-    def __init__(self, seen: Seen, graph: Graph, node: int) -> None:
-        self.seen = seen
-        self.graph = graph
-        self.node = node
-
-    @cached_property
-    def value(self) -> Array:
-        """The node's values, a row of entries for each step."""
-        return _rows(self.seen.value(self.node))
-
-    @cached_property
-    def gradient_size(self) -> Array:
-        """The mean |gradient| of each step."""
-        gradient = _rows(self.seen.gradient(self.node))
-        sizes: Array = np.add.reduce(np.abs(gradient), 1) / gradient.shape[1]
-        return sizes
-
-    @cached_property
-    def update_ratio(self) -> Array:
-        """|update| / |weight| of each step; NaN where the weight is 0."""
-        before = _rows(self.seen.before(self.node))
-        size = _norm(before)
-        ratio: Array = _norm(self.value - before) / np.where(size > 0, size, np.nan)
-        return ratio
-
-    @cached_property
-    def zeros(self) -> Array:
-        """The share of the value's entries that are 0."""
-        share: Array = (self.value == 0).mean(1)
-        return share
-
-    @cached_property
-    def near_bounds(self) -> Array:
-        """The share of a sigmoid's or tanh's entries that are near their bounds."""
-        value = self.value
-        if isinstance(self.graph.nodes[self.node], Tanh):
-            value = (value + 1) / 2
-        near = np.abs(value - 0.5) > 0.5 - SATURATED
-        if not near.any():
-            return np.zeros(len(near))
-        share: Array = near.mean(1)
-        return share
 
 
 class Rule(Struct, frozen=True):
@@ -127,24 +45,54 @@ class Rule(Struct, frozen=True):
     words: Callable[[Look], str]
 
 
-def _rows(array: Array) -> Array:
-    return array.reshape(len(array), -1)
-
-
-def _norm(rows: Array) -> Array:
-    norms: Array = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    return norms
-
-
 def _trained(node: Node) -> bool:
     return isinstance(node, Input) and node.trainable
 
 
+def _saturated(look: Look, threshold: float) -> Array:
+    near = look.near_bounds > threshold
+    if near.any() and look.graph.cost in {c for c, _ in look.graph.consumers[look.node]}:
+        # A last layer that has learned yes and no is near its bounds too: that is no fault.
+        near &= look.period.stalled_before
+    return near
+
+
+def _vanishes(look: Look, threshold: float) -> Array:
+    # A gradient of 0 has not shrunk: something has cut it off.
+    size = look.gradient_size
+    return np.asarray((size > 0) & (size < threshold * look.period.strongest_after(look.node)))
+
+
+def _vanishing_words(look: Look) -> str:
+    strongest = look.period.strongest_after(look.node)[-1]
+    words = f"mean |gradient| is {scalar(look.gradient_size[-1], 3)}"
+    return f"{words}, while a later layer has {scalar(strongest, 3)}"
+
+
+def _bad_update(look: Look, most: float) -> Array:
+    large, small = look.update_ratio > most, look.update_ratio < LEAST_UPDATE
+    if large.any():
+        large &= look.period.stalled & look.moves_cost(look.update)
+    if small.any():
+        small &= look.period.barely_begun & look.moves_cost(look.weight)
+    return np.asarray(large | small)
+
+
+def _bad_update_words(look: Look) -> str:
+    ratio, period = look.update_ratio[-1], look.period
+    words = f"|update| / |weight| is {scalar(ratio, 3)}, too"
+    if ratio < LEAST_UPDATE:
+        now, then = scalar(period.costs[-1]), scalar(period.first_cost)
+        return f"{words} small: the cost is {now}, at the start it was {then}"
+    now, then = (scalar(cost, 4) for cost in period.peaks(period.first + period.steps - 1))
+    return f"{words} large: in ten SGD steps the cost was up to {now}, before up to {then}"
+
+
 def _no_gradient(look: Look, _threshold: float) -> Array:
     if not look.graph.under_cost[look.node]:
-        return np.ones(len(look.value), bool)
+        return np.ones(look.period.steps, bool)
     none: Array = look.gradient_size == 0
-    return none
+    return none & look.cut_off if none.any() else none
 
 
 def _no_gradient_words(look: Look) -> str:
@@ -158,12 +106,12 @@ RULES: dict[str, Rule] = {
     for rule in (
         Rule(
             "vanishing",
-            "mean |gradient| below 1e-9 of the cost's",
+            "a node with a mean |gradient| below a millionth of a later layer's",
             "backward",
-            1e-9,
-            lambda _node: True,
-            lambda look, threshold: look.gradient_size < threshold,
-            lambda look: f"mean |gradient| is {scalar(look.gradient_size[-1], 3)}",
+            1e-6,
+            lambda node: not isinstance(node, Input),
+            _vanishes,
+            _vanishing_words,
         ),
         Rule(
             "exploding",
@@ -185,11 +133,12 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "saturated",
-            "a sigmoid or tanh with more than 90 % of its entries within 1 % of their bounds",
+            "a sigmoid or tanh with more than 90 % of its entries within 1 % of their bounds; "
+            "in the last layer only while the cost does not fall",
             "forward",
             0.9,
             lambda node: isinstance(node, Sigmoid | Tanh),
-            lambda look, threshold: look.near_bounds > threshold,
+            _saturated,
             lambda look: (
                 f"{scalar(100 * look.near_bounds[-1], 4)} % of its entries are near "
                 "their bounds, where the gradient is almost 0"
@@ -197,19 +146,17 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "update-ratio",
-            "|update| / |weight| outside 1e-4 to 0.1; of biases only where one is named",
+            "|update| / |weight| above 0.1 while the cost does not fall, or below 1e-4 while it "
+            "has hardly fallen since the start; of biases only where one is named",
             "update",
             MOST_UPDATE,
             _trained,
-            lambda look, most: (look.update_ratio < LEAST_UPDATE) | (look.update_ratio > most),
-            lambda look: (
-                f"|update| / |weight| is {scalar(look.update_ratio[-1], 3)}, "
-                f"too {'small' if look.update_ratio[-1] < LEAST_UPDATE else 'large'}"
-            ),
+            _bad_update,
+            _bad_update_words,
         ),
         Rule(
             "unchanged",
-            "a trainable with no gradient",
+            "a trainable that no gradient reaches",
             "update",
             None,
             _trained,

@@ -5,18 +5,17 @@ What is passed on from node to node is not found again: the first one is the cau
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.report import kind_of
-from mfdebug.core.finding import Finding
-from mfdebug.core.numbers import summary
+from mfdebug.core.finding import Finding, held
 from mfdebug.core.spots import Attribute, Spot
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops.base import Array, shape_text
+from miniflow.ops.base import Array
 from miniflow.trace import Trace
 
 KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}
@@ -24,18 +23,26 @@ KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}
 MOST_INPUTS = 4
 
 
-def made_here(debugger: Debugger, kind: str) -> Finding | None:
-    """Return what the present moment made that is `kind`, at its first entry."""
+def made_here(
+    debugger: Debugger, kind: str, left_out: Collection[int] = frozenset()
+) -> Finding | None:
+    """Return what the present moment made that is `kind`, at its first entry.
+
+    The numbers of nodes that are `left_out` are not looked at.
+    """
     where = debugger.where
     has = _finder(kind)
     if where.phase == "feed":
-        return _fed(debugger, kind)
+        return next((f for f in _fed(debugger, kind) if _node(f) not in left_out), None)
     if where.node is None:
+        return None
+    if where.phase == "backward":
+        sent = _sent(debugger, where.node, kind)
+        return next((finding for finding in sent if _node(finding) not in left_out), None)
+    if where.node in left_out:
         return None
     if where.phase == "forward":
         return _computed(debugger, where.node, kind)
-    if where.phase == "backward":
-        return next(_sent(debugger, where.node, kind), None)
     made = debugger.last_update
     if made is None or not has(made.after):
         return None
@@ -57,13 +64,23 @@ def _first(
     return f"{spot.text(debugger.graph)} = {array[spot.index]}", spot
 
 
-def _fed(debugger: Debugger, kind: str) -> Finding | None:
-    for i, node in enumerate(debugger.graph.nodes):
+def _node(finding: Finding) -> int | None:
+    return None if finding.spot is None else finding.spot.node
+
+
+def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
+    """Yield the inputs that this feed gives a value that is `kind`.
+
+    What an input holds for good, like the -inf of a mask, is fed again and again: it is new once.
+    """
+    graph = debugger.graph
+    for i, node in enumerate(graph.nodes):
+        if not isinstance(node, Input) or node.trainable:
+            continue
         value = debugger.value(i)
-        if isinstance(node, Input) and not node.trainable and _finder(kind)(value):
+        if (debugger.sgd_step == 0 or graph.fed_from_data(i)) and _finder(kind)(value):
             entry, spot = _first(debugger, i, "value", value, kind)
-            return Finding(f"{kind}: {entry} was fed", spot)
-    return None
+            yield Finding(f"{kind}: {entry} was fed", spot)
 
 
 def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
@@ -71,20 +88,13 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     value = debugger.value(node)
     if not has(value) or any(has(debugger.value(source)) for source in graph.inbound[node]):
         return None
-    told = [_told(debugger, source) for source in dict.fromkeys(graph.inbound[node])]
-    more = f", {len(told) - MOST_INPUTS} more" if len(told) > MOST_INPUTS else ""
-    inputs = "; ".join(told[:MOST_INPUTS]) + more
+    sources = list(dict.fromkeys(graph.inbound[node]))
+    told = [held(graph.nodes[s].label, debugger.value(s)) for s in sources[:MOST_INPUTS]]
+    more = f", {len(sources) - MOST_INPUTS} more" if len(sources) > MOST_INPUTS else ""
+    inputs = "; ".join(told) + more
     made_by = kind_of(graph.nodes[node])
     entry, spot = _first(debugger, node, "value", value, kind)
     return Finding(f"{kind}: {entry}, made by {made_by} of {inputs}", spot)
-
-
-def _told(debugger: Debugger, node: int) -> str:
-    name = debugger.graph.nodes[node].label
-    value = debugger.value(node)
-    if value.size == 1:
-        return f"{name} = {summary(value)}"
-    return f"{name} ({shape_text(value.shape)}: {summary(value)})"
 
 
 def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
@@ -117,20 +127,26 @@ def _was_there(debugger: Debugger, source: int, node: int, has: Callable[[Array]
     )
 
 
-def may_be_made(trace: Trace, graph: Graph, needed: list[bool]) -> Array:
+def may_be_made(
+    trace: Trace, graph: Graph, needed: list[bool], left_out: Collection[int] = frozenset()
+) -> Array:
     """Return for each step whether a node may have made NaN or infinity; in doubt, True.
 
     After the first NaN there is NaN everywhere: only where it begins is worth a closer look.
     """
     suspects = ~trace.finite()
     if suspects.any():
-        made = [_may_begin(trace, graph, needed, kind) for kind in KINDS.values()]
+        made = [_may_begin(trace, graph, needed, left_out, kind) for kind in KINDS.values()]
         suspects = suspects & np.logical_or(*made)
     return suspects
 
 
 def _may_begin(
-    trace: Trace, graph: Graph, needed: list[bool], kind: Callable[[Array], Array]
+    trace: Trace,
+    graph: Graph,
+    needed: list[bool],
+    left_out: Collection[int],
+    kind: Callable[[Array], Array],
 ) -> Array:
     nodes = range(len(graph))
     nowhere: Array = np.zeros(trace.steps, bool)
@@ -142,11 +158,16 @@ def _may_begin(
         for i in nodes
     ]
     taken = [np.logical_or.reduce([nowhere, *(used[s] for s in graph.inbound[i])]) for i in nodes]
+    begins = np.arange(trace.first, trace.first + trace.steps) == 0
     found = [nowhere]
     for i in nodes:
+        if i in left_out:
+            continue
         passed_on = taken[i]
         if i in graph.trainables:
             passed_on = used[i] | gradients[i]
+        elif isinstance(graph.nodes[i], Input) and not graph.fed_from_data(i):
+            passed_on = ~begins
         senders = [
             gradients[c] | used[c] | taken[c] for c, _ in graph.consumers[i] if graph.under_cost[c]
         ]

@@ -99,6 +99,16 @@ def scalar(number: SupportsFloat, digits: int = 6) -> str:
     return f"{float(number) + 0.0:.{digits}g}"  # + 0.0: a zero has no sign
 
 
+def told_apart(numbers: Sequence[float]) -> list[str]:
+    """Return numbers with as many digits as it takes to see which of them differ."""
+    texts: list[str] = []
+    for digits in (6, 9, 17):
+        texts = [scalar(number, digits) for number in numbers]
+        if len(set(texts)) == len(set(map(repr, numbers))):
+            break
+    return texts
+
+
 class Summary(Struct, frozen=True):
     """What a tensor holds; the lowest, the highest and the mean are of its finite entries."""
 

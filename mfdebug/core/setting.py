@@ -18,7 +18,8 @@ from miniflow.ops.base import Array
 RULE_NAMES = (*KINDS, *RULES)
 USAGE = (
     "break NODE [forward|backward|update] [if EXPR], break if EXPR, "
-    "break on-change NODE[i,j] [by AMOUNT], break RULE [THRESHOLD] [at NODE], break health"
+    "break on-change NODE[i,j] [by AMOUNT], "
+    "break RULE [THRESHOLD] [at NODE | except NODE, ...], break health [except NODE, ...]"
 )
 
 
@@ -36,8 +37,12 @@ def triggers(debugger: Debugger, text: str) -> list[tuple[str, Trigger]]:
     if word == "on-change":
         return [(text, on_change(debugger, rest))]
     names = debugger.graph.by_name
-    if word == "health" and word not in names and not rest:
-        return [(name, health_rule(debugger, name, "")) for name in RULE_NAMES]
+    if word == "health" and word not in names:
+        if rest and not re.match(r"except(\s|$)", rest):
+            raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {USAGE}")
+        return [
+            (f"{name} {rest}".strip(), health_rule(debugger, name, rest)) for name in RULE_NAMES
+        ]
     if word in RULE_NAMES and word not in names:
         return [(text, health_rule(debugger, word, rest))]
     return [(text, at_node(debugger, text))]
@@ -62,9 +67,8 @@ def at_node(debugger: Debugger, text: str) -> AtPlaces:
         if re.match(rf"{phase}(\s|$)", rest):
             phases, rest = (phase,), rest[len(phase) :].strip()
     places = _places(debugger, node, phases)
-    words = f"{phases[0]} of {place.node}" if len(phases) == 1 else f"at {place.node}"
     if not rest:
-        return AtPlaces(places, words, node=node)
+        return AtPlaces(places, node=node)
     if not re.match(r"if(\W|$)", rest):
         raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {USAGE}")
     condition = _condition(debugger, rest[2:].strip())
@@ -78,8 +82,7 @@ def at_node(debugger: Debugger, text: str) -> AtPlaces:
             f"{condition.text} is not computed there yet: {known}",
             hint=f"break if {condition.text}",
         )
-    told = f"{words}: {condition.text}"
-    return AtPlaces(possible, told, condition, node, _needs_all(debugger, condition))
+    return AtPlaces(possible, condition, node, _needs_all(debugger, condition))
 
 
 def at_condition(debugger: Debugger, text: str) -> AtPlaces:
@@ -89,7 +92,7 @@ def at_condition(debugger: Debugger, text: str) -> AtPlaces:
     changing = {place for place in _changes(debugger, condition) if place >= known}
     places = frozenset(changing | {known})
     needs_all = _needs_all(debugger, condition)
-    return AtPlaces(places, condition.text, condition, needs_all_gradients=needs_all)
+    return AtPlaces(places, condition, needs_all_gradients=needs_all)
 
 
 def on_change(debugger: Debugger, text: str) -> OnChange:
@@ -114,25 +117,44 @@ def on_change(debugger: Debugger, text: str) -> OnChange:
 
 
 def health_rule(debugger: Debugger, name: str, text: str) -> Trigger:
-    """Read `[THRESHOLD] [at NODE]` after the name of a rule."""
-    given, at, place = f" {text} ".partition(" at ")
-    node = None
-    if at:
-        target, rest = take_place(place.strip(), debugger.graph.by_name)
-        node = place_or_error(debugger.graph, target.node)
-        if rest or target.index is not None:
-            raise DebuggerError(f"{place.strip()!r} is not a node", where="at")
+    """Read `[THRESHOLD] [at NODE | except NODE, ...]` after the name of a rule."""
+    given, node, left_out = _which_nodes(debugger, text)
     if name in KINDS:
-        if given.strip():
+        if given:
             raise DebuggerError(f"{name} takes no threshold", hint=f"break {name} at NODE")
-        return NotFinite(name, node)
+        return NotFinite(name, node, left_out)
     rule = RULES[name]
     threshold = rule.threshold or 0.0
-    if given.strip():
+    if given:
         if rule.threshold is None:
             raise DebuggerError(f"{name} takes no threshold", hint=f"break {name} at NODE")
-        threshold = _amount(given.strip())
-    return Unhealthy(rule, threshold, _concerned(debugger, rule, node), node)
+        threshold = _amount(given)
+    return Unhealthy(rule, threshold, _concerned(debugger, rule, node) - left_out, node)
+
+
+def _which_nodes(debugger: Debugger, text: str) -> tuple[str, int | None, frozenset[int]]:
+    """Read `at NODE` or `except NODE, ...` at the end of a text.
+
+    Returns what stands before it, the one node to look at, and the nodes not to look at.
+    """
+    found = re.search(r"(?:^|\s)(at|except)(?:\s+|$)", text)
+    if found is None:
+        return text.strip(), None, frozenset()
+    given, rest, nodes = text[: found.start()].strip(), text[found.end() :].strip(), []
+    while True:
+        if not rest:
+            raise DebuggerError(f"{found[1]} which node?", hint=f"usage: {USAGE}")
+        target, after = take_place(rest, debugger.graph.by_name)
+        after = after.strip()
+        if target.index is not None or target.attribute == "grad":
+            raise DebuggerError(f"{rest!r} is not a node", where=found[1])
+        nodes.append(place_or_error(debugger.graph, target.node))
+        if not after:
+            break
+        if found[1] == "at" or not after.startswith(","):
+            raise DebuggerError(f"{rest!r} is not a node", where=found[1])
+        rest = after[1:].strip()
+    return (given, nodes[0], frozenset()) if found[1] == "at" else (given, None, frozenset(nodes))
 
 
 def _concerned(debugger: Debugger, rule: Rule, node: int | None) -> frozenset[int]:

@@ -105,6 +105,13 @@ class Sight(Cursor):
         step = self.sgd_step - (place > self.timeline.place(self.moment))
         return self.timeline.start_of(step) + place if step >= 0 else None
 
+    def made_at(self, node: int, *, gradient: bool) -> int | None:
+        """Return the moment that computed a node's value or gradient as it stands, if one did."""
+        if gradient:
+            return self.written_at(node, "backward")
+        fed = isinstance(self.graph.nodes[node], Input)
+        return self.updated_at(node) if fed else self.written_at(node)
+
     def updated_at(self, node: int) -> int | None:
         """Return the last moment that updated a trainable, or None when there was none."""
         return self.written_at(node, "update")

@@ -1,15 +1,14 @@
 """SGD steps that were run at a stretch, as the stops look at them afterwards.
 
-Many stops ask the same of a node. It is worked out once, for all steps together.
+Many stops ask the same of a node. It is computed once, for all steps together.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mfdebug.core.health import Look
 from mfdebug.core.nonfinite import may_be_made
+from mfdebug.core.period import Look, Period
 from miniflow.ops.base import Array
 
 if TYPE_CHECKING:
@@ -24,15 +23,16 @@ class Stretch:
         self.debugger = debugger
         self.trace = trace
         self.steps = trace.steps
-        self._looks: dict[int, Look] = {}
+        self._period = Period(trace, debugger, trace.first, trace.steps)
+        self._not_finite: dict[frozenset[int], Array] = {}
 
     def look(self, node: int) -> Look:
         """Return what can be asked of a node."""
-        if node not in self._looks:
-            self._looks[node] = Look(self.trace, self.debugger.graph, node)
-        return self._looks[node]
+        return self._period.look(node)
 
-    @cached_property
-    def not_finite(self) -> Array:
-        """For each step, whether a node may have made NaN or infinity in it."""
-        return may_be_made(self.trace, self.debugger.graph, self.debugger.plan.needed)
+    def not_finite(self, left_out: frozenset[int]) -> Array:
+        """Return for each step whether a node that is not `left_out` may have made NaN or inf."""
+        if left_out not in self._not_finite:
+            graph, needed = self.debugger.graph, self.debugger.plan.needed
+            self._not_finite[left_out] = may_be_made(self.trace, graph, needed, left_out)
+        return self._not_finite[left_out]

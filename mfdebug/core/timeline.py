@@ -95,6 +95,10 @@ class Timeline:
         """Return the moment at which an SGD step begins: nothing of it has happened yet."""
         return sgd_step * self.length
 
+    def first_of(self, sgd_step: int) -> int:
+        """Return the first moment of an SGD step: its feed."""
+        return self.start_of(sgd_step) + 1
+
     def clamp(self, moment: int) -> int:
         """Return the nearest moment that exists."""
         moment = max(moment, 0)

@@ -1,11 +1,12 @@
-"""A place in a step that was run at a stretch, as an expression sees it afterwards."""
+"""SGD steps that were run at a stretch, as an expression sees them afterwards: all at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfdebug.core.expressions import NotComputed
-from miniflow.ops.base import Array
+import numpy as np
+
+from mfdebug.core.operators import NotComputed, Rows
 
 if TYPE_CHECKING:
     from mfdebug.core.debugger import Debugger
@@ -17,30 +18,34 @@ class TraceTooShort(Exception):  # noqa: N818 - it is no error, only not known
 
 
 class TracedScene:
-    """Place `place` of the traced step `row`: what had not been computed there yet is not seen.
+    """Place `place` of the traced steps from row `first` to before row `last`: a row for each.
 
-    One scene serves for all steps: `row` may be set anew.
+    What had not been computed at this place yet is not seen.
     """
 
-    def __init__(self, debugger: Debugger, trace: Trace, place: int, row: int = 0) -> None:
-        self.row = row
+    def __init__(
+        self, debugger: Debugger, trace: Trace, place: int, first: int = 0, last: int | None = None
+    ) -> None:
         self._debugger = debugger
         self._trace = trace
         self._place = place
-        self._values: dict[str, list[Array]] = {}
-        self._gradients: dict[str, list[Array]] = {}
+        self._first = first
+        self._last = trace.steps if last is None else last
 
-    def node_names(self) -> dict[str, int]:
-        """Return the nodes by name."""
-        return self._debugger.graph.by_name
+    @property
+    def rows(self) -> int:
+        """How many steps it is about."""
+        return self._last - self._first
 
-    def value(self, node: str) -> Array:
+    def part(self, first: int, last: int) -> TracedScene:
+        """Return the scene of some of the steps, counted from the trace's first."""
+        return TracedScene(self._debugger, self._trace, self._place, first, last)
+
+    def value(self, node: str) -> Rows:
         """Return a node's value as it was at this place."""
-        if node not in self._values:
-            self._values[node] = list(self._traced_value(node))
-        return self._values[node][self.row]
+        return self._traced_value(node)[self._first : self._last]
 
-    def _traced_value(self, node: str) -> Array:
+    def _traced_value(self, node: str) -> Rows:
         i, timeline = self._debugger.graph.by_name[node], self._debugger.timeline
         updated = timeline.place_of("update", i)
         if updated is not None and updated > self._place:
@@ -50,32 +55,32 @@ class TracedScene:
             raise NotComputed(f"{node} is not computed yet")
         return self._trace.value(i)
 
-    def gradient(self, node: str) -> Array:
+    def gradient(self, node: str) -> Rows:
         """Return a node's gradient, if it was complete at this place."""
-        if node not in self._gradients:
-            i = self._debugger.graph.by_name[node]
-            computed = self._debugger.timeline.place_of("backward", i)
-            if computed is None or computed > self._place:
-                raise NotComputed(f"{node} has no gradient yet")
-            self._gradients[node] = list(self._trace.gradient(i))
-        return self._gradients[node][self.row]
+        i = self._debugger.graph.by_name[node]
+        computed = self._debugger.timeline.place_of("backward", i)
+        if computed is None or computed > self._place:
+            raise NotComputed(f"{node} has no gradient yet")
+        return self._trace.gradient(i)[self._first : self._last]
 
-    def word(self, name: str) -> float:
+    def word(self, name: str) -> Rows:
         """Return cost, lr, sgd_step or moment."""
         debugger = self._debugger
         if name == "cost":
-            return float(self.value(debugger.graph.nodes[debugger.graph.cost].label).sum())
+            # As `Plan.cost` sums it: row by row, in the cost's own precision.
+            costs = self.value(debugger.graph.nodes[debugger.graph.cost].label)
+            if costs.ndim == 1:
+                return costs.astype(np.float64)
+            return np.array([cost.sum() for cost in costs], np.float64)
         if name == "lr":
-            return debugger.learning_rate
-        sgd_step = self._trace.first + self.row
+            return np.array([debugger.learning_rate])
+        steps = np.arange(self._first, self._last, dtype=np.float64) + self._trace.first
         if name == "sgd_step":
-            return float(sgd_step)
-        return float(debugger.timeline.start_of(sgd_step) + self._place)
+            return steps
+        return steps * debugger.timeline.length + self._place
 
     def earlier(self) -> TracedScene:
         """Return the same place one SGD step earlier."""
-        if self.row == 0:
+        if self._first == 0:
             raise TraceTooShort
-        before = TracedScene(self._debugger, self._trace, self._place, self.row - 1)
-        before._values, before._gradients = self._values, self._gradients
-        return before
+        return self.part(self._first - 1, self._last - 1)

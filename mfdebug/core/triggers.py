@@ -12,12 +12,15 @@ from typing import Protocol
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.debugger import Debugger, Standing
+from mfdebug.core.debugger import Debugger, Edit, Standing
+from mfdebug.core.environment import TooManyRows
+from mfdebug.core.evidence import evidence, evidence_spot, evidence_text
 from mfdebug.core.expressions import Expression, ExpressionError, NotComputed, Place
-from mfdebug.core.finding import Finding
-from mfdebug.core.health import Look, Present, Rule
+from mfdebug.core.finding import Finding, result_of
+from mfdebug.core.health import Rule
 from mfdebug.core.nonfinite import made_here
-from mfdebug.core.numbers import scalar
+from mfdebug.core.numbers import told_apart
+from mfdebug.core.period import Period, Present
 from mfdebug.core.scene import Scene
 from mfdebug.core.spots import Spot
 from mfdebug.core.stretch import Stretch
@@ -53,7 +56,6 @@ class AtPlaces(Struct):
     """
 
     places: frozenset[int]
-    words: str
     condition: Expression | None = None
     node: int | None = None
     needs_all_gradients: bool = False
@@ -62,35 +64,61 @@ class AtPlaces(Struct):
         """Nothing has to be noted."""
 
     def fires(self, debugger: Debugger) -> Finding | None:
-        """Test the condition, if this is one of the places."""
+        """Test the condition, if this is one of the places; say the numbers that met it."""
         if debugger.timeline.place(debugger.moment) not in self.places:
             return None
+        where = debugger.where
+        words = ""
+        if self.node is not None:
+            words = f"{where.phase} of {debugger.graph.nodes[self.node].label}: "
+        if self.condition is None:
+            return Finding(words + result_of(debugger))
+        words += self.condition.text
+        scene = Scene(debugger, strict=True)
         try:
-            if self.condition is None or self.condition.holds(Scene(debugger, strict=True)):
-                return Finding(self.words)
+            if not self.condition.holds(scene):
+                return None
+            sides = evidence(self.condition, scene)
         except NotComputed:
             return None
         except ExpressionError as error:
-            return Finding(f"{self.words} cannot be tested: {error}")
-        return None
+            return Finding(f"{words} cannot be tested: {error}")
+        numbers = f": {evidence_text(sides)}" if sides else ""
+        return Finding(words + numbers, evidence_spot(sides, debugger.graph))
 
     def may_fire(self, stretch: Stretch) -> Array:
         """Test the condition at each place of each step, with what the step has left."""
         if self.condition is None:
             return np.ones(stretch.steps, bool)
-        holds = self.condition.holds_quietly
-        fires = [False] * stretch.steps
-        with np.errstate(all="ignore"):
-            for place in self.places:
-                scene = TracedScene(stretch.debugger, stretch.trace, place)
-                for scene.row in range(stretch.steps):
-                    try:
-                        fires[scene.row] = fires[scene.row] or holds(scene)
-                    except NotComputed:
-                        break  # nor is it in any other step
-                    except (ExpressionError, TraceTooShort):
-                        fires[scene.row] = True
-        return np.array(fires)
+        fires = np.zeros(stretch.steps, bool)
+        for place in self.places:
+            fires |= _holds_in(self.condition, TracedScene(stretch.debugger, stretch.trace, place))
+        return fires
+
+
+def _holds_in(condition: Expression, scene: TracedScene) -> Array:
+    """Return for each traced step whether a condition may hold in it: for all of them at once."""
+    holds = np.ones(scene.rows, bool)
+    for first in range(scene.rows):
+        later = scene.part(first, scene.rows)
+        try:
+            holds[first:] = condition.holds_over(later, later.rows)
+        except TraceTooShort:
+            continue  # of the first step nothing is known: `prev` asks for the step before it
+        except (ExpressionError, TooManyRows):
+            holds[first:] = [_may_hold(condition, scene, row) for row in range(first, scene.rows)]
+        break
+    return holds
+
+
+def _may_hold(condition: Expression, scene: TracedScene, row: int) -> bool:
+    """Return whether a condition may hold in one traced step."""
+    try:
+        return bool(condition.holds_over(scene.part(row, row + 1), 1)[0])
+    except NotComputed:
+        return False
+    except (ExpressionError, TraceTooShort):
+        return True
 
 
 class OnChange(Struct):
@@ -134,7 +162,7 @@ class OnChange(Struct):
         most = np.unravel_index(int(changed.argmax()), changed.shape)
         index = self.target.index or (tuple(map(int, most)) if self._now(debugger).ndim else ())
         spot = Spot(self.node, self.target.attribute, index)
-        numbers = " -> ".join(_told_apart(float(before[most]), float(after[most])))
+        numbers = " -> ".join(told_apart([float(before[most]), float(after[most])]))
         return Finding(f"{spot.text(debugger.graph)} changed: {numbers}", spot)
 
     def may_fire(self, stretch: Stretch) -> Array:
@@ -153,15 +181,6 @@ class OnChange(Struct):
         return array if self.target.index is None else np.asarray(array[self.target.index])
 
 
-def _told_apart(before: float, after: float) -> tuple[str, str]:
-    """Return two numbers with as many digits as it takes to see that they differ."""
-    for digits in (6, 9, 17):
-        told = scalar(before, digits), scalar(after, digits)
-        if told[0] != told[1]:
-            break
-    return told
-
-
 def _change(before: Array, after: Array) -> Array:
     """Return how much each entry changes; NaN that comes or goes is a change beyond any amount."""
     with np.errstate(all="ignore"):
@@ -171,7 +190,7 @@ def _change(before: Array, after: Array) -> Array:
     return result
 
 
-class Unhealthy(Struct):
+class Unhealthy(Struct, eq=False):
     """A health rule, at every node that it concerns or at one."""
 
     rule: Rule
@@ -179,6 +198,8 @@ class Unhealthy(Struct):
     nodes: frozenset[int]
     node: int | None = None
     needs_all_gradients: bool = False
+    # What has been asked in the present SGD step, and by which edits.
+    asked: tuple[Period, tuple[Edit, ...]] | None = None
 
     def prepare(self, debugger: Debugger) -> None:
         """Nothing has to be noted."""
@@ -193,12 +214,22 @@ class Unhealthy(Struct):
 
     def of(self, debugger: Debugger, node: int) -> str:
         """Return what is wrong with a node as it stands, or nothing."""
-        look = Look(Present(debugger), debugger.graph, node)
+        look = self._present(debugger).look(node)
         with np.errstate(all="ignore"):
             broken = self.rule.judge(look, self.threshold)[0]
             if not broken:
                 return ""
             return f"{self.rule.name}: {debugger.graph.nodes[node].label}: {self.rule.words(look)}"
+
+    def _present(self, debugger: Debugger) -> Period:
+        """Return the present SGD step as a period; what is known of its nodes stays known."""
+        if self.asked is not None:
+            period, edits = self.asked
+            if period.first == debugger.sgd_step and edits is debugger.edits:
+                return period
+        period = Period(Present(debugger), debugger, debugger.sgd_step, 1)
+        self.asked = period, debugger.edits
+        return period
 
     def may_fire(self, stretch: Stretch) -> Array:
         """Judge the nodes at all steps."""
@@ -214,6 +245,7 @@ class NotFinite(Struct):
 
     kind: str
     node: int | None = None
+    left_out: frozenset[int] = frozenset()
     needs_all_gradients: bool = False
 
     def prepare(self, debugger: Debugger) -> None:
@@ -227,8 +259,8 @@ class NotFinite(Struct):
         gradient = where.phase == "backward" and where.node is not None
         if gradient and not debugger.plan.needed[where.node or 0]:
             return None
-        return made_here(debugger, self.kind)
+        return made_here(debugger, self.kind, self.left_out)
 
     def may_fire(self, stretch: Stretch) -> Array:
         """Look for the steps in which it may have begun."""
-        return stretch.not_finite
+        return stretch.not_finite(self.left_out)

@@ -61,7 +61,9 @@ def refused(graph: str, *lines: str) -> str:
         (["goto 7"], 7),
         (["sgd 3", "goto start"], 0),
         (["sgd 3", "goto start", "goto end"], 27),
-        (["goto sgd 2"], 18),
+        (["goto sgd 2"], 19),
+        (["goto sgd 0"], 1),
+        (["sgd 5", "goto sgd 2"], 19),
         (["until y"], 2),
         (["until y backward"], 6),
         (["until w update"], 9),
@@ -247,6 +249,10 @@ def test_a_count_is_taken_whole_or_refused_with_the_limit(line: str) -> None:
         ("print \x1b", "'print \\x1b': there are control characters in it"),
         ("until", "until which node? (usage: until NODE [phase])"),
         ("goto", "goto where? (usage: goto MOMENT | start | end | sgd K)"),
+        ("goto sgd", "which SGD step? (usage: goto MOMENT | start | end | sgd K)"),
+        ("goto sgd x", "'x' is not a count (usage: goto MOMENT | start | end | sgd K)"),
+        ("goto sgd -1", "'-1' is not a count (usage: goto MOMENT | start | end | sgd K)"),
+        ("goto 1000000000000", "1000000000000 is too large: at most 999,999,999,999"),
         ("goto there", "'there' is not a count (usage: goto MOMENT | start | end | sgd K)"),
         ("print", "print what? (usage: print EXPR, as in: print norm(W1.grad))"),
         ("save", "save where? (usage: save FILE)"),
@@ -283,6 +289,7 @@ def test_completion_offers_commands_then_nodes() -> None:
     assert complete(debugger, "until s") == ["until s1", "until s2"]
     assert complete(debugger, "print norm(W") == ["print norm(W1", "print norm(W2"]
     assert complete(debugger, "goto 3") == []
+    assert complete(debugger, "goto s") == ["goto start", "goto sgd "]
     assert complete(debugger, "break van") == ["break vanishing"]
     assert complete(debugger, "break l1 ba") == ["break l1 backward"]
     assert complete(debugger, "break on-") == ["break on-change"]
@@ -293,6 +300,7 @@ def test_completion_offers_commands_then_nodes() -> None:
 def test_answers_hold_in_strict_json() -> None:
     there = console("log-nan")
     there.run("goto sgd 10")
+    there.run("back")
     answer = as_json(there.run("print if_0").data)
     assert json.loads(json.dumps(answer, allow_nan=False))[3] == ["NaN"]
 
@@ -400,3 +408,23 @@ def test_completion_knows_scopes_and_odd_names() -> None:
     odd = Debugger(Graph([x := Input("a b", value=1.0), Mul(x, x, name="y")]))
     assert complete(odd, "print a") == ["print `a b`"]
     assert complete(odd, "print `a") == ["print `a b`"]
+
+
+@pytest.mark.parametrize("graph", ["wx", "xor"])
+@pytest.mark.parametrize("step", [0, 1, 37])
+def test_goto_sgd_stands_in_the_step_that_the_status_names(graph: str, step: int) -> None:
+    there, other = console(graph), console(graph)
+    told = there.run(f"goto sgd {step}").text
+    assert told.startswith(f"SGD step {step} ∙ feed ∙ ")
+    # From the start so many whole steps end right before it.
+    if step:
+        other.run(f"sgd {step}")
+    assert other.debugger.moment == there.debugger.moment - 1
+    assert there.run("back").text.startswith(
+        f"SGD step {step - 1} ∙ update " if step else "SGD step 0 ∙ start"
+    )
+
+
+def test_a_graph_that_is_not_trained_has_one_step() -> None:
+    told = said("circuit-a", "goto sgd 3")
+    assert "there is no SGD step 3: the line ends here at moment" in told

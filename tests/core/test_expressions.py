@@ -6,7 +6,6 @@ import contextlib
 import math
 import subprocess
 import sys
-import time
 from collections.abc import Collection
 from typing import Any
 
@@ -27,6 +26,7 @@ from mfdebug.core.expressions import (
     quoted,
     take_place,
 )
+from tests.counting import lines_run
 
 L1 = np.arange(12.0).reshape(4, 3)
 
@@ -450,16 +450,12 @@ def test_a_place_can_stand_before_more_text() -> None:
 
 
 def test_a_hundred_thousand_names_cost_what_ten_do() -> None:
-    names = dict.fromkeys(f"block{i}/weight" for i in range(100_000))
-    start = time.perf_counter()
-    for _ in range(100):
-        parse("norm(block99999/weight.grad) > 2 * norm(block5/weight.grad)", names)
-    assert time.perf_counter() - start < 1.0  # 0.01 s here; a scan of the names takes 1 s
-
-    start = time.perf_counter()
+    text = "norm(block99999/weight.grad) > 2 * norm(block5/weight.grad)"
+    many = dict.fromkeys(f"block{i}/weight" for i in range(100_000))
+    few = dict.fromkeys(["block99999/weight", "block5/weight"])
+    assert lines_run(lambda: parse(text, many)) == lines_run(lambda: parse(text, few))
     with pytest.raises(ExpressionError, match="did you mean 'block"):
-        parse("blok99/weight", names)
-    assert time.perf_counter() - start < 5.0
+        parse("blok99/weight", many)
 
 
 def _operations(

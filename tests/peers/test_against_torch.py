@@ -24,7 +24,7 @@ from miniflow.ops.cost import MSE
 from miniflow.ops.reduce import Sum
 from miniflow.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
 
-torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
 
 Array = NDArray[Any]
 EDGES = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e300, -1e300, 1e-300, 5e-324, -5e-324)

@@ -137,7 +137,25 @@ async def test_a_program_that_does_not_come_back_is_stopped(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_program_runs_in_a_real_terminal(name: str) -> None:
+async def test_every_program_runs_to_its_end_and_back(name: str) -> None:
+    async with opened(PROGRAMS / f"{name}.py") as driver:
+        await driver.press("n", "n", "c")
+        await done(driver)
+        assert "ends here" in driver.text
+        if name not in FAILING and alone(name):
+            assert alone(name)[-1][:40].strip() in driver.text
+        end = driver.moment
+        await driver.press("S")
+        await done(driver)
+        assert driver.moment == end - 1
+
+
+# One in each spelling, and one that fails.
+ON_A_TERMINAL = ["housing", "adds_neurons", "opening_example", "raises_in_a_node"]
+
+
+@pytest.mark.parametrize("name", ON_A_TERMINAL)
+def test_a_program_runs_in_a_real_terminal(name: str) -> None:
     command = [sys.executable, "-m", "mfdebug", str(PROGRAMS / f"{name}.py")]
     # Kernels that BLAS chooses by the processor differ in the last bit.
     blas = {key: value for key, value in os.environ.items() if key.startswith("OPENBLAS")}

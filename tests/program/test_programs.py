@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -58,6 +59,7 @@ def run(*arguments: str, given: str | None = None) -> subprocess.CompletedProces
 
 
 @cache
+@functools.cache
 def alone(name: str) -> list[str]:
     """What a program prints without the debugger."""
     return run(str(PROGRAMS / f"{name}.py")).stdout.splitlines()

@@ -176,6 +176,20 @@ class PtyApp:
             assert self.process.poll() is None, self.text
             self._read(0.005)
 
+    @property
+    def moment(self) -> int:
+        """The moment that the status line shows, 0 if none can be read."""
+        found = re.search(r"SGD step \d+ .* moment (\d+) ", self.text)
+        return int(found[1]) if found else 0
+
+    def wait_for_moments(self, count: int, timeout: float = 60.0) -> int:
+        """Wait until the app has gone so many moments on; return how many it has gone."""
+        end, begun = time.monotonic() + timeout, self.moment
+        while self.moment < begun + count:
+            assert time.monotonic() < end, self.text
+            self._read(0.05)
+        return self.moment - begun
+
     # What goes in ------------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:
@@ -237,6 +251,14 @@ class PtyApp:
         depth = sum(1 if way == b">" else -1 for way in _KITTY_KEYBOARD.findall(self.output))
         left += [f"kitty keyboard depth {depth}"] * (depth > 0)
         return left
+
+
+def wait_until_kept(state: Path, line: str, timeout: float = 60.0) -> None:
+    """Wait until a session under `state` has been written that holds `line`."""
+    end = time.monotonic() + timeout
+    while not any(line in path.read_text() for path in state.glob("mfdebug/sessions/*.session")):
+        assert time.monotonic() < end, f"{line!r} is not kept"
+        time.sleep(0.02)
 
 
 def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:

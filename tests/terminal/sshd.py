@@ -22,9 +22,9 @@ PRIVILEGES = Path("/run/sshd")
 def missing() -> str:
     """Say why no sshd can be started here, or nothing."""
     if SSHD is None:
-        return "there is no sshd (Debian: apt-get install openssh-server)"
+        return "needs sshd: apt-get install openssh-server"
     if shutil.which("ssh") is None or shutil.which("ssh-keygen") is None:
-        return "there is no ssh client"
+        return "needs ssh: apt-get install openssh-client"
     if os.geteuid() == 0 and not PRIVILEGES.is_dir():
         with contextlib.suppress(OSError):
             PRIVILEGES.mkdir()

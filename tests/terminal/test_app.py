@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,12 +50,10 @@ def test_what_steps_send_over_the_line(start: Start, graph: str) -> None:
 def test_playing_sends_little_over_the_line(start: Start) -> None:
     app = start("vanishing")
     app.press("t", "P", "+", "+")
-    since, began = len(app.output), time.monotonic()
-    while time.monotonic() - began < 4.0:
-        app.settle(first=0.1)
-    # It plays 4 moments a second: what 5 would take.
-    sent = (len(app.output) - since) / (time.monotonic() - began) * 5 / 4
-    assert 1000 < sent <= 8000
+    since = len(app.output)
+    played = app.wait_for_moments(8)
+    # It plays 4 moments a second, over a line of 8000 bytes a second.
+    assert 200 < (len(app.output) - since) / played <= 2000
 
 
 def test_the_first_screen_is_small(start: Start) -> None:

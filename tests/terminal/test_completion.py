@@ -46,7 +46,7 @@ class Shell:
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
     name: str = request.param
     if shutil.which(name) is None:
-        pytest.skip(f"there is no {name} here")
+        pytest.skip(f"needs {name}: apt-get install {name} (macOS: brew install {name})")
     # As an installed one, found by its name.
     script = tmp_path / "mfdebug"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mfdebug "$@"\n')

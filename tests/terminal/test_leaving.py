@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.terminal.pty_app import REPOSITORY, PtyApp
+from tests.terminal.pty_app import REPOSITORY, PtyApp, wait_until_kept
 
 COMMAND = [sys.executable, "-m", "mfdebug"]
 IN_256_COLOURS = {"TERM": "xterm-256color", "COLORTERM": None}
@@ -64,7 +63,7 @@ def test_the_app_comes_back_after(start: Start, ended_by: str) -> None:
     if ended_by == "q":
         app.send(b"q")
     else:
-        time.sleep(1.0)
+        wait_until_kept(Path(os.environ["XDG_STATE_HOME"]), "goto 70")
         app.signal(signal.Signals[ended_by])
     app.wait()
     there = printed(*ASKED)
@@ -80,7 +79,7 @@ def test_the_app_comes_back_after(start: Start, ended_by: str) -> None:
 def test_a_line_that_drops_is_as_a_hangup(start: Start) -> None:
     app = start("xor", ready="press s to begin")
     app.press("s", "s", "s")
-    time.sleep(0.6)
+    wait_until_kept(Path(os.environ["XDG_STATE_HOME"]), "goto 3")
     app.close()
     assert "R goes on" in start("xor", ready="left at moment 3").text
 

@@ -536,8 +536,8 @@ def test_a_stop_is_told_in_a_line_of_its_own(start: Start) -> None:
     app = start("wx")
     assert ask(app, "break w update") == ["stop 1: break w update"]
     assert ask(app, "break if cost > 1") == ["stop 2: break if cost > 1"]
-    assert ask(app, "continue")[-1] == "stop 2: cost > 1"
-    assert ask(app, "sgd 5")[-1] == "stop 1: update of w"
+    assert ask(app, "continue")[-1] == "stop 2: cost > 1: cost = 900"
+    assert ask(app, "sgd 5")[-1] == "stop 1: update of w: w = 4.4"
     assert ask(app, "stops") == [
         "1  break w update  (met 1 time)",
         "2  break if cost > 1  (met 1 time)",

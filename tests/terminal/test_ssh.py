@@ -7,14 +7,13 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.terminal import sshd
-from tests.terminal.pty_app import REPOSITORY, PtyApp
+from tests.terminal.pty_app import REPOSITORY, PtyApp, wait_until_kept
 
 pytestmark = pytest.mark.skipif(bool(sshd.missing()), reason=sshd.missing() or "-")
 # ssh tells the other end TERM, and no more.
@@ -81,11 +80,10 @@ def test_the_line_carries_little(log_in: LogIn, graph: str) -> None:
     assert sent[int(0.95 * len(sent))] <= 2048
     assert app.settle(first=1.5) == b""
     app.press("P", "+", "+")
-    since, began = len(app.output), time.monotonic()
-    while time.monotonic() - began < 2.5:
-        app.settle(first=0.1)
-    # It plays 4 moments a second: what 5 would take.
-    assert (len(app.output) - since) / (time.monotonic() - began) * 5 / 4 <= 8000
+    since = len(app.output)
+    played = app.wait_for_moments(6)
+    # It plays 4 moments a second, over a line of 8000 bytes a second.
+    assert (len(app.output) - since) / played <= 2000
     app.send(b"q")
     assert app.wait() == 0
     assert app.not_restored() == []
@@ -101,8 +99,7 @@ def test_a_line_that_drops_is_taken_up_again(
     app.wait_for("0.123")
     app.press(*"sssss", idle=0.15)
     app.wait_for("68 ")
-    # The session is written within a second of the last key.
-    time.sleep(1.0)
+    wait_until_kept(state, "goto 68")
     if dropped == "here":
         os.kill(app.process.pid, signal.SIGKILL)
         app.process.wait(10)
@@ -134,9 +131,7 @@ def test_a_drop_in_the_middle_of_held_keys_loses_at_most_the_last_second(
     os.kill(app.process.pid, signal.SIGKILL)
     app.process.wait(10)
     # The app ends by itself when its terminal is gone, and keeps what it has.
-    end = time.monotonic() + 20
-    while "moment = 60" not in printed(state, "print moment") and time.monotonic() < end:
-        time.sleep(0.2)
+    wait_until_kept(state, "goto 60")
     assert "moment = 60" in printed(state, "print moment")
 
 

@@ -15,7 +15,9 @@ import pytest
 from tests.terminal.pty_app import PtyApp
 
 SHELL = ["bash", "--norc", "--noprofile", "-i"]
-pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+pytestmark = pytest.mark.skipif(
+    shutil.which("bash") is None, reason="needs bash: apt-get install bash"
+)
 
 
 @pytest.fixture

@@ -15,7 +15,10 @@ import pytest
 from mfdebug.bindings import BOUND
 from tests.terminal.pty_app import REPOSITORY, PtyApp
 
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux")
+pytestmark = pytest.mark.skipif(
+    shutil.which("tmux") is None,
+    reason="needs tmux: apt-get install tmux (macOS: brew install tmux)",
+)
 PREFIX = "ctrl+b"
 
 

@@ -156,14 +156,56 @@ async def test_the_presenter_wanders_off_and_returns() -> None:
         assert show.moment == 9
 
 
-@pytest.mark.parametrize("key", ["space", "B"])
-async def test_the_keys_of_the_demo_work_over_what_the_presenter_has_opened(key: str) -> None:
+@pytest.mark.parametrize(("key", "moment"), [("space", 8), ("B", 1), ("R", 3), ("P", 8)])
+async def test_the_keys_of_the_demo_work_over_what_the_presenter_has_opened(
+    key: str, moment: int
+) -> None:
     async with played() as show:
-        await show.press("space", "space", "x")
+        await show.press("space", "space", "t", "x")
         assert isinstance(show.app.screen, TextScreen)
         await show.press(key)
         assert isinstance(show.app.screen, DemoScreen)
-        assert show.moment == (8 if key == "space" else 1)
+        assert show.moment == moment
+
+
+@pytest.mark.parametrize("line", ["break w", "watch cost", "quiz", "set w = 3"])
+async def test_what_the_presenter_has_set_up_is_off_the_script_too(line: str) -> None:
+    """A stop of the presenter's would stop the script's own runs."""
+    async with played() as show:
+        await show.press("space", "space", "colon", *line.replace(" ", "_"))
+        show.app.focused.value = line  # type: ignore[union-attr]
+        await show.press("enter")
+        assert show.foot.startswith(" 2/3 left  R returns to the script"), show.text
+        await show.press("R")
+        assert show.foot.startswith(" 2/3  space goes on")
+        assert show.moment == 3
+        await show.press("space", "space")
+        assert show.moment == 9
+
+
+async def test_r_on_the_script_says_so() -> None:
+    async with played() as show:
+        await show.press("space", "R")
+        assert "this is where the script is; B goes back a beat" in show.text
+        assert show.moment == 1
+
+
+async def test_r_in_the_middle_of_a_beat_goes_to_its_end() -> None:
+    async with played() as show:
+        await show.press("space", "space", "space", "R")
+        assert show.moment == 9
+        assert show.foot.startswith(" 3/3  space")
+
+
+async def test_a_count_goes_back_so_many_beats_and_is_used_up() -> None:
+    async with played() as show:
+        await show.press("space", "space", "2", "B")
+        assert show.moment == 0
+        assert show.foot.startswith(" 0/3 ")
+        await show.press("t")
+        assert show.moment == 9
+        await show.press("R", "5", "space", "s")
+        assert show.moment == 2
 
 
 async def test_space_is_a_space_at_the_prompt() -> None:

@@ -42,8 +42,25 @@ async def test_what_is_no_answer_is_said_and_asked_again() -> None:
         prompt = driver.screen.query_one(Prompt)
         assert prompt.display
         assert prompt.value == "answer "
-        await driver.press("escape", "2", "s")
-        assert driver.moment == 4
+        await driver.press("escape")
+        assert driver.moment == 2
+
+
+async def test_a_count_does_not_pass_a_question_by() -> None:
+    async with opened() as driver:
+        await driver.type(":quiz")
+        # Nothing is asked about the feed; the next moment is asked about.
+        await driver.press("enter", "6", "s")
+        assert driver.moment == 1
+        assert " ? " in driver.text
+        assert "(the quiz asks before each step)" in driver.text
+        await driver.press("enter", "1", "s")
+        assert driver.moment == 2
+        assert driver.screen.query_one(Prompt).display
+        await driver.press("escape")
+        await driver.type(":quiz off")
+        await driver.press("enter", "6", "s")
+        assert driver.moment == 8
 
 
 async def test_find_shows_one_node_after_the_other() -> None:

@@ -158,3 +158,20 @@ async def test_odd_names_are_no_markup() -> None:
         assert "[red]x[/]" in driver.text
         await driver.press("enter")
         assert "[red]x[/]" in trail(driver)
+
+
+async def test_a_key_goes_to_where_a_stale_number_was_made() -> None:
+    async with opened(commands=["sgd", "step"]) as driver:
+        for line, moment in (("why cost", 6), ("why grad l2[1,0]", 9)):
+            driver.debugger.move(22)
+            await driver.press("colon")
+            await driver.type(line)
+            await driver.press("enter")
+            assert f"g goes to moment {moment}, which made it" in driver.text
+            await driver.press("g")
+            assert not isinstance(driver.app.screen, WhyScreen)
+            assert driver.moment == moment
+            await driver.press("y", "g")
+            assert "this is the moment that made it" in driver.text
+            await driver.press("escape")
+            assert driver.moment == moment

@@ -9,7 +9,6 @@ import pickle
 import struct
 import sys
 import threading
-import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import pytest
 from miniflow import limits
 from miniflow.errors import FileError, MiniflowError
 from miniflow.files import load, loads
+from tests.counting import assert_linear
 
 GRAPH = '{"miniflow": 1, "nodes": [{"name": "x", "op": "Input", "value": %s}]}'
 
@@ -43,13 +43,11 @@ def refused_value(folder: Path, **value: Any) -> str:
 
 
 @contextmanager
-def at_most(seconds: float = 2.0, megabytes: float = 64.0) -> Iterator[None]:
-    """Fail if what is inside takes too long, or takes memory before it looks."""
+def at_most(megabytes: float = 64.0) -> Iterator[None]:
+    """Fail if what is inside takes memory before it looks."""
     tracemalloc.start()
-    start = time.perf_counter()
     try:
         yield
-        assert time.perf_counter() - start < seconds
         assert tracemalloc.get_traced_memory()[1] < megabytes * 1e6
     finally:
         tracemalloc.stop()
@@ -71,7 +69,7 @@ def at_most(seconds: float = 2.0, megabytes: float = 64.0) -> Iterator[None]:
 @pytest.mark.parametrize("nest", [b"[", b'{"a":'])
 def test_a_hundred_megabytes_of_nesting_are_refused_at_once(before: bytes, nest: bytes) -> None:
     data = before + nest * (100_000_000 // len(nest))
-    with at_most(seconds=2):
+    with at_most():
         refused(data)
 
 
@@ -156,27 +154,21 @@ def test_a_reshape_to_a_thousand_axes_is_refused() -> None:
     assert "$.nodes[1].attrs" in refused(json.dumps({"miniflow": 1, "nodes": nodes}))
 
 
-def test_a_million_nodes_load_in_linear_time() -> None:
-    def seconds(nodes: int) -> float:
-        rows = ['{"name":"n0","op":"Input","value":1}']
-        rows += [f'{{"name":"n{i}","op":"Neg","inputs":["n{i - 1}"]}}' for i in range(1, nodes)]
-        data = f'{{"miniflow":1,"nodes":[{",".join(rows)}]}}'.encode()
-        start = time.process_time()
-        assert len(loads(data, ".", "t.json")) == nodes
-        return time.process_time() - start
-
-    few = seconds(50_000)
-    assert seconds(1_000_000) < 20 * few * 4
+def chain(nodes: int, *, backwards: bool = False) -> bytes:
+    rows = ['{"name":"n0","op":"Input","value":1}']
+    rows += [f'{{"name":"n{i}","op":"Neg","inputs":["n{i - 1}"]}}' for i in range(1, nodes)]
+    rows = rows[::-1] if backwards else rows
+    return f'{{"miniflow":1,"nodes":[{",".join(rows)}]}}'.encode()
 
 
-def test_a_node_list_in_reverse_order_is_linear_too() -> None:
-    n = 50_000
-    rows = [f'{{"name":"n{i}","op":"Neg","inputs":["n{i - 1}"]}}' for i in range(n, 0, -1)]
-    rows += ['{"name":"n0","op":"Input","value":1}']
-    data = f'{{"miniflow":1,"nodes":[{",".join(rows)}]}}'.encode()
-    start = time.process_time()
-    assert loads(data, ".", "t.json").names()[-1] == f"n{n}"
-    assert time.process_time() - start < 5
+@pytest.mark.parametrize("backwards", [False, True])
+def test_loading_is_linear_in_the_nodes(backwards: bool) -> None:
+    def read(nodes: int) -> None:
+        graph = loads(chain(nodes, backwards=backwards), ".", "t.json")
+        assert graph.names()[-1] == f"n{nodes - 1}"
+
+    assert_linear(read, 1_000)
+    read(50_000)
 
 
 def test_many_inputs_of_one_node() -> None:
@@ -412,7 +404,7 @@ def test_an_npz_bomb_is_not_unpacked(tmp_path: Path) -> None:
         archive.open("x.npy", "w", force_zip64=True) as file,
     ):
         file.write(npy(F8 % "(4,)"))
-        for _ in range(512):
+        for _ in range(128):
             file.write(zeros)
     assert (tmp_path / "t.npz").stat().st_size < 2**20
     with at_most():

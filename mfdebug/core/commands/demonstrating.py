@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 from mfdebug.core.commands.command import Command, Reply
 from mfdebug.core.debugger import DebuggerError
+from mfdebug.core.evidence import evidence, evidence_text
 from mfdebug.core.expressions import parse
-from mfdebug.core.results import result_text
 from mfdebug.core.scene import Scene
-from miniflow.errors import MiniflowError
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
 
 LONGEST_WAIT = 600.0
-_COMPARED = re.compile(r"\s*(?:[<>]=?|==|!=)\s*")
 
 
 def _say(console: Console, text: str) -> Reply:
@@ -49,24 +47,11 @@ def _expect(console: Console, text: str) -> Reply:
     if not text:
         raise DebuggerError("expect what?", hint="usage: expect EXPR, as in: expect cost < 1")
     scene = Scene(console.debugger)
-    if parse(text, scene.node_names()).holds(scene):
+    condition = parse(text, scene.node_names())
+    if condition.holds(scene):
         return Reply("as expected", {"expect": text})
-    sides = [f"{side} = {told}" for side in _COMPARED.split(text) if (told := _told(console, side))]
-    found = f": {', '.join(sides)}" if sides else ""
-    raise DebuggerError(f"{text} is not true here{found}")
-
-
-def _told(console: Console, side: str) -> str:
-    """Return what one side of a comparison came to; nothing for a number, or for no expression."""
-    scene = Scene(console.debugger)
-    try:
-        float(side)
-    except ValueError:
-        try:
-            return result_text(parse(side, scene.node_names()).evaluate(scene))
-        except MiniflowError:
-            return ""
-    return ""
+    found = evidence_text(evidence(condition, scene))
+    raise DebuggerError(f"{text} is not true here" + (f": {found}" if found else ""))
 
 
 DEMONSTRATING = [

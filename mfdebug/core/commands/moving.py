@@ -122,7 +122,7 @@ def _finish(console: Console, text: str) -> Reply:
     if text:
         raise DebuggerError("finish takes nothing", hint="sgd N runs N SGD steps")
     _must_go_on(debugger)
-    return _on(console, debugger.timeline.start_of(debugger.sgd_step + 1) + 1)
+    return _on(console, debugger.timeline.first_of(debugger.sgd_step + 1))
 
 
 def _until(console: Console, text: str) -> Reply:
@@ -148,8 +148,10 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
     if text == "end":
         end = debugger.timeline.end
         return len(debugger.history.costs) * debugger.timeline.length if end is None else end
-    if word == "sgd" and rest:
-        return debugger.timeline.start_of(count_of(rest.strip(), usage))
+    if word == "sgd":
+        if not rest:
+            raise DebuggerError("which SGD step?", hint=f"usage: {usage}")
+        return debugger.timeline.first_of(count_of(rest.strip(), usage))
     if not text:
         raise DebuggerError(f"{usage.split()[0]} where?", hint=f"usage: {usage}")
     return count_of(text, usage)
@@ -160,7 +162,10 @@ def _goto(console: Console, text: str) -> Reply:
     target = moment_of(debugger, text, "goto MOMENT | start | end | sgd K")
     debugger.move(target, console.progress)
     end = debugger.timeline.end
-    note = f"there is no moment {target}: the line ends at {end}" if end and target > end else ""
+    note = ""
+    if end and target > end:
+        missing = f"SGD step {text.split()[1]}" if text.startswith("sgd ") else f"moment {target}"
+        note = f"there is no {missing}: {ENDS} at moment {end}"
     return moved(console, note=note)
 
 
@@ -232,7 +237,8 @@ MOVING = [
         "whole SGD steps on",
         _sgd,
         (Key("t", "sgd {n}"), Key("T", "sgd -{n}", "whole SGD steps back", id="sgd-back")),
-        "In the middle of a step the first one goes to its end. `sgd -n` goes back.",
+        "In the middle of a step the first one goes to its end. `sgd -n` goes back. The first SGD "
+        "step is step 0: from the start, `sgd 3` runs steps 0 to 2.",
     ),
     Command(
         "finish",
@@ -269,7 +275,8 @@ MOVING = [
         "to any moment",
         _goto,
         (Key("g", "goto ", "go to any moment", asks=True),),
-        "`goto sgd K` is where SGD step K begins: K steps are done.",
+        "`goto sgd K` goes to the first moment of SGD step K, its feed. From the start, `sgd K` "
+        "ends with step K - 1; the next moment is the feed of step K.",
     ),
     Command(
         "last",

@@ -249,11 +249,24 @@ class DebugScreen(Screen[None]):
             self.query_one(MessageStrip).say(words, "error")
         elif asks:
             self.action_prompt(*chosen.begun(template))
-        elif template == ONE_STEP and count == "1" and (question := asked(self.console)):
-            self.query_one(MessageStrip).say(question, "ask")
-            self.query_one(Prompt).open(ANSWER)
+        elif template == ONE_STEP and self.console.quiz is not None:
+            await self._step_in_quiz(int(count))
         else:
             await self.run_line(chosen.line(template, count))
+
+    async def _step_in_quiz(self, count: int) -> None:
+        """Step so many moments on, up to the first that the quiz asks about, and ask."""
+        strip = self.query_one(MessageStrip)
+        for left in range(count, 0, -1):
+            if question := asked(self.console):
+                why = "  (the quiz asks before each step)" if left > 1 else ""
+                strip.say(question + why, "ask")
+                self.query_one(Prompt).open(ANSWER)
+                return
+            before = self.debugger.moment
+            await self.run_line("step")
+            if self.debugger.moment == before or strip.tone == "stop":
+                return
 
     def _chosen(self) -> Chosen:
         """Return what is chosen; at the feed, which has no node, what the cursor is on."""

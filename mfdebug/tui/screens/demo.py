@@ -26,7 +26,9 @@ PACES = (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)
 HINTS = [("demo-on", "goes on"), ("demo-back", "a beat back"), ("demo-play", "by itself")]
 HINTS_OFF = [("demo-return", "returns to the script"), ("demo-on", "goes on there")]
 # Keys that do not take the demo out of its own hands while it plays by itself.
-OF_THE_DEMO = {"demo-on", "demo-back", "demo-play", "faster", "slower"}
+OF_THE_DEMO = {"demo-on", "demo-back", "demo-play", "demo-return", "faster", "slower"}
+# Of these, what also works over a dialog that a line or the presenter has opened.
+OVER_DIALOGS = {"demo-on", "demo-back", "demo-play", "demo-return"}
 
 
 class DemoScreen(DebugScreen):
@@ -42,8 +44,9 @@ class DemoScreen(DebugScreen):
         self._pace = PACES.index(1.0)
         # Set by whoever does not want to wait any longer.
         self._hurry = asyncio.Event()
-        # A beat is on its way; it does not rest any more; it is gone back from at its end.
-        self._showing = self._rushing = self._returning = False
+        # A beat is on its way; it does not rest any more; beats to go back at its end.
+        self._showing = self._rushing = False
+        self._returning = 0
         # What went wrong in the last beat.
         self.problem = ""
 
@@ -61,6 +64,7 @@ class DemoScreen(DebugScreen):
 
     def action_on(self) -> None:
         """Show the next beat; or, in the middle of one, do not wait any longer."""
+        self._count = ""
         self._hurry.set()
         if not self._showing and not self._by_itself:
             self._showing = True
@@ -121,7 +125,7 @@ class DemoScreen(DebugScreen):
         self.playback.shown()
         self._showing = False
         if self._returning:
-            self._returning = False
+            self._count, self._returning = str(self._returning), 0
             self.action_beat_back()
         self._tell_place()
 
@@ -144,21 +148,34 @@ class DemoScreen(DebugScreen):
             return
 
     def action_beat_back(self) -> None:
-        """Go back to where the last beat began."""
+        """Go back to where the last beat began, or as many beats as the count says."""
+        count, self._count = int(self._count or 1), ""
         self._leave_off()
         if self._showing:
             # Its lines build on each other: it is gone back from when they are done.
-            self._rushing = self._returning = True
+            self._rushing, self._returning = True, count
             return
         if not self.playback.beat:
             self.query_one(MessageStrip).say("this is where the demo begins", "error")
             return
-        self.playback.back()
+        for _ in range(min(count, self.playback.beat)):
+            self.playback.back()
         self._show_stand()
 
     def action_to_script(self) -> None:
         """Return to where the last beat has led, from wherever the presenter has gone."""
+        self._count = ""
+        over_it = self.app.screen is not self
         self._leave_off()
+        if self._showing:
+            # In the middle of a beat: where it leads is the script.
+            self._rushing = True
+            return
+        if self.playback.on_script and not over_it:
+            back = self.app.keys.name("demo-back")
+            words = f"this is where the script is; {back} goes back a beat"
+            self.query_one(MessageStrip).say(words, "answer")
+            return
         self.playback.return_to_script()
         self._show_stand()
 
@@ -186,6 +203,7 @@ class DemoScreen(DebugScreen):
 
     def action_by_itself(self) -> None:
         """Play on without a key, with time to read; or stop doing so."""
+        self._count = ""
         self._hurry.set()
         self._by_itself = not self._by_itself
         self._tell_place()
@@ -230,13 +248,20 @@ class DemoScreen(DebugScreen):
             self._hurry.set()
             self._tell_place()
         over_it = self.app.screen is not self and not isinstance(self.app.focused, Input)
-        if over_it and its_own == "demo-on":
-            self.action_on()
-            return True
-        if over_it and its_own == "demo-back":
-            self.action_beat_back()
-            return True
-        return False
+        if not over_it or its_own not in OVER_DIALOGS:
+            return False
+        self.run_action_of(its_own)
+        return True
+
+    def run_action_of(self, id: str) -> None:  # noqa: A002
+        """Do what a key of the demo does."""
+        actions = {
+            "demo-on": self.action_on,
+            "demo-back": self.action_beat_back,
+            "demo-play": self.action_by_itself,
+            "demo-return": self.action_to_script,
+        }
+        actions[id]()
 
     # What is shown -------------------------------------------------------------------------
 

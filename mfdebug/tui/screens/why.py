@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -22,7 +23,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from mfdebug.core.debugger import Debugger
+from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.explain.causes import Cause, equation_lines, why
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Spot
@@ -31,6 +32,9 @@ from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
+
+if TYPE_CHECKING:
+    from mfdebug.tui.app import DebuggerApp
 
 STEP = " › "
 # Lines of the equation at most; a sum of a thousand terms is told by its list.
@@ -136,6 +140,8 @@ class WhyScreen(ModalScreen[Spot | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("why")
 
+    app: DebuggerApp
+
     def __init__(self, debugger: Debugger, cause: Cause) -> None:
         super().__init__()
         self._debugger = debugger
@@ -212,6 +218,30 @@ class WhyScreen(ModalScreen[Spot | None]):
         return Strip([Segment(before, view.style("dim")), Segment(here, view.style("here"))])
 
     def _lead_lines(self, view: WhyLines, width: int) -> list[Strip]:
+        """Return where Enter leads, and how to see a stale number made."""
+        lines = self._terms_lead(view, width)
+        if self._is_stale:
+            key = self.app.keys.name("why-made")
+            words = f"{key} goes to moment {self._made}, which made it"
+            lines.append(Strip([Segment(fit(words, width), view.style("dim"))]))
+        return lines
+
+    @property
+    def _made(self) -> int | None:
+        """The moment that made a stale number."""
+        spot, debugger = self._here.cause.spot, self._debugger
+        return debugger.made_at(spot.node, gradient=spot.attribute == "grad")
+
+    @property
+    def _is_stale(self) -> bool:
+        spot, debugger = self._here.cause.spot, self._debugger
+        if spot.moment is not None:
+            return False
+        gradient = spot.attribute == "grad"
+        standing = debugger.gradient_standing if gradient else debugger.value_standing
+        return standing(spot.node) is Standing.STALE
+
+    def _terms_lead(self, view: WhyLines, width: int) -> list[Strip]:
         """Return where Enter leads: the numbers of the chosen term, one of them chosen."""
         if self._problem:
             return [Strip([Segment(part)]) for part in wrap(self._problem, width)]
@@ -319,9 +349,10 @@ class WhyScreen(ModalScreen[Spot | None]):
         """Close, back where it was asked."""
         self.dismiss(None)
 
-    def action_stay(self) -> None:
-        """Close, and go to the number that was come to, at its moment."""
-        self.dismiss(self._here.cause.spot)
+    def action_made(self) -> None:
+        """Close, and go to the number that was come to, at the moment that made it."""
+        spot = self._here.cause.spot
+        self.dismiss(replace(spot, moment=self._made) if self._is_stale else spot)
 
 
 def _broken(line: str, width: int) -> list[str]:

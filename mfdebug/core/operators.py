@@ -1,0 +1,150 @@
+"""What the operators and functions of an expression do, for several moments at once.
+
+The first axis of every array is its *rows*: one row for each moment that an expression is evaluated
+at, or a single row that all moments share. A row comes out bit for bit as it does alone, so a
+condition that is tested over a thousand SGD steps holds where stepping finds it: sums run over
+contiguous rows of float64, and what NumPy rounds differently in a longer array (exp, log, powers,
+matrix products) is called row by row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miniflow.errors import MiniflowError
+
+Rows = NDArray[Any]
+"""Numbers of one or more moments: the first axis is the moments."""
+
+
+class ExpressionError(MiniflowError):
+    """An expression cannot be read or evaluated; `column` (from 1) is where, if it is known."""
+
+    def __init__(
+        self, problem: str, *, column: int | None = None, where: str = "", hint: str = ""
+    ) -> None:
+        self.column = column
+        at = "" if column is None else f" at column {column}"
+        super().__init__(problem + at, where=where, hint=hint)
+
+
+class NotComputed(ExpressionError):  # noqa: N818 - it is shown as a state, not as a failure
+    """What is asked for has not happened yet: shown as "not computed", never as 0."""
+
+
+def aligned(a: Rows, b: Rows) -> tuple[Rows, Rows]:
+    """Give the entries of both as many axes, so that their last axes meet as in NumPy."""
+    axes = max(a.ndim, b.ndim)
+    return _with_axes(a, axes), _with_axes(b, axes)
+
+
+def _with_axes(x: Rows, axes: int) -> Rows:
+    return x.reshape(len(x), *(1,) * (axes - x.ndim), *x.shape[1:])
+
+
+def arithmetic(operator: str, a: Rows, b: Rows) -> Rows:
+    """Return `a operator b` in float64; the entries must fit."""
+    if operator == "@":
+        return _row_by_row(np.matmul, a, b)
+    ufunc = _ARITHMETIC[operator]
+    a, b = aligned(a, b)
+    if operator == "**":
+        return _row_by_row(ufunc, a, b)
+    return np.asarray(ufunc(a, b, dtype=np.float64))
+
+
+def comparison(operator: str, a: Rows, b: Rows) -> Rows:
+    """Return where `a operator b` holds; the entries must fit."""
+    a, b = aligned(a, b)
+    return np.asarray(_COMPARE[operator](a, b))
+
+
+def elementwise(function: str, x: Rows) -> Rows:
+    """Return a function of each entry."""
+    if function in _ROUNDED:
+        return _row_by_row(_ROUNDED[function], x)
+    return np.asarray(_ELEMENTWISE[function](x))
+
+
+def summary(function: str, x: Rows) -> Rows:
+    """Return one number for the entries of each row."""
+    return np.asarray(SUMMARIES[function](np.ascontiguousarray(x.reshape(len(x), -1))))
+
+
+def _row_by_row(ufunc: np.ufunc, *operands: Rows) -> Rows:
+    rows = max(len(x) for x in operands)
+    whole = (x if len(x) == rows else np.broadcast_to(x, (rows, *x.shape[1:])) for x in operands)
+    return np.stack([ufunc(*row, dtype=np.float64) for row in zip(*whole, strict=True)])
+
+
+def _float64(x: Rows) -> Rows:
+    return x.astype(np.float64, copy=False)
+
+
+def _sum(x: Rows) -> Rows:
+    return np.asarray(np.add.reduce(_float64(x), 1))
+
+
+def _mean(x: Rows) -> Rows:
+    return np.asarray(_sum(x) / x.shape[1])
+
+
+def _std(x: Rows) -> Rows:
+    spread = _float64(x) - _mean(x)[:, None]
+    return np.asarray(np.sqrt(_mean(spread * spread)))
+
+
+def _norm(x: Rows) -> Rows:
+    x = _float64(x)
+    norms = np.sqrt(_sum(x * x))
+    # Squares of very small or large entries under- or overflow: a vanishing gradient is not 0.
+    for row in np.flatnonzero(~((norms > 1e-140) & (norms < 1e140))):
+        largest = float(np.max(np.abs(x[row]), initial=0.0))
+        if 0.0 < largest < math.inf:
+            norms[row] = largest * float(np.linalg.norm(x[row] / largest))
+        else:
+            norms[row] = largest
+    return np.asarray(norms)
+
+
+_ARITHMETIC: dict[str, np.ufunc] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "//": np.floor_divide,
+    "%": np.remainder,
+    "**": np.power,
+}
+_COMPARE: dict[str, np.ufunc] = {
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
+_ROUNDED: dict[str, np.ufunc] = {"exp": np.exp, "log": np.log}
+# float64 throughout: a float32 graph's sums are judged by their entries, not by rounding.
+_ELEMENTWISE: dict[str, Callable[[Rows], Any]] = {
+    "abs": lambda x: np.absolute(x, dtype=np.float64),
+    "sqrt": lambda x: np.sqrt(x, dtype=np.float64),
+    "isnan": np.isnan,
+    "isinf": np.isinf,
+}
+SUMMARIES: dict[str, Callable[[Rows], Any]] = {
+    "min": lambda x: np.minimum.reduce(x, 1),
+    "max": lambda x: np.maximum.reduce(x, 1),
+    "mean": _mean,
+    "sum": _sum,
+    "std": _std,
+    "norm": _norm,
+    "any": lambda x: np.any(x, 1),
+    "all": lambda x: np.all(x, 1),
+}
+FUNCTIONS = frozenset(_ELEMENTWISE) | frozenset(_ROUNDED) | frozenset(SUMMARIES) | {"shape", "prev"}

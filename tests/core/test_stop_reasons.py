@@ -1,0 +1,117 @@
+"""What a stop says: the numbers that met it, the same wherever they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mfdebug.cli import main
+from mfdebug.core.commands.console import Console
+from mfdebug.core.debugger import Debugger
+from mfdebug.opening import load_graph
+
+
+def console(graph: str, *lines: str) -> Console:
+    run = Console(Debugger(load_graph(graph)))
+    for line in lines:
+        run.run(line)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("graph", "stop", "reason", "spot"),
+    [
+        ("wx", "if cost < 500", "cost < 500: cost = 368.64", "cost"),
+        ("wx", "if 500 > cost", "500 > cost: cost = 368.64", "cost"),
+        ("wx", "if cost < prev(cost)", "cost < prev(cost): cost = 576, prev(cost) = 900", "cost"),
+        ("wx", "if not cost > 500", "not cost > 500: cost = 368.64", "cost"),
+        (
+            "wx",
+            "if w < 4 and (cost < 1 or y < 39)",
+            "w < 4 and (cost < 1 or y < 39): w = 3.536, y = 35.36",
+            "w",
+        ),
+        ("wx", "if sgd_step == 3", "sgd_step == 3: sgd_step = 3", None),
+        ("wx", "if 0 < w <= 4.4", "0 < w <= 4.4: w = 4.4", "w"),
+        ("wx", "if isnan(cost) == 0", "isnan(cost) == 0: isnan(cost) = 0", "cost"),
+        ("wx", "w update if w < 4.5", "update of w: w < 4.5: w = 4.4", "w"),
+        (
+            "xor",
+            "if any(abs(W1.grad) > 0.003)",
+            "any(abs(W1.grad) > 0.003): abs(W1.grad)[0,0] = 0.00334791",
+            "∂cost/∂W1[0,0]",
+        ),
+        (
+            "xor",
+            "if all(s1 > 0.4)",
+            "all(s1 > 0.4): s1[3,0] = 0.400129",
+            "s1[3,0]",
+        ),
+        ("xor", "if max(s1) > 0.7", "max(s1) > 0.7: max(s1) = 0.700088 at [2,1]", "s1[2,1]"),
+        ("xor", "if W1[0,0] < 0.6", "W1[0,0] < 0.6: W1[0,0] = -0.4", "W1[0,0]"),
+        ("xor", "if W1[0][0] < 0.6", "W1[0][0] < 0.6: W1[0][0] = -0.4", "W1[0,0]"),
+        ("xor", "if norm(W1.grad) > 0.001", "norm(W1.grad) > 0.001: norm(W1.grad) = ", None),
+        ("xor", "if any(W1 - W1 == 0)", "any(W1 - W1 == 0): (W1 - W1)[0,0] = 0", None),
+        ("xor", "if shape(W1)[0] == 2", "shape(W1)[0] == 2: shape(W1)[0] = 2", None),
+        ("log-nan", "if any(isnan(if_0))", "any(isnan(if_0)): if_0[3,0] = nan", "if_0[3,0]"),
+        ("wx", "w update", "update of w: w = 4.4", None),
+        ("wx", "y backward", "backward of y: ∂cost/∂y = 60", None),
+        ("xor", "s1 forward", "forward of s1: s1 (4x2: ", None),
+        ("wx", "on-change w by 0.1", "w changed: 5 -> 4.4", "w"),
+        ("log-nan", "nan", "nan: if_0[3,0] = nan, made by Mul of ", "if_0[3,0]"),
+        ("dead-relu", "dead", "dead: r1: 100 % of its entries are 0", None),
+    ],
+)
+def test_the_numbers_that_met_it_are_said(
+    graph: str, stop: str, reason: str, spot: str | None
+) -> None:
+    run = console(graph, f"break {stop}")
+    reply = run.run("continue")
+    (told,) = reply.data["stops"]
+    assert told["reason"].startswith(reason)
+    assert f"stop 1: {told['reason']}" in reply.text.split("\n")
+    assert reply.stopped == f"stop 1: {told['reason']}"
+    if spot is not None:
+        assert reply.spot is not None
+        assert reply.spot.text(run.debugger.graph) == spot
+
+
+@pytest.mark.parametrize(
+    ("condition", "best"),
+    [
+        ("any(W1 > 0.1)", lambda x: x.argmax()),
+        ("any(W1 < 0.1)", lambda x: x.argmin()),
+        ("any(0.1 > W1)", lambda x: x.argmin()),
+        ("all(W1 < 9)", lambda x: x.argmax()),
+        ("not any(W1 > 9)", lambda x: x.argmax()),
+        ("not all(W1 < 0.1)", lambda x: x.argmax()),
+    ],
+)
+def test_of_an_array_the_entry_speaks_that_goes_furthest_or_comes_nearest(
+    condition: str, best: Callable[[np.ndarray], int]
+) -> None:
+    run = console("xor", f"break if {condition}")
+    spot = run.run("continue").spot
+    weights = run.debugger.value(run.debugger.graph.by_name["W1"])
+    assert spot is not None
+    assert spot.index == np.unravel_index(best(weights), weights.shape)
+
+
+def test_numbers_are_told_with_the_digits_that_tell_them_apart() -> None:
+    run = console("wx", "set w = 2.0000001", "break if cost != prev(cost)")
+    (told,) = run.run("continue").data["stops"]
+    sides = told["reason"].split(": ")[1].split(", ")
+    assert len({side.split(" = ")[1] for side in sides}) == 2
+
+
+def test_the_same_is_said_as_text_and_as_data(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["-c", "break if cost < 500", "-c", "continue"]
+    reason = "cost < 500: cost = 368.64"
+    assert main(["wx", "--batch", *lines]) == 0
+    assert f"stop 1: {reason}" in capsys.readouterr().out.split("\n")
+    assert main(["wx", "--batch", "--json", *lines]) == 0
+    answer = json.loads(capsys.readouterr().out.strip().split("\n")[-1])
+    assert answer["result"]["stops"] == [{"stop": 1, "reason": reason}]
