@@ -248,6 +248,8 @@ def equation_lines(cause: Cause, graph: Graph) -> list[str]:
     numbers = _sum_of(cause, [term.numbers for term in cause.terms], numbers=True)
     if " ← " in cause.rule:
         lines = [cause.rule, f"{name} = {symbols}"]
+    elif cause.rule.startswith(f"{symbols} = "):
+        lines = [f"{name} = {cause.rule}"]
     elif cause.rule and cause.rule != symbols:
         lines = [f"{name} = {cause.rule}", f"  = {symbols}"]
     else:

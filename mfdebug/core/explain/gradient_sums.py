@@ -21,6 +21,8 @@ from miniflow.ops.base import Op
 # Edges are explained until their consumers have so many inputs together; the others are known by
 # what was sent along them.
 MOST_INPUTS = 20_000
+# The rules of so many edges make a rule for their sum; of more, the terms say enough.
+MOST_RULES = 4
 
 
 def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
@@ -48,9 +50,7 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         notes.extend(sums.notes)
     if partial and len(rules) < len(edges):
         notes.insert(0, f"not complete: {len(rules)} of {len(edges)} consumers so far")
-    rule = " + ".join(rules[:4]).replace(" + -", " - ")
-    if len(rules) > 4:
-        rule += f" + … {len(rules) - 4:,} more"
+    rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MOST_RULES else ""
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
 
 

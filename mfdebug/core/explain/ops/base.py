@@ -128,13 +128,13 @@ def _needs_brackets(text: str) -> bool:
     return False
 
 
-_DOUBLED = re.compile(r"\(\(([^()]*)\)\)")
+_DOUBLED = re.compile(r"\(\(([^()]*)\)([,)])")
 _BESIDE_BRACKET = re.compile(r"(?<=[\d)])\(")
 
 
 def in_numbers(formula: str) -> str:
     """Return a formula whose names have become numbers, with its products written out."""
-    text = _DOUBLED.sub(r"(\1)", formula.replace("·", " × "))
+    text = _DOUBLED.sub(r"(\1\2", formula.replace("·", " × "))
     return _BESIDE_BRACKET.sub(" × (", text)
 
 
