@@ -61,6 +61,9 @@ _SIGNS = {
     **dict.fromkeys("“”", '"'),
     **dict.fromkeys("–—", "-"),
     "\xa0": " ",
+    "£": "L",
+    "‰": "%",
+    "℃": "C",
 }
 UNKNOWN = "?"
 

@@ -170,7 +170,7 @@ def test_a_partial_gradient_is_the_sum_so_far() -> None:
     debugger = opened("diamond")
     partial = debugger.timeline.place_of("backward", debugger.graph.place("right"))
     assert partial is not None
-    assert "  ∂cost/∂x: -25 so far | -75" in told(debugger, Instant(partial), Instant(8))
+    assert "  ∂y/∂x: -25 so far | -75" in told(debugger, Instant(partial), Instant(8))
 
 
 def test_past_the_end_is_the_end() -> None:

@@ -187,8 +187,8 @@ def test_the_same_node_twice_gets_both() -> None:
     )
     question = quiz.ask(debugger)
     assert question is not None
-    assert question.text == "what is ∂cost/∂x, the sum of 2 contributions?"
-    assert quiz.answer(debugger, "6").text == "right: ∂cost/∂x = 3 + 3 = 6"
+    assert question.text == "what is ∂y/∂x, the sum of 2 contributions?"
+    assert quiz.answer(debugger, "6").text == "right: ∂y/∂x = 3 + 3 = 6"
     assert quiz.ask(debugger) is None
     with pytest.raises(DebuggerError, match="nothing is asked"):
         quiz.answer(debugger, "6")

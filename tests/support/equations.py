@@ -413,4 +413,4 @@ def _agree(a: Shown, b: Shown, precision: float) -> bool:
     error = float(np.reshape(a.error, ())) + float(np.reshape(b.error, ()))
     scale = max(float(np.reshape(a.scale, ())), float(np.reshape(b.scale, ())))
     # Digits that leave open what they show are no equation.
-    return abs(x - y) <= error + precision * scale and error <= 0.02 * max(scale, 1e-3)
+    return abs(x - y) <= error + precision * scale and error <= 0.02 * max(scale, 1e-2)

@@ -63,7 +63,8 @@ def test_the_app_comes_back_after(start: Start, ended_by: str) -> None:
     if ended_by == "q":
         app.send(b"q")
     else:
-        wait_until_kept(Path(os.environ["XDG_STATE_HOME"]), "goto 70")
+        # The last thing that was asked for: what is kept earlier is not yet all.
+        wait_until_kept(Path(os.environ["XDG_STATE_HOME"]), "watch cost")
         app.signal(signal.Signals[ended_by])
     app.wait()
     there = printed(*ASKED)

@@ -276,7 +276,7 @@ def test_of_the_status_only_what_has_changed_is_told(start: Start) -> None:
     assert ask(app, "step")[:3] == ["forward 2 of 2", "moment 3", "cost 900"]
     assert ask(app, "set lr = 0.002")[-1] == "lr 0.002"
     ran = ask(app, "sgd 2")
-    assert ran[:4] == ["SGD step 1", "update 1 of 1", "moment 18", "cost 324"]
+    assert ran[:4] == ["SGD step 1", "update 1 of 1", "moment 18", "cost 324 (before the update)"]
     assert "lr 0.002" not in ran
 
 

@@ -172,6 +172,5 @@ async def test_a_key_goes_to_where_a_stale_number_was_made() -> None:
             assert not isinstance(driver.app.screen, WhyScreen)
             assert driver.moment == moment
             await driver.press("y", "g")
-            assert "this is the moment that made it" in driver.text
-            await driver.press("escape")
+            assert not isinstance(driver.app.screen, WhyScreen)
             assert driver.moment == moment

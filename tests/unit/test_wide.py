@@ -146,7 +146,6 @@ def test_stepping_running_and_the_lesson_agree(name: str, kind: str, same: bool)
 TEXTS: dict[str, Callable[[Op, list[str]], str]] = {
     "formula": lambda op, names: op.formula(*names),
     "local": lambda op, names: op.local(1, op.label, *names),
-    "downstream": lambda op, names: op.downstream(1, op.label, *names),
     "legend": lambda op, names: op.legend(*((2,) for _ in names)),
 }
 

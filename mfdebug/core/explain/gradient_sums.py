@@ -63,12 +63,13 @@ def seed_name(debugger: Debugger, index: Index) -> str:
 
 def without_gradient(debugger: Debugger, node: int) -> str:
     """Say why a node that the cost depends on has no gradient, or nothing."""
-    edges = debugger.contributions(node)
-    if node == debugger.graph.cost or len(edges) != 1:
+    consumers = debugger.graph.consumers[node]
+    if node == debugger.graph.cost or len(consumers) != 1:
         return ""
-    site = Site(debugger, edges[0].consumer)
+    ((consumer, slot),) = consumers
+    site = Site(debugger, consumer)
     found = explainer_of(site.op)
-    return "" if found is None else found[1].without_gradient(site, found[0], edges[0].slot)
+    return "" if found is None else found[1].without_gradient(site, found[0], slot)
 
 
 def edge_sums(

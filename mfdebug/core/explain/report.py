@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from mfdebug.core.debugger import Debugger, Standing, index_text
+from mfdebug.core.debugger import Contribution, Debugger, Standing, index_text
 from mfdebug.core.explain.gradient_sums import edge_sums, seed_name, without_gradient
 from mfdebug.core.explain.made import changed_note
 from mfdebug.core.explain.ops import explainer_of
@@ -27,20 +27,23 @@ TERMS_SHOWN, EDGES_SHOWN = 4, 12
 class Incoming(Struct, frozen=True):
     """What one consumer sent back to the chosen entry; `number` None: it has not reported yet.
 
-    Where it never sends anything, `remark` says why.
+    `rule` is what it sends in symbols, `words` the same with the entry named. Where it never sends
+    anything, `remark` says why.
     """
 
     consumer: str
+    rule: str
     words: str
     number: float | None
     remark: str = ""
 
 
 class Outgoing(Struct, frozen=True):
-    """What the node sends to one input: the rule, and the working of one entry of it."""
+    """What the node sends to one input, as in `Incoming`, and the working of one entry of it."""
 
     source: str
     entry: str
+    rule: str
     words: str
     working: str
     number: float
@@ -125,7 +128,7 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         reported=debugger.reported(node),
         edges=len(edges),
         turn=start + turn if ahead and turn is not None else None,
-        incoming=_incoming(site, index),
+        incoming=_incoming(site, index, edges[:EDGES_SHOWN]),
         incoming_more=max(0, len(edges) - EDGES_SHOWN),
         outgoing=_outgoing(site, index),
         outgoing_more=max(0, len(site.inputs) - EDGES_SHOWN),
@@ -186,26 +189,28 @@ def _forward_working(site: Site, index: Index, value: float | None) -> str:
     return "" if text.strip("()") == scalar(value) else text
 
 
-def _incoming(site: Site, index: Index) -> tuple[Incoming, ...]:
+def _incoming(site: Site, index: Index, edges: list[Contribution]) -> tuple[Incoming, ...]:
     debugger, graph = site.debugger, site.debugger.graph
     if site.node == graph.cost and debugger.gradient_standing(site.node) is Standing.CURRENT:
-        return (Incoming("the start of backward", seed_name(debugger, index), 1.0),)
+        seed = seed_name(debugger, index)
+        return (Incoming("the start of backward", seed, seed, 1.0),)
     found = []
     sites: dict[int, Site] = {}
-    for edge in debugger.contributions(site.node)[:EDGES_SHOWN]:
+    for edge in edges:
         if edge.consumer not in sites:
             sites[edge.consumer] = Site(debugger, edge.consumer)
         consumer = sites[edge.consumer]
         explained = explainer_of(consumer.op)
         remark = ""
         if explained is None:
-            words = f"{consumer.label}.gradients[{named(site.label, index)}]"
+            rule = words = f"{consumer.label}.gradients[{named(site.label, index)}]"
         else:
             op, explainer = explained
-            words = explainer.sent(consumer, op, edge.slot, index)
+            sent = explainer.sent(consumer, op, edge.slot, index)
+            rule, words = sent.text, sent.of(index)
             remark = explainer.without_gradient(consumer, op, edge.slot)
         number = None if edge.sent is None else float(edge.sent[index])
-        found.append(Incoming(consumer.label, words, number, remark))
+        found.append(Incoming(consumer.label, rule, words, number, remark))
     return tuple(found)
 
 
@@ -222,15 +227,16 @@ def _outgoing(site: Site, index: Index) -> tuple[Outgoing, ...]:
         entry = matching_entry(index, sent.shape)
         number, working, remark = float(sent[entry]), "", ""
         if explained is None:
-            words = f"{site.label}.gradients[{named(label, entry)}]"
+            rule = words = f"{site.label}.gradients[{named(label, entry)}]"
         else:
             op, explainer = explained
-            words = explainer.sent(site, op, slot, entry)
+            formula = explainer.sent(site, op, slot, entry)
+            rule, words = formula.text, formula.of(entry)
             remark = explainer.without_gradient(site, op, slot)
             if not changed and not remark:
                 working = edge_sums(site, slot, entry, ones=True).working(TERMS_SHOWN)
                 working = "" if working.strip("()") == scalar(number) else working
-        found.append(Outgoing(label, index_text(entry), words, working, number, remark))
+        found.append(Outgoing(label, index_text(entry), rule, words, working, number, remark))
     return tuple(found)
 
 

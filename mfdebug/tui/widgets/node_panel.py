@@ -329,7 +329,7 @@ class NodePanel(LinesView, can_focus=True):
             yield [Segment(text, self._style("dim"))]
 
     def _incoming(self, incoming: Incoming, width: int) -> Line:
-        text = f"  from {incoming.consumer}  {incoming.remark or incoming.words}"
+        text = f"  from {incoming.consumer}  {incoming.remark or incoming.rule}"
         if incoming.remark:
             return [Segment(fit(text, width), self._style("dim"))]
         if incoming.number is None:
@@ -353,7 +353,7 @@ class NodePanel(LinesView, can_focus=True):
         ]
 
     def _outgoing(self, outgoing: Outgoing, width: int) -> Iterable[Line]:
-        text = f"  to {outgoing.source}{outgoing.entry}  {outgoing.remark or outgoing.words}"
+        text = f"  to {outgoing.source}{outgoing.entry}  {outgoing.remark or outgoing.rule}"
         if outgoing.remark:
             yield [Segment(fit(text, width), self._style("dim"))]
             return

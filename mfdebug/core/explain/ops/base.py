@@ -33,6 +33,19 @@ class Locals(NamedTuple):
     numbers: Array
 
 
+class Sent(NamedTuple):
+    """What is sent to an input: a formula of whole tensors, or `whole` False, of one entry."""
+
+    text: str
+    whole: bool = True
+
+    def of(self, entry: Index) -> str:
+        """Return the formula for an entry, which it names: `(Xᵀ · ∂cost/∂l)[0,1]`."""
+        if not self.whole:
+            return self.text
+        return named(f"({self.text})" if entry and " " in self.text else self.text, entry)
+
+
 class Explainer:
     """Explains the ops of one family; it has no state.
 
@@ -48,8 +61,8 @@ class Explainer:
         """Return how the op made one entry of its value."""
         raise NotImplementedError
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
-        """Return what is sent to an input in symbols, the entry named: `(Xᵀ · ∂cost/∂l)[0,1]`."""
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
+        """Return what is sent to an input in symbols."""
         raise NotImplementedError
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
@@ -106,11 +119,6 @@ class Explainer:
     def upstream_last(self, op: Op, slot: int) -> bool:
         """Whether the local derivative stands before the upstream gradient, as in Xᵀ · grad."""
         return False
-
-
-def of_entry(text: str, entry: Subscripts) -> str:
-    """Name an entry of what a formula of whole tensors gives."""
-    return named(f"({text})" if entry and " " in text else text, entry)
 
 
 def factor(text: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.entries import same_place
-from mfdebug.core.explain.ops.base import Explainer, Locals, factor, of_entry, vjp_of_one
+from mfdebug.core.explain.ops.base import Explainer, Locals, Sent, factor, vjp_of_one
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Bundle, Sums, Told
 from mfdebug.core.spots import Index, Spot, Subscripts
@@ -69,7 +69,7 @@ class CrossEntropyExplainer(Explainer):
             text = worked([log], lambda texts: f"-{front}{texts[0]}/{table.rows}", amount)
         return text or bracketed(amount)
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """(softmax(z) - y)/m for the logits, -log softmax(z)/m for label probabilities."""
         z, y = site.labels
         table = _Table.of(site)
@@ -80,7 +80,7 @@ class CrossEntropyExplainer(Explainer):
             local = f"({share} - onehot({y}))/m"
         else:
             local = f"({share}{'' if table.even else f'·Σ {y}'} - {y})/m"
-        return of_entry(f"{site.gradient()} × {factor(local)}", entry)
+        return Sent(f"{site.gradient()} × {factor(local)}")
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
         """The derivative from the entry's own row, divided by the number of rows."""

@@ -11,9 +11,9 @@ from mfdebug.core.explain.entries import copies
 from mfdebug.core.explain.ops.base import (
     Explainer,
     Locals,
+    Sent,
     factor,
     in_numbers,
-    of_entry,
     run,
 )
 from mfdebug.core.explain.site import MOST_NAMES, Site, shortened
@@ -49,21 +49,16 @@ class ElementwiseExplainer(Explainer):
         """Return the forward rule with numbers for its names."""
         return in_numbers(op.formula(*texts))
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient ⊙ the local derivative, summed over the copies of a broadcast input."""
         local = self.local_words(op, slot, site.label, shortened_but(site.labels, slot))
         whole = bool(site.value.shape)
-        text = site.gradient()
-        if local == "1" and whole:
-            pass
-        elif local == "-1" and whole:
-            text = f"-{text}"
-        else:
-            sign = " ⊙ " if whole else " × "
-            text += sign + factor(local.replace("·", sign.strip()) if whole else local)
+        sign = "⊙" if whole and local not in ("1", "-1") else "×"
+        local = local.replace("·", sign) if whole else local
+        text = f"{site.gradient()} {sign} {factor(local)}"
         if site.inputs[slot].shape != site.value.shape:
             text = f"Σ {text}"
-        return of_entry(text, entry)
+        return Sent(text)
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
         """What the local rule makes of ones, where a broadcast put the entry."""

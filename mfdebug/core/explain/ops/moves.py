@@ -6,7 +6,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.entries import moved_from, moved_to, one_entry
-from mfdebug.core.explain.ops.base import Explainer, Locals
+from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.spots import Index, Subscripts, named
@@ -26,10 +26,10 @@ class MoveExplainer(Explainer):
         rule = self.formula(site, op, site.labels)
         return Sums(rule if isinstance(op, Reshape) else named(rule, index), (term,))
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient where the entry went."""
         place = moved_to(op, slot, entry, site.value.shape, [x.shape for x in site.inputs])
-        return "0" if place is None else f"{site.gradient(place)} × 1"
+        return Sent("0" if place is None else f"{site.gradient(place)} × 1", whole=False)
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
         """1 where the entry went; nothing where a slice leaves it out."""

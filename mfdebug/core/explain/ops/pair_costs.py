@@ -9,9 +9,9 @@ from mfdebug.core.explain.entries import same_place
 from mfdebug.core.explain.ops.base import (
     Explainer,
     Locals,
+    Sent,
     factor,
     in_numbers,
-    of_entry,
     vjp_of_one,
 )
 from mfdebug.core.explain.site import Site
@@ -52,10 +52,10 @@ class PairCostExplainer(Explainer):
 
         return Sums(op.formula(*site.labels), (Bundle(amounts, tell),), (op.legend(*shapes),))
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient of the cost times the derivative of the mean."""
         local = op.local(slot, site.label, *site.labels)
-        return of_entry(f"{site.gradient()} × {factor(local)}", entry)
+        return Sent(f"{site.gradient()} × {factor(local)}")
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
         """A mean over one entry, divided by their number: the other entries have no say."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.entries import Product, Region, copies, matched
-from mfdebug.core.explain.ops.base import Explainer, Locals, of_entry
+from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
 from mfdebug.core.spots import Index, Spot, Subscripts
@@ -50,33 +50,33 @@ class MatrixExplainer(Explainer):
             rules.append(name)
         return Sums(" + ".join(rules), tuple(bundles))
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """grad · Wᵀ, Xᵀ · grad, and for the bias the sum of the rows."""
         pairs, gradient = len(site.inputs) // 2, site.gradient()
         if slot == 2 * pairs:
             if site.inputs[slot].shape == site.value.shape:
-                return of_entry(gradient, entry) if entry else f"{gradient} × 1"
-            return of_entry(f"Σ rows of {gradient}", entry)
+                return Sent(f"{gradient} × 1")
+            return Sent(f"Σ rows of {gradient}")
         weights = slot >= pairs
         other = slot - pairs if weights else slot + pairs
         name = site.labels[other]
         own_axes, other_axes = site.inputs[slot].ndim, site.inputs[other].ndim
         if other_axes == 0 or own_axes == 0 or own_axes == other_axes == 1:
-            return of_entry(f"{gradient} × {name}", entry)
+            return Sent(f"{gradient} × {name}")
         if max(own_axes, other_axes) > 2:
             # Of stacks of matrices, no short form names one entry.
             found = self.locals(site, op, slot, entry)
-            return self.rule_over(found.region, site, op, slot, entry)
+            return Sent(self.rule_over(found.region, site, op, slot, entry), whole=False)
         if other_axes == 1:
-            return of_entry(f"{name} ⊗ {gradient}" if weights else f"{gradient} ⊗ {name}", entry)
-        return of_entry(f"{name}ᵀ · {gradient}" if weights else f"{gradient} · {name}ᵀ", entry)
+            return Sent(f"{name} ⊗ {gradient}" if weights else f"{gradient} ⊗ {name}")
+        return Sent(f"{name}ᵀ · {gradient}" if weights else f"{gradient} · {name}ᵀ")
 
     def role(self, site: Site, op: Op) -> str:
         """The matrix rules with the names of this node, where it is one product of two matrices."""
         if len(site.inputs) > 3 or not all(x.ndim == 2 for x in site.inputs[:2]):
             return super().role(site, op)
         kind = "linear layer" if len(site.inputs) == 3 else "matrix product"
-        x, w = (f"{self.sent(site, op, i, ())} to {site.labels[i]}" for i in (0, 1))
+        x, w = (f"{self.sent(site, op, i, ()).text} to {site.labels[i]}" for i in (0, 1))
         bias = f", and the sum of the rows to {site.labels[2]}" if len(site.inputs) == 3 else ""
         return f"a {kind} sends {x}{',' if bias else ' and'} {w}{bias}"
 

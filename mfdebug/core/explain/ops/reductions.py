@@ -6,7 +6,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.entries import one_entry, place_in, summed, summed_in
-from mfdebug.core.explain.ops.base import Explainer, Locals
+from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Bundle, Sums, Told
 from mfdebug.core.spots import Index, Subscripts
@@ -36,10 +36,11 @@ class ReductionExplainer(Explainer):
         notes = (op.legend(site.inputs[0].shape),) if mean else ()
         return Sums(op.formula(*site.labels), (Bundle(amounts, tell),), notes)
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient of the sum that the entry is in, times 1 or 1/m."""
         assert isinstance(op, Sum | Mean)
-        return f"{site.gradient(summed_in(op, entry))} × {op.local(0, site.label, *site.labels)}"
+        local = op.local(0, site.label, *site.labels)
+        return Sent(f"{site.gradient(summed_in(op, entry))} × {local}", whole=False)
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
         """1, or 1/m."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.entries import one_entry
-from mfdebug.core.explain.ops.base import Explainer, Locals, of_entry
+from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.numbers import scalar
@@ -51,10 +51,10 @@ class SoftmaxExplainer(Explainer):
             )
         return Sums(rule, (one_term(number, rule, text or bracketed(number), spots),), notes)
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """s ⊙ (grad - Σ grad ⊙ s), the sum along the axis."""
         name, gradient = site.label, site.gradient()
-        return of_entry(f"{name} ⊙ ({gradient} - Σ {gradient} ⊙ {name})", entry)
+        return Sent(f"{name} ⊙ ({gradient} - Σ {gradient} ⊙ {name})")
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
         """sⱼ ([i = j] - sᵢ) along the axis: the Jacobian is symmetric."""

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed
-from mfdebug.core.explain.ops.base import Explainer, Locals, factor, of_entry, run
+from mfdebug.core.explain.ops.base import Explainer, Locals, Sent, factor, run
 from mfdebug.core.explain.ops.elementwise import elementwise_locals
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Sums, one_term
@@ -26,10 +26,10 @@ class ProbeExplainer(Explainer):
         note = f"{type(op).__name__} has rules of its own: how it makes this number is not known"
         return unknown_value(site, index, note)
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient times what the op calls its local derivative."""
         local = op.local(slot, site.label, *site.labels)
-        return of_entry(f"{site.gradient()} × {factor(local)}", entry)
+        return Sent(f"{site.gradient()} × {factor(local)}")
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
         """What the op sends for a gradient of 1 at one entry of its value, one after the other."""
