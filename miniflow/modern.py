@@ -46,6 +46,7 @@ softmax = ops.Softmax
 mse = ops.MSE
 mae = ops.MAE
 binary_cross_entropy = ops.BinaryCrossEntropy
+sigmoid_cross_entropy = ops.SigmoidCrossEntropy
 softmax_cross_entropy = ops.SoftmaxCrossEntropy
 dropout = ops.Dropout
 

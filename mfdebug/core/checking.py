@@ -128,7 +128,9 @@ def _line(graph: Graph, verdict: Verdict) -> str:
     tried = f"worst of {verdict.checked}" if verdict.checked > 1 else "the only entry"
     if verdict.checked < verdict.size:
         tried = f"worst of {verdict.checked} tested of {verdict.size}"
-    if verdict.judgement != "undefined":
+    if verdict.judgement == "right" and verdict.tolerance >= 1:
+        tried = f"which rounding can make; {tried}"
+    elif verdict.judgement != "undefined":
         tried = f"limit {scalar(verdict.tolerance, 2)}; {tried}"
     if verdict.assumed:
         tried += f"; with other numbers where 0 came back to {node.label}"

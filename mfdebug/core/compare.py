@@ -16,7 +16,7 @@ from msgspec import Struct
 from mfdebug.core.debugger import Debugger, DebuggerError, Standing, index_text
 from mfdebug.core.numbers import scalar
 from mfdebug.core.results import as_json
-from mfdebug.core.spots import gradient_name
+from mfdebug.core.spots import cost_name, gradient_name
 from miniflow.graph import Graph
 from miniflow.ops.base import Array
 
@@ -244,7 +244,7 @@ def _name(graph: Graph, one: Difference) -> str:
     if one.node is None:
         return one.what
     if one.what == "cost":
-        return graph.nodes[one.node].label
+        return cost_name(graph)
     name = f"{graph.nodes[one.node].label}{index_text(one.index)}"
     if one.what == "value":
         return name

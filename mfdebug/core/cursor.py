@@ -116,6 +116,13 @@ class Cursor:
         """The SGD step of the next moment."""
         return self.timeline.sgd_step(self.moment + 1)
 
+    @property
+    def costs_reached(self) -> int:
+        """How many SGD steps have computed their cost up to the present moment."""
+        cost = self.timeline.place_of("forward", self.graph.cost) or 1
+        here = self.timeline.place(self.moment)
+        return self.sgd_step + (here >= cost)
+
     def coming(self) -> Moment | None:
         """Return the name of the next moment, or None at the end."""
         return None if self.at_end else self.timeline.name(self.moment + 1)

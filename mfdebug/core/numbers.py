@@ -75,6 +75,7 @@ class NumberFormat(Struct, frozen=True):
         return self._text(float(number)).rjust(self.width)
 
     def _text(self, x: float) -> str:
+        x += 0.0  # a zero has no sign
         if not math.isfinite(x):
             return str(x)
         if self.notation == "integer":
@@ -253,7 +254,7 @@ class _Scan(Struct):
             magnitudes = magnitudes[magnitudes > 0]
             seen.nonzeros += magnitudes.size
             seen.smallest = min(seen.smallest, float(magnitudes.min(initial=math.inf)))
-            seen.negative |= bool(np.signbit(finite).any())
+            seen.negative |= bool((finite < 0).any())
             seen.integral = seen.integral and bool((finite == np.rint(finite)).all())
             with np.errstate(over="ignore", invalid="ignore"):
                 sums.append(float(finite.sum()))

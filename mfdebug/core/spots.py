@@ -19,6 +19,10 @@ Subscripts = tuple[int | str, ...]
 Attribute = Literal["value", "grad", "m", "v"]
 
 
+# A longer name of the cost would drown the names that it is differentiated by.
+SHORT_NAME = 8
+
+
 class Spot(Struct, frozen=True):
     """An entry of a node's value or gradient; `moment` None is the present one."""
 
@@ -29,11 +33,13 @@ class Spot(Struct, frozen=True):
 
     def text(self, graph: Graph) -> str:
         """Return `l1[2,3]`, `∂cost/∂l1[2,3]`, or `v of W[0,1]`."""
-        entry = named(graph.nodes[self.node].label, self.index)
+        label = graph.nodes[self.node].label
+        entry = named(label, self.index)
         if self.attribute == "value":
             return entry
         if self.attribute == "grad":
-            return gradient_name(graph, entry)
+            name = cost_name(graph) if self.node == graph.cost else label
+            return gradient_name(graph, named(name, self.index))
         return f"{self.attribute} of {entry}"
 
     def array(self, debugger: Debugger) -> Array:
@@ -67,6 +73,13 @@ def named(label: str, index: Iterable[int | str]) -> str:
     return f"{label}[{inside}]" if inside else label
 
 
+def cost_name(graph: Graph) -> str:
+    """Return what the cost is called: by its node's name if that is short, as f or loss is."""
+    label = graph.nodes[graph.cost].label
+    short = len(label) <= SHORT_NAME and label.isidentifier()
+    return label if short or "cost" in graph.by_name else "cost"
+
+
 def gradient_name(graph: Graph, of: str) -> str:
-    """Return how the gradient of something is written: `∂cost/∂W1`, after the cost's own name."""
-    return f"∂{graph.nodes[graph.cost].label}/∂{of}"
+    """Return how the gradient of something is written: `∂cost/∂W1`."""
+    return f"∂{cost_name(graph)}/∂{of}"

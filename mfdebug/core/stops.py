@@ -135,8 +135,7 @@ class Stops:
             return self._run(target, progress)
         finally:
             # The curve must not show what lies beyond the stop: it may have been run through.
-            reached = -(-debugger.moment // debugger.timeline.length)
-            debugger.history.forget_beyond(max(known, reached))
+            debugger.history.forget_beyond(max(known, debugger.costs_reached))
 
     def _run(self, target: int | None, progress: Progress | None) -> tuple[Hit, ...]:
         debugger = self.debugger

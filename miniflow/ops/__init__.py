@@ -3,7 +3,13 @@
 from miniflow.ops.activation import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from miniflow.ops.arithmetic import Abs, Add, Div, Exp, Log, Max, Min, Mul, Neg, Pow, Sqrt, Sub
 from miniflow.ops.base import OPS, Op
-from miniflow.ops.cost import MAE, MSE, BinaryCrossEntropy, SoftmaxCrossEntropy
+from miniflow.ops.cost import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+)
 from miniflow.ops.dropout import Dropout
 from miniflow.ops.linear import Linear, MatMul
 from miniflow.ops.reduce import Mean, Sum
@@ -35,6 +41,7 @@ __all__ = [
     "ReLU",
     "Reshape",
     "Sigmoid",
+    "SigmoidCrossEntropy",
     "Slice",
     "Softmax",
     "SoftmaxCrossEntropy",

@@ -165,7 +165,8 @@ def _check_probabilities(op: Op, slot: int, x: Array) -> None:
     index = tuple(outside[0].tolist())
     entry = f"[{','.join(map(str, index))}]" if index else ""
     more = f" (and {len(outside) - 1} more of {x.size} entries)" if len(outside) > 1 else ""
-    kind, hint = ("prediction", "put a Sigmoid before it") if slot else ("target", "")
+    cure = "put a Sigmoid before it, or use SigmoidCrossEntropy"
+    kind, hint = ("prediction", cure) if slot else ("target", "")
     raise ShapeError(
         f"{op.inbound_nodes[slot].label}{entry} = {x[index]!s} is outside 0 to 1{more}: "
         f"a {kind} is a probability",
@@ -225,6 +226,51 @@ class BinaryCrossEntropy(_PairCost):
         """(a-y)/(a(1-a))/m."""
         y, a = names
         return f"({a} - {y})/({a}(1-{a}))/m" if slot else f"log((1-{a})/{a})/m"
+
+
+def _sigmoid_cross_entropy(out: Array, y: Array, z: Array) -> None:
+    out[...] = (np.maximum(z, 0.0) - y * z + np.log1p(np.exp(-np.abs(z)))).mean()
+
+
+def _sigmoid_cross_entropy_vjp(slot: int, out: Array, grad: Array, y: Array, z: Array) -> None:
+    share = grad.reshape(()) / out.size
+    np.copyto(out, (1.0 / (1.0 + np.exp(-z)) - y) * share if slot else -z * share)
+
+
+@register
+class SigmoidCrossEntropy(_PairCost):
+    """The binary cross-entropy of σ(z), from the logits z: targets y in 0..1, then logits.
+
+    log(1 + e^z) - y z, computed as max(z, 0) - y z + log(1 + e^-|z|): no logit overflows it or
+    saturates it, as σ(z) in `BinaryCrossEntropy` does from about 37 on.
+    """
+
+    role = "a cross-entropy of a sigmoid sends (σ({names[1]}) - {names[0]})/m to {names[1]}"
+
+    def check_calls(self, do: Calls, *inputs: Array) -> None:
+        """Targets are from 0 to 1."""
+        do(_check_probabilities, self, 0, inputs[0])
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """Σ (max(z, 0) - y z + log(1 + e^-|z|)) / m."""
+        do(_sigmoid_cross_entropy, out, inputs[0].reshape(-1), inputs[1].reshape(-1))
+
+    def vjp_calls(
+        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """-z/m to y, (σ(z) - y)/m to z."""
+        y, z = (x.reshape(-1) for x in inputs)
+        do(_sigmoid_cross_entropy_vjp, slot, out.reshape(-1), grad, y, z)
+
+    def formula(self, *names: str) -> str:
+        """Σ(max(z, 0) - y z + log(1 + e^-|z|)) / m."""
+        y, z = names
+        return f"Σ(max({z}, 0) - {y}·{z} + log(1 + e^-|{z}|)) / m"
+
+    def local(self, slot: int, name: str, *names: str) -> str:
+        """(σ(z) - y)/m."""
+        y, z = names
+        return f"(σ({z}) - {y})/m" if slot else f"-{z}/m"
 
 
 def _cross_entropy(

@@ -59,8 +59,8 @@ def texts(*entries: float, width: int | None = None) -> list[str]:
         ([1, NAN, INF, -INF], ["   1", " nan", " inf", "-inf"]),
         ([0.5, NAN], ["0.5000", "   nan"]),
         ([NAN, NAN], ["nan", "nan"]),
-        ([-0.0, 0.0], ["-0", " 0"]),
-        ([-0.0, 0.5], ["-0.0000", " 0.5000"]),
+        ([-0.0, 0.0], ["0", "0"]),
+        ([-0.0, 0.5], ["0.0000", "0.5000"]),
         ([9.99996, 1 / 3], ["10.000", " 0.333"]),
         ([123456.789], ["123456.8"]),
     ],
@@ -110,7 +110,7 @@ def test_every_entry_is_aligned_true_and_never_a_false_zero(array, width):
             continue
         shown = float(text)
         assert (shown == 0) == (x == 0)
-        assert math.copysign(1, shown) == math.copysign(1, x)
+        assert math.copysign(1, shown) == (math.copysign(1, x) if x else 1)
         if form.notation == "integer":
             assert shown == x
         elif form.notation == "scientific":

@@ -133,8 +133,9 @@ CASES = [
 
 
 def test_every_op_is_compared() -> None:
-    # Dropout draws its own numbers; the two entropies have tests of their own below.
-    apart = {"Dropout", "BinaryCrossEntropy", "SoftmaxCrossEntropy"}
+    # Dropout draws its own numbers; the entropies have tests of their own below.
+    entropies = {"BinaryCrossEntropy", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"}
+    apart = {"Dropout"} | entropies
     assert {case.op for case in CASES} | apart == set(OPS)
 
 
@@ -240,6 +241,26 @@ def test_binary_cross_entropy(dtype: str) -> None:
         np.testing.assert_allclose(plan.cost(), cost.item(), rtol=tolerance)
         found = plan.gradient(graph.by_name["a"])
         np.testing.assert_allclose(found, tensor.grad.numpy(), rtol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sigmoid_cross_entropy(dtype: str) -> None:
+    rng = np.random.default_rng(3)
+    for scale in (1.0, 30.0, 1000.0):
+        logits = (scale * rng.normal(size=(6, 1))).astype(dtype)
+        wanted = rng.integers(2, size=(6, 1)).astype(dtype)
+        nodes = [Input("y", value=wanted), Input("z", value=logits, trainable=True)]
+        graph = Graph.of(OPS["SigmoidCrossEntropy"](*nodes, name="cost"), dtype=dtype)
+        plan = ArrayPlan(graph, graph.shapes())
+        plan.feed(0)
+        plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+        tensor = torch.tensor(logits, requires_grad=True)
+        cost = nn.binary_cross_entropy_with_logits(tensor, torch.tensor(wanted))
+        cost.backward()
+        tolerance = 1e-12 if dtype == "float64" else 1e-4
+        np.testing.assert_allclose(plan.cost(), cost.item(), rtol=tolerance)
+        found = plan.gradient(graph.by_name["z"])
+        np.testing.assert_allclose(found, tensor.grad.numpy(), rtol=tolerance, atol=tolerance / 10)
 
 
 # Optimizers ------------------------------------------------------------------------------------

@@ -188,6 +188,8 @@ def _cost(draw: Draw, op: type[Op]) -> Case:
     low, high = (0.1, 0.9) if op.__name__ == "BinaryCrossEntropy" else (-2.0, 2.0)
     pool = numbers(draw, (2, *shape), low, high)
     y, a = pool[0], pool[1]
+    if op.__name__ == "SigmoidCrossEntropy":
+        y = numbers(draw, shape, 0.1, 0.9)
     if len(shape) == 1 and draw(st.booleans()):
         a = a.reshape(-1, 1)
     return Case(op, [np.array(y), np.array(a)])
@@ -214,6 +216,7 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "MSE": _cost,
     "MAE": _cost,
     "BinaryCrossEntropy": _cost,
+    "SigmoidCrossEntropy": _cost,
     "SoftmaxCrossEntropy": _cross_entropy,
 }
 COVERED = {*ELEMENTWISE, *GATES, *PAIRS, *_SPECIAL}

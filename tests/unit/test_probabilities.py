@@ -46,13 +46,13 @@ def cost_of(target: Any, prediction: Any, dtype: str = "float64") -> Graph:
             [[1.0], [0.0]],
             [[0.5], [-1.5]],
             "cost: p[1,0] = -1.5 is outside 0 to 1: a prediction is a probability "
-            "(put a Sigmoid before it)",
+            "(put a Sigmoid before it, or use SigmoidCrossEntropy)",
         ),
         (
             [1.0, math.nan, 0.0],
             [math.nan, 2.0, 1e300],
             "cost: p[1] = 2.0 is outside 0 to 1 (and 1 more of 3 entries): a prediction is a "
-            "probability (put a Sigmoid before it)",
+            "probability (put a Sigmoid before it, or use SigmoidCrossEntropy)",
         ),
         (1.0, 1.0000000000000002, "cost: p = 1.0000000000000002 is outside 0 to 1: a prediction"),
         ([2.0, 0.5], [0.5, 0.5], "cost: t[0] = 2.0 is outside 0 to 1: a target is a probability"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.numbers import scalar
+from mfdebug.core.spots import cost_name
 
 
 def status(debugger: Debugger) -> str:
@@ -18,7 +19,7 @@ def status(debugger: Debugger) -> str:
 def cost_text(debugger: Debugger) -> str:
     """Return the cost in words, by its own name; one of other parameters than now says so."""
     standing = debugger.cost_standing()
-    name = debugger.graph.nodes[debugger.graph.cost].label
+    name = cost_name(debugger.graph)
     if standing is Standing.WAITING:
         return f"{name} not computed"
     shape = debugger.plan.shapes[debugger.graph.cost]

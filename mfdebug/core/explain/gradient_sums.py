@@ -14,7 +14,7 @@ from mfdebug.core.explain.ops import explainer_of
 from mfdebug.core.explain.ops.base import Explainer, factor
 from mfdebug.core.explain.site import Site, unique
 from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
-from mfdebug.core.spots import Index, Spot, gradient_name, named
+from mfdebug.core.spots import Index, Spot, cost_name, gradient_name, named
 from miniflow.graph import follows_rules
 from miniflow.ops.base import Op
 
@@ -57,8 +57,8 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
 def seed_name(debugger: Debugger, index: Index) -> str:
     """Name the gradient that backward starts with: of the cost, or of its sum, by itself."""
     graph = debugger.graph
-    label = graph.nodes[graph.cost].label
-    return f"∂Σ{label}/∂{named(label, index)}" if index else gradient_name(graph, label)
+    name = cost_name(graph)
+    return f"∂Σ{name}/∂{named(name, index)}" if index else gradient_name(graph, name)
 
 
 def without_gradient(debugger: Debugger, node: int) -> str:

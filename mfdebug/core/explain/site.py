@@ -7,7 +7,7 @@ from functools import cached_property
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.entries import matched
-from mfdebug.core.spots import Index, Spot, Subscripts, gradient_name, named
+from mfdebug.core.spots import Index, Spot, Subscripts, cost_name, gradient_name, named
 
 # Names of so many inputs are written out in a formula; of more, the first few.
 MOST_NAMES, FEW_NAMES = 8, 3
@@ -35,7 +35,9 @@ class Site:
 
     def gradient(self, place: Subscripts = ()) -> str:
         """Name the gradient of the value, or of an entry of it."""
-        return gradient_name(self.debugger.graph, named(self.label, place))
+        graph = self.debugger.graph
+        name = cost_name(graph) if self.node == graph.cost else self.label
+        return gradient_name(graph, named(name, place))
 
     def entry(self, slot: int, index: Subscripts) -> str:
         """Name an entry of an input: `X[2,0]`."""

@@ -35,7 +35,7 @@ _FAMILIES: dict[Explainer, str] = {
     ReductionExplainer(): "Mean Sum",
     MoveExplainer(): "Concat Reshape Slice Transpose",
     SoftmaxExplainer(): "Softmax",
-    PairCostExplainer(): "BinaryCrossEntropy MAE MSE",
+    PairCostExplainer(): "BinaryCrossEntropy MAE MSE SigmoidCrossEntropy",
     CrossEntropyExplainer(): "SoftmaxCrossEntropy",
 }
 EXPLAINERS: dict[type[Node], Explainer] = {

@@ -1,4 +1,4 @@
-"""MSE, MAE and BinaryCrossEntropy: means over pairs of a target and a prediction."""
+"""Means over pairs of a target and a prediction: MSE, MAE, and the two binary cross-entropies."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Bundle, Sums, Told
 from mfdebug.core.spots import Index, Spot, Subscripts
 from miniflow.ops.base import Array, Op
-from miniflow.ops.cost import MAE, MSE
+from miniflow.ops.cost import MAE, MSE, SigmoidCrossEntropy
 
 _SQUARE, _SIZE = "({0} - {1})²/{m}", "|{0} - {1}|/{m}"
 _HIT, _MISS = "-{0}·log {1}/{m}", "-(1-{0})·log(1-{1})/{m}"
 _BOTH = "-({0}·log {1} + (1-{0})·log(1-{1}))/{m}"
+_LOGIT = "(max({1}, 0) - {0}·{1} + log(1 + e^-|{1}|))/{m}"
 
 
 class PairCostExplainer(Explainer):
@@ -98,6 +99,8 @@ def _form(op: Op, y: float) -> str:
     """Return the form of a term; of a cross-entropy the part that a target of 0 or 1 leaves."""
     if isinstance(op, MSE | MAE):
         return _SQUARE if isinstance(op, MSE) else _SIZE
+    if isinstance(op, SigmoidCrossEntropy):
+        return _LOGIT
     return _HIT if y == 1 else _MISS if y == 0 else _BOTH
 
 
@@ -107,6 +110,8 @@ def _amounts(op: Op, y: Array, a: Array) -> Array:
         amounts = (y - a) ** 2 / y.size
     elif isinstance(op, MAE):
         amounts = np.abs(y - a) / y.size
+    elif isinstance(op, SigmoidCrossEntropy):
+        amounts = (np.maximum(a, 0.0) - y * a + np.log1p(np.exp(-np.abs(a)))) / y.size
     else:
         amounts = -(_xlogy(y, a) + _xlogy(1 - y, 1 - a)) / y.size
     return amounts
