@@ -224,7 +224,7 @@ def test_a_max_names_its_winner() -> None:
     debugger = debugger_at_end(Sum(Max(x, y, name="m"), name="cost"))
     assert lines(debugger, "m", (1,)) == [
         "m[1] = max(x[1], y[1])",
-        "  = y[1]",
+        "  = max(4, 7)",
         "  = 7",
         "  (y[1] won)",
     ]

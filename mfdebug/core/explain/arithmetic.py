@@ -29,8 +29,8 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
     "σ": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
     "sign": np.sign,
-    "max": max,
-    "min": min,
+    "max": lambda *numbers: max(numbers),
+    "min": lambda *numbers: min(numbers),
 }
 
 

@@ -50,6 +50,10 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         notes.extend(sums.notes)
     if partial and len(rules) < len(edges):
         notes.insert(0, f"not complete: {len(rules)} of {len(edges)} consumers so far")
+    elif partial:
+        turn = debugger.next_moment(node, "backward")
+        count = len(edges)
+        notes.insert(0, f"complete ({count} of {count}); its turn comes at moment {turn}")
     rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MOST_RULES else ""
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
 
@@ -72,6 +76,11 @@ def without_gradient(debugger: Debugger, node: int) -> str:
     return "" if found is None else found[1].without_gradient(site, found[0], slot)
 
 
+def nothing_sent(site: Site, op: Op, explainer: Explainer, slot: int, index: Index) -> str:
+    """Say why an op sends nothing to one entry of an input, or nothing."""
+    return explainer.without_gradient(site, op, slot) or explainer.left_out(site, op, slot, index)
+
+
 def edge_sums(
     site: Site, slot: int, index: Index, *, explained: bool = True, ones: bool = False
 ) -> Sums:
@@ -86,7 +95,7 @@ def edge_sums(
     if found is None:
         return _known_only(site, slot, index, sent)
     op, explainer = found
-    if reason := explainer.without_gradient(site, op, slot):
+    if reason := nothing_sent(site, op, explainer, slot, index):
         return Sums("0", (), (reason,))
     local = explainer.locals(site, op, slot, index)
     if local is None:
@@ -94,8 +103,6 @@ def edge_sums(
     gradient = debugger.gradient(site.node)
     upstream = np.asarray(gradient[local.region], np.float64).reshape(-1)
     numbers = np.asarray(local.numbers, np.float64).reshape(-1)
-    if not upstream.size:
-        return Sums("0", (), (f"{site.label} leaves {site.entry(slot, index)} out",))
     with np.errstate(all="ignore"):
         # A single term is what was sent: a closed gate sends 0 even where upstream is infinite.
         amounts = upstream * numbers if upstream.size > 1 else np.array([sent])
@@ -154,7 +161,11 @@ class _Edge:
             text = symbols[:-1] + number
         else:
             text = self._explainer.local_numbers(*arguments, local)
-            text = self._explainer.times(self._op, self._slot, number, factor(text), " × ")
+            text = self._explainer.times(
+                self._site, self._op, self._slot, number, factor(text), " × "
+            )
             if not comes_to(text, amount):
-                text = self._explainer.times(self._op, self._slot, number, bracketed(local), " × ")
+                text = self._explainer.times(
+                    self._site, self._op, self._slot, number, bracketed(local), " × "
+                )
         return text if comes_to(text, amount) else bracketed(amount)

@@ -9,7 +9,12 @@ from __future__ import annotations
 from msgspec import Struct
 
 from mfdebug.core.debugger import Contribution, Debugger, Standing, index_text
-from mfdebug.core.explain.gradient_sums import edge_sums, seed_name, without_gradient
+from mfdebug.core.explain.gradient_sums import (
+    edge_sums,
+    nothing_sent,
+    seed_name,
+    without_gradient,
+)
 from mfdebug.core.explain.made import changed_note
 from mfdebug.core.explain.ops import explainer_of
 from mfdebug.core.explain.site import Site
@@ -208,7 +213,7 @@ def _incoming(site: Site, index: Index, edges: list[Contribution]) -> tuple[Inco
             op, explainer = explained
             sent = explainer.sent(consumer, op, edge.slot, index)
             rule, words = sent.text, sent.of(index)
-            remark = explainer.without_gradient(consumer, op, edge.slot)
+            remark = nothing_sent(consumer, op, explainer, edge.slot, index)
         number = None if edge.sent is None else float(edge.sent[index])
         found.append(Incoming(consumer.label, rule, words, number, remark))
     return tuple(found)
@@ -232,7 +237,7 @@ def _outgoing(site: Site, index: Index) -> tuple[Outgoing, ...]:
             op, explainer = explained
             formula = explainer.sent(site, op, slot, entry)
             rule, words = formula.text, formula.of(entry)
-            remark = explainer.without_gradient(site, op, slot)
+            remark = nothing_sent(site, op, explainer, slot, entry)
             if not changed and not remark:
                 working = edge_sums(site, slot, entry, ones=True).working(TERMS_SHOWN)
                 working = "" if working.strip("()") == scalar(number) else working

@@ -96,7 +96,7 @@ class Explainer:
         local, upstream = self.local(site, op, slot, entry, place), site.gradient(place)
         if local in ("1", "-1"):
             return local[:-1] + upstream
-        return self.times(op, slot, upstream, factor(local), "·")
+        return self.times(site, op, slot, upstream, factor(local), "·")
 
     def rule_over(self, region: Region, site: Site, op: Op, slot: int, entry: Index) -> str:
         """Return the sum over a region of the value in symbols: `Σₙ X[n,1]·∂cost/∂l[n,0]`."""
@@ -112,11 +112,16 @@ class Explainer:
         text = self.product(site, op, slot, entry, tuple(place))
         return f"Σ{over.translate(_LOWERED)} {text}" if over else text
 
-    def times(self, op: Op, slot: int, upstream: str, local: str, sign: str) -> str:
+    def times(self, site: Site, op: Op, slot: int, upstream: str, local: str, sign: str) -> str:
         """Return upstream × local, the other way round where the rule has it so."""
-        return sign.join([local, upstream] if self.upstream_last(op, slot) else [upstream, local])
+        factors = [upstream, local]
+        return sign.join(factors[::-1] if self.upstream_last(site, op, slot) else factors)
 
-    def upstream_last(self, op: Op, slot: int) -> bool:
+    def left_out(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+        """Say why an entry of an input gets nothing back, or nothing."""
+        return ""
+
+    def upstream_last(self, site: Site, op: Op, slot: int) -> bool:
         """Whether the local derivative stands before the upstream gradient, as in Xᵀ · grad."""
         return False
 

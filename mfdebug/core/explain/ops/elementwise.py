@@ -52,9 +52,7 @@ class ElementwiseExplainer(Explainer):
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient ⊙ the local derivative, summed over the copies of a broadcast input."""
         local = self.local_words(op, slot, site.label, shortened_but(site.labels, slot))
-        whole = bool(site.value.shape)
-        sign = "⊙" if whole and local not in ("1", "-1") else "×"
-        local = local.replace("·", sign) if whole else local
+        sign = "⊙" if site.value.shape and local not in ("1", "-1") else "×"
         text = f"{site.gradient()} {sign} {factor(local)}"
         if site.inputs[slot].shape != site.value.shape:
             text = f"Σ {text}"
@@ -146,6 +144,11 @@ class ProductExplainer(ElementwiseExplainer):
         """x × y for whole values."""
         return op.formula(*shortened(names))
 
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
+        """The others are whole tensors too."""
+        found = super().sent(site, op, slot, entry)
+        return found._replace(text=found.text.replace("·", " ⊙ ")) if site.value.shape else found
+
     def value(self, site: Site, op: Op, index: Index) -> Sums:
         """The product is one term."""
         names, numbers, spots = _of_inputs(site, index)
@@ -175,7 +178,10 @@ class SelectionExplainer(ElementwiseExplainer):
             spots = [spots[slot] for slot in order]
             return Sums(rule, (one_term(number, rule, bracketed(number), spots),))
         tie = ": on a tie the first one does" if numbers.count(number) > 1 else ""
-        term = one_term(number, names[winner], bracketed(number), [spots[winner]])
+        text = None
+        if len(numbers) <= MOST_NAMES:
+            text = worked(numbers, lambda texts: in_numbers(op.formula(*texts)), number)
+        term = one_term(number, rule, text or bracketed(number), [spots[winner]])
         return Sums(rule, (term,), (f"{names[winner]} won{tie}",))
 
     def local_numbers(

@@ -39,6 +39,12 @@ class MoveExplainer(Explainer):
             return Locals((slice(0, 0),) * len(shape), np.zeros((0,) * len(shape)))
         return Locals(one_entry(place), np.ones((1,) * len(shape)))
 
+    def left_out(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+        """A slice leaves entries out."""
+        shapes = [x.shape for x in site.inputs]
+        there = moved_to(op, slot, entry, site.value.shape, shapes) is not None
+        return "" if there else f"{site.label} leaves {site.entry(slot, entry)} out"
+
     def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
         """1."""
         return "1"

@@ -102,10 +102,10 @@ class MatrixExplainer(Explainer):
         met = _met(site, slot, entry, place)
         return [] if met is None else [site.spot(met[0], tuple(map(int, met[1])))]
 
-    def upstream_last(self, op: Op, slot: int) -> bool:
+    def upstream_last(self, site: Site, op: Op, slot: int) -> bool:
         """Xᵀ stands to the left of the gradient, as in the rule for matrices."""
-        pairs = len(op.inbound_nodes) // 2
-        return pairs <= slot < 2 * pairs
+        pairs = len(site.inputs) // 2
+        return pairs <= slot < 2 * pairs and site.inputs[slot].ndim > 0 < site.value.ndim
 
 
 def _of_product(site: Site, left: int, right: int, index: Index) -> tuple[Bundle, str]:

@@ -1,0 +1,245 @@
+"""What `explain` says, word for word: a shape is no value, a term of 0 is a term, names are own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.status import status
+from mfdebug.core.debugger import Debugger
+from mfdebug.core.explain.causes import cause_lines, why
+from mfdebug.core.explain.report import report
+from mfdebug.core.explain.text import explain
+from mfdebug.core.spots import Spot
+from mfdebug.shipped import shipped
+from miniflow.files import load
+from miniflow.graph import Graph, Training
+from miniflow.node import Input, Node
+from miniflow.ops import (
+    MSE,
+    Add,
+    Dropout,
+    Linear,
+    Max,
+    Mul,
+    Pow,
+    ReLU,
+    Sigmoid,
+    Slice,
+    Softmax,
+    SoftmaxCrossEntropy,
+    Sum,
+    Tanh,
+)  # fmt: skip
+from miniflow.optimizers import Adam, Momentum
+
+PATHS = {graph.path.stem: graph.path for graph in shipped()}
+
+
+def opened(name: str) -> Debugger:
+    return Debugger(load(PATHS[name]))
+
+
+def squared(node: Node) -> Debugger:
+    """A run over the sum of a node's squares: two contributions come back to it."""
+    return Debugger(Graph.of(Sum(Mul(node, node, name="sq"), name="cost")))
+
+
+def at(debugger: Debugger, node: str, phase: Any, index: tuple[int, ...] | None = None) -> str:
+    debugger.until(debugger.graph.place(node), phase)
+    return "\n".join(explain(debugger, index))
+
+
+VECTOR: list[float] = [1.0, -2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("op", "index", "line"),
+    [
+        (lambda x: ReLU(x, name="n"), 1, "(∂cost/∂n ⊙ [x > 0])[1] = 0 × 0 = 0"),
+        (lambda x: Tanh(x, name="n"), 0, "(∂cost/∂n ⊙ (1-n²))[0] = 1.52319 × (1-0.761594²)"),
+        (lambda x: Dropout(x, name="n"), 0, "(∂cost/∂n ⊙ mask)[0] = 4 × 2 = 8"),
+        (lambda x: Slice(x, start=1, name="n"), 0, "to x[0]: n leaves x[0] out"),
+        (lambda x: Pow(x, name="n"), 2, "(∂cost/∂n ⊙ 2·x)[2] = 18 × (2 × 3) = 108"),
+        (
+            lambda x: Max(x, Input("y", value=[2.0] * 3), name="n"),
+            0,
+            "(∂cost/∂n ⊙ [x won])[0] = 4 × 0 = 0",
+        ),
+        (
+            lambda x: Mul(x, Input("y", value=[2.0] * 3), name="n"),
+            0,
+            "(∂cost/∂n ⊙ y)[0] = 4 × 2 = 8",
+        ),
+    ],
+)
+def test_what_is_sent_is_upstream_times_local_also_where_it_is_0(
+    op: Any, index: int, line: str
+) -> None:
+    debugger = squared(op(Input("x", value=VECTOR)))
+    assert line in at(debugger, "n", "backward", (index,))
+
+
+def test_a_broadcast_input_gets_the_sum_and_the_words_say_so() -> None:
+    debugger = squared(Add(Input("x", value=VECTOR), Input("b", value=1.0), name="n"))
+    text = at(debugger, "n", "backward")
+    assert "to b: upstream × local = Σ ∂cost/∂n × 1 = 4 × 1 + (-2) × 1 + 8 × 1 = 10" in text
+    assert "unchanged; b was broadcast and gets the sum" in text
+
+
+def test_a_linear_layer_speaks_of_its_own_inputs_in_the_order_of_its_formula() -> None:
+    text = at(opened("xor"), "l2", "backward")
+    assert (
+        "sends ∂cost/∂l2 · W2ᵀ to s1, s1ᵀ · ∂cost/∂l2 to W2, and the sum of the rows to b2" in text
+    )
+    assert "to W2[0,0]: upstream × local = (s1ᵀ · ∂cost/∂l2)[0,0] = 0.5 × 0.0625 + " in text
+
+
+def test_terms_of_0_are_counted_where_not_all_are_written() -> None:
+    x = Input("x", value=[[1.0, 0.0, 2.0, 0.0, 3.0, 4.0, 5.0]])
+    layer = Linear(x, Input("W", value=[[1.0]] * 7), Input("b", value=[0.0]), name="l")
+    text = at(Debugger(Graph.of(Sum(layer, name="cost"))), "l", "forward")
+    assert (
+        "l[0,0] = 1 × 1 + 2 × 1 + 3 × 1 + 4 × 1 + … (1 more, together 5) (3 terms are 0) = 15"
+        in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("op", "line"),
+    [
+        (lambda x: Softmax(x, name="n"), "n[0] = e^1 / (e^1 + e^(-2) + e^3) = 0.1185"),
+        (lambda x: Sigmoid(x, name="n"), "n = σ(x) = 1/(1 + e^-x)\n  n[0] = σ(1) = 0.731059"),
+        (lambda x: MSE(Input("y", value=[1.0, 1.0, 1.0]), x, name="n"),
+         "n = (1 - 1)²/3 + (1 - (-2))²/3 + (1 - 3)²/3 = 4.33333"),
+        (lambda x: SoftmaxCrossEntropy(x, Input("t", value=[0.0, 0.0, 1.0]), name="n"),
+         "n = -log 0.875601/1 = 0.132845"),
+    ],
+)  # fmt: skip
+def test_every_value_has_its_working(op: Any, line: str) -> None:
+    assert line in at(squared(op(Input("x", value=VECTOR))), "n", "forward")
+
+
+def test_a_linear_of_numbers_has_its_working() -> None:
+    assert "12.7" in at(opened("lesson-neuron"), "f", "forward")
+    node = report(opened("lesson-neuron"), 0)
+    assert node.working == ""
+
+
+def test_the_feed_shows_values_beside_shapes() -> None:
+    debugger = opened("xor")
+    debugger.step()
+    lines = explain(debugger)
+    assert "  b2  shape 1, value 0  (trained)" in lines
+    assert "  W2  shape 2x1, values 0.7, -0.7  (trained)" in lines
+    assert "  X  shape 4x2, values 0 … 1  mean 0.5  (from the data)" in lines
+
+
+def test_a_class_number_has_no_gradient() -> None:
+    debugger = opened("softmax")
+    assert "to label[0]: a class number has no gradient" in at(debugger, "cost", "backward")
+    text = at(debugger, "label", "backward")
+    assert "upstream from cost: a class number has no gradient" in text
+    assert "∂cost/∂label" not in text
+    assert report(debugger, debugger.graph.place("label")).no_gradient
+    scores = at(opened("softmax"), "scores", "backward")
+    assert "(∂cost/∂cost × (softmax(scores) - onehot(label))/m)[0,0]" in scores
+
+
+def test_a_graph_that_trains_nothing_counts_no_sgd_steps_and_its_sink_has_its_own_name() -> None:
+    debugger = opened("circuit-a")
+    text = at(debugger, "q", "backward")
+    assert status(debugger) == "backward 2 of 5 ∙ moment 5 ∙ f = -12"
+    assert "∂f/∂q = -4" in text
+    assert "cost" not in text
+
+
+def test_a_long_name_of_a_cost_does_not_drown_the_others() -> None:
+    w = Input("w", value=2.0, trainable=True)
+    debugger = Debugger(Graph.of(Mul(w, w, name="mean-square-error-of-all")))
+    debugger.move(debugger.timeline.length - 1)
+    assert "∂cost/∂w = 2 + 2 = 4" in "\n".join(explain(debugger))
+
+
+def why_lines(debugger: Debugger, name: str, attribute: Any = "value") -> list[str]:
+    spot = Spot(debugger.graph.place(name), attribute, ())
+    return cause_lines(why(debugger, spot), debugger.graph)
+
+
+def test_a_gradient_that_all_have_sent_to_is_complete_and_waits_for_its_turn() -> None:
+    debugger = opened("wx")
+    debugger.until(debugger.graph.place("y"), "backward")
+    turn = debugger.next_moment(debugger.graph.place("w"), "backward")
+    told = why_lines(debugger, "w", "grad")
+    assert told[-1] == f"  (complete (1 of 1); its turn comes at moment {turn})"
+    node = report(debugger, debugger.graph.place("w"))
+    assert (node.reported, node.edges, node.turn) == (1, 1, turn)
+
+
+def test_momentum_and_adam_are_explained_with_their_state() -> None:
+    w = Input("w", value=2.0, trainable=True)
+    for optimizer, lines in (
+        (
+            Momentum(0.1, 0.5),
+            ["v ← 0.5 × v + ∂cost/∂w", "v = 0.5 × 4 + 3.2 = 5.2",
+             "w ← w - lr × v", "w = 1.6 - 0.1 × 5.2 = 1.08"],
+        ),
+        (
+            Adam(0.1),
+            ["m ← 0.9 × m + (1 - 0.9) × ∂cost/∂w", "m = 0.9 × 0.4 + (1 - 0.9) × 3.8 = 0.74",
+             "v ← 0.999 × v + (1 - 0.999) × (∂cost/∂w)²",
+             "v = 0.999 × 0.016 + (1 - 0.999) × 3.8² = 0.030424",
+             "m̂ ← m / (1 - β₁^t)", "m̂ = 0.74 / (1 - 0.9^2) = 3.89474",
+             "v̂ ← v / (1 - β₂^t)", "v̂ = 0.030424 / (1 - 0.999^2) = 15.2196",
+             "w ← w - lr × m̂ / (√v̂ + 1e-08)",
+             "w = 1.9 - 0.1 × 3.89474 / (√15.2196 + 1e-08) = 1.80017"],
+        ),
+    ):  # fmt: skip
+        graph = Graph.of(Mul(w, w, name="cost"), training=Training(optimizer))
+        debugger = Debugger(graph)
+        debugger.sgd(2)
+        assert [line.strip() for line in explain(debugger)[1:]] == lines
+
+
+def test_values_from_before_an_update_are_marked_as_such() -> None:
+    debugger = opened("wx")
+    debugger.sgd(1)
+    graph = debugger.graph
+    outdated = {node.label: report(debugger, i).outdated for i, node in enumerate(graph.nodes)}
+    assert outdated == {"x": "", "w": "", "wanted": "", "y": "w", "cost": "w"}
+    assert "cost 900 (before the update)" in status(debugger)
+    debugger.step()
+    assert not any(report(debugger, i).outdated for i in range(len(graph)))
+
+
+def test_a_run_that_stops_inside_a_pass_does_not_know_its_cost_yet() -> None:
+    debugger = opened("xor")
+    console = Console(debugger)
+    console.run("break s1 forward")
+    for step in range(3):
+        console.run("continue")
+        assert debugger.sgd_step == step
+        assert len(debugger.history.costs) == step
+    debugger.move(debugger.moment + 4)
+    assert len(debugger.history.costs) == 3
+
+
+def test_no_wide_node_fills_the_screen() -> None:
+    inputs = [Input(f"x{i}", value=float(i)) for i in range(2000)]
+    debugger = Debugger(Graph.of(Add(*inputs, name="total")))
+    text = at(debugger, "total", "forward")
+    assert "x0 + x1 + x2 + … 1,997 more" in text
+    assert len(text) < 400
+    text = at(debugger, "total", "backward")
+    assert "… 1,988 inputs more" in text
+    assert len(text) < 1500
+
+
+def test_graphs_are_described_without_a_word_that_they_have_no_use_for() -> None:
+    for name in ("circuit-a", "circuit-b", "diamond", "square", "sigmoid-neuron"):
+        debugger = opened(name)
+        while not debugger.at_end:
+            debugger.step()
+            assert "SGD" not in "\n".join([status(debugger), *explain(debugger)])
