@@ -39,25 +39,32 @@ def in_type(value: Array, dtype: Type | None) -> Array:
     return whole if (whole == value).all() else value
 
 
-def type_class_numbers(graph: Graph, shapes: list[Shape]) -> None:
-    """Make integers of the inputs that every consumer takes as class numbers."""
+def class_numbers(graph: Graph, shapes: list[Shape]) -> set[int]:
+    """Return the inputs that every consumer takes as class numbers: they have no gradient."""
     edges: set[tuple[int, int]] = set()
     for i, node in enumerate(graph.nodes):
         if isinstance(node, Op) and type(node).takes_class_numbers is not Op.takes_class_numbers:
             taken = [shapes[source] for source in graph.inbound[i]]
             edges |= {(i, s) for s in range(len(taken)) if node.takes_class_numbers(s, *taken)}
+    found = set()
     for source in {graph.inbound[i][slot] for i, slot in edges}:
         node = graph.nodes[source]
-        if (
-            isinstance(node, Input)
-            and not node.trainable
-            and edges.issuperset(graph.consumers[source])
-        ):
-            numbers = in_type(np.asarray(_value_or_table(graph, node)), np.dtype(np.int64))
-            if graph.data is not None and node.label in graph.data.feeds:
-                graph.data.feeds[node.label] = numbers
-            else:
-                node.value = numbers
+        only_so = edges.issuperset(graph.consumers[source])
+        if only_so and isinstance(node, Input) and not node.trainable:
+            found.add(source)
+    return found
+
+
+def type_class_numbers(graph: Graph, shapes: list[Shape]) -> None:
+    """Make integers of the inputs that every consumer takes as class numbers."""
+    for source in class_numbers(graph, shapes):
+        node = graph.nodes[source]
+        assert isinstance(node, Input)
+        numbers = in_type(np.asarray(_value_or_table(graph, node)), np.dtype(np.int64))
+        if graph.data is not None and node.label in graph.data.feeds:
+            graph.data.feeds[node.label] = numbers
+        else:
+            node.value = numbers
 
 
 def _value_or_table(graph: Graph, node: Input) -> Any:

@@ -51,7 +51,7 @@ def _must_be_there(debugger: Debugger, spot: Spot, what: str) -> None:
     standing = (debugger.gradient_standing if gradient else debugger.value_standing)(node)
     name = debugger.graph.nodes[node].label
     if standing is Standing.NONE:
-        raise DebuggerError(f"{name} has no gradient: the cost does not depend on it")
+        raise DebuggerError(f"{name} has no gradient: {debugger.no_gradient(node)}")
     if standing is Standing.WAITING:
         phase = "backward" if gradient else "forward"
         hint = f"run: until {typed(name)} {phase}"

@@ -111,6 +111,8 @@ def _conclusion(verdicts: Sequence[Verdict]) -> str:
         return f"{bad} gradient{'s are' if bad > 1 else ' is'} wrong ({told})"
     if not passes(verdicts):
         return f"nothing could be tested ({told})"
+    if not (counts["right"] or counts["kink"]):
+        return f"no gradient could be compared ({told})"
     return f"no gradient is wrong ({told})"
 
 

@@ -154,7 +154,8 @@ def _pairs(
             yield node, "value", first.values[node], second.values[node]
     for node in range(len(graph)):
         yield node, "gradient", first.gradients[node], second.gradients[node]
-    yield graph.cost, "cost", first.cost, second.cost
+    if not debugger.plan.shapes[graph.cost]:
+        yield graph.cost, "cost", first.cost, second.cost
     if graph.trains:
         rates = (np.array(one.learning_rate) for one in (first, second))
         x, y = (Reading(rate, Standing.CURRENT) for rate in rates)
@@ -200,7 +201,7 @@ def _bits(array: Array) -> Array:
 # In words, and for programs --------------------------------------------------------------------
 
 
-_NOT_BOTH = "not computed at both"
+_NOT_BOTH = "cannot be compared"
 
 
 def comparison_lines(found: Comparison, graph: Graph, most: int = MOST_ROWS) -> list[str]:
@@ -213,7 +214,7 @@ def comparison_lines(found: Comparison, graph: Graph, most: int = MOST_ROWS) -> 
         return [f"{between}: everything is equal bit for bit{except_for}"]
     differ = sum(one.amount is not None for one in found.differences)
     apart = len(found.differences) - differ
-    counts = f"{differ} differ" + (f", {apart} {_NOT_BOTH}" if apart else "")
+    counts = f"{differ} differ{'s' * (differ == 1)}" + (f", {apart} {_NOT_BOTH}" if apart else "")
     equal = "1 is" if found.same == 1 else f"{found.same} are"
     lines = [f"{between}: {counts}, {equal} equal bit for bit"]
     lines += [f"  {_line(graph, one)}" for one in found.differences[:most]]

@@ -37,7 +37,7 @@ class Scene:
         if standing is Standing.WAITING:
             fed = self._debugger.timeline.place_of("forward", place) is None
             hint = "run: step" if fed else f"run: until {node} forward"
-            raise NotComputed(f"{node} is not computed yet", hint=hint)
+            raise NotComputed(f"{node} is not {'fed' if fed else 'computed'} yet", hint=hint)
         if standing is Standing.STALE:
             self._note_stale(node)
         return self._debugger.plan.typed_value(place)
@@ -47,7 +47,7 @@ class Scene:
         place = self._at(node)
         standing = self._debugger.gradient_standing(place)
         if standing is Standing.NONE:
-            raise NotComputed(f"{node} has no gradient: the cost does not depend on it")
+            raise NotComputed(f"{node} has no gradient: {self._debugger.no_gradient(place)}")
         if standing is Standing.WAITING:
             raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
         if standing is Standing.PARTIAL:

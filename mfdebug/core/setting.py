@@ -229,8 +229,8 @@ class _Zeros:
         return np.zeros(self._debugger.plan.shapes[self._debugger.graph.by_name[node]])
 
     def gradient(self, node: str) -> Array:
-        if not self._debugger.graph.under_cost[self._debugger.graph.by_name[node]]:
-            raise DebuggerError(f"{node} has no gradient: the cost does not depend on it")
+        if reason := self._debugger.no_gradient(self._debugger.graph.by_name[node]):
+            raise DebuggerError(f"{node} has no gradient: {reason}")
         return self.value(node)
 
     def word(self, _name: str) -> float:

@@ -11,6 +11,7 @@ from mfdebug.core.cursor import Cursor
 from mfdebug.core.history import DEFAULT_MEMORY
 from mfdebug.core.timeline import Phase
 from miniflow.graph import Graph
+from miniflow.integers import class_numbers
 from miniflow.node import Input
 from miniflow.ops.base import Array
 from miniflow.plan import Plan
@@ -19,7 +20,7 @@ from miniflow.plan import Plan
 class Standing(Enum):
     """How a value or gradient stands at the present moment."""
 
-    NONE = "none"  # it never has one: its node is not under the cost
+    NONE = "none"  # it never has one: not under the cost, or a class number
     WAITING = "waiting"  # not computed yet
     PARTIAL = "partial"  # a gradient that some consumers have not sent to yet
     CURRENT = "current"  # computed in this pass
@@ -63,12 +64,22 @@ class Sight(Cursor):
 
     def gradient_standing(self, node: int) -> Standing:
         """Return whether a node's gradient is whole, partly there, old, or not there."""
-        if not self.graph.under_cost[node]:
+        if not self.graph.under_cost[node] or node in self._class_numbers:
             return Standing.NONE
         standing = self._standing(self.timeline.place_of("backward", node))
         if standing is not Standing.CURRENT and self._has_heard(node):
             return Standing.PARTIAL
         return standing
+
+    def no_gradient(self, node: int) -> str:
+        """Say why a node never has a gradient, or nothing."""
+        if not self.graph.under_cost[node]:
+            return "the cost does not depend on it"
+        return "a class number has no gradient" if node in self._class_numbers else ""
+
+    @cached_property
+    def _class_numbers(self) -> set[int]:
+        return class_numbers(self.graph, self.plan.shapes)
 
     def _has_heard(self, node: int) -> bool:
         """Whether any consumer has sent to a node; asked for every visible row of every frame."""

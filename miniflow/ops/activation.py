@@ -144,7 +144,7 @@ class LeakyReLU(Elementwise):
     """x above 0, `slope` times x below."""
 
     attributes: ClassVar = {"slope": Attribute(0.01, "a number", is_number)}
-    role = "a leaky ReLU lets the gradient pass above 0, and `slope` of it below"
+    role = "a leaky ReLU lets the gradient pass above 0, and {attrs[slope]:g} of it below"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """x, or slope x."""
@@ -275,8 +275,8 @@ class Softmax(Op):
 
     attributes: ClassVar = {"axis": Attribute(-1, "an integer", is_integer)}
     role = (
-        "a softmax sends to each entry its probability times what its own gradient exceeds the "
-        "mean of the row's gradients, weighted by the probabilities"
+        "a softmax sends to each entry its probability times (its own gradient - the mean of the "
+        "gradients along the axis, weighted by the probabilities)"
     )
 
     def output_shape(self, *shapes: Shape) -> Shape:

@@ -89,7 +89,7 @@ def test_two_moments_of_wx() -> None:
         "  w: 4.4 | 3.92, 0.48 apart",
     ]
     assert told(debugger, Instant(1), Instant(3), most=2) == [
-        "moment 1 and moment 3: 0 differ, 2 not computed at both, 4 are equal bit for bit",
+        "moment 1 and moment 3: 0 differ, 2 cannot be compared, 4 are equal bit for bit",
         "  y: not computed | 50",
         "  cost: not computed | 900",
     ]

@@ -48,7 +48,9 @@ def test_no_right_rule_is_accused(name: str, capsys: pytest.CaptureFixture[str])
     counts = check_data(debugger.graph, debugger.check())["counts"]
     assert "wrong" not in counts
     assert main([str(CASES / f"{name}.json"), "--check"]) == 0
-    assert "no gradient is wrong" in capsys.readouterr().out
+    compared = name not in ("exp-overflows", "bce-at-0-and-1")
+    said = "no gradient is wrong" if compared else "no gradient could be compared"
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["exp-overflows", "bce-at-0-and-1"])

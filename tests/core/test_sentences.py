@@ -14,6 +14,7 @@ from mfdebug.core.explain.report import report
 from mfdebug.core.explain.text import explain
 from mfdebug.core.spots import Spot
 from mfdebug.shipped import shipped
+from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
@@ -243,3 +244,34 @@ def test_graphs_are_described_without_a_word_that_they_have_no_use_for() -> None
         while not debugger.at_end:
             debugger.step()
             assert "SGD" not in "\n".join([status(debugger), *explain(debugger)])
+
+
+def test_an_update_of_an_infinite_number_is_still_a_sum_of_what_was_added() -> None:
+    w = Input("w", value=[1.0, float("inf")], trainable=True)
+    debugger = Debugger(Graph.of(Sum(Mul(w, Input("x", value=[1.0, 0.0])), name="cost")))
+    debugger.sgd(1)
+    cause = why(debugger, Spot(debugger.graph.place("w"), "value", (1,)))
+    assert [term.numbers for term in cause.terms] == ["inf", "-0.01 × 0"]
+    assert cause.terms[1].amount == 0
+
+
+def test_a_turn_that_has_come_is_not_announced() -> None:
+    debugger = opened("parabola")
+    debugger.sgd(1)
+    told = why_lines(debugger, "x", "grad")
+    assert "made at moment" in told[-1]
+    assert "its turn comes" not in told[-1]
+
+
+def test_a_class_number_has_no_gradient_wherever_one_asks() -> None:
+    console = Console(opened("softmax"))
+    console.run("sgd")
+    for line in ("print label.grad", "why grad label[0]", "break on-change label.grad"):
+        with pytest.raises(MiniflowError, match="a class number has no gradient"):
+            console.run(line)
+    assert "label" not in console.run("diff 2 11").text
+
+
+def test_an_input_before_the_feed_is_not_fed_yet() -> None:
+    with pytest.raises(MiniflowError, match="X is not fed yet"):
+        Console(opened("xor")).run("why X[0,0]")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.hostile.inputs import REPOSITORY, damaged, drawn
 
-INPUTS = 5000
+INPUTS = 3000
 
 
 def test_none_does_harm() -> None:

@@ -8,13 +8,13 @@ from tests.soak.keys import soak
 
 
 def test_random_commands_over_all_graphs() -> None:
-    told = soak_of_commands(4_000)
+    told = soak_of_commands(2_500)
     assert "commands over" in told[0]
 
 
 def test_random_keys_and_sizes() -> None:
-    assert "keys" in soak(250)[0]
+    assert "keys" in soak(150)[0]
 
 
 def test_random_bytes_and_changed_sequences() -> None:
-    assert "bytes in" in soak_of_bytes(3_000)[0]
+    assert "bytes in" in soak_of_bytes(2_000)[0]

@@ -83,7 +83,7 @@ def test_frames_stay_whole_where_the_terminal_offers_it(start: Start):
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
 def test_random_changes_end_in_what_a_redraw_shows(start: Start, size: tuple[int, int]):
     app = start("both", columns=size[0], rows=size[1])
-    for _ in range(8):
+    for _ in range(5):
         for key in "fwfn":
             app.press(key, idle=0.03)
         assert_true_to_a_redraw(app)

@@ -108,7 +108,9 @@ def _check(console: Console, text: str) -> Reply:
     verdicts = debugger.check(node)
     lines = check_lines(debugger.graph, verdicts)
     if debugger.where.phase == "update":
-        lines.append("(at the parameters as they are now; the gradients shown are of before)")
+        lines.append(
+            "(at the updated parameters; the gradients of this moment are of those before)"
+        )
     return Reply("\n".join(lines), check_data(debugger.graph, verdicts))
 
 

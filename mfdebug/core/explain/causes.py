@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Standing
-from mfdebug.core.explain.gradient_sums import gradient_sums, without_gradient
+from mfdebug.core.explain.gradient_sums import gradient_sums
 from mfdebug.core.explain.made import made_before
 from mfdebug.core.explain.sums import Sums, joined
 from mfdebug.core.explain.updates import update_sums
@@ -83,6 +83,8 @@ def _cause(debugger: Debugger, spot: Spot, home: int) -> Cause:
     if spot.attribute == "grad":
         _gradient_there(debugger, spot.node)
         sums = gradient_sums(debugger, spot.node, spot.index)
+        if debugger.moment == home and (turn := _turn_ahead(debugger, spot.node)):
+            sums = replace(sums, notes=(turn, *sums.notes))
     else:
         _value_there(debugger, spot.node)
         if isinstance(debugger.graph.nodes[spot.node], Input):
@@ -91,9 +93,20 @@ def _cause(debugger: Debugger, spot: Spot, home: int) -> Cause:
     if (earlier := made_before(debugger, spot, sums)) is None:
         return _told(debugger, spot, sums, home)
     moment, note = earlier
+    present = sums.notes
     with debugger.visiting(moment):
         sums = _sums_now(debugger, spot)
-        return _told(debugger, spot, replace(sums, notes=(note, *sums.notes)), home)
+        return _told(debugger, spot, replace(sums, notes=(note, *present)), home)
+
+
+def _turn_ahead(debugger: Debugger, node: int) -> str:
+    """Say when the turn of a node comes to which every consumer has sent already, or nothing."""
+    partial = debugger.gradient_standing(node) is Standing.PARTIAL
+    if not partial or not debugger.has_all(node):
+        return ""
+    count = len(debugger.contributions(node))
+    turn = debugger.next_moment(node, "backward")
+    return f"complete ({count} of {count}); its turn comes at moment {turn}"
 
 
 def _sums_now(debugger: Debugger, spot: Spot) -> Sums:
@@ -127,15 +140,13 @@ def _value_there(debugger: Debugger, node: int) -> None:
         label = debugger.graph.nodes[node].label
         fed = isinstance(debugger.graph.nodes[node], Input)
         hint = "run: step" if fed else f"run: until {label} forward"
-        raise NotComputed(f"{label} is not computed yet", hint=hint)
+        raise NotComputed(f"{label} is not {'fed' if fed else 'computed'} yet", hint=hint)
 
 
 def _gradient_there(debugger: Debugger, node: int) -> None:
     standing, label = debugger.gradient_standing(node), debugger.graph.nodes[node].label
     if standing is Standing.NONE:
-        raise NotComputed(f"{label} has no gradient: the cost does not depend on it")
-    if reason := without_gradient(debugger, node):
-        raise NotComputed(f"{label} has no gradient: {reason}")
+        raise NotComputed(f"{label} has no gradient: {debugger.no_gradient(node)}")
     if standing is Standing.WAITING:
         raise NotComputed(f"{label} has no gradient yet", hint=f"run: until {label} backward")
 

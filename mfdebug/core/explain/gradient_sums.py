@@ -50,10 +50,6 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         notes.extend(sums.notes)
     if partial and len(rules) < len(edges):
         notes.insert(0, f"not complete: {len(rules)} of {len(edges)} consumers so far")
-    elif partial:
-        turn = debugger.next_moment(node, "backward")
-        count = len(edges)
-        notes.insert(0, f"complete ({count} of {count}); its turn comes at moment {turn}")
     rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MOST_RULES else ""
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
 
@@ -63,17 +59,6 @@ def seed_name(debugger: Debugger, index: Index) -> str:
     graph = debugger.graph
     name = cost_name(graph)
     return f"∂Σ{name}/∂{named(name, index)}" if index else gradient_name(graph, name)
-
-
-def without_gradient(debugger: Debugger, node: int) -> str:
-    """Say why a node that the cost depends on has no gradient, or nothing."""
-    consumers = debugger.graph.consumers[node]
-    if node == debugger.graph.cost or len(consumers) != 1:
-        return ""
-    ((consumer, slot),) = consumers
-    site = Site(debugger, consumer)
-    found = explainer_of(site.op)
-    return "" if found is None else found[1].without_gradient(site, found[0], slot)
 
 
 def nothing_sent(site: Site, op: Op, explainer: Explainer, slot: int, index: Index) -> str:

@@ -13,7 +13,6 @@ from mfdebug.core.explain.gradient_sums import (
     edge_sums,
     nothing_sent,
     seed_name,
-    without_gradient,
 )
 from mfdebug.core.explain.made import changed_note
 from mfdebug.core.explain.ops import explainer_of
@@ -101,7 +100,7 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
     value_standing = debugger.value_standing(node)
     gradient_standing = debugger.gradient_standing(node)
     has_value = value_standing in (Standing.CURRENT, Standing.STALE)
-    no_gradient = without_gradient(debugger, node)
+    no_gradient = debugger.no_gradient(node)
     has_gradient = not no_gradient and gradient_standing in (
         Standing.CURRENT,
         Standing.STALE,

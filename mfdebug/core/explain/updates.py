@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -130,11 +131,13 @@ class _Entry:
                 f"{one.name} = {one.working} = {scalar(one.number)}" for one in (m_hat, v_hat)
             )
         first = Told(f"{name} before", bracketed(self.before), (self._before("value"),))
-        return _two_terms(rules[-1], self.before, self.after, first, told, notes)
+        return _two_terms(rules[-1], self.before, told[1], first, told[0], notes)
 
-    def _change(self, name: str) -> Told | None:
-        """Return the term that was added to the value, or None if no known rule made it."""
-        change = self.after - self.before
+    def _change(self, name: str) -> tuple[Told, float] | None:
+        """Return the term that was added to the value, or None if no known rule made it.
+
+        Its amount is that of the rule: the difference of two numbers has fewer digits.
+        """
         own: tuple[Spot, ...] = (Spot(self.node, "grad", self.index),)
         symbols, form = f"-lr·{own[0].text(self.debugger.graph)}", "-{0} × {1}"
         numbers: tuple[float, ...] = (self.rate, self.gradient)
@@ -150,11 +153,13 @@ class _Entry:
         )
         if whole is None:
             return None
-        text = form.format(*map(bracketed, numbers))
-        return Told(symbols, text if np.isfinite(change) else bracketed(change), own)
+        amount = -numbers[0] * numbers[1]
+        if len(numbers) > 2:
+            amount /= math.sqrt(numbers[2]) + numbers[3]
+        return Told(symbols, form.format(*map(bracketed, numbers)), own), amount
 
     def _state_sums(self, name: Literal["m", "v"], rule: str) -> Sums:
-        old, new = self.old[name], self.new[name]
+        old = self.old[name]
         gradient = Spot(self.node, "grad", self.index)
         g = gradient.text(self.debugger.graph)
         if isinstance(self.optimizer, Adam):
@@ -168,8 +173,9 @@ class _Entry:
         first = Told(
             f"{beta:g}·{name} before", f"{beta:g} × {bracketed(old)}", (self._before(name),)
         )
-        rest = Told(symbols, numbers, (gradient,))
-        return _two_terms(rule, beta * old, new, first, rest, ())
+        share = 1.0 - beta if isinstance(self.optimizer, Adam) else 1.0
+        amount = share * (self.gradient**2 if name == "v" and share != 1.0 else self.gradient)
+        return _two_terms(rule, beta * old, amount, first, Told(symbols, numbers, (gradient,)), ())
 
     def _before(self, attribute: Attribute) -> Spot:
         return Spot(self.node, attribute, self.index, self.debugger.moment - 1)
@@ -183,10 +189,10 @@ def update_sums(debugger: Debugger, node: int, index: Index, attribute: Attribut
 
 
 def _two_terms(
-    rule: str, before: float, after: float, first: Told, second: Told, notes: tuple[str, ...]
+    rule: str, before: float, added: float, first: Told, second: Told, notes: tuple[str, ...]
 ) -> Sums:
     told = (first, second)
-    return Sums(rule, (Bundle(np.array([before, after - before]), lambda k: told[k]),), notes)
+    return Sums(rule, (Bundle(np.array([before, added]), lambda k: told[k]),), notes)
 
 
 def _assigned(

@@ -19,6 +19,7 @@ from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.numbers import scalar
+from mfdebug.core.spots import cost_name
 
 Costs = NDArray[np.float64]
 LARGEST = 1e300
@@ -144,7 +145,8 @@ class CostPlot(Vertical):
         self.show()
 
     def _title(self, costs: Costs, step: int) -> str:
-        words = "cost, log scale" if self.logarithmic else "cost by SGD step"
+        name = cost_name(self.debugger.graph)
+        words = f"{name}, log scale" if self.logarithmic else f"{name} by SGD step"
         broken = np.flatnonzero(~np.isfinite(costs))
         if broken.size:
             words = f"cost, finite to step {broken[0] - 1}" if broken[0] else "cost, never finite"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.widgets import Static
 
-FULL = "✓ value  ∂ gradient  ◐ in part  ● stop\n∙ wait   ~ stale     * trained  ! nan"
-SHORT = "✓ value ∂ grad ◐ part ● stop\n∙ wait ~ stale * trained ! nan"
+FULL = "✓ value  ∂ gradient  ◐ ⊕ part, all in\n∙ wait   ~ stale  * trained  ! nan  ● stop"
+SHORT = "✓ value ∂ grad ◐⊕ part, all\n∙ wait ~ stale * train ! nan ●stop"
 
 
 class Legend(Static):

@@ -276,9 +276,6 @@ class NodePanel(LinesView, can_focus=True):
         if told.no_gradient:
             yield [label, Segment(f"  none: {told.no_gradient}", self._style("dim"))]
             return
-        if standing is Standing.NONE:
-            yield [label, Segment("  none: the cost does not depend on it", self._style("dim"))]
-            return
         if standing is Standing.WAITING:
             yield [label, Segment("  not computed yet", self._style("dim"))]
         else:

@@ -85,7 +85,8 @@ class Explainer:
 
     def role(self, site: Site, op: Op) -> str:
         """Return in one sentence what the op does in the backward pass."""
-        return op.role.format(gradient=site.gradient(), name=site.label, names=site.labels)
+        gradient = site.gradient()
+        return op.role.format(gradient=gradient, name=site.label, names=site.labels, attrs=op.attrs)
 
     def without_gradient(self, site: Site, op: Op, slot: int) -> str:
         """Say why an input has no gradient, or nothing."""

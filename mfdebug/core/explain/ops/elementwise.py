@@ -144,6 +144,11 @@ class ProductExplainer(ElementwiseExplainer):
         """x × y for whole values."""
         return op.formula(*shortened(names))
 
+    def role(self, site: Site, op: Op) -> str:
+        """The op's sentence, by how many others there are."""
+        role = super().role(site, op)
+        return role if len(site.inputs) < 3 else role.replace("the other input", "the others")
+
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The others are whole tensors too."""
         found = super().sent(site, op, slot, entry)

@@ -9,7 +9,7 @@ from mfdebug.core.explain.entries import moved_from, moved_to, one_entry
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Sums, one_term
-from mfdebug.core.spots import Index, Subscripts, named
+from mfdebug.core.spots import Index, Subscripts
 from miniflow.ops.base import Op
 from miniflow.ops.shape import Reshape
 
@@ -24,7 +24,7 @@ class MoveExplainer(Explainer):
         name, number = site.entry(slot, entry), bracketed(site.number(slot, entry))
         term = one_term(float(site.value[index]), name, number, [site.spot(slot, entry)])
         rule = self.formula(site, op, site.labels)
-        return Sums(rule if isinstance(op, Reshape) else named(rule, index), (term,))
+        return Sums(rule if isinstance(op, Reshape) else Sent(rule).of(index), (term,))
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient where the entry went."""
