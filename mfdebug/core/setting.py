@@ -110,6 +110,8 @@ def on_change(debugger: Debugger, text: str) -> OnChange:
             raise DebuggerError(f"{rest!r} is not understood", hint="as in: by 0.1")
         amount = _amount(given)
     if place.attribute == "grad":
+        if reason := debugger.no_gradient(node):
+            raise DebuggerError(f"{place.node} has no gradient: {reason}")
         places = _places(debugger, node, ("backward",))
     else:
         places = frozenset(_value_places(debugger, node))

@@ -103,7 +103,7 @@ def ask_all(debugger: Debugger, entries: int = 3) -> int:
 
 @pytest.mark.parametrize("name", sorted(OPS))
 @given(data=st.data())
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 def test_every_op_tells_where_its_numbers_come_from(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
     place = debugger.graph.place("op")
@@ -124,9 +124,9 @@ def test_every_op_tells_where_its_numbers_come_from(name: str, data: st.DataObje
 def test_every_shipped_graph_tells_every_node_at_several_moments(name: str) -> None:
     debugger = shipped(name)
     length = debugger.timeline.length
-    for moment in (1, 3, length // 2, length - 1, length, length + 2, 2 * length - 2, 3 * length):
+    for moment in (3, length // 2, length, length + 2, 3 * length - 2):
         debugger.move(moment)
-        assert ask_all(debugger, 2) or moment < 3
+        assert ask_all(debugger, 2)
 
 
 def test_a_run_that_trains_is_told_at_every_moment_of_an_sgd_step() -> None:

@@ -53,7 +53,7 @@ def with_a_node_aside() -> Graph:
             "● no stop was met; the line ends here (nothing is trained here); S goes back",
         ),
         # What has not been computed, or never changed.
-        ("wx", "y", "! x is not computed yet (run: step)"),
+        ("wx", "y", "! x is not fed yet (run: step)"),
         ("wx", "s down down y", "! y is not computed yet (run: until y forward)"),
         (
             "diamond",

@@ -118,7 +118,7 @@ async def test_what_is_not_computed_is_refused_in_the_strip() -> None:
     async with opened() as driver:
         await driver.press("y")
         assert not isinstance(driver.app.screen, WhyScreen)
-        assert "is not computed yet" in driver.text
+        assert "is not fed yet" in driver.text
 
 
 async def test_a_stop_for_nan_shows_the_entry_and_y_walks_to_its_cause() -> None:
