@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from miniflow.ops import (
     Tanh,
 )  # fmt: skip
 from miniflow.optimizers import Adam, Momentum
+from tests.counting import lines_run
 
 PATHS = {graph.path.stem: graph.path for graph in shipped()}
 
@@ -275,3 +277,15 @@ def test_a_class_number_has_no_gradient_wherever_one_asks() -> None:
 def test_an_input_before_the_feed_is_not_fed_yet() -> None:
     with pytest.raises(MiniflowError, match="X is not fed yet"):
         Console(opened("xor")).run("why X[0,0]")
+
+
+@pytest.mark.parametrize("kind", [Add, Mul, Max])
+@pytest.mark.parametrize("phase", ["forward", "backward"])
+def test_a_wide_node_is_explained_in_time_linear_in_its_inputs(kind: Any, phase: Any) -> None:
+    lines = []
+    for count in (300, 1200):
+        inputs = [Input(f"x{i}", value=[1.0, 1.0 + i / 1000]) for i in range(count)]
+        debugger = Debugger(Graph.of(Sum(kind(*inputs, name="n"), name="cost")))
+        debugger.until(debugger.graph.place("n"), phase)
+        lines.append(lines_run(partial(explain, debugger)))
+    assert lines[1] <= 5 * lines[0]

@@ -51,9 +51,9 @@ class Site:
         """Return the spot of an entry of an input."""
         return Spot(self.sources[slot], "value", index)
 
-    def broadcast(self, place: Subscripts) -> list[Subscripts]:
-        """Return the entry of each input that a broadcast copies to `place`."""
-        return [matched(place, x.shape) for x in self.inputs]
+    def broadcast(self, place: Subscripts, most: int | None = None) -> list[Subscripts]:
+        """Return the entry of each input, or of the first few, that is copied to `place`."""
+        return [matched(place, x.shape) for x in self.inputs[:most]]
 
     def alike(self, place: Index) -> tuple[Spot, ...]:
         """Return the spots at `place` in those inputs that have such an entry, or only one."""

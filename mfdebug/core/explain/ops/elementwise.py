@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
-from mfdebug.core.explain.entries import copies
+from mfdebug.core.explain.entries import copies, matched
 from mfdebug.core.explain.ops.base import (
     Explainer,
     Locals,
@@ -68,8 +68,12 @@ class ElementwiseExplainer(Explainer):
 
     def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
         """The op's words, with the names of the entries that meet at `place`."""
-        entries = site.broadcast(place)
+        entries = site.broadcast(place, MOST_NAMES)
         names = [site.entry(i, one) for i, one in enumerate(entries)]
+        if len(site.inputs) > MOST_NAMES:
+            # Of thousands only this one and a few others are named.
+            names += [""] * (len(site.inputs) - len(names))
+            names[slot] = site.entry(slot, matched(place, site.inputs[slot].shape))
         return self.local_words(op, slot, named(site.label, place), shortened_but(names, slot))
 
     def local_numbers(
@@ -130,6 +134,12 @@ class SumExplainer(ElementwiseExplainer):
         names = [named(site.labels[k], entries[k]) for k in range(len(entries))]
         return Sums(self.formula(site, op, names), (Bundle(amounts, tell),))
 
+    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
+        """1 or -1, without a look at the inputs: there may be thousands."""
+        region = copies(entry, site.inputs[slot].shape, site.value.shape)
+        local = -1.0 if isinstance(op, Sub) and slot else 1.0
+        return Locals(region, np.full([part.stop - part.start for part in region], local))
+
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
     ) -> str:
@@ -164,6 +174,19 @@ class ProductExplainer(ElementwiseExplainer):
         term = one_term(number, product, text or bracketed(number), spots[:MOST_LED_TO])
         return Sums(product, (term,))
 
+    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
+        """The product of the others, of this entry's copies alone."""
+        region = copies(entry, site.inputs[slot].shape, site.value.shape)
+        product = np.ones_like(site.value[region])
+        with np.errstate(all="ignore"):
+            for i, x in enumerate(site.inputs):
+                if i != slot:
+                    whole = (
+                        x if x.shape == site.value.shape else np.broadcast_to(x, site.value.shape)
+                    )
+                    product = product * whole[region]
+        return Locals(region, product)
+
     def local_words(self, op: Op, slot: int, name: str, names: Sequence[str]) -> str:
         """The others, multiplied."""
         return "·".join([one for i, one in enumerate(names) if i != slot]) or "1"
@@ -194,6 +217,15 @@ class SelectionExplainer(ElementwiseExplainer):
     ) -> str:
         """1 for the winner, 0 for the others."""
         return bracketed(number)
+
+    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
+        """1 where this input is the first that has the value."""
+        region = copies(entry, site.inputs[slot].shape, site.value.shape)
+        value = site.value[region]
+        has = [np.broadcast_to(x, site.value.shape)[region] == value for x in site.inputs[:slot]]
+        own = np.broadcast_to(site.inputs[slot], site.value.shape)[region] == value
+        wins = own & ~np.logical_or.reduce(has) if has else own
+        return Locals(region, wins.astype(value.dtype))
 
     def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
         """Who won depends on all of them."""
@@ -273,7 +305,7 @@ def _of_inputs(
     site: Site, place: Index, most: int | None = None
 ) -> tuple[list[str], list[float], list[Spot]]:
     """Return the entries of the inputs that meet at `place`: their names, numbers and spots."""
-    entries = [tuple(map(int, entry)) for entry in site.broadcast(place)[:most]]
+    entries = [tuple(map(int, entry)) for entry in site.broadcast(place, most)]
     return (
         [site.entry(slot, entry) for slot, entry in enumerate(entries)],
         [site.number(slot, entry) for slot, entry in enumerate(entries)],
