@@ -51,7 +51,7 @@ class ElementwiseExplainer(Explainer):
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient ⊙ the local derivative, summed over the copies of a broadcast input."""
-        local = self.local_words(op, slot, site.label, shortened_but(site.labels, slot))
+        local = self.local_words(op, slot, site.label, site.labels)
         sign = "⊙" if site.value.shape and local not in ("1", "-1") else "×"
         text = f"{site.gradient()} {sign} {factor(local)}"
         if site.inputs[slot].shape != site.value.shape:
@@ -74,7 +74,7 @@ class ElementwiseExplainer(Explainer):
             # Of thousands only this one and a few others are named.
             names += [""] * (len(site.inputs) - len(names))
             names[slot] = site.entry(slot, matched(place, site.inputs[slot].shape))
-        return self.local_words(op, slot, named(site.label, place), shortened_but(names, slot))
+        return self.local_words(op, slot, named(site.label, place), names)
 
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
@@ -188,8 +188,9 @@ class ProductExplainer(ElementwiseExplainer):
         return Locals(region, product)
 
     def local_words(self, op: Op, slot: int, name: str, names: Sequence[str]) -> str:
-        """The others, multiplied."""
-        return "·".join([one for i, one in enumerate(names) if i != slot]) or "1"
+        """The others, multiplied; of many the first few."""
+        others = [one for i, one in enumerate(names) if i != slot]
+        return "·".join(shortened(others)) or "1"
 
 
 class SelectionExplainer(ElementwiseExplainer):
@@ -311,14 +312,6 @@ def _of_inputs(
         [site.number(slot, entry) for slot, entry in enumerate(entries)],
         [site.spot(slot, entry) for slot, entry in enumerate(entries)],
     )
-
-
-def shortened_but(names: list[str], slot: int) -> list[str]:
-    """Return the names for the local derivative towards `slot`; of many only a few others."""
-    if len(names) <= MOST_NAMES:
-        return names
-    others = shortened(names[:slot] + names[slot + 1 :])
-    return [*others[:slot], names[slot], *others[slot:]] if slot <= len(others) else others
 
 
 def _named_in(
