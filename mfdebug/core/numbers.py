@@ -119,13 +119,16 @@ class Summary(Struct, frozen=True):
     mean: float
     nans: int
     infs: int
+    negative_infs: int = 0
 
     def text(self, between: str = "…") -> str:
         """Return one line: `0.45 … 0.62  mean 0.52`; a histogram may stand `between`."""
         size = math.prod(self.shape)
         if not size:
             return f"empty {shape_text(self.shape)}"
-        bad = [f"{n} {what}" for n, what in ((self.nans, "nan"), (self.infs, "inf")) if n]
+        counts = {"nan": self.nans, "inf": self.infs - self.negative_infs}
+        counts["-inf"] = self.negative_infs
+        bad = [f"{count} {what}" for what, count in counts.items() if count]
         if self.nans + self.infs == size:
             return bad[0].split()[1] if size == 1 else f"all {' and '.join(bad)}"
         if size == 1:
@@ -151,7 +154,7 @@ def summary(array: Array) -> Summary:
     low, high, mean = (
         (seen.low, seen.high, seen.mean(array)) if seen.finite else (math.nan, math.nan, math.nan)
     )
-    return Summary(array.shape, low, high, mean, seen.nans, seen.infs)
+    return Summary(array.shape, low, high, mean, seen.nans, seen.infs, seen.negative_infs)
 
 
 def histogram(array: Array, bins: int = 8) -> str:
@@ -224,7 +227,7 @@ class _Scan(Struct):
     finite: int = 0
     nans: int = 0
     infs: int = 0
-    negative_inf: bool = False
+    negative_infs: int = 0
     low: float = math.inf
     high: float = -math.inf
     smallest: float = math.inf
@@ -243,7 +246,7 @@ class _Scan(Struct):
                 nans = int(np.isnan(piece).sum())
                 seen.nans += nans
                 seen.infs += int(piece.size - usable.sum()) - nans
-                seen.negative_inf |= bool(np.isneginf(piece).any())
+                seen.negative_infs += int(np.isneginf(piece).sum())
                 finite = piece[usable]
             if not finite.size:
                 continue
@@ -275,7 +278,7 @@ class _Scan(Struct):
     @property
     def special_width(self) -> int:
         """The width of the nan and infinities that there are."""
-        return max(3 * bool(self.nans), 3 * bool(self.infs), 4 * self.negative_inf)
+        return max(3 * bool(self.nans), 3 * bool(self.infs), 4 * bool(self.negative_infs))
 
 
 # How many digits -------------------------------------------------------------------------

@@ -160,11 +160,11 @@ def test_a_scalar_that_is_not_zero_never_looks_like_zero(x: float):
         ([[0.45, 0.62], [0.5, 0.51]], "0.45 … 0.62  mean 0.52"),
         (0.2213, "0.2213"),
         ([2.5, 2.5], "all 2.5"),
-        ([1.0, NAN, 3.0, INF, -INF], "1 … 3  mean 2  1 nan  2 inf"),
+        ([1.0, NAN, 3.0, INF, -INF], "1 … 3  mean 2  1 nan  1 inf  1 -inf"),
         ([NAN, NAN], "all 2 nan"),
         ([NAN, INF], "all 1 nan and 1 inf"),
         (NAN, "nan"),
-        (-INF, "inf"),
+        (-INF, "-inf"),
         ([2.5, NAN], "2.5  1 nan"),
         ([0.99996, 1.0], "0.99996 … 1  mean 0.99998"),
         (np.zeros((0, 3)), "empty 0x3"),
@@ -192,6 +192,7 @@ def test_a_summary_agrees_with_numpy(array):
     finite = array[np.isfinite(array)].astype(float)
     assert told.nans == np.isnan(array).sum()
     assert told.infs == np.isinf(array).sum()
+    assert told.negative_infs == np.isneginf(array).sum()
     if finite.size:
         assert (told.min, told.max) == (finite.min(), finite.max())
         slack = 1e-12 * max(abs(told.min), abs(told.max))
