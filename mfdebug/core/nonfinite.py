@@ -14,8 +14,8 @@ from mfdebug.core.explain.report import kind_of
 from mfdebug.core.finding import Finding, held
 from mfdebug.core.spots import Attribute, Spot
 from miniflow.graph import Graph
-from miniflow.node import Input
-from miniflow.ops.base import Array
+from miniflow.node import Input, Node
+from miniflow.ops.base import Array, Elementwise
 from miniflow.trace import Trace
 
 KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}
@@ -86,15 +86,41 @@ def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
 def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     has, graph = _finder(kind), debugger.graph
     value = debugger.value(node)
-    if not has(value) or any(has(debugger.value(source)) for source in graph.inbound[node]):
+    if not has(value):
+        return None
+    inputs_now = [debugger.value(source) for source in graph.inbound[node]]
+    made = _made(graph.nodes[node], value, inputs_now, KINDS[kind])
+    if not made.any():
         return None
     sources = list(dict.fromkeys(graph.inbound[node]))
     told = [held(graph.nodes[s].label, debugger.value(s)) for s in sources[:MOST_INPUTS]]
     more = f", {len(sources) - MOST_INPUTS} more" if len(sources) > MOST_INPUTS else ""
     inputs = "; ".join(told) + more
     made_by = kind_of(graph.nodes[node])
-    entry, spot = _first(debugger, node, "value", value, kind)
+    spot = Spot(node, "value", tuple(map(int, np.argwhere(made)[0])))
+    entry = f"{spot.text(graph)} = {value[spot.index]}"
     return Finding(f"{kind}: {entry}, made by {made_by} of {inputs}", spot)
+
+
+def _made(
+    node: Node, value: Array, inputs: list[Array], kind: Callable[[Array], Array], lead: int = 0
+) -> Array:
+    """Return which entries of a value are `kind` where nothing that they are made of is.
+
+    Of an op that works entry by entry those are the entries that meet there; of any other all. The
+    first `lead` axes are SGD steps.
+    """
+    made = kind(value)
+    for x in inputs:
+        taken = kind(x)
+        if isinstance(node, Elementwise):
+            ones = (1,) * (value.ndim - x.ndim)
+            taken = taken.reshape(x.shape[:lead] + ones + x.shape[lead:])
+        else:
+            axes = tuple(range(lead, x.ndim))
+            taken = np.asarray(taken.any(axes)).reshape(x.shape[:lead] + (1,) * (value.ndim - lead))
+        made = made & ~taken
+    return np.asarray(made)
 
 
 def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
@@ -171,7 +197,14 @@ def _may_begin(
         senders = [
             gradients[c] | used[c] | taken[c] for c, _ in graph.consumers[i] if graph.under_cost[c]
         ]
-        found.append(left[i] & ~passed_on)
+        if left[i].any() and graph.inbound[i]:
+            worked_with = [
+                trace.before(s) if s in graph.trainables else trace.value(s)
+                for s in graph.inbound[i]
+            ]
+            found.append(_any(_made(graph.nodes[i], trace.value(i), worked_with, kind, 1)))
+        else:
+            found.append(left[i] & ~passed_on)
         found.append(gradients[i] & ~np.logical_and.reduce([~nowhere, *senders]))
     return np.asarray(np.logical_or.reduce(found))
 

@@ -12,6 +12,9 @@ from mfdebug.cli import main
 from mfdebug.core.commands.console import Console
 from mfdebug.core.debugger import Debugger
 from mfdebug.opening import load_graph
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import Mul, Sub, Sum
 
 
 def console(graph: str, *lines: str) -> Console:
@@ -115,3 +118,30 @@ def test_the_same_is_said_as_text_and_as_data(capsys: pytest.CaptureFixture[str]
     assert main(["wx", "--batch", "--json", *lines]) == 0
     answer = json.loads(capsys.readouterr().out.strip().split("\n")[-1])
     assert answer["result"]["stops"] == [{"stop": 1, "reason": reason}]
+
+
+def nan_beside_one_that_was_fed(train: bool) -> Debugger:
+    """An op entry by entry passes on a NaN and makes another: inf - inf."""
+    x = Input("x", value=[np.nan, np.inf])
+    w = Input("w", value=[1.0, 1.0], trainable=train)
+    difference = Sub(x, Mul(x, w, name="p"), name="q")
+    return Debugger(Graph.of(Sum(difference, name="cost")))
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_a_nan_made_beside_one_that_is_passed_on_is_found(train: bool) -> None:
+    run = Console(nan_beside_one_that_was_fed(train))
+    run.run("break nan")
+    assert "x[0] = nan was fed" in run.run("continue").text
+    assert "q[1] = nan, made by Sub" in run.run("continue").text
+
+
+def test_a_nan_made_in_a_long_run_beside_one_that_is_passed_on_is_found() -> None:
+    x = Input("x", value=[np.nan, 1.0])
+    w = Input("w", value=[1.0, 1e300], trainable=True)
+    big = Mul(Mul(x, w, name="p"), Input("big", value=[1.0, 1e10]), name="b")
+    debugger = Debugger(Graph.of(Sum(Sub(big, big, name="q"), name="cost")))
+    run = Console(debugger)
+    run.run("sgd 3")
+    run.run("break nan")
+    assert "q[1] = nan, made by Sub" in run.run("continue").text
