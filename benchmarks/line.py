@@ -17,8 +17,9 @@ from harness import ROOT, options, show
 
 sys.path.insert(0, str(ROOT))
 
+from slow_line import SlowApp
+
 from tests.terminal.pty_app import PtyApp
-from tests.terminal.slow_line import SlowApp
 
 ROUNDS = 60
 GRAPHS = ("wx", "xor", "digits", "vanishing")

@@ -36,11 +36,11 @@ def start() -> Iterator[Start]:
 @pytest.mark.parametrize("graph", ["wx", "xor", "digits", "vanishing"])
 def test_what_steps_send_over_the_line(start: Start, graph: str) -> None:
     app = start(graph)
-    steps = [len(app.press("s")) for _ in range(24)]
-    steps += [len(app.press("S")) for _ in range(8)]
+    steps = [len(app.press("s")) for _ in range(40)]
+    steps += [len(app.press("S")) for _ in range(10)]
     app.press("t")
     # With a curve that grows.
-    steps += [len(app.press("s")) for _ in range(12)]
+    steps += [len(app.press("s")) for _ in range(20)]
     steps.sort()
     assert statistics.median(steps) <= 1200
     assert steps[int(0.95 * len(steps))] <= 2048
