@@ -9,9 +9,6 @@ from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.entries import matched
 from mfdebug.core.spots import Index, Spot, Subscripts, cost_name, gradient_name, named
 
-# Names of so many inputs are written out in a formula; of more, the first few.
-MOST_NAMES, FEW_NAMES = 8, 3
-
 
 class Site:
     """A node of a run: `value` and `inputs` are its arrays as they stand."""
@@ -64,13 +61,6 @@ class Site:
             elif x.size == 1:
                 found.append(self.spot(slot, (0,) * x.ndim))
         return unique(found)
-
-
-def shortened(names: list[str]) -> list[str]:
-    """Return the names for a formula: all, or of many the first few and how many more."""
-    if len(names) <= MOST_NAMES:
-        return names
-    return [*names[:FEW_NAMES], f"… {len(names) - FEW_NAMES:,} more"]
 
 
 def unique(spots: Iterable[Spot]) -> tuple[Spot, ...]:

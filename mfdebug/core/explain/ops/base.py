@@ -15,7 +15,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.entries import Region
-from mfdebug.core.explain.site import Site, shortened
+from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Sums
 from mfdebug.core.spots import Index, Spot, Subscripts, named
 from miniflow.ops.base import Array, Calls, Op
@@ -55,7 +55,7 @@ class Explainer:
 
     def formula(self, site: Site, op: Op, names: list[str]) -> str:
         """Return the forward rule in symbols."""
-        return op.formula(*shortened(names))
+        return op.formula(*names)
 
     def value(self, site: Site, op: Op, index: Index) -> Sums:
         """Return how the op made one entry of its value."""

@@ -16,11 +16,12 @@ from mfdebug.core.explain.ops.base import (
     in_numbers,
     run,
 )
-from mfdebug.core.explain.site import MOST_NAMES, Site, shortened
+from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
 from mfdebug.core.spots import Index, Spot, Subscripts, named
 from miniflow.ops.arithmetic import Sub
 from miniflow.ops.base import Array, Calls, Elementwise, Op
+from miniflow.words import ALL_UP_TO, series
 
 # Numbers of one term that one can go on to.
 MOST_LED_TO = 100
@@ -68,9 +69,9 @@ class ElementwiseExplainer(Explainer):
 
     def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
         """The op's words, with the names of the entries that meet at `place`."""
-        entries = site.broadcast(place, MOST_NAMES)
+        entries = site.broadcast(place, ALL_UP_TO)
         names = [site.entry(i, one) for i, one in enumerate(entries)]
-        if len(site.inputs) > MOST_NAMES:
+        if len(site.inputs) > ALL_UP_TO:
             # Of thousands only this one and a few others are named.
             names += [""] * (len(site.inputs) - len(names))
             names[slot] = site.entry(slot, matched(place, site.inputs[slot].shape))
@@ -80,7 +81,7 @@ class ElementwiseExplainer(Explainer):
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
     ) -> str:
         """The same with their numbers."""
-        if len(site.inputs) > MOST_NAMES:
+        if len(site.inputs) > ALL_UP_TO:
             return bracketed(number)
         _, numbers, _ = _of_inputs(site, place)
         numbers = [float(site.value[place]), *numbers]
@@ -150,10 +151,6 @@ class SumExplainer(ElementwiseExplainer):
 class ProductExplainer(ElementwiseExplainer):
     """Mul: each input gets the product of the others."""
 
-    def formula(self, site: Site, op: Op, names: list[str]) -> str:
-        """x × y for whole values."""
-        return op.formula(*shortened(names))
-
     def role(self, site: Site, op: Op) -> str:
         """The op's sentence, by how many others there are."""
         role = super().role(site, op)
@@ -168,9 +165,9 @@ class ProductExplainer(ElementwiseExplainer):
         """The product is one term."""
         names, numbers, spots = _of_inputs(site, index)
         number, text = float(site.value[index]), None
-        if len(numbers) <= MOST_NAMES:
+        if len(numbers) <= ALL_UP_TO:
             text = worked(numbers, " × ".join, number)
-        product = "·".join(shortened(names))
+        product = series(names, "·")
         term = one_term(number, product, text or bracketed(number), spots[:MOST_LED_TO])
         return Sums(product, (term,))
 
@@ -190,7 +187,7 @@ class ProductExplainer(ElementwiseExplainer):
     def local_words(self, op: Op, slot: int, name: str, names: Sequence[str]) -> str:
         """The others, multiplied; of many the first few."""
         others = [one for i, one in enumerate(names) if i != slot]
-        return "·".join(shortened(others)) or "1"
+        return series(others, "·") or "1"
 
 
 class SelectionExplainer(ElementwiseExplainer):
@@ -208,7 +205,7 @@ class SelectionExplainer(ElementwiseExplainer):
             return Sums(rule, (one_term(number, rule, bracketed(number), spots),))
         tie = ": on a tie the first one does" if numbers.count(number) > 1 else ""
         text = None
-        if len(numbers) <= MOST_NAMES:
+        if len(numbers) <= ALL_UP_TO:
             text = worked(numbers, lambda texts: in_numbers(op.formula(*texts)), number)
         term = one_term(number, rule, text or bracketed(number), [spots[winner]])
         return Sums(rule, (term,), (f"{names[winner]} won{tie}",))
@@ -318,8 +315,8 @@ def _named_in(
     explainer: ElementwiseExplainer, op: Op, slot: int, count: int
 ) -> tuple[bool, list[int]]:
     """Return whether the words of a local derivative name the op's value, and which inputs."""
-    if count > MOST_NAMES:
-        return True, [i for i in range(MOST_NAMES) if i != slot]
+    if count > ALL_UP_TO:
+        return True, [i for i in range(ALL_UP_TO) if i != slot]
     names = [f"\0{i}\0" for i in range(count)]
     words = explainer.local_words(op, slot, "\0value\0", names)
     return "\0value\0" in words, [i for i in range(count) if names[i] in words]

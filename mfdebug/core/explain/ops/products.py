@@ -16,21 +16,11 @@ from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
 from mfdebug.core.spots import Index, Spot, Subscripts
 from miniflow.ops.base import Array, Op
-
-# Pairs of a Linear written out in its formula; of more, the first few.
-MOST_PAIRS, FEW_PAIRS = 4, 2
+from miniflow.words import series
 
 
 class MatrixExplainer(Explainer):
     """Linear, whose inputs are n matrices, their n weights and a bias; and MatMul."""
-
-    def formula(self, site: Site, op: Op, names: list[str]) -> str:
-        """X·W + b; of many pairs only some."""
-        pairs = len(names) // 2
-        if pairs <= MOST_PAIRS:
-            return op.formula(*names)
-        shown = [f"{names[i]}·{names[i + pairs]}" for i in range(FEW_PAIRS)]
-        return " + ".join([*shown, f"… {pairs - FEW_PAIRS:,} more", *names[2 * pairs :]])
 
     def value(self, site: Site, op: Op, index: Index) -> Sums:
         """The products of a row and a column, then the bias."""
@@ -40,8 +30,7 @@ class MatrixExplainer(Explainer):
             bundle, rule = _of_product(site, pair, pair + pairs, index)
             bundles.append(bundle)
             rules.append(rule)
-        if pairs > MOST_PAIRS:
-            rules = [*rules[:FEW_PAIRS], f"… {pairs - FEW_PAIRS:,} more"]
+        rules = [series(rules, " + ")]
         if len(site.inputs) % 2:
             slot = 2 * pairs
             entry = matched(index, site.inputs[slot].shape)
