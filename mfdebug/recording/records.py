@@ -105,7 +105,7 @@ class Numbers(Struct, frozen=True):
     `values[i]` is the value after forward; `changed[i, slot]` what node i made in place of its
     input; `sent[i, slot]` what it sent there (for a node used twice as an input, the sum of both
     under the first slot); `own[i]` a gradient that a node keeps of itself; `texts[i]` what a node
-    held that is no number. `order` holds the nodes in the order of this pass's calls.
+    held that is no number.
     """
 
     values: dict[int, Array]
