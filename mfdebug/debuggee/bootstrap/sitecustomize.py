@@ -1,0 +1,52 @@
+"""Runs before the program, in its interpreter, and then leaves no trace of itself.
+
+The interpreter is started as `python prog.py` would be, with this folder in front of PYTHONPATH;
+`site` imports this file, which starts the recorder, puts the environment and `sys.path` back, and
+imports the `sitecustomize` that would have been imported without it.
+"""
+
+import os
+import sys
+
+
+def _start() -> None:
+    here = os.path.dirname(os.path.abspath(__file__))
+    settings = os.environ.pop("MFDEBUG_RECORD", "")
+    before = os.environ.pop("MFDEBUG_PYTHONPATH", None)
+    if before is None:
+        os.environ.pop("PYTHONPATH", None)
+    else:
+        os.environ["PYTHONPATH"] = before
+    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != here]
+    sys.path_importer_cache.pop(here, None)
+    del sys.modules["sitecustomize"]
+    missing = None
+    try:
+        import sitecustomize  # noqa: F401 - another one: that of this machine, if it has one
+    except ImportError as error:
+        if error.name != "sitecustomize":
+            raise
+        missing = error
+    if settings:
+        _load(os.path.dirname(os.path.dirname(here)), settings)
+    if missing is not None:
+        # `site` expects it, and goes on.
+        raise missing
+
+
+def _load(package: str, settings: str) -> None:
+    """Import the recorder from the folder `package`, start it, and forget the modules."""
+    known = set(sys.modules)
+    sys.path.insert(0, package)
+    try:
+        from debuggee.start import start
+
+        start(settings)
+    finally:
+        sys.path.remove(package)
+        sys.path_importer_cache.pop(package, None)
+        for name in set(sys.modules) - known:
+            del sys.modules[name]
+
+
+_start()

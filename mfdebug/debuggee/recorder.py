@@ -1,0 +1,337 @@
+"""Notes what a program's nodes compute, pass by pass, as the taps tell of each call.
+
+A pass begins where a node is called forward that the open pass cannot take: one that was called in
+it already, one after it has gone back or failed, one that no edge connects with it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .naming import Names
+from .passes import KnownGraph, OpenPass
+from .reading import OUTBOUND, attribute, inputs_of, is_node, neighbours
+from .ring import (
+    COMPLETE,
+    END,
+    FINAL,
+    LAYOUT,
+    PASS,
+    PROBLEM,
+    STOP_AT,
+    STRUCTURE,
+    WHOLE,
+    Ring,
+)
+from .script import Script
+from .text import as_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+    from .passes import Entry
+
+# Graphs whose structure is remembered by the identity of their nodes, which therefore live on.
+RECENT = 4
+# Layouts that are remembered: a program with ever new shapes has new ones for ever.
+MOST_LAYOUTS = 5000
+# What a node says in words, and an error, is cut.
+LONGEST_WORDS = 500
+
+
+class Recorder:
+    """The recorder of this process.
+
+    `engine` is the folder of our own miniflow, `rate` the bytes a second that are written while
+    nobody waits.
+    """
+
+    def __init__(self, ring: Ring, engine: str, rate: float) -> None:
+        self.ring = ring
+        self.names = Names(engine)
+        self.rate = rate
+        self.off = False
+        self.number = -1
+        self.open: OpenPass | None = None
+        self.script: Script | None = None
+        self.stop: Callable[[], None] = lambda: None
+        self._engine = engine
+        self._process = os.getpid()
+        self._kinds: dict[type, tuple[str, bool]] = {}
+        self._watched: set[type] = set()
+        self._structures: dict[str, int] = {}
+        self._layouts: dict[tuple[Entry, ...], int] = {}
+        self._next_layout = 0
+        self._graphs: dict[tuple[Any, ...], KnownGraph] = {}
+        self._last_calls = 0
+
+    # What the taps tell ------------------------------------------------------------------------
+
+    def begins(self, node: Any) -> None:
+        """A node's forward begins: what its inputs hold now is what it uses."""
+        one = self.open
+        if self.script is None and one is not None and one.takes("f", node) and is_node(node):
+            one.note_inputs(node)
+
+    def returned(self, direction: str, node: Any, frame: FrameType) -> None:
+        """A node's forward ("f") or backward ("b") has returned; `frame` is the caller's."""
+        if self.script is not None:
+            if self.script.follows(direction, node):
+                return
+            self.unlearn()
+        if not is_node(node):
+            return
+        one = self._pass_for(direction, node, frame)
+        if direction == "f":
+            one.note_inputs(node)
+            one.note_value(node, again=True)
+            if not self.is_ours(type(node)) and one.note_changes(node):
+                self._watched.add(type(node))
+        else:
+            one.note_gradients(node)
+        one.called(direction, node)
+        self._look(one, node)
+
+    def raised(self, direction: str, node: Any, error: BaseException, frame: FrameType) -> None:
+        """A node's method was left by an error."""
+        if self.script is not None:
+            self.unlearn()
+        if not is_node(node):
+            return
+        one = self._pass_for(direction, node, frame)
+        one.note_inputs(node)
+        number = one.number_of(node)
+        one.fault = direction, number, type(error).__name__, self._words(error)
+        self.close()
+
+    def interrupted(self) -> None:
+        """A note was cut short, by a signal's error say: the pass is not known whole."""
+        self.script, self.open = None, None
+
+    def changes_inputs(self, kind: type) -> bool:
+        """Whether nodes of a class have changed their inputs in place."""
+        return kind in self._watched
+
+    # Passes ------------------------------------------------------------------------------------
+
+    def _pass_for(self, direction: str, node: Any, frame: FrameType) -> OpenPass:
+        one = self.open
+        if one is None or not one.takes(direction, node):
+            self.close()
+            self.number += 1
+            known = (graph for graph in self._graphs.values() if id(node) in graph.numbers)
+            variables = self.names.variables(frame)
+            one = self.open = OpenPass(self.number, variables, next(known, None))
+        return one
+
+    def _look(self, one: OpenPass, node: Any) -> None:
+        """Write the pass if it is complete, or if somebody waits for as much as there is."""
+        if one.has_gone_back or (one.gone_back and len(one.calls) == self._last_calls):
+            self._write(one, complete=True)
+            self._learn(one)
+            self.ring.wait(one.number, self.answer)
+        elif self._is_last_forward(one, node) and self.ring.word(STOP_AT) <= one.number:
+            # It may be long until there is more, or for ever.
+            self._write(one, complete=False)
+
+    @staticmethod
+    def _is_last_forward(one: OpenPass, node: Any) -> bool:
+        """Whether nothing takes the value that a node has just computed."""
+        return not one.gone_back and neighbours(node, OUTBOUND) in ([], ())
+
+    def close(self) -> None:
+        """End the open pass: another begins, it has failed, or the program ends."""
+        one = self.open
+        if one is None:
+            return
+        self.open = None
+        if not one.calls and one.fault is None:
+            return
+        known = one.written == len(one.calls) and one.fault is None
+        self._write(one, complete=True)
+        self._last_calls = len(one.calls)
+        if not known:
+            self.ring.wait(one.number, self.answer)
+
+    def _write(self, one: OpenPass, *, complete: bool) -> None:
+        one.drop_what_is_not_used()
+        structure = self._structure_of(one)
+        layout = self.layout_of(tuple(one.entries))
+        flags = (WHOLE if one.whole else 0) | (COMPLETE if complete else 0)
+        fault = as_json(one.fault).encode() if one.fault else b""
+        self.ring.put(PASS, one.number, structure, layout, flags, fault, one.parts)
+        one.written = len(one.calls)
+
+    def _learn(self, one: OpenPass) -> None:
+        """Know the next pass by this one, if it can be."""
+        self._last_calls = len(one.calls)
+        graph = self._graphs.get(self._key(one))
+        if graph is not None and one.whole:
+            self.script = Script.of(self, one, graph)
+            if self.script is not None:
+                self.open = None
+
+    def unlearn(self) -> None:
+        """Go on without the script: a pass differs from the last. What it has noted is kept."""
+        script, self.script = self.script, None
+        if script is not None:
+            self.open = script.so_far()
+
+    @staticmethod
+    def _key(one: OpenPass) -> tuple[Any, ...]:
+        return tuple(map(id, one.nodes)), tuple(one.calls)
+
+    def _structure_of(self, one: OpenPass) -> int:
+        key = self._key(one)
+        known = self._graphs.get(key)
+        if known is not None:
+            return known.structure
+        text = as_json(self._described(one))
+        number = self._structures.get(text)
+        if number is None:
+            number = self._structures[text] = len(self._structures)
+            self.ring.put(STRUCTURE, number, text=b"", parts=[text.encode()])
+        if one.gone_back or one.graph is None:
+            self._graphs[key] = KnownGraph(one, number)
+            if len(self._graphs) > RECENT:
+                del self._graphs[next(iter(self._graphs))]
+        return number
+
+    def _described(self, one: OpenPass) -> dict[str, Any]:
+        """Return what a structure says: nodes, calls, the cost, and the names as noted."""
+        nodes = []
+        variables = one.variables or {}
+        for node in one.nodes:
+            kind, ours = self._kind(type(node))
+            own_name = attribute(node, "name")
+            attributes = attribute(node, "attrs") if ours else None
+            nodes.append(
+                {
+                    "kind": kind,
+                    "ours": ours,
+                    "inbound": [one.numbers[id(source)] for source in inputs_of(node)],
+                    "named": own_name if type(own_name) is str else "",
+                    "variables": variables.get(id(node), []),
+                    "made": self.names.place(node),
+                    "attributes": attributes if type(attributes) is dict else {},
+                }
+            )
+        forward = [number for direction, number in one.calls if direction == "f"]
+        backward = [number for direction, number in one.calls if direction == "b"]
+        return {"nodes": nodes, "forward": forward, "backward": backward, "cost": one.cost}
+
+    def layout_of(self, entries: tuple[Entry, ...]) -> int:
+        number = self._layouts.get(entries)
+        if number is None:
+            if len(self._layouts) >= MOST_LAYOUTS:
+                self._layouts.clear()
+            number = self._layouts[entries] = self._next_layout
+            self._next_layout += 1
+            self.ring.put(LAYOUT, number, parts=[as_json(entries).encode()])
+        return number
+
+    # Classes -----------------------------------------------------------------------------------
+
+    def is_ours(self, kind: type) -> bool:
+        """Whether a class is one of our miniflow's, with no rule of its own."""
+        return self._kind(kind)[1]
+
+    def _kind(self, kind: type) -> tuple[str, bool]:
+        known = self._kinds.get(kind)
+        if known is None:
+            known = self._kinds[kind] = self._find_kind(kind)
+        return known
+
+    def _find_kind(self, kind: type) -> tuple[str, bool]:
+        for base in kind.__mro__:
+            module = sys.modules.get(base.__module__)
+            file = str(getattr(module, "__file__", "") or "")
+            if file.startswith(self._engine):
+                return base.__name__, True
+            if set(base.__dict__) - _HARMLESS:
+                break
+        return kind.__name__, False
+
+    def _words(self, error: BaseException) -> str:
+        """Return what an error says, if saying it runs no code of the program's."""
+        kind = type(error)
+        module = sys.modules.get(kind.__module__)
+        file = str(getattr(module, "__file__", "") or "")
+        plain = all(type(one) in (str, int, float) for one in error.args)
+        if file.startswith(self._engine) or (kind.__module__ == "builtins" and plain):
+            return str(error)[:LONGEST_WORDS]
+        return ""
+
+    # The end -----------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """The program ends: write the open pass, and what its inputs hold now."""
+        if self.off or os.getpid() != self._process:
+            return
+        try:
+            if self.script is not None:
+                self.unlearn()
+            self.close()
+            self._write_inputs()
+            self.ring.put(END, parts=[as_json(self._last_error()).encode()])
+        finally:
+            self.leave()
+
+    def _last_error(self) -> dict[str, Any]:
+        """Return the error that ends the program, if one does: what it says, and where it arose."""
+        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+        if not isinstance(error, BaseException):
+            return {}
+        file, line, trace = "", 0, error.__traceback__
+        while trace is not None:
+            if not self.names.is_ours(trace.tb_frame.f_code.co_filename):
+                file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+            trace = trace.tb_next
+        words = self._words(error)
+        return {"error": type(error).__name__, "words": words, "file": file, "line": line}
+
+    def _write_inputs(self) -> None:
+        for graph in self._graphs.values():
+            last = OpenPass(self.number, None, graph)
+            for node in graph.nodes:
+                if not inputs_of(node):
+                    last.note_value(node, again=False)
+            layout = self.layout_of(tuple(last.entries))
+            self.ring.put(FINAL, 0, graph.structure, layout, parts=last.parts)
+
+    def failed(self, error: BaseException) -> None:
+        """The recorder itself has failed: say so, and leave the program alone from here on."""
+        if not self.off:
+            words = f"{type(error).__name__}: {error}"[:LONGEST_WORDS]
+            self.ring.put(PROBLEM, text=words.encode("utf-8", "replace"))
+            self.leave()
+
+    def leave(self) -> None:
+        """Note nothing more."""
+        self.off = True
+        self.open = self.script = None
+        self.stop()
+
+    def answer(self) -> None:
+        """Answer what the debugger asks while the program waits."""
+
+
+# What a class may say of itself without being another.
+_HARMLESS = {
+    "__annotations__",
+    "__dict__",
+    "__doc__",
+    "__firstlineno__",
+    "__init__",
+    "__module__",
+    "__qualname__",
+    "__repr__",
+    "__static_attributes__",
+    "__weakref__",
+}
+
+

@@ -1,0 +1,198 @@
+"""The memory that a program and its debugger share: records one way, two words the other way.
+
+A file that both have mapped. The program writes records, the debugger takes them out; what is in
+it survives a kill -9 of either side, and needs no file descriptor, which a program might close.
+Each word is written by one side only, in one instruction.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from _struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+# Where the words are: how many bytes were written and taken, at the end of which pass the program
+# waits, where it waits now (the pass + 1, or 0), a question of the debugger and which was answered.
+WRITTEN, TAKEN, STOP_AT, WAITS_AT, ASKED, ANSWERED = range(0, 48, 8)
+QUESTION, QUESTION_BYTES = 64, 192
+DATA = 256
+# A pass that no program comes to.
+NEVER = 2**64 - 1
+
+STRUCTURE, LAYOUT, PASS, FINAL, ANSWER, PROBLEM, END, PIECE = range(1, 9)
+WHOLE, COMPLETE = 1, 2
+
+_WORD = Struct("=Q")
+_LENGTH = Struct("=I")
+# Bytes in the ring, bytes of the record, kind, flags, number, structure, layout, bytes of text.
+_HEAD = Struct("=IIHHQiiI")
+# Seconds between two looks at a word.
+_NAP, _LONGEST_NAP = 0.0002, 0.005
+
+
+class Record:
+    """A record as it is taken out: its kind, three numbers, flags, a text and bytes."""
+
+    __slots__ = ("data", "flags", "kind", "layout", "number", "structure", "text")
+
+    def __init__(
+        self,
+        kind: int,
+        number: int,
+        structure: int,
+        layout: int,
+        flags: int,
+        text: bytes,
+        data: bytes,
+    ) -> None:
+        self.kind = kind
+        self.number = number
+        self.structure = structure
+        self.layout = layout
+        self.flags = flags
+        self.text = text
+        self.data = data
+
+
+class Ring:
+    """One mapping of `path`, made with room for `size` bytes if that is given.
+
+    `gone` tells whether the other side has ended; then nothing is written any more.
+    """
+
+    def __init__(self, path: str, size: int = 0) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if size:
+                os.ftruncate(descriptor, size)
+                if hasattr(os, "posix_fallocate"):
+                    # A sparse file on a full disk would be a SIGBUS later.
+                    os.posix_fallocate(descriptor, 0, size)
+            self.memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
+        finally:
+            os.close(descriptor)
+        self.capacity = len(self.memory) - DATA
+        self.gone: Callable[[], bool] = lambda: False
+        self.dead = False
+        self._at = self.word(WRITTEN)
+        # Of a record that is taken out piece by piece, those before the last.
+        self._pieces: list[bytes] = []
+
+    def word(self, place: int) -> int:
+        """Return one of the words."""
+        value: int = _WORD.unpack_from(self.memory, place)[0]
+        return value
+
+    def set_word(self, place: int, value: int) -> None:
+        """Write one of the words."""
+        _WORD.pack_into(self.memory, place, value)
+
+    # The program's side ------------------------------------------------------------------------
+
+    def put(
+        self,
+        kind: int,
+        number: int = 0,
+        structure: int = 0,
+        layout: int = 0,
+        flags: int = 0,
+        text: bytes = b"",
+        parts: Sequence[bytes] = (),
+    ) -> None:
+        """Write a record; wait for room as long as the debugger lives."""
+        data = b"".join(parts)
+        most = self.capacity // 4
+        while len(data) > most:
+            self._put(PIECE, 0, 0, 0, 0, b"", data[:most])
+            data = data[most:]
+        self._put(kind, number, structure, layout, flags, text, data)
+
+    def _put(
+        self,
+        kind: int,
+        number: int,
+        structure: int,
+        layout: int,
+        flags: int,
+        text: bytes,
+        data: bytes,
+    ) -> None:
+        size = _HEAD.size + len(text) + len(data)
+        total = -(-size // 8) * 8
+        at = self._room(total)
+        if self.dead:
+            return
+        memory = self.memory
+        _HEAD.pack_into(memory, at, total, size, kind, flags, number, structure, layout, len(text))
+        at += _HEAD.size
+        memory[at : at + len(text)] = text
+        at += len(text)
+        memory[at : at + len(data)] = data
+        self._at += total
+        _WORD.pack_into(memory, WRITTEN, self._at)
+
+    def _room(self, count: int) -> int:
+        """Return where `count` bytes can be written in one piece, once they can."""
+        at = self._at % self.capacity
+        if at + count > self.capacity:
+            # It does not fit before the end: on to the start, which the length 0 says.
+            _LENGTH.pack_into(self.memory, DATA + at, 0)
+            self._at += self.capacity - at
+            at = 0
+        nap = _NAP
+        while self._at + count - self.word(TAKEN) > self.capacity and not self.dead:
+            # What was skipped must be taken too, or there will never be room.
+            _WORD.pack_into(self.memory, WRITTEN, self._at)
+            time.sleep(nap)
+            nap = min(2 * nap, _LONGEST_NAP)
+            self.dead = self.gone()
+        return DATA + at
+
+    def wait(self, number: int, asked: Callable[[], None]) -> None:
+        """Wait at the end of a pass as long as the debugger wants; answer what it asks."""
+        if number < self.word(STOP_AT) or self.dead:
+            return
+        self.set_word(WAITS_AT, number + 1)
+        nap = _NAP
+        while number >= self.word(STOP_AT) and not self.dead:
+            if self.word(ASKED) != self.word(ANSWERED):
+                asked()
+                self.set_word(ANSWERED, self.word(ASKED))
+                nap = _NAP
+            time.sleep(nap)
+            nap = min(1.1 * nap, _LONGEST_NAP)
+            self.dead = self.gone()
+        self.set_word(WAITS_AT, 0)
+
+    # The debugger's side -----------------------------------------------------------------------
+
+    def take(self) -> Iterator[Record]:
+        """Take out what was written up to now, each record as it came."""
+        taken, written = self.word(TAKEN), self.word(WRITTEN)
+        memory = self.memory
+        while taken < written:
+            at = taken % self.capacity
+            if not _LENGTH.unpack_from(memory, DATA + at)[0]:
+                taken += self.capacity - at
+                self.set_word(TAKEN, taken)
+                continue
+            total, size, kind, flags, number, structure, layout, words = _HEAD.unpack_from(
+                memory, DATA + at
+            )
+            begin = DATA + at + _HEAD.size
+            text = memory[begin : begin + words]
+            data = memory[begin + words : DATA + at + size]
+            taken += total
+            self.set_word(TAKEN, taken)
+            if kind == PIECE:
+                self._pieces.append(data)
+                continue
+            if self._pieces:
+                data = b"".join([*self._pieces, data])
+                self._pieces.clear()
+            yield Record(kind, number, structure, layout, flags, text, data)
