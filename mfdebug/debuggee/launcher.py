@@ -151,17 +151,18 @@ class Taker:
 
     def _structure(self, record: Record) -> None:
         graph = msgspec.json.decode(record.data, type=_Graph)
+        names = self._naming.names(graph.nodes)
         nodes = tuple(
             RecordedNode(
                 kind=node.kind,
                 inbound=node.inbound,
-                name=self._naming.name(node),
+                name=name,
                 ours=node.ours,
                 attributes=node.attributes,
                 file=node.made.file if node.made else "",
                 line=node.made.line if node.made else 0,
             )
-            for node in graph.nodes
+            for node, name in zip(graph.nodes, names, strict=True)
         )
         structure = Structure(nodes, graph.forward, graph.backward, graph.cost)
         self.sink.structure(record.number, structure)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .naming import Variable
+    from .script import Script
 
 # An entry of a layout: tag, node, slot, dtype, shape (see `mfdebug.recording.records.Entry`).
 Entry = tuple[str, int, int, str, tuple[int, ...]]
@@ -25,7 +26,7 @@ MOST_FOLLOWED = 50
 class KnownGraph:
     """The nodes of a pass that is over, which later passes may go over again, and the cost."""
 
-    __slots__ = ("calls", "cost", "nodes", "numbers", "structure")
+    __slots__ = ("calls", "cost", "nodes", "numbers", "script", "structure", "variables")
 
     def __init__(self, one: OpenPass, structure: int) -> None:
         self.structure = structure
@@ -33,6 +34,8 @@ class KnownGraph:
         self.numbers = one.numbers
         self.calls = one.calls
         self.cost = one.cost
+        self.variables = one.variables
+        self.script: Script | None = None
 
 
 class OpenPass:
@@ -44,11 +47,11 @@ class OpenPass:
     def __init__(
         self,
         number: int,
-        variables: dict[int, list[Variable]] | None = None,
+        variables: dict[int, list[Variable]],
         graph: KnownGraph | None = None,
     ) -> None:
         self.number = number
-        self.variables = variables
+        self._variables = variables
         # What is called may be a part of a graph that is known whole from an earlier pass.
         self.graph = graph
         self.nodes: list[Any] = [] if graph is None else [*graph.nodes]
@@ -65,9 +68,14 @@ class OpenPass:
         self.fault: tuple[str, int, str, str] | None = None
         # Whether all that it has computed so far was noted.
         self.whole = True
-        # The number of calls when it was last written to the ring.
-        self.written = 0
+        # Whether it was written to the ring as a pass of which nothing more will come.
+        self.complete = False
         self._connected: set[int] | None = None
+
+    @property
+    def variables(self) -> dict[int, list[Variable]]:
+        """The names of the nodes: of a known graph those that they had at first."""
+        return self._variables if self.graph is None else self.graph.variables
 
     def number_of(self, node: Any) -> int:
         """Return the number of a node; one that is new comes after its inputs."""
@@ -141,6 +149,7 @@ class OpenPass:
 
     def called(self, direction: str, node: Any) -> None:
         """Note that a node's method has been called and has returned."""
+        self.complete = False
         number = self.number_of(node)
         (self.forwarded if direction == "f" else self.gone_back).add(number)
         self.calls.append((direction, number))
@@ -223,9 +232,13 @@ class OpenPass:
             self.fault = direction, place[number], kind, words
 
     @property
-    def has_gone_back(self) -> bool:
-        """Whether all has gone back that can: then the pass is complete."""
-        return bool(self.gone_back) and all(
+    def is_complete(self) -> bool:
+        """Whether all has gone back that can, or that went back in an earlier pass like this."""
+        if not self.gone_back:
+            return False
+        if self.graph is not None and len(self.calls) == len(self.graph.calls):
+            return self.calls == self.graph.calls
+        return len(self.gone_back) >= len(self.forwarded) and all(
             number in self.gone_back or not has_method(type(node), "backward")
             for number, node in enumerate(self.nodes)
         )

@@ -67,7 +67,6 @@ class Recorder:
         self._layouts: dict[tuple[Entry, ...], int] = {}
         self._next_layout = 0
         self._graphs: dict[tuple[Any, ...], KnownGraph] = {}
-        self._last_calls = 0
 
     # What the taps tell ------------------------------------------------------------------------
 
@@ -80,7 +79,7 @@ class Recorder:
     def returned(self, direction: str, node: Any, frame: FrameType) -> None:
         """A node's forward ("f") or backward ("b") has returned; `frame` is the caller's."""
         if self.script is not None:
-            if self.script.follows(direction, node):
+            if self.script.follows(direction, node) or self._follows_another(direction, node):
                 return
             self.unlearn()
         if not is_node(node):
@@ -95,6 +94,18 @@ class Recorder:
             one.note_gradients(node)
         one.called(direction, node)
         self._look(one, node)
+
+    def _follows_another(self, direction: str, node: Any) -> bool:
+        """Whether the pass that begins is one over another graph that is known."""
+        if self.script is None or not self.script.at_start:
+            return False
+        for graph in self._graphs.values():
+            script = graph.script
+            if script is not None and script is not self.script and script.first is node:
+                if script.follows(direction, node):
+                    self.script = script
+                    return True
+        return False
 
     def raised(self, direction: str, node: Any, error: BaseException, frame: FrameType) -> None:
         """A node's method was left by an error."""
@@ -130,7 +141,7 @@ class Recorder:
 
     def _look(self, one: OpenPass, node: Any) -> None:
         """Write the pass if it is complete, or if somebody waits for as much as there is."""
-        if one.has_gone_back or (one.gone_back and len(one.calls) == self._last_calls):
+        if one.is_complete:
             self._write(one, complete=True)
             self._learn(one)
             self.ring.wait(one.number, self.answer)
@@ -151,11 +162,10 @@ class Recorder:
         self.open = None
         if not one.calls and one.fault is None:
             return
-        known = one.written == len(one.calls) and one.fault is None
+        if one.complete:
+            return
         self._write(one, complete=True)
-        self._last_calls = len(one.calls)
-        if not known:
-            self.ring.wait(one.number, self.answer)
+        self.ring.wait(one.number, self.answer)
 
     def _write(self, one: OpenPass, *, complete: bool) -> None:
         one.drop_what_is_not_used()
@@ -164,14 +174,13 @@ class Recorder:
         flags = (WHOLE if one.whole else 0) | (COMPLETE if complete else 0)
         fault = as_json(one.fault).encode() if one.fault else b""
         self.ring.put(PASS, one.number, structure, layout, flags, fault, one.parts)
-        one.written = len(one.calls)
+        one.complete = complete
 
     def _learn(self, one: OpenPass) -> None:
         """Know the next pass by this one, if it can be."""
-        self._last_calls = len(one.calls)
         graph = self._graphs.get(self._key(one))
         if graph is not None and one.whole:
-            self.script = Script.of(self, one, graph)
+            self.script = graph.script = Script.of(self, one, graph)
             if self.script is not None:
                 self.open = None
 
@@ -204,7 +213,6 @@ class Recorder:
     def _described(self, one: OpenPass) -> dict[str, Any]:
         """Return what a structure says: nodes, calls, the cost, and the names as noted."""
         nodes = []
-        variables = one.variables or {}
         for node in one.nodes:
             kind, ours = self._kind(type(node))
             own_name = attribute(node, "name")
@@ -215,7 +223,7 @@ class Recorder:
                     "ours": ours,
                     "inbound": [one.numbers[id(source)] for source in inputs_of(node)],
                     "named": own_name if type(own_name) is str else "",
-                    "variables": variables.get(id(node), []),
+                    "variables": one.variables.get(id(node), []),
                     "made": self.names.place(node),
                     "attributes": attributes if type(attributes) is dict else {},
                 }
@@ -296,7 +304,7 @@ class Recorder:
 
     def _write_inputs(self) -> None:
         for graph in self._graphs.values():
-            last = OpenPass(self.number, None, graph)
+            last = OpenPass(self.number, {}, graph)
             for node in graph.nodes:
                 if not inputs_of(node):
                     last.note_value(node, again=False)

@@ -140,6 +140,16 @@ class Script:
             return None
         return held, key, type(value), value.dtype, shape
 
+    @property
+    def first(self) -> Any:
+        """The node that begins it."""
+        return self._steps[0].node
+
+    @property
+    def at_start(self) -> bool:
+        """Whether no call of the coming pass has come yet."""
+        return self._at == 0
+
     # Following it ------------------------------------------------------------------------------
 
     def follows(self, direction: str, node: Any) -> bool:
@@ -180,6 +190,8 @@ class Script:
                 if same != noted:
                     del raws[begun:]
                     return False
+        if at == 0:
+            self._recorder.number += 1
         self._at = at + 1
         if self._at == len(self._steps):
             self._end()
@@ -188,11 +200,11 @@ class Script:
         return True
 
     def _begin(self) -> None:
+        """Decide whether all of the coming pass is noted, or only a little."""
         recorder = self._recorder
-        recorder.number += 1
         self._raws = []
         allowed = BURST + recorder.rate * (time.monotonic() - self._since)
-        self._whole = self._written <= allowed or self._ring.word(STOP_AT) <= recorder.number
+        self._whole = self._written <= allowed or self._ring.word(STOP_AT) <= recorder.number + 1
 
     def _end(self) -> None:
         self._at = 0
@@ -212,7 +224,7 @@ class Script:
         """Return the pass that it is in the middle of, as far as it has come, or None."""
         if not self._at:
             return None
-        one = OpenPass(self._recorder.number, None, self._graph)
+        one = OpenPass(self._recorder.number, {}, self._graph)
         for step in self._steps[: self._at]:
             number = one.numbers[id(step.node)]
             (one.forwarded if step.direction == "f" else one.gone_back).add(number)

@@ -54,16 +54,35 @@ class Naming:
     def __init__(self) -> None:
         self._sources: dict[str, _Source] = {}
 
-    def name(self, facts: NodeFacts) -> str:
-        """Return a node's name, or nothing when the program has none for it."""
-        return next(filter(_usable, self._candidates(facts)), "")
+    def names(self, graph: Sequence[NodeFacts]) -> list[str]:
+        """Return the name of each node of a graph, or nothing where the program has none for it.
 
-    def _candidates(self, facts: NodeFacts) -> Iterator[str]:
+        A better name is never given again: not what a line assigns now and again, where a variable
+        of that name holds another node.
+        """
+        names = [""] * len(graph)
+        taken: set[str] = set()
+        for candidates in (self._said, self._of_modules, self._assigned, self._of_functions):
+            for i, facts in enumerate(graph):
+                if not names[i]:
+                    found = (name for name in candidates(facts) if _usable(name))
+                    names[i] = next((name for name in found if name not in taken), "")
+            taken.update(names)
+        return names
+
+    @staticmethod
+    def _said(facts: NodeFacts) -> Iterator[str]:
         yield facts.named
-        yield from self._held(facts.variables, local=False)
+
+    def _of_modules(self, facts: NodeFacts) -> Iterator[str]:
+        return self._held(facts.variables, local=False)
+
+    def _assigned(self, facts: NodeFacts) -> Iterator[str]:
         if facts.made is not None:
             yield self._source(facts.made.file).assigned(facts.made)
-        yield from self._held(facts.variables, local=True)
+
+    def _of_functions(self, facts: NodeFacts) -> Iterator[str]:
+        return self._held(facts.variables, local=True)
 
     def _held(self, variables: Sequence[Variable], *, local: bool) -> Iterator[str]:
         for variable in variables:
