@@ -17,6 +17,7 @@ from .reading import has_method, inputs_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
     from typing import Any
 
     from .recorder import Recorder
@@ -65,10 +66,15 @@ def install(recorder: Recorder, *, made_already: bool = False) -> Callable[[], N
                 raise
             finally:
                 running.pop()
-            note(recorder.returned, direction, node, frame)
+            note(has_returned, direction, node, frame)
             return result
 
         return call
+
+    def has_returned(direction: str, node: Any, frame: FrameType) -> None:
+        script = recorder.script
+        if script is None or not script.follows(direction, node):
+            recorder.returned(direction, node, frame)
 
     def note(what: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -83,12 +89,12 @@ def install(recorder: Recorder, *, made_already: bool = False) -> Callable[[], N
 
     def init(plain: FunctionType) -> Any:
         @functools.wraps(plain)
-        def __init__(*arguments: Any, **keywords: Any) -> None:
+        def call(*arguments: Any, **keywords: Any) -> None:
             if arguments and not recorder.off:
                 note(recorder.names.made, arguments[0], sys._getframe(1))
             plain(*arguments, **keywords)
 
-        return __init__
+        return call
 
     def wrap(kind: type) -> None:
         for name, direction in METHODS.items():

@@ -266,12 +266,13 @@ class Program:
                 "start_new_session": True,
             }
         try:
-            return subprocess.Popen(
+            process: subprocess.Popen[bytes] = subprocess.Popen(
                 command,
                 env=environment,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - no thread runs yet
+                preexec_fn=_die_with_parent(),
                 **options,  # type: ignore[call-overload]
             )
+            return process
         except OSError as error:
             raise DebuggerError(
                 error.strerror or "it cannot be started", where=command[0]

@@ -42,12 +42,12 @@ class Tapped:
         """Return the first argument of a call."""
         if self.first is not None:
             return frame.f_locals.get(self.first)
-        return (frame.f_locals.get(self.rest) or (None,))[0]
+        return (frame.f_locals.get(self.rest or "") or (None,))[0]
 
 
 def install(recorder: Recorder) -> Callable[[], None]:
     """Watch the nodes of this program; return what ends that."""
-    monitoring = sys.monitoring
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
     events = monitoring.events
     tool = next(one for one in FREE_TOOLS if monitoring.get_tool(one) is None)
     monitoring.use_tool_id(tool, "mfdebug")
@@ -120,17 +120,23 @@ def install(recorder: Recorder) -> Callable[[], None]:
 
     def returned(code: CodeType, _offset: int, _value: Any) -> Any:
         found = tapped[id(code)]
-        mine = get_ident()
-        if not thread:
-            thread.append(mine)
-        if thread[0] != mine:
-            return None
+        if get_ident() not in thread:
+            if thread:
+                return
+            thread.append(get_ident())
         try:
             frame = frame_of(1)
-            back = frame.f_back
-            node = found.node(frame)
-            if is_part(node, back):
-                return None
+            back: Any = frame.f_back
+            first = found.first
+            node = found.node(frame) if first is None else frame.f_locals[first]
+            near = id(back.f_code) in tapped or (
+                back.f_back is not None and id(back.f_back.f_code) in tapped
+            )
+            if near and is_part(node, back):
+                return
+            script = recorder.script
+            if script is not None and script.follows(found.direction, node):
+                return
             recorder.returned(found.direction, node, back)
             if type(node) not in kinds:
                 tap_class(type(node))
@@ -144,7 +150,6 @@ def install(recorder: Recorder) -> Callable[[], None]:
             # A signal's error, Ctrl+C say: it is the program's.
             recorder.interrupted()
             raise
-        return None
 
     def unwound(code: CodeType, _offset: int, error: BaseException) -> Any:
         found = tapped.get(id(code))
@@ -152,9 +157,10 @@ def install(recorder: Recorder) -> Callable[[], None]:
             return
         try:
             frame = frame_of(1)
+            back: Any = frame.f_back
             node = found.node(frame)
-            if not is_part(node, frame.f_back):
-                recorder.raised(found.direction, node, error, frame.f_back)
+            if not is_part(node, back):
+                recorder.raised(found.direction, node, error, back)
         except (RecursionError, MemoryError):
             recorder.interrupted()
         except Exception as failure:

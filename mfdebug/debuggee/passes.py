@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from .reading import INBOUND, OUTBOUND, attribute, encoded, has_method, inputs_of, neighbours
+from .reading import (
+    GRADIENTS,
+    INBOUND,
+    OUTBOUND,
+    VALUE,
+    attribute,
+    encoded,
+    has_method,
+    inputs_of,
+    neighbours,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +113,7 @@ class OpenPass:
         number = self.number_of(node)
         if number in self.noted and not again:
             return
-        found = encoded(attribute(node, "value"))
+        found = encoded(attribute(node, VALUE))
         if found is None:
             return
         dtype, shape, data = found
@@ -120,7 +130,7 @@ class OpenPass:
         number, changed = self.number_of(node), False
         for slot, one in enumerate(inputs_of(node)):
             source = self.number_of(one)
-            found = encoded(attribute(one, "value"))
+            found = encoded(attribute(one, VALUE))
             if found is not None and source in self.noted and found[2] != self.noted[source]:
                 self.noted[source] = found[2]
                 self._add("c", number, slot, *found)
@@ -129,7 +139,7 @@ class OpenPass:
 
     def note_gradients(self, node: Any) -> None:
         """Note what a node has sent to its inputs, and what it keeps of itself."""
-        gradients = attribute(node, "gradients")
+        gradients = attribute(node, GRADIENTS)
         if not isinstance(gradients, dict):
             return
         number, inbound = self.number_of(node), inputs_of(node)

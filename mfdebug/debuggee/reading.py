@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # The attributes under which engines in the style of the lesson keep a node's inputs and consumers.
 INBOUND = ("inbound_nodes", "inbound_neurons", "inbound_layers", "inputs", "parents")
 OUTBOUND = ("outbound_nodes", "outbound_neurons", "outbound_layers", "outputs", "consumers")
+# What a node holds once it was called forward, and once it was called backward.
+VALUE = "value"
+GRADIENTS = "gradients"
 # Numbers in a list that stands for a value, at most: more are no list that somebody typed.
 LONGEST_LIST = 100_000
 # Characters of a text that stands where a number should.

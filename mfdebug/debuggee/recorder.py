@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from . import probe
 from .naming import Names
 from .passes import KnownGraph, OpenPass
 from .reading import OUTBOUND, attribute, inputs_of, is_node, neighbours
@@ -59,6 +60,9 @@ class Recorder:
         self.open: OpenPass | None = None
         self.script: Script | None = None
         self.stop: Callable[[], None] = lambda: None
+        self.leave_process: Callable[[int], object] = os._exit
+        # The nodes of the last pass that is complete, by their numbers.
+        self.nodes: list[Any] = []
         self._engine = engine
         self._process = os.getpid()
         self._kinds: dict[type, tuple[str, bool]] = {}
@@ -77,9 +81,12 @@ class Recorder:
             one.note_inputs(node)
 
     def returned(self, direction: str, node: Any, frame: FrameType) -> None:
-        """A node's forward ("f") or backward ("b") has returned; `frame` is the caller's."""
+        """A node's forward ("f") or backward ("b") has returned; `frame` is the caller's.
+
+        The script, if there is one, has been asked: it is not the call that was expected.
+        """
         if self.script is not None:
-            if self.script.follows(direction, node) or self._follows_another(direction, node):
+            if self._follows_another(direction, node):
                 return
             self.unlearn()
         if not is_node(node):
@@ -101,10 +108,11 @@ class Recorder:
             return False
         for graph in self._graphs.values():
             script = graph.script
-            if script is not None and script is not self.script and script.first is node:
-                if script.follows(direction, node):
-                    self.script = script
-                    return True
+            if script is None or script is self.script or script.first is not node:
+                continue
+            if script.follows(direction, node):
+                self.script = script
+                return True
         return False
 
     def raised(self, direction: str, node: Any, error: BaseException, frame: FrameType) -> None:
@@ -175,6 +183,7 @@ class Recorder:
         fault = as_json(one.fault).encode() if one.fault else b""
         self.ring.put(PASS, one.number, structure, layout, flags, fault, one.parts)
         one.complete = complete
+        self.nodes = one.nodes
 
     def _learn(self, one: OpenPass) -> None:
         """Know the next pass by this one, if it can be."""
@@ -233,6 +242,7 @@ class Recorder:
         return {"nodes": nodes, "forward": forward, "backward": backward, "cost": one.cost}
 
     def layout_of(self, entries: tuple[Entry, ...]) -> int:
+        """Return the number of a layout; a new one is written to the ring."""
         number = self._layouts.get(entries)
         if number is None:
             if len(self._layouts) >= MOST_LAYOUTS:
@@ -325,7 +335,8 @@ class Recorder:
         self.stop()
 
     def answer(self) -> None:
-        """Answer what the debugger asks while the program waits."""
+        """Answer what the debugger asks while the program waits: about a node of the last pass."""
+        probe.answer(self.nodes, self.ring.path, self.leave_process)
 
 
 # What a class may say of itself without being another.
@@ -341,5 +352,3 @@ _HARMLESS = {
     "__static_attributes__",
     "__weakref__",
 }
-
-

@@ -76,6 +76,7 @@ class Ring:
             self.memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
         finally:
             os.close(descriptor)
+        self.path = path
         self.capacity = len(self.memory) - DATA
         self.gone: Callable[[], bool] = lambda: False
         self.dead = False

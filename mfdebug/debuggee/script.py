@@ -12,7 +12,7 @@ import time
 from _struct import Struct
 
 from .passes import KnownGraph, OpenPass
-from .reading import attribute, inputs_of, own_attributes
+from .reading import GRADIENTS, VALUE, attribute, inputs_of, own_attributes
 from .ring import COMPLETE, PASS, STOP_AT, WHOLE
 
 TYPE_CHECKING = False
@@ -32,7 +32,6 @@ BURST = 64 * 2**20
 
 _DOUBLE = Struct("<d")
 _pack_double = _DOUBLE.pack
-
 
 
 class Step:
@@ -70,7 +69,10 @@ class Script:
         self._ends = one.ends
         self._small = [
             tag == "v"
-            and (number == graph.cost or (not inputs_of(one.nodes[number]) and _size(one, i) <= SMALL))
+            and (
+                number == graph.cost
+                or (not inputs_of(one.nodes[number]) and _size(one, i) <= SMALL)
+            )
             for i, (tag, number, *_) in enumerate(one.entries)
         ]
         few = [entry for entry, small in zip(one.entries, self._small, strict=True) if small]
@@ -102,7 +104,8 @@ class Script:
                     place_of_value[one.entries[place][1]] = place
             step.reads = tuple(reads)
             step.few = tuple(
-                read for place, read in zip(range(begin, end), reads, strict=True)
+                read
+                for place, read in zip(range(begin, end), reads, strict=True)
                 if self._small[place]
             )
             if direction == "f" and not self._recorder.is_ours(type(node)):
@@ -120,17 +123,17 @@ class Script:
         tag, number, slot, dtype, shape = one.entries[place]
         node = one.nodes[number]
         if tag == "v":
-            held, key = own_attributes(node), "value"
+            held, key = own_attributes(node), VALUE
             if held is None or key not in held:
                 return None
             value = held[key]
         else:
-            gradients = attribute(node, "gradients")
+            gradients = attribute(node, GRADIENTS)
             key = node if tag == "g" else inputs_of(node)[slot]
             # Looked up by the program's own hash and equality they would run its code.
-            if type(gradients) is not dict or type(key).__hash__ is not object.__hash__:
+            if type(gradients) is not dict or _has_own_hash(type(key)):
                 return None
-            if "gradients" not in (own_attributes(node) or {}):
+            if GRADIENTS not in (own_attributes(node) or {}):
                 return None
             held, value = None, gradients.get(key)
         if dtype == "float":
@@ -162,13 +165,14 @@ class Script:
             self._begin()
         raws = self._raws
         begun = len(raws)
-        gradients = None
+        gradients: Any = None
+        value: Any
         for held, key, kind, dtype, shape in step.reads if self._whole else step.few:
             if held is not None:
                 value = held.get(key)
             else:
                 if gradients is None:
-                    gradients = step.gradients.get("gradients")
+                    gradients = step.gradients.get(GRADIENTS)
                     if type(gradients) is not dict:
                         return False
                 value = gradients.get(key)
@@ -184,7 +188,7 @@ class Script:
                 return False
         if self._whole:
             for held, place in step.compared:
-                value = held.get("value")
+                value = held.get(VALUE)
                 noted = raws[place]
                 same = _pack_double(value) if type(value) is float else value.tobytes()
                 if same != noted:
@@ -208,6 +212,7 @@ class Script:
 
     def _end(self) -> None:
         self._at = 0
+        self._recorder.nodes = self._graph.nodes
         if self._whole:
             self._write(self._whole_layout, WHOLE | COMPLETE)
         else:
@@ -242,6 +247,12 @@ class Script:
             if entry[0] == "v":
                 one.noted[entry[1]] = data
         return one
+
+
+def _has_own_hash(kind: type) -> bool:
+    return any(
+        "__hash__" in base.__dict__ or "__eq__" in base.__dict__ for base in kind.__mro__[:-1]
+    )
 
 
 def _size(one: OpenPass, place: int) -> int:

@@ -44,7 +44,7 @@ class NodeFacts(Struct, frozen=True):
     """What was noted of a node: the name that it says, its variables, where it was made."""
 
     named: str = ""
-    variables: list[Variable] = []  # noqa: RUF012 - a Struct copies its defaults
+    variables: list[Variable] = []
     made: Place | None = None
 
 

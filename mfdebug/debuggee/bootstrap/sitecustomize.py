@@ -22,7 +22,8 @@ def _start() -> None:
     del sys.modules["sitecustomize"]
     missing = None
     try:
-        import sitecustomize  # noqa: F401 - another one: that of this machine, if it has one
+        # Another one: that of this machine, if it has one.
+        import sitecustomize  # type: ignore[import-not-found] # noqa: F401
     except ImportError as error:
         if error.name != "sitecustomize":
             raise
@@ -39,7 +40,7 @@ def _load(package: str, settings: str) -> None:
     known = set(sys.modules)
     sys.path.insert(0, package)
     try:
-        from debuggee.start import start
+        from debuggee.start import start  # type: ignore[import-not-found]
 
         start(settings)
     finally:
