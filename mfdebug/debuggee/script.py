@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     # What is read after a call: from which dictionary (None: the gradients), under which key, the
     # class expected, dtype and shape (None for a Python float).
-    Read = tuple[Any, Any, type, Any, Any]
+    Read = tuple[Any, Any, Any, Any, Any]
 
 # Bytes of an input that are kept in any case, and that are compared to see that it was not changed.
 SMALL = 4096
