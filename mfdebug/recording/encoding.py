@@ -1,0 +1,199 @@
+"""The bytes of a pass: checked against what its layout says, cut into rows, made into arrays.
+
+A pass stands in two rows: the small values of its inputs, which are kept as long as anything is,
+and all the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mfdebug.recording.records import Entry
+from mfdebug.recording.schema import BODY_BYTES, SMALL_INPUT
+from miniflow.ops.base import Array
+
+_DTYPE = re.compile(r"[<>|][biufc]\d{1,2}")
+_SIZES = {
+    "b": (1,),
+    "i": (1, 2, 4, 8),
+    "u": (1, 2, 4, 8),
+    "f": (2, 4, 8, 12, 16),
+    "c": (8, 16, 24, 32),
+}
+_AXES = 32
+_LONGEST = 1 << 40
+_INTEGER = re.compile(rb"-?[0-9]+")
+# An integer of more digits is beyond every float64.
+_DIGITS = 310
+
+Part = tuple[int, int]
+Value = Array | str
+
+
+class Plan(NamedTuple):
+    """Where the entries of a layout stand: in the bytes of a pass, and in its two rows.
+
+    `inputs`, `rest` and `large` are the parts of a pass's bytes that go to the row of its inputs,
+    to the other row, and to that of a pass that is not kept whole. `places` says for each entry
+    whether it is in the first row, and where in its row. `cost` is the entry of the cost.
+    """
+
+    size: int
+    inputs: tuple[Part, ...]
+    rest: tuple[Part, ...]
+    large: tuple[Part, ...]
+    places: tuple[tuple[bool, int], ...]
+    cost: tuple[Entry, int] | None
+
+
+def plan(entries: Sequence[Entry], slots: Sequence[int], cost: int) -> Plan:
+    """Return where entries stand that have been checked; `slots` counts each node's inputs."""
+    at = in_inputs = in_rest = 0
+    inputs: list[Part] = []
+    rest: list[Part] = []
+    large: list[Part] = []
+    places = []
+    found = None
+    for entry in entries:
+        size = entry.size
+        part = at, at + size
+        of_input = entry.tag == "v" and not slots[entry.node]
+        small = of_input and size <= SMALL_INPUT
+        places.append((small, in_inputs if small else in_rest))
+        if small:
+            in_inputs += size
+            _add(inputs, part)
+        else:
+            in_rest += size
+            _add(rest, part)
+            if of_input:
+                _add(large, part)
+        if entry.tag == "v" and entry.node == cost:
+            found = entry, at
+        at += size
+    return Plan(at, tuple(inputs), tuple(rest), tuple(large), tuple(places), found)
+
+
+def large_places(entries: Sequence[Entry], slots: Sequence[int]) -> Iterator[int]:
+    """Yield for each entry where it stands in the row of a pass that is not whole, or -1."""
+    at = 0
+    for entry in entries:
+        if entry.tag == "v" and not slots[entry.node] and entry.size > SMALL_INPUT:
+            yield at
+            at += entry.size
+        else:
+            yield -1
+
+
+def _add(parts: list[Part], part: Part) -> None:
+    if parts and parts[-1][1] == part[0]:
+        parts[-1] = parts[-1][0], part[1]
+    else:
+        parts.append(part)
+
+
+def cut(data: bytes, parts: Sequence[Part]) -> bytes:
+    """Return some parts of the bytes of a pass, one after the other."""
+    if len(parts) == 1:
+        start, stop = parts[0]
+        return data[start:stop]
+    return b"".join([data[start:stop] for start, stop in parts])
+
+
+# Checking ----------------------------------------------------------------------------------------
+
+
+def check_entries(entries: Sequence[Entry]) -> None:
+    """Raise `ValueError` unless each entry is of a type and size that there is."""
+    total = 0
+    for entry in entries:
+        if any(n < 0 for n in entry.shape) or len(entry.shape) > _AXES:
+            raise ValueError(f"an entry of shape {entry.shape}")
+        if entry.dtype in ("int", "text"):
+            if len(entry.shape) != 1:
+                raise ValueError(f"an entry of type {entry.dtype} and shape {entry.shape}")
+        elif entry.dtype == "float":
+            if entry.shape:
+                raise ValueError(f"a float of shape {entry.shape}")
+        else:
+            _check_dtype(entry.dtype)
+            if math.prod(n for n in entry.shape if n) > _LONGEST:
+                raise ValueError(f"an entry of shape {entry.shape}")
+        total += entry.size
+        # Rows are cut from the bytes of a whole pass.
+        if total > 4 * BODY_BYTES:
+            raise ValueError(f"entries of more than {4 * BODY_BYTES:,} bytes")
+
+
+def _check_dtype(dtype: str) -> None:
+    if not _DTYPE.fullmatch(dtype) or int(dtype[2:]) not in _SIZES[dtype[1]]:
+        raise ValueError(f"an entry of type {dtype!r:.40}")
+    if (dtype[0] == "|") != (dtype[2:] == "1"):
+        raise ValueError(f"an entry of type {dtype!r}")
+    try:
+        np.dtype(dtype)
+    except TypeError:
+        raise ValueError(f"an entry of type {dtype}, which this machine does not have") from None
+
+
+def check_places(entries: Sequence[Entry], slots: Sequence[int]) -> None:
+    """Raise `ValueError` unless each entry is of a node, or of an input that its node has."""
+    for entry in entries:
+        if not 0 <= entry.node < len(slots):
+            raise ValueError(f"an entry of node {entry.node} of {len(slots)}")
+        valid = range(-1, 0) if entry.tag in "vg" else range(slots[entry.node])
+        if entry.slot not in valid:
+            raise ValueError(f"an entry of input {entry.slot} of node {entry.node}")
+
+
+# Numbers -----------------------------------------------------------------------------------------
+
+
+def value_of(entry: Entry, data: bytes, at: int) -> Value:
+    """Return the array of an entry, which looks into `data`, or the text of one without."""
+    if entry.dtype == "float":
+        return np.array(struct.unpack_from("<d", data, at)[0])
+    if entry.dtype == "int":
+        return _integer(data[at : at + entry.size])
+    if entry.dtype == "text":
+        return data[at : at + entry.size].decode(errors="backslashreplace")
+    return np.ndarray(entry.shape, entry.dtype, data, at)
+
+
+def _integer(digits: bytes) -> Value:
+    if not _INTEGER.fullmatch(digits):
+        raise ValueError("an integer that has other characters than digits")
+    if len(digits) > _DIGITS:
+        return f"an integer of {len(digits.lstrip(b'-')):,} digits"
+    number = int(digits)
+    if -(2**63) <= number < 2**63:
+        return np.array(number, np.int64)
+    try:
+        return np.array(float(number))
+    except OverflowError:
+        return f"an integer of {len(digits.lstrip(b'-')):,} digits"
+
+
+def cost_of(plan: Plan, data: bytes) -> float | None:
+    """Return the cost that stands in the bytes of a pass: a number, or the sum of an array.
+
+    None if there is none, or none that can be compared.
+    """
+    if plan.cost is None:
+        return None
+    entry, at = plan.cost
+    if entry.dtype == "float" or (entry.dtype == "<f8" and entry.size == 8):
+        number: Any = struct.unpack_from("<d", data, at)[0]
+    else:
+        value = value_of(entry, data, at)
+        if isinstance(value, str) or value.dtype.kind == "c":
+            return None
+        with np.errstate(all="ignore"):
+            number = float(value.sum()) if value.ndim else float(value)
+    return None if math.isnan(number) else number

@@ -1,0 +1,193 @@
+"""What stands in a run file: its tables, the forms of their JSON, and the sum that guards each row.
+
+A run file is a SQLite database that is written while a program runs, so that it is whole after
+any end, and that is opened later, elsewhere, by somebody who need not trust it. The tables are
+described for people in docs/run-file.md.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from mfdebug import __version__
+from mfdebug.recording.records import Entry, Fault, RecordedNode, Structure
+from mfdebug.recording.thinning import Thinning
+from miniflow.files.values import SPELLED
+
+FORMAT = 1
+# "mfru", in the header of the database.
+APPLICATION = 0x6D667275
+SUFFIX = ".mfrun"
+
+TABLES = {
+    "run": "CREATE TABLE run (number INTEGER PRIMARY KEY, state TEXT, crc INTEGER)",
+    "structure": "CREATE TABLE structure (number INTEGER PRIMARY KEY, form TEXT, crc INTEGER)",
+    "layout": "CREATE TABLE layout (number INTEGER PRIMARY KEY, form TEXT, crc INTEGER)",
+    # A cost without a type: one of REAL would lose the sign of -0.0.
+    "pass": "CREATE TABLE pass (number INTEGER PRIMARY KEY, structure INTEGER, layout INTEGER, "
+    "turn INTEGER, whole INTEGER, complete INTEGER, cost, fault TEXT, "
+    "inputs INTEGER, inputs_crc INTEGER, body INTEGER, body_crc INTEGER, crc INTEGER)",
+    "inputs": "CREATE TABLE inputs (number INTEGER PRIMARY KEY, data BLOB)",
+    "body": "CREATE TABLE body (number INTEGER PRIMARY KEY, data BLOB)",
+    "final": "CREATE TABLE final (structure INTEGER PRIMARY KEY, layout INTEGER, data BLOB, "
+    "crc INTEGER)",
+    "output": "CREATE TABLE output (place INTEGER PRIMARY KEY, stream TEXT, data BLOB, "
+    "crc INTEGER)",
+}
+
+# The place of a piece of output: the pass before which it stands, times this, plus its number.
+PIECES = 1 << 20
+Stream = Literal["stdout", "stderr"]
+
+# A pass may come again while it is one of the last so many.
+REPLACEABLE = 2
+
+# Numbers beyond these are no run of a program.
+MOST_NODES = 1 << 20
+MOST_PASSES = 1 << 40
+# A pass of more bytes keeps its cost and small inputs only: SQLite's rows have a limit.
+BODY_BYTES = 1 << 29
+# An input of a pass that is always kept has at most so many bytes.
+SMALL_INPUT = 4096
+WORDS = 2000
+
+Count = Annotated[int, Meta(ge=0, le=MOST_PASSES)]
+Number = Annotated[int, Meta(ge=0, lt=MOST_NODES)]
+
+
+class State(Struct, forbid_unknown_fields=True):
+    """What the file says of itself; written anew with every commit.
+
+    `passes` and `finals` count rows, so that a row that is lost is missed. Output before pass
+    `output_from` is not all there.
+    """
+
+    name: str
+    by: str = f"mfdebug {__version__}"
+    passes: Count = 0
+    finals: Count = 0
+    output_from: Annotated[int, Meta(ge=-1, le=MOST_PASSES)] = -1
+    bodies: Thinning = Thinning()
+    inputs: Thinning = Thinning()
+    ended: bool = False
+    status: int | None = None
+    ending: str = ""
+
+
+class NodeForm(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A node of a structure."""
+
+    kind: str
+    inbound: tuple[Number, ...] = ()
+    name: str = ""
+    ours: bool = False
+    attributes: dict[str, Any] = {}
+    file: str = ""
+    line: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
+
+
+class StructureForm(Struct, forbid_unknown_fields=True):
+    """A structure; numbers of nodes are those of its own list."""
+
+    nodes: Annotated[tuple[NodeForm, ...], Meta(min_length=1, max_length=MOST_NODES)]
+    forward: tuple[Number, ...]
+    backward: tuple[Number, ...]
+    cost: Number
+
+
+STATE = msgspec.json.Decoder(State)
+STRUCTURE = msgspec.json.Decoder(StructureForm)
+LAYOUT = msgspec.json.Decoder(tuple[Entry, ...])
+FAULT = msgspec.json.Decoder(Fault)
+
+
+# Writing JSON ------------------------------------------------------------------------------------
+
+
+def structure_form(structure: Structure) -> bytes:
+    """Return a structure as JSON."""
+    nodes = tuple(
+        NodeForm(
+            node.kind,
+            node.inbound,
+            node.name,
+            node.ours,
+            {key: _plain(value) for key, value in node.attributes.items()},
+            node.file,
+            node.line,
+        )
+        for node in structure.nodes
+    )
+    form = StructureForm(nodes, structure.forward, structure.backward, structure.cost)
+    return msgspec.json.encode(form)
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting of an op as JSON can hold it; what it cannot becomes text."""
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return int(value)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(value)
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return repr(value)[:WORDS]
+
+
+def attribute(value: Any) -> Any:
+    """Return a setting of an op from its JSON: lists are tuples."""
+    if isinstance(value, list):
+        return tuple(attribute(entry) for entry in value)
+    if isinstance(value, str):
+        return SPELLED.get(value, value)
+    return value
+
+
+def node_of(form: NodeForm) -> RecordedNode:
+    """Return the node of a form, its text as it stands there."""
+    attributes = {key: attribute(value) for key, value in form.attributes.items()}
+    return RecordedNode(
+        form.kind, form.inbound, form.name, form.ours, attributes, form.file, form.line
+    )
+
+
+# Sums --------------------------------------------------------------------------------------------
+
+_HEAD = struct.Struct("<qqqqqqdqqqq")
+
+
+def checksum(data: bytes, *numbers: int) -> int:
+    """Return the sum over a row of some numbers and one text or blob."""
+    return zlib.crc32(data, zlib.crc32(struct.pack(f"<{len(numbers)}q", *numbers)))
+
+
+def head_checksum(
+    number: int,
+    structure: int,
+    layout: int,
+    turn: int,
+    whole: int,
+    complete: int,
+    cost: float | None,
+    fault: bytes | None,
+    inputs: int,
+    inputs_crc: int,
+    body: int,
+    body_crc: int,
+) -> int:
+    """Return the sum over a row of the table `pass`; it covers its inputs and body by theirs."""
+    told = math.nan if cost is None else cost
+    packed = _HEAD.pack(
+        number, structure, layout, turn, whole, complete, told, inputs, inputs_crc, body, body_crc
+    )
+    # No fault is another thing than one without words.
+    return zlib.crc32(packed if fault is None else packed + b"\0" + fault)

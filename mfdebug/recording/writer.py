@@ -1,0 +1,528 @@
+"""The only writer of a run file: rows are gathered, and committed a few times a second or more.
+
+Whatever ends this process, the file holds all that was committed: SQLite writes ahead into a file
+of its own first. The file stays below a bound: above it, older passes are thinned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import sqlite3
+import tempfile
+import time
+from array import array
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from mfdebug.recording.encoding import Plan, check_entries, check_places, cost_of, cut, plan
+from mfdebug.recording.records import Entry, Fault, Structure
+from mfdebug.recording.schema import (
+    APPLICATION,
+    BODY_BYTES,
+    FORMAT,
+    LAYOUT,
+    PIECES,
+    REPLACEABLE,
+    TABLES,
+    WORDS,
+    State,
+    Stream,
+    checksum,
+    head_checksum,
+    structure_form,
+)
+from mfdebug.recording.thinning import Shelf
+from miniflow.errors import FileError
+from miniflow.files.paths import LEFT_BEHIND, check_ordinary
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+# Large pages hold a pass of a small net each, and take a large pass in fewer pieces.
+_PAGE = 16384
+# Pages that are written ahead before they are put in their places.
+_AHEAD = 1000
+BATCH_BYTES = 2 << 20
+BATCH_SECONDS = 0.02
+# Structures whose passes are counted apart for thinning; those beyond are counted together.
+_APART = 64
+_FOLDER = "mfdebug-run-"
+_LOCK = "lock"
+# Layouts that are at hand, and the entries in them.
+_MOST_KEPT, _MOST_ENTRIES = 256, 1 << 20
+
+
+class _Shape(NamedTuple):
+    """What is known of a structure at all times: how many inputs each node has, and the cost."""
+
+    slots: array[int]
+    cost: int
+
+
+class RunWriter:
+    """Writes a run file of at most `most_bytes`, or a temporary one that goes when it is closed.
+
+    What cannot be written raises `FileError`, then and at every later call.
+    """
+
+    def __init__(self, path: Path | None, *, name: str, most_bytes: int) -> None:
+        self._folder: Path | None = None
+        self._lock: IO[bytes] | None = None
+        self._most = most_bytes
+        self._state = State(name)
+        self._broken: FileError | None = None
+        if path is None:
+            self._folder, self._lock = _temporary_folder()
+            path = self._folder / "run.mfrun"
+        self.path = path
+        self._where = str(path)
+        with self._writing():
+            self._connection = _create(path, self._state, self._where)
+        self._inode = path.stat().st_ino
+        self._passes = 0
+        self._committed = 0
+        self._shapes: dict[int, _Shape] = {}
+        self._layouts: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
+        self._plans: OrderedDict[tuple[int, int], Plan] = OrderedDict()
+        self._bodies, self._inputs = Shelf(), Shelf()
+        self._turns = array("q")
+        self._turn_of: dict[int, int] = {}
+        self._key_of: dict[int, int] = {}
+        self._sent_output: deque[tuple[int, int]] = deque()
+        self._output_bytes = 0
+        self._printing = -1
+        self._pieces = {-1: 0}
+        self._finals: set[int] = set()
+        self._clear()
+        # A file that is being written has something written ahead: so others can see that it is.
+        self._changed = True
+        self.flush()
+
+    def __len__(self) -> int:
+        return self._passes
+
+    @property
+    def size(self) -> int:
+        """The bytes in use of the committed file, without what is written ahead."""
+        with self._writing():
+            return self._used()
+
+    # What comes -----------------------------------------------------------------------------------
+
+    def structure(self, number: int, structure: Structure) -> None:
+        """Write a structure; its number is its own."""
+        form = structure_form(structure)
+        slots = array("I", [len(node.inbound) for node in structure.nodes])
+        self._shapes[number] = _Shape(slots, structure.cost)
+        self._structures.append((number, form.decode(), checksum(form, number)))
+        self._pending += len(form)
+        self._commit_if_due()
+
+    def layout(self, number: int, entries: tuple[Entry, ...]) -> None:
+        """Write a layout; its number is its own."""
+        check_entries(entries)
+        form = msgspec.json.encode(entries)
+        _remember(self._layouts, number, entries, len)
+        self._forms.append((number, form.decode(), checksum(form, number)))
+        self._pending += len(form)
+        self._commit_if_due()
+
+    def add_pass(
+        self,
+        number: int,
+        structure: int,
+        layout: int,
+        *,
+        whole: bool,
+        complete: bool,
+        fault: Fault | None,
+        data: bytes,
+    ) -> None:
+        """Write the next pass, or one of the last two once more, more complete.
+
+        `data` holds the bytes of the entries of its layout, one after the other. Of a pass that
+        is not `whole` its cost and the values of its inputs are kept.
+        """
+        if not self._passes - REPLACEABLE <= number <= self._passes or number < 0:
+            raise ValueError(f"pass {number} cannot come after {self._passes} passes")
+        how = self._plan(structure, layout)
+        if how.size != len(data):
+            raise ValueError(f"pass {number} has {len(data)} bytes, its layout {how.size}")
+        inputs, body = cut(data, how.inputs), b""
+        if whole:
+            whole = len(data) - len(inputs) <= min(BODY_BYTES, self._most // 4)
+        if whole:
+            body = cut(data, how.rest)
+        elif sum(stop - start for start, stop in how.large) <= min(BODY_BYTES, self._most // 4):
+            body = cut(data, how.large)
+        self._count(number, structure)
+        self._inputs.put(number, len(inputs))
+        self._bodies.put(number, len(body))
+        told = None if fault is None else msgspec.json.encode(_clipped(fault))
+        head = (
+            number,
+            structure,
+            layout,
+            self._turns[number],
+            int(whole),
+            int(complete),
+            cost_of(how, data),
+            told,
+            len(inputs),
+            checksum(inputs, number),
+            len(body),
+            checksum(body, number),
+        )
+        told_text = None if told is None else told.decode()
+        self._heads[number] = (*head[:7], told_text, *head[8:], head_checksum(*head))
+        self._input_rows[number] = inputs
+        self._body_rows[number] = body
+        self._pending += len(inputs) + len(body) + 100
+        self._passes = max(self._passes, number + 1)
+        self._commit_if_due()
+
+    def final(self, structure: int, layout: int, data: bytes) -> None:
+        """Write the values that the inputs of a structure have at the end of the program."""
+        how = self._plan(structure, layout)
+        if how.size != len(data):
+            raise ValueError(f"the final values have {len(data)} bytes, their layout {how.size}")
+        self._final_rows[structure] = (structure, layout, data, checksum(data, structure, layout))
+        self._pending += len(data) + 100
+        self._commit_if_due()
+
+    def output(self, number: int, stream: Stream, data: bytes) -> None:
+        """Write what the program printed while a pass was the latest; -1: before the first."""
+        # It never belongs to a pass before one that has printed.
+        number = self._printing = max(number, self._printing)
+        last = self._outputs[-1] if self._outputs else None
+        if last is not None and last[:2] == (number, stream):
+            last[2].append(data)
+        else:
+            self._outputs.append((number, stream, [data]))
+        self._pending += len(data) + 50
+        self._commit_if_due()
+
+    def end(self, status: int | None, ending: str) -> None:
+        """Write that there will be no further pass, and why; commit."""
+        self._state.ended, self._state.status, self._state.ending = True, status, ending[:WORDS]
+        self._changed = True
+        self.flush()
+
+    # Committing -----------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Commit what has come, so that readers see it and nothing can lose it."""
+        if self._broken is not None:
+            raise self._broken
+        if not (self._pending or self._changed):
+            return
+        with self._writing():
+            execute, many = self._connection.execute, self._connection.executemany
+            execute("BEGIN IMMEDIATE")
+            many("INSERT OR REPLACE INTO structure VALUES (?,?,?)", self._structures)
+            many("INSERT OR REPLACE INTO layout VALUES (?,?,?)", self._forms)
+            heads = "INSERT OR REPLACE INTO pass VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+            many(heads, self._heads.values())
+            for table, rows in (("inputs", self._input_rows), ("body", self._body_rows)):
+                self._write_bytes(table, rows)
+            many("INSERT OR REPLACE INTO final VALUES (?,?,?,?)", self._final_rows.values())
+            self._write_output()
+            self._finals.update(self._final_rows)
+            self._state.passes, self._state.finals = self._passes, len(self._finals)
+            self._thin()
+            self._state.bodies, self._state.inputs = self._bodies.thinning, self._inputs.thinning
+            execute("REPLACE INTO run VALUES (?,?,?)", _state_row(self._state))
+            execute("COMMIT")
+        self._committed = self._passes
+        self._clear()
+
+    def close(self) -> None:
+        """Commit, and make one file of what SQLite has in several; a temporary file goes.
+
+        A reader that is still open keeps the files apart: close it before.
+        """
+        try:
+            if self._broken is None and self._folder is None:
+                self.flush()
+                self._make_one_file()
+        finally:
+            self._connection.close()
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            if self._lock is not None:
+                self._lock.close()
+
+    def _make_one_file(self) -> None:
+        # Of a file that another has replaced, nothing beside it is ours.
+        with contextlib.suppress(OSError):
+            if self.path.stat().st_ino != self._inode:
+                return
+        with self._writing():
+            self._connection.execute("PRAGMA busy_timeout=0")
+            # From here on it is to outlive the machine's end, too.
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            with contextlib.suppress(sqlite3.OperationalError):
+                # Not DELETE: a journal that a kill leaves would have to be played back.
+                self._connection.execute("PRAGMA journal_mode=MEMORY").fetchall()
+
+    def _clear(self) -> None:
+        self._structures: list[tuple[int, str, int]] = []
+        self._forms: list[tuple[int, str, int]] = []
+        self._heads: dict[int, tuple[object, ...]] = {}
+        self._input_rows: dict[int, bytes] = {}
+        self._body_rows: dict[int, bytes] = {}
+        self._final_rows: dict[int, tuple[int, int, bytes, int]] = {}
+        self._outputs: list[tuple[int, Stream, list[bytes]]] = []
+        self._pending = 0
+        self._changed = False
+        self._last_commit = time.monotonic()
+
+    def _commit_if_due(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+        if self._pending > min(BATCH_BYTES, self._most // 16) or (
+            time.monotonic() - self._last_commit > BATCH_SECONDS
+        ):
+            self.flush()
+
+    def _write_bytes(self, table: str, rows: dict[int, bytes]) -> None:
+        many = self._connection.executemany
+        full = [row for row in rows.items() if row[1]]
+        many(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", full)
+        if len(full) < len(rows):
+            empty = [(n,) for n, data in rows.items() if not data and n < self._committed]
+            many(f"DELETE FROM {table} WHERE number=?", empty)
+
+    def _write_output(self) -> None:
+        rows = []
+        for number, stream, parts in self._outputs:
+            piece = self._pieces.get(number, 0)
+            if piece >= PIECES:
+                continue
+            # Only of the latest is it still needed how many there are.
+            self._pieces = {number: piece + 1}
+            place, data = (number + 1) * PIECES + piece, b"".join(parts)
+            sum_of_all = checksum(stream.encode() + b"\0" + data, place)
+            rows.append((place, stream, data, sum_of_all))
+            self._sent_output.append((place, len(data) + 50))
+            self._output_bytes += len(data) + 50
+        self._connection.executemany("INSERT OR REPLACE INTO output VALUES (?,?,?,?)", rows)
+        dropped = []
+        while self._output_bytes > self._most // 8:
+            place, size = self._sent_output.popleft()
+            self._output_bytes -= size
+            dropped.append((place,))
+            self._state.output_from = place // PIECES
+        self._connection.executemany("DELETE FROM output WHERE place=?", dropped)
+
+    # The bound ------------------------------------------------------------------------------------
+
+    def _used(self) -> int:
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return int(pages - free) * _PAGE
+
+    def _thin(self) -> None:
+        """Drop bytes of older passes until the file has room for the next batch."""
+        most = self._most - self._most // 8
+        while self._used() > most and self._thin_one_step():
+            pass
+
+    def _thin_one_step(self) -> bool:
+        """Thin until something is dropped; return whether something was."""
+        end = self._passes - REPLACEABLE
+        while True:
+            step, shelf, table = self._bodies.next_step(end), self._bodies, "body"
+            if step is None or 2 * self._inputs.total > self._most:
+                further = self._inputs.next_step(end)
+                # So a pass that has its body has its inputs.
+                if further is not None and further.thinning.is_within(self._bodies.thinning):
+                    step, shelf, table = further, self._inputs, "inputs"
+            if step is None:
+                return False
+            if dropped := shelf.take(step, self._turns):
+                rows = [(number,) for number in dropped]
+                self._connection.executemany(f"DELETE FROM {table} WHERE number=?", rows)
+                return True
+
+    def _count(self, number: int, structure: int) -> None:
+        """Note the turn of a pass: so many passes over its structure were before it."""
+        key = structure if structure in self._turn_of or len(self._turn_of) < _APART else -1
+        if number < self._passes and self._key_of.get(number) == key:
+            return
+        turn = self._turn_of.get(key, 0)
+        self._turn_of[key] = turn + 1
+        self._key_of[number] = key
+        self._key_of.pop(number - REPLACEABLE - 1, None)
+        if number < len(self._turns):
+            self._turns[number] = turn
+        else:
+            self._turns.append(turn)
+
+    # Help -----------------------------------------------------------------------------------------
+
+    def _plan(self, structure: int, layout: int) -> Plan:
+        key = structure, layout
+        if (found := self._plans.get(key)) is None:
+            shape, entries = self._shapes[structure], self._entries(layout)
+            check_places(entries, shape.slots)
+            found = plan(entries, shape.slots, shape.cost)
+            _remember(self._plans, key, found, lambda how: len(how.places))
+        return found
+
+    def _entries(self, layout: int) -> tuple[Entry, ...]:
+        if (found := self._layouts.get(layout)) is None:
+            self.flush()
+            row = self._connection.execute("SELECT form FROM layout WHERE number=?", (layout,))
+            ((form,),) = row.fetchall() or ((None,),)
+            if form is None:
+                raise ValueError(f"there is no layout {layout}")
+            found = LAYOUT.decode(form)
+            _remember(self._layouts, layout, found, len)
+        return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self._broken = FileError(
+                f"the run file cannot be written: {reason}",
+                where=self._where,
+                hint="is there room on the disk, and may you write there?",
+            )
+            raise self._broken from None
+
+
+def _remember(kept: OrderedDict[_K, _V], key: _K, value: _V, entries: Callable[[_V], int]) -> None:
+    """Keep a value, and the last ones before it that are not too large together."""
+    kept[key] = value
+    while len(kept) > 2 and (
+        len(kept) > _MOST_KEPT or sum(map(entries, kept.values())) > _MOST_ENTRIES
+    ):
+        kept.popitem(last=False)
+
+
+def _clipped(fault: Fault) -> Fault:
+    return Fault(fault.direction, fault.node, fault.error[:WORDS], fault.words[:WORDS])
+
+
+def _state_row(state: State) -> tuple[int, str, int]:
+    form = msgspec.json.encode(state)
+    return 0, form.decode(), checksum(form, 0)
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+def _create(path: Path, state: State, where: str) -> sqlite3.Connection:
+    """Return the connection to a new run file, which takes the place of another in one go."""
+    check_ordinary(path, where)
+    _check_replaceable(path, where)
+    fresh = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    try:
+        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        _fill(fresh, state)
+        # What was written ahead of another file would be taken for this one's.
+        for suffix in ("-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    connection = _connect(path)
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=OFF",
+        "secure_delete=OFF",
+        "cache_size=-16000",
+        f"wal_autocheckpoint={_AHEAD}",
+        f"journal_size_limit={2 * _AHEAD * _PAGE}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    address = f"file:{quote(os.fsencode(path.absolute()))}?mode=rw"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def _fill(path: Path, state: State) -> None:
+    connection = _connect(path)
+    try:
+        for pragma in (
+            "journal_mode=MEMORY",
+            f"page_size={_PAGE}",
+            f"application_id={APPLICATION}",
+            f"user_version={FORMAT}",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        connection.execute("BEGIN")
+        for table in TABLES.values():
+            connection.execute(table)
+        connection.execute("INSERT INTO run VALUES (?,?,?)", _state_row(state))
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def _check_replaceable(path: Path, where: str) -> None:
+    """Raise `FileError` if a file is there that is no run file: nothing else is written over."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileNotFoundError:
+        return
+    ours = header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION.to_bytes(4)
+    if header and not ours:
+        raise FileError(
+            "a file of this name is there, and it is not a run file",
+            where=where,
+            hint="choose another name, or remove it",
+        )
+
+
+def _temporary_folder() -> tuple[Path, IO[bytes]]:
+    """Return a folder of one's own, and the lock that says that it is in use."""
+    _clear_left_folders()
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+    lock = (folder / "locking").open("wb")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    (folder / "locking").rename(folder / _LOCK)
+    return folder, lock
+
+
+def _clear_left_folders() -> None:
+    """Remove the folders of processes that were killed."""
+    with contextlib.suppress(OSError):
+        for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+            with contextlib.suppress(OSError):
+                status = folder.lstat()
+                old = time.time() - status.st_mtime > LEFT_BEHIND
+                if status.st_uid == os.getuid() and old and not folder.is_symlink():
+                    _remove_unless_locked(folder)
+
+
+def _remove_unless_locked(folder: Path) -> None:
+    try:
+        lock = os.open(folder / _LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
