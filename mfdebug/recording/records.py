@@ -31,7 +31,7 @@ class RecordedNode(Struct, frozen=True):
     inbound: tuple[int, ...] = ()
     name: str = ""
     ours: bool = False
-    attributes: dict[str, Any] = {}  # noqa: RUF012 - a Struct copies its defaults
+    attributes: dict[str, Any] = {}
     file: str = ""
     line: int = 0
 
