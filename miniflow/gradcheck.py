@@ -29,8 +29,18 @@ from miniflow.screening import Direction, suspect
 
 Index = tuple[int, ...]
 # Why something is not tested: it takes integers alone; two evaluations differ; a node defines no
-# backward rule; rounding is larger than the derivative.
-Reason = Literal["", "integers", "random", "no backward", "rounding"]
+# backward rule; rounding is larger than the derivative. In the record of a program's run: its
+# numbers were not kept, or are no numbers of its value's shape; its class is the program's own.
+Reason = Literal[
+    "",
+    "integers",
+    "random",
+    "no backward",
+    "rounding",
+    "not kept",
+    "not known",
+    "own class",
+]
 # From best to worst.
 JUDGEMENTS: tuple[Judgement, ...] = ("right", "untested", "undefined", "kink", "wrong")
 # An entry that could not be tested says nothing of the others.

@@ -52,6 +52,8 @@ def _must_be_there(debugger: Debugger, spot: Spot, what: str) -> None:
     name = debugger.graph.nodes[node].label
     if standing is Standing.NONE:
         raise DebuggerError(f"{name} has no gradient: {debugger.no_gradient(node)}")
+    if standing is Standing.UNKNOWN:
+        raise DebuggerError(f"{what}: {debugger.unknown(node, gradient=gradient)}")
     if standing is Standing.WAITING:
         phase = "backward" if gradient else "forward"
         hint = f"run: until {typed(name)} {phase}"

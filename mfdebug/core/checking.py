@@ -148,6 +148,13 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
             return f"two evaluations of {cause} differ (it draws random numbers, or counts)"
         case "no backward":
             return f"{cause} defines no backward()"
+        case "own class":
+            kind = kind_of(graph.nodes[verdict.cause or 0])
+            return f"{kind} is the program's own class, and the program does not run now"
+        case "not kept":
+            return "the numbers of this pass were not kept"
+        case "not known":
+            return f"not all that {cause} was given and sent is a number of the right shape"
     return "the difference is lost in rounding"
 
 

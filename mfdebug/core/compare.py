@@ -26,7 +26,11 @@ What = Literal["value", "gradient", "cost", "learning rate"]
 MOST_ROWS = 20
 # What there is to compare: a partial gradient is a number of its moment too, the sum so far.
 PRESENT = (Standing.CURRENT, Standing.PARTIAL)
-ABSENT = {Standing.NONE: "never computed", Standing.WAITING: "not computed"}
+ABSENT = {
+    Standing.NONE: "never computed",
+    Standing.WAITING: "not computed",
+    Standing.UNKNOWN: "not known",
+}
 
 
 class Instant(Struct, frozen=True):

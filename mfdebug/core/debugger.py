@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -61,9 +61,11 @@ class NotYet(DebuggerError):  # noqa: N818 - nothing is wrong
 class OtherRun(DebuggerError):  # noqa: N818 - nothing is wrong
     """The run goes on elsewhere: with another graph, which has a debugger of its own."""
 
-    def __init__(self, debugger: Debugger) -> None:
-        super().__init__(f"the program goes on with another graph: {debugger.graph.name}")
+    def __init__(self, debugger: Debugger, *, back: bool = False) -> None:
+        goes_on = "before this the program ran" if back else "the program goes on with"
+        super().__init__(f"{goes_on} another graph: {debugger.graph.name}")
         self.debugger = debugger
+        self.back = back
 
 
 class Debugger(Sight):
@@ -229,7 +231,7 @@ class Debugger(Sight):
     def return_to(self, stand: Stand) -> None:
         """Stand where the debugger stood once, or at `START`."""
         self._replay_with(stand.edits)
-        self.move(stand.moment)
+        self.go(stand.moment)
         self.branches = [*stand.branches]
         self._done, self._undone = [*stand.done], [*stand.undone]
         self.deeds = [*stand.deeds]
@@ -247,15 +249,52 @@ class Debugger(Sight):
         try:
             if branch is not None and self.branches[branch] is not edits:
                 self._replay_with(self.branches[branch])
-            self.move(moment)
+            self.go(moment)
             yield
         finally:
             if self.edits is not edits:
                 self._replay_with(edits)
-            self.move(present)
+            self.go(present)
             self.last_update = last_update
             self.history.costs[:] = costs
             self.history.forget_beyond(len(costs))
+
+    # The graphs of a run: a program may have several ----------------------------------------
+
+    def go(self, moment: int, progress: Progress | None = None) -> int:
+        """Move to a moment of this very graph, whatever the program did in between."""
+        return self.move(moment, progress)
+
+    @property
+    def lines(self) -> Sequence[Debugger]:
+        """The debuggers of all graphs of the run, in the order in which it came to them."""
+        return (self,)
+
+    @property
+    def passes_run(self) -> int | None:
+        """How many passes the program has run over this graph; None if no program runs it."""
+        return None
+
+    def find_line(self, number: int, progress: Progress | None = None) -> Debugger:
+        """Return the debugger of a graph of the run by its number, from 0."""
+        if not 0 <= number < len(self.lines):
+            count = len(self.lines)
+            known = "there is only one" if count == 1 else f"there are 1 to {count}"
+            raise DebuggerError(f"there is no graph {number + 1}", hint=known)
+        return self.lines[number]
+
+    def begins_block(self, step: int) -> int:
+        """Return the first of the SGD steps up to this one with no other graph's in between."""
+        return 0
+
+    def before_block(self, step: int) -> Debugger | None:
+        """Return the debugger of the graph that was run before an SGD step, at its moment then."""
+        return None
+
+    @property
+    def remark(self) -> str:
+        """What there is to say of the present moment besides its numbers, or nothing."""
+        return ""
 
     def check(self, node: int | None = None) -> list[Verdict]:
         """Check the gradients of one node, or of all, against central differences."""

@@ -77,6 +77,8 @@ def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
     for i, node in enumerate(graph.nodes):
         if not isinstance(node, Input) or node.trainable:
             continue
+        if debugger.unknown(i):
+            continue
         value = debugger.value(i)
         if (debugger.sgd_step == 0 or graph.fed_from_data(i)) and _finder(kind)(value):
             entry, spot = _first(debugger, i, "value", value, kind)
@@ -86,8 +88,10 @@ def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
 def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     has, graph = _finder(kind), debugger.graph
     value = debugger.value(node)
-    if not has(value):
+    if debugger.value_standing(node).absent or not has(value):
         return None
+    if any(debugger.unknown(source) for source in graph.inbound[node]):
+        return _first_known(debugger, node, kind)
     inputs_now = [debugger.value(source) for source in graph.inbound[node]]
     made = _made(graph.nodes[node], value, inputs_now, KINDS[kind])
     if not made.any():
@@ -100,6 +104,15 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     spot = Spot(node, "value", tuple(map(int, np.argwhere(made)[0])))
     entry = f"{spot.text(graph)} = {value[spot.index]}"
     return Finding(f"{kind}: {entry}, made by {made_by} of {inputs}", spot)
+
+
+def _first_known(debugger: Debugger, node: int, kind: str) -> Finding | None:
+    """Return that a value is `kind` in a pass of which no more was kept, and was not before."""
+    earlier = debugger.history.costs[max(0, debugger.sgd_step - 1) : debugger.sgd_step]
+    if any(not np.isfinite(cost) for cost in earlier):
+        return None
+    entry, spot = _first(debugger, node, "value", debugger.value(node), kind)
+    return Finding(f"{kind}: {entry}; where it was made was not kept", spot)
 
 
 def _made(
@@ -128,12 +141,15 @@ def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
     has, graph = _finder(kind), debugger.graph
     name = graph.nodes[node].label
     sources = graph.inbound[node]
-    if isinstance(graph.nodes[node], Input):
+    known = not debugger.unknown(node, gradient=True) and not debugger.unknown(node)
+    if isinstance(graph.nodes[node], Input) or not known:
         return
     sound = not has(debugger.gradient(node)) and not any(has(debugger.value(s)) for s in sources)
     if kind == "nan":
         sound = sound and not has(debugger.value(node))
     for slot, source in enumerate(sources):
+        if debugger.unsent(node, slot) or debugger.unknown(source, gradient=True):
+            continue
         sent = debugger.plan.contribution(node, slot)
         if has(sent):
             if sound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -34,6 +35,8 @@ class Scene:
         """Return a node's value, or raise `NotComputed`."""
         place = self._at(node)
         standing = self._debugger.value_standing(place)
+        if standing is Standing.UNKNOWN:
+            raise NotComputed(f"{node}: {self._debugger.unknown(place)}")
         if standing is Standing.WAITING:
             fed = self._debugger.timeline.place_of("forward", place) is None
             hint = "run: step" if fed else f"run: until {node} forward"
@@ -48,6 +51,8 @@ class Scene:
         standing = self._debugger.gradient_standing(place)
         if standing is Standing.NONE:
             raise NotComputed(f"{node} has no gradient: {self._debugger.no_gradient(place)}")
+        if standing is Standing.UNKNOWN:
+            raise NotComputed(f"{node}.grad: {self._debugger.unknown(place, gradient=True)}")
         if standing is Standing.WAITING:
             raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
         if standing is Standing.PARTIAL:
@@ -69,10 +74,14 @@ class Scene:
         if name == "cost":
             if debugger.cost_standing() is Standing.WAITING:
                 raise NotComputed("the cost is not computed yet", hint="run: next")
+            if debugger.cost_standing() is Standing.UNKNOWN:
+                raise NotComputed(f"the cost: {debugger.unknown(debugger.graph.cost)}")
             if debugger.cost_standing() is Standing.STALE:
                 self._note_stale("cost")
             return debugger.plan.cost()
         if name == "lr":
+            if math.isnan(debugger.learning_rate):
+                raise NotComputed("no learning rate is known here")
             return debugger.learning_rate
         return float(debugger.sgd_step if name == "sgd_step" else debugger.moment)
 

@@ -25,6 +25,12 @@ class Standing(Enum):
     PARTIAL = "partial"  # a gradient that some consumers have not sent to yet
     CURRENT = "current"  # computed in this pass
     STALE = "stale"  # computed in an earlier pass
+    UNKNOWN = "not known"  # the record of a program's run does not have it, or it is no number
+
+    @property
+    def absent(self) -> bool:
+        """Whether there is no number to be shown."""
+        return self in (Standing.NONE, Standing.WAITING, Standing.UNKNOWN)
 
 
 class Contribution(Struct, frozen=True):
@@ -70,6 +76,34 @@ class Sight(Cursor):
         if standing is not Standing.CURRENT and self._has_heard(node):
             return Standing.PARTIAL
         return standing
+
+    def unknown(self, node: int, *, gradient: bool = False) -> str:
+        """Say why a value or gradient is not known that the program had, or nothing."""
+        return ""
+
+    def unsent(self, consumer: int, slot: int) -> str:
+        """Say why it is not known what a node sent to one of its inputs, or nothing."""
+        return ""
+
+    def departs(self, node: int, phase: Phase) -> str:
+        """Say how a recorded number departs from the rule of its op, or nothing."""
+        return ""
+
+    def explicable(self, node: int) -> bool:
+        """Whether an op's rule can be told with the numbers at hand."""
+        return True
+
+    def overwritten_at(self, node: int) -> int | None:
+        """Return the last moment of this pass at which another node changed this one's value."""
+        return None
+
+    def overwrites(self, node: int) -> list[int]:
+        """Return the inputs whose values a node changes in its forward."""
+        return []
+
+    def origin(self, node: int) -> str:
+        """Say where the program made a node, or nothing."""
+        return ""
 
     def no_gradient(self, node: int) -> str:
         """Say why a node never has a gradient, or nothing."""

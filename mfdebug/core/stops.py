@@ -15,9 +15,11 @@ from msgspec.structs import replace
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, Progress
 from mfdebug.core.finding import Finding
+from mfdebug.core.setting import triggers
 from mfdebug.core.spots import Attribute, Spot
 from mfdebug.core.stretch import Stretch
-from mfdebug.core.triggers import AtPlaces, Trigger
+from mfdebug.core.triggers import AtPlaces, Elsewhere, Trigger
+from miniflow.errors import MiniflowError
 from miniflow.trace import Trace
 
 # Rows of a trace at most: then NumPy's calls cost little beside the arithmetic.
@@ -56,6 +58,7 @@ class Stops:
         self._stops: dict[int, Stop] = {}
         self._last_number = 0
         self._trace: Trace | None = None
+        self._built_for = debugger, debugger.timeline.builds
         # What was met at the last moment that was looked at, and on which branch that was.
         self._last_met: tuple[Hit, ...] = ()
         self._last_met_at: tuple[int, tuple[Edit, ...]] = (0, debugger.edits)
@@ -69,7 +72,32 @@ class Stops:
     @property
     def armed(self) -> list[Stop]:
         """The stops that are enabled."""
+        self._follow_line()
         return [stop for stop in self if stop.enabled]
+
+    def follow(self, debugger: Debugger) -> None:
+        """Hold for another debugger: that of another graph of the same program.
+
+        Those that are about nodes which it does not have wait until the first one comes back.
+        """
+        self.debugger = debugger
+        self._trace = None
+        self._last_met, self._last_met_at = (), (0, debugger.edits)
+        self._follow_line()
+
+    def _follow_line(self) -> None:
+        """Read the stops again where moments have other numbers than when they were set."""
+        now = self.debugger, self.debugger.timeline.builds
+        if now == self._built_for:
+            return
+        self._built_for = now
+        for stop in self._stops.values():
+            if not stop.line:
+                continue
+            try:
+                ((_, stop.trigger),) = triggers(self.debugger, stop.line.partition(" ")[2])
+            except MiniflowError:
+                stop.trigger = Elsewhere()
 
     def add(self, line: str, trigger: Trigger, *, temporary: bool = False) -> Stop:
         """Set a stop."""
@@ -138,10 +166,16 @@ class Stops:
             debugger.history.forget_beyond(max(known, debugger.costs_reached))
 
     def _run(self, target: int | None, progress: Progress | None) -> tuple[Hit, ...]:
-        debugger = self.debugger
-        length = debugger.timeline.length
+        debugger, timeline = self.debugger, self.debugger.timeline
         stretch, settled = FIRST_STRETCH, True
+        aim = None if target is None else (timeline.sgd_step(target), timeline.place(target))
+        builds = timeline.builds
         while target is None or debugger.moment < target:
+            if aim is not None and timeline.builds != builds:
+                # More is known of what a pass is made of.
+                target = timeline.start_of(aim[0]) + min(aim[1], timeline.length)
+                builds = timeline.builds
+            length = timeline.length
             step, place = divmod(debugger.moment, length)
             # The last SGD step is stepped through: all that is shown is of one pass.
             last = self._next_fixed(target) // length - 1
@@ -206,11 +240,13 @@ class Stops:
         return [trace.first + int(i) for i in np.flatnonzero(np.logical_or.reduce(may_fire))]
 
     def _walk(self, target: int) -> tuple[Hit, ...]:
-        while self.debugger.moment < target:
+        while (begun := self.debugger.moment) < target:
             self._prepare()
             self.debugger.step()
             if hits := self._met():
                 return hits
+            if self.debugger.moment == begun:
+                break  # the program has not gone on
         return ()
 
     def _prepare(self) -> None:
@@ -235,28 +271,34 @@ class Stops:
 
     # Running back ------------------------------------------------------------------------
 
-    def run_back(self, progress: Progress | None = None) -> tuple[Hit, ...]:
-        """Move back to the last stop that was met before the present moment, or to the start."""
+    def run_back(
+        self, progress: Progress | None = None, *, inclusive: bool = False
+    ) -> tuple[Hit, ...]:
+        """Move back to the last stop that was met before the present moment, or to the start.
+
+        `inclusive`: at the present moment too. Not beyond SGD steps of another graph.
+        """
         debugger = self.debugger
         now = debugger.moment
         known = len(debugger.history.costs)
         try:
-            found = self.last_before(now, progress)
+            found = self.last_before(now + inclusive, progress)
         except Interrupted:
-            debugger.move(now)
+            debugger.go(now)
             return ()
         finally:
             debugger.history.forget_beyond(known)
         if found is None:
-            debugger.move(0)
+            first = debugger.begins_block(debugger.timeline.sgd_step(now))
+            debugger.go(debugger.timeline.first_of(first) if first else 0)
             return ()
         return self.arrive(found)
 
     def arrive(self, moment: int) -> tuple[Hit, ...]:
         """Move to a moment in such a way that the stops met there are known."""
-        self.debugger.move(moment - 1)
+        self.debugger.go(moment - 1)
         self._prepare()
-        self.debugger.step()
+        self.debugger.go(moment)
         return self._met()
 
     def last_before(self, now: int, progress: Progress | None = None) -> int | None:
@@ -265,12 +307,13 @@ class Stops:
         Raises `Interrupted` when `progress` returns True.
         """
         length = self.debugger.timeline.length
-        step = self.debugger.timeline.sgd_step(now)
+        step = self.debugger.timeline.sgd_step(min(now, self.debugger.moment))
+        begin = self.debugger.begins_block(step)
         if met := self._moments_met(step * length, now - 1):
             return met[-1]
         stretch = 1
-        while step > 0:
-            first = max(0, step - stretch)
+        while step > begin:
+            first = max(begin, step - stretch)
             for suspect in reversed(self._suspects_between(first, step)):
                 if met := self._moments_met(suspect * length, (suspect + 1) * length):
                     return met[-1]
@@ -302,11 +345,13 @@ class Stops:
 
     def _moments_met(self, first: int, last: int) -> list[int]:
         debugger = self.debugger
-        debugger.move(first)
+        debugger.go(first)
         met = []
-        while debugger.moment < last:
+        while (begun := debugger.moment) < last:
             self._prepare()
-            debugger.step()
+            debugger.go(begun + 1)
+            if not begun < debugger.moment <= last:
+                break  # a pass of a program ends earlier than others
             if any(stop.trigger.fires(debugger) for stop in self.armed if not stop.ignored):
                 met.append(debugger.moment)
         return met

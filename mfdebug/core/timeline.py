@@ -37,11 +37,15 @@ class Moment(Struct, frozen=True):
 class Timeline:
     """Moment numbers to names and back, by arithmetic alone."""
 
+    # How often it was built: the numbers of moments hold for one build.
+    builds = 0
+
     def __init__(self, graph: Graph) -> None:
         self.build(graph)
 
     def build(self, graph: Graph, *, backward: bool = True) -> None:
         """Know the moments of a graph's SGD steps; without `backward`, of passes forward alone."""
+        self.builds += 1
         self.forward = graph.forward_nodes
         self.backward = graph.backward_nodes if backward else []
         self.update = list(graph.trainables) if backward else []

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.debugger import Debugger, Edit, Standing
+from mfdebug.core.debugger import Debugger, Edit
 from mfdebug.core.environment import TooManyRows
 from mfdebug.core.evidence import evidence, evidence_spot, evidence_text
 from mfdebug.core.expressions import Expression, ExpressionError, NotComputed, Place
@@ -47,6 +47,24 @@ class Trigger(Protocol):
 
     def may_fire(self, stretch: Stretch) -> Array:
         """Return for each of these steps whether it may have fired in it."""
+
+
+class Elsewhere(Struct):
+    """Nothing: what the stop is about is not in this graph, but in another of the program."""
+
+    node: int | None = None
+    needs_all_gradients: bool = False
+
+    def prepare(self, debugger: Debugger) -> None:
+        """Nothing has to be noted."""
+
+    def fires(self, debugger: Debugger) -> Finding | None:
+        """Never here."""
+        return None
+
+    def may_fire(self, stretch: Stretch) -> Array:
+        """In no step."""
+        return np.zeros(stretch.steps, bool)
 
 
 class AtPlaces(Struct):
@@ -143,7 +161,7 @@ class OnChange(Struct):
             return  # consumers overwrite it before its own moment comes
         if debugger.timeline.place(debugger.moment + 1) in self.places:
             was = debugger.value_standing(self.node)
-            if was in (Standing.CURRENT, Standing.STALE):
+            if not was.absent:
                 self.before = np.array(self._now(debugger))
 
     def fires(self, debugger: Debugger) -> Finding | None:
@@ -152,10 +170,14 @@ class OnChange(Struct):
             return None
         if self.target.attribute == "grad" and debugger.sgd_step > 0:
             with debugger.visiting(debugger.moment - debugger.timeline.length):
-                self.before = np.array(self._now(debugger))
-        if self.before is None:
+                if self._is_there(debugger):
+                    self.before = np.array(self._now(debugger))
+        if self.before is None or not self._is_there(debugger):
             return None
         before, after = np.atleast_1d(self.before), np.atleast_1d(self._now(debugger))
+        if before.shape != after.shape:
+            # A program's batches may be of any size.
+            return Finding(f"{self.target.node} has another shape")
         changed = _change(before, after)
         if not (changed > self.amount).any():
             return None
@@ -174,6 +196,11 @@ class OnChange(Struct):
             after = stretch.trace.value(self.node)[part]
         changed = (_change(after[:-1], after[1:]) > self.amount).any(tuple(range(1, after.ndim)))
         return np.concatenate([[True], changed])
+
+    def _is_there(self, debugger: Debugger) -> bool:
+        gradient = self.target.attribute == "grad"
+        standing = debugger.gradient_standing if gradient else debugger.value_standing
+        return not standing(self.node).absent
 
     def _now(self, debugger: Debugger) -> Array:
         gradient = self.target.attribute == "grad"
@@ -208,6 +235,8 @@ class Unhealthy(Struct, eq=False):
         """Judge the node of the present moment."""
         where = debugger.where
         if where.node is None or where.phase != self.rule.phase or where.node not in self.nodes:
+            return None
+        if debugger.unknown(where.node, gradient=where.phase == "backward"):
             return None
         words = self.of(debugger, where.node)
         return Finding(words) if words else None

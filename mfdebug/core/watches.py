@@ -40,6 +40,8 @@ class Watch:
         self.number = number
         self.expression = expression
         self.seen: dict[int, float] = {}
+        # What it was worth in other graphs of the same program.
+        self.seen_in: dict[Debugger, dict[int, float]] = {}
 
 
 class Watches:
@@ -53,6 +55,14 @@ class Watches:
 
     def __len__(self) -> int:
         return len(self._watches)
+
+    def follow(self, debugger: Debugger) -> None:
+        """Watch another debugger: that of another graph of the same program."""
+        for watch in self._watches.values():
+            watch.seen_in[self.debugger] = watch.seen
+            watch.seen = watch.seen_in.get(debugger, {})
+        self.debugger = debugger
+        self._edits = debugger.edits
 
     def add(self, text: str) -> Watch:
         """Watch an expression, once; raise `ExpressionError` if it never has a value."""
@@ -100,6 +110,8 @@ class Watches:
 
     def _reading(self, watch: Watch) -> Reading:
         scene = Scene(self.debugger)
+        if not watch.expression.nodes <= scene.node_names().keys():
+            return self._told(watch, "not in this graph", known=False)
         try:
             result = watch.expression.evaluate(scene)
         except NotComputed:

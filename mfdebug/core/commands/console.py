@@ -33,6 +33,7 @@ class State(NamedTuple):
     stops: tuple[int, tuple[Stop, ...]]
     watches: tuple[int, tuple[Watch, ...]]
     quiz: Quiz | None
+    debugger: Debugger | None = None
 
 
 class Console:
@@ -61,7 +62,8 @@ class Console:
         self.commands = COMMANDS
         # What the program that runs has printed, if one does.
         self.printed: Callable[[], list[str]] | None = None
-        self._use(debugger)
+        self.stops = Stops(debugger)
+        self.watches = Watches(debugger)
         self.quiz: Quiz | None = None
         self.transcript: Transcript | None = None
         # The line that is carried out once the program, of which this is a part, has gone on.
@@ -72,10 +74,12 @@ class Console:
         self.caption = ""
         self.deeds: deque[str] = deque(maxlen=MOST_DEEDS)
 
-    def _use(self, debugger: Debugger) -> None:
-        self.debugger = debugger
-        self.stops = Stops(debugger)
-        self.watches = Watches(debugger)
+    def use(self, debugger: Debugger) -> None:
+        """Look at another graph of the same program; stops and watches hold there too."""
+        if debugger is not self.debugger:
+            self.debugger = debugger
+            self.stops.follow(debugger)
+            self.watches.follow(debugger)
 
     def run(self, line: str) -> Reply:
         """Run one command line.
@@ -125,18 +129,25 @@ class Console:
             self.waiting, self.closed = line, True
             return Reply(stopped.problem)
         except OtherRun as other:
-            self._use(other.debugger)
-            return Reply(f"{other.problem}\n{status(self.debugger)}", stopped=other.problem)
+            self.use(other.debugger)
+            hits = () if other.back else self.stops.arrive(self.debugger.moment)
+            told = [other.problem, status(self.debugger), *map(str, hits)]
+            return Reply("\n".join(told), stopped="; ".join([other.problem, *map(str, hits)]))
 
     @property
     def state(self) -> State:
         """All that commands can change, as it is now."""
         return State(
-            self.debugger.stand, self.stops.state, self.watches.state, copy.copy(self.quiz)
+            self.debugger.stand,
+            self.stops.state,
+            self.watches.state,
+            copy.copy(self.quiz),
+            self.debugger,
         )
 
     def return_to(self, state: State) -> None:
         """Have all as it was once, or `BLANK`."""
+        self.use(state.debugger or self.debugger)
         self.debugger.return_to(state.stand)
         self.stops.return_to(state.stops)
         self.watches.return_to(state.watches)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec.structs import replace
@@ -10,7 +11,7 @@ from mfdebug.core.changes import last_change
 from mfdebug.core.commands.command import Command, Key, Reply, count_of
 from mfdebug.core.commands.places import chosen_number
 from mfdebug.core.commands.status import status
-from mfdebug.core.debugger import Debugger, DebuggerError, Standing, place_or_error
+from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, place_or_error
 from mfdebug.core.explain.text import explain
 from mfdebug.core.expressions import parse_place
 from mfdebug.core.spots import Index, Spot
@@ -32,10 +33,11 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     debugger = console.debugger
     spot = next((hit.finding.spot for hit in hits if hit.finding.spot is not None), None)
     lines = explain(debugger, None if spot is None else _index_here(debugger, spot))
-    computed = debugger.cost_standing() is not Standing.WAITING
+    computed = not debugger.cost_standing().absent
+    rate = debugger.learning_rate
     data: dict[str, Any] = {
         "cost": debugger.plan.cost() if computed else None,
-        "learning_rate": debugger.learning_rate if debugger.graph.trains else None,
+        "learning_rate": rate if debugger.graph.trains and not math.isnan(rate) else None,
         "explain": lines,
     }
     if hits:
@@ -43,7 +45,10 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     if debugger.at_end:
         data["ended"] = debugger.ending
     stopped = "; ".join(map(str, hits)) or note
-    told = [status(debugger), *lines, *map(str, hits), *([note] if note else [])]
+    if debugger.remark:
+        data["remark"] = debugger.remark
+    told = [status(debugger), *lines, *filter(None, [debugger.remark])]
+    told += [*map(str, hits), *filter(None, [note])]
     if debugger.at_end and ENDS not in note:
         why = f" ({debugger.ending})" if debugger.ending else ""
         told.append(f"the line ends here{why}; S goes back")
@@ -160,7 +165,7 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
 def _goto(console: Console, text: str) -> Reply:
     debugger = console.debugger
     target = moment_of(debugger, text, "goto MOMENT | start | end | sgd K")
-    debugger.move(target, console.progress)
+    debugger.go(target, console.progress)
     end = debugger.timeline.end
     note = ""
     if end and target > end:
@@ -181,7 +186,8 @@ def _continue(console: Console, text: str) -> Reply:
     length = debugger.timeline.length
     begun = debugger.moment // length
     far = FAR if debugger.endless else TO_THE_END
-    hits = console.stops.run(debugger.sgd_target(far, console.progress), console.progress)
+    hits = _run_through(console, far)
+    debugger = console.debugger
     steps = debugger.moment // length - begun
     ran = f" in {steps:,} SGD steps; continue goes on" if debugger.graph.trains else ""
     if debugger.at_end:
@@ -189,11 +195,39 @@ def _continue(console: Console, text: str) -> Reply:
     return moved(console, hits, "" if hits else f"no stop was met{ran}")
 
 
+def _run_through(console: Console, sgd_steps: int) -> tuple[Hit, ...]:
+    """Run on to a stop, through all graphs of a program."""
+    while True:
+        debugger = console.debugger
+        try:
+            target = debugger.sgd_target(sgd_steps, console.progress)
+            return console.stops.run(target, console.progress)
+        except OtherRun as other:
+            console.use(other.debugger)
+            if hits := console.stops.arrive(console.debugger.moment):
+                return hits
+            if console.debugger.at_end:
+                return ()
+
+
+def _run_back_through(console: Console) -> tuple[Hit, ...]:
+    """Run back to a stop, through all graphs of a program."""
+    hits = console.stops.run_back(console.progress)
+    while not hits and console.debugger.moment:
+        debugger = console.debugger
+        before = debugger.before_block(debugger.sgd_step)
+        if before is None or debugger.timeline.place(debugger.moment) != 1:
+            break
+        console.use(before)
+        hits = console.stops.run_back(console.progress, inclusive=True)
+    return hits
+
+
 def _reverse_continue(console: Console, text: str) -> Reply:
     if text:
         raise DebuggerError("reverse-continue takes nothing", hint="back N, or goto MOMENT")
     _must_go_back(console.debugger)
-    hits = console.stops.run_back(console.progress)
+    hits = _run_back_through(console)
     at_start = console.debugger.moment == 0
     note = "no stop was met; this is the start" if at_start else "the search was not finished"
     return moved(console, hits, "" if hits else note)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import cost_name
@@ -12,7 +14,8 @@ def status(debugger: Debugger) -> str:
     where = debugger.where
     part = f" {where.part} of {where.parts}" if where.node is not None else ""
     step = f"SGD step {where.sgd_step} ∙ " if debugger.has_steps else ""
-    rate = f" ∙ lr {scalar(debugger.learning_rate)}" if debugger.graph.trains else ""
+    known = debugger.graph.trains and not math.isnan(debugger.learning_rate)
+    rate = f" ∙ lr {scalar(debugger.learning_rate)}" if known else ""
     return f"{step}{where.phase}{part} ∙ moment {where.number} ∙ {cost_text(debugger)}{rate}"
 
 
@@ -22,6 +25,8 @@ def cost_text(debugger: Debugger) -> str:
     name = cost_name(debugger.graph)
     if standing is Standing.WAITING:
         return f"{name} not computed"
+    if standing is Standing.UNKNOWN:
+        return f"{name} {debugger.unknown(debugger.graph.cost)}"
     shape = debugger.plan.shapes[debugger.graph.cost]
     summed = " (sum)" if shape else ""
     old = f" (of SGD step {debugger.sgd_step - 1})" if standing is Standing.STALE else ""

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Standing
 from mfdebug.core.explain.gradient_sums import gradient_sums
-from mfdebug.core.explain.made import made_before
-from mfdebug.core.explain.sums import Sums, joined
+from mfdebug.core.explain.made import made_before, overwritten_note
+from mfdebug.core.explain.sums import Sums, joined, one_term
 from mfdebug.core.explain.updates import update_sums
 from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.numbers import scalar
@@ -87,6 +87,8 @@ def _cause(debugger: Debugger, spot: Spot, home: int) -> Cause:
             sums = replace(sums, notes=(turn, *sums.notes))
     else:
         _value_there(debugger, spot.node)
+        if note := overwritten_note(debugger, spot.node):
+            return _overwritten(debugger, spot, note, home)
         if isinstance(debugger.graph.nodes[spot.node], Input):
             return _input_cause(debugger, spot, home)
         sums = value_sums(debugger, spot.node, spot.index)
@@ -97,6 +99,18 @@ def _cause(debugger: Debugger, spot: Spot, home: int) -> Cause:
     with debugger.visiting(moment):
         sums = _sums_now(debugger, spot)
         return _told(debugger, spot, replace(sums, notes=(note, *present)), home)
+
+
+def _overwritten(debugger: Debugger, spot: Spot, note: str, home: int) -> Cause:
+    """Tell of a value that another node has changed what it was before that."""
+    before = (debugger.overwritten_at(spot.node) or 1) - 1
+    with debugger.visiting(before):
+        was = scalar(float(spot.array(debugger)[spot.index]))
+    earlier = replace(spot, moment=before)
+    number = float(spot.array(debugger)[spot.index])
+    told = f"{note}; before that it was {was}"
+    sums = Sums("", (one_term(number, spot.text(debugger.graph), scalar(number), [earlier]),))
+    return _told(debugger, spot, replace(sums, notes=(told,)), home)
 
 
 def _turn_ahead(debugger: Debugger, node: int) -> str:
@@ -136,6 +150,8 @@ def _stamped(spot: Spot, here: int, home: int) -> Spot:
 
 
 def _value_there(debugger: Debugger, node: int) -> None:
+    if reason := debugger.unknown(node):
+        raise NotComputed(f"{debugger.graph.nodes[node].label}: {reason}")
     if debugger.value_standing(node) is Standing.WAITING:
         label = debugger.graph.nodes[node].label
         fed = isinstance(debugger.graph.nodes[node], Input)
@@ -147,6 +163,8 @@ def _gradient_there(debugger: Debugger, node: int) -> None:
     standing, label = debugger.gradient_standing(node), debugger.graph.nodes[node].label
     if standing is Standing.NONE:
         raise NotComputed(f"{label} has no gradient: {debugger.no_gradient(node)}")
+    if standing is Standing.UNKNOWN:
+        raise NotComputed(f"{label}.grad: {debugger.unknown(node, gradient=True)}")
     if standing is Standing.WAITING:
         raise NotComputed(f"{label} has no gradient yet", hint=f"run: until {label} backward")
 

@@ -6,11 +6,12 @@ Each term is an entry of the consumer's gradient (upstream) times the local deri
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.explain.arithmetic import bracketed, comes_to
 from mfdebug.core.explain.entries import Region, place_in
-from mfdebug.core.explain.ops import explainer_of
+from mfdebug.core.explain.ops import explained as explained_by
 from mfdebug.core.explain.ops.base import Explainer, factor
 from mfdebug.core.explain.site import Site, unique
 from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
@@ -75,8 +76,13 @@ def edge_sums(
     a note says why.
     """
     debugger = site.debugger
+    if reason := debugger.unsent(site.node, slot):
+        return Sums("", (), (f"{site.label}: {reason}",))
     sent = float(debugger.plan.contribution(site.node, slot)[index])
-    found = explainer_of(site.op) if explained else None
+    found = explained_by(site) if explained else None
+    if found is not None and (departs := debugger.departs(site.node, "backward")):
+        known = _known_only(site, slot, index, sent)
+        return replace(known, notes=(f"the program's number is another: {departs}",))
     if found is None:
         return _known_only(site, slot, index, sent)
     op, explainer = found

@@ -44,6 +44,7 @@ def made_before(debugger: Debugger, spot: Spot, sums: Sums) -> tuple[int, str] |
 
 def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
     """Return a moment from `moment` on that gave a node another value, or None."""
+    begun = moment
     times = [edit.after for edit in debugger.edits if edit.node == node]
     if isinstance(debugger.graph.nodes[node], Input):
         times.append(debugger.updated_at(node) or 0)
@@ -52,8 +53,21 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
     else:
         times.append(debugger.written_at(node) or 0)
         moment += 1
+    overwritten = debugger.overwritten_at(node)
+    if overwritten is not None and overwritten > begun:
+        times.append(overwritten)
     later = [time for time in times if moment <= time <= debugger.moment and time]
     return max(later, default=None)
+
+
+def overwritten_note(debugger: Debugger, node: int) -> str:
+    """Say which other node changed the value of this one in place, or nothing."""
+    when = debugger.overwritten_at(node)
+    if when is None:
+        return ""
+    by = debugger.timeline.name(when).node
+    name = "" if by is None else debugger.graph.nodes[by].label
+    return f"{name} changed it at moment {when}"
 
 
 def changed_note(debugger: Debugger, nodes: Iterable[int], moment: int) -> str:

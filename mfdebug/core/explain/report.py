@@ -6,6 +6,8 @@ input, term by term.
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
 
 from mfdebug.core.debugger import Contribution, Debugger, Standing, index_text
@@ -14,8 +16,8 @@ from mfdebug.core.explain.gradient_sums import (
     nothing_sent,
     seed_name,
 )
-from mfdebug.core.explain.made import changed_note
-from mfdebug.core.explain.ops import explainer_of
+from mfdebug.core.explain.made import changed_note, overwritten_note
+from mfdebug.core.explain.ops import explained, explainer_of
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.updates import Assignment, assignments
 from mfdebug.core.explain.value_sums import value_sums
@@ -52,6 +54,7 @@ class Outgoing(Struct, frozen=True):
     working: str
     number: float
     remark: str = ""
+    own_rule: bool = False
 
 
 class NodeReport(Struct, frozen=True):
@@ -88,6 +91,9 @@ class NodeReport(Struct, frozen=True):
     outgoing: tuple[Outgoing, ...]
     outgoing_more: int
     update: tuple[Assignment, ...]
+    unknown: str = ""
+    unknown_gradient: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeReport:
@@ -99,7 +105,7 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
     index = tuple(min(i, n - 1) for i, n in zip(index, shape, strict=True))
     value_standing = debugger.value_standing(node)
     gradient_standing = debugger.gradient_standing(node)
-    has_value = value_standing in (Standing.CURRENT, Standing.STALE)
+    has_value = not value_standing.absent
     no_gradient = debugger.no_gradient(node)
     has_gradient = not no_gradient and gradient_standing in (
         Standing.CURRENT,
@@ -137,14 +143,28 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         outgoing=_outgoing(site, index),
         outgoing_more=max(0, len(site.inputs) - EDGES_SHOWN),
         update=assignments(debugger, node, index),
+        unknown=debugger.unknown(node),
+        unknown_gradient=debugger.unknown(node, gradient=True),
+        notes=_notes(site),
     )
+
+
+def _notes(site: Site) -> tuple[str, ...]:
+    """Return what else there is to say of a value that a program's run has recorded."""
+    debugger, node = site.debugger, site.node
+    departs = debugger.departs(node, "forward")
+    notes = [
+        f"the program's number is another: {departs}" if departs else "",
+        overwritten_note(debugger, node),
+    ]
+    return tuple(filter(None, notes))
 
 
 def _formula(site: Site) -> str:
     """Return the rule in symbols."""
     if not isinstance(site.op, Op):
         return ""
-    found = explainer_of(site.op)
+    found = explained(site)
     if found is None:
         return site.op.formula(*site.labels)
     op, explainer = found
@@ -154,7 +174,7 @@ def _formula(site: Site) -> str:
 def _legend(site: Site) -> str:
     if not isinstance(site.op, Op):
         return ""
-    return site.op.legend(*(x.shape for x in site.inputs))
+    return site.op.legend(*(x.shape for x in site.inputs)) if explained(site) else ""
 
 
 def kind_of(node: Node) -> str:
@@ -165,7 +185,7 @@ def kind_of(node: Node) -> str:
 def role_of(site: Site) -> str:
     """Return in one sentence what the node does in the backward pass."""
     node = site.op
-    if (found := explainer_of(node)) is not None:
+    if (found := explained(site)) is not None:
         op, explainer = found
         return explainer.role(site, op)
     if isinstance(node, Input):
@@ -183,7 +203,8 @@ def _forward_working(site: Site, index: Index, value: float | None) -> str:
     debugger = site.debugger
     if (
         value is None
-        or explainer_of(site.op) is None
+        or explained(site) is None
+        or _notes(site)
         or debugger.value_standing(site.node) is not Standing.CURRENT
         or changed_note(debugger, site.sources, debugger.written_at(site.node) or 0)
     ):
@@ -204,12 +225,15 @@ def _incoming(site: Site, index: Index, edges: list[Contribution]) -> tuple[Inco
         if edge.consumer not in sites:
             sites[edge.consumer] = Site(debugger, edge.consumer)
         consumer = sites[edge.consumer]
-        explained = explainer_of(consumer.op)
+        rules = explained(consumer)
         remark = ""
-        if explained is None:
+        if edge.reported and edge.sent is None:
+            rule = words = ""
+            remark = debugger.unsent(edge.consumer, edge.slot)
+        elif rules is None or debugger.departs(edge.consumer, "backward"):
             rule = words = f"{consumer.label}.gradients[{named(site.label, index)}]"
         else:
-            op, explainer = explained
+            op, explainer = rules
             sent = explainer.sent(consumer, op, edge.slot, index)
             rule, words = sent.text, sent.of(index)
             remark = nothing_sent(consumer, op, explainer, edge.slot, index)
@@ -222,25 +246,31 @@ def _outgoing(site: Site, index: Index) -> tuple[Outgoing, ...]:
     debugger = site.debugger
     if debugger.gradient_standing(site.node) is not Standing.CURRENT:
         return ()
-    explained = explainer_of(site.op)
+    rules = explained(site)
+    departs = debugger.departs(site.node, "backward")
     written = debugger.written_at(site.node, "backward") or 0
     changed = changed_note(debugger, site.sources, written)
     found = []
     for slot, label in enumerate(site.labels[:EDGES_SHOWN]):
+        if reason := debugger.unsent(site.node, slot):
+            found.append(Outgoing(label, "", "", "", "", math.nan, reason))
+            continue
         sent = debugger.plan.contribution(site.node, slot)
         entry = matching_entry(index, sent.shape)
         number, working, remark = float(sent[entry]), "", ""
-        if explained is None:
+        if rules is None or departs:
             rule = words = f"{site.label}.gradients[{named(label, entry)}]"
         else:
-            op, explainer = explained
+            op, explainer = rules
             formula = explainer.sent(site, op, slot, entry)
             rule, words = formula.text, formula.of(entry)
             remark = nothing_sent(site, op, explainer, slot, entry)
             if not changed and not remark:
                 working = edge_sums(site, slot, entry, ones=True).working(TERMS_SHOWN)
                 working = "" if working.strip("()") == scalar(number) else working
-        found.append(Outgoing(label, index_text(entry), rule, words, working, number, remark))
+        own_rule = explainer_of(site.op) is None
+        text = index_text(entry)
+        found.append(Outgoing(label, text, rule, words, working, number, remark, own_rule))
     return tuple(found)
 
 

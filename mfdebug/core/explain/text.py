@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mfdebug.core.debugger import Debugger, index_text
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.report import NodeReport, kind_of, report
@@ -13,6 +15,7 @@ from miniflow.ops.base import Array, shape_text
 
 # Inputs that the feed lists, and entries of one that are written out.
 INPUTS_SHOWN, ENTRIES_SHOWN = 12, 4
+NO_LOCAL = "the local derivative is not known"
 
 
 def name_moment(debugger: Debugger, moment: Moment) -> str:
@@ -36,7 +39,8 @@ def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
         return [title, *_fed_lines(debugger)]
     node = report(debugger, moment.node, index)
     if moment.phase == "forward":
-        return [title, *_forward_lines(node)]
+        changes = _changes_lines(debugger, moment.node)
+        return [title, *_forward_lines(node), *changes, *_origin_lines(debugger, moment.node)]
     if moment.phase == "backward":
         return [title, *_backward_lines(node)]
     return [title, *update_lines(node)]
@@ -52,10 +56,42 @@ def _fed_lines(debugger: Debugger) -> list[str]:
             origin = f"from {debugger.graph.feeder}"
         else:
             origin = "trained" if node.trainable else "its own value"
+        if reason := debugger.unknown(i):
+            lines.append(f"  {node.label}: {reason}  ({origin})")
+            continue
         lines.append(f"  {_fed(node.label, debugger.value(i))}  ({origin})")
     if len(nodes) > INPUTS_SHOWN:
         lines.append(f"  … {len(nodes) - INPUTS_SHOWN:,} more")
     return lines
+
+
+def _changes_lines(debugger: Debugger, node: int) -> list[str]:
+    """Tell which inputs a node has changed in its forward, each by the entry that changed most."""
+    lines = []
+    for source in debugger.overwrites(node):
+        label, now = debugger.graph.nodes[source].label, debugger.value(source)
+        with debugger.visiting(debugger.moment - 1):
+            before = debugger.value(source)
+        if before.shape != now.shape:
+            lines.append(f"  it changes {label}: its shape was {shape_text(before.shape)}")
+            continue
+        with np.errstate(all="ignore"):
+            apart = np.abs(now - before)
+        differs = (now != before) & ~(np.isnan(now) & np.isnan(before))
+        if not differs.any():
+            continue
+        apart = np.where(differs, np.nan_to_num(apart, nan=np.inf, posinf=np.inf), -1.0)
+        entry = tuple(map(int, np.unravel_index(int(apart.argmax()), now.shape)))
+        count = int(differs.sum())
+        many = f" ({count} of {now.size} entries)" if now.size > 1 else ""
+        was, is_now = scalar(float(before[entry])), scalar(float(now[entry]))
+        lines.append(f"  it changes {named(label, entry)}: {was} before, {is_now} now{many}")
+    return lines
+
+
+def _origin_lines(debugger: Debugger, node: int) -> list[str]:
+    origin = debugger.origin(node)
+    return [f"  {origin}"] if origin else []
 
 
 def _fed(label: str, value: Array) -> str:
@@ -75,7 +111,9 @@ def _forward_lines(node: NodeReport) -> list[str]:
     if node.value is not None:
         working = f" = {node.working}" if node.working else ""
         lines.append(f"  {named(node.name, node.index)}{working} = {scalar(node.value)}")
-    return lines
+    elif node.unknown:
+        lines.append(f"  {node.name}: {node.unknown}")
+    return [*lines, *(f"  {note}" for note in node.notes)]
 
 
 def _backward_lines(node: NodeReport) -> list[str]:
@@ -94,10 +132,16 @@ def _backward_lines(node: NodeReport) -> list[str]:
         sums = " + ".join(map(bracketed, numbers))
         together = f" = {sums}" if len(numbers) > 1 and not node.incoming_more else ""
         lines.append(f"  {node.symbol}{index_text(node.index)}{together} = {scalar(node.gradient)}")
+    elif node.unknown_gradient:
+        lines.append(f"  {node.symbol}: {node.unknown_gradient}")
     for out in node.outgoing:
         to = f"  to {out.source}{out.entry}: "
         if out.remark:
             lines.append(to + out.remark)
+            continue
+        if out.own_rule:
+            number = scalar(out.number)
+            lines.append(f"{to}{out.words} = {number}, by rules of its own: {NO_LOCAL}")
             continue
         working = f" = {out.working}" if out.working else ""
         lines.append(f"{to}upstream × local = {out.words}{working} = {scalar(out.number)}")

@@ -38,7 +38,7 @@ def assignments(debugger: Debugger, node: int, index: Index) -> tuple[Assignment
         return ()
     name = named(debugger.graph.nodes[node].label, index)
     told = _Entry(debugger, node, index, made).assignments(name)
-    if all(one.working for one in told):
+    if all(one.working for one in told) and not math.isnan(made.rate):
         return told
     before, after = float(made.before[index]), float(made.after[index])
     return (Assignment(f"{name}: {scalar(before)} before, {OWN_RULE}", name, "", after),)
@@ -120,7 +120,7 @@ class _Entry:
         if attribute == "m" or attribute == "v":
             place = self.optimizer.state_names.index(attribute)
             return self._state_sums(attribute, rules[place])
-        told = self._change(name)
+        told = None if math.isnan(self.rate) else self._change(name)
         if told is None:
             before = f"{scalar(self.before)} before, {OWN_RULE}"
             return Sums("", (), (f"{name}: {before}",))

@@ -19,6 +19,7 @@ from mfdebug.core.explain.ops.products import MatrixExplainer
 from mfdebug.core.explain.ops.reductions import ReductionExplainer
 from mfdebug.core.explain.ops.softmax import SoftmaxExplainer
 from mfdebug.core.explain.ops.unknown import ProbeExplainer
+from mfdebug.core.explain.site import Site
 from miniflow.graph import follows_rules
 from miniflow.node import Node
 from miniflow.ops import OPS, Op
@@ -42,6 +43,12 @@ EXPLAINERS: dict[type[Node], Explainer] = {
     OPS[name]: explainer for explainer, names in _FAMILIES.items() for name in names.split()
 }
 _PROBE = ProbeExplainer()
+
+
+def explained(site: Site) -> tuple[Op, Explainer] | None:
+    """Return the op of a site with its explainer, if the numbers at hand fit its rule."""
+    found = explainer_of(site.op)
+    return found if found is not None and site.debugger.explicable(site.node) else None
 
 
 def explainer_of(node: Node) -> tuple[Op, Explainer] | None:

@@ -1,0 +1,222 @@
+"""The check of a recorded pass: what can be judged without running the program.
+
+A rule of an op of ours is compared with central differences, at the recorded numbers, and what the
+program recorded with that rule. The gradient that an input keeps is compared with the sum of what
+its consumers sent in the same pass. A node of the program's own class can be checked only where
+the program runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from msgspec import Struct
+
+from mfdebug.core.timeline import Timeline
+from mfdebug.recording.nodes import RecordedGraph
+from mfdebug.recording.passes import RecordedPass, as_floats
+from miniflow.differences import TOLERANCE
+from miniflow.errors import MiniflowError
+from miniflow.gradcheck import Reason, Verdict, check
+from miniflow.graph import Graph
+from miniflow.node import Input, Node
+from miniflow.ops.arithmetic import Mul
+from miniflow.ops.base import Array, Op
+from miniflow.ops.reduce import Sum
+
+# What a program computes in single precision has fewer digits than a central difference.
+SINGLE_TOLERANCE = 1e-3
+
+
+class Checker(Protocol):
+    """Checks nodes of the program's own classes, in the program: only that can run them."""
+
+    def check(self, number: int, nodes: Sequence[int]) -> list[Verdict]:
+        """Return verdicts on these nodes of a line, in the state that pass `number` had."""
+
+
+def check_pass(
+    graph: RecordedGraph,
+    recorded: RecordedPass,
+    timeline: Timeline,
+    checker: Checker | None,
+    node: int | None,
+) -> list[Verdict]:
+    """Return a verdict for each input of one node, or of every node that sent something.
+
+    Raises `MiniflowError` if a node cannot be evaluated.
+    """
+    if not recorded.outline.backward:
+        return []
+    pass_check = _PassCheck(graph, recorded, timeline)
+    wanted = range(len(graph)) if node is None else [node]
+    verdicts: list[Verdict] = []
+    asked: list[int] = []
+    for i in wanted:
+        if not graph.under_cost[i]:
+            continue
+        if not graph.inbound[i]:
+            verdicts += pass_check.kept_gradient(i, always=node is not None)
+        elif recorded.numbers is None:
+            verdicts += pass_check.untested(i, "not kept")
+        elif isinstance(graph.nodes[i], Op):
+            verdicts += pass_check.rule(i)
+        elif checker is not None:
+            asked.append(i)
+        else:
+            verdicts += pass_check.untested(i, "own class")
+    if asked and checker is not None:
+        verdicts += checker.check(recorded.number, asked)
+    return sorted(verdicts, key=lambda one: (one.node, one.slot or 0))
+
+
+class _PassCheck(Struct, frozen=True):
+    graph: RecordedGraph
+    recorded: RecordedPass
+    timeline: Timeline
+
+    def untested(self, node: int, reason: Reason) -> list[Verdict]:
+        """Return that nothing of a node was tested, for each of its inputs."""
+        inbound = self.graph.inbound[node]
+        return [
+            Verdict(node, source, inbound.index(source), "untested", 0, reason=reason, cause=node)
+            for source in dict.fromkeys(inbound)
+        ]
+
+    # What an input keeps -----------------------------------------------------------------------
+
+    def kept_gradient(self, node: int, *, always: bool) -> Iterator[Verdict]:
+        """Compare the gradient that an input keeps with what its consumers sent in this pass.
+
+        `always`: also where it keeps none of its own, so that the sum is all there is.
+        """
+        recorded = self.recorded
+        if recorded.numbers is None:
+            if always:
+                yield Verdict(node, node, None, "untested", 0, reason="not kept", cause=node)
+            return
+        if node not in recorded.numbers.own and not always:
+            return
+        sums = recorded.sum_sent(node, self.timeline.length)
+        own = recorded.own(node) if node in recorded.numbers.own else sums
+        if sums is None or own is None or not sums.size:
+            yield Verdict(node, node, None, "untested", 0, reason="not known", cause=node)
+            return
+        yield _compared(node, node, None, own, sums)
+
+    # Our own rules -----------------------------------------------------------------------------
+
+    def rule(self, node: int) -> list[Verdict]:
+        """Check the rule of an op of ours, and that the program's numbers follow it."""
+        place = self.timeline.place_of("backward", node)
+        upstream = None if place is None else self.recorded.gradient(node, place)
+        if place is None or upstream is None or not self.recorded.fits(node, place):
+            return self.untested(node, "not known")
+        found = self._by_differences(node, place, upstream)
+        if any(verdict.judgement == "wrong" for verdict in found):
+            return found
+        departing = self._departing(node)
+        return [departing.get(verdict.source, verdict) for verdict in found]
+
+    def _by_differences(self, node: int, place: int, upstream: Array) -> list[Verdict]:
+        """Check an op alone, in a graph whose cost is Σ upstream · value."""
+        op, inbound = self.graph.nodes[node], self.graph.inbound[node]
+        assert isinstance(op, Op)
+        sources = list(dict.fromkeys(inbound))
+        inputs: dict[int, Input] = {}
+        for source in sources:
+            value = self.recorded.value(source, place)
+            assert value is not None
+            label = self.graph.nodes[source].label
+            kept = value if value.dtype.kind in "iu" else value.astype(np.float64)
+            inputs[source] = Input(label, value=kept)
+        names = {one.label for one in inputs.values()} | {op.label}
+        tested = type(op).of([inputs[source] for source in inbound], op.label, op.attrs)
+        weight = Input(_unused("upstream", names), value=upstream.astype(np.float64))
+        product = Mul(tested, weight, name=_unused("product", names))
+        nodes: list[Node] = [*inputs.values(), tested, weight, product]
+        cost: Node = product
+        if upstream.ndim:
+            cost = Sum(product, name=_unused("total", names))
+            nodes.append(cost)
+        small = Graph(nodes, cost, name=op.label)
+        try:
+            verdicts = check(small, small.place(op.label))
+        except MiniflowError:
+            return self.untested(node, "not known")
+        numbers = [small.place(inputs[source].label) for source in sources]
+        back = dict(zip(numbers, sources, strict=True))
+        return [
+            Verdict(
+                node,
+                back[one.source],
+                one.slot,
+                one.judgement,
+                one.size,
+                one.index,
+                one.analytic,
+                one.numeric,
+                one.relative_error,
+                one.tolerance,
+                one.checked,
+                one.assumed,
+                one.reason,
+                None if one.cause is None else back.get(one.cause, node),
+            )
+            for one in verdicts
+        ]
+
+    def _departing(self, node: int) -> dict[int, Verdict]:
+        """Return a verdict for each input to which the program sent something else."""
+        if not self.recorded.departs(node, "backward") or self.recorded.numbers is None:
+            return {}
+        rules = self.recorded.by_rule(node, backward=True)
+        found = {}
+        for slot, rule in rules[0].items():
+            raw = self.recorded.numbers.sent.get((node, slot))
+            source = self.graph.inbound[node][slot]
+            if raw is None or raw.size != rule.size:
+                continue
+            verdict = _compared(node, source, slot, as_floats(raw).reshape(rule.shape), rule)
+            if verdict.judgement == "wrong":
+                found[source] = verdict
+        return found
+
+
+def _compared(node: int, source: int, slot: int | None, found: Array, wanted: Array) -> Verdict:
+    """Judge recorded numbers by what they should be, by the entry that is farthest off."""
+    a, b = (np.asarray(x, np.float64).reshape(-1) for x in (found, wanted))
+    with np.errstate(all="ignore"):
+        off = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+        scale = np.maximum(np.abs(a), np.abs(b))
+        errors = np.divide(off, scale, out=np.zeros_like(off), where=off != 0)
+    errors[np.isnan(errors)] = np.inf
+    at = int(errors.argmax())
+    double = found.dtype == np.float64
+    tolerance = TOLERANCE if double else SINGLE_TOLERANCE
+    # Sums that cancel keep the rounding of their terms.
+    near = off[at] <= 1e-12 * float(np.nanmax(scale, initial=0.0)) if double else False
+    right = errors[at] <= tolerance or near
+    index = tuple(map(int, np.unravel_index(at, found.shape)))
+    return Verdict(
+        node,
+        source,
+        slot,
+        "right" if right else "wrong",
+        a.size,
+        index,
+        float(a[at]),
+        float(b[at]),
+        float(errors[at]),
+        tolerance,
+        a.size,
+    )
+
+
+def _unused(name: str, names: set[str]) -> str:
+    while name in names:
+        name += "_"
+    names.add(name)
+    return name

@@ -1,0 +1,645 @@
+"""The debugger of a recorded line: a cursor over its passes, which asks the run for more of them.
+
+Passes are SGD steps here. One that ends earlier than others (forward alone, at a fault, without an
+update) has no later moments: the cursor steps over them. Where the program's next pass is of
+another line, the cursor of that line takes over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mfdebug.core.cursor import Update
+from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, Progress
+from mfdebug.core.history import DEFAULT_MEMORY
+from mfdebug.core.sight import Contribution, Standing
+from mfdebug.core.timeline import Moment, Phase
+from mfdebug.recording.checking import Checker, check_pass
+from mfdebug.recording.nodes import graph_of, sgd_at
+from mfdebug.recording.passes import NOT_KEPT
+from mfdebug.recording.plan import RecordedPlan
+from mfdebug.recording.records import Fault, Run
+from miniflow.errors import MiniflowError
+from miniflow.files import save as save_graph
+from miniflow.gradcheck import Verdict
+from miniflow.node import Input
+from miniflow.ops.base import Op, shape_text
+from miniflow.progress import Training
+
+
+class RecordedLines:
+    """The lines of a run, a debugger for each; they are made when the run comes to them."""
+
+    def __init__(
+        self, run: Run, *, history_memory: int = DEFAULT_MEMORY, checker: Checker | None = None
+    ) -> None:
+        self.run = run
+        self.history_memory = history_memory
+        self.checker = checker
+        self._debuggers: dict[int, RecordedDebugger] = {}
+
+    def __len__(self) -> int:
+        return len(self.run.lines)
+
+    def debugger(self, line: int) -> RecordedDebugger:
+        """Return the debugger of a line."""
+        if line not in self._debuggers:
+            self._debuggers[line] = RecordedDebugger(self, line)
+        return self._debuggers[line]
+
+    def all(self) -> list[RecordedDebugger]:
+        """Return the debuggers of all lines that there are by now."""
+        return [self.debugger(line) for line in range(len(self))]
+
+    def name(self, line: int) -> str:
+        """Return the name of a line's graph: of the run, and the number of the line."""
+        return self.run.name if line == 0 else f"{self.run.name} {line + 1}"
+
+
+class RecordedDebugger(Debugger):
+    """A debugger on one line of a program's run. The line has at least one pass."""
+
+    plan: RecordedPlan
+
+    def __init__(self, family: RecordedLines, line: int) -> None:
+        self.family, self.line = family, line
+        self.run_of = family.run
+        graph = graph_of(self.run_of.lines[line], family.name(line))
+        self.recorded = RecordedPlan(self.run_of, line, graph)
+        super().__init__(graph, history_memory=family.history_memory, plan=self.recorded)
+        self._graph = graph
+        self._followed = self._order()
+        self._built: object = None
+        self._looking = False
+        self._learn()
+        self._stand(0)
+
+    # The line of moments -----------------------------------------------------------------------
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The numbers of the passes of this line in the whole run."""
+        return self.run_of.steps(self.line)
+
+    def _learn(self, target: int = 0) -> int:
+        """Build the line of moments anew when more is known of what a pass is made of.
+
+        Returns what `target` is on the new line: the same place of its pass, or again its end.
+        """
+        updates, graph = self.recorded.updates, self._graph
+        if self._order() != self._followed:
+            # The first pass that went back has come.
+            graph.follow(self.run_of.lines[self.line])
+            self._followed = self._order()
+        updates.learn()
+        graph.note_trained(updates.trained)
+        graph.fed = set(updates.fed)
+        built = tuple(graph.forward_nodes), tuple(graph.backward_nodes), tuple(graph.trainables)
+        if built != self._built:
+            self._built = built
+            step, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
+            wanted, wanted_place = self.timeline.sgd_step(target), self.timeline.place(target)
+            to_its_end = wanted_place == self.timeline.length
+            self.timeline.build(graph, backward=graph.goes_back)
+            self.recorded.timeline = self.timeline
+            self.recorded.renew()
+            self._first_reports.clear()
+            self._last_reports.clear()
+            self.__dict__.pop("_first_updates", None)
+            self.__dict__.pop("_class_numbers", None)
+            self.moment = self.timeline.start_of(step) + place if self.moment else 0
+            self.recorded.stand(step, self.timeline.place(self.moment))
+            if to_its_end:
+                wanted_place = self.timeline.length
+            target = self.timeline.start_of(wanted) + wanted_place if target else 0
+        self._find_end()
+        return target
+
+    def _order(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        structure = self.run_of.lines[self.line]
+        return structure.forward, structure.backward
+
+    def _find_end(self) -> None:
+        """Know where the line ends, if the program does so in this line."""
+        self.timeline.end = None
+        last = len(self.steps) - 1
+        if self.run_of.ending and self.steps[last] == len(self.run_of) - 1:
+            self.timeline.end = self._last_moment(last)
+
+    def last_place(self, step: int) -> int:
+        """Return the last place of a pass that there is, as far as is known."""
+        timeline, outline = self.timeline, self.recorded.outline(step)
+        if outline.fault is not None:
+            place = timeline.place_of(outline.fault.direction, outline.fault.node)
+            if place is not None:
+                return place - 1
+        forward = 1 + len(timeline.forward)
+        if outline.fault is not None:
+            return 1 if outline.fault.direction == "forward" else forward
+        if not outline.complete and self.run_of.ending:
+            return self._broken_off(step)
+        if not outline.backward:
+            return forward
+        backward = forward + len(timeline.backward)
+        return timeline.length if self.recorded.updates.of(step).changed else backward
+
+    def _broken_off(self, step: int) -> int:
+        """Return how far a pass came in whose middle the program ended."""
+        found = self.recorded.pass_of(step)
+        if found is None or found.numbers is None:
+            return 1
+        place = 1
+        for i in self.timeline.forward:
+            if i not in found.numbers.values and i not in found.numbers.texts:
+                return place
+            place += 1
+        sent = {consumer for consumer, _ in found.numbers.sent} | found.numbers.own.keys()
+        for i in self.timeline.backward:
+            if i not in sent:
+                break
+            place += 1
+        return place
+
+    def _last_moment(self, step: int) -> int:
+        return self.timeline.start_of(step) + self.last_place(step)
+
+    @property
+    def endless(self) -> bool:
+        """A program comes to its end."""
+        return False
+
+    @property
+    def has_steps(self) -> bool:
+        """A program's passes are counted, trained or not."""
+        return True
+
+    @property
+    def ending(self) -> str:
+        """How the program ended, and which node raised in its last pass."""
+        fault = self.recorded.outline(len(self.steps) - 1).fault
+        told = [self._fault_words(fault, len(self.steps) - 1)] if fault is not None else []
+        return "; ".join([*told, *filter(None, [self.run_of.ending])])
+
+    def coming(self) -> Moment | None:
+        """Return the name of the next moment, or None where this line has none yet."""
+        step, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
+        if place < self.last_place(step):
+            return self.timeline.name(self.moment + 1)
+        steps = self.steps
+        if step + 1 < len(steps) and steps[step + 1] == steps[step] + 1:
+            return self.timeline.name(self.timeline.first_of(step + 1))
+        return None
+
+    # Moving ------------------------------------------------------------------------------------
+
+    def move(self, moment: int, progress: Progress | None = None) -> int:
+        """Move the cursor; let the program go on as far as that takes.
+
+        Raises `OtherRun` where a pass of another line lies on the way, and `DebuggerError` where
+        the program has ended or a node has raised.
+        """
+        begun = self.moment
+        target = self._existing(max(moment, 0), progress)
+        self._stand(target)
+        if target <= begun < moment and begun == self.timeline.end:
+            why = f" ({self.ending})" if self.ending else ""
+            raise DebuggerError(f"the line ends here{why}; S goes back")
+        return self.moment
+
+    def go(self, moment: int, progress: Progress | None = None) -> int:
+        """Move to a moment of this line, over the passes of other lines."""
+        looking, self._looking = self._looking, True
+        try:
+            return self.move(moment, progress)
+        finally:
+            self._looking = looking
+
+    def sgd_target(self, count: int, progress: Progress | None = None) -> int:
+        """Return where whole passes lead; what a pass is made of must be known for that."""
+        step = self.timeline.sgd_step(self.moment)
+        if count > 0 and not self._looking and self._know_updates(step, progress):
+            self._learn()
+        return super().sgd_target(count, progress)
+
+    def _stand(self, moment: int) -> None:
+        self.moment = moment
+        step, place = self.timeline.sgd_step(moment), self.timeline.place(moment)
+        self.recorded.stand(step, place)
+        self.plan.learning_rate = self.learning_rate
+        self._note_costs()
+        self.last_update = self._update_here()
+
+    def _note_costs(self) -> None:
+        """Have the costs of all passes up to here in the curve."""
+        for step in range(len(self.history.costs), self.costs_reached):
+            self.history.record_cost(step, self.recorded.outline(step).cost)
+
+    def _update_here(self) -> Update | None:
+        where = self.where
+        if where.phase != "update" or where.node is None:
+            return None
+        found, place = self.recorded.present, self.timeline.place(self.moment)
+        before = None if found is None else found.value(where.node, place - where.part)
+        after = self.recorded.known_value(where.node)
+        if before is None or after is None or before.shape != after.shape:
+            return None
+        rate = self.recorded.updates.of(self.sgd_step).rate_of(where.node)
+        return Update(before.astype(np.float64), self.value(where.node), rate)
+
+    def _existing(self, target: int, progress: Progress | None) -> int:
+        """Return the moment to stand at, once the program has come as far as it asks."""
+        while True:
+            if target == 0:
+                self._see_others_before(-1)
+                return 0
+            step, place = self.timeline.sgd_step(target), self.timeline.place(target)
+            if target <= self.moment:
+                self._see_others_before(step)
+                return self.timeline.start_of(step) + min(place, self.last_place(step))
+            self._see_others_after(step)
+            if self.timeline.end is not None and target >= self.timeline.end:
+                return self.timeline.end
+            if step >= len(self.steps) or not self._is_complete(step):
+                if self._let_run(step, progress):
+                    target = self._learn(target)
+                    continue
+                return self._as_far_as_it_came(target)
+            last = self.last_place(step)
+            if len(self.recorded.updates.trained) > len(self.graph.trainables):
+                target = self._learn(target)
+                continue
+            if place <= last:
+                return target
+            if self._know_updates(step, progress):
+                target = self._learn(target)
+                continue
+            at_the_end = self._last_moment(step)
+            if place == self.timeline.length and self.moment < at_the_end:
+                # To the end of a pass that ends earlier than others.
+                return at_the_end
+            if step + 1 >= len(self.steps) and self.run_of.ending and self._is_last(step):
+                return at_the_end
+            target = self.timeline.first_of(step + 1)
+
+    def _is_complete(self, step: int) -> bool:
+        return self.recorded.outline(step).complete or bool(self.run_of.ending)
+
+    def _is_last(self, step: int) -> bool:
+        return self.steps[step] == len(self.run_of) - 1
+
+    def _as_far_as_it_came(self, target: int) -> int:
+        last = len(self.steps) - 1
+        if not self.run_of.ending:
+            # Interrupted, at a pass that is not complete: its feed is there.
+            while last and not self.recorded.outline(last).complete:
+                last -= 1
+        return max(min(target, self._last_moment(last)), min(self.moment, target))
+
+    def _let_run(self, step: int, progress: Progress | None) -> bool:
+        """Let the program come to a pass of this line; return whether it came on at all."""
+        run, count = self.run_of, len(self.run_of)
+        if run.ending:
+            return False
+        running = not run.outline(count - 1).complete
+        beyond = step - len(self.steps)
+        if running:
+            run.go_on(count - 1, self._impatience(progress))
+            return bool(run.ending) or run.outline(count - 1).complete
+        run.go_on(count + max(beyond, 0), self._impatience(progress))
+        return bool(run.ending) or len(run) > count
+
+    def _know_updates(self, step: int, progress: Progress | None) -> bool:
+        """Let the program run until it is known what was updated after a pass.
+
+        Not beyond a pass of another line. Returns whether more is known than before.
+        """
+        steps, run = self.steps, self.run_of
+        if step >= len(steps) or run.inputs_after(steps[step]) or run.ending:
+            return False
+        outline = run.outline(steps[step])
+        if not outline.complete or not self._is_last(step):
+            return False
+        if not outline.backward and not self._graph.goes_back:
+            return False
+        run.go_on(len(run), self._impatience(progress))
+        self.recorded.renew()
+        return bool(run.inputs_after(steps[step])) or bool(run.ending)
+
+    def _impatience(self, progress: Progress | None) -> Callable[[], bool] | None:
+        if progress is None:
+            return None
+        return lambda: progress(self.timeline.start_of(len(self.steps)))
+
+    # Other lines -------------------------------------------------------------------------------
+
+    def _see_others_after(self, target: int) -> None:
+        """Raise `OtherRun` if a pass of another line lies between the present pass and a later."""
+        if self._looking:
+            return
+        steps, step = self.steps, self.timeline.sgd_step(self.moment)
+        known = min(target, len(steps) - 1)
+        if target == step or step >= len(steps):
+            return
+        if known == target and steps[target] - steps[step] == target - step:
+            return
+        for i in range(step, known + 1):
+            following = steps[i] + 1
+            if i == known == target or following >= len(self.run_of):
+                return
+            other = self.run_of.outline(following).line
+            if other != self.line:
+                self.go(self._last_moment(i))
+                raise self._other_run(following, at_its_end=False)
+
+    def _see_others_before(self, target: int) -> None:
+        """Raise `OtherRun` if a pass of another line lies between the present pass and an earlier.
+
+        -1 stands for the start of the line.
+        """
+        if self._looking or self.moment == 0:
+            return
+        steps, step = self.steps, self.timeline.sgd_step(self.moment)
+        if target >= 0 and steps[step] - steps[target] == step - target:
+            return
+        for i in range(step, max(target, -1), -1):
+            before = steps[i] - 1
+            if before >= 0 and self.run_of.outline(before).line != self.line:
+                self.go(self.timeline.first_of(i))
+                raise self._other_run(before, at_its_end=True)
+
+    def _other_run(self, number: int, *, at_its_end: bool) -> OtherRun:
+        outline = self.run_of.outline(number)
+        other = self.family.debugger(outline.line)
+        other._learn()
+        first = other.timeline.first_of(outline.step)
+        other.go(other._last_moment(outline.step) if at_its_end else first)
+        return OtherRun(other, back=at_its_end)
+
+    @property
+    def lines(self) -> Sequence[Debugger]:
+        """The debuggers of all lines of the run."""
+        return self.family.all()
+
+    @property
+    def passes(self) -> int:
+        """How many passes the line has by now."""
+        return len(self.steps)
+
+    def begins_block(self, step: int) -> int:
+        """Return the first of the passes that follow each other up to this one in the program."""
+        steps = self.steps
+        while step and steps[step - 1] == steps[step] - 1:
+            step -= 1
+        return step
+
+    def before_block(self, step: int) -> Debugger | None:
+        """Return the debugger of the line whose pass came before, at the end of that pass."""
+        number = self.steps[step] - 1
+        if number < 0:
+            return None
+        return self._other_run(number, at_its_end=True).debugger
+
+    def find_line(self, number: int, progress: Progress | None = None) -> Debugger:
+        """Return the debugger of a line, from 0; let the program run until it comes to it."""
+        while number >= len(self.family) and not self.run_of.ending:
+            count = len(self.run_of)
+            self.run_of.go_on(count, self._impatience(progress))
+            if len(self.run_of) == count and not self.run_of.ending:
+                break
+        return super().find_line(number, progress)
+
+    # How it moves ------------------------------------------------------------------------------
+
+    def _walk(self, target: int, progress: Progress | None = None) -> None:
+        self._stand(target)
+
+    def _travel(self, target: int, progress: Progress | None) -> None:
+        self._stand(target)
+
+    # What there is to see ----------------------------------------------------------------------
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the present pass; NaN where it is not known."""
+        return self.recorded.rate
+
+    def value_standing(self, node: int) -> Standing:
+        """Return how a value stands; what is not kept or no number is not known."""
+        target = self.graph.nodes[node]
+        value = self.recorded.known_value(node)
+        known = value is not None and value.size > 0
+        if isinstance(target, Input):
+            if self.moment == 0 and not target.trainable:
+                return Standing.WAITING
+            return Standing.CURRENT if known else Standing.UNKNOWN
+        place = self.timeline.place_of("forward", node)
+        if place is None or place > self.timeline.place(self.moment):
+            return Standing.STALE if known else Standing.WAITING
+        if known:
+            return Standing.CURRENT
+        return Standing.UNKNOWN if self._missing(node) else Standing.WAITING
+
+    def _missing(self, node: int) -> str:
+        """Say why the value of a node is not known in this pass, or nothing: it was not made."""
+        found = self.recorded.present
+        if found is None or found.numbers is None:
+            return NOT_KEPT
+        value = self.recorded.known_value(node)
+        if value is not None and not value.size:
+            return f"it holds no number: its shape is {shape_text(value.shape)}"
+        if text := found.text(node):
+            return f"it holds no number: {text}"
+        return NOT_KEPT if isinstance(self.graph.nodes[node], Input) else ""
+
+    def unknown(self, node: int, *, gradient: bool = False) -> str:
+        """Say why a value or gradient is not known that the program had."""
+        if not gradient:
+            if self.value_standing(node) is not Standing.UNKNOWN:
+                return ""
+            return self._missing(node)
+        if self.gradient_standing(node) is not Standing.UNKNOWN:
+            return ""
+        found = self.recorded.present
+        if found is None or found.numbers is None:
+            return NOT_KEPT
+        if (raw := found.numbers.own.get(node)) is not None:
+            return f"wrong shape: it keeps one of shape {shape_text(raw.shape)}"
+        place = self.timeline.place(self.moment)
+        reasons = [
+            self.unsent(consumer, slot)
+            for consumer, slot in found.edges(node)
+            if (self.timeline.place_of("backward", consumer) or place + 1) <= place
+        ]
+        reasons = [reason for reason in reasons if reason]
+        return reasons[0] if reasons else "nothing was sent to it"
+
+    def gradient_standing(self, node: int) -> Standing:
+        """Return how a gradient stands; what is not kept or of a wrong shape is not known."""
+        if not self._graph.goes_back or not self.graph.under_cost[node]:
+            return Standing.NONE
+        if node in self._class_numbers:
+            return Standing.NONE
+        gradient = self.recorded.known_gradient(node)
+        known = gradient is not None and gradient.size > 0
+        turn = self.timeline.place_of("backward", node)
+        place = self.timeline.place(self.moment)
+        if turn is not None and turn <= place:
+            return Standing.CURRENT if known else Standing.UNKNOWN
+        if not self.recorded.waits_for_gradient(node):
+            return Standing.PARTIAL if known else Standing.UNKNOWN
+        return Standing.STALE if known else Standing.WAITING
+
+    def no_gradient(self, node: int) -> str:
+        """Say why a node never has a gradient, or nothing."""
+        if not self._graph.goes_back:
+            return "the program does not go back here"
+        return super().no_gradient(node)
+
+    def unsent(self, consumer: int, slot: int) -> str:
+        """Say why it is not known what a node sent to one of its inputs."""
+        found = self.recorded.present
+        if found is None or found.sent(consumer, slot) is not None:
+            return ""
+        return found.unsent(consumer, slot)
+
+    def contributions(self, node: int) -> list[Contribution]:
+        """Return what comes back to a node; of an input taken twice perhaps only the sum."""
+        found = self.recorded.present
+        there = set() if found is None else set(found.edges(node))
+        return [one for one in super().contributions(node) if (one.consumer, one.slot) in there]
+
+    def contribution(self, consumer: int, slot: int) -> Contribution | None:
+        """Return what comes back along one edge; nothing is sent where it is not known."""
+        edge = super().contribution(consumer, slot)
+        if edge is None or not edge.reported or not self.unsent(consumer, slot):
+            return edge
+        return Contribution(consumer, slot, True, None)
+
+    def reported(self, node: int) -> int:
+        """Return how many of a node's edges to consumers have sent their contribution."""
+        return sum(edge.reported for edge in self.contributions(node))
+
+    def departs(self, node: int, phase: Phase) -> str:
+        """Say how a recorded number departs from the rule of its op."""
+        found = self.recorded.present
+        return "" if found is None else found.departs(node, phase)
+
+    def explicable(self, node: int) -> bool:
+        """Whether the values at hand have the shapes that an op's rule takes."""
+        op = self.graph.nodes[node]
+        value = self.recorded.known_value(node)
+        inputs = [self.recorded.known_value(i) for i in self.graph.inbound[node]]
+        if not isinstance(op, Op) or value is None or any(x is None or not x.size for x in inputs):
+            return False
+        try:
+            shape = op.output_shape(*(x.shape for x in inputs if x is not None))
+        except (MiniflowError, LookupError, TypeError, ValueError):
+            # Of a damaged file, or of another version.
+            return False
+        return shape == value.shape
+
+    def overwritten_at(self, node: int) -> int | None:
+        """Return the last moment of this pass at which another node changed this one's value."""
+        found = self.recorded.present
+        place = None if found is None else found.changed_at(node, self.timeline.place(self.moment))
+        return None if place is None else self.timeline.start_of(self.sgd_step) + place
+
+    def overwrites(self, node: int) -> list[int]:
+        """Return the inputs whose values a node changes in its forward."""
+        found = self.recorded.present
+        return [] if found is None else found.changes_of(node)
+
+    def origin(self, node: int) -> str:
+        """Say where the program made a node."""
+        file, line = self._graph.made_at[node]
+        return f"made in {Path(file).name}, line {line}" if file else ""
+
+    def written_at(self, node: int, phase: Phase = "forward") -> int | None:
+        """Return the last moment of this phase of a node; an update may be long ago."""
+        place = self.timeline.place_of(phase, node)
+        if place is None:
+            return None
+        step = self.sgd_step - (place > self.timeline.place(self.moment))
+        if phase == "update":
+            while step >= 0 and node not in self.recorded.updates.of(step).changed:
+                step -= 1
+        if step < 0 or place > self.last_place(step):
+            return None
+        return self.timeline.start_of(step) + place
+
+    @property
+    def remark(self) -> str:
+        """What there is to say here: a node that raised, or that little of the pass was kept."""
+        outline = self.recorded.outline(self.sgd_step)
+        told = []
+        if self.moment and not outline.whole:
+            told.append("of this pass only the cost and small inputs were kept")
+        if outline.fault is not None and self.moment == self._last_moment(self.sgd_step):
+            told.append(self._fault_words(outline.fault, self.sgd_step))
+        return "; ".join(told)
+
+    def _fault_words(self, fault: Fault, step: int) -> str:
+        node = self.graph.nodes[fault.node]
+        found = self.recorded.pass_of(step)
+        shapes = []
+        for i in self.graph.inbound[fault.node]:
+            shape = None if found is None else found.shape(i)
+            text = "?" if shape is None else shape_text(shape)
+            shapes.append(f"{self.graph.nodes[i].label} {text}")
+        inputs = ", ".join(shapes) or "none"
+        words = f"{fault.error}: {fault.words}" if fault.words else fault.error
+        return f"{fault.direction} of {node.label} raised {words} [its inputs: {inputs}]"
+
+    # What else can be asked --------------------------------------------------------------------
+
+    def check(self, node: int | None = None) -> list[Verdict]:
+        """Check the gradients of the present pass, of one node or of all.
+
+        Rules of our own ops are checked here, with the recorded numbers; a program's own nodes are
+        checked in the program, if it runs.
+        """
+        present = self.recorded.present
+        assert present is not None
+        return check_pass(self._graph, present, self.timeline, self.family.checker, node)
+
+    def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
+        """A program's numbers are its own."""
+        raise DebuggerError(
+            "a running program's numbers are its own",
+            hint="save FILE writes this network as a graph, where all can be changed",
+        )
+
+    def set_learning_rate(self, rate: float) -> int:
+        """So is its learning rate."""
+        return self.set_value(0, None, rate)
+
+    def save(self, path: str | Path) -> None:
+        """Save the network as a graph, with the values that its inputs have at this moment.
+
+        Raises `GraphError` naming the nodes that are not of this miniflow, `DebuggerError` if a
+        value is not known.
+        """
+        graph = self._graph.saveable()
+        for i, node in enumerate(graph.nodes):
+            if not isinstance(node, Input):
+                continue
+            value = self.recorded.known_value(i)
+            if value is None:
+                reason = self._missing(i) or "not fed"
+                raise DebuggerError(f"{node.label}'s value: {reason}", where="save")
+            node.value = value.copy()
+        graph.training = self._training()
+        save_graph(graph, path)
+
+    def _training(self) -> Training:
+        """Return a training at the rate of this pass, or of the last one before with a rate."""
+        for step in range(self.sgd_step, -1, -1):
+            rate = self.recorded.updates.of(step).rate
+            if not math.isnan(rate):
+                return sgd_at(rate)
+        return sgd_at(math.nan)

@@ -1,0 +1,413 @@
+"""One pass of a record, by what is asked of it: a value or a gradient at a place of the pass.
+
+What a place shows follows from the record alone, so any moment can be shown at once. None stands
+for what there is not: not computed in this pass, not kept, or no number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+
+from mfdebug.core.timeline import Phase, Timeline
+from mfdebug.recording.nodes import RecordedGraph
+from mfdebug.recording.records import Outline, Run
+from miniflow.errors import MiniflowError
+from miniflow.node import Input, shape_text
+from miniflow.ops.base import Array, Calls, Op, Shape
+
+NOT_KEPT = "not kept"
+# Numbers are of these kinds: bool, int, unsigned, float.
+_NUMBERS = "biuf"
+
+
+class RecordedPass:
+    """A pass of a line, `number` in the whole run; `numbers` is None if they were not kept."""
+
+    def __init__(self, run: Run, number: int, graph: RecordedGraph, timeline: Timeline) -> None:
+        self._graph, self._timeline = graph, timeline
+        self.number = number
+        self.outline: Outline = run.outline(number)
+        self.numbers = run.numbers(number)
+        self.inputs = run.inputs(number)
+        self.after = run.inputs_after(number)
+        self._shared: dict[int, dict[int, Array] | None] = {}
+        self._fitted: dict[tuple[int, int], Array | None] = {}
+        self._sums: dict[tuple[int, int], Array] = {}
+        self._agrees: dict[tuple[int, Phase], str] = {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether no more can become known of it."""
+        return self.outline.complete and bool(self.after)
+
+    @cached_property
+    def _changes(self) -> dict[int, list[tuple[int, Array]]]:
+        """For each node, what others made of its value, with the place at which they did."""
+        found: dict[int, list[tuple[int, Array]]] = {}
+        changed = {} if self.numbers is None else self.numbers.changed
+        for (consumer, slot), value in changed.items():
+            place = self._timeline.place_of("forward", consumer)
+            if place is not None:
+                found.setdefault(self._graph.inbound[consumer][slot], []).append((place, value))
+        for changes in found.values():
+            changes.sort(key=lambda change: change[0])
+        return found
+
+    # Values ------------------------------------------------------------------------------------
+
+    def value(self, node: int, place: int) -> Array | None:
+        """Return a node's value at a place of the pass, of its own type."""
+        if isinstance(self._graph.nodes[node], Input):
+            updated = self._timeline.place_of("update", node)
+            if updated is not None and updated <= place:
+                return _as_numbers(self.after.get(node))
+            value = self._began_with(node)
+        else:
+            computed = self._timeline.place_of("forward", node)
+            if computed is None or computed > place:
+                return None
+            value = self._computed(node)
+        for changed, now in self._changes.get(node, ()):
+            if changed <= place:
+                value = now
+        return _as_numbers(value)
+
+    def _began_with(self, node: int) -> Array | None:
+        if self.numbers is not None and node in self.numbers.values:
+            return self.numbers.values[node]
+        return self.inputs.get(node)
+
+    def _computed(self, node: int) -> Array | None:
+        if self.numbers is not None:
+            return self.numbers.values.get(node)
+        if node == self._graph.cost and not math.isnan(self.outline.cost):
+            return np.array(self.outline.cost)
+        return None
+
+    def text(self, node: int) -> str:
+        """Return what a node holds that is no number, in a few words, or nothing."""
+        if self.numbers is None:
+            return ""
+        if node in self.numbers.texts:
+            return self.numbers.texts[node]
+        value = self._began_with(node)
+        if value is None or not _is_other(value):
+            return ""
+        return f"{value.dtype} of shape {shape_text(value.shape)}"
+
+    def changed_at(self, node: int, place: int) -> int | None:
+        """Return the last place up to `place` at which another node changed this one's value."""
+        return max((at for at, _ in self._changes.get(node, ()) if at <= place), default=None)
+
+    def changes_of(self, consumer: int) -> list[int]:
+        """Return the nodes whose values a node changed in its forward."""
+        if self.numbers is None:
+            return []
+        inbound = self._graph.inbound[consumer]
+        slots = sorted(slot for node, slot in self.numbers.changed if node == consumer)
+        return list(dict.fromkeys(inbound[slot] for slot in slots))
+
+    # Gradients ---------------------------------------------------------------------------------
+
+    def sent(self, consumer: int, slot: int) -> Array | None:
+        """Return what a node sent to one of its inputs, in the shape of that input's value."""
+        key = consumer, slot
+        if key not in self._fitted:
+            self._fitted[key] = self._fit_sent(consumer, slot)
+        return self._fitted[key]
+
+    def _fit_sent(self, consumer: int, slot: int) -> Array | None:
+        if self.numbers is None:
+            return None
+        inbound = self._graph.inbound[consumer]
+        source = inbound[slot]
+        if inbound.count(source) > 1:
+            shared = self._shares(consumer, source)
+            if shared is not None:
+                return shared[slot]
+            if inbound.index(source) != slot:
+                return None
+        raw = self.numbers.sent.get((consumer, slot))
+        return None if raw is None or _is_other(raw) else _fitted(raw, self.shape(source))
+
+    def unsent(self, consumer: int, slot: int) -> str:
+        """Say why there is no number for what a node sent to one of its inputs."""
+        if self.numbers is None:
+            return NOT_KEPT
+        inbound = self._graph.inbound[consumer]
+        source, first = inbound[slot], inbound.index(inbound[slot])
+        label = self._graph.nodes[source].label
+        raw = self.numbers.sent.get((consumer, first))
+        if raw is None:
+            return f"{self._graph.nodes[consumer].label} left no gradient for {label}"
+        if first != slot:
+            return "in what it sends there first: only the sum of both is known"
+        if _is_other(raw):
+            return f"it sent {raw.dtype}, which is no number"
+        shape = self.shape(source)
+        has = "no shape" if shape is None else shape_text(shape)
+        return f"wrong shape: it sent {shape_text(raw.shape)}, {label}'s value has {has}"
+
+    def knows_the_sum_alone(self, consumer: int, source: int) -> bool:
+        """Whether a node takes another more than once, and what it sent is known only in all."""
+        inbound = self._graph.inbound[consumer]
+        return inbound.count(source) > 1 and self._shares(consumer, source) is None
+
+    def own(self, node: int) -> Array | None:
+        """Return the gradient that a node keeps of itself, in its value's shape."""
+        raw = None if self.numbers is None else self.numbers.own.get(node)
+        return None if raw is None or _is_other(raw) else _fitted(raw, self.shape(node))
+
+    def gradient(self, node: int, place: int) -> Array | None:
+        """Return a node's gradient at a place of the pass: the sum of what was sent up to there."""
+        if self.numbers is None or not self.outline.backward:
+            return None
+        turn = self._timeline.place_of("backward", node)
+        if turn is not None and turn <= place:
+            if node in self.numbers.own:
+                return self.own(node)
+            if node == self._graph.cost:
+                shape = self.shape(node)
+                return None if shape is None else np.ones(shape)
+        return self.sum_sent(node, place)
+
+    def sum_sent(self, node: int, place: int) -> Array | None:
+        """Return the sum of what consumers sent up to a place; None if one part is not known."""
+        edges = [edge for edge in self.edges(node) if self._backward_place(edge[0]) <= place]
+        key = node, len(edges)
+        if key in self._sums:
+            return self._sums[key]
+        parts = [self.sent(*edge) for edge in edges]
+        value = self.value(node, self._timeline.length)
+        if not parts or value is None:
+            return None
+        dtype = value.dtype if value.dtype.kind == "f" else np.dtype(np.float64)
+        total = np.zeros(value.shape, dtype)
+        for part in parts:
+            if part is None:
+                return None
+            with np.errstate(all="ignore"):
+                total = np.asarray(total + part)
+        self._sums[key] = total
+        return total
+
+    def edges(self, node: int) -> list[tuple[int, int]]:
+        """Return the edges to consumers whose contribution is a number of its own."""
+        found = []
+        for consumer, slot in self._graph.consumers[node]:
+            inbound = self._graph.inbound[consumer]
+            second = inbound.index(node) != slot
+            if not (second and self.knows_the_sum_alone(consumer, node)):
+                found.append((consumer, slot))
+        return found
+
+    def heard(self, node: int, place: int) -> bool:
+        """Whether a consumer has sent something to a node up to a place."""
+        return any(self._backward_place(consumer) <= place for consumer, _ in self.edges(node))
+
+    def _backward_place(self, node: int) -> int:
+        return self._timeline.place_of("backward", node) or self._timeline.length + 1
+
+    def shape(self, node: int) -> Shape | None:
+        """Return the shape of a node's value in this pass."""
+        value = self.value(node, self._before_updates)
+        return None if value is None else value.shape
+
+    @cached_property
+    def _before_updates(self) -> int:
+        return self._timeline.length - len(self._timeline.update)
+
+    # The rules of our own ops ------------------------------------------------------------------
+
+    def departs(self, node: int, phase: Phase) -> str:
+        """Say how the record departs from the rule of an op of ours, or nothing.
+
+        Nothing too where something is not known.
+        """
+        key = node, phase
+        if key not in self._agrees:
+            self._agrees[key] = self._departs(node, phase)
+        return self._agrees[key]
+
+    def _departs(self, node: int, phase: Phase) -> str:
+        if not isinstance(self._graph.nodes[node], Op) or self.numbers is None:
+            return ""
+        recorded: dict[int, Array]
+        if phase == "forward":
+            value = self._computed(node)
+            if value is None or _is_other(value):
+                return ""
+            recorded = {0: as_floats(value)}
+            found = self.by_rule(node, backward=False)
+        else:
+            sent = {
+                slot: self.numbers.sent.get((node, slot))
+                for slot in map(self._graph.inbound[node].index, self._graph.inbound[node])
+            }
+            recorded = {slot: one for slot, one in sent.items() if one is not None}
+            found = self.by_rule(node, backward=True)
+        worst = ""
+        for slot, array in recorded.items():
+            rules = [one[slot] for one in found if slot in one]
+            if not rules or any(_alike(array, rule) for rule in rules):
+                continue
+            worst = worst or _differs(array, rules[0])
+        return worst
+
+    def fits(self, node: int, place: int) -> bool:
+        """Whether the shapes of an op of ours and of its inputs fit its rule; all are known."""
+        op, value = self._graph.nodes[node], self.value(node, place)
+        inputs = [self.value(i, place) for i in self._graph.inbound[node]]
+        if not isinstance(op, Op) or value is None:
+            return False
+        shapes = [x.shape for x in inputs if x is not None]
+        try:
+            return len(shapes) == len(inputs) and op.output_shape(*shapes) == value.shape
+        except (MiniflowError, LookupError, TypeError, ValueError):
+            # Of a damaged file, or of another version.
+            return False
+
+    def by_rule(self, node: int, *, backward: bool) -> list[dict[int, Array]]:
+        """Return what the rule of an op of ours makes of the recorded numbers.
+
+        The value, under 0; or what is sent, summed under the first slot of each input. Of an op
+        that draws random numbers there is more than one possibility.
+        """
+        op = self._graph.nodes[node]
+        assert isinstance(op, Op)
+        phase: Phase = "backward" if backward else "forward"
+        place = self._timeline.place_of(phase, node)
+        inputs = [self.value(i, place or 0) for i in self._graph.inbound[node]]
+        upstream = self.gradient(node, place or 0) if backward else None
+        if place is None or (backward and upstream is None) or not self.fits(node, place):
+            return []
+        found = []
+        for step in (0, self.outline.step) if "rate" in op.attrs else (0,):
+            out = _run_rule(op, [x for x in inputs if x is not None], upstream, step)
+            if out is not None:
+                found.append(_summed(out, self._graph.inbound[node]) if backward else out)
+        return found
+
+    def _shares(self, consumer: int, source: int) -> dict[int, Array] | None:
+        """Return what an op of ours sent along each edge to an input that it takes twice.
+
+        It follows from its rule, if the sum is the recorded one.
+        """
+        if consumer not in self._shared:
+            self._shared[consumer] = self._split(consumer)
+        return self._shared[consumer]
+
+    def _split(self, consumer: int) -> dict[int, Array] | None:
+        op, inbound = self._graph.nodes[consumer], self._graph.inbound[consumer]
+        place = self._timeline.place_of("backward", consumer)
+        if not isinstance(op, Op) or self.numbers is None or place is None:
+            return None
+        inputs = [self.value(i, place) for i in inbound]
+        upstream = self.gradient(consumer, place)
+        if upstream is None or not self.fits(consumer, place):
+            return None
+        shares = _run_rule(op, [x for x in inputs if x is not None], upstream, 0)
+        if shares is None:
+            return None
+        for slot, total in _summed(shares, inbound).items():
+            raw = self.numbers.sent.get((consumer, slot))
+            if raw is None or _is_other(raw) or raw.tobytes() != total.astype(raw.dtype).tobytes():
+                return None
+        return shares
+
+
+def _run_rule(
+    op: Op, inputs: list[Array], upstream: Array | None, sgd_step: int
+) -> dict[int, Array] | None:
+    """Run an op's rule as the lesson's protocol does: the value, or a share for each slot."""
+    arrays = [as_floats(x) for x in inputs]
+    dtype = np.result_type(*[x.dtype for x in arrays])
+    arrays = [x.astype(dtype, copy=False) for x in arrays]
+    try:
+        with np.errstate(all="ignore"):
+            out = np.zeros(op.output_shape(*(x.shape for x in arrays)), dtype)
+            do = Calls(dtype, sgd_step=np.array([sgd_step]))
+            op.check_calls(do, *arrays)
+            op.forward_calls(do, out, *arrays)
+            if upstream is None:
+                _call(do)
+                return {0: out}
+            _call(do)
+            shares = {slot: np.zeros(x.shape, dtype) for slot, x in enumerate(arrays)}
+            op.backward_calls(do, shares.items(), upstream.astype(dtype), out, arrays)
+            _call(do)
+            return shares
+    except (MiniflowError, ArithmeticError, LookupError, TypeError, ValueError):
+        # A record of a damaged file, or of another version: the op refuses such inputs.
+        return None
+
+
+def _call(do: Calls) -> None:
+    for call in do.take():
+        call()
+
+
+def _summed(shares: Mapping[int, Array], inbound: list[int]) -> dict[int, Array]:
+    sums: dict[int, Array] = {}
+    for slot, share in shares.items():
+        first = inbound.index(inbound[slot])
+        sums[first] = np.asarray(sums[first] + share) if first in sums else share
+    return sums
+
+
+def _is_other(value: Array | None) -> bool:
+    return value is not None and value.dtype.kind not in _NUMBERS
+
+
+def _as_numbers(value: Array | None) -> Array | None:
+    if value is None or value.dtype.kind in _NUMBERS:
+        return value
+    return as_floats(value) if value.dtype.kind == "O" else None
+
+
+def as_floats(value: Array) -> Array:
+    """Return a value as floats, as the debugger computes with it."""
+    if value.dtype.kind == "f":
+        return value
+    try:
+        return value.astype(np.float64)
+    except OverflowError:  # an integer of hundreds of digits
+        return np.full(value.shape, np.inf)
+
+
+def _fitted(sent: Array, shape: Shape | None) -> Array | None:
+    """Return a gradient in its value's shape, if only axes of length 1 are in the way."""
+    if shape is None or sent.shape == shape:
+        return None if shape is None else as_floats(sent)
+    if [n for n in sent.shape if n != 1] == [n for n in shape if n != 1]:
+        return as_floats(sent).reshape(shape)
+    return None
+
+
+def _alike(a: Array, b: Array) -> bool:
+    """Whether two arrays differ by no more than rounding."""
+    if a.size != b.size:
+        return False
+    x, y = (as_floats(one).astype(np.float64).reshape(-1) for one in (a, b))
+    single = a.dtype.itemsize < 8 and a.dtype.kind == "f"
+    with np.errstate(all="ignore"):
+        finite = np.abs(y[np.isfinite(y)])
+        scale = float(finite.max(initial=0.0))
+    near = 1e-3 if single else 1e-7
+    return bool(np.allclose(x, y, rtol=near, atol=near * scale, equal_nan=True))
+
+
+def _differs(recorded: Array, rule: Array) -> str:
+    """Say what the rule gives for the entry that is farthest from it."""
+    if recorded.size != rule.size:
+        return f"by its rule the shape is {shape_text(rule.shape)}"
+    x, y = (one.astype(np.float64).reshape(-1) for one in (as_floats(recorded), rule))
+    with np.errstate(all="ignore"):
+        apart = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
+    apart[np.isnan(apart)] = np.inf
+    at = int(apart.argmax())
+    return f"{float(x[at]):.6g}, by the rule {float(y[at]):.6g}"
