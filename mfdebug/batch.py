@@ -44,26 +44,17 @@ class Interrupt:
         return self.happened
 
 
-class ProgramText:
-    """What a program prints in a batch run: as it is, or as JSON, an object a line."""
+class OutputLines:
+    """What a program prints, as JSON: an object a line, once the line is whole."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._stdout = sys.stdout
+    def __init__(self) -> None:
         self._open = ""
 
     def write(self, text: str) -> None:
-        """Write a piece of it."""
-        if not self._as_json:
-            self._stdout.write(text)
-            return
+        """Take a piece of it."""
         *lines, self._open = (self._open + text).split("\n")
         for line in lines:
-            self._stdout.write(json.dumps({"output": line}, ensure_ascii=False) + "\n")
-
-    def flush(self) -> None:
-        """Send on what was written."""
-        self._stdout.flush()
+            sys.stdout.write(json.dumps({"output": line}, ensure_ascii=False) + "\n")
 
 
 def run_batch(
@@ -75,6 +66,8 @@ def run_batch(
         console.progress = interrupt.asked
         for line in lines:
             fine = _run_one(console, line, as_json=as_json) and fine
+            # A program may print to the same place.
+            sys.stdout.flush()
             if console.closed or interrupt.happened:
                 break
         if check_all and not interrupt.happened:

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfdebug.glyphs import register
-from mfdebug.options import PARSERS, main_parser
+from mfdebug.options import PARSERS, is_program, is_run_file, main_parser
 from mfdebug.terminal import Abilities, abilities, has_screen
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
     from mfdebug.core.shelf import Shelf
     from mfdebug.opening import Opened
-    from mfdebug.program.running import Program
     from mfdebug.settings import Settings
 
 OK, FAILED, UNUSABLE = 0, 1, 2
@@ -69,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in PARSERS:
-        options = PARSERS[words[0]]().parse_args(words[1:])
+        options = PARSERS[words[0]]().parse_intermixed_args(words[1:])
         run = COMMANDS[words[0]]
     else:
         options = main_parser().parse_intermixed_args(words)
@@ -132,8 +131,10 @@ def _open(options: argparse.Namespace) -> int:
     if options.resume and options.graph is None:
         left = shelf.latest()
         options.graph, feeds = left.graph, {**left.feeds, **feeds}
-    if options.graph and options.graph.endswith(".py"):
+    if is_program(options.graph):
         return _program(options, settings)
+    if is_run_file(options.graph):
+        return _run_file(options, settings)
     opened = open_graph(options.graph, feeds) if options.graph else None
     lines = _lines(options.commands or [])
     if not (options.batch or options.plain or options.check) and has_screen():
@@ -168,8 +169,8 @@ def _clash(options: argparse.Namespace) -> str:
         return "--check and --plain exclude each other"
     if options.json and not (options.batch or options.check):
         return "--json goes with --batch or --check"
-    program = options.graph is not None and options.graph.endswith(".py")
-    if problem := _program_clash(options) if program else _graph_clash(options):
+    recorded = is_program(options.graph) or is_run_file(options.graph)
+    if problem := _program_clash(options) if recorded else _graph_clash(options):
         return problem
     if options.batch and not (options.commands or options.check or options.save):
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
@@ -185,15 +186,15 @@ def _program_clash(options: argparse.Namespace) -> str:
         return "--resume goes with a graph: a program begins anew"
     if options.feed:
         return "--feed goes with a graph: a program feeds its own"
+    if options.arguments and is_run_file(options.graph):
+        return f"{options.arguments[0]!r} is too much: only a program takes arguments"
     return ""
 
 
 def _graph_clash(options: argparse.Namespace) -> str:
     if options.arguments:
         return f"{options.arguments[0]!r} is too much: only a program takes arguments"
-    if options.own_miniflow or options.save:
-        return f"{'--own-miniflow' if options.own_miniflow else '--save'} goes with a program"
-    return ""
+    return "--save goes with a program" if options.save else ""
 
 
 def _unusable(problem: str) -> int:
@@ -261,45 +262,67 @@ def _without_screen(
 
 def _program(options: argparse.Namespace, settings: Settings) -> int:
     """Run a program, and debug it."""
-    from mfdebug.batch import ProgramText, run_batch
-    from mfdebug.plain import Plain
-    from mfdebug.program.opening import run_program
+    from mfdebug.batch import OutputLines
+    from mfdebug.programs import open_program
 
     lines = _lines(options.commands or [])
-    if options.save:
-        lines.append(f"save {options.save}")
-    on_screen = not (options.batch or options.plain or options.check) and has_screen()
-    batch = options.batch or options.check or (options.save and not options.plain)
-    told = None if on_screen and not batch else ProgramText(as_json=options.json)
-    program, console = run_program(
+    on_screen = _wants_screen(options)
+    running = open_program(
         options.graph,
         options.arguments,
         memory=settings.history_bytes,
-        own_miniflow=options.own_miniflow,
-        reads=options.plain,
-        told=told,
+        streams="on a terminal" if on_screen else "piped" if options.json else "inherited",
+        told=OutputLines().write if options.json else None,
     )
+    program = running.run.program
     try:
-        for note in program.notes:
-            sys.stderr.write(f"mfdebug: {note}\n")
-        if batch:
-            status = run_batch(console, lines, as_json=options.json, check_all=options.check)
-        elif on_screen:
-            status = _program_app(program, console, lines, settings)
-        else:
-            status = Plain(console).run(lines)
+        status = _debug(running.console, lines, options, settings, on_screen=on_screen)
+        # What has ended it later is our own signal.
+        failed = program.ended and program.failed
     finally:
-        program.kill()
-    return status or (FAILED if program.error else OK)
+        running.run.close()
+    return status or (FAILED if failed else OK)
 
 
-def _program_app(program: Program, console: Console, lines: list[str], settings: Settings) -> int:
-    able = _abilities(settings)
-    from mfdebug.tui.app import run_console
+def _run_file(options: argparse.Namespace, settings: Settings) -> int:
+    """Debug a run that was recorded."""
+    from mfdebug.programs import open_run
 
-    return run_console(
-        console, commands=lines, began=program.divert, settings=settings, abilities=able
-    )
+    lines = _lines(options.commands or [])
+    console = open_run(options.graph, memory=settings.history_bytes)
+    return _debug(console, lines, options, settings, on_screen=_wants_screen(options))
+
+
+def _wants_screen(options: argparse.Namespace) -> bool:
+    without = options.batch or options.plain or options.check or options.save
+    return not without and has_screen()
+
+
+def _debug(
+    console: Console,
+    lines: list[str],
+    options: argparse.Namespace,
+    settings: Settings,
+    *,
+    on_screen: bool,
+) -> int:
+    """Debug the run of a program in the way that was asked for."""
+    if on_screen:
+        able = _abilities(settings)
+        from mfdebug.tui.app import run_console
+
+        return run_console(console, commands=lines, settings=settings, abilities=able)
+    _write_ascii(options, settings)
+    if options.save:
+        # Where the command was given, and not where the program has gone.
+        lines.append(f"save {Path(options.save).absolute()}")
+    if options.batch or options.check or (options.save and not options.plain):
+        from mfdebug.batch import run_batch
+
+        return run_batch(console, lines, as_json=options.json, check_all=options.check)
+    from mfdebug.plain import Plain
+
+    return Plain(console).run(lines)
 
 
 def _app(
@@ -320,6 +343,13 @@ def _app(
 
 
 # The commands that are words -----------------------------------------------------------------
+
+
+def _record(options: argparse.Namespace) -> int:
+    from mfdebug.programs import record
+
+    most_bytes = int(options.most * 2**20)
+    return record(options.program, options.arguments, options.output, most_bytes=most_bytes)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -371,6 +401,7 @@ def _completion(options: argparse.Namespace) -> int:
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "record": _record,
     "demo": _demo,
     "config": _config,
     "keys": _keys,

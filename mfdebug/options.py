@@ -17,23 +17,37 @@ from mfdebug import __version__
 
 Completer = Callable[..., Iterable[str]]
 COMMANDS = {
+    "record": "a program's run, written into a file, without a screen",
     "demo": "a demonstration: a graph and a script that plays by itself",
     "config": "the settings in force, and where each comes from",
     "keys": "the keys in force, as the settings file writes them",
     "completion": "completion for the shell: bash, zsh or fish",
 }
 SHELLS = ("bash", "zsh", "fish")
+# How the names of programs and of recorded runs end.
+PROGRAM, RUN_FILE = ".py", ".mfrun"
 
 EPILOG = """\
 examples:
   mfdebug xor                              step through a shipped graph (see --list)
   mfdebug my-graph.json                    or through your own
   mfdebug prog.py                          or through a program, pass by pass
+  mfdebug record prog.py -o run.mfrun      or record it, and step through that: mfdebug run.mfrun
   mfdebug xor --batch -c "sgd 3" -c "print cost"
   mfdebug xor --plain                      the same commands at a line prompt
 
 other commands (mfdebug COMMAND --help; a graph file of such a name is ./demo):
 """ + "\n".join(f"  mfdebug {name:<32} {words}" for name, words in COMMANDS.items())
+
+
+def is_program(name: str | None) -> bool:
+    """Whether a name on the command line is that of a program."""
+    return name is not None and name.endswith(PROGRAM)
+
+
+def is_run_file(name: str | None) -> bool:
+    """Whether a name on the command line is that of the file of a run."""
+    return name is not None and name.endswith(RUN_FILE)
 
 
 def main_parser() -> argparse.ArgumentParser:
@@ -48,7 +62,8 @@ def main_parser() -> argparse.ArgumentParser:
         parser.add_argument(
             "graph",
             nargs="?",
-            help="a graph file, the name of a shipped graph, or a Python program; none: choose one",
+            help="a graph file, the name of a shipped graph, a Python program, or the file of a "
+            "recorded run; none: choose one",
         ),
         graphs_and_commands,
     )
@@ -109,11 +124,6 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         nothing,
     )
-    parser.add_argument(
-        "--own-miniflow",
-        action="store_true",
-        help="of a program: step its own copy of miniflow, not this one",
-    )
     _complete(
         parser.add_argument(
             "--save",
@@ -147,6 +157,47 @@ def _add_screen_options(parser: argparse.ArgumentParser) -> None:
     )
     screen.add_argument("--present", action="store_true", help="for a projector: less, and larger")
     screen.add_argument("--show-keys", action="store_true", help="show the keys that are pressed")
+
+
+def record_parser() -> argparse.ArgumentParser:
+    """Return the parser of `mfdebug record`."""
+    parser = argparse.ArgumentParser(
+        prog="mfdebug record",
+        description="Run a program as python does, and write down what its nodes compute.",
+        epilog="mfdebug FILE opens it, here or elsewhere.",
+    )
+    _complete(parser.add_argument("program", metavar="PROGRAM", help="a Python program"), programs)
+    _complete(
+        parser.add_argument(
+            "arguments",
+            nargs="*",
+            metavar="args",
+            help="its own arguments; those that begin with - after --",
+        ),
+        any_file,
+    )
+    _complete(
+        parser.add_argument(
+            "-o",
+            dest="output",
+            metavar="FILE",
+            type=_run_file,
+            required=True,
+            help=f"the file, which ends in {RUN_FILE}",
+        ),
+        any_file,
+    )
+    _complete(
+        parser.add_argument(
+            "--most",
+            metavar="MB",
+            type=_megabytes,
+            default=2048,
+            help="the most that the file may take; of older passes less is kept (default 2048)",
+        ),
+        nothing,
+    )
+    return parser
 
 
 def demo_parser() -> argparse.ArgumentParser:
@@ -218,11 +269,18 @@ or, for this shell alone:  eval "$(mfdebug completion bash)\"""",
 
 
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "record": record_parser,
     "demo": demo_parser,
     "config": config_parser,
     "keys": keys_parser,
     "completion": completion_parser,
 }
+
+
+def _run_file(text: str) -> Path:
+    if not is_run_file(text):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in {RUN_FILE}")
+    return Path(text)
 
 
 def _megabytes(text: str) -> float:
@@ -262,16 +320,21 @@ def any_file(prefix: str, **_: Any) -> Iterable[str]:
 
 def of_a_program(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
     """Complete an argument of a program: it may be a path, but a graph has none."""
-    program = str(parsed_args.graph or "").endswith(".py")
-    return _paths(prefix, ("",)) if program else ()
+    return _paths(prefix, ("",)) if is_program(parsed_args.graph) else ()
+
+
+def programs(prefix: str, **_: Any) -> Iterable[str]:
+    """Complete a program."""
+    return _paths(prefix, (PROGRAM,))
 
 
 def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:
-    """Complete a graph or a program, or the word of a command."""
+    """Complete a graph, a program or a run, or the word of a command."""
     from mfdebug.shipped import names
 
     found = [*names(), *COMMANDS]
-    return [*(name for name in found if name.startswith(prefix)), *_paths(prefix, (".json", ".py"))]
+    files = _paths(prefix, (".json", PROGRAM, RUN_FILE))
+    return [*(name for name in found if name.startswith(prefix)), *files]
 
 
 def demos(prefix: str, **_: Any) -> Iterable[str]:

@@ -150,7 +150,7 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
             return f"{cause} defines no backward()"
         case "own class":
             kind = kind_of(graph.nodes[verdict.cause or 0])
-            return f"{kind} is the program's own class, and the program does not run now"
+            return f"{kind} is the program's own class, and the program does not wait at this pass"
         case "not kept":
             return "the numbers of this pass were not kept"
         case "not known":

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 import tty
 from collections.abc import Callable, Sequence
@@ -74,7 +75,7 @@ class Sink(Protocol):
     def final(self, structure: int, layout: int, data: bytes) -> None:
         """Take what the inputs hold at the end."""
 
-    def output(self, number: int, stream: str, data: bytes) -> None:
+    def output(self, number: int, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Take what the program has printed."""
 
     def end(self, status: int | None, ending: str) -> None:
@@ -137,9 +138,7 @@ class Taker:
             words.FINAL: self._final,
             words.PROBLEM: self._problem,
             words.END: self._end,
-            words.ANSWER: self._answer,
         }
-        self.answers: list[bytes] = []
 
     def take(self) -> bool:
         """Take all that there is; return whether there was anything."""
@@ -202,9 +201,6 @@ class Taker:
         last = msgspec.json.decode(record.data, type=_LastError)
         self.error = str(last) if last.error else ""
 
-    def _answer(self, record: Record) -> None:
-        self.answers.append(record.data)
-
 
 class Program:
     """A program in a process of its own.
@@ -226,6 +222,9 @@ class Program:
         self._sink = sink
         self._streams = streams
         self._reading: int | None = None
+        # The app looks while it leaves, and its worker may look at the same time.
+        self._looking = threading.Lock()
+        self._leaving = False
         descriptor, ring = tempfile.mkstemp(prefix="mfdebug-", dir=_shared_memory())
         os.close(descriptor)
         self._ring_file = Path(ring)
@@ -292,6 +291,10 @@ class Program:
 
     def look(self) -> bool:
         """Take what there is by now; return whether there was anything."""
+        with self._looking:
+            return self._look()
+
+    def _look(self) -> bool:
         over = self.status is None and self._process.poll() is not None
         found = self.taker.take()
         found = self._read() or found
@@ -309,7 +312,7 @@ class Program:
             return
         self.ring.set_word(words.STOP_AT, number)
         nap, given_up = LOOK_EVERY, 0.0
-        while not self.ended and not self._waits_at(number):
+        while not (self.ended or self._leaving or self._waits_at(number)):
             if self.look():
                 nap = LOOK_EVERY
             else:
@@ -322,7 +325,8 @@ class Program:
                 self.ring.set_word(words.STOP_AT, 0)
                 given_up = time.monotonic() + TO_COME_TO_REST
         self.look()
-        self._sink.flush()
+        with self._looking:
+            self._sink.flush()
 
     def _waits_at(self, number: int) -> bool:
         return self.ring.word(words.WAITS_AT) > number
@@ -331,6 +335,26 @@ class Program:
     def waits(self) -> bool:
         """Whether the program stands still at the end of a pass."""
         return not self.ended and self._waits_at(0)
+
+    def waits_after(self, number: int) -> bool:
+        """Whether the program stands still at the end of this very pass."""
+        return not self.ended and self.ring.word(words.WAITS_AT) == number + 1
+
+    def ask(self, question: bytes) -> bytes:
+        """Ask about a node of the pass that the program waits after; return its answer, if any."""
+        answer = Path(f"{self._ring_file}.answer")
+        asked = Path(f"{self._ring_file}.ask")
+        try:
+            asked.write_bytes(question)
+            number = self.ring.word(words.ASKED) + 1
+            self.ring.set_word(words.ASKED, number)
+            while self.ring.word(words.ANSWERED) != number and not self.ended:
+                self.look()
+                time.sleep(LOOK_EVERY)
+            return answer.read_bytes() if answer.exists() else b""
+        finally:
+            asked.unlink(missing_ok=True)
+            answer.unlink(missing_ok=True)
 
     def run_free(self) -> None:
         """Let the program run to its end without a stop."""
@@ -387,6 +411,7 @@ class Program:
 
     def kill(self) -> None:
         """End the program, wherever it is and whatever it does."""
+        self._leaving = True
         if self.ended:
             return
         own_session = self._streams == "on a terminal"

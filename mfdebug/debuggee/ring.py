@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 # Where the words are: how many bytes were written and taken, at the end of which pass the program
-# waits, where it waits now (the pass + 1, or 0), a question of the debugger and which was answered.
+# waits, where it waits now (the pass + 1, or 0), how often it was asked something and has answered.
 WRITTEN, TAKEN, STOP_AT, WAITS_AT, ASKED, ANSWERED = range(0, 48, 8)
-QUESTION, QUESTION_BYTES = 64, 192
-DATA = 256
+DATA = 64
 # A pass that no program comes to.
 NEVER = 2**64 - 1
 
-STRUCTURE, LAYOUT, PASS, FINAL, ANSWER, PROBLEM, END, PIECE = range(1, 9)
+STRUCTURE, LAYOUT, PASS, FINAL, PROBLEM, END, PIECE = range(1, 8)
 WHOLE, COMPLETE = 1, 2
 
 _WORD = Struct("=Q")

@@ -8,7 +8,8 @@ the program runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -33,8 +34,10 @@ SINGLE_TOLERANCE = 1e-3
 class Checker(Protocol):
     """Checks nodes of the program's own classes, in the program: only that can run them."""
 
-    def check(self, number: int, nodes: Sequence[int]) -> list[Verdict]:
-        """Return verdicts on these nodes of a line, in the state that pass `number` had."""
+    def check(
+        self, graph: RecordedGraph, recorded: RecordedPass, nodes: Sequence[int]
+    ) -> list[Verdict]:
+        """Return verdicts on these nodes of a line, in the state that the pass had."""
 
 
 def check_pass(
@@ -68,8 +71,17 @@ def check_pass(
         else:
             verdicts += pass_check.untested(i, "own class")
     if asked and checker is not None:
-        verdicts += checker.check(recorded.number, asked)
+        verdicts += checker.check(graph, recorded, asked)
     return sorted(verdicts, key=lambda one: (one.node, one.slot or 0))
+
+
+def untested(graph: Graph, node: int, reason: Reason) -> list[Verdict]:
+    """Return that nothing of a node was tested, for each of its inputs."""
+    inbound = graph.inbound[node]
+    return [
+        Verdict(node, source, inbound.index(source), "untested", 0, reason=reason, cause=node)
+        for source in dict.fromkeys(inbound)
+    ]
 
 
 class _PassCheck(Struct, frozen=True):
@@ -79,11 +91,7 @@ class _PassCheck(Struct, frozen=True):
 
     def untested(self, node: int, reason: Reason) -> list[Verdict]:
         """Return that nothing of a node was tested, for each of its inputs."""
-        inbound = self.graph.inbound[node]
-        return [
-            Verdict(node, source, inbound.index(source), "untested", 0, reason=reason, cause=node)
-            for source in dict.fromkeys(inbound)
-        ]
+        return untested(self.graph, node, reason)
 
     # What an input keeps -----------------------------------------------------------------------
 
@@ -121,52 +129,21 @@ class _PassCheck(Struct, frozen=True):
         return [departing.get(verdict.source, verdict) for verdict in found]
 
     def _by_differences(self, node: int, place: int, upstream: Array) -> list[Verdict]:
-        """Check an op alone, in a graph whose cost is Σ upstream · value."""
-        op, inbound = self.graph.nodes[node], self.graph.inbound[node]
+        """Check an op of ours by its rules at the recorded numbers."""
+        op, recorded = self.graph.nodes[node], self.recorded
         assert isinstance(op, Op)
-        sources = list(dict.fromkeys(inbound))
-        inputs: dict[int, Input] = {}
-        for source in sources:
-            value = self.recorded.value(source, place)
-            assert value is not None
-            label = self.graph.nodes[source].label
-            kept = value if value.dtype.kind in "iu" else value.astype(np.float64)
-            inputs[source] = Input(label, value=kept)
-        names = {one.label for one in inputs.values()} | {op.label}
-        tested = type(op).of([inputs[source] for source in inbound], op.label, op.attrs)
-        weight = Input(_unused("upstream", names), value=upstream.astype(np.float64))
-        product = Mul(tested, weight, name=_unused("product", names))
-        nodes: list[Node] = [*inputs.values(), tested, weight, product]
-        cost: Node = product
-        if upstream.ndim:
-            cost = Sum(product, name=_unused("total", names))
-            nodes.append(cost)
-        small = Graph(nodes, cost, name=op.label)
+        values = {source: recorded.value(source, place) for source in self.graph.inbound[node]}
+        there = {source: value for source, value in values.items() if value is not None}
         try:
-            verdicts = check(small, small.place(op.label))
+            return check_alone(
+                self.graph,
+                node,
+                there,
+                upstream,
+                lambda inputs: type(op).of(inputs, op.label, op.attrs),
+            )
         except MiniflowError:
             return self.untested(node, "not known")
-        numbers = [small.place(inputs[source].label) for source in sources]
-        back = dict(zip(numbers, sources, strict=True))
-        return [
-            Verdict(
-                node,
-                back[one.source],
-                one.slot,
-                one.judgement,
-                one.size,
-                one.index,
-                one.analytic,
-                one.numeric,
-                one.relative_error,
-                one.tolerance,
-                one.checked,
-                one.assumed,
-                one.reason,
-                None if one.cause is None else back.get(one.cause, node),
-            )
-            for one in verdicts
-        ]
 
     def _departing(self, node: int) -> dict[int, Verdict]:
         """Return a verdict for each input to which the program sent something else."""
@@ -183,6 +160,46 @@ class _PassCheck(Struct, frozen=True):
             if verdict.judgement == "wrong":
                 found[source] = verdict
         return found
+
+
+def check_alone(
+    graph: Graph,
+    node: int,
+    values: Mapping[int, Array],
+    upstream: Array,
+    make: Callable[[list[Node]], Node],
+) -> list[Verdict]:
+    """Check one node of a graph, in a graph of its own whose cost is Σ upstream · value.
+
+    `make` makes the node on inputs that have the `values` of its inputs in the graph. Raises
+    `MiniflowError` if it cannot be evaluated.
+    """
+    inputs: dict[int, Input] = {}
+    for source in dict.fromkeys(graph.inbound[node]):
+        value = values[source]
+        kept = value if value.dtype.kind in "iu" else value.astype(np.float64)
+        inputs[source] = Input(graph.nodes[source].label, value=kept)
+    names = {one.label for one in inputs.values()} | {graph.nodes[node].label}
+    tested = make([inputs[source] for source in graph.inbound[node]])
+    weight = Input(_unused("upstream", names), value=upstream.astype(np.float64))
+    product = Mul(tested, weight, name=_unused("product", names))
+    nodes: list[Node] = [*inputs.values(), tested, weight, product]
+    cost: Node = product
+    if upstream.ndim:
+        cost = Sum(product, name=_unused("total", names))
+        nodes.append(cost)
+    alone = Graph(nodes, cost, name=tested.label)
+    place = alone.place(tested.label)
+    known = {alone.place(one.label): source for source, one in inputs.items()} | {place: node}
+    return [
+        replace(
+            verdict,
+            node=node,
+            source=known[verdict.source],
+            cause=None if verdict.cause is None else known[verdict.cause],
+        )
+        for verdict in check(alone, place)
+    ]
 
 
 def _compared(node: int, source: int, slot: int | None, found: Array, wanted: Array) -> Verdict:

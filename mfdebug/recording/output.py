@@ -15,7 +15,7 @@ class Output:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.dropped = 0
-        self.told: Callable[[str], None] = lambda _text: None
+        self.told: Callable[[str], object] = lambda _text: None
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         # The pieces of the line that is not finished: joined only when it is.
         self._open: list[str] = []

@@ -118,9 +118,13 @@ class Numbers(Struct, frozen=True):
 class Run(Protocol):
     """The run of a program, as far as it has come."""
 
-    name: str
-    # Why there will be no further pass, in words; empty while there may be.
-    ending: str
+    @property
+    def name(self) -> str:
+        """The name of the program."""
+
+    @property
+    def ending(self) -> str:
+        """Why there will be no further pass, in words; empty while there may be."""
 
     @property
     def lines(self) -> Sequence[Structure]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -70,14 +70,13 @@ class DebuggerApp(
         origin: Origin | None = None,
         shelf: Shelf | None = None,
         console: Console | None = None,
-        began: Callable[[], None] = lambda: None,
         abilities: Abilities = ANY,
         settings: Settings = DEFAULTS,
         demo: Demo | None = None,
     ) -> None:
         """Sessions are kept on the `shelf`, of a graph whose `origin` is known.
 
-        A `console` is there already where a program runs; `began` is called once the app does.
+        A `console` is there already where a program runs.
         `abilities` are those of the terminal; Textual has been told them when it was imported.
         """
         super().__init__(ascii_only=abilities.ascii_only)
@@ -92,7 +91,6 @@ class DebuggerApp(
         # What is kept of this run, and where.
         self._session: tuple[Keeper, Console] | None = None
         self.console_given = console
-        self.began = began
         self.graph = graph
         self.origin = origin
         self.shelf = shelf
@@ -116,7 +114,6 @@ class DebuggerApp(
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = self.abilities.theme
-        self.began()
         if self.console_given is not None:
             self.push_screen(
                 DebugScreen(self.console_given, self.commands, presentation=self.presentation)
@@ -307,7 +304,6 @@ def run_console(
     commands: Sequence[str],
     settings: Settings,
     abilities: Abilities,
-    began: Callable[[], None] = lambda: None,
 ) -> int:
     """Run the app on a console that is there already, and return the exit status."""
     app = DebuggerApp(
@@ -315,7 +311,6 @@ def run_console(
         commands=commands,
         history_memory=0,
         console=console,
-        began=began,
         abilities=abilities,
         settings=settings,
     )

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
-
 from mfdebug.program.opening import Running, run_program
+
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.text import TextScreen
 from tests.program.test_programs import FAILING, NAMES, PROGRAMS, ROOT, alone

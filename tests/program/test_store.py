@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from mfdebug.program.opening import run_program
 from mfdebug.program.store import BLOCK_BYTES, Store
+
 from tests.program.test_programs import PROGRAMS
 
 floats = st.floats(allow_nan=True, allow_infinity=True)

@@ -173,7 +173,10 @@ def _show(console: Console, text: str) -> Reply:
 
 def _output(console: Console, _text: str) -> Reply:
     if console.printed is None:
-        raise DebuggerError("no program runs here", hint="as in: mfdebug prog.py")
+        raise DebuggerError(
+            "what a program prints is shown here only in the app",
+            hint="elsewhere it goes where mfdebug's own answers go",
+        )
     lines = console.printed()
     return Reply("\n".join(lines) or "nothing is printed yet", lines)
 

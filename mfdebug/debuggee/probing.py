@@ -1,0 +1,198 @@
+"""Checks a program's own nodes where it waits: each evaluation in a child process of its own.
+
+The checker of miniflow is given a graph of one node, whose methods ask the program. At the numbers
+that the pass had, the answer is what was recorded; a child that starts from the state after the
+pass must give the same, or the node is unsteady (it draws random numbers, or counts), and nothing
+is said of its rule.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from mfdebug.debuggee.live_run import LiveRun
+from mfdebug.recording.checking import check_alone, untested
+from mfdebug.recording.encoding import value_of
+from mfdebug.recording.nodes import RecordedGraph
+from mfdebug.recording.passes import RecordedPass, as_floats
+from mfdebug.recording.records import Entry
+from miniflow.errors import GraphError, MiniflowError
+from miniflow.gradcheck import Verdict
+from miniflow.node import Node
+from miniflow.ops.base import Array
+
+# As `probe` in the program reads them.
+_QUESTION = struct.Struct("=IBII")
+_ARRAY = struct.Struct("=IIIQ")
+
+
+class Prober:
+    """A `Checker` that asks the program of a run."""
+
+    def __init__(self, run: LiveRun) -> None:
+        self._run = run
+
+    def check(
+        self, graph: RecordedGraph, recorded: RecordedPass, nodes: Sequence[int]
+    ) -> list[Verdict]:
+        """Return verdicts on these nodes of a line, in the state that the pass had."""
+        if not self._run.program.waits_after(recorded.number):
+            return [verdict for node in nodes for verdict in untested(graph, node, "own class")]
+        places = self._run.places(recorded.number)
+        verdicts: list[Verdict] = []
+        for node in nodes:
+            probe = _Probe(self._run, graph, recorded, places, node)
+            upstream = probe.upstream
+            if upstream is None or probe.inputs is None:
+                verdicts += untested(graph, node, "not known")
+                continue
+            values = dict(zip(graph.inbound[node], probe.inputs, strict=True))
+            label = graph.nodes[node].label
+
+            def make(inputs: list[Node], probe: _Probe = probe, label: str = label) -> Node:
+                return _Probed(inputs, label, probe)
+
+            try:
+                verdicts += check_alone(graph, node, values, upstream, make)
+            except MiniflowError:
+                verdicts += untested(graph, node, "not known")
+        return verdicts
+
+
+class _Probe:
+    """Evaluates the methods of one node, which has the number `place` in the pass itself."""
+
+    def __init__(
+        self,
+        run: LiveRun,
+        graph: RecordedGraph,
+        recorded: RecordedPass,
+        places: dict[int, int],
+        node: int,
+    ) -> None:
+        self._run = run
+        self._place = places[node]
+        self._inbound = graph.inbound[node]
+        numbers = recorded.numbers
+        assert numbers is not None
+        found = [numbers.values.get(source) for source in self._inbound]
+        there = [value for value in found if value is not None]
+        self.inputs = there if len(there) == len(found) else None
+        self._value = numbers.values.get(node)
+        # What came from each consumer, by its number in the pass.
+        self._shares: dict[int, Array] = {}
+        for consumer, slot in graph.consumers[node]:
+            sent = numbers.sent.get((consumer, slot))
+            if sent is not None and consumer in places:
+                self._shares[places[consumer]] = as_floats(sent)
+        self._sent = {
+            slot: numbers.sent.get((node, slot))
+            for slot, source in enumerate(self._inbound)
+            if self._inbound.index(source) == slot
+        }
+        self.upstream = self._sum_of_shares(node == graph.cost)
+        floats = [one.dtype for one in (*there, self._value) if one is not None]
+        # In single precision the recorded numbers have too few digits for a difference.
+        self._double = all(dtype.kind in "biu" or dtype == np.float64 for dtype in floats)
+        self._asked = 0
+        self._steady: bool | None = None
+
+    def _sum_of_shares(self, is_cost: bool) -> Array | None:
+        if self._value is None:
+            return None
+        shape = self._value.shape
+        if is_cost and not self._shares:
+            return np.ones(shape)
+        total = np.zeros(shape)
+        for share in self._shares.values():
+            if share.size != total.size:
+                return None
+            total = total + share.reshape(shape)
+        return total if self._shares else None
+
+    def forward(self, values: list[Array]) -> Array:
+        """Return the value at these values of the inputs."""
+        at_the_pass = self._at_the_pass(values)
+        self._asked += at_the_pass
+        if at_the_pass and self._asked == 1 and self._double and self._value is not None:
+            return self._value
+        found = self._ask(values, backward=False, shares={})
+        if len(found) != 1:
+            raise GraphError("the program gives no value")
+        return found[-1]
+
+    def backward(self, values: list[Array], upstream: Array) -> dict[int, Array]:
+        """Return what is sent to each input, by its first slot, for a gradient that came."""
+        base = self.upstream is not None and np.array_equal(upstream, self.upstream)
+        recorded = {slot: one for slot, one in self._sent.items() if one is not None}
+        if base and self._double and self._at_the_pass(values):
+            return recorded
+        if self._steady is None:
+            again = self._ask(values, backward=True, shares=self._shares)
+            self._steady = not self._double or all(
+                slot in again and np.array_equal(again[slot], one, equal_nan=True)
+                for slot, one in recorded.items()
+            )
+        if not self._steady:
+            # It keeps something from one call to the next: nothing can be said.
+            return {slot: np.full(one.shape, np.nan) for slot, one in recorded.items()}
+        shares = self._shares
+        if not base:
+            first = next(iter(self._shares))
+            shares = {place: share * 0 for place, share in self._shares.items()}
+            shares[first] = upstream.reshape(self._shares[first].shape)
+        return self._ask(values, backward=True, shares=shares)
+
+    def _at_the_pass(self, values: list[Array]) -> bool:
+        return self.inputs is not None and all(
+            np.array_equal(given, one, equal_nan=True)
+            for given, one in zip(values, self.inputs, strict=True)
+        )
+
+    def _ask(
+        self, values: list[Array], *, backward: bool, shares: dict[int, Array]
+    ) -> dict[int, Array]:
+        """Let the program answer; raise `GraphError` where it cannot."""
+        parts = [_QUESTION.pack(self._place, backward, len(values), len(shares))]
+        for key, array in (*enumerate(values), *shares.items()):
+            dtype = array.dtype.str.encode()
+            parts.append(_ARRAY.pack(key, len(dtype), array.ndim, array.nbytes))
+            parts += [dtype, struct.pack(f"={array.ndim}Q", *array.shape), array.tobytes()]
+        answer = self._run.program.ask(b"".join(parts))
+        if len(answer) < 4:
+            raise GraphError("the program gives no answer")
+        length = int.from_bytes(answer[:4], "little")
+        entries = msgspec.json.decode(answer[4 : 4 + length], type=list[tuple[int, str, list[int]]])
+        at, found = 4 + length, {}
+        for slot, dtype_name, shape in entries:
+            entry = Entry("v", 0, -1, dtype_name, tuple(shape))
+            value: Any = value_of(entry, answer, at)
+            if isinstance(value, str):
+                raise GraphError(value)
+            found[slot] = value
+            at += entry.size
+        return found
+
+
+class _Probed(Node):
+    """A node whose methods are those of a node of the program."""
+
+    def __init__(self, inbound: list[Node], name: str, probe: _Probe) -> None:
+        super().__init__(inbound, name)
+        self._probe = probe
+
+    def _values(self) -> list[Array]:
+        return [np.asarray(node.value) for node in self.inbound_nodes]
+
+    def forward(self) -> None:
+        self.value = self._probe.forward(self._values())
+
+    def backward(self) -> None:
+        came = sum(np.asarray(node.gradients[self]) for node in self.outbound_nodes)
+        sent = self._probe.backward(self._values(), np.asarray(came))
+        self.gradients = {self.inbound_nodes[slot]: one for slot, one in sent.items()}

@@ -1,1 +1,0 @@
-"""A running program to be debugged: its passes are recorded, and stepped from the record."""

@@ -1,0 +1,108 @@
+"""From a program, or the file of a run, to a console on its first pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mfdebug.core.commands.console import Console
+from mfdebug.debuggee.launcher import Streams
+from mfdebug.debuggee.live_run import LiveRun
+from mfdebug.debuggee.probing import Prober
+from mfdebug.recording.debugger import RecordedLines
+from mfdebug.recording.reader import RunReader
+from miniflow.errors import FileError
+from miniflow.files.paths import check_ordinary
+
+# Seconds that a pass may stand still, forward alone, before it is shown as it is.
+STANDSTILL = 0.3
+
+
+class Running(NamedTuple):
+    """A program that waits at its first pass, and the console on it."""
+
+    run: LiveRun
+    console: Console
+
+
+def check_program(name: str) -> None:
+    """Raise `FileError` where there is no program."""
+    path = Path(name)
+    check_ordinary(path, name)
+    if not path.exists():
+        raise FileError("there is no such program", where=name)
+
+
+def open_program(
+    name: str,
+    arguments: Sequence[str],
+    *,
+    memory: int,
+    streams: Streams,
+    told: Callable[[str], object] | None = None,
+) -> Running:
+    """Start a program and let it run to the end of its first pass over a graph.
+
+    `told` gets what it prints, where that comes to us; `memory` bounds what is kept of the run, in
+    bytes. Raises `MiniflowError` when it cannot be started, or ends before it has run a graph.
+    """
+    check_program(name)
+    run = LiveRun(name, arguments, streams=streams, most_bytes=memory)
+    try:
+        if told is not None:
+            run.program.output.told = told
+        run.go_on(0, _stands_still(run))
+        if not len(run):
+            raise FileError(
+                run.ending or "it runs no graph",
+                where=name,
+                hint="it needs nodes with a list of inputs, and calls of their forward()",
+            )
+        lines = RecordedLines(run, history_memory=memory, checker=Prober(run))
+        console = Console(lines.debugger(run.outline(0).line))
+        if streams != "inherited":
+            console.printed = lambda: run.program.output.all
+    except BaseException:
+        run.close()
+        raise
+    return Running(run, console)
+
+
+def _stands_still(run: LiveRun) -> Callable[[], bool]:
+    """Return what tells that the program has begun its first pass and comes on no more."""
+    since: list[float] = []
+
+    def still() -> bool:
+        if run.program.taker.count and not since:
+            since.append(time.monotonic())
+        return bool(since) and time.monotonic() - since[0] > STANDSTILL
+
+    return still
+
+
+def open_run(name: str, *, memory: int) -> Console:
+    """Return a console on the first pass of a run that was recorded.
+
+    Raises `MiniflowError` for a file that cannot be used.
+    """
+    run = RunReader(Path(name))
+    if not len(run):
+        raise FileError("the program ran no graph", where=name)
+    return Console(RecordedLines(run, history_memory=memory).debugger(run.outline(0).line))
+
+
+def record(name: str, arguments: Sequence[str], file: Path, *, most_bytes: int) -> int:
+    """Run a program to its end, recorded in a file, and return its status.
+
+    Raises `EndedBySignal` where a signal ends it, `MiniflowError` where it cannot be recorded.
+    """
+    check_program(name)
+    run = LiveRun(
+        name, arguments, streams="inherited", file=file, most_bytes=most_bytes, stops=False
+    )
+    try:
+        return run.program.wait_and_repeat()
+    finally:
+        run.close()
