@@ -160,5 +160,9 @@ def in_its_folder(program: Program) -> Iterator[Path]:
 
 def environment(**changes: str) -> dict[str, str]:
     """Return the environment in which programs are started: this miniflow can be imported."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MFDEBUG_")}
+    kept = dict(os.environ)
+    for name in os.environ:
+        # What is buffered is a part of how a program ends.
+        if name.startswith("MFDEBUG_") or name == "PYTHONUNBUFFERED":
+            del kept[name]
     return {**kept, "PYTHONPATH": str(ROOT), **changes}

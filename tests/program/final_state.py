@@ -1,0 +1,42 @@
+# Appended to a copy of a program: writes what the program holds in the end.
+def _final_state(held, names):
+    import os
+    import signal
+    import sys
+    import threading
+
+    def bits(value):
+        if hasattr(value, "tobytes"):
+            return str(value.dtype), value.shape, value.tobytes().hex()
+        if isinstance(value, (int, float, str, type(None))):
+            return repr(value)
+        return type(value).__name__
+
+    lines = []
+    for name in names:
+        one = held[name]
+        if hasattr(one, "forward") and not isinstance(one, type):
+            gradients = getattr(one, "gradients", None)
+            sent = [bits(g) for g in gradients.values()] if isinstance(gradients, dict) else []
+            lines.append((name, type(one).__name__, bits(getattr(one, "value", None)), sent))
+        elif isinstance(one, (int, float, str)) or hasattr(one, "tobytes"):
+            lines.append((name, bits(one)))
+    for random in ("random", "numpy.random"):
+        if (
+            random in sys.modules
+            and "seed(" in open(held["__file__"]).read().split("_final_state")[0]
+        ):
+            state = getattr(sys.modules[random], "getstate", None) or sys.modules[random].get_state
+            lines.append(str(state()))
+    lines += [os.getcwd(), sys.argv, sys.path, sys.orig_argv[1:]]
+    lines += [sys.gettrace(), sys.getprofile(), sys.getrecursionlimit(), threading.active_count()]
+    lines += sorted(item for item in os.environ.items())
+    lines += [str(signal.getsignal(one)) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    lines += [type(one).__name__ for one in (sys.stdin, sys.stdout, sys.stderr)]
+    if os.path.isdir("/proc/self/fd"):
+        lines.append(sorted(os.listdir("/proc/self/fd")))
+    with open(os.path.join(os.path.dirname(held["__file__"]), "final-state.txt"), "w") as file:
+        file.write("\n".join(map(str, lines)))
+
+
+_final_state(globals(), sorted(name for name in globals() if not name.startswith("_")))
