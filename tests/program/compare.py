@@ -26,7 +26,8 @@ Edge = tuple[int, int]
 class PassSeen:
     """A pass: its graph, and every number of it, by the numbers that its source gives to nodes.
 
-    `after`: each of these may be what an input holds when the next pass of the line begins.
+    `begun` and `end`: what every input of the program held when it began, and in the end, where
+    that was looked at; `after`: what its own inputs held when the next pass of its line began.
     `whole`: everything was kept. `cost` is NaN where there is none, or none that is one number.
     """
 
@@ -44,7 +45,9 @@ class PassSeen:
     own: dict[int, Array] = field(default_factory=dict)
     texts: set[int] = field(default_factory=set)
     inputs: dict[int, Array] = field(default_factory=dict)
-    after: dict[int, list[Array]] = field(default_factory=dict)
+    begun: dict[int, Array] = field(default_factory=dict)
+    end: dict[int, Array] = field(default_factory=dict)
+    after: dict[int, Array] = field(default_factory=dict)
     fault: tuple[str, int, str, str] | None = None
 
 
@@ -69,8 +72,15 @@ def independent_passes(path: Path) -> list[PassSeen]:
     found = pickle.loads(path.read_bytes())
     nodes: list[tuple[str, list[int]]] = found["nodes"]
     seen = [_independent(one, nodes) for one in found["passes"]]
-    _following(seen, found["passes"], found["leaves"])
+    end = _numbers(found["leaves"])
+    for each in seen:
+        each.end = end
     return seen
+
+
+def _numbers(held: dict[int, Any]) -> dict[int, Array]:
+    found = ((i, number(one)) for i, one in held.items())
+    return {i: array for i, array in found if array is not None}
 
 
 def _independent(one: dict[str, Any], nodes: list[tuple[str, list[int]]]) -> PassSeen:
@@ -83,6 +93,7 @@ def _independent(one: dict[str, Any], nodes: list[tuple[str, list[int]]]) -> Pas
         elif held is not None:
             made.texts.add(i)
     made.inputs = {i: made.values[i] for i in made.values if not inbound[i]}
+    made.begun = _numbers(one["leaves"])
     for i, after in one["inputs_after"].items():
         for slot, (old, new) in enumerate(zip(one["inputs_before"][i], after, strict=True)):
             was, is_ = number(old), number(new)
@@ -98,20 +109,6 @@ def _independent(one: dict[str, Any], nodes: list[tuple[str, list[int]]]) -> Pas
             elif target in inbound[i]:
                 made.sent[i, inbound[i].index(target)] = array
     return made
-
-
-def _following(seen: list[PassSeen], written: list[dict[str, Any]], end: dict[int, Any]) -> None:
-    """Note what the inputs of each pass were when each later pass began, and in the end."""
-    for at, one in enumerate(seen):
-        for later in written[at + 1 :]:
-            if set(later["forward"]) & set(one["forward"]):
-                begun, used = later["leaves"], later["values"]
-                break
-        else:
-            begun, used = end, {}
-        for i in one.inputs:
-            arrays = (number(held.get(i)) for held in (begun, used))
-            one.after[i] = [array for array in arrays if array is not None]
 
 
 # A run that mfdebug has recorded -------------------------------------------------------------
@@ -148,7 +145,7 @@ def state(run: Run, number_of: int) -> PassSeen:
         cost_node=structure.cost,
         cost=outline.cost,
         inputs=dict(run.inputs(number_of)),
-        after={i: [array] for i, array in run.inputs_after(number_of).items()},
+        after=dict(run.inputs_after(number_of)),
     )
     if outline.fault is not None:
         fault = outline.fault
@@ -175,12 +172,42 @@ def same(left: Array, right: Array) -> bool:
 def differences(expected: Sequence[PassSeen], seen: Sequence[PassSeen]) -> list[str]:
     """Return what differs between two recordings of one run, a sentence each."""
     found: list[str] = []
+    maps: list[dict[int, int] | None] = []
     for at, (one, other) in enumerate(zip_longest(expected, seen)):
         if one is None or other is None:
             found.append(f"{len(expected)} passes, {len(seen)} seen")
             break
         found += [f"pass {at}: {words}" for words in difference(one, other)]
+        maps.append(mapping(one, other))
+    for at in range(len(maps)):
+        found += [f"pass {at}: {words}" for words in _afterwards(at, expected, seen, maps)]
     return found
+
+
+def _afterwards(
+    at: int,
+    expected: Sequence[PassSeen],
+    seen: Sequence[PassSeen],
+    maps: Sequence[dict[int, int] | None],
+) -> Iterator[str]:
+    """Yield where an input is said to be other than it was when the next pass of its line began.
+
+    An input may be fed by its own `forward`: what it held before and after that may be meant.
+    """
+    one, to = expected[at], maps[at] or {}
+    later = [n for n in range(at + 1, len(maps)) if seen[n].line == seen[at].line]
+    for i in one.inputs:
+        right = [one.end.get(i)]
+        if later:
+            after = expected[later[0]]
+            back = {other: j for j, other in (maps[later[0]] or {}).items()}
+            j = back.get(to.get(i, -1), -1)
+            right = [after.begun.get(i), after.begun.get(j), after.values.get(j)]
+        arrays = [array for array in right if array is not None]
+        told = seen[at].after.get(to.get(i, -1))
+        if arrays and (told is None or not any(same(array, told) for array in arrays)):
+            shown = "nothing" if told is None else _short(told)
+            yield f"{one.kinds[i]} {to.get(i)} afterwards: {_short(arrays[0])}, seen {shown}"
 
 
 def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
@@ -204,11 +231,6 @@ def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
         found += _differing(f"{what} of", right, others, seen)
     if {to[i] for i in expected.texts} != seen.texts:
         found.append(f"no number in {sorted(expected.texts)}, seen in {sorted(seen.texts)}")
-    for i, arrays in expected.after.items():
-        other = seen.after.get(to[i])
-        if arrays and (not other or not any(same(array, other[0]) for array in arrays)):
-            found.append(f"{seen.kinds[to[i]]} {to[i]} afterwards: {_short(arrays[0])}, "
-                         f"seen {_short(other[0]) if other else 'nothing'}")  # fmt: skip
     found += _cost(expected, seen, to)
     fault = expected.fault
     right_fault = None if fault is None else (fault[0], to[fault[1]], *fault[2:])

@@ -1,18 +1,21 @@
 # Appended to a copy of a program: writes what the program holds in the end.
-def _final_state(held, names):
+from typing import Any
+
+
+def _final_state(held: dict[str, Any], names: list[str]) -> None:
     import os
     import signal
     import sys
     import threading
 
-    def bits(value):
+    def bits(value: Any) -> Any:
         if hasattr(value, "tobytes"):
             return str(value.dtype), value.shape, value.tobytes().hex()
         if isinstance(value, (int, float, str, type(None))):
             return repr(value)
         return type(value).__name__
 
-    lines = []
+    lines: list[Any] = []
     for name in names:
         one = held[name]
         if hasattr(one, "forward") and not isinstance(one, type):
@@ -21,12 +24,11 @@ def _final_state(held, names):
             lines.append((name, type(one).__name__, bits(getattr(one, "value", None)), sent))
         elif isinstance(one, (int, float, str)) or hasattr(one, "tobytes"):
             lines.append((name, bits(one)))
-    for random in ("random", "numpy.random"):
-        if (
-            random in sys.modules
-            and "seed(" in open(held["__file__"]).read().split("_final_state")[0]
-        ):
-            state = getattr(sys.modules[random], "getstate", None) or sys.modules[random].get_state
+    with open(held["__file__"]) as file:
+        seeds = "seed(" in file.read().split("def _final_state")[0]
+    for module in (sys.modules.get("random"), sys.modules.get("numpy.random")):
+        if seeds and module is not None:
+            state = getattr(module, "getstate", None) or module.get_state
             lines.append(str(state()))
     lines += [os.getcwd(), sys.argv, sys.path, sys.orig_argv[1:]]
     lines += [sys.gettrace(), sys.getprofile(), sys.getrecursionlimit(), threading.active_count()]
