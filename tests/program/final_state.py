@@ -17,6 +17,8 @@ def _final_state(held: dict[str, Any], names: list[str]) -> None:
 
     lines: list[Any] = []
     for name in names:
+        if name == "pid":
+            continue  # a child has another one each time
         one = held[name]
         if hasattr(one, "forward") and not isinstance(one, type):
             gradients = getattr(one, "gradients", None)
@@ -25,11 +27,12 @@ def _final_state(held: dict[str, Any], names: list[str]) -> None:
         elif isinstance(one, (int, float, str)) or hasattr(one, "tobytes"):
             lines.append((name, bits(one)))
     with open(held["__file__"]) as file:
-        seeds = "seed(" in file.read().split("def _final_state")[0]
-    for module in (sys.modules.get("random"), sys.modules.get("numpy.random")):
-        if seeds and module is not None:
-            state = getattr(module, "getstate", None) or module.get_state
-            lines.append(str(state()))
+        text = file.read().split("def _final_state")[0]
+    # A generator that the program has not seeded is another one each time.
+    if "np.random.seed(" in text:
+        lines.append(str(sys.modules["numpy.random"].get_state()))
+    if "\nrandom.seed(" in text:
+        lines.append(str(sys.modules["random"].getstate()))
     lines += [os.getcwd(), sys.argv, sys.path, sys.orig_argv[1:]]
     lines += [sys.gettrace(), sys.getprofile(), sys.getrecursionlimit(), threading.active_count()]
     lines += sorted(item for item in os.environ.items())

@@ -118,7 +118,7 @@ def test_it_ends_as_alone_and_its_record_has_what_it_had(place: Lab) -> None:
 @every_python
 @every_program
 def test_it_ends_as_alone_under_continue(place: Lab, pytestconfig: pytest.Config) -> None:
-    if ENDING.index(place.program) % 4 and not _long(pytestconfig):
+    if ENDING.index(place.program) % 8 and not _long(pytestconfig):
         pytest.skip("with --long")
     ended = place.batch("continue", as_json=False)
     # What the debugger answers comes after all that the program has printed.
@@ -133,7 +133,7 @@ def test_it_ends_as_alone_under_continue(place: Lab, pytestconfig: pytest.Config
 @every_python
 @every_program
 def test_it_ends_as_alone_under_single_steps(place: Lab, pytestconfig: pytest.Config) -> None:
-    if ENDING.index(place.program) % 4 != 2 and not _long(pytestconfig):
+    if ENDING.index(place.program) % 8 != 4 and not _long(pytestconfig):
         pytest.skip("with --long")
     ended = place.batch(*["step"] * STEPS, "continue", as_json=True)
     told = answers(ended.stdout)
