@@ -35,6 +35,7 @@ class PassSeen:
     inbound: Sequence[Sequence[int]]
     forward: Sequence[int]
     backward: bool
+    goes_back_from: int = -1
     line: int = -1
     cost_node: int = -1
     cost: float = math.nan
@@ -86,6 +87,7 @@ def _numbers(held: dict[int, Any]) -> dict[int, Array]:
 def _independent(one: dict[str, Any], nodes: list[tuple[str, list[int]]]) -> PassSeen:
     kinds, inbound = [kind for kind, _ in nodes], [sources for _, sources in nodes]
     made = PassSeen(kinds, inbound, one["forward"], bool(one["backward"]), fault=one["fault"])
+    made.goes_back_from = one["backward"][0] if one["backward"] else -1
     for i, held in one["values"].items():
         array = number(held)
         if array is not None:
@@ -196,7 +198,7 @@ def _afterwards(
     """
     one, to = expected[at], maps[at] or {}
     later = [n for n in range(at + 1, len(maps)) if seen[n].line == seen[at].line]
-    for i in one.inputs:
+    for i in one.inputs.keys() & to.keys():
         right = [one.end.get(i)]
         if later:
             after = expected[later[0]]
@@ -221,19 +223,19 @@ def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
     if not seen.whole:
         found.append("not kept whole")
     maps: tuple[tuple[str, Mapping[Any, Array], Mapping[Any, Array]], ...] = (
-        ("value", {to[i]: a for i, a in expected.values.items()}, seen.values),
-        ("changed", {(to[i], s): a for (i, s), a in expected.changed.items()}, seen.changed),
-        ("sent", {(to[i], s): a for (i, s), a in expected.sent.items()}, seen.sent),
-        ("own gradient", {to[i]: a for i, a in expected.own.items()}, seen.own),
-        ("input", {to[i]: a for i, a in expected.inputs.items()}, seen.inputs),
+        ("value", _by_node(expected.values, to), seen.values),
+        ("changed", _by_edge(expected.changed, to), seen.changed),
+        ("sent", _by_edge(expected.sent, to), seen.sent),
+        ("own gradient", _by_node(expected.own, to), seen.own),
+        ("input", _by_node(expected.inputs, to), seen.inputs),
     )
     for what, right, others in maps:
         found += _differing(f"{what} of", right, others, seen)
-    if {to[i] for i in expected.texts} != seen.texts:
+    if {to[i] for i in expected.texts if i in to} != seen.texts:
         found.append(f"no number in {sorted(expected.texts)}, seen in {sorted(seen.texts)}")
     found += _cost(expected, seen, to)
     fault = expected.fault
-    right_fault = None if fault is None else (fault[0], to[fault[1]], *fault[2:])
+    right_fault = None if fault is None else (fault[0], to.get(fault[1], -1), *fault[2:])
     # The words may be cut where they are long.
     shown = None if seen.fault is None else (*seen.fault[:3], "")
     if (None if right_fault is None else (*right_fault[:3], "")) != shown:
@@ -243,6 +245,14 @@ def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
         if not right_fault[3].startswith(begin):
             found.append(f"fault says {right_fault[3]!r}, seen {seen.fault[3]!r}")
     return found
+
+
+def _by_node(of: Mapping[int, Array], to: Mapping[int, int]) -> dict[int, Array]:
+    return {to[i]: array for i, array in of.items() if i in to}
+
+
+def _by_edge(of: Mapping[Edge, Array], to: Mapping[int, int]) -> dict[Edge, Array]:
+    return {(to[i], slot): array for (i, slot), array in of.items() if i in to}
 
 
 def _cost(expected: PassSeen, seen: PassSeen, to: Mapping[int, int]) -> Iterator[str]:
@@ -271,14 +281,33 @@ def _differing(
 
 
 def mapping(expected: PassSeen, seen: PassSeen) -> dict[int, int] | None:
-    """Return which node is which: by the order of the calls, or else by the structure."""
+    """Return which node is which: by the cost and all that it depends on, or by their order.
+
+    A node that the cost does not depend on may have none: then another kind of it was not seen.
+    """
+    last = expected.forward[-1:] if expected.goes_back_from < 0 else [expected.goes_back_from]
+    found = None
+    for node in (*last, *sorted(_ends(expected), reverse=True)):
+        found = found or _closed([(node, seen.cost_node)], expected, seen)
     by_order = list(zip(expected.forward, seen.forward, strict=False))
-    if len(by_order) == len(expected.forward) and (found := _closed(by_order, expected, seen)):
-        return found
-    ends, other_ends = _ends(expected), _ends(seen)
-    if len(ends) == len(other_ends):
-        return _closed(list(zip(ends, other_ends, strict=True)), expected, seen)
-    return None
+    if found is None and len(by_order) == len(expected.forward):
+        found = _closed(by_order, expected, seen)
+    if found is None:
+        return None
+    taken = set(found.values())
+    for i in dict.fromkeys(n for j in expected.forward for n in (*expected.inbound[j], j)):
+        if i in found or not all(source in found for source in expected.inbound[i]):
+            continue
+        inbound = [found[source] for source in expected.inbound[i]]
+        for other, kind in enumerate(seen.kinds):
+            if other not in taken and (kind, [*seen.inbound[other]]) == (
+                expected.kinds[i],
+                inbound,
+            ):
+                found[i] = other
+                taken.add(other)
+                break
+    return found
 
 
 def _closed(pairs: list[Edge], expected: PassSeen, seen: PassSeen) -> dict[int, int] | None:
