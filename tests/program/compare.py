@@ -28,7 +28,7 @@ class PassSeen:
 
     `begun` and `end`: what every input of the program held when it began, and in the end, where
     that was looked at; `after`: what its own inputs held when the next pass of its line began.
-    `whole`: everything was kept. `cost` is NaN where there is none, or none that is one number.
+    `whole`: everything was kept. `cost` is NaN where there is none.
     """
 
     kinds: Sequence[str]
@@ -118,9 +118,9 @@ def _independent(one: dict[str, Any], nodes: list[tuple[str, list[int]]]) -> Pas
 
 def opened(path: Path) -> Run:
     """Return the run in a run file."""
-    from mfdebug.recording.reader import RunFile
+    from mfdebug.recording.reader import RunReader
 
-    return RunFile(path)
+    return RunReader(path)
 
 
 def states(run: Run) -> Iterator[PassSeen]:
@@ -245,6 +245,24 @@ def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
         if not right_fault[3].startswith(begin):
             found.append(f"fault says {right_fault[3]!r}, seen {seen.fault[3]!r}")
     return found
+
+
+def _by_node(of: Mapping[int, Array], to: Mapping[int, int]) -> dict[int, Array]:
+    return {to[i]: array for i, array in of.items() if i in to}
+
+
+def _by_edge(of: Mapping[Edge, Array], to: Mapping[int, int]) -> dict[Edge, Array]:
+    return {(to[i], slot): array for (i, slot), array in of.items() if i in to}
+
+
+def _cost(expected: PassSeen, seen: PassSeen, to: Mapping[int, int]) -> Iterator[str]:
+    (node,) = [i for i in to if to[i] == seen.cost_node] or [-1]
+    value = expected.values.get(node, np.array(math.nan))
+    # Of several numbers the cost is the sum, in whatever order it is taken.
+    right = float(np.sum(value.astype(np.float64)))
+    alike = right == seen.cost if value.size == 1 else math.isclose(right, seen.cost)
+    if not alike and not (math.isnan(right) and math.isnan(seen.cost)):
+        yield f"cost {right!r}, seen {seen.cost!r}"
 
 
 def _by_node(of: Mapping[int, Array], to: Mapping[int, int]) -> dict[int, Array]:

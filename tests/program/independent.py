@@ -106,7 +106,8 @@ def note(node: Any, direction: str, method: Any, given: Any, named: Any) -> Any:
     for one in inbound:
         if number(one) not in now["values"] and not listed(one, INBOUND):
             now["values"][number(one)] = value(one)
-    now[direction].append(this)
+    if direction == "forward":
+        now["forward"].append(this)
     try:
         result = method(node, *given, **named)
     except BaseException as error:
@@ -116,6 +117,7 @@ def note(node: Any, direction: str, method: Any, given: Any, named: Any) -> Any:
         now["values"][this] = value(node)
         now["inputs_after"][this] = [value(one) for one in inbound]
     else:
+        now["backward"].append(this)
         sent = getattr(node, "gradients", None)
         if isinstance(sent, dict):
             kept = {number(n): copied(g) for n, g in sent.items() if id(n) in number_of}

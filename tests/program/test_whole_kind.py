@@ -6,6 +6,8 @@ kind goes one way; with `--long` all go all ways, with each Python that is here.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -19,7 +21,7 @@ from tests.program.compare import (
     opened,
     states,
 )
-from tests.program.programs import PROGRAMS, Program
+from tests.program.programs import PROGRAMS, Program, environment
 from tests.program.running import (
     RUNNING,
     VERSIONS,
@@ -145,3 +147,22 @@ def test_it_ends_as_alone_under_single_steps(place: Lab, pytestconfig: pytest.Co
     own, right = (of_the_program(one.stderr, place.python) for one in (ended, place.alone))
     assert own == right
     assert ended.files == place.alone.files
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc: run it on Linux")
+def test_no_descriptor_is_open_in_a_program_that_is_not_open_alone(tmp_path: Path) -> None:
+    text = "import os\nfrom miniflow import *\nx = Input()\ny = Mul(x, x)\n"
+    text += "forward_and_backward(topological_sort({x: 3.0}))\nprint(os.listdir('/proc/self/fd'))\n"
+    (tmp_path / "lists.py").write_text(text)
+    shown = []
+    for command in (["lists.py"], ["-m", "mfdebug", "record", "lists.py", "-o", "lists.mfrun"]):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=True,
+        )
+        shown.append(done.stdout)
+    assert shown[0] == shown[1]
