@@ -1,0 +1,362 @@
+"""Passes as two recorders have seen them, compared number by number and bit for bit.
+
+What is compared is a `PassSeen`, wherever it comes from: `independent_passes` reads what
+`independent.py` has written, `states` a run that mfdebug has recorded.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mfdebug.recording.records import Run
+from miniflow.ops.base import Array
+
+Edge = tuple[int, int]
+
+
+@dataclass
+class PassSeen:
+    """A pass: its graph, and every number of it, by the numbers that its source gives to nodes.
+
+    `begun` and `end`: what every input of the program held when it began, and in the end, where
+    that was looked at; `after`: what its own inputs held when the next pass of its line began.
+    `whole`: everything was kept. `cost` is NaN where there is none.
+    """
+
+    kinds: Sequence[str]
+    inbound: Sequence[Sequence[int]]
+    forward: Sequence[int]
+    backward: bool
+    goes_back_from: int = -1
+    line: int = -1
+    cost_node: int = -1
+    cost: float = math.nan
+    whole: bool = True
+    values: dict[int, Array] = field(default_factory=dict)
+    changed: dict[Edge, Array] = field(default_factory=dict)
+    sent: dict[Edge, Array] = field(default_factory=dict)
+    own: dict[int, Array] = field(default_factory=dict)
+    texts: set[int] = field(default_factory=set)
+    inputs: dict[int, Array] = field(default_factory=dict)
+    begun: dict[int, Array] = field(default_factory=dict)
+    end: dict[int, Array] = field(default_factory=dict)
+    after: dict[int, Array] = field(default_factory=dict)
+    fault: tuple[str, int, str, str] | None = None
+
+
+# The independent recorder -------------------------------------------------------------------
+
+
+def number(held: Any) -> Array | None:
+    """Return a number or numbers as an array of their own kind; None for anything else."""
+    if isinstance(held, list | tuple):
+        try:
+            held = np.asarray(held)
+        except ValueError:
+            return None
+    if not isinstance(held, int | float | np.ndarray | np.generic):
+        return None
+    array = np.asarray(held)
+    return array if array.dtype.kind in "biufc" else None
+
+
+def independent_passes(path: Path) -> list[PassSeen]:
+    """Return the passes that the independent recorder has written."""
+    found = pickle.loads(path.read_bytes())
+    nodes: list[tuple[str, list[int]]] = found["nodes"]
+    seen = [_independent(one, nodes) for one in found["passes"]]
+    end = _numbers(found["leaves"])
+    for each in seen:
+        each.end = end
+    return seen
+
+
+def _numbers(held: dict[int, Any]) -> dict[int, Array]:
+    found = ((i, number(one)) for i, one in held.items())
+    return {i: array for i, array in found if array is not None}
+
+
+def _independent(one: dict[str, Any], nodes: list[tuple[str, list[int]]]) -> PassSeen:
+    kinds, inbound = [kind for kind, _ in nodes], [sources for _, sources in nodes]
+    made = PassSeen(kinds, inbound, one["forward"], bool(one["backward"]), fault=one["fault"])
+    made.goes_back_from = one["backward"][0] if one["backward"] else -1
+    for i, held in one["values"].items():
+        array = number(held)
+        if array is not None:
+            made.values[i] = array
+        elif held is not None:
+            made.texts.add(i)
+    made.inputs = {i: made.values[i] for i in made.values if not inbound[i]}
+    made.begun = _numbers(one["leaves"])
+    for i, after in one["inputs_after"].items():
+        for slot, (old, new) in enumerate(zip(one["inputs_before"][i], after, strict=True)):
+            was, is_ = number(old), number(new)
+            first = inbound[i].index(inbound[i][slot])
+            if is_ is not None and (was is None or not same(was, is_)) and slot == first:
+                made.changed[i, slot] = is_
+    for i, sent in one["gradients"].items():
+        for target, held in sent.items():
+            if (array := number(held)) is None:
+                continue
+            if target == i:
+                made.own[i] = array
+            elif target in inbound[i]:
+                made.sent[i, inbound[i].index(target)] = array
+    return made
+
+
+# A run that mfdebug has recorded -------------------------------------------------------------
+
+
+def opened(path: Path) -> Run:
+    """Return the run in a run file."""
+    from mfdebug.recording.reader import RunReader
+
+    return RunReader(path)
+
+
+def states(run: Run) -> Iterator[PassSeen]:
+    """Yield the passes of a run, in their order."""
+    number_of = 0
+    while True:
+        run.go_on(number_of)
+        if number_of >= len(run):
+            return
+        yield state(run, number_of)
+        number_of += 1
+
+
+def state(run: Run, number_of: int) -> PassSeen:
+    """Return one pass of a run."""
+    outline = run.outline(number_of)
+    structure = run.lines[outline.line]
+    made = PassSeen(
+        [node.kind for node in structure.nodes],
+        [node.inbound for node in structure.nodes],
+        structure.forward,
+        outline.backward,
+        line=outline.line,
+        cost_node=structure.cost,
+        cost=outline.cost,
+        inputs=dict(run.inputs(number_of)),
+        after=dict(run.inputs_after(number_of)),
+    )
+    if outline.fault is not None:
+        fault = outline.fault
+        made.fault = (fault.direction, fault.node, fault.error, fault.words)
+    numbers = run.numbers(number_of)
+    made.whole = outline.whole and numbers is not None
+    if numbers is not None:
+        made.values, made.changed = dict(numbers.values), dict(numbers.changed)
+        made.sent, made.own = dict(numbers.sent), dict(numbers.own)
+        made.texts = set(numbers.texts)
+    return made
+
+
+# Compared -----------------------------------------------------------------------------------
+
+
+def same(left: Array, right: Array) -> bool:
+    """Whether two arrays are the same bit for bit: dtype, shape and bytes."""
+    left, right = np.asarray(left), np.asarray(right)
+    alike = left.dtype == right.dtype and left.shape == right.shape
+    return alike and left.tobytes() == right.tobytes()
+
+
+def differences(expected: Sequence[PassSeen], seen: Sequence[PassSeen]) -> list[str]:
+    """Return what differs between two recordings of one run, a sentence each."""
+    found: list[str] = []
+    maps: list[dict[int, int] | None] = []
+    for at, (one, other) in enumerate(zip_longest(expected, seen)):
+        if one is None or other is None:
+            found.append(f"{len(expected)} passes, {len(seen)} seen")
+            break
+        found += [f"pass {at}: {words}" for words in difference(one, other)]
+        maps.append(mapping(one, other))
+    for at in range(len(maps)):
+        found += [f"pass {at}: {words}" for words in _afterwards(at, expected, seen, maps)]
+    return found
+
+
+def _afterwards(
+    at: int,
+    expected: Sequence[PassSeen],
+    seen: Sequence[PassSeen],
+    maps: Sequence[dict[int, int] | None],
+) -> Iterator[str]:
+    """Yield where an input is said to be other than it was when the next pass of its line began.
+
+    An input may be fed by its own `forward`: what it held before and after that may be meant.
+    """
+    one, to = expected[at], maps[at] or {}
+    later = [n for n in range(at + 1, len(maps)) if seen[n].line == seen[at].line]
+    for i in one.inputs.keys() & to.keys():
+        right = [one.end.get(i)]
+        if later:
+            after = expected[later[0]]
+            back = {other: j for j, other in (maps[later[0]] or {}).items()}
+            j = back.get(to.get(i, -1), -1)
+            right = [after.begun.get(i), after.begun.get(j), after.values.get(j)]
+        arrays = [array for array in right if array is not None]
+        told = seen[at].after.get(to.get(i, -1))
+        if arrays and (told is None or not any(same(array, told) for array in arrays)):
+            shown = "nothing" if told is None else _short(told)
+            yield f"{one.kinds[i]} {to.get(i)} afterwards: {_short(arrays[0])}, seen {shown}"
+
+
+def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
+    """Return what differs between two recordings of one pass."""
+    to = mapping(expected, seen)
+    if to is None:
+        return [f"another graph: {_graph(expected)}; seen {_graph(seen)}"]
+    found = []
+    if expected.backward != seen.backward:
+        found.append(f"goes back: {expected.backward}, seen {seen.backward}")
+    if not seen.whole:
+        found.append("not kept whole")
+    maps: tuple[tuple[str, Mapping[Any, Array], Mapping[Any, Array]], ...] = (
+        ("value", _by_node(expected.values, to), seen.values),
+        ("changed", _by_edge(expected.changed, to), seen.changed),
+        ("sent", _by_edge(expected.sent, to), seen.sent),
+        ("own gradient", _by_node(expected.own, to), seen.own),
+        ("input", _by_node(expected.inputs, to), seen.inputs),
+    )
+    for what, right, others in maps:
+        found += _differing(f"{what} of", right, others, seen)
+    if {to[i] for i in expected.texts if i in to} != seen.texts:
+        found.append(f"no number in {sorted(expected.texts)}, seen in {sorted(seen.texts)}")
+    found += _cost(expected, seen, to)
+    fault = expected.fault
+    right_fault = None if fault is None else (fault[0], to.get(fault[1], -1), *fault[2:])
+    # The words may be cut where they are long.
+    shown = None if seen.fault is None else (*seen.fault[:3], "")
+    if (None if right_fault is None else (*right_fault[:3], "")) != shown:
+        found.append(f"fault {right_fault}, seen {seen.fault}")
+    elif seen.fault is not None and right_fault is not None:
+        begin = seen.fault[3].removesuffix("…").removesuffix("...").split("\n")[0]
+        if not right_fault[3].startswith(begin):
+            found.append(f"fault says {right_fault[3]!r}, seen {seen.fault[3]!r}")
+    return found
+
+
+def _by_node(of: Mapping[int, Array], to: Mapping[int, int]) -> dict[int, Array]:
+    return {to[i]: array for i, array in of.items() if i in to}
+
+
+def _by_edge(of: Mapping[Edge, Array], to: Mapping[int, int]) -> dict[Edge, Array]:
+    return {(to[i], slot): array for (i, slot), array in of.items() if i in to}
+
+
+def _cost(expected: PassSeen, seen: PassSeen, to: Mapping[int, int]) -> Iterator[str]:
+    (node,) = [i for i in to if to[i] == seen.cost_node] or [-1]
+    value = expected.values.get(node, np.array(math.nan))
+    # Of several numbers the cost is the sum, in whatever order it is taken.
+    right = float(np.sum(value.astype(np.float64)))
+    alike = right == seen.cost if value.size == 1 else math.isclose(right, seen.cost)
+    if not alike and not (math.isnan(right) and math.isnan(seen.cost)):
+        yield f"cost {right!r}, seen {seen.cost!r}"
+
+
+def _by_node(of: Mapping[int, Array], to: Mapping[int, int]) -> dict[int, Array]:
+    return {to[i]: array for i, array in of.items() if i in to}
+
+
+def _by_edge(of: Mapping[Edge, Array], to: Mapping[int, int]) -> dict[Edge, Array]:
+    return {(to[i], slot): array for (i, slot), array in of.items() if i in to}
+
+
+def _cost(expected: PassSeen, seen: PassSeen, to: Mapping[int, int]) -> Iterator[str]:
+    (node,) = [i for i in to if to[i] == seen.cost_node] or [-1]
+    value = expected.values.get(node)
+    one_number = value is not None and value.size == 1
+    right = float(value.reshape(())) if value is not None and one_number else math.nan
+    if right != seen.cost and not (math.isnan(right) and math.isnan(seen.cost)):
+        yield f"cost {right!r}, seen {seen.cost!r}"
+
+
+def _differing(
+    what: str, right: Mapping[Any, Array], seen: Mapping[Any, Array], one: PassSeen
+) -> Iterator[str]:
+    for key, array in right.items():
+        node = key if isinstance(key, int) else key[0]
+        if key not in seen:
+            yield f"{what} {one.kinds[node]} {key}: {_short(array)}, not seen"
+        elif not same(array, seen[key]):
+            yield f"{what} {one.kinds[node]} {key}: {_short(array)}, seen {_short(seen[key])}"
+    for key in seen.keys() - right.keys():
+        node = key if isinstance(key, int) else key[0]
+        if one.inbound[node]:
+            # Of an input that no node of this pass has used, nothing is expected.
+            yield f"{what} {one.kinds[node]} {key}: nothing, seen {_short(seen[key])}"
+
+
+def mapping(expected: PassSeen, seen: PassSeen) -> dict[int, int] | None:
+    """Return which node is which: by the cost and all that it depends on, or by their order.
+
+    A node that the cost does not depend on may have none: then another kind of it was not seen.
+    """
+    last = expected.forward[-1:] if expected.goes_back_from < 0 else [expected.goes_back_from]
+    found = None
+    for node in (*last, *sorted(_ends(expected), reverse=True)):
+        found = found or _closed([(node, seen.cost_node)], expected, seen)
+    by_order = list(zip(expected.forward, seen.forward, strict=False))
+    if found is None and len(by_order) == len(expected.forward):
+        found = _closed(by_order, expected, seen)
+    if found is None:
+        return None
+    taken = set(found.values())
+    for i in dict.fromkeys(n for j in expected.forward for n in (*expected.inbound[j], j)):
+        if i in found or not all(source in found for source in expected.inbound[i]):
+            continue
+        inbound = [found[source] for source in expected.inbound[i]]
+        for other, kind in enumerate(seen.kinds):
+            if other not in taken and (kind, [*seen.inbound[other]]) == (
+                expected.kinds[i],
+                inbound,
+            ):
+                found[i] = other
+                taken.add(other)
+                break
+    return found
+
+
+def _closed(pairs: list[Edge], expected: PassSeen, seen: PassSeen) -> dict[int, int] | None:
+    """Return pairs with those of all that they depend on, or None if they contradict."""
+    to: dict[int, int] = {}
+    back: dict[int, int] = {}
+    todo = [*pairs]
+    while todo:
+        one, other = todo.pop()
+        if to.get(one, other) != other or back.get(other, one) != one:
+            return None
+        if one in to:
+            continue
+        if expected.kinds[one] != seen.kinds[other]:
+            return None
+        if len(expected.inbound[one]) != len(seen.inbound[other]):
+            return None
+        to[one], back[other] = other, one
+        todo += zip(expected.inbound[one], seen.inbound[other], strict=True)
+    return to
+
+
+def _ends(one: PassSeen) -> list[int]:
+    used = {source for i in one.forward for source in one.inbound[i]}
+    return [i for i in one.forward if i not in used]
+
+
+def _graph(one: PassSeen) -> str:
+    return " ".join(f"{i}={one.kinds[i]}{tuple(one.inbound[i])}" for i in one.forward)
+
+
+def _short(array: Array) -> str:
+    array = np.asarray(array)
+    return f"{array.dtype}{array.shape} {array.reshape(-1)[:4].tolist()}"

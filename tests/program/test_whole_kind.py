@@ -1,0 +1,168 @@
+"""Every program, alone and watched: it ends as alone, and what was recorded is what it had.
+
+What it had is what an independent recorder has copied (`independent.py`). Here a program of each
+kind goes one way; with `--long` all go all ways, with each Python that is here.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from tests.program.compare import (
+    PassSeen,
+    differences,
+    independent_passes,
+    opened,
+    states,
+)
+from tests.program.programs import PROGRAMS, Program, environment
+from tests.program.running import (
+    RUNNING,
+    VERSIONS,
+    Ended,
+    Python,
+    alone,
+    answers,
+    batch,
+    independent,
+    of_the_program,
+    printed,
+    pythons,
+    record,
+    run,
+)
+
+STEPS = 45
+# With another Python than the running one, a few stand for all unless all are asked for.
+FEW = (
+    "accumulating-engine",
+    "bare_except",
+    "housing",
+    "overrides_ours",
+    "raises_in_a_node",
+    "writes_a_file",
+)
+ENDING = [program for program in PROGRAMS if program.ends and not program.asks]
+
+
+class Lab:
+    """A folder in which one program runs again and again, with one Python."""
+
+    def __init__(self, python: Python, program: Program) -> None:
+        self.python, self.program = python, program
+        self._outside = Path(mkdtemp(prefix="mfdebug-kind-"))
+        self._folder = self._outside / "here"
+        self.alone = run(self._folder, program, alone(python, program))
+
+    def batch(self, *lines: str, as_json: bool) -> Ended:
+        options = ["--json"] if as_json else []
+        return run(self._folder, self.program, batch(self.python, self.program, lines, *options))
+
+    def recorded(self) -> tuple[Ended, Path]:
+        """Record it; return how that ended, and the run file, which has the program's own text."""
+        file = self._outside / f"{self.program.name}.mfrun"
+        return run(self._folder, self.program, record(self.python, self.program, file)), file
+
+    def seen_by_others(self) -> list[PassSeen]:
+        file = self._outside / "independent.pickle"
+        command = independent(self.python, self.program, file)
+        run(self._folder, self.program, command)
+        return independent_passes(file)
+
+
+@cache
+def lab(version: str, name: str) -> Lab:
+    (python,) = [one for one in pythons() if one.version == version]
+    (program,) = [one for one in PROGRAMS if one.name == name]
+    return Lab(python, program)
+
+
+@pytest.fixture
+def place(version: str, program: Program, pytestconfig: pytest.Config) -> Lab:
+    if version != RUNNING.version and program.name not in FEW and not _long(pytestconfig):
+        pytest.skip("with --long")
+    (python,) = [one for one in pythons() if one.version == version]
+    if python.missing:
+        pytest.skip(python.missing)
+    return lab(version, program.name)
+
+
+def _long(config: pytest.Config) -> bool:
+    return bool(config.getoption("--long"))
+
+
+every_program = pytest.mark.parametrize("program", ENDING, ids=lambda program: program.name)
+every_python = pytest.mark.parametrize("version", VERSIONS)
+
+
+@every_python
+@every_program
+def test_it_ends_as_alone_and_its_record_has_what_it_had(place: Lab) -> None:
+    ended, file = place.recorded()
+    assert ended.stdout == place.alone.stdout
+    assert of_the_program(ended.stderr, place.python) == of_the_program(
+        place.alone.stderr, place.python
+    )
+    assert ended.status == place.alone.status == place.program.status
+    assert ended.files == place.alone.files
+    if place.program.called:
+        expected = place.seen_by_others()
+        assert expected
+        assert differences(expected, list(states(opened(file)))) == []
+
+
+@every_python
+@every_program
+def test_it_ends_as_alone_under_continue(place: Lab, pytestconfig: pytest.Config) -> None:
+    if ENDING.index(place.program) % 8 and not _long(pytestconfig):
+        pytest.skip("with --long")
+    ended = place.batch("continue", as_json=False)
+    # What the debugger answers comes after all that the program has printed.
+    assert ended.stdout.startswith(place.alone.stdout)
+    assert ended.stdout != place.alone.stdout
+    own = of_the_program(ended.stderr, place.python)
+    assert own.startswith(of_the_program(place.alone.stderr, place.python))
+    assert ended.files == place.alone.files
+    assert ended.status == int(place.program.raises)
+
+
+@every_python
+@every_program
+def test_it_ends_as_alone_under_single_steps(place: Lab, pytestconfig: pytest.Config) -> None:
+    if ENDING.index(place.program) % 8 != 4 and not _long(pytestconfig):
+        pytest.skip("with --long")
+    ended = place.batch(*["step"] * STEPS, "continue", as_json=True)
+    told = answers(ended.stdout)
+    assert len(told) == STEPS + 1
+    moments = [one["moment"] for one in told]
+    assert moments == sorted(moments)
+    # An object a line has no place for a last line without an end.
+    assert printed(ended.stdout).rstrip(b"\n") == place.alone.stdout.rstrip(b"\n")
+    own, right = (of_the_program(one.stderr, place.python) for one in (ended, place.alone))
+    assert own == right
+    assert ended.files == place.alone.files
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc: run it on Linux")
+def test_no_descriptor_is_open_in_a_program_that_is_not_open_alone(tmp_path: Path) -> None:
+    text = "import os\nfrom miniflow import *\nx = Input()\ny = Mul(x, x)\n"
+    text += "forward_and_backward(topological_sort({x: 3.0}))\nprint(os.listdir('/proc/self/fd'))\n"
+    (tmp_path / "lists.py").write_text(text)
+    shown = []
+    for command in (["lists.py"], ["-m", "mfdebug", "record", "lists.py", "-o", "lists.mfrun"]):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=True,
+        )
+        shown.append(done.stdout)
+    assert shown[0] == shown[1]
