@@ -1,13 +1,14 @@
 """`python -m mfdebug` and the `mfdebug` command."""
 
+import os
 import signal
 import sys
-
-from mfdebug.signals import EndedBySignal, end_by
 
 
 def main() -> int:
     """Run the command line; a signal ends it as a signal does, without a traceback."""
+    from mfdebug.signals import EndedBySignal, end_by
+
     try:
         from mfdebug.cli import main as command_line
 
@@ -18,5 +19,16 @@ def main() -> int:
         end_by(signal.SIGINT)
 
 
+def _leave_out_the_working_folder() -> None:
+    """Import nothing of ours from where a program has modules of its own, a miniflow.py say.
+
+    `python -m` puts the working folder in front of all others.
+    """
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if sys.path and os.path.abspath(sys.path[0]) != ours:
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _leave_out_the_working_folder()
     sys.exit(main())

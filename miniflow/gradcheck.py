@@ -41,6 +41,9 @@ Reason = Literal[
     "not known",
     "own class",
 ]
+# What the analytic number is compared with: a central difference; the sum of what came to an input;
+# what the rule of its op gives.
+Against = Literal["difference", "sum", "rule"]
 # From best to worst.
 JUDGEMENTS: tuple[Judgement, ...] = ("right", "untested", "undefined", "kink", "wrong")
 # An entry that could not be tested says nothing of the others.
@@ -68,7 +71,8 @@ class Verdict:
     they may be. `checked` of the `size` entries were tried.
 
     `assumed`: zeros in the gradient that came to the node were replaced by other numbers. An
-    "untested" verdict has its `reason`, and the node that is the `cause`.
+    "untested" verdict has its `reason`, and the node that is the `cause`. `against` says what
+    `numeric` is.
     """
 
     node: int
@@ -85,6 +89,7 @@ class Verdict:
     assumed: bool = False
     reason: Reason = ""
     cause: int | None = None
+    against: Against = "difference"
 
 
 @dataclass(frozen=True)
@@ -246,7 +251,7 @@ class _Checker:
             a = float(gradient[index])
             edge = _Edge(node, node, None)
             verdicts.append(_verdict(edge, index, a, finding, one.assumed, errors.size))
-        return [max(verdicts, key=_badness)]
+        return [replace(max(verdicts, key=_badness), against="sum")]
 
     def _judge(
         self,

@@ -13,8 +13,18 @@ from miniflow.differences import Judgement
 from miniflow.gradcheck import JUDGEMENTS, Verdict
 from miniflow.graph import Graph
 
+# By what the numbers were compared with: what a right one is, and what the two are.
+AGREES = {
+    "difference": "agrees with the central difference",
+    "sum": "is the sum of what came to it",
+    "rule": "follows the rule",
+}
+COMPARED = {
+    "difference": ("backward", "difference"),
+    "sum": ("kept", "sum of what came"),
+    "rule": ("sent", "by the rule"),
+}
 MEANING = {
-    "right": "agrees with the central difference",
     "kink": "a kink: the slopes to both sides differ, no one number is right",
     "undefined": "undefined: no finite difference can be taken here",
     "wrong": "WRONG",
@@ -60,6 +70,7 @@ def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
                 "entry": list(verdict.index),
                 "analytic": verdict.analytic,
                 "numeric": verdict.numeric,
+                "against": verdict.against,
                 "relative_error": verdict.relative_error,
                 "tolerance": verdict.tolerance,
                 "assumed_upstream": verdict.assumed,
@@ -122,7 +133,8 @@ def _line(graph: Graph, verdict: Verdict) -> str:
     sent = f"{node.label} ({kind_of(node)}) to {entry}" if verdict.slot is not None else entry
     if verdict.judgement == "untested" and verdict.reason != "rounding":
         return f"{sent}: not tested: {_why_not(graph, verdict)}"
-    numbers = f"backward {scalar(verdict.analytic)}, difference {scalar(verdict.numeric)}"
+    kept, compared = COMPARED[verdict.against]
+    numbers = f"{kept} {scalar(verdict.analytic)}, {compared} {scalar(verdict.numeric)}"
     if verdict.judgement != "undefined":
         numbers += f", relative error {scalar(verdict.relative_error, 2)}"
     if verdict.judgement == "untested":
@@ -136,7 +148,8 @@ def _line(graph: Graph, verdict: Verdict) -> str:
         tried = f"limit {scalar(verdict.tolerance, 2)}; {tried}"
     if verdict.assumed:
         tried += f"; with other numbers where 0 came back to {node.label}"
-    return f"{sent}: {MEANING[verdict.judgement]}: {numbers} ({tried})"
+    meaning = MEANING.get(verdict.judgement) or AGREES[verdict.against]
+    return f"{sent}: {meaning}: {numbers} ({tried})"
 
 
 def _why_not(graph: Graph, verdict: Verdict) -> str:
@@ -150,7 +163,7 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
             return f"{cause} defines no backward()"
         case "own class":
             kind = kind_of(graph.nodes[verdict.cause or 0])
-            return f"{kind} is the program's own class, and the program does not wait at this pass"
+            return f"{kind} is the program's own class, and the program does not wait in this graph"
         case "not kept":
             return "the numbers of this pass were not kept"
         case "not known":

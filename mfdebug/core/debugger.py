@@ -296,6 +296,11 @@ class Debugger(Sight):
         """What there is to say of the present moment besides its numbers, or nothing."""
         return ""
 
+    @property
+    def checks_anew(self) -> bool:
+        """Whether a check runs a pass of its own, over the inputs as they stand now."""
+        return True
+
     def check(self, node: int | None = None) -> list[Verdict]:
         """Check the gradients of one node, or of all, against central differences."""
         return check(self.plan, node)

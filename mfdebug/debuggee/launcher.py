@@ -332,13 +332,10 @@ class Program:
         return self.ring.word(words.WAITS_AT) > number
 
     @property
-    def waits(self) -> bool:
-        """Whether the program stands still at the end of a pass."""
-        return not self.ended and self._waits_at(0)
-
-    def waits_after(self, number: int) -> bool:
-        """Whether the program stands still at the end of this very pass."""
-        return not self.ended and self.ring.word(words.WAITS_AT) == number + 1
+    def waits_after(self) -> int | None:
+        """The pass at whose end the program stands still, if it does."""
+        waits = self.ring.word(words.WAITS_AT)
+        return waits - 1 if waits and not self.ended else None
 
     def ask(self, question: bytes) -> bytes:
         """Ask about a node of the pass that the program waits after; return its answer, if any."""

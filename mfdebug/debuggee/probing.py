@@ -1,9 +1,9 @@
 """Checks a program's own nodes where it waits: each evaluation in a child process of its own.
 
 The checker of miniflow is given a graph of one node, whose methods ask the program. At the numbers
-that the pass had, the answer is what was recorded; a child that starts from the state after the
-pass must give the same, or the node is unsteady (it draws random numbers, or counts), and nothing
-is said of its rule.
+that the pass had, the answer is what was recorded. A child begins in the state in which the program
+waits, which may be that of a later pass: at those numbers it must give the same, or the node is
+unsteady (it draws random numbers, or counts), and nothing is said of its rule.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from mfdebug.debuggee.live_run import LiveRun
-from mfdebug.recording.checking import check_alone, untested
+from mfdebug.recording.checking import SINGLE_TOLERANCE, check_alone, untested
 from mfdebug.recording.encoding import value_of
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import RecordedPass, as_floats
@@ -41,15 +41,22 @@ class Prober:
         self, graph: RecordedGraph, recorded: RecordedPass, nodes: Sequence[int]
     ) -> list[Verdict]:
         """Return verdicts on these nodes of a line, in the state that the pass had."""
-        if not self._run.program.waits_after(recorded.number):
+        waits = self._run.program.waits_after
+        if waits is None or self._run.outline(waits).line != recorded.outline.line:
             return [verdict for node in nodes for verdict in untested(graph, node, "own class")]
-        places = self._run.places(recorded.number)
+        places = self._run.places(waits)
         verdicts: list[Verdict] = []
         for node in nodes:
+            if node not in places:
+                verdicts += untested(graph, node, "own class")
+                continue
             probe = _Probe(self._run, graph, recorded, places, node)
             upstream = probe.upstream
             if upstream is None or probe.inputs is None:
                 verdicts += untested(graph, node, "not known")
+                continue
+            if not probe.steady():
+                verdicts += untested(graph, node, "random")
                 continue
             values = dict(zip(graph.inbound[node], probe.inputs, strict=True))
             label = graph.nodes[node].label
@@ -99,8 +106,7 @@ class _Probe:
         floats = [one.dtype for one in (*there, self._value) if one is not None]
         # In single precision the recorded numbers have too few digits for a difference.
         self._double = all(dtype.kind in "biu" or dtype == np.float64 for dtype in floats)
-        self._asked = 0
-        self._steady: bool | None = None
+        self._sends_again: bool | None = None
 
     def _sum_of_shares(self, is_cost: bool) -> Array | None:
         if self._value is None:
@@ -115,12 +121,25 @@ class _Probe:
             total = total + share.reshape(shape)
         return total if self._shares else None
 
+    def steady(self) -> bool:
+        """Whether the node computes once more what it has computed in the pass."""
+        assert self.inputs is not None
+        assert self._value is not None
+        try:
+            again = self._computed(self.inputs)
+        except MiniflowError:
+            return False
+        if self._double:
+            return np.array_equal(again, self._value, equal_nan=True)
+        return np.allclose(again, self._value, SINGLE_TOLERANCE, equal_nan=True)
+
     def forward(self, values: list[Array]) -> Array:
         """Return the value at these values of the inputs."""
-        at_the_pass = self._at_the_pass(values)
-        self._asked += at_the_pass
-        if at_the_pass and self._asked == 1 and self._double and self._value is not None:
+        if self._double and self._at_the_pass(values) and self._value is not None:
             return self._value
+        return self._computed(values)
+
+    def _computed(self, values: list[Array]) -> Array:
         found = self._ask(values, backward=False, shares={})
         if len(found) != 1:
             raise GraphError("the program gives no value")
@@ -132,13 +151,13 @@ class _Probe:
         recorded = {slot: one for slot, one in self._sent.items() if one is not None}
         if base and self._double and self._at_the_pass(values):
             return recorded
-        if self._steady is None:
+        if self._sends_again is None:
             again = self._ask(values, backward=True, shares=self._shares)
-            self._steady = not self._double or all(
+            self._sends_again = not self._double or all(
                 slot in again and np.array_equal(again[slot], one, equal_nan=True)
                 for slot, one in recorded.items()
             )
-        if not self._steady:
+        if not self._sends_again:
             # It keeps something from one call to the next: nothing can be said.
             return {slot: np.full(one.shape, np.nan) for slot, one in recorded.items()}
         shares = self._shares

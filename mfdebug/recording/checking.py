@@ -20,7 +20,7 @@ from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import RecordedPass, as_floats
 from miniflow.differences import TOLERANCE
 from miniflow.errors import MiniflowError
-from miniflow.gradcheck import Reason, Verdict, check
+from miniflow.gradcheck import Against, Reason, Verdict, check
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops.arithmetic import Mul
@@ -112,7 +112,7 @@ class _PassCheck(Struct, frozen=True):
         if sums is None or own is None or not sums.size:
             yield Verdict(node, node, None, "untested", 0, reason="not known", cause=node)
             return
-        yield _compared(node, node, None, own, sums)
+        yield _compared(node, node, None, own, sums, "sum")
 
     # Our own rules -----------------------------------------------------------------------------
 
@@ -156,7 +156,9 @@ class _PassCheck(Struct, frozen=True):
             source = self.graph.inbound[node][slot]
             if raw is None or raw.size != rule.size:
                 continue
-            verdict = _compared(node, source, slot, as_floats(raw).reshape(rule.shape), rule)
+            verdict = _compared(
+                node, source, slot, as_floats(raw).reshape(rule.shape), rule, "rule"
+            )
             if verdict.judgement == "wrong":
                 found[source] = verdict
         return found
@@ -202,7 +204,9 @@ def check_alone(
     ]
 
 
-def _compared(node: int, source: int, slot: int | None, found: Array, wanted: Array) -> Verdict:
+def _compared(
+    node: int, source: int, slot: int | None, found: Array, wanted: Array, against: Against
+) -> Verdict:
     """Judge recorded numbers by what they should be, by the entry that is farthest off."""
     a, b = (np.asarray(x, np.float64).reshape(-1) for x in (found, wanted))
     with np.errstate(all="ignore"):
@@ -229,6 +233,7 @@ def _compared(node: int, source: int, slot: int | None, found: Array, wanted: Ar
         float(errors[at]),
         tolerance,
         a.size,
+        against=against,
     )
 
 

@@ -607,6 +607,11 @@ class RecordedDebugger(Debugger):
         assert present is not None
         return check_pass(self._graph, present, self.timeline, self.family.checker, node)
 
+    @property
+    def checks_anew(self) -> bool:
+        """What is checked is what the present pass had."""
+        return False
+
     def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
         """A program's numbers are its own."""
         raise DebuggerError(

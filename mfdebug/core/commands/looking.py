@@ -107,7 +107,7 @@ def _check(console: Console, text: str) -> Reply:
             )
     verdicts = debugger.check(node)
     lines = check_lines(debugger.graph, verdicts)
-    if debugger.where.phase == "update":
+    if debugger.checks_anew and debugger.where.phase == "update":
         lines.append(
             "(at the updated parameters; the gradients of this moment are of those before)"
         )
