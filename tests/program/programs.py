@@ -162,7 +162,7 @@ def environment(**changes: str) -> dict[str, str]:
     """Return the environment in which programs are started: this miniflow can be imported."""
     kept = dict(os.environ)
     for name in os.environ:
-        # What is buffered is a part of how a program ends.
-        if name.startswith("MFDEBUG_") or name == "PYTHONUNBUFFERED":
+        # What is buffered is a part of how a program ends; what pytest does now is none.
+        if name.startswith(("MFDEBUG_", "PYTEST_")) or name == "PYTHONUNBUFFERED":
             del kept[name]
     return {**kept, "PYTHONPATH": str(ROOT), **changes}
