@@ -208,8 +208,8 @@ def _afterwards(
         arrays = [array for array in right if array is not None]
         told = seen[at].after.get(to.get(i, -1))
         if arrays and (told is None or not any(same(array, told) for array in arrays)):
-            shown = "nothing" if told is None else _short(told)
-            yield f"{one.kinds[i]} {to.get(i)} afterwards: {_short(arrays[0])}, seen {shown}"
+            shown = "nothing" if told is None else short(told)
+            yield f"{one.kinds[i]} {to.get(i)} afterwards: {short(arrays[0])}, seen {shown}"
 
 
 def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
@@ -223,11 +223,11 @@ def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
     if not seen.whole:
         found.append("not kept whole")
     maps: tuple[tuple[str, Mapping[Any, Array], Mapping[Any, Array]], ...] = (
-        ("value", _by_node(expected.values, to), seen.values),
-        ("changed", _by_edge(expected.changed, to), seen.changed),
-        ("sent", _by_edge(expected.sent, to), seen.sent),
-        ("own gradient", _by_node(expected.own, to), seen.own),
-        ("input", _by_node(expected.inputs, to), seen.inputs),
+        ("value", by_node(expected.values, to), seen.values),
+        ("changed", by_edge(expected.changed, to), seen.changed),
+        ("sent", by_edge(expected.sent, to), seen.sent),
+        ("own gradient", by_node(expected.own, to), seen.own),
+        ("input", by_node(expected.inputs, to), seen.inputs),
     )
     for what, right, others in maps:
         found += _differing(f"{what} of", right, others, seen)
@@ -247,11 +247,13 @@ def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
     return found
 
 
-def _by_node(of: Mapping[int, Array], to: Mapping[int, int]) -> dict[int, Array]:
+def by_node(of: Mapping[int, Array], to: Mapping[int, int]) -> dict[int, Array]:
+    """Return arrays under the numbers that another recorder has given to the nodes."""
     return {to[i]: array for i, array in of.items() if i in to}
 
 
-def _by_edge(of: Mapping[Edge, Array], to: Mapping[int, int]) -> dict[Edge, Array]:
+def by_edge(of: Mapping[Edge, Array], to: Mapping[int, int]) -> dict[Edge, Array]:
+    """Return the arrays of edges likewise."""
     return {(to[i], slot): array for (i, slot), array in of.items() if i in to}
 
 
@@ -265,37 +267,20 @@ def _cost(expected: PassSeen, seen: PassSeen, to: Mapping[int, int]) -> Iterator
         yield f"cost {right!r}, seen {seen.cost!r}"
 
 
-def _by_node(of: Mapping[int, Array], to: Mapping[int, int]) -> dict[int, Array]:
-    return {to[i]: array for i, array in of.items() if i in to}
-
-
-def _by_edge(of: Mapping[Edge, Array], to: Mapping[int, int]) -> dict[Edge, Array]:
-    return {(to[i], slot): array for (i, slot), array in of.items() if i in to}
-
-
-def _cost(expected: PassSeen, seen: PassSeen, to: Mapping[int, int]) -> Iterator[str]:
-    (node,) = [i for i in to if to[i] == seen.cost_node] or [-1]
-    value = expected.values.get(node)
-    one_number = value is not None and value.size == 1
-    right = float(value.reshape(())) if value is not None and one_number else math.nan
-    if right != seen.cost and not (math.isnan(right) and math.isnan(seen.cost)):
-        yield f"cost {right!r}, seen {seen.cost!r}"
-
-
 def _differing(
     what: str, right: Mapping[Any, Array], seen: Mapping[Any, Array], one: PassSeen
 ) -> Iterator[str]:
     for key, array in right.items():
         node = key if isinstance(key, int) else key[0]
         if key not in seen:
-            yield f"{what} {one.kinds[node]} {key}: {_short(array)}, not seen"
+            yield f"{what} {one.kinds[node]} {key}: {short(array)}, not seen"
         elif not same(array, seen[key]):
-            yield f"{what} {one.kinds[node]} {key}: {_short(array)}, seen {_short(seen[key])}"
+            yield f"{what} {one.kinds[node]} {key}: {short(array)}, seen {short(seen[key])}"
     for key in seen.keys() - right.keys():
         node = key if isinstance(key, int) else key[0]
         if one.inbound[node]:
             # Of an input that no node of this pass has used, nothing is expected.
-            yield f"{what} {one.kinds[node]} {key}: nothing, seen {_short(seen[key])}"
+            yield f"{what} {one.kinds[node]} {key}: nothing, seen {short(seen[key])}"
 
 
 def mapping(expected: PassSeen, seen: PassSeen) -> dict[int, int] | None:
@@ -357,6 +342,7 @@ def _graph(one: PassSeen) -> str:
     return " ".join(f"{i}={one.kinds[i]}{tuple(one.inbound[i])}" for i in one.forward)
 
 
-def _short(array: Array) -> str:
+def short(array: Array) -> str:
+    """Return an array in a few words."""
     array = np.asarray(array)
     return f"{array.dtype}{array.shape} {array.reshape(-1)[:4].tolist()}"

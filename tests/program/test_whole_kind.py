@@ -6,12 +6,14 @@ kind goes one way; with `--long` all go all ways, with each Python that is here.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+import numpy as np
 import pytest
 
 from tests.program.compare import (
@@ -37,6 +39,7 @@ from tests.program.running import (
     record,
     run,
 )
+from tests.program.walks import WAYS, differences_on
 
 STEPS = 45
 # With another Python than the running one, a few stand for all unless all are asked for.
@@ -112,9 +115,12 @@ def test_it_ends_as_alone_and_its_record_has_what_it_had(place: Lab) -> None:
     assert ended.status == place.alone.status == place.program.status
     assert ended.files == place.alone.files
     if place.program.called:
-        expected = place.seen_by_others()
+        recorded = opened(file)
+        expected, seen = place.seen_by_others(), list(states(recorded))
         assert expected
-        assert differences(expected, list(states(opened(file)))) == []
+        assert differences(expected, seen) == []
+        for way in WAYS.values():
+            assert differences_on(way, recorded, expected, seen) == []
 
 
 @every_python
@@ -147,6 +153,30 @@ def test_it_ends_as_alone_under_single_steps(place: Lab, pytestconfig: pytest.Co
     own, right = (of_the_program(one.stderr, place.python) for one in (ended, place.alone))
     assert own == right
     assert ended.files == place.alone.files
+
+
+def test_one_bit_that_differs_is_found() -> None:
+    """What compares is itself compared: with a run in which one number after another is changed."""
+    place = lab(RUNNING.version, "housing")
+    expected, again = place.seen_by_others(), place.seen_by_others()
+    for one in expected:
+        one.cost_node = one.goes_back_from
+        one.cost = float(one.values[one.cost_node])
+    for at, one in enumerate(expected):
+        one.line = 0
+        following = expected[at + 1].inputs if at + 1 < len(expected) else one.end
+        one.after = {i: following[i] for i in one.inputs}
+    assert differences(again, expected) == []
+    for numbers in ("values", "sent", "own", "inputs", "after"):
+        kept = getattr(expected[5], numbers)
+        for key, array in list(kept.items()):
+            bits = bytearray(array.tobytes())
+            bits[-3] ^= 1
+            kept[key] = np.frombuffer(bytes(bits), array.dtype).reshape(array.shape)
+            assert differences(again, expected), (numbers, key)
+            kept[key] = array
+    expected[5].cost = math.nextafter(expected[5].cost, 0)
+    assert differences(again, expected)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc: run it on Linux")
