@@ -35,7 +35,8 @@ def _final_state(held: dict[str, Any], names: list[str]) -> None:
         lines.append(str(sys.modules["random"].getstate()))
     lines += [os.getcwd(), sys.argv, sys.path, sys.orig_argv[1:]]
     lines += [sys.gettrace(), sys.getprofile(), sys.getrecursionlimit(), threading.active_count()]
-    lines += sorted(item for item in os.environ.items())
+    # Each test has folders of its own for settings and sessions.
+    lines += sorted(item for item in os.environ.items() if not item[0].startswith("XDG_"))
     lines += [str(signal.getsignal(one)) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     lines += [type(one).__name__ for one in (sys.stdin, sys.stdout, sys.stderr)]
     with open(os.path.join(os.path.dirname(held["__file__"]), "final-state.txt"), "w") as file:
