@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -26,6 +27,10 @@ from miniflow.trace import Trace
 State = tuple[Any, float]
 
 
+# Who is told of each SGD step of a training, when all that it computes is there but no update.
+Watcher = Callable[["Plan"], object]
+
+
 class Plan(ABC):
     """A graph made ready to run, with its state between and within SGD steps.
 
@@ -37,6 +42,8 @@ class Plan(ABC):
     `graph.forward_nodes`, backward of each of `graph.backward_nodes`, update of each trainable.
     """
 
+    # A recorder that watches this process: training then goes step by step, to the same bits.
+    watcher: ClassVar[Watcher | None] = None
     # Whether whole SGD steps can be run at a stretch with a trace.
     traces: ClassVar[bool] = True
 
@@ -111,6 +118,16 @@ class Plan(ABC):
         Gradients that no trainable needs are left out, unless a `trace` wants them. A trace gets a
         row for each step, up to its capacity.
         """
+
+    def run_watched(self, first: int, count: int, costs: array[float], watcher: Watcher) -> None:
+        """Run whole SGD steps as `run` does, and tell the watcher of each before its update."""
+        updates = 1 + len(self.graph.forward_nodes) + len(self.graph.backward_nodes)
+        for step in range(first, first + count):
+            self.feed(step)
+            self.walk(1, updates)
+            costs.append(self.cost())
+            watcher(self)
+            self.walk(updates, updates + len(self.graph.trainables))
 
     @abstractmethod
     def new_trace(self, most: int, *, full: bool) -> Trace:

@@ -33,7 +33,10 @@ def train(graph: Graph, sgd_steps: int) -> list[float]:
     sgd_steps = SGD_STEPS.check(sgd_steps, "sgd_steps", "train")
     plan = compile_plan(graph)
     costs = array("d")
-    plan.run(0, sgd_steps, costs)
+    if Plan.watcher is None:
+        plan.run(0, sgd_steps, costs)
+    else:
+        plan.run_watched(0, sgd_steps, costs, Plan.watcher)
     plan.store()
     graph.progress = plan.progress(sgd_steps)
     return costs.tolist()

@@ -40,6 +40,10 @@ def install(recorder: Recorder, *, made_already: bool = False) -> Callable[[], N
         mine = get_ident()
         if recorder.off or not has_method(type(node), "forward"):
             return False
+        caller = sys._getframe(2).f_code
+        if caller.co_name == "run_method" and recorder.names.is_ours(caller.co_filename):
+            # Our engine's plan calls it, and tells of itself.
+            return False
         if not thread:
             thread.append(mine)
         if thread[0] != mine:
@@ -111,6 +115,8 @@ def install(recorder: Recorder, *, made_already: bool = False) -> Callable[[], N
         made = build(*arguments, **keywords)
         if isinstance(made, type) and not recorder.off:
             note(wrap, made)
+            if made.__name__ == "Plan" and recorder.is_ours(made):
+                recorder.watch_training(made)
         return made
 
     def stop() -> None:

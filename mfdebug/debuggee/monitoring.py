@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 METHODS = {"forward": "f", "backward": "b"}
+# Of our engine: what trains, and what calls a node's methods for a plan.
+ENGINE = ("train", "run_method")
 # Tools of sys.monitoring that nobody has reserved.
 FREE_TOOLS = (4, 3)
 # A function with more frames than these between a node and the node that called it is its own.
@@ -53,6 +55,10 @@ def install(recorder: Recorder) -> Callable[[], None]:
     monitoring.use_tool_id(tool, "mfdebug")
     disable, frame_of = monitoring.DISABLE, sys._getframe
     tapped: dict[int, Tapped] = {}
+    # Functions of our engine that call a program's nodes for a plan, which tells of itself.
+    by_engine: dict[int, CodeType] = {}
+    # Whoever calls a node from one of these calls no node of a pass.
+    parts: set[int] = set()
     kinds: set[type] = set()
     # One thread is recorded: the first that calls a node.
     thread: list[int] = []
@@ -61,6 +67,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
         known = tapped.get(id(code))
         if known is None and (code.co_argcount or code.co_flags & 4):
             known = tapped[id(code)] = Tapped(code, direction)
+            parts.add(id(code))
             monitoring.set_local_events(tool, code, events.PY_RETURN)
         return known
 
@@ -90,7 +97,13 @@ def install(recorder: Recorder) -> Callable[[], None]:
                         recorder.begins(node)
                     return None if recorder.changes_inputs(type(node)) else disable
                 return disable
-            if code.co_name == "__init__" and code.co_argcount:
+            if code.co_name in ENGINE and recorder.names.is_ours(code.co_filename):
+                if code.co_name == "train":
+                    recorder.watch_training(frame_of(1).f_globals.get("Plan"))
+                else:
+                    by_engine[id(code)] = code
+                    parts.add(id(code))
+            elif code.co_name == "__init__" and code.co_argcount:
                 frame = frame_of(1)
                 node = frame.f_locals.get(code.co_varnames[0])
                 if has_method(type(node), "forward"):
@@ -107,6 +120,8 @@ def install(recorder: Recorder) -> Callable[[], None]:
         for _ in range(NEAR):
             if frame is None:
                 return False
+            if id(frame.f_code) in by_engine:
+                return True
             found = tapped.get(id(frame.f_code))
             if found is not None:
                 caller = found.node(frame)
@@ -129,8 +144,8 @@ def install(recorder: Recorder) -> Callable[[], None]:
             back: Any = frame.f_back
             first = found.first
             node = found.node(frame) if first is None else frame.f_locals[first]
-            near = id(back.f_code) in tapped or (
-                back.f_back is not None and id(back.f_back.f_code) in tapped
+            near = id(back.f_code) in parts or (
+                back.f_back is not None and id(back.f_back.f_code) in parts
             )
             if near and is_part(node, back):
                 return

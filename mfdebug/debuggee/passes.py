@@ -151,6 +151,12 @@ class OpenPass:
             if found is not None:
                 self._add("g" if key is node else "s", number, slot, *found)
 
+    def note(self, tag: str, number: int, slot: int, value: Any) -> None:
+        """Note a value by the numbers of its node and input."""
+        found = encoded(value)
+        if found is not None:
+            self._add(tag, number, slot, *found)
+
     def _add(
         self, tag: str, number: int, slot: int, dtype: str, shape: tuple[int, ...], data: bytes
     ) -> None:

@@ -252,6 +252,47 @@ class Recorder:
             self.ring.put(LAYOUT, number, parts=[as_json(entries).encode()])
         return number
 
+    # Our engine's own training ------------------------------------------------------------------
+
+    def watch_training(self, plan: Any) -> None:
+        """Be told of the SGD steps that `Plan`, the class of our engine's plans, runs."""
+        if plan is not None:
+            plan.watcher = self._trained
+
+    def _trained(self, plan: Any) -> None:
+        """Note an SGD step of our engine: its nodes are called by none of their methods."""
+        if self.off or os.getpid() != self._process:
+            return
+        try:
+            self._note_step(plan, plan.graph)
+        except Exception as error:
+            self.failed(error)
+
+    def _note_step(self, plan: Any, graph: Any) -> None:
+        self.script = None
+        self.close()
+        self.number += 1
+        known = (one for one in self._graphs.values() if one.nodes == graph.nodes)
+        variables = self.names.variables(sys._getframe(2))
+        one = OpenPass(self.number, variables, next(known, None))
+        for i, node in enumerate(graph.nodes):
+            one.number_of(node)
+            one.note("v", i, -1, plan.typed_value(i))
+            one.called("f", node)
+        for i in graph.backward_nodes:
+            sums: dict[int, Any] = {}
+            for slot, source in enumerate(graph.inbound[i]):
+                sent = plan.contribution(i, slot)
+                first = graph.inbound[i].index(source)
+                sums[first] = sums[first] + sent if first in sums else sent
+            for slot, sent in sums.items():
+                one.note("s", i, slot, sent)
+            if not graph.inbound[i]:
+                one.note("g", i, -1, plan.gradient(i))
+            one.called("b", graph.nodes[i])
+        self._write(one, complete=True)
+        self.ring.wait(one.number, self.answer)
+
     # Classes -----------------------------------------------------------------------------------
 
     def is_ours(self, kind: type) -> bool:

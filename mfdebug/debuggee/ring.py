@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 import time
 from _struct import Struct
 
@@ -30,6 +31,8 @@ _WORD = Struct("=Q")
 _LENGTH = Struct("=I")
 # Bytes in the ring, bytes of the record, kind, flags, number, structure, layout, bytes of text.
 _HEAD = Struct("=IIHHQiiI")
+# A descriptor that few programs come to.
+HIGH = 900
 # Seconds between two looks at a word.
 _NAP, _LONGEST_NAP = 0.0002, 0.005
 
@@ -58,6 +61,24 @@ class Record:
         self.data = data
 
 
+def _map(descriptor: int, size: int) -> mmap.mmap:
+    """Map a file, so that a program finds the same descriptors free that it finds alone."""
+    if sys.version_info >= (3, 13):
+        return mmap.mmap(descriptor, size, trackfd=False)
+    # The mapping keeps a copy of the descriptor: it gets a number that no program comes to.
+    taken = []
+    try:
+        while not taken or taken[-1] < HIGH:
+            taken.append(os.dup(descriptor))
+    except OSError:  # there are no such numbers
+        os.close(taken.pop())
+    try:
+        return mmap.mmap(descriptor, size)
+    finally:
+        for one in taken:
+            os.close(one)
+
+
 class Ring:
     """One mapping of `path`, made with room for `size` bytes if that is given.
 
@@ -72,7 +93,7 @@ class Ring:
                 if hasattr(os, "posix_fallocate"):
                     # A sparse file on a full disk would be a SIGBUS later.
                     os.posix_fallocate(descriptor, 0, size)
-            self.memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
+            self.memory = _map(descriptor, os.fstat(descriptor).st_size)
         finally:
             os.close(descriptor)
         self.path = path
