@@ -36,10 +36,11 @@ def debug(
 
 
 def set_trace() -> None:
-    """Stop at the next pass that this program runs over a graph, and open the debugger there.
+    """Stop at the end of the next pass that this program runs over a graph.
 
-    `q` leaves the debugger and lets the program go on without it.
+    Under `mfdebug prog.py` the program waits there. Else a debugger is opened on the terminal, in a
+    process of its own; `q` leaves it, and the program goes on without it.
     """
-    from mfdebug.program.inline import stop_at_next_pass
+    from mfdebug.debuggee.trace import stop_at_next_pass
 
     stop_at_next_pass()

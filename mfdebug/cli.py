@@ -131,6 +131,8 @@ def _open(options: argparse.Namespace) -> int:
     if options.resume and options.graph is None:
         left = shelf.latest()
         options.graph, feeds = left.graph, {**left.feeds, **feeds}
+    if options.attach:
+        return _attached(options, settings)
     if is_program(options.graph):
         return _program(options, settings)
     if is_run_file(options.graph):
@@ -163,6 +165,8 @@ def _lines(given: list[str | Path]) -> list[str]:
 
 def _clash(options: argparse.Namespace) -> str:
     """Return what is wrong with the options taken together, or nothing."""
+    if options.attach:
+        return ""
     if options.batch and options.plain:
         return "--batch and --plain exclude each other"
     if options.check and options.plain:
@@ -282,6 +286,22 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
     finally:
         running.run.close()
     return status or (FAILED if failed else OK)
+
+
+def _attached(options: argparse.Namespace, settings: Settings) -> int:
+    """Debug the program that has started this process."""
+    from mfdebug.programs import attach
+
+    ring, reading, name = options.attach
+    running = attach(ring, int(reading), name, memory=settings.history_bytes)
+    on_screen = not options.plain
+    try:
+        return _debug(running.console, [], options, settings, on_screen=on_screen)
+    finally:
+        running.run.close()
+        if on_screen:
+            # It was not to be seen before.
+            sys.stdout.write("".join(f"{line}\n" for line in running.run.program.output.all))
 
 
 def _run_file(options: argparse.Namespace, settings: Settings) -> int:

@@ -101,6 +101,9 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         any_file,
     )
+    # How a program that calls `set_trace` starts us: the file of its ring, where what it prints is
+    # to be read, and its name.
+    parser.add_argument("--attach", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument(
         "--json", action="store_true", help="with --batch or --check: one JSON object a command"
     )

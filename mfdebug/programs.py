@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mfdebug.core.commands.console import Console
-from mfdebug.debuggee.launcher import Streams
+from mfdebug.debuggee.attached import Attached
+from mfdebug.debuggee.control import Debuggee
+from mfdebug.debuggee.launcher import Program, Streams
 from mfdebug.debuggee.live_run import LiveRun
 from mfdebug.debuggee.probing import Prober
+from mfdebug.debuggee.taking import Sink
 from mfdebug.recording.debugger import RecordedLines
 from mfdebug.recording.reader import RunReader
 from miniflow.errors import FileError
@@ -49,20 +52,42 @@ def open_program(
     bytes. Raises `MiniflowError` when it cannot be started, or ends before it has run a graph.
     """
     check_program(name)
-    run = LiveRun(name, arguments, streams=streams, most_bytes=memory)
-    try:
+
+    def start(sink: Sink) -> Debuggee:
+        program = Program(name, arguments, sink, streams=streams, stop_at=0)
         if told is not None:
-            run.program.output.told = told
+            program.output.told = told
+        return program
+
+    return _console_on(name, Path(name).stem, start, memory, captured=streams != "inherited")
+
+
+def attach(ring: str, reading: int, name: str, *, memory: int) -> Running:
+    """Debug the program that has started this process, and waits at the end of a pass.
+
+    It writes into the ring of that path, and prints into the descriptor `reading`, or, if that is
+    negative, where it did before.
+    """
+    return _console_on(
+        name, name, lambda sink: Attached(ring, reading, sink), memory, captured=reading >= 0
+    )
+
+
+def _console_on(
+    where: str, name: str, start: Callable[[Sink], Debuggee], memory: int, *, captured: bool
+) -> Running:
+    run = LiveRun(name, start, most_bytes=memory)
+    try:
         run.go_on(0, _stands_still(run))
         if not len(run):
             raise FileError(
                 run.ending or "it runs no graph",
-                where=name,
+                where=where,
                 hint="it needs nodes with a list of inputs, and calls of their forward()",
             )
         lines = RecordedLines(run, history_memory=memory, checker=Prober(run))
         console = Console(lines.debugger(run.outline(0).line))
-        if streams != "inherited":
+        if captured:
             console.printed = lambda: run.program.output.all
     except BaseException:
         run.close()
@@ -99,10 +124,14 @@ def record(name: str, arguments: Sequence[str], file: Path, *, most_bytes: int) 
     Raises `EndedBySignal` where a signal ends it, `MiniflowError` where it cannot be recorded.
     """
     check_program(name)
-    run = LiveRun(
-        name, arguments, streams="inherited", file=file, most_bytes=most_bytes, stops=False
-    )
+    started: list[Program] = []
+
+    def start(sink: Sink) -> Debuggee:
+        started.append(Program(name, arguments, sink, streams="inherited"))
+        return started[0]
+
+    run = LiveRun(Path(name).stem, start, file=file, most_bytes=most_bytes)
     try:
-        return run.program.wait_and_repeat()
+        return started[0].wait_and_repeat()
     finally:
         run.close()

@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mfdebug.debuggee.launcher import Program, Streams
+from mfdebug.debuggee.control import Debuggee
+from mfdebug.debuggee.taking import Sink
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Impatience, Numbers, Outline, Structure
 from mfdebug.recording.writer import RunWriter
 from miniflow.ops.base import Array
 
-# The bound of a run file, in bytes, unless another is given.
-MOST_BYTES = 2 * 2**30
-
 
 class LiveRun:
-    """The run of a program that was started; a `Run`.
+    """The run of a program, kept in `file`, or in a temporary one of at most `most_bytes`; a `Run`.
 
-    It is kept in `file`, or in a temporary file. The program waits at the end of its first pass.
-    Raises `MiniflowError` where the program cannot be started, or the file not be written.
+    `start` starts the program and lets it write into the file. Raises `MiniflowError` where it
+    cannot be started, or the file not be written.
     """
 
     def __init__(
         self,
         name: str,
-        arguments: Sequence[str],
+        start: Callable[[Sink], Debuggee],
         *,
-        streams: Streams,
         file: Path | None = None,
-        most_bytes: int = MOST_BYTES,
-        stops: bool = True,
+        most_bytes: int,
     ) -> None:
-        self.name = Path(name).stem
-        self._writer = RunWriter(file, name=self.name, most_bytes=most_bytes)
+        self.name = name
+        self._writer = RunWriter(file, name=name, most_bytes=most_bytes)
         try:
-            self.program = (
-                Program(name, arguments, self._writer, streams=streams, stop_at=0)
-                if stops
-                else Program(name, arguments, self._writer, streams=streams)
-            )
             self._reader = RunReader(self._writer.path, live=True)
+            try:
+                self.program = start(self._writer)
+            except BaseException:
+                self._reader.close()
+                raise
         except BaseException:
             self._writer.close()
             raise
 
     def close(self) -> None:
-        """End the program, wherever it is, and close the file."""
+        """Leave the program, end it if it was started here, and close the file."""
         try:
             self.program.kill()
         finally:
@@ -95,3 +91,8 @@ class LiveRun:
     def go_on(self, number: int, impatience: Impatience | None = None) -> None:
         """Let the program run until pass `number` is complete, or it ends, or none will wait."""
         self.program.go_on(number, impatience)
+
+    @property
+    def traced_at(self) -> int | None:
+        """The pass at whose end the program waits because it has called `set_trace`."""
+        return self.program.traced_at

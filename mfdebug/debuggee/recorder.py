@@ -61,6 +61,8 @@ class Recorder:
         self.script: Script | None = None
         self.stop: Callable[[], None] = lambda: None
         self.leave_process: Callable[[int], object] = os._exit
+        # Whether the program has called `set_trace`, and is to wait at the end of its next pass.
+        self.traced = False
         # The nodes of the last pass that is complete, by their numbers.
         self.nodes: list[Any] = []
         self._engine = engine
@@ -152,7 +154,7 @@ class Recorder:
         if one.is_complete:
             self._write(one, complete=True)
             self._learn(one)
-            self.ring.wait(one.number, self.answer)
+            self.pause(one.number)
         elif self._is_last_forward(one, node) and self.ring.word(STOP_AT) <= one.number:
             # It may be long until there is more, or for ever.
             self._write(one, complete=False)
@@ -173,7 +175,12 @@ class Recorder:
         if one.complete:
             return
         self._write(one, complete=True)
-        self.ring.wait(one.number, self.answer)
+        self.pause(one.number)
+
+    def pause(self, number: int) -> None:
+        """Wait at the end of a pass, if the debugger wants that, or the program itself."""
+        traced, self.traced = self.traced, False
+        self.ring.wait(number, self.answer, traced=traced)
 
     def _write(self, one: OpenPass, *, complete: bool) -> None:
         one.drop_what_is_not_used()
@@ -272,7 +279,8 @@ class Recorder:
         self.script = None
         self.close()
         self.number += 1
-        known = (one for one in self._graphs.values() if one.nodes == graph.nodes)
+        same = tuple(map(id, graph.nodes))
+        known = (one for one in self._graphs.values() if tuple(map(id, one.nodes)) == same)
         variables = self.names.variables(sys._getframe(2))
         one = OpenPass(self.number, variables, next(known, None))
         for i, node in enumerate(graph.nodes):
@@ -291,7 +299,7 @@ class Recorder:
                 one.note("g", i, -1, plan.gradient(i))
             one.called("b", graph.nodes[i])
         self._write(one, complete=True)
-        self.ring.wait(one.number, self.answer)
+        self.pause(one.number)
 
     # Classes -----------------------------------------------------------------------------------
 

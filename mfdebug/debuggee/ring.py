@@ -17,15 +17,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-# Where the words are: how many bytes were written and taken, at the end of which pass the program
-# waits, where it waits now (the pass + 1, or 0), how often it was asked something and has answered.
-WRITTEN, TAKEN, STOP_AT, WAITS_AT, ASKED, ANSWERED = range(0, 48, 8)
+# Where the words are: how many bytes were written and taken; at the end of which pass the program
+# waits, and how often it was let go on; where it waits now (the pass + 1, or 0), and where it does
+# so because it has called `set_trace`; how often it was asked something, and has answered.
+WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED = range(0, 64, 8)
 DATA = 64
 # A pass that no program comes to.
 NEVER = 2**64 - 1
 
 STRUCTURE, LAYOUT, PASS, FINAL, PROBLEM, END, PIECE = range(1, 8)
 WHOLE, COMPLETE = 1, 2
+
+# Bytes of a ring: the program waits while they are full.
+RING_BYTES = DATA + 16 * 2**20
 
 _WORD = Struct("=Q")
 _LENGTH = Struct("=I")
@@ -61,12 +65,20 @@ class Record:
         self.data = data
 
 
+def new_ring() -> Ring:
+    """Return a ring in a new file, in memory if there is a folder for that."""
+    folder = (
+        "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else os.environ.get("TMPDIR", "/tmp")
+    )
+    return Ring(os.path.join(folder, f"mfdebug-{os.getpid()}-{os.urandom(6).hex()}"), RING_BYTES)
+
+
 def _map(descriptor: int, size: int) -> mmap.mmap:
     """Map a file, so that a program finds the same descriptors free that it finds alone."""
     if sys.version_info >= (3, 13):
         return mmap.mmap(descriptor, size, trackfd=False)
     # The mapping keeps a copy of the descriptor: it gets a number that no program comes to.
-    taken = []
+    taken: list[int] = []
     try:
         while not taken or taken[-1] < HIGH:
             taken.append(os.dup(descriptor))
@@ -86,7 +98,8 @@ class Ring:
     """
 
     def __init__(self, path: str, size: int = 0) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        new = os.O_CREAT | os.O_EXCL if size else 0
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | new, 0o600)
         try:
             if size:
                 os.ftruncate(descriptor, size)
@@ -174,15 +187,22 @@ class Ring:
             self.dead = self.gone()
         return DATA + at
 
-    def wait(self, number: int, asked: Callable[[], None]) -> None:
-        """Wait at the end of a pass as long as the debugger wants; answer what it asks."""
-        if number < self.word(STOP_AT) or self.dead:
+    def wait(self, number: int, answer: Callable[[], None], *, traced: bool = False) -> None:
+        """Wait at the end of a pass as long as the debugger wants; answer what it asks.
+
+        `traced`: the program wants to wait here, until the debugger lets it go on.
+        """
+        if self.dead or not (traced or number >= self.word(STOP_AT)):
             return
+        resumed = self.word(RESUMED)
+        self.set_word(TRACED_AT, number + 1 if traced else 0)
         self.set_word(WAITS_AT, number + 1)
         nap = _NAP
-        while number >= self.word(STOP_AT) and not self.dead:
+        while not self.dead and (
+            number >= self.word(STOP_AT) or (traced and resumed == self.word(RESUMED))
+        ):
             if self.word(ASKED) != self.word(ANSWERED):
-                asked()
+                answer()
                 self.set_word(ANSWERED, self.word(ASKED))
                 nap = _NAP
             time.sleep(nap)

@@ -217,7 +217,7 @@ class Script:
             self._write(self._whole_layout, WHOLE | COMPLETE)
         else:
             self._write(self._few_layout, COMPLETE)
-        self._ring.wait(self._recorder.number, self._recorder.answer)
+        self._recorder.pause(self._recorder.number)
 
     def _write(self, layout: int, flags: int) -> None:
         data = b"".join(self._raws)

@@ -7,25 +7,29 @@ import os
 import sys
 
 from .recorder import Recorder
-from .ring import STOP_AT, Ring
+from .ring import Ring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# Our own miniflow stands beside mfdebug.
+ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "miniflow", "")
+# Bytes a second that are noted while the program runs on.
+BYTES_A_SECOND = 50 * 2**20
 
-def start(settings: str) -> Recorder:
-    """Record from now on; `settings` are the lines that `Settings.line` joins."""
-    path, rate, parent, engine = settings.split("\n")
+
+def start(settings: str) -> None:
+    """Record from now on; `settings` are the debugger's process and the file of the ring."""
+    parent, _, path = settings.partition(":")
     ring = Ring(path)
-    if parent:
-        ring.gone = lambda: os.getppid() != int(parent)
-    return record(ring, engine, float(rate), made_already=False)
+    ring.gone = lambda: os.getppid() != int(parent)
+    record(ring, made_already=False)
 
 
-def record(ring: Ring, engine: str, rate: float, *, made_already: bool) -> Recorder:
+def record(ring: Ring, *, made_already: bool) -> Recorder:
     """Record into a ring; `made_already`: watch the nodes of classes that there are, too."""
-    recorder = Recorder(ring, engine, rate)
+    recorder = Recorder(ring, ENGINE, BYTES_A_SECOND)
     if sys.version_info >= (3, 12):
         from .monitoring import install
 
@@ -58,6 +62,3 @@ def recorder_here() -> Recorder | None:
     """Return the recorder of this process, if one runs."""
     found: Recorder | None = getattr(os._exit, "recorder", None)
     return None if found is None or found.off else found
-
-
-__all__ = ["STOP_AT", "record", "recorder_here", "start"]

@@ -12,9 +12,9 @@ from math import isnan
 from random import Random
 
 import numpy as np
-from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
 
 from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun
+from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
 from mfdebug.recording.records import Run
 from miniflow.ops.base import Array
 from tests.program.compare import PassSeen, by_edge, by_node, mapping, same, short
