@@ -101,6 +101,9 @@ def reading(where: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _refusal(error, where) from None
+    except UnicodeDecodeError:
+        # Python cannot read SQLite's own message, which quotes the file.
+        raise damaged("the file", where) from None
     except MemoryError:
         raise FileError("there is not enough memory to read it", where=where) from None
 

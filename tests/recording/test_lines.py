@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mfdebug.recording.lines import Lines, inputs_first, walk
 from mfdebug.recording.records import RecordedNode, Structure
-from tests.recording.runs import node, permuted, structure, structures
+from tests.recording.drawn import structures
+from tests.recording.runs import node, permuted, structure
 
 
 def one_line(*given: Structure) -> bool:

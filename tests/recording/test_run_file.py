@@ -18,13 +18,12 @@ from mfdebug.recording.records import Entry, Fault, Numbers, Run
 from mfdebug.recording.schema import BODY_BYTES, SMALL_INPUT
 from mfdebug.recording.writer import RunWriter
 from miniflow.errors import FileError
+from tests.recording.drawn import Drawn, passes
 from tests.recording.runs import (
     MANY,
     SQUARE,
-    Drawn,
     Recording,
     node,
-    passes,
     permuted,
     square,
     structure,
