@@ -64,10 +64,13 @@ def open_run(path: Path, where: str) -> Opened:
         )
     try:
         with reading(where):
+            # The first thing that is asked has the whole schema read.
+            connection.set_progress_handler(_Steps(), 100)
             _harden(connection)
             bound_lengths(connection, path)
             _check_format(connection, where)
             _check_schema(connection, where)
+            connection.set_progress_handler(None, 0)
     except BaseException:
         connection.close()
         raise
@@ -98,6 +101,9 @@ def reading(where: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _refusal(error, where) from None
+    except UnicodeDecodeError:
+        # Python cannot read SQLite's own message, which quotes the file.
+        raise damaged("the file", where) from None
     except MemoryError:
         raise FileError("there is not enough memory to read it", where=where) from None
 
@@ -113,6 +119,8 @@ def _refusal(error: sqlite3.Error, where: str) -> FileError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_NOTADB:
         return _no_run_file(where)
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return _other_tables(where)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return FileError(
             f"it cannot be opened: {error}",
@@ -198,27 +206,26 @@ def _check_format(connection: sqlite3.Connection, where: str) -> None:
 
 
 def _check_schema(connection: sqlite3.Connection, where: str) -> None:
-    steps = 0
-
-    def too_long() -> bool:
-        nonlocal steps
-        steps += 100
-        return steps > _SCHEMA_STEPS
-
-    connection.set_progress_handler(too_long, 100)
     query = f"SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT {len(TABLES) + 1}"
-    try:
-        found = set(connection.execute(query))
-    except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
-            raise
-        found = set()
-    finally:
-        connection.set_progress_handler(None, 0)
     names = ((name.encode(), sql.encode()) for name, sql in TABLES.items())
-    if found != {(b"table", name, name, sql) for name, sql in names}:
-        raise FileError(
-            f"its tables are not those of a run file of format {FORMAT}",
-            where=where,
-            hint="mfdebug did not write it, or something else has changed it",
-        )
+    if set(connection.execute(query)) != {(b"table", name, name, sql) for name, sql in names}:
+        raise _other_tables(where)
+
+
+def _other_tables(where: str) -> FileError:
+    return FileError(
+        f"its tables are not those of a run file of format {FORMAT}",
+        where=where,
+        hint="mfdebug did not write it, or something else has changed it",
+    )
+
+
+class _Steps:
+    """Ends SQLite's reading of a schema that is longer than ours."""
+
+    def __init__(self) -> None:
+        self._done = 0
+
+    def __call__(self) -> bool:
+        self._done += 100
+        return self._done > _SCHEMA_STEPS

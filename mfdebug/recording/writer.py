@@ -81,6 +81,7 @@ class RunWriter:
         self._most = most_bytes
         self._state = State(name)
         self._broken: FileError | None = None
+        self._closed = False
         if path is None:
             self._folder, self._lock = _temporary_folder()
             path = self._folder / "run.mfrun"
@@ -251,6 +252,9 @@ class RunWriter:
 
         A reader that is still open keeps the files apart: close it before.
         """
+        if self._closed:
+            return
+        self._closed = True
         try:
             if self._broken is None and self._folder is None:
                 self.flush()

@@ -40,6 +40,12 @@ def test_the_debugger_core_knows_no_screen() -> None:
     assert not any(name.startswith("mfdebug.tui") for name in loaded)
 
 
+def test_a_run_file_is_read_without_the_debugger() -> None:
+    loaded = loaded_by("import mfdebug.recording.reader, mfdebug.recording.writer")
+    assert not {name.split(".")[0] for name in loaded} & {"textual", "rich"}
+    assert not any(name.startswith(("mfdebug.core", "mfdebug.tui")) for name in loaded)
+
+
 @pytest.mark.parametrize("option", ["--help", "--version", "--list"])
 def test_help_version_and_list_load_neither_numpy_nor_textual(option: str) -> None:
     code = f"""

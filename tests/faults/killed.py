@@ -4,7 +4,8 @@
 
 A writer saves a graph with a tensor file over and over, each time with other numbers, and keeps a
 session after every command. After each kill the graph must be one that was written, whole, and so
-must the session.
+must the session. Another writes a run file, and says how many passes it has flushed: they must all
+be there.
 """
 
 from __future__ import annotations
@@ -24,15 +25,19 @@ from mfdebug.core.commands.console import Console, check_known
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.script import Origin, read_session
 from mfdebug.core.shelf import BEFORE, SUFFIX, Keeper, Shelf
+from mfdebug.recording.reader import RunReader
 from miniflow.files import load, save
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.reduce import Sum
+from tests.recording.runs import SQUARE, Recording, square
 from tests.terminal.pty_app import REPOSITORY
 
 SIDE = 60
 # Files that a killed writer may leave: they are taken for nothing, and cleared later.
 MOST_LEFT = 3
+# A run file that is thinned all the time.
+RUN_BYTES = 4 << 20
 
 
 def written(number: int) -> Graph:
@@ -70,6 +75,59 @@ def check(folder: Path) -> None:
     for path in sessions:
         script, _ = read_session(path, check_known)
         assert script.lines[-1][1].startswith("goto ")
+
+
+def write_run(path: Path) -> None:
+    """Write passes, bounded, until somebody ends it; print how many have been flushed."""
+    random = Random()
+    recording = Recording(path, RUN_BYTES)
+    print("begun", flush=True)
+    while True:
+        for _ in range(random.choice((1, 1, 10, 100))):
+            x = float(len(recording.writer))
+            recording.add(SQUARE, *square(x, np.full(random.choice((1, 500, 5000)), x)))
+        recording.writer.flush()
+        print(len(recording.writer), flush=True)
+
+
+def check_run(path: Path, flushed: int) -> None:
+    """Raise `AssertionError` unless a run has all passes that were flushed, and they are right."""
+    reader = RunReader(path)
+    try:
+        assert len(reader) >= flushed, f"{len(reader)} of {flushed} passes"
+        for number in range(len(reader)):
+            outline, numbers = reader.outline(number), reader.numbers(number)
+            assert outline.whole == (numbers is not None)
+            if numbers is not None:
+                y = numbers.values[1]
+                assert (y == number).all()
+                assert outline.cost == numbers.values[2] == number * y.sum()
+        assert not flushed or reader.outline(len(reader) - 1).whole
+    finally:
+        reader.close()
+
+
+def kill_runs(kills: int, seed: int = 0) -> list[str]:
+    """Kill a writer of a run file so often; return what to tell."""
+    random = Random(f"run {seed}")
+    begun, passes = time.monotonic(), 0
+    with tempfile.TemporaryDirectory() as name:
+        # One path: each run takes the place of what the one before it has left.
+        path = Path(name) / "run.mfrun"
+        command = [sys.executable, "-m", "tests.faults.killed", "--write-run", str(path)]
+        for _ in range(kills):
+            with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) as writer:
+                assert writer.stdout is not None
+                assert writer.stdout.readline() == b"begun\n"
+                time.sleep(random.uniform(0.0, random.choice((0.02, 0.5))))
+                writer.kill()
+                lines = writer.stdout.read().split(b"\n")
+            # What follows the last newline was not printed to its end.
+            flushed = int(lines[-2]) if len(lines) > 1 else 0
+            check_run(path, flushed)
+            passes += flushed
+    taken = time.monotonic() - begun
+    return [f"{kills:,} kills of a recording in {taken:.0f} s, all of {passes:,} passes there"]
 
 
 def left_behind(folder: Path) -> list[Path]:
@@ -120,10 +178,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--write-run", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.write is not None:
         write(asked.write)
-    print("\n".join(kill_often(asked.kills)))
+    if asked.write_run is not None:
+        write_run(asked.write_run)
+    print("\n".join([*kill_often(asked.kills), *kill_runs(asked.kills)]))
     return 0
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mfdebug.core.script import Origin, session_text
+from mfdebug.recording.records import Entry, Fault
+from mfdebug.recording.schema import APPLICATION, FORMAT, TABLES, checksum, head_checksum
+from tests.recording.runs import SQUARE, Recording, square
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GRAPHS = REPOSITORY / "graphs"
@@ -239,6 +246,122 @@ step = ["s", "right"]
 back = "S"
 """
 
+# Run files -------------------------------------------------------------------------------------
+
+
+@cache
+def recorded(*, closed: bool) -> bytes:
+    """Return a run file, closed or as a killed writer leaves it, with what was written ahead."""
+    with TemporaryDirectory() as folder:
+        recording = Recording(Path(folder) / "r.mfrun")
+        for number in range(40):
+            fault = Fault("forward", 2, "ValueError", "bad") if number == 5 else None
+            recording.add(SQUARE, *square(float(number), np.arange(30.0)), fault=fault)
+            recording.writer.output(number, "stdout", b"cost\n")
+        recording.final(SQUARE, ("v", 0, -1, 1.0))
+        recording.writer.end(0, "the program has ended")
+        if closed:
+            recording.close()
+            return joined(recording.path.read_bytes(), b"")
+        ahead = Path(f"{recording.path}-wal").read_bytes()
+        left = joined(recording.path.read_bytes(), ahead)
+        recording.close()
+        return left
+
+
+def joined(data: bytes, ahead: bytes) -> bytes:
+    """Return the two files of a run as one input."""
+    return len(data).to_bytes(4, "big") + data + ahead
+
+
+def parted(data: bytes) -> tuple[bytes, bytes]:
+    """Return the file of a run, and what was written ahead of it."""
+    size = int.from_bytes(data[:4], "big")
+    return data[4 : 4 + size], data[4 + size :]
+
+
+def run_bytes(random: Random) -> bytes:
+    """Return a run file in which some bytes are others: mostly some that are in use."""
+    whole = bytearray(recorded(closed=random.random() < 0.7))
+    used = [i for i in _in_use(bytes(whole)) if i > 4]
+    for _ in range(random.choice((1, 1, 1, 2, 8))):
+        at = random.choice(used)
+        whole[at] = random.choice((0, 1, 255, whole[at] ^ 1 << random.randrange(8)))
+    if random.random() < 0.05:
+        del whole[random.randrange(4, len(whole)) :]
+    return bytes(whole)
+
+
+@cache
+def _in_use(data: bytes) -> tuple[int, ...]:
+    return tuple(i for i, byte in enumerate(data) if byte) + tuple(range(4, 104))
+
+
+def run_rows(random: Random) -> bytes:
+    """Return a run file of rows that are nearly right, each with the sum that it should have."""
+    odd = random.choice((0.0, 0.02, 0.1, 0.3))
+
+    def given(usual: Any) -> Any:
+        return _value(random) if random.random() < odd else usual
+
+    def number(usual: int) -> int:
+        return random.choice((-1, 0, 1, 2, 99, 2**31, 2**62)) if random.random() < odd else usual
+
+    nodes = []
+    for i in range(random.randrange(1, 6)):
+        inbound = [number(random.randrange(i)) for _ in range(random.randrange(3))] if i else []
+        form = {"kind": given("Add"), "inbound": given(inbound), "name": random.choice(NAMES[:6])}
+        form["attributes"] = given({"x": _value(random)} if random.random() < odd else {})
+        nodes.append(form)
+    order = list(range(len(nodes)))
+    structure = {"nodes": given(nodes), "forward": given(order), "backward": given(order[::-1])}
+    structure["cost"] = given(number(len(nodes) - 1))
+    entries, size = [], 0
+    for _ in range(random.randrange(6)):
+        shape = [number(random.randrange(4)) for _ in range(random.randrange(3))]
+        dtype = random.choice(("<f8", "<f8", "<f4", "|b1", "<i8", "float", "int", "text"))
+        if random.random() < odd:
+            dtype = random.choice(("|O8", "<f3", "<M8", "<U4", "", "f8", "<f16", "<c32", "|V8"))
+        shape = [] if dtype == "float" else shape[:1] if dtype in ("int", "text") else shape
+        entry = [random.choice("vvvcsg"), number(random.choice(order)), number(-1), dtype, shape]
+        entries.append(given(entry))
+        with suppress(Exception):
+            size += Entry(*entry).size
+    data = random.randbytes(min(max(size, 0), 10_000))
+    layout = json.dumps(given(entries)).encode("utf-8", "surrogatepass")
+    state = {"name": given("p.py"), "by": "", "passes": number(2), "finals": number(0)}
+    state |= {"output_from": -1, "ended": given(True), "status": given(0), "ending": given("")}
+    thinned = {"stride": number(1), "swept": number(0), "until": number(0)}
+    state |= {"bodies": thinned, "inputs": given({"stride": 1, "swept": 0, "until": 0})}
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute(f"PRAGMA application_id={APPLICATION}")
+    connection.execute(f"PRAGMA user_version={FORMAT}")
+    for table in TABLES.values():
+        connection.execute(table)
+    for table, form in (("run", json.dumps(state)), ("structure", json.dumps(structure))):
+        content = form.encode()
+        connection.execute(f"INSERT INTO {table} VALUES (0,?,?)", (form, checksum(content, 0)))
+    text = layout.decode("utf-8", "surrogateescape").encode("ascii", "replace").decode()
+    connection.execute("INSERT INTO layout VALUES (0,?,?)", (text, checksum(text.encode(), 0)))
+    for i in range(2):
+        head: list[Any] = [i, 0, 0, i, number(1), number(1), 0.5, None]
+        # All in one row: as if no input were small, which is right for a layout without any.
+        for part in (b"", data):
+            head += [len(part), checksum(part, i)]
+        if random.random() < odd:
+            head[7] = json.dumps({"direction": "forward", "node": number(0), "error": "\x1b",
+                                  "words": given("")})  # fmt: skip
+        fault = None if head[7] is None else head[7].encode()
+        crc = head_checksum(*head[:7], fault, *head[8:])
+        marks = ",".join("?" * 13)
+        connection.execute(f"INSERT INTO pass VALUES ({marks})", (*head, crc))
+        connection.execute("INSERT INTO body VALUES (?,?)", (i, data))
+    try:
+        return joined(connection.serialize(), b"")
+    finally:
+        connection.close()
+
+
 SOURCES: list[tuple[str, Callable[[Random], bytes]]] = [
     ("graph", _of_files(sorted(GRAPHS.glob("*.json")))),
     ("graph", graph_form),
@@ -249,5 +372,7 @@ SOURCES: list[tuple[str, Callable[[Random], bytes]]] = [
     ("tensors", _of_files([GRAPHS / "digits.safetensors", GRAPHS / "xor.csv"])),
     ("session", session),
     ("demo", _of_files(sorted((GRAPHS / "demos").glob("*.demo")))),
+    ("run", run_bytes),
+    ("run", run_rows),
     ("settings", lambda random: damaged(random, SETTINGS)),
 ]

@@ -21,11 +21,13 @@ from mfdebug.core.commands.console import Console, check_known
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.demo import read_demo
 from mfdebug.core.script import read_script
+from mfdebug.recording.reader import RunReader
+from mfdebug.recording.records import Numbers, Outline
 from mfdebug.settings import VARIABLE, read_settings
 from miniflow.characters import is_printable
-from miniflow.errors import MiniflowError
+from miniflow.errors import FileError, MiniflowError
 from miniflow.files import load
-from tests.hostile.inputs import GRAPHS, SAFETENSORS, Input
+from tests.hostile.inputs import GRAPHS, SAFETENSORS, Input, parted, recorded
 
 SECONDS = 2.0
 MEGABYTES = 512
@@ -80,6 +82,7 @@ class Judge:
         # Has Python load what it loads late, before anything is watched.
         self._read(Input("graph", (GRAPHS / "wx.json").read_bytes()))
         self._read(Input("tensors", SAFETENSORS))
+        self._read(Input("run", recorded(closed=True)))
         self.watch = Watch()
         self.slowest = 0.0
         self.most_bytes = 0
@@ -112,6 +115,7 @@ class Judge:
             "session": self._session,
             "demo": self._demo,
             "settings": self._settings,
+            "run": self._run,
         }
         return reader[given.kind](given.data)
 
@@ -161,6 +165,45 @@ class Judge:
         settings = read_settings({VARIABLE: str(path)})
         _check_text(repr(settings.keys))
         return "loaded"
+
+    def _run(self, data: bytes) -> str:
+        path = self.folder / "r.mfrun"
+        for left in self.folder.glob("r.mfrun*"):
+            left.unlink()
+        content, ahead = parted(data)
+        path.write_bytes(content)
+        if ahead:
+            (self.folder / "r.mfrun-wal").write_bytes(ahead)
+        reader = RunReader(path)
+        try:
+            refused = _read_run(reader)
+        finally:
+            reader.close()
+        return "loaded in part" if refused else "loaded"
+
+
+def _read_run(reader: RunReader) -> int:
+    """Read all of a run; return how many things in it were refused."""
+    refused = 0
+    _check_text(reader.name + reader.ending)
+    for line, structure in enumerate(reader.lines):
+        for node in structure.nodes:
+            _check_text(f"{node.kind}{node.name}{node.file}")
+            _check_text("".join(map(str, [*node.attributes, *node.attributes.values()])))
+        assert len(reader.steps(line)) == len(reader.costs(line))
+    for number in range(len(reader)):
+        for look in (reader.outline, reader.numbers, reader.inputs_after, reader.outputs):
+            try:
+                found = look(number)
+            except FileError as error:
+                _check_error(str(error))
+                refused += 1
+                continue
+            if isinstance(found, Outline) and found.fault is not None:
+                _check_text(found.fault.error + found.fault.words)
+            if isinstance(found, Numbers):
+                _check_text("".join(found.texts.values()))
+    return refused
 
 
 def limit_memory() -> None:
