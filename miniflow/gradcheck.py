@@ -68,7 +68,8 @@ class Verdict:
     they may be. `checked` of the `size` entries were tried.
 
     `assumed`: zeros in the gradient that came to the node were replaced by other numbers. An
-    "untested" verdict has its `reason`, and the node that is the `cause`.
+    "untested" verdict has its `reason`, and the node that is the `cause`. `summed`: `numeric` is
+    the sum of what a program's consumers sent to an input, as it was recorded.
     """
 
     node: int
@@ -85,6 +86,7 @@ class Verdict:
     assumed: bool = False
     reason: Reason = ""
     cause: int | None = None
+    summed: bool = False
 
 
 @dataclass(frozen=True)

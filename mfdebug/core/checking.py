@@ -122,7 +122,8 @@ def _line(graph: Graph, verdict: Verdict) -> str:
     sent = f"{node.label} ({kind_of(node)}) to {entry}" if verdict.slot is not None else entry
     if verdict.judgement == "untested" and verdict.reason != "rounding":
         return f"{sent}: not tested: {_why_not(graph, verdict)}"
-    numbers = f"backward {scalar(verdict.analytic)}, difference {scalar(verdict.numeric)}"
+    compared = "what was sent adds up to" if verdict.summed else "difference"
+    numbers = f"backward {scalar(verdict.analytic)}, {compared} {scalar(verdict.numeric)}"
     if verdict.judgement != "undefined":
         numbers += f", relative error {scalar(verdict.relative_error, 2)}"
     if verdict.judgement == "untested":
@@ -136,7 +137,10 @@ def _line(graph: Graph, verdict: Verdict) -> str:
         tried = f"limit {scalar(verdict.tolerance, 2)}; {tried}"
     if verdict.assumed:
         tried += f"; with other numbers where 0 came back to {node.label}"
-    return f"{sent}: {MEANING[verdict.judgement]}: {numbers} ({tried})"
+    meaning = MEANING[verdict.judgement]
+    if verdict.summed and verdict.judgement == "right":
+        meaning = "agrees with what its consumers sent"
+    return f"{sent}: {meaning}: {numbers} ({tried})"
 
 
 def _why_not(graph: Graph, verdict: Verdict) -> str:

@@ -287,6 +287,10 @@ class Debugger(Sight):
         """Return the first of the SGD steps up to this one with no other graph's in between."""
         return 0
 
+    def block_start(self, step: int) -> int:
+        """Return the first moment of those SGD steps."""
+        return 0
+
     def before_block(self, step: int) -> Debugger | None:
         """Return the debugger of the graph that was run before an SGD step, at its moment then."""
         return None

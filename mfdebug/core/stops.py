@@ -85,6 +85,13 @@ class Stops:
         self._last_met, self._last_met_at = (), (0, debugger.edits)
         self._follow_line()
 
+    def home_of(self, stop: Stop) -> Debugger:
+        """Return a debugger whose graph has what a stop is about: the present one, if it can be."""
+        for debugger in (self.debugger, *self.debugger.lines):
+            if stop.line and _read(debugger, stop.line) is not None:
+                return debugger
+        return self.debugger
+
     def _follow_line(self) -> None:
         """Read the stops again where moments have other numbers than when they were set."""
         now = self.debugger, self.debugger.timeline.builds
@@ -94,10 +101,7 @@ class Stops:
         for stop in self._stops.values():
             if not stop.line:
                 continue
-            try:
-                ((_, stop.trigger),) = triggers(self.debugger, stop.line.partition(" ")[2])
-            except MiniflowError:
-                stop.trigger = Elsewhere()
+            stop.trigger = _read(self.debugger, stop.line) or Elsewhere()
 
     def add(self, line: str, trigger: Trigger, *, temporary: bool = False) -> Stop:
         """Set a stop."""
@@ -289,8 +293,7 @@ class Stops:
         finally:
             debugger.history.forget_beyond(known)
         if found is None:
-            first = debugger.begins_block(debugger.timeline.sgd_step(now))
-            debugger.go(debugger.timeline.first_of(first) if first else 0)
+            debugger.go(debugger.block_start(debugger.timeline.sgd_step(now)))
             return ()
         return self.arrive(found)
 
@@ -355,6 +358,15 @@ class Stops:
             if any(stop.trigger.fires(debugger) for stop in self.armed if not stop.ignored):
                 met.append(debugger.moment)
         return met
+
+
+def _read(debugger: Debugger, line: str) -> Trigger | None:
+    """Return what a line waits for, None if the graph does not have what it names."""
+    try:
+        ((_, trigger),) = triggers(debugger, line.partition(" ")[2])
+    except MiniflowError:
+        return None
+    return trigger
 
 
 class Interrupted(Exception):  # noqa: N818 - nothing is wrong

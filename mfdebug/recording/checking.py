@@ -212,6 +212,7 @@ def _compared(node: int, source: int, slot: int | None, found: Array, wanted: Ar
         float(errors[at]),
         tolerance,
         a.size,
+        summed=slot is None,
     )
 
 

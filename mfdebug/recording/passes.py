@@ -182,7 +182,7 @@ class RecordedPass:
         if key in self._sums:
             return self._sums[key]
         parts = [self.sent(*edge) for edge in edges]
-        value = self.value(node, self._timeline.length)
+        value = self.value(node, self._before_updates)
         if not parts or value is None:
             return None
         dtype = value.dtype if value.dtype.kind == "f" else np.dtype(np.float64)
