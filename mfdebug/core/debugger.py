@@ -259,6 +259,16 @@ class Debugger(Sight):
             self.history.costs[:] = costs
             self.history.forget_beyond(len(costs))
 
+    # The passes of a record ----------------------------------------------------------------
+
+    def last_place(self, step: int) -> int:
+        """Return the last place of an SGD step at which something happens."""
+        return self.timeline.length
+
+    def is_finite(self, step: int) -> bool:
+        """Whether it is known that no number of an SGD step is NaN or infinite."""
+        return False
+
     # The graphs of a run: a program may have several ----------------------------------------
 
     def go(self, moment: int, progress: Progress | None = None) -> int:

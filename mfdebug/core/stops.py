@@ -18,7 +18,7 @@ from mfdebug.core.finding import Finding
 from mfdebug.core.setting import triggers
 from mfdebug.core.spots import Attribute, Spot
 from mfdebug.core.stretch import Stretch
-from mfdebug.core.triggers import AtPlaces, Elsewhere, Trigger
+from mfdebug.core.triggers import AtPlaces, Elsewhere, Trigger, places_worth
 from miniflow.errors import MiniflowError
 from miniflow.trace import Trace
 
@@ -244,7 +244,10 @@ class Stops:
         return [trace.first + int(i) for i in np.flatnonzero(np.logical_or.reduce(may_fire))]
 
     def _walk(self, target: int) -> tuple[Hit, ...]:
-        while (begun := self.debugger.moment) < target:
+        while self.debugger.moment < target:
+            if not self.debugger.plan.traces:
+                self._skip(target)
+            begun = self.debugger.moment
             self._prepare()
             self.debugger.step()
             if hits := self._met():
@@ -252,6 +255,21 @@ class Stops:
             if self.debugger.moment == begun:
                 break  # the program has not gone on
         return ()
+
+    def _skip(self, target: int) -> None:
+        """Go to before the next moment of the present pass of a record at which one may fire."""
+        debugger = self.debugger
+        step = debugger.timeline.sgd_step(debugger.moment)
+        here, last = debugger.timeline.place(debugger.moment), debugger.last_place(step)
+        ahead = last + 1
+        for stop in self.armed:
+            places = places_worth(stop.trigger, debugger)
+            if places is None:
+                return
+            ahead = min([ahead, *(place for place in places if here < place <= last)])
+        before = min(debugger.timeline.start_of(step) + ahead, target) - 1
+        if before > debugger.moment:
+            debugger.move(before)
 
     def _prepare(self) -> None:
         for stop in self.armed:
@@ -350,7 +368,10 @@ class Stops:
         debugger = self.debugger
         debugger.go(first)
         met = []
-        while (begun := debugger.moment) < last:
+        while debugger.moment < last:
+            if not debugger.plan.traces:
+                self._skip(last)
+            begun = debugger.moment
             self._prepare()
             debugger.go(begun + 1)
             if not begun < debugger.moment <= last:

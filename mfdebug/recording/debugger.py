@@ -148,6 +148,11 @@ class RecordedDebugger(Debugger):
         backward = forward + len(timeline.backward)
         return timeline.length if self.recorded.updates.of(step).changed else backward
 
+    def is_finite(self, step: int) -> bool:
+        """Whether it is known that no number of a pass is NaN or infinite."""
+        found = self.recorded.pass_of(step)
+        return found is not None and found.finite
+
     def _broken_off(self, step: int) -> int:
         """Return how far a pass came in whose middle the program ended."""
         found = self.recorded.pass_of(step)

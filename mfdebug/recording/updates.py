@@ -60,7 +60,7 @@ class _Change(Struct, frozen=True):
 
     def explained_by(self, rate: float) -> bool:
         """Whether before - rate × gradient is after, bit for bit."""
-        if self.gradient is None or self.after.dtype.kind != "f":
+        if self.gradient is None or self.after.dtype.kind != "f" or math.isnan(rate):
             return False
         with np.errstate(all="ignore"):
             found = np.asarray(self.before - rate * self.gradient)
@@ -97,6 +97,7 @@ class Updates:
         self._looked = 0
         self._known: dict[int, PassUpdates] = {}
         self._rates: dict[float, int] = {}
+        self._last_rate = UNKNOWN_RATE
         # Inputs that are surely data.
         self._data: set[int] = set()
         self._weak: dict[tuple[int, float], int] = {}
@@ -124,7 +125,7 @@ class Updates:
             return
         self._learned.add(step)
         changes = self._changes(step)
-        if not changes:
+        if not changes.keys() - self.trained - self._data:
             return
         for i, change in changes.items():
             if self._comes_round(i, change):
@@ -153,6 +154,7 @@ class Updates:
         if not changed:
             return NOTHING
         rate, explained = self._best_rate(changed)
+        self._last_rate = rate
         if len(explained) < len(changed):
             # One number must explain all that was trained: else it is no rate of this pass.
             return PassUpdates(frozenset(changed), frozenset(), UNKNOWN_RATE)
@@ -183,6 +185,8 @@ class Updates:
 
     def _best_rate(self, changes: Mapping[int, _Change]) -> tuple[float, set[int]]:
         """Return the rate that explains most entries, and the inputs that it explains."""
+        if all(change.explained_by(self._last_rate) for change in changes.values()):
+            return self._last_rate, set(changes)
         best, explained, rank = UNKNOWN_RATE, set[int](), (0, 0, 0, 0.0)
         for rate in self._candidates(changes):
             fits = {i for i, change in changes.items() if change.explained_by(rate)}
