@@ -409,7 +409,7 @@ class RecordedDebugger(Debugger):
         return self.family.all()
 
     @property
-    def passes(self) -> int:
+    def passes_run(self) -> int:
         """How many passes the line has by now."""
         return len(self.steps)
 
