@@ -132,7 +132,7 @@ def test_stepping_goes_from_graph_to_graph_in_the_order_of_the_program() -> None
 
 def test_going_back_to_a_stop_passes_through_all_graphs() -> None:
     lines = ["graph 2", "break d forward", "graph 1", "break t backward"]
-    console = opened("alternates", *lines)
+    console = opened("alternates", *lines, to_the_end=True)
     seen = []
     while not console.debugger.at_end:
         assert console.run("continue").stopped.startswith("stop")
