@@ -36,6 +36,9 @@ def complete(debugger: Debugger, line: str) -> list[str]:
         return [f"{name} " for name in COMMANDS if name.startswith(word)]
     if word == "goto":
         return [f"goto {moment}" for moment in MOMENTS if moment.startswith(line[len("goto ") :])]
+    if word == "graph":
+        numbers = (f"graph {number}" for number in range(1, len(debugger.lines) + 1))
+        return [text for text in numbers if text.startswith(line)]
     if word not in NAMING:
         return []
     if word == "set" and "=" in line:

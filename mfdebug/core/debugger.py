@@ -259,6 +259,16 @@ class Debugger(Sight):
             self.history.costs[:] = costs
             self.history.forget_beyond(len(costs))
 
+    # The passes of a record ----------------------------------------------------------------
+
+    def last_place(self, step: int) -> int:
+        """Return the last place of an SGD step at which something happens."""
+        return self.timeline.length
+
+    def is_finite(self, step: int) -> bool:
+        """Whether it is known that no number of an SGD step is NaN or infinite."""
+        return False
+
     # The graphs of a run: a program may have several ----------------------------------------
 
     def go(self, moment: int, progress: Progress | None = None) -> int:
@@ -287,6 +297,10 @@ class Debugger(Sight):
         """Return the first of the SGD steps up to this one with no other graph's in between."""
         return 0
 
+    def block_start(self, step: int) -> int:
+        """Return the first moment of those SGD steps."""
+        return 0
+
     def before_block(self, step: int) -> Debugger | None:
         """Return the debugger of the graph that was run before an SGD step, at its moment then."""
         return None
@@ -295,11 +309,6 @@ class Debugger(Sight):
     def remark(self) -> str:
         """What there is to say of the present moment besides its numbers, or nothing."""
         return ""
-
-    @property
-    def checks_anew(self) -> bool:
-        """Whether a check runs a pass of its own, over the inputs as they stand now."""
-        return True
 
     def check(self, node: int | None = None) -> list[Verdict]:
         """Check the gradients of one node, or of all, against central differences."""

@@ -24,6 +24,12 @@ def session_lines(console: Console) -> list[str]:
     return [*_edits(console.debugger), *_stops(console), *_rest(console)]
 
 
+def _graph(debugger: Debugger) -> Iterator[str]:
+    """Yield the line that chooses a graph, where a program runs several."""
+    if len(debugger.lines) > 1:
+        yield f"graph {debugger.lines.index(debugger) + 1}"
+
+
 def _edits(debugger: Debugger) -> Iterator[str]:
     at = 0
     for deed in debugger.deeds:
@@ -51,12 +57,20 @@ def _exact(value: Array) -> str:
 
 
 def _stops(console: Console) -> Iterator[str]:
+    at = console.debugger
+    yield from _graph(at)
     for stop in console.stops:
+        home = console.stops.home_of(stop)
+        if home is not at:
+            at = home
+            yield from _graph(at)
         yield stop.line
         if not stop.enabled:
             yield "disable last"
         if stop.ignored:
             yield f"ignore last {stop.ignored}"
+    if at is not console.debugger:
+        yield from _graph(console.debugger)
 
 
 def _rest(console: Console) -> Iterator[str]:

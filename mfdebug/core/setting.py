@@ -192,7 +192,8 @@ def _places(debugger: Debugger, node: int, phases: tuple[Phase, ...]) -> frozens
     timeline = debugger.timeline
     found = [timeline.place_of(phase, node) for phase in phases]
     places = frozenset(place for place in found if place is not None)
-    if not places:
+    may_be_trained = debugger.passes_run is not None and debugger.graph.inbound[node] == []
+    if not places and not (may_be_trained and "update" in phases):
         name = debugger.graph.nodes[node].label
         phase = f"{phases[0]} " if len(phases) == 1 else ""
         why = "" if debugger.graph.under_cost[node] else ": the cost does not depend on it"

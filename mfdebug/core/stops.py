@@ -18,7 +18,7 @@ from mfdebug.core.finding import Finding
 from mfdebug.core.setting import triggers
 from mfdebug.core.spots import Attribute, Spot
 from mfdebug.core.stretch import Stretch
-from mfdebug.core.triggers import AtPlaces, Elsewhere, Trigger
+from mfdebug.core.triggers import AtPlaces, Elsewhere, Trigger, places_worth
 from miniflow.errors import MiniflowError
 from miniflow.trace import Trace
 
@@ -85,6 +85,13 @@ class Stops:
         self._last_met, self._last_met_at = (), (0, debugger.edits)
         self._follow_line()
 
+    def home_of(self, stop: Stop) -> Debugger:
+        """Return a debugger whose graph has what a stop is about: the present one, if it can be."""
+        for debugger in (self.debugger, *self.debugger.lines):
+            if stop.line and _read(debugger, stop.line) is not None:
+                return debugger
+        return self.debugger
+
     def _follow_line(self) -> None:
         """Read the stops again where moments have other numbers than when they were set."""
         now = self.debugger, self.debugger.timeline.builds
@@ -94,10 +101,7 @@ class Stops:
         for stop in self._stops.values():
             if not stop.line:
                 continue
-            try:
-                ((_, stop.trigger),) = triggers(self.debugger, stop.line.partition(" ")[2])
-            except MiniflowError:
-                stop.trigger = Elsewhere()
+            stop.trigger = _read(self.debugger, stop.line) or Elsewhere()
 
     def add(self, line: str, trigger: Trigger, *, temporary: bool = False) -> Stop:
         """Set a stop."""
@@ -240,7 +244,10 @@ class Stops:
         return [trace.first + int(i) for i in np.flatnonzero(np.logical_or.reduce(may_fire))]
 
     def _walk(self, target: int) -> tuple[Hit, ...]:
-        while (begun := self.debugger.moment) < target:
+        while self.debugger.moment < target:
+            if not self.debugger.plan.traces:
+                self._skip(target)
+            begun = self.debugger.moment
             self._prepare()
             self.debugger.step()
             if hits := self._met():
@@ -248,6 +255,21 @@ class Stops:
             if self.debugger.moment == begun:
                 break  # the program has not gone on
         return ()
+
+    def _skip(self, target: int) -> None:
+        """Go to before the next moment of the present pass of a record at which one may fire."""
+        debugger = self.debugger
+        step = debugger.timeline.sgd_step(debugger.moment)
+        here, last = debugger.timeline.place(debugger.moment), debugger.last_place(step)
+        ahead = last + 1
+        for stop in self.armed:
+            places = places_worth(stop.trigger, debugger)
+            if places is None:
+                return
+            ahead = min([ahead, *(place for place in places if here < place <= last)])
+        before = min(debugger.timeline.start_of(step) + ahead, target) - 1
+        if before > debugger.moment:
+            debugger.move(before)
 
     def _prepare(self) -> None:
         for stop in self.armed:
@@ -289,8 +311,7 @@ class Stops:
         finally:
             debugger.history.forget_beyond(known)
         if found is None:
-            first = debugger.begins_block(debugger.timeline.sgd_step(now))
-            debugger.go(debugger.timeline.first_of(first) if first else 0)
+            debugger.go(debugger.block_start(debugger.timeline.sgd_step(now)))
             return ()
         return self.arrive(found)
 
@@ -347,7 +368,10 @@ class Stops:
         debugger = self.debugger
         debugger.go(first)
         met = []
-        while (begun := debugger.moment) < last:
+        while debugger.moment < last:
+            if not debugger.plan.traces:
+                self._skip(last)
+            begun = debugger.moment
             self._prepare()
             debugger.go(begun + 1)
             if not begun < debugger.moment <= last:
@@ -355,6 +379,15 @@ class Stops:
             if any(stop.trigger.fires(debugger) for stop in self.armed if not stop.ignored):
                 met.append(debugger.moment)
         return met
+
+
+def _read(debugger: Debugger, line: str) -> Trigger | None:
+    """Return what a line waits for, None if the graph does not have what it names."""
+    try:
+        ((_, trigger),) = triggers(debugger, line.partition(" ")[2])
+    except MiniflowError:
+        return None
+    return trigger
 
 
 class Interrupted(Exception):  # noqa: N818 - nothing is wrong

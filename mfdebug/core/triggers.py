@@ -114,6 +114,22 @@ class AtPlaces(Struct):
         return fires
 
 
+def places_worth(trigger: Trigger, debugger: Debugger) -> frozenset[int] | None:
+    """Return the places of the present SGD step at which a trigger may fire; None: at any."""
+    timeline = debugger.timeline
+    match trigger:
+        case Elsewhere():
+            return frozenset()
+        case AtPlaces() | OnChange():
+            return trigger.places
+        case Unhealthy():
+            found = {timeline.place_of(trigger.rule.phase, node) for node in trigger.nodes}
+            return frozenset(place for place in found if place is not None)
+        case NotFinite() if debugger.is_finite(debugger.sgd_step):
+            return frozenset()
+    return None
+
+
 def _holds_in(condition: Expression, scene: TracedScene) -> Array:
     """Return for each traced step whether a condition may hold in it: for all of them at once."""
     holds = np.ones(scene.rows, bool)

@@ -198,7 +198,7 @@ def check_alone(
             verdict,
             node=node,
             source=known[verdict.source],
-            cause=None if verdict.cause is None else known[verdict.cause],
+            cause=None if verdict.cause is None else known.get(verdict.cause, node),
         )
         for verdict in check(alone, place)
     ]

@@ -148,6 +148,11 @@ class RecordedDebugger(Debugger):
         backward = forward + len(timeline.backward)
         return timeline.length if self.recorded.updates.of(step).changed else backward
 
+    def is_finite(self, step: int) -> bool:
+        """Whether it is known that no number of a pass is NaN or infinite."""
+        found = self.recorded.pass_of(step)
+        return found is not None and found.finite
+
     def _broken_off(self, step: int) -> int:
         """Return how far a pass came in whose middle the program ended."""
         found = self.recorded.pass_of(step)
@@ -181,9 +186,14 @@ class RecordedDebugger(Debugger):
     @property
     def ending(self) -> str:
         """How the program ended, and which node raised in its last pass."""
-        fault = self.recorded.outline(len(self.steps) - 1).fault
-        told = [self._fault_words(fault, len(self.steps) - 1)] if fault is not None else []
-        return "; ".join([*told, *filter(None, [self.run_of.ending])])
+        last, ending = len(self.steps) - 1, self.run_of.ending
+        fault = self.recorded.outline(last).fault
+        if fault is None:
+            return ending
+        words = self._fault_words(fault, last)
+        if not ending or fault.error in ending:
+            return f"the program ended: {words}" if ending else words
+        return f"{words}; {ending}"
 
     def coming(self) -> Moment | None:
         """Return the name of the next moment, or None where this line has none yet."""
@@ -253,6 +263,7 @@ class RecordedDebugger(Debugger):
 
     def _existing(self, target: int, progress: Progress | None) -> int:
         """Return the moment to stand at, once the program has come as far as it asks."""
+        target = self._after_updates(target, progress)
         while True:
             if target == 0:
                 self._see_others_before(-1)
@@ -285,6 +296,18 @@ class RecordedDebugger(Debugger):
             if step + 1 >= len(self.steps) and self.run_of.ending and self._is_last(step):
                 return at_the_end
             target = self.timeline.first_of(step + 1)
+
+    def _after_updates(self, target: int, progress: Progress | None) -> int:
+        """Return the target on the line as it is once the updates of the present pass are known.
+
+        From the end of a pass the next moment is its first update, if there is one.
+        """
+        here, builds = self.timeline.sgd_step(self.moment), self.timeline.builds
+        if self.timeline.sgd_step(target) <= here or not self._know_updates(here, progress):
+            return target
+        next_one = target == self.moment + 1
+        target = self._learn(target)
+        return self.moment + 1 if next_one and self.timeline.builds != builds else target
 
     def _is_complete(self, step: int) -> bool:
         return self.recorded.outline(step).complete or bool(self.run_of.ending)
@@ -386,7 +409,7 @@ class RecordedDebugger(Debugger):
         return self.family.all()
 
     @property
-    def passes(self) -> int:
+    def passes_run(self) -> int:
         """How many passes the line has by now."""
         return len(self.steps)
 
@@ -396,6 +419,11 @@ class RecordedDebugger(Debugger):
         while step and steps[step - 1] == steps[step] - 1:
             step -= 1
         return step
+
+    def block_start(self, step: int) -> int:
+        """Return the first moment of those passes: their feed, if the program ran others before."""
+        first = self.begins_block(step)
+        return self.timeline.first_of(first) if self.steps[first] else 0
 
     def before_block(self, step: int) -> Debugger | None:
         """Return the debugger of the line whose pass came before, at the end of that pass."""
@@ -451,9 +479,9 @@ class RecordedDebugger(Debugger):
             return NOT_KEPT
         value = self.recorded.known_value(node)
         if value is not None and not value.size:
-            return f"it holds no number: its shape is {shape_text(value.shape)}"
+            return f"no number: its shape is {shape_text(value.shape)}"
         if text := found.text(node):
-            return f"it holds no number: {text}"
+            return f"no number, but {text}"
         return NOT_KEPT if isinstance(self.graph.nodes[node], Input) else ""
 
     def unknown(self, node: int, *, gradient: bool = False) -> str:
@@ -606,11 +634,6 @@ class RecordedDebugger(Debugger):
         present = self.recorded.present
         assert present is not None
         return check_pass(self._graph, present, self.timeline, self.family.checker, node)
-
-    @property
-    def checks_anew(self) -> bool:
-        """What is checked is what the present pass had."""
-        return False
 
     def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
         """A program's numbers are its own."""

@@ -45,6 +45,19 @@ class RecordedPass:
         return self.outline.complete and bool(self.after)
 
     @cached_property
+    def finite(self) -> bool:
+        """Whether all numbers of the pass are kept, and finite."""
+        if self.numbers is None or not self.after:
+            return False
+        numbers = self.numbers
+        held = (numbers.values, numbers.changed, numbers.sent, numbers.own, self.inputs, self.after)
+        arrays = [array for one in held for array in one.values()]
+        floats = [array for array in arrays if array.dtype.kind not in "biu"]
+        with np.errstate(all="ignore"):
+            # The sum of what is finite may overflow: then the pass is only looked at closely.
+            return all(one.dtype.kind == "f" and math.isfinite(one.sum()) for one in floats)
+
+    @cached_property
     def _changes(self) -> dict[int, list[tuple[int, Array]]]:
         """For each node, what others made of its value, with the place at which they did."""
         found: dict[int, list[tuple[int, Array]]] = {}
@@ -182,7 +195,7 @@ class RecordedPass:
         if key in self._sums:
             return self._sums[key]
         parts = [self.sent(*edge) for edge in edges]
-        value = self.value(node, self._timeline.length)
+        value = self.value(node, self._before_updates)
         if not parts or value is None:
             return None
         dtype = value.dtype if value.dtype.kind == "f" else np.dtype(np.float64)

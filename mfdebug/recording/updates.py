@@ -23,6 +23,8 @@ MOST_DIGITS = 6
 GUESSED_FROM = 3
 # Of what no rate explains, so many entries must have gone downhill, and such a share of them.
 ENOUGH, MOSTLY = 8, 0.8
+# How much of its average of gradients a momentum keeps, as a rule.
+KEPT = 0.9
 # A rule that adds a decay or a little more to rate × gradient stays this near to it.
 NEARLY = 0.3
 # Passes that are looked at from the first on, to know what is trained; later ones when visited.
@@ -60,7 +62,7 @@ class _Change(Struct, frozen=True):
 
     def explained_by(self, rate: float) -> bool:
         """Whether before - rate × gradient is after, bit for bit."""
-        if self.gradient is None or self.after.dtype.kind != "f":
+        if self.gradient is None or self.after.dtype.kind != "f" or math.isnan(rate):
             return False
         with np.errstate(all="ignore"):
             found = np.asarray(self.before - rate * self.gradient)
@@ -97,12 +99,13 @@ class Updates:
         self._looked = 0
         self._known: dict[int, PassUpdates] = {}
         self._rates: dict[float, int] = {}
+        self._last_rate = UNKNOWN_RATE
         # Inputs that are surely data.
         self._data: set[int] = set()
         self._weak: dict[tuple[int, float], int] = {}
-        self._downhill: dict[int, int] = {}
-        self._uphill: dict[int, int] = {}
-        self._moved_flat: dict[int, int] = {}
+        self._averages: dict[int, Array] = {}
+        # Entries that went downhill so far, and those that moved otherwise.
+        self._followed: dict[tuple[int, str], tuple[int, int]] = {}
         self._seen: dict[int, set[int]] = {}
 
     def known(self, step: int) -> bool:
@@ -124,7 +127,7 @@ class Updates:
             return
         self._learned.add(step)
         changes = self._changes(step)
-        if not changes:
+        if not changes.keys() - self.trained - self._data:
             return
         for i, change in changes.items():
             if self._comes_round(i, change):
@@ -153,6 +156,7 @@ class Updates:
         if not changed:
             return NOTHING
         rate, explained = self._best_rate(changed)
+        self._last_rate = rate
         if len(explained) < len(changed):
             # One number must explain all that was trained: else it is no rate of this pass.
             return PassUpdates(frozenset(changed), frozenset(), UNKNOWN_RATE)
@@ -183,6 +187,8 @@ class Updates:
 
     def _best_rate(self, changes: Mapping[int, _Change]) -> tuple[float, set[int]]:
         """Return the rate that explains most entries, and the inputs that it explains."""
+        if all(change.explained_by(self._last_rate) for change in changes.values()):
+            return self._last_rate, set(changes)
         best, explained, rank = UNKNOWN_RATE, set[int](), (0, 0, 0, 0.0)
         for rate in self._candidates(changes):
             fits = {i for i, change in changes.items() if change.explained_by(rate)}
@@ -243,20 +249,22 @@ class Updates:
             return False
         with np.errstate(all="ignore"):
             moved = np.asarray(change.after - change.before, np.float64).reshape(-1)
-        slope = np.asarray(change.gradient, np.float64).reshape(-1)
-        down = int(np.count_nonzero(moved * slope < 0))
-        up = int(np.count_nonzero(moved * slope > 0))
-        flat = int(np.count_nonzero((slope == 0) & (moved != 0)))
-        totals = []
-        for kept, count in (
-            (self._downhill, down),
-            (self._uphill, up),
-            (self._moved_flat, flat),
-        ):
-            kept[node] = kept.get(node, 0) + count
-            totals.append(kept[node])
-        # Momentum carries on for a while, and a decay moves what has no gradient.
-        return totals[0] >= ENOUGH and totals[0] >= MOSTLY * sum(totals)
+            slope = np.asarray(change.gradient, np.float64).reshape(-1)
+            # What momentum and its kin follow: this gradient, and less and less of earlier ones.
+            average = self._averages.get(node, np.zeros(0))
+            average = slope if average.shape != slope.shape else KEPT * average + slope
+            self._averages[node] = average
+            directions = {"now": moved * slope, "average": moved * average}
+        found = False
+        for name, signs in directions.items():
+            # What moves without a gradient may be a decay, but is more often data.
+            down = int(np.count_nonzero(signs < 0))
+            others = int(np.count_nonzero(moved)) - down
+            before = self._followed.get((node, name), (0, 0))
+            down, others = down + before[0], others + before[1]
+            self._followed[node, name] = down, others
+            found = found or (down >= ENOUGH and down >= MOSTLY * (down + others))
+        return found
 
     def _comes_round(self, node: int, change: _Change) -> bool:
         """Whether an input takes a value again that it had, as batches do."""

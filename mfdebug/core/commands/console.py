@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from mfdebug.core.commands.command import Command, Reply
-from mfdebug.core.commands.status import status
+from mfdebug.core.commands.moving import moved
 from mfdebug.core.commands.table import COMMANDS, KEY_OF, find
 from mfdebug.core.debugger import START, Debugger, DebuggerError, NotYet, OtherRun, Progress, Stand
 from mfdebug.core.quiz import Quiz
@@ -131,8 +131,9 @@ class Console:
         except OtherRun as other:
             self.use(other.debugger)
             hits = () if other.back else self.stops.arrive(self.debugger.moment)
-            told = [other.problem, status(self.debugger), *map(str, hits)]
-            return Reply("\n".join(told), stopped="; ".join([other.problem, *map(str, hits)]))
+            reply = moved(self, hits)
+            why = "; ".join([other.problem, *map(str, hits)])
+            return replace(reply, text=f"{other.problem}\n{reply.text}", stopped=why)
 
     @property
     def state(self) -> State:

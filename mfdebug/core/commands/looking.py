@@ -8,6 +8,7 @@ from mfdebug.core.checking import check_data, check_lines
 from mfdebug.core.commands.command import Command, Key, Reply
 from mfdebug.core.commands.moving import moment_of
 from mfdebug.core.commands.places import chosen_number, number_of
+from mfdebug.core.commands.status import status
 from mfdebug.core.compare import Instant, compare, comparison_data, comparison_lines
 from mfdebug.core.debugger import (
     Debugger,
@@ -107,7 +108,7 @@ def _check(console: Console, text: str) -> Reply:
             )
     verdicts = debugger.check(node)
     lines = check_lines(debugger.graph, verdicts)
-    if debugger.checks_anew and debugger.where.phase == "update":
+    if debugger.where.phase == "update" and debugger.passes_run is None:
         lines.append(
             "(at the updated parameters; the gradients of this moment are of those before)"
         )
@@ -137,6 +138,26 @@ def _instant(debugger: Debugger, text: str, usage: str) -> Instant:
         last = len(debugger.branches) - 1
         raise DebuggerError(f"there is no branch {number}", hint=f"there are 0 to {last}: branches")
     return Instant(moment_of(debugger, moment, usage), number)
+
+
+def _graphs(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    if text:
+        number = number_of(text, "graph", "graph [N]")
+        console.use(debugger.find_line(number - 1, console.progress))
+        here = console.debugger
+        return Reply(
+            f"graph {number}: {here.graph.name}\n{status(here)}", {"graph": here.graph.name}
+        )
+    lines, data = [], []
+    for number, one in enumerate(debugger.lines, 1):
+        cost, passes = one.graph.nodes[one.graph.cost], one.passes_run
+        ran = "" if passes is None else f", {passes:,} pass{'es' * (passes != 1)}"
+        here_mark = "  <- here" if one is debugger else ""
+        nodes = f"{len(one.graph):,} nodes to {cost.label}"
+        lines.append(f"{number}  {one.graph.name}  ({nodes}{ran}){here_mark}")
+        data.append({"graph": one.graph.name, "nodes": len(one.graph), "passes": passes})
+    return Reply("\n".join(lines), data)
 
 
 def _find(console: Console, text: str) -> Reply:
@@ -237,6 +258,15 @@ LOOKING = [
         (Key("d", "diff ", "compare two moments", asks=True),),
         "A and B are moments, as in goto; 61@0 is moment 61 on branch 0, the run without edits. "
         "Without B: the present moment.",
+        shows="text",
+    ),
+    Command(
+        "graph",
+        "graph [N]",
+        "the graphs that the program runs, or another one of them",
+        _graphs,
+        details="A program may run several; each has its own line of moments. Stops and watches "
+        "hold in all that have the nodes they name.",
         shows="text",
     ),
     Command(

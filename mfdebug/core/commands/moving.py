@@ -47,7 +47,9 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     stopped = "; ".join(map(str, hits)) or note
     if debugger.remark:
         data["remark"] = debugger.remark
-    told = [status(debugger), *lines, *filter(None, [debugger.remark])]
+    told = [status(debugger), *lines]
+    if debugger.remark and not (debugger.at_end and debugger.remark in debugger.ending):
+        told.append(debugger.remark)
     told += [*map(str, hits), *filter(None, [note])]
     if debugger.at_end and ENDS not in note:
         why = f" ({debugger.ending})" if debugger.ending else ""

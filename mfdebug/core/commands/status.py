@@ -26,7 +26,7 @@ def cost_text(debugger: Debugger) -> str:
     if standing is Standing.WAITING:
         return f"{name} not computed"
     if standing is Standing.UNKNOWN:
-        return f"{name} {debugger.unknown(debugger.graph.cost)}"
+        return f"{name}: {debugger.unknown(debugger.graph.cost)}"
     shape = debugger.plan.shapes[debugger.graph.cost]
     summed = " (sum)" if shape else ""
     old = f" (of SGD step {debugger.sgd_step - 1})" if standing is Standing.STALE else ""

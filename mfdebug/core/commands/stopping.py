@@ -11,6 +11,7 @@ from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.health import RULES
 from mfdebug.core.setting import USAGE, triggers
 from mfdebug.core.stops import Stop
+from mfdebug.core.triggers import Elsewhere
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
@@ -23,6 +24,8 @@ def stop_line(stop: Stop) -> str:
         notes.append("once")
     if stop.ignored:
         notes.append(f"passes over {stop.ignored} more")
+    if isinstance(stop.trigger, Elsewhere):
+        notes.append("not in this graph")
     notes.append(f"met {stop.hits} time{'s' * (stop.hits != 1)}")
     return f"{stop.number}  {stop.line}  ({', '.join(notes)})"
 

@@ -42,6 +42,7 @@ MARKS = {
     "◐": "the gradient is there in part: not every consumer has sent its share",
     "⊕": "every consumer has sent its share; the node's own turn is still to come",
     "∙": "not computed yet",
+    "?": "not known: not kept of a program's run, or no number",
     "~": "stale: of the SGD step before this one, or of parameters before their update",
     "*": "trained: the update changes it",
     "!": "a NaN or an infinity is in it",

@@ -223,8 +223,9 @@ class NodePanel(LinesView, can_focus=True):
                 Segment(f"  {shape_text(shape)}", self._style("dim")),
             ]
             standing = self.debugger.value_standing(source)
-            if standing is Standing.WAITING:
-                yield [Segment("  not computed yet", self._style("dim"))]
+            if standing.absent:
+                reason = self.debugger.unknown(source) or "not computed yet"
+                yield [Segment(f"  {reason}", self._style("dim"))]
                 continue
             value = self.debugger.value(source)
             entry = matching_entry(told.index, shape)
@@ -237,8 +238,9 @@ class NodePanel(LinesView, can_focus=True):
 
     def _value(self, node: int, told: NodeReport, now: bool, width: int) -> Iterable[Line]:
         label = [Segment("value", self._style("label"))]
-        if told.value_standing is Standing.WAITING:
-            yield [*label, Segment("     not computed yet", self._style("dim"))]
+        if told.value_standing.absent:
+            reason = told.unknown or "not computed yet"
+            yield [*label, Segment(f"     {reason}", self._style("dim"))]
             return
         value = self.debugger.value(node)
         stale = told.value_standing is Standing.STALE
@@ -265,6 +267,8 @@ class NodePanel(LinesView, can_focus=True):
         if told.working and told.value is not None:
             entry = index_text(told.index)
             yield from self._equation(f"{entry} = {told.working} = {scalar(told.value)}", width)
+        for remark in told.notes:
+            yield [Segment(fit(f"  {remark}", width), self._style("dim"))]
 
     def _equation(self, text: str, width: int) -> Iterable[Line]:
         for part in wrap_terms(text, width - 2):
@@ -276,8 +280,9 @@ class NodePanel(LinesView, can_focus=True):
         if told.no_gradient:
             yield [label, Segment(f"  none: {told.no_gradient}", self._style("dim"))]
             return
-        if standing is Standing.WAITING:
-            yield [label, Segment("  not computed yet", self._style("dim"))]
+        if standing.absent:
+            reason = told.unknown_gradient or "not computed yet"
+            yield [label, Segment(f"  {reason}", self._style("dim"))]
         else:
             gradient = self.debugger.gradient(node)
             stale = standing is Standing.STALE

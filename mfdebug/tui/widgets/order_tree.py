@@ -40,6 +40,7 @@ VALUE_MARKS = {
     Standing.WAITING: "∙",
     Standing.CURRENT: "✓",
     Standing.STALE: "~",
+    Standing.UNKNOWN: "?",
 }
 GRADIENT_MARKS = {
     Standing.NONE: " ",
@@ -47,6 +48,7 @@ GRADIENT_MARKS = {
     Standing.PARTIAL: "◐",
     Standing.CURRENT: "∂",
     Standing.STALE: "~",
+    Standing.UNKNOWN: "?",
 }
 # A partial gradient to which every consumer has sent.
 COMPLETE_MARK = "⊕"
@@ -301,7 +303,7 @@ class OrderTree(LinesView, can_focus=True):
         trained = isinstance(target, Input) and target.trainable
         value = debugger.value_standing(node)
         gradient = debugger.gradient_standing(node)
-        waiting = value is Standing.WAITING
+        waiting = value.absent
         plain = style("order--dim") if waiting else Style.null()
         word = self._wrong(node, value, gradient)
         if len(word) > max(columns.summary, columns.kind + 1 + columns.shape):
@@ -323,7 +325,7 @@ class OrderTree(LinesView, can_focus=True):
         """Return in a word what is wrong with a node, by what is current in it."""
         debugger = self.debugger
         word = ""
-        if value is not Standing.WAITING:
+        if not value.absent:
             word = unhealthy(debugger.value(node))
         if not word and gradient in (Standing.CURRENT, Standing.PARTIAL):
             word = unhealthy(debugger.gradient(node))
@@ -345,14 +347,14 @@ class OrderTree(LinesView, can_focus=True):
 
     def _value_mark(self, node: int, standing: Standing) -> Segment:
         style = self.get_component_rich_style
-        if standing is not Standing.WAITING and unhealthy(self.debugger.value(node)):
+        if not standing.absent and unhealthy(self.debugger.value(node)):
             return Segment("! ", style("order--unhealthy"))
         if self.debugger.outdated_by(node) is not None:
             standing = Standing.STALE
         return Segment(f"{VALUE_MARKS[standing]} ", style("order--dim"))
 
     def _summary(self, node: int, standing: Standing, wrong: str) -> list[Segment]:
-        if not self._columns.summary or (standing is Standing.WAITING and not wrong):
+        if not self._columns.summary or (standing.absent and not wrong):
             return []
         value = self.debugger.value(node)
         kind = "order--dim" if standing is Standing.STALE else "order--plain"

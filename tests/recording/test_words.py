@@ -1,0 +1,247 @@
+"""What is said of a recorded run: by commands, in every graph of a program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mfdebug.core.commands.console import Console
+from mfdebug.core.script import Script
+from mfdebug.core.session import run_script, session_lines
+from mfdebug.recording.debugger import RecordedLines
+from mfdebug.recording.nodes import Recorded, graph_of
+from mfdebug.recording.records import RecordedNode, Structure
+from miniflow import load
+from miniflow.errors import MiniflowError
+from miniflow.gradcheck import Verdict
+from miniflow.node import Input
+from tests.recording.memory import MemoryRun
+from tests.recording.programs import PROGRAMS
+
+
+def opened(name: str, *lines: str, to_the_end: bool = False) -> Console:
+    run = MemoryRun(name, PROGRAMS[name], to_the_end=to_the_end)
+    console = Console(RecordedLines(run).debugger(0))
+    for line in lines:
+        console.run(line)
+    return console
+
+
+def said(name: str, *lines: str) -> str:
+    *before, last = lines
+    console = opened(name, *before)
+    try:
+        return console.run(last).text
+    except MiniflowError as error:
+        return f"error: {error}"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "words"),
+    [
+        ("update_by_hand", ["sgd"], "w = 5 - 0.001 × 600 = 4.4"),
+        ("falling_rate", ["sgd"], "b[0] = 0 - 0.1 × (-3) = 0.3"),
+        ("falling_rate", ["sgd 2"], "lr 0.05"),
+        ("momentum_and_decay", ["sgd 3"], "by the program's own rule"),
+        ("batches_by_hand", ["sgd", "step"], "X  shape 2x1, values 3, 4  (from the program)"),
+        ("batches_by_hand", ["sgd", "step"], "W  shape 1x1, value 0.75  (trained)"),
+        ("times_itself", ["continue"], "∂cost/∂x = 48 + 48 = 96"),
+        ("times_itself", ["continue", "why grad x"], "16 × 3 + 16 × 3"),
+        ("overwrites_its_input", ["step 3"], "it changes h[1,0]: -2 before, 0 now"),
+        ("overwrites_its_input", ["step 4", "why h[1,0]"], "r changed it at moment 3; before"),
+        (
+            "overwrites_its_input",
+            ["step 8"],
+            "to h[0,0]: r.gradients[h[0,0]] = 2, by rules of its own: the local derivative is not",
+        ),
+        ("overwrites_its_input", ["step 3"], "made in prog.py, line 8"),
+        ("text_for_a_value", ["step 3"], "own: no number, but str 'text'"),
+        ("text_for_a_value", ["step 3", "print own"], "error: own: no number, but str 'text'"),
+        ("integer_labels", ["step", "print y"], "y = [0 2]"),
+        ("forward_only", ["step 2", "print f"], "f = 9"),
+        ("forward_only", ["check"], "there is nothing to check"),
+        ("catches_an_error", ["step 3"], "forward of f raised ValueError: too large"),
+        ("catches_an_error", ["step 4"], "x = 2"),
+        ("raises_in_a_node", ["step 3", "step"], "forward of f raised ValueError: too large"),
+        ("raises_in_a_node", ["step 3"], "[its inputs: x 2]"),
+        ("raises_in_a_node", ["step 3", "back"], "f[0] = 1"),
+        (
+            "accumulates",
+            ["sgd 2", "check"],
+            "w: WRONG: backward 1080, what was sent adds up to 480",
+        ),
+        ("accumulates", ["sgd 2", "check w"], "1 gradient is wrong"),
+        ("zero_upstream", ["sgd", "check s"], "not tested: Square is the program's own class"),
+        ("update_by_hand", ["set w = 1"], "a running program's numbers are its own"),
+        (
+            "zero_upstream",
+            ["step", "save out.json"],
+            "s (Square): a graph file holds miniflow's own",
+        ),
+        ("update_by_hand", ["sgd 2", "why w"], "4.4 - 0.001 × 480"),
+        ("update_by_hand", ["sgd 2", "diff 8 17"], "differ"),
+        ("update_by_hand", ["watch w - prev(w)", "sgd 2", "watch"], "= -0.48"),
+        (
+            "update_by_hand",
+            ["break if cost < 500", "continue"],
+            "stop 1: cost < 500: cost = 368.64",
+        ),
+        ("update_by_hand", ["break if cost < prev(cost)", "continue"], "stop 1"),
+        ("update_by_hand", ["break w update", "continue"], "5 - 0.001 × 600 = 4.4"),
+        ("update_by_hand", ["sgd 3", "last w"], "w changed: 4.4 -> 3.92"),
+        ("update_by_hand", ["graph 2"], "error: there is no graph 2 (there is only one)"),
+        ("update_by_hand", ["quiz on", "step 2", "answer 900"], "1 of 1 right"),
+    ],
+)
+def test_what_a_command_says(name: str, lines: list[str], words: str) -> None:
+    assert words in said(name, *lines)
+
+
+def test_a_wrong_shape_is_said_and_makes_no_number() -> None:
+    console = opened("wrong_shape", "step 3")
+    text = console.run("explain").text
+    assert "to x: wrong shape: it sent 7, x's value has 2x3" in text
+    assert "nan" not in text
+
+
+# Graphs of a program --------------------------------------------------------------------------
+
+
+def test_stops_hold_in_all_graphs() -> None:
+    console = opened("two_graphs", "break nan")
+    reply = console.run("continue")
+    assert reply.stopped == "stop 1: nan: W[0,0] = nan was fed"
+    assert console.debugger.graph.name == "two_graphs 2"
+    assert [stop.hits for stop in console.stops] == [1]
+
+
+def test_stepping_goes_from_graph_to_graph_in_the_order_of_the_program() -> None:
+    console = opened("alternates", to_the_end=True)
+    way = []
+    while not console.debugger.at_end:
+        console.run("step")
+        way.append((console.debugger.graph.name, console.debugger.moment))
+    back = [way[-1]]
+    while console.debugger.moment:
+        console.run("back")
+        back.append((console.debugger.graph.name, console.debugger.moment))
+    assert [name for name, _ in way].count("alternates 2") > 4
+    assert back == [*reversed(way), ("alternates", 0)]
+
+
+def test_going_back_to_a_stop_passes_through_all_graphs() -> None:
+    lines = ["graph 2", "break d forward", "graph 1", "break t backward"]
+    console = opened("alternates", *lines, to_the_end=True)
+    seen = []
+    while not console.debugger.at_end:
+        assert console.run("continue").stopped.startswith("stop")
+        seen.append((console.debugger.graph.name, console.debugger.moment))
+    assert {name for name, _ in seen} == {"alternates", "alternates 2"}
+    met = []
+    while console.run("reverse-continue").stopped.startswith("stop"):
+        met.append((console.debugger.graph.name, console.debugger.moment))
+    assert met == list(reversed(seen[:-1]))
+
+
+def test_a_stop_at_a_node_of_another_graph_waits_and_comes_back() -> None:
+    console = opened("two_graphs", "break s forward", "watch s", "sgd", "sgd")
+    assert console.debugger.graph.name == "two_graphs 2"
+    assert "not in this graph" in console.run("stops").text
+    assert "not in this graph" in console.run("watch").text
+    console.run("graph 1")
+    assert "not in this graph" not in console.run("stops").text
+    assert "s = 3" in console.run("watch").text
+
+
+def test_graphs_are_listed_and_returned_to() -> None:
+    console = opened("two_graphs", "sgd", "sgd", "sgd")
+    assert console.run("graph").text.splitlines() == [
+        "1  two_graphs  (3 nodes to s, 1 pass)",
+        "2  two_graphs 2  (6 nodes to cost, 1 pass)  <- here",
+    ]
+    assert "s = 3" in console.run("graph 1").text
+
+
+def test_a_session_comes_back_in_its_graph_with_its_stops() -> None:
+    console = opened("alternates", "sgd", "break t backward", "sgd", "break d forward", "step 3")
+    lines = session_lines(console)
+    again = opened("alternates")
+    run_script(again, Script("session", tuple(enumerate(lines, 1)), None))
+    assert session_lines(again) == lines
+    assert again.debugger.graph.name == console.debugger.graph.name
+    assert [stop.line for stop in again.stops] == ["break t backward", "break d forward"]
+
+
+# Files and checks -----------------------------------------------------------------------------
+
+
+def test_a_line_of_ours_is_saved_as_a_graph_file(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    console = opened("batches_by_hand", "sgd 2", f"save {file}")
+    graph = load(file)
+    assert graph["W"].value == console.debugger.value(console.debugger.graph.place("W"))
+    assert graph.training.optimizer.learning_rate == 0.05
+    assert {graph.nodes[i].label for i in graph.trainables} == {"W", "b"}
+
+
+class FalseAlarm:
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, tuple[int, ...]]] = []
+
+    def check(self, number: int, nodes: object) -> list[Verdict]:
+        assert isinstance(nodes, list)
+        self.asked.append((number, tuple(nodes)))
+        return [Verdict(nodes[0], 0, 0, "wrong", 1, (), 1.0, 2.0, 0.5)]
+
+
+def test_the_programs_own_nodes_are_checked_by_the_program() -> None:
+    checker = FalseAlarm()
+    run = MemoryRun("zero_upstream", PROGRAMS["zero_upstream"])
+    console = Console(RecordedLines(run, checker=checker).debugger(0))
+    console.run("sgd 2")
+    square = console.debugger.graph.place("s")
+    assert "1 gradient is wrong" in console.run("check").text
+    assert checker.asked == [(1, (square,))]
+
+
+def test_an_op_of_ours_whose_record_departs_from_its_rule_is_found() -> None:
+    run = MemoryRun("update_by_hand", PROGRAMS["update_by_hand"], to_the_end=True)
+    seen = run.seen[0]
+    (place,) = [i for i, value in seen.values.items() if value == 50.0]
+    seen.values[place] = seen.values[place] + 1.0
+    seen.sent[place, 0] = seen.sent[place, 0] * 2
+    console = Console(RecordedLines(run).debugger(0))
+    text = console.run("step 2").text
+    assert "the program's number is another: 51, by the rule 50" in text
+    assert "5 × 10 = 51" not in text
+    console.run("step 3")
+    assert "y (Mul) to w: WRONG: backward 1200" in console.run("check y").text
+
+
+# Nodes ----------------------------------------------------------------------------------------
+
+
+def test_names_are_unique_and_printable_and_nothing_of_the_program_can_run() -> None:
+    nodes = (
+        RecordedNode("Input", name="x", ours=True),
+        RecordedNode("Strange\x1b[31m", (0,), name="x"),
+        RecordedNode("Strange\x1b[31m", (1,), name="a\nb"),
+        RecordedNode("Mul", (0, 2), ours=True),
+        RecordedNode("NoSuchOp", (3,), ours=True),
+    )
+    graph = graph_of(Structure(nodes, (1, 2, 3, 4), (), 4), "names")
+    assert [node.label for node in graph.nodes] == ["x", "x_2", "a b", "mul1", "nosuchop1"]
+    assert all("\x1b" not in type(node).__name__ for node in graph.nodes)
+    for node in graph.nodes:
+        if isinstance(node, Recorded) and not isinstance(node, Input):
+            with pytest.raises(MiniflowError):
+                node.forward()
+            with pytest.raises(MiniflowError):
+                node.backward()
+
+
+def test_a_node_before_its_input_is_refused() -> None:
+    nodes = (RecordedNode("Neg", (1,), ours=True), RecordedNode("Input", ours=True))
+    with pytest.raises(MiniflowError, match="stands before one of its inputs"):
+        graph_of(Structure(nodes, (), (), 0), "upside down")
