@@ -206,6 +206,8 @@ def _afterwards(
             j = back.get(to.get(i, -1), -1)
             right = [after.begun.get(i), after.begun.get(j), after.values.get(j)]
         arrays = [array for array in right if array is not None]
+        if not later and at < len(seen) - 1 and not seen[at].after:
+            continue  # of what the program has left long ago, the end need not be known
         told = seen[at].after.get(to.get(i, -1))
         if arrays and (told is None or not any(same(array, told) for array in arrays)):
             shown = "nothing" if told is None else short(told)
@@ -262,7 +264,10 @@ def _cost(expected: PassSeen, seen: PassSeen, to: Mapping[int, int]) -> Iterator
     value = expected.values.get(node, np.array(math.nan))
     # Of several numbers the cost is the sum, in whatever order it is taken.
     right = float(np.sum(value.astype(np.float64)))
-    alike = right == seen.cost if value.size == 1 else math.isclose(right, seen.cost)
+    digits = 1e-9 if value.dtype.itemsize > 4 else 1e-5
+    alike = right == seen.cost
+    if value.size > 1:
+        alike = math.isclose(right, seen.cost, rel_tol=digits)
     if not alike and not (math.isnan(right) and math.isnan(seen.cost)):
         yield f"cost {right!r}, seen {seen.cost!r}"
 
@@ -288,7 +293,12 @@ def mapping(expected: PassSeen, seen: PassSeen) -> dict[int, int] | None:
 
     A node that the cost does not depend on may have none: then another kind of it was not seen.
     """
-    last = expected.forward[-1:] if expected.goes_back_from < 0 else [expected.goes_back_from]
+    last = [*expected.forward[-1:]]
+    if expected.goes_back_from >= 0:
+        last = [expected.goes_back_from]
+    elif expected.fault is not None:
+        # Its graph may be known from another pass.
+        last.append(expected.fault[1])
     found = None
     for node in (*last, *sorted(_ends(expected), reverse=True)):
         found = found or _closed([(node, seen.cost_node)], expected, seen)
@@ -298,7 +308,8 @@ def mapping(expected: PassSeen, seen: PassSeen) -> dict[int, int] | None:
     if found is None:
         return None
     taken = set(found.values())
-    for i in dict.fromkeys(n for j in expected.forward for n in (*expected.inbound[j], j)):
+    called = [*expected.forward, *([] if expected.fault is None else [expected.fault[1]])]
+    for i in dict.fromkeys(n for j in called for n in (*expected.inbound[j], j)):
         if i in found or not all(source in found for source in expected.inbound[i]):
             continue
         inbound = [found[source] for source in expected.inbound[i]]

@@ -106,14 +106,13 @@ def note(node: Any, direction: str, method: Any, given: Any, named: Any) -> Any:
     for one in inbound:
         if number(one) not in now["values"] and not listed(one, INBOUND):
             now["values"][number(one)] = value(one)
-    if direction == "forward":
-        now["forward"].append(this)
     try:
         result = method(node, *given, **named)
     except BaseException as error:
         now["fault"] = (direction, this, type(error).__name__, str(error))
         raise
     if direction == "forward":
+        now["forward"].append(this)
         now["values"][this] = value(node)
         now["inputs_after"][this] = [value(one) for one in inbound]
     else:

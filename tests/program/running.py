@@ -141,11 +141,12 @@ def alone(python: Python, program: Program) -> list[str]:
     return [python.path, program.main, *program.arguments]
 
 
+# As the command `mfdebug` does, `-P` keeps the program's own modules out of the debugger.
 def batch(python: Python, program: Program, lines: Sequence[str], *options: str) -> list[str]:
     """Return the command that runs it under the debugger with these commands."""
     given = [part for line in lines for part in ("-c", line)]
     return [
-        *(python.path, "-m", "mfdebug", program.main, "--batch", *options, *given),
+        *(python.path, "-P", "-m", "mfdebug", program.main, "--batch", *options, *given),
         *(["--", *program.arguments] if program.arguments else []),
     ]
 
@@ -153,7 +154,7 @@ def batch(python: Python, program: Program, lines: Sequence[str], *options: str)
 def record(python: Python, program: Program, file: Path) -> list[str]:
     """Return the command that records it into a run file."""
     return [
-        *(python.path, "-m", "mfdebug", "record", program.main, "-o", str(file)),
+        *(python.path, "-P", "-m", "mfdebug", "record", program.main, "-o", str(file)),
         *(["--", *program.arguments] if program.arguments else []),
     ]
 

@@ -40,6 +40,7 @@ from tests.program.running import (
     run,
 )
 from tests.program.walks import WAYS, differences_on
+from tests.terminal.pty_app import PtyApp
 
 STEPS = 45
 # With another Python than the running one, a few stand for all unless all are asked for.
@@ -196,3 +197,37 @@ def test_no_descriptor_is_open_in_a_program_that_is_not_open_alone(tmp_path: Pat
         )
         shown.append(done.stdout)
     assert shown[0] == shown[1]
+
+
+def test_a_run_file_is_resumed_where_it_was_left(tmp_path: Path) -> None:
+    program = next(one for one in PROGRAMS if one.name == "housing")
+    file = tmp_path / "housing.mfrun"
+    assert run(tmp_path / "here", program, record(RUNNING, program, file)).status == 0
+    command = [sys.executable, "-m", "mfdebug", str(file)]
+    variables: dict[str, str | None] = {
+        name: environment().get(name) for name in ("PYTHONPATH", "XDG_STATE_HOME")
+    }
+    with PtyApp(command, env=variables, cwd=tmp_path) as app:
+        app.wait_for("W1")
+        app.press(*"ttt", *"sssss")
+        left = app.moment()
+        app.send(b"q")
+        assert app.wait() == 0
+    lines = ["print cost", "print W1", "print s1"]
+    given = [part for line in lines for part in ("-c", line)]
+    shown = []
+    for resumed in (["--resume"], ["-c", f"goto {left}"]):
+        done = subprocess.run(
+            [*command, "--batch", "--json", *resumed, *given],
+            env=environment(),
+            cwd=tmp_path,
+            capture_output=True,
+            check=True,
+        )
+        shown.append([one["result"] for one in answers(done.stdout)[-3:]])
+        assert answers(done.stdout)[-1]["moment"] == left
+    assert shown[0] == shown[1]
+    states_of = list(states(opened(file)))
+    values = [one.values for one in states_of]
+    (W1,) = [i for i, node in enumerate(opened(file).lines[0].nodes) if node.name == "W1"]
+    assert any(one[W1].tolist() == shown[0][1] for one in values)

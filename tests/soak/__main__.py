@@ -1,8 +1,9 @@
-"""The long runs: commands through the core, keys and bytes through the app.
+"""The long runs: commands through the core, keys and bytes through the app, random programs.
 
     python -m tests.soak --commands 1000000
     python -m tests.soak --keys 20000
     python -m tests.soak --bytes 1000000
+    python -m tests.soak --programs 1000
 
 Exit status 0 only if nothing broke; what the memory did is printed, and checked.
 """
@@ -22,6 +23,7 @@ from mfdebug.shipped import shipped
 from tests.soak.commands import Walk, check_against_a_straight_way
 from tests.soak.input_bytes import soak as soak_of_bytes
 from tests.soak.keys import soak as soak_of_keys
+from tests.soak.programs import soak as soak_of_programs
 
 # Commands between two looks: a debugger has then many stops, watches, edits and branches.
 STRETCH = 200
@@ -73,6 +75,7 @@ def main() -> int:
     parser.add_argument("--commands", type=int, default=0)
     parser.add_argument("--keys", type=int, default=0)
     parser.add_argument("--bytes", type=int, default=0)
+    parser.add_argument("--programs", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     if asked.commands:
@@ -81,6 +84,8 @@ def main() -> int:
         print("\n".join(soak_of_keys(asked.keys, asked.seed)))
     if asked.bytes:
         print("\n".join(soak_of_bytes(asked.bytes, asked.seed)))
+    if asked.programs:
+        print("\n".join(soak_of_programs(asked.programs, asked.seed)))
     return 0
 
 

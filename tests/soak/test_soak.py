@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.soak.__main__ import soak_of_commands
 from tests.soak.input_bytes import soak as soak_of_bytes
 from tests.soak.keys import soak
+from tests.soak.programs import soak as soak_of_programs
 
 
 def test_random_commands_over_all_graphs() -> None:
@@ -18,3 +19,7 @@ def test_random_keys_and_sizes() -> None:
 
 def test_random_bytes_and_changed_sequences() -> None:
     assert "bytes in" in soak_of_bytes(2_000)[0]
+
+
+def test_random_programs() -> None:
+    assert "programs in" in soak_of_programs(6)[0]
