@@ -6,6 +6,7 @@ program stops at its next pass.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def debug(
     """
     from mfdebug.live import debug_graph
 
-    debug_graph(cost, feed_dict or {}, trainables, optimizer)
+    debug_graph(cost, feed_dict or {}, trainables, optimizer, sys._getframe(1))
 
 
 def set_trace() -> None:

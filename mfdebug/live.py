@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import miniflow
+from mfdebug.debuggee.naming import Names
+from mfdebug.recording.naming import Naming, NodeFacts, Variable
 from mfdebug.settings import read_settings
 from mfdebug.terminal import abilities, has_screen
 from miniflow.errors import FeedError
@@ -54,12 +60,22 @@ def debug_graph(
     feed_dict: Mapping[Node, Any],
     trainables: Sequence[Node],
     optimizer: Optimizer | None,
+    frame: FrameType,
 ) -> None:
-    """Open the debugger on a graph, or say how else to go through it."""
+    """Open the debugger on a graph, or say how else to go through it; `frame` is the caller's."""
     for node, value in feed_dict.items():
         if not isinstance(node, Input):
             raise FeedError(f"{node!r} is fed, but it is not an Input", where="feed_dict")
         node.value = value
+    with _named_by(frame, _nodes_of(subject)):
+        _debug(subject, trainables, optimizer)
+
+
+def _debug(
+    subject: Graph | Node | Sequence[Node],
+    trainables: Sequence[Node],
+    optimizer: Optimizer | None,
+) -> None:
     graph = as_graph(subject, trainables)
     if optimizer is not None:
         graph.training = replace(graph.training, optimizer=optimizer)
@@ -70,3 +86,32 @@ def debug_graph(
     from mfdebug.core.debugger import Debugger
 
     run_app(Console(Debugger(graph, history_memory=read_settings().history_bytes)))
+
+
+def _nodes_of(subject: Any) -> list[Node]:
+    """Return the nodes that a graph will be made of, or none where it is given otherwise."""
+    found = [subject] if isinstance(subject, Node) else []
+    if isinstance(subject, list | tuple):
+        found = [node for node in subject if isinstance(node, Node)]
+    for node in found:
+        found.extend(one for one in dict.fromkeys(node.inbound_nodes) if one not in found)
+    return found
+
+
+@contextmanager
+def _named_by(frame: FrameType, nodes: Sequence[Node]) -> Iterator[None]:
+    """Let nodes without a name have the caller's names for them, within."""
+    names = Names(str(Path(miniflow.__file__ or "").parent))
+    variables = names.variables(frame)
+    facts = [
+        NodeFacts(node.name or "", [Variable(*one) for one in variables.get(id(node), [])])
+        for node in nodes
+    ]
+    nameless = [node for node in nodes if not node.name]
+    for node, name in zip(nodes, Naming().names(facts), strict=True):
+        node.name = node.name or name or None
+    try:
+        yield
+    finally:
+        for node in nameless:
+            node.name = None

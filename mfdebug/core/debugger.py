@@ -26,9 +26,9 @@ __all__ = [
     "Debugger",
     "DebuggerError",
     "Edit",
-    "NotYet",
     "OtherRun",
     "Progress",
+    "SetTrace",
     "Standing",
     "Update",
     "index_text",
@@ -51,13 +51,6 @@ class Stand(NamedTuple):
     deeds: tuple[Deed, ...]
 
 
-class NotYet(DebuggerError):  # noqa: N818 - nothing is wrong
-    """The program that is debugged must go on before a command can be carried out."""
-
-    def __init__(self) -> None:
-        super().__init__("the program goes on")
-
-
 class OtherRun(DebuggerError):  # noqa: N818 - nothing is wrong
     """The run goes on elsewhere: with another graph, which has a debugger of its own."""
 
@@ -66,6 +59,13 @@ class OtherRun(DebuggerError):  # noqa: N818 - nothing is wrong
         super().__init__(f"{goes_on} another graph: {debugger.graph.name}")
         self.debugger = debugger
         self.back = back
+
+
+class SetTrace(DebuggerError):  # noqa: N818 - nothing is wrong
+    """The program has called `set_trace`: here is the pass that came next."""
+
+    def __init__(self) -> None:
+        super().__init__("the program has called set_trace()")
 
 
 class Debugger(Sight):
@@ -292,6 +292,10 @@ class Debugger(Sight):
             known = "there is only one" if count == 1 else f"there are 1 to {count}"
             raise DebuggerError(f"there is no graph {number + 1}", hint=known)
         return self.lines[number]
+
+    def must_stop(self) -> bool:
+        """Whether the program itself wants to stop at the present pass; that is told once."""
+        return False
 
     def begins_block(self, step: int) -> int:
         """Return the first of the SGD steps up to this one with no other graph's in between."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mfdebug.core.cursor import Update
-from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, Progress
+from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, Progress, SetTrace
 from mfdebug.core.history import DEFAULT_MEMORY
 from mfdebug.core.sight import Contribution, Standing
 from mfdebug.core.timeline import Moment, Phase
@@ -41,6 +41,8 @@ class RecordedLines:
         self.run = run
         self.history_memory = history_memory
         self.checker = checker
+        # The pass at which the program has last stopped by itself, as far as that was told.
+        self.stopped_at = run.traced_at
         self._debuggers: dict[int, RecordedDebugger] = {}
 
     def __len__(self) -> int:
@@ -216,6 +218,8 @@ class RecordedDebugger(Debugger):
         begun = self.moment
         target = self._existing(max(moment, 0), progress)
         self._stand(target)
+        if self.moment > begun and self.must_stop():
+            raise SetTrace
         if target <= begun < moment and begun == self.timeline.end:
             why = f" ({self.ending})" if self.ending else ""
             raise DebuggerError(f"the line ends here{why}; S goes back")
@@ -273,6 +277,8 @@ class RecordedDebugger(Debugger):
                 self._see_others_before(step)
                 return self.timeline.start_of(step) + min(place, self.last_place(step))
             self._see_others_after(step)
+            if (stop := self._wanted_stop()) is not None and stop < target:
+                return stop
             if self.timeline.end is not None and target >= self.timeline.end:
                 return self.timeline.end
             if step >= len(self.steps) or not self._is_complete(step):
@@ -308,6 +314,23 @@ class RecordedDebugger(Debugger):
         next_one = target == self.moment + 1
         target = self._learn(target)
         return self.moment + 1 if next_one and self.timeline.builds != builds else target
+
+    def _wanted_stop(self) -> int | None:
+        """Return where the program wants to stop, if that is ahead in this line."""
+        number = self.run_of.traced_at
+        if number is None or number == self.family.stopped_at:
+            return None
+        outline = self.run_of.outline(number)
+        stop = self.timeline.first_of(outline.step)
+        return stop if outline.line == self.line and stop > self.moment else None
+
+    def must_stop(self) -> bool:
+        """Whether the program itself wants to stop at the present pass; that is told once."""
+        number = self.run_of.traced_at
+        if number in (None, self.family.stopped_at) or self.steps[self.sgd_step] != number:
+            return False
+        self.family.stopped_at = number
+        return True
 
     def _is_complete(self, step: int) -> bool:
         return self.recorded.outline(step).complete or bool(self.run_of.ending)

@@ -308,6 +308,10 @@ class RunReader:
             self._check_number(number)
             return tuple(self._structure_of(self._structure[number]).mapping)
 
+    @property
+    def traced_at(self) -> None:
+        """Nothing: a file waits nowhere."""
+
     def go_on(self, number: int, impatience: Impatience | None = None) -> None:
         """Do nothing: a file cannot run on."""
 

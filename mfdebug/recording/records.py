@@ -151,5 +151,9 @@ class Run(Protocol):
         Empty while that is not known.
         """
 
+    @property
+    def traced_at(self) -> int | None:
+        """The pass at whose end the program waits because it has called `set_trace`."""
+
     def go_on(self, number: int, impatience: Impatience | None = None) -> None:
         """Let the program run until pass `number` is complete, or it ends, or none will wait."""

@@ -16,6 +16,7 @@ from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
+from textual.widgets import Input
 
 from mfdebug.bindings import Keys
 from mfdebug.core.commands.console import Console, check_known
@@ -232,16 +233,22 @@ class DebuggerApp(
         )
 
     async def key_arrived(self, event: Key) -> None:
-        """Let any key stop a run that goes on in the background, and do nothing else."""
+        """Let any key stop a run that goes on in the background, and do nothing else.
+
+        One that leaves does so at once, whatever goes on.
+        """
+        leaves = event.key in (*self.keys.of("quit"), *self.keys.of("leave"))
         if self.too_small:
             # What is pressed would change what cannot be seen.
-            if event.key in (*self.keys.of("quit"), *self.keys.of("leave")):
+            if leaves:
                 self.exit()
             elif event.key in self.keys.of("suspend"):
                 await self.action_suspend_process()
             return
         screen = self.screen if self.screen_stack else None
         if isinstance(screen, DebugScreen) and screen.interrupt():
+            if leaves and not isinstance(self.focused, Input):
+                self.exit()
             return
         for below in self.screen_stack:
             if isinstance(below, DebugScreen) and below.key_arrived(event):

@@ -73,6 +73,7 @@ class MemoryRun:
     ) -> None:
         self.name = name
         self.ending = ""
+        self.traced_at: int | None = None
         self.seen: list[Seen] = []
         self.kept = kept
         self.structures: list[Structure] = []

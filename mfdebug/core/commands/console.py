@@ -14,7 +14,15 @@ from msgspec.structs import replace
 from mfdebug.core.commands.command import Command, Reply
 from mfdebug.core.commands.moving import moved
 from mfdebug.core.commands.table import COMMANDS, KEY_OF, find
-from mfdebug.core.debugger import START, Debugger, DebuggerError, NotYet, OtherRun, Progress, Stand
+from mfdebug.core.debugger import (
+    START,
+    Debugger,
+    DebuggerError,
+    OtherRun,
+    Progress,
+    SetTrace,
+    Stand,
+)
 from mfdebug.core.quiz import Quiz
 from mfdebug.core.script import Origin, Script, read_script, unreadable
 from mfdebug.core.stops import Stop, Stops
@@ -66,8 +74,6 @@ class Console:
         self.watches = Watches(debugger)
         self.quiz: Quiz | None = None
         self.transcript: Transcript | None = None
-        # The line that is carried out once the program, of which this is a part, has gone on.
-        self.waiting = ""
         self.depth = 0
         self.closed = False
         # What a demo says, and the lines that make a demo of this session.
@@ -125,9 +131,8 @@ class Console:
             return self._run(key_line(pressed[2], pressed[1]))
         try:
             return find(word).run(self, rest.strip())
-        except NotYet as stopped:
-            self.waiting, self.closed = line, True
-            return Reply(stopped.problem)
+        except SetTrace as stopped:
+            return moved(self, note=stopped.problem)
         except OtherRun as other:
             self.use(other.debugger)
             hits = () if other.back else self.stops.arrive(self.debugger.moment)

@@ -11,7 +11,7 @@ from mfdebug.core.changes import last_change
 from mfdebug.core.commands.command import Command, Key, Reply, count_of
 from mfdebug.core.commands.places import chosen_number
 from mfdebug.core.commands.status import status
-from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, place_or_error
+from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, SetTrace, place_or_error
 from mfdebug.core.explain.text import explain
 from mfdebug.core.expressions import parse_place
 from mfdebug.core.spots import Index, Spot
@@ -206,6 +206,8 @@ def _run_through(console: Console, sgd_steps: int) -> tuple[Hit, ...]:
             return console.stops.run(target, console.progress)
         except OtherRun as other:
             console.use(other.debugger)
+            if console.debugger.must_stop():
+                raise SetTrace from None
             if hits := console.stops.arrive(console.debugger.moment):
                 return hits
             if console.debugger.at_end:
