@@ -161,9 +161,14 @@ def _pairs(
     if not debugger.plan.shapes[graph.cost]:
         yield graph.cost, "cost", first.cost, second.cost
     if graph.trains:
-        rates = (np.array(one.learning_rate) for one in (first, second))
-        x, y = (Reading(rate, Standing.CURRENT) for rate in rates)
-        yield None, "learning rate", x, y
+        yield None, "learning rate", _rate_of(first), _rate_of(second)
+
+
+def _rate_of(one: Snapshot) -> Reading:
+    """Return the learning rate; of a program's pass it may not be known."""
+    if math.isnan(one.learning_rate):
+        return Reading(None, Standing.UNKNOWN)
+    return Reading(np.array(one.learning_rate), Standing.CURRENT)
 
 
 def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Difference | None:

@@ -14,7 +14,7 @@ from mfdebug.core.explain.report import kind_of
 from mfdebug.core.finding import Finding, held
 from mfdebug.core.spots import Attribute, Spot
 from miniflow.graph import Graph
-from miniflow.node import Input, Node
+from miniflow.node import Input
 from miniflow.ops.base import Array, Elementwise
 from miniflow.trace import Trace
 
@@ -93,7 +93,8 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     if any(debugger.unknown(source) for source in graph.inbound[node]):
         return _first_known(debugger, node, kind)
     inputs_now = [debugger.value(source) for source in graph.inbound[node]]
-    made = _made(graph.nodes[node], value, inputs_now, KINDS[kind])
+    entrywise = isinstance(graph.nodes[node], Elementwise) and debugger.explicable(node)
+    made = _made(value, inputs_now, KINDS[kind], entrywise=entrywise)
     if not made.any():
         return None
     sources = list(dict.fromkeys(graph.inbound[node]))
@@ -116,7 +117,12 @@ def _first_known(debugger: Debugger, node: int, kind: str) -> Finding | None:
 
 
 def _made(
-    node: Node, value: Array, inputs: list[Array], kind: Callable[[Array], Array], lead: int = 0
+    value: Array,
+    inputs: list[Array],
+    kind: Callable[[Array], Array],
+    lead: int = 0,
+    *,
+    entrywise: bool,
 ) -> Array:
     """Return which entries of a value are `kind` where nothing that they are made of is.
 
@@ -126,7 +132,7 @@ def _made(
     made = kind(value)
     for x in inputs:
         taken = kind(x)
-        if isinstance(node, Elementwise):
+        if entrywise:
             ones = (1,) * (value.ndim - x.ndim)
             taken = taken.reshape(x.shape[:lead] + ones + x.shape[lead:])
         else:
@@ -218,7 +224,9 @@ def _may_begin(
                 trace.before(s) if s in graph.trainables else trace.value(s)
                 for s in graph.inbound[i]
             ]
-            found.append(_any(_made(graph.nodes[i], trace.value(i), worked_with, kind, 1)))
+            entrywise = isinstance(graph.nodes[i], Elementwise)
+            made = _made(trace.value(i), worked_with, kind, 1, entrywise=entrywise)
+            found.append(_any(made))
         else:
             found.append(left[i] & ~passed_on)
         found.append(gradients[i] & ~np.logical_and.reduce([~nowhere, *senders]))

@@ -175,10 +175,9 @@ class OnChange(Struct):
         self.before = None
         if self.target.attribute == "grad":
             return  # consumers overwrite it before its own moment comes
-        if debugger.timeline.place(debugger.moment + 1) in self.places:
-            was = debugger.value_standing(self.node)
-            if not was.absent:
-                self.before = np.array(self._now(debugger))
+        coming = debugger.timeline.place(debugger.moment + 1) in self.places
+        if coming and self._is_there(debugger):
+            self.before = np.array(self._now(debugger))
 
     def fires(self, debugger: Debugger) -> Finding | None:
         """Compare with what was there before."""
@@ -216,7 +215,14 @@ class OnChange(Struct):
     def _is_there(self, debugger: Debugger) -> bool:
         gradient = self.target.attribute == "grad"
         standing = debugger.gradient_standing if gradient else debugger.value_standing
-        return not standing(self.node).absent
+        if standing(self.node).absent:
+            return False
+        if self.target.index is None:
+            return True
+        # A program's batches may be of any size.
+        shape = debugger.plan.shapes[self.node]
+        fits = zip(self.target.index, shape, strict=False)
+        return len(shape) == len(self.target.index) and all(-n <= i < n for i, n in fits)
 
     def _now(self, debugger: Debugger) -> Array:
         gradient = self.target.attribute == "grad"

@@ -554,9 +554,15 @@ class RecordedDebugger(Debugger):
     def unsent(self, consumer: int, slot: int) -> str:
         """Say why it is not known what a node sent to one of its inputs."""
         found = self.recorded.present
-        if found is None or found.sent(consumer, slot) is not None:
+        if found is None:
             return ""
-        return found.unsent(consumer, slot)
+        sent = found.sent(consumer, slot)
+        if sent is None:
+            return found.unsent(consumer, slot)
+        shape = self.recorded.shape_of(self.graph.inbound[consumer][slot])
+        return (
+            "" if sent.shape == shape else f"its value has another shape now: {shape_text(shape)}"
+        )
 
     def contributions(self, node: int) -> list[Contribution]:
         """Return what comes back to a node; of an input taken twice perhaps only the sum."""

@@ -190,7 +190,9 @@ class RecordedPlan(Plan):
             earlier = self.pass_of(self._step - 1)
             sent = None if earlier is None else earlier.sent(consumer, slot)
         source = self.graph.inbound[consumer][slot]
-        return np.full(self.shape_of(source), np.nan) if sent is None else sent
+        shape = self.shape_of(source)
+        # A node may give its input, or an update a parameter, a value of another shape.
+        return np.full(shape, np.nan) if sent is None or sent.shape != shape else sent
 
     def shape_of(self, node: int) -> Shape:
         """Return the shape of a node's value as it stands, or that of a pass nearby."""

@@ -104,6 +104,9 @@ class Updates:
         self._data: set[int] = set()
         self._weak: dict[tuple[int, float], int] = {}
         self._averages: dict[int, Array] = {}
+        self._moved: dict[int, Array] = {}
+        # Entries that went on in their direction so far, and those that turned back.
+        self._kept: dict[int, tuple[int, int]] = {}
         # Entries that went downhill so far, and those that moved otherwise.
         self._followed: dict[tuple[int, str], tuple[int, int]] = {}
         self._seen: dict[int, set[int]] = {}
@@ -255,6 +258,7 @@ class Updates:
             average = slope if average.shape != slope.shape else KEPT * average + slope
             self._averages[node] = average
             directions = {"now": moved * slope, "average": moved * average}
+        steady = self._is_steady(node, moved)
         found = False
         for name, signs in directions.items():
             # What moves without a gradient may be a decay, but is more often data.
@@ -264,7 +268,21 @@ class Updates:
             down, others = down + before[0], others + before[1]
             self._followed[node, name] = down, others
             found = found or (down >= ENOUGH and down >= MOSTLY * (down + others))
-        return found
+        return found and steady
+
+    def _is_steady(self, node: int, moved: Array) -> bool:
+        """Whether an input has kept its direction from pass to pass more often than not.
+
+        Labels that are drawn anew fall where they were high: downhill, but to and fro.
+        """
+        before = self._moved.get(node, np.zeros(0))
+        self._moved[node] = moved
+        kept, turned = self._kept.get(node, (0, 0))
+        if before.shape == moved.shape:
+            kept += int(np.count_nonzero(before * moved > 0))
+            turned += int(np.count_nonzero(before * moved < 0))
+        self._kept[node] = kept, turned
+        return kept >= ENOUGH and kept > turned
 
     def _comes_round(self, node: int, change: _Change) -> bool:
         """Whether an input takes a value again that it had, as batches do."""

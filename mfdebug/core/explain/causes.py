@@ -208,6 +208,9 @@ def _last_update(debugger: Debugger, spot: Spot, home: int) -> Cause:
             # Back where it came from, `visiting` leaves what that moment's update did.
             debugger.move(updated - 1)
             debugger.move(updated)
+        debugger.check_index(spot.node, spot.index)
+        if debugger.last_update is None:
+            return _noted(debugger, spot, f"{note}; what it was before is not known")
         sums = update_sums(debugger, spot.node, spot.index, spot.attribute)
         return _told(debugger, spot, replace(sums, notes=(note, *sums.notes)), home)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -78,7 +79,7 @@ class StatusLine(LinesView):
         if short:
             rest = rest.replace("(of SGD step ", "(step ").replace("not computed", "-")
         right = [(f" {word} ", label), (f"{rest} ", number)]
-        if debugger.graph.trains:
+        if debugger.graph.trains and not math.isnan(debugger.learning_rate):
             rate = f"{scalar(debugger.learning_rate)} "
             right += [("lr " if short else "  lr ", label), (rate, number)]
         return left, right
