@@ -30,8 +30,9 @@ from tests.terminal.pty_app import PtyApp
 Answer = dict[str, Any]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STAY = ("catches_everything", "holds_the_interpreter", "sleeps", "waits_for_a_lock")
-# To a pass, forward and back through it.
+# From the feed of a pass, forward and back through it; to that feed at first.
 PASS = ("next", "next")
+FIRST = ("goto sgd 0", *PASS)
 
 
 def watched(tmp_path: Path, name: str, *lines: str, options: tuple[str, ...] = ()) -> Ended:
@@ -215,7 +216,7 @@ def test_a_gradient_that_adds_up_over_passes_is_wrong_from_the_second_on(tmp_pat
 
 
 def test_an_input_that_assigns_is_wrong(tmp_path: Path) -> None:
-    ended = watched(tmp_path, "forgetful-engine", *PASS, options=("--check",))
+    ended = watched(tmp_path, "forgetful-engine", *FIRST, options=("--check",))
     check = answers(ended.stdout)[-1]
     wrong = {key for key, said in verdicts(check).items() if said == "wrong"}
     assert ended.status == 1
@@ -237,13 +238,13 @@ def test_a_rule_that_nothing_comes_back_to_is_not_called_right(tmp_path: Path) -
 
 
 def test_two_contributions_of_one_node_are_two(tmp_path: Path) -> None:
-    lines = (*PASS, "why grad x")
+    lines = (*FIRST, "why grad x")
     why = words(told(tmp_path, "times_itself", *lines)[-1])
     assert re.search(r"48 \+ 48", why), why
 
 
 def test_labels_stay_integers_and_are_not_varied(tmp_path: Path) -> None:
-    found = told(tmp_path, "integer_labels", *PASS, "print y", "check", "print a.grad")
+    found = told(tmp_path, "integer_labels", *FIRST, "print y", "check", "print a.grad")
     *_, labels, check, sent = found
     assert json.dumps(labels["result"]) == "[0, 2]"
     assert check["ok"]
@@ -263,7 +264,7 @@ def test_a_node_that_overwrites_its_input_is_said_to(tmp_path: Path) -> None:
 
 
 def test_one_call_of_each_node_is_a_pass(tmp_path: Path) -> None:
-    lines = ("next", "print f", "print x", "print y")
+    lines = ("goto sgd 0", "next", "print f", "print x", "print y")
     assert results(tmp_path, "forward_value_alone", *lines) == [15, 10, 5]
 
 
@@ -271,7 +272,9 @@ def test_one_call_of_each_node_is_a_pass(tmp_path: Path) -> None:
 def test_a_pass_forward_alone_is_stepped_and_backward_says_what_is_missing(
     tmp_path: Path, name: str
 ) -> None:
-    *_, value, gradient, again = told(tmp_path, name, "next", "print f", "print f.grad", "next")
+    *_, value, gradient, again = told(
+        tmp_path, name, "goto sgd 0", "next", "print f", "print f.grad", "next"
+    )
     assert value["result"] == 15
     assert not gradient["ok"]
     assert "Traceback" not in gradient["error"]
@@ -280,12 +283,12 @@ def test_a_pass_forward_alone_is_stepped_and_backward_says_what_is_missing(
 
 
 def test_a_number_for_a_name_is_no_name(tmp_path: Path) -> None:
-    assert results(tmp_path, "number_for_a_name", "next", "print f") == [2.0]
+    assert results(tmp_path, "number_for_a_name", "next 2", "print f") == [2.0]
 
 
 def test_graphs_follow_each_other_and_earlier_ones_can_be_returned_to(tmp_path: Path) -> None:
-    lines = ["next", "print s", "break nan", "continue", "print l", "print W"]
-    lines += [*["reverse-continue"] * 3, "back 100", "back 100", "next", "print s"]
+    lines = ["next 2", "print s", "break nan", "continue", "print l", "print W"]
+    lines += [*["reverse-continue"] * 3, "back 100", "back 100", "goto sgd 0", "next", "print s"]
     found = told(tmp_path, "two_graphs_and_a_nan", *lines)
     assert found[1]["result"] == 3
     stops = words(found[3])
@@ -305,7 +308,9 @@ def test_graphs_follow_each_other_and_earlier_ones_can_be_returned_to(tmp_path: 
     ],
 )
 def test_names_are_those_of_who_built_the_graph(tmp_path: Path, name: str, own: set[str]) -> None:
-    found = told(tmp_path, name, "next", *(f"print shape({one})" for one in sorted(own)), "print n")
+    found = told(
+        tmp_path, name, "next 2", *(f"print shape({one})" for one in sorted(own)), "print n"
+    )
     assert all(one["ok"] for one in found[:-1]), found
     assert not found[-1]["ok"]
 
@@ -339,7 +344,7 @@ def test_a_debug_call_has_its_callers_names(tmp_path: Path) -> None:
     path = program.copy_to(tmp_path)
     done = subprocess.run(
         [sys.executable, str(path)],
-        input="next 2\nprint cost\nprint y\nprint w.grad\nprint wanted\nprint x\nquit\n",
+        input="next 3\nprint cost\nprint y\nprint w.grad\nprint wanted\nprint x\nquit\n",
         capture_output=True,
         text=True,
         env=environment(),
