@@ -11,7 +11,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -60,7 +60,9 @@ class Lab:
 
     def __init__(self, python: Python, program: Program) -> None:
         self.python, self.program = python, program
-        self._outside = Path(mkdtemp(prefix="mfdebug-kind-"))
+        # It goes when the tests have ended.
+        self._kept = TemporaryDirectory(prefix="mfdebug-kind-")
+        self._outside = Path(self._kept.name)
         self._folder = self._outside / "here"
         self.alone = run(self._folder, program, alone(python, program))
 
@@ -210,7 +212,7 @@ def test_a_run_file_is_resumed_where_it_was_left(tmp_path: Path) -> None:
     with PtyApp(command, env=variables, cwd=tmp_path) as app:
         app.wait_for("W1")
         app.press(*"ttt", *"sssss")
-        left = app.moment()
+        left = app.moment
         app.send(b"q")
         assert app.wait() == 0
     lines = ["print cost", "print W1", "print s1"]
