@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from mfdebug.core.timeline import Timeline
-from mfdebug.recording.nodes import RecordedGraph
+from mfdebug.recording.nodes import Recorded, RecordedGraph
 from mfdebug.recording.passes import RecordedPass, as_floats
 from miniflow.differences import TOLERANCE
 from miniflow.errors import MiniflowError
@@ -98,7 +98,8 @@ class _PassCheck(Struct, frozen=True):
     def kept_gradient(self, node: int, *, always: bool) -> Iterator[Verdict]:
         """Compare the gradient that an input keeps with what its consumers sent in this pass.
 
-        `always`: also where it keeps none of its own, so that the sum is all there is.
+        `always`: also where it keeps none of its own, so that the sum is all there is. Else an
+        input of ours, which adds up rightly, is mentioned only if its gradient was changed.
         """
         recorded = self.recorded
         if recorded.numbers is None:
@@ -112,7 +113,10 @@ class _PassCheck(Struct, frozen=True):
         if sums is None or own is None or not sums.size:
             yield Verdict(node, node, None, "untested", 0, reason="not known", cause=node)
             return
-        yield _compared(node, node, None, own, sums, "sum")
+        verdict = _compared(node, node, None, own, sums, "sum")
+        ours = not isinstance(self.graph.nodes[node], Recorded)
+        if always or not ours or verdict.judgement == "wrong":
+            yield verdict
 
     # Our own rules -----------------------------------------------------------------------------
 

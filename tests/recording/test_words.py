@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from mfdebug.core.commands.console import Console
 from mfdebug.core.script import Script
 from mfdebug.core.session import run_script, session_lines
 from mfdebug.recording.debugger import RecordedLines
-from mfdebug.recording.nodes import Recorded, graph_of
+from mfdebug.recording.nodes import Recorded, RecordedGraph, graph_of
+from mfdebug.recording.passes import RecordedPass
 from mfdebug.recording.records import RecordedNode, Structure
 from miniflow import load
 from miniflow.errors import MiniflowError
@@ -69,7 +71,7 @@ def said(name: str, *lines: str) -> str:
         (
             "accumulates",
             ["sgd 2", "check"],
-            "w: WRONG: backward 1080, what was sent adds up to 480",
+            "w: WRONG: kept 1080, sum of what came 480",
         ),
         ("accumulates", ["sgd 2", "check w"], "1 gradient is wrong"),
         ("zero_upstream", ["sgd", "check s"], "not tested: Square is the program's own class"),
@@ -189,9 +191,10 @@ class FalseAlarm:
     def __init__(self) -> None:
         self.asked: list[tuple[int, tuple[int, ...]]] = []
 
-    def check(self, number: int, nodes: object) -> list[Verdict]:
-        assert isinstance(nodes, list)
-        self.asked.append((number, tuple(nodes)))
+    def check(
+        self, graph: RecordedGraph, recorded: RecordedPass, nodes: Sequence[int]
+    ) -> list[Verdict]:
+        self.asked.append((recorded.number, tuple(nodes)))
         return [Verdict(nodes[0], 0, 0, "wrong", 1, (), 1.0, 2.0, 0.5)]
 
 
@@ -216,7 +219,7 @@ def test_an_op_of_ours_whose_record_departs_from_its_rule_is_found() -> None:
     assert "the program's number is another: 51, by the rule 50" in text
     assert "5 × 10 = 51" not in text
     console.run("step 3")
-    assert "y (Mul) to w: WRONG: backward 1200" in console.run("check y").text
+    assert "y (Mul) to w: WRONG: sent 1200, by the rule 600" in console.run("check y").text
 
 
 # Nodes ----------------------------------------------------------------------------------------
