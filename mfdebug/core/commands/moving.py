@@ -166,8 +166,13 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
 
 def _goto(console: Console, text: str) -> Reply:
     debugger = console.debugger
-    target = moment_of(debugger, text, "goto MOMENT | start | end | sgd K")
+    usage = "goto MOMENT | start | end | sgd K"
+    target = moment_of(debugger, text, usage)
     debugger.go(target, console.progress)
+    known = moment_of(debugger, text, usage)
+    if known != target:
+        # On the way more has become known of what a program's pass is made of.
+        debugger.go(known, console.progress)
     end = debugger.timeline.end
     note = ""
     if end and target > end:
