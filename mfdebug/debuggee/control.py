@@ -38,6 +38,7 @@ class Debuggee:
         # The app looks while it leaves, and its worker may look at the same time.
         self._looking = threading.Lock()
         self._leaving = False
+        self._closed = False
         if reading is not None:
             os.set_blocking(reading, False)
 
@@ -54,6 +55,8 @@ class Debuggee:
     def look(self) -> bool:
         """Take what there is by now; return whether there was anything."""
         with self._looking:
+            if self._closed:
+                return False
             over = not self.ended and self.is_gone()
             found = self.taker.take()
             found = self._read() or found
@@ -89,7 +92,8 @@ class Debuggee:
                 given_up = time.monotonic() + TO_COME_TO_REST
         self.look()
         with self._looking:
-            self._sink.flush()
+            if not self._closed:
+                self._sink.flush()
 
     def _waits_at(self, number: int) -> bool:
         return self.ring.word(words.WAITS_AT) > number
@@ -146,6 +150,11 @@ class Debuggee:
             self._reading = None
 
     # The end -----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Take nothing more: the sink is closed next."""
+        with self._looking:
+            self._closed = True
 
     def _finish(self) -> None:
         """Know how the program ended, once it has."""

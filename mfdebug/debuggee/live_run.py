@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mfdebug.debuggee.control import Debuggee
@@ -10,6 +12,7 @@ from mfdebug.debuggee.taking import Sink
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Impatience, Numbers, Outline, Structure
 from mfdebug.recording.writer import RunWriter
+from miniflow.errors import FileError
 from miniflow.ops.base import Array
 
 
@@ -29,6 +32,8 @@ class LiveRun:
         most_bytes: int,
     ) -> None:
         self.name = name
+        self._lock = threading.RLock()
+        self._closed = False
         self._writer = RunWriter(file, name=name, most_bytes=most_bytes)
         try:
             self._reader = RunReader(self._writer.path, live=True)
@@ -46,8 +51,22 @@ class LiveRun:
         try:
             self.program.kill()
         finally:
-            self._reader.close()
-            self._writer.close()
+            self.program.close()
+            with self._lock:
+                self._closed = True
+                self._reader.close()
+                self._writer.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[RunReader]:
+        """Read within; raise `FileError` once the file is closed.
+
+        The app is left while its worker may still look at the run.
+        """
+        with self._lock:
+            if self._closed:
+                raise FileError("the debugger is left", where=self.name)
+            yield self._reader
 
     # What is known -----------------------------------------------------------------------------
 
@@ -59,34 +78,42 @@ class LiveRun:
     @property
     def lines(self) -> Sequence[Structure]:
         """The structure of each line."""
-        return self._reader.lines
+        with self._reading() as reader:
+            return reader.lines
 
     def __len__(self) -> int:
-        return len(self._reader)
+        with self._reading() as reader:
+            return len(reader)
 
     def steps(self, line: int) -> Sequence[int]:
         """Return the numbers of the passes of a line, in their order."""
-        return self._reader.steps(line)
+        with self._reading() as reader:
+            return reader.steps(line)
 
     def outline(self, number: int) -> Outline:
         """Return what is always kept of a pass."""
-        return self._reader.outline(number)
+        with self._reading() as reader:
+            return reader.outline(number)
 
     def numbers(self, number: int) -> Numbers | None:
         """Return every number of a pass, or None if they were not kept."""
-        return self._reader.numbers(number)
+        with self._reading() as reader:
+            return reader.numbers(number)
 
     def inputs(self, number: int) -> Mapping[int, Array]:
         """Return what the inputs of a pass began with, as far as it was kept."""
-        return self._reader.inputs(number)
+        with self._reading() as reader:
+            return reader.inputs(number)
 
     def inputs_after(self, number: int) -> Mapping[int, Array]:
         """Return the inputs when the next pass of its line began, or at the end of the run."""
-        return self._reader.inputs_after(number)
+        with self._reading() as reader:
+            return reader.inputs_after(number)
 
     def places(self, number: int) -> dict[int, int]:
         """Return the number that each node of the line has in a pass itself, where it is there."""
-        return {one: i for i, one in enumerate(self._reader.mapping(number)) if one >= 0}
+        with self._reading() as reader:
+            return {one: i for i, one in enumerate(reader.mapping(number)) if one >= 0}
 
     def go_on(self, number: int, impatience: Impatience | None = None) -> None:
         """Let the program run until pass `number` is complete, or it ends, or none will wait."""
