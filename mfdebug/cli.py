@@ -20,6 +20,7 @@ from mfdebug.terminal import Abilities, abilities, has_screen
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
+    from mfdebug.core.script import Origin
     from mfdebug.core.shelf import Shelf
     from mfdebug.opening import Opened
     from mfdebug.settings import Settings
@@ -131,6 +132,7 @@ def _open(options: argparse.Namespace) -> int:
     if options.resume and options.graph is None:
         left = shelf.latest()
         options.graph, feeds = left.graph, {**left.feeds, **feeds}
+        options.arguments = list(left.arguments)
     if options.attach:
         return _attached(options, settings)
     if is_program(options.graph):
@@ -186,8 +188,6 @@ def _clash(options: argparse.Namespace) -> str:
 
 
 def _program_clash(options: argparse.Namespace) -> str:
-    if options.resume:
-        return "--resume goes with a graph: a program begins anew"
     if options.feed:
         return "--feed goes with a graph: a program feeds its own"
     if options.arguments and is_run_file(options.graph):
@@ -267,7 +267,7 @@ def _without_screen(
 def _program(options: argparse.Namespace, settings: Settings) -> int:
     """Run a program, and debug it."""
     from mfdebug.batch import OutputLines
-    from mfdebug.programs import open_program
+    from mfdebug.programs import open_program, origin_of
 
     lines = _lines(options.commands or [])
     on_screen = _wants_screen(options)
@@ -280,7 +280,8 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
     )
     program = running.run.program
     try:
-        status = _debug(running.console, lines, options, settings, on_screen=on_screen)
+        origin = origin_of(options.graph, options.arguments)
+        status = _debug(running.console, lines, options, settings, origin, on_screen=on_screen)
         # What has ended it later is our own signal.
         failed = program.ended and program.failed
     finally:
@@ -296,7 +297,7 @@ def _attached(options: argparse.Namespace, settings: Settings) -> int:
     running = attach(ring, int(reading), name, memory=settings.history_bytes)
     on_screen = not options.plain
     try:
-        return _debug(running.console, [], options, settings, on_screen=on_screen)
+        return _debug(running.console, [], options, settings, None, on_screen=on_screen)
     finally:
         running.run.close()
         if on_screen:
@@ -306,11 +307,12 @@ def _attached(options: argparse.Namespace, settings: Settings) -> int:
 
 def _run_file(options: argparse.Namespace, settings: Settings) -> int:
     """Debug a run that was recorded."""
-    from mfdebug.programs import open_run
+    from mfdebug.programs import open_run, origin_of
 
     lines = _lines(options.commands or [])
     console = open_run(options.graph, memory=settings.history_bytes)
-    return _debug(console, lines, options, settings, on_screen=_wants_screen(options))
+    origin = origin_of(options.graph, [])
+    return _debug(console, lines, options, settings, origin, on_screen=_wants_screen(options))
 
 
 def _wants_screen(options: argparse.Namespace) -> bool:
@@ -323,15 +325,26 @@ def _debug(
     lines: list[str],
     options: argparse.Namespace,
     settings: Settings,
+    origin: Origin | None,
     *,
     on_screen: bool,
 ) -> int:
     """Debug the run of a program in the way that was asked for."""
+    from mfdebug.core.shelf import Keeper, Shelf
+
+    keeper = None if origin is None else Keeper(Shelf(), origin)
+    if keeper is not None:
+        console.origin, console.left, console.left_before = origin, keeper.left, keeper.before
+        if options.resume:
+            keeper.must_be_left()
+            lines = ["resume", *lines]
     if on_screen:
         able = _abilities(settings)
         from mfdebug.tui.app import run_console
 
-        return run_console(console, commands=lines, settings=settings, abilities=able)
+        return run_console(
+            console, commands=lines, settings=settings, abilities=able, keeper=keeper
+        )
     _write_ascii(options, settings)
     if options.save:
         # Where the command was given, and not where the program has gone.
@@ -342,7 +355,7 @@ def _debug(
         return run_batch(console, lines, as_json=options.json, check_all=options.check)
     from mfdebug.plain import Plain
 
-    return Plain(console).run(lines)
+    return Plain(console, keeper if sys.stdin.isatty() else None).run(lines)
 
 
 def _app(

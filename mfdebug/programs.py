@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mfdebug.core.commands.console import Console
+from mfdebug.core.script import Origin
 from mfdebug.debuggee.attached import Attached
 from mfdebug.debuggee.control import Debuggee
 from mfdebug.debuggee.launcher import Program, Streams
@@ -19,6 +21,8 @@ from mfdebug.recording.reader import RunReader
 from miniflow.errors import FileError
 from miniflow.files.paths import check_ordinary
 
+# Bytes of a file that tell it from others.
+HASHED = 2**20
 # Seconds that a pass may stand still, forward alone, before it is shown as it is.
 STANDSTILL = 0.3
 
@@ -36,6 +40,16 @@ def check_program(name: str) -> None:
     check_ordinary(path, name)
     if not path.exists():
         raise FileError("there is no such program", where=name)
+
+
+def origin_of(name: str, arguments: Sequence[str]) -> Origin:
+    """Return what it takes to begin again with a program, or the file of a run."""
+    path = Path(name).resolve()
+    # The file of a run may be of any size: its beginning and its length tell it from others.
+    with path.open("rb") as file:
+        hashed = hashlib.sha256(file.read(HASHED))
+    hashed.update(str(path.stat().st_size).encode())
+    return Origin(str(path), hashed.hexdigest(), arguments=tuple(arguments))
 
 
 def open_program(

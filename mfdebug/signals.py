@@ -61,6 +61,8 @@ def end_by(number: int) -> NoReturn:
     """End the process by a signal, so that whoever waits for it learns which one it was."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
-    signal.signal(number, signal.SIG_DFL)
+    if number != signal.SIGKILL:
+        # That one has no handler.
+        signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     raise SystemExit(128 + number)

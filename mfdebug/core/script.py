@@ -22,16 +22,23 @@ from miniflow.characters import is_printable
 from miniflow.files import paths
 
 HEAD = "# mfdebug session 1"
-_GRAPH, _HASH, _FEED, _END = "# graph ", "# sha256 ", "# feed ", "# end "
+_GRAPH, _HASH, _FEED, _ARGUMENT, _END = (
+    *("# graph ", "# sha256 ", "# feed "),
+    *("# argument ", "# end "),
+)
 MOST_BYTES = 256 * 2**20
 
 
 class Origin(Struct, frozen=True):
-    """Where a graph came from: its file (or the name of a shipped one), a hash, hand-fed values."""
+    """Where a graph came from: its file (or the name of a shipped one), a hash, hand-fed values.
+
+    Of a program's graph: the program, and its `arguments`; of a recorded one the run's file.
+    """
 
     graph: str
     fingerprint: str
     feeds: Mapping[str, Any] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
 
 
 class Script(Struct, frozen=True):
@@ -46,6 +53,7 @@ def session_text(origin: Origin, lines: Iterable[str]) -> str:
     """Return the file of a session."""
     head = [HEAD, _GRAPH + _quoted(origin.graph), _HASH + origin.fingerprint]
     head += [f"{_FEED}{_quoted(name)} {json.dumps(v)}" for name, v in origin.feeds.items()]
+    head += [_ARGUMENT + _quoted(argument) for argument in origin.arguments]
     lines = list(lines)
     text = "\n".join([*head, "", *lines]) + "\n"
     return f"{text}{_END}{len(lines)} {_hash(text)}\n"
@@ -111,6 +119,7 @@ def _origin(rows: list[str], text: str, name: str) -> Origin:
 def _read_head(rows: list[str], name: str) -> Origin:
     fields: dict[str, str] = {}
     feeds: dict[str, Any] = {}
+    arguments: list[str] = []
     for number, row in enumerate(rows[1:], 2):
         if not row.startswith("# "):
             break
@@ -118,6 +127,8 @@ def _read_head(rows: list[str], name: str) -> Origin:
             if row.startswith(_FEED):
                 fed, end = json.JSONDecoder().raw_decode(row, len(_FEED))
                 feeds[str(fed)] = json.loads(row[end:])
+            elif row.startswith(_ARGUMENT):
+                arguments.append(str(json.loads(row.removeprefix(_ARGUMENT))))
             elif row.startswith(_GRAPH):
                 fields["graph"] = str(json.loads(row.removeprefix(_GRAPH)))
             elif row.startswith(_HASH):
@@ -126,7 +137,7 @@ def _read_head(rows: list[str], name: str) -> Origin:
             raise _damaged(name, number, "it cannot be read") from None
     if len(fields) < 2:
         raise _damaged(name, 2, "the graph and its sha256 are not named")
-    return Origin(fields["graph"], fields["fingerprint"], feeds)
+    return Origin(fields["graph"], fields["fingerprint"], feeds, tuple(arguments))
 
 
 def unreadable(line: str) -> str:

@@ -18,7 +18,10 @@ class Attached(Debuggee):
 
     def __init__(self, ring: str, reading: int, sink: Sink) -> None:
         self._program = os.getppid()
-        super().__init__(Ring(ring), sink, None if reading < 0 else reading)
+        mapped = Ring(ring)
+        # Without a name it is gone when both sides are, however they end.
+        os.unlink(ring)
+        super().__init__(mapped, sink, None if reading < 0 else reading)
 
     def is_gone(self) -> bool:
         """Whether the program has come to its end, or its process is gone."""

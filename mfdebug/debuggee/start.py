@@ -23,6 +23,8 @@ def start(settings: str) -> None:
     """Record from now on; `settings` are the debugger's process and the file of the ring."""
     parent, _, path = settings.partition(":")
     ring = Ring(path)
+    # Both sides have it mapped: without a name it is gone when they are, however they end.
+    os.unlink(path)
     ring.gone = lambda: os.getppid() != int(parent)
     record(ring, made_already=False)
 

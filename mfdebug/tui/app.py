@@ -71,13 +71,14 @@ class DebuggerApp(
         origin: Origin | None = None,
         shelf: Shelf | None = None,
         console: Console | None = None,
+        keeper: Keeper | None = None,
         abilities: Abilities = ANY,
         settings: Settings = DEFAULTS,
         demo: Demo | None = None,
     ) -> None:
         """Sessions are kept on the `shelf`, of a graph whose `origin` is known.
 
-        A `console` is there already where a program runs.
+        A `console` is there already where a program runs, with a `keeper` of its session.
         `abilities` are those of the terminal; Textual has been told them when it was imported.
         """
         super().__init__(ascii_only=abilities.ascii_only)
@@ -92,6 +93,8 @@ class DebuggerApp(
         # What is kept of this run, and where.
         self._session: tuple[Keeper, Console] | None = None
         self.console_given = console
+        if console is not None and keeper is not None:
+            self._session = keeper, console
         self.graph = graph
         self.origin = origin
         self.shelf = shelf
@@ -116,8 +119,11 @@ class DebuggerApp(
         self.register_theme(LIGHT)
         self.theme = self.abilities.theme
         if self.console_given is not None:
+            keeper = self._session[0] if self._session is not None else None
             self.push_screen(
-                DebugScreen(self.console_given, self.commands, presentation=self.presentation)
+                DebugScreen(
+                    self.console_given, self.commands, keeper, presentation=self.presentation
+                )
             )
         elif self.graph is None:
             self.pick()
@@ -311,6 +317,7 @@ def run_console(
     commands: Sequence[str],
     settings: Settings,
     abilities: Abilities,
+    keeper: Keeper | None = None,
 ) -> int:
     """Run the app on a console that is there already, and return the exit status."""
     app = DebuggerApp(
@@ -318,6 +325,7 @@ def run_console(
         commands=commands,
         history_memory=0,
         console=console,
+        keeper=keeper,
         abilities=abilities,
         settings=settings,
     )

@@ -75,7 +75,7 @@ class DebugScreen(Screen[None]):
         greeting: str = "",
         presentation: Presentation = Presentation(),  # noqa: B008 - it cannot be changed
     ) -> None:
-        """`greeting` is what is said first, if the keeper has nothing to say."""
+        """`greeting` is what is said first; without one, how to go on with the last session."""
         super().__init__()
         self.presentation = presentation
         self._cast = KeyCast()
@@ -121,7 +121,7 @@ class DebugScreen(Screen[None]):
         self.follow()
         self.show_moment()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
-        if self.keeper is not None:
+        if self.keeper is not None and not self._greeting:
             keys = self.app.keys
             self._greeting = self.keeper.greeting(keys.name("resume"), keys.name("step"))
         if self._greeting:
@@ -287,7 +287,10 @@ class DebugScreen(Screen[None]):
         if self.console.debugger is not self.debugger:
             # The program goes on with another graph: a screen for that one.
             screen = DebugScreen(
-                self.console, greeting=reply.stopped, presentation=self.presentation
+                self.console,
+                keeper=self.keeper,
+                greeting=reply.stopped,
+                presentation=self.presentation,
             )
             self.app.switch_screen(screen)
             return
