@@ -77,7 +77,8 @@ def _map(descriptor: int, size: int) -> mmap.mmap:
     """Map a file, so that a program finds the same descriptors free that it finds alone."""
     if sys.version_info >= (3, 13):
         return mmap.mmap(descriptor, size, trackfd=False)
-    # The mapping keeps a copy of the descriptor: it gets a number that no program comes to.
+    # The mapping would keep a copy of the descriptor, and close it at its end: it gets a number that
+    # no program comes to, and is closed at once. The mapping itself needs none.
     taken: list[int] = []
     try:
         while not taken or taken[-1] < HIGH:
@@ -85,7 +86,11 @@ def _map(descriptor: int, size: int) -> mmap.mmap:
     except OSError:  # there are no such numbers
         os.close(taken.pop())
     try:
-        return mmap.mmap(descriptor, size)
+        copy = os.dup(descriptor)
+        os.close(copy)
+        mapped = mmap.mmap(descriptor, size)
+        os.close(copy)
+        return mapped
     finally:
         for one in taken:
             os.close(one)
