@@ -5,6 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from tests import sizes
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="try everything, not a sample of it")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    sizes.long = config.getoption("long")
+    settings.register_profile("size", max_examples=sizes.examples(100))
+    settings.load_profile("size")
 
 
 @pytest.fixture(autouse=True)

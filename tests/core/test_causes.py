@@ -32,6 +32,7 @@ from miniflow.ops import MSE, OPS, Add, Linear, Log, MatMul, Max, Mul, Sigmoid, 
 from miniflow.optimizers import Adam
 from tests.core.test_explain import debugger_of
 from tests.counting import lines_run
+from tests.sizes import examples
 from tests.unit.op_cases import cases
 
 GRAPHS = Path(__file__).parents[2] / "graphs"
@@ -103,7 +104,7 @@ def ask_all(debugger: Debugger, entries: int = 3) -> int:
 
 @pytest.mark.parametrize("name", sorted(OPS))
 @given(data=st.data())
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=examples(8))
 def test_every_op_tells_where_its_numbers_come_from(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
     place = debugger.graph.place("op")

@@ -21,6 +21,7 @@ from miniflow.node import Input
 from miniflow.ops import MSE, OPS, Linear, Tanh
 from miniflow.optimizers import SGD, Adam, Momentum
 from tests.core.test_explain import debugger_of
+from tests.sizes import examples
 from tests.support.equations import Judgement
 from tests.unit.op_cases import cases
 
@@ -72,7 +73,7 @@ def judge_all(judgement: Judgement, debugger: Debugger, entries: int) -> None:
 
 @pytest.mark.parametrize("name", sorted(OPS))
 @given(data=st.data())
-@settings(deadline=None, max_examples=6)
+@settings(deadline=None, max_examples=examples(6))
 def test_of_every_op(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
     judgement = judgement_of(debugger)

@@ -41,6 +41,7 @@ from miniflow.ops import (
 from miniflow.ops.base import Array, Calls, Elementwise
 from miniflow.plan import Plan
 from miniflow.training import compile_plan
+from tests.sizes import examples
 
 
 def network(dtype: str = "float64", activation: Any = Sigmoid) -> Graph:
@@ -153,7 +154,7 @@ class Nudged(Elementwise):
         do(np.multiply, grad, out, out)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.floats(-1e3, 1e3).filter(lambda x: abs(x) > 1e-3), st.sampled_from([1e-4, -1e-3, 1.0]))
 def test_a_factor_that_is_slightly_off_is_wrong_and_no_kink(x: float, off: float) -> None:
     node = Nudged(Input(value=x))
