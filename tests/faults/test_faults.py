@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.killed import kill_often
+from tests.sizes import pick
 from tests.terminal.pty_app import REPOSITORY, PtyApp
 
 COMMAND = [sys.executable, "-m", "mfdebug"]
@@ -54,7 +55,7 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 
 def test_killed_at_any_moment_nothing_is_half_written() -> None:
-    assert "all files whole" in kill_often(12)[0]
+    assert "all files whole" in kill_often(pick(12, 5))[0]
 
 
 def full_disk() -> None:

@@ -66,15 +66,17 @@ def test_what_goes_over_the_line_from_the_first_screen_to_the_last(
 
 def assert_followed(app: PtyApp) -> None:
     app.resize(60, 20)
-    app.wait_for("step 0 update")
+    app.wait_for("  step ")
     app.resize(200, 50)
-    app.wait_for("SGD step 0")
+    app.wait_for("SGD step ")
     assert "cost by SGD step" in app.text
     app.resize(80, 24)
-    app.wait_for("SGD step 0")
+    app.settle(first=0.2, idle=0.2)
 
 
 def assert_played_with_little(app: PtyApp) -> None:
+    app.send(b":goto 2\r")
+    app.wait_for("moment 2 ")
     app.press("P", "+", "+")
     since = len(app.output)
     played = app.wait_for_moments(pick(8, 4))
