@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ def pytest_configure(config: pytest.Config) -> None:
     sizes.long = config.getoption("long")
     settings.register_profile("size", max_examples=sizes.examples(100))
     settings.load_profile("size")
+    # Otherwise every program that a test starts in a fresh checkout compiles all of mfdebug anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_finish() -> None:

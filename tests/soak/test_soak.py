@@ -14,7 +14,7 @@ def test_random_commands_over_all_graphs() -> None:
 
 
 def test_random_keys_and_sizes() -> None:
-    assert "keys" in soak(pick(150, 80))[0]
+    assert "keys" in soak(pick(150, 60))[0]
 
 
 def test_random_bytes_and_changed_sequences() -> None:
