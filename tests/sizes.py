@@ -12,12 +12,12 @@ long = False
 
 
 def pick(everything: T, sample: T) -> T:
-    """Return everything that there is to try with `--long`, and otherwise the sample of it."""
+    """Return everything there is to try with `--long`, otherwise the sample of it."""
     return everything if long else sample
 
 
 def some(cases: Iterable[T], count: int) -> list[T]:
-    """Return so many of the cases, spread evenly from the first to the last, or all of them."""
+    """Return `count` of the cases, spread evenly from the first to the last, or all of them."""
     every = list(cases)
     if long or count >= len(every):
         return every
@@ -25,5 +25,5 @@ def some(cases: Iterable[T], count: int) -> list[T]:
 
 
 def examples(count: int) -> int:
-    """Return how many examples are drawn where `count` of them are enough for ever."""
+    """Return how many examples to draw: `count` of them with `--long`, otherwise a sixth."""
     return count if long else max(2, count // 6)
