@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from tests import sizes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="the long form of every test")
+    parser.addoption("--long", action="store_true", help="try everything, not a sample of it")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    sizes.long = config.getoption("long")
+    settings.register_profile("size", max_examples=sizes.examples(100))
+    settings.load_profile("size")
+    # Otherwise every program that a test starts in a fresh checkout compiles all of mfdebug anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_finish() -> None:
+    # What is loaded by now stays: to look for garbage in it was a fifth of the time in the app's.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(autouse=True)

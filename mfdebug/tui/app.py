@@ -83,6 +83,10 @@ class DebuggerApp(
         """
         super().__init__(ascii_only=abilities.ascii_only)
         self.abilities = abilities
+        # Before the style sheets are read: they would be read again.
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = abilities.theme
         self.settings = settings
         self.presentation = Presentation(settings.present, settings.show_keys)
         self.demo = demo
@@ -115,9 +119,6 @@ class DebuggerApp(
 
     def on_mount(self) -> None:
         """Open the graph, or let one be chosen."""
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = self.abilities.theme
         if self.console_given is not None:
             keeper = self._session[0] if self._session is not None else None
             self.push_screen(

@@ -22,6 +22,7 @@ from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, Abs, Linear, MatMul, Max, Min, Mul, Neg, ReLU, Sub, Sum, Tanh
 from miniflow.ops.base import Array, Calls, Op, ScalarRule, Targets
+from tests.support.command_line import in_turn
 
 ROOT = Path(__file__).parents[2]
 KINK = "a kink: the slopes to both sides differ, no one number is right"
@@ -213,27 +214,25 @@ def test_the_program_s_rule_put_right_leaves_with_status_0(tmp_path: Path) -> No
     assert done.stdout.startswith("no gradient is wrong (4 right)\n")
 
 
+UNUSABLE = [
+    (["nowhere.json"], "there is no such file"),
+    (["nowhere.py"], "there is no such program"),
+    (["xro"], "did you mean 'xor'?"),
+    ([], "name a graph file"),
+    (["xor", "--plain"], "exclude each other"),
+    (["xor", "-x", "nowhere.txt"], "there is no file 'nowhere.txt'"),
+    (["xor", "--feed", "Z=1"], 'there is no node "Z"'),
+]
+
+
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        (["nowhere.json"], "there is no such file"),
-        (["nowhere.py"], "there is no such program"),
-        (["xro"], "did you mean 'xor'?"),
-        ([], "name a graph file"),
-        (["xor", "--plain"], "exclude each other"),
-        (["xor", "-x", "nowhere.txt"], "there is no file 'nowhere.txt'"),
-        (["xor", "--feed", "Z=1"], 'there is no node "Z"'),
-    ],
-)
-def test_what_cannot_be_checked_is_unusable(
-    arguments: list[str], problem: str, as_json: tuple[str, ...]
-) -> None:
-    done = mfdebug(*arguments, "--check", *as_json)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert problem in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_what_cannot_be_checked_is_unusable(as_json: tuple[str, ...]) -> None:
+    answers = in_turn([*arguments, "--check", *as_json] for arguments, _ in UNUSABLE)
+    for (arguments, problem), done in zip(UNUSABLE, answers, strict=True):
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert problem in done.stderr
+        assert "Traceback" not in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_kink_leaves_with_status_0_and_is_called_one(tmp_path: Path) -> None:

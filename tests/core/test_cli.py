@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import in_turn
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -74,37 +76,51 @@ def test_feed_gives_an_input_its_value(tmp_path: Path) -> None:
         '{"miniflow": 1, "nodes": [{"name": "x", "op": "Input"},'
         ' {"name": "y", "op": "Mul", "inputs": ["x", "x"]}]}'
     )
-    done = mfdebug(str(path), "--batch", "-c", "next 2", "-c", "print y", "--feed", "x=3")
-    assert done.stdout.endswith("y = 9\n")
-    unfed = mfdebug(str(path), "--batch", "-c", "next")
+    options = ("--feed", "x=3"), (), ("--feed", "x=three"), ("--feed", "z=3")
+    begun = [str(path), "--batch", "-c", "next 2", "-c", "print y"]
+    fed, unfed, *unusable = in_turn([*begun, *given] for given in options)
+    assert fed.stdout.endswith("y = 9\n")
     assert unfed.returncode == 2
     assert "no value for x" in unfed.stderr
     assert "--feed x=3" in unfed.stderr
-    assert mfdebug(str(path), "--batch", "-c", "next", "--feed", "x=three").returncode == 2
-    assert mfdebug(str(path), "--batch", "-c", "next", "--feed", "z=3").returncode == 2
+    assert [done.returncode for done in unusable] == [2, 2]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        (["nowhere.json", "--batch", "-c", "step"], "there is no such file"),
-        (["xro", "--batch", "-c", "step"], "did you mean 'xor'?"),
-        (["xor", "--batch"], "--batch needs commands"),
-        (["xor", "--json"], "--json goes with --batch"),
-        (["xor", "--batch", "--plain", "-c", "step"], "exclude each other"),
-        (["--batch", "-c", "step"], "name a graph file"),
-        ([], "name a graph file"),
-        (["xor", "--batch", "-x", "nowhere.txt"], "there is no file 'nowhere.txt'"),
-        (["xor", "--batch", "-c", "step", "--history-memory", "0"], "not a number of megabytes"),
-        (["xor", "--xyzzy"], "unrecognized arguments"),
-    ],
-)
-def test_an_unusable_command_line_is_one_clear_error(arguments: list[str], problem: str) -> None:
-    done = mfdebug(*arguments)
-    assert done.returncode == 2
-    assert problem in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+UNUSABLE = [
+    (["nowhere.json", "--batch", "-c", "step"], "there is no such file"),
+    (["xro", "--batch", "-c", "step"], "did you mean 'xor'?"),
+    (["xor", "--batch"], "--batch needs commands"),
+    (["xor", "--json"], "--json goes with --batch"),
+    (["xor", "--batch", "--plain", "-c", "step"], "exclude each other"),
+    (["--batch", "-c", "step"], "name a graph file"),
+    ([], "name a graph file"),
+    (["xor", "--batch", "-x", "nowhere.txt"], "there is no file 'nowhere.txt'"),
+    (["xor", "--batch", "-c", "step", "--history-memory", "0"], "not a number of megabytes"),
+    (["xor", "--xyzzy"], "unrecognized arguments"),
+    # Words that cannot be carried out.
+    (["demo", "--check"], "name a demo"),
+    (["demo", "five-to-two", "--check", "--export", "x"], "exclude each other"),
+    (["demo", "five-to-two", "--size", "80x24"], "--size goes with --export"),
+    (["demo", "five-to-two", "--export", "x", "--size", "80"], "is not COLUMNSxROWS"),
+    (["demo", "five-to-tow", "--check"], "did you mean 'five-to-two'?"),
+    (["completion", "tcsh"], "invalid choice"),
+    (["keys", "step"], "unrecognized arguments"),
+    (["./demo", "--batch", "-c", "step"], "there is no such file"),
+]
+
+
+def test_an_unusable_command_line_is_one_clear_error() -> None:
+    answers = in_turn(arguments for arguments, _ in UNUSABLE)
+    for (arguments, problem), done in zip(UNUSABLE, answers, strict=True):
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert problem in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_an_unusable_command_line_is_one_clear_error_in_a_process_of_its_own() -> None:
+    done = mfdebug("xro", "--batch", "-c", "step")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mfdebug: ")
 
 
 def test_list_names_the_shipped_graphs_with_what_they_teach() -> None:
@@ -182,25 +198,24 @@ def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["xor", "--batch", "-c", "step"],
-        ["xor", "--plain"],
-        ["xor", "--check"],
-        ["demo", "five-to-two", "--check"],
-        ["config"],
-        ["keys"],
-    ],
-)
-def test_bad_settings_are_one_clear_error(settings_file: Path, arguments: list[str]) -> None:
+WITH_SETTINGS = [
+    ["xor", "--batch", "-c", "step"],
+    ["xor", "--plain"],
+    ["xor", "--check"],
+    ["demo", "five-to-two", "--check"],
+    ["config"],
+    ["keys"],
+]
+
+
+def test_bad_settings_are_one_clear_error(settings_file: Path) -> None:
     settings_file.write_text('\ntheme = "drak"\n')
-    done = mfdebug(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        f'mfdebug: {settings_file}:2: theme is \'drak\', but may be "auto", "dark" or "light" '
-        "(did you mean 'dark'?; MFDEBUG_CONFIG= mfdebug ... goes on without the file)\n"
-    )
+    for arguments, done in zip(WITH_SETTINGS, in_turn(WITH_SETTINGS), strict=True):
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert done.stderr == (
+            f'mfdebug: {settings_file}:2: theme is \'drak\', but may be "auto", "dark" or "light" '
+            "(did you mean 'dark'?; MFDEBUG_CONFIG= mfdebug ... goes on without the file)\n"
+        )
 
 
 def test_an_empty_name_goes_on_without_the_file(
@@ -214,8 +229,8 @@ def test_an_empty_name_goes_on_without_the_file(
 
 def test_settings_that_nobody_needs_are_not_read(settings_file: Path) -> None:
     settings_file.write_text("?")
-    for arguments in (["--list"], ["--version"], ["demo"], ["completion", "bash"]):
-        assert mfdebug(*arguments).returncode == 0
+    answers = in_turn((["--list"], ["--version"], ["demo"], ["completion", "bash"]))
+    assert [done.returncode for done in answers] == [0] * 4
     assert mfdebug("config", "--path").stdout == f"{settings_file}\n"
 
 
@@ -254,26 +269,6 @@ def test_demo_without_a_name_lists_them() -> None:
     assert set(names) == {path.stem for path in (ROOT / "graphs" / "demos").glob("*.demo")}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        (["demo", "--check"], "name a demo"),
-        (["demo", "five-to-two", "--check", "--export", "x"], "exclude each other"),
-        (["demo", "five-to-two", "--size", "80x24"], "--size goes with --export"),
-        (["demo", "five-to-two", "--export", "x", "--size", "80"], "is not COLUMNSxROWS"),
-        (["demo", "five-to-tow", "--check"], "did you mean 'five-to-two'?"),
-        (["completion", "tcsh"], "invalid choice"),
-        (["keys", "step"], "unrecognized arguments"),
-        (["./demo", "--batch", "-c", "step"], "there is no such file"),
-    ],
-)
-def test_a_word_that_cannot_be_carried_out_says_so(arguments: list[str], problem: str) -> None:
-    done = mfdebug(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert problem in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_a_graph_called_like_a_command_is_opened_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "keys").write_bytes((ROOT / "graphs" / "wx.json").read_bytes())
     done = subprocess.run(
@@ -286,14 +281,15 @@ def test_a_graph_called_like_a_command_is_opened_by_its_path(tmp_path: Path) -> 
     assert done.stdout == "w = 5\n", done.stderr
 
 
-@pytest.mark.parametrize("command", ["demo", "config", "keys", "completion"])
-def test_every_command_is_told_and_tells_of_itself(command: str) -> None:
-    assert f"mfdebug {command} " in mfdebug("--help").stdout
-    assert f"usage: mfdebug {command}" in mfdebug(command, "--help").stdout
+def test_every_command_is_told_and_tells_of_itself() -> None:
+    commands = "demo", "config", "keys", "completion"
+    told, *of_itself = in_turn((["--help"], *([command, "--help"] for command in commands)))
+    for command, done in zip(commands, of_itself, strict=True):
+        assert f"mfdebug {command} " in told.stdout
+        assert f"usage: mfdebug {command}" in done.stdout
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_what_the_shell_reads(shell: str) -> None:
-    done = mfdebug("completion", shell)
-    assert "_ARGCOMPLETE" in done.stdout
-    assert "mfdebug" in done.stdout
+def test_completion_prints_what_the_shell_reads() -> None:
+    for done in in_turn(["completion", shell] for shell in ("bash", "zsh", "fish")):
+        assert "_ARGCOMPLETE" in done.stdout
+        assert "mfdebug" in done.stdout

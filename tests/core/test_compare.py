@@ -29,6 +29,7 @@ from miniflow.node import Input
 from miniflow.ops import Mul
 from miniflow.optimizers import SGD
 from tests.core.test_debugger import state
+from tests.sizes import examples
 
 PATHS = {graph.path.stem: graph.path for graph in shipped()}
 
@@ -229,7 +230,7 @@ numbers = st.floats(allow_nan=True, allow_infinity=True, width=32)
 
 
 @given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_the_count_is_of_entries_with_other_bytes(pairs: list[tuple[float, float]]) -> None:
     x, y = (np.array(column, np.float64) for column in zip(*pairs, strict=True))
     debugger, found = two(x, y)

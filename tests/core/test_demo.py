@@ -14,6 +14,7 @@ from mfdebug.core.debugger import Debugger, DebuggerError
 from mfdebug.core.demo import Playback, read_demo, run_through
 from mfdebug.opening import open_graph
 from miniflow.errors import MiniflowError
+from tests.support.command_line import in_turn
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 THREE = REPOSITORY / "tests" / "demos" / "three-beats.demo"
@@ -239,20 +240,19 @@ def mfdebug(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_check_is_a_test(tmp_path: Path) -> None:
-    done = mfdebug(str(THREE), "--check")
+    wrong = written(tmp_path, "step", "expect w == 6")
+    done, failed = in_turn(["demo", str(path), "--check"] for path in (THREE, wrong))
     assert (done.returncode, done.stdout) == (0, "three-beats: 3 beats, 4 expectations met\n")
-    done = mfdebug(str(written(tmp_path, "step", "expect w == 6")), "--check")
-    assert done.returncode == 1
-    assert done.stderr == "mfdebug: some: line 4: w == 6 is not true here: w = 5\n"
+    assert failed.returncode == 1
+    assert failed.stderr == "mfdebug: some: line 4: w == 6 is not true here: w = 5\n"
 
 
 def test_without_a_name_those_that_ship_are_listed() -> None:
-    done = mfdebug()
-    assert done.returncode == 0
-    assert "five-to-two" in done.stdout
-    done = mfdebug("five-to-tow")
-    assert done.returncode == 2
-    assert "did you mean 'five-to-two'?" in done.stderr
+    listed, unknown = in_turn((["demo"], ["demo", "five-to-tow"]))
+    assert listed.returncode == 0
+    assert "five-to-two" in listed.stdout
+    assert unknown.returncode == 2
+    assert "did you mean 'five-to-two'?" in unknown.stderr
 
 
 def test_without_a_terminal_it_says_what_can_be_done() -> None:

@@ -17,6 +17,7 @@ from mfdebug.core.explain.text import explain
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import OPS, Mul, Op, Sum
+from tests.sizes import examples
 from tests.unit.op_cases import Case, cases
 
 
@@ -32,7 +33,7 @@ def debugger_of(case: Case) -> Debugger:
 
 @pytest.mark.parametrize("name", sorted(OPS))
 @given(data=st.data())
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=examples(8))
 def test_every_moment_can_be_told_and_terms_add_up(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
     while not debugger.at_end:

@@ -16,6 +16,7 @@ from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, Linear, Mul, Sigmoid
+from tests.sizes import examples
 
 
 def console(graph: str = "xor", *lines: str) -> Console:
@@ -44,7 +45,7 @@ def entry_history(run: Console, name: str, attribute: str, end: int) -> list[byt
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     name=st.sampled_from(["W1", "b1", "l1", "s1", "l2", "cost", "X"]),
     start=st.integers(1, 120),

@@ -21,6 +21,7 @@ from miniflow.node import Input
 from miniflow.ops import MSE, Add, Dropout, Exp, Linear, Max, Mul, Op, ReLU, Sigmoid, Sub, Sum
 from miniflow.optimizers import SGD, Momentum
 from tests.core.test_debugger import network, state
+from tests.sizes import examples
 
 PATHS = {graph.path.stem: graph.path for graph in shipped()}
 SIGNS = {1.0: "+", -1.0: "-", 0.0: "0"}
@@ -330,7 +331,7 @@ def test_an_edit_asks_anew() -> None:
     st.floats(-1e6, 1e6, allow_subnormal=False),
     st.sampled_from(["{!r}", "{:e}", "+{!r}", " {!r} ", "{!r}/1"]),
 )
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 def test_a_number_within_one_percent_is_right(number: float, form: str) -> None:
     debugger = of(Add(x(number), x(0.0, "zero"), name="sum"))
     for factor, right in ((1.0, True), (1.009, True), (0.991, True), (1.02, False), (-1, False)):

@@ -13,13 +13,14 @@ from mfdebug.core.debugger import Debugger
 from mfdebug.opening import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
+from tests.sizes import examples
 from tests.soak.commands import COMMANDS, check_against_a_straight_way
 
 GRAPHS = ["xor", "wx", "diamond", "log-nan", "exploding", "dead-relu", "valley-momentum"]
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_walk_ends_where_a_straight_way_ends(graph: str, data: st.DataObject) -> None:
     run = Console(Debugger(load_graph(graph)))

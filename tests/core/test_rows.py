@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mfdebug.core.environment import TooManyRows, Work
 from mfdebug.core.expressions import ExpressionError, parse
 from mfdebug.core.operators import FUNCTIONS, Rows
+from tests.sizes import examples
 
 STEPS = 9
 # Of every rank, with entries that round, cancel, overflow and are not finite.
@@ -71,7 +72,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(EXPRESSIONS, st.sampled_from([np.float64, np.float32]))
 @example("norm(wild) + sum(long) / std(m)", np.float32)
 @example("exp(long) ** a", np.float64)

@@ -18,6 +18,7 @@ from mfdebug.core.shelf import Keeper, Shelf
 from mfdebug.opening import load_graph, open_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import save
+from tests.sizes import examples
 from tests.soak.commands import everything
 
 WORK = [
@@ -119,7 +120,7 @@ COMMANDS = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(lines=st.lists(st.sampled_from(COMMANDS), max_size=20))
 def test_any_session_comes_back(lines: list[str]) -> None:
     first, second = console(), console()
@@ -140,7 +141,7 @@ def valid() -> bytes:
     return session_text(Origin("xor", "ab", {"x": [1.5]}), session_lines(worked())).encode()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(data=st.data())
 def test_a_damaged_session_is_refused_with_its_line(data: st.DataObject) -> None:
     whole = valid()
@@ -162,7 +163,7 @@ def test_a_damaged_session_is_refused_with_its_line(data: st.DataObject) -> None
         script_of(broken, "s.session", check_known)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(data=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_are_a_script_or_refused(data: bytes) -> None:
     with contextlib.suppress(DebuggerError):

@@ -15,6 +15,7 @@ from mfdebug.core.setting import RULE_NAMES
 from mfdebug.opening import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import load
+from tests.sizes import examples
 
 ROOT = Path(__file__).parents[2]
 GRAPHS = sorted(path.stem for path in (ROOT / "graphs").glob("*.json"))
@@ -138,7 +139,7 @@ CONDITIONS = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     lines=st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=3, unique=True),
     edit=st.sampled_from(["", "set lr = 2", "set W1[0,0] = 0.9", "set X[0,0] = 1"]),
@@ -302,7 +303,7 @@ def test_a_search_can_be_interrupted() -> None:
 
 
 @given(text=st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_no_break_line_ends_in_a_traceback(text: str) -> None:
     run = console("xor")
     try:

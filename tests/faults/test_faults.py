@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.killed import kill_often, kill_runs
+from tests.sizes import pick
 from tests.terminal.pty_app import REPOSITORY, PtyApp
 
 COMMAND = [sys.executable, "-m", "mfdebug"]
@@ -54,11 +55,11 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 
 def test_killed_at_any_moment_nothing_is_half_written() -> None:
-    assert "all files whole" in kill_often(12)[0]
+    assert "all files whole" in kill_often(pick(12, 5))[0]
 
 
 def test_a_killed_recording_has_all_that_was_flushed() -> None:
-    assert "passes there" in kill_runs(10)[0]
+    assert "passes there" in kill_runs(pick(10, 5))[0]
 
 
 def full_disk() -> None:

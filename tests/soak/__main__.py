@@ -31,7 +31,7 @@ STRETCH = 200
 GROWN = 60
 
 
-def soak_of_commands(commands: int, seed: int = 0) -> list[str]:
+def soak_of_commands(commands: int, seed: int = 0, stretch: int = STRETCH) -> list[str]:
     """Run random commands over all shipped graphs in turn; return what to tell."""
     graphs = [graph.name for graph in shipped()]
     done = refused = 0
@@ -42,12 +42,12 @@ def soak_of_commands(commands: int, seed: int = 0) -> list[str]:
             console = Console(Debugger(load_graph(graph)))
             walk = Walk(console, f"{seed}/{done}")
             try:
-                walk.go(STRETCH)
+                walk.go(stretch)
                 check_against_a_straight_way(console.debugger, Debugger(load_graph(graph)))
             except Exception as error:
                 error.add_note(f"{graph}, --seed {seed}, after {done} commands")
                 raise
-            done += STRETCH
+            done += stretch
             refused += walk.refused
             del console, walk
         gc.collect()

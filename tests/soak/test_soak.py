@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.sizes import pick
 from tests.soak.__main__ import soak_of_commands
 from tests.soak.input_bytes import soak as soak_of_bytes
 from tests.soak.keys import soak
@@ -9,17 +10,17 @@ from tests.soak.programs import soak as soak_of_programs
 
 
 def test_random_commands_over_all_graphs() -> None:
-    told = soak_of_commands(2_500)
+    told = soak_of_commands(2_500, stretch=pick(200, 60))
     assert "commands over" in told[0]
 
 
 def test_random_keys_and_sizes() -> None:
-    assert "keys" in soak(150)[0]
+    assert "keys" in soak(pick(150, 60))[0]
 
 
 def test_random_bytes_and_changed_sequences() -> None:
-    assert "bytes in" in soak_of_bytes(2_000)[0]
+    assert "bytes in" in soak_of_bytes(pick(2_000, 1_000))[0]
 
 
 def test_random_programs() -> None:
-    assert "programs in" in soak_of_programs(6)[0]
+    assert "programs in" in soak_of_programs(pick(6, 4))[0]

@@ -92,8 +92,8 @@ class PtyApp:
         )
 
     def _take_terminal(self) -> None:
-        # Whoever runs the tests in the background of a shell has them ignored.
-        for ignored in (signal.SIGINT, signal.SIGQUIT):
+        # Whoever runs the tests in the background of a shell, or under nohup, has them ignored.
+        for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             signal.signal(ignored, signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 

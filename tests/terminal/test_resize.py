@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.sizes import pick
 from tests.terminal.pty_app import PtyApp
 
 COMMAND = [sys.executable, "-m", "mfdebug"]
@@ -52,9 +53,32 @@ def leave(app: PtyApp) -> None:
     assert "Traceback" not in app.output.decode()
 
 
-def test_a_window_too_small_is_a_sentence_until_it_grows(start: Start) -> None:
+def test_a_window_of_any_size_is_followed(start: Start) -> None:
     app = start("xor")
-    app.press("s", "s")
+    assert_many_sizes_between_keys_are_followed(app)
+    app.press(":", *"goto 2", "enter")
+    assert_too_small_is_a_sentence_until_it_grows(app)
+    leave(app)
+
+
+def assert_many_sizes_between_keys_are_followed(app: PtyApp) -> None:
+    chance = random.Random(5)
+    steps = 0
+    for _ in range(pick(60, 20)):
+        columns, rows = chance.randint(1, 160), chance.randint(1, 50)
+        app.set_size(columns, rows)
+        app.settle(first=0.05, idle=0.01)
+        if chance.random() < 0.5:
+            app.send(b"s")
+            steps += 1
+    assert steps
+    app.resize(80, 24)
+    app.wait_for("moment")
+    assert_whole(app)
+    assert SMALL not in app.text
+
+
+def assert_too_small_is_a_sentence_until_it_grows(app: PtyApp) -> None:
     for columns, rows in ((59, 24), (80, 19), (30, 6), (59, 19)):
         app.resize(columns, rows)
         app.wait_for("mfdebug needs")
@@ -72,7 +96,6 @@ def test_a_window_too_small_is_a_sentence_until_it_grows(start: Start) -> None:
     assert_whole(app)
     app.resize(40, 10)
     app.wait_for("mfdebug needs")
-    leave(app)
 
 
 SCREENS = [
@@ -107,8 +130,8 @@ def test_a_run_goes_on_while_the_window_changes(start: Start) -> None:
     app.wait_for("any key stops", idle=False)
     sizes = [(60, 20), (200, 50), (59, 19), (80, 24), (10, 3), (1, 1), (120, 40), (80, 24)]
     for columns, rows in sizes:
-        app.resize(columns, rows)
-        app.settle(first=0.3, idle=0.05)
+        app.set_size(columns, rows)
+        app.settle(first=0.1, idle=0.05)
     app.wait_for("any key stops", idle=False)
     app.send(b"s")
     app.wait_for("stopped at moment")
@@ -122,7 +145,7 @@ def test_drawing_does_not_disturb_a_run(start: Start) -> None:
     app = start("xor", command=[sys.executable, "-c", code])
     app.send(b":sgd 9999999\r")
     app.wait_for("any key stops", idle=False)
-    for _ in range(25):
+    for _ in range(pick(25, 8)):
         for columns, rows in ((100, 30), (80, 24)):
             # Not waiting for the answer: as many frames as there can be.
             app.set_size(columns, rows)
@@ -140,22 +163,4 @@ def test_a_demo_follows_the_window(start: Start) -> None:
         app.resize(columns, rows)
     app.wait_for("3/20")
     assert_whole(app)
-    leave(app)
-
-
-def test_many_sizes_between_keys(start: Start) -> None:
-    chance = random.Random(5)
-    app = start("xor")
-    steps = 0
-    for _ in range(60):
-        columns, rows = chance.randint(1, 160), chance.randint(1, 50)
-        app.set_size(columns, rows)
-        app.settle(first=0.05, idle=0.01)
-        if chance.random() < 0.5:
-            app.send(b"s")
-            steps += 1
-    app.resize(100, 30)
-    app.wait_for("moment")
-    assert_whole(app)
-    assert SMALL not in app.text
     leave(app)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sizes import pick, some
 from tests.terminal import sshd
 from tests.terminal.pty_app import REPOSITORY, PtyApp, wait_until_kept
 
@@ -70,18 +71,18 @@ def printed(state: Path, *lines: str) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("graph", ["wx", "xor"])
+@pytest.mark.parametrize("graph", some(["wx", "xor"], 1))
 def test_the_line_carries_little(log_in: LogIn, graph: str) -> None:
     app = log_in(graph)
     assert len(app.output) <= 25_000
     app.press("s", idle=0.15)
-    sent = sorted(len(app.press("s", idle=0.15)) for _ in range(30))
+    sent = sorted(len(app.press("s", idle=0.15)) for _ in range(pick(30, 16)))
     assert statistics.median(sent) <= 1200
     assert sent[int(0.95 * len(sent))] <= 2048
     assert app.settle(first=1.5) == b""
     app.press("P", "+", "+")
     since = len(app.output)
-    played = app.wait_for_moments(6)
+    played = app.wait_for_moments(pick(6, 3))
     # It plays 4 moments a second, over a line of 8000 bytes a second.
     assert (len(app.output) - since) / played <= 2000
     app.send(b"q")

@@ -48,57 +48,38 @@ def wait_to_show(app: PtyApp, shown: str) -> None:
     assert app.text == shown
 
 
-def test_to_the_shell_and_back_twice(shell: PtyApp) -> None:
-    type_line(shell, f"{sys.executable} -m mfdebug xor")
-    shell.wait_for("press s to begin")
-    for moment in (2, 4):
-        shell.press("s", "s")
-        shell.wait_for(f"moment {moment}")
-        shown = shell.text
-        since = len(shell.output)
-        shell.press("ctrl+z")
-        shell.wait_for("Stopped")
-        assert b"\x1b[?1049l" in shell.output[since:]
-        assert b"\x1b[?25h" in shell.output[since:]
-        asked(shell, "echo $((40 + 2))", "42")
-        asked(shell, "stty -a | grep -c -w -e icanon -e echo", "1")
-        # What the terminal answers to the last frame is not typed into the shell.
-        assert "R" not in shell.text.rpartition("42")[2].replace("REPOSITORY", "")
-        type_line(shell, "fg")
-        wait_to_show(shell, shown)
-    shell.send(b"q")
-    shell.wait_for("shell>")
-    asked(shell, "echo status $?", "status 0")
-
-
-def test_while_a_key_is_held_down(shell: PtyApp) -> None:
-    type_line(shell, f"{sys.executable} -m mfdebug xor")
-    shell.wait_for("press s to begin")
-    shell.send(b"s" * 30 + b"\x1a")
-    shell.wait_for("Stopped")
-    asked(shell, "echo $((40 + 2))", "42")
-    type_line(shell, "fg")
-    shell.wait_for("next:")
-    shell.press("ctrl+l")
-    assert "30" in shell.text.split("\n")[0]
-    shell.send(b"q")
-    shell.wait_for("shell>")
-
-
 def job_of(shell: PtyApp) -> int:
     """Return the process that the shell has started."""
     command = ["pgrep", "-P", str(shell.process.pid)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def test_stopped_by_someone_else_and_sent_to_the_background(shell: PtyApp) -> None:
-    type_line(shell, f"{sys.executable} -m mfdebug xor")
-    shell.wait_for("press s to begin")
-    shell.press("s", "s")
-    shell.wait_for("moment 2")
+def step_to(shell: PtyApp, *moments: int) -> None:
+    """One reader of the keys, not two: each key is one step."""
+    for moment in moments:
+        shell.press("s")
+        shell.wait_for(f"moment {moment} ")
+
+
+def assert_left_and_back(shell: PtyApp) -> None:
+    shown = shell.text
+    since = len(shell.output)
+    shell.press("ctrl+z")
+    shell.wait_for("Stopped")
+    assert b"\x1b[?1049l" in shell.output[since:]
+    assert b"\x1b[?25h" in shell.output[since:]
+    asked(shell, "echo $((40 + 2))", "42")
+    asked(shell, "stty -a | grep -c -w -e icanon -e echo", "1")
+    # What the terminal answers to the last frame is not typed into the shell.
+    assert "R" not in shell.text.rpartition("42")[2].replace("REPOSITORY", "")
+    type_line(shell, "fg")
+    wait_to_show(shell, shown)
+
+
+def assert_back_from_a_stop_by_someone_else(shell: PtyApp, job: int) -> None:
     shown = shell.text
     # What no program notices: it finds the terminal as the shell has left it.
-    os.kill(job_of(shell), signal.SIGSTOP)
+    os.kill(job, signal.SIGSTOP)
     shell.wait_for("Stopped")
     asked(shell, "echo $((40 + 2))", "42")
     # In the background it may not draw, and stops again.
@@ -106,24 +87,33 @@ def test_stopped_by_someone_else_and_sent_to_the_background(shell: PtyApp) -> No
     asked(shell, "echo $((40 + 3))", "43")
     type_line(shell, "fg")
     wait_to_show(shell, shown)
-    # One reader of the keys, not two: each key is one step, and the app ends.
-    for moment in (3, 4, 5):
-        shell.press("s")
-        shell.wait_for(f"moment {moment}")
-    shell.send(b"q")
-    shell.wait_for("shell>")
-    asked(shell, "echo status $?", "status 0")
-    asked(shell, "stty -a | grep -c -w -e icanon -e echo", "1")
 
 
-def test_continued_without_having_been_stopped(shell: PtyApp) -> None:
+def assert_left_while_a_key_is_held_down(shell: PtyApp) -> None:
+    shell.send(b"s" * 30 + b"\x1a")
+    shell.wait_for("Stopped")
+    asked(shell, "echo $((40 + 2))", "42")
+    type_line(shell, "fg")
+    shell.wait_for("next:")
+    shell.press("ctrl+l")
+    shell.wait_for("moment 42 ")
+
+
+def test_to_the_shell_and_back_in_every_way(shell: PtyApp) -> None:
     type_line(shell, f"{sys.executable} -m mfdebug xor")
     shell.wait_for("press s to begin")
     job = job_of(shell)
     for moment in (1, 2, 3):
+        # Continued without having been stopped.
         os.kill(job, signal.SIGCONT)
-        shell.press("s")
-        shell.wait_for(f"moment {moment}")
+        step_to(shell, moment)
+    for moment in (4, 6):
+        step_to(shell, moment, moment + 1)
+        assert_left_and_back(shell)
+    assert_back_from_a_stop_by_someone_else(shell, job)
+    step_to(shell, 8, 9, 10, 11, 12)
+    assert_left_while_a_key_is_held_down(shell)
     shell.send(b"q")
     shell.wait_for("shell>")
     asked(shell, "echo status $?", "status 0")
+    asked(shell, "stty -a | grep -c -w -e icanon -e echo", "1")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pyte
-import pytest
 from textual.pilot import Pilot
 
 from mfdebug.core.commands.console import check_known
@@ -21,6 +18,7 @@ from mfdebug.settings import Settings
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.text import TextScreen
+from tests.support.command_line import in_turn
 from tests.tui.screen_text import screen_text
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -72,15 +70,11 @@ async def played(path: Path = THREE, **settings: bool) -> AsyncIterator[Show]:
         yield Show(app, pilot)
 
 
-async def test_it_says_how_it_goes_on() -> None:
+async def test_space_goes_on_and_b_goes_back() -> None:
     async with played() as show:
         assert "Three beats" in show.text
         assert "space begins and goes on, B goes back, P plays by itself" in show.text
         assert show.foot.startswith(" 0/3  space goes on")
-
-
-async def test_space_goes_on_and_b_goes_back() -> None:
-    async with played() as show:
         await show.press("space")
         assert show.moment == 1
         assert "The feed gives every input its value." in show.text
@@ -108,16 +102,12 @@ async def test_a_rest_is_ended_by_the_next_key() -> None:
         assert "the demo ends here" in show.text
 
 
-async def test_another_key_in_a_rest_ends_the_beat_and_does_nothing_else() -> None:
+async def test_another_key_in_a_rest_ends_the_beat_and_b_goes_back_to_where_it_began() -> None:
     async with played() as show:
         await show.press("space", "space", "space", "t")
         assert show.moment == 9
         assert show.foot.startswith(" 3/3  space")
-
-
-async def test_b_in_the_middle_of_a_beat_goes_back_to_where_it_began() -> None:
-    async with played() as show:
-        await show.press("space", "space", "space")
+        await show.press("B", "space")
         assert show.moment == 8
         await show.press("B")
         assert show.moment == 3
@@ -156,43 +146,47 @@ async def test_the_presenter_wanders_off_and_returns() -> None:
         assert show.moment == 9
 
 
-@pytest.mark.parametrize(("key", "moment"), [("space", 8), ("B", 1), ("R", 3), ("P", 8)])
-async def test_the_keys_of_the_demo_work_over_what_the_presenter_has_opened(
-    key: str, moment: int
-) -> None:
+async def test_the_keys_of_the_demo_work_over_what_the_presenter_has_opened() -> None:
     async with played() as show:
-        await show.press("space", "space", "t", "x")
-        assert isinstance(show.app.screen, TextScreen)
-        await show.press(key)
-        assert isinstance(show.app.screen, DemoScreen)
-        assert show.moment == moment
+        await show.press("space", "space")
+        for key, moment in (("R", 3), ("space", 8), ("B", 1), ("P", 8)):
+            await show.press("t", "x")
+            assert isinstance(show.app.screen, TextScreen)
+            await show.press(key)
+            assert isinstance(show.app.screen, DemoScreen)
+            assert show.moment == moment, key
+            if moment == 8:
+                # Out of the middle of the beat, to where it began.
+                await show.press("B")
+            elif moment == 1:
+                await show.press("space")
+            assert show.moment == 3
 
 
-@pytest.mark.parametrize("line", ["break w", "watch cost", "quiz", "set w = 3"])
-async def test_what_the_presenter_has_set_up_is_off_the_script_too(line: str) -> None:
+async def test_what_the_presenter_has_set_up_is_off_the_script_too() -> None:
     """A stop of the presenter's would stop the script's own runs."""
     async with played() as show:
-        await show.press("space", "space", "colon", *line.replace(" ", "_"))
-        show.app.focused.value = line  # type: ignore[union-attr]
-        await show.press("enter")
-        assert show.foot.startswith(" 2/3 left  R returns to the script"), show.text
-        await show.press("R")
-        assert show.foot.startswith(" 2/3  space goes on")
-        assert show.moment == 3
         await show.press("space", "space")
-        assert show.moment == 9
+        for line in ("break w", "watch cost", "quiz", "set w = 3"):
+            await show.press("colon", "x")
+            show.app.focused.value = line  # type: ignore[union-attr]
+            await show.press("enter")
+            assert show.foot.startswith(" 2/3 left  R returns to the script"), line
+            await show.press("R")
+            assert show.foot.startswith(" 2/3  space goes on")
+            assert show.moment == 3
+            await show.press("space", "space")
+            assert show.moment == 9
+            await show.press("B")
+            assert show.moment == 3
 
 
-async def test_r_on_the_script_says_so() -> None:
+async def test_r_on_the_script_says_so_and_in_the_middle_of_a_beat_goes_to_its_end() -> None:
     async with played() as show:
         await show.press("space", "R")
         assert "this is where the script is; B goes back a beat" in show.text
         assert show.moment == 1
-
-
-async def test_r_in_the_middle_of_a_beat_goes_to_its_end() -> None:
-    async with played() as show:
-        await show.press("space", "space", "space", "R")
+        await show.press("space", "space", "R")
         assert show.moment == 9
         assert show.foot.startswith(" 3/3  space")
 
@@ -269,28 +263,23 @@ async def test_an_audience_gets_more_room_and_less() -> None:
 # Pictures -----------------------------------------------------------------------------------
 
 
-def export(name: Path, *options: str) -> list[Path]:
-    done = subprocess.run(
-        [sys.executable, "-m", "mfdebug", "demo", str(THREE), "--export", str(name), *options],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        timeout=60,
-        check=True,
-    )
-    return [Path(line.removeprefix("wrote ")) for line in done.stdout.splitlines()]
+def export(*names: Path, options: tuple[str, ...]) -> list[list[Path]]:
+    """Export the demo to each name in turn; return the files of each."""
+    done = in_turn(["demo", str(THREE), "--export", str(name), *options] for name in names)
+    told = [one.stdout.splitlines() for one in done]
+    return [[Path(line.removeprefix("wrote ")) for line in lines] for lines in told]
 
 
 def test_a_picture_of_each_beat(tmp_path: Path) -> None:
-    paths = export(tmp_path / "three.svg", "--size", "80x24")
+    (paths,) = export(tmp_path / "three.svg", options=("--size", "80x24"))
     assert [path.name for path in paths] == ["three-01.svg", "three-02.svg", "three-03.svg"]
     assert "Forward:" in paths[1].read_text(encoding="utf-8").replace("&#160;", " ")
 
 
 def test_a_recording_ends_in_what_the_text_shows(tmp_path: Path) -> None:
-    (text,) = export(tmp_path / "three.txt", "--size", "90x26")
+    names = tmp_path / "three.txt", tmp_path / "three.cast"
+    (text,), (cast,) = export(*names, options=("--size", "90x26"))
     screens = re.split(r"beat \d of 3\n\n", text.read_text(encoding="utf-8"))[1:]
-    (cast,) = export(tmp_path / "three.cast", "--size", "90x26")
     header, *events = map(json.loads, cast.read_text(encoding="utf-8").splitlines())
     assert (header["version"], header["width"], header["height"]) == (2, 90, 26)
     times = [at for at, _, _ in events]
@@ -307,7 +296,7 @@ def test_a_recording_ends_in_what_the_text_shows(tmp_path: Path) -> None:
 
 
 def test_an_export_can_be_ascii_alone(tmp_path: Path) -> None:
-    (text,) = export(tmp_path / "three.txt", "--ascii")
+    names = tmp_path / "three.txt", tmp_path / "three.cast"
+    (text,), (cast,) = export(*names, options=("--ascii",))
     assert text.read_text(encoding="utf-8").isascii()
-    (cast,) = export(tmp_path / "three.cast", "--ascii")
     assert cast.read_text(encoding="utf-8").isascii()

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from mfdebug.opening import load_graph
 from mfdebug.tui.fitting import wrap
+from tests.sizes import some
 from tests.tui.test_keys import opened
 
 CHINESE = "反向传播从损失开始，把梯度一层一层地传回去；每个节点只需要知道自己的局部导数。"
@@ -57,7 +58,7 @@ def test_words_stay_whole_where_they_fit() -> None:
     assert wrap("数数", 1) == ["数", "数"]
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize("size", some([(60, 20), (80, 24), (120, 40), (200, 50)], 2))
 async def test_a_description_is_seen_whole(tmp_path: Path, size: tuple[int, int]) -> None:
     path = tmp_path / "graph.json"
     node = {"name": "输入", "op": "Input", "value": 2, "trainable": True}

@@ -28,6 +28,7 @@ from miniflow.ops import MSE, Add, Dropout, LeakyReLU, Linear, Neg, Pow, Reshape
 from miniflow.ops.base import Op
 from miniflow.optimizers import SGD, Adam, Momentum, Optimizer
 from miniflow.training import train
+from tests.sizes import examples
 
 GRAPHS = sorted((Path(__file__).parents[2] / "graphs").glob("*.json"))
 
@@ -91,7 +92,9 @@ def test_a_saved_graph_trains_on_as_the_first_would(tmp_path: Path) -> None:
 
 
 @settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=examples(150),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     value=st.sampled_from(["float64", "float32"]).flatmap(
@@ -110,7 +113,7 @@ def test_any_value_survives_bit_for_bit(value: np.ndarray[Any, Any], tmp_path: P
     assert np.asarray(again, value.dtype).tobytes() == value.tobytes()
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.integers(0, 2**32 - 1))
 def test_every_float32_survives_as_text(number: int) -> None:
     array = np.array(number, np.uint32).view(np.float32).reshape(1)

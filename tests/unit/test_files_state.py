@@ -23,6 +23,7 @@ from miniflow.node import Input
 from miniflow.ops import MSE, Dropout, Linear, Sum
 from miniflow.optimizers import OPTIMIZERS, SGD, Adam, Momentum
 from miniflow.progress import Progress
+from tests.sizes import examples
 
 GRAPHS = sorted((Path(__file__).parents[2] / "graphs").glob("*.json"))
 TRAINED = [path for path in GRAPHS if load(path).trains]
@@ -30,7 +31,9 @@ TRAINED = [path for path in GRAPHS if load(path).trains]
 SMALL = [path for path in TRAINED if path.stem != "digits"]
 OPTIMIZER = st.sampled_from([SGD(0.01), Momentum(0.01, 0.7), Adam(0.05)])
 ANY_FOLDER = settings(
-    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=examples(30),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

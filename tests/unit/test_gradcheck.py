@@ -41,6 +41,7 @@ from miniflow.ops import (
 from miniflow.ops.base import Array, Calls, Elementwise
 from miniflow.plan import Plan
 from miniflow.training import compile_plan
+from tests.sizes import examples, some
 
 
 def network(dtype: str = "float64", activation: Any = Sigmoid) -> Graph:
@@ -153,7 +154,7 @@ class Nudged(Elementwise):
         do(np.multiply, grad, out, out)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.floats(-1e3, 1e3).filter(lambda x: abs(x) > 1e-3), st.sampled_from([1e-4, -1e-3, 1.0]))
 def test_a_factor_that_is_slightly_off_is_wrong_and_no_kink(x: float, off: float) -> None:
     node = Nudged(Input(value=x))
@@ -405,7 +406,7 @@ class WrongInTheMiddle(Node):
         self.gradients[self.inbound_nodes[self.place]] = 1.5 * grad
 
 
-@pytest.mark.parametrize("place", [0, 77, 1234, 1999])
+@pytest.mark.parametrize("place", some([0, 77, 1999, 1234], 2))
 def test_one_wrong_input_among_many_is_found(place: int) -> None:
     inputs: list[Node] = [Input(f"x{i}", value=np.array([i, 1.0])) for i in range(2000)]
     graph = Graph.of(Sum(WrongInTheMiddle(inputs, place, "wide"), name="cost"))

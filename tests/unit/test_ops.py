@@ -37,6 +37,7 @@ from miniflow.ops.base import Calls
 from miniflow.plan import Plan
 from miniflow.scalar_plan import ScalarPlan
 from miniflow.training import compile_plan
+from tests.sizes import examples
 from tests.unit.op_cases import COVERED, Case, cases
 
 NAMES = sorted(OPS)
@@ -94,7 +95,7 @@ def test_every_op_has_cases() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_gradients_are_central_differences(name: str, data: st.DataObject) -> None:
     graph = build(data.draw(cases(name)))
     plan = ArrayPlan(graph, graph.shapes())
@@ -107,7 +108,7 @@ def test_gradients_are_central_differences(name: str, data: st.DataObject) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_float32_agrees_with_float64(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name))
     exact, single = build(case), build(case, "float32")
@@ -123,7 +124,7 @@ def test_float32_agrees_with_float64(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_the_lessons_protocol_gives_the_same_bits(name: str, data: st.DataObject) -> None:
     graph = build(data.draw(cases(name)))
     plan = ArrayPlan(graph, graph.shapes())
@@ -144,7 +145,7 @@ EDGES = [0.0, 1.0, -1.0, 2.5, -800.0, 800.0, math.inf, -math.inf, math.nan]
 
 @pytest.mark.parametrize("name", SCALAR_NAMES)
 @given(data=st.data())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_python_floats_say_what_arrays_say(name: str, data: st.DataObject) -> None:
     op = OPS[name]
     count = max(op.arity[0], 2 if op.arity[1] is None else op.arity[1])
@@ -164,7 +165,7 @@ def test_python_floats_say_what_arrays_say(name: str, data: st.DataObject) -> No
 
 @pytest.mark.parametrize("name", SCALAR_NAMES)
 @given(data=st.data())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_for_any_gradient_that_comes_to_them(name: str, data: st.DataObject) -> None:
     arity = OPS[name].arity
     least = 3 if name == "Linear" else arity[0]

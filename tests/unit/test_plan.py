@@ -37,6 +37,7 @@ from miniflow.plan import Plan
 from miniflow.scalar_plan import ScalarPlan
 from miniflow.training import compile_plan, train
 from tests.counting import assert_linear
+from tests.sizes import examples
 
 OPTIMIZER_CASES = [SGD(0.1), Momentum(0.05), Adam(0.01)]
 
@@ -117,7 +118,7 @@ def everything(plan: Plan) -> bytes:
     return b"".join(array.tobytes() for array in arrays)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(data=st.data(), optimizer=st.sampled_from(OPTIMIZER_CASES), floats=st.booleans())
 def test_a_walk_in_pieces_leaves_what_single_steps_leave(
     data: st.DataObject, optimizer: Optimizer, floats: bool
@@ -292,7 +293,7 @@ def wild_graphs(draw: st.DrawFn) -> Graph:
     return Graph(nodes, nodes[-1])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(wild_graphs())
 def test_floats_arrays_and_the_lessons_protocol_agree_on_any_graph(graph: Graph) -> None:
     plans = [kind(graph, graph.shapes()) for kind in (ScalarPlan, ArrayPlan)]

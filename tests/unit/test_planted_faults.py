@@ -17,6 +17,7 @@ from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import OPS, Mul, Op, Sum
 from miniflow.ops.base import Array, Calls
+from tests.sizes import examples, pick
 from tests.unit.op_cases import COVERED, Case, cases
 
 # A fault makes of what is right to send something else, or None where it makes no sense.
@@ -122,7 +123,7 @@ def wrong_sources(graph: Graph, verdicts: list[Verdict]) -> set[tuple[str, str]]
 
 
 @pytest.mark.parametrize("name", sorted(COVERED & OPS.keys()))
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=pick(3, 1), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_every_planted_fault_is_seen_where_it_is(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name))
@@ -150,7 +151,7 @@ SCALES = [1e-100, 1e-12, 1.0, 1e12]
 
 @pytest.mark.parametrize("values", [HARD, HARDEST], ids=["hard", "hardest"])
 @pytest.mark.parametrize("name", sorted(COVERED & OPS.keys()))
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=examples(6), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_no_right_rule_is_accused_wherever_it_stands(
     name: str, values: list[float], data: st.DataObject

@@ -14,6 +14,7 @@ from miniflow.node import Input, Layer, Neuron, Node
 from miniflow.ops import Add, Mul, Neg, Sum
 from miniflow.ops.base import Array
 from miniflow.training import compile_plan
+from tests.sizes import pick
 
 # Right rules, in the three spellings ---------------------------------------------------------
 
@@ -234,7 +235,9 @@ def test_every_planted_fault_is_seen_where_it_is(name: str, upstream: str) -> No
     kind, build = KINDS[name]
     weights = UPSTREAMS[upstream]
     faults = {**FAULTS, **(FAULTS_OF_TWO if len(weights) > 1 else {})}
-    for what, spoil in faults.items():
+    # A third of them, so that each meets every kind of node, and every upstream, with others.
+    begin = (list(KINDS).index(name) + list(UPSTREAMS).index(upstream)) % 3
+    for what, spoil in pick([*faults.items()], [*faults.items()][begin::3]):
         graph = graph_with(build(spoil(kind)), weights)
         found = accused(graph, check(graph))
         assert found, what

@@ -26,9 +26,10 @@ from miniflow.ops import OPS, Op, Sum
 from miniflow.plan import Plan
 from miniflow.training import compile_plan
 from miniflow.words import series
+from tests.sizes import pick
 
 WIDE = sorted(name for name, op in OPS.items() if op.arity[1] is None)
-FEW, TIMES = 32, 4
+FEW, TIMES = pick(32, 16), 4
 # What does not grow with the inputs makes the ratio smaller than 4; what is sorted, a bit larger.
 LINEAR = TIMES * 1.2
 
