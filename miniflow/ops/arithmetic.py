@@ -280,7 +280,7 @@ class Pow(Elementwise):
 
     arity = (1, 2)
     attributes: ClassVar = {"exponent": Attribute(2.0, "a number", is_number)}
-    role = "a power x^n scales the gradient by n·x^(n-1)"
+    role = "a power scales the gradient by {local[0]} towards {names[0]}"
 
     def _exponent(self, inputs: tuple[Array, ...]) -> Array | float:
         return inputs[1] if len(inputs) == 2 else float(self.attrs["exponent"])

@@ -198,7 +198,7 @@ class BinaryCrossEntropy(_PairCost):
 
     role = (
         "a cross-entropy sends ({names[1]} - {names[0]})/({names[1]}(1-{names[1]}))/m to the "
-        "prediction {names[1]}"
+        "prediction {names[1]}, and {local[0]} to the target {names[0]}"
     )
 
     def check_calls(self, do: Calls, *inputs: Array) -> None:
@@ -245,7 +245,10 @@ class SigmoidCrossEntropy(_PairCost):
     saturates it, as σ(z) in `BinaryCrossEntropy` does from about 37 on.
     """
 
-    role = "a cross-entropy of a sigmoid sends (σ({names[1]}) - {names[0]})/m to {names[1]}"
+    role = (
+        "a cross-entropy of a sigmoid sends {local[1]} to {names[1]}, "
+        "and {local[0]} to the target {names[0]}"
+    )
 
     def check_calls(self, do: Calls, *inputs: Array) -> None:
         """Targets are from 0 to 1."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.status import status
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.causes import cause_lines, why
-from mfdebug.core.explain.report import report
+from mfdebug.core.explain.report import report, role_of
+from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.text import explain
 from mfdebug.core.spots import Spot
 from mfdebug.shipped import shipped
@@ -21,6 +25,7 @@ from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import (
     MSE,
+    OPS,
     Add,
     Dropout,
     Linear,
@@ -36,7 +41,9 @@ from miniflow.ops import (
     Tanh,
 )  # fmt: skip
 from miniflow.optimizers import Adam, Momentum
+from tests.core.test_explain import debugger_of
 from tests.counting import lines_run
+from tests.unit.op_cases import cases
 
 PATHS = {graph.path.stem: graph.path for graph in shipped()}
 
@@ -277,6 +284,39 @@ def test_a_class_number_has_no_gradient_wherever_one_asks() -> None:
 def test_an_input_before_the_feed_is_not_fed_yet() -> None:
     with pytest.raises(MiniflowError, match="X is not fed yet"):
         Console(opened("xor")).run("why X[0,0]")
+
+
+# Words that speak of all inputs alike.
+OF_ALL = re.compile(r"\b(?:every|each) (?:input|factor|entry)\b|\bthe second input\b|, others 0\b")
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=6)
+def test_the_sentence_of_an_op_says_what_every_input_gets(name: str, data: st.DataObject) -> None:
+    debugger = debugger_of(data.draw(cases(name)))
+    site = Site(debugger, debugger.graph.place("op"))
+    role = role_of(site)
+    labels = set(site.labels)
+    if len(labels) > 1 and not OF_ALL.search(role):
+        assert [label for label in labels if not re.search(rf"\b{label}\b", role)] == []
+
+
+def test_a_power_tells_the_rule_of_its_exponent() -> None:
+    x, p = Input("x", value=VECTOR), Input("p", value=[3.0, 2.0, 1.0])
+    text = at(squared(Pow(x, p, name="n")), "n", "backward")
+    assert text.endswith(
+        "a power scales the gradient by p·x^(p-1) towards x, by x^p·log x towards the exponent p"
+    )
+    text = at(squared(Pow(x, exponent=3, name="n")), "n", "backward")
+    assert text.endswith("a power scales the gradient by 3·x^2 towards x")
+
+
+def test_of_labels_that_do_not_sum_to_1_the_sentence_has_the_sum() -> None:
+    logits, labels = Input("z", value=VECTOR), Input("t", value=[1.0, 1.0, 0.0])
+    text = at(squared(SoftmaxCrossEntropy(logits, labels, name="n")), "n", "backward")
+    assert "sends (softmax(z)·Σ t - t)/m to z: how much too sure each class is" in text
+    assert text.endswith("; and -log softmax(z)/m to the labels t")
 
 
 @pytest.mark.parametrize("kind", [Add, Mul, Max])

@@ -85,8 +85,13 @@ class Explainer:
 
     def role(self, site: Site, op: Op) -> str:
         """Return in one sentence what the op does in the backward pass."""
-        gradient = site.gradient()
-        return op.role.format(gradient=gradient, name=site.label, names=site.labels, attrs=op.attrs)
+        return op.role.format(
+            gradient=site.gradient(),
+            name=site.label,
+            names=site.labels,
+            local=_LocalWords(site, op),
+            attrs=op.attrs,
+        )
 
     def without_gradient(self, site: Site, op: Op, slot: int) -> str:
         """Say why an input has no gradient, or nothing."""
@@ -125,6 +130,16 @@ class Explainer:
     def upstream_last(self, site: Site, op: Op, slot: int) -> bool:
         """Whether the local derivative stands before the upstream gradient, as in Xᵀ · grad."""
         return False
+
+
+class _LocalWords:
+    """An op's local derivatives by input, in symbols; only those that a sentence names are made."""
+
+    def __init__(self, site: Site, op: Op) -> None:
+        self._site, self._op = site, op
+
+    def __getitem__(self, slot: int) -> str:
+        return self._op.local(slot, self._site.label, *self._site.labels)
 
 
 def factor(text: str) -> str:

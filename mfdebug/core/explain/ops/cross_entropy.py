@@ -71,16 +71,25 @@ class CrossEntropyExplainer(Explainer):
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """(softmax(z) - y)/m for the logits, -log softmax(z)/m for label probabilities."""
+        return Sent(f"{site.gradient()} × {factor(self._local_words(site, slot))}")
+
+    def _local_words(self, site: Site, slot: int) -> str:
+        """Return the local derivative to an input, of all entries."""
         z, y = site.labels
         table = _Table.of(site)
         share = f"softmax({z})"
         if slot:
-            local = f"-log {share}/m"
-        elif table.classes is not None:
-            local = f"({share} - onehot({y}))/m"
-        else:
-            local = f"({share}{'' if table.even else f'·Σ {y}'} - {y})/m"
-        return Sent(f"{site.gradient()} × {factor(local)}")
+            return f"-log {share}/m"
+        if table.classes is not None:
+            return f"({share} - onehot({y}))/m"
+        return f"({share}{'' if table.even else f'·Σ {y}'} - {y})/m"
+
+    def role(self, site: Site, op: Op) -> str:
+        """What each input gets, by what the labels are."""
+        z, y = site.labels
+        to_logits, to_labels = (self._local_words(site, slot) for slot in (0, 1))
+        role = f"a softmax cross-entropy sends {to_logits} to {z}: how much too sure each class is"
+        return role if _has_classes(site) else f"{role}; and {to_labels} to the labels {y}"
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
         """The derivative from the entry's own row, divided by the number of rows."""

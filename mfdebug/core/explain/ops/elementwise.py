@@ -41,9 +41,19 @@ class ElementwiseExplainer(Explainer):
 
     def role(self, site: Site, op: Op) -> str:
         """The op's sentence, and what a broadcast adds to it."""
-        for name, x in zip(site.labels, site.inputs, strict=True):
-            if x.shape != site.value.shape:
-                return f"{super().role(site, op)}; {name} was broadcast and gets the sum"
+        role, shape = self.sentence(site, op), site.value.shape
+        copied = dict.fromkeys(
+            name for name, x in zip(site.labels, site.inputs, strict=True) if x.shape != shape
+        )
+        if not copied:
+            return role
+        names = series(list(copied), " and ")
+        if len(copied) == 1:
+            return f"{role}; {names} was broadcast and gets the sum"
+        return f"{role}; {names} were broadcast and get the sums over their copies"
+
+    def sentence(self, site: Site, op: Op) -> str:
+        """Return the op's sentence alone."""
         return super().role(site, op)
 
     def forward_numbers(self, op: Op, texts: Sequence[str]) -> str:
@@ -151,9 +161,9 @@ class SumExplainer(ElementwiseExplainer):
 class ProductExplainer(ElementwiseExplainer):
     """Mul: each input gets the product of the others."""
 
-    def role(self, site: Site, op: Op) -> str:
+    def sentence(self, site: Site, op: Op) -> str:
         """The op's sentence, by how many others there are."""
-        role = super().role(site, op)
+        role = super().sentence(site, op)
         return role if len(site.inputs) < 3 else role.replace("the other input", "the others")
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
@@ -188,6 +198,18 @@ class ProductExplainer(ElementwiseExplainer):
         """The others, multiplied; of many the first few."""
         others = [one for i, one in enumerate(names) if i != slot]
         return series(others, "·") or "1"
+
+
+class PowerExplainer(ElementwiseExplainer):
+    """Pow: the exponent is an attribute, or an input that gets a gradient of its own."""
+
+    def sentence(self, site: Site, op: Op) -> str:
+        """The rule of the base, and that of the exponent where it is an input."""
+        base = super().sentence(site, op)
+        if len(site.inputs) == 1:
+            return base
+        x, p = site.labels
+        return f"{base}, by {op.formula(x, p)}·log {x} towards the exponent {p}"
 
 
 class SelectionExplainer(ElementwiseExplainer):
