@@ -123,7 +123,8 @@ class Debugger(Sight):
                 return np.array(np.broadcast_to(new, shape))
             except ValueError:
                 raise ShapeError(
-                    f"{name} has shape {shape_text(shape)}, the value {shape_text(new.shape)}",
+                    f"{name} has shape {shape_text(shape)}, "
+                    f"the value has shape {shape_text(new.shape)}",
                     where="set",
                 ) from None
         self.check_index(node, index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -14,7 +15,7 @@ from mfdebug.core.debugger import Debugger
 from mfdebug.opening import load_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import Mul, Sub, Sum
+from miniflow.ops import Mul, ReLU, Sub, Sum
 
 
 def console(graph: str, *lines: str) -> Console:
@@ -62,7 +63,7 @@ def console(graph: str, *lines: str) -> Console:
         ("log-nan", "if any(isnan(if_0))", "any(isnan(if_0)): if_0[3,0] = nan", "if_0[3,0]"),
         ("wx", "w update", "update of w: w = 4.4", None),
         ("wx", "y backward", "backward of y: ∂cost/∂y = 60", None),
-        ("xor", "s1 forward", "forward of s1: s1 (4x2: ", None),
+        ("xor", "s1 forward", "forward of s1: s1 (shape 4x2, values ", None),
         ("wx", "on-change w by 0.1", "w changed: 5 -> 4.4", "w"),
         ("log-nan", "nan", "nan: if_0[3,0] = nan, made by Mul of ", "if_0[3,0]"),
         ("dead-relu", "dead", "dead: r1: 100 % of its entries are 0", None),
@@ -134,6 +135,25 @@ def test_a_nan_made_beside_one_that_is_passed_on_is_found(train: bool) -> None:
     run.run("break nan")
     assert "x[0] = nan was fed" in run.run("continue").text
     assert "q[1] = nan, made by Sub" in run.run("continue").text
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["q forward", "q backward", "w update", "nan", "inf", "if any(q < 9)", "on-change w"],
+)
+def test_a_shape_is_called_a_shape(line: str) -> None:
+    """Seven entries, and no other number with a 7: where one stands alone it looks like a value."""
+    x = Input("x", value=[0.5, 1.0, 2.0, 0.0, np.inf, -1.0, 4.0])
+    w = Input("w", value=[1.0] * 6 + [-1e300], trainable=True)
+    q = Sub(Mul(x, w, name="p"), Input("b", value=[1.0] * 4 + [np.inf] + [1.0] * 2), name="q")
+    run = Console(Debugger(Graph.of(Sum(ReLU(q, name="r"), name="cost"))))
+    run.run("watch q")
+    run.run(f"break {line}")
+    (told,) = run.run("continue").data["stops"]
+    shown = [told["reason"], *run.run("explain").text.split("\n"), run.run("watch").text]
+    shown += [run.run("find q").text]
+    for text in shown:
+        assert re.findall(r"(?<![\w,.\[-])(?<!shape )7\b(?!\])", text) == [], text
 
 
 def test_a_nan_made_in_a_long_run_beside_one_that_is_passed_on_is_found() -> None:

@@ -211,7 +211,7 @@ def test_going_on_stops_at_stops(line: str) -> None:
     run.run("break s1 forward")
     reply = run.run(line)
     (stop,) = reply.data["stops"]
-    assert stop["reason"].startswith("forward of s1: s1 (4x2: ")
+    assert stop["reason"].startswith("forward of s1: s1 (shape 4x2, values ")
     assert f"stop 1: {stop['reason']}" in reply.text
 
 

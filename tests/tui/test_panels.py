@@ -32,7 +32,8 @@ def titled(driver: Driver, title: str, width: int = 31) -> list[str]:
     lines = left(driver, width)
     begin = next(i for i, line in enumerate(lines) if line.startswith(f"─ {title} "))
     end = begin + 1
-    while end < len(lines) - 2 and not lines[end].startswith("─ "):
+    # A long message takes several lines below the column.
+    while end < len(lines) - 2 and not lines[end].startswith(("─ ", " ● ")):
         end += 1
     return [line for line in lines[begin + 1 : end] if line]
 
@@ -136,7 +137,7 @@ async def test_b_sets_a_stop_that_shows_in_tree_and_panel() -> None:
         assert titled(driver, "stops") == ["  1 l1                       0"]
         assert row_of(driver, "l1").startswith("●  l1")
         await driver.press("c")
-        assert driver.message.startswith("● stop 1: forward of l1: l1 (4x2: ")
+        assert driver.message.startswith("● stop 1: forward of l1: l1 (shape 4x2, values ")
         assert titled(driver, "stops") == ["● 1 l1                       1"]
         assert row_of(driver, "l1").startswith("●▶ l1")
         await driver.press("s")

@@ -147,7 +147,7 @@ def _find(console: Console, text: str) -> Reply:
     for i, node in enumerate(debugger.graph.nodes):
         shape = shape_text(debugger.plan.shapes[i])
         if any(wanted in of.casefold() for of in (node.label, kind_of(node), shape)):
-            found.append((i, f"{node.label}  {kind_of(node)}  {shape}"))
+            found.append((i, f"{node.label}  {kind_of(node)}  shape {shape}"))
     if not found:
         raise DebuggerError(f"no node's name, op or shape contains {text!r}")
     names = [debugger.graph.nodes[i].label for i, _ in found]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from mfdebug.core.debugger import Debugger, index_text
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.report import NodeReport, kind_of, report
-from mfdebug.core.numbers import scalar, summary
+from mfdebug.core.numbers import described, scalar
 from mfdebug.core.spots import Index, named
 from mfdebug.core.timeline import Moment
 from miniflow.node import Input
-from miniflow.ops.base import Array, shape_text
+from miniflow.ops.base import Array
 
-# Inputs that the feed lists, and entries of one that are written out.
-INPUTS_SHOWN, ENTRIES_SHOWN = 12, 4
+# Inputs that the feed lists.
+INPUTS_SHOWN = 12
 
 
 def name_moment(debugger: Debugger, moment: Moment) -> str:
@@ -61,11 +61,7 @@ def _fed_lines(debugger: Debugger) -> list[str]:
 def _fed(label: str, value: Array) -> str:
     if value.ndim == 0:
         return f"{label} = {scalar(float(value))}"
-    if value.size > ENTRIES_SHOWN:
-        return f"{label}  shape {shape_text(value.shape)}, values {summary(value)}"
-    numbers = ", ".join(scalar(x) for x in value.reshape(-1).tolist())
-    plural = "s" if value.size > 1 else ""
-    return f"{label}  shape {shape_text(value.shape)}, value{plural} {numbers}"
+    return f"{label}  {described(value)}"
 
 
 def _forward_lines(node: NodeReport) -> list[str]:

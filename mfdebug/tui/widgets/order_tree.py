@@ -400,7 +400,7 @@ class OrderTree(LinesView, can_focus=True):
                 elif sent.size == 1:
                     text += f" sends {scalar(float(sent.reshape(())))}"
                 else:
-                    text += f" sends {shape_text(sent.shape)}"
+                    text += f" sends shape {shape_text(sent.shape)}"
         line = fit(f"      {branch} {text}", self.line_width)
         return [Segment(line, self.get_component_rich_style("order--dim"))]
 
