@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from mfdebug.core.cursor import DebuggerError, Edit, Progress, Update
+from mfdebug.core.hints import CHANGE, REDO
 from mfdebug.core.history import DEFAULT_MEMORY
 from mfdebug.core.sight import Contribution, Sight, Standing
 from miniflow.errors import GraphError, MiniflowError, ShapeError
@@ -196,7 +197,7 @@ class Debugger(Sight):
     def undo(self) -> Edit:
         """Take back the last edit; what it left behind comes back. Returns the edit."""
         if not self._done:
-            raise DebuggerError("nothing to undo", hint="e changes a number")
+            raise DebuggerError("nothing to undo", hint=CHANGE)
         edits = self.edits
         self._take_edits(self._done[-1])
         self._done.pop()
@@ -207,7 +208,7 @@ class Debugger(Sight):
     def redo(self) -> Edit:
         """Make the edit again that was taken back last."""
         if not self._undone:
-            raise DebuggerError("nothing to redo", hint="Z makes again what z took back")
+            raise DebuggerError("nothing to redo", hint=REDO)
         edits = self.edits
         self._take_edits(self._undone[-1])
         self._undone.pop()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, Progress
+from mfdebug.core.hints import GO_BACK
 from mfdebug.program.passes import Pass, Passes
 from mfdebug.program.plan import ProgramPlan
 from mfdebug.program.recorder import Recorder
@@ -202,7 +203,7 @@ class ProgramDebugger(Debugger):
     # Words -------------------------------------------------------------------------------------
 
     def _why_here(self) -> str:
-        return f"the line ends here ({self.ending}); S goes back"
+        return f"the line ends here ({self.ending}); {GO_BACK}"
 
     def _fault_words(self, fault: Fault) -> str:
         node = self.graph.nodes[fault.node]

@@ -260,9 +260,9 @@ def test_a_count_is_taken_whole_or_refused_with_the_limit(line: str) -> None:
         ("goto there", "'there' is not a count (usage: goto MOMENT | start | end | sgd K)"),
         ("print", "print what? (usage: print EXPR, as in: print norm(W1.grad))"),
         ("save", "save where? (usage: save FILE)"),
-        ("back", "this is the start (s goes on)"),
-        ("undo", "nothing to undo (e changes a number)"),
-        ("redo", "nothing to redo (Z makes again what z took back)"),
+        ("back", "this is the start (`step` goes on)"),
+        ("undo", "nothing to undo (`set` changes a number)"),
+        ("redo", "nothing to redo (`redo` makes again what `undo` took back)"),
     ],
 )
 def test_errors_say_what_to_do(line: str, problem: str) -> None:
@@ -399,7 +399,7 @@ def test_a_count_and_a_key_can_be_typed_as_they_are_pressed() -> None:
     for line, moment in (("3t", 27), ("2T", 9), ("4s", 13), ("10S", 3), ("2 n", 9)):
         there.run(line)
         assert there.debugger.moment == moment
-    with pytest.raises(MiniflowError, match="no key 'k' takes a count"):
+    with pytest.raises(MiniflowError, match="'k' takes no count"):
         there.run("3k")
     there.run("step\t2")
 

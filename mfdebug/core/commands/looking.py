@@ -204,7 +204,7 @@ LOOKING = [
         "where a number comes from, term by term",
         _why,
         (Key("y", "why {entry}", "where the chosen number comes from"),),
-        "The largest terms first. In the app Enter follows a term to where it came from.",
+        "The largest terms first. In the app each term can be followed to where it came from.",
         shows="text",
     ),
     Command(

@@ -9,6 +9,7 @@ from mfdebug.core.commands.command import Command, Key, Reply, count_of
 from mfdebug.core.commands.places import number_of
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.health import RULES
+from mfdebug.core.hints import SET_STOP
 from mfdebug.core.setting import USAGE, triggers
 from mfdebug.core.stops import Stop
 
@@ -62,7 +63,7 @@ def _data(stop: Stop) -> dict[str, object]:
 
 def _stops(console: Console, _text: str) -> Reply:
     stops = list(console.stops)
-    lines = [stop_line(stop) for stop in stops] or ["no stop is set; b sets one"]
+    lines = [stop_line(stop) for stop in stops] or [f"no stop is set; {SET_STOP}"]
     return Reply("\n".join(lines), [_data(stop) for stop in stops])
 
 

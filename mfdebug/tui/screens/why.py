@@ -28,7 +28,7 @@ from mfdebug.core.explain.causes import Cause, equation_lines, why
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Spot
 from mfdebug.tui.fitting import fit, wrap, wrap_terms
-from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.keys import bindings_at, with_keys
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
@@ -297,7 +297,7 @@ class WhyScreen(ModalScreen[Spot | None]):
         try:
             self._go_to(why(self._debugger, spot))
         except MiniflowError as error:
-            self._problem = str(error)
+            self._problem = with_keys(str(error), self.app.keys)
         self._show()
 
     def _go_to(self, cause: Cause) -> None:
