@@ -156,7 +156,7 @@ def _working(told: NodeReport, question: Question) -> str:
 
 def _sent_words(out: Outgoing) -> str:
     working = f" = {out.working}" if out.working not in ("", scalar(out.number)) else ""
-    return f"to {out.source}{out.entry}: {out.words}{working} = {scalar(out.number)}"
+    return f"to {out.source}{out.entry}{out.input}: {out.words}{working} = {scalar(out.number)}"
 
 
 def _bracketed(number: str) -> str:

@@ -73,6 +73,11 @@ def named(label: str, index: Iterable[int | str]) -> str:
     return f"{label}[{inside}]" if inside else label
 
 
+def input_note(slot: int) -> str:
+    """Return which input an edge leads to, for a node that is several inputs of another one."""
+    return f" (input {slot + 1})"
+
+
 def cost_name(graph: Graph) -> str:
     """Return what the cost is called: by its node's name if that is short, as f or loss is."""
     label = graph.nodes[graph.cost].label

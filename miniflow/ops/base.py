@@ -65,9 +65,9 @@ class Op(Node):
 
     A subclass gives `arity` (least and most inputs; None for no limit), `attributes`, `role`
     (what its backward pass does for each input, in one sentence; `{gradient}` stands for the
-    gradient of its value, `{names[0]}` for its first input, `{local[0]}` for what `local` says of
-    that), `formula`, `local`, and the rules `output_shape`, `forward_calls`, `vjp_calls`, with
-    `scalar` where it works on numbers.
+    gradient of its value, `{names[0]}` for its first input, `{to[0]}` for that as a receiver,
+    `{local[0]}` for what `local` says of it), `formula`, `local`, and the rules `output_shape`,
+    `forward_calls`, `vjp_calls`, with `scalar` where it works on numbers.
     """
 
     arity: ClassVar[tuple[int, int | None]] = (1, 1)

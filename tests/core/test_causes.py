@@ -215,7 +215,7 @@ def test_a_gradient_that_not_all_consumers_have_sent_to_says_so() -> None:
     debugger.until(debugger.graph.place("right"), "backward")
     assert debugger.gradient_standing(debugger.graph.place("x")) is Standing.PARTIAL
     told = lines(debugger, "x", grad=True)
-    assert told[-1] == "  (not complete: 1 of 2 consumers so far)"
+    assert told[-1] == "  (not complete: 1 of 2 contributions so far)"
     assert told[0] == "∂y/∂x = -∂y/∂right"
 
 
@@ -280,8 +280,8 @@ def test_a_node_used_twice_is_two_terms_of_its_gradient() -> None:
         "  = 1 × 3 + 1 × 3",
         "  = 6",
         "  term  sum so far",
-        "     3           3  ∂y/∂y·x = 1 × 3",
-        "     3           6  ∂y/∂y·x = 1 × 3",
+        "     3           3  ∂y/∂y·x = 1 × 3   (input 1 of y)",
+        "     3           6  ∂y/∂y·x = 1 × 3   (input 2 of y)",
     ]
 
 

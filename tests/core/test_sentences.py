@@ -27,8 +27,11 @@ from miniflow.ops import (
     MSE,
     OPS,
     Add,
+    Concat,
+    Div,
     Dropout,
     Linear,
+    MatMul,
     Max,
     Mul,
     Pow,
@@ -37,6 +40,7 @@ from miniflow.ops import (
     Slice,
     Softmax,
     SoftmaxCrossEntropy,
+    Sub,
     Sum,
     Tanh,
 )  # fmt: skip
@@ -317,6 +321,52 @@ def test_of_labels_that_do_not_sum_to_1_the_sentence_has_the_sum() -> None:
     text = at(squared(SoftmaxCrossEntropy(logits, labels, name="n")), "n", "backward")
     assert "sends (softmax(z)·Σ t - t)/m to z: how much too sure each class is" in text
     assert text.endswith("; and -log softmax(z)/m to the labels t")
+
+
+def twice(kind: Any) -> Debugger:
+    """A run over a node that has the same node in every place."""
+    x = Input("x", value=[[2.0, 3.0], [4.0, 5.0]])
+    return Debugger(Graph.of(Sum(kind(x), name="cost")))
+
+
+TWICE: dict[str, Any] = {
+    "Add": lambda x: Add(x, x, name="n"),
+    "Sub": lambda x: Sub(x, x, name="n"),
+    "Mul": lambda x: Mul(x, x, name="n"),
+    "Mul of three": lambda x: Mul(x, x, x, name="n"),
+    "Div": lambda x: Div(x, x, name="n"),
+    "Pow": lambda x: Pow(x, x, name="n"),
+    "Max": lambda x: Max(x, x, name="n"),
+    "MatMul": lambda x: MatMul(x, x, name="n"),
+    "Linear": lambda x: Linear(x, x, Input("b", value=[0.0, 0.0]), name="n"),
+    "MSE": lambda x: MSE(x, x, name="n"),
+    "Concat": lambda x: Concat(x, x, name="n"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(TWICE))
+def test_edges_between_the_same_two_nodes_are_told_apart(kind: str) -> None:
+    debugger = twice(TWICE[kind])
+    edges = debugger.graph.inbound[debugger.graph.place("n")].count(debugger.graph.place("x"))
+    numbers = [f"input {k + 1}" for k in range(edges)]
+    for node, begins in (("n", "  to x"), ("x", "  upstream from n")):
+        lines = [line for line in at(debugger, node, "backward").split("\n") if begins in line]
+        assert len(set(lines)) == edges
+        assert [line.split("(")[1].split(")")[0] for line in lines] == numbers
+    lines = cause_lines(
+        why(debugger, Spot(debugger.graph.place("x"), "grad", (0, 1))), debugger.graph
+    )
+    terms = [line for line in lines if line.endswith(" of n)")]
+    assert len(terms) >= edges
+    assert len(set(terms)) == len(terms)
+    role = role_of(Site(debugger, debugger.graph.place("n")))
+    assert not re.search(r"\b(?:to|towards) (?:the \w+ )?x\b(?! \(input \d\))", role)
+
+
+def test_of_equal_inputs_of_a_max_the_first_won() -> None:
+    text = at(twice(TWICE["Max"]), "n", "backward")
+    assert "to x[0,0] (input 1): upstream × local = (∂cost/∂n ⊙ [input 1 won])[0,0] = 1 × 1" in text
+    assert "to x[0,0] (input 2): upstream × local = (∂cost/∂n ⊙ [input 2 won])[0,0] = 1 × 0" in text
 
 
 @pytest.mark.parametrize("kind", [Add, Mul, Max])

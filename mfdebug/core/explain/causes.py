@@ -33,13 +33,22 @@ NATURAL, _WRITTEN = 8, 4
 
 
 class CauseTerm(Struct, frozen=True):
-    """One term: `leads_to` are the numbers it is made of, the one to follow first."""
+    """One term: `leads_to` are the numbers it is made of, the one to follow first.
+
+    `edge` says along which of several edges to the same node it came.
+    """
 
     symbols: str
     numbers: str
     amount: float
     running: float
     leads_to: tuple[Spot, ...]
+    edge: str = ""
+
+    @property
+    def words(self) -> str:
+        """The term in symbols and numbers, with the edge that tells it from one like it."""
+        return f"{self.symbols} = {self.numbers}" + (f"   ({self.edge})" if self.edge else "")
 
 
 class Cause(Struct, frozen=True):
@@ -233,7 +242,7 @@ def _largest(sums: Sums) -> tuple[tuple[CauseTerm, ...], int, float]:
     running = 0.0
     for k, told in zip(chosen.tolist(), sums.tell(chosen.tolist()), strict=True):
         running += float(amounts[k])
-        terms.append(CauseTerm(*told[:2], float(amounts[k]), running, told.leads_to))
+        terms.append(CauseTerm(*told[:2], float(amounts[k]), running, told.leads_to, told.edge))
     return tuple(terms), int(amounts.size - len(chosen)), left_out_sum
 
 
@@ -292,7 +301,7 @@ def _term_lines(cause: Cause, most: int) -> list[str]:
     lines = ["  " + "  ".join(head.rjust(w) for head, w in zip(heads, widths, strict=True))]
     for row, term in zip(rows, shown, strict=True):
         cells = "  ".join(text.rjust(w) for text, w in zip(row, widths, strict=True))
-        lines.append(f"  {cells}  {term.symbols} = {term.numbers}")
+        lines.append(f"  {cells}  {term.words}")
     unseen = len(cause.terms) - len(shown) + cause.left_out
     if unseen:
         rest = sum(term.amount for term in cause.terms[most:]) + cause.left_out_sum
@@ -316,6 +325,7 @@ def cause_data(cause: Cause, graph: Graph) -> dict[str, Any]:
                 "numbers": term.numbers,
                 "amount": term.amount,
                 "running": term.running,
+                "edge": term.edge,
                 "leads_to": [_spot_data(spot, graph) for spot in term.leads_to],
             }
             for term in cause.terms

@@ -45,11 +45,12 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         site = sites[edge.consumer]
         work += len(site.inputs)
         sums = edge_sums(site, edge.slot, index, explained=work <= MOST_INPUTS)
-        bundles.extend(sums.bundles)
+        edge_name = f"input {edge.slot + 1} of {site.label}" if site.input_note(edge.slot) else ""
+        bundles.extend(bundle.along(edge_name) for bundle in sums.bundles)
         rules.append(sums.rule)
         notes.extend(sums.notes)
     if partial and len(rules) < len(edges):
-        notes.insert(0, f"not complete: {len(rules)} of {len(edges)} consumers so far")
+        notes.insert(0, f"not complete: {len(rules)} of {len(edges)} contributions so far")
     rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MOST_RULES else ""
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
 

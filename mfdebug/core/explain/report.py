@@ -32,7 +32,8 @@ class Incoming(Struct, frozen=True):
     """What one consumer sent back to the chosen entry; `number` None: it has not reported yet.
 
     `rule` is what it sends in symbols, `words` the same with the entry named. Where it never sends
-    anything, `remark` says why.
+    anything, `remark` says why. `input` says which of the consumer's inputs it is about, where the
+    node is several of them.
     """
 
     consumer: str
@@ -40,6 +41,7 @@ class Incoming(Struct, frozen=True):
     words: str
     number: float | None
     remark: str = ""
+    input: str = ""
 
 
 class Outgoing(Struct, frozen=True):
@@ -52,6 +54,7 @@ class Outgoing(Struct, frozen=True):
     working: str
     number: float
     remark: str = ""
+    input: str = ""
 
 
 class NodeReport(Struct, frozen=True):
@@ -214,7 +217,8 @@ def _incoming(site: Site, index: Index, edges: list[Contribution]) -> tuple[Inco
             rule, words = sent.text, sent.of(index)
             remark = nothing_sent(consumer, op, explainer, edge.slot, index)
         number = None if edge.sent is None else float(edge.sent[index])
-        found.append(Incoming(consumer.label, rule, words, number, remark))
+        note = consumer.input_note(edge.slot)
+        found.append(Incoming(consumer.label, rule, words, number, remark, note))
     return tuple(found)
 
 
@@ -240,7 +244,8 @@ def _outgoing(site: Site, index: Index) -> tuple[Outgoing, ...]:
             if not changed and not remark:
                 working = edge_sums(site, slot, entry, ones=True).working(TERMS_SHOWN)
                 working = "" if working.strip("()") == scalar(number) else working
-        found.append(Outgoing(label, index_text(entry), rule, words, working, number, remark))
+        note = site.input_note(slot)
+        found.append(Outgoing(label, index_text(entry), rule, words, working, number, remark, note))
     return tuple(found)
 
 

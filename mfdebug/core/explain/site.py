@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.entries import matched
-from mfdebug.core.spots import Index, Spot, Subscripts, cost_name, gradient_name, named
+from mfdebug.core.spots import Index, Spot, Subscripts, cost_name, gradient_name, input_note, named
 
 
 class Site:
@@ -29,6 +30,18 @@ class Site:
         """The SGD step in which the value was computed, from the first of the run it continues."""
         step = self.debugger.timeline.sgd_step(self.debugger.written_at(self.node) or 0)
         return self.debugger.plan.steps_before + step
+
+    @cached_property
+    def _repeated(self) -> set[int]:
+        return {source for source, count in Counter(self.sources).items() if count > 1}
+
+    def input_note(self, slot: int) -> str:
+        """Return which input of the node `slot` is, where the same node is several of them."""
+        return input_note(slot) if self.sources[slot] in self._repeated else ""
+
+    def target(self, slot: int) -> str:
+        """Name an input as that to which something is sent: `x`, or `x (input 2)`."""
+        return self.labels[slot] + self.input_note(slot)
 
     def gradient(self, place: Subscripts = ()) -> str:
         """Name the gradient of the value, or of an entry of it."""

@@ -77,21 +77,21 @@ def _forward_lines(node: NodeReport) -> list[str]:
 def _backward_lines(node: NodeReport) -> list[str]:
     lines = []
     for incoming in node.incoming:
-        upstream = f"  upstream from {incoming.consumer}: "
+        upstream = f"  upstream from {incoming.consumer}{incoming.input}: "
         if incoming.remark:
             lines.append(upstream + incoming.remark)
             continue
         number = "not yet" if incoming.number is None else scalar(incoming.number)
         lines.append(f"{upstream}{incoming.words} = {number}")
     if node.incoming_more:
-        lines.append(f"  … {node.incoming_more:,} consumers more")
+        lines.append(f"  … {node.incoming_more:,} contributions more")
     if node.gradient is not None:
         numbers = [i.number for i in node.incoming if i.number is not None and not i.remark]
         sums = " + ".join(map(bracketed, numbers))
         together = f" = {sums}" if len(numbers) > 1 and not node.incoming_more else ""
         lines.append(f"  {node.symbol}{index_text(node.index)}{together} = {scalar(node.gradient)}")
     for out in node.outgoing:
-        to = f"  to {out.source}{out.entry}: "
+        to = f"  to {out.source}{out.entry}{out.input}: "
         if out.remark:
             lines.append(to + out.remark)
             continue

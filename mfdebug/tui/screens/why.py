@@ -119,7 +119,7 @@ class TermList(WhyLines):
         term = cause.terms[y]
         amount, running = self._widths
         text = f"{scalar(term.amount):>{amount}}  {scalar(term.running):>{running}}"
-        text = fit(f"{text}  {term.symbols} = {term.numbers}", self.line_width)
+        text = fit(f"{text}  {term.words}", self.line_width)
         chosen = y == self._visit.term
         style = self.style("chosen") if chosen else None
         return Strip([Segment(text, style)])

@@ -326,7 +326,7 @@ class NodePanel(LinesView, can_focus=True):
             yield [Segment(text, self._style("dim"))]
 
     def _incoming(self, incoming: Incoming, width: int) -> Line:
-        text = f"  from {incoming.consumer}  {incoming.remark or incoming.rule}"
+        text = f"  from {incoming.consumer}{incoming.input}  {incoming.remark or incoming.rule}"
         if incoming.remark:
             return [Segment(fit(text, width), self._style("dim"))]
         if incoming.number is None:
@@ -350,7 +350,8 @@ class NodePanel(LinesView, can_focus=True):
         ]
 
     def _outgoing(self, outgoing: Outgoing, width: int) -> Iterable[Line]:
-        text = f"  to {outgoing.source}{outgoing.entry}  {outgoing.remark or outgoing.rule}"
+        to = f"{outgoing.source}{outgoing.entry}{outgoing.input}"
+        text = f"  to {to}  {outgoing.remark or outgoing.rule}"
         if outgoing.remark:
             yield [Segment(fit(text, width), self._style("dim"))]
             return

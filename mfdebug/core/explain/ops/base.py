@@ -89,6 +89,7 @@ class Explainer:
             gradient=site.gradient(),
             name=site.label,
             names=site.labels,
+            to=_Targets(site),
             local=_LocalWords(site, op),
             attrs=op.attrs,
         )
@@ -140,6 +141,16 @@ class _LocalWords:
 
     def __getitem__(self, slot: int) -> str:
         return self._op.local(slot, self._site.label, *self._site.labels)
+
+
+class _Targets:
+    """An op's inputs as those to which something is sent."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def __getitem__(self, slot: int) -> str:
+        return self._site.target(slot)
 
 
 def factor(text: str) -> str:

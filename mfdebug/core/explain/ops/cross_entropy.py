@@ -86,7 +86,7 @@ class CrossEntropyExplainer(Explainer):
 
     def role(self, site: Site, op: Op) -> str:
         """What each input gets, by what the labels are."""
-        z, y = site.labels
+        z, y = site.target(0), site.target(1)
         to_logits, to_labels = (self._local_words(site, slot) for slot in (0, 1))
         role = f"a softmax cross-entropy sends {to_logits} to {z}: how much too sure each class is"
         return role if _has_classes(site) else f"{role}; and {to_labels} to the labels {y}"

@@ -140,7 +140,8 @@ class SumExplainer(ElementwiseExplainer):
             sign = "-" if isinstance(op, Sub) and k else ""
             number = bracketed(site.number(k, entries[k]))
             name = site.entry(k, entries[k])
-            return Told(sign + name, sign + number, (site.spot(k, entries[k]),))
+            spots = (site.spot(k, entries[k]),)
+            return Told(sign + name, sign + number, spots, site.input_note(k).strip(" ()"))
 
         names = [named(site.labels[k], entries[k]) for k in range(len(entries))]
         return Sums(self.formula(site, op, names), (Bundle(amounts, tell),))
@@ -209,7 +210,7 @@ class PowerExplainer(ElementwiseExplainer):
         if len(site.inputs) == 1:
             return base
         x, p = site.labels
-        return f"{base}, by {op.formula(x, p)}·log {x} towards the exponent {p}"
+        return f"{base}, by {op.formula(x, p)}·log {x} towards the exponent {site.target(1)}"
 
 
 class SelectionExplainer(ElementwiseExplainer):
@@ -230,7 +231,7 @@ class SelectionExplainer(ElementwiseExplainer):
         if len(numbers) <= ALL_UP_TO:
             text = worked(numbers, lambda texts: in_numbers(op.formula(*texts)), number)
         term = one_term(number, rule, text or bracketed(number), [spots[winner]])
-        return Sums(rule, (term,), (f"{names[winner]} won{tie}",))
+        return Sums(rule, (term,), (f"{names[winner]}{site.input_note(winner)} won{tie}",))
 
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
@@ -246,6 +247,12 @@ class SelectionExplainer(ElementwiseExplainer):
         own = np.broadcast_to(site.inputs[slot], site.value.shape)[region] == value
         wins = own & ~np.logical_or.reduce(has) if has else own
         return Locals(region, wins.astype(value.dtype))
+
+    def local_words(self, op: Op, slot: int, name: str, names: Sequence[str]) -> str:
+        """1 where this input won; by its number where its name is another one's too."""
+        if len(names) <= ALL_UP_TO and names.count(names[slot]) > 1:
+            return f"[input {slot + 1} won]"
+        return super().local_words(op, slot, name, names)
 
     def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
         """Who won depends on all of them."""

@@ -65,8 +65,8 @@ class MatrixExplainer(Explainer):
         if len(site.inputs) > 3 or not all(x.ndim == 2 for x in site.inputs[:2]):
             return super().role(site, op)
         kind = "linear layer" if len(site.inputs) == 3 else "matrix product"
-        x, w = (f"{self.sent(site, op, i, ()).text} to {site.labels[i]}" for i in (0, 1))
-        bias = f", and the sum of the rows to {site.labels[2]}" if len(site.inputs) == 3 else ""
+        x, w = (f"{self.sent(site, op, i, ()).text} to {site.target(i)}" for i in (0, 1))
+        bias = f", and the sum of the rows to {site.target(2)}" if len(site.inputs) == 3 else ""
         return f"a {kind} sends {x}{',' if bias else ' and'} {w}{bias}"
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals:
