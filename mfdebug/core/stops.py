@@ -7,7 +7,7 @@ is what is found there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from msgspec import Struct
@@ -44,8 +44,24 @@ class Hit(Struct, frozen=True):
     stop: Stop
     finding: Finding
 
-    def __str__(self) -> str:
-        return f"stop {self.stop.number}: {self.finding.words}"
+
+def hit_lines(hits: Iterable[Hit]) -> list[str]:
+    """Return what was met at one moment, a line for each reason, with all stops that give it.
+
+    `stop 1: nan: ...`, `stops 1 and 9: nan: ...`; stops that were set in different words are told
+    with these: `stops 1 and 9 (break nan, break nan at q): nan: ...`.
+    """
+    by_reason: dict[str, list[Stop]] = {}
+    for hit in hits:
+        by_reason.setdefault(hit.finding.words, []).append(hit.stop)
+    lines = []
+    for words, stops in by_reason.items():
+        *most, last = [str(stop.number) for stop in stops]
+        numbers = f"stops {', '.join(most)} and {last}" if most else f"stop {last}"
+        set_by = list(dict.fromkeys(stop.line for stop in stops))
+        note = f" ({', '.join(set_by)})" if len(set_by) > 1 else ""
+        lines.append(f"{numbers}{note}: {words}")
+    return lines
 
 
 class Stops:

@@ -121,6 +121,52 @@ def test_the_same_is_said_as_text_and_as_data(capsys: pytest.CaptureFixture[str]
     assert answer["result"]["stops"] == [{"stop": 1, "reason": reason}]
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["break health", "break nan"], "stops 1 and 9: nan: if_0[3,0] = nan, made by Mul of "),
+        (["break nan", "break health"], "stops 1 and 2: nan: if_0[3,0] = nan, made by Mul of "),
+        (["break nan", "break nan", "tbreak nan"],
+         "stops 1, 2 and 3 (break nan, tbreak nan): nan: if_0[3,0] = nan, "),
+        (["break nan", "break nan at if_0"],
+         "stops 1 and 2 (break nan, break nan at if_0): nan: if_0[3,0] = nan, "),
+        (["break if_0 forward", "break if_0"],
+         "stops 1 and 2 (break if_0 forward, break if_0): forward of if_0: if_0 (shape 4x1, "),
+    ],
+)  # fmt: skip
+def test_what_several_stops_wait_for_is_told_once(lines: list[str], told: str) -> None:
+    run = console("log-nan", "goto 278", *lines)
+    reply = run.run("step")
+    met = [line for line in reply.text.split("\n") if line.startswith("stop")]
+    assert len(met) == 1
+    assert met[0].startswith(told)
+    assert reply.stopped == met[0]
+    stops = [int(number) for number in re.findall(r"\d+", told.split(":")[0].split(" (")[0])]
+    assert [stop["stop"] for stop in reply.data["stops"]] == stops
+    assert len({stop["reason"] for stop in reply.data["stops"]}) == 1
+
+
+def test_no_moment_is_met_twice_for_the_same_stops() -> None:
+    once, twice = (console("log-nan", *lines) for lines in (["break health"], ["break health"] * 2))
+    for _ in range(4):
+        for run in (once, twice):
+            run.run("continue")
+        assert once.debugger.moment == twice.debugger.moment
+
+
+def test_different_reasons_of_one_moment_are_all_told() -> None:
+    run = console("log-nan", "goto 278", "break nan", "break if any(isnan(if_0))")
+    reply = run.run("step")
+    first, second = reply.stopped.split("; stop 2: ")
+    assert first.startswith("stop 1: nan: if_0[3,0] = nan, made by Mul of ")
+    assert second == "any(isnan(if_0)): if_0[3,0] = nan"
+
+
+def test_a_stop_that_is_set_again_says_so() -> None:
+    run = console("xor", "break nan")
+    assert run.run("break nan").text == "stop 2: break nan (as stop 1)"
+
+
 def nan_beside_one_that_was_fed(train: bool) -> Debugger:
     """An op entry by entry passes on a NaN and makes another: inf - inf."""
     x = Input("x", value=[np.nan, np.inf])

@@ -15,7 +15,7 @@ from mfdebug.core.explain.text import explain
 from mfdebug.core.expressions import parse_place
 from mfdebug.core.hints import CONTINUE, GO_BACK, GO_ON, RUN_STEPS, SET_STOP
 from mfdebug.core.spots import Index, Spot
-from mfdebug.core.stops import Hit
+from mfdebug.core.stops import Hit, hit_lines
 from mfdebug.core.timeline import NODE_PHASES, Phase
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
         data["stops"] = [{"stop": hit.stop.number, "reason": hit.finding.words} for hit in hits]
     if debugger.at_end:
         data["ended"] = debugger.ending
-    stopped = "; ".join(map(str, hits)) or note
-    told = [status(debugger), *lines, *map(str, hits), *([note] if note else [])]
+    met = hit_lines(hits)
+    stopped = "; ".join(met) or note
+    told = [status(debugger), *lines, *met, *([note] if note else [])]
     if debugger.at_end and ENDS not in note:
         why = f" ({debugger.ending})" if debugger.ending else ""
         told.append(f"the line ends here{why}; {GO_BACK}")

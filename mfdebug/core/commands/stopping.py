@@ -31,10 +31,15 @@ def stop_line(stop: Stop) -> str:
 def _set(console: Console, text: str, *, temporary: bool) -> Reply:
     word = "tbreak" if temporary else "break"
     found = triggers(console.debugger, text)
+    known = {stop.line: stop.number for stop in console.stops}
     made = [
         console.stops.add(f"{word} {line}", trigger, temporary=temporary) for line, trigger in found
     ]
-    lines = [f"stop {stop.number}: {stop.line}" for stop in made]
+    lines = [
+        f"stop {stop.number}: {stop.line}"
+        + (f" (as stop {known[stop.line]})" if stop.line in known else "")
+        for stop in made
+    ]
     if len(made) > 1:
         first, last = made[0].number, made[-1].number
         lines = [f"stops {first} to {last}: every health rule", *lines]
