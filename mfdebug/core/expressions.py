@@ -104,6 +104,8 @@ class Expression(Struct, frozen=True):
     words: frozenset[str]
     """... and the words. Only a moment that changes one of these can change what it is worth."""
     root: Term
+    lookback: int = 0
+    """How many SGD steps back it asks for: how deep `prev` stands in `prev`."""
 
     @property
     def nodes(self) -> frozenset[str]:
@@ -150,7 +152,7 @@ def parse(text: str, names: Collection[str]) -> Expression:
     root = reader.expression()
     reader.must_end()
     values, gradients = (frozenset(reader.mentions[of]) for of in ("value", "grad"))
-    return Expression(text, values, gradients, frozenset(reader.words), root)
+    return Expression(text, values, gradients, frozenset(reader.words), root, reader.lookback)
 
 
 def parse_place(text: str, names: Collection[str]) -> Place:
@@ -186,6 +188,7 @@ class _Reader:
         self.words: set[str] = set()
         self.at = 0
         self.depth = 0
+        self.back = self.lookback = 0
 
     def expression(self, floor: int = _OR) -> Term:
         """Read operands and operators that bind at least as tightly as `floor`."""
@@ -264,7 +267,11 @@ class _Reader:
         name = identifier[0]
         start, self.at = self.at, identifier.end()
         if name in FUNCTIONS and self.sees("("):
-            return Call(name, self.argument(), column)
+            self.back += name == "prev"
+            self.lookback = max(self.lookback, self.back)
+            call = Call(name, self.argument(), column)
+            self.back -= name == "prev"
+            return call
         if name in ("nan", "inf"):
             return Number(float(name))
         if name in WORDS:

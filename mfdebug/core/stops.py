@@ -8,6 +8,7 @@ is what is found there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 
 import numpy as np
 from msgspec import Struct
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, Progress
 from mfdebug.core.finding import Finding
+from mfdebug.core.past import Lookback, Past
 from mfdebug.core.spots import Attribute, Spot
 from mfdebug.core.stretch import Stretch
 from mfdebug.core.triggers import AtPlaces, Trigger
@@ -72,6 +74,8 @@ class Stops:
         self._stops: dict[int, Stop] = {}
         self._last_number = 0
         self._trace: Trace | None = None
+        # What is known of the steps before those of the trace, and of these, too.
+        self._past, self._known = Past(), Past()
         # What was met at the last moment that was looked at, and on which branch that was.
         self._last_met: tuple[Hit, ...] = ()
         self._last_met_at: tuple[int, tuple[Edit, ...]] = (0, debugger.edits)
@@ -204,14 +208,22 @@ class Stops:
         full = any(stop.trigger.needs_all_gradients for stop in self.armed)
         if self._trace is None or self._trace.full != full:
             self._trace = debugger.plan.new_trace(LONGEST_TRACE, full=full)
+        lookback = reduce(
+            Lookback.joined, (stop.trigger.lookback for stop in self.armed), Lookback()
+        )
+        step = debugger.moment // debugger.timeline.length
+        past = self._known.until(step, lookback.steps, debugger.edits, full=full)
         debugger.run_traced(last, self._trace)
+        self._past = self._known = past
+        if lookback.steps and self._trace.steps:
+            self._known = past.and_then(self._trace, lookback, set(debugger.graph.trainables))
         suspects = self._suspects(self._trace)
         return suspects[0] if suspects else None
 
     def _suspects(self, trace: Trace) -> list[int]:
         if not trace.steps:
             return []
-        stretch = Stretch(self.debugger, trace)
+        stretch = Stretch(self.debugger, trace, self._past)
         may_fire = [
             stop.trigger.may_fire(stretch)
             for stop in self.armed
