@@ -30,5 +30,5 @@ def result_of(debugger: Debugger) -> str:
     assert where.node is not None
     name = debugger.graph.nodes[where.node].label
     if where.phase == "backward":
-        return held(gradient_name(debugger.graph, name), debugger.gradient(where.node))
+        return held(gradient_name(debugger, where.node), debugger.gradient(where.node))
     return held(name, debugger.value(where.node))

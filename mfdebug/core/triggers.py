@@ -179,7 +179,7 @@ class OnChange(Struct):
         index = self.target.index or (tuple(map(int, most)) if self._now(debugger).ndim else ())
         spot = Spot(self.node, self.target.attribute, index)
         numbers = " -> ".join(told_apart([float(before[most]), float(after[most])]))
-        return Finding(f"{spot.text(debugger.graph)} changed: {numbers}", spot)
+        return Finding(f"{spot.text(debugger)} changed: {numbers}", spot)
 
     def may_fire(self, stretch: Stretch) -> Array:
         """Compare each step with the one before it."""

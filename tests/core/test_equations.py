@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def judge_why(judgement: Judgement, debugger: Debugger, spot: Spot) -> None:
     at = max((one or debugger.moment for one in moments), default=debugger.moment)
     words = {"lr": debugger.learning_rate}
     with debugger.visiting(at):
-        judgement.judge(cause_lines(cause, debugger.graph), lookup_in(debugger), words)
+        judgement.judge(cause_lines(cause, debugger), lookup_in(debugger), words)
 
 
 def judge_all(judgement: Judgement, debugger: Debugger, entries: int) -> None:
@@ -81,6 +82,24 @@ def test_of_every_op(name: str, data: st.DataObject) -> None:
         judge_all(judgement, debugger, 3)
     assert judgement.false == []
     assert judgement.read > 20
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=4)
+def test_of_every_op_as_a_sink(name: str, data: st.DataObject) -> None:
+    """Of a sink with several entries all gradients are those of their sum, and are called so."""
+    debugger = debugger_of(data.draw(cases(name)), sink=True)
+    judgement = judgement_of(debugger)
+    told = []
+    while not debugger.at_end:
+        debugger.step()
+        judge_all(judgement, debugger, 2)
+        told += explain(debugger)
+    assert judgement.false == []
+    several = debugger.value(debugger.graph.cost).size > 1
+    of = {text.removeprefix("∂") for text in re.findall("∂[^/ ]*(?=/∂)", "\n".join(told))}
+    assert of == {"Σop" if several else "op"}
 
 
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)

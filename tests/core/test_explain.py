@@ -20,10 +20,13 @@ from miniflow.ops import OPS, Mul, Op, Sum
 from tests.unit.op_cases import Case, cases
 
 
-def debugger_of(case: Case) -> Debugger:
+def debugger_of(case: Case, *, sink: bool = False) -> Debugger:
+    """A run over an op and a weighted sum of its value, or over the op alone, as a `sink`."""
     inputs = [Input(f"x{i}", value=value) for i, value in enumerate(case.values)]
     nodes = [inputs[0]] * len(inputs) if case.same else inputs
     op = case.op(*nodes, name="op", **case.attributes)
+    if sink:
+        return Debugger(Graph.of(op))
     shape = op.output_shape(*(np.shape(node.value) for node in nodes))
     weights = np.random.default_rng(1).uniform(0.5, 1.5, shape)
     cost = Sum(Mul(op, Input("weights", value=weights)), name="cost")

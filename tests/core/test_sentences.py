@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from functools import partial
 from typing import Any
@@ -44,7 +45,7 @@ from miniflow.ops import (
     Sum,
     Tanh,
 )  # fmt: skip
-from miniflow.optimizers import Adam, Momentum
+from miniflow.optimizers import SGD, Adam, Momentum
 from tests.core.test_explain import debugger_of
 from tests.counting import lines_run
 from tests.unit.op_cases import cases
@@ -179,7 +180,7 @@ def test_a_long_name_of_a_cost_does_not_drown_the_others() -> None:
 
 def why_lines(debugger: Debugger, name: str, attribute: Any = "value") -> list[str]:
     spot = Spot(debugger.graph.place(name), attribute, ())
-    return cause_lines(why(debugger, spot), debugger.graph)
+    return cause_lines(why(debugger, spot), debugger)
 
 
 def test_a_gradient_that_all_have_sent_to_is_complete_and_waits_for_its_turn() -> None:
@@ -323,6 +324,28 @@ def test_of_labels_that_do_not_sum_to_1_the_sentence_has_the_sum() -> None:
     assert text.endswith("; and -log softmax(z)/m to the labels t")
 
 
+@pytest.mark.parametrize("optimizer", [Momentum(0.1, 0.5), Adam(0.1), SGD(0.1)], ids=repr)
+def test_gradients_of_a_sink_of_several_entries_are_those_of_its_sum(optimizer: Any) -> None:
+    x = Input("x", value=VECTOR, trainable=True)
+    q = Mul(x, Input("y", value=[2.0, 5.0, 7.0]), name="q")
+    run = Console(Debugger(Graph.of(q, training=Training(optimizer))))
+    told = [run.run(line).text for line in ("break x backward", "break nan", "quiz on")]
+    for _ in range(2 * run.debugger.timeline.length):
+        question = run.quiz.ask(run.debugger) if run.quiz else None
+        if question is None:
+            told.append(run.run("step").text)
+        else:
+            told += [question.text, run.run(f"answer {question.answer}").text]
+        here = run.debugger.moment
+        for line in ("why grad x[1]", "why x[1]", "why grad q[2]", "diff 3", "last x.grad[0]"):
+            with contextlib.suppress(MiniflowError):
+                told.append(run.run(line).text)
+        run.run(f"goto {here}")
+    text = "\n".join(told)
+    assert text.count("∂Σq/∂") > 20
+    assert not re.search("∂q/|∂cost|∂Σcost", text)
+
+
 def twice(kind: Any) -> Debugger:
     """A run over a node that has the same node in every place."""
     x = Input("x", value=[[2.0, 3.0], [4.0, 5.0]])
@@ -353,9 +376,7 @@ def test_edges_between_the_same_two_nodes_are_told_apart(kind: str) -> None:
         lines = [line for line in at(debugger, node, "backward").split("\n") if begins in line]
         assert len(set(lines)) == edges
         assert [line.split("(")[1].split(")")[0] for line in lines] == numbers
-    lines = cause_lines(
-        why(debugger, Spot(debugger.graph.place("x"), "grad", (0, 1))), debugger.graph
-    )
+    lines = cause_lines(why(debugger, Spot(debugger.graph.place("x"), "grad", (0, 1))), debugger)
     terms = [line for line in lines if line.endswith(" of n)")]
     assert len(terms) >= edges
     assert len(set(terms)) == len(terms)

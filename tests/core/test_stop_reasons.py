@@ -80,7 +80,7 @@ def test_the_numbers_that_met_it_are_said(
     assert reply.stopped == f"stop 1: {told['reason']}"
     if spot is not None:
         assert reply.spot is not None
-        assert reply.spot.text(run.debugger.graph) == spot
+        assert reply.spot.text(run.debugger) == spot
 
 
 @pytest.mark.parametrize(

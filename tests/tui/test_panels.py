@@ -12,7 +12,7 @@ from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import Add
+from miniflow.ops import Add, Mul
 from tests.tui.test_keys import Driver, opened
 
 
@@ -307,3 +307,14 @@ async def test_edges_between_the_same_two_nodes_are_told_apart_in_tree_panel_and
         await ask(driver, "why grad x")
         terms = [line for line in driver.text.split("\n") if "∂y/∂y·x = 1 × 3 " in line]
         assert ["input 1 of y" in terms[0], "input 2 of y" in terms[1]] == [True, True]
+
+
+async def test_of_a_sink_of_several_entries_gradients_are_called_those_of_its_sum() -> None:
+    x = Input("x", value=[1.0, 2.0], trainable=True)
+    graph = Graph.of(Mul(x, Input("y", value=[3.0, 4.0]), name="q"))
+    async with opened(graph, size=(120, 30)) as driver:
+        for _ in range(2 * driver.screen.debugger.timeline.length):
+            await driver.press("s")
+            assert "∂q/" not in driver.text
+        await driver.press("y", "enter")
+        assert "∂q/" not in driver.text

@@ -68,9 +68,10 @@ def _print(console: Console, text: str) -> Reply:
 
 def _why(console: Console, text: str) -> Reply:
     spot = chosen_number(console, text, "why [grad] NODE[i,j]")
-    cause, graph = why(console.debugger, spot), console.debugger.graph
-    lines = cause_lines(cause, graph)
-    return Reply("\n".join(lines), cause_data(cause, graph), spot=spot, subject=cause)
+    debugger = console.debugger
+    cause = why(debugger, spot)
+    lines = cause_lines(cause, debugger)
+    return Reply("\n".join(lines), cause_data(cause, debugger), spot=spot, subject=cause)
 
 
 def _watch(console: Console, text: str) -> Reply:
@@ -124,7 +125,7 @@ def _diff(console: Console, text: str) -> Reply:
     if len(instants) == 1:
         instants.append(Instant(debugger.moment, None))
     found = compare(debugger, *instants)
-    lines = comparison_lines(found, debugger.graph)
+    lines = comparison_lines(found, debugger)
     return Reply("\n".join(lines), comparison_data(found, debugger.graph))
 
 

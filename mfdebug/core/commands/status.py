@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import cost_name
+from mfdebug.core.spots import cost_name, is_summed
 
 
 def status(debugger: Debugger) -> str:
@@ -22,8 +22,7 @@ def cost_text(debugger: Debugger) -> str:
     name = cost_name(debugger.graph)
     if standing is Standing.WAITING:
         return f"{name} not computed"
-    shape = debugger.plan.shapes[debugger.graph.cost]
-    summed = " (sum)" if shape else ""
+    summed = " (sum)" if is_summed(debugger) else ""
     old = f" (of SGD step {debugger.sgd_step - 1})" if standing is Standing.STALE else ""
     if standing is Standing.CURRENT and debugger.outdated_by(debugger.graph.cost) is not None:
         old = " (before the update)"

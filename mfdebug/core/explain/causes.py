@@ -23,7 +23,6 @@ from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Index, Spot
 from mfdebug.core.terms import NotComputed
-from miniflow.graph import Graph
 from miniflow.node import Input
 
 # Terms beyond these, the smallest, are only counted and summed.
@@ -249,17 +248,17 @@ def _largest(sums: Sums) -> tuple[tuple[CauseTerm, ...], int, float]:
 # As text and as data --------------------------------------------------------------------------
 
 
-def cause_lines(cause: Cause, graph: Graph, most: int = 12) -> list[str]:
+def cause_lines(cause: Cause, debugger: Debugger, most: int = 12) -> list[str]:
     """Return a cause as text: the rule, the equation in symbols and numbers, then the terms.
 
     The terms are listed where there are several: what each adds, the sum so far, the term.
     """
-    return [*equation_lines(cause, graph), *_term_lines(cause, most), *_note_lines(cause)]
+    return [*equation_lines(cause, debugger), *_term_lines(cause, most), *_note_lines(cause)]
 
 
-def equation_lines(cause: Cause, graph: Graph) -> list[str]:
+def equation_lines(cause: Cause, debugger: Debugger) -> list[str]:
     """Return the rule, and the number as the sum of its terms, in symbols and numbers."""
-    name = cause.spot.text(graph)
+    name = cause.spot.text(debugger)
     result = scalar(cause.number)
     if not cause.terms:
         rule = f" = {cause.rule}" if cause.rule not in ("", name, result) else ""
@@ -313,10 +312,10 @@ def _note_lines(cause: Cause) -> list[str]:
     return [f"  ({cause.note})"] if cause.note else []
 
 
-def cause_data(cause: Cause, graph: Graph) -> dict[str, Any]:
+def cause_data(cause: Cause, debugger: Debugger) -> dict[str, Any]:
     """Return a cause as plain data, for JSON."""
     return {
-        "spot": _spot_data(cause.spot, graph),
+        "spot": _spot_data(cause.spot, debugger),
         "rule": cause.rule,
         "number": cause.number,
         "terms": [
@@ -326,7 +325,7 @@ def cause_data(cause: Cause, graph: Graph) -> dict[str, Any]:
                 "amount": term.amount,
                 "running": term.running,
                 "edge": term.edge,
-                "leads_to": [_spot_data(spot, graph) for spot in term.leads_to],
+                "leads_to": [_spot_data(spot, debugger) for spot in term.leads_to],
             }
             for term in cause.terms
         ],
@@ -336,11 +335,11 @@ def cause_data(cause: Cause, graph: Graph) -> dict[str, Any]:
     }
 
 
-def _spot_data(spot: Spot, graph: Graph) -> dict[str, Any]:
+def _spot_data(spot: Spot, debugger: Debugger) -> dict[str, Any]:
     return {
-        "node": graph.nodes[spot.node].label,
+        "node": debugger.graph.nodes[spot.node].label,
         "attribute": spot.attribute,
         "index": list(spot.index),
         "moment": spot.moment,
-        "text": spot.text(graph),
+        "text": spot.text(debugger),
     }

@@ -14,7 +14,7 @@ from mfdebug.core.explain.ops import explainer_of
 from mfdebug.core.explain.ops.base import Explainer, factor
 from mfdebug.core.explain.site import Site, unique
 from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
-from mfdebug.core.spots import Index, Spot, cost_name, gradient_name, named
+from mfdebug.core.spots import Index, Spot, gradient_name, named
 from miniflow.graph import follows_rules
 from miniflow.ops.base import Op
 
@@ -28,7 +28,7 @@ MOST_RULES = 4
 def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     """Return what a node's consumers have sent to one entry of its gradient."""
     if node == debugger.graph.cost:
-        rule = seed_name(debugger, index)
+        rule = gradient_name(debugger, node, index)
         return Sums(rule, (), (f"the start of backward: {rule} = 1",))
     bundles: list[Bundle] = []
     rules: list[str] = []
@@ -53,13 +53,6 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         notes.insert(0, f"not complete: {len(rules)} of {len(edges)} contributions so far")
     rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MOST_RULES else ""
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
-
-
-def seed_name(debugger: Debugger, index: Index) -> str:
-    """Name the gradient that backward starts with: of the cost, or of its sum, by itself."""
-    graph = debugger.graph
-    name = cost_name(graph)
-    return f"∂Σ{name}/∂{named(name, index)}" if index else gradient_name(graph, name)
 
 
 def nothing_sent(site: Site, op: Op, explainer: Explainer, slot: int, index: Index) -> str:

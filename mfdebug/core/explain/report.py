@@ -9,11 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from mfdebug.core.debugger import Contribution, Debugger, Standing, index_text
-from mfdebug.core.explain.gradient_sums import (
-    edge_sums,
-    nothing_sent,
-    seed_name,
-)
+from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
 from mfdebug.core.explain.made import changed_note
 from mfdebug.core.explain.ops import explainer_of
 from mfdebug.core.explain.site import Site
@@ -199,7 +195,7 @@ def _forward_working(site: Site, index: Index, value: float | None) -> str:
 def _incoming(site: Site, index: Index, edges: list[Contribution]) -> tuple[Incoming, ...]:
     debugger, graph = site.debugger, site.debugger.graph
     if site.node == graph.cost and debugger.gradient_standing(site.node) is Standing.CURRENT:
-        seed = seed_name(debugger, index)
+        seed = site.gradient(index)
         return (Incoming("the start of backward", seed, seed, 1.0),)
     found = []
     sites: dict[int, Site] = {}

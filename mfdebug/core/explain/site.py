@@ -8,7 +8,7 @@ from functools import cached_property
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.entries import matched
-from mfdebug.core.spots import Index, Spot, Subscripts, cost_name, gradient_name, input_note, named
+from mfdebug.core.spots import Index, Spot, Subscripts, gradient_name, input_note, named
 
 
 class Site:
@@ -45,9 +45,7 @@ class Site:
 
     def gradient(self, place: Subscripts = ()) -> str:
         """Name the gradient of the value, or of an entry of it."""
-        graph = self.debugger.graph
-        name = cost_name(graph) if self.node == graph.cost else self.label
-        return gradient_name(graph, named(name, place))
+        return gradient_name(self.debugger, self.node, place)
 
     def entry(self, slot: int, index: Subscripts) -> str:
         """Name an entry of an input: `X[2,0]`."""

@@ -58,7 +58,7 @@ class _Entry:
         self.new = {n: float(a[index]) for n, a in zip(names, made.state_after, strict=False)}
 
     def assignments(self, name: str) -> tuple[Assignment, ...]:
-        gradient = gradient_name(self.debugger.graph, name)
+        gradient = gradient_name(self.debugger, self.node, self.index)
         rules = self.optimizer.formula(name, gradient)
         if isinstance(self.optimizer, Adam) and self.new:
             return self._adam(name, rules)
@@ -115,8 +115,8 @@ class _Entry:
     def sums(self, attribute: Attribute) -> Sums:
         """Return the value, or a number of the optimizer's state, as a sum."""
         own = Spot(self.node, "value", self.index)
-        name = own.text(self.debugger.graph)
-        rules = self.optimizer.formula(name, gradient_name(self.debugger.graph, name))
+        name = own.text(self.debugger)
+        rules = self.optimizer.formula(name, gradient_name(self.debugger, self.node, self.index))
         if attribute == "m" or attribute == "v":
             place = self.optimizer.state_names.index(attribute)
             return self._state_sums(attribute, rules[place])
@@ -139,7 +139,7 @@ class _Entry:
         Its amount is that of the rule: the difference of two numbers has fewer digits.
         """
         own: tuple[Spot, ...] = (Spot(self.node, "grad", self.index),)
-        symbols, form = f"-lr·{own[0].text(self.debugger.graph)}", "-{0} × {1}"
+        symbols, form = f"-lr·{own[0].text(self.debugger)}", "-{0} × {1}"
         numbers: tuple[float, ...] = (self.rate, self.gradient)
         if isinstance(self.optimizer, Momentum) and self.new:
             symbols, numbers = "-lr·v", (self.rate, self.new["v"])
@@ -161,7 +161,7 @@ class _Entry:
     def _state_sums(self, name: Literal["m", "v"], rule: str) -> Sums:
         old = self.old[name]
         gradient = Spot(self.node, "grad", self.index)
-        g = gradient.text(self.debugger.graph)
+        g = gradient.text(self.debugger)
         if isinstance(self.optimizer, Adam):
             beta = self.optimizer.beta1 if name == "m" else self.optimizer.beta2
             square = "²" if name == "v" else ""

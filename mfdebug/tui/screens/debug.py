@@ -326,7 +326,7 @@ class DebugScreen(Screen[None]):
             await self.run_line(f"goto {spot.moment}")
         if spot.node != self._chosen().at:
             self._select(spot.node)
-        name = spot.text(self.debugger.graph)
+        name = spot.text(self.debugger)
         back = self.app.keys.name("follow")
         words = f"this is where {name} is; {back} goes back to the present node"
         self.query_one(MessageStrip).say(words, "answer")

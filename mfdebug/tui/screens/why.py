@@ -171,12 +171,12 @@ class WhyScreen(ModalScreen[Spot | None]):
     # Showing -----------------------------------------------------------------------------
 
     def _show(self) -> None:
-        here, graph = self._here, self._debugger.graph
+        here = self._here
         trail = self.query_one("#why-trail", WhyLines)
         width = trail.size.width
         trail.update_lines([self._trail_line(trail)])
 
-        lines = [_broken(line, width) for line in equation_lines(here.cause, graph)]
+        lines = [_broken(line, width) for line in equation_lines(here.cause, self._debugger)]
         equation = [Segment(part) for line in lines for part in line]
         if len(equation) > MOST_EQUATION:
             # The last line is the number itself.
@@ -270,7 +270,7 @@ class WhyScreen(ModalScreen[Spot | None]):
     def _titled(self, spot: Spot, here: int | None) -> str:
         """Name a number, with its moment where that is another one than `here`."""
         at = "" if spot.moment == here else f" at {spot.moment or self._debugger.moment}"
-        return spot.text(self._debugger.graph) + at
+        return spot.text(self._debugger) + at
 
     # Keys --------------------------------------------------------------------------------
 
