@@ -110,7 +110,8 @@ class Debugger(Sight):
             raise DebuggerError(
                 f"the learning rate is at least 0, not {rate:g}", hint="to climb, negate the cost"
             )
-        return self._branch(Edit(self.moment, None, None, np.array(rate), f"lr = {rate:g}"))
+        name = "lr()" if "lr" in self.graph.by_name else "lr"
+        return self._branch(Edit(self.moment, None, None, np.array(rate), f"{name} = {rate:g}"))
 
     def _checked(self, node: int, index: tuple[int, ...] | None, value: Any) -> Array:
         name, shape = self.graph.nodes[node].label, self.plan.shapes[node]

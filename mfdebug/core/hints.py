@@ -15,4 +15,6 @@ CHANGE = "`set` changes a number"
 BEGIN = "`step` begins a new one"
 REDO = "`redo` makes again what `undo` took back"
 
-HINTS = (GO_ON, GO_BACK, CONTINUE, SET_STOP, RUN_STEPS, CHANGE, BEGIN, REDO)
+WATCH = "`watch` watches an expression"
+
+HINTS = (GO_ON, GO_BACK, CONTINUE, SET_STOP, RUN_STEPS, CHANGE, BEGIN, WATCH, REDO)

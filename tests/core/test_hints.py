@@ -24,9 +24,7 @@ FILES = [
 ]
 # `S goes back`, and keys by their names.
 KEY = re.compile(
-    r"(?<![\w`'(\[.])[A-Za-z] "
-    r"(?:begins|changes|closes|ends|follows|goes|leaves|lists|makes|opens|plays|returns|runs|sets"
-    r"|shows|starts|steps|stops|takes|undoes)\b"
+    r"(?<![\w`'(\[.])(?![aI] )[A-Za-z] (?!is\b|was\b|has\b)[a-z]+s\b"
     r"|\b(?:Backspace|Ctrl|Enter|Esc|PgDn|PgUp|Tab|press)\b"
 )
 

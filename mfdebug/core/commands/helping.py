@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from mfdebug.core.commands.command import Command, Key, Reply, find_in, short_forms
 from mfdebug.core.expressions import FUNCTIONS, WORDS
+from mfdebug.core.expressions import WORD_MEANINGS as WORD_MEANINGS
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
 
 EXPRESSIONS = (
     "EXPR: a node is its value; NODE.grad, NODE.shape, NODE[i,j], NODE.grad[0,:]; "
-    f"{', '.join(sorted(WORDS))}; + - * / // % ** @, < <= > >= == !=, and or not; "
+    f"{', '.join(sorted(WORDS))} (with (), as in lr(), where a node is called so); "
+    "+ - * / // % ** @, < <= > >= == !=, and or not; "
     f"{', '.join(f'{name}()' for name in sorted(FUNCTIONS))}; prev(x) is x one SGD step earlier"
 )
 # What the language of `print`, `watch` and conditions has, a line each.
@@ -23,16 +25,11 @@ FORMS = {
     "W1[0,1]": "one number; negative indices count from the end",
     "W1.grad[0,:]": "a row; slices as in NumPy",
     "`my node`": "a node with an odd name, in backquotes",
+    "lr()": "the word where a node is called lr, which lr alone is then",
     "+ - * / // % ** @": "arithmetic; @ is the matrix product",
     "< <= > >= == !=": "comparisons; 0 < x < 1 is one, too",
     "and or not": "for conditions, as in: break if cost > 1 or isnan(cost)",
     "1e-3 nan inf": "numbers",
-}
-WORD_MEANINGS = {
-    "cost": "the cost",
-    "lr": "the learning rate",
-    "sgd_step": "the number of this SGD step, from 0",
-    "moment": "the number of this moment",
 }
 FUNCTION_MEANINGS = {
     "abs": "the absolute value of each number",

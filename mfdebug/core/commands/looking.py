@@ -20,7 +20,8 @@ from mfdebug.core.explain.causes import cause_data, cause_lines, why
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.explain.text import explain, name_moment
 from mfdebug.core.expressions import parse, parse_place
-from mfdebug.core.naming import typed
+from mfdebug.core.hints import WATCH
+from mfdebug.core.naming import typed, which_is_meant
 from mfdebug.core.results import result_text
 from mfdebug.core.scene import Scene
 from miniflow.ops.base import shape_text
@@ -59,8 +60,9 @@ def _print(console: Console, text: str) -> Reply:
     if not text:
         raise DebuggerError("print what?", hint="usage: print EXPR, as in: print norm(W1.grad)")
     scene = Scene(console.debugger)
-    result = parse(text, scene.node_names()).evaluate(scene)
-    note = scene.note()
+    expression = parse(text, scene.node_names())
+    result = expression.evaluate(scene)
+    note = scene.note() + which_is_meant(expression, console.debugger)
     told = result_text(result)
     between = "" if told.startswith("\n") else " "
     return Reply(f"{text} ={between}{told}{note}", result)
@@ -78,11 +80,12 @@ def _watch(console: Console, text: str) -> Reply:
     if text:
         watch = console.watches.add(text)
         readings = [one for one in console.watches.read() if one.number == watch.number]
+        meant = which_is_meant(watch.expression, console.debugger)
     else:
-        readings = console.watches.read()
-    lines = [f"{one.number}  {one.text} = {one.shown}" for one in readings]
+        readings, meant = console.watches.read(), ""
+    lines = [f"{one.number}  {one.text} = {one.shown}{meant}" for one in readings]
     data = [{"watch": one.number, "text": one.text, "shown": one.shown} for one in readings]
-    return Reply("\n".join(lines) or "nothing is watched; w watches", data)
+    return Reply("\n".join(lines) or f"nothing is watched; {WATCH}", data)
 
 
 def _unwatch(console: Console, text: str) -> Reply:
@@ -251,7 +254,7 @@ LOOKING = [
         "show [grad] NODE[i,j]",
         "look at a node and one of its numbers",
         _show,
-        details="In the app f looks at the present node again.",
+        details="In the app the cursor stays there until it follows the present node again.",
         shows="line",
     ),
     Command(

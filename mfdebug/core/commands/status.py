@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mfdebug.core.debugger import Debugger, Standing
+from mfdebug.core.naming import word_typed
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import cost_name, is_summed
 
@@ -12,7 +13,8 @@ def status(debugger: Debugger) -> str:
     where = debugger.where
     part = f" {where.part} of {where.parts}" if where.node is not None else ""
     step = f"SGD step {where.sgd_step} ∙ " if debugger.has_steps else ""
-    rate = f" ∙ lr {scalar(debugger.learning_rate)}" if debugger.graph.trains else ""
+    rate = f" ∙ {word_typed('lr', debugger.graph.by_name)} {scalar(debugger.learning_rate)}"
+    rate = rate if debugger.graph.trains else ""
     return f"{step}{where.phase}{part} ∙ moment {where.number} ∙ {cost_text(debugger)}{rate}"
 
 

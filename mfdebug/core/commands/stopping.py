@@ -10,8 +10,10 @@ from mfdebug.core.commands.places import number_of
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.health import RULES
 from mfdebug.core.hints import SET_STOP
+from mfdebug.core.naming import which_is_meant
 from mfdebug.core.setting import USAGE, triggers
 from mfdebug.core.stops import Stop
+from mfdebug.core.triggers import AtPlaces
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
@@ -40,10 +42,17 @@ def _set(console: Console, text: str, *, temporary: bool) -> Reply:
         + (f" (as stop {known[stop.line]})" if stop.line in known else "")
         for stop in made
     ]
+    lines = [line + _meant(console, stop) for line, stop in zip(lines, made, strict=True)]
     if len(made) > 1:
         first, last = made[0].number, made[-1].number
         lines = [f"stops {first} to {last}: every health rule", *lines]
     return Reply("\n".join(lines), [_data(stop) for stop in made])
+
+
+def _meant(console: Console, stop: Stop) -> str:
+    """Say which is meant by a word of a condition that a node is called, too."""
+    condition = stop.trigger.condition if isinstance(stop.trigger, AtPlaces) else None
+    return "" if condition is None else which_is_meant(condition, console.debugger)
 
 
 def _break(console: Console, text: str) -> Reply:
