@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger
+from mfdebug.core.letters import Letters
 from miniflow.graph import Graph
 from miniflow.ops.base import Array
 
@@ -37,7 +38,9 @@ class Spot(Struct, frozen=True):
         if self.attribute == "grad":
             return gradient_name(debugger, self.node, self.index)
         entry = named(debugger.graph.nodes[self.node].label, self.index)
-        return entry if self.attribute == "value" else f"{self.attribute} of {entry}"
+        if self.attribute == "value":
+            return entry
+        return f"{Letters(debugger.graph.by_name).state(self.attribute)} of {entry}"
 
     def array(self, debugger: Debugger) -> Array:
         """Return the array of which it is an entry, as it stands at the present moment."""

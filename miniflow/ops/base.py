@@ -66,8 +66,9 @@ class Op(Node):
     A subclass gives `arity` (least and most inputs; None for no limit), `attributes`, `role`
     (what its backward pass does for each input, in one sentence; `{gradient}` stands for the
     gradient of its value, `{names[0]}` for its first input, `{to[0]}` for that as a receiver,
-    `{local[0]}` for what `local` says of it), `formula`, `local`, and the rules `output_shape`,
-    `forward_calls`, `vjp_calls`, with `scalar` where it works on numbers.
+    `{local[0]}` for what `local` says of it, `{m}` for the letter of its legend), `formula`,
+    `local`, and the rules `output_shape`, `forward_calls`, `vjp_calls`, with `scalar` where it
+    works on numbers. In its words `m`, `mask` and `e^` stand for themselves, not for names.
     """
 
     arity: ClassVar[tuple[int, int | None]] = (1, 1)

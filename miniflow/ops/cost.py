@@ -59,7 +59,7 @@ class MSE(_PairCost):
     """
 
     role = (
-        "a mean square error sends 2/m times the error, {names[0]} - {names[1]}, to {to[0]}, "
+        "a mean square error sends 2/{m} times the error, {names[0]} - {names[1]}, to {to[0]}, "
         "and the opposite to {to[1]}"
     )
 
@@ -116,7 +116,7 @@ class MAE(_PairCost):
     """The mean absolute error, Σ |y - a| / m; at y = a, where it has a kink, the gradient is 0."""
 
     role = (
-        "a mean absolute error sends 1/m with the sign of {names[0]} - {names[1]} to {to[0]}, "
+        "a mean absolute error sends 1/{m} with the sign of {names[0]} - {names[1]} to {to[0]}, "
         "with the opposite sign to {to[1]}"
     )
 
@@ -197,7 +197,7 @@ class BinaryCrossEntropy(_PairCost):
     """
 
     role = (
-        "a cross-entropy sends ({names[1]} - {names[0]})/({names[1]}(1-{names[1]}))/m to the "
+        "a cross-entropy sends ({names[1]} - {names[0]})/({names[1]}(1-{names[1]}))/{m} to the "
         "prediction {to[1]}, and {local[0]} to the target {to[0]}"
     )
 
@@ -328,7 +328,7 @@ class SoftmaxCrossEntropy(Op):
 
     arity = (2, 2)
     role = (
-        "a softmax cross-entropy sends softmax({names[0]}) less the label, over m: how much too "
+        "a softmax cross-entropy sends softmax({names[0]}) less the label, over {m}: how much too "
         "sure each class is"
     )
 

@@ -18,6 +18,7 @@ from mfdebug.core.explain.causes import cause_lines, why
 from mfdebug.core.explain.report import report, role_of
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.text import explain
+from mfdebug.core.letters import Letters
 from mfdebug.core.spots import Spot
 from mfdebug.shipped import shipped
 from miniflow.errors import MiniflowError
@@ -34,6 +35,7 @@ from miniflow.ops import (
     Linear,
     MatMul,
     Max,
+    Mean,
     Mul,
     Pow,
     ReLU,
@@ -400,3 +402,29 @@ def test_a_wide_node_is_explained_in_time_linear_in_its_inputs(kind: Any, phase:
         debugger.until(debugger.graph.place("n"), phase)
         lines.append(lines_run(partial(explain, debugger)))
     assert lines[1] <= 5 * lines[0]
+
+
+def test_means_over_different_numbers_have_different_letters_in_one_sum() -> None:
+    x = Input("x", value=[[1.0, 2.0]])
+    pair = MSE(Input("y", value=[[0.0, 1.0]]), x, name="pair")
+    column = Sum(Mean(x, axis=0, name="column"), name="sum")
+    debugger = Debugger(Graph.of(Add(pair, column, name="cost")))
+    at(debugger, "x", "backward")
+    cause = why(debugger, Spot(debugger.graph.place("x"), "grad", (0, 0)))
+    told = "\n".join(cause_lines(cause, debugger))
+    assert "∂cost/∂column[0]·1/m" in told
+    assert "m = 1, the number of entries in a mean" in told
+    assert "(y[0,0] - x[0,0])/M" in told
+    assert "M = 2, the number of entries" in told
+
+
+def test_letters_are_chosen_once_and_stay() -> None:
+    letters = Letters({"m": 0, "k": 1, "j": 2, "v": 3})
+    assert [letters.count, letters.product] == ["M", "h"]
+    assert [letters.axis(0), letters.axis(1)] == ["i", "n"]
+    assert [letters.state("v"), letters.state("m")] == ["u", "p"]
+    assert [Letters({}).axis(i) for i in range(8)] == ["j", "n", "s", "t", "p", "k", "l", "j'"]
+    crowded = Letters(dict.fromkeys("jnstpklihruvxao", 0))
+    assert [crowded.axis(i) for i in range(3)] == ["j1", "n1", "s1"]
+    assert Letters.lowered(crowded.axis(0)) == "ⱼ₁"
+    assert Letters({}, avoided=["m"]).count == "M"

@@ -117,8 +117,8 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         kind=kind_of(site.op),
         shape=shape_text(shape),
         formula=_formula(site),
-        definition=site.op.definition(*site.labels) if isinstance(site.op, Op) else "",
-        legend=_legend(site),
+        definition=site.written(site.op.definition, site.labels) if isinstance(site.op, Op) else "",
+        legend=site.legend(),
         role=role_of(site),
         index=index,
         value=value,
@@ -145,15 +145,9 @@ def _formula(site: Site) -> str:
         return ""
     found = explainer_of(site.op)
     if found is None:
-        return site.op.formula(*site.labels)
+        return site.written(site.op.formula, site.labels)
     op, explainer = found
     return explainer.formula(site, op, site.labels)
-
-
-def _legend(site: Site) -> str:
-    if not isinstance(site.op, Op):
-        return ""
-    return site.op.legend(*(x.shape for x in site.inputs))
 
 
 def kind_of(node: Node) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.entries import matched
+from mfdebug.core.letters import Letters
 from mfdebug.core.spots import Index, Spot, Subscripts, gradient_name, input_note, named
+from miniflow.ops.base import Op
 
 
 class Site:
@@ -30,6 +32,21 @@ class Site:
         """The SGD step in which the value was computed, from the first of the run it continues."""
         step = self.debugger.timeline.sgd_step(self.debugger.written_at(self.node) or 0)
         return self.debugger.plan.steps_before + step
+
+    @cached_property
+    def letters(self) -> Letters:
+        """The letters in what is told of the node."""
+        return Letters(self.debugger.graph.by_name)
+
+    def written(self, make: Callable[..., str], names: Sequence[str]) -> str:
+        """Return what an op's words make of some names, in letters that no name is."""
+        return self.letters.written(make, names)
+
+    def legend(self) -> str:
+        """Return what the letters of the op's formula stand for."""
+        op = self.op
+        shapes = [x.shape for x in self.inputs]
+        return self.written(lambda: op.legend(*shapes), ()) if isinstance(op, Op) else ""
 
     @cached_property
     def _repeated(self) -> set[int]:

@@ -97,7 +97,7 @@ def _backward_lines(node: NodeReport) -> list[str]:
             continue
         working = f" = {out.working}" if out.working else ""
         lines.append(f"{to}upstream × local = {out.words}{working} = {scalar(out.number)}")
-    if node.legend and any("/m" in out.words for out in node.outgoing):
+    if node.legend and any(f"/{node.legend.split()[0]}" in out.words for out in node.outgoing):
         lines.append(f"  ({node.legend})")
     if node.outgoing_more:
         lines.append(f"  … {node.outgoing_more:,} inputs more")

@@ -20,9 +20,6 @@ from mfdebug.core.explain.sums import Sums
 from mfdebug.core.spots import Index, Spot, Subscripts, named
 from miniflow.ops.base import Array, Calls, Op
 
-# Letters for the axes that a sum runs over, from the last axis on.
-_LETTERS = "jnstpkl"
-_LOWERED = str.maketrans("jnstpkli", "ⱼₙₛₜₚₖₗᵢ")
 _EXPONENT = re.compile(r"(?<=\d)e[+-]\d+")
 
 
@@ -55,7 +52,7 @@ class Explainer:
 
     def formula(self, site: Site, op: Op, names: list[str]) -> str:
         """Return the forward rule in symbols."""
-        return op.formula(*names)
+        return site.written(op.formula, names)
 
     def value(self, site: Site, op: Op, index: Index) -> Sums:
         """Return how the op made one entry of its value."""
@@ -91,6 +88,7 @@ class Explainer:
             names=site.labels,
             to=_Targets(site),
             local=_LocalWords(site, op),
+            m=site.letters.count,
             attrs=op.attrs,
         )
 
@@ -114,10 +112,10 @@ class Explainer:
                 place.append(part.start)
                 continue
             last = len(region) - 1 - axis
-            place.append(_LETTERS[last] if last < len(_LETTERS) else "i")
+            place.append(site.letters.axis(last))
             over += str(place[-1])
         text = self.product(site, op, slot, entry, tuple(place))
-        return f"Σ{over.translate(_LOWERED)} {text}" if over else text
+        return f"Σ{site.letters.lowered(over)} {text}" if over else text
 
     def times(self, site: Site, op: Op, slot: int, upstream: str, local: str, sign: str) -> str:
         """Return upstream × local, the other way round where the rule has it so."""
@@ -140,7 +138,8 @@ class _LocalWords:
         self._site, self._op = site, op
 
     def __getitem__(self, slot: int) -> str:
-        return self._op.local(slot, self._site.label, *self._site.labels)
+        site = self._site
+        return site.written(lambda *n: self._op.local(slot, *n), [site.label, *site.labels])
 
 
 class _Targets:

@@ -117,9 +117,11 @@ def _of_product(site: Site, left: int, right: int, index: Index) -> tuple[Bundle
         )
 
     letters: tuple[int | str, ...] = place
-    of_x_named, of_w_named = product.factors(letters, "k")
+    k = site.letters.product
+    of_x_named, of_w_named = product.factors(letters, k)
     rule = f"{site.entry(left, of_x_named)}·{site.entry(right, of_w_named)}"
-    return Bundle(amounts, tell), rule if product.length is None else f"Σₖ {rule}"
+    over = "" if product.length is None else f"Σ{site.letters.lowered(k)} "
+    return Bundle(amounts, tell), over + rule
 
 
 def _met(site: Site, slot: int, entry: Index, place: Subscripts) -> tuple[int, Subscripts] | None:
