@@ -264,7 +264,7 @@ class OrderTree(LinesView, can_focus=True):
             chosen = self.get_component_rich_style("order--selected")
             # Over the columns' own styles, whose colours stay.
             over = Style(bgcolor=chosen.bgcolor, bold=chosen.bold, reverse=chosen.reverse)
-            wide = strip.extend_cell_length(self.line_width)
+            wide = strip.extend_cell_length(self.size.width)
             strip = Strip(Segment.apply_style(wide, post_style=over))
         return strip
 
