@@ -36,12 +36,15 @@ CASES: dict[str, dict[str, Sequence[str]]] = {
         "seven health rules": HEALTH,
         "a condition on the cost": ("break if cost > 1e9",),
         "a condition on one gradient": ("break if norm(W1.grad) > 1e9",),
+        "a condition on the step before": ("break if cost > 1e9 + prev(cost)",),
+        "a change of the cost": ("break on-change cost by 1e9",),
     },
     "digits": {
         "no stop": (),
         "nan and inf": HEALTH[:2],
         "seven health rules": HEALTH,
         "a condition on the cost": ("break if cost > 1e9",),
+        "a condition on the step before": ("break if cost > 1e9 + prev(cost)",),
     },
 }
 

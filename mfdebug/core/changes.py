@@ -20,7 +20,7 @@ def last_change(debugger: Debugger, spot: Spot, progress: Progress | None = None
 
     The first moment that computes it counts. Raises `DebuggerError` when nothing has changed it.
     """
-    now, what = debugger.moment, spot.text(debugger.graph)
+    now, what = debugger.moment, spot.text(debugger)
     _must_be_there(debugger, spot, what)
     stops = Stops(debugger)
     attribute: Literal["value", "grad"] = "grad" if spot.attribute == "grad" else "value"

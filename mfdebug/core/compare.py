@@ -213,7 +213,7 @@ def _bits(array: Array) -> Array:
 _NOT_BOTH = "cannot be compared"
 
 
-def comparison_lines(found: Comparison, graph: Graph, most: int = MOST_ROWS) -> list[str]:
+def comparison_lines(found: Comparison, debugger: Debugger, most: int = MOST_ROWS) -> list[str]:
     """Return the comparison in words, a line each."""
     between = f"moment {found.a} and moment {found.b}"
     if not found.differences and not found.same:
@@ -226,7 +226,7 @@ def comparison_lines(found: Comparison, graph: Graph, most: int = MOST_ROWS) -> 
     counts = f"{differ} differ{'s' * (differ == 1)}" + (f", {apart} {_NOT_BOTH}" if apart else "")
     equal = "1 is" if found.same == 1 else f"{found.same} are"
     lines = [f"{between}: {counts}, {equal} equal bit for bit"]
-    lines += [f"  {_line(graph, one)}" for one in found.differences[:most]]
+    lines += [f"  {_line(debugger, one)}" for one in found.differences[:most]]
     if len(found.differences) > most:
         unseen = sum(one.amount is not None for one in found.differences[most:])
         rest = len(found.differences) - most - unseen
@@ -241,8 +241,8 @@ def _stale_words(count: int) -> str:
     return f"{count} stale, of an earlier pass"
 
 
-def _line(graph: Graph, one: Difference) -> str:
-    told = f"{_name(graph, one)}: {' | '.join(_number_texts(one))}"
+def _line(debugger: Debugger, one: Difference) -> str:
+    told = f"{_name(debugger, one)}: {' | '.join(_number_texts(one))}"
     if one.amount is None:
         return told
     if math.isfinite(one.amount):
@@ -250,16 +250,16 @@ def _line(graph: Graph, one: Difference) -> str:
     return told + (f" ({one.count} of {one.size} differ)" if one.size > 1 else "")
 
 
-def _name(graph: Graph, one: Difference) -> str:
+def _name(debugger: Debugger, one: Difference) -> str:
+    graph = debugger.graph
     if one.node is None:
         return one.what
     if one.what == "cost":
         return cost_name(graph)
-    name = f"{graph.nodes[one.node].label}{index_text(one.index)}"
     if one.what == "value":
-        return name
+        return f"{graph.nodes[one.node].label}{index_text(one.index)}"
     partial = Standing.PARTIAL is one.a_standing is one.b_standing
-    return f"{gradient_name(graph, name)}{' so far' if partial else ''}"
+    return f"{gradient_name(debugger, one.node, one.index or ())}{' so far' if partial else ''}"
 
 
 def _number_texts(one: Difference) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import re
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.expressions import WORDS
-from mfdebug.core.naming import typed
+from mfdebug.core.naming import typed, word_typed
 from mfdebug.core.setting import RULE_NAMES
 from mfdebug.core.timeline import NODE_PHASES
 
@@ -44,7 +44,12 @@ def complete(debugger: Debugger, line: str) -> list[str]:
     if word == "set" and "=" in line:
         return []
     names = debugger.graph.by_name
-    words = [other for other in OTHER_WORDS.get(word, []) if other not in names]
+    words = [
+        word_typed(other, names) if other in WORDS else other
+        for other in OTHER_WORDS.get(word, [])
+        # The node of that name that is the cost stands for the word as well.
+        if other not in names or (other in WORDS and names[other] != debugger.graph.cost)
+    ]
     # A name may hold a slash: the longest end of the line that begins a name counts.
     for start in sorted({match.end() for match in re.finditer(r"[ (+*/<>=,-]", line)}):
         begun = line[start:].removeprefix("`")

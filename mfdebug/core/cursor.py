@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from mfdebug.core.hints import GO_BACK
 from mfdebug.core.history import DEFAULT_MEMORY, History
 from mfdebug.core.timeline import NODE_PHASES, Moment, Phase, Timeline
 from miniflow.errors import MiniflowError
@@ -177,7 +178,7 @@ class Cursor:
         ahead = [moment for moment in found if moment is not None]
         if not ahead:
             name = self.graph.nodes[node].label
-            ends = "the line ends here; S goes back"
+            ends = f"the line ends here; {GO_BACK}"
             never = "the feed gives it its value" if phase is None else "nor in later SGD steps"
             raise DebuggerError(
                 f"{name} has no {phase or 'further'} moment ahead",

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from mfdebug.core.cursor import DebuggerError, Edit, Progress, Update
+from mfdebug.core.hints import CHANGE, REDO
 from mfdebug.core.history import DEFAULT_MEMORY
 from mfdebug.core.sight import Contribution, Sight, Standing
 from miniflow.errors import GraphError, MiniflowError, ShapeError
@@ -111,7 +112,8 @@ class Debugger(Sight):
             raise DebuggerError(
                 f"the learning rate is at least 0, not {rate:g}", hint="to climb, negate the cost"
             )
-        return self._branch(Edit(self.moment, None, None, np.array(rate), f"lr = {rate:g}"))
+        name = "lr()" if "lr" in self.graph.by_name else "lr"
+        return self._branch(Edit(self.moment, None, None, np.array(rate), f"{name} = {rate:g}"))
 
     def _checked(self, node: int, index: tuple[int, ...] | None, value: Any) -> Array:
         name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
@@ -125,7 +127,8 @@ class Debugger(Sight):
                 return np.array(np.broadcast_to(new, shape))
             except ValueError:
                 raise ShapeError(
-                    f"{name} has shape {shape_text(shape)}, the value {shape_text(new.shape)}",
+                    f"{name} has shape {shape_text(shape)}, "
+                    f"the value has shape {shape_text(new.shape)}",
                     where="set",
                 ) from None
         self.check_index(node, index)
@@ -197,7 +200,7 @@ class Debugger(Sight):
     def undo(self) -> Edit:
         """Take back the last edit; what it left behind comes back. Returns the edit."""
         if not self._done:
-            raise DebuggerError("nothing to undo", hint="e changes a number")
+            raise DebuggerError("nothing to undo", hint=CHANGE)
         edits = self.edits
         self._take_edits(self._done[-1])
         self._done.pop()
@@ -208,7 +211,7 @@ class Debugger(Sight):
     def redo(self) -> Edit:
         """Make the edit again that was taken back last."""
         if not self._undone:
-            raise DebuggerError("nothing to redo", hint="Z makes again what z took back")
+            raise DebuggerError("nothing to redo", hint=REDO)
         edits = self.edits
         self._take_edits(self._undone[-1])
         self._undone.pop()

@@ -8,7 +8,8 @@ Node names are whatever a graph calls them (`layer1/W`, `my node`), so the text 
 into tokens before the names are known. Where an operand is expected the longest node name that
 fits is taken: with nodes `a`, `b` and `a-b`, `a-b` is the third and `a - b` is the difference.
 Numbers, `nan`, `inf`, `and`, `or`, `not` and a function before its `(` keep their meaning even if
-a node is called so, and such a node is written in backquotes.
+a node is called so, and such a node is written in backquotes. `cost`, `lr`, `sgd_step` and `moment`
+are nodes where nodes are called so; with empty parentheses, `lr()`, they never are.
 """
 
 from __future__ import annotations
@@ -59,7 +60,13 @@ __all__ = [
     "take_place",
 ]
 
-WORDS = frozenset({"cost", "lr", "sgd_step", "moment"})
+WORD_MEANINGS = {
+    "cost": "the cost",
+    "lr": "the learning rate",
+    "sgd_step": "the number of this SGD step, from 0",
+    "moment": "the number of this moment",
+}
+WORDS = frozenset(WORD_MEANINGS)
 LONGEST_TEXT = 1000
 LONGEST_NAME = 200
 DEEPEST = 50
@@ -81,6 +88,7 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _ATTRIBUTE = re.compile(r"\s*\.(?!\.)\s*(\w*)")
 _SCOPED = re.compile(r"([\w/.:-]*?\w)(?:\.(?:value|grad|shape))?(?![\w/.:-])")
 _RUN = re.compile(r"\w+|[^\w\s()\[\],`]+|.", re.DOTALL)
+_CALLED_WORD = re.compile(rf"({'|'.join(sorted(WORDS))})\s*\(\s*\)")
 _QUOTED = re.compile(r"`((?:[^`]|``)*)`")
 _MEANT = {
     "=": "compare with ==",
@@ -104,6 +112,10 @@ class Expression(Struct, frozen=True):
     words: frozenset[str]
     """... and the words. Only a moment that changes one of these can change what it is worth."""
     root: Term
+    lookback: int = 0
+    """How many SGD steps back it asks for: how deep `prev` stands in `prev`."""
+    hiding: frozenset[str] = frozenset()
+    """The words that it has as names of nodes, and not in backquotes."""
 
     @property
     def nodes(self) -> frozenset[str]:
@@ -150,7 +162,8 @@ def parse(text: str, names: Collection[str]) -> Expression:
     root = reader.expression()
     reader.must_end()
     values, gradients = (frozenset(reader.mentions[of]) for of in ("value", "grad"))
-    return Expression(text, values, gradients, frozenset(reader.words), root)
+    words, hiding = frozenset(reader.words), frozenset(reader.hiding)
+    return Expression(text, values, gradients, words, root, reader.lookback, hiding)
 
 
 def parse_place(text: str, names: Collection[str]) -> Place:
@@ -184,8 +197,10 @@ class _Reader:
         self.names = names
         self.mentions: dict[str, set[str]] = {attribute: set() for attribute in _ATTRIBUTES}
         self.words: set[str] = set()
+        self.hiding: set[str] = set()
         self.at = 0
         self.depth = 0
+        self.back = self.lookback = 0
 
     def expression(self, floor: int = _OR) -> Term:
         """Read operands and operators that bind at least as tightly as `floor`."""
@@ -262,9 +277,17 @@ class _Reader:
         if identifier is None or identifier[0] in ("and", "or"):
             raise self.unexpected()
         name = identifier[0]
+        if called_word := _CALLED_WORD.match(self.text, self.at):
+            self.at = called_word.end()
+            self.words.add(name)
+            return Word(name)
         start, self.at = self.at, identifier.end()
         if name in FUNCTIONS and self.sees("("):
-            return Call(name, self.argument(), column)
+            self.back += name == "prev"
+            self.lookback = max(self.lookback, self.back)
+            call = Call(name, self.argument(), column)
+            self.back -= name == "prev"
+            return call
         if name in ("nan", "inf"):
             return Number(float(name))
         if name in WORDS:
@@ -301,6 +324,8 @@ class _Reader:
         if bare:
             name = bare
             self.at += len(bare)
+            if name in WORDS:
+                self.hiding.add(name)
         else:
             quoted = _QUOTED.match(self.text, self.at)
             if quoted is None:
@@ -314,6 +339,8 @@ class _Reader:
     def bare_name(self) -> str:
         """Return the longest node name that stands here and is nothing else, or nothing."""
         if self.text[self.at : self.at + 1] in ("+", "-", "(", "`"):
+            return ""
+        if _CALLED_WORD.match(self.text, self.at):
             return ""
         name = self.longest_name()
         number = _NUMBER.match(self.text, self.at)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger
-from mfdebug.core.numbers import scalar, summary
+from mfdebug.core.numbers import described, scalar
 from mfdebug.core.spots import Spot, gradient_name
-from miniflow.ops.base import Array, shape_text
+from miniflow.ops.base import Array
 
 
 class Finding(Struct, frozen=True):
@@ -18,10 +18,10 @@ class Finding(Struct, frozen=True):
 
 
 def held(name: str, array: Array) -> str:
-    """Return what an array holds: `cost = 0.25`, or `l1 (4x2: 0 … 1.6  mean 0.8)`."""
+    """Return what an array holds: `cost = 0.25`, or `s (shape 4x2, values 0 … 1  mean 0.5)`."""
     if array.size == 1:
         return f"{name} = {scalar(array.item())}"
-    return f"{name} ({shape_text(array.shape)}: {summary(array)})"
+    return f"{name} ({described(array)})"
 
 
 def result_of(debugger: Debugger) -> str:
@@ -30,5 +30,5 @@ def result_of(debugger: Debugger) -> str:
     assert where.node is not None
     name = debugger.graph.nodes[where.node].label
     if where.phase == "backward":
-        return held(gradient_name(debugger.graph, name), debugger.gradient(where.node))
+        return held(gradient_name(debugger, where.node), debugger.gradient(where.node))
     return held(name, debugger.value(where.node))

@@ -61,7 +61,7 @@ def _first(
 ) -> tuple[str, Spot]:
     """Return the first entry that is `kind`, as `l1[2,3] = nan`, and where it is."""
     spot = Spot(node, attribute, tuple(map(int, np.argwhere(KINDS[kind](array))[0])))
-    return f"{spot.text(debugger.graph)} = {array[spot.index]}", spot
+    return f"{spot.text(debugger)} = {array[spot.index]}", spot
 
 
 def _node(finding: Finding) -> int | None:
@@ -103,7 +103,7 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     inputs = "; ".join(told) + more
     made_by = kind_of(graph.nodes[node])
     spot = Spot(node, "value", tuple(map(int, np.argwhere(made)[0])))
-    entry = f"{spot.text(graph)} = {value[spot.index]}"
+    entry = f"{spot.text(debugger)} = {value[spot.index]}"
     return Finding(f"{kind}: {entry}, made by {made_by} of {inputs}", spot)
 
 

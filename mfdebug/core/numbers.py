@@ -23,6 +23,8 @@ from miniflow.ops.base import shape_text
 Array = NDArray[Any]
 
 PIECE = 65_536
+# Entries of an array that are written out in a sentence.
+WRITTEN_OUT = 4
 BARS = "▁▂▃▄▅▆▇█"
 
 # From here on a float's integers are more easily read in scientific notation.
@@ -155,6 +157,21 @@ def summary(array: Array) -> Summary:
         (seen.low, seen.high, seen.mean(array)) if seen.finite else (math.nan, math.nan, math.nan)
     )
     return Summary(array.shape, low, high, mean, seen.nans, seen.infs, seen.negative_infs)
+
+
+def described(array: Array) -> str:
+    """Return what an array holds, its shape called that: `shape 4x2, values 0 … 1  mean 0.5`.
+
+    A few entries are written out: `shape 3, values 1, -2, 3`.
+    """
+    array = np.asarray(array)
+    shape = f"shape {shape_text(array.shape)}"
+    if not array.size:
+        return f"{shape}, empty"
+    if array.size > WRITTEN_OUT:
+        return f"{shape}, values {summary(array)}"
+    plural = "s" if array.size > 1 else ""
+    return f"{shape}, value{plural} {', '.join(map(scalar, array.reshape(-1).tolist()))}"
 
 
 def histogram(array: Array, bins: int = 8) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, index_text
 from mfdebug.core.explain.report import NodeReport, Outgoing, report
+from mfdebug.core.hints import GO_ON
 from mfdebug.core.numbers import scalar
 from mfdebug.core.questions import Question, question_about, sent_to
 from mfdebug.core.spots import Spot
@@ -75,7 +76,7 @@ class Quiz:
         """
         question = self.ask(debugger)
         if question is None:
-            raise DebuggerError("nothing is asked about the next moment", hint="s goes on")
+            raise DebuggerError("nothing is asked about the next moment", hint=GO_ON)
         right = _is_right(question, text.strip())
         (go_on or debugger.step)()
         self.asked += 1
@@ -155,7 +156,7 @@ def _working(told: NodeReport, question: Question) -> str:
 
 def _sent_words(out: Outgoing) -> str:
     working = f" = {out.working}" if out.working not in ("", scalar(out.number)) else ""
-    return f"to {out.source}{out.entry}: {out.words}{working} = {scalar(out.number)}"
+    return f"to {out.source}{out.entry}{out.input}: {out.words}{working} = {scalar(out.number)}"
 
 
 def _bracketed(number: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mfdebug.core.numbers import scalar, summary
+from mfdebug.core.numbers import described, scalar
 from miniflow.ops.base import shape_text
 
 # Entries that are written out in one line.
@@ -21,7 +21,7 @@ def result_text(result: Any, *, brief: bool = False) -> str:
         return shape_text(result)
     array = np.asarray(result)
     if brief and array.size > FEW:
-        return f"{shape_text(array.shape)}: {summary(array.astype(np.float64))}"
+        return described(array.astype(np.float64))
     if array.dtype == np.bool_:
         return str(array.tolist()).lower()
     if array.ndim == 0:

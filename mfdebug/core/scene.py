@@ -57,7 +57,7 @@ class Scene:
             raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
         if standing is Standing.PARTIAL:
             count, heard = len(self._debugger.contributions(place)), self._debugger.reported(place)
-            state = f"{heard} of {count} consumers have reported"
+            state = f"{heard} of {count} contributions have come back"
             if heard == count:
                 state = "all has come back, but its own turn has not come"
             raise NotComputed(

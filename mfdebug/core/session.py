@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, index_text
-from mfdebug.core.naming import typed
+from mfdebug.core.naming import typed, word_typed
 from mfdebug.core.script import Script
 from miniflow.errors import MiniflowError
 from miniflow.files.values import written
@@ -44,7 +44,8 @@ def _edits(debugger: Debugger) -> Iterator[str]:
 
 def _set_line(debugger: Debugger, edit: Edit) -> str:
     if edit.node is None:
-        return f"set lr = {float(edit.value)!r}"
+        rate = word_typed("lr", debugger.graph.by_name)
+        return f"set {rate} = {float(edit.value)!r}"
     name = typed(debugger.graph.nodes[edit.node].label)
     return f"set {name}{index_text(edit.index)} = {_exact(edit.value)}"
 

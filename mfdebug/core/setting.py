@@ -10,6 +10,7 @@ from mfdebug.core.debugger import Debugger, DebuggerError, place_or_error
 from mfdebug.core.expressions import Expression, ExpressionError, parse, take_place
 from mfdebug.core.health import RULES, Rule
 from mfdebug.core.nonfinite import KINDS
+from mfdebug.core.past import Lookback
 from mfdebug.core.timeline import NODE_PHASES, Phase
 from mfdebug.core.triggers import AtPlaces, NotFinite, OnChange, Trigger, Unhealthy
 from miniflow.errors import nearest
@@ -82,7 +83,8 @@ def at_node(debugger: Debugger, text: str) -> AtPlaces:
             f"{condition.text} is not computed there yet: {known}",
             hint=f"break if {condition.text}",
         )
-    return AtPlaces(possible, condition, node, _needs_all(debugger, condition))
+    needs_all, lookback = _needs_all(debugger, condition), _lookback(debugger, condition)
+    return AtPlaces(possible, condition, node, needs_all, lookback)
 
 
 def at_condition(debugger: Debugger, text: str) -> AtPlaces:
@@ -91,8 +93,8 @@ def at_condition(debugger: Debugger, text: str) -> AtPlaces:
     known = max(_known_from(debugger, condition), default=1)
     changing = {place for place in _changes(debugger, condition) if place >= known}
     places = frozenset(changing | {known})
-    needs_all = _needs_all(debugger, condition)
-    return AtPlaces(places, condition, needs_all_gradients=needs_all)
+    needs_all, lookback = _needs_all(debugger, condition), _lookback(debugger, condition)
+    return AtPlaces(places, condition, None, needs_all, lookback)
 
 
 def on_change(debugger: Debugger, text: str) -> OnChange:
@@ -217,6 +219,18 @@ def _needs_all(debugger: Debugger, condition: Expression) -> bool:
     """Whether a condition names a gradient that training leaves out."""
     names, needed = debugger.graph.by_name, debugger.plan.needed
     return any(not needed[names[name]] for name in condition.gradients)
+
+
+def _lookback(debugger: Debugger, condition: Expression) -> Lookback:
+    """Return what a condition with `prev` asks for of the SGD steps before."""
+    if not condition.lookback:
+        return Lookback()
+    graph = debugger.graph
+    values = {graph.by_name[name] for name in condition.values}
+    if "cost" in condition.words:
+        values.add(graph.cost)
+    gradients = frozenset(graph.by_name[name] for name in condition.gradients)
+    return Lookback(condition.lookback, frozenset(values), gradients)
 
 
 class _Zeros:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from mfdebug.core.debugger import Debugger
+from mfdebug.core.letters import Letters
 from miniflow.graph import Graph
 from miniflow.ops.base import Array
 
@@ -31,16 +33,14 @@ class Spot(Struct, frozen=True):
     index: Index
     moment: int | None = None
 
-    def text(self, graph: Graph) -> str:
+    def text(self, debugger: Debugger) -> str:
         """Return `l1[2,3]`, `∂cost/∂l1[2,3]`, or `v of W[0,1]`."""
-        label = graph.nodes[self.node].label
-        entry = named(label, self.index)
+        if self.attribute == "grad":
+            return gradient_name(debugger, self.node, self.index)
+        entry = named(debugger.graph.nodes[self.node].label, self.index)
         if self.attribute == "value":
             return entry
-        if self.attribute == "grad":
-            name = cost_name(graph) if self.node == graph.cost else label
-            return gradient_name(graph, named(name, self.index))
-        return f"{self.attribute} of {entry}"
+        return f"{Letters(debugger.graph.by_name).state(self.attribute)} of {entry}"
 
     def array(self, debugger: Debugger) -> Array:
         """Return the array of which it is an entry, as it stands at the present moment."""
@@ -73,6 +73,11 @@ def named(label: str, index: Iterable[int | str]) -> str:
     return f"{label}[{inside}]" if inside else label
 
 
+def input_note(slot: int) -> str:
+    """Return which input an edge leads to, for a node that is several inputs of another one."""
+    return f" (input {slot + 1})"
+
+
 def cost_name(graph: Graph) -> str:
     """Return what the cost is called: by its node's name if that is short, as f or loss is."""
     label = graph.nodes[graph.cost].label
@@ -80,6 +85,18 @@ def cost_name(graph: Graph) -> str:
     return label if short or "cost" in graph.by_name else "cost"
 
 
-def gradient_name(graph: Graph, of: str) -> str:
-    """Return how the gradient of something is written: `∂cost/∂W1`."""
-    return f"∂{cost_name(graph)}/∂{of}"
+def is_summed(debugger: Debugger) -> bool:
+    """Whether the cost has several entries: then gradients are those of their sum."""
+    return math.prod(debugger.plan.shapes[debugger.graph.cost]) != 1
+
+
+def descended_name(debugger: Debugger) -> str:
+    """Return what gradients are of: the cost, or where it has several entries their sum, `Σq`."""
+    return f"{'Σ' if is_summed(debugger) else ''}{cost_name(debugger.graph)}"
+
+
+def gradient_name(debugger: Debugger, node: int, place: Iterable[int | str] = ()) -> str:
+    """Return how a node's gradient, or an entry of it, is written: `∂cost/∂W1[0,1]`."""
+    graph = debugger.graph
+    name = cost_name(graph) if node == graph.cost else graph.nodes[node].label
+    return f"∂{descended_name(debugger)}/∂{named(name, place)}"

@@ -7,7 +7,8 @@ is what is found there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import reduce
 
 import numpy as np
 from msgspec import Struct
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from mfdebug.core.debugger import Debugger, DebuggerError, Edit, Progress
 from mfdebug.core.finding import Finding
+from mfdebug.core.past import Lookback, Past
 from mfdebug.core.setting import triggers
 from mfdebug.core.spots import Attribute, Spot
 from mfdebug.core.stretch import Stretch
@@ -46,8 +48,24 @@ class Hit(Struct, frozen=True):
     stop: Stop
     finding: Finding
 
-    def __str__(self) -> str:
-        return f"stop {self.stop.number}: {self.finding.words}"
+
+def hit_lines(hits: Iterable[Hit]) -> list[str]:
+    """Return what was met at one moment, a line for each reason, with all stops that give it.
+
+    `stop 1: nan: ...`, `stops 1 and 9: nan: ...`; stops that were set in different words are told
+    with these: `stops 1 and 9 (break nan, break nan at q): nan: ...`.
+    """
+    by_reason: dict[str, list[Stop]] = {}
+    for hit in hits:
+        by_reason.setdefault(hit.finding.words, []).append(hit.stop)
+    lines = []
+    for words, stops in by_reason.items():
+        *most, last = [str(stop.number) for stop in stops]
+        numbers = f"stops {', '.join(most)} and {last}" if most else f"stop {last}"
+        set_by = list(dict.fromkeys(stop.line for stop in stops))
+        note = f" ({', '.join(set_by)})" if len(set_by) > 1 else ""
+        lines.append(f"{numbers}{note}: {words}")
+    return lines
 
 
 class Stops:
@@ -59,6 +77,8 @@ class Stops:
         self._last_number = 0
         self._trace: Trace | None = None
         self._built_for = debugger, debugger.timeline.builds
+        # What is known of the steps before those of the trace, and of these, too.
+        self._past, self._known = Past(), Past()
         # What was met at the last moment that was looked at, and on which branch that was.
         self._last_met: tuple[Hit, ...] = ()
         self._last_met_at: tuple[int, tuple[Edit, ...]] = (0, debugger.edits)
@@ -226,14 +246,22 @@ class Stops:
         full = any(stop.trigger.needs_all_gradients for stop in self.armed)
         if self._trace is None or self._trace.full != full:
             self._trace = debugger.plan.new_trace(LONGEST_TRACE, full=full)
+        lookback = reduce(
+            Lookback.joined, (stop.trigger.lookback for stop in self.armed), Lookback()
+        )
+        step = debugger.moment // debugger.timeline.length
+        past = self._known.until(step, lookback.steps, debugger.edits, full=full)
         debugger.run_traced(last, self._trace)
+        self._past = self._known = past
+        if lookback.steps and self._trace.steps:
+            self._known = past.and_then(self._trace, lookback, set(debugger.graph.trainables))
         suspects = self._suspects(self._trace)
         return suspects[0] if suspects else None
 
     def _suspects(self, trace: Trace) -> list[int]:
         if not trace.steps:
             return []
-        stretch = Stretch(self.debugger, trace)
+        stretch = Stretch(self.debugger, trace, self._past)
         may_fire = [
             stop.trigger.may_fire(stretch)
             for stop in self.armed

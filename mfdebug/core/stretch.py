@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mfdebug.core.nonfinite import may_be_made
+from mfdebug.core.past import Past
 from mfdebug.core.period import Look, Period
 from miniflow.ops.base import Array
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class Stretch:
-    """The steps of a debugger's `trace`."""
+    """The steps of a debugger's `trace`, and what is known of those before it: the `past`."""
 
-    def __init__(self, debugger: Debugger, trace: Trace) -> None:
+    def __init__(self, debugger: Debugger, trace: Trace, past: Past) -> None:
         self.debugger = debugger
         self.trace = trace
+        self.past = past
         self.steps = trace.steps
         self._period = Period(trace, debugger, trace.first, trace.steps)
         self._not_finite: dict[frozenset[int], Array] = {}

@@ -20,11 +20,12 @@ from mfdebug.core.finding import Finding, result_of
 from mfdebug.core.health import Rule
 from mfdebug.core.nonfinite import made_here
 from mfdebug.core.numbers import told_apart
+from mfdebug.core.past import Kind, Lookback, NoStepBefore, TraceTooShort
 from mfdebug.core.period import Period, Present
 from mfdebug.core.scene import Scene
 from mfdebug.core.spots import Spot
 from mfdebug.core.stretch import Stretch
-from mfdebug.core.traced import TracedScene, TraceTooShort
+from mfdebug.core.traced import TracedScene
 from miniflow.ops.base import Array
 
 
@@ -38,6 +39,10 @@ class Trigger(Protocol):
     @property
     def needs_all_gradients(self) -> bool:
         """Whether it asks for gradients that no trainable needs."""
+
+    @property
+    def lookback(self) -> Lookback:
+        """What it asks for of the SGD steps before."""
 
     def prepare(self, debugger: Debugger) -> None:
         """Note what the coming moment may change."""
@@ -54,6 +59,7 @@ class Elsewhere(Struct):
 
     node: int | None = None
     needs_all_gradients: bool = False
+    lookback: Lookback = Lookback()
 
     def prepare(self, debugger: Debugger) -> None:
         """Nothing has to be noted."""
@@ -77,6 +83,7 @@ class AtPlaces(Struct):
     condition: Expression | None = None
     node: int | None = None
     needs_all_gradients: bool = False
+    lookback: Lookback = Lookback()
 
     def prepare(self, debugger: Debugger) -> None:
         """Nothing has to be noted."""
@@ -110,7 +117,8 @@ class AtPlaces(Struct):
             return np.ones(stretch.steps, bool)
         fires = np.zeros(stretch.steps, bool)
         for place in self.places:
-            fires |= _holds_in(self.condition, TracedScene(stretch.debugger, stretch.trace, place))
+            scene = TracedScene(stretch.debugger, stretch.trace, stretch.past, place)
+            fires |= _holds_in(self.condition, scene)
         return fires
 
 
@@ -138,7 +146,9 @@ def _holds_in(condition: Expression, scene: TracedScene) -> Array:
         try:
             holds[first:] = condition.holds_over(later, later.rows)
         except TraceTooShort:
-            continue  # of the first step nothing is known: `prev` asks for the step before it
+            # `prev` asks for a step before the first that is known: the others are for themselves.
+            holds[first] = _may_hold(condition, scene, first)
+            continue
         except (ExpressionError, TooManyRows):
             holds[first:] = [_may_hold(condition, scene, row) for row in range(first, scene.rows)]
         break
@@ -149,7 +159,7 @@ def _may_hold(condition: Expression, scene: TracedScene, row: int) -> bool:
     """Return whether a condition may hold in one traced step."""
     try:
         return bool(condition.holds_over(scene.part(row, row + 1), 1)[0])
-    except NotComputed:
+    except (NotComputed, NoStepBefore):
         return False
     except (ExpressionError, TraceTooShort):
         return True
@@ -169,6 +179,13 @@ class OnChange(Struct):
     def needs_all_gradients(self) -> bool:
         """Whether it is about a gradient: it is asked of one number, whatever that costs."""
         return self.target.attribute == "grad"
+
+    @property
+    def lookback(self) -> Lookback:
+        """The step before, of its own number."""
+        node = frozenset({self.node})
+        gradient = self.target.attribute == "grad"
+        return Lookback(1, gradients=node) if gradient else Lookback(1, values=node)
 
     def prepare(self, debugger: Debugger) -> None:
         """Copy what is about to be overwritten, if it was ever computed."""
@@ -200,17 +217,29 @@ class OnChange(Struct):
         index = self.target.index or (tuple(map(int, most)) if self._now(debugger).ndim else ())
         spot = Spot(self.node, self.target.attribute, index)
         numbers = " -> ".join(told_apart([float(before[most]), float(after[most])]))
-        return Finding(f"{spot.text(debugger.graph)} changed: {numbers}", spot)
+        return Finding(f"{spot.text(debugger)} changed: {numbers}", spot)
 
     def may_fire(self, stretch: Stretch) -> Array:
-        """Compare each step with the one before it; nothing is known before the first."""
+        """Compare each step with the one before it."""
         part: tuple[slice | int, ...] = (slice(None), *(self.target.index or ()))
-        if self.target.attribute == "grad":
-            after = stretch.trace.gradient(self.node)[part]
-        else:
-            after = stretch.trace.value(self.node)[part]
-        changed = (_change(after[:-1], after[1:]) > self.amount).any(tuple(range(1, after.ndim)))
-        return np.concatenate([[True], changed])
+        gradient, trace = self.target.attribute == "grad", stretch.trace
+        kind: Kind = "gradient" if gradient else "value"
+        after = (trace.gradient(self.node) if gradient else trace.value(self.node))[part]
+        if not gradient and stretch.debugger.timeline.place_of("update", self.node) is not None:
+            return self._changes(trace.before(self.node)[part], after)
+        changed = self._changes(after[:-1], after[1:])
+        if trace.first == 0:
+            # What has never been computed before has not changed.
+            return np.concatenate([[False], changed])
+        try:
+            last = stretch.past.rows(kind, self.node)[-1:][part]
+        except TraceTooShort:
+            return np.concatenate([[True], changed])
+        return np.concatenate([self._changes(last, after[:1]), changed])
+
+    def _changes(self, before: Array, after: Array) -> Array:
+        beyond = _change(before, after) > self.amount
+        return np.asarray(beyond.any(tuple(range(1, beyond.ndim))))
 
     def _is_there(self, debugger: Debugger) -> bool:
         gradient = self.target.attribute == "grad"
@@ -247,6 +276,7 @@ class Unhealthy(Struct, eq=False):
     nodes: frozenset[int]
     node: int | None = None
     needs_all_gradients: bool = False
+    lookback: Lookback = Lookback()
     # What has been asked in the present SGD step, and by which edits.
     asked: tuple[Period, tuple[Edit, ...]] | None = None
 
@@ -298,6 +328,7 @@ class NotFinite(Struct):
     node: int | None = None
     left_out: frozenset[int] = frozenset()
     needs_all_gradients: bool = False
+    lookback: Lookback = Lookback()
 
     def prepare(self, debugger: Debugger) -> None:
         """Nothing has to be noted."""

@@ -77,8 +77,8 @@ def _map(descriptor: int, size: int) -> mmap.mmap:
     """Map a file, so that a program finds the same descriptors free that it finds alone."""
     if sys.version_info >= (3, 13):
         return mmap.mmap(descriptor, size, trackfd=False)
-    # The mapping would keep a copy of the descriptor, and close it at its end: it gets a number that
-    # no program comes to, and is closed at once. The mapping itself needs none.
+    # The mapping would keep a copy of the descriptor, and close it at its end: it gets a number
+    # that no program comes to, and is closed at once. The mapping itself needs none.
     taken: list[int] = []
     try:
         while not taken or taken[-1] < HIGH:

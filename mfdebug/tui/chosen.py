@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mfdebug.core.debugger import Debugger, Standing, index_text
-from mfdebug.core.naming import typed
+from mfdebug.core.naming import typed, word_typed
 from mfdebug.core.spots import Index
 from miniflow.node import Input
 
@@ -62,7 +62,8 @@ class Chosen:
     def _setting(self, name: str) -> tuple[str, str]:
         """Return what to set, and what it is now: the chosen number, or the learning rate."""
         if not self.settable:
-            return f"{SET}lr", repr(self.debugger.learning_rate)
+            rate = word_typed("lr", self.debugger.graph.by_name)
+            return f"{SET}{rate}", repr(self.debugger.learning_rate)
         now = float(self.debugger.value(self.at)[self.entry])
         return f"{SET}{name}{index_text(self.entry)}", repr(now)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.message_pump import MessagePump
 
 from mfdebug.bindings import SHIPPED_KEYS, Keys, at
+from mfdebug.core.hints import HINTS
 
 # By id, from left to right as many as fit; the last one always.
 KEY_HINTS = [
@@ -58,6 +61,15 @@ def keys_of(host: MessagePump) -> Keys:
     """Return the keys in force in the app that something is a part of."""
     keys = getattr(host.app, "keys", None)
     return keys if isinstance(keys, Keys) else SHIPPED_KEYS
+
+
+def with_keys(text: str, keys: Keys) -> str:
+    """Return an answer with the keys in force for the commands that its hints name."""
+    for hint in HINTS:
+        if hint in text:
+            keyed = re.sub("`([a-z-]+)`", lambda found: keys.name(found[1]), hint)
+            text = text.replace(hint, keyed)
+    return text
 
 
 def key_hints(keys: Keys, *, steps: bool = True) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ class Sigmoid(Elementwise):
     right answer, so nothing need be caught.
     """
 
-    role = "a sigmoid scales the gradient by s·(1-s): at most 1/4, almost nothing when saturated"
+    role = "a sigmoid scales the gradient by {local[0]}: at most 1/4, almost nothing when saturated"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """1 / (1 + e⁻ˣ)."""

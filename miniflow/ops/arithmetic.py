@@ -203,8 +203,8 @@ class Div(Elementwise):
 
     arity = (2, 2)
     role = (
-        "a divide gate scales: by 1/{names[1]} towards {names[0]}, "
-        "by -{name}/{names[1]} towards {names[1]}"
+        "a divide gate scales: by 1/{names[1]} towards {to[0]}, "
+        "by -{name}/{names[1]} towards {to[1]}"
     )
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
@@ -280,7 +280,7 @@ class Pow(Elementwise):
 
     arity = (1, 2)
     attributes: ClassVar = {"exponent": Attribute(2.0, "a number", is_number)}
-    role = "a power x^n scales the gradient by n·x^(n-1)"
+    role = "a power scales the gradient by {local[0]} towards {to[0]}"
 
     def _exponent(self, inputs: tuple[Array, ...]) -> Array | float:
         return inputs[1] if len(inputs) == 2 else float(self.attrs["exponent"])

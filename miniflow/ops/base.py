@@ -64,9 +64,11 @@ class Op(Node):
     """A node kind of the registry.
 
     A subclass gives `arity` (least and most inputs; None for no limit), `attributes`, `role`
-    (what its backward pass does, in one sentence; `{gradient}` stands for the gradient of its
-    value, `{names[0]}` for its first input), `formula`, `local`, and the rules `output_shape`,
-    `forward_calls`, `vjp_calls`, with `scalar` where it works on numbers.
+    (what its backward pass does for each input, in one sentence; `{gradient}` stands for the
+    gradient of its value, `{names[0]}` for its first input, `{to[0]}` for that as a receiver,
+    `{local[0]}` for what `local` says of it, `{m}` for the letter of its legend), `formula`,
+    `local`, and the rules `output_shape`, `forward_calls`, `vjp_calls`, with `scalar` where it
+    works on numbers. In its words `m`, `mask` and `e^` stand for themselves, not for names.
     """
 
     arity: ClassVar[tuple[int, int | None]] = (1, 1)

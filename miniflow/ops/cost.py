@@ -59,8 +59,8 @@ class MSE(_PairCost):
     """
 
     role = (
-        "a mean square error sends 2/m times the error, {names[0]} - {names[1]}, to {names[0]}, "
-        "and the opposite to {names[1]}"
+        "a mean square error sends 2/{m} times the error, {names[0]} - {names[1]}, to {to[0]}, "
+        "and the opposite to {to[1]}"
     )
 
     def __init__(self, *inputs: Any, name: str | None = None) -> None:
@@ -116,8 +116,8 @@ class MAE(_PairCost):
     """The mean absolute error, Σ |y - a| / m; at y = a, where it has a kink, the gradient is 0."""
 
     role = (
-        "a mean absolute error sends 1/m with the sign of {names[0]} - {names[1]} to {names[0]}, "
-        "with the opposite sign to {names[1]}"
+        "a mean absolute error sends 1/{m} with the sign of {names[0]} - {names[1]} to {to[0]}, "
+        "with the opposite sign to {to[1]}"
     )
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
@@ -197,8 +197,8 @@ class BinaryCrossEntropy(_PairCost):
     """
 
     role = (
-        "a cross-entropy sends ({names[1]} - {names[0]})/({names[1]}(1-{names[1]}))/m to the "
-        "prediction {names[1]}"
+        "a cross-entropy sends ({names[1]} - {names[0]})/({names[1]}(1-{names[1]}))/{m} to the "
+        "prediction {to[1]}, and {local[0]} to the target {to[0]}"
     )
 
     def check_calls(self, do: Calls, *inputs: Array) -> None:
@@ -245,7 +245,10 @@ class SigmoidCrossEntropy(_PairCost):
     saturates it, as σ(z) in `BinaryCrossEntropy` does from about 37 on.
     """
 
-    role = "a cross-entropy of a sigmoid sends (σ({names[1]}) - {names[0]})/m to {names[1]}"
+    role = (
+        "a cross-entropy of a sigmoid sends {local[1]} to {to[1]}, "
+        "and {local[0]} to the target {to[0]}"
+    )
 
     def check_calls(self, do: Calls, *inputs: Array) -> None:
         """Targets are from 0 to 1."""
@@ -325,7 +328,7 @@ class SoftmaxCrossEntropy(Op):
 
     arity = (2, 2)
     role = (
-        "a softmax cross-entropy sends softmax({names[0]}) less the label, over m: how much too "
+        "a softmax cross-entropy sends softmax({names[0]}) less the label, over {m}: how much too "
         "sure each class is"
     )
 

@@ -51,7 +51,7 @@ def shipped(name: str) -> Debugger:
 
 def lines(debugger: Debugger, name: str, index: tuple[int, ...] = (), grad: bool = False) -> Any:
     spot = Spot(debugger.graph.place(name), "grad" if grad else "value", index)
-    return cause_lines(why(debugger, spot), debugger.graph)
+    return cause_lines(why(debugger, spot), debugger)
 
 
 def spots(debugger: Debugger, entries: int = 3) -> Iterator[Spot]:
@@ -79,8 +79,8 @@ def check(debugger: Debugger, cause: Cause) -> None:
             assert cause.terms[-1].running == pytest.approx(sum(amounts), abs=slack)
     else:
         assert cause.note
-    assert cause_lines(cause, graph)
-    assert json.dumps(cause_data(cause, graph))
+    assert cause_lines(cause, debugger)
+    assert json.dumps(cause_data(cause, debugger))
     for term in cause.terms[:20]:
         assert term.symbols
         assert term.numbers
@@ -162,7 +162,7 @@ def test_an_entry_of_a_linear_layer_is_products_and_the_bias() -> None:
         "   0.1         0.2  b[1] = 0.1",
     ]
     cause = why(debugger, Spot(debugger.graph.place("l"), "value", (0, 1)))
-    texts = [[spot.text(debugger.graph) for spot in term.leads_to] for term in cause.terms]
+    texts = [[spot.text(debugger) for spot in term.leads_to] for term in cause.terms]
     assert texts == [["X[0,0]", "W[0,1]"], ["X[0,1]", "W[1,1]"], ["b[1]"]]
 
 
@@ -196,7 +196,7 @@ def test_the_gradient_of_a_weight_is_a_sum_over_the_rows() -> None:
         "  = 1 × 3 + 2 × (-0.25)",
     ]
     cause = why(debugger, Spot(debugger.graph.place("W"), "grad", (1, 0)))
-    texts = [spot.text(debugger.graph) for spot in cause.terms[0].leads_to]
+    texts = [spot.text(debugger) for spot in cause.terms[0].leads_to]
     assert texts == ["∂cost/∂l[0,0]", "X[0,1]"]
 
 
@@ -218,7 +218,7 @@ def test_a_gradient_that_not_all_consumers_have_sent_to_says_so() -> None:
     debugger.until(debugger.graph.place("right"), "backward")
     assert debugger.gradient_standing(debugger.graph.place("x")) is Standing.PARTIAL
     told = lines(debugger, "x", grad=True)
-    assert told[-1] == "  (not complete: 1 of 2 consumers so far)"
+    assert told[-1] == "  (not complete: 1 of 2 contributions so far)"
     assert told[0] == "∂y/∂x = -∂y/∂right"
 
 
@@ -256,7 +256,7 @@ def test_a_mean_square_error_is_a_sum_of_squares_over_m() -> None:
         "  (m = 3, the number of entries)",
     ]
     cause = why(debugger, Spot(debugger.graph.cost, "value", ()))
-    assert [s.text(debugger.graph) for s in cause.terms[0].leads_to] == ["a[0]", "y[0]"]
+    assert [s.text(debugger) for s in cause.terms[0].leads_to] == ["a[0]", "y[0]"]
 
 
 def test_a_sigmoid_is_one_term() -> None:
@@ -283,8 +283,8 @@ def test_a_node_used_twice_is_two_terms_of_its_gradient() -> None:
         "  = 1 × 3 + 1 × 3",
         "  = 6",
         "  term  sum so far",
-        "     3           3  ∂y/∂y·x = 1 × 3",
-        "     3           6  ∂y/∂y·x = 1 × 3",
+        "     3           3  ∂y/∂y·x = 1 × 3   (input 1 of y)",
+        "     3           6  ∂y/∂y·x = 1 × 3   (input 2 of y)",
     ]
 
 
@@ -292,10 +292,10 @@ def test_following_the_first_term_leads_from_the_cost_to_the_data() -> None:
     debugger = xor_after_backward()
     graph = debugger.graph
     spot = Spot(graph.cost, "value", ())
-    walked = [spot.text(graph)]
+    walked = [spot.text(debugger)]
     while not isinstance(graph.nodes[spot.node], Input):
         spot = why(debugger, spot).terms[0].leads_to[0]
-        walked.append(spot.text(graph))
+        walked.append(spot.text(debugger))
     names = [text.partition("[")[0] for text in walked]
     assert names[:3] == ["cost", "s2", "l2"]
     assert names[-1] in ("X", "b2", "b1")
@@ -318,10 +318,10 @@ def test_following_a_weights_gradient_leads_back_to_the_cost() -> None:
     debugger = xor_after_backward()
     graph = debugger.graph
     spot = Spot(graph.place("W1"), "grad", (0, 1))
-    walked = [spot.text(graph)]
+    walked = [spot.text(debugger)]
     while spot.node != graph.cost:
         spot = why(debugger, spot).terms[0].leads_to[0]
-        walked.append(spot.text(graph))
+        walked.append(spot.text(debugger))
     assert [text.partition("[")[0] for text in walked] == [
         f"∂cost/∂{name}" for name in ("W1", "l1", "s1", "l2", "s2", "cost")
     ]
@@ -412,7 +412,7 @@ def test_adam_leads_through_both_moments() -> None:
         "  = 1.80017",
     ]
     change = why(debugger, Spot(0, "value", ())).terms[1]
-    assert [spot.text(debugger.graph) for spot in change.leads_to] == ["m of w", "v of w"]
+    assert [spot.text(debugger) for spot in change.leads_to] == ["m of w", "v of w"]
     m = why(debugger, change.leads_to[0])
     assert [term.numbers for term in m.terms] == ["0.9 × 0.4", "(1-0.9) × 3.8"]
     assert m.number == pytest.approx(0.74)
@@ -473,11 +473,11 @@ def test_a_node_in_the_lessons_style_is_told_as_far_as_it_is_known() -> None:
     x = Input("x", value=[1.0, 4.0])
     debugger = debugger_at_end(Sum(Double([x], name="d"), name="cost"))
     cause = why(debugger, Spot(debugger.graph.place("d"), "value", (1,)))
-    assert [s.text(debugger.graph) for s in cause.terms[0].leads_to] == ["x[1]"]
+    assert [s.text(debugger) for s in cause.terms[0].leads_to] == ["x[1]"]
     assert "its own forward()" in cause.note
     cause = why(debugger, Spot(debugger.graph.place("x"), "grad", (1,)))
     assert cause.number == 2
-    assert [s.text(debugger.graph) for s in cause.terms[0].leads_to] == ["∂cost/∂d[1]"]
+    assert [s.text(debugger) for s in cause.terms[0].leads_to] == ["∂cost/∂d[1]"]
     assert "its own backward()" in cause.note
 
 
@@ -489,7 +489,7 @@ def test_of_many_terms_the_largest_are_listed() -> None:
     assert cause.left_out == 4000
     check(debugger, cause)
     assert cause.terms[0].amount == numbers[np.abs(numbers).argmax()]
-    told = cause_lines(cause, debugger.graph)
+    told = cause_lines(cause, debugger)
     assert told[1].endswith(" + … (4,996 more)")
     assert told[-1].startswith("  … 4988 more, together ")
 

@@ -8,18 +8,22 @@ import json
 import pytest
 
 from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.status import status
 from mfdebug.core.commands.table import COMMANDS, find
 from mfdebug.core.completion import complete
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.report import report
+from mfdebug.core.expressions import WORD_MEANINGS, WORDS
 from mfdebug.core.naming import typed
 from mfdebug.core.results import as_json
+from mfdebug.core.session import session_lines
 from mfdebug.opening import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import MSE, Add, MatMul, Mul
+from tests.soak.commands import everything
 
 
 def console(graph: str = "wx") -> Console:
@@ -146,7 +150,7 @@ def test_print_says_what_is_not_computed_and_what_is_stale() -> None:
     assert refused("wx", "next 2", "print y.grad") == (
         "y has no gradient yet (run: until y backward)"
     )
-    assert "1 of 2 consumers have reported" in refused("diamond", "step 6", "print x.grad")
+    assert "1 of 2 contributions have come back" in refused("diamond", "step 6", "print x.grad")
     assert said("wx", "sgd", "step", "print y") == "y = 50  (y: stale, of SGD step 0)"
 
 
@@ -174,7 +178,7 @@ def test_set_undo_and_redo() -> None:
     assert said("circuit-a", "next 3", "set x = 2", "undo", "print f") == "f = -12"
     assert said("circuit-a", "next 3", "set x = 2", "undo", "redo", "print f") == "f = -28"
     assert said("xor", "set W1 = [[1, 2], [3, 4]]", "print W1[1,0]") == "W1[1,0] = 3"
-    assert "W1 has shape 2x2, the value 3" in refused("xor", "set W1 = [1, 2, 3]")
+    assert "W1 has shape 2x2, the value has shape 3" in refused("xor", "set W1 = [1, 2, 3]")
     assert refused("wx", "set y = 3") == "set: y is computed; set one of its inputs (w, x)"
     assert "no learning rate" in refused("circuit-a", "set lr = 1")
     assert "usage: set" in refused("wx", "set w")
@@ -185,7 +189,7 @@ def test_a_node_called_lr_wins_over_the_learning_rate() -> None:
     lr = Input("lr", value=1.0, trainable=True)
     there = Console(Debugger(Graph([lr, Mul(lr, lr, name="cost")])))
     there.run("set lr = 3")
-    assert there.run("print lr").text == "lr = 3"
+    assert there.run("print lr").data == 3
 
 
 def test_odd_names_can_be_typed() -> None:
@@ -260,9 +264,9 @@ def test_a_count_is_taken_whole_or_refused_with_the_limit(line: str) -> None:
         ("goto there", "'there' is not a count (usage: goto MOMENT | start | end | sgd K)"),
         ("print", "print what? (usage: print EXPR, as in: print norm(W1.grad))"),
         ("save", "save where? (usage: save FILE)"),
-        ("back", "this is the start (s goes on)"),
-        ("undo", "nothing to undo (e changes a number)"),
-        ("redo", "nothing to redo (Z makes again what z took back)"),
+        ("back", "this is the start (`step` goes on)"),
+        ("undo", "nothing to undo (`set` changes a number)"),
+        ("redo", "nothing to redo (`redo` makes again what `undo` took back)"),
     ],
 )
 def test_errors_say_what_to_do(line: str, problem: str) -> None:
@@ -399,7 +403,7 @@ def test_a_count_and_a_key_can_be_typed_as_they_are_pressed() -> None:
     for line, moment in (("3t", 27), ("2T", 9), ("4s", 13), ("10S", 3), ("2 n", 9)):
         there.run(line)
         assert there.debugger.moment == moment
-    with pytest.raises(MiniflowError, match="no key 'k' takes a count"):
+    with pytest.raises(MiniflowError, match="'k' takes no count"):
         there.run("3k")
     there.run("step\t2")
 
@@ -432,3 +436,58 @@ def test_goto_sgd_stands_in_the_step_that_the_status_names(graph: str, step: int
 def test_a_graph_that_is_not_trained_has_one_step() -> None:
     told = said("circuit-a", "goto sgd 3")
     assert "there is no SGD step 3: the line ends here at moment" in told
+
+
+def named_like_words(word: str) -> Console:
+    """A run that trains a node called like a word of the language."""
+    node = Input(word, value=3.0, trainable=True)
+    return Console(Debugger(Graph.of(Mul(node, Input("y", value=2.0), name="q"))))
+
+
+@pytest.mark.parametrize("word", sorted(WORDS))
+def test_where_a_node_is_called_like_a_word_answers_say_which_is_meant(word: str) -> None:
+    there = named_like_words(word)
+    there.run("sgd")
+    note = f"({word} is the node; {word}() is {WORD_MEANINGS[word]})"
+    assert there.run(f"print {word}").text == f"{word} = 2.98  {note}"
+    assert there.run(f"watch {word} + 1").text == f"1  {word} + 1 = 3.98  {note}"
+    assert there.run(f"break if {word} < 0").text == f"stop 1: break if {word} < 0  {note}"
+    for line in (f"print {word}()", f"print `{word}`", f"break if {word}() < 0", "print y"):
+        assert "is the node" not in there.run(line).text
+
+
+def test_the_cost_called_cost_is_what_the_word_stands_for() -> None:
+    there = console("wx")
+    there.run("sgd")
+    assert there.run("print cost").text == "cost = 900"
+    assert there.run("print cost()").text == "cost() = 900"
+
+
+def test_a_node_called_lr_and_the_learning_rate_are_set_each_by_its_name() -> None:
+    there = named_like_words("lr")
+    there.run("sgd")
+    assert there.run("set lr = 5").text.startswith(
+        "lr = 5 (the node; set lr() = VALUE sets the learning rate)\n"
+    )
+    assert there.run("set lr() = 0.5").text.startswith("lr() = 0.5\n")
+    assert there.debugger.learning_rate == 0.5
+    assert there.run("print lr").data == 5
+    assert there.run("print lr()").data == 0.5
+    assert status(there.debugger).endswith("∙ lr() 0.5")
+    assert "lr() = 0.5 after moment" in there.run("branches").text
+    assert complete(there.debugger, "set lr") == ["set lr", "set lr()"]
+    there.run("sgd")
+    # A session brings both back.
+    again = named_like_words("lr")
+    for line in session_lines(there):
+        again.run(line)
+    assert again.debugger.learning_rate == 0.5
+    assert [edit.words for edit in again.debugger.edits] == ["lr = 5", "lr() = 0.5"]
+    assert everything(again.debugger) == everything(there.debugger)
+
+
+def test_without_a_node_of_that_name_both_forms_set_the_learning_rate() -> None:
+    there = console("wx")
+    for line, rate in (("set lr = 0.5", 0.5), ("set lr() = 0.25", 0.25)):
+        assert there.run(line).text.startswith(f"lr = {rate}\n")
+        assert there.debugger.learning_rate == rate

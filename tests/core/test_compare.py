@@ -39,7 +39,7 @@ def opened(name: str) -> Debugger:
 
 
 def told(debugger: Debugger, a: Instant, b: Instant, most: int = 20) -> list[str]:
-    return comparison_lines(compare(debugger, a, b), debugger.graph, most)
+    return comparison_lines(compare(debugger, a, b), debugger, most)
 
 
 def size(difference: Difference) -> float:
@@ -159,12 +159,12 @@ def test_a_stale_number_is_not_compared_with_a_current_one() -> None:
     debugger = opened("wx")
     found = compare(debugger, Instant(9), Instant(10))
     assert all(one.amount is None for one in found.differences if one.b_standing is Standing.STALE)
-    lines = comparison_lines(found, debugger.graph)
+    lines = comparison_lines(found, debugger)
     assert "  y: 50 | stale" in lines
     assert "  ∂cost/∂w: 600 | stale" in lines
     both = compare(debugger, Instant(10), Instant(19))
     assert both.stale == 7
-    assert comparison_lines(both, debugger.graph)[-1] == "  left out: 7 stale, of an earlier pass"
+    assert comparison_lines(both, debugger)[-1] == "  left out: 7 stale, of an earlier pass"
 
 
 def test_a_partial_gradient_is_the_sum_so_far() -> None:
@@ -194,7 +194,7 @@ def two(x: Any, y: Any) -> tuple[Debugger, Comparison]:
 
 
 def rows_of(debugger: Debugger, found: Comparison) -> list[str]:
-    return [line.strip() for line in comparison_lines(found, debugger.graph)[1:]]
+    return [line.strip() for line in comparison_lines(found, debugger)[1:]]
 
 
 def test_zeros_of_two_signs_differ() -> None:

@@ -211,7 +211,7 @@ def test_what_cannot_be_edited_is_said() -> None:
         debugger.set_value(at(debugger, "l1"), None, 1.0)
     with pytest.raises(ShapeError, match=r"W1\[9,9\] does not exist: its shape is 3x4"):
         debugger.set_value(at(debugger, "W1"), (9, 9), 1.0)
-    with pytest.raises(ShapeError, match="W1 has shape 3x4, the value 2"):
+    with pytest.raises(ShapeError, match="W1 has shape 3x4, the value has shape 2"):
         debugger.set_value(at(debugger, "W1"), None, [1.0, 2.0])
     with pytest.raises(DebuggerError, match="nothing to undo"):
         debugger.undo()

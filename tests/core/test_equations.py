@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.causes import cause_lines, why
 from mfdebug.core.explain.text import explain
+from mfdebug.core.explain.updates import assignments
+from mfdebug.core.naming import word_typed
 from mfdebug.core.spots import Spot
 from mfdebug.core.terms import NotComputed
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
-from miniflow.ops import MSE, OPS, Linear, Tanh
+from miniflow.ops import MSE, OPS, Linear, Mul, Sum, Tanh
 from miniflow.optimizers import SGD, Adam, Momentum
 from tests.core.test_explain import debugger_of
 from tests.sizes import examples, pick
@@ -52,9 +55,9 @@ def judge_why(judgement: Judgement, debugger: Debugger, spot: Spot) -> None:
         return
     moments = {one.moment for term in cause.terms for one in term.leads_to}
     at = max((one or debugger.moment for one in moments), default=debugger.moment)
-    words = {"lr": debugger.learning_rate}
+    words = {word_typed("lr", debugger.graph.by_name): debugger.learning_rate}
     with debugger.visiting(at):
-        judgement.judge(cause_lines(cause, debugger.graph), lookup_in(debugger), words)
+        judgement.judge(cause_lines(cause, debugger), lookup_in(debugger), words)
 
 
 def judge_all(judgement: Judgement, debugger: Debugger, entries: int) -> None:
@@ -82,6 +85,77 @@ def test_of_every_op(name: str, data: st.DataObject) -> None:
         judge_all(judgement, debugger, 3)
     assert judgement.false == []
     assert judgement.read > 20
+
+
+# What formulas have for counts, subscripts, masks, states of optimizers, and e.
+LETTERS = [*"mnskvjtpliehruxaoMNCqw", "lr", "mask", "kept", "log", "exp", "σ", "tanh", "max", "β₁"]
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=examples(24))
+def test_of_every_op_among_nodes_called_like_the_letters(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name))
+    count = len(case.values) + 3
+    names = data.draw(
+        st.lists(st.sampled_from(LETTERS), min_size=count, max_size=count, unique=True)
+    )
+    debugger = debugger_of(case, names=names)
+    judgement = judgement_of(debugger)
+    while not debugger.at_end:
+        debugger.step()
+        judge_all(judgement, debugger, 3)
+    assert judgement.false == []
+    assert judgement.read > 10
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), Momentum(0.1, 0.8), Adam(0.05)], ids=repr)
+@pytest.mark.parametrize("names", ["v m lr", "lr v t", "m p q", "v u w", "t e m", "p q u"])
+def test_of_every_optimizer_of_parameters_called_like_its_letters(
+    optimizer: Any, names: str
+) -> None:
+    one, other, cost = names.split()
+    w = Input(one, value=[0.3, -0.4], trainable=True)
+    b = Input(other, value=[0.5, 0.75], trainable=True)
+    graph = Graph.of(
+        Sum(Tanh(Mul(w, b, name="x"), name="y"), name=cost), training=Training(optimizer)
+    )
+    debugger = Debugger(graph)
+    judgement = judgement_of(debugger)
+    for _ in range(2 * debugger.timeline.length):
+        debugger.step()
+        judge_all(judgement, debugger, 2)
+        if (node := debugger.where.node) is None or debugger.where.phase != "update":
+            continue
+        label = graph.nodes[node].label
+        # What is assigned is the parameter itself, or nothing that is called like a node of it.
+        for assignment in assignments(debugger, node, (1,)):
+            assigned = assignment.rule.split(" ← ")[0]
+            assert assigned == f"{label}[1]" or assigned not in (label, cost)
+            rest = assignment.rule.replace(f"{label}[1]", "").replace(f"∂{cost}/∂", "")
+            assert not re.search(rf"(?<!\w)(?:{label}|{cost})(?!\w|\(\)|̂|')", rest), assignment.rule
+        for attribute in optimizer.state_names:
+            judge_why(judgement, debugger, Spot(node, attribute, (1,)))
+    assert judgement.false == []
+    assert judgement.numeric > 50
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=examples(12))
+def test_of_every_op_as_a_sink(name: str, data: st.DataObject) -> None:
+    """Of a sink with several entries all gradients are those of their sum, and are called so."""
+    debugger = debugger_of(data.draw(cases(name)), sink=True)
+    judgement = judgement_of(debugger)
+    told = []
+    while not debugger.at_end:
+        debugger.step()
+        judge_all(judgement, debugger, 2)
+        told += explain(debugger)
+    assert judgement.false == []
+    several = debugger.value(debugger.graph.cost).size > 1
+    of = {text.removeprefix("∂") for text in re.findall("∂[^/ ]*(?=/∂)", "\n".join(told))}
+    assert of == {"Σop" if several else "op"}
 
 
 @pytest.mark.parametrize(("number", "path"), [*enumerate(GRAPHS)])
@@ -135,6 +209,10 @@ def test_of_every_optimizer(optimizer: Any) -> None:
         ("y = 0.5 × 2 + … (3 more, together -0.25) = 0.75", 0),
         ("y = 0.5 × 2 + … (3 more, together -0.25) = 0.85", 1),
         ("a word = another = 3", 0),
+        ("y = x/m = 1   (m = 3, the number of entries)", 0),
+        ("y = x/y = 1   (y = 3, the number of entries)", 1),
+        ("y = Σₖ x[k]·y[k] = 0.5", 0),
+        ("y = Σₓ x[x]·y[x] = 0.5", 1),
     ],
 )
 def test_the_judge_finds_what_is_false(line: str, false: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,21 @@ from tests.sizes import examples
 from tests.unit.op_cases import Case, cases
 
 
-def debugger_of(case: Case) -> Debugger:
-    inputs = [Input(f"x{i}", value=value) for i, value in enumerate(case.values)]
+def debugger_of(case: Case, *, sink: bool = False, names: Iterable[str] = ()) -> Debugger:
+    """A run over an op and a weighted sum of its value, or over the op alone, as a `sink`.
+
+    `names` are those of the op, the weights, the sum, and the inputs.
+    """
+    op_name, weights_name, cost_name, *given = names or ("op", "weights", "cost")
+    given = given or [f"x{i}" for i in range(len(case.values))]
+    inputs = [Input(name, value=value) for name, value in zip(given, case.values, strict=False)]
     nodes = [inputs[0]] * len(inputs) if case.same else inputs
-    op = case.op(*nodes, name="op", **case.attributes)
+    op = case.op(*nodes, name=op_name, **case.attributes)
+    if sink:
+        return Debugger(Graph.of(op))
     shape = op.output_shape(*(np.shape(node.value) for node in nodes))
     weights = np.random.default_rng(1).uniform(0.5, 1.5, shape)
-    cost = Sum(Mul(op, Input("weights", value=weights)), name="cost")
+    cost = Sum(Mul(op, Input(weights_name, value=weights)), name=cost_name)
     return Debugger(Graph.of(cost))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Collection
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mfdebug.core.expressions import (
+    WORDS,
     Environment,
     ExpressionError,
     NotComputed,
@@ -559,3 +561,28 @@ def test_nothing_of_the_screen_is_loaded() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("word", sorted(WORDS))
+def test_a_node_hides_a_word_and_empty_parentheses_bring_it_back(word: str) -> None:
+    words = {"cost": 0.5, "lr": 0.25, "sgd_step": 3.0, "moment": 40.0}
+    values = {word: np.array(7.0), "x": np.array(2.0), f"{word}()": np.array(8.0)}
+    run, value = Run(values, words=words), words[word]
+    for text, result, hiding in (
+        (word, 7.0, {word}),
+        (f"`{word}`", 7.0, set()),
+        (f"{word}()", value, set()),
+        (f"x * {word} ( )", 2 * value, set()),
+        (f"{word} - {word}()", 7.0 - value, {word}),
+        (f"`{word}()`", 8.0, set()),
+    ):
+        expression = parse(text, values)
+        assert expression.evaluate(run) == result
+        assert expression.hiding == hiding
+        assert (word in expression.words) == bool(re.search(rf"(?<!`){word} ?\( ?\)", text))
+    assert parse(f"{word}()", {"x": 1}).evaluate(run) == value
+
+
+def test_empty_parentheses_after_another_name_are_no_word() -> None:
+    assert "unknown function 'costs'" in complaint("costs()")
+    assert "unexpected '('" in complaint("lr(1)")

@@ -75,7 +75,7 @@ def test_huge_logits_are_explained_by_the_numbers_that_were_used() -> None:
     cause = why(debugger, Spot(graph.cost, "value", ()))
     assert [term.amount for term in cause.terms] == [475, 0]
     assert [term.numbers for term in cause.terms] == ["-(-950)/2", "-0/2"]
-    assert "log 0" not in "\n".join(cause_lines(cause, graph))
+    assert "log 0" not in "\n".join(cause_lines(cause, debugger))
 
 
 def test_logits_that_saturate_a_sigmoid_have_a_cost_of_their_own() -> None:

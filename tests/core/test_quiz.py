@@ -184,7 +184,8 @@ def test_the_same_node_twice_gets_both() -> None:
         "what is upstream × local, ∂y/∂y × x + ∂y/∂y × x, that y sends to x in all?"
     )
     assert quiz.answer(debugger, "3").text == (
-        "not so, it is 6: to x: ∂y/∂y × x = 1 × 3 = 3; to x: ∂y/∂y × x = 1 × 3 = 3; 6 in all"
+        "not so, it is 6: to x (input 1): ∂y/∂y × x = 1 × 3 = 3; "
+        "to x (input 2): ∂y/∂y × x = 1 × 3 = 3; 6 in all"
     )
     question = quiz.ask(debugger)
     assert question is not None

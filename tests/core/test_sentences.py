@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.status import status
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.causes import cause_lines, why
-from mfdebug.core.explain.report import report
+from mfdebug.core.explain.report import report, role_of
+from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.text import explain
+from mfdebug.core.letters import Letters
 from mfdebug.core.spots import Spot
 from mfdebug.shipped import shipped
 from miniflow.errors import MiniflowError
@@ -21,10 +27,15 @@ from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import (
     MSE,
+    OPS,
     Add,
+    Concat,
+    Div,
     Dropout,
     Linear,
+    MatMul,
     Max,
+    Mean,
     Mul,
     Pow,
     ReLU,
@@ -32,11 +43,14 @@ from miniflow.ops import (
     Slice,
     Softmax,
     SoftmaxCrossEntropy,
+    Sub,
     Sum,
     Tanh,
 )  # fmt: skip
-from miniflow.optimizers import Adam, Momentum
+from miniflow.optimizers import SGD, Adam, Momentum
+from tests.core.test_explain import debugger_of
 from tests.counting import lines_run
+from tests.unit.op_cases import cases
 
 PATHS = {graph.path.stem: graph.path for graph in shipped()}
 
@@ -168,7 +182,7 @@ def test_a_long_name_of_a_cost_does_not_drown_the_others() -> None:
 
 def why_lines(debugger: Debugger, name: str, attribute: Any = "value") -> list[str]:
     spot = Spot(debugger.graph.place(name), attribute, ())
-    return cause_lines(why(debugger, spot), debugger.graph)
+    return cause_lines(why(debugger, spot), debugger)
 
 
 def test_a_gradient_that_all_have_sent_to_is_complete_and_waits_for_its_turn() -> None:
@@ -279,6 +293,105 @@ def test_an_input_before_the_feed_is_not_fed_yet() -> None:
         Console(opened("xor")).run("why X[0,0]")
 
 
+# Words that speak of all inputs alike.
+OF_ALL = re.compile(r"\b(?:every|each) (?:input|factor|entry)\b|\bthe second input\b|, others 0\b")
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=6)
+def test_the_sentence_of_an_op_says_what_every_input_gets(name: str, data: st.DataObject) -> None:
+    debugger = debugger_of(data.draw(cases(name)))
+    site = Site(debugger, debugger.graph.place("op"))
+    role = role_of(site)
+    labels = set(site.labels)
+    if len(labels) > 1 and not OF_ALL.search(role):
+        assert [label for label in labels if not re.search(rf"\b{label}\b", role)] == []
+
+
+def test_a_power_tells_the_rule_of_its_exponent() -> None:
+    x, p = Input("x", value=VECTOR), Input("p", value=[3.0, 2.0, 1.0])
+    text = at(squared(Pow(x, p, name="n")), "n", "backward")
+    assert text.endswith(
+        "a power scales the gradient by p·x^(p-1) towards x, by x^p·log x towards the exponent p"
+    )
+    text = at(squared(Pow(x, exponent=3, name="n")), "n", "backward")
+    assert text.endswith("a power scales the gradient by 3·x^2 towards x")
+
+
+def test_of_labels_that_do_not_sum_to_1_the_sentence_has_the_sum() -> None:
+    logits, labels = Input("z", value=VECTOR), Input("t", value=[1.0, 1.0, 0.0])
+    text = at(squared(SoftmaxCrossEntropy(logits, labels, name="n")), "n", "backward")
+    assert "sends (softmax(z)·Σ t - t)/m to z: how much too sure each class is" in text
+    assert text.endswith("; and -log softmax(z)/m to the labels t")
+
+
+@pytest.mark.parametrize("optimizer", [Momentum(0.1, 0.5), Adam(0.1), SGD(0.1)], ids=repr)
+def test_gradients_of_a_sink_of_several_entries_are_those_of_its_sum(optimizer: Any) -> None:
+    x = Input("x", value=VECTOR, trainable=True)
+    q = Mul(x, Input("y", value=[2.0, 5.0, 7.0]), name="q")
+    run = Console(Debugger(Graph.of(q, training=Training(optimizer))))
+    told = [run.run(line).text for line in ("break x backward", "break nan", "quiz on")]
+    for _ in range(2 * run.debugger.timeline.length):
+        question = run.quiz.ask(run.debugger) if run.quiz else None
+        if question is None:
+            told.append(run.run("step").text)
+        else:
+            told += [question.text, run.run(f"answer {question.answer}").text]
+        here = run.debugger.moment
+        for line in ("why grad x[1]", "why x[1]", "why grad q[2]", "diff 3", "last x.grad[0]"):
+            with contextlib.suppress(MiniflowError):
+                told.append(run.run(line).text)
+        run.run(f"goto {here}")
+    text = "\n".join(told)
+    assert text.count("∂Σq/∂") > 20
+    assert not re.search("∂q/|∂cost|∂Σcost", text)
+
+
+def twice(kind: Any) -> Debugger:
+    """A run over a node that has the same node in every place."""
+    x = Input("x", value=[[2.0, 3.0], [4.0, 5.0]])
+    return Debugger(Graph.of(Sum(kind(x), name="cost")))
+
+
+TWICE: dict[str, Any] = {
+    "Add": lambda x: Add(x, x, name="n"),
+    "Sub": lambda x: Sub(x, x, name="n"),
+    "Mul": lambda x: Mul(x, x, name="n"),
+    "Mul of three": lambda x: Mul(x, x, x, name="n"),
+    "Div": lambda x: Div(x, x, name="n"),
+    "Pow": lambda x: Pow(x, x, name="n"),
+    "Max": lambda x: Max(x, x, name="n"),
+    "MatMul": lambda x: MatMul(x, x, name="n"),
+    "Linear": lambda x: Linear(x, x, Input("b", value=[0.0, 0.0]), name="n"),
+    "MSE": lambda x: MSE(x, x, name="n"),
+    "Concat": lambda x: Concat(x, x, name="n"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(TWICE))
+def test_edges_between_the_same_two_nodes_are_told_apart(kind: str) -> None:
+    debugger = twice(TWICE[kind])
+    edges = debugger.graph.inbound[debugger.graph.place("n")].count(debugger.graph.place("x"))
+    numbers = [f"input {k + 1}" for k in range(edges)]
+    for node, begins in (("n", "  to x"), ("x", "  upstream from n")):
+        lines = [line for line in at(debugger, node, "backward").split("\n") if begins in line]
+        assert len(set(lines)) == edges
+        assert [line.split("(")[1].split(")")[0] for line in lines] == numbers
+    lines = cause_lines(why(debugger, Spot(debugger.graph.place("x"), "grad", (0, 1))), debugger)
+    terms = [line for line in lines if line.endswith(" of n)")]
+    assert len(terms) >= edges
+    assert len(set(terms)) == len(terms)
+    role = role_of(Site(debugger, debugger.graph.place("n")))
+    assert not re.search(r"\b(?:to|towards) (?:the \w+ )?x\b(?! \(input \d\))", role)
+
+
+def test_of_equal_inputs_of_a_max_the_first_won() -> None:
+    text = at(twice(TWICE["Max"]), "n", "backward")
+    assert "to x[0,0] (input 1): upstream × local = (∂cost/∂n ⊙ [input 1 won])[0,0] = 1 × 1" in text
+    assert "to x[0,0] (input 2): upstream × local = (∂cost/∂n ⊙ [input 2 won])[0,0] = 1 × 0" in text
+
+
 @pytest.mark.parametrize("kind", [Add, Mul, Max])
 @pytest.mark.parametrize("phase", ["forward", "backward"])
 def test_a_wide_node_is_explained_in_time_linear_in_its_inputs(kind: Any, phase: Any) -> None:
@@ -289,3 +402,29 @@ def test_a_wide_node_is_explained_in_time_linear_in_its_inputs(kind: Any, phase:
         debugger.until(debugger.graph.place("n"), phase)
         lines.append(lines_run(partial(explain, debugger)))
     assert lines[1] <= 5 * lines[0]
+
+
+def test_means_over_different_numbers_have_different_letters_in_one_sum() -> None:
+    x = Input("x", value=[[1.0, 2.0]])
+    pair = MSE(Input("y", value=[[0.0, 1.0]]), x, name="pair")
+    column = Sum(Mean(x, axis=0, name="column"), name="sum")
+    debugger = Debugger(Graph.of(Add(pair, column, name="cost")))
+    at(debugger, "x", "backward")
+    cause = why(debugger, Spot(debugger.graph.place("x"), "grad", (0, 0)))
+    told = "\n".join(cause_lines(cause, debugger))
+    assert "∂cost/∂column[0]·1/m" in told
+    assert "m = 1, the number of entries in a mean" in told
+    assert "(y[0,0] - x[0,0])/M" in told
+    assert "M = 2, the number of entries" in told
+
+
+def test_letters_are_chosen_once_and_stay() -> None:
+    letters = Letters({"m": 0, "k": 1, "j": 2, "v": 3})
+    assert [letters.count, letters.product] == ["M", "h"]
+    assert [letters.axis(0), letters.axis(1)] == ["i", "n"]
+    assert [letters.state("v"), letters.state("m")] == ["u", "p"]
+    assert [Letters({}).axis(i) for i in range(8)] == ["j", "n", "s", "t", "p", "k", "l", "j'"]
+    crowded = Letters(dict.fromkeys("jnstpklihruvxao", 0))
+    assert [crowded.axis(i) for i in range(3)] == ["j1", "n1", "s1"]
+    assert Letters.lowered(crowded.axis(0)) == "ⱼ₁"
+    assert Letters({}, avoided=["m"]).count == "M"

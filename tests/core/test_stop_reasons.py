@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -14,7 +15,7 @@ from mfdebug.core.debugger import Debugger
 from mfdebug.opening import load_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import Mul, Sub, Sum
+from miniflow.ops import Mul, ReLU, Sub, Sum
 
 
 def console(graph: str, *lines: str) -> Console:
@@ -62,7 +63,7 @@ def console(graph: str, *lines: str) -> Console:
         ("log-nan", "if any(isnan(if_0))", "any(isnan(if_0)): if_0[3,0] = nan", "if_0[3,0]"),
         ("wx", "w update", "update of w: w = 4.4", None),
         ("wx", "y backward", "backward of y: ∂cost/∂y = 60", None),
-        ("xor", "s1 forward", "forward of s1: s1 (4x2: ", None),
+        ("xor", "s1 forward", "forward of s1: s1 (shape 4x2, values ", None),
         ("wx", "on-change w by 0.1", "w changed: 5 -> 4.4", "w"),
         ("log-nan", "nan", "nan: if_0[3,0] = nan, made by Mul of ", "if_0[3,0]"),
         ("dead-relu", "dead", "dead: r1: 100 % of its entries are 0", None),
@@ -79,7 +80,7 @@ def test_the_numbers_that_met_it_are_said(
     assert reply.stopped == f"stop 1: {told['reason']}"
     if spot is not None:
         assert reply.spot is not None
-        assert reply.spot.text(run.debugger.graph) == spot
+        assert reply.spot.text(run.debugger) == spot
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,52 @@ def test_the_same_is_said_as_text_and_as_data(capsys: pytest.CaptureFixture[str]
     assert answer["result"]["stops"] == [{"stop": 1, "reason": reason}]
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["break health", "break nan"], "stops 1 and 9: nan: if_0[3,0] = nan, made by Mul of "),
+        (["break nan", "break health"], "stops 1 and 2: nan: if_0[3,0] = nan, made by Mul of "),
+        (["break nan", "break nan", "tbreak nan"],
+         "stops 1, 2 and 3 (break nan, tbreak nan): nan: if_0[3,0] = nan, "),
+        (["break nan", "break nan at if_0"],
+         "stops 1 and 2 (break nan, break nan at if_0): nan: if_0[3,0] = nan, "),
+        (["break if_0 forward", "break if_0"],
+         "stops 1 and 2 (break if_0 forward, break if_0): forward of if_0: if_0 (shape 4x1, "),
+    ],
+)  # fmt: skip
+def test_what_several_stops_wait_for_is_told_once(lines: list[str], told: str) -> None:
+    run = console("log-nan", "goto 278", *lines)
+    reply = run.run("step")
+    met = [line for line in reply.text.split("\n") if line.startswith("stop")]
+    assert len(met) == 1
+    assert met[0].startswith(told)
+    assert reply.stopped == met[0]
+    stops = [int(number) for number in re.findall(r"\d+", told.split(":")[0].split(" (")[0])]
+    assert [stop["stop"] for stop in reply.data["stops"]] == stops
+    assert len({stop["reason"] for stop in reply.data["stops"]}) == 1
+
+
+def test_no_moment_is_met_twice_for_the_same_stops() -> None:
+    once, twice = (console("log-nan", *lines) for lines in (["break health"], ["break health"] * 2))
+    for _ in range(4):
+        for run in (once, twice):
+            run.run("continue")
+        assert once.debugger.moment == twice.debugger.moment
+
+
+def test_different_reasons_of_one_moment_are_all_told() -> None:
+    run = console("log-nan", "goto 278", "break nan", "break if any(isnan(if_0))")
+    reply = run.run("step")
+    first, second = reply.stopped.split("; stop 2: ")
+    assert first.startswith("stop 1: nan: if_0[3,0] = nan, made by Mul of ")
+    assert second == "any(isnan(if_0)): if_0[3,0] = nan"
+
+
+def test_a_stop_that_is_set_again_says_so() -> None:
+    run = console("xor", "break nan")
+    assert run.run("break nan").text == "stop 2: break nan (as stop 1)"
+
+
 def nan_beside_one_that_was_fed(train: bool) -> Debugger:
     """An op entry by entry passes on a NaN and makes another: inf - inf."""
     x = Input("x", value=[np.nan, np.inf])
@@ -134,6 +181,25 @@ def test_a_nan_made_beside_one_that_is_passed_on_is_found(train: bool) -> None:
     run.run("break nan")
     assert "x[0] = nan was fed" in run.run("continue").text
     assert "q[1] = nan, made by Sub" in run.run("continue").text
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["q forward", "q backward", "w update", "nan", "inf", "if any(q < 9)", "on-change w"],
+)
+def test_a_shape_is_called_a_shape(line: str) -> None:
+    """Seven entries, and no other number with a 7: where one stands alone it looks like a value."""
+    x = Input("x", value=[0.5, 1.0, 2.0, 0.0, np.inf, -1.0, 4.0])
+    w = Input("w", value=[1.0] * 6 + [-1e300], trainable=True)
+    q = Sub(Mul(x, w, name="p"), Input("b", value=[1.0] * 4 + [np.inf] + [1.0] * 2), name="q")
+    run = Console(Debugger(Graph.of(Sum(ReLU(q, name="r"), name="cost"))))
+    run.run("watch q")
+    run.run(f"break {line}")
+    (told,) = run.run("continue").data["stops"]
+    shown = [told["reason"], *run.run("explain").text.split("\n"), run.run("watch").text]
+    shown += [run.run("find q").text]
+    for text in shown:
+        assert re.findall(r"(?<![\w,.\[-])(?<!shape )7\b(?!\])", text) == [], text
 
 
 def test_a_nan_made_in_a_long_run_beside_one_that_is_passed_on_is_found() -> None:

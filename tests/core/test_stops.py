@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from mfdebug.core.commands.console import Console
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.setting import RULE_NAMES
+from mfdebug.core.stops import Hit
 from mfdebug.opening import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import load
+from tests.counting import lines_run
 from tests.sizes import examples
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +123,16 @@ CONDITIONS = [
     "break if sgd_step == 5",
     "break if moment == 61",
     "break s1 backward if mean(s1.grad) > 0",
+    "break if cost > prev(prev(cost)) - 1e-6",
+    "break if cost > 0.2505 or cost < prev(cost) - 1e-5",
+    "break if sgd_step == 7 and prev(cost) > 0",
+    "break if prev(cost) > 0 and prev(prev(prev(cost))) < 9",
+    "break if prev(lr) != lr",
+    "break if any(prev(W1.grad) > W1.grad)",
+    "break if norm(X.grad - prev(X.grad)) > 1e-4",
+    "break s1 backward if norm(prev(s1.grad)) > 0",
+    "break W1 update if any(prev(W1) > W1)",
+    "break if any(W1 - prev(W1) > 1e-4) or any(prev(prev(W2)) > W2)",
     "break W1 update if W1[0,0] > 0.5",
     "break l1",
     "break W2 update",
@@ -139,13 +152,27 @@ CONDITIONS = [
 ]
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     lines=st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=3, unique=True),
     edit=st.sampled_from(["", "set lr = 2", "set W1[0,0] = 0.9", "set X[0,0] = 1"]),
     at=st.integers(0, 80),
+    stretch=st.sampled_from([1, 2, 3, 16]),
+    copies=st.booleans(),
 )
-def test_conditions_are_met_where_stepping_meets_them(lines: list[str], edit: str, at: int) -> None:
+def test_conditions_are_met_where_stepping_meets_them(
+    lines: list[str], edit: str, at: int, stretch: int, copies: bool
+) -> None:
+    """Also where a trace begins, whether it is of many steps or of the last one alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mfdebug.core.stops.FIRST_STRETCH", stretch)
+        patch.setattr("mfdebug.core.stops.LONGEST_TRACE", stretch)
+        if not copies:
+            patch.setattr("miniflow.array_plan.TRACE_BYTES", 0)
+        met_where_stepping_meets_them(lines, edit, at)
+
+
+def met_where_stepping_meets_them(lines: list[str], edit: str, at: int) -> None:
     steps = 9
     runs = [console("xor") for _ in range(3)]
     for run in runs:
@@ -161,6 +188,50 @@ def test_conditions_are_met_where_stepping_meets_them(lines: list[str], edit: st
     assert state(fast.debugger) == state(slow.debugger)
     end = steps * slow.debugger.timeline.length
     assert [m for m in reversed_from(back, steps) if m <= end] == expected
+
+
+@pytest.mark.parametrize(
+    ("graph", "condition"),
+    [
+        ("xor", "if cost > 2 * prev(cost)"),
+        ("xor", "if cost > prev(prev(cost)) + 1"),
+        ("xor", "if max(abs(W1 - prev(W1))) > 1"),
+        ("xor", "if norm(X.grad - prev(X.grad)) > 9"),
+        ("wx", "if abs(w - prev(w)) > 10"),
+        ("xor", "on-change cost by 1"),
+        ("xor", "on-change W1[0,0] by 1"),
+        ("xor", "on-change l1.grad[0,0] by 1"),
+        ("wx", "on-change w by 10"),
+    ],
+)
+def test_a_look_at_the_step_before_costs_a_long_run_little(graph: str, condition: str) -> None:
+    """Only the last step is gone through moment by moment, as with a condition without `prev`."""
+
+    def run(line: str) -> Callable[[], object]:
+        armed = console(graph)
+        armed.run(f"break {line}")
+        return lambda: armed.run("sgd 1000")
+
+    assert lines_run(run(condition)) < 1.5 * lines_run(run("if cost > 1e9"))
+
+
+@pytest.mark.parametrize("graph", ["xor", "wx"])
+def test_a_run_that_goes_on_knows_the_step_before(graph: str) -> None:
+    """Nor is a step more gone through where a run begins in the middle of a step."""
+    run = console(graph)
+    run.run("break if cost > 2 * prev(cost)")
+    walked: list[int] = []
+    walk = run.stops._walk
+
+    def counted(target: int) -> tuple[Hit, ...]:
+        walked.append(target)
+        return walk(target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run.stops, "_walk", counted)
+        for line in ("step 3", "sgd 500", "step 5", "sgd 500"):
+            run.run(line)
+    assert len(walked) < 12
 
 
 def test_a_stop_shows_what_stepping_there_shows() -> None:
@@ -212,7 +283,7 @@ def test_going_on_stops_at_stops(line: str) -> None:
     run.run("break s1 forward")
     reply = run.run(line)
     (stop,) = reply.data["stops"]
-    assert stop["reason"].startswith("forward of s1: s1 (4x2: ")
+    assert stop["reason"].startswith("forward of s1: s1 (shape 4x2, values ")
     assert f"stop 1: {stop['reason']}" in reply.text
 
 

@@ -109,12 +109,14 @@ def _tokens(names: tuple[str, ...]) -> re.Pattern[str]:
         rf"|∂Σ?(?P<of>{known})/∂(?P<gradient>{known})"
         r"|(?P<number>\d+(?:\.\d*)?(?:e[+-]\d+)?|inf\b|nan\b)"
         r"|(?P<matmul>(?<= )·(?= ))"
-        rf"|(?P<name>(?:{known})(?![^\W²ᵀ])|[^\W\d²ᵀ][^\W²ᵀ]*'?)"
+        rf"|(?P<name>lr\(\)|(?:{known})(?![^\W²ᵀ])|[^\W\d²ᵀ][^\W²ᵀ]*'?)"
         r"|(?P<sign>[-+×·⊙⊗/^²ᵀ√|(),\[\]=><Σ]))"
     )
 
 
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "exp": np.exp,
+    "ln": np.log,
     "log": np.log,
     "σ": lambda x: 1.0 / (1.0 + np.exp(-x)),
     "tanh": np.tanh,
@@ -281,13 +283,13 @@ class _Reader:
         raise Unreadable(text)
 
     def named(self, text: str) -> Shown:
-        if text == "e" and self.ahead() == "^":
+        if text == "e" and self.ahead() == "^" and not self.is_node("e"):
             self.take()
             if self.ahead() == "-":
                 self.take()
                 return (-self.postfix()).applied(np.exp)
             return self.postfix().applied(np.exp)
-        if text in _FUNCTIONS:
+        if text in _FUNCTIONS and (self.ahead() == "(" or not self.is_node(text)):
             inside = self.postfix() if self.ahead() == "(" else self.unary()
             return inside.applied(_FUNCTIONS[text])
         if text in ("max", "min") and self.ahead() == "(":
@@ -303,6 +305,13 @@ class _Reader:
             return Shown.of(self.lookup(text, False))
         except KeyError:
             raise Unreadable(text) from None
+
+    def is_node(self, name: str) -> bool:
+        try:
+            self.lookup(name, False)
+        except KeyError:
+            return False
+        return True
 
     def selection(self, function: Any) -> Shown:
         self.take()
@@ -366,18 +375,25 @@ class Judgement:
     """What was found in texts: sides read, sides that are words, and equations that are false."""
 
     def __init__(self, names: Iterable[str], precision: float = 1e-12) -> None:
-        self._pattern = _tokens(tuple(names))
+        names = tuple(names)
+        self._names = frozenset(names)
+        self._pattern = _tokens(names)
         self._precision = precision
         self.read = 0
         self.numeric = 0
         self.unread: list[str] = []
         self.false: list[str] = []
 
+    def _clashes(self, line: str) -> bool:
+        """Whether a letter of a line is the name of a node, which it would be read as."""
+        return any(letter in self._names for letter in _letters(line))
+
     def judge(
         self, lines: Iterable[str], lookup: Lookup, words: dict[str, float] | None = None
     ) -> None:
         """Read every equation of a text."""
         lines = list(lines)
+        self.false += [f"a letter is a node: {line}" for line in lines if self._clashes(line)]
         known = _counts(lines) | (words or {})
         for chain in chains(lines):
             found: list[tuple[str, Shown]] = []
@@ -399,9 +415,25 @@ class Judgement:
                     self.false.append(f"{left} = {right}   [{a.value} against {b.value}]")
 
 
+_COUNT = re.compile(r"(?<![^\s(;])(\S+) = ([\d,]+), the number of")
+# `X[k,0]`, not a list of nodes, `[x, y]`, nor the class numbers of `softmax(z)[label]`.
+_INDEX = re.compile(r"(?<=\w)\[([^\[\]<>= ]+)\]")
+_SUMMED = re.compile(r"Σ([ⱼₙₛₜₚₖₗᵢₕᵣᵤᵥₓₐₒ]+) ")
+_RAISED = str.maketrans("ⱼₙₛₜₚₖₗᵢₕᵣᵤᵥₓₐₒ", "jnstpklihruvxao")
+
+
 def _counts(lines: list[str]) -> dict[str, float]:
-    found = re.search(r"\bm = ([\d,]+), the number", "\n".join(lines))
-    return {"m": float(found[1].replace(",", ""))} if found else {}
+    found = _COUNT.findall("\n".join(lines))
+    return {letter: float(number.replace(",", "")) for letter, number in found}
+
+
+def _letters(line: str) -> Iterator[str]:
+    """Yield the letters that stand in a line for a number of entries, or for a subscript."""
+    yield from (letter for letter, _ in _COUNT.findall(line))
+    for inside in _INDEX.findall(line):
+        yield from (part for part in inside.split(",") if not re.fullmatch(r"-?\d+|won", part))
+    for lowered in _SUMMED.findall(line):
+        yield from lowered.translate(_RAISED)
 
 
 def _agree(a: Shown, b: Shown, precision: float) -> bool:

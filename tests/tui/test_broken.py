@@ -138,7 +138,7 @@ async def test_the_cost_swings_higher_and_higher() -> None:
         await driver.press("c")
         await over(driver)
         assert told(driver).startswith("● stop 1: inf: cost = inf, made by MSE of t")
-        assert "line (5x1: 1.691e+153 … 2.098e+154" in told(driver)
+        assert "line (shape 5x1, values 1.691e+153 … 2.098e+154" in told(driver)
         assert "finite to step 318" in driver.text
         # `line` was large before the cost was: w was thrown there by its last update...
         await ask(driver, "last w")
@@ -363,7 +363,7 @@ async def test_points_on_a_line_do_not_fit_a_line() -> None:
         await driver.press("tab")
         # It cannot be given another shape in here, and the screen says which it has.
         await ask(driver, "set t = [[-1],[1],[3],[5]]")
-        assert told(driver) == "! set: t has shape 4, the value 4x1"
+        assert told(driver) == "! set: t has shape 4, the value has shape 4x1"
         # But with the answer known, the fault can be proved: the line that is right costs more.
         await ask(driver, "set w[0,0] = 2")
         await ask(driver, "set b[0] = -1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from textual.binding import Binding
 
 from mfdebug.bindings import BOUND, OF_TEXTUAL, PLACES, Keys
@@ -113,6 +114,27 @@ async def test_changed_keys_do_what_they_are_for() -> None:
             await driver.screen.run_line("goto start")
             await driver.press(*keys.split())
             assert driver.moment == moment, keys
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("J", "! this is the start (j goes on)"),
+        ("z", "! nothing to undo (e changes a number)"),
+        ("Z", "! nothing to redo (Z makes again what z took back)"),
+        ("c", "! no stop is set: this would go on for ever (b sets one, f2 runs SGD steps)"),
+    ],
+)
+async def test_a_hint_names_the_keys_that_are_in_force(keys: str, message: str) -> None:
+    async with changed() as driver:
+        await driver.press(*keys.split())
+        assert driver.message == message
+
+
+async def test_help_of_a_command_names_the_keys_that_are_in_force() -> None:
+    async with changed() as driver:
+        await driver.press("semicolon", *"help", "space", *"step", "enter")
+        assert "keys: j" in driver.text
 
 
 async def test_the_keys_that_ship_are_free_then() -> None:

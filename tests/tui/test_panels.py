@@ -12,7 +12,7 @@ from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import Add
+from miniflow.ops import Add, Mul
 from tests.tui.test_keys import Driver, opened
 
 
@@ -32,7 +32,8 @@ def titled(driver: Driver, title: str, width: int = 31) -> list[str]:
     lines = left(driver, width)
     begin = next(i for i, line in enumerate(lines) if line.startswith(f"─ {title} "))
     end = begin + 1
-    while end < len(lines) - 2 and not lines[end].startswith("─ "):
+    # A long message takes several lines below the column.
+    while end < len(lines) - 2 and not lines[end].startswith(("─ ", " ● ")):
         end += 1
     return [line for line in lines[begin + 1 : end] if line]
 
@@ -136,7 +137,7 @@ async def test_b_sets_a_stop_that_shows_in_tree_and_panel() -> None:
         assert titled(driver, "stops") == ["  1 l1                       0"]
         assert row_of(driver, "l1").startswith("●  l1")
         await driver.press("c")
-        assert driver.message.startswith("● stop 1: forward of l1: l1 (4x2: ")
+        assert driver.message.startswith("● stop 1: forward of l1: l1 (shape 4x2, values ")
         assert titled(driver, "stops") == ["● 1 l1                       1"]
         assert row_of(driver, "l1").startswith("●▶ l1")
         await driver.press("s")
@@ -293,3 +294,27 @@ async def test_rows_of_edges_look_at_their_own_edge_alone(
             await driver.press("down")
             # The rows that are seen, and perhaps all edges once for the panel.
             assert 0 < looked < count + 50
+
+
+async def test_edges_between_the_same_two_nodes_are_told_apart_in_tree_panel_and_walk() -> None:
+    async with opened("square", commands=["until x backward"]) as driver:
+        panel = [line[33:] for line in driver.text.split("\n")]
+        came = [" ".join(line.split()) for line in panel if line.startswith("  from y")]
+        assert came == ["from y (input 1) ∂y/∂y × x 3", "from y (input 2) ∂y/∂y × x 3"]
+        await driver.press("enter")
+        edges = [line.split("to ")[1].strip() for line in left(driver, 31) if "to y" in line]
+        assert edges == ["y (input 1) sends 3", "y (input 2) sends 3"]
+        await ask(driver, "why grad x")
+        terms = [line for line in driver.text.split("\n") if "∂y/∂y·x = 1 × 3 " in line]
+        assert ["input 1 of y" in terms[0], "input 2 of y" in terms[1]] == [True, True]
+
+
+async def test_of_a_sink_of_several_entries_gradients_are_called_those_of_its_sum() -> None:
+    x = Input("x", value=[1.0, 2.0], trainable=True)
+    graph = Graph.of(Mul(x, Input("y", value=[3.0, 4.0]), name="q"))
+    async with opened(graph, size=(120, 30)) as driver:
+        for _ in range(2 * driver.screen.debugger.timeline.length):
+            await driver.press("s")
+            assert "∂q/" not in driver.text
+        await driver.press("y", "enter")
+        assert "∂q/" not in driver.text

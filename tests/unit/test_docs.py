@@ -7,8 +7,8 @@ import io
 import re
 from pathlib import Path
 
-from mfdebug.core.commands.helping import KEY_NAMES
 from mfdebug.core.commands.table import COMMANDS
+from mfdebug.keynames import shown
 from miniflow.ops import OPS
 
 ROOT = Path(__file__).parents[2]
@@ -42,5 +42,5 @@ def test_the_readme_names_every_key_of_a_command() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS.values():
         for key in command.keys:
-            name = KEY_NAMES.get(key.key, key.key)
+            name = shown(key.key)
             assert f"`{name}`" in readme or f"{name} |" in readme, f"{key.key}: {command.name}"

@@ -68,6 +68,20 @@ class Command(Struct, frozen=True):
     instant: bool = False
 
 
+def short_forms(command: Command) -> dict[str, str]:
+    """Return the characters that stand for a line of a command, with that line.
+
+    They are those of its keys as they ship, where the line needs no node and asks for nothing.
+    """
+    forms = {
+        key.key: key.line.replace("{n}", "1")
+        for key in command.keys
+        if len(key.key) == 1 and not key.asks and "{node}" not in key.line
+        and "{entry}" not in key.line
+    }  # fmt: skip
+    return forms | ({"?": "help"} if command.name == "help" else {})
+
+
 def count_of(text: str, usage: str, *, negative: bool = False) -> int:
     """Return the number of times that `text` asks for: 1 if it says nothing.
 

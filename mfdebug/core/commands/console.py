@@ -175,7 +175,7 @@ def key_line(key: str, count: str) -> str:
         for known in command.keys:
             if known.key == key and "{n}" in known.line:
                 return known.line.replace("{n}", count)
-    raise DebuggerError(f"{count}{key}: no key {key!r} takes a count", hint="as in 10s or 500t")
+    raise DebuggerError(f"{key!r} takes no count", hint="as in: step 10, sgd 500")
 
 
 def command_of(line: str) -> Command | None:

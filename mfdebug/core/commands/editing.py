@@ -25,9 +25,11 @@ def _set(console: Console, text: str) -> Reply:
     debugger = console.debugger
     usage = "set NODE[i,j] = VALUE, set lr = VALUE"
     names = debugger.graph.by_name
-    is_rate = re.match(r"lr\s*=", text) and "lr" not in names
-    if is_rate:
-        place, rest = None, text[2:].lstrip()
+    rate = re.match(r"lr\s*\(\s*\)\s*(?==)", text)
+    if rate is None and "lr" not in names:
+        rate = re.match(r"lr\s*(?==)", text)
+    if rate is not None:
+        place, rest = None, text[rate.end() :]
     else:
         place, rest = take_place(text, names) if text else (None, "")
     if not rest.startswith("="):
@@ -41,6 +43,8 @@ def _set(console: Console, text: str) -> Reply:
         left = debugger.set_value(place_or_error(debugger.graph, place.node), place.index, value)
     later = f"; {left} later edit{'s' * (left > 1)} left behind (undo brings back)" if left else ""
     words = debugger.edits[-1].words
+    if place is not None and re.match(r"lr\s*=", text):
+        later = f" (the node; set lr() = VALUE sets the learning rate){later}"
     if debugger.edits[-1].after > debugger.moment:
         later = f", when SGD step {debugger.coming_step} has been fed{later}"
     return Reply(f"{words}{later}\n{status(debugger)}", {"set": words, "left_behind": left})
@@ -97,7 +101,8 @@ EDITING = [
         "change an input or the learning rate",
         _set,
         (Key("e", "set ", "change the chosen number, or the learning rate", asks=True),),
-        "A branch in time: what lies downstream is worked out again. `undo` takes it back.",
+        "A branch in time: what lies downstream is worked out again. `undo` takes it back. "
+        "Where a node is called lr, set lr() = VALUE sets the learning rate.",
         shows="line",
     ),
     Command("undo", "undo", "take back the last edit", _undo, (Key("z", "undo"),), shows="line"),

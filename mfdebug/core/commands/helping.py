@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mfdebug.core.commands.command import Command, Key, Reply, find_in
+from mfdebug.core.commands.command import Command, Key, Reply, find_in, short_forms
 from mfdebug.core.expressions import FUNCTIONS, WORDS
+from mfdebug.core.expressions import WORD_MEANINGS as WORD_MEANINGS
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
 
-KEY_NAMES = {
-    "question_mark": "?",
-    "right": "→",
-    "left": "←",
-    "space": "space",
-    "slash": "/",
-}
 EXPRESSIONS = (
     "EXPR: a node is its value; NODE.grad, NODE.shape, NODE[i,j], NODE.grad[0,:]; "
-    f"{', '.join(sorted(WORDS))}; + - * / // % ** @, < <= > >= == !=, and or not; "
+    f"{', '.join(sorted(WORDS))} (with (), as in lr(), where a node is called so); "
+    "+ - * / // % ** @, < <= > >= == !=, and or not; "
     f"{', '.join(f'{name}()' for name in sorted(FUNCTIONS))}; prev(x) is x one SGD step earlier"
 )
 # What the language of `print`, `watch` and conditions has, a line each.
@@ -30,16 +25,11 @@ FORMS = {
     "W1[0,1]": "one number; negative indices count from the end",
     "W1.grad[0,:]": "a row; slices as in NumPy",
     "`my node`": "a node with an odd name, in backquotes",
+    "lr()": "the word where a node is called lr, which lr alone is then",
     "+ - * / // % ** @": "arithmetic; @ is the matrix product",
     "< <= > >= == !=": "comparisons; 0 < x < 1 is one, too",
     "and or not": "for conditions, as in: break if cost > 1 or isnan(cost)",
     "1e-3 nan inf": "numbers",
-}
-WORD_MEANINGS = {
-    "cost": "the cost",
-    "lr": "the learning rate",
-    "sgd_step": "the number of this SGD step, from 0",
-    "moment": "the number of this moment",
 }
 FUNCTION_MEANINGS = {
     "abs": "the absolute value of each number",
@@ -68,15 +58,10 @@ EXAMPLES = {
 }
 
 
-def keys_text(command: Command) -> str:
-    """Return a command's keys as people read them: `s → space`."""
-    return " ".join(KEY_NAMES.get(key.key, key.key) for key in command.keys)
-
-
 def _help(console: Console, text: str) -> Reply:
     commands = console.commands
     if text:
-        # A key alone is said of the command that it runs.
+        # A short form, or a key of the app, is said of the command that it runs.
         named = [c for c in commands.values() if text in {key.key for key in c.keys}]
         return _one(named[0] if named else find_in(commands, text))
     return _all(commands)
@@ -88,16 +73,17 @@ def _one(command: Command) -> Reply:
         lines.append(f"  {command.details}")
     if "EXPR" in command.usage:
         lines.append(f"  {EXPRESSIONS}")
-    if command.keys:
-        lines.append(f"  keys: {keys_text(command)}")
-    return Reply("\n".join(lines), {"usage": command.usage, "summary": command.summary})
+    if short := short_forms(command):
+        lines.append(f"  short: {', '.join(short)}")
+    data = {"usage": command.usage, "summary": command.summary}
+    return Reply("\n".join(lines), data, subject=command.name)
 
 
 def _all(commands: Mapping[str, Command]) -> Reply:
-    rows = [(c.usage, keys_text(c), c.summary) for c in commands.values()]
+    rows = [(c.usage, " ".join(short_forms(c)), c.summary) for c in commands.values()]
     width = min(44, max(len(usage) for usage, _, _ in rows))
-    keys = max(len(keys) for _, keys, _ in rows)
-    lines = [f"{usage:{width}}  {key:{keys}}  {summary}" for usage, key, summary in rows]
+    widest = max(len(short) for _, short, _ in rows)
+    lines = [f"{usage:{width}}  {short:{widest}}  {summary}" for usage, short, summary in rows]
     lines.append(EXPRESSIONS)
     return Reply("\n".join(lines), {usage: summary for usage, _, summary in rows})
 

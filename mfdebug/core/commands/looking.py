@@ -21,7 +21,8 @@ from mfdebug.core.explain.causes import cause_data, cause_lines, why
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.explain.text import explain, name_moment
 from mfdebug.core.expressions import parse, parse_place
-from mfdebug.core.naming import typed
+from mfdebug.core.hints import WATCH
+from mfdebug.core.naming import typed, which_is_meant
 from mfdebug.core.results import result_text
 from mfdebug.core.scene import Scene
 from miniflow.ops.base import shape_text
@@ -60,8 +61,9 @@ def _print(console: Console, text: str) -> Reply:
     if not text:
         raise DebuggerError("print what?", hint="usage: print EXPR, as in: print norm(W1.grad)")
     scene = Scene(console.debugger)
-    result = parse(text, scene.node_names()).evaluate(scene)
-    note = scene.note()
+    expression = parse(text, scene.node_names())
+    result = expression.evaluate(scene)
+    note = scene.note() + which_is_meant(expression, console.debugger)
     told = result_text(result)
     between = "" if told.startswith("\n") else " "
     return Reply(f"{text} ={between}{told}{note}", result)
@@ -69,20 +71,22 @@ def _print(console: Console, text: str) -> Reply:
 
 def _why(console: Console, text: str) -> Reply:
     spot = chosen_number(console, text, "why [grad] NODE[i,j]")
-    cause, graph = why(console.debugger, spot), console.debugger.graph
-    lines = cause_lines(cause, graph)
-    return Reply("\n".join(lines), cause_data(cause, graph), spot=spot, subject=cause)
+    debugger = console.debugger
+    cause = why(debugger, spot)
+    lines = cause_lines(cause, debugger)
+    return Reply("\n".join(lines), cause_data(cause, debugger), spot=spot, subject=cause)
 
 
 def _watch(console: Console, text: str) -> Reply:
     if text:
         watch = console.watches.add(text)
         readings = [one for one in console.watches.read() if one.number == watch.number]
+        meant = which_is_meant(watch.expression, console.debugger)
     else:
-        readings = console.watches.read()
-    lines = [f"{one.number}  {one.text} = {one.shown}" for one in readings]
+        readings, meant = console.watches.read(), ""
+    lines = [f"{one.number}  {one.text} = {one.shown}{meant}" for one in readings]
     data = [{"watch": one.number, "text": one.text, "shown": one.shown} for one in readings]
-    return Reply("\n".join(lines) or "nothing is watched; w watches", data)
+    return Reply("\n".join(lines) or f"nothing is watched; {WATCH}", data)
 
 
 def _unwatch(console: Console, text: str) -> Reply:
@@ -125,7 +129,7 @@ def _diff(console: Console, text: str) -> Reply:
     if len(instants) == 1:
         instants.append(Instant(debugger.moment, None))
     found = compare(debugger, *instants)
-    lines = comparison_lines(found, debugger.graph)
+    lines = comparison_lines(found, debugger)
     return Reply("\n".join(lines), comparison_data(found, debugger.graph))
 
 
@@ -168,7 +172,7 @@ def _find(console: Console, text: str) -> Reply:
     for i, node in enumerate(debugger.graph.nodes):
         shape = shape_text(debugger.plan.shapes[i])
         if any(wanted in of.casefold() for of in (node.label, kind_of(node), shape)):
-            found.append((i, f"{node.label}  {kind_of(node)}  {shape}"))
+            found.append((i, f"{node.label}  {kind_of(node)}  shape {shape}"))
     if not found:
         raise DebuggerError(f"no node's name, op or shape contains {text!r}")
     names = [debugger.graph.nodes[i].label for i, _ in found]
@@ -228,7 +232,7 @@ LOOKING = [
         "where a number comes from, term by term",
         _why,
         (Key("y", "why {entry}", "where the chosen number comes from"),),
-        "The largest terms first. In the app Enter follows a term to where it came from.",
+        "The largest terms first. In the app each term can be followed to where it came from.",
         shows="text",
     ),
     Command(
@@ -283,7 +287,7 @@ LOOKING = [
         "show [grad] NODE[i,j]",
         "look at a node and one of its numbers",
         _show,
-        details="In the app f looks at the present node again.",
+        details="In the app the cursor stays there until it follows the present node again.",
         shows="line",
     ),
     Command(

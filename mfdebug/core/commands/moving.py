@@ -14,8 +14,9 @@ from mfdebug.core.commands.status import status
 from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, SetTrace, place_or_error
 from mfdebug.core.explain.text import explain
 from mfdebug.core.expressions import parse_place
+from mfdebug.core.hints import CONTINUE, GO_BACK, GO_ON, RUN_STEPS, SET_STOP
 from mfdebug.core.spots import Index, Spot
-from mfdebug.core.stops import Hit
+from mfdebug.core.stops import Hit, hit_lines
 from mfdebug.core.timeline import NODE_PHASES, Phase
 
 if TYPE_CHECKING:
@@ -44,16 +45,17 @@ def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
         data["stops"] = [{"stop": hit.stop.number, "reason": hit.finding.words} for hit in hits]
     if debugger.at_end:
         data["ended"] = debugger.ending
-    stopped = "; ".join(map(str, hits)) or note
+    met = hit_lines(hits)
+    stopped = "; ".join(met) or note
     if debugger.remark:
         data["remark"] = debugger.remark
     told = [status(debugger), *lines]
     if debugger.remark and not (debugger.at_end and debugger.remark in debugger.ending):
         told.append(debugger.remark)
-    told += [*map(str, hits), *filter(None, [note])]
+    told += [*met, *filter(None, [note])]
     if debugger.at_end and ENDS not in note:
         why = f" ({debugger.ending})" if debugger.ending else ""
-        told.append(f"the line ends here{why}; S goes back")
+        told.append(f"the line ends here{why}; {GO_BACK}")
     return Reply("\n".join(told), data, stopped=stopped, spot=spot)
 
 
@@ -78,12 +80,12 @@ def _must_go_on(debugger: Debugger) -> None:
 
 def _line_ends(debugger: Debugger) -> NoReturn:
     why = f" ({debugger.ending})" if debugger.ending else ""
-    raise DebuggerError(f"the line ends here{why}; S goes back")
+    raise DebuggerError(f"the line ends here{why}; {GO_BACK}")
 
 
 def _must_go_back(debugger: Debugger) -> None:
     if debugger.moment == 0:
-        raise DebuggerError("this is the start", hint="s goes on")
+        raise DebuggerError("this is the start", hint=GO_ON)
 
 
 def _step(console: Console, text: str) -> Reply:
@@ -127,7 +129,7 @@ def _sgd(console: Console, text: str) -> Reply:
 def _finish(console: Console, text: str) -> Reply:
     debugger = console.debugger
     if text:
-        raise DebuggerError("finish takes nothing", hint="sgd N runs N SGD steps")
+        raise DebuggerError("finish takes nothing", hint="`sgd N` runs N SGD steps")
     _must_go_on(debugger)
     return _on(console, debugger.timeline.first_of(debugger.sgd_step + 1))
 
@@ -188,7 +190,7 @@ def _continue(console: Console, text: str) -> Reply:
     _must_go_on(debugger)
     if debugger.endless and not console.stops.armed:
         raise DebuggerError(
-            "no stop is set: this would go on for ever", hint="b sets one, t runs SGD steps"
+            "no stop is set: this would go on for ever", hint=f"{SET_STOP}, {RUN_STEPS}"
         )
     length = debugger.timeline.length
     begun = debugger.moment // length
@@ -196,9 +198,9 @@ def _continue(console: Console, text: str) -> Reply:
     hits = _run_through(console, far)
     debugger = console.debugger
     steps = debugger.moment // length - begun
-    ran = f" in {steps:,} SGD steps; continue goes on" if debugger.graph.trains else ""
+    ran = f" in {steps:,} SGD steps; {CONTINUE}" if debugger.graph.trains else ""
     if debugger.at_end:
-        ran = f"; the line ends here ({debugger.ending}); S goes back"
+        ran = f"; the line ends here ({debugger.ending}); {GO_BACK}"
     return moved(console, hits, "" if hits else f"no stop was met{ran}")
 
 

@@ -10,6 +10,7 @@ from mfdebug.core.commands.command import Command, Key, Reply
 from mfdebug.core.commands.places import file_named
 from mfdebug.core.commands.status import status
 from mfdebug.core.debugger import DebuggerError
+from mfdebug.core.hints import BEGIN
 from mfdebug.core.script import HEAD, Origin, Script, session_text, write_whole
 from mfdebug.core.session import run_script, session_lines
 from mfdebug.core.transcript import Transcript
@@ -91,7 +92,7 @@ def _resume(console: Console, text: str) -> Reply:
     if text:
         script = None if console.left_before is None else console.left_before()
     if script is None:
-        raise DebuggerError("no session of this graph was left", hint="s begins a new one")
+        raise DebuggerError("no session of this graph was left", hint=BEGIN)
     before = console.state
     console.clear()
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from mfdebug.core.debugger import Debugger, Standing
+from mfdebug.core.naming import word_typed
 from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import cost_name
+from mfdebug.core.spots import cost_name, is_summed
 
 
 def status(debugger: Debugger) -> str:
@@ -15,7 +16,8 @@ def status(debugger: Debugger) -> str:
     part = f" {where.part} of {where.parts}" if where.node is not None else ""
     step = f"SGD step {where.sgd_step} ∙ " if debugger.has_steps else ""
     known = debugger.graph.trains and not math.isnan(debugger.learning_rate)
-    rate = f" ∙ lr {scalar(debugger.learning_rate)}" if known else ""
+    name = word_typed("lr", debugger.graph.by_name)
+    rate = f" ∙ {name} {scalar(debugger.learning_rate)}" if known else ""
     return f"{step}{where.phase}{part} ∙ moment {where.number} ∙ {cost_text(debugger)}{rate}"
 
 
@@ -27,8 +29,7 @@ def cost_text(debugger: Debugger) -> str:
         return f"{name} not computed"
     if standing is Standing.UNKNOWN:
         return f"{name}: {debugger.unknown(debugger.graph.cost)}"
-    shape = debugger.plan.shapes[debugger.graph.cost]
-    summed = " (sum)" if shape else ""
+    summed = " (sum)" if is_summed(debugger) else ""
     old = f" (of SGD step {debugger.sgd_step - 1})" if standing is Standing.STALE else ""
     if standing is Standing.CURRENT and debugger.outdated_by(debugger.graph.cost) is not None:
         old = " (before the update)"

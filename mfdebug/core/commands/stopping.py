@@ -9,9 +9,11 @@ from mfdebug.core.commands.command import Command, Key, Reply, count_of
 from mfdebug.core.commands.places import number_of
 from mfdebug.core.debugger import DebuggerError
 from mfdebug.core.health import RULES
+from mfdebug.core.hints import SET_STOP
+from mfdebug.core.naming import which_is_meant
 from mfdebug.core.setting import USAGE, triggers
 from mfdebug.core.stops import Stop
-from mfdebug.core.triggers import Elsewhere
+from mfdebug.core.triggers import AtPlaces, Elsewhere
 
 if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
@@ -33,14 +35,26 @@ def stop_line(stop: Stop) -> str:
 def _set(console: Console, text: str, *, temporary: bool) -> Reply:
     word = "tbreak" if temporary else "break"
     found = triggers(console.debugger, text)
+    known = {stop.line: stop.number for stop in console.stops}
     made = [
         console.stops.add(f"{word} {line}", trigger, temporary=temporary) for line, trigger in found
     ]
-    lines = [f"stop {stop.number}: {stop.line}" for stop in made]
+    lines = [
+        f"stop {stop.number}: {stop.line}"
+        + (f" (as stop {known[stop.line]})" if stop.line in known else "")
+        for stop in made
+    ]
+    lines = [line + _meant(console, stop) for line, stop in zip(lines, made, strict=True)]
     if len(made) > 1:
         first, last = made[0].number, made[-1].number
         lines = [f"stops {first} to {last}: every health rule", *lines]
     return Reply("\n".join(lines), [_data(stop) for stop in made])
+
+
+def _meant(console: Console, stop: Stop) -> str:
+    """Say which is meant by a word of a condition that a node is called, too."""
+    condition = stop.trigger.condition if isinstance(stop.trigger, AtPlaces) else None
+    return "" if condition is None else which_is_meant(condition, console.debugger)
 
 
 def _break(console: Console, text: str) -> Reply:
@@ -65,7 +79,7 @@ def _data(stop: Stop) -> dict[str, object]:
 
 def _stops(console: Console, _text: str) -> Reply:
     stops = list(console.stops)
-    lines = [stop_line(stop) for stop in stops] or ["no stop is set; b sets one"]
+    lines = [stop_line(stop) for stop in stops] or [f"no stop is set; {SET_STOP}"]
     return Reply("\n".join(lines), [_data(stop) for stop in stops])
 
 

@@ -5,7 +5,7 @@ The app makes its key bindings, its palette and its help screen from it.
 
 from __future__ import annotations
 
-from mfdebug.core.commands.command import Command, find_in
+from mfdebug.core.commands.command import Command, find_in, short_forms
 from mfdebug.core.commands.demonstrating import DEMONSTRATING
 from mfdebug.core.commands.editing import EDITING
 from mfdebug.core.commands.helping import HELPING
@@ -30,13 +30,10 @@ COMMANDS: dict[str, Command] = {
     command.name: command for commands in GROUPS.values() for command in commands
 }
 
-# What a key alone runs, where it needs no node and asks for nothing; `?` is help.
+# What a short form alone runs.
 KEY_OF = {
-    key.key: key.line.replace("{n}", "1")
-    for command in COMMANDS.values()
-    for key in command.keys
-    if len(key.key) == 1 and not key.asks and "{node}" not in key.line and "{entry}" not in key.line
-} | {"?": "help"}
+    short: line for command in COMMANDS.values() for short, line in short_forms(command).items()
+}
 
 
 def find(word: str) -> Command:

@@ -26,6 +26,8 @@ _TOKEN = re.compile(
 )
 _FUNCTIONS: dict[str, Callable[..., float]] = {
     "log": np.log,
+    "ln": np.log,
+    "exp": np.exp,
     "σ": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
     "sign": np.sign,

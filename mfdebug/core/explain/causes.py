@@ -23,7 +23,6 @@ from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Index, Spot
 from mfdebug.core.terms import NotComputed
-from miniflow.graph import Graph
 from miniflow.node import Input
 
 # Terms beyond these, the smallest, are only counted and summed.
@@ -33,13 +32,22 @@ NATURAL, _WRITTEN = 8, 4
 
 
 class CauseTerm(Struct, frozen=True):
-    """One term: `leads_to` are the numbers it is made of, the one to follow first."""
+    """One term: `leads_to` are the numbers it is made of, the one to follow first.
+
+    `edge` says along which of several edges to the same node it came.
+    """
 
     symbols: str
     numbers: str
     amount: float
     running: float
     leads_to: tuple[Spot, ...]
+    edge: str = ""
+
+    @property
+    def words(self) -> str:
+        """The term in symbols and numbers, with the edge that tells it from one like it."""
+        return f"{self.symbols} = {self.numbers}" + (f"   ({self.edge})" if self.edge else "")
 
 
 class Cause(Struct, frozen=True):
@@ -109,7 +117,7 @@ def _overwritten(debugger: Debugger, spot: Spot, note: str, home: int) -> Cause:
     earlier = replace(spot, moment=before)
     number = float(spot.array(debugger)[spot.index])
     told = f"{note}; before that it was {was}"
-    sums = Sums("", (one_term(number, spot.text(debugger.graph), scalar(number), [earlier]),))
+    sums = Sums("", (one_term(number, spot.text(debugger), scalar(number), [earlier]),))
     return _told(debugger, spot, replace(sums, notes=(told,)), home)
 
 
@@ -254,24 +262,24 @@ def _largest(sums: Sums) -> tuple[tuple[CauseTerm, ...], int, float]:
     running = 0.0
     for k, told in zip(chosen.tolist(), sums.tell(chosen.tolist()), strict=True):
         running += float(amounts[k])
-        terms.append(CauseTerm(*told[:2], float(amounts[k]), running, told.leads_to))
+        terms.append(CauseTerm(*told[:2], float(amounts[k]), running, told.leads_to, told.edge))
     return tuple(terms), int(amounts.size - len(chosen)), left_out_sum
 
 
 # As text and as data --------------------------------------------------------------------------
 
 
-def cause_lines(cause: Cause, graph: Graph, most: int = 12) -> list[str]:
+def cause_lines(cause: Cause, debugger: Debugger, most: int = 12) -> list[str]:
     """Return a cause as text: the rule, the equation in symbols and numbers, then the terms.
 
     The terms are listed where there are several: what each adds, the sum so far, the term.
     """
-    return [*equation_lines(cause, graph), *_term_lines(cause, most), *_note_lines(cause)]
+    return [*equation_lines(cause, debugger), *_term_lines(cause, most), *_note_lines(cause)]
 
 
-def equation_lines(cause: Cause, graph: Graph) -> list[str]:
+def equation_lines(cause: Cause, debugger: Debugger) -> list[str]:
     """Return the rule, and the number as the sum of its terms, in symbols and numbers."""
-    name = cause.spot.text(graph)
+    name = cause.spot.text(debugger)
     result = scalar(cause.number)
     if not cause.terms:
         rule = f" = {cause.rule}" if cause.rule not in ("", name, result) else ""
@@ -313,7 +321,7 @@ def _term_lines(cause: Cause, most: int) -> list[str]:
     lines = ["  " + "  ".join(head.rjust(w) for head, w in zip(heads, widths, strict=True))]
     for row, term in zip(rows, shown, strict=True):
         cells = "  ".join(text.rjust(w) for text, w in zip(row, widths, strict=True))
-        lines.append(f"  {cells}  {term.symbols} = {term.numbers}")
+        lines.append(f"  {cells}  {term.words}")
     unseen = len(cause.terms) - len(shown) + cause.left_out
     if unseen:
         rest = sum(term.amount for term in cause.terms[most:]) + cause.left_out_sum
@@ -325,10 +333,10 @@ def _note_lines(cause: Cause) -> list[str]:
     return [f"  ({cause.note})"] if cause.note else []
 
 
-def cause_data(cause: Cause, graph: Graph) -> dict[str, Any]:
+def cause_data(cause: Cause, debugger: Debugger) -> dict[str, Any]:
     """Return a cause as plain data, for JSON."""
     return {
-        "spot": _spot_data(cause.spot, graph),
+        "spot": _spot_data(cause.spot, debugger),
         "rule": cause.rule,
         "number": cause.number,
         "terms": [
@@ -337,7 +345,8 @@ def cause_data(cause: Cause, graph: Graph) -> dict[str, Any]:
                 "numbers": term.numbers,
                 "amount": term.amount,
                 "running": term.running,
-                "leads_to": [_spot_data(spot, graph) for spot in term.leads_to],
+                "edge": term.edge,
+                "leads_to": [_spot_data(spot, debugger) for spot in term.leads_to],
             }
             for term in cause.terms
         ],
@@ -347,11 +356,11 @@ def cause_data(cause: Cause, graph: Graph) -> dict[str, Any]:
     }
 
 
-def _spot_data(spot: Spot, graph: Graph) -> dict[str, Any]:
+def _spot_data(spot: Spot, debugger: Debugger) -> dict[str, Any]:
     return {
-        "node": graph.nodes[spot.node].label,
+        "node": debugger.graph.nodes[spot.node].label,
         "attribute": spot.attribute,
         "index": list(spot.index),
         "moment": spot.moment,
-        "text": spot.text(graph),
+        "text": spot.text(debugger),
     }

@@ -5,6 +5,8 @@ Each term is an entry of the consumer's gradient (upstream) times the local deri
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from msgspec.structs import replace
 
@@ -15,7 +17,8 @@ from mfdebug.core.explain.ops import explained as explained_by
 from mfdebug.core.explain.ops.base import Explainer, factor
 from mfdebug.core.explain.site import Site, unique
 from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
-from mfdebug.core.spots import Index, Spot, cost_name, gradient_name, named
+from mfdebug.core.letters import Letters
+from mfdebug.core.spots import Index, Spot, gradient_name, named
 from miniflow.graph import follows_rules
 from miniflow.ops.base import Op
 
@@ -29,37 +32,43 @@ MOST_RULES = 4
 def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     """Return what a node's consumers have sent to one entry of its gradient."""
     if node == debugger.graph.cost:
-        rule = seed_name(debugger, index)
+        rule = gradient_name(debugger, node, index)
         return Sums(rule, (), (f"the start of backward: {rule} = 1",))
     bundles: list[Bundle] = []
     rules: list[str] = []
     notes: list[str] = []
     edges = debugger.contributions(node)
     partial = debugger.gradient_standing(node) is Standing.PARTIAL
-    sites: dict[int, Site] = {}
+    edges_told = [edge for edge in edges if edge.reported or not partial]
+    sites = _sites(debugger, [edge.consumer for edge in edges_told])
     work = 0
-    for edge in edges:
-        if partial and not edge.reported:
-            continue
-        if edge.consumer not in sites:
-            sites[edge.consumer] = Site(debugger, edge.consumer)
+    for edge in edges_told:
         site = sites[edge.consumer]
         work += len(site.inputs)
         sums = edge_sums(site, edge.slot, index, explained=work <= MOST_INPUTS)
-        bundles.extend(sums.bundles)
+        edge_name = f"input {edge.slot + 1} of {site.label}" if site.input_note(edge.slot) else ""
+        bundles.extend(bundle.along(edge_name) for bundle in sums.bundles)
         rules.append(sums.rule)
         notes.extend(sums.notes)
     if partial and len(rules) < len(edges):
-        notes.insert(0, f"not complete: {len(rules)} of {len(edges)} consumers so far")
+        notes.insert(0, f"not complete: {len(rules)} of {len(edges)} contributions so far")
     rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MOST_RULES else ""
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
 
 
-def seed_name(debugger: Debugger, index: Index) -> str:
-    """Name the gradient that backward starts with: of the cost, or of its sum, by itself."""
-    graph = debugger.graph
-    name = cost_name(graph)
-    return f"∂Σ{name}/∂{named(name, index)}" if index else gradient_name(graph, name)
+def _sites(debugger: Debugger, consumers: Iterable[int]) -> dict[int, Site]:
+    """Return the consumers whose terms make one sum: in it one letter stands for one number."""
+    sites = {node: Site(debugger, node) for node in dict.fromkeys(consumers)}
+    letters: dict[str, str] = {}
+    names = debugger.graph.by_name
+    for site in sites.values():
+        # Means over different numbers of entries have different letters.
+        meaning = site.legend().partition(" = ")[2]
+        if meaning and meaning not in letters:
+            letters[meaning] = Letters(names, letters.values()).count
+        others = (letter for other, letter in letters.items() if other != meaning)
+        site.letters = Letters(names, others)
+    return sites
 
 
 def nothing_sent(site: Site, op: Op, explainer: Explainer, slot: int, index: Index) -> str:
@@ -103,8 +112,7 @@ def edge_sums(
         place = place_in(local.region, k)
         return edge.tell(place, float(upstream[k]), float(numbers[k]), float(amounts[k]))
 
-    shapes = [x.shape for x in site.inputs]
-    notes = tuple(filter(None, (op.legend(*shapes),)))
+    notes = tuple(filter(None, (site.legend(),)))
     return Sums(edge.rule(local.region), (Bundle(amounts, tell),), notes)
 
 

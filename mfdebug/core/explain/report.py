@@ -11,11 +11,7 @@ import math
 from msgspec import Struct
 
 from mfdebug.core.debugger import Contribution, Debugger, Standing, index_text
-from mfdebug.core.explain.gradient_sums import (
-    edge_sums,
-    nothing_sent,
-    seed_name,
-)
+from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
 from mfdebug.core.explain.made import changed_note, overwritten_note
 from mfdebug.core.explain.ops import explained, explainer_of
 from mfdebug.core.explain.site import Site
@@ -34,7 +30,8 @@ class Incoming(Struct, frozen=True):
     """What one consumer sent back to the chosen entry; `number` None: it has not reported yet.
 
     `rule` is what it sends in symbols, `words` the same with the entry named. Where it never sends
-    anything, `remark` says why.
+    anything, `remark` says why. `input` says which of the consumer's inputs it is about, where the
+    node is several of them.
     """
 
     consumer: str
@@ -42,6 +39,7 @@ class Incoming(Struct, frozen=True):
     words: str
     number: float | None
     remark: str = ""
+    input: str = ""
 
 
 class Outgoing(Struct, frozen=True):
@@ -54,6 +52,7 @@ class Outgoing(Struct, frozen=True):
     working: str
     number: float
     remark: str = ""
+    input: str = ""
     own_rule: bool = False
 
 
@@ -124,8 +123,8 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         kind=kind_of(site.op),
         shape=shape_text(shape),
         formula=_formula(site),
-        definition=site.op.definition(*site.labels) if isinstance(site.op, Op) else "",
-        legend=_legend(site),
+        definition=site.written(site.op.definition, site.labels) if isinstance(site.op, Op) else "",
+        legend=site.legend() if explained(site) else "",
         role=role_of(site),
         index=index,
         value=value,
@@ -166,15 +165,9 @@ def _formula(site: Site) -> str:
         return ""
     found = explained(site)
     if found is None:
-        return site.op.formula(*site.labels)
+        return site.written(site.op.formula, site.labels)
     op, explainer = found
     return explainer.formula(site, op, site.labels)
-
-
-def _legend(site: Site) -> str:
-    if not isinstance(site.op, Op):
-        return ""
-    return site.op.legend(*(x.shape for x in site.inputs)) if explained(site) else ""
 
 
 def kind_of(node: Node) -> str:
@@ -217,7 +210,7 @@ def _forward_working(site: Site, index: Index, value: float | None) -> str:
 def _incoming(site: Site, index: Index, edges: list[Contribution]) -> tuple[Incoming, ...]:
     debugger, graph = site.debugger, site.debugger.graph
     if site.node == graph.cost and debugger.gradient_standing(site.node) is Standing.CURRENT:
-        seed = seed_name(debugger, index)
+        seed = site.gradient(index)
         return (Incoming("the start of backward", seed, seed, 1.0),)
     found = []
     sites: dict[int, Site] = {}
@@ -238,7 +231,8 @@ def _incoming(site: Site, index: Index, edges: list[Contribution]) -> tuple[Inco
             rule, words = sent.text, sent.of(index)
             remark = nothing_sent(consumer, op, explainer, edge.slot, index)
         number = None if edge.sent is None else float(edge.sent[index])
-        found.append(Incoming(consumer.label, rule, words, number, remark))
+        note = consumer.input_note(edge.slot)
+        found.append(Incoming(consumer.label, rule, words, number, remark, note))
     return tuple(found)
 
 
@@ -269,8 +263,8 @@ def _outgoing(site: Site, index: Index) -> tuple[Outgoing, ...]:
                 working = edge_sums(site, slot, entry, ones=True).working(TERMS_SHOWN)
                 working = "" if working.strip("()") == scalar(number) else working
         own_rule = explainer_of(site.op) is None
-        text = index_text(entry)
-        found.append(Outgoing(label, text, rule, words, working, number, remark, own_rule))
+        text, note = index_text(entry), site.input_note(slot)
+        found.append(Outgoing(label, text, rule, words, working, number, remark, note, own_rule))
     return tuple(found)
 
 

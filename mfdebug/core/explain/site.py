@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.entries import matched
-from mfdebug.core.spots import Index, Spot, Subscripts, cost_name, gradient_name, named
+from mfdebug.core.letters import Letters
+from mfdebug.core.spots import Index, Spot, Subscripts, gradient_name, input_note, named
+from miniflow.ops.base import Op
 
 
 class Site:
@@ -30,11 +33,36 @@ class Site:
         step = self.debugger.timeline.sgd_step(self.debugger.written_at(self.node) or 0)
         return self.debugger.plan.steps_before + step
 
+    @cached_property
+    def letters(self) -> Letters:
+        """The letters in what is told of the node."""
+        return Letters(self.debugger.graph.by_name)
+
+    def written(self, make: Callable[..., str], names: Sequence[str]) -> str:
+        """Return what an op's words make of some names, in letters that no name is."""
+        return self.letters.written(make, names)
+
+    def legend(self) -> str:
+        """Return what the letters of the op's formula stand for."""
+        op = self.op
+        shapes = [x.shape for x in self.inputs]
+        return self.written(lambda: op.legend(*shapes), ()) if isinstance(op, Op) else ""
+
+    @cached_property
+    def _repeated(self) -> set[int]:
+        return {source for source, count in Counter(self.sources).items() if count > 1}
+
+    def input_note(self, slot: int) -> str:
+        """Return which input of the node `slot` is, where the same node is several of them."""
+        return input_note(slot) if self.sources[slot] in self._repeated else ""
+
+    def target(self, slot: int) -> str:
+        """Name an input as that to which something is sent: `x`, or `x (input 2)`."""
+        return self.labels[slot] + self.input_note(slot)
+
     def gradient(self, place: Subscripts = ()) -> str:
         """Name the gradient of the value, or of an entry of it."""
-        graph = self.debugger.graph
-        name = cost_name(graph) if self.node == graph.cost else self.label
-        return gradient_name(graph, named(name, place))
+        return gradient_name(self.debugger, self.node, place)
 
     def entry(self, slot: int, index: Subscripts) -> str:
         """Name an entry of an input: `X[2,0]`."""

@@ -18,11 +18,15 @@ from miniflow.ops.base import Array
 
 
 class Told(NamedTuple):
-    """One term in symbols and in numbers, and the spots it is made of, the main one first."""
+    """One term in symbols and in numbers, and the spots it is made of, the main one first.
+
+    `edge` says which input it is about, where the same node is several of them.
+    """
 
     symbols: str
     numbers: str
     leads_to: tuple[Spot, ...]
+    edge: str = ""
 
 
 class Bundle(NamedTuple):
@@ -30,6 +34,10 @@ class Bundle(NamedTuple):
 
     amounts: Array
     tell: Callable[[int], Told]
+
+    def along(self, edge: str) -> Bundle:
+        """Return the same terms, which all belong to one edge."""
+        return Bundle(self.amounts, lambda k: self.tell(k)._replace(edge=edge)) if edge else self
 
 
 class Sums(Struct, frozen=True):

@@ -7,14 +7,14 @@ import numpy as np
 from mfdebug.core.debugger import Debugger, index_text
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.report import NodeReport, kind_of, report
-from mfdebug.core.numbers import scalar, summary
+from mfdebug.core.numbers import described, scalar
 from mfdebug.core.spots import Index, named
 from mfdebug.core.timeline import Moment
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
 
-# Inputs that the feed lists, and entries of one that are written out.
-INPUTS_SHOWN, ENTRIES_SHOWN = 12, 4
+# Inputs that the feed lists.
+INPUTS_SHOWN = 12
 NO_LOCAL = "the local derivative is not known"
 
 
@@ -97,11 +97,7 @@ def _origin_lines(debugger: Debugger, node: int) -> list[str]:
 def _fed(label: str, value: Array) -> str:
     if value.ndim == 0:
         return f"{label} = {scalar(float(value))}"
-    if value.size > ENTRIES_SHOWN:
-        return f"{label}  shape {shape_text(value.shape)}, values {summary(value)}"
-    numbers = ", ".join(scalar(x) for x in value.reshape(-1).tolist())
-    plural = "s" if value.size > 1 else ""
-    return f"{label}  shape {shape_text(value.shape)}, value{plural} {numbers}"
+    return f"{label}  {described(value)}"
 
 
 def _forward_lines(node: NodeReport) -> list[str]:
@@ -119,14 +115,14 @@ def _forward_lines(node: NodeReport) -> list[str]:
 def _backward_lines(node: NodeReport) -> list[str]:
     lines = []
     for incoming in node.incoming:
-        upstream = f"  upstream from {incoming.consumer}: "
+        upstream = f"  upstream from {incoming.consumer}{incoming.input}: "
         if incoming.remark:
             lines.append(upstream + incoming.remark)
             continue
         number = "not yet" if incoming.number is None else scalar(incoming.number)
         lines.append(f"{upstream}{incoming.words} = {number}")
     if node.incoming_more:
-        lines.append(f"  … {node.incoming_more:,} consumers more")
+        lines.append(f"  … {node.incoming_more:,} contributions more")
     if node.gradient is not None:
         numbers = [i.number for i in node.incoming if i.number is not None and not i.remark]
         sums = " + ".join(map(bracketed, numbers))
@@ -135,7 +131,7 @@ def _backward_lines(node: NodeReport) -> list[str]:
     elif node.unknown_gradient:
         lines.append(f"  {node.symbol}: {node.unknown_gradient}")
     for out in node.outgoing:
-        to = f"  to {out.source}{out.entry}: "
+        to = f"  to {out.source}{out.entry}{out.input}: "
         if out.remark:
             lines.append(to + out.remark)
             continue
@@ -145,7 +141,7 @@ def _backward_lines(node: NodeReport) -> list[str]:
             continue
         working = f" = {out.working}" if out.working else ""
         lines.append(f"{to}upstream × local = {out.words}{working} = {scalar(out.number)}")
-    if node.legend and any("/m" in out.words for out in node.outgoing):
+    if node.legend and any(f"/{node.legend.split()[0]}" in out.words for out in node.outgoing):
         lines.append(f"  ({node.legend})")
     if node.outgoing_more:
         lines.append(f"  … {node.outgoing_more:,} inputs more")

@@ -12,6 +12,8 @@ from msgspec import Struct
 from mfdebug.core.debugger import Debugger, Update
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.sums import Bundle, Sums, Told
+from mfdebug.core.letters import Letters
+from mfdebug.core.naming import word_typed
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Attribute, Index, Spot, gradient_name, named
 from miniflow.optimizers import Adam, Momentum, Optimizer
@@ -53,19 +55,25 @@ class _Entry:
         self.before, self.after = float(made.before[index]), float(made.after[index])
         self.rate = made.rate
         self.gradient = float(debugger.gradient(node)[index])
+        self.letters = Letters(debugger.graph.by_name)
+        self.lr = word_typed("lr", debugger.graph.by_name)
         names = self.optimizer.state_names
         self.old = {n: float(a[index]) for n, a in zip(names, made.state_before, strict=False)}
         self.new = {n: float(a[index]) for n, a in zip(names, made.state_after, strict=False)}
 
+    def _rules(self, name: str) -> list[str]:
+        """Return the optimizer's rules for the entry, in letters that it is not called."""
+        gradient = gradient_name(self.debugger, self.node, self.index)
+        return self.letters.updated(self.optimizer.formula, self.lr, name, gradient)
+
     def assignments(self, name: str) -> tuple[Assignment, ...]:
-        gradient = gradient_name(self.debugger.graph, name)
-        rules = self.optimizer.formula(name, gradient)
+        rules = self._rules(name)
         if isinstance(self.optimizer, Adam) and self.new:
             return self._adam(name, rules)
         if isinstance(self.optimizer, Momentum) and self.new:
             v = _assigned(
                 rules[0],
-                "v",
+                self.letters.state("v"),
                 (self.optimizer.momentum, self.old["v"], self.gradient),
                 "{0} × {1} + {2}",
                 self.new["v"],
@@ -75,17 +83,23 @@ class _Entry:
         numbers = self.before, self.rate, self.gradient
         return (_assigned(rules[-1], name, numbers, "{0} - {1} × {2}", self.after),)
 
-    def _adam(self, name: str, rules: tuple[str, ...]) -> tuple[Assignment, ...]:
+    def _adam(self, name: str, rules: Sequence[str]) -> tuple[Assignment, ...]:
         assert isinstance(self.optimizer, Adam)
         beta1, beta2 = self.optimizer.beta1, self.optimizer.beta2
         m, v, step = self.new["m"], self.new["v"], self._adam_step
         m_hat, v_hat = self.corrected()
         average = "{0} × {1} + (1 - {0}) × {2}"
+        m_, v_, t, *_ = map(self.letters.state, "mvtε")
+        hats = f"{m_}̂", f"{v_}̂"
+        corrected = [
+            f"{hat} ← {letter} / (1 - β{lowered}^{t})"
+            for hat, letter, lowered in zip(hats, (m_, v_), "₁₂", strict=True)
+        ]
         return (
-            _assigned(rules[0], "m", (beta1, self.old["m"], self.gradient), average, m),
-            _assigned(rules[1], "v", (beta2, self.old["v"], self.gradient), average + "²", v),
-            _assigned("m̂ ← m / (1 - β₁^t)", "m̂", (m, beta1), f"{{0}} / (1 - {{1}}^{step})", m_hat),
-            _assigned("v̂ ← v / (1 - β₂^t)", "v̂", (v, beta2), f"{{0}} / (1 - {{1}}^{step})", v_hat),
+            _assigned(rules[0], m_, (beta1, self.old["m"], self.gradient), average, m),
+            _assigned(rules[1], v_, (beta2, self.old["v"], self.gradient), average + "²", v),
+            _assigned(corrected[0], hats[0], (m, beta1), f"{{0}} / (1 - {{1}}^{step})", m_hat),
+            _assigned(corrected[1], hats[1], (v, beta2), f"{{0}} / (1 - {{1}}^{step})", v_hat),
             _assigned(
                 rules[2],
                 name,
@@ -115,8 +129,8 @@ class _Entry:
     def sums(self, attribute: Attribute) -> Sums:
         """Return the value, or a number of the optimizer's state, as a sum."""
         own = Spot(self.node, "value", self.index)
-        name = own.text(self.debugger.graph)
-        rules = self.optimizer.formula(name, gradient_name(self.debugger.graph, name))
+        name = own.text(self.debugger)
+        rules = self._rules(name)
         if attribute == "m" or attribute == "v":
             place = self.optimizer.state_names.index(attribute)
             return self._state_sums(attribute, rules[place])
@@ -139,13 +153,14 @@ class _Entry:
         Its amount is that of the rule: the difference of two numbers has fewer digits.
         """
         own: tuple[Spot, ...] = (Spot(self.node, "grad", self.index),)
-        symbols, form = f"-lr·{own[0].text(self.debugger.graph)}", "-{0} × {1}"
+        lr, (m, v, eps) = self.lr, map(self.letters.state, "mvε")
+        symbols, form = f"-{lr}·{own[0].text(self.debugger)}", "-{0} × {1}"
         numbers: tuple[float, ...] = (self.rate, self.gradient)
         if isinstance(self.optimizer, Momentum) and self.new:
-            symbols, numbers = "-lr·v", (self.rate, self.new["v"])
+            symbols, numbers = f"-{lr}·{v}", (self.rate, self.new["v"])
             own = (Spot(self.node, "v", self.index),)
         elif isinstance(self.optimizer, Adam) and self.new:
-            symbols, form = "-lr·m̂/(√v̂ + ε)", "-{0} × {1}/(√{2} + {3})"
+            symbols, form = f"-{lr}·{m}̂/(√{v}̂ + {eps})", "-{0} × {1}/(√{2} + {3})"
             numbers = (self.rate, *self.corrected(), self.optimizer.epsilon)
             own = (Spot(self.node, "m", self.index), Spot(self.node, "v", self.index))
         whole = worked(
@@ -161,7 +176,7 @@ class _Entry:
     def _state_sums(self, name: Literal["m", "v"], rule: str) -> Sums:
         old = self.old[name]
         gradient = Spot(self.node, "grad", self.index)
-        g = gradient.text(self.debugger.graph)
+        g = gradient.text(self.debugger)
         if isinstance(self.optimizer, Adam):
             beta = self.optimizer.beta1 if name == "m" else self.optimizer.beta2
             square = "²" if name == "v" else ""
@@ -170,8 +185,9 @@ class _Entry:
         else:
             assert isinstance(self.optimizer, Momentum)
             beta, symbols, numbers = self.optimizer.momentum, g, bracketed(self.gradient)
+        letter = self.letters.state(name)
         first = Told(
-            f"{beta:g}·{name} before", f"{beta:g} × {bracketed(old)}", (self._before(name),)
+            f"{beta:g}·{letter} before", f"{beta:g} × {bracketed(old)}", (self._before(name),)
         )
         share = 1.0 - beta if isinstance(self.optimizer, Adam) else 1.0
         amount = share * (self.gradient**2 if name == "v" and share != 1.0 else self.gradient)

@@ -26,7 +26,7 @@ from mfdebug.core.explain.causes import Cause
 from mfdebug.core.shelf import Keeper
 from mfdebug.core.spots import Spot
 from mfdebug.tui.chosen import SET, Chosen
-from mfdebug.tui.keys import bindings_at, key_hints
+from mfdebug.tui.keys import bindings_at, key_hints, with_keys
 from mfdebug.tui.palette import Palette
 from mfdebug.tui.player import Player
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
@@ -315,7 +315,9 @@ class DebugScreen(Screen[None]):
         if isinstance(reply.subject, Cause):
             self.app.push_screen(WhyScreen(self.debugger, reply.subject), self._walked)
         elif command.shows == "text" or (command.name == "print" and len(lines) > 1):
-            self.app.push_screen(TextScreen(line, lines))
+            if command.name == "help":
+                lines.append(f"  keys: {self.app.keys.of_command(reply.subject) or 'none'}")
+            self.app.push_screen(TextScreen(line, [with_keys(one, self.app.keys) for one in lines]))
         else:
             self.query_one(MessageStrip).say(lines[0], "answer")
 
@@ -327,7 +329,7 @@ class DebugScreen(Screen[None]):
             await self.run_line(f"goto {spot.moment}")
         if spot.node != self._chosen().at:
             self._select(spot.node)
-        name = spot.text(self.debugger.graph)
+        name = spot.text(self.debugger)
         back = self.app.keys.name("follow")
         words = f"this is where {name} is; {back} goes back to the present node"
         self.query_one(MessageStrip).say(words, "answer")

@@ -28,7 +28,7 @@ from mfdebug.core.explain.causes import Cause, equation_lines, why
 from mfdebug.core.numbers import scalar
 from mfdebug.core.spots import Spot
 from mfdebug.tui.fitting import fit, wrap, wrap_terms
-from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.keys import bindings_at, with_keys
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
@@ -119,7 +119,7 @@ class TermList(WhyLines):
         term = cause.terms[y]
         amount, running = self._widths
         text = f"{scalar(term.amount):>{amount}}  {scalar(term.running):>{running}}"
-        text = fit(f"{text}  {term.symbols} = {term.numbers}", self.line_width)
+        text = fit(f"{text}  {term.words}", self.line_width)
         chosen = y == self._visit.term
         style = self.style("chosen") if chosen else None
         return Strip([Segment(text, style)])
@@ -171,12 +171,12 @@ class WhyScreen(ModalScreen[Spot | None]):
     # Showing -----------------------------------------------------------------------------
 
     def _show(self) -> None:
-        here, graph = self._here, self._debugger.graph
+        here = self._here
         trail = self.query_one("#why-trail", WhyLines)
         width = trail.size.width
         trail.update_lines([self._trail_line(trail)])
 
-        lines = [_broken(line, width) for line in equation_lines(here.cause, graph)]
+        lines = [_broken(line, width) for line in equation_lines(here.cause, self._debugger)]
         equation = [Segment(part) for line in lines for part in line]
         if len(equation) > MOST_EQUATION:
             # The last line is the number itself.
@@ -270,7 +270,7 @@ class WhyScreen(ModalScreen[Spot | None]):
     def _titled(self, spot: Spot, here: int | None) -> str:
         """Name a number, with its moment where that is another one than `here`."""
         at = "" if spot.moment == here else f" at {spot.moment or self._debugger.moment}"
-        return spot.text(self._debugger.graph) + at
+        return spot.text(self._debugger) + at
 
     # Keys --------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ class WhyScreen(ModalScreen[Spot | None]):
         try:
             self._go_to(why(self._debugger, spot))
         except MiniflowError as error:
-            self._problem = str(error)
+            self._problem = with_keys(str(error), self.app.keys)
         self._show()
 
     def _go_to(self, cause: Cause) -> None:

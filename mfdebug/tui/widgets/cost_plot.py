@@ -19,7 +19,7 @@ from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import cost_name
+from mfdebug.core.spots import descended_name
 
 Costs = NDArray[np.float64]
 LARGEST = 1e300
@@ -145,7 +145,7 @@ class CostPlot(Vertical):
         self.show()
 
     def _title(self, costs: Costs, step: int) -> str:
-        name = cost_name(self.debugger.graph)
+        name = descended_name(self.debugger)
         words = f"{name}, log scale" if self.logarithmic else f"{name} by SGD step"
         broken = np.flatnonzero(~np.isfinite(costs))
         if broken.size:

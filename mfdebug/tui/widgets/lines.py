@@ -68,8 +68,12 @@ class LinesView(ScrollView):
 
     @property
     def line_width(self) -> int:
-        """The cells of a line that are seen: `size` has those under the scrollbar too."""
-        return self.size.width - self.scrollbar_size_vertical
+        """The cells that a line may fill: `size` has those under the scrollbar too.
+
+        One before the scrollbar stays blank: a number that touches it looks cut.
+        """
+        bar = self.scrollbar_size_vertical
+        return self.size.width - (bar + 1 if bar else 0)
 
     def update_lines(self, lines: Iterable[Strip]) -> None:
         """Show `lines` instead of those before; lines that are the same objects cost least."""

@@ -125,8 +125,9 @@ class NodePanel(LinesView, can_focus=True):
         return Paint(self._style, now=now, stale=stale, weighed=not self.roomy)
 
     def _compose_lines(self) -> Iterable[Line]:
-        # A column is left for the scrollbar, so that lines do not move when it comes.
-        width = max(20, self.outer_size.width - self.styles.gutter.width - 1)
+        # Two columns are left, for the scrollbar and a blank before it, so that lines do not move
+        # when it comes.
+        width = max(20, self.outer_size.width - self.styles.gutter.width - 2)
         if self.node is None:
             return self._moment_lines(width)
         return self._node_lines(self.node, width)
@@ -159,7 +160,10 @@ class NodePanel(LinesView, can_focus=True):
         title, *lines = explain(self.debugger)
         yield [Segment(title, self._style("title"))]
         yield []
-        yield from ([Segment(line)] for line in lines)
+        for line in lines:
+            first, *rest = wrap(line.strip(), width - 4)
+            yield [Segment(f"  {first}")]
+            yield from ([Segment(f"    {part}")] for part in rest)
 
     def _node_lines(self, node: int, width: int) -> Iterable[Line]:
         told = report(self.debugger, node, self.entry_of(node))
@@ -331,7 +335,7 @@ class NodePanel(LinesView, can_focus=True):
             yield [Segment(text, self._style("dim"))]
 
     def _incoming(self, incoming: Incoming, width: int) -> Line:
-        text = f"  from {incoming.consumer}  {incoming.remark or incoming.rule}"
+        text = f"  from {incoming.consumer}{incoming.input}  {incoming.remark or incoming.rule}"
         if incoming.remark:
             return [Segment(fit(text, width), self._style("dim"))]
         if incoming.number is None:
@@ -355,7 +359,8 @@ class NodePanel(LinesView, can_focus=True):
         ]
 
     def _outgoing(self, outgoing: Outgoing, width: int) -> Iterable[Line]:
-        text = f"  to {outgoing.source}{outgoing.entry}  {outgoing.remark or outgoing.rule}"
+        to = f"{outgoing.source}{outgoing.entry}{outgoing.input}"
+        text = f"  to {to}  {outgoing.remark or outgoing.rule}"
         if outgoing.remark:
             yield [Segment(fit(text, width), self._style("dim"))]
             return

@@ -25,6 +25,7 @@ from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.diagnosis import Diagnosis
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.numbers import histogram, scalar
+from mfdebug.core.spots import input_note
 from mfdebug.core.stops import Stops
 from mfdebug.tui.fitting import fit
 from mfdebug.tui.keys import bindings_at
@@ -265,7 +266,7 @@ class OrderTree(LinesView, can_focus=True):
             chosen = self.get_component_rich_style("order--selected")
             # Over the columns' own styles, whose colours stay.
             over = Style(bgcolor=chosen.bgcolor, bold=chosen.bold, reverse=chosen.reverse)
-            wide = strip.extend_cell_length(self.line_width)
+            wide = strip.extend_cell_length(self.size.width)
             strip = Strip(Segment.apply_style(wide, post_style=over))
         return strip
 
@@ -389,12 +390,11 @@ class OrderTree(LinesView, can_focus=True):
         if row.edge < len(sources):
             source = sources[row.edge]
             shared = len(graph.consumers[source]) > 1
-            text = (
-                f"from {self._names[source]} {self._shape(source)}{' (shared)' if shared else ''}"
-            )
+            text = f"from {self._names[source]}{self._input_note(row.node, row.edge)}"
+            text += f" {self._shape(source)}{' (shared)' if shared else ''}"
         else:
             consumer, slot = graph.consumers[row.node][row.edge - len(sources)]
-            text = f"to {self._names[consumer]}"
+            text = f"to {self._names[consumer]}{self._input_note(consumer, slot)}"
             if (contribution := debugger.contribution(consumer, slot)) is not None:
                 sent = contribution.sent
                 if sent is None:
@@ -402,9 +402,14 @@ class OrderTree(LinesView, can_focus=True):
                 elif sent.size == 1:
                     text += f" sends {scalar(float(sent.reshape(())))}"
                 else:
-                    text += f" sends {shape_text(sent.shape)}"
+                    text += f" sends shape {shape_text(sent.shape)}"
         line = fit(f"      {branch} {text}", self.line_width)
         return [Segment(line, self.get_component_rich_style("order--dim"))]
+
+    def _input_note(self, node: int, slot: int) -> str:
+        """Return which input an edge is, where the same node is several inputs of a node."""
+        sources = self.debugger.graph.inbound[node]
+        return input_note(slot) if sources.count(sources[slot]) > 1 else ""
 
 
 def _short_number(number: float, width: int) -> str:

@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from mfdebug.core.commands.status import cost_text
 from mfdebug.core.debugger import Debugger
+from mfdebug.core.naming import word_typed
 from mfdebug.core.numbers import scalar
 from mfdebug.tui.fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
@@ -81,7 +82,8 @@ class StatusLine(LinesView):
         right = [(f" {word} ", label), (f"{rest} ", number)]
         if debugger.graph.trains and not math.isnan(debugger.learning_rate):
             rate = f"{scalar(debugger.learning_rate)} "
-            right += [("lr " if short else "  lr ", label), (rate, number)]
+            word = word_typed("lr", debugger.graph.by_name)
+            right += [(f"{'' if short else '  '}{word} ", label), (rate, number)]
         return left, right
 
 

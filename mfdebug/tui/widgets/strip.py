@@ -14,8 +14,9 @@ from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.text import name_moment
+from mfdebug.core.hints import GO_BACK
 from mfdebug.tui.fitting import fit, wrap
-from mfdebug.tui.keys import keys_of
+from mfdebug.tui.keys import keys_of, with_keys
 from mfdebug.tui.presentation import KeyCast
 from mfdebug.tui.widgets.lines import LinesView
 
@@ -57,7 +58,7 @@ class MessageStrip(LinesView):
 
     def say(self, text: str, tone: Tone) -> None:
         """Show an answer, an error, or that a run goes on."""
-        self._text, self._tone = text, tone
+        self._text, self._tone = with_keys(text, keys_of(self)), tone
         self._show()
 
     def show_next(self) -> None:
@@ -92,8 +93,7 @@ class MessageStrip(LinesView):
     def _next(self) -> str:
         coming = self.debugger.coming()
         if coming is None:
-            back = keys_of(self).name("back")
-            return f"the line ends here ({self.debugger.ending}); {back} goes back"
+            return f"the line ends here ({self.debugger.ending}); {GO_BACK}"
         if coming.number == 1:
             step = keys_of(self).name("step")
             return f"press {step} to begin: the feed gives every input its value"

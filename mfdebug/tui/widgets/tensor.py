@@ -77,7 +77,7 @@ def tensor_lines(
     block = rows[top : top + deep, near : near + count]
     form = NumberFormat.of(block)
     largest = _largest(block)
-    across = max(1, (width - len(GAP)) // (form.width + len(GAP)))
+    across = max(1, width // (form.width + len(GAP)))
     left, wide = _window(rows.shape[1], across, at[1])
     for i in range(top, top + deep):
         line: Line = []

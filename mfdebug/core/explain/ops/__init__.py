@@ -9,6 +9,7 @@ from mfdebug.core.explain.ops.elementwise import (
     DropoutExplainer,
     ElementwiseExplainer,
     GateExplainer,
+    PowerExplainer,
     ProductExplainer,
     SelectionExplainer,
     SumExplainer,
@@ -25,9 +26,10 @@ from miniflow.node import Node
 from miniflow.ops import OPS, Op
 
 _FAMILIES: dict[Explainer, str] = {
-    ElementwiseExplainer(): "Abs Div Exp Log Neg Pow Sigmoid Softplus Sqrt Tanh",
+    ElementwiseExplainer(): "Abs Div Exp Log Neg Sigmoid Softplus Sqrt Tanh",
     SumExplainer(): "Add Sub",
     ProductExplainer(): "Mul",
+    PowerExplainer(): "Pow",
     SelectionExplainer(): "Max Min",
     GateExplainer(): "LeakyReLU ReLU",
     DefinedExplainer(): "GELU",

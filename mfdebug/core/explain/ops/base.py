@@ -20,9 +20,6 @@ from mfdebug.core.explain.sums import Sums
 from mfdebug.core.spots import Index, Spot, Subscripts, named
 from miniflow.ops.base import Array, Calls, Op
 
-# Letters for the axes that a sum runs over, from the last axis on.
-_LETTERS = "jnstpkl"
-_LOWERED = str.maketrans("jnstpkli", "ⱼₙₛₜₚₖₗᵢ")
 _EXPONENT = re.compile(r"(?<=\d)e[+-]\d+")
 
 
@@ -55,7 +52,7 @@ class Explainer:
 
     def formula(self, site: Site, op: Op, names: list[str]) -> str:
         """Return the forward rule in symbols."""
-        return op.formula(*names)
+        return site.written(op.formula, names)
 
     def value(self, site: Site, op: Op, index: Index) -> Sums:
         """Return how the op made one entry of its value."""
@@ -85,8 +82,15 @@ class Explainer:
 
     def role(self, site: Site, op: Op) -> str:
         """Return in one sentence what the op does in the backward pass."""
-        gradient = site.gradient()
-        return op.role.format(gradient=gradient, name=site.label, names=site.labels, attrs=op.attrs)
+        return op.role.format(
+            gradient=site.gradient(),
+            name=site.label,
+            names=site.labels,
+            to=_Targets(site),
+            local=_LocalWords(site, op),
+            m=site.letters.count,
+            attrs=op.attrs,
+        )
 
     def without_gradient(self, site: Site, op: Op, slot: int) -> str:
         """Say why an input has no gradient, or nothing."""
@@ -108,10 +112,10 @@ class Explainer:
                 place.append(part.start)
                 continue
             last = len(region) - 1 - axis
-            place.append(_LETTERS[last] if last < len(_LETTERS) else "i")
+            place.append(site.letters.axis(last))
             over += str(place[-1])
         text = self.product(site, op, slot, entry, tuple(place))
-        return f"Σ{over.translate(_LOWERED)} {text}" if over else text
+        return f"Σ{site.letters.lowered(over)} {text}" if over else text
 
     def times(self, site: Site, op: Op, slot: int, upstream: str, local: str, sign: str) -> str:
         """Return upstream × local, the other way round where the rule has it so."""
@@ -125,6 +129,27 @@ class Explainer:
     def upstream_last(self, site: Site, op: Op, slot: int) -> bool:
         """Whether the local derivative stands before the upstream gradient, as in Xᵀ · grad."""
         return False
+
+
+class _LocalWords:
+    """An op's local derivatives by input, in symbols; only those that a sentence names are made."""
+
+    def __init__(self, site: Site, op: Op) -> None:
+        self._site, self._op = site, op
+
+    def __getitem__(self, slot: int) -> str:
+        site = self._site
+        return site.written(lambda *n: self._op.local(slot, *n), [site.label, *site.labels])
+
+
+class _Targets:
+    """An op's inputs as those to which something is sent."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def __getitem__(self, slot: int) -> str:
+        return self._site.target(slot)
 
 
 def factor(text: str) -> str:

@@ -25,8 +25,8 @@ class CrossEntropyExplainer(Explainer):
     def formula(self, site: Site, op: Op, names: list[str]) -> str:
         """The formula, by what the labels are."""
         if _has_classes(site):
-            return f"-Σ log softmax({names[0]})[{names[1]}] / m"
-        return op.formula(*names)
+            return f"-Σ {site.letters.log} softmax({names[0]})[{names[1]}] / {site.letters.count}"
+        return super().formula(site, op, names)
 
     def value(self, site: Site, op: Op, index: Index) -> Sums:
         """A term for each row, or for each label that is not 0."""
@@ -50,37 +50,48 @@ class CrossEntropyExplainer(Explainer):
             label = site.entry(1, of_label)
             front = "" if table.classes is not None else f"{label}·"
             return Told(
-                f"-{front}log {share}/m",
-                self._term(table, float(y[of_label]), entry, float(amounts[k])),
+                f"-{front}{site.letters.log} {share}/{site.letters.count}",
+                self._term(site, table, float(y[of_label]), entry, float(amounts[k])),
                 (site.spot(0, entry), site.spot(1, of_label)),
             )
 
-        notes = (op.legend(site.inputs[0].shape, site.inputs[1].shape),)
+        notes = (site.legend(),)
         return Sums(self.formula(site, op, site.labels), (Bundle(amounts, tell),), notes)
 
-    def _term(self, table: _Table, label: float, entry: Index, amount: float) -> str:
+    def _term(self, site: Site, table: _Table, label: float, entry: Index, amount: float) -> str:
         """Return -y log p / m in numbers: log p as it was computed where p has no digits for it."""
-        log = float(table.logs[entry])
+        log, log_of = float(table.logs[entry]), site.letters.log
         share = float(np.exp(log))
         front = "" if table.classes is not None or label == 1 else f"{bracketed(label)} × "
         if 0 < share < _NEAR_ONE:
-            text = worked([share], lambda texts: f"-{front}log {texts[0]}/{table.rows}", amount)
+            text = worked(
+                [share], lambda texts: f"-{front}{log_of} {texts[0]}/{table.rows}", amount
+            )
         else:
             text = worked([log], lambda texts: f"-{front}{texts[0]}/{table.rows}", amount)
         return text or bracketed(amount)
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """(softmax(z) - y)/m for the logits, -log softmax(z)/m for label probabilities."""
+        return Sent(f"{site.gradient()} × {factor(self._local_words(site, slot))}")
+
+    def _local_words(self, site: Site, slot: int) -> str:
+        """Return the local derivative to an input, of all entries."""
         z, y = site.labels
         table = _Table.of(site)
-        share = f"softmax({z})"
+        share, m = f"softmax({z})", site.letters.count
         if slot:
-            local = f"-log {share}/m"
-        elif table.classes is not None:
-            local = f"({share} - onehot({y}))/m"
-        else:
-            local = f"({share}{'' if table.even else f'·Σ {y}'} - {y})/m"
-        return Sent(f"{site.gradient()} × {factor(local)}")
+            return f"-{site.letters.log} {share}/{m}"
+        if table.classes is not None:
+            return f"({share} - onehot({y}))/{m}"
+        return f"({share}{'' if table.even else f'·Σ {y}'} - {y})/{m}"
+
+    def role(self, site: Site, op: Op) -> str:
+        """What each input gets, by what the labels are."""
+        z, y = site.target(0), site.target(1)
+        to_logits, to_labels = (self._local_words(site, slot) for slot in (0, 1))
+        role = f"a softmax cross-entropy sends {to_logits} to {z}: how much too sure each class is"
+        return role if _has_classes(site) else f"{role}; and {to_labels} to the labels {y}"
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
         """The derivative from the entry's own row, divided by the number of rows."""
@@ -94,13 +105,13 @@ class CrossEntropyExplainer(Explainer):
     def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
         """The same for one entry."""
         table = _Table.of(site)
-        share = f"softmax({site.labels[0]}){_inside(entry)}"
+        share, m = f"softmax({site.labels[0]}){_inside(entry)}", site.letters.count
         if slot:
-            return f"-log {share}/m"
+            return f"-{site.letters.log} {share}/{m}"
         if table.classes is not None:
-            return f"({share} - [{site.entry(1, entry[:-1])} = {entry[-1]}])/m"
-        total = "" if table.even else f"·Σ {site.entry(1, (*entry[:-1], 'j'))}"
-        return f"({share}{total} - {site.entry(1, entry)})/m"
+            return f"({share} - [{site.entry(1, entry[:-1])} = {entry[-1]}])/{m}"
+        total = "" if table.even else f"·Σ {site.entry(1, (*entry[:-1], site.letters.axis(0)))}"
+        return f"({share}{total} - {site.entry(1, entry)})/{m}"
 
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
@@ -109,7 +120,7 @@ class CrossEntropyExplainer(Explainer):
         table = _Table.of(site)
         share, rows = float(np.exp(table.logs[entry])), table.rows
         if slot:
-            return self._term(table, 1.0, entry, number)
+            return self._term(site, table, 1.0, entry, number)
         if table.classes is not None:
             label, total = float(table.classes[entry[:-1]] == entry[-1]), 1.0
         else:

@@ -34,25 +34,35 @@ class ElementwiseExplainer(Explainer):
         """The formula with this entry's names, then with its numbers."""
         names, numbers, spots = _of_inputs(site, index)
         rule, number = self.formula(site, op, names), float(site.value[index])
-        numbers_text = worked(numbers, lambda texts: self.forward_numbers(op, texts), number)
+        numbers_text = worked(numbers, lambda texts: self.forward_numbers(site, op, texts), number)
         term = one_term(number, rule, numbers_text or bracketed(number), spots)
-        definition = op.definition(*names)
+        definition = site.written(op.definition, names)
         return Sums(f"{rule} = {definition}" if definition else rule, (term,))
 
     def role(self, site: Site, op: Op) -> str:
         """The op's sentence, and what a broadcast adds to it."""
-        for name, x in zip(site.labels, site.inputs, strict=True):
-            if x.shape != site.value.shape:
-                return f"{super().role(site, op)}; {name} was broadcast and gets the sum"
+        role, shape = self.sentence(site, op), site.value.shape
+        copied = dict.fromkeys(
+            name for name, x in zip(site.labels, site.inputs, strict=True) if x.shape != shape
+        )
+        if not copied:
+            return role
+        names = series(list(copied), " and ")
+        if len(copied) == 1:
+            return f"{role}; {names} was broadcast and gets the sum"
+        return f"{role}; {names} were broadcast and get the sums over their copies"
+
+    def sentence(self, site: Site, op: Op) -> str:
+        """Return the op's sentence alone."""
         return super().role(site, op)
 
-    def forward_numbers(self, op: Op, texts: Sequence[str]) -> str:
+    def forward_numbers(self, site: Site, op: Op, texts: Sequence[str]) -> str:
         """Return the forward rule with numbers for its names."""
-        return in_numbers(op.formula(*texts))
+        return in_numbers(site.written(op.formula, texts))
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient ⊙ the local derivative, summed over the copies of a broadcast input."""
-        local = self.local_words(op, slot, site.label, site.labels)
+        local = self.local_words(site, op, slot, site.label, site.labels)
         sign = "⊙" if site.value.shape and local not in ("1", "-1") else "×"
         text = f"{site.gradient()} {sign} {factor(local)}"
         if site.inputs[slot].shape != site.value.shape:
@@ -63,9 +73,9 @@ class ElementwiseExplainer(Explainer):
         """What the local rule makes of ones, where a broadcast put the entry."""
         return elementwise_locals(site, op, slot, entry)
 
-    def local_words(self, op: Op, slot: int, name: str, names: Sequence[str]) -> str:
+    def local_words(self, site: Site, op: Op, slot: int, name: str, names: Sequence[str]) -> str:
         """Return the local derivative with these names, or numbers, in it."""
-        return op.local(slot, name, *names)
+        return site.written(lambda *n: op.local(slot, *n), [name, *names])
 
     def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
         """The op's words, with the names of the entries that meet at `place`."""
@@ -75,7 +85,7 @@ class ElementwiseExplainer(Explainer):
             # Of thousands only this one and a few others are named.
             names += [""] * (len(site.inputs) - len(names))
             names[slot] = site.entry(slot, matched(place, site.inputs[slot].shape))
-        return self.local_words(op, slot, named(site.label, place), names)
+        return self.local_words(site, op, slot, named(site.label, place), names)
 
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
@@ -87,14 +97,14 @@ class ElementwiseExplainer(Explainer):
         numbers = [float(site.value[place]), *numbers]
         text = worked(
             numbers,
-            lambda texts: in_numbers(self.local_words(op, slot, texts[0], texts[1:])),
+            lambda texts: in_numbers(self.local_words(site, op, slot, texts[0], texts[1:])),
             number,
         )
         return text or bracketed(number)
 
     def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
         """The value or the inputs that the words name."""
-        value, slots = _named_in(self, op, slot, len(site.inputs))
+        value, slots = _named_in(self, site, op, slot)
         _, _, spots = _of_inputs(site, place, MOST_LED_TO)
         own = [Spot(site.node, "value", place)] if value else []
         return own + [spots[i] for i in slots if i < len(spots)]
@@ -130,7 +140,8 @@ class SumExplainer(ElementwiseExplainer):
             sign = "-" if isinstance(op, Sub) and k else ""
             number = bracketed(site.number(k, entries[k]))
             name = site.entry(k, entries[k])
-            return Told(sign + name, sign + number, (site.spot(k, entries[k]),))
+            spots = (site.spot(k, entries[k]),)
+            return Told(sign + name, sign + number, spots, site.input_note(k).strip(" ()"))
 
         names = [named(site.labels[k], entries[k]) for k in range(len(entries))]
         return Sums(self.formula(site, op, names), (Bundle(amounts, tell),))
@@ -151,9 +162,9 @@ class SumExplainer(ElementwiseExplainer):
 class ProductExplainer(ElementwiseExplainer):
     """Mul: each input gets the product of the others."""
 
-    def role(self, site: Site, op: Op) -> str:
+    def sentence(self, site: Site, op: Op) -> str:
         """The op's sentence, by how many others there are."""
-        role = super().role(site, op)
+        role = super().sentence(site, op)
         return role if len(site.inputs) < 3 else role.replace("the other input", "the others")
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
@@ -184,10 +195,23 @@ class ProductExplainer(ElementwiseExplainer):
                     product = product * whole[region]
         return Locals(region, product)
 
-    def local_words(self, op: Op, slot: int, name: str, names: Sequence[str]) -> str:
+    def local_words(self, site: Site, op: Op, slot: int, name: str, names: Sequence[str]) -> str:
         """The others, multiplied; of many the first few."""
         others = [one for i, one in enumerate(names) if i != slot]
         return series(others, "·") or "1"
+
+
+class PowerExplainer(ElementwiseExplainer):
+    """Pow: the exponent is an attribute, or an input that gets a gradient of its own."""
+
+    def sentence(self, site: Site, op: Op) -> str:
+        """The rule of the base, and that of the exponent where it is an input."""
+        base = super().sentence(site, op)
+        if len(site.inputs) == 1:
+            return base
+        x = site.labels[0]
+        log = f"{self.formula(site, op, site.labels)}·{site.letters.log} {x}"
+        return f"{base}, by {log} towards the exponent {site.target(1)}"
 
 
 class SelectionExplainer(ElementwiseExplainer):
@@ -208,7 +232,7 @@ class SelectionExplainer(ElementwiseExplainer):
         if len(numbers) <= ALL_UP_TO:
             text = worked(numbers, lambda texts: in_numbers(op.formula(*texts)), number)
         term = one_term(number, rule, text or bracketed(number), [spots[winner]])
-        return Sums(rule, (term,), (f"{names[winner]} won{tie}",))
+        return Sums(rule, (term,), (f"{names[winner]}{site.input_note(winner)} won{tie}",))
 
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
@@ -225,6 +249,12 @@ class SelectionExplainer(ElementwiseExplainer):
         wins = own & ~np.logical_or.reduce(has) if has else own
         return Locals(region, wins.astype(value.dtype))
 
+    def local_words(self, site: Site, op: Op, slot: int, name: str, names: Sequence[str]) -> str:
+        """1 where this input won; by its number where its name is another one's too."""
+        if len(names) <= ALL_UP_TO and names.count(names[slot]) > 1:
+            return f"[input {slot + 1} won]"
+        return super().local_words(site, op, slot, name, names)
+
     def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
         """Who won depends on all of them."""
         _, _, spots = _of_inputs(site, place, MOST_LED_TO)
@@ -234,10 +264,10 @@ class SelectionExplainer(ElementwiseExplainer):
 class GateExplainer(ElementwiseExplainer):
     """ReLU and LeakyReLU: the local derivative is one of two numbers."""
 
-    def forward_numbers(self, op: Op, texts: Sequence[str]) -> str:
+    def forward_numbers(self, site: Site, op: Op, texts: Sequence[str]) -> str:
         """Of a leaky gate the side that was taken."""
         if "slope" not in op.attrs:
-            return in_numbers(op.formula(*texts))
+            return in_numbers(site.written(op.formula, texts))
         (x,) = texts
         return x if float(x.strip("()")) > 0 else f"{bracketed(op.attrs['slope'])} × {x}"
 
@@ -251,9 +281,9 @@ class GateExplainer(ElementwiseExplainer):
 class DefinedExplainer(ElementwiseExplainer):
     """GELU: a name alone says little, so the numbers stand in its definition."""
 
-    def forward_numbers(self, op: Op, texts: Sequence[str]) -> str:
+    def forward_numbers(self, site: Site, op: Op, texts: Sequence[str]) -> str:
         """The definition."""
-        return in_numbers(op.definition(*texts))
+        return in_numbers(site.written(op.definition, texts))
 
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
@@ -269,9 +299,10 @@ class DropoutExplainer(ElementwiseExplainer):
         """The input times its mask."""
         _, (x,), spots = _of_inputs(site, index)
         mask, number = float(self._mask(site, op)[index]), float(site.value[index])
-        name, mask_name = site.entry(0, index), named("mask", index)
+        name, mask_name = site.entry(0, index), named(site.letters.mask, index)
         text = worked([x, mask], " × ".join, number) or bracketed(number)
-        note = f"the mask is 0, or 1/(1-rate), at random; rate {op.attrs['rate']:g}"
+        mask_word = f"mask {site.letters.mask}".removesuffix(" mask")
+        note = f"the {mask_word} is 0, or 1/(1-rate), at random; rate {op.attrs['rate']:g}"
         term = one_term(number, f"{name}·{mask_name}", text, spots)
         return Sums(f"{name}·{mask_name}", (term,), (note,))
 
@@ -290,7 +321,7 @@ class DropoutExplainer(ElementwiseExplainer):
 
     def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
         """The mask of this entry."""
-        return named("mask", place)
+        return named(site.letters.mask, place)
 
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
@@ -312,11 +343,12 @@ def _of_inputs(
 
 
 def _named_in(
-    explainer: ElementwiseExplainer, op: Op, slot: int, count: int
+    explainer: ElementwiseExplainer, site: Site, op: Op, slot: int
 ) -> tuple[bool, list[int]]:
     """Return whether the words of a local derivative name the op's value, and which inputs."""
+    count = len(site.inputs)
     if count > ALL_UP_TO:
         return True, [i for i in range(ALL_UP_TO) if i != slot]
     names = [f"\0{i}\0" for i in range(count)]
-    words = explainer.local_words(op, slot, "\0value\0", names)
+    words = explainer.local_words(site, op, slot, "\0value\0", names)
     return "\0value\0" in words, [i for i in range(count) if names[i] in words]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
@@ -41,21 +44,24 @@ class PairCostExplainer(Explainer):
             form = _form(op, float(y[k]))
             text = worked(
                 (float(y[k]), float(a[k])),
-                lambda texts: in_numbers(form.format(*texts, m=y.size)),
+                lambda texts: in_numbers(site.written(partial(form.format, m=y.size), texts)),
                 float(amounts[k]),
             )
             return Told(
-                form.format(site.entry(0, of_y), site.entry(1, of_a), m="m"),
+                site.written(
+                    partial(form.format, m="m"), [site.entry(0, of_y), site.entry(1, of_a)]
+                ),
                 text or bracketed(float(amounts[k])),
                 # The prediction first: the way to the weights.
                 (site.spot(1, of_a), site.spot(0, of_y)),
             )
 
-        return Sums(op.formula(*site.labels), (Bundle(amounts, tell),), (op.legend(*shapes),))
+        rule = self.formula(site, op, site.labels)
+        return Sums(rule, (Bundle(amounts, tell),), (site.legend(),))
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient of the cost times the derivative of the mean."""
-        local = op.local(slot, site.label, *site.labels)
+        local = _local_words(site, op, slot, site.labels)
         return Sent(f"{site.gradient()} × {factor(local)}")
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
@@ -68,7 +74,7 @@ class PairCostExplainer(Explainer):
     def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
         """The op's words, with the names of the pair."""
         names = [site.entry(i, one) for i, one in enumerate(_pair(site, slot, entry))]
-        return op.local(slot, site.label, *names)
+        return _local_words(site, op, slot, names)
 
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
@@ -78,7 +84,9 @@ class PairCostExplainer(Explainer):
         m = str(site.inputs[0].size)
         text = worked(
             [site.number(i, one) for i, one in enumerate(pair)],
-            lambda texts: in_numbers(op.local(slot, site.label, *texts).removesuffix("m") + m),
+            lambda texts: in_numbers(
+                _local_words(site, op, slot, texts).removesuffix(site.letters.count) + m
+            ),
             number,
         )
         return text or bracketed(number)
@@ -87,6 +95,10 @@ class PairCostExplainer(Explainer):
         """The pair; the prediction first."""
         of_y, of_a = _pair(site, slot, entry)
         return [site.spot(1, of_a), site.spot(0, of_y)]
+
+
+def _local_words(site: Site, op: Op, slot: int, names: Sequence[str]) -> str:
+    return site.written(lambda *n: op.local(slot, *n), [site.label, *names])
 
 
 def _pair(site: Site, slot: int, entry: Index) -> list[Index]:

@@ -65,8 +65,8 @@ class MatrixExplainer(Explainer):
         if len(site.inputs) > 3 or not all(x.ndim == 2 for x in site.inputs[:2]):
             return super().role(site, op)
         kind = "linear layer" if len(site.inputs) == 3 else "matrix product"
-        x, w = (f"{self.sent(site, op, i, ()).text} to {site.labels[i]}" for i in (0, 1))
-        bias = f", and the sum of the rows to {site.labels[2]}" if len(site.inputs) == 3 else ""
+        x, w = (f"{self.sent(site, op, i, ()).text} to {site.target(i)}" for i in (0, 1))
+        bias = f", and the sum of the rows to {site.target(2)}" if len(site.inputs) == 3 else ""
         return f"a {kind} sends {x}{',' if bias else ' and'} {w}{bias}"
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals:
@@ -117,9 +117,11 @@ def _of_product(site: Site, left: int, right: int, index: Index) -> tuple[Bundle
         )
 
     letters: tuple[int | str, ...] = place
-    of_x_named, of_w_named = product.factors(letters, "k")
+    k = site.letters.product
+    of_x_named, of_w_named = product.factors(letters, k)
     rule = f"{site.entry(left, of_x_named)}·{site.entry(right, of_w_named)}"
-    return Bundle(amounts, tell), rule if product.length is None else f"Σₖ {rule}"
+    over = "" if product.length is None else f"Σ{site.letters.lowered(k)} "
+    return Bundle(amounts, tell), over + rule
 
 
 def _met(site: Site, slot: int, entry: Index, place: Subscripts) -> tuple[int, Subscripts] | None:

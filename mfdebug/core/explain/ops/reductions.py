@@ -29,17 +29,17 @@ class ReductionExplainer(Explainer):
             entry = place_in(region, k)
             name, number = site.entry(0, entry), bracketed(site.number(0, entry))
             if mean:
-                name, number = f"{name}/m", f"{number}/{count}"
+                name, number = f"{name}/{site.letters.count}", f"{number}/{count}"
             return Told(name, number, (site.spot(0, entry),))
 
         amounts = taken / count if mean else taken
-        notes = (op.legend(site.inputs[0].shape),) if mean else ()
-        return Sums(op.formula(*site.labels), (Bundle(amounts, tell),), notes)
+        notes = (site.legend(),) if mean else ()
+        return Sums(self.formula(site, op, site.labels), (Bundle(amounts, tell),), notes)
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient of the sum that the entry is in, times 1 or 1/m."""
         assert isinstance(op, Sum | Mean)
-        local = op.local(0, site.label, *site.labels)
+        local = self.local(site, op, slot, entry, ())
         return Sent(f"{site.gradient(summed_in(op, entry))} × {local}", whole=False)
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
@@ -51,7 +51,7 @@ class ReductionExplainer(Explainer):
 
     def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
         """1, or 1/m."""
-        return op.local(0, site.label, *site.labels)
+        return site.written(lambda *n: op.local(0, *n), [site.label, *site.labels])
 
     def local_numbers(
         self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float

@@ -26,14 +26,18 @@ class SoftmaxExplainer(Explainer):
         width = site.value.shape[axis]
         row = [_along(index, axis, j) for j in range(width)]
         name = site.entry(0, index)
-        rule = f"e^{name} / Σⱼ e^{site.entry(0, (*index[:axis], 'j', *index[axis + 1 :]))}"
+        letters = site.letters
+        exp, j = letters.exp, letters.axis(0)
+        every = site.entry(0, (*index[:axis], j, *index[axis + 1 :]))
+        over = f"Σ{letters.lowered(j)}"
+        rule = f"{exp(name)} / {over} {exp(every)}"
         spots = [site.spot(0, index), *(site.spot(0, entry) for entry in row[:_ROW_LED_TO])]
         notes: tuple[str, ...] = ()
         if width <= _ROW_SHOWN:
             numbers = [site.number(0, index), *(site.number(0, entry) for entry in row)]
             text = worked(
                 numbers,
-                lambda texts: f"e^{texts[0]} / ({' + '.join('e^' + one for one in texts[1:])})",
+                lambda texts: f"{exp(texts[0])} / ({' + '.join(map(exp, texts[1:]))})",
                 number,
             )
         else:
@@ -42,12 +46,12 @@ class SoftmaxExplainer(Explainer):
                 highest, total = float(x.max()), float(np.exp(x - x.max()).sum())
             text = worked(
                 [site.number(0, index), highest, total],
-                lambda texts: f"e^({texts[0]} - {texts[1]}) / {texts[2]}",
+                lambda texts: f"{exp(f'({texts[0]} - {texts[1]})')} / {texts[2]}",
                 number,
             )
             notes = (
-                f"both sides of the fraction divided by e^{bracketed(highest)}, the row's "
-                f"greatest: Σⱼ is {scalar(total)} over {width:,} entries",
+                f"both sides of the fraction divided by {exp(bracketed(highest))}, the row's "
+                f"greatest: {over} is {scalar(total)} over {width:,} entries",
             )
         return Sums(rule, (one_term(number, rule, text or bracketed(number), spots),), notes)
 

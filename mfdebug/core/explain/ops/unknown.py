@@ -28,7 +28,7 @@ class ProbeExplainer(Explainer):
 
     def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
         """The gradient times what the op calls its local derivative."""
-        local = op.local(slot, site.label, *site.labels)
+        local = site.written(lambda *n: op.local(slot, *n), [site.label, *site.labels])
         return Sent(f"{site.gradient()} × {factor(local)}")
 
     def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:

@@ -1,0 +1,63 @@
+"""No text touches a scrollbar: the column before it is blank, in every view and size."""
+
+from __future__ import annotations
+
+import pytest
+
+from mfdebug.tui.widgets.lines import LinesView
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import Add, Mul, Sum
+from tests.tui.screen_text import screen_text
+from tests.tui.test_keys import Driver, opened
+
+
+def touched(driver: Driver) -> list[str]:
+    """Return the rows in which a scrollbar is touched, with the view that it belongs to."""
+    rows = screen_text(driver.app).split("\n")
+    found = []
+    for view in driver.app.screen.query(LinesView):
+        if not (view.show_vertical_scrollbar and view.display and view.region.height):
+            continue
+        bar = view.region.right - view.scrollbar_size_vertical
+        found += [
+            f"{view}: {row}"
+            for row in rows[view.region.y : view.region.bottom]
+            if row[bar - 1 : bar].strip()
+        ]
+    return found
+
+
+def shown(driver: Driver) -> list[LinesView]:
+    return [view for view in driver.app.screen.query(LinesView) if view.show_vertical_scrollbar]
+
+
+def long() -> Graph:
+    """More nodes than rows, with long numbers, names and sums."""
+    nodes = [
+        Input(f"parameter{i}", value=[-1.23456789e-5 * (i + 1)] * 9, trainable=True)
+        for i in range(30)
+    ]
+    scaled = [Mul(node, nodes[0], name=f"m{i}") for i, node in enumerate(nodes)]
+    return Graph.of(Sum(Add(*scaled, name="total"), name="cost"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (76, 20), (60, 20), (100, 24), (130, 22), (170, 20)])
+@pytest.mark.parametrize("graph", ["xor", "digits", "long"])
+async def test_no_text_touches_a_scrollbar(graph: str, size: tuple[int, int]) -> None:
+    bars = 0
+    # Longer at the right than any row has room for.
+    watches = [f"watch cost * {i}.123456789 + {i}" for i in range(12)]
+    stops = [f"break if cost > {i}.123456789 + {i}" for i in range(12)]
+    async with opened(
+        long() if graph == "long" else graph, size=size, commands=[*watches, *stops, "disable all"]
+    ) as driver:
+        for keys in ("t", "n", "n", "s s", "tab", "s s s", "pagedown", "s s", "n", "s"):
+            await driver.press(*keys.split())
+            assert touched(driver) == []
+            bars += len(shown(driver))
+        for keys in ("question_mark", "pagedown", "escape escape", "x", "escape", "y", "down"):
+            await driver.press(*keys.split())
+            assert touched(driver) == []
+            bars += len(shown(driver))
+    assert bars > 5
