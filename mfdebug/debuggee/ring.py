@@ -35,6 +35,8 @@ _WORD = Struct("=Q")
 _LENGTH = Struct("=I")
 # Bytes in the ring, bytes of the record, kind, flags, number, structure, layout, bytes of text.
 _HEAD = Struct("=IIHHQiiI")
+# Bytes of the ring that are used as long as its reader keeps up.
+NEAR = 2**20
 # A descriptor that few programs come to.
 HIGH = 900
 # Seconds between two looks at a word.
@@ -178,8 +180,9 @@ class Ring:
     def _room(self, count: int) -> int:
         """Return where `count` bytes can be written in one piece, once they can."""
         at = self._at % self.capacity
-        if at + count > self.capacity:
-            # It does not fit before the end: on to the start, which the length 0 says.
+        if at + count > self.capacity or (at > NEAR and self.word(TAKEN) == self._at):
+            # It does not fit before the end, or all is taken and the start is in the processor's
+            # cache: on to there, which the length 0 says.
             _LENGTH.pack_into(self.memory, DATA + at, 0)
             self._at += self.capacity - at
             at = 0

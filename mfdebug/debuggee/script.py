@@ -80,6 +80,7 @@ class Script:
         self._few_layout = recorder.layout_of(tuple(few))
         self._steps: list[Step] = []
         self.ready = self._make_steps(one)
+        self._count = len(self._steps)
         directions = [step.direction for step in self._steps]
         self._turn = directions.index("b") if "b" in directions else 0
         self._at = 0
@@ -181,26 +182,30 @@ class Script:
                 return False
             if dtype is None:
                 raws.append(_pack_double(value))
-            elif value.dtype == dtype and value.shape == shape:
+            elif value.shape == shape and (value.dtype is dtype or value.dtype == dtype):
                 raws.append(value.tobytes())
             else:
                 del raws[begun:]
                 return False
-        if self._whole:
-            for held, place in step.compared:
-                value = held.get(VALUE)
-                noted = raws[place]
-                same = _pack_double(value) if type(value) is float else value.tobytes()
-                if same != noted:
-                    del raws[begun:]
-                    return False
+        if step.compared and self._whole and not self._is_unchanged(step):
+            del raws[begun:]
+            return False
         if at == 0:
             self._recorder.number += 1
-        self._at = at + 1
-        if self._at == len(self._steps):
+        self._at = at = at + 1
+        if at == self._count:
             self._end()
-        elif self._at == self._turn and self._ring.word(STOP_AT) <= self._recorder.number:
+        elif at == self._turn and self._ring.word(STOP_AT) <= self._recorder.number:
             self._write(self._recorder.layout_of(tuple(self._entries[: len(raws)])), WHOLE)
+        return True
+
+    def _is_unchanged(self, step: Step) -> bool:
+        """Whether a node has left its small inputs as they were."""
+        for held, place in step.compared:
+            value = held.get(VALUE)
+            same = _pack_double(value) if type(value) is float else value.tobytes()
+            if same != self._raws[place]:
+                return False
         return True
 
     def _begin(self) -> None:
