@@ -84,7 +84,10 @@ class Script:
         directions = [step.direction for step in self._steps]
         self._turn = directions.index("b") if "b" in directions else 0
         self._at = 0
-        self._raws: list[bytes] = []
+        # What was read: bytes, or arrays whose bytes are copied at the end of the pass, all at once.
+        self._raws: list[Any] = []
+        # Rules of ours leave arrays that nobody changes before the next pass.
+        self._late = all(recorder.is_ours(type(node)) for node in one.nodes)
         self._whole = True
         self._written = 0
         self._since = time.monotonic()
@@ -164,7 +167,7 @@ class Script:
             return False
         if at == 0:
             self._begin()
-        raws = self._raws
+        raws, late = self._raws, self._late
         begun = len(raws)
         gradients: Any = None
         value: Any
@@ -183,7 +186,7 @@ class Script:
             if dtype is None:
                 raws.append(_pack_double(value))
             elif value.shape == shape and (value.dtype is dtype or value.dtype == dtype):
-                raws.append(value.tobytes())
+                raws.append(value if late else value.tobytes())
             else:
                 del raws[begun:]
                 return False
@@ -225,10 +228,19 @@ class Script:
         self._recorder.pause(self._recorder.number)
 
     def _write(self, layout: int, flags: int) -> None:
-        data = b"".join(self._raws)
+        data = self._bytes()
         self._written += len(data)
         number = self._recorder.number
         self._ring.put(PASS, number, self._graph.structure, layout, flags, b"", (data,))
+
+    def _bytes(self) -> bytes:
+        try:
+            return b"".join(self._raws)
+        except BufferError:  # an array of which every other entry is a value, say
+            return b"".join(self._copies())
+
+    def _copies(self) -> list[bytes]:
+        return [one if type(one) is bytes else one.tobytes() for one in self._raws]
 
     def so_far(self) -> OpenPass | None:
         """Return the pass that it is in the middle of, as far as it has come, or None."""
@@ -247,7 +259,7 @@ class Script:
             few = zip(self._entries[:end], self._small[:end], strict=True)
             one.entries = [entry for entry, small in few if small]
             one.whole = False
-        one.parts = self._raws
+        one.parts = self._copies()
         for entry, data in zip(one.entries, one.parts, strict=True):
             if entry[0] == "v":
                 one.noted[entry[1]] = data
