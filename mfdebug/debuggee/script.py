@@ -84,7 +84,7 @@ class Script:
         directions = [step.direction for step in self._steps]
         self._turn = directions.index("b") if "b" in directions else 0
         self._at = 0
-        # What was read: bytes, or arrays whose bytes are copied at the end of the pass, all at once.
+        # What was read: bytes, or arrays whose bytes are copied when the pass ends, all at once.
         self._raws: list[Any] = []
         # Rules of ours leave arrays that nobody changes before the next pass.
         self._late = all(recorder.is_ours(type(node)) for node in one.nodes)
