@@ -277,6 +277,8 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
         memory=settings.history_bytes,
         streams="on a terminal" if on_screen else "piped" if options.json else "inherited",
         told=OutputLines().write if options.json else None,
+        # At a prompt Ctrl+C begins a new line, or ends a run of moments.
+        interruptible=not options.plain,
     )
     program = running.run.program
     try:
@@ -355,7 +357,9 @@ def _debug(
         return run_batch(console, lines, as_json=options.json, check_all=options.check)
     from mfdebug.plain import Plain
 
-    return Plain(console, keeper if sys.stdin.isatty() else None).run(lines)
+    # Of what comes after a command the program may be the reader.
+    keeper = keeper if sys.stdin.isatty() else None
+    return Plain(console, keeper, shares_input=not is_run_file(options.graph)).run(lines)
 
 
 def _app(

@@ -6,6 +6,7 @@ No boxes, no colours, one fact a line; of the status only what has changed is to
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -32,7 +33,11 @@ MOST_REMEMBERED = 1000
 class Plain:
     """A console at a line prompt; with a person at it the session is kept after every line."""
 
-    def __init__(self, console: Console, keeper: Keeper | None = None) -> None:
+    def __init__(
+        self, console: Console, keeper: Keeper | None = None, *, shares_input: bool = False
+    ) -> None:
+        """`shares_input`: a program reads the same standard input, which is not read ahead."""
+        self._readline = _read_no_further if shares_input else sys.stdin.readline
         self.console = console
         self.keeper = keeper
         self._told: list[str] = []
@@ -101,7 +106,7 @@ class Plain:
         """Yield the lines of a pipe; an interrupt while it is waited for ends them."""
         while True:
             try:
-                line = self._awaited(sys.stdin.readline)
+                line = self._awaited(self._readline)
             except KeyboardInterrupt:
                 raise SystemExit(INTERRUPTED) from None
             if not line:
@@ -155,6 +160,14 @@ class Plain:
         sys.stdout.write(f"{text}\n")
         # Whoever is at the other end of a pipe waits for it.
         sys.stdout.flush()
+
+
+def _read_no_further() -> str:
+    """Return the next line of standard input, and leave what comes after it to other readers."""
+    found, number = bytearray(), sys.stdin.fileno()
+    while not found.endswith(b"\n") and (byte := os.read(number, 1)):
+        found += byte
+    return found.decode(sys.stdin.encoding, sys.stdin.errors or "replace")
 
 
 def _leave(number: int, _frame: object) -> NoReturn:

@@ -50,16 +50,20 @@ def open_program(
     memory: int,
     streams: Streams,
     told: Callable[[str], object] | None = None,
+    interruptible: bool = True,
 ) -> Running:
     """Start a program and let it run to the end of its first pass over a graph.
 
     `told` gets what it prints, where that comes to us; `memory` bounds what is kept of the run, in
-    bytes. Raises `MiniflowError` when it cannot be started, or ends before it has run a graph.
+    bytes; `interruptible`: Ctrl+C on a terminal that it shares with us is for the program too.
+    Raises `MiniflowError` when it cannot be started, or ends before it has run a graph.
     """
     check_program(name)
 
     def start(sink: Sink) -> Debuggee:
-        program = Program(name, arguments, sink, streams=streams, stop_at=0)
+        program = Program(
+            name, arguments, sink, streams=streams, stop_at=0, interruptible=interruptible
+        )
         if told is not None:
             program.output.told = told
         return program
@@ -85,11 +89,9 @@ def _console_on(
     try:
         run.go_on(0, _stands_still(run))
         if not len(run):
-            raise FileError(
-                run.ending or "it runs no graph",
-                where=where,
-                hint="it needs nodes with a list of inputs, and calls of their forward()",
-            )
+            needs = "it needs nodes with a list of inputs, and calls of their forward()"
+            problem = f"it ran no graph; {run.ending}" if run.ending else "it ran no graph"
+            raise FileError(problem, where=where, hint="" if run.program.failed else needs)
         lines = RecordedLines(run, history_memory=memory, checker=Prober(run))
         console = Console(lines.debugger(run.outline(0).line))
         if captured:

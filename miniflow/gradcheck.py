@@ -23,7 +23,7 @@ from miniflow.differences import TOLERANCE, Finding, Judgement, judge
 from miniflow.errors import GraphError
 from miniflow.function import Function, Move
 from miniflow.graph import Graph
-from miniflow.ops.base import Array
+from miniflow.ops.base import Array, Shape
 from miniflow.plan import Plan
 from miniflow.screening import Direction, suspect
 
@@ -40,6 +40,7 @@ Reason = Literal[
     "not kept",
     "not known",
     "own class",
+    "wrong shape",
 ]
 # What the analytic number is compared with: a central difference; the sum of what came to an input;
 # what the rule of its op gives.
@@ -72,7 +73,8 @@ class Verdict:
 
     `assumed`: zeros in the gradient that came to the node were replaced by other numbers. An
     "untested" verdict has its `reason`, and the node that is the `cause`. `against` says what
-    `numeric` is.
+    `numeric` is. `shapes` are those of what was sent and of the value, where they do not fit: that
+    is wrong, whatever the numbers.
     """
 
     node: int
@@ -90,6 +92,7 @@ class Verdict:
     reason: Reason = ""
     cause: int | None = None
     against: Against = "difference"
+    shapes: tuple[Shape, Shape] | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from mfdebug.core.numbers import scalar
 from miniflow.differences import Judgement
 from miniflow.gradcheck import JUDGEMENTS, Verdict
 from miniflow.graph import Graph
+from miniflow.ops.base import shape_text
 
 # By what the numbers were compared with: what a right one is, and what the two are.
 AGREES = {
@@ -76,6 +77,7 @@ def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
                 "assumed_upstream": verdict.assumed,
                 "checked": verdict.checked,
                 "of": verdict.size,
+                "shapes": verdict.shapes,
             }
             for verdict in sorted(verdicts, key=_badness, reverse=True)
         ],
@@ -129,10 +131,13 @@ def _conclusion(verdicts: Sequence[Verdict]) -> str:
 
 def _line(graph: Graph, verdict: Verdict) -> str:
     node, source = graph.nodes[verdict.node], graph.nodes[verdict.source]
-    entry = f"{source.label}{index_text(verdict.index)}"
+    entry = f"{source.label}{index_text(verdict.index)}" if not verdict.shapes else source.label
     sent = f"{node.label} ({kind_of(node)}) to {entry}" if verdict.slot is not None else entry
     if verdict.judgement == "untested" and verdict.reason != "rounding":
         return f"{sent}: not tested: {_why_not(graph, verdict)}"
+    if verdict.shapes is not None:
+        had, wanted = map(shape_text, verdict.shapes)
+        return f"{sent}: WRONG: a gradient of shape {had}; {source.label}'s value has {wanted}"
     kept, compared = COMPARED[verdict.against]
     numbers = f"{kept} {scalar(verdict.analytic)}, {compared} {scalar(verdict.numeric)}"
     if verdict.judgement != "undefined":

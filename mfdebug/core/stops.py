@@ -193,13 +193,16 @@ class Stops:
         debugger, timeline = self.debugger, self.debugger.timeline
         stretch, settled = FIRST_STRETCH, True
         aim = None if target is None else (timeline.sgd_step(target), timeline.place(target))
+        whole = aim is not None and aim[1] == timeline.length
         builds = timeline.builds
-        while target is None or debugger.moment < target:
+        while True:
+            length = timeline.length
             if aim is not None and timeline.builds != builds:
                 # More is known of what a pass is made of.
-                target = timeline.start_of(aim[0]) + min(aim[1], timeline.length)
+                target = timeline.start_of(aim[0]) + (length if whole else min(aim[1], length))
                 builds = timeline.builds
-            length = timeline.length
+            if target is not None and debugger.moment >= target:
+                break
             step, place = divmod(debugger.moment, length)
             # The last SGD step is stepped through: all that is shown is of one pass.
             last = self._next_fixed(target) // length - 1

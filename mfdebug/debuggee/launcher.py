@@ -47,7 +47,10 @@ class Program(Debuggee):
         *,
         streams: Streams,
         stop_at: int = words.NEVER,
+        interruptible: bool = True,
     ) -> None:
+        """`interruptible`: Ctrl+C on a terminal that it shares with us is for the program too."""
+        self._interruptible = interruptible
         ring = new_ring()
         ring.set_word(words.STOP_AT, stop_at)
         self._own_session = streams == "on a terminal"
@@ -85,7 +88,7 @@ class Program(Debuggee):
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 command,
                 env=environment,
-                preexec_fn=_die_with_parent(),
+                preexec_fn=_prepared(interruptible=self._interruptible),
                 **options,  # type: ignore[call-overload]
             )
         except OSError as error:
@@ -161,9 +164,17 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """Return what a child calls so as to be ended when this process is, where the system can."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL)) and None
+def _prepared(*, interruptible: bool) -> Callable[[], None]:
+    """Return what a child calls before it becomes the program.
+
+    It is ended when this process is, where the system can do that.
+    """
+    prctl = ctypes.CDLL(None).prctl if sys.platform.startswith("linux") else None
+
+    def prepare() -> None:
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if not interruptible:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+    return prepare

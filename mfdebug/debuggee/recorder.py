@@ -359,6 +359,9 @@ class Recorder:
                 file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
             trace = trace.tb_next
         words = self._words(error)
+        if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
+            # The line that is meant has not run.
+            words, file, line = str(error.msg)[:LONGEST_WORDS], str(error.filename), error.lineno
         return {"error": type(error).__name__, "words": words, "file": file, "line": line}
 
     def _write_inputs(self) -> None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from mfdebug.core.timeline import Timeline
 from mfdebug.recording.nodes import Recorded, RecordedGraph
-from mfdebug.recording.passes import RecordedPass, as_floats
+from mfdebug.recording.passes import RecordedPass, as_floats, misfit
 from miniflow.differences import TOLERANCE
 from miniflow.errors import MiniflowError
 from miniflow.gradcheck import Against, Reason, Verdict, check
@@ -72,6 +72,8 @@ def check_pass(
             verdicts += pass_check.untested(i, "own class")
     if asked and checker is not None:
         verdicts += checker.check(graph, recorded, asked)
+    misfits = {(one.node, one.source): one for i in wanted for one in pass_check.misfits(i)}
+    verdicts = [misfits.get((one.node, one.source), one) for one in verdicts]
     return sorted(verdicts, key=lambda one: (one.node, one.slot or 0))
 
 
@@ -92,6 +94,23 @@ class _PassCheck(Struct, frozen=True):
     def untested(self, node: int, reason: Reason) -> list[Verdict]:
         """Return that nothing of a node was tested, for each of its inputs."""
         return untested(self.graph, node, reason)
+
+    def misfits(self, node: int) -> Iterator[Verdict]:
+        """Yield a verdict for each gradient that a node sent in another shape than its input's."""
+        numbers, inbound = self.recorded.numbers, self.graph.inbound[node]
+        for source in dict.fromkeys(inbound):
+            slot = inbound.index(source)
+            raw = None if numbers is None else numbers.sent.get((node, slot))
+            shape = self.recorded.shape(source)
+            if raw is None or shape is None or not misfit(raw, shape):
+                continue
+            yield Verdict(
+                *(node, source, slot, "wrong", raw.size),
+                relative_error=np.inf,
+                reason="wrong shape",
+                cause=node,
+                shapes=(raw.shape, shape),
+            )
 
     # What an input keeps -----------------------------------------------------------------------
 

@@ -79,6 +79,8 @@ class RecordedDebugger(Debugger):
         self._followed = self._order()
         self._built: object = None
         self._looking = False
+        # Where whole passes were asked for: the end of one whose updates may not be known yet.
+        self._end_of_pass = -1
         self._learn()
         self._stand(0)
 
@@ -119,7 +121,9 @@ class RecordedDebugger(Debugger):
             self.recorded.stand(step, self.timeline.place(self.moment))
             if to_its_end:
                 wanted_place = self.timeline.length
-            target = self.timeline.start_of(wanted) + wanted_place if target else 0
+            asked, target = target, self.timeline.start_of(wanted) + wanted_place if target else 0
+            if asked == self._end_of_pass:
+                self._end_of_pass = target
         self._find_end()
         return target
 
@@ -239,7 +243,8 @@ class RecordedDebugger(Debugger):
         step = self.timeline.sgd_step(self.moment)
         if count > 0 and not self._looking and self._know_updates(step, progress):
             self._learn()
-        return super().sgd_target(count, progress)
+        self._end_of_pass = super().sgd_target(count, progress)
+        return self._end_of_pass
 
     def _stand(self, moment: int) -> None:
         self.moment = moment
@@ -292,6 +297,11 @@ class RecordedDebugger(Debugger):
                 target = self._learn(target)
                 continue
             if place <= last:
+                # Whoever goes moment by moment does not leap over the updates.
+                leaps = target == self._end_of_pass and target > self.moment + 1
+                if leaps and self._know_updates(step, progress):
+                    target = self._learn(target)
+                    continue
                 return target
             if self._know_updates(step, progress):
                 target = self._learn(target)

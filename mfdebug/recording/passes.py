@@ -401,6 +401,11 @@ def _fitted(sent: Array, shape: Shape | None) -> Array | None:
     return None
 
 
+def misfit(sent: Array, shape: Shape) -> bool:
+    """Whether a gradient is one of numbers, and of a shape that its value's cannot be made of."""
+    return not _is_other(sent) and _fitted(sent, shape) is None
+
+
 def _alike(a: Array, b: Array) -> bool:
     """Whether two arrays differ by no more than rounding."""
     if a.size != b.size:
