@@ -222,8 +222,17 @@ class Script:
     def _write(self, layout: int, flags: int) -> None:
         data = b"".join(self._raws)
         self._written += len(data)
-        number = self._recorder.number
-        self._ring.put(PASS, number, self._graph.structure, layout, flags, b"", (data,))
+        number, graph = self._recorder.number, self._graph
+        self._ring.put(
+            PASS,
+            number,
+            graph.structure,
+            layout,
+            flags,
+            parts=(data,),
+            graph=graph.number,
+            sharing=graph.sharing,
+        )
 
     def so_far(self) -> OpenPass | None:
         """Return the pass that it is in the middle of, as far as it has come, or None."""

@@ -3,12 +3,14 @@
 A *pass* is one forward and perhaps one backward run over a graph; passes are numbered from 0 over
 the whole run, whatever their graph. Passes over graphs of the same structure (the same classes,
 names and edges) are one *line* of time; nodes are numbered as in the first graph of their line.
+A line may be of one graph, of one that is built anew again and again, or of several that live
+side by side: which of them a pass went over, the number of its graph says.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -18,6 +20,9 @@ from miniflow.ops.base import Array
 Direction = Literal["forward", "backward"]
 # Told now and then while the program runs on; True: do not wait for it any longer.
 Impatience = Callable[[], bool]
+# What a graph shares: with the graph whose number is so much less (or more, if that is negative),
+# these inputs, by their numbers in the structure that both have.
+Sharing = tuple[tuple[int, tuple[int, ...]], ...]
 
 
 class RecordedNode(Struct, frozen=True):
@@ -86,7 +91,8 @@ class Outline(Struct, frozen=True):
     """What is always kept of a pass.
 
     `step` counts the passes of its line. `backward`: it went back. `whole`: every number is kept.
-    `complete`: nothing more will happen in it. `cost` is NaN where there is none.
+    `complete`: nothing more will happen in it. `cost` is NaN where there is none. `graph` is the
+    number of the graph: two passes with the same one went over the same nodes.
     """
 
     number: int
@@ -97,6 +103,7 @@ class Outline(Struct, frozen=True):
     complete: bool
     cost: float
     fault: Fault | None
+    graph: int
 
 
 class Numbers(Struct, frozen=True):
@@ -146,10 +153,14 @@ class Run(Protocol):
         """Return what the inputs of a pass began with, as far as it was kept."""
 
     def inputs_after(self, number: int) -> Mapping[int, Array]:
-        """Return the inputs when the next pass of its line began, or at the end of the run.
+        """Return what the inputs of a pass held next: when a pass of its line began with them.
 
-        Empty while that is not known.
+        Or at the end of the run. Where that is not known, it is what the next pass of the line
+        began with, over another graph (`others_after`). Empty while there is nothing of it.
         """
+
+    def others_after(self, number: int) -> Set[int]:
+        """Return which of `inputs_after` are another graph's, which may be this one built anew."""
 
     @property
     def traced_at(self) -> int | None:
