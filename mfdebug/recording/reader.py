@@ -308,23 +308,37 @@ class RunReader:
                 values = self.inputs(other)
                 found |= {i: values[i] for i in shared if i in values}
                 settled |= shared
-        rest: Mapping[int, Array] = {}
-        others: Set[int] = frozenset()
         if again >= 0:
             rest = self.inputs(again)
-        elif graph in self._finals[line]:
-            for one in self._finals[line]:
-                last = self._latest[line].get(one, -1)
-                if last > number:
-                    # They have gone on in another graph.
-                    settled |= self._shared(number, last)
-            with self._snapshot():
-                rest = self._final(line, graph)
-        elif following and not self._returns[line]:
-            rest = self.inputs(following[0])
-            others = rest.keys() - settled
-        found |= {i: value for i, value in rest.items() if i not in settled}
+            found |= {i: value for i, value in rest.items() if i not in settled}
+            return _After(found, frozenset())
+        found |= self._end_of(number, settled)
+        others: set[int] = set()
+        if following and not self._returns[line]:
+            # An input that is left as it was may be another in a graph that is built anew.
+            began = self.inputs(number)
+            for i, value in self.inputs(following[0]).items():
+                as_it_was = i not in found or (i in began and _same(found[i], began[i]))
+                if i not in settled and as_it_was:
+                    found[i] = value
+                    others.add(i)
         return _After(found, frozenset(others))
+
+    def _end_of(self, number: int, settled: set[int]) -> dict[int, Array]:
+        """Return what the inputs of a pass, the last one of its graph, hold at the end of the run.
+
+        Those that have gone on in another graph of the line are left out, and settled.
+        """
+        line, graph = self._line[number], self._graph[number]
+        if graph not in self._finals[line]:
+            return {}
+        for one in self._finals[line]:
+            last = self._latest[line].get(one, -1)
+            if last > number:
+                settled |= self._shared(number, last)
+        with self._snapshot():
+            values = self._final(line, graph)
+        return {i: value for i, value in values.items() if i not in settled}
 
     def _shared(self, number: int, other: int) -> set[int]:
         """Return the inputs that the graphs of two passes of a line have in common."""
@@ -790,6 +804,10 @@ class RunReader:
             or sum(kept[1] for kept in self._numbers.values()) > _NUMBERS_BYTES
         ):
             self._numbers.popitem(last=False)
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
 def _remember(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:

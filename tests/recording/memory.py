@@ -44,7 +44,7 @@ class Seen:
         self.texts: dict[int, str] = {}
         self.forward: list[int] = []
         self.backward: list[int] = []
-        self.after: dict[int, Array] = {}
+        self.end: dict[int, Array] = {}
         self.went_back = self.complete = False
         self.cost = _NAN
         self.fault: Fault | None = None
@@ -135,11 +135,14 @@ class MemoryRun:
         found = {}
         for i, node in enumerate(one.nodes):
             values = [other.began.get(i) for other in later if other.nodes[i] is node]
-            if not values and (self.ending and i in one.after):
-                values = [one.after[i]]
+            seen_again = bool(values)
+            if not values and self.ending and i in one.end:
+                values = [one.end[i]]
             if values and values[0] is not None:
                 found[i] = values[0], True
-            elif not values and later and i in later[0].began and not self._returns(one.line):
+            if seen_again or not later or i not in later[0].began or self._returns(one.line):
+                continue
+            if i not in found or found[i][0].tobytes() == one.began[i].tobytes():
                 found[i] = later[0].began[i], False
         return found
 
@@ -170,7 +173,7 @@ class Loop:
     def __init__(self, run: MemoryRun) -> None:
         self.run = run
         self.names: dict[Any, str] = {}
-        self._lines: dict[Any, tuple[int, list[Any]]] = {}
+        self._lines: dict[Any, int] = {}
 
     def name(self, **nodes: Any) -> None:
         """Know the program's names of nodes."""
@@ -251,11 +254,10 @@ class Loop:
             for node in nodes
         )
         if key not in self._lines:
-            self._lines[key] = len(self._lines), nodes
+            self._lines[key] = len(self._lines)
             self.run.structures.append(self._structure(nodes, number))
-        line = self._lines[key][0]
         # The nodes may be new ones: a graph that is built again.
-        self._lines[key] = line, nodes
+        line = self._lines[key]
         seen = Seen(line, sum(one.line == line for one in self.run.seen), nodes)
         for i, node in enumerate(nodes):
             if not node.inbound_nodes:
@@ -299,7 +301,7 @@ class Loop:
         for one in self.run.seen:
             for i, node in enumerate(one.nodes):
                 if not node.inbound_nodes and (value := _copy(node.value)) is not None:
-                    one.after[i] = value
+                    one.end[i] = value
 
 
 def _each(graph: Sequence[Any]) -> Iterator[Any]:
