@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
     from .passes import Entry
 
+    # See `mfdebug.recording.records.Shared`.
+    Shared = tuple[int, int, tuple[tuple[int, int], ...]]
+
 # Graphs whose structure is remembered by the identity of their nodes, which therefore live on.
 RECENT = 4
 # Layouts that are remembered: a program with ever new shapes has new ones for ever. As many ways
@@ -77,7 +80,7 @@ class Recorder:
         self._next_layout = 0
         self._graphs: dict[tuple[Any, ...], KnownGraph] = {}
         self._instances = Instances()
-        self._sharings: dict[tuple[tuple[int, tuple[int, ...]], ...], int] = {}
+        self._sharings: dict[tuple[Shared, ...], int] = {}
         self._next_sharing = 0
 
     # What the taps tell ------------------------------------------------------------------------
@@ -228,7 +231,7 @@ class Recorder:
             graph, sharing = one.graph.number, one.graph.sharing
         else:
             graph = self._instance_of(one)
-            sharing = self._sharing_of(one, structure, graph)
+            sharing = self._sharing_of(one, graph)
         if one.gone_back or one.graph is None:
             self._graphs[key] = KnownGraph(one, structure, graph, sharing)
             if len(self._graphs) > RECENT:
@@ -246,21 +249,24 @@ class Recorder:
                 one.instance = self._instances.number_of(one.nodes, one.nodes[one.cost])
         return one.instance
 
-    def _sharing_of(self, one: OpenPass, structure: int, graph: int) -> int:
+    def _sharing_of(self, one: OpenPass, graph: int) -> int:
         """Return the number of what a graph shares with others; -1 if it shares nothing.
 
         For graphs built anew around the same inputs it is the same each time.
         """
-        found: dict[int, tuple[int, ...]] = {}
-        inputs = [i for i, node in enumerate(one.nodes) if not inputs_of(node)]
+        found: dict[int, Shared] = {}
+        inputs = self._inputs_under(one.nodes[one.cost], one)
         for known in self._graphs.values():
-            if known.structure == structure and known.number != graph:
-                shared = tuple(i for i in inputs if known.nodes[i] is one.nodes[i])
-                if shared:
-                    found[graph - known.number] = shared
+            if known.number == graph:
+                continue
+            places = [known.numbers.get(id(one.nodes[i]), -1) for i in inputs]
+            pairs = [pair for pair in zip(inputs, places, strict=True) if pair[1] >= 0]
+            if pairs:
+                less = graph - known.number
+                found[less] = less, known.structure, tuple(pairs)
         if not found:
             return -1
-        form = tuple(sorted(found.items()))
+        form = tuple(sorted(found.values()))
         number = self._sharings.get(form)
         if number is None:
             if len(self._sharings) >= MOST_LAYOUTS:
@@ -269,6 +275,20 @@ class Recorder:
             self._next_sharing += 1
             self.ring.put(SHARING, number, parts=[as_json(form).encode()])
         return number
+
+    @staticmethod
+    def _inputs_under(cost: Any, one: OpenPass) -> list[int]:
+        """Return the inputs that the cost depends on: of others nobody asks later."""
+        found, seen, todo = [], {id(cost)}, [cost]
+        for node in todo:
+            inbound = inputs_of(node)
+            if not inbound:
+                found.append(one.numbers[id(node)])
+            for source in inbound:
+                if id(source) not in seen:
+                    seen.add(id(source))
+                    todo.append(source)
+        return sorted(found)
 
     def _structure_of(self, one: OpenPass) -> int:
         text = as_json(self._described(one))

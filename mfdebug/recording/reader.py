@@ -56,6 +56,7 @@ from mfdebug.recording.schema import (
     STATE,
     STRUCTURE,
     WORDS,
+    SharedForm,
     State,
     Stream,
     checksum,
@@ -160,7 +161,7 @@ class RunReader:
         self._numbered: OrderedDict[int, _Numbered] = OrderedDict()
         self._layouts: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
         self._plans: OrderedDict[tuple[int, int], Plan] = OrderedDict()
-        self._sharings: OrderedDict[int, dict[int, tuple[int, ...]]] = OrderedDict()
+        self._sharings: OrderedDict[int, dict[int, SharedForm]] = OrderedDict()
         self._after: tuple[int, int, _After] | None = None
         self._numbers: OrderedDict[int, tuple[int, int, Numbers]] = OrderedDict()
         try:
@@ -296,7 +297,7 @@ class RunReader:
         return self._after[2]
 
     def _find_after(self, number: int) -> _After:
-        line, step, graph = self._line[number], self._step[number], self._graph[number]
+        line, step = self._line[number], self._step[number]
         following = self._steps[line][step + 1 : step + 1 + _REACH]
         found: dict[int, Array] = {}
         settled: set[int] = set()
@@ -312,17 +313,16 @@ class RunReader:
             rest = self.inputs(again)
             found |= {i: value for i, value in rest.items() if i not in settled}
             return _After(found, frozenset())
-        found |= self._end_of(number, settled)
-        others: set[int] = set()
-        if following and not self._returns[line]:
-            # An input that is left as it was may be another in a graph that is built anew.
-            began = self.inputs(number)
-            for i, value in self.inputs(following[0]).items():
-                as_it_was = i not in found or (i in began and _same(found[i], began[i]))
-                if i not in settled and as_it_was:
-                    found[i] = value
-                    others.add(i)
-        return _After(found, frozenset(others))
+        end = self._end_of(number, settled)
+        if not following or self._returns[line]:
+            return _After(end | found, frozenset())
+        # It may be built anew: then its own inputs stay as they were, or hold, if they are changed
+        # in place, what later graphs have made of them.
+        several, began = self._before[number] >= 0, self.inputs(number)
+        rest = {i: x for i, x in self.inputs(following[0]).items() if i not in settled}
+        if several:
+            rest |= {i: x for i, x in end.items() if i in began and not _same(x, began[i])}
+        return _After(rest | found, frozenset(rest))
 
     def _end_of(self, number: int, settled: set[int]) -> dict[int, Array]:
         """Return what the inputs of a pass, the last one of its graph, hold at the end of the run.
@@ -343,18 +343,23 @@ class RunReader:
     def _shared(self, number: int, other: int) -> set[int]:
         """Return the inputs that the graphs of two passes of a line have in common."""
         found: set[int] = set()
+        line = self._line[number]
         for one, two in ((number, other), (other, number)):
             sharing = self._sharing[one]
             if sharing < 0:
                 continue
+            less = self._graph[one] - self._graph[two]
             with self._snapshot():
-                shared = self._sharing_form(sharing).get(self._graph[one] - self._graph[two], ())
-                if shared:
-                    mapping = self._structure_of(self._structure[one]).mapping
-                    if max(shared) >= len(mapping):
-                        raise damaged(f"pass {one}", self._where)
-                    found.update(mapping[i] for i in shared)
-        found.discard(-1)
+                shared = self._sharing_form(sharing).get(less)
+                if shared is None or self._line_of_structure(shared.structure)[0] != line:
+                    continue
+                mapping = self._structure_of(self._structure[one]).mapping
+                others = self._structure_of(shared.structure).mapping
+                try:
+                    places = ((mapping[i], others[j]) for i, j in shared.pairs)
+                    found.update(i for i, j in places if i == j >= 0)
+                except IndexError:
+                    raise damaged(f"pass {one}", self._where) from None
         return found
 
     def outputs(self, number: int) -> tuple[Output, ...]:
@@ -672,11 +677,11 @@ class RunReader:
             _remember(self._layouts, number, found, _LAYOUTS)
         return found
 
-    def _sharing_form(self, number: int) -> dict[int, tuple[int, ...]]:
+    def _sharing_form(self, number: int) -> dict[int, SharedForm]:
         if (found := self._sharings.get(number)) is None:
             row = self._row("SELECT * FROM sharing WHERE number=?", (number,))
             forms = self._form(row, f"sharing {number}", SHARING)
-            found = {one.less: one.inputs for one in forms}
+            found = {one.less: one for one in forms}
             _remember(self._sharings, number, found, _LAYOUTS)
         return found
 

@@ -20,9 +20,6 @@ from miniflow.ops.base import Array
 Direction = Literal["forward", "backward"]
 # Told now and then while the program runs on; True: do not wait for it any longer.
 Impatience = Callable[[], bool]
-# What a graph shares: with the graph whose number is so much less (or more, if that is negative),
-# these inputs, by their numbers in the structure that both have.
-Sharing = tuple[tuple[int, tuple[int, ...]], ...]
 
 
 class RecordedNode(Struct, frozen=True):
@@ -76,6 +73,20 @@ class Entry(Struct, frozen=True, array_like=True):
             return self.shape[0]
         item = 8 if self.dtype == "float" else int(self.dtype[2:])
         return item * math.prod(self.shape)
+
+
+class Shared(Struct, frozen=True, array_like=True):
+    """The inputs that a graph shares with the one whose number is less by `less`.
+
+    `pairs` are their numbers in the structure of the pass, and in the other one's `structure`.
+    """
+
+    less: int
+    structure: int
+    pairs: tuple[tuple[int, int], ...]
+
+
+Sharing = tuple[Shared, ...]
 
 
 class Fault(Struct, frozen=True):

@@ -103,10 +103,11 @@ class StructureForm(Struct, forbid_unknown_fields=True):
 
 
 class SharedForm(Struct, forbid_unknown_fields=True, array_like=True):
-    """The inputs that a graph shares with the one whose number is so much less."""
+    """The inputs that a graph shares with another."""
 
     less: Annotated[int, Meta(ge=-MOST_PASSES, le=MOST_PASSES)]
-    inputs: tuple[Number, ...]
+    structure: Count
+    pairs: tuple[tuple[Number, Number], ...]
 
 
 STATE = msgspec.json.Decoder(State)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mfdebug.core.script import Origin, session_text
-from mfdebug.recording.records import Entry, Fault
+from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import APPLICATION, FORMAT, TABLES, checksum, head_checksum
 from tests.recording.runs import SQUARE, Recording, square
 
@@ -254,7 +254,7 @@ def recorded(*, closed: bool) -> bytes:
     """Return a run file, closed or as a killed writer leaves it, with what was written ahead."""
     with TemporaryDirectory() as folder:
         recording = Recording(Path(folder) / "r.mfrun")
-        recording.writer.sharing(0, ((1, (0,)),))
+        recording.writer.sharing(0, (Shared(1, 0, ((0, 0),)),))
         for number in range(40):
             fault = Fault("forward", 2, "ValueError", "bad") if number == 5 else None
             more = {"fault": fault, "graph": number // 9, "sharing": -(number < 9)}
@@ -345,7 +345,7 @@ def run_rows(random: Random) -> bytes:
         connection.execute(f"INSERT INTO {table} VALUES (0,?,?)", (form, checksum(content, 0)))
     text = layout.decode("utf-8", "surrogateescape").encode("ascii", "replace").decode()
     connection.execute("INSERT INTO layout VALUES (0,?,?)", (text, checksum(text.encode(), 0)))
-    shared = json.dumps(given([[number(1), given([number(0)])]]))
+    shared = json.dumps(given([[number(1), number(0), given([[number(0), number(0)]])]]))
     connection.execute("INSERT INTO sharing VALUES (0,?,?)", (shared, checksum(shared.encode(), 0)))
     if state["finals"] == 1 and random.random() < 0.5:
         row = 0, number(1), number(0), number(0)

@@ -25,6 +25,7 @@ from miniflow.graph import follows_rules
 from miniflow.lesson import backward_from
 from miniflow.node import Input
 from miniflow.ops.base import Array, Op
+from tests.program.compare import same
 
 Program = Callable[["Loop"], Iterator[None]]
 _NAN = float("nan")
@@ -142,7 +143,8 @@ class MemoryRun:
                 found[i] = values[0], True
             if seen_again or not later or i not in later[0].began or self._returns(one.line):
                 continue
-            if i not in found or found[i][0].tobytes() == one.began[i].tobytes():
+            began = one.began.get(i)
+            if i not in found or (began is not None and same(found[i][0], began)):
                 found[i] = later[0].began[i], False
         return found
 

@@ -17,7 +17,7 @@ import pytest
 
 from mfdebug.recording.opening import open_run
 from mfdebug.recording.reader import RunReader
-from mfdebug.recording.records import Entry, Fault
+from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import State, checksum, head_checksum
 from miniflow.errors import FileError
 from tests.faults.test_faults import ordinary
@@ -28,7 +28,7 @@ PASSES = 12
 
 def write(path: Path) -> None:
     with Recording(path) as recording:
-        recording.writer.sharing(0, ((1, (0,)),))
+        recording.writer.sharing(0, (Shared(1, 0, ((0, 0),)),))
         for number in range(PASSES):
             fault = Fault("forward", 2, "ValueError", "bad") if number == 5 else None
             more = {"fault": fault, "graph": number // 6, "sharing": -(number < 6)}
