@@ -230,8 +230,17 @@ class Script:
     def _write(self, layout: int, flags: int) -> None:
         data = self._bytes()
         self._written += len(data)
-        number = self._recorder.number
-        self._ring.put(PASS, number, self._graph.structure, layout, flags, b"", (data,))
+        number, graph = self._recorder.number, self._graph
+        self._ring.put(
+            PASS,
+            number,
+            graph.structure,
+            layout,
+            flags,
+            parts=(data,),
+            graph=graph.number,
+            sharing=graph.sharing,
+        )
 
     def _bytes(self) -> bytes:
         try:
