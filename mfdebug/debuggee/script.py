@@ -245,7 +245,7 @@ class Script:
     def _bytes(self) -> bytes:
         try:
             return b"".join(self._raws)
-        except BufferError:  # an array of which every other entry is a value, say
+        except (BufferError, TypeError):  # a column of a table, say: its bytes are not side by side
             return b"".join(self._copies())
 
     def _copies(self) -> list[bytes]:
