@@ -78,6 +78,23 @@ async def test_keys_step_it_and_what_it_prints_appears_in_order() -> None:
         assert "Epoch: 3, Loss: 232.91482241784405" in driver.text
 
 
+async def test_what_is_printed_is_shown_from_its_end_and_can_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "prints.py"
+    text = "from miniflow import *\nx = Input()\ny = Mul(x, x)\n"
+    text += "graph = topological_sort({x: 3.0})\nfor i in range(2):\n"
+    text += "    forward_and_backward(graph)\n    for j in range(9000):\n"
+    text += "        print('over\\rit \\x1b[31mred\\x1b[2J [bold]\\t', i, j)\n"
+    path.write_text(text)
+    async with opened(path) as driver:
+        await press(driver, "c")
+        assert re.search(r"it red \[bold\] +1 8999", driver.text)
+        assert "31m" not in driver.text
+        await driver.press("o", "end")
+        assert re.search(r"it red \[bold\] +1 8999", driver.text)
+        assert "31m" not in driver.text
+        assert "over" not in driver.text
+
+
 async def test_o_without_a_program_says_so() -> None:
     async with opened_graph("wx") as driver:
         await driver.press("o")
@@ -91,6 +108,8 @@ async def test_another_graph_gets_a_screen_of_its_own() -> None:
         assert "two_graphs 2" in driver.text
         assert "second MSE" in driver.text
         assert "first" not in driver.text
+        await press(driver, "n", "n")
+        assert driver.message == "this pass ends here; s goes on"
         await press(driver, "t")
         assert "update" in driver.text
         await press(driver, "T", "S")
@@ -131,47 +150,6 @@ def test_a_node_that_raises_is_shown_and_time_goes_back() -> None:
         assert app.not_restored() == []
 
 
-def test_a_program_that_prints_much_is_shown_from_its_end(tmp_path: Path) -> None:
-    path = tmp_path / "prints.py"
-    text = "from miniflow import *\nx = Input()\ny = Mul(x, x)\n"
-    text += "graph = topological_sort({x: 3.0})\nfor i in range(2):\n"
-    text += "    forward_and_backward(graph)\n    for j in range(6000):\n"
-    text += "        print('line', i, j, '\\x1b[31mred\\x1b[0m \\x1b[2J \\t.')\n"
-    path.write_text(text)
-    with on_a_terminal(path) as app:
-        app.press("c")
-        app.wait_for("line 1 5999")
-        app.press("o")
-        app.press("end")
-        app.wait_for("line 1 5999")
-        assert "\x1b[2J \t." not in app.output.decode(errors="replace")
-        app.press("escape", "q")
-        assert app.wait() == 0
-        assert app.not_restored() == []
-
-
-def test_a_program_that_is_killed_is_said_to_be_and_can_be_looked_at(tmp_path: Path) -> None:
-    path = tmp_path / "killed.py"
-    text = (
-        "import os\nfrom miniflow import *\nx = Input()\ny = Mul(x, x)\nprint('I', os.getpid())\n"
-    )
-    text += "graph = topological_sort({x: 3.0})\nwhile True:\n    forward_and_backward(graph)\n"
-    path.write_text(text)
-    with on_a_terminal(path) as app:
-        app.press("t")
-        found = re.search(r"I (\d+)", app.text)
-        assert found is not None
-        os.kill(int(found[1]), signal.SIGKILL)
-        app.press("c")
-        app.wait_for("ended by SIGKILL")
-        app.press("S")
-        assert "moment" in app.text
-        app.press("q")
-        assert app.wait() == 1
-        assert app.not_restored() == []
-        assert not is_there(int(found[1]))
-
-
 def test_a_program_that_does_not_come_back_is_waited_for_no_more_and_left(tmp_path: Path) -> None:
     path = tmp_path / "loops.py"
     path.write_text(LOOPS)
@@ -192,11 +170,18 @@ def test_a_program_that_does_not_come_back_is_waited_for_no_more_and_left(tmp_pa
         assert not is_there(int(found[1]))
 
 
-def test_the_app_is_suspended_and_goes_on_with_its_program() -> None:
-    command = f"{sys.executable} -P -m mfdebug {FOLDER / 'housing.py'}\r"
+def test_the_app_is_suspended_and_goes_on_with_its_program_until_that_is_killed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "endless.py"
+    text = (
+        "import os\nfrom miniflow import *\nx = Input()\ny = Mul(x, x)\nprint('I', os.getpid())\n"
+    )
+    text += "graph = topological_sort({x: 3.0})\nwhile True:\n    forward_and_backward(graph)\n"
+    path.write_text(text)
     with PtyApp(SHELL, env={"PS1": "shell> ", **ENVIRONMENT}) as shell:
         shell.wait_for("shell>")
-        shell.send(command.encode())
+        shell.send(f"{sys.executable} -P -m mfdebug {path}\r".encode())
         shell.wait_for("press s to begin")
         shell.press("t")
         moment = shell.moment
@@ -205,9 +190,17 @@ def test_the_app_is_suspended_and_goes_on_with_its_program() -> None:
         shell.send(b"fg\r")
         shell.wait_for("SGD step 0")
         assert shell.moment == moment
+        shell.press("t")
+        shell.wait_for("SGD step 1")
+        found = re.search(r"I (\d+)", shell.text)
+        assert found is not None
+        os.kill(int(found[1]), signal.SIGKILL)
         shell.press("c")
-        shell.wait_for("Epoch: 3")
+        shell.wait_for("ended by SIGKILL")
+        end = shell.moment
+        shell.press("S")
+        assert shell.moment == end - 1
         shell.press("q")
         shell.wait_for("shell>")
         shell.send(b"echo status $?\r")
-        shell.wait_for("status 0")
+        shell.wait_for("status 1")
