@@ -1,10 +1,10 @@
-"""What it costs a program to be run under mfdebug, from its start to its end, without a stop.
+"""What it costs a program to be recorded, and to be run under mfdebug without a stop.
 
     python benchmarks/program.py
 
-The lesson's last program, 36,000 passes of 13-10-1 with batches of 11: alone, then under
-`mfdebug prog.py --batch -c continue`, which keeps every pass. Whole processes, start and end
-included; both must print the same.
+The lesson's last program, 36,000 passes of 13-10-1 with batches of 11, and a middle net,
+784-256-128-10 with batches of 64: alone, then `mfdebug record`, then `mfdebug --batch -c continue`.
+Whole processes, start and end included; all must print the same.
 """
 
 from __future__ import annotations
@@ -18,24 +18,48 @@ from pathlib import Path
 
 from harness import ROOT, Contestant, measure, one_thread, options, show, table
 
-ROUNDS = 7
+ROUNDS = 5
 EPOCHS, PASSES = 9_000, 4 * 9_000
 SOURCE = ROOT / "tests" / "programs" / "housing.py"
+MIDDLE_PASSES = 1_500
+MIDDLE = """
+import numpy as np
+from miniflow import *
+
+rng = np.random.default_rng(0)
+X, y, W1, b1, W2, b2, W3, b3 = [Input() for _ in range(8)]
+cost = MSE(y, Linear(Sigmoid(Linear(Sigmoid(Linear(X, W1, b1)), W2, b2)), W3, b3))
+A, B = rng.normal(size=(512, 784)), rng.normal(size=(512, 10))
+graph = topological_sort({
+    X: A[:64], y: B[:64], b1: np.zeros(256), b2: np.zeros(128), b3: np.zeros(10),
+    W1: rng.normal(size=(784, 256)) / 28, W2: rng.normal(size=(256, 128)) / 16,
+    W3: rng.normal(size=(128, 10)) / 11,
+})
+for step in range(PASSES):
+    first = step % 8 * 64
+    X.value, y.value = A[first : first + 64], B[first : first + 64]
+    forward_and_backward(graph)
+    sgd_update([W1, b1, W2, b2, W3, b3], 0.01)
+print(float(cost.value))
+"""
 
 
-def make(folder: Path) -> list[Contestant]:
-    """Return the two ways, once both have printed the same."""
-    program = folder / "housing.py"
-    text = SOURCE.read_text(encoding="utf-8").replace("epochs = 3\n", f"epochs = {EPOCHS}\n")
+def make(folder: Path, text: str) -> list[Contestant]:
+    """Return the three ways, once all have printed the same."""
+    program = folder / "program.py"
     program.write_text(text, encoding="utf-8")
     alone = [sys.executable, str(program)]
-    debugged = [sys.executable, "-m", "mfdebug", str(program), "--batch", "-c", "continue"]
+    mfdebug = [sys.executable, "-m", "mfdebug"]
+    recorded = [*mfdebug, "record", str(program), "-o", str(folder / "run.mfrun")]
+    debugged = [*mfdebug, str(program), "--batch", "-c", "continue"]
     printed = _done(alone)
     assert printed
-    assert _done(debugged).startswith(printed), "it prints something else under mfdebug"
+    for command in (recorded, debugged):
+        assert _done(command).startswith(printed), f"it prints something else: {command}"
     return [
         Contestant("alone", _runner(alone)),
-        Contestant("**under mfdebug**", _runner(debugged)),
+        Contestant("**mfdebug record**", _runner(recorded)),
+        Contestant("**mfdebug --batch -c continue**", _runner(debugged)),
     ]
 
 
@@ -55,16 +79,18 @@ def _runner(command: list[str]) -> Callable[[int], object]:
 
 def run(rounds: int) -> list[str]:
     """Measure and return the lines of Markdown."""
-    with tempfile.TemporaryDirectory() as folder:
-        results = measure(lambda: make(Path(folder)), rounds)
-    return [
-        "## A program under mfdebug",
-        "",
-        f"the lesson's last program, {PASSES:,} passes, whole processes",
-        "",
-        *table(results, "pass", per=PASSES),
-        "",
-    ]
+    small = SOURCE.read_text(encoding="utf-8").replace("epochs = 3\n", f"epochs = {EPOCHS}\n")
+    middle = MIDDLE.replace("PASSES", str(MIDDLE_PASSES))
+    lines = ["## A program recorded, and under mfdebug", ""]
+    for title, text, passes in (
+        ("the lesson's last program, 13-10-1", small, PASSES),
+        ("784-256-128-10", middle, MIDDLE_PASSES),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            results = measure(lambda: make(Path(folder), text), rounds)  # noqa: B023 - run at once
+        lines += [f"{title}, {passes:,} passes, whole processes", ""]
+        lines += [*table(results, "pass", per=passes), ""]
+    return lines
 
 
 if __name__ == "__main__":

@@ -405,7 +405,7 @@ def _app(
 
 
 def _record(options: argparse.Namespace) -> int:
-    from mfdebug.programs import record
+    from mfdebug.debuggee.record import record
 
     most_bytes = int(options.most * 2**20)
     return record(options.program, options.arguments, options.output, most_bytes=most_bytes)

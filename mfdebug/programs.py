@@ -12,14 +12,13 @@ from mfdebug.core.commands.console import Console
 from mfdebug.core.script import Origin
 from mfdebug.debuggee.attached import Attached
 from mfdebug.debuggee.control import Debuggee
-from mfdebug.debuggee.launcher import Program, Streams
+from mfdebug.debuggee.launcher import Program, Streams, check_program
 from mfdebug.debuggee.live_run import LiveRun
 from mfdebug.debuggee.probing import Prober
 from mfdebug.debuggee.taking import Sink
 from mfdebug.recording.debugger import RecordedLines
 from mfdebug.recording.reader import RunReader
 from miniflow.errors import FileError
-from miniflow.files.paths import check_ordinary
 
 # Bytes of a file that tell it from others.
 HASHED = 2**20
@@ -32,14 +31,6 @@ class Running(NamedTuple):
 
     run: LiveRun
     console: Console
-
-
-def check_program(name: str) -> None:
-    """Raise `FileError` where there is no program."""
-    path = Path(name)
-    check_ordinary(path, name)
-    if not path.exists():
-        raise FileError("there is no such program", where=name)
 
 
 def origin_of(name: str, arguments: Sequence[str]) -> Origin:
@@ -132,22 +123,3 @@ def open_run(name: str, *, memory: int) -> Console:
     if not len(run):
         raise FileError("the program ran no graph", where=name)
     return Console(RecordedLines(run, history_memory=memory).debugger(run.outline(0).line))
-
-
-def record(name: str, arguments: Sequence[str], file: Path, *, most_bytes: int) -> int:
-    """Run a program to its end, recorded in a file, and return its status.
-
-    Raises `EndedBySignal` where a signal ends it, `MiniflowError` where it cannot be recorded.
-    """
-    check_program(name)
-    started: list[Program] = []
-
-    def start(sink: Sink) -> Debuggee:
-        started.append(Program(name, arguments, sink, streams="inherited"))
-        return started[0]
-
-    run = LiveRun(Path(name).stem, start, file=file, most_bytes=most_bytes)
-    try:
-        return started[0].wait_and_repeat()
-    finally:
-        run.close()

@@ -23,7 +23,7 @@ from miniflow.lesson_nodes import run_method
 from miniflow.node import Input, Node, gradient_sent
 from miniflow.ops.base import Array
 from miniflow.plan import Plan
-from miniflow.restoring import as_before, attributes_as_before, stood_for
+from miniflow.restoring import as_before, attributes_as_before
 from miniflow.training import compile_plan
 
 # A sum of contributions that is so much smaller than these is 0.
@@ -67,7 +67,7 @@ class CheckPass:
 
     def lacks_rule(self, node: int) -> bool:
         """Whether a node defines no backward rule."""
-        rule = getattr(type(stood_for(self.graph.nodes[node])), "backward", None)
+        rule = getattr(type(self.graph.nodes[node]), "backward", None)
         return rule is None or rule is Node.backward
 
     def upstream(self, node: int) -> Upstream:

@@ -202,12 +202,6 @@ Neuron = Node
 Layer = Node
 
 
-class StandIn(Node):
-    """A node that stands for one of another engine, `target`, and runs its rules."""
-
-    target: Any
-
-
 class Input(Node):
     """A node without inbound nodes: data, or a parameter when it is trainable.
 

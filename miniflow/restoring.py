@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from miniflow.node import Node, StandIn
+from miniflow.node import Node
 
 _OURS = {name for name in sys.modules if name.partition(".")[0] == "miniflow"}
 
@@ -55,20 +55,12 @@ def attributes_as_before(nodes: Iterable[Node]) -> Iterator[None]:
             put_back()
 
 
-def stood_for(node: Node) -> Any:
-    """Return the object of another engine that a node stands for; itself, if it does for none."""
-    return node.target if isinstance(node, StandIn) else node
-
-
 def _holders(nodes: Iterable[Node]) -> Iterator[Any]:
-    """Yield the nodes, their consumers, and the program's objects that they stand for."""
+    """Yield the nodes and their consumers."""
     all_nodes = dict.fromkeys(nodes)
     for node in list(all_nodes):
         all_nodes.update(dict.fromkeys(node.outbound_nodes))
-    for node in all_nodes:
-        yield node
-        if (target := stood_for(node)) is not node:
-            yield target
+    yield from all_nodes
 
 
 def _places_of(kinds: Iterable[type]) -> Iterator[Any]:

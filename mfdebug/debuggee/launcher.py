@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from mfdebug.core.cursor import DebuggerError
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.control import LOOK_AT_MOST_EVERY, LOOK_EVERY, Debuggee
 from mfdebug.debuggee.ring import new_ring
 from mfdebug.debuggee.taking import Sink
 from mfdebug.debuggee.terminal import new_terminal
 from mfdebug.signals import EndedBySignal
+from miniflow.errors import FileError
+from miniflow.files.paths import check_ordinary
 
 BOOTSTRAP = Path(__file__).parent / "bootstrap"
 # Seconds that a program has, once it was told to end.
@@ -35,7 +36,7 @@ class Program(Debuggee):
     """A program in a process of its own.
 
     It runs as `python NAME ARGUMENTS` would, and waits at the end of pass `stop_at`. Raises
-    `DebuggerError` where it cannot be started.
+    `FileError` where it cannot be started.
     """
 
     def __init__(
@@ -91,9 +92,7 @@ class Program(Debuggee):
                 **options,  # type: ignore[call-overload]
             )
         except OSError as error:
-            raise DebuggerError(
-                error.strerror or "it cannot be started", where=command[0]
-            ) from None
+            raise FileError(error.strerror or "it cannot be started", where=command[0]) from None
         finally:
             if reading is not None:
                 os.close(theirs)
@@ -148,6 +147,14 @@ class Program(Debuggee):
         if self.status < 0:
             raise EndedBySignal(-self.status)
         return self.status
+
+
+def check_program(name: str) -> None:
+    """Raise `FileError` where there is no program."""
+    path = Path(name)
+    check_ordinary(path, name)
+    if not path.exists():
+        raise FileError("there is no such program", where=name)
 
 
 def _signal_name(number: int) -> str:

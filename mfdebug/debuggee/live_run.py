@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,9 +106,14 @@ class LiveRun:
             return reader.inputs(number)
 
     def inputs_after(self, number: int) -> Mapping[int, Array]:
-        """Return the inputs when the next pass of its line began, or at the end of the run."""
+        """Return what the inputs of a pass held next, as far as that is known."""
         with self._reading() as reader:
             return reader.inputs_after(number)
+
+    def others_after(self, number: int) -> Set[int]:
+        """Return which of `inputs_after` are another graph's."""
+        with self._reading() as reader:
+            return reader.others_after(number)
 
     def places(self, number: int) -> dict[int, int]:
         """Return the number that each node of the line has in a pass itself, where it is there."""

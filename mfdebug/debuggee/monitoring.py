@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 METHODS = {"forward": "f", "backward": "b"}
-# Of our engine: what trains, and what calls a node's methods for a plan.
-ENGINE = ("train", "run_method")
+# Of our engine: what trains; what calls a node's methods for a plan; what makes a node that is no
+# part of a graph.
+ENGINE = ("train", "run_method", "seeded")
 # Tools of sys.monitoring that nobody has reserved.
 FREE_TOOLS = (4, 3)
 # A function with more frames than these between a node and the node that called it is its own.
@@ -31,11 +32,13 @@ NEAR = 2
 class Tapped:
     """A piece of code that is a method of nodes: its direction, and where its first argument is."""
 
-    __slots__ = ("code", "direction", "first", "rest")
+    __slots__ = ("code", "direction", "first", "rest", "wrapped")
 
     def __init__(self, code: CodeType, direction: str) -> None:
         self.code = code
         self.direction = direction
+        # Whether another method of nodes was found to call it over one frame of its own.
+        self.wrapped = False
         self.first = code.co_varnames[0] if code.co_argcount else None
         # `def forward(*arguments)`: the node is the first of them.
         self.rest = code.co_varnames[code.co_kwonlyargcount] if self.first is None else None
@@ -61,7 +64,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
     parts: set[int] = set()
     kinds: set[type] = set()
     # One thread is recorded: the first that calls a node.
-    thread: list[int] = []
+    thread = 0
 
     def tap(code: CodeType, direction: str) -> Tapped | None:
         known = tapped.get(id(code))
@@ -92,7 +95,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
                 if found is None:
                     return disable
                 node = found.node(frame_of(1))
-                if not thread or thread[0] == get_ident():
+                if thread in (0, get_ident()):
                     if direction == "f" and has_method(type(node), "forward"):
                         recorder.begins(node)
                     return None if recorder.changes_inputs(type(node)) else disable
@@ -106,6 +109,9 @@ def install(recorder: Recorder) -> Callable[[], None]:
             elif code.co_name == "__init__" and code.co_argcount:
                 frame = frame_of(1)
                 node = frame.f_locals.get(code.co_varnames[0])
+                back = frame.f_back
+                if back is not None and id(back.f_code) in by_engine:
+                    return None
                 if has_method(type(node), "forward"):
                     if type(node) not in kinds:
                         tap_class(type(node))
@@ -115,42 +121,47 @@ def install(recorder: Recorder) -> Callable[[], None]:
             recorder.failed(error)
         return disable
 
-    def is_part(node: Any, frame: FrameType | None) -> bool:
+    def is_part(found: Tapped, node: Any, frame: FrameType | None) -> bool:
         """Whether a node's method calls this: `super().forward()`, or a node inside a node."""
-        for _ in range(NEAR):
+        for distance in range(NEAR):
             if frame is None:
                 return False
-            if id(frame.f_code) in by_engine:
-                return True
-            found = tapped.get(id(frame.f_code))
-            if found is not None:
-                caller = found.node(frame)
+            code = frame.f_code
+            if id(code) in parts:
+                found.wrapped = found.wrapped or distance > 0
+                outer = tapped.get(id(code))
+                # By our engine, for a plan that tells of itself.
+                if outer is None:
+                    return True
+                caller = outer.node(frame)
                 if caller is node:
                     return True
                 if own_attributes(caller) is not None and has_method(type(caller), "forward"):
-                    # A node that calls its inputs forward is no more than a way to go through them.
+                    # A node that calls its inputs is no more than a way to go through them.
                     return all(one is not node for one in inputs_of(caller))
             frame = frame.f_back
         return False
 
     def returned(code: CodeType, _offset: int, _value: Any) -> Any:
-        found = tapped[id(code)]
-        if get_ident() not in thread:
+        nonlocal thread
+        if get_ident() != thread:
             if thread:
                 return
-            thread.append(get_ident())
+            thread = get_ident()
         try:
             frame = frame_of(1)
-            back: Any = frame.f_back
+            found = tapped[id(code)]
             first = found.first
             node = found.node(frame) if first is None else frame.f_locals[first]
-            near = id(back.f_code) in parts or (
-                back.f_back is not None and id(back.f_back.f_code) in parts
-            )
-            if near and is_part(node, back):
-                return
+            back: Any = frame.f_back
             script = recorder.script
-            if script is not None and script.follows(found.direction, node):
+            if script is not None:
+                # A frame between a node and its caller was there in the passes before, too.
+                if (id(back.f_code) in parts or found.wrapped) and is_part(found, node, back):
+                    return
+                if script.follows(found.direction, node):
+                    return
+            if is_part(found, node, back):
                 return
             recorder.returned(found.direction, node, back)
             if type(node) not in kinds:
@@ -168,13 +179,13 @@ def install(recorder: Recorder) -> Callable[[], None]:
 
     def unwound(code: CodeType, _offset: int, error: BaseException) -> Any:
         found = tapped.get(id(code))
-        if found is None or not thread or thread[0] != get_ident():
+        if found is None or thread != get_ident():
             return
         try:
             frame = frame_of(1)
             back: Any = frame.f_back
             node = found.node(frame)
-            if not is_part(node, back):
+            if not is_part(found, node, back):
                 recorder.raised(found.direction, node, error, back)
         except (RecursionError, MemoryError):
             recorder.interrupted()

@@ -34,12 +34,28 @@ MOST_FOLLOWED = 50
 
 
 class KnownGraph:
-    """The nodes of a pass that is over, which later passes may go over again, and the cost."""
+    """The nodes of a pass that is over, which later passes may go over again, and the cost.
 
-    __slots__ = ("calls", "cost", "nodes", "numbers", "script", "structure", "variables")
+    `number` is the graph's: that of these very nodes. `sharing` says which inputs it has in common
+    with other graphs.
+    """
 
-    def __init__(self, one: OpenPass, structure: int) -> None:
+    __slots__ = (
+        "calls",
+        "cost",
+        "nodes",
+        "number",
+        "numbers",
+        "script",
+        "sharing",
+        "structure",
+        "variables",
+    )
+
+    def __init__(self, one: OpenPass, structure: int, number: int, sharing: int) -> None:
         self.structure = structure
+        self.number = number
+        self.sharing = sharing
         self.nodes = one.nodes
         self.numbers = one.numbers
         self.calls = one.calls
@@ -64,6 +80,8 @@ class OpenPass:
         self._variables = variables
         # What is called may be a part of a graph that is known whole from an earlier pass.
         self.graph = graph
+        # The number of the graph, once the pass was written without a known one.
+        self.instance = -1
         self.nodes: list[Any] = [] if graph is None else [*graph.nodes]
         self.numbers: dict[int, int] = {id(node): i for i, node in enumerate(self.nodes)}
         self.calls: list[Call] = []

@@ -10,6 +10,7 @@ import os
 import sys
 
 from . import probe
+from .instances import Instances
 from .naming import Names
 from .passes import KnownGraph, OpenPass
 from .reading import OUTBOUND, attribute, inputs_of, is_node, neighbours
@@ -20,6 +21,7 @@ from .ring import (
     LAYOUT,
     PASS,
     PROBLEM,
+    SHARING,
     STOP_AT,
     STRUCTURE,
     WHOLE,
@@ -36,9 +38,13 @@ if TYPE_CHECKING:
 
     from .passes import Entry
 
+    # See `mfdebug.recording.records.Shared`.
+    Shared = tuple[int, int, tuple[tuple[int, int], ...]]
+
 # Graphs whose structure is remembered by the identity of their nodes, which therefore live on.
 RECENT = 4
-# Layouts that are remembered: a program with ever new shapes has new ones for ever.
+# Layouts that are remembered: a program with ever new shapes has new ones for ever. As many ways
+# in which graphs share their inputs.
 MOST_LAYOUTS = 5000
 # What a node says in words, and an error, is cut.
 LONGEST_WORDS = 500
@@ -73,6 +79,9 @@ class Recorder:
         self._layouts: dict[tuple[Entry, ...], int] = {}
         self._next_layout = 0
         self._graphs: dict[tuple[Any, ...], KnownGraph] = {}
+        self._instances = Instances()
+        self._sharings: dict[tuple[Shared, ...], int] = {}
+        self._next_sharing = 0
 
     # What the taps tell ------------------------------------------------------------------------
 
@@ -184,11 +193,11 @@ class Recorder:
 
     def _write(self, one: OpenPass, *, complete: bool) -> None:
         one.drop_what_is_not_used()
-        structure = self._structure_of(one)
+        structure, graph, sharing = self._placed(one)
         layout = self.layout_of(tuple(one.entries))
         flags = (WHOLE if one.whole else 0) | (COMPLETE if complete else 0)
         fault = as_json(one.fault).encode() if one.fault else b""
-        self.ring.put(PASS, one.number, structure, layout, flags, fault, one.parts)
+        self.ring.put(PASS, one.number, structure, layout, flags, fault, one.parts, graph, sharing)
         one.complete = complete
         self.nodes = one.nodes
 
@@ -210,20 +219,83 @@ class Recorder:
     def _key(one: OpenPass) -> tuple[Any, ...]:
         return tuple(map(id, one.nodes)), tuple(one.calls)
 
-    def _structure_of(self, one: OpenPass) -> int:
+    def _placed(self, one: OpenPass) -> tuple[int, int, int]:
+        """Return the numbers of a pass's structure, of its graph, and of what that shares."""
         key = self._key(one)
         known = self._graphs.get(key)
         if known is not None:
-            return known.structure
+            return known.structure, known.number, known.sharing
+        structure = self._structure_of(one)
+        if one.graph is not None:
+            # Its nodes are numbered as there.
+            graph, sharing = one.graph.number, one.graph.sharing
+        else:
+            graph = self._instance_of(one)
+            sharing = self._sharing_of(one, graph)
+        if one.gone_back or one.graph is None:
+            self._graphs[key] = KnownGraph(one, structure, graph, sharing)
+            if len(self._graphs) > RECENT:
+                del self._graphs[next(iter(self._graphs))]
+        return structure, graph, sharing
+
+    def _instance_of(self, one: OpenPass) -> int:
+        """Return the number of the graph that consists of a pass's nodes."""
+        if one.instance < 0:
+            same = (g for g in self._graphs.values() if g.numbers.keys() == one.numbers.keys())
+            known = next(same, None)
+            if known is not None:
+                one.instance = known.number
+            else:
+                one.instance = self._instances.number_of(one.nodes, one.nodes[one.cost])
+        return one.instance
+
+    def _sharing_of(self, one: OpenPass, graph: int) -> int:
+        """Return the number of what a graph shares with others; -1 if it shares nothing.
+
+        For graphs built anew around the same inputs it is the same each time.
+        """
+        found: dict[int, Shared] = {}
+        inputs = self._inputs_under(one.nodes[one.cost], one)
+        for known in self._graphs.values():
+            if known.number == graph:
+                continue
+            places = [known.numbers.get(id(one.nodes[i]), -1) for i in inputs]
+            pairs = [pair for pair in zip(inputs, places, strict=True) if pair[1] >= 0]
+            if pairs:
+                less = graph - known.number
+                found[less] = less, known.structure, tuple(pairs)
+        if not found:
+            return -1
+        form = tuple(sorted(found.values()))
+        number = self._sharings.get(form)
+        if number is None:
+            if len(self._sharings) >= MOST_LAYOUTS:
+                self._sharings.clear()
+            number = self._sharings[form] = self._next_sharing
+            self._next_sharing += 1
+            self.ring.put(SHARING, number, parts=[as_json(form).encode()])
+        return number
+
+    @staticmethod
+    def _inputs_under(cost: Any, one: OpenPass) -> list[int]:
+        """Return the inputs that the cost depends on: of others nobody asks later."""
+        found, seen, todo = [], {id(cost)}, [cost]
+        for node in todo:
+            inbound = inputs_of(node)
+            if not inbound:
+                found.append(one.numbers[id(node)])
+            for source in inbound:
+                if id(source) not in seen:
+                    seen.add(id(source))
+                    todo.append(source)
+        return sorted(found)
+
+    def _structure_of(self, one: OpenPass) -> int:
         text = as_json(self._described(one))
         number = self._structures.get(text)
         if number is None:
             number = self._structures[text] = len(self._structures)
             self.ring.put(STRUCTURE, number, text=b"", parts=[text.encode()])
-        if one.gone_back or one.graph is None:
-            self._graphs[key] = KnownGraph(one, number)
-            if len(self._graphs) > RECENT:
-                del self._graphs[next(iter(self._graphs))]
         return number
 
     def _described(self, one: OpenPass) -> dict[str, Any]:
@@ -365,13 +437,14 @@ class Recorder:
         return {"error": type(error).__name__, "words": words, "file": file, "line": line}
 
     def _write_inputs(self) -> None:
-        for graph in self._graphs.values():
+        # One graph may be known with several orders of calls.
+        for graph in {(one.number, one.structure): one for one in self._graphs.values()}.values():
             last = OpenPass(self.number, {}, graph)
             for node in graph.nodes:
                 if not inputs_of(node):
                     last.note_value(node, again=False)
             layout = self.layout_of(tuple(last.entries))
-            self.ring.put(FINAL, 0, graph.structure, layout, parts=last.parts)
+            self.ring.put(FINAL, 0, graph.structure, layout, parts=last.parts, graph=graph.number)
 
     def failed(self, error: BaseException) -> None:
         """The recorder itself has failed: say so, and leave the program alone from here on."""

@@ -25,7 +25,7 @@ DATA = 64
 # A pass that no program comes to.
 NEVER = 2**64 - 1
 
-STRUCTURE, LAYOUT, PASS, FINAL, PROBLEM, END, PIECE = range(1, 8)
+STRUCTURE, LAYOUT, PASS, FINAL, PROBLEM, END, PIECE, SHARING = range(1, 9)
 WHOLE, COMPLETE = 1, 2
 
 # Bytes of a ring: the program waits while they are full.
@@ -33,8 +33,11 @@ RING_BYTES = DATA + 16 * 2**20
 
 _WORD = Struct("=Q")
 _LENGTH = Struct("=I")
-# Bytes in the ring, bytes of the record, kind, flags, number, structure, layout, bytes of text.
-_HEAD = Struct("=IIHHQiiI")
+# Bytes in the ring, bytes of the record, kind, flags, number, graph, structure, layout, sharing,
+# bytes of text.
+_HEAD = Struct("=IIHHQQiiiI")
+# Bytes of the ring that are used as long as its reader keeps up.
+NEAR = 2**20
 # A descriptor that few programs come to.
 HIGH = 900
 # Seconds between two looks at a word.
@@ -42,24 +45,38 @@ _NAP, _LONGEST_NAP = 0.0002, 0.005
 
 
 class Record:
-    """A record as it is taken out: its kind, three numbers, flags, a text and bytes."""
+    """A record as it is taken out: its kind, some numbers, flags, a text and bytes."""
 
-    __slots__ = ("data", "flags", "kind", "layout", "number", "structure", "text")
+    __slots__ = (
+        "data",
+        "flags",
+        "graph",
+        "kind",
+        "layout",
+        "number",
+        "sharing",
+        "structure",
+        "text",
+    )
 
     def __init__(
         self,
         kind: int,
         number: int,
+        graph: int,
         structure: int,
         layout: int,
+        sharing: int,
         flags: int,
         text: bytes,
         data: bytes,
     ) -> None:
         self.kind = kind
         self.number = number
+        self.graph = graph
         self.structure = structure
         self.layout = layout
+        self.sharing = sharing
         self.flags = flags
         self.text = text
         self.data = data
@@ -142,21 +159,25 @@ class Ring:
         flags: int = 0,
         text: bytes = b"",
         parts: Sequence[bytes] = (),
+        graph: int = 0,
+        sharing: int = -1,
     ) -> None:
         """Write a record; wait for room as long as the debugger lives."""
         data = b"".join(parts)
         most = self.capacity // 4
         while len(data) > most:
-            self._put(PIECE, 0, 0, 0, 0, b"", data[:most])
+            self._put(PIECE, 0, 0, 0, 0, -1, 0, b"", data[:most])
             data = data[most:]
-        self._put(kind, number, structure, layout, flags, text, data)
+        self._put(kind, number, graph, structure, layout, sharing, flags, text, data)
 
     def _put(
         self,
         kind: int,
         number: int,
+        graph: int,
         structure: int,
         layout: int,
+        sharing: int,
         flags: int,
         text: bytes,
         data: bytes,
@@ -167,7 +188,8 @@ class Ring:
         if self.dead:
             return
         memory = self.memory
-        _HEAD.pack_into(memory, at, total, size, kind, flags, number, structure, layout, len(text))
+        numbers = number, graph, structure, layout, sharing, len(text)
+        _HEAD.pack_into(memory, at, total, size, kind, flags, *numbers)
         at += _HEAD.size
         memory[at : at + len(text)] = text
         at += len(text)
@@ -178,8 +200,9 @@ class Ring:
     def _room(self, count: int) -> int:
         """Return where `count` bytes can be written in one piece, once they can."""
         at = self._at % self.capacity
-        if at + count > self.capacity:
-            # It does not fit before the end: on to the start, which the length 0 says.
+        if at + count > self.capacity or (at > NEAR and self.word(TAKEN) == self._at):
+            # It does not fit before the end, or all is taken and the start is in the processor's
+            # cache: on to there, which the length 0 says.
             _LENGTH.pack_into(self.memory, DATA + at, 0)
             self._at += self.capacity - at
             at = 0
@@ -227,9 +250,8 @@ class Ring:
                 taken += self.capacity - at
                 self.set_word(TAKEN, taken)
                 continue
-            total, size, kind, flags, number, structure, layout, words = _HEAD.unpack_from(
-                memory, DATA + at
-            )
+            head = _HEAD.unpack_from(memory, DATA + at)
+            total, size, kind, flags, number, graph, structure, layout, sharing, words = head
             begin = DATA + at + _HEAD.size
             text = memory[begin : begin + words]
             data = memory[begin + words : DATA + at + size]
@@ -241,4 +263,4 @@ class Ring:
             if self._pieces:
                 data = b"".join([*self._pieces, data])
                 self._pieces.clear()
-            yield Record(kind, number, structure, layout, flags, text, data)
+            yield Record(kind, number, graph, structure, layout, sharing, flags, text, data)

@@ -80,10 +80,14 @@ class Script:
         self._few_layout = recorder.layout_of(tuple(few))
         self._steps: list[Step] = []
         self.ready = self._make_steps(one)
+        self._count = len(self._steps)
         directions = [step.direction for step in self._steps]
         self._turn = directions.index("b") if "b" in directions else 0
         self._at = 0
-        self._raws: list[bytes] = []
+        # What was read: bytes, or arrays whose bytes are copied when the pass ends, all at once.
+        self._raws: list[Any] = []
+        # Rules of ours leave arrays that nobody changes before the next pass.
+        self._late = all(recorder.is_ours(type(node)) for node in one.nodes)
         self._whole = True
         self._written = 0
         self._since = time.monotonic()
@@ -163,7 +167,7 @@ class Script:
             return False
         if at == 0:
             self._begin()
-        raws = self._raws
+        raws, late = self._raws, self._late
         begun = len(raws)
         gradients: Any = None
         value: Any
@@ -181,26 +185,30 @@ class Script:
                 return False
             if dtype is None:
                 raws.append(_pack_double(value))
-            elif value.dtype == dtype and value.shape == shape:
-                raws.append(value.tobytes())
+            elif value.shape == shape and (value.dtype is dtype or value.dtype == dtype):
+                raws.append(value if late else value.tobytes())
             else:
                 del raws[begun:]
                 return False
-        if self._whole:
-            for held, place in step.compared:
-                value = held.get(VALUE)
-                noted = raws[place]
-                same = _pack_double(value) if type(value) is float else value.tobytes()
-                if same != noted:
-                    del raws[begun:]
-                    return False
+        if step.compared and self._whole and not self._is_unchanged(step):
+            del raws[begun:]
+            return False
         if at == 0:
             self._recorder.number += 1
-        self._at = at + 1
-        if self._at == len(self._steps):
+        self._at = at = at + 1
+        if at == self._count:
             self._end()
-        elif self._at == self._turn and self._ring.word(STOP_AT) <= self._recorder.number:
+        elif at == self._turn and self._ring.word(STOP_AT) <= self._recorder.number:
             self._write(self._recorder.layout_of(tuple(self._entries[: len(raws)])), WHOLE)
+        return True
+
+    def _is_unchanged(self, step: Step) -> bool:
+        """Whether a node has left its small inputs as they were."""
+        for held, place in step.compared:
+            value = held.get(VALUE)
+            same = _pack_double(value) if type(value) is float else value.tobytes()
+            if same != self._raws[place]:
+                return False
         return True
 
     def _begin(self) -> None:
@@ -220,10 +228,28 @@ class Script:
         self._recorder.pause(self._recorder.number)
 
     def _write(self, layout: int, flags: int) -> None:
-        data = b"".join(self._raws)
+        data = self._bytes()
         self._written += len(data)
-        number = self._recorder.number
-        self._ring.put(PASS, number, self._graph.structure, layout, flags, b"", (data,))
+        number, graph = self._recorder.number, self._graph
+        self._ring.put(
+            PASS,
+            number,
+            graph.structure,
+            layout,
+            flags,
+            parts=(data,),
+            graph=graph.number,
+            sharing=graph.sharing,
+        )
+
+    def _bytes(self) -> bytes:
+        try:
+            return b"".join(self._raws)
+        except BufferError:  # an array of which every other entry is a value, say
+            return b"".join(self._copies())
+
+    def _copies(self) -> list[bytes]:
+        return [one if type(one) is bytes else one.tobytes() for one in self._raws]
 
     def so_far(self) -> OpenPass | None:
         """Return the pass that it is in the middle of, as far as it has come, or None."""
@@ -242,7 +268,7 @@ class Script:
             few = zip(self._entries[:end], self._small[:end], strict=True)
             one.entries = [entry for entry, small in few if small]
             one.whole = False
-        one.parts = self._raws
+        one.parts = self._copies()
         for entry, data in zip(one.entries, one.parts, strict=True):
             if entry[0] == "v":
                 one.noted[entry[1]] = data

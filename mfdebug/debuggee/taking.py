@@ -11,7 +11,7 @@ import msgspec
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Record, Ring
 from mfdebug.recording.naming import Naming, NodeFacts
-from mfdebug.recording.records import Entry, Fault, RecordedNode, Structure
+from mfdebug.recording.records import Entry, Fault, RecordedNode, Sharing, Structure
 
 
 class Sink(Protocol):
@@ -23,12 +23,17 @@ class Sink(Protocol):
     def layout(self, number: int, entries: tuple[Entry, ...]) -> None:
         """Take a layout."""
 
+    def sharing(self, number: int, form: Sharing) -> None:
+        """Take which inputs graphs share."""
+
     def add_pass(
         self,
         number: int,
         structure: int,
         layout: int,
         *,
+        graph: int,
+        sharing: int,
         whole: bool,
         complete: bool,
         fault: Fault | None,
@@ -36,8 +41,8 @@ class Sink(Protocol):
     ) -> None:
         """Take a pass, or more of one."""
 
-    def final(self, structure: int, layout: int, data: bytes) -> None:
-        """Take what the inputs hold at the end."""
+    def final(self, structure: int, layout: int, data: bytes, *, graph: int) -> None:
+        """Take what the inputs of a graph hold at the end."""
 
     def output(self, number: int, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Take what the program has printed."""
@@ -100,6 +105,7 @@ class Taker:
         self._take: dict[int, Callable[[Record], None]] = {
             words.STRUCTURE: self._structure,
             words.LAYOUT: self._layout,
+            words.SHARING: self._sharing,
             words.PASS: self._pass,
             words.FINAL: self._final,
             words.PROBLEM: self._problem,
@@ -136,6 +142,9 @@ class Taker:
         entries = msgspec.json.decode(record.data, type=tuple[Entry, ...])
         self.sink.layout(record.number, entries)
 
+    def _sharing(self, record: Record) -> None:
+        self.sink.sharing(record.number, msgspec.json.decode(record.data, type=Sharing))
+
     def _pass(self, record: Record) -> None:
         fault = None
         if record.text:
@@ -148,6 +157,8 @@ class Taker:
             record.number,
             record.structure,
             record.layout,
+            graph=record.graph,
+            sharing=record.sharing,
             whole=bool(record.flags & words.WHOLE),
             complete=complete,
             fault=fault,
@@ -158,7 +169,7 @@ class Taker:
             self.complete = record.number
 
     def _final(self, record: Record) -> None:
-        self.sink.final(record.structure, record.layout, record.data)
+        self.sink.final(record.structure, record.layout, record.data, graph=record.graph)
 
     def _problem(self, record: Record) -> None:
         self.problem = record.data.decode() or record.text.decode("utf-8", "replace")

@@ -16,6 +16,7 @@ import numpy as np
 
 from mfdebug.core.cursor import Update
 from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, Progress, SetTrace
+from mfdebug.core.hints import GO_BACK
 from mfdebug.core.history import DEFAULT_MEMORY
 from mfdebug.core.sight import Contribution, Standing
 from mfdebug.core.timeline import Moment, Phase
@@ -226,7 +227,7 @@ class RecordedDebugger(Debugger):
             raise SetTrace
         if target <= begun < moment and begun == self.timeline.end:
             why = f" ({self.ending})" if self.ending else ""
-            raise DebuggerError(f"the line ends here{why}; S goes back")
+            raise DebuggerError(f"the line ends here{why}; {GO_BACK}")
         return self.moment
 
     def go(self, moment: int, progress: Progress | None = None) -> int:

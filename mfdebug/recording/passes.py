@@ -34,6 +34,7 @@ class RecordedPass:
         self.numbers = run.numbers(number)
         self.inputs = run.inputs(number)
         self.after = run.inputs_after(number)
+        self._settled = not run.others_after(number) or bool(run.ending)
         self._shared: dict[int, dict[int, Array] | None] = {}
         self._fitted: dict[tuple[int, int], Array | None] = {}
         self._sums: dict[tuple[int, int], Array] = {}
@@ -42,7 +43,7 @@ class RecordedPass:
     @property
     def finished(self) -> bool:
         """Whether no more can become known of it."""
-        return self.outline.complete and bool(self.after)
+        return self.outline.complete and bool(self.after) and self._settled
 
     @cached_property
     def finite(self) -> bool:

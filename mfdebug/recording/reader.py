@@ -10,7 +10,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -52,9 +52,11 @@ from mfdebug.recording.schema import (
     MOST_PASSES,
     PIECES,
     REPLACEABLE,
+    SHARING,
     STATE,
     STRUCTURE,
     WORDS,
+    SharedForm,
     State,
     Stream,
     checksum,
@@ -71,6 +73,9 @@ _HEAD = "SELECT * FROM pass WHERE number=?"
 _NUMBERS, _NUMBERS_BYTES = 8, 64 << 20
 _STRUCTURES = 4
 _LAYOUTS = 16
+# Passes after one among which are looked for that share inputs with its graph: a recorder compares
+# a graph with so many others.
+_REACH = 4
 _PATH_LENGTH = 500
 
 _T = TypeVar("_T")
@@ -91,6 +96,8 @@ class _Head(NamedTuple):
     number: int
     structure: int
     layout: int
+    graph: int
+    sharing: int
     turn: int
     whole: int
     complete: int
@@ -101,6 +108,13 @@ class _Head(NamedTuple):
     body: int
     body_crc: int
     crc: int
+
+
+class _After(NamedTuple):
+    """What the inputs of a pass held next, and which of that is another graph's."""
+
+    values: dict[int, Array]
+    others: frozenset[int]
 
 
 class _Numbered(NamedTuple):
@@ -131,15 +145,24 @@ class RunReader:
         self._structure, self._turn = array("q"), array("q")
         self._flags, self._crc = array("B"), array("q")
         self._line, self._step = array("q"), array("q")
+        self._graph, self._sharing = array("q"), array("q")
+        # The passes of its line over the same graph before and after it, -1 if there is none.
+        self._before, self._next = array("q"), array("q")
         self._faults: dict[int, Fault] = {}
         # Of each line.
         self._steps: list[array[int]] = []
         self._costs: list[array[float]] = []
-        self._finals: dict[int, int] = {}
+        # The last pass over each graph; whether a graph has come again after another.
+        self._latest: list[dict[int, int]] = []
+        self._returns: list[bool] = []
+        # The row of the final values, by line and graph.
+        self._finals: list[dict[int, int]] = []
         self._read_bytes = 0
         self._numbered: OrderedDict[int, _Numbered] = OrderedDict()
         self._layouts: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
         self._plans: OrderedDict[tuple[int, int], Plan] = OrderedDict()
+        self._sharings: OrderedDict[int, dict[int, SharedForm]] = OrderedDict()
+        self._after: tuple[int, int, _After] | None = None
         self._numbers: OrderedDict[int, tuple[int, int, Numbers]] = OrderedDict()
         try:
             self._refresh()
@@ -217,6 +240,7 @@ class RunReader:
             bool(flags & _COMPLETE),
             self._costs[line][step],
             self._fault(number),
+            self._graph[number],
         )
 
     def numbers(self, number: int) -> Numbers | None:
@@ -253,19 +277,90 @@ class RunReader:
                 return self._input_values(head, inputs, body)
 
     def inputs_after(self, number: int) -> Mapping[int, Array]:
-        """Return the inputs when the next pass of its line began, or at the end of the run.
+        """Return what the inputs of a pass held next: when a pass of its line began with them.
 
-        Empty while that is not known.
+        Or at the end of the run. Where that is not known, it is what the next pass of the line
+        began with, over another graph (`others_after`), unless graphs of the line come again.
+        Empty while there is nothing of it.
         """
+        return self._inputs_after(number).values
+
+    def others_after(self, number: int) -> Set[int]:
+        """Return which of `inputs_after` are another graph's, which may be this one built anew."""
+        return self._inputs_after(number).others
+
+    def _inputs_after(self, number: int) -> _After:
         self._refresh()
         self._check_number(number)
+        if self._after is None or self._after[:2] != (number, self._version):
+            self._after = number, self._version, self._find_after(number)
+        return self._after[2]
+
+    def _find_after(self, number: int) -> _After:
         line, step = self._line[number], self._step[number]
-        if step + 1 < len(self._steps[line]):
-            return self.inputs(self._steps[line][step + 1])
-        if line not in self._finals:
+        following = self._steps[line][step + 1 : step + 1 + _REACH]
+        found: dict[int, Array] = {}
+        settled: set[int] = set()
+        again = self._next[number]
+        for other in following:
+            if other == again:
+                break
+            if shared := self._shared(number, other) - settled:
+                values = self.inputs(other)
+                found |= {i: values[i] for i in shared if i in values}
+                settled |= shared
+        if again >= 0:
+            rest = self.inputs(again)
+            found |= {i: value for i, value in rest.items() if i not in settled}
+            return _After(found, frozenset())
+        end = self._end_of(number, settled)
+        if not following or self._returns[line]:
+            return _After(end | found, frozenset())
+        # It may be built anew: then its own inputs stay as they were, or hold, if they are changed
+        # in place, what later graphs have made of them.
+        several, began = self._before[number] >= 0, self.inputs(number)
+        rest = {i: x for i, x in self.inputs(following[0]).items() if i not in settled}
+        if several:
+            rest |= {i: x for i, x in end.items() if i in began and not _same(x, began[i])}
+        return _After(rest | found, frozenset(rest))
+
+    def _end_of(self, number: int, settled: set[int]) -> dict[int, Array]:
+        """Return what the inputs of a pass, the last one of its graph, hold at the end of the run.
+
+        Those that have gone on in another graph of the line are left out, and settled.
+        """
+        line, graph = self._line[number], self._graph[number]
+        if graph not in self._finals[line]:
             return {}
+        for one in self._finals[line]:
+            last = self._latest[line].get(one, -1)
+            if last > number:
+                settled |= self._shared(number, last)
         with self._snapshot():
-            return self._final(self._finals[line])
+            values = self._final(line, graph)
+        return {i: value for i, value in values.items() if i not in settled}
+
+    def _shared(self, number: int, other: int) -> set[int]:
+        """Return the inputs that the graphs of two passes of a line have in common."""
+        found: set[int] = set()
+        line = self._line[number]
+        for one, two in ((number, other), (other, number)):
+            sharing = self._sharing[one]
+            if sharing < 0:
+                continue
+            less = self._graph[one] - self._graph[two]
+            with self._snapshot():
+                shared = self._sharing_form(sharing).get(less)
+                if shared is None or self._line_of_structure(shared.structure)[0] != line:
+                    continue
+                mapping = self._structure_of(self._structure[one]).mapping
+                others = self._structure_of(shared.structure).mapping
+                try:
+                    places = ((mapping[i], others[j]) for i, j in shared.pairs)
+                    found.update(i for i, j in places if i == j >= 0)
+                except IndexError:
+                    raise damaged(f"pass {one}", self._where) from None
+        return found
 
     def outputs(self, number: int) -> tuple[Output, ...]:
         """Return what the program printed while a pass was the latest; -1: before the first.
@@ -366,13 +461,12 @@ class RunReader:
 
     def _take_finals(self, count: int) -> None:
         found = 0
-        before = -1
-        for (structure,) in self._connection.execute("SELECT structure FROM final ORDER BY 1"):
-            if type(structure) is not int or structure <= before or found > count:
+        query = "SELECT number, graph, structure FROM final ORDER BY number LIMIT ?"
+        for number, graph, structure in self._connection.execute(query, (count + 1,)):
+            if number != found or type(graph) is not int or type(structure) is not int:
                 raise damaged("the end of the run", self._where)
-            before = structure
+            self._finals[self._line_of_structure(structure)[0]][graph] = number
             found += 1
-            self._finals[self._line_of_structure(structure)[0]] = structure
         if found != count:
             raise damaged("the end of the run", self._where)
 
@@ -392,8 +486,11 @@ class RunReader:
         else:
             for column in (self._structure, self._turn, self._flags, self._crc):
                 column.append(0)
-            self._line.append(0)
-            self._step.append(0)
+            for column in (self._line, self._step, self._graph, self._sharing):
+                column.append(0)
+            self._before.append(-1)
+            self._next.append(-1)
+        self._graph[number], self._sharing[number] = head.graph, head.sharing
         self._structure[number], self._turn[number] = head.structure, head.turn
         self._flags[number], self._crc[number] = flags, head.crc
         self._join_line(number, line, math.nan if head.cost is None else float(head.cost))
@@ -408,8 +505,42 @@ class RunReader:
         self._line[number] = line
         for later in range(step, len(steps)):
             self._step[steps[later]] = later
+        self._join_graph(number)
+
+    def _join_graph(self, number: int) -> None:
+        """Put a pass among those of its line over the same graph."""
+        line, graph = self._line[number], self._graph[number]
+        latest = self._latest[line]
+        before, after = latest.get(graph, -1), -1
+        while before > number:
+            before, after = self._before[before], before
+        self._before[number], self._next[number] = before, after
+        if before >= 0:
+            self._next[before] = number
+        if after >= 0:
+            self._before[after] = number
+        else:
+            latest[graph] = number
+        steps = self._steps[line]
+        for later in range(self._step[number], len(steps)):
+            earlier = self._before[steps[later]]
+            if earlier >= 0 and earlier != steps[later - 1]:
+                self._returns[line] = True
+
+    def _leave_graph(self, number: int) -> None:
+        latest, graph = self._latest[self._line[number]], self._graph[number]
+        before, after = self._before[number], self._next[number]
+        if before >= 0:
+            self._next[before] = after
+        if after >= 0:
+            self._before[after] = before
+        elif before >= 0:
+            latest[graph] = before
+        else:
+            del latest[graph]
 
     def _leave_line(self, number: int) -> None:
+        self._leave_graph(number)
         line, step = self._line[number], self._step[number]
         steps = self._steps[line]
         del steps[step], self._costs[line][step]
@@ -424,17 +555,19 @@ class RunReader:
 
     def _checked_head(self, row: tuple[Any, ...] | None, number: int) -> _Head:
         """Return a row of the table `pass`, or raise the error of a damaged one."""
-        if row is None or row[0] != number or type(row[7]) not in (Text, type(None)):
+        if row is None or row[0] != number or type(row[9]) not in (Text, type(None)):
             raise damaged(f"pass {number}", self._where)
         head = _Head(*row)
         try:
-            right = head.crc == head_checksum(*head[:12])
+            right = head.crc == head_checksum(*head[:14])
         except Exception:
             right = False
         if (
             not right
             or not 0 <= head.structure < MOST_PASSES
             or not 0 <= head.layout < MOST_PASSES
+            or not 0 <= head.graph < MOST_PASSES
+            or not -1 <= head.sharing < MOST_PASSES
             or not 0 <= head.turn < MOST_PASSES
             or head.whole not in (0, 1)
             or head.complete not in (0, 1)
@@ -493,6 +626,9 @@ class RunReader:
             if line == len(self._steps):
                 self._steps.append(array("q"))
                 self._costs.append(array("d"))
+                self._latest.append({})
+                self._returns.append(False)
+                self._finals.append({})
             elif changed:
                 # The line has more nodes now.
                 self._numbered.clear()
@@ -539,6 +675,14 @@ class RunReader:
                     f"layout {number} has {error}", where=self._where, hint="record it again"
                 ) from None
             _remember(self._layouts, number, found, _LAYOUTS)
+        return found
+
+    def _sharing_form(self, number: int) -> dict[int, SharedForm]:
+        if (found := self._sharings.get(number)) is None:
+            row = self._row("SELECT * FROM sharing WHERE number=?", (number,))
+            forms = self._form(row, f"sharing {number}", SHARING)
+            found = {one.less: one for one in forms}
+            _remember(self._sharings, number, found, _LAYOUTS)
         return found
 
     def _plan(self, structure: int, layout: int) -> tuple[_Numbered, tuple[Entry, ...], Plan]:
@@ -608,12 +752,14 @@ class RunReader:
                 found[node] = value
         return found
 
-    def _final(self, structure: int) -> dict[int, Array]:
-        row = self._row("SELECT * FROM final WHERE structure=?", (structure,))
-        if row is None or list(map(type, row)) != [int, int, bytes, int]:
+    def _final(self, line: int, graph: int) -> dict[int, Array]:
+        number = self._finals[line][graph]
+        row = self._row("SELECT * FROM final WHERE number=?", (number,))
+        if row is None or list(map(type, row)) != [int, int, int, int, bytes, int]:
             raise damaged("the end of the run", self._where)
-        _, layout, data, crc = row
-        if crc != checksum(data, structure, layout):
+        _, found_graph, structure, layout, data, crc = row
+        right = crc == checksum(data, number, found_graph, structure, layout)
+        if not right or found_graph != graph or self._line_of_structure(structure)[0] != line:
             raise damaged("the end of the run", self._where)
         found = {}
         try:
@@ -663,6 +809,10 @@ class RunReader:
             or sum(kept[1] for kept in self._numbers.values()) > _NUMBERS_BYTES
         ):
             self._numbers.popitem(last=False)
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
 def _remember(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:

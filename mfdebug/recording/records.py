@@ -3,12 +3,14 @@
 A *pass* is one forward and perhaps one backward run over a graph; passes are numbered from 0 over
 the whole run, whatever their graph. Passes over graphs of the same structure (the same classes,
 names and edges) are one *line* of time; nodes are numbered as in the first graph of their line.
+A line may be of one graph, of one that is built anew again and again, or of several that live
+side by side: which of them a pass went over, the number of its graph says.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -73,6 +75,20 @@ class Entry(Struct, frozen=True, array_like=True):
         return item * math.prod(self.shape)
 
 
+class Shared(Struct, frozen=True, array_like=True):
+    """The inputs that a graph shares with the one whose number is less by `less`.
+
+    `pairs` are their numbers in the structure of the pass, and in the other one's `structure`.
+    """
+
+    less: int
+    structure: int
+    pairs: tuple[tuple[int, int], ...]
+
+
+Sharing = tuple[Shared, ...]
+
+
 class Fault(Struct, frozen=True):
     """A node whose method raised: in which direction, the error's class and its words."""
 
@@ -86,7 +102,8 @@ class Outline(Struct, frozen=True):
     """What is always kept of a pass.
 
     `step` counts the passes of its line. `backward`: it went back. `whole`: every number is kept.
-    `complete`: nothing more will happen in it. `cost` is NaN where there is none.
+    `complete`: nothing more will happen in it. `cost` is NaN where there is none. `graph` is the
+    number of the graph: two passes with the same one went over the same nodes.
     """
 
     number: int
@@ -97,6 +114,7 @@ class Outline(Struct, frozen=True):
     complete: bool
     cost: float
     fault: Fault | None
+    graph: int
 
 
 class Numbers(Struct, frozen=True):
@@ -146,10 +164,14 @@ class Run(Protocol):
         """Return what the inputs of a pass began with, as far as it was kept."""
 
     def inputs_after(self, number: int) -> Mapping[int, Array]:
-        """Return the inputs when the next pass of its line began, or at the end of the run.
+        """Return what the inputs of a pass held next: when a pass of its line began with them.
 
-        Empty while that is not known.
+        Or at the end of the run. Where that is not known, it is what the next pass of the line
+        began with, over another graph (`others_after`). Empty while there is nothing of it.
         """
+
+    def others_after(self, number: int) -> Set[int]:
+        """Return which of `inputs_after` are another graph's, which may be this one built anew."""
 
     @property
     def traced_at(self) -> int | None:

@@ -29,14 +29,15 @@ TABLES = {
     "run": "CREATE TABLE run (number INTEGER PRIMARY KEY, state TEXT, crc INTEGER)",
     "structure": "CREATE TABLE structure (number INTEGER PRIMARY KEY, form TEXT, crc INTEGER)",
     "layout": "CREATE TABLE layout (number INTEGER PRIMARY KEY, form TEXT, crc INTEGER)",
+    "sharing": "CREATE TABLE sharing (number INTEGER PRIMARY KEY, form TEXT, crc INTEGER)",
     # A cost without a type: one of REAL would lose the sign of -0.0.
     "pass": "CREATE TABLE pass (number INTEGER PRIMARY KEY, structure INTEGER, layout INTEGER, "
-    "turn INTEGER, whole INTEGER, complete INTEGER, cost, fault TEXT, "
-    "inputs INTEGER, inputs_crc INTEGER, body INTEGER, body_crc INTEGER, crc INTEGER)",
+    "graph INTEGER, sharing INTEGER, turn INTEGER, whole INTEGER, complete INTEGER, cost, "
+    "fault TEXT, inputs INTEGER, inputs_crc INTEGER, body INTEGER, body_crc INTEGER, crc INTEGER)",
     "inputs": "CREATE TABLE inputs (number INTEGER PRIMARY KEY, data BLOB)",
     "body": "CREATE TABLE body (number INTEGER PRIMARY KEY, data BLOB)",
-    "final": "CREATE TABLE final (structure INTEGER PRIMARY KEY, layout INTEGER, data BLOB, "
-    "crc INTEGER)",
+    "final": "CREATE TABLE final (number INTEGER PRIMARY KEY, graph INTEGER, structure INTEGER, "
+    "layout INTEGER, data BLOB, crc INTEGER)",
     "output": "CREATE TABLE output (place INTEGER PRIMARY KEY, stream TEXT, data BLOB, "
     "crc INTEGER)",
 }
@@ -101,10 +102,19 @@ class StructureForm(Struct, forbid_unknown_fields=True):
     cost: Number
 
 
+class SharedForm(Struct, forbid_unknown_fields=True, array_like=True):
+    """The inputs that a graph shares with another."""
+
+    less: Annotated[int, Meta(ge=-MOST_PASSES, le=MOST_PASSES)]
+    structure: Count
+    pairs: tuple[tuple[Number, Number], ...]
+
+
 STATE = msgspec.json.Decoder(State)
 STRUCTURE = msgspec.json.Decoder(StructureForm)
 LAYOUT = msgspec.json.Decoder(tuple[Entry, ...])
 FAULT = msgspec.json.Decoder(Fault)
+SHARING = msgspec.json.Decoder(tuple[SharedForm, ...])
 
 
 # Writing JSON ------------------------------------------------------------------------------------
@@ -162,7 +172,7 @@ def node_of(form: NodeForm) -> RecordedNode:
 
 # Sums --------------------------------------------------------------------------------------------
 
-_HEAD = struct.Struct("<qqqqqqdqqqq")
+_HEAD = struct.Struct("<qqqqqqqqdqqqq")
 
 
 def checksum(data: bytes, *numbers: int) -> int:
@@ -174,6 +184,8 @@ def head_checksum(
     number: int,
     structure: int,
     layout: int,
+    graph: int,
+    sharing: int,
     turn: int,
     whole: int,
     complete: int,
@@ -186,8 +198,7 @@ def head_checksum(
 ) -> int:
     """Return the sum over a row of the table `pass`; it covers its inputs and body by theirs."""
     told = math.nan if cost is None else cost
-    packed = _HEAD.pack(
-        number, structure, layout, turn, whole, complete, told, inputs, inputs_crc, body, body_crc
-    )
+    numbers = number, structure, layout, graph, sharing, turn, whole, complete
+    packed = _HEAD.pack(*numbers, told, inputs, inputs_crc, body, body_crc)
     # No fault is another thing than one without words.
     return zlib.crc32(packed if fault is None else packed + b"\0" + fault)

@@ -9,7 +9,7 @@ its gradient.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import numpy as np
 from msgspec import Struct
@@ -54,11 +54,16 @@ NOTHING = PassUpdates(frozenset(), frozenset(), UNKNOWN_RATE)
 
 
 class _Change(Struct, frozen=True):
-    """An input over one pass; `gradient` has its value's shape."""
+    """An input over one pass; `gradient` has its value's shape.
+
+    `own` is False where `after` is another graph's, which may be this one built anew: then it is
+    an update only if a rate explains it.
+    """
 
     before: Array
     after: Array
     gradient: Array | None
+    own: bool = True
 
     def explained_by(self, rate: float) -> bool:
         """Whether before - rate × gradient is after, bit for bit."""
@@ -97,6 +102,13 @@ class Updates:
         self.fed: set[int] = set()
         self._learned: set[int] = set()
         self._looked = 0
+        # Early passes of which no more is known than what another graph began with, as yet.
+        self._unsure: list[int] = []
+        # What differs in other graphs.
+        self._differs: set[int] = set()
+        self._ended = False
+        # What was found of such passes, when the run had so many.
+        self._known_for_now: tuple[int, dict[int, PassUpdates]] = 0, {}
         self._known: dict[int, PassUpdates] = {}
         self._rates: dict[float, int] = {}
         self._last_rate = UNKNOWN_RATE
@@ -119,10 +131,34 @@ class Updates:
     def learn(self) -> bool:
         """Learn from the passes that have come; return whether more is known than before."""
         before = len(self.trained), len(self.fed)
+        if self._unsure and self._is_surer():
+            again, self._unsure = self._unsure, []
+            self.fed -= self._differs
+            self._differs.clear()
+            self._learned.difference_update(again)
+            self._known.clear()
+            self._known_for_now = 0, {}
+            for step in again:
+                self._look_early(step)
         while self._looked < LEARNED_FROM and self.known(self._looked):
-            self.look_at(self._looked)
+            self._look_early(self._looked)
             self._looked += 1
         return before != (len(self.trained), len(self.fed))
+
+    def _is_surer(self) -> bool:
+        """Whether graphs have turned out to come again, or their last values have come."""
+        ended, self._ended = self._ended, bool(self._run.ending)
+        return ended != self._ended or not self._others(self._unsure[0])
+
+    def _look_early(self, step: int) -> None:
+        if self._others(step):
+            self._unsure.append(step)
+        self.look_at(step)
+
+    def _others(self, step: int) -> Set[int]:
+        """Return the inputs of which it is only known what another graph began with."""
+        number = self._number(step)
+        return frozenset() if number is None else self._run.others_after(number)
 
     def look_at(self, step: int) -> None:
         """Learn from one pass, once."""
@@ -132,13 +168,16 @@ class Updates:
         changes = self._changes(step)
         if not changes.keys() - self.trained - self._data:
             return
-        for i, change in changes.items():
+        own = {i: change for i, change in changes.items() if change.own}
+        for i, change in own.items():
             if self._comes_round(i, change):
                 self._data.add(i)
         trained = self._find_trained(changes)
         if trained - self.trained:
             self.trained |= trained
             self._known.clear()
+            self._known_for_now[1].clear()
+        self._differs |= changes.keys() - own.keys() - self.fed
         self.fed = (self.fed | set(changes)) - self.trained
 
     def of(self, step: int) -> PassUpdates:
@@ -146,12 +185,25 @@ class Updates:
         if not self.known(step):
             return NOTHING
         if step not in self._known:
+            if self._others(step) and not self._run.ending:
+                return self._for_now(step)
             self.look_at(step)
             found = self._of(step)
             if len(self._known) > REMEMBERED:
                 self._known.clear()
             self._known[step] = found
         return self._known[step]
+
+    def _for_now(self, step: int) -> PassUpdates:
+        """Return what was updated after a pass of which more may become known."""
+        count, known = self._known_for_now
+        if count != len(self._run):
+            known = {}
+            self._known_for_now = len(self._run), known
+        if step not in known:
+            self.look_at(step)
+            known[step] = self._of(step)
+        return known[step]
 
     def _of(self, step: int) -> PassUpdates:
         changes = self._changes(step)
@@ -160,6 +212,9 @@ class Updates:
             return NOTHING
         rate, explained = self._best_rate(changed)
         self._last_rate = rate
+        if any(not change.own and i not in explained for i, change in changed.items()):
+            # What another graph began with is no update.
+            return NOTHING
         if len(explained) < len(changed):
             # One number must explain all that was trained: else it is no rate of this pass.
             return PassUpdates(frozenset(changed), frozenset(), UNKNOWN_RATE)
@@ -177,6 +232,7 @@ class Updates:
         if number is None:
             return {}
         before, after = self._run.inputs(number), self._run.inputs_after(number)
+        others = self._run.others_after(number)
         went_back = self._run.outline(number).backward
         found = {}
         for i in self._inputs:
@@ -185,7 +241,7 @@ class Updates:
                 continue
             gradient = self._gradient(step, i) if went_back else None
             fits = gradient is not None and gradient.shape == old.shape == new.shape
-            found[i] = _Change(old, new, gradient if fits else None)
+            found[i] = _Change(old, new, gradient if fits else None, i not in others)
         return found
 
     def _best_rate(self, changes: Mapping[int, _Change]) -> tuple[float, set[int]]:
@@ -230,8 +286,12 @@ class Updates:
     def _find_trained(self, changes: Mapping[int, _Change]) -> set[int]:
         rate, explained = self._best_rate(changes)
         strong = {i for i in explained if not changes[i].whole or i in self.trained}
+        if not any(changes[i].own for i in strong):
+            entries = sum(changes[i].before.size for i in strong)
+            strong = strong if entries > 1 else strong & self.trained
         if explained and not strong:
-            # Whole numbers fit some rate by chance: twice the same one is none.
+            # Whole numbers fit some rate by chance, and so does one number of another graph: twice
+            # the same rate is none.
             for i in explained:
                 self._weak[i, rate] = self._weak.get((i, rate), 0) + 1
             strong = {i for i in explained if self._weak[i, rate] > 1}
@@ -239,12 +299,13 @@ class Updates:
                 return set()
         if strong:
             self._rates[rate] = self._rates.get(rate, 0) + 1
-            found = explained | {i for i, change in changes.items() if _is_near(change, rate)}
+            own = {i: change for i, change in changes.items() if change.own}
+            found = explained | {i for i, change in own.items() if _is_near(change, rate)}
             entries = sum(changes[i].before.size for i in explained)
             if entries >= ENOUGH or self._rates[rate] > 1:
-                self._data |= changes.keys() - found
+                self._data |= own.keys() - found
             return found
-        return {i for i, change in changes.items() if self._goes_downhill(i, change)}
+        return {i for i, change in changes.items() if change.own and self._goes_downhill(i, change)}
 
     def _goes_downhill(self, node: int, change: _Change) -> bool:
         """Whether an input follows its gradient, as far as this pass and earlier ones show."""

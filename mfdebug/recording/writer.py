@@ -25,7 +25,7 @@ from urllib.parse import quote
 import msgspec
 
 from mfdebug.recording.encoding import Plan, check_entries, check_places, cost_of, cut, plan
-from mfdebug.recording.records import Entry, Fault, Structure
+from mfdebug.recording.records import Entry, Fault, Sharing, Structure
 from mfdebug.recording.schema import (
     APPLICATION,
     BODY_BYTES,
@@ -103,7 +103,7 @@ class RunWriter:
         self._output_bytes = 0
         self._printing = -1
         self._pieces = {-1: 0}
-        self._finals: set[int] = set()
+        self._finals: dict[tuple[int, int], int] = {}
         self._clear()
         # A file that is being written has something written ahead: so others can see that it is.
         self._changed = True
@@ -138,12 +138,21 @@ class RunWriter:
         self._pending += len(form)
         self._commit_if_due()
 
+    def sharing(self, number: int, form: Sharing) -> None:
+        """Write which inputs graphs share; its number is its own."""
+        text = msgspec.json.encode(form)
+        self._sharings.append((number, text.decode(), checksum(text, number)))
+        self._pending += len(text)
+        self._commit_if_due()
+
     def add_pass(
         self,
         number: int,
         structure: int,
         layout: int,
         *,
+        graph: int,
+        sharing: int = -1,
         whole: bool,
         complete: bool,
         fault: Fault | None,
@@ -152,7 +161,8 @@ class RunWriter:
         """Write the next pass, or one of the last two once more, more complete.
 
         `data` holds the bytes of the entries of its layout, one after the other. Of a pass that
-        is not `whole` its cost and the values of its inputs are kept.
+        is not `whole` its cost and the values of its inputs are kept. `graph` is the number of
+        its graph, `sharing` that of the inputs which this shares with others, -1 for none.
         """
         if not self._passes - REPLACEABLE <= number <= self._passes or number < 0:
             raise ValueError(f"pass {number} cannot come after {self._passes} passes")
@@ -174,6 +184,8 @@ class RunWriter:
             number,
             structure,
             layout,
+            graph,
+            sharing,
             self._turns[number],
             int(whole),
             int(complete),
@@ -185,19 +197,21 @@ class RunWriter:
             checksum(body, number),
         )
         told_text = None if told is None else told.decode()
-        self._heads[number] = (*head[:7], told_text, *head[8:], head_checksum(*head))
+        self._heads[number] = (*head[:9], told_text, *head[10:], head_checksum(*head))
         self._input_rows[number] = inputs
         self._body_rows[number] = body
         self._pending += len(inputs) + len(body) + 100
         self._passes = max(self._passes, number + 1)
         self._commit_if_due()
 
-    def final(self, structure: int, layout: int, data: bytes) -> None:
-        """Write the values that the inputs of a structure have at the end of the program."""
+    def final(self, structure: int, layout: int, data: bytes, *, graph: int) -> None:
+        """Write the values that the inputs of a graph have at the end of the program."""
         how = self._plan(structure, layout)
         if how.size != len(data):
             raise ValueError(f"the final values have {len(data)} bytes, their layout {how.size}")
-        self._final_rows[structure] = (structure, layout, data, checksum(data, structure, layout))
+        number = self._finals.setdefault((graph, structure), len(self._finals))
+        sum_of_all = checksum(data, number, graph, structure, layout)
+        self._final_rows[number] = (number, graph, structure, layout, data, sum_of_all)
         self._pending += len(data) + 100
         self._commit_if_due()
 
@@ -232,13 +246,13 @@ class RunWriter:
             execute("BEGIN IMMEDIATE")
             many("INSERT OR REPLACE INTO structure VALUES (?,?,?)", self._structures)
             many("INSERT OR REPLACE INTO layout VALUES (?,?,?)", self._forms)
-            heads = "INSERT OR REPLACE INTO pass VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+            many("INSERT OR REPLACE INTO sharing VALUES (?,?,?)", self._sharings)
+            heads = f"INSERT OR REPLACE INTO pass VALUES ({','.join('?' * 15)})"
             many(heads, self._heads.values())
             for table, rows in (("inputs", self._input_rows), ("body", self._body_rows)):
                 self._write_bytes(table, rows)
-            many("INSERT OR REPLACE INTO final VALUES (?,?,?,?)", self._final_rows.values())
+            many("INSERT OR REPLACE INTO final VALUES (?,?,?,?,?,?)", self._final_rows.values())
             self._write_output()
-            self._finals.update(self._final_rows)
             self._state.passes, self._state.finals = self._passes, len(self._finals)
             self._thin()
             self._state.bodies, self._state.inputs = self._bodies.thinning, self._inputs.thinning
@@ -283,10 +297,11 @@ class RunWriter:
     def _clear(self) -> None:
         self._structures: list[tuple[int, str, int]] = []
         self._forms: list[tuple[int, str, int]] = []
+        self._sharings: list[tuple[int, str, int]] = []
         self._heads: dict[int, tuple[object, ...]] = {}
         self._input_rows: dict[int, bytes] = {}
         self._body_rows: dict[int, bytes] = {}
-        self._final_rows: dict[int, tuple[int, int, bytes, int]] = {}
+        self._final_rows: dict[int, tuple[object, ...]] = {}
         self._outputs: list[tuple[int, Stream, list[bytes]]] = []
         self._pending = 0
         self._changed = False

@@ -70,6 +70,8 @@ def decode(data: bytes, file: str) -> GraphForm:
         _check_format(data, file)
         raise form_error(str(error), GraphForm, f"{file}: $", _Found(data)) from None
     except msgspec.DecodeError as error:
+        if "UTF-8" in str(error):
+            raise _not_utf8(data, file) from None
         raise _syntax_error(str(error), data, file) from None
     if form.miniflow != FORMAT:
         raise _wrong_format(form.miniflow, file)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mfdebug.core.script import Origin, session_text
-from mfdebug.recording.records import Entry, Fault
+from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import APPLICATION, FORMAT, TABLES, checksum, head_checksum
 from tests.recording.runs import SQUARE, Recording, square
 
@@ -254,9 +254,11 @@ def recorded(*, closed: bool) -> bytes:
     """Return a run file, closed or as a killed writer leaves it, with what was written ahead."""
     with TemporaryDirectory() as folder:
         recording = Recording(Path(folder) / "r.mfrun")
+        recording.writer.sharing(0, (Shared(1, 0, ((0, 0),)),))
         for number in range(40):
             fault = Fault("forward", 2, "ValueError", "bad") if number == 5 else None
-            recording.add(SQUARE, *square(float(number), np.arange(30.0)), fault=fault)
+            more = {"fault": fault, "graph": number // 9, "sharing": -(number < 9)}
+            recording.add(SQUARE, *square(float(number), np.arange(30.0)), **more)
             recording.writer.output(number, "stdout", b"cost\n")
         recording.final(SQUARE, ("v", 0, -1, 1.0))
         recording.writer.end(0, "the program has ended")
@@ -343,17 +345,26 @@ def run_rows(random: Random) -> bytes:
         connection.execute(f"INSERT INTO {table} VALUES (0,?,?)", (form, checksum(content, 0)))
     text = layout.decode("utf-8", "surrogateescape").encode("ascii", "replace").decode()
     connection.execute("INSERT INTO layout VALUES (0,?,?)", (text, checksum(text.encode(), 0)))
+    shared = json.dumps(given([[number(1), number(0), given([[number(0), number(0)]])]]))
+    connection.execute("INSERT INTO sharing VALUES (0,?,?)", (shared, checksum(shared.encode(), 0)))
+    if state["finals"] == 1 and random.random() < 0.5:
+        row = 0, number(1), number(0), number(0)
+        connection.execute(
+            "INSERT INTO final VALUES (?,?,?,?,?,?)", (*row, data, checksum(data, *row))
+        )
     for i in range(2):
-        head: list[Any] = [i, 0, 0, i, number(1), number(1), 0.5, None]
+        graph, sharing = random.choice(((0, -1), (i, -1), (i, 0)))
+        head: list[Any] = [i, 0, 0, number(graph), number(sharing), i, number(1), number(1)]
+        head += [0.5, None]
         # All in one row: as if no input were small, which is right for a layout without any.
         for part in (b"", data):
             head += [len(part), checksum(part, i)]
         if random.random() < odd:
-            head[7] = json.dumps({"direction": "forward", "node": number(0), "error": "\x1b",
+            head[9] = json.dumps({"direction": "forward", "node": number(0), "error": "\x1b",
                                   "words": given("")})  # fmt: skip
-        fault = None if head[7] is None else head[7].encode()
-        crc = head_checksum(*head[:7], fault, *head[8:])
-        marks = ",".join("?" * 13)
+        fault = None if head[9] is None else head[9].encode()
+        crc = head_checksum(*head[:9], fault, *head[10:])
+        marks = ",".join("?" * 15)
         connection.execute(f"INSERT INTO pass VALUES ({marks})", (*head, crc))
         connection.execute("INSERT INTO body VALUES (?,?)", (i, data))
     try:

@@ -28,7 +28,8 @@ class PassSeen:
 
     `begun` and `end`: what every input of the program held when it began, and in the end, where
     that was looked at; `after`: what its own inputs held when the next pass of its line began.
-    `whole`: everything was kept. `cost` is NaN where there is none.
+    `others` are those of `after` that are another graph's. `whole`: everything was kept. `cost` is
+    NaN where there is none.
     """
 
     kinds: Sequence[str]
@@ -49,6 +50,7 @@ class PassSeen:
     begun: dict[int, Array] = field(default_factory=dict)
     end: dict[int, Array] = field(default_factory=dict)
     after: dict[int, Array] = field(default_factory=dict)
+    others: set[int] = field(default_factory=set)
     fault: tuple[str, int, str, str] | None = None
 
 
@@ -148,6 +150,7 @@ def state(run: Run, number_of: int) -> PassSeen:
         cost=outline.cost,
         inputs=dict(run.inputs(number_of)),
         after=dict(run.inputs_after(number_of)),
+        others=set(run.others_after(number_of)),
     )
     if outline.fault is not None:
         fault = outline.fault
@@ -192,26 +195,38 @@ def _afterwards(
     seen: Sequence[PassSeen],
     maps: Sequence[dict[int, int] | None],
 ) -> Iterator[str]:
-    """Yield where an input is said to be other than it was when the next pass of its line began.
+    """Yield where an input is said to be other than it was when a pass of its line took it again.
 
-    An input may be fed by its own `forward`: what it held before and after that may be meant.
+    An input may be fed by its own `forward`: what it held before and after that may be meant. What
+    another graph began with must be said to be another's.
     """
     one, to = expected[at], maps[at] or {}
     later = [n for n in range(at + 1, len(maps)) if seen[n].line == seen[at].line]
     for i in one.inputs.keys() & to.keys():
-        right = [one.end.get(i)]
-        if later:
-            after = expected[later[0]]
-            back = {other: j for j, other in (maps[later[0]] or {}).items()}
-            j = back.get(to.get(i, -1), -1)
-            right = [after.begun.get(i), after.begun.get(j), after.values.get(j)]
+        there = to[i]
+        told = seen[at].after.get(there)
+        # The passes that had this very input in this very place.
+        again = [n for n in later if (maps[n] or {}).get(i) == there]
+        # Those over the whole graph, which may hold inputs that others have changed meanwhile.
+        graph = [n for n in again if (maps[n] or {}).keys() >= to.keys()]
+        right: list[Array | None] = []
+        for n in {*again[:1], *graph[:1]}:
+            right += [expected[n].begun.get(i), expected[n].values.get(i)]
+        if not again:
+            right.append(one.end.get(i))
+        if there in seen[at].others:
+            back = {other: j for j, other in (maps[later[0]] or {}).items()} if later else {}
+            j = back.get(there, -1)
+            right = [expected[later[0]].begun.get(j), expected[later[0]].values.get(j)]
+            if again:
+                yield f"{one.kinds[i]} {there} afterwards: another's, though it comes again"
+        elif told is None and not again and at < len(seen) - 1:
+            # Of what the program has left long ago, the end need not be known.
+            continue
         arrays = [array for array in right if array is not None]
-        if not later and at < len(seen) - 1 and not seen[at].after:
-            continue  # of what the program has left long ago, the end need not be known
-        told = seen[at].after.get(to.get(i, -1))
         if arrays and (told is None or not any(same(array, told) for array in arrays)):
             shown = "nothing" if told is None else short(told)
-            yield f"{one.kinds[i]} {to.get(i)} afterwards: {short(arrays[0])}, seen {shown}"
+            yield f"{one.kinds[i]} {there} afterwards: {short(arrays[0])}, seen {shown}"
 
 
 def difference(expected: PassSeen, seen: PassSeen) -> list[str]:

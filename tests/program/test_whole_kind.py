@@ -7,6 +7,7 @@ kind goes one way; with `--long` all go all ways, with each Python that is here.
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from functools import cache
@@ -231,3 +232,37 @@ def test_a_run_file_is_resumed_where_it_was_left(tmp_path: Path) -> None:
     values = [one.values for one in states_of]
     (W1,) = [i for i, node in enumerate(opened(file).lines[0].nodes) if node.name == "W1"]
     assert any(one[W1].tolist() == shown[0][1] for one in values)
+
+
+# What a program can find out about itself, addresses left out.
+LOOKS = """
+import sys
+print(sorted(sys.modules), sys.path, sys.meta_path, sorted(sys.path_importer_cache), sys.flags)
+import os, threading
+print(sorted(os.environ.items()), sys.orig_argv, sys.argv, __name__, __file__, sorted(globals()))
+print(sys.gettrace(), sys.getprofile(), threading.active_count(), os.getcwd(), sys.warnoptions)
+import json, struct, mmap, atexit, typing
+print(json.__file__, typing.__file__)
+"""
+
+
+@every_python
+def test_a_program_finds_nothing_of_the_recorder(tmp_path: Path, version: str) -> None:
+    (python,) = [one for one in pythons() if one.version == version]
+    if python.missing:
+        pytest.skip(python.missing)
+    (tmp_path / "looks.py").write_text(LOOKS)
+    # A module of that name beside the program is the program's.
+    (tmp_path / "struct.py").write_text("print('its own')\n")
+    found = []
+    for command in (["looks.py"], ["-m", "mfdebug", "record", "looks.py", "-o", "looks.mfrun"]):
+        done = subprocess.run(
+            [python.path, *command],
+            cwd=tmp_path,
+            env=environment(PYTHONDONTWRITEBYTECODE="1"),
+            capture_output=True,
+            check=True,
+        )
+        found.append(re.sub(rb"0x[0-9a-f]+", b"", done.stdout))
+    assert b"its own" in found[0]
+    assert found[0] == found[1]

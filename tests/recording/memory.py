@@ -6,7 +6,8 @@ waits as a real one does. `Loop.seen` keeps what the loop saw in its own words, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from miniflow.graph import follows_rules
 from miniflow.lesson import backward_from
 from miniflow.node import Input
 from miniflow.ops.base import Array, Op
+from tests.program.compare import same
 
 Program = Callable[["Loop"], Iterator[None]]
 _NAN = float("nan")
@@ -32,8 +34,9 @@ _NAN = float("nan")
 class Seen:
     """One pass as the loop saw it: arrays by node number, in the order of the calls."""
 
-    def __init__(self, line: int, step: int) -> None:
+    def __init__(self, line: int, step: int, nodes: Sequence[Any] = ()) -> None:
         self.line, self.step = line, step
+        self.nodes = list(nodes)
         self.began: dict[int, Array] = {}
         self.values: dict[int, Array] = {}
         self.changed: dict[tuple[int, int], Array] = {}
@@ -42,7 +45,7 @@ class Seen:
         self.texts: dict[int, str] = {}
         self.forward: list[int] = []
         self.backward: list[int] = []
-        self.after: dict[int, Array] = {}
+        self.end: dict[int, Array] = {}
         self.went_back = self.complete = False
         self.cost = _NAN
         self.fault: Fault | None = None
@@ -104,7 +107,12 @@ class MemoryRun:
             one.complete,
             one.cost,
             one.fault,
+            self._graph(number),
         )
+
+    def _graph(self, number: int) -> int:
+        nodes = self.seen[number].nodes
+        return next(i for i, one in enumerate(self.seen) if one.nodes == nodes)
 
     def numbers(self, number: int) -> Numbers | None:
         one = self.seen[number]
@@ -116,7 +124,35 @@ class MemoryRun:
         return self.seen[number].began
 
     def inputs_after(self, number: int) -> Mapping[int, Array]:
-        return self.seen[number].after
+        return {i: value for i, (value, _) in self._after(number).items()}
+
+    def others_after(self, number: int) -> Set[int]:
+        return {i for i, (_, own) in self._after(number).items() if not own}
+
+    def _after(self, number: int) -> dict[int, tuple[Array, bool]]:
+        """Return what each input held next, and whether it was that very input."""
+        one = self.seen[number]
+        later = [other for other in self.seen[number + 1 :] if other.line == one.line]
+        found = {}
+        for i, node in enumerate(one.nodes):
+            values = [other.began.get(i) for other in later if other.nodes[i] is node]
+            seen_again = bool(values)
+            if not values and self.ending and i in one.end:
+                values = [one.end[i]]
+            if values and values[0] is not None:
+                found[i] = values[0], True
+            if seen_again or not later or i not in later[0].began or self._returns(one.line):
+                continue
+            began = one.began.get(i)
+            if i not in found or (began is not None and same(found[i][0], began)):
+                found[i] = later[0].began[i], False
+        return found
+
+    def _returns(self, line: int) -> bool:
+        """Whether a graph of a line comes again after another."""
+        graphs = [self._graph(number) for number in self.steps(line)]
+        changes = sum(a != b for a, b in itertools.pairwise(graphs))
+        return changes >= len(set(graphs))
 
     def go_on(self, number: int, impatience: Impatience | None = None) -> None:
         self.asked.append(number)
@@ -139,7 +175,7 @@ class Loop:
     def __init__(self, run: MemoryRun) -> None:
         self.run = run
         self.names: dict[Any, str] = {}
-        self._lines: dict[Any, tuple[int, list[Any]]] = {}
+        self._lines: dict[Any, int] = {}
 
     def name(self, **nodes: Any) -> None:
         """Know the program's names of nodes."""
@@ -220,13 +256,11 @@ class Loop:
             for node in nodes
         )
         if key not in self._lines:
-            self._lines[key] = len(self._lines), nodes
+            self._lines[key] = len(self._lines)
             self.run.structures.append(self._structure(nodes, number))
-        line = self._lines[key][0]
         # The nodes may be new ones: a graph that is built again.
-        self._lines[key] = line, nodes
-        self._note_inputs(line)
-        seen = Seen(line, sum(one.line == line for one in self.run.seen))
+        line = self._lines[key]
+        seen = Seen(line, sum(one.line == line for one in self.run.seen), nodes)
         for i, node in enumerate(nodes):
             if not node.inbound_nodes:
                 value = _copy(node.value)
@@ -264,19 +298,12 @@ class Loop:
         else:
             seen.values[i] = array
 
-    def _note_inputs(self, line: int) -> None:
-        """Note what a line's inputs are after its last pass."""
-        passes = [one for one in self.run.seen if one.line == line]
-        nodes = next((nodes for at, nodes in self._lines.values() if at == line), [])
-        if passes:
-            for i, node in enumerate(nodes):
-                if not node.inbound_nodes and (value := _copy(node.value)) is not None:
-                    passes[-1].after[i] = value
-
     def note_the_end(self) -> None:
-        """Note what all lines end with."""
-        for line, _ in self._lines.values():
-            self._note_inputs(line)
+        """Note what the inputs of all passes hold in the end."""
+        for one in self.run.seen:
+            for i, node in enumerate(one.nodes):
+                if not node.inbound_nodes and (value := _copy(node.value)) is not None:
+                    one.end[i] = value
 
 
 def _each(graph: Sequence[Any]) -> Iterator[Any]:

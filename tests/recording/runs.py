@@ -93,13 +93,15 @@ class Recording:
         given: Structure,
         *values: tuple[str, int, int, Any],
         number: int | None = None,
+        graph: int | None = None,
         **more: Any,
     ) -> int:
         number = len(self.writer) if number is None else number
         entries, data = noted(*values)
         how = {"whole": True, "complete": True, "fault": None, **more}
-        layout = self.layout(entries)
-        self.writer.add_pass(number, self.structure(given), layout, data=data, **how)
+        layout, structure = self.layout(entries), self.structure(given)
+        how["graph"] = structure if graph is None else graph
+        self.writer.add_pass(number, structure, layout, data=data, **how)
         return number
 
     def squares(self, count: int, numbers: int = 1) -> None:
@@ -109,9 +111,13 @@ class Recording:
             y = np.full(numbers, x)
             self.add(SQUARE, *square(x, y))
 
-    def final(self, given: Structure, *values: tuple[str, int, int, Any]) -> None:
+    def final(
+        self, given: Structure, *values: tuple[str, int, int, Any], graph: int | None = None
+    ) -> None:
         entries, data = noted(*values)
-        self.writer.final(self.structure(given), self.layout(entries), data)
+        structure = self.structure(given)
+        graph = structure if graph is None else graph
+        self.writer.final(structure, self.layout(entries), data, graph=graph)
 
     def close(self) -> None:
         self.writer.close()

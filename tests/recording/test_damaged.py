@@ -36,7 +36,7 @@ def test_numbers_that_do_not_fit_never_end_the_debugger(seed: int) -> None:
     name = draw.choice(sorted(PROGRAMS))
     run = MemoryRun(name, PROGRAMS[name], to_the_end=True)
     for seen in run.seen:
-        held = (seen.values, seen.sent, seen.own, seen.began, seen.after, seen.changed)
+        held = (seen.values, seen.sent, seen.own, seen.began, seen.end, seen.changed)
         for arrays in held:
             for key in list(arrays):
                 chance = draw.random()

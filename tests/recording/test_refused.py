@@ -17,7 +17,7 @@ import pytest
 
 from mfdebug.recording.opening import open_run
 from mfdebug.recording.reader import RunReader
-from mfdebug.recording.records import Entry, Fault
+from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import State, checksum, head_checksum
 from miniflow.errors import FileError
 from tests.faults.test_faults import ordinary
@@ -28,11 +28,13 @@ PASSES = 12
 
 def write(path: Path) -> None:
     with Recording(path) as recording:
+        recording.writer.sharing(0, (Shared(1, 0, ((0, 0),)),))
         for number in range(PASSES):
             fault = Fault("forward", 2, "ValueError", "bad") if number == 5 else None
-            recording.add(SQUARE, *square(float(number), np.arange(600.0)), fault=fault)
+            more = {"fault": fault, "graph": number // 6, "sharing": -(number < 6)}
+            recording.add(SQUARE, *square(float(number), np.arange(600.0)), **more)
             recording.writer.output(number, "stdout", b"cost %d\n" % number)
-        recording.final(SQUARE, ("v", 0, -1, 1.0), ("v", 1, -1, 2.0))
+        recording.final(SQUARE, ("v", 0, -1, 1.0), ("v", 1, -1, 2.0), graph=1)
         recording.writer.end(0, "the program has ended")
 
 
@@ -196,6 +198,7 @@ ROWS = {
     "run": "state",
     "structure": "form",
     "layout": "form",
+    "sharing": "form",
     "pass": "cost",
     "inputs": "data",
     "body": "data",
@@ -351,7 +354,14 @@ def test_integers_that_are_none(tmp_path: Path) -> None:
         recording.writer.layout(0, (Entry("g", 0, -1, "int", (3,)),))
         for data in (b"1_0", b"+10", b" 10", b"\xff\xff\xff", b"123"):
             recording.writer.add_pass(
-                len(recording.writer), 0, 0, whole=True, complete=True, fault=None, data=data
+                len(recording.writer),
+                0,
+                0,
+                graph=0,
+                whole=True,
+                complete=True,
+                fault=None,
+                data=data,
             )
     reader = RunReader(path)
     for number in range(4):
@@ -366,9 +376,9 @@ def test_integers_that_are_none(tmp_path: Path) -> None:
 def test_a_fault_of_no_node(path: Path) -> None:
     connection = sqlite3.connect(path)
     row = list(connection.execute("SELECT * FROM pass WHERE number = 5").fetchone())
-    row[7] = '{"direction":"forward","node":99,"error":"E","words":""}'
-    crc = head_checksum(*row[:7], row[7].encode(), *row[8:12])
-    connection.execute("UPDATE pass SET fault = ?, crc = ? WHERE number = 5", (row[7], crc))
+    row[9] = '{"direction":"forward","node":99,"error":"E","words":""}'
+    crc = head_checksum(*row[:9], row[9].encode(), *row[10:14])
+    connection.execute("UPDATE pass SET fault = ?, crc = ? WHERE number = 5", (row[9], crc))
     connection.commit()
     connection.close()
     refused(path, "pass 5 is damaged")

@@ -208,7 +208,7 @@ def test_inputs_after_a_pass(recording: Recording, reader: RunReader) -> None:
     recording.writer.flush()
     assert {i: float(x.sum()) for i, x in reader.inputs_after(0).items()} == {0: 2.0, 1: 2.0}
     assert reader.inputs_after(1) == reader.inputs_after(2) == {}
-    recording.final(permuted(SQUARE, (1, 2, 0)), ("v", 2, -1, 0.5), ("v", 0, -1, 0.25))
+    recording.final(permuted(SQUARE, (1, 2, 0)), ("v", 2, -1, 0.5), ("v", 0, -1, 0.25), graph=0)
     recording.writer.end(0, "")
     assert {i: float(x.sum()) for i, x in reader.inputs_after(2).items()} == {0: 0.5, 1: 0.25}
     assert reader.inputs_after(1) == {}
@@ -324,7 +324,7 @@ def test_a_run_takes_the_place_of_a_run_and_of_nothing_else(tmp_path: Path) -> N
 def test_wrong_calls(tmp_path: Path, recording: Recording) -> None:
     writer: RunWriter = recording.writer
     recording.squares(1)
-    rest: dict[str, Any] = {"whole": True, "complete": True, "fault": None}
+    rest: dict[str, Any] = {"graph": 0, "whole": True, "complete": True, "fault": None}
     with pytest.raises(ValueError, match="its layout"):
         writer.add_pass(1, 0, 0, data=b"", **rest)
     with pytest.raises(ValueError, match="no layout 9"):

@@ -43,7 +43,8 @@ def compare(debugger: RecordedDebugger, passes: list[Seen]) -> None:
             assert standing is not Standing.CURRENT
         elif isinstance(node, Input) or i in forward:
             assert standing is Standing.CURRENT
-            expected = seen.after[i] if i in updated else seen.values[i]
+            after = debugger.run_of.inputs_after(debugger.steps[step])
+            expected = after[i] if i in updated else seen.values[i]
             for (consumer, slot), value in seen.changed.items():
                 if consumer in forward and debugger.graph.inbound[consumer][slot] == i:
                     expected = value

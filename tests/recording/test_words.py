@@ -55,7 +55,7 @@ def said(name: str, *lines: str) -> str:
         (
             "overwrites_its_input",
             ["step 8"],
-            "to h[0,0]: r.gradients[h[0,0]] = 2, by rules of its own: the local derivative is not",
+            "to h[0,0]: r.gradients[h][0,0] = 2, by rules of its own: the local derivative is not",
         ),
         ("overwrites_its_input", ["step 3"], "made in prog.py, line 8"),
         ("text_for_a_value", ["step 3"], "own: no number, but str 'text'"),

@@ -268,7 +268,9 @@ async def test_a_node_with_many_edges_takes_a_few_lines_of_the_panel() -> None:
                 heights.append(panel.virtual_size.height)
                 lines = ["".join(part.text for part in line) for line in panel._compose_lines()]
                 assert any(" more" in line for line in lines)
-        assert heights[0] == heights[1] < 60
+        # The longer numbers of the larger one may break a line.
+        assert 0 <= heights[1] - heights[0] <= 1
+        assert heights[1] < 60
 
 
 async def test_rows_of_edges_look_at_their_own_edge_alone(

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +58,18 @@ def _run(line: str) -> tuple[str, int]:
     """Run a command line; return what it prints, and its status."""
     program, *arguments = shlex.split(line)
     assert program == "mfdebug", line
+    if any(argument.endswith(".py") for argument in arguments):
+        # What a program prints goes where a process prints.
+        done = subprocess.run(
+            [sys.executable, "-m", "mfdebug", *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.stdout, done.returncode
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         status = main(arguments)

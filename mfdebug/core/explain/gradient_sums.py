@@ -118,7 +118,7 @@ def edge_sums(
 
 def _known_only(site: Site, slot: int, index: Index, sent: float) -> Sums:
     """Tell what was sent where it is known, and how it was made is not."""
-    symbols = f"{site.label}.gradients[{named(site.labels[slot], index)}]"
+    symbols = named(f"{site.label}.gradients[{site.labels[slot]}]", index)
     leads_to: list[Spot] = []
     if site.value.shape == site.inputs[slot].shape:
         leads_to.append(Spot(site.node, "grad", index))

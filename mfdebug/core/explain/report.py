@@ -224,7 +224,7 @@ def _incoming(site: Site, index: Index, edges: list[Contribution]) -> tuple[Inco
             rule = words = ""
             remark = debugger.unsent(edge.consumer, edge.slot)
         elif rules is None or debugger.departs(edge.consumer, "backward"):
-            rule = words = f"{consumer.label}.gradients[{named(site.label, index)}]"
+            rule = words = named(f"{consumer.label}.gradients[{site.label}]", index)
         else:
             op, explainer = rules
             sent = explainer.sent(consumer, op, edge.slot, index)
@@ -253,7 +253,7 @@ def _outgoing(site: Site, index: Index) -> tuple[Outgoing, ...]:
         entry = matching_entry(index, sent.shape)
         number, working, remark = float(sent[entry]), "", ""
         if rules is None or departs:
-            rule = words = f"{site.label}.gradients[{named(label, entry)}]"
+            rule = words = named(f"{site.label}.gradients[{label}]", entry)
         else:
             op, explainer = rules
             formula = explainer.sent(site, op, slot, entry)

@@ -37,7 +37,7 @@ def _start() -> None:
 
 def _load(package: str, settings: str) -> None:
     """Import the recorder from the folder `package`, start it, and forget the modules."""
-    known = set(sys.modules)
+    known, looked_into = set(sys.modules), set(sys.path_importer_cache)
     sys.path.insert(0, package)
     try:
         from debuggee.start import start  # type: ignore[import-not-found]
@@ -45,7 +45,8 @@ def _load(package: str, settings: str) -> None:
         start(settings)
     finally:
         sys.path.remove(package)
-        sys.path_importer_cache.pop(package, None)
+        for folder in set(sys.path_importer_cache) - looked_into:
+            del sys.path_importer_cache[folder]
         for name in set(sys.modules) - known:
             del sys.modules[name]
 
