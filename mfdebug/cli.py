@@ -9,6 +9,7 @@ import argparse
 import errno
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
     from mfdebug.core.script import Origin
     from mfdebug.core.shelf import Shelf
+    from mfdebug.debuggee.control import Debuggee
     from mfdebug.opening import Opened
     from mfdebug.settings import Settings
 
@@ -301,10 +303,30 @@ def _attached(options: argparse.Namespace, settings: Settings) -> int:
     try:
         return _debug(running.console, [], options, settings, None, on_screen=on_screen)
     finally:
-        running.run.close()
+        running.run.program.kill()
         if on_screen:
-            # It was not to be seen before.
-            sys.stdout.write("".join(f"{line}\n" for line in running.run.program.output.all))
+            _see_off(running.run.program)
+        running.run.close()
+
+
+def _see_off(program: Debuggee) -> None:
+    """Show what a program has printed while the app was open, and what it prints until it waits."""
+    from mfdebug.debuggee.attached import Attached
+
+    assert isinstance(program, Attached)
+    # Ctrl+C is the program's again.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    output = program.output
+    if output.dropped:
+        sys.stdout.write(f"... {output.dropped} lines before these are not kept\n")
+    sys.stdout.write("\n".join([*output.lines, output.unfinished]))
+
+    def show(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    output.told = show
+    program.see_off()
 
 
 def _run_file(options: argparse.Namespace, settings: Settings) -> int:

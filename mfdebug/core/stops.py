@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mfdebug.core.debugger import Debugger, DebuggerError, Edit, Progress
+from mfdebug.core.debugger import Debugger, DebuggerError, Edit, OtherRun, Progress, SetTrace
 from mfdebug.core.finding import Finding
 from mfdebug.core.past import Lookback, Past
 from mfdebug.core.setting import triggers
@@ -182,9 +182,16 @@ class Stops:
         if not self.armed and target is not None:
             debugger.move(target, progress)
             return ()
-        known = len(debugger.history.costs)
+        known, begun = len(debugger.history.costs), debugger.moment
         try:
             return self._run(target, progress)
+        except (OtherRun, SetTrace):
+            raise
+        except DebuggerError:
+            # Only the step beyond the last moment of a program has shown that it is the last.
+            if debugger.moment > begun and debugger.at_end:
+                return ()
+            raise
         finally:
             # The curve must not show what lies beyond the stop: it may have been run through.
             debugger.history.forget_beyond(max(known, debugger.costs_reached))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 
 from mfdebug.debuggee import ring as words
-from mfdebug.debuggee.control import Debuggee
+from mfdebug.debuggee.control import LOOK_AT_MOST_EVERY, Debuggee
 from mfdebug.debuggee.ring import Ring
 from mfdebug.debuggee.taking import Sink
+
+# Seconds after which a program that was let go on has left the place where it waited.
+TO_GO_ON = 0.05
 
 
 class Attached(Debuggee):
@@ -28,7 +32,17 @@ class Attached(Debuggee):
         return self.taker.over or os.getppid() != self._program
 
     def kill(self) -> None:
-        """Leave the program, which goes on alone."""
+        """Leave the program, which goes on alone when this process has ended."""
         self._leaving = True
         self.look()
-        self.ring.set_word(words.STOP_AT, words.NEVER)
+        # It waits at the end of a pass, and there finds us gone.
+        self.ring.set_word(words.STOP_AT, 0)
+
+    def see_off(self) -> None:
+        """Take what the program prints, until it waits or has ended."""
+        # It may just be about to go on.
+        time.sleep(TO_GO_ON)
+        while not (self.ended or self.waits_after is not None):
+            if not self.look():
+                time.sleep(LOOK_AT_MOST_EVERY)
+        self.look()

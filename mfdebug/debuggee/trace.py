@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import subprocess
@@ -38,7 +39,7 @@ class _Debugger:
         self._ring.gone = self._is_gone
         self._ring.set_word(words.STOP_AT, words.NEVER)
         self._process: subprocess.Popen[bytes] | None = None
-        self._terminal = -1
+        self._terminal = self._reading = -1
         self._modes: list[Any] = []
         self._kept: dict[int, int] = {}
         # It runs after the recorder has written how the program ends.
@@ -49,8 +50,9 @@ class _Debugger:
         """Start the debugger, if it does not run yet; return whether it has ended."""
         if self._process is None:
             self._process = self._start()
-            # From now on Ctrl+C is for the debugger.
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            if self._terminal < 0:
+                # At a prompt Ctrl+C is for the debugger; on the screen of the app it is a key.
+                signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         if self._process.poll() is None:
             return False
         self._put_back()
@@ -70,17 +72,14 @@ class _Debugger:
             return subprocess.Popen([*command, "-1", name, "--plain"], env=environment)
         self._modes = termios.tcgetattr(self._terminal)
         reading = self._take_output()
-        try:
-            return subprocess.Popen(
-                [*command, str(reading), name],
-                env=environment,
-                stdin=self._terminal,
-                stdout=self._terminal,
-                stderr=self._terminal,
-                pass_fds=(reading,),
-            )
-        finally:
-            os.close(reading)
+        return subprocess.Popen(
+            [*command, str(reading), name],
+            env=environment,
+            stdin=self._terminal,
+            stdout=self._terminal,
+            stderr=self._terminal,
+            pass_fds=(reading,),
+        )
 
     def _take_output(self) -> int:
         """Let the debugger have what would be printed into its screen; return where it reads."""
@@ -90,12 +89,15 @@ class _Debugger:
                 self._kept[stream] = os.dup(stream)
                 os.dup2(theirs, stream)
         os.close(theirs)
+        # Kept here too: without a reader a print of the program would fail.
+        self._reading = ours
         return ours
 
     def _put_back(self) -> None:
         """Have the terminal, and Ctrl+C, as they were before the debugger."""
-        signal.sigtimedwait([signal.SIGINT], 0)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        if self._terminal < 0:
+            signal.sigtimedwait([signal.SIGINT], 0)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         for stream, kept in self._kept.items():
             os.dup2(kept, stream)
             os.close(kept)
@@ -105,9 +107,18 @@ class _Debugger:
                 # It died: what it has set is still set.
                 os.write(self._terminal, _RESTORE)
                 termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._modes)
+            self._show_rest()
             os.close(self._terminal)
             self._terminal = -1
         Path(self._ring.path).unlink(missing_ok=True)
+
+    def _show_rest(self) -> None:
+        """Show what was printed last, and nobody has read."""
+        os.set_blocking(self._reading, False)
+        with contextlib.suppress(OSError):
+            while rest := os.read(self._reading, 2**16):
+                os.write(self._terminal, rest)
+        os.close(self._reading)
 
     def _see_out(self) -> None:
         """At the end of the program: wait until the debugger has been left."""

@@ -23,7 +23,12 @@ class Output:
     @property
     def all(self) -> list[str]:
         """The lines, the unfinished one too."""
-        return [*self.lines, "".join(self._open)] if self._open else [*self.lines]
+        return [*self.lines, self.unfinished] if self._open else [*self.lines]
+
+    @property
+    def unfinished(self) -> str:
+        """The line that is not finished, as far as it was printed."""
+        return "".join(self._open)
 
     def take(self, data: bytes) -> None:
         """Take what was printed."""

@@ -2,171 +2,205 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-import pytest
-from mfdebug.program.opening import Running, run_program
-
+from mfdebug.programs import open_program
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.text import TextScreen
-from tests.program.test_programs import FAILING, NAMES, PROGRAMS, ROOT, alone
+from tests.program.programs import FOLDER, environment
 from tests.terminal.pty_app import PtyApp
+from tests.terminal.test_suspend import SHELL
 from tests.tui.test_keys import Driver
+from tests.tui.test_keys import opened as opened_graph
 
-
-@contextmanager
-def running(path: Path) -> Iterator[Running]:
-    streams = sys.stdin, sys.stdout, sys.stderr
-    made = run_program(str(path), [], memory=2**24)
-    try:
-        yield made
-    finally:
-        made.program.kill()
-        sys.stdin, sys.stdout, sys.stderr = streams
+# Kernels that BLAS chooses by the processor differ in the last bit.
+BLAS = {key: value for key, value in os.environ.items() if key.startswith("OPENBLAS")}
+ENVIRONMENT: Mapping[str, str | None] = {"PYTHONPATH": environment()["PYTHONPATH"], **BLAS}
+LOOPS = (
+    "import os\nfrom miniflow import *\nx = Input()\ny = Mul(x, x)\n"
+    "forward_pass(y, topological_sort({x: 3.0}))\nprint('looping', os.getpid())\n"
+    "while True:\n    pass\n"
+)
 
 
 @asynccontextmanager
 async def opened(path: Path, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Driver]:
-    with running(path) as (program, console):
-        app = DebuggerApp(None, history_memory=0, console=console, began=program.divert)
+    running = open_program(str(path), [], memory=2**24, streams="on a terminal")
+    try:
+        app = DebuggerApp(None, history_memory=0, console=running.console)
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             yield Driver(app, pilot)
+    finally:
+        running.run.close()
 
 
 async def done(driver: Driver) -> None:
     """Wait until a run in the background has ended."""
-    for _ in range(100):
-        await driver.pilot.pause(0.05)
-        if not driver.screen.runner.busy:
-            break
+    await driver.screen.runner.finished()
     await driver.pilot.pause()
 
 
-async def test_a_program_opens_at_its_first_pass() -> None:
-    async with opened(PROGRAMS / "housing.py") as driver:
-        assert driver.moment == 0
-        for name in ("X", "W1  *Input   13x10", "l1   Linear  11x10", "cost MSE"):
-            assert name in driver.text
-        assert "Total number of examples = 44" in driver.text
+async def press(driver: Driver, *keys: str) -> None:
+    for key in keys:
+        await driver.press(key)
+        await done(driver)
 
 
 async def test_keys_step_it_and_what_it_prints_appears_in_order() -> None:
-    async with opened(PROGRAMS / "housing.py", (120, 40)) as driver:
-        await driver.press("n", "n", "s")
+    async with opened(FOLDER / "housing.py", (120, 40)) as driver:
+        assert driver.moment == 0
+        for name in ("X", "W1   Input   13x10", "l1   Linear  11x10", "cost MSE"):
+            assert name in driver.text
+        assert "Total number of examples = 44" in driver.text
+        await press(driver, "n", "n", "s")
         assert "backward 1 of 10" in driver.text
-        for _ in range(4):
-            await driver.press("t")
-            await done(driver)
-        await driver.press("s")
-        await done(driver)
+        await press(driver, "t", "t", "t", "t")
+        assert "W1  *Input   13x10" in driver.text
+        # The update of the last pass of an epoch is known when the next epoch has begun.
         assert "Epoch: 1, Loss: 478.225037320892" in driver.text
         assert "Epoch: 2" not in driver.text
-        await driver.press("c")
-        await done(driver)
+        await press(driver, "c")
         shown = [line for line in driver.text.split("\n") if "Epoch: " in line]
         assert [line.partition("Epoch: ")[2][:1] for line in shown] == ["1", "2", "3"]
-        assert "the program has ended" in driver.text or "the line ends here" in driver.text
-        await driver.press("T", "T")
-        await done(driver)
-        assert "SGD step 9" in driver.text
-
-
-async def test_o_shows_all_that_was_printed() -> None:
-    async with opened(PROGRAMS / "opening_example.py") as driver:
-        await driver.press("c")
-        await done(driver)
+        assert "the program has ended" in driver.text
+        await press(driver, "T", "T")
+        assert "SGD step 10" in driver.text
         await driver.press("o")
         assert isinstance(driver.app.screen, TextScreen)
-        for line in alone("opening_example"):
-            assert line in driver.text
+        assert "Epoch: 3, Loss: 232.91482241784405" in driver.text
+
+
+async def test_what_is_printed_is_shown_from_its_end_and_can_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "prints.py"
+    text = "from miniflow import *\nx = Input()\ny = Mul(x, x)\n"
+    text += "graph = topological_sort({x: 3.0})\nfor i in range(2):\n"
+    text += "    forward_and_backward(graph)\n    for j in range(9000):\n"
+    text += "        print('over\\rit \\x1b[31mred\\x1b[2J [bold]\\t', i, j)\n"
+    path.write_text(text)
+    async with opened(path) as driver:
+        await press(driver, "c")
+        assert re.search(r"it red \[bold\] +1 8999", driver.text)
+        assert "31m" not in driver.text
+        await driver.press("o", "end")
+        assert re.search(r"it red \[bold\] +1 8999", driver.text)
+        assert "31m" not in driver.text
+        assert "over" not in driver.text
 
 
 async def test_o_without_a_program_says_so() -> None:
-    from tests.tui.test_keys import opened as opened_graph
-
     async with opened_graph("wx") as driver:
         await driver.press("o")
-        assert "no program runs here" in driver.text
+        assert "what a program prints is shown here" in driver.text
 
 
 async def test_another_graph_gets_a_screen_of_its_own() -> None:
-    async with opened(PROGRAMS / "two_graphs.py") as driver:
+    async with opened(FOLDER / "two_graphs.py") as driver:
         assert "first Mul" in driver.text
-        await driver.press("n", "n", "n")
-        await done(driver)
-        assert "the program goes on with another graph" in driver.text
+        await press(driver, "n", "n", "n")
+        assert "two_graphs 2" in driver.text
         assert "second MSE" in driver.text
         assert "first" not in driver.text
-        await driver.press("t")
-        await done(driver)
+        await press(driver, "n", "n")
+        assert driver.message == "this pass ends here; s goes on"
+        await press(driver, "t")
         assert "update" in driver.text
+        await press(driver, "T", "S")
+        assert "first Mul" in driver.text
 
 
-async def test_a_node_that_raises_is_shown_and_time_goes_back() -> None:
-    async with opened(PROGRAMS / "raises_in_a_node.py") as driver:
-        for _ in range(3):
-            await driver.press("t")
-            await done(driver)
-        await driver.press("s")
-        await done(driver)
-        assert "forward of l1 raised ShapeError" in driver.text
-        await driver.press("S", "S")
-        assert driver.moment < driver.debugger.timeline.start_of(2) + 1
+# In a real terminal ---------------------------------------------------------------------------
 
 
-async def test_a_program_that_does_not_come_back_is_stopped(tmp_path: Path) -> None:
-    path = tmp_path / "loops.py"
-    path.write_text(
-        "from miniflow import *\nx = Input()\ny = Mul(x, x)\n"
-        "forward_pass(y, topological_sort({x: 3.0}))\nwhile True:\n    pass\n"
-    )
-    async with opened(path) as driver:
-        await driver.press("c")
-        await driver.pilot.pause(0.6)
-        assert driver.screen.runner.busy
-        await driver.press("escape")
-        await done(driver)
-        assert not driver.screen.runner.busy
-        await driver.press("S")
-        assert driver.moment >= 0
-
-
-@pytest.mark.parametrize("name", NAMES)
-async def test_every_program_runs_to_its_end_and_back(name: str) -> None:
-    async with opened(PROGRAMS / f"{name}.py") as driver:
-        await driver.press("n", "n", "c")
-        await done(driver)
-        assert "ends here" in driver.text
-        if name not in FAILING and alone(name):
-            assert alone(name)[-1][:40].strip() in driver.text
-        end = driver.moment
-        await driver.press("S")
-        await done(driver)
-        assert driver.moment == end - 1
-
-
-# One in each spelling, and one that fails.
-ON_A_TERMINAL = ["housing", "adds_neurons", "opening_example", "raises_in_a_node"]
-
-
-@pytest.mark.parametrize("name", ON_A_TERMINAL)
-def test_a_program_runs_in_a_real_terminal(name: str) -> None:
-    command = [sys.executable, "-m", "mfdebug", str(PROGRAMS / f"{name}.py")]
-    # Kernels that BLAS chooses by the processor differ in the last bit.
-    blas = {key: value for key, value in os.environ.items() if key.startswith("OPENBLAS")}
-    environment = {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **blas}
-    with PtyApp(command, columns=80, rows=24, env=environment) as app:
+@contextmanager
+def on_a_terminal(path: Path, *options: str, columns: int = 80, rows: int = 24) -> Iterator[PtyApp]:
+    command = [sys.executable, "-P", "-m", "mfdebug", *options, str(path)]
+    with PtyApp(command, columns=columns, rows=rows, env=ENVIRONMENT) as app:
         app.wait_for("press s to begin")
-        app.press("n", "n", "c")
-        app.wait_for("ends here")
-        if name not in FAILING and alone(name):
-            assert alone(name)[-1][:40].strip() in app.text
+        yield app
+
+
+def is_there(process: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, 0)
+        return True
+    return False
+
+
+def test_a_node_that_raises_is_shown_and_time_goes_back() -> None:
+    with on_a_terminal(FOLDER / "raises_in_a_node.py") as app:
+        app.press("c")
+        app.wait_for("[its inputs: X 2x4, W 3x1, b 1]")
+        # Its own traceback, in the pane.
+        assert "miniflow.errors.ShapeError: linear#4" in app.text
+        assert re.search(r"X +Input +2x4", app.text)
+        end = app.moment
         app.press("S")
+        assert app.moment == end - 1
+        assert re.search(r"X +Input +2x3", app.text)
         app.press("q")
-        assert app.wait() == (1 if name in FAILING else 0)
+        assert app.wait() == 1
         assert app.not_restored() == []
+
+
+def test_a_program_that_does_not_come_back_is_waited_for_no_more_and_left(tmp_path: Path) -> None:
+    path = tmp_path / "loops.py"
+    path.write_text(LOOPS)
+    with on_a_terminal(path) as app:
+        found = re.search(r"looping (\d+)", app.text)
+        assert found is not None
+        app.press("c")
+        app.wait_for("any key stops")
+        app.press("escape")
+        app.wait_for("was not finished")
+        app.press("S")
+        app.wait_for("moment 1 ")
+        app.press("c")
+        app.wait_for("any key stops")
+        app.press("q")
+        assert app.wait() == 0
+        assert app.not_restored() == []
+        assert not is_there(int(found[1]))
+
+
+def test_the_app_is_suspended_and_goes_on_with_its_program_until_that_is_killed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "endless.py"
+    text = (
+        "import os\nfrom miniflow import *\nx = Input()\ny = Mul(x, x)\nprint('I', os.getpid())\n"
+    )
+    text += "graph = topological_sort({x: 3.0})\nwhile True:\n    forward_and_backward(graph)\n"
+    path.write_text(text)
+    with PtyApp(SHELL, env={"PS1": "shell> ", **ENVIRONMENT}) as shell:
+        shell.wait_for("shell>")
+        shell.send(f"{sys.executable} -P -m mfdebug {path}\r".encode())
+        shell.wait_for("press s to begin")
+        shell.press("t")
+        moment = shell.moment
+        shell.press("ctrl+z")
+        shell.wait_for("Stopped")
+        shell.send(b"fg\r")
+        shell.wait_for("SGD step 0")
+        assert shell.moment == moment
+        shell.press("t")
+        shell.wait_for("SGD step 1")
+        found = re.search(r"I (\d+)", shell.text)
+        assert found is not None
+        os.kill(int(found[1]), signal.SIGKILL)
+        shell.press("c")
+        shell.wait_for("ended by SIGKILL")
+        end = shell.moment
+        shell.press("S")
+        assert shell.moment == end - 1
+        shell.press("q")
+        shell.wait_for("shell>")
+        shell.send(b"echo status $?\r")
+        shell.wait_for("status 1")

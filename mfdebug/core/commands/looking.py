@@ -23,6 +23,7 @@ from mfdebug.core.explain.text import explain, name_moment
 from mfdebug.core.expressions import parse, parse_place
 from mfdebug.core.hints import WATCH
 from mfdebug.core.naming import typed, which_is_meant
+from mfdebug.core.printed import as_seen
 from mfdebug.core.results import result_text
 from mfdebug.core.scene import Scene
 from miniflow.ops.base import shape_text
@@ -203,7 +204,8 @@ def _output(console: Console, _text: str) -> Reply:
             hint="elsewhere it goes where mfdebug's own answers go",
         )
     lines = console.printed()
-    return Reply("\n".join(lines) or "nothing is printed yet", lines)
+    seen = "\n".join(as_seen(line).expandtabs() for line in lines)
+    return Reply(seen or "nothing is printed yet", lines)
 
 
 LOOKING = [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from rich.segment import Segment
 from textual.strip import Strip
 
+from mfdebug.core.printed import as_seen
 from mfdebug.tui.fitting import fit
 from mfdebug.tui.widgets.side_list import SideList
 
@@ -34,4 +35,5 @@ class OutputList(SideList):
     def row(self, y: int, width: int) -> Strip:
         """Return a line in `width` cells."""
         style = self.get_component_rich_style("list--plain")
-        return Strip([Segment(fit(f" {self._shown[y].expandtabs()}", width), style)])
+        line = as_seen(self._shown[y]).expandtabs()
+        return Strip([Segment(fit(f" {line}", width), style)])

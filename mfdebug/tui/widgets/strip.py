@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.text import name_moment
-from mfdebug.core.hints import GO_BACK
+from mfdebug.core.hints import GO_BACK, GO_ON
 from mfdebug.tui.fitting import fit, wrap
 from mfdebug.tui.keys import keys_of, with_keys
 from mfdebug.tui.presentation import KeyCast
@@ -92,6 +92,9 @@ class MessageStrip(LinesView):
 
     def _next(self) -> str:
         coming = self.debugger.coming()
+        if coming is None and not self.debugger.at_end:
+            # What comes next is not known before the program goes on.
+            return f"this pass ends here; {GO_ON}"
         if coming is None:
             return f"the line ends here ({self.debugger.ending}); {GO_BACK}"
         if coming.number == 1:
