@@ -34,7 +34,8 @@ class RecordedPass:
         self.numbers = run.numbers(number)
         self.inputs = run.inputs(number)
         self.after = run.inputs_after(number)
-        self._settled = not run.others_after(number) or bool(run.ending)
+        own = self.after.keys() - run.others_after(number)
+        self._settled = bool(run.ending) or own >= self.inputs.keys()
         self._shared: dict[int, dict[int, Array] | None] = {}
         self._fitted: dict[tuple[int, int], Array | None] = {}
         self._sums: dict[tuple[int, int], Array] = {}

@@ -32,6 +32,9 @@ LEARNED_FROM = 64
 # Values of an input that are kept in mind, to know data that comes round again.
 REMEMBERED = 4096
 
+# Passes that are asked at a time whether more is known of them.
+ASKED = 4
+
 UNKNOWN_RATE = math.nan
 
 
@@ -100,10 +103,14 @@ class Updates:
         self._gradient = gradient
         self.trained: set[int] = set()
         self.fed: set[int] = set()
-        self._learned: set[int] = set()
+        # Of the passes that were looked at, the inputs that were known then.
+        self._learned: dict[int, Set[int]] = {}
         self._looked = 0
-        # Early passes of which no more is known than what another graph began with, as yet.
+        # Early passes of whose inputs more may become known: nothing, or what another graph began
+        # with, is known of some.
         self._unsure: list[int] = []
+        self._next_unsure = 0
+        self._sets: dict[frozenset[int], frozenset[int]] = {}
         # What differs in other graphs.
         self._differs: set[int] = set()
         self._ended = False
@@ -135,7 +142,6 @@ class Updates:
             again, self._unsure = self._unsure, []
             self.fed -= self._differs
             self._differs.clear()
-            self._learned.difference_update(again)
             self._known.clear()
             self._known_for_now = 0, {}
             for step in again:
@@ -148,23 +154,42 @@ class Updates:
     def _is_surer(self) -> bool:
         """Whether graphs have turned out to come again, or their last values have come."""
         ended, self._ended = self._ended, bool(self._run.ending)
-        return ended != self._ended or not self._others(self._unsure[0])
+        if ended != self._ended:
+            return True
+        for _ in range(min(ASKED, len(self._unsure))):
+            self._next_unsure += 1
+            step = self._unsure[self._next_unsure % len(self._unsure)]
+            if self._own(step) != self._learned.get(step):
+                return True
+        return False
 
     def _look_early(self, step: int) -> None:
-        if self._others(step):
+        if not self._is_settled(step):
             self._unsure.append(step)
         self.look_at(step)
 
-    def _others(self, step: int) -> Set[int]:
-        """Return the inputs of which it is only known what another graph began with."""
+    def _own(self, step: int) -> Set[int]:
+        """Return the inputs of which it is known what they themselves were after a pass."""
         number = self._number(step)
-        return frozenset() if number is None else self._run.others_after(number)
+        if number is None:
+            return frozenset()
+        return self._run.inputs_after(number).keys() - self._run.others_after(number)
+
+    def _is_settled(self, step: int) -> bool:
+        """Whether no more can become known of what the inputs of a pass were after it."""
+        number = self._number(step)
+        if number is None or self._run.ending:
+            return number is not None
+        return self._own(step) >= self._run.inputs(number).keys()
 
     def look_at(self, step: int) -> None:
         """Learn from one pass, once."""
-        if step in self._learned or not self.known(step):
+        if not self.known(step):
             return
-        self._learned.add(step)
+        own_known = self._own(step)
+        if self._learned.get(step) == own_known:
+            return
+        self._learned[step] = self._kept_set(own_known)
         changes = self._changes(step)
         if not changes.keys() - self.trained - self._data:
             return
@@ -180,12 +205,17 @@ class Updates:
         self._differs |= changes.keys() - own.keys() - self.fed
         self.fed = (self.fed | set(changes)) - self.trained
 
+    def _kept_set(self, inputs: Set[int]) -> Set[int]:
+        """Return a set that most passes have in common."""
+        kept = frozenset(inputs)
+        return self._sets.setdefault(kept, kept)
+
     def of(self, step: int) -> PassUpdates:
         """Return what was updated after a pass."""
         if not self.known(step):
             return NOTHING
         if step not in self._known:
-            if self._others(step) and not self._run.ending:
+            if not self._is_settled(step):
                 return self._for_now(step)
             self.look_at(step)
             found = self._of(step)

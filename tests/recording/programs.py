@@ -409,6 +409,39 @@ def rebuilds_its_graph(loop: Loop) -> Iterator[None]:
         w = w - 0.1 * p.gradients[p]
 
 
+def twins(loop: Loop) -> Iterator[None]:
+    """Two nets of one structure, which share their data, trained by turns."""
+    x, t = Input(), Input()
+    loop.name(x=x, t=t)
+    x.value, t.value = np.array([1.0, 2.0]), np.array([0.5, 0.25])
+    nets = []
+    for value in (0.5, 0.25):
+        # A rate of 0.1 would lead from the one to the other, as far as the numbers go.
+        w = Input()
+        w.value = np.array([value, value])
+        y = Mul(x, w)
+        nets.append(([x, t, w, y, MSE(t, y)], w))
+    for _ in range(4):
+        for graph, w in nets:
+            loop.both(graph)
+            yield
+            w.value = w.value - 0.1 * w.gradients[w]
+
+
+def one_after_another(loop: Loop) -> Iterator[None]:
+    """Nets that are built anew, each trained in a few passes, with momentum."""
+    for k in range(3):
+        x, t, w = Input(), Input(), Input()
+        MSE(t, Mul(x, w))
+        feed = {x: np.arange(12.0), t: np.full(12, 2.0), w: np.linspace(-1, 1 + k, 12)}
+        graph, v = topological_sort(feed), 0.0
+        for _ in range(6):
+            loop.both(graph)
+            yield
+            v = 0.9 * v + w.gradients[w]
+            w.value = w.value - 0.003 * v
+
+
 def accumulates(loop: Loop) -> Iterator[None]:
     """An engine whose inputs add to what they kept."""
 
@@ -452,6 +485,8 @@ PROGRAMS = {
         raises_in_a_node,
         zero_upstream,
         rebuilds_its_graph,
+        twins,
+        one_after_another,
         accumulates,
     )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfdebug.recording.reader import Output, RunReader
-from mfdebug.recording.records import Entry, Fault, Numbers, Run
+from mfdebug.recording.records import Entry, Fault, Numbers, Run, Shared
 from mfdebug.recording.schema import BODY_BYTES, SMALL_INPUT
 from mfdebug.recording.writer import RunWriter
 from miniflow.errors import FileError
+from miniflow.ops.base import Array
 from tests.recording.drawn import Drawn, passes
 from tests.recording.runs import (
     MANY,
@@ -213,6 +214,86 @@ def test_inputs_after_a_pass(recording: Recording, reader: RunReader) -> None:
     assert {i: float(x.sum()) for i, x in reader.inputs_after(2).items()} == {0: 0.5, 1: 0.25}
     assert reader.inputs_after(1) == {}
     assert (reader.ending, reader.status) == ("the program has ended", 0)
+
+
+def held(values: Mapping[int, Array]) -> dict[int, float]:
+    return {i: float(x.sum()) for i, x in sorted(values.items())}
+
+
+def test_after_a_pass_of_twins(recording: Recording, reader: RunReader) -> None:
+    """What is after a pass is of the same objects, never of another graph that comes in between."""
+    for number, graph in enumerate((0, 1)):
+        recording.add(SQUARE, *square(float(number), 9.0), graph=graph)
+    recording.writer.flush()
+    assert held(reader.inputs_after(0)) == {0: 1.0, 1: 9.0}
+    # So far the second may be the first, built anew.
+    assert reader.others_after(0) == {0, 1}
+    for number, graph in ((2, 0), (3, 1), (4, 0)):
+        recording.add(SQUARE, *square(float(number), 9.0), graph=graph)
+    recording.writer.flush()
+    after = [held(reader.inputs_after(number)) for number in range(5)]
+    assert after == [{0: 2.0, 1: 9.0}, {0: 3.0, 1: 9.0}, {0: 4.0, 1: 9.0}, {}, {}]
+    assert not any(reader.others_after(number) for number in range(5))
+    recording.final(SQUARE, ("v", 0, -1, 30.0), ("v", 1, -1, 9.0), graph=1)
+    recording.final(SQUARE, ("v", 0, -1, 40.0), ("v", 1, -1, 9.0), graph=0)
+    recording.writer.flush()
+    assert [held(reader.inputs_after(number))[0] for number in (3, 4)] == [30.0, 40.0]
+    assert [reader.outline(number).graph for number in range(5)] == [0, 1, 0, 1, 0]
+
+
+def test_after_a_pass_of_a_graph_built_anew(recording: Recording, reader: RunReader) -> None:
+    """An input that the next graph has too is known; of the others it has its own."""
+    recording.writer.sharing(0, (Shared(1, 0, ((0, 0),)),))
+    for number in range(4):
+        sharing = 0 if number else -1
+        recording.add(SQUARE, *square(float(number), 9.0), graph=number, sharing=sharing)
+    recording.final(SQUARE, ("v", 0, -1, 7.0), ("v", 1, -1, 8.0), graph=2)
+    recording.final(SQUARE, ("v", 0, -1, 7.0), ("v", 1, -1, 9.0), graph=3)
+    recording.writer.flush()
+    after = [held(reader.inputs_after(number)) for number in range(4)]
+    assert after == [{0: 1.0, 1: 9.0}, {0: 2.0, 1: 9.0}, {0: 3.0, 1: 9.0}, {0: 7.0, 1: 9.0}]
+    assert [reader.others_after(number) for number in range(4)] == [{1}, {1}, {1}, set()]
+
+
+def test_an_input_that_twins_share_is_known_from_the_other(
+    recording: Recording, reader: RunReader
+) -> None:
+    recording.writer.sharing(0, (Shared(1, 0, ((1, 1),)),))
+    for number, (graph, sharing) in enumerate(((0, -1), (1, 0), (0, -1), (1, 0))):
+        recording.add(SQUARE, *square(number, 10.0 + number), graph=graph, sharing=sharing)
+    recording.final(SQUARE, ("v", 0, -1, 50.0), ("v", 1, -1, 60.0), graph=0)
+    recording.final(SQUARE, ("v", 0, -1, 70.0), ("v", 1, -1, 60.0), graph=1)
+    recording.writer.flush()
+    after = [held(reader.inputs_after(number)) for number in range(4)]
+    assert after == [{0: 2, 1: 11}, {0: 3, 1: 12}, {0: 50, 1: 13}, {0: 70, 1: 60}]
+
+
+def test_a_pass_that_turns_out_to_be_over_another_graph(
+    recording: Recording, reader: RunReader
+) -> None:
+    for number, graph in enumerate((0, 0, 0)):
+        recording.add(SQUARE, *square(float(number), 9.0), graph=graph)
+    recording.writer.flush()
+    assert held(reader.inputs_after(0))[0] == 1.0
+    recording.add(SQUARE, *square(1.0, 9.0), number=1, graph=1)
+    recording.writer.flush()
+    assert held(reader.inputs_after(0))[0] == 2.0
+    assert reader.inputs_after(1) == {}
+
+
+def test_what_is_after_a_pass_is_looked_up_in_a_few_rows(recording: Recording) -> None:
+    recording.writer.sharing(0, (Shared(1, 0, ((0, 0),)),))
+    for number in range(3000):
+        recording.add(SQUARE, *square(1.0, 9.0), graph=number, sharing=0 if number else -1)
+    recording.writer.flush()
+    reader = RunReader(recording.path, live=True)
+    asked: list[str] = []
+    reader._connection.set_trace_callback(asked.append)
+    for number in (0, 1500, 2998):
+        del asked[:]
+        assert reader.others_after(number) == {1}
+        assert sum(query.startswith("SELECT") and "run" not in query for query in asked) < 30
+    reader.close()
 
 
 def test_output(recording: Recording, reader: RunReader) -> None:

@@ -34,6 +34,7 @@ def names(debugger: RecordedDebugger, nodes: set[int] | list[int]) -> set[str]:
         ("evaluates_between", {"W"}, set(), [0.1, math.nan, 0.1, math.nan, 0.1, math.nan]),
         ("zero_upstream", {"W1", "W2"}, set(), [0.01] * 3),
         ("rebuilds_its_graph", {"w"}, set(), [0.1, 0.1, 0.1, math.nan]),
+        ("twins", {"input1"}, set(), [0.1] * 8),
         ("forward_only", set(), {"x"}, [math.nan] * 3),
         ("accumulates", {"w"}, set(), [0.001] * 3),
     ],
@@ -55,6 +56,27 @@ def test_a_pass_after_which_nothing_was_updated_has_no_update() -> None:
     last = [debugger.last_place(step) for step in range(6)]
     forward = 1 + len(timeline.forward)
     assert last == [timeline.length, forward] * 3
+
+
+def test_another_graphs_numbers_are_no_update() -> None:
+    """After the last pass of a net comes the next net's first: nothing leads from one to the other.
+
+    While the run goes on, too: what is shown of an update is what the net's own input became.
+    """
+    for to_the_end in (False, True):
+        run = MemoryRun("nets", PROGRAMS["one_after_another"], to_the_end=to_the_end)
+        debugger = RecordedLines(run).debugger(0)
+        shown = 0
+        while not debugger.at_end:
+            debugger.step()
+            made = debugger.last_update
+            if made is None:
+                continue
+            step = debugger.sgd_step
+            following = run.seen[step + 1].began if step % 6 < 5 else run.seen[step].end
+            assert made.after.tobytes() == following[debugger.where.node or 0].tobytes()
+            shown += 1
+        assert shown
 
 
 def test_what_is_known_to_be_trained_stays_so_while_the_run_grows() -> None:
