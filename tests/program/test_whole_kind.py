@@ -10,6 +10,7 @@ import math
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +42,7 @@ from tests.program.running import (
     run,
 )
 from tests.program.walks import WAYS, differences_on
+from tests.sizes import pick
 from tests.terminal.pty_app import PtyApp
 
 STEPS = 45
@@ -84,28 +86,29 @@ def lab(version: str, name: str) -> Lab:
 
 
 @pytest.fixture
-def place(version: str, program: Program, pytestconfig: pytest.Config) -> Lab:
-    if version != RUNNING.version and program.name not in FEW and not _long(pytestconfig):
-        pytest.skip("with --long")
+def place(version: str, program: Program) -> Lab:
     (python,) = [one for one in pythons() if one.version == version]
     if python.missing:
         pytest.skip(python.missing)
     return lab(version, program.name)
 
 
-def _long(config: pytest.Config) -> bool:
-    return bool(config.getoption("--long"))
-
-
-every_program = pytest.mark.parametrize("program", ENDING, ids=lambda program: program.name)
 every_python = pytest.mark.parametrize("version", VERSIONS)
 
 
-@every_python
-@every_program
-def test_it_ends_as_alone_and_its_record_has_what_it_had(
-    place: Lab, pytestconfig: pytest.Config
-) -> None:
+def programs(sample: Sequence[Program]) -> pytest.MarkDecorator:
+    """Give a test programs and Pythons: a sample, and a few with other Pythons; or all with all."""
+    found = [
+        pytest.param(version, program, id=f"{program.name}-{version}")
+        for program in pick(ENDING, sample)
+        for version in VERSIONS
+        if pick(True, version == RUNNING.version or program.name in FEW)
+    ]
+    return pytest.mark.parametrize(("version", "program"), found)
+
+
+@programs(ENDING)
+def test_it_ends_as_alone_and_its_record_has_what_it_had(place: Lab) -> None:
     ended, file = place.recorded()
     assert ended.stdout == place.alone.stdout
     assert of_the_program(ended.stderr, place.python) == of_the_program(
@@ -119,17 +122,13 @@ def test_it_ends_as_alone_and_its_record_has_what_it_had(
         assert expected
         assert differences(expected, seen) == []
         ways = list(WAYS.values())
-        if not _long(pytestconfig):
-            ways = [ways[ENDING.index(place.program) % len(ways)]]
-        for way in ways:
+        turn = ENDING.index(place.program) % len(ways)
+        for way in pick(ways, [ways[turn]]):
             assert differences_on(way, recorded, expected, seen) == []
 
 
-@every_python
-@every_program
-def test_it_ends_as_alone_under_continue(place: Lab, pytestconfig: pytest.Config) -> None:
-    if ENDING.index(place.program) % 8 and not _long(pytestconfig):
-        pytest.skip("with --long")
+@programs(ENDING[::8])
+def test_it_ends_as_alone_under_continue(place: Lab) -> None:
     ended = place.batch("continue", as_json=False)
     # What the debugger answers comes after all that the program has printed.
     assert ended.stdout.startswith(place.alone.stdout)
@@ -140,11 +139,8 @@ def test_it_ends_as_alone_under_continue(place: Lab, pytestconfig: pytest.Config
     assert ended.status == int(place.program.raises)
 
 
-@every_python
-@every_program
-def test_it_ends_as_alone_under_single_steps(place: Lab, pytestconfig: pytest.Config) -> None:
-    if ENDING.index(place.program) % 8 != 4 and not _long(pytestconfig):
-        pytest.skip("with --long")
+@programs(ENDING[4::8])
+def test_it_ends_as_alone_under_single_steps(place: Lab) -> None:
     ended = place.batch(*["step"] * STEPS, "continue", as_json=True)
     told = answers(ended.stdout)
     assert len(told) == STEPS + 1
