@@ -149,6 +149,7 @@ def assert_plain(text: str) -> None:
 TOUR = """\
 help
 help break
+graph
 sgd 3
 step 2
 back
