@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mfdebug.core.commands.console import Console
     from mfdebug.core.script import Origin
     from mfdebug.core.shelf import Shelf
-    from mfdebug.debuggee.control import Debuggee
     from mfdebug.opening import Opened
+    from mfdebug.running.debuggee import Debuggee
     from mfdebug.settings import Settings
 
 OK, FAILED, UNUSABLE = 0, 1, 2
@@ -311,7 +311,7 @@ def _attached(options: argparse.Namespace, settings: Settings) -> int:
 
 def _see_off(program: Debuggee) -> None:
     """Show what a program has printed while the app was open, and what it prints until it waits."""
-    from mfdebug.debuggee.attached import Attached
+    from mfdebug.running.attached import Attached
 
     assert isinstance(program, Attached)
     # Ctrl+C is the program's again.
@@ -405,7 +405,7 @@ def _app(
 
 
 def _record(options: argparse.Namespace) -> int:
-    from mfdebug.debuggee.record import record
+    from mfdebug.running.record import record
 
     most_bytes = int(options.most * 2**20)
     return record(options.program, options.arguments, options.output, most_bytes=most_bytes)

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from mfdebug.core.commands.console import Console
 from mfdebug.core.script import Origin
-from mfdebug.debuggee.attached import Attached
-from mfdebug.debuggee.control import Debuggee
-from mfdebug.debuggee.launcher import Program, Streams, check_program
-from mfdebug.debuggee.live_run import LiveRun
-from mfdebug.debuggee.probing import Prober
-from mfdebug.debuggee.taking import Sink
 from mfdebug.recording.debugger import RecordedLines
 from mfdebug.recording.reader import RunReader
+from mfdebug.running.attached import Attached
+from mfdebug.running.debuggee import Debuggee
+from mfdebug.running.launcher import Program, Streams, check_program
+from mfdebug.running.live_run import LiveRun
+from mfdebug.running.probing import Prober
+from mfdebug.running.taking import Sink
 from miniflow.errors import FileError
 
 # Bytes of a file that tell it from others.

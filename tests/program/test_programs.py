@@ -16,8 +16,8 @@ import pytest
 
 from mfdebug.core.commands.console import Console
 from mfdebug.core.commands.predicting import asked
-from mfdebug.debuggee.launcher import Streams
 from mfdebug.programs import open_program
+from mfdebug.running.launcher import Streams
 from miniflow import load
 from miniflow.errors import MiniflowError
 from tests.program.programs import BY_NAME, FOLDER, environment

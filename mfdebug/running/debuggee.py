@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Ring
-from mfdebug.debuggee.taking import Sink, Taker
 from mfdebug.recording.output import Output
 from mfdebug.recording.records import Impatience
+from mfdebug.running.taking import Sink, Taker
 
 # Seconds between two looks at the program: short while an answer is awaited.
 LOOK_EVERY = 0.0005

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from mfdebug.debuggee import ring as words
-from mfdebug.debuggee.control import LOOK_AT_MOST_EVERY, LOOK_EVERY, Debuggee
 from mfdebug.debuggee.ring import new_ring
-from mfdebug.debuggee.taking import Sink
 from mfdebug.debuggee.terminal import new_terminal
+from mfdebug.running.debuggee import LOOK_AT_MOST_EVERY, LOOK_EVERY, Debuggee
+from mfdebug.running.taking import Sink
 from mfdebug.signals import EndedBySignal
 from miniflow.errors import FileError
 from miniflow.files.paths import check_ordinary
 
-BOOTSTRAP = Path(__file__).parent / "bootstrap"
+BOOTSTRAP = Path(words.__file__).parent / "bootstrap"
 # Seconds that a program has, once it was told to end.
 TO_END = 0.3
 # What Linux calls the signal that a process gets when its parent dies.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mfdebug.debuggee.launcher import Program, check_program
 from mfdebug.recording.writer import RunWriter
+from mfdebug.running.launcher import Program, check_program
 
 
 def record(name: str, arguments: Sequence[str], file: Path, *, most_bytes: int) -> int:

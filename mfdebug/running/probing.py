@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from mfdebug.debuggee.live_run import LiveRun
 from mfdebug.recording.checking import SINGLE_TOLERANCE, check_alone, untested
 from mfdebug.recording.encoding import value_of
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import RecordedPass, as_floats
 from mfdebug.recording.records import Entry
+from mfdebug.running.live_run import LiveRun
 from miniflow.errors import GraphError, MiniflowError
 from miniflow.gradcheck import Verdict
 from miniflow.node import Node

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
-from mfdebug.debuggee.control import Debuggee
-from mfdebug.debuggee.taking import Sink
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Impatience, Numbers, Outline, Structure
 from mfdebug.recording.writer import RunWriter
+from mfdebug.running.debuggee import Debuggee
+from mfdebug.running.taking import Sink
 from miniflow.errors import FileError
 from miniflow.ops.base import Array
 
