@@ -461,7 +461,7 @@ class Recorder:
 
     def answer(self) -> None:
         """Answer what the debugger asks while the program waits: about a node of the last pass."""
-        probe.answer(self.nodes, self.ring.path, self.leave_process)
+        probe.answer(self.nodes, self.ring.beside, self.leave_process)
 
 
 # What a class may say of itself without being another.

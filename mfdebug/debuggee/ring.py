@@ -82,12 +82,24 @@ class Record:
         self.data = data
 
 
-def new_ring() -> Ring:
-    """Return a ring in a new file, in memory if there is a folder for that."""
-    folder = (
-        "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else os.environ.get("TMPDIR", "/tmp")
-    )
-    return Ring(os.path.join(folder, f"mfdebug-{os.getpid()}-{os.urandom(6).hex()}"), RING_BYTES)
+def new_ring(*, nameless: bool) -> Ring:
+    """Return a new ring, in memory where that can be.
+
+    `nameless`: it has no file, where the system can do without one, so that nothing of it is left
+    whoever is killed. It is open in this process until `Ring.forget`.
+    """
+    folder = "/dev/shm"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        folder = os.environ.get("TMPDIR", "/tmp")
+    name = os.path.join(folder, f"mfdebug-{os.getpid()}-{os.urandom(6).hex()}")
+    if nameless and hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("mfdebug")
+        path = f"/proc/{os.getpid()}/fd/{descriptor}"
+        if os.path.exists(path):
+            return Ring(path, name, RING_BYTES, descriptor)
+        os.close(descriptor)
+    os.close(os.open(name, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600))
+    return Ring(name, name, RING_BYTES)
 
 
 def _map(descriptor: int, size: int) -> mmap.mmap:
@@ -116,12 +128,12 @@ def _map(descriptor: int, size: int) -> mmap.mmap:
 class Ring:
     """One mapping of `path`, made with room for `size` bytes if that is given.
 
-    `gone` tells whether the other side has ended; then nothing is written any more.
+    Files of the name `beside` and an ending hold what does not go through it. `gone` tells whether
+    the other side has ended; then nothing is written any more.
     """
 
-    def __init__(self, path: str, size: int = 0) -> None:
-        new = os.O_CREAT | os.O_EXCL if size else 0
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | new, 0o600)
+    def __init__(self, path: str, beside: str, size: int = 0, kept_open: int = -1) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             if size:
                 os.ftruncate(descriptor, size)
@@ -132,12 +144,22 @@ class Ring:
         finally:
             os.close(descriptor)
         self.path = path
+        self.beside = beside
+        self._kept_open = kept_open
         self.capacity = len(self.memory) - DATA
         self.gone: Callable[[], bool] = lambda: False
         self.dead = False
         self._at = self.word(WRITTEN)
         # Of a record that is taken out piece by piece, those before the last.
         self._pieces: list[bytes] = []
+
+    def forget(self) -> None:
+        """Let nobody open it any more: who has it mapped keeps it."""
+        if self._kept_open >= 0:
+            os.close(self._kept_open)
+            self._kept_open = -1
+        elif self.path == self.beside and os.path.exists(self.path):
+            os.unlink(self.path)
 
     def word(self, place: int) -> int:
         """Return one of the words."""

@@ -20,11 +20,11 @@ BYTES_A_SECOND = 50 * 2**20
 
 
 def start(settings: str) -> None:
-    """Record from now on; `settings` are the debugger's process and the file of the ring."""
-    parent, _, path = settings.partition(":")
-    ring = Ring(path)
+    """Record from now on; `settings` are the debugger's process and the paths of the ring."""
+    parent, path, beside = settings.split("\n")
+    ring = Ring(path, beside)
     # Both sides have it mapped: without a name it is gone when they are, however they end.
-    os.unlink(path)
+    ring.forget()
     ring.gone = lambda: os.getppid() != int(parent)
     record(ring, made_already=False)
 

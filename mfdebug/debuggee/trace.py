@@ -35,7 +35,7 @@ class _Debugger:
     """A debugger in a process of its own, started when the first pass is complete."""
 
     def __init__(self) -> None:
-        self._ring = new_ring()
+        self._ring = new_ring(nameless=False)
         self._ring.gone = self._is_gone
         self._ring.set_word(words.STOP_AT, words.NEVER)
         self._process: subprocess.Popen[bytes] | None = None
@@ -110,7 +110,7 @@ class _Debugger:
             self._show_rest()
             os.close(self._terminal)
             self._terminal = -1
-        Path(self._ring.path).unlink(missing_ok=True)
+        self._ring.forget()
 
     def _show_rest(self) -> None:
         """Show what was printed last, and nobody has read."""
@@ -123,7 +123,7 @@ class _Debugger:
     def _see_out(self) -> None:
         """At the end of the program: wait until the debugger has been left."""
         if self._process is None or self._process.poll() is not None:
-            Path(self._ring.path).unlink(missing_ok=True)
+            self._ring.forget()
             return
         self._process.wait()
         self._put_back()

@@ -22,9 +22,9 @@ class Attached(Debuggee):
 
     def __init__(self, ring: str, reading: int, sink: Sink) -> None:
         self._program = os.getppid()
-        mapped = Ring(ring)
+        mapped = Ring(ring, ring)
         # Without a name it is gone when both sides are, however they end.
-        os.unlink(ring)
+        mapped.forget()
         super().__init__(mapped, sink, None if reading < 0 else reading)
 
     def is_gone(self) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from mfdebug.debuggee import ring as words
-from mfdebug.debuggee.ring import new_ring
+from mfdebug.debuggee.ring import Ring, new_ring
 from mfdebug.debuggee.terminal import new_terminal
 from mfdebug.running.debuggee import LOOK_AT_MOST_EVERY, LOOK_EVERY, Debuggee
 from mfdebug.running.taking import Sink
@@ -51,17 +51,17 @@ class Program(Debuggee):
     ) -> None:
         """`interruptible`: Ctrl+C on a terminal that it shares with us is for the program too."""
         self._interruptible = interruptible
-        ring = new_ring()
+        ring = new_ring(nameless=True)
         ring.set_word(words.STOP_AT, stop_at)
         self._own_session = streams == "on a terminal"
         try:
-            reading = self._start([sys.executable, name, *arguments], ring.path, streams)
+            reading = self._start([sys.executable, name, *arguments], ring, streams)
         except BaseException:
-            Path(ring.path).unlink()
+            ring.forget()
             raise
         super().__init__(ring, sink, reading)
 
-    def _start(self, command: list[str], ring: str, streams: Streams) -> int | None:
+    def _start(self, command: list[str], ring: Ring, streams: Streams) -> int | None:
         """Start the process; return the descriptor of what it prints, if that comes to us."""
         environment = dict(os.environ)
         before = environment.get("PYTHONPATH")
@@ -69,7 +69,7 @@ class Program(Debuggee):
             environment["MFDEBUG_PYTHONPATH"] = before
         # An empty PYTHONPATH is the same as none; joined, it would be the working folder.
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(BOOTSTRAP), before]))
-        environment["MFDEBUG_RECORD"] = f"{os.getpid()}:{ring}"
+        environment["MFDEBUG_RECORD"] = f"{os.getpid()}\n{ring.path}\n{ring.beside}"
         reading: int | None = None
         options: dict[str, object] = {}
         if streams == "piped":
@@ -104,7 +104,7 @@ class Program(Debuggee):
 
     def _finish(self) -> None:
         self.status = self._process.wait()
-        Path(self.ring.path).unlink(missing_ok=True)
+        self.ring.forget()
         super()._finish()
 
     def _how_it_ended(self) -> str:
