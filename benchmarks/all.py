@@ -65,7 +65,7 @@ def main() -> None:
     lines += shown(files.run(rounds(files.ROUNDS)))
     lines += shown(travel.run(rounds(travel.ROUNDS)))
     lines += shown(armed.run(rounds(armed.ROUNDS)))
-    lines += shown(program.run(rounds(program.ROUNDS)))
+    lines += shown([*program.run(rounds(program.ROUNDS)), *program.waiting()])
     lines += shown(app.run(rounds(app.ROUNDS)))
     lines += shown(line.run(rounds(line.ROUNDS)))
     head = HEAD.format(machine=machine(), load=load).splitlines()

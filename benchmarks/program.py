@@ -4,7 +4,8 @@
 
 The lesson's last program, 36,000 passes of 13-10-1 with batches of 11, and a middle net,
 784-256-128-10 with batches of 64: alone, then `mfdebug record`, then `mfdebug --batch -c continue`.
-Whole processes, start and end included; all must print the same.
+Whole processes, start and end included; all must print the same. Then how long one waits for a
+pass of a program that stands still: from asking for it to its numbers.
 """
 
 from __future__ import annotations
@@ -15,13 +16,19 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 
 from harness import ROOT, Contestant, measure, one_thread, options, show, table
+
+from mfdebug.running.launcher import Program
+from mfdebug.running.live_run import LiveRun
 
 ROUNDS = 5
 EPOCHS, PASSES = 9_000, 4 * 9_000
 SOURCE = ROOT / "tests" / "programs" / "housing.py"
 MIDDLE_PASSES = 1_500
+WAITS = 400
 MIDDLE = """
 import numpy as np
 from miniflow import *
@@ -93,7 +100,60 @@ def run(rounds: int) -> list[str]:
     return lines
 
 
+def waiting() -> list[str]:
+    """Measure how long it takes to the first pass and to each that follows; lines of Markdown."""
+    lines = [
+        "How long a pass is waited for, from asking to its numbers. To the first pass it is counted",
+        "from the start of the program, whose own imports take the time of the column before.",
+        "",
+        "| program | its imports | first pass | next pass, median | 99 % | most |",
+        "|---|---|---|---|---|---|",
+    ]
+    imports = min(_imported() for _ in range(5))
+    small = SOURCE.read_text(encoding="utf-8").replace("epochs = 3\n", f"epochs = {EPOCHS}\n")
+    for title, text in (
+        ("13-10-1", small),
+        ("784-256-128-10", MIDDLE.replace("PASSES", str(MIDDLE_PASSES))),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder) / "program.py"
+            program.write_text(text, encoding="utf-8")
+            first, following = _waits(str(program))
+        worst = sorted(following)
+        lines.append(
+            f"| {title} | {imports:.0f} ms | {first:.0f} ms | {median(worst):.1f} ms "
+            f"| {worst[int(0.99 * len(worst))]:.1f} ms | {worst[-1]:.1f} ms |"
+        )
+    return [*lines, ""]
+
+
+def _imported() -> float:
+    begun = perf_counter()
+    subprocess.run([sys.executable, "-c", "import numpy, miniflow"], cwd=ROOT, check=True)
+    return 1e3 * (perf_counter() - begun)
+
+
+def _waits(program: str) -> tuple[float, list[float]]:
+    begun = perf_counter()
+    run = LiveRun(
+        "program",
+        lambda sink: Program(program, [], sink, streams="piped", stop_at=0),
+        most_bytes=2**30,
+    )
+    try:
+        times = []
+        for number in range(WAITS):
+            run.go_on(number)
+            assert run.numbers(number) is not None
+            now = perf_counter()
+            times.append(1e3 * (now - begun))
+            begun = now
+        return times[0], times[1:]
+    finally:
+        run.close()
+
+
 if __name__ == "__main__":
     one_thread()
     asked = options(__doc__ or "", ROUNDS).parse_args()
-    show(run(asked.rounds), markdown=asked.markdown)
+    show([*run(asked.rounds), *waiting()], markdown=asked.markdown)
