@@ -103,7 +103,7 @@ def run(rounds: int) -> list[str]:
 def waiting() -> list[str]:
     """Measure how long it takes to the first pass and to each that follows; lines of Markdown."""
     lines = [
-        "How long a pass is waited for, from asking to its numbers. To the first pass it is counted",
+        "How long a pass is waited for, from asking to its numbers. To the first one it is counted",
         "from the start of the program, whose own imports take the time of the column before.",
         "",
         "| program | its imports | first pass | next pass, median | 99 % | most |",

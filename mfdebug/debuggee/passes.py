@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .naming import Variable
-    from .script import Script
 
 # An entry of a layout: tag, node, slot, dtype, shape (see `mfdebug.recording.records.Entry`).
 Entry = tuple[str, int, int, str, tuple[int, ...]]
@@ -46,7 +45,6 @@ class KnownGraph:
         "nodes",
         "number",
         "numbers",
-        "script",
         "sharing",
         "structure",
         "variables",
@@ -61,7 +59,6 @@ class KnownGraph:
         self.calls = one.calls
         self.cost = one.cost
         self.variables = one.variables
-        self.script: Script | None = None
 
 
 class OpenPass:

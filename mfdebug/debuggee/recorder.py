@@ -79,6 +79,7 @@ class Recorder:
         self._layouts: dict[tuple[Entry, ...], int] = {}
         self._next_layout = 0
         self._graphs: dict[tuple[Any, ...], KnownGraph] = {}
+        self._scripts: dict[tuple[Any, ...], Script] = {}
         self._instances = Instances()
         self._sharings: dict[tuple[Shared, ...], int] = {}
         self._next_sharing = 0
@@ -117,9 +118,8 @@ class Recorder:
         """Whether the pass that begins is one over another graph that is known."""
         if self.script is None or not self.script.at_start:
             return False
-        for graph in self._graphs.values():
-            script = graph.script
-            if script is None or script is self.script or script.first is not node:
+        for script in self._scripts.values():
+            if script is self.script or script.first is not node:
                 continue
             if script.follows(direction, node):
                 self.script = script
@@ -203,11 +203,15 @@ class Recorder:
 
     def _learn(self, one: OpenPass) -> None:
         """Know the next pass by this one, if it can be."""
-        graph = self._graphs.get(self._key(one))
-        if graph is not None and one.whole:
-            self.script = graph.script = Script.of(self, one, graph)
-            if self.script is not None:
-                self.open = None
+        key = self._key(one)
+        graph = self._graphs.get(key)
+        if graph is None or not one.whole:
+            return
+        self._scripts.pop(key, None)
+        self.script = Script.of(self, one, graph)
+        if self.script is not None:
+            self._scripts[key] = self.script
+            self.open = None
 
     def unlearn(self) -> None:
         """Go on without the script: a pass differs from the last. What it has noted is kept."""
@@ -235,7 +239,9 @@ class Recorder:
         if one.gone_back or one.graph is None:
             self._graphs[key] = KnownGraph(one, structure, graph, sharing)
             if len(self._graphs) > RECENT:
-                del self._graphs[next(iter(self._graphs))]
+                oldest = next(iter(self._graphs))
+                del self._graphs[oldest]
+                self._scripts.pop(oldest, None)
         return structure, graph, sharing
 
     def _instance_of(self, one: OpenPass) -> int:
