@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.explain.sums import Sums
-from mfdebug.core.spots import Spot
+from mfdebug.core.numbers import scalar
+from mfdebug.core.spots import Spot, named
 from miniflow.node import Input
+from miniflow.ops.base import shape_text
 
 
 def made_before(debugger: Debugger, spot: Spot, sums: Sums) -> tuple[int, str] | None:
@@ -82,3 +86,30 @@ def changed_note(debugger: Debugger, nodes: Iterable[int], moment: int) -> str:
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     verb = "has" if len(changed) == 1 else "have"
     return f"{', '.join(changed[:3])}{more} {verb} changed since"
+
+
+def changes_notes(debugger: Debugger, node: int) -> list[str]:
+    """Say which inputs a node has just changed in its forward, each by what changed most."""
+    where = debugger.where
+    if where.node != node or where.phase != "forward":
+        return []
+    lines = []
+    for source in debugger.overwrites(node):
+        label, now = debugger.graph.nodes[source].label, debugger.value(source)
+        with debugger.visiting(debugger.moment - 1):
+            before = debugger.value(source)
+        if before.shape != now.shape:
+            lines.append(f"it changes {label}: its shape was {shape_text(before.shape)}")
+            continue
+        with np.errstate(all="ignore"):
+            apart = np.abs(now - before)
+        differs = (now != before) & ~(np.isnan(now) & np.isnan(before))
+        if not differs.any():
+            continue
+        apart = np.where(differs, np.nan_to_num(apart, nan=np.inf, posinf=np.inf), -1.0)
+        entry = tuple(map(int, np.unravel_index(int(apart.argmax()), now.shape)))
+        count = int(differs.sum())
+        many = f" ({count} of {now.size} entries)" if now.size > 1 else ""
+        was, is_now = scalar(float(before[entry])), scalar(float(now[entry]))
+        lines.append(f"it changes {named(label, entry)}: {was} before, {is_now} now{many}")
+    return lines

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from mfdebug.core.debugger import Contribution, Debugger, Standing, index_text
 from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
-from mfdebug.core.explain.made import changed_note, overwritten_note
+from mfdebug.core.explain.made import changed_note, changes_notes, overwritten_note
 from mfdebug.core.explain.ops import explained, explainer_of
 from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.updates import Assignment, assignments
@@ -144,7 +144,7 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         update=assignments(debugger, node, index),
         unknown=debugger.unknown(node),
         unknown_gradient=debugger.unknown(node, gradient=True),
-        notes=_notes(site),
+        notes=(*_notes(site), *changes_notes(debugger, node)),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from mfdebug.core.debugger import Debugger, index_text
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.report import NodeReport, kind_of, report
@@ -11,7 +9,7 @@ from mfdebug.core.numbers import described, scalar
 from mfdebug.core.spots import Index, named
 from mfdebug.core.timeline import Moment
 from miniflow.node import Input
-from miniflow.ops.base import Array, shape_text
+from miniflow.ops.base import Array
 
 # Inputs that the feed lists.
 INPUTS_SHOWN = 12
@@ -39,8 +37,7 @@ def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
         return [title, *_fed_lines(debugger)]
     node = report(debugger, moment.node, index)
     if moment.phase == "forward":
-        changes = _changes_lines(debugger, moment.node)
-        return [title, *_forward_lines(node), *changes, *_origin_lines(debugger, moment.node)]
+        return [title, *_forward_lines(node), *_origin_lines(debugger, moment.node)]
     if moment.phase == "backward":
         return [title, *_backward_lines(node)]
     return [title, *update_lines(node)]
@@ -62,30 +59,6 @@ def _fed_lines(debugger: Debugger) -> list[str]:
         lines.append(f"  {_fed(node.label, debugger.value(i))}  ({origin})")
     if len(nodes) > INPUTS_SHOWN:
         lines.append(f"  … {len(nodes) - INPUTS_SHOWN:,} more")
-    return lines
-
-
-def _changes_lines(debugger: Debugger, node: int) -> list[str]:
-    """Tell which inputs a node has changed in its forward, each by the entry that changed most."""
-    lines = []
-    for source in debugger.overwrites(node):
-        label, now = debugger.graph.nodes[source].label, debugger.value(source)
-        with debugger.visiting(debugger.moment - 1):
-            before = debugger.value(source)
-        if before.shape != now.shape:
-            lines.append(f"  it changes {label}: its shape was {shape_text(before.shape)}")
-            continue
-        with np.errstate(all="ignore"):
-            apart = np.abs(now - before)
-        differs = (now != before) & ~(np.isnan(now) & np.isnan(before))
-        if not differs.any():
-            continue
-        apart = np.where(differs, np.nan_to_num(apart, nan=np.inf, posinf=np.inf), -1.0)
-        entry = tuple(map(int, np.unravel_index(int(apart.argmax()), now.shape)))
-        count = int(differs.sum())
-        many = f" ({count} of {now.size} entries)" if now.size > 1 else ""
-        was, is_now = scalar(float(before[entry])), scalar(float(now[entry]))
-        lines.append(f"  it changes {named(label, entry)}: {was} before, {is_now} now{many}")
     return lines
 
 

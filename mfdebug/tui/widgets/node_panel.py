@@ -272,7 +272,8 @@ class NodePanel(LinesView, can_focus=True):
             entry = index_text(told.index)
             yield from self._equation(f"{entry} = {told.working} = {scalar(told.value)}", width)
         for remark in told.notes:
-            yield [Segment(fit(f"  {remark}", width), self._style("dim"))]
+            for line in wrap(remark, width - 2):
+                yield [Segment(f"  {line}", self._style("dim"))]
 
     def _equation(self, text: str, width: int) -> Iterable[Line]:
         for part in wrap_terms(text, width - 2):
