@@ -63,7 +63,9 @@ class PacedApp(App[ReturnType]):
         """Take the terminal's answers, also while the app closes and hears nothing else."""
         if isinstance(message, CursorPosition):
             self._asked, self._answers = None, True
-            self._draw_owed()
+            # It comes from the driver's thread: a timer that is set now must know its app.
+            with self._context():
+                self._draw_owed()
             return True
         return super().post_message(message)
 
