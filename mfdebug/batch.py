@@ -127,4 +127,7 @@ def _write_json(console: Console, line: str, answer: dict[str, Any]) -> None:
         "phase": where.phase,
         "node": node,
     }
+    if len(console.debugger.lines) > 1:
+        # Of a program that runs several: moments are counted in each.
+        place["graph"] = console.debugger.graph.name
     sys.stdout.write(json.dumps({**place, **answer}, ensure_ascii=False, allow_nan=False) + "\n")
