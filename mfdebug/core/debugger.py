@@ -268,6 +268,11 @@ class Debugger(Sight):
         """Return the last place of an SGD step at which something happens."""
         return self.timeline.length
 
+    def has_ended(self, step: int) -> bool:
+        """Whether the present moment is the last one of an SGD step."""
+        here, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
+        return self.moment > 0 and here == step and place >= self.last_place(step)
+
     def is_finite(self, step: int) -> bool:
         """Whether it is known that no number of an SGD step is NaN or infinite."""
         return False

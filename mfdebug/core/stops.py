@@ -200,16 +200,25 @@ class Stops:
         debugger, timeline = self.debugger, self.debugger.timeline
         stretch, settled = FIRST_STRETCH, True
         aim = None if target is None else (timeline.sgd_step(target), timeline.place(target))
-        whole = aim is not None and aim[1] == timeline.length
+        # The SGD step that is to be run to its end, wherever that is.
+        whole = aim[0] if aim is not None and aim[1] == timeline.length else None
         builds = timeline.builds
         while True:
             length = timeline.length
             if aim is not None and timeline.builds != builds:
                 # More is known of what a pass is made of.
-                target = timeline.start_of(aim[0]) + (length if whole else min(aim[1], length))
+                place = length if whole is not None else min(aim[1], length)
+                target = timeline.start_of(aim[0]) + place
                 builds = timeline.builds
-            if target is not None and debugger.moment >= target:
-                break
+            ended = whole is not None and debugger.has_ended(whole)
+            if target is not None and (debugger.moment >= target or ended):
+                if whole is None:
+                    break
+                # Whether a program's pass ends with updates is known when the next one begins.
+                debugger.sgd_target(1, progress)
+                if timeline.builds == builds and debugger.has_ended(whole) == ended:
+                    break
+                continue
             step, place = divmod(debugger.moment, length)
             # The last SGD step is stepped through: all that is shown is of one pass.
             last = self._next_fixed(target) // length - 1
@@ -228,7 +237,7 @@ class Stops:
                     debugger.move(suspect * length)
                     settled = True
             near = (debugger.moment // length + 1) * length
-            hits = self._walk(near if target is None else min(target, near))
+            hits = self._walk(near if target is None else min(target, near), whole)
             if hits:
                 if not settled:
                     debugger.settle()
@@ -281,10 +290,13 @@ class Stops:
             return []
         return [trace.first + int(i) for i in np.flatnonzero(np.logical_or.reduce(may_fire))]
 
-    def _walk(self, target: int) -> tuple[Hit, ...]:
+    def _walk(self, target: int, last: int | None) -> tuple[Hit, ...]:
+        """Step to `target`, or to the end of SGD step `last`, which may come earlier."""
         while self.debugger.moment < target:
             if not self.debugger.plan.traces:
                 self._skip(target)
+            if last is not None and self.debugger.has_ended(last):
+                break
             begun = self.debugger.moment
             self._prepare()
             self.debugger.step()

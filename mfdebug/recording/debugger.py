@@ -244,6 +244,10 @@ class RecordedDebugger(Debugger):
         if count > 0 and not self._looking and self._know_updates(step, progress):
             self._learn()
         self._end_of_pass = super().sgd_target(count, progress)
+        step, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
+        if count > 0 and place < self.timeline.length and self.has_ended(step):
+            # The present pass has ended earlier than others: whole ones are those that follow.
+            self._end_of_pass += self.timeline.length
         return self._end_of_pass
 
     def _stand(self, moment: int) -> None:

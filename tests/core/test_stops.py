@@ -223,9 +223,9 @@ def test_a_run_that_goes_on_knows_the_step_before(graph: str) -> None:
     walked: list[int] = []
     walk = run.stops._walk
 
-    def counted(target: int) -> tuple[Hit, ...]:
+    def counted(target: int, last: int | None) -> tuple[Hit, ...]:
         walked.append(target)
-        return walk(target)
+        return walk(target, last)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run.stops, "_walk", counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,18 @@ def test_a_node_before_its_input_is_refused() -> None:
     nodes = (RecordedNode("Neg", (1,), ours=True), RecordedNode("Input", ours=True))
     with pytest.raises(MiniflowError, match="stands before one of its inputs"):
         graph_of(Structure(nodes, (), (), 0), "upside down")
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_whole_passes_end_where_they_end_without_a_stop(name: str) -> None:
+    """A pass whose updates are known only when the next one begins is whole with them."""
+    reached = []
+    for stop in ("", "break nan"):
+        console = opened(name, stop)
+        moments = []
+        for _ in range(3):
+            with suppress(MiniflowError):
+                console.run("sgd")
+            moments.append((console.debugger.graph.name, console.debugger.moment))
+        reached.append(moments)
+    assert reached[0] == reached[1]
