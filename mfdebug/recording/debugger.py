@@ -47,21 +47,27 @@ class RecordedLines:
         self._debuggers: dict[int, RecordedDebugger] = {}
 
     def __len__(self) -> int:
-        return len(self.run.lines)
+        return len(self._with_passes())
+
+    def _with_passes(self) -> list[int]:
+        """Return the lines that have a pass: one that was begun may turn out to be of another."""
+        run = self.run
+        return [line for line in range(len(run.lines)) if len(run.steps(line))]
 
     def debugger(self, line: int) -> RecordedDebugger:
-        """Return the debugger of a line."""
+        """Return the debugger of a line, which has a pass."""
         if line not in self._debuggers:
             self._debuggers[line] = RecordedDebugger(self, line)
         return self._debuggers[line]
 
     def all(self) -> list[RecordedDebugger]:
-        """Return the debuggers of all lines that there are by now."""
-        return [self.debugger(line) for line in range(len(self))]
+        """Return the debuggers of all lines that have a pass by now."""
+        return [self.debugger(line) for line in self._with_passes()]
 
     def name(self, line: int) -> str:
-        """Return the name of a line's graph: of the run, and the number of the line."""
-        return self.run.name if line == 0 else f"{self.run.name} {line + 1}"
+        """Return the name of a line's graph: of the run, and its number among those with passes."""
+        number = self._with_passes().index(line)
+        return f"{self.run.name} {number + 1}" if number else self.run.name
 
 
 class RecordedDebugger(Debugger):
