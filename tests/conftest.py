@@ -22,6 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("size")
     # Otherwise every program that a test starts in a fresh checkout compiles all of mfdebug anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if not sizes.long:
+        # Threads that wait for matrices to multiply were a third of the time of a short process.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_collection_finish() -> None:

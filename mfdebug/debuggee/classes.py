@@ -12,7 +12,7 @@ import sys
 from _thread import get_ident
 from types import FunctionType
 
-from .reading import has_method, inputs_of
+from .reading import DIRECTIONS, has_method, inputs_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .recorder import Recorder
-
-METHODS = {"forward": "f", "backward": "b"}
 
 
 def install(recorder: Recorder, *, made_already: bool = False) -> Callable[[], None]:
@@ -101,7 +99,7 @@ def install(recorder: Recorder, *, made_already: bool = False) -> Callable[[], N
         return call
 
     def wrap(kind: type) -> None:
-        for name, direction in METHODS.items():
+        for name, direction in DIRECTIONS.items():
             plain = kind.__dict__.get(name)
             if type(plain) is FunctionType:
                 undo.append((kind, name, plain))
@@ -115,7 +113,7 @@ def install(recorder: Recorder, *, made_already: bool = False) -> Callable[[], N
         made = build(*arguments, **keywords)
         if isinstance(made, type) and not recorder.off:
             note(wrap, made)
-            if made.__name__ == "Plan" and recorder.is_ours(made):
+            if made.__name__ == "Plan" and recorder.kinds.is_ours(made):
                 recorder.watch_training(made)
         return made
 

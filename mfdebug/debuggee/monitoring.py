@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 
-from .reading import has_method, inputs_of, own_attributes
+from .reading import DIRECTIONS, has_method, inputs_of, own_attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from .recorder import Recorder
 
-METHODS = {"forward": "f", "backward": "b"}
 # Of our engine: what trains; what calls a node's methods for a plan; what makes a node that is no
 # part of a graph.
 ENGINE = ("train", "run_method", "seeded")
@@ -77,7 +76,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
     def tap_class(kind: type) -> None:
         """Find the methods of a node's class that have other names, or were decorated."""
         kinds.add(kind)
-        for name, direction in METHODS.items():
+        for name, direction in DIRECTIONS.items():
             for base in kind.__mro__:
                 method = base.__dict__.get(name)
                 if method is not None:
@@ -89,7 +88,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
 
     def started(code: CodeType, _offset: int) -> Any:
         try:
-            direction = METHODS.get(code.co_name)
+            direction = DIRECTIONS.get(code.co_name)
             if direction is not None:
                 found = tap(code, direction)
                 if found is None:

@@ -18,10 +18,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .graphs import KnownGraph
     from .naming import Variable
 
 # An entry of a layout: tag, node, slot, dtype, shape (see `mfdebug.recording.records.Entry`).
 Entry = tuple[str, int, int, str, tuple[int, ...]]
+# The dtype, the shape and the bytes of a value.
+Encoded = tuple[str, tuple[int, ...], bytes]
 # A call: "f" for forward or "b" for backward, and the node's number.
 Call = tuple[str, int]
 
@@ -30,35 +33,6 @@ Call = tuple[str, int]
 NEAR = 200
 # Consumers of one node that are followed: graphs built anew in each step may share a parameter.
 MOST_FOLLOWED = 50
-
-
-class KnownGraph:
-    """The nodes of a pass that is over, which later passes may go over again, and the cost.
-
-    `number` is the graph's: that of these very nodes. `sharing` says which inputs it has in common
-    with other graphs.
-    """
-
-    __slots__ = (
-        "calls",
-        "cost",
-        "nodes",
-        "number",
-        "numbers",
-        "sharing",
-        "structure",
-        "variables",
-    )
-
-    def __init__(self, one: OpenPass, structure: int, number: int, sharing: int) -> None:
-        self.structure = structure
-        self.number = number
-        self.sharing = sharing
-        self.nodes = one.nodes
-        self.numbers = one.numbers
-        self.calls = one.calls
-        self.cost = one.cost
-        self.variables = one.variables
 
 
 class OpenPass:
@@ -131,9 +105,8 @@ class OpenPass:
         found = encoded(attribute(node, VALUE))
         if found is None:
             return
-        dtype, shape, data = found
-        self.noted[number] = data
-        self._add("v", number, -1, dtype, shape, data)
+        self.noted[number] = found[2]
+        self.note("v", number, -1, found)
 
     def note_inputs(self, node: Any) -> None:
         """Note the values of a node's inputs that no call has given yet: it uses them now."""
@@ -148,7 +121,7 @@ class OpenPass:
             found = encoded(attribute(one, VALUE))
             if found is not None and source in self.noted and found[2] != self.noted[source]:
                 self.noted[source] = found[2]
-                self._add("c", number, slot, *found)
+                self.note("c", number, slot, found)
                 changed = True
         return changed
 
@@ -162,21 +135,14 @@ class OpenPass:
             slot = next((i for i, one in enumerate(inbound) if one is key), -1)
             if slot < 0 and key is not node:
                 continue
-            found = encoded(sent)
-            if found is not None:
-                self._add("g" if key is node else "s", number, slot, *found)
+            self.note("g" if key is node else "s", number, slot, encoded(sent))
 
-    def note(self, tag: str, number: int, slot: int, value: Any) -> None:
-        """Note a value by the numbers of its node and input."""
-        found = encoded(value)
+    def note(self, tag: str, number: int, slot: int, found: Encoded | None) -> None:
+        """Note the bytes of a value by the numbers of its node and input, if it has any."""
         if found is not None:
-            self._add(tag, number, slot, *found)
-
-    def _add(
-        self, tag: str, number: int, slot: int, dtype: str, shape: tuple[int, ...], data: bytes
-    ) -> None:
-        self.entries.append((tag, number, slot, dtype, shape))
-        self.parts.append(data)
+            dtype, shape, data = found
+            self.entries.append((tag, number, slot, dtype, shape))
+            self.parts.append(data)
 
     def called(self, direction: str, node: Any) -> None:
         """Note that a node's method has been called and has returned."""

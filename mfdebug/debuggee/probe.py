@@ -15,21 +15,18 @@ import warnings
 from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGCHLD, SIGKILL, pthread_sigmask, sigtimedwait  # type: ignore[import-not-found,unused-ignore]
 from _struct import Struct
 
+from .questions import unpacked
 from .reading import GRADIENTS, OUTBOUND, VALUE, encoded, inputs_of, neighbours
 from .text import as_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 # Seconds that an evaluation may take.
 LIMIT = 2.0
 NAP = 0.0002
-# A question: the node's number, whether its backward is asked for, the numbers of inputs given and
-# of consumers given. Then each array: slot or consumer's number, lengths of dtype and shape, bytes.
-_QUESTION = Struct("=IBII")
-_ARRAY = Struct("=IIIQ")
 
 _DENIED = (
     "os.",
@@ -81,44 +78,31 @@ def answer(nodes: list[Any], path: str, leave: Callable[[int], object]) -> None:
 
 def _evaluate(nodes: list[Any], path: str) -> None:
     with open(path + ".ask", "rb") as file:
-        question = file.read()
+        data = file.read()
     out = os.open(path + ".answer", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     _isolate(out)
     try:
-        found = _run(nodes, question)
+        found = _run(nodes, data)
     except BaseException as error:
         words = f"{type(error).__name__}: {error}"
         found = [(-1, "text", (len(words.encode()),), words.encode("utf-8", "replace"))]
     head = as_json([entry[:3] for entry in found]).encode()
-    data = b"".join([Struct("=I").pack(len(head)), head, *(entry[3] for entry in found)])
-    while data:
-        data = data[os.write(out, data) :]
+    rest = b"".join([Struct("=I").pack(len(head)), head, *(entry[3] for entry in found)])
+    while rest:
+        rest = rest[os.write(out, rest) :]
 
 
-def _run(nodes: list[Any], question: bytes) -> list[tuple[int, str, tuple[int, ...], bytes]]:
-    number, backward, inputs, consumers = _QUESTION.unpack_from(question)
-    at = _QUESTION.size
-    arrays: list[tuple[int, Any]] = []
-    numpy: Any = sys.modules["numpy"]
-    for _ in range(inputs + consumers):
-        key, dtype_length, axes, size = _ARRAY.unpack_from(question, at)
-        at += _ARRAY.size
-        dtype = question[at : at + dtype_length].decode()
-        at += dtype_length
-        shape = Struct(f"={axes}Q").unpack_from(question, at)
-        at += 8 * axes
-        array = numpy.frombuffer(question[at : at + size], dtype).reshape(shape).copy()
-        at += size
-        arrays.append((key, array if shape else array[()]))
-    node = nodes[number]
+def _run(nodes: list[Any], data: bytes) -> list[tuple[int, str, tuple[int, ...], bytes]]:
+    question = unpacked(data, sys.modules["numpy"])
+    node = nodes[question.node]
     inbound = inputs_of(node)
-    for slot, value in arrays[:inputs]:
+    for slot, value in question.inputs.items():
         setattr(inbound[slot], VALUE, value)
     node.forward()
-    if not backward:
+    if not question.backward:
         found = encoded(getattr(node, VALUE))
         return [] if found is None else [(-1, *found)]
-    _seed(node, nodes, arrays[inputs:])
+    _seed(node, nodes, question.shares)
     node.backward()
     gradients = getattr(node, GRADIENTS)
     sent = []
@@ -128,7 +112,7 @@ def _run(nodes: list[Any], question: bytes) -> list[tuple[int, str, tuple[int, .
     return sent
 
 
-def _seed(node: Any, nodes: list[Any], shares: list[tuple[int, Any]]) -> None:
+def _seed(node: Any, nodes: list[Any], shares: Mapping[int, Any]) -> None:
     """Let the consumers have sent these shares; without any, one that sends ones."""
     names = next((name for name in OUTBOUND if neighbours(node, (name,)) is not None), None)
     if not shares:
@@ -137,13 +121,12 @@ def _seed(node: Any, nodes: list[Any], shares: list[tuple[int, Any]]) -> None:
         if names is not None:
             setattr(node, names, [_Beginning({node: ones})])
         return
-    given = dict(shares)
     for consumer in neighbours(node, OUTBOUND) or ():
         number = next((i for i, one in enumerate(nodes) if one is consumer), -1)
-        if number in given:
-            getattr(consumer, GRADIENTS)[node] = given[number]
+        if number in shares:
+            getattr(consumer, GRADIENTS)[node] = shares[number]
         elif node in getattr(consumer, GRADIENTS, {}):
-            getattr(consumer, GRADIENTS)[node] = next(iter(given.values())) * 0
+            getattr(consumer, GRADIENTS)[node] = next(iter(shares.values())) * 0
 
 
 class _Beginning:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # The attributes under which engines in the style of the lesson keep a node's inputs and consumers.
 INBOUND = ("inbound_nodes", "inbound_neurons", "inbound_layers", "inputs", "parents")
 OUTBOUND = ("outbound_nodes", "outbound_neurons", "outbound_layers", "outputs", "consumers")
+# The methods of a node that are calls of a pass, and how their direction is noted.
+DIRECTIONS = {"forward": "f", "backward": "b"}
 # What a node holds once it was called forward, and once it was called backward.
 VALUE = "value"
 GRADIENTS = "gradients"

@@ -10,10 +10,12 @@ import os
 import sys
 
 from . import probe
-from .instances import Instances
+from .forms import Forms
+from .graphs import Graphs
+from .kinds import Kinds
 from .naming import Names
-from .passes import KnownGraph, OpenPass
-from .reading import OUTBOUND, attribute, inputs_of, is_node, neighbours
+from .passes import OpenPass
+from .reading import OUTBOUND, attribute, encoded, inputs_of, is_node, neighbours
 from .ring import (
     COMPLETE,
     END,
@@ -21,10 +23,10 @@ from .ring import (
     LAYOUT,
     PASS,
     PROBLEM,
-    SHARING,
     STOP_AT,
     STRUCTURE,
     WHOLE,
+    Record,
     Ring,
 )
 from .script import Script
@@ -36,15 +38,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from .passes import Entry
-
-    # See `mfdebug.recording.records.Shared`.
-    Shared = tuple[int, int, tuple[tuple[int, int], ...]]
-
-# Graphs whose structure is remembered by the identity of their nodes, which therefore live on.
-RECENT = 4
-# Layouts that are remembered: a program with ever new shapes has new ones for ever. As many ways
-# in which graphs share their inputs.
+# Layouts that are remembered.
 MOST_LAYOUTS = 5000
 # What a node says in words, and an error, is cut.
 LONGEST_WORDS = 500
@@ -60,6 +54,8 @@ class Recorder:
     def __init__(self, ring: Ring, engine: str, rate: float) -> None:
         self.ring = ring
         self.names = Names(engine)
+        self.kinds = Kinds(engine)
+        self.layouts = Forms(ring, LAYOUT, MOST_LAYOUTS)
         self.rate = rate
         self.off = False
         self.number = -1
@@ -71,18 +67,11 @@ class Recorder:
         self.traced = False
         # The nodes of the last pass that is complete, by their numbers.
         self.nodes: list[Any] = []
-        self._engine = engine
         self._process = os.getpid()
-        self._kinds: dict[type, tuple[str, bool]] = {}
+        # Classes whose nodes have changed their inputs in place.
         self._watched: set[type] = set()
-        self._structures: dict[str, int] = {}
-        self._layouts: dict[tuple[Entry, ...], int] = {}
-        self._next_layout = 0
-        self._graphs: dict[tuple[Any, ...], KnownGraph] = {}
-        self._scripts: dict[tuple[Any, ...], Script] = {}
-        self._instances = Instances()
-        self._sharings: dict[tuple[Shared, ...], int] = {}
-        self._next_sharing = 0
+        self._graphs = Graphs(ring)
+        self._structures = Forms(ring, STRUCTURE)
 
     # What the taps tell ------------------------------------------------------------------------
 
@@ -107,7 +96,7 @@ class Recorder:
         if direction == "f":
             one.note_inputs(node)
             one.note_value(node, again=True)
-            if not self.is_ours(type(node)) and one.note_changes(node):
+            if not self.kinds.is_ours(type(node)) and one.note_changes(node):
                 self._watched.add(type(node))
         else:
             one.note_gradients(node)
@@ -118,8 +107,9 @@ class Recorder:
         """Whether the pass that begins is one over another graph that is known."""
         if self.script is None or not self.script.at_start:
             return False
-        for script in self._scripts.values():
-            if script is self.script or script.first is not node:
+        for graph in self._graphs:
+            script = graph.script
+            if script is None or script is self.script or script.first is not node:
                 continue
             if script.follows(direction, node):
                 self.script = script
@@ -153,7 +143,7 @@ class Recorder:
         if one is None or not one.takes(direction, node):
             self.close()
             self.number += 1
-            known = (graph for graph in self._graphs.values() if id(node) in graph.numbers)
+            known = (graph for graph in self._graphs if id(node) in graph.numbers)
             variables = self.names.variables(frame)
             one = self.open = OpenPass(self.number, variables, next(known, None))
         return one
@@ -193,24 +183,33 @@ class Recorder:
 
     def _write(self, one: OpenPass, *, complete: bool) -> None:
         one.drop_what_is_not_used()
-        structure, graph, sharing = self._placed(one)
-        layout = self.layout_of(tuple(one.entries))
-        flags = (WHOLE if one.whole else 0) | (COMPLETE if complete else 0)
-        fault = as_json(one.fault).encode() if one.fault else b""
-        self.ring.put(PASS, one.number, structure, layout, flags, fault, one.parts, graph, sharing)
+        graph = self._graphs.of(one)
+        if graph is None:
+            structure = self._structures.number_of(as_json(self._described(one)))
+            graph = self._graphs.remember(one, structure)
+        self.ring.put(
+            Record(
+                PASS,
+                one.number,
+                graph=graph.number,
+                structure=graph.structure,
+                layout=self.layouts.number_of(tuple(one.entries)),
+                sharing=graph.sharing,
+                flags=(WHOLE if one.whole else 0) | (COMPLETE if complete else 0),
+                text=as_json(one.fault).encode() if one.fault else b"",
+                data=b"".join(one.parts),
+            )
+        )
         one.complete = complete
         self.nodes = one.nodes
 
     def _learn(self, one: OpenPass) -> None:
         """Know the next pass by this one, if it can be."""
-        key = self._key(one)
-        graph = self._graphs.get(key)
+        graph = self._graphs.of(one)
         if graph is None or not one.whole:
             return
-        self._scripts.pop(key, None)
-        self.script = Script.of(self, one, graph)
+        self.script = graph.script = Script.of(self, one, graph)
         if self.script is not None:
-            self._scripts[key] = self.script
             self.open = None
 
     def unlearn(self) -> None:
@@ -219,96 +218,11 @@ class Recorder:
         if script is not None:
             self.open = script.so_far()
 
-    @staticmethod
-    def _key(one: OpenPass) -> tuple[Any, ...]:
-        return tuple(map(id, one.nodes)), tuple(one.calls)
-
-    def _placed(self, one: OpenPass) -> tuple[int, int, int]:
-        """Return the numbers of a pass's structure, of its graph, and of what that shares."""
-        key = self._key(one)
-        known = self._graphs.get(key)
-        if known is not None:
-            return known.structure, known.number, known.sharing
-        structure = self._structure_of(one)
-        if one.graph is not None:
-            # Its nodes are numbered as there.
-            graph, sharing = one.graph.number, one.graph.sharing
-        else:
-            graph = self._instance_of(one)
-            sharing = self._sharing_of(one, graph)
-        if one.gone_back or one.graph is None:
-            self._graphs[key] = KnownGraph(one, structure, graph, sharing)
-            if len(self._graphs) > RECENT:
-                oldest = next(iter(self._graphs))
-                del self._graphs[oldest]
-                self._scripts.pop(oldest, None)
-        return structure, graph, sharing
-
-    def _instance_of(self, one: OpenPass) -> int:
-        """Return the number of the graph that consists of a pass's nodes."""
-        if one.instance < 0:
-            same = (g for g in self._graphs.values() if g.numbers.keys() == one.numbers.keys())
-            known = next(same, None)
-            if known is not None:
-                one.instance = known.number
-            else:
-                one.instance = self._instances.number_of(one.nodes, one.nodes[one.cost])
-        return one.instance
-
-    def _sharing_of(self, one: OpenPass, graph: int) -> int:
-        """Return the number of what a graph shares with others; -1 if it shares nothing.
-
-        For graphs built anew around the same inputs it is the same each time.
-        """
-        found: dict[int, Shared] = {}
-        inputs = self._inputs_under(one.nodes[one.cost], one)
-        for known in self._graphs.values():
-            if known.number == graph:
-                continue
-            places = [known.numbers.get(id(one.nodes[i]), -1) for i in inputs]
-            pairs = [pair for pair in zip(inputs, places, strict=True) if pair[1] >= 0]
-            if pairs:
-                less = graph - known.number
-                found[less] = less, known.structure, tuple(pairs)
-        if not found:
-            return -1
-        form = tuple(sorted(found.values()))
-        number = self._sharings.get(form)
-        if number is None:
-            if len(self._sharings) >= MOST_LAYOUTS:
-                self._sharings.clear()
-            number = self._sharings[form] = self._next_sharing
-            self._next_sharing += 1
-            self.ring.put(SHARING, number, parts=[as_json(form).encode()])
-        return number
-
-    @staticmethod
-    def _inputs_under(cost: Any, one: OpenPass) -> list[int]:
-        """Return the inputs that the cost depends on: of others nobody asks later."""
-        found, seen, todo = [], {id(cost)}, [cost]
-        for node in todo:
-            inbound = inputs_of(node)
-            if not inbound:
-                found.append(one.numbers[id(node)])
-            for source in inbound:
-                if id(source) not in seen:
-                    seen.add(id(source))
-                    todo.append(source)
-        return sorted(found)
-
-    def _structure_of(self, one: OpenPass) -> int:
-        text = as_json(self._described(one))
-        number = self._structures.get(text)
-        if number is None:
-            number = self._structures[text] = len(self._structures)
-            self.ring.put(STRUCTURE, number, text=b"", parts=[text.encode()])
-        return number
-
     def _described(self, one: OpenPass) -> dict[str, Any]:
         """Return what a structure says: nodes, calls, the cost, and the names as noted."""
         nodes = []
         for node in one.nodes:
-            kind, ours = self._kind(type(node))
+            kind, ours = self.kinds.of(type(node))
             own_name = attribute(node, "name")
             attributes = attribute(node, "attrs") if ours else None
             nodes.append(
@@ -325,17 +239,6 @@ class Recorder:
         forward = [number for direction, number in one.calls if direction == "f"]
         backward = [number for direction, number in one.calls if direction == "b"]
         return {"nodes": nodes, "forward": forward, "backward": backward, "cost": one.cost}
-
-    def layout_of(self, entries: tuple[Entry, ...]) -> int:
-        """Return the number of a layout; a new one is written to the ring."""
-        number = self._layouts.get(entries)
-        if number is None:
-            if len(self._layouts) >= MOST_LAYOUTS:
-                self._layouts.clear()
-            number = self._layouts[entries] = self._next_layout
-            self._next_layout += 1
-            self.ring.put(LAYOUT, number, parts=[as_json(entries).encode()])
-        return number
 
     # Our engine's own training ------------------------------------------------------------------
 
@@ -357,13 +260,12 @@ class Recorder:
         self.script = None
         self.close()
         self.number += 1
-        same = tuple(map(id, graph.nodes))
-        known = (one for one in self._graphs.values() if tuple(map(id, one.nodes)) == same)
+        known = (one for one in self._graphs if one.has(graph.nodes))
         variables = self.names.variables(sys._getframe(2))
         one = OpenPass(self.number, variables, next(known, None))
         for i, node in enumerate(graph.nodes):
             one.number_of(node)
-            one.note("v", i, -1, plan.typed_value(i))
+            one.note("v", i, -1, encoded(plan.typed_value(i)))
             one.called("f", node)
         for i in graph.backward_nodes:
             sums: dict[int, Any] = {}
@@ -372,46 +274,22 @@ class Recorder:
                 first = graph.inbound[i].index(source)
                 sums[first] = sums[first] + sent if first in sums else sent
             for slot, sent in sums.items():
-                one.note("s", i, slot, sent)
+                one.note("s", i, slot, encoded(sent))
             if not graph.inbound[i]:
-                one.note("g", i, -1, plan.gradient(i))
+                one.note("g", i, -1, encoded(plan.gradient(i)))
             one.called("b", graph.nodes[i])
         self._write(one, complete=True)
         self.pause(one.number)
 
-    # Classes -----------------------------------------------------------------------------------
-
-    def is_ours(self, kind: type) -> bool:
-        """Whether a class is one of our miniflow's, with no rule of its own."""
-        return self._kind(kind)[1]
-
-    def _kind(self, kind: type) -> tuple[str, bool]:
-        known = self._kinds.get(kind)
-        if known is None:
-            known = self._kinds[kind] = self._find_kind(kind)
-        return known
-
-    def _find_kind(self, kind: type) -> tuple[str, bool]:
-        for base in kind.__mro__:
-            module = sys.modules.get(base.__module__)
-            file = str(getattr(module, "__file__", "") or "")
-            if file.startswith(self._engine):
-                return base.__name__, True
-            if set(base.__dict__) - _HARMLESS:
-                break
-        return kind.__name__, False
+    # The end -----------------------------------------------------------------------------------
 
     def _words(self, error: BaseException) -> str:
         """Return what an error says, if saying it runs no code of the program's."""
         kind = type(error)
-        module = sys.modules.get(kind.__module__)
-        file = str(getattr(module, "__file__", "") or "")
         plain = all(type(one) in (str, int, float) for one in error.args)
-        if file.startswith(self._engine) or (kind.__module__ == "builtins" and plain):
+        if self.kinds.is_made_here(kind) or (kind.__module__ == "builtins" and plain):
             return str(error)[:LONGEST_WORDS]
         return ""
-
-    # The end -----------------------------------------------------------------------------------
 
     def end(self) -> None:
         """The program ends: write the open pass, and what its inputs hold now."""
@@ -422,7 +300,7 @@ class Recorder:
                 self.unlearn()
             self.close()
             self._write_inputs()
-            self.ring.put(END, parts=[as_json(self._last_error()).encode()])
+            self.ring.put(Record(END, data=as_json(self._last_error()).encode()))
         finally:
             self.leave()
 
@@ -444,19 +322,26 @@ class Recorder:
 
     def _write_inputs(self) -> None:
         # One graph may be known with several orders of calls.
-        for graph in {(one.number, one.structure): one for one in self._graphs.values()}.values():
+        for graph in {(one.number, one.structure): one for one in self._graphs}.values():
             last = OpenPass(self.number, {}, graph)
             for node in graph.nodes:
                 if not inputs_of(node):
                     last.note_value(node, again=False)
-            layout = self.layout_of(tuple(last.entries))
-            self.ring.put(FINAL, 0, graph.structure, layout, parts=last.parts, graph=graph.number)
+            self.ring.put(
+                Record(
+                    FINAL,
+                    graph=graph.number,
+                    structure=graph.structure,
+                    layout=self.layouts.number_of(tuple(last.entries)),
+                    data=b"".join(last.parts),
+                )
+            )
 
     def failed(self, error: BaseException) -> None:
         """The recorder itself has failed: say so, and leave the program alone from here on."""
         if not self.off:
             words = f"{type(error).__name__}: {error}"[:LONGEST_WORDS]
-            self.ring.put(PROBLEM, text=words.encode("utf-8", "replace"))
+            self.ring.put(Record(PROBLEM, text=words.encode("utf-8", "replace")))
             self.leave()
 
     def leave(self) -> None:
@@ -468,18 +353,3 @@ class Recorder:
     def answer(self) -> None:
         """Answer what the debugger asks while the program waits: about a node of the last pass."""
         probe.answer(self.nodes, self.ring.beside, self.leave_process)
-
-
-# What a class may say of itself without being another.
-_HARMLESS = {
-    "__annotations__",
-    "__dict__",
-    "__doc__",
-    "__firstlineno__",
-    "__init__",
-    "__module__",
-    "__qualname__",
-    "__repr__",
-    "__static_attributes__",
-    "__weakref__",
-}

@@ -1,4 +1,4 @@
-"""The memory that a program and its debugger share: records one way, two words the other way.
+"""The memory that a program and its debugger share: records one way, a few words both ways.
 
 A file that both have mapped. The program writes records, the debugger takes them out; what is in
 it survives a kill -9 of either side, and needs no file descriptor, which a program might close.
@@ -15,7 +15,7 @@ from _struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 # Where the words are: how many bytes were written and taken; at the end of which pass the program
 # waits, and how often it was let go on; where it waits now (the pass + 1, or 0), and where it does
@@ -45,7 +45,7 @@ _NAP, _LONGEST_NAP = 0.0002, 0.005
 
 
 class Record:
-    """A record as it is taken out: its kind, some numbers, flags, a text and bytes."""
+    """What goes through a ring: its kind, some numbers, flags, a text and bytes."""
 
     __slots__ = (
         "data",
@@ -62,14 +62,15 @@ class Record:
     def __init__(
         self,
         kind: int,
-        number: int,
-        graph: int,
-        structure: int,
-        layout: int,
-        sharing: int,
-        flags: int,
-        text: bytes,
-        data: bytes,
+        number: int = 0,
+        *,
+        graph: int = 0,
+        structure: int = 0,
+        layout: int = 0,
+        sharing: int = -1,
+        flags: int = 0,
+        text: bytes = b"",
+        data: bytes = b"",
     ) -> None:
         self.kind = kind
         self.number = number
@@ -172,46 +173,36 @@ class Ring:
 
     # The program's side ------------------------------------------------------------------------
 
-    def put(
-        self,
-        kind: int,
-        number: int = 0,
-        structure: int = 0,
-        layout: int = 0,
-        flags: int = 0,
-        text: bytes = b"",
-        parts: Sequence[bytes] = (),
-        graph: int = 0,
-        sharing: int = -1,
-    ) -> None:
+    def put(self, record: Record) -> None:
         """Write a record; wait for room as long as the debugger lives."""
-        data = b"".join(parts)
         most = self.capacity // 4
-        while len(data) > most:
-            self._put(PIECE, 0, 0, 0, 0, -1, 0, b"", data[:most])
-            data = data[most:]
-        self._put(kind, number, graph, structure, layout, sharing, flags, text, data)
+        while len(record.data) > most:
+            self._put(Record(PIECE, data=record.data[:most]))
+            record.data = record.data[most:]
+        self._put(record)
 
-    def _put(
-        self,
-        kind: int,
-        number: int,
-        graph: int,
-        structure: int,
-        layout: int,
-        sharing: int,
-        flags: int,
-        text: bytes,
-        data: bytes,
-    ) -> None:
+    def _put(self, record: Record) -> None:
+        text, data = record.text, record.data
         size = _HEAD.size + len(text) + len(data)
         total = -(-size // 8) * 8
         at = self._room(total)
         if self.dead:
             return
         memory = self.memory
-        numbers = number, graph, structure, layout, sharing, len(text)
-        _HEAD.pack_into(memory, at, total, size, kind, flags, *numbers)
+        _HEAD.pack_into(
+            memory,
+            at,
+            total,
+            size,
+            record.kind,
+            record.flags,
+            record.number,
+            record.graph,
+            record.structure,
+            record.layout,
+            record.sharing,
+            len(text),
+        )
         at += _HEAD.size
         memory[at : at + len(text)] = text
         at += len(text)
@@ -285,4 +276,14 @@ class Ring:
             if self._pieces:
                 data = b"".join([*self._pieces, data])
                 self._pieces.clear()
-            yield Record(kind, number, graph, structure, layout, sharing, flags, text, data)
+            yield Record(
+                kind,
+                number,
+                graph=graph,
+                structure=structure,
+                layout=layout,
+                sharing=sharing,
+                flags=flags,
+                text=text,
+                data=data,
+            )

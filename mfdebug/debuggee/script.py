@@ -11,14 +11,15 @@ import sys
 import time
 from _struct import Struct
 
-from .passes import KnownGraph, OpenPass
+from .passes import OpenPass
 from .reading import GRADIENTS, VALUE, attribute, inputs_of, own_attributes
-from .ring import COMPLETE, PASS, STOP_AT, WHOLE
+from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .graphs import KnownGraph
     from .recorder import Recorder
 
     # What is read after a call: from which dictionary (None: the gradients), under which key, the
@@ -76,8 +77,8 @@ class Script:
             for i, (tag, number, *_) in enumerate(one.entries)
         ]
         few = [entry for entry, small in zip(one.entries, self._small, strict=True) if small]
-        self._whole_layout = recorder.layout_of(tuple(one.entries))
-        self._few_layout = recorder.layout_of(tuple(few))
+        self._whole_layout = recorder.layouts.number_of(tuple(one.entries))
+        self._few_layout = recorder.layouts.number_of(tuple(few))
         self._steps: list[Step] = []
         self.ready = self._make_steps(one)
         self._count = len(self._steps)
@@ -87,7 +88,7 @@ class Script:
         # What was read: bytes, or arrays whose bytes are copied when the pass ends, all at once.
         self._raws: list[Any] = []
         # Rules of ours leave arrays that nobody changes before the next pass.
-        self._late = all(recorder.is_ours(type(node)) for node in one.nodes)
+        self._late = all(recorder.kinds.is_ours(type(node)) for node in one.nodes)
         self._whole = True
         self._written = 0
         self._since = time.monotonic()
@@ -112,7 +113,7 @@ class Script:
                 for place, read in zip(range(begin, end), reads, strict=True)
                 if self._small[place]
             )
-            if direction == "f" and not self._recorder.is_ours(type(node)):
+            if direction == "f" and not self._recorder.kinds.is_ours(type(node)):
                 sources = [one.numbers[id(source)] for source in inputs_of(node)]
                 step.compared = tuple(
                     (own_attributes(one.nodes[source]), place_of_value[source])
@@ -199,7 +200,7 @@ class Script:
         if at == self._count:
             self._end()
         elif at == self._turn and self._ring.word(STOP_AT) <= self._recorder.number:
-            self._write(self._recorder.layout_of(tuple(self._entries[: len(raws)])), WHOLE)
+            self._write(self._recorder.layouts.number_of(tuple(self._entries[: len(raws)])), WHOLE)
         return True
 
     def _is_unchanged(self, step: Step) -> bool:
@@ -232,14 +233,16 @@ class Script:
         self._written += len(data)
         number, graph = self._recorder.number, self._graph
         self._ring.put(
-            PASS,
-            number,
-            graph.structure,
-            layout,
-            flags,
-            parts=(data,),
-            graph=graph.number,
-            sharing=graph.sharing,
+            Record(
+                PASS,
+                number,
+                graph=graph.number,
+                structure=graph.structure,
+                layout=layout,
+                sharing=graph.sharing,
+                flags=flags,
+                data=data,
+            )
         )
 
     def _bytes(self) -> bytes:

@@ -8,13 +8,13 @@ unsteady (it draws random numbers, or counts), and nothing is said of its rule.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from mfdebug.debuggee.questions import Question
 from mfdebug.recording.checking import SINGLE_TOLERANCE, check_alone, untested
 from mfdebug.recording.encoding import value_of
 from mfdebug.recording.nodes import RecordedGraph
@@ -25,10 +25,6 @@ from miniflow.errors import GraphError, MiniflowError
 from miniflow.gradcheck import Verdict
 from miniflow.node import Node
 from miniflow.ops.base import Array
-
-# As `probe` in the program reads them.
-_QUESTION = struct.Struct("=IBII")
-_ARRAY = struct.Struct("=IIIQ")
 
 
 class Prober:
@@ -177,12 +173,9 @@ class _Probe:
         self, values: list[Array], *, backward: bool, shares: dict[int, Array]
     ) -> dict[int, Array]:
         """Let the program answer; raise `GraphError` where it cannot."""
-        parts = [_QUESTION.pack(self._place, backward, len(values), len(shares))]
-        for key, array in (*enumerate(values), *shares.items()):
-            dtype = array.dtype.str.encode()
-            parts.append(_ARRAY.pack(key, len(dtype), array.ndim, array.nbytes))
-            parts += [dtype, struct.pack(f"={array.ndim}Q", *array.shape), array.tobytes()]
-        answer = self._run.program.ask(b"".join(parts))
+        inputs = dict(enumerate(values))
+        question = Question(self._place, inputs, shares, backward=backward)
+        answer = self._run.program.ask(question.packed())
         if len(answer) < 4:
             raise GraphError("the program gives no answer")
         length = int.from_bytes(answer[:4], "little")

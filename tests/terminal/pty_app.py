@@ -267,6 +267,7 @@ def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
         "HOME": os.environ.get("HOME", "/"),
         "XDG_STATE_HOME": os.environ.get("XDG_STATE_HOME"),
         "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME"),
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS"),
         "PYTHONPATH": str(REPOSITORY),
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
