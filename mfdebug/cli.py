@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import io
 import os
 import signal
@@ -80,12 +81,29 @@ def _run(arguments: Sequence[str] | None) -> int:
         if problem := _clash(options):
             return _unusable(problem)
         run = _open
+    if run is _record or (run is _open and _is_recorded(options)):
+        _load_numpy()
     from miniflow.errors import MiniflowError
 
     try:
         return run(options)
     except MiniflowError as error:
         return _unusable(str(error))
+
+
+def _load_numpy() -> None:
+    """Load NumPy without threads for matrices, which would only delay the first screen.
+
+    The program finds the environment as it was.
+    """
+    name = "OPENBLAS_NUM_THREADS"
+    if name in os.environ:
+        return
+    os.environ[name] = "1"
+    try:
+        importlib.import_module("numpy")
+    finally:
+        del os.environ[name]
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -177,8 +195,7 @@ def _clash(options: argparse.Namespace) -> str:
         return "--check and --plain exclude each other"
     if options.json and not (options.batch or options.check):
         return "--json goes with --batch or --check"
-    recorded = is_program(options.graph) or is_run_file(options.graph)
-    if problem := _program_clash(options) if recorded else _graph_clash(options):
+    if problem := _program_clash(options) if _is_recorded(options) else _graph_clash(options):
         return problem
     if options.batch and not (options.commands or options.check or options.save):
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
@@ -187,6 +204,11 @@ def _clash(options: argparse.Namespace) -> str:
     if options.graph is None and (options.batch or options.plain or options.check or options.feed):
         return "name a graph file, or a shipped graph (see mfdebug --list)"
     return ""
+
+
+def _is_recorded(options: argparse.Namespace) -> bool:
+    """Whether what is debugged is the run of a program, which computes elsewhere or has done so."""
+    return bool(options.attach) or is_program(options.graph) or is_run_file(options.graph)
 
 
 def _program_clash(options: argparse.Namespace) -> str:
@@ -281,6 +303,7 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
         told=OutputLines().write if options.json else None,
         # At a prompt Ctrl+C begins a new line, or ends a run of moments.
         interruptible=not options.plain,
+        meanwhile=(lambda: _load_app(settings)) if on_screen else lambda: None,
     )
     program = running.run.program
     try:
@@ -291,6 +314,12 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
     finally:
         running.run.close()
     return status or (FAILED if failed else OK)
+
+
+def _load_app(settings: Settings) -> None:
+    """Load what the screen needs, while the program loads what it needs."""
+    _abilities(settings)
+    importlib.import_module("mfdebug.tui.app")
 
 
 def _attached(options: argparse.Namespace, settings: Settings) -> int:

@@ -51,11 +51,13 @@ def open_program(
     streams: Streams,
     told: Callable[[str], object] | None = None,
     interruptible: bool = True,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Running:
     """Start a program and let it run to the end of its first pass over a graph.
 
     `told` gets what it prints, where that comes to us; `memory` bounds what is kept of the run, in
-    bytes; `interruptible`: Ctrl+C on a terminal that it shares with us is for the program too.
+    bytes; `interruptible`: Ctrl+C on a terminal that it shares with us is for the program too;
+    `meanwhile` is called once it runs.
     Raises `MiniflowError` when it cannot be started, or ends before it has run a graph.
     """
     check_program(name)
@@ -66,6 +68,7 @@ def open_program(
         )
         if told is not None:
             program.output.told = told
+        meanwhile()
         return program
 
     return _console_on(name, Path(name).stem, start, memory, captured=streams != "inherited")

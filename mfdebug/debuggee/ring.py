@@ -15,7 +15,9 @@ from _struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    Bytes = bytes | bytearray | memoryview
 
 # Where the words are: how many bytes were written and taken; at the end of which pass the program
 # waits, and how often it was let go on; where it waits now (the pass + 1, or 0), and where it does
@@ -41,7 +43,7 @@ NEAR = 2**20
 # A descriptor that few programs come to.
 HIGH = 900
 # Seconds between two looks at a word.
-_NAP, _LONGEST_NAP = 0.0002, 0.005
+_NAP, _LONGEST_NAP = 0.0002, 0.002
 
 
 class Record:
@@ -70,7 +72,7 @@ class Record:
         sharing: int = -1,
         flags: int = 0,
         text: bytes = b"",
-        data: bytes = b"",
+        data: bytes | bytearray = b"",
     ) -> None:
         self.kind = kind
         self.number = number
@@ -151,8 +153,9 @@ class Ring:
         self.gone: Callable[[], bool] = lambda: False
         self.dead = False
         self._at = self.word(WRITTEN)
-        # Of a record that is taken out piece by piece, those before the last.
-        self._pieces: list[bytes] = []
+        # The bytes of a record that is taken out piece by piece, and how many are there.
+        self._whole: bytearray | None = None
+        self._there = 0
 
     def forget(self) -> None:
         """Let nobody open it any more: who has it mapped keeps it."""
@@ -173,17 +176,25 @@ class Ring:
 
     # The program's side ------------------------------------------------------------------------
 
-    def put(self, record: Record) -> None:
-        """Write a record; wait for room as long as the debugger lives."""
-        most = self.capacity // 4
-        while len(record.data) > most:
-            self._put(Record(PIECE, data=record.data[:most]))
-            record.data = record.data[most:]
-        self._put(record)
+    def put(self, record: Record, parts: Sequence[Bytes] = ()) -> None:
+        """Write a record; wait for room as long as the debugger lives.
 
-    def _put(self, record: Record) -> None:
-        text, data = record.text, record.data
-        size = _HEAD.size + len(text) + len(data)
+        `parts` are its bytes where they are not in one place.
+        """
+        parts = parts or (record.data,)
+        size, most = sum(map(len, parts)), self.capacity // 4
+        if size > most:
+            pieces = _cut(parts, most)
+            last = pieces.pop()
+            for piece in pieces:
+                # How much there is in all, for whoever puts it together.
+                self._put(Record(PIECE, size), piece, sum(map(len, piece)))
+            parts, size = last, sum(map(len, last))
+        self._put(record, parts, size)
+
+    def _put(self, record: Record, parts: Sequence[Bytes], length: int) -> None:
+        text = record.text
+        size = _HEAD.size + len(text) + length
         total = -(-size // 8) * 8
         at = self._room(total)
         if self.dead:
@@ -204,9 +215,10 @@ class Ring:
             len(text),
         )
         at += _HEAD.size
-        memory[at : at + len(text)] = text
-        at += len(text)
-        memory[at : at + len(data)] = data
+        for part in (text, *parts):
+            end = at + len(part)
+            memory[at:end] = part
+            at = end
         self._at += total
         _WORD.pack_into(memory, WRITTEN, self._at)
 
@@ -267,15 +279,19 @@ class Ring:
             total, size, kind, flags, number, graph, structure, layout, sharing, words = head
             begin = DATA + at + _HEAD.size
             text = memory[begin : begin + words]
-            data = memory[begin + words : DATA + at + size]
+            begin, end = begin + words, DATA + at + size
+            data: bytes | bytearray = b""
+            if kind == PIECE or self._whole is not None:
+                with memoryview(memory)[begin:end] as piece:
+                    self._add(piece, number)
+            else:
+                data = memory[begin:end]
             taken += total
             self.set_word(TAKEN, taken)
             if kind == PIECE:
-                self._pieces.append(data)
                 continue
-            if self._pieces:
-                data = b"".join([*self._pieces, data])
-                self._pieces.clear()
+            if self._whole is not None:
+                data, self._whole = self._whole, None
             yield Record(
                 kind,
                 number,
@@ -287,3 +303,26 @@ class Ring:
                 text=text,
                 data=data,
             )
+
+    def _add(self, piece: memoryview, size: int) -> None:
+        """Put a piece to the others of a record, which has `size` bytes in all."""
+        if self._whole is None:
+            self._whole, self._there = bytearray(size), 0
+        end = self._there + len(piece)
+        self._whole[self._there : end] = piece
+        self._there = end
+
+
+def _cut(parts: Sequence[Bytes], most: int) -> list[list[memoryview]]:
+    """Return the bytes of `parts` in lists of at most so many."""
+    pieces: list[list[memoryview]] = [[]]
+    room = most
+    for part in parts:
+        view = memoryview(part)
+        while len(view) > room:
+            pieces[-1].append(view[:room])
+            view, room = view[room:], most
+            pieces.append([])
+        pieces[-1].append(view)
+        room -= len(view)
+    return pieces

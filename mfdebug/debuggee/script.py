@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Bytes of an input that are kept in any case, and that are compared to see that it was not changed.
 SMALL = 4096
+# Bytes of an array that is not copied before it is written.
+LARGE = 65536
 # Bytes that may be written at once, before the rate counts.
 BURST = 64 * 2**20
 
@@ -82,6 +84,7 @@ class Script:
         self._steps: list[Step] = []
         self.ready = self._make_steps(one)
         self._count = len(self._steps)
+        self._has_large = any(len(part) > LARGE for part in one.parts)
         directions = [step.direction for step in self._steps]
         self._turn = directions.index("b") if "b" in directions else 0
         self._at = 0
@@ -229,8 +232,8 @@ class Script:
         self._recorder.pause(self._recorder.number)
 
     def _write(self, layout: int, flags: int) -> None:
-        data = self._bytes()
-        self._written += len(data)
+        parts = self._parts()
+        self._written += sum(map(len, parts))
         number, graph = self._recorder.number, self._graph
         self._ring.put(
             Record(
@@ -241,15 +244,26 @@ class Script:
                 layout=layout,
                 sharing=graph.sharing,
                 flags=flags,
-                data=data,
-            )
+            ),
+            parts,
         )
 
-    def _bytes(self) -> bytes:
+    def _parts(self) -> list[bytes | memoryview]:
+        """Return the bytes of the pass, large arrays where they are."""
+        parts: list[bytes | memoryview] = []
+        begin = 0
         try:
-            return b"".join(self._raws)
-        except (BufferError, TypeError):  # a column of a table, say: its bytes are not side by side
-            return b"".join(self._copies())
+            if not self._has_large:
+                return [b"".join(self._raws)]
+            for i, raw in enumerate(self._raws):
+                if type(raw) is not bytes and raw.nbytes > LARGE:
+                    parts += [b"".join(self._raws[begin:i]), memoryview(raw).cast("B")]
+                    begin = i + 1
+            parts.append(b"".join(self._raws[begin:]))
+        except (BufferError, TypeError, ValueError):
+            # A column of a table, say, whose bytes are not side by side, or complex numbers.
+            return [b"".join(self._copies())]
+        return parts
 
     def _copies(self) -> list[bytes]:
         return [one if type(one) is bytes else one.tobytes() for one in self._raws]

@@ -98,12 +98,10 @@ def _add(parts: list[Part], part: Part) -> None:
         parts.append(part)
 
 
-def cut(data: bytes, parts: Sequence[Part]) -> bytes:
+def cut(data: bytes | bytearray, parts: Sequence[Part]) -> bytes:
     """Return some parts of the bytes of a pass, one after the other."""
-    if len(parts) == 1:
-        start, stop = parts[0]
-        return data[start:stop]
-    return b"".join([data[start:stop] for start, stop in parts])
+    with memoryview(data) as view:
+        return b"".join([view[start:stop] for start, stop in parts])
 
 
 # Checking ----------------------------------------------------------------------------------------
@@ -155,7 +153,7 @@ def check_places(entries: Sequence[Entry], slots: Sequence[int]) -> None:
 # Numbers -----------------------------------------------------------------------------------------
 
 
-def value_of(entry: Entry, data: bytes, at: int) -> Value:
+def value_of(entry: Entry, data: bytes | bytearray, at: int) -> Value:
     """Return the array of an entry, which looks into `data`, or the text of one without."""
     if entry.dtype == "float":
         return np.array(struct.unpack_from("<d", data, at)[0])
@@ -166,7 +164,7 @@ def value_of(entry: Entry, data: bytes, at: int) -> Value:
     return np.ndarray(entry.shape, entry.dtype, data, at)
 
 
-def _integer(digits: bytes) -> Value:
+def _integer(digits: bytes | bytearray) -> Value:
     if not _INTEGER.fullmatch(digits):
         raise ValueError("an integer that has other characters than digits")
     if len(digits) > _DIGITS:
@@ -180,7 +178,7 @@ def _integer(digits: bytes) -> Value:
         return f"an integer of {len(digits.lstrip(b'-')):,} digits"
 
 
-def cost_of(plan: Plan, data: bytes) -> float | None:
+def cost_of(plan: Plan, data: bytes | bytearray) -> float | None:
     """Return the cost that stands in the bytes of a pass: a number, or the sum of an array.
 
     None if there is none, or none that can be compared.

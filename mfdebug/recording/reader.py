@@ -10,7 +10,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -125,17 +125,24 @@ class _Numbered(NamedTuple):
     mapping: list[int]
 
 
+def _not_late(_number: int) -> None:
+    """Nothing is at hand of a file that somebody else has written."""
+
+
 class RunReader:
     """A run in a file, as far as it has been committed: a `Run` that waits for nothing.
 
-    `live`: somebody is writing the file, so that there may be further passes. Numbers of nodes are
-    those of a pass's line. What cannot be read raises `FileError`, at any call. It is used by one
-    thread at a time.
+    `live`: somebody is writing the file, so that there may be further passes. `late` gives the
+    bytes of a pass that are still to be written. Numbers of nodes are those of a pass's line. What
+    cannot be read raises `FileError`, at any call. It is used by one thread at a time.
     """
 
-    def __init__(self, path: Path, *, live: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, live: bool = False, late: Callable[[int], bytes | None] = _not_late
+    ) -> None:
         self._where: Final = str(path)
         self._live = live
+        self._late = late
         self._connection, self._path, self._fixed = open_run(path, self._where)
         self._version = -1
         self._state = State("")
@@ -256,7 +263,7 @@ class RunReader:
                 return kept[2]
             head = self._head(number)
             inputs = self._bytes("inputs", head, head.inputs, head.inputs_crc)
-            body = self._bytes("body", head, head.body, head.body_crc)
+            body = self._body(head)
             with self._checking(number):
                 found = self._all_numbers(head, inputs, body)
         self._keep(number, crc, len(inputs) + len(body), found)
@@ -271,8 +278,8 @@ class RunReader:
             inputs = body = None
             if self._state.inputs.keeps(number, turn):
                 inputs = self._bytes("inputs", head, head.inputs, head.inputs_crc)
-            if self._state.bodies.keeps(number, turn):
-                body = self._bytes("body", head, head.body, head.body_crc)
+            if self._state.bodies.keeps(number, turn) and self._is_there(number):
+                body = self._body(head)
             with self._checking(number):
                 return self._input_values(head, inputs, body)
 
@@ -592,6 +599,12 @@ class RunReader:
             raise damaged(f"pass {head.number}", self._where)
         return data
 
+    def _body(self, head: _Head) -> bytes:
+        late = self._late(head.number)
+        if late is not None and len(late) == head.body:
+            return late
+        return self._bytes("body", head, head.body, head.body_crc)
+
     def _form(self, row: tuple[Any, ...] | None, what: str, decoder: Decoder[_T]) -> _T:
         """Return what the JSON of a row says: rows of a number, a form and a sum."""
         if row is None or list(map(type, row)) != [int, Text, int]:
@@ -794,8 +807,13 @@ class RunReader:
         )
 
     def _is_whole(self, number: int) -> bool:
-        turn = self._turn[number]
-        return bool(self._flags[number] & _WHOLE) and self._state.bodies.keeps(number, turn)
+        if not (self._flags[number] & _WHOLE and self._is_there(number)):
+            return False
+        return self._state.bodies.keeps(number, self._turn[number])
+
+    def _is_there(self, number: int) -> bool:
+        """Whether the large row of a pass is in the file, or at hand."""
+        return number != self._state.late or self._late(number) is not None
 
     def _check_number(self, number: int) -> None:
         if not 0 <= number < len(self._structure):

@@ -66,7 +66,7 @@ class State(Struct, forbid_unknown_fields=True):
     """What the file says of itself; written anew with every commit.
 
     `passes` and `finals` count rows, so that a row that is lost is missed. Output before pass
-    `output_from` is not all there.
+    `output_from` is not all there. The large row of pass `late` is still to be written, -1 if none.
     """
 
     name: str
@@ -74,6 +74,7 @@ class State(Struct, forbid_unknown_fields=True):
     passes: Count = 0
     finals: Count = 0
     output_from: Annotated[int, Meta(ge=-1, le=MOST_PASSES)] = -1
+    late: Annotated[int, Meta(ge=-1, le=MOST_PASSES)] = -1
     bodies: Thinning = Thinning()
     inputs: Thinning = Thinning()
     ended: bool = False
@@ -175,7 +176,7 @@ def node_of(form: NodeForm) -> RecordedNode:
 _HEAD = struct.Struct("<qqqqqqqqdqqqq")
 
 
-def checksum(data: bytes, *numbers: int) -> int:
+def checksum(data: bytes | bytearray, *numbers: int) -> int:
     """Return the sum over a row of some numbers and one text or blob."""
     return zlib.crc32(data, zlib.crc32(struct.pack(f"<{len(numbers)}q", *numbers)))
 

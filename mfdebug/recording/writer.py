@@ -52,12 +52,14 @@ _V = TypeVar("_V")
 _PAGE = 16384
 # Pages that are written ahead before they are put in their places.
 _AHEAD = 1000
-BATCH_BYTES = 2 << 20
+BATCH_BYTES = 8 << 20
 BATCH_SECONDS = 0.02
 # Structures whose passes are counted apart for thinning; those beyond are counted together.
 _APART = 64
 _FOLDER = "mfdebug-run-"
 _LOCK = "lock"
+# Bytes of a pass that are worth being committed after all the rest of it.
+_LATE_BYTES = 256 << 10
 # Layouts that are at hand, and the entries in them.
 _MOST_KEPT, _MOST_ENTRIES = 256, 1 << 20
 
@@ -67,6 +69,21 @@ class _Shape(NamedTuple):
 
     slots: array[int]
     cost: int
+
+
+class _Head(NamedTuple):
+    """What a row of the table `pass` begins with: without the sizes and sums of its bytes."""
+
+    number: int
+    structure: int
+    layout: int
+    graph: int
+    sharing: int
+    turn: int
+    whole: int
+    complete: int
+    cost: float | None
+    fault: bytes | None
 
 
 class RunWriter:
@@ -104,6 +121,8 @@ class RunWriter:
         self._printing = -1
         self._pieces = {-1: 0}
         self._finals: dict[tuple[int, int], int] = {}
+        # The bytes of the last two passes that were late, for a reader that cannot wait for them.
+        self._late: OrderedDict[int, bytes] = OrderedDict()
         self._clear()
         # A file that is being written has something written ahead: so others can see that it is.
         self._changed = True
@@ -126,8 +145,8 @@ class RunWriter:
         slots = array("I", [len(node.inbound) for node in structure.nodes])
         self._shapes[number] = _Shape(slots, structure.cost)
         self._structures.append((number, form.decode(), checksum(form, number)))
-        self._pending += len(form)
-        self._commit_if_due()
+        self._came(len(form))
+        self.keep_due()
 
     def layout(self, number: int, entries: tuple[Entry, ...]) -> None:
         """Write a layout; its number is its own."""
@@ -135,15 +154,15 @@ class RunWriter:
         form = msgspec.json.encode(entries)
         _remember(self._layouts, number, entries, len)
         self._forms.append((number, form.decode(), checksum(form, number)))
-        self._pending += len(form)
-        self._commit_if_due()
+        self._came(len(form))
+        self.keep_due()
 
     def sharing(self, number: int, form: Sharing) -> None:
         """Write which inputs graphs share; its number is its own."""
         text = msgspec.json.encode(form)
         self._sharings.append((number, text.decode(), checksum(text, number)))
-        self._pending += len(text)
-        self._commit_if_due()
+        self._came(len(text))
+        self.keep_due()
 
     def add_pass(
         self,
@@ -156,7 +175,7 @@ class RunWriter:
         whole: bool,
         complete: bool,
         fault: Fault | None,
-        data: bytes,
+        data: bytes | bytearray,
     ) -> None:
         """Write the next pass, or one of the last two once more, more complete.
 
@@ -166,6 +185,8 @@ class RunWriter:
         """
         if not self._passes - REPLACEABLE <= number <= self._passes or number < 0:
             raise ValueError(f"pass {number} cannot come after {self._passes} passes")
+        if number not in self._heads:
+            self.keep_due()
         how = self._plan(structure, layout)
         if how.size != len(data):
             raise ValueError(f"pass {number} has {len(data)} bytes, its layout {how.size}")
@@ -179,8 +200,7 @@ class RunWriter:
         self._count(number, structure)
         self._inputs.put(number, len(inputs))
         self._bodies.put(number, len(body))
-        told = None if fault is None else msgspec.json.encode(_clipped(fault))
-        head = (
+        self._heads[number] = _Head(
             number,
             structure,
             layout,
@@ -190,21 +210,14 @@ class RunWriter:
             int(whole),
             int(complete),
             cost_of(how, data),
-            told,
-            len(inputs),
-            checksum(inputs, number),
-            len(body),
-            checksum(body, number),
+            None if fault is None else msgspec.json.encode(_clipped(fault)),
         )
-        told_text = None if told is None else told.decode()
-        self._heads[number] = (*head[:9], told_text, *head[10:], head_checksum(*head))
         self._input_rows[number] = inputs
         self._body_rows[number] = body
-        self._pending += len(inputs) + len(body) + 100
+        self._came(len(inputs) + len(body) + 100)
         self._passes = max(self._passes, number + 1)
-        self._commit_if_due()
 
-    def final(self, structure: int, layout: int, data: bytes, *, graph: int) -> None:
+    def final(self, structure: int, layout: int, data: bytes | bytearray, *, graph: int) -> None:
         """Write the values that the inputs of a graph have at the end of the program."""
         how = self._plan(structure, layout)
         if how.size != len(data):
@@ -212,8 +225,8 @@ class RunWriter:
         number = self._finals.setdefault((graph, structure), len(self._finals))
         sum_of_all = checksum(data, number, graph, structure, layout)
         self._final_rows[number] = (number, graph, structure, layout, data, sum_of_all)
-        self._pending += len(data) + 100
-        self._commit_if_due()
+        self._came(len(data) + 100)
+        self.keep_due()
 
     def output(self, number: int, stream: Stream, data: bytes) -> None:
         """Write what the program printed while a pass was the latest; -1: before the first."""
@@ -224,8 +237,8 @@ class RunWriter:
             last[2].append(data)
         else:
             self._outputs.append((number, stream, [data]))
-        self._pending += len(data) + 50
-        self._commit_if_due()
+        self._came(len(data) + 50)
+        self.keep_due()
 
     def end(self, status: int | None, ending: str) -> None:
         """Write that there will be no further pass, and why; commit."""
@@ -239,8 +252,31 @@ class RunWriter:
         """Commit what has come, so that readers see it and nothing can lose it."""
         if self._broken is not None:
             raise self._broken
-        if not (self._pending or self._changed):
-            return
+        if self._pending or self._changed:
+            self._commit()
+
+    def show(self) -> bool:
+        """Commit so that readers see what has come; return whether `flush` has more to do.
+
+        The bytes of the last pass can follow where they are many: until they do, they are at hand
+        (`late_body`), and should this process end before, the pass was not kept whole.
+        """
+        last = self._passes - 1
+        if len(self._body_rows.get(last, b"")) < _LATE_BYTES or self._broken is not None:
+            self.flush()
+            return False
+        self._late[last] = self._body_rows[last]
+        while len(self._late) > 2:
+            self._late.popitem(last=False)
+        self._commit(late=last)
+        return True
+
+    def late_body(self, number: int) -> bytes | None:
+        """Return the bytes of a pass that may not have been committed yet."""
+        return self._late.get(number)
+
+    def _commit(self, late: int = -1) -> None:
+        body = self._body_rows.pop(late, b"")
         with self._writing():
             execute, many = self._connection.execute, self._connection.executemany
             execute("BEGIN IMMEDIATE")
@@ -248,18 +284,23 @@ class RunWriter:
             many("INSERT OR REPLACE INTO layout VALUES (?,?,?)", self._forms)
             many("INSERT OR REPLACE INTO sharing VALUES (?,?,?)", self._sharings)
             heads = f"INSERT OR REPLACE INTO pass VALUES ({','.join('?' * 15)})"
-            many(heads, self._heads.values())
+            many(heads, [self._head_row(head, body) for head in self._heads.values()])
             for table, rows in (("inputs", self._input_rows), ("body", self._body_rows)):
                 self._write_bytes(table, rows)
             many("INSERT OR REPLACE INTO final VALUES (?,?,?,?,?,?)", self._final_rows.values())
             self._write_output()
             self._state.passes, self._state.finals = self._passes, len(self._finals)
+            self._state.late = late
             self._thin()
             self._state.bodies, self._state.inputs = self._bodies.thinning, self._inputs.thinning
             execute("REPLACE INTO run VALUES (?,?,?)", _state_row(self._state))
             execute("COMMIT")
         self._committed = self._passes
+        head, inputs = self._heads.get(late), self._input_rows.get(late, b"")
         self._clear()
+        if head is not None:
+            self._heads[late], self._input_rows[late], self._body_rows[late] = head, inputs, body
+            self._came(len(body))
 
     def close(self) -> None:
         """Commit, and make one file of what SQLite has in several; a temporary file goes.
@@ -298,22 +339,38 @@ class RunWriter:
         self._structures: list[tuple[int, str, int]] = []
         self._forms: list[tuple[int, str, int]] = []
         self._sharings: list[tuple[int, str, int]] = []
-        self._heads: dict[int, tuple[object, ...]] = {}
+        self._heads: dict[int, _Head] = {}
         self._input_rows: dict[int, bytes] = {}
         self._body_rows: dict[int, bytes] = {}
         self._final_rows: dict[int, tuple[object, ...]] = {}
         self._outputs: list[tuple[int, Stream, list[bytes]]] = []
         self._pending = 0
+        self._pending_since = 0.0
         self._changed = False
-        self._last_commit = time.monotonic()
 
-    def _commit_if_due(self) -> None:
+    def keep_due(self) -> None:
+        """Commit what has waited long enough, or has become much; call it while nothing comes."""
         if self._broken is not None:
             raise self._broken
         if self._pending > min(BATCH_BYTES, self._most // 16) or (
-            time.monotonic() - self._last_commit > BATCH_SECONDS
+            self._pending and time.monotonic() - self._pending_since > BATCH_SECONDS
         ):
             self.flush()
+
+    def _came(self, size: int) -> None:
+        if not self._pending:
+            self._pending_since = time.monotonic()
+        self._pending += size
+
+    def _head_row(self, head: _Head, late: bytes) -> tuple[object, ...]:
+        """Return the row of a pass; the bytes of one that is `late` are summed up with them."""
+        inputs, body = self._input_rows[head.number], self._body_rows.get(head.number)
+        size, body_sum = len(late), 0
+        if body is not None:
+            size, body_sum = len(body), checksum(body, head.number)
+        row = (*head, len(inputs), checksum(inputs, head.number), size, body_sum)
+        text = None if head.fault is None else head.fault.decode()
+        return (*row[:9], text, *row[10:], head_checksum(*row))
 
     def _write_bytes(self, table: str, rows: dict[int, bytes]) -> None:
         many = self._connection.executemany

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from mfdebug.debuggee.ring import Ring
 from mfdebug.recording.output import Output
 from mfdebug.recording.records import Impatience
 from mfdebug.running.taking import Sink, Taker
+from miniflow.errors import MiniflowError
 
 # Seconds between two looks at the program: short while an answer is awaited.
 LOOK_EVERY = 0.0005
@@ -62,6 +64,8 @@ class Debuggee:
             found = self._read() or found
             if over:
                 self._finish()
+            elif not found:
+                self._sink.keep_due()
             return found
 
     def go_on(self, number: int, impatience: Impatience | None = None) -> None:
@@ -92,6 +96,13 @@ class Debuggee:
                 given_up = time.monotonic() + TO_COME_TO_REST
         self.look()
         with self._looking:
+            if not self._closed and self._sink.show():
+                # Nobody who looks at the pass has to wait until it is kept.
+                threading.Thread(target=self._keep, name="keep", daemon=True).start()
+
+    def _keep(self) -> None:
+        # What cannot be written is said at the next call.
+        with self._looking, contextlib.suppress(MiniflowError):
             if not self._closed:
                 self._sink.flush()
 

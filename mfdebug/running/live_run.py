@@ -36,7 +36,7 @@ class LiveRun:
         self._closed = False
         self._writer = RunWriter(file, name=name, most_bytes=most_bytes)
         try:
-            self._reader = RunReader(self._writer.path, live=True)
+            self._reader = RunReader(self._writer.path, live=True, late=self._writer.late_body)
             try:
                 self.program = start(self._writer)
             except BaseException:

@@ -37,11 +37,11 @@ class Sink(Protocol):
         whole: bool,
         complete: bool,
         fault: Fault | None,
-        data: bytes,
+        data: bytes | bytearray,
     ) -> None:
         """Take a pass, or more of one."""
 
-    def final(self, structure: int, layout: int, data: bytes, *, graph: int) -> None:
+    def final(self, structure: int, layout: int, data: bytes | bytearray, *, graph: int) -> None:
         """Take what the inputs of a graph hold at the end."""
 
     def output(self, number: int, stream: Literal["stdout", "stderr"], data: bytes) -> None:
@@ -50,8 +50,14 @@ class Sink(Protocol):
     def end(self, status: int | None, ending: str) -> None:
         """Know that the program has ended."""
 
+    def show(self) -> bool:
+        """Let readers see all of it; return whether more is to be done, which `flush` does."""
+
+    def keep_due(self) -> None:
+        """Keep what has waited for long: nothing comes just now."""
+
     def flush(self) -> None:
-        """Let readers see all of it."""
+        """Keep all of it."""
 
 
 class _Node(NodeFacts, frozen=True):

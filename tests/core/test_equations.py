@@ -93,7 +93,7 @@ LETTERS = [*"mnskvjtpliehruxaoMNCqw", "lr", "mask", "kept", "log", "exp", "σ", 
 
 @pytest.mark.parametrize("name", sorted(OPS))
 @given(data=st.data())
-@settings(deadline=None, max_examples=examples(24))
+@settings(deadline=None, max_examples=examples(12))
 def test_of_every_op_among_nodes_called_like_the_letters(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name))
     count = len(case.values) + 3

@@ -12,6 +12,7 @@ from mfdebug.recording.debugger import RecordedLines
 from mfdebug.tui.app import DebuggerApp
 from tests.recording.memory import MemoryRun
 from tests.recording.programs import PROGRAMS
+from tests.sizes import some
 from tests.tui.test_keys import Driver
 
 
@@ -46,7 +47,7 @@ SHOWN = (
 )
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", some(SHOWN, 3))
 async def test_a_program_is_stepped_to_its_end_and_back(name: str) -> None:
     async with opened(MemoryRun(name, PROGRAMS[name])) as driver:
         for _ in range(20):

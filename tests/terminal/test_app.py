@@ -37,7 +37,7 @@ def start() -> Iterator[Start]:
 @pytest.mark.parametrize(
     "graph",
     # The others go over the line of ssh.
-    pick(["wx", "xor", "digits", "vanishing"], ["digits", "vanishing"]),
+    pick(["wx", "xor", "digits", "vanishing"], ["digits"]),
 )
 def test_what_goes_over_the_line_from_the_first_screen_to_the_last(
     start: Start, graph: str

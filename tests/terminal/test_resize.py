@@ -64,7 +64,7 @@ def test_a_window_of_any_size_is_followed(start: Start) -> None:
 def assert_many_sizes_between_keys_are_followed(app: PtyApp) -> None:
     chance = random.Random(5)
     steps = 0
-    for _ in range(pick(60, 20)):
+    for _ in range(pick(60, 12)):
         columns, rows = chance.randint(1, 160), chance.randint(1, 50)
         app.set_size(columns, rows)
         app.settle(first=0.05, idle=0.01)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Add, Mul, Sum
+from tests.sizes import some
 from tests.tui.screen_text import screen_text
 from tests.tui.test_keys import Driver, opened
 
@@ -42,8 +45,10 @@ def long() -> Graph:
     return Graph.of(Sum(Add(*scaled, name="total"), name="cost"))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (76, 20), (60, 20), (100, 24), (130, 22), (170, 20)])
-@pytest.mark.parametrize("graph", ["xor", "digits", "long"])
+SIZES = [(80, 24), (76, 20), (60, 20), (100, 24), (130, 22), (170, 20)]
+
+
+@pytest.mark.parametrize(("graph", "size"), some(product(["xor", "digits", "long"], SIZES), 5))
 async def test_no_text_touches_a_scrollbar(graph: str, size: tuple[int, int]) -> None:
     bars = 0
     # Longer at the right than any row has room for.
