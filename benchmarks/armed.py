@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 from harness import Contestant, measure, one_thread, options, show, table
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
-from mfdebug.opening import load_graph
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 
 ROUNDS = 40
 # Steps that go by before, so that the run is in full swing, and in each piece of work.

@@ -18,16 +18,16 @@ import lesson
 import numpy as np
 from harness import Array
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
-from miniflow.data import Batches, Data
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops.activation import Sigmoid
 from miniflow.ops.cost import MSE
 from miniflow.ops.linear import Linear
-from miniflow.optimizers import SGD
-from miniflow.training import compile_plan
+from miniflow.training.data import Batches, Data
+from miniflow.training.optimizers import SGD
+from miniflow.training.train import compile_plan
 
 RATE = 0.01
 DRAWN = 2048

@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 import numpy as np
 from harness import Array, Contestant, machine, measure, one_thread, options, show, table
 
-from miniflow.order import topological_order
+from miniflow.toposort import topological_order
 
 ROUNDS = 30
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

@@ -15,7 +15,7 @@ from time import perf_counter
 from engines import Compiled, Network
 from harness import machine, one_thread, options, show
 
-from mfdebug.core.debugger import Debugger
+from mfdebug.core.timeline.debugger import Debugger
 
 ROUNDS = 200
 MOMENTS = 1_000_000

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from miniflow.graph import Graph
     from miniflow.node import Node
-    from miniflow.optimizers import Optimizer
+    from miniflow.training.optimizers import Optimizer
 
 __version__ = "0.4.0"
 __all__ = ["debug", "set_trace"]
@@ -31,7 +31,7 @@ def debug(
     The graph's own nodes keep the values that they have. Where there is no terminal, as in a
     notebook, it says what to do. Raises `MiniflowError` for a graph that cannot run.
     """
-    from mfdebug.live import debug_graph
+    from mfdebug.api import debug_graph
 
     debug_graph(cost, feed_dict or {}, trainables, optimizer, sys._getframe(1))
 

@@ -10,7 +10,7 @@ def main() -> int:
     from mfdebug.signals import EndedBySignal, end_by
 
     try:
-        from mfdebug.cli import main as command_line
+        from mfdebug.cli.main import main as command_line
 
         return command_line()
     except EndedBySignal as end:

@@ -2,40 +2,40 @@
 
 `from miniflow import *` gives a program what the lesson gave it, `np` included. `import miniflow
 as mf` gives new programs more: operators and functions that make nodes, graphs that train, files
-(see `miniflow.modern`). Both make the same nodes.
+(see `miniflow.functional`). Both make the same nodes.
 """
 
 import numpy as np
 
+from miniflow.functional import SGD as SGD
+from miniflow.functional import Adam as Adam
+from miniflow.functional import Momentum as Momentum
+from miniflow.functional import binary_cross_entropy as binary_cross_entropy
+from miniflow.functional import concat as concat
+from miniflow.functional import dropout as dropout
+from miniflow.functional import exp as exp
+from miniflow.functional import gelu as gelu
+from miniflow.functional import leaky_relu as leaky_relu
+from miniflow.functional import linear as linear
+from miniflow.functional import load as load
+from miniflow.functional import log as log
+from miniflow.functional import mae as mae
+from miniflow.functional import matmul as matmul
+from miniflow.functional import maximum as maximum
+from miniflow.functional import minimum as minimum
+from miniflow.functional import mse as mse
+from miniflow.functional import parameter as parameter
+from miniflow.functional import relu as relu
+from miniflow.functional import save as save
+from miniflow.functional import scope as scope
+from miniflow.functional import sigmoid as sigmoid
+from miniflow.functional import softmax as softmax
+from miniflow.functional import softmax_cross_entropy as softmax_cross_entropy
+from miniflow.functional import softplus as softplus
+from miniflow.functional import sqrt as sqrt
+from miniflow.functional import tanh as tanh
 from miniflow.graph import Graph as Graph
 from miniflow.lesson import forward_and_backward, forward_pass, sgd_update, topological_sort
-from miniflow.modern import SGD as SGD
-from miniflow.modern import Adam as Adam
-from miniflow.modern import Momentum as Momentum
-from miniflow.modern import binary_cross_entropy as binary_cross_entropy
-from miniflow.modern import concat as concat
-from miniflow.modern import dropout as dropout
-from miniflow.modern import exp as exp
-from miniflow.modern import gelu as gelu
-from miniflow.modern import leaky_relu as leaky_relu
-from miniflow.modern import linear as linear
-from miniflow.modern import load as load
-from miniflow.modern import log as log
-from miniflow.modern import mae as mae
-from miniflow.modern import matmul as matmul
-from miniflow.modern import maximum as maximum
-from miniflow.modern import minimum as minimum
-from miniflow.modern import mse as mse
-from miniflow.modern import parameter as parameter
-from miniflow.modern import relu as relu
-from miniflow.modern import save as save
-from miniflow.modern import scope as scope
-from miniflow.modern import sigmoid as sigmoid
-from miniflow.modern import softmax as softmax
-from miniflow.modern import softmax_cross_entropy as softmax_cross_entropy
-from miniflow.modern import softplus as softplus
-from miniflow.modern import sqrt as sqrt
-from miniflow.modern import tanh as tanh
 from miniflow.node import Input, Layer, Neuron, Node
 from miniflow.ops import (
     GELU,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
 
-from miniflow.characters import is_printable, may_stand
+from miniflow.text.characters import is_printable, may_stand
 
 
 class MiniflowError(Exception):

@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 
 from miniflow import limits
-from miniflow.arguments import as_numbers
-from miniflow.data import Batches, Data, Sampling
 from miniflow.errors import FeedError, GraphError, ShapeError, nearest
 from miniflow.integers import integer_types
-from miniflow.lesson_nodes import run_method, value_left
 from miniflow.node import Input, Node
 from miniflow.ops.base import Op, Shape, as_floats, shape_text
-from miniflow.optimizers import SGD, Optimizer
-from miniflow.order import CycleError, topological_order
-from miniflow.progress import Progress
-from miniflow.progress import Training as Training
-from miniflow.showing import as_html, as_line
-from miniflow.words import series
+from miniflow.plans.custom_node import run_method, value_left
+from miniflow.text.graph_text import as_html, as_line
+from miniflow.text.lists import series
+from miniflow.toposort import CycleError, topological_order
+from miniflow.training.arguments import as_numbers
+from miniflow.training.data import Batches, Data, Sampling
+from miniflow.training.optimizers import SGD, Optimizer
+from miniflow.training.progress import Progress
+from miniflow.training.progress import Training as Training
 
 DTYPES = ("float64", "float32")
 
@@ -134,7 +134,7 @@ class Graph:
         optimizer of another kind begins anew. Raises `MiniflowError` when an input has no value,
         when shapes clash, and when `sgd_steps` is not a whole number from 0.
         """
-        from miniflow.training import train
+        from miniflow.training.train import train
 
         return train(self, sgd_steps)
 

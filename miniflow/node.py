@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miniflow.arguments import as_numbers
 from miniflow.errors import FeedError, GraphError, ShapeError
+from miniflow.training.arguments import as_numbers
 
 _serial = itertools.count()
 # The names of the scopes that are open, each with its slash: `layer1/`.

@@ -14,23 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from mfdebug.core.cursor import Update
-from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun, Progress, SetTrace
-from mfdebug.core.hints import GO_BACK
-from mfdebug.core.history import DEFAULT_MEMORY
-from mfdebug.core.sight import Contribution, Standing
-from mfdebug.core.timeline import Moment, Phase
-from mfdebug.recording.checking import Checker, check_pass
+from mfdebug.core.format.hints import GO_BACK
+from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
+from mfdebug.core.timeline.cursor import Update
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, OtherRun, Progress, SetTrace
+from mfdebug.core.timeline.state import Contribution, Standing
+from mfdebug.core.timeline.timeline import Moment, Phase
+from mfdebug.recording.gradient_check import Checker, check_pass
 from mfdebug.recording.nodes import graph_of, sgd_at
 from mfdebug.recording.passes import NOT_KEPT
 from mfdebug.recording.plan import RecordedPlan
 from mfdebug.recording.records import Fault, Run
 from miniflow.errors import MiniflowError
 from miniflow.files import save as save_graph
-from miniflow.gradcheck import Verdict
+from miniflow.gradcheck.checker import Verdict
 from miniflow.node import Input
 from miniflow.ops.base import Op, shape_text
-from miniflow.progress import Training
+from miniflow.training.progress import Training
 
 
 class RecordedLines:

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterable
 
 from mfdebug.recording.records import RecordedNode, Structure
-from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import GraphError, printable
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import OPS, Op
-from miniflow.optimizers import SGD
+from miniflow.training.arguments import LEARNING_RATE
+from miniflow.training.optimizers import SGD
 
 # A name may be of any length in a program.
 LONGEST_NAME = 80

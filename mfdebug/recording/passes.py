@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mfdebug.core.timeline import Phase, Timeline
+from mfdebug.core.timeline.timeline import Phase, Timeline
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.records import Outline, Run
 from miniflow.errors import MiniflowError

@@ -14,15 +14,15 @@ from typing import ClassVar, NoReturn, cast, overload
 
 import numpy as np
 
-from mfdebug.core.timeline import Timeline
+from mfdebug.core.timeline.timeline import Timeline
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import RecordedPass, as_floats
 from mfdebug.recording.records import Outline, Run
 from mfdebug.recording.updates import UNKNOWN_RATE, Updates
 from miniflow.node import Input
 from miniflow.ops.base import Array, Shape
-from miniflow.plan import Plan, State
-from miniflow.trace import Trace
+from miniflow.plans.base import Plan, State
+from miniflow.plans.trace import Trace
 
 # Passes whose numbers are at hand: the present one, the one before, and those just visited.
 AT_HAND = 4

@@ -28,14 +28,6 @@ from mfdebug.recording.encoding import (
     value_of,
 )
 from mfdebug.recording.lines import Lines, inputs_first
-from mfdebug.recording.opening import (
-    Text,
-    bound_lengths,
-    damaged,
-    file_bytes,
-    open_run,
-    reading,
-)
 from mfdebug.recording.records import (
     Entry,
     Fault,
@@ -62,6 +54,14 @@ from mfdebug.recording.schema import (
     checksum,
     head_checksum,
     node_of,
+)
+from mfdebug.recording.untrusted import (
+    Text,
+    bound_lengths,
+    damaged,
+    file_bytes,
+    open_run,
+    reading,
 )
 from miniflow.errors import FileError, printable
 from miniflow.limits import NAME_LENGTH

@@ -8,7 +8,7 @@ import time
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Ring
 from mfdebug.running.debuggee import LOOK_AT_MOST_EVERY, Debuggee
-from mfdebug.running.taking import Sink
+from mfdebug.running.intake import Sink
 
 # Seconds after which a program that was let go on has left the place where it waited.
 TO_GO_ON = 0.05

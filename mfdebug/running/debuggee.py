@@ -10,9 +10,9 @@ from pathlib import Path
 
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Ring
-from mfdebug.recording.output import Output
+from mfdebug.recording.program_output import Output
 from mfdebug.recording.records import Impatience
-from mfdebug.running.taking import Sink, Taker
+from mfdebug.running.intake import Sink, Taker
 from miniflow.errors import MiniflowError
 
 # Seconds between two looks at the program: short while an answer is awaited.

@@ -17,7 +17,7 @@ from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Ring, new_ring
 from mfdebug.debuggee.terminal import new_terminal
 from mfdebug.running.debuggee import LOOK_AT_MOST_EVERY, LOOK_EVERY, Debuggee
-from mfdebug.running.taking import Sink
+from mfdebug.running.intake import Sink
 from mfdebug.signals import EndedBySignal
 from miniflow.errors import FileError
 from miniflow.files.paths import check_ordinary

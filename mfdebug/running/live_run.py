@@ -11,7 +11,7 @@ from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Impatience, Numbers, Outline, Structure
 from mfdebug.recording.writer import RunWriter
 from mfdebug.running.debuggee import Debuggee
-from mfdebug.running.taking import Sink
+from mfdebug.running.intake import Sink
 from miniflow.errors import FileError
 from miniflow.ops.base import Array
 

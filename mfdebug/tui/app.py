@@ -18,28 +18,28 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
 from textual.widgets import Input
 
-from mfdebug.bindings import Keys
-from mfdebug.core.commands.console import Console, check_known
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.demo import SUFFIX, Demo, Playback, read_demo
-from mfdebug.core.script import Origin
-from mfdebug.core.shelf import Keeper, Shelf
-from mfdebug.opening import Opened, open_graph
-from mfdebug.settings import DEFAULTS, Settings
+from mfdebug.config.bindings import Keys
+from mfdebug.config.settings import DEFAULTS, Settings
+from mfdebug.config.terminal import ANY, Abilities
+from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.session.demo import SUFFIX, Demo, Playback, read_demo
+from mfdebug.core.session.script import Origin
+from mfdebug.core.session.store import Keeper, Shelf
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import Opened, open_graph
 from mfdebug.signals import EndedBySignal, ending_signals, handlers_restored
-from mfdebug.terminal import ANY, Abilities
-from mfdebug.tui.cells import CellApp
-from mfdebug.tui.driver import TerminalDriver
 from mfdebug.tui.keys import bindings_at
-from mfdebug.tui.least_size import SizedApp
+from mfdebug.tui.minimum_size import SizedApp
 from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.feed import FeedScreen
 from mfdebug.tui.screens.picker import PickerScreen
-from mfdebug.tui.stopped import StoppableApp
+from mfdebug.tui.terminal.cells import CellApp
+from mfdebug.tui.terminal.driver import TerminalDriver
+from mfdebug.tui.terminal.suspend import StoppableApp
+from mfdebug.tui.terminal.typeahead import InOrderApp
 from mfdebug.tui.themes import DARK, LIGHT
-from mfdebug.tui.typeahead import InOrderApp
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 

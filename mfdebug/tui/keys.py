@@ -7,8 +7,8 @@ import re
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.message_pump import MessagePump
 
-from mfdebug.bindings import SHIPPED_KEYS, Keys, at
-from mfdebug.core.hints import HINTS
+from mfdebug.config.bindings import SHIPPED_KEYS, Keys, at
+from mfdebug.core.format.hints import HINTS
 
 # By id, from left to right as many as fit; the last one always.
 KEY_HINTS = [

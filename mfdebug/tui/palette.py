@@ -16,7 +16,7 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.types import IgnoreReturnCallbackType
 
-from mfdebug.bindings import at
+from mfdebug.config.bindings import at
 from mfdebug.core.commands.command import Command
 from mfdebug.core.commands.table import COMMANDS
 

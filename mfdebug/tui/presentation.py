@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from mfdebug.bindings import BOUND, Bound, Keys
-from mfdebug.core.commands.console import command_of
-from mfdebug.keynames import shown
+from mfdebug.config.bindings import BOUND, Bound, Keys
+from mfdebug.config.key_names import shown
+from mfdebug.core.commands.interpreter import command_of
 
 MOST_SHOWN = 30
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from textual.message_pump import MessagePump
 
 from mfdebug.core.commands.command import Reply
-from mfdebug.core.commands.console import Console, command_of
+from mfdebug.core.commands.interpreter import Console, command_of
 from miniflow.errors import MiniflowError
 
 # A command that takes longer than this goes on in the background: keys work, and one stops it.

@@ -28,7 +28,7 @@ from miniflow.files.schema import (
     fields,
 )
 from miniflow.files.values import shown
-from miniflow.optimizers import OPTIMIZERS
+from miniflow.training.optimizers import OPTIMIZERS
 
 _DECODER = msgspec.json.Decoder(GraphForm)
 _BOM = b"\xef\xbb\xbf"

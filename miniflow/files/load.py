@@ -15,9 +15,6 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from miniflow import limits
-from miniflow.characters import is_printable
-from miniflow.collecting import collector_paused
-from miniflow.data import Data
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
 from miniflow.files import paths
 from miniflow.files.decode import A_NAME, decode
@@ -31,12 +28,15 @@ from miniflow.files.schema import (
 from miniflow.files.sources import Sources
 from miniflow.files.state import read_state
 from miniflow.files.values import Value, read_array, scalar_or_array, shown
+from miniflow.garbage import collector_paused
 from miniflow.graph import Graph, Training, check_declared
 from miniflow.integers import type_class_numbers
 from miniflow.node import Input, Node
 from miniflow.ops import OPS
-from miniflow.optimizers import SGD
-from miniflow.order import CycleError, topological_order
+from miniflow.text.characters import is_printable
+from miniflow.toposort import CycleError, topological_order
+from miniflow.training.data import Data
+from miniflow.training.optimizers import SGD
 
 
 def load(path: str | Path, *, feeds: Mapping[str, Any] | None = None) -> Graph:

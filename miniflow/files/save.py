@@ -23,8 +23,6 @@ import numpy as np
 import safetensors.numpy
 
 from miniflow import limits
-from miniflow.characters import is_printable
-from miniflow.data import Data
 from miniflow.errors import FileError
 from miniflow.files import paths
 from miniflow.files.leftovers import remove_unneeded, tensor_file_name, tensor_files
@@ -35,7 +33,9 @@ from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import OPS
 from miniflow.ops.base import Array, Op
-from miniflow.optimizers import OPTIMIZERS
+from miniflow.text.characters import is_printable
+from miniflow.training.data import Data
+from miniflow.training.optimizers import OPTIMIZERS
 
 # Numbers of one value, or of all tables together, that stand in the graph file itself.
 INLINE = 1000

@@ -15,7 +15,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from miniflow import limits
-from miniflow.arguments import (
+from miniflow.files.values import SPELLED
+from miniflow.ops import OPS, Op
+from miniflow.training.arguments import (
     BATCH_SIZE,
     BETA,
     EPSILON,
@@ -24,10 +26,8 @@ from miniflow.arguments import (
     SEED,
     SGD_STEPS,
 )
-from miniflow.data import Sampling
-from miniflow.files.values import SPELLED
-from miniflow.ops import OPS, Op
-from miniflow.optimizers import OPTIMIZERS, Optimizer
+from miniflow.training.data import Sampling
+from miniflow.training.optimizers import OPTIMIZERS, Optimizer
 
 FORMAT = 1
 

@@ -18,8 +18,8 @@ from miniflow.files.sources import Sources
 from miniflow.files.values import shown
 from miniflow.graph import Graph
 from miniflow.ops.base import Array, shape_text
-from miniflow.optimizers import OPTIMIZERS
-from miniflow.progress import Progress
+from miniflow.training.optimizers import OPTIMIZERS
+from miniflow.training.progress import Progress
 
 KEPT = tuple(dict.fromkeys(name for kind in OPTIMIZERS.values() for name in kind.keeps))
 

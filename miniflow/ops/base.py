@@ -18,15 +18,15 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from miniflow.arguments import as_numbers
 from miniflow.errors import GraphError, ShapeError, nearest
 from miniflow.node import Node, gradient_received
 from miniflow.node import shape_text as shape_text
-from miniflow.ops.calls import Array as Array
-from miniflow.ops.calls import Call as Call
-from miniflow.ops.calls import Calls as Calls
-from miniflow.ops.calls import Shape as Shape
-from miniflow.words import series as series
+from miniflow.plans.calls import Array as Array
+from miniflow.plans.calls import Call as Call
+from miniflow.plans.calls import Calls as Calls
+from miniflow.plans.calls import Shape as Shape
+from miniflow.text.lists import series as series
+from miniflow.training.arguments import as_numbers
 
 # Input indices in ascending order, each with the buffer for what goes to that input.
 Targets = Iterable[tuple[int, Array]]

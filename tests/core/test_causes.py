@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.debugger import Debugger, Standing
-from mfdebug.core.explain.causes import (
+from mfdebug.core.explain.why import (
     MOST_TERMS,
     NATURAL,
     Cause,
@@ -23,13 +22,14 @@ from mfdebug.core.explain.causes import (
     cause_lines,
     why,
 )
-from mfdebug.core.terms import NotComputed
+from mfdebug.core.expressions.ast import NotComputed
+from mfdebug.core.timeline.debugger import Debugger, Standing
 from miniflow.errors import MiniflowError, ShapeError
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, OPS, Add, Linear, Log, MatMul, Max, Mul, Sigmoid, Sum
-from miniflow.optimizers import Adam
+from miniflow.training.optimizers import Adam
 from tests.core.test_explain import debugger_of
 from tests.counting import lines_run
 from tests.sizes import examples, pick

@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from mfdebug.cli import main
-from mfdebug.core.checking import check_data, check_lines
-from mfdebug.core.debugger import index_text
-from mfdebug.core.numbers import scalar
-from miniflow.gradcheck import check
+from mfdebug.cli.main import main
+from mfdebug.core.explain.gradient_check import check_data, check_lines
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import index_text
+from miniflow.gradcheck.checker import check
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, Abs, Linear, MatMul, Max, Min, Mul, Neg, ReLU, Sub, Sum, Tanh

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfdebug.cli import main
-from mfdebug.core.checking import check_data, check_lines, passes
-from miniflow.gradcheck import check
+from mfdebug.cli.main import main
+from mfdebug.core.explain.gradient_check import check_data, check_lines, passes
+from miniflow.gradcheck.checker import check
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import Add, Mul, ReLU, SoftmaxCrossEntropy, Sum

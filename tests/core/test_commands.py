@@ -7,17 +7,17 @@ import json
 
 import pytest
 
-from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.completion import complete
+from mfdebug.core.commands.interpreter import Console
 from mfdebug.core.commands.status import status
 from mfdebug.core.commands.table import COMMANDS, find
-from mfdebug.core.completion import complete
-from mfdebug.core.debugger import Debugger
 from mfdebug.core.explain.report import report
-from mfdebug.core.expressions import WORD_MEANINGS, WORDS
-from mfdebug.core.naming import typed
-from mfdebug.core.results import as_json
-from mfdebug.core.session import session_lines
-from mfdebug.opening import load_graph
+from mfdebug.core.expressions.names import typed
+from mfdebug.core.expressions.parser import WORD_MEANINGS, WORDS
+from mfdebug.core.format.results import as_json
+from mfdebug.core.session.replay import session_lines
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.compare import (
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Standing
+from mfdebug.core.timeline.diff import (
     Comparison,
     Difference,
     Instant,
@@ -21,13 +22,12 @@ from mfdebug.core.compare import (
     comparison_lines,
     take_snapshot,
 )
-from mfdebug.core.debugger import Debugger, DebuggerError, Standing
-from mfdebug.shipped import shipped
+from mfdebug.opening.shipped import shipped
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import Mul
-from miniflow.optimizers import SGD
+from miniflow.training.optimizers import SGD
 from tests.core.test_debugger import state
 from tests.sizes import examples
 

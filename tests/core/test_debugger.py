@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfdebug.core.debugger import Debugger, DebuggerError, Standing
-from mfdebug.shipped import shipped
-from miniflow.data import Data
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Standing
+from mfdebug.opening.shipped import shipped
 from miniflow.errors import ShapeError
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import MSE, Dropout, Linear, Sigmoid
-from miniflow.optimizers import SGD, Adam, Momentum, Optimizer
+from miniflow.training.data import Data
+from miniflow.training.optimizers import SGD, Adam, Momentum, Optimizer
 
 SHIPPED = [graph.path for graph in shipped()]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.core.commands.console import Console, check_known
-from mfdebug.core.compare import Instant, take_snapshot
-from mfdebug.core.debugger import Debugger, DebuggerError
-from mfdebug.core.demo import Playback, read_demo, run_through
-from mfdebug.opening import open_graph
+from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.session.demo import Playback, read_demo, run_through
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError
+from mfdebug.core.timeline.diff import Instant, take_snapshot
+from mfdebug.opening.graphs import open_graph
 from miniflow.errors import MiniflowError
 from tests.support.command_line import in_turn
 

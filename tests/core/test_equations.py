@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.explain.causes import cause_lines, why
-from mfdebug.core.explain.text import explain
+from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.updates import assignments
-from mfdebug.core.naming import word_typed
-from mfdebug.core.spots import Spot
-from mfdebug.core.terms import NotComputed
+from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.expressions.ast import NotComputed
+from mfdebug.core.expressions.names import word_typed
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.entry_ref import Spot
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import MSE, OPS, Linear, Mul, Sum, Tanh
-from miniflow.optimizers import SGD, Adam, Momentum
+from miniflow.training.optimizers import SGD, Adam, Momentum
 from tests.core.test_explain import debugger_of
 from tests.sizes import examples, pick
 from tests.support.equations import Judgement

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.explain.gradient_sums import edge_sums
+from mfdebug.core.explain.moment_text import explain
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.report import report
-from mfdebug.core.explain.site import Site
-from mfdebug.core.explain.text import explain
+from mfdebug.core.timeline.debugger import Debugger, Standing
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import OPS, Mul, Op, Sum

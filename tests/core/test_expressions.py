@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mfdebug.core.expressions import (
+from mfdebug.core.expressions.parser import (
     WORDS,
     Environment,
     ExpressionError,
@@ -556,9 +556,8 @@ def test_a_garbled_place_is_an_expression_error_or_a_place(text: str) -> None:
 
 
 def test_nothing_of_the_screen_is_loaded() -> None:
-    code = (
-        "import sys, mfdebug.core.expressions;print(sorted({'textual', 'rich'} & set(sys.modules)))"
-    )
+    code = "import sys, mfdebug.core.expressions.parser; "
+    code += "print(sorted({'textual', 'rich'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from mfdebug.glyphs import UNKNOWN, in_ascii, register
+from mfdebug.config.ascii import UNKNOWN, in_ascii, register
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.completion import complete
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.session import session_lines
-from mfdebug.opening import load_graph
+from mfdebug.core.commands.completion import complete
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.session.replay import session_lines
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import MSE, Add, Linear, Pow, Sigmoid, Softmax, Sum
-from miniflow.optimizers import SGD
+from miniflow.training.optimizers import SGD
 
 ROOT = Path(__file__).parents[2]
 BROKEN = ROOT / "tests" / "broken"

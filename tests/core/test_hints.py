@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.bindings import BOUND
-from mfdebug.core.commands.console import Console, check_known
+from mfdebug.config.bindings import BOUND
+from mfdebug.core.commands.interpreter import Console, check_known
 from mfdebug.core.commands.table import COMMANDS
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.hints import HINTS
-from mfdebug.opening import load_graph
+from mfdebug.core.format.hints import HINTS
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 
 ROOT = Path(__file__).parents[2] / "mfdebug"
 FILES = [
-    *(ROOT / "core").rglob("*.py"),
-    *(ROOT / "program").rglob("*.py"),
-    *(ROOT / name for name in ("batch.py", "plain.py", "demo.py", "opening.py", "cli.py")),
+    file
+    for room in ("core", "recording", "running", "opening", "cli")
+    for file in (ROOT / room).rglob("*.py")
 ]
 # `S goes back`, and keys by their names.
 KEY = re.compile(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger, Standing
-from mfdebug.opening import load_graph
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfdebug.core.numbers import (
+from mfdebug.core.format.numbers import (
     NumberFormat,
     histogram,
     scalar,

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.cli import main
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.shelf import Keeper, Shelf
-from mfdebug.opening import open_graph
-from mfdebug.shipped import find
+from mfdebug.cli.main import main
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.session.store import Keeper, Shelf
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import open_graph
+from mfdebug.opening.shipped import find
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "housing.py"
 

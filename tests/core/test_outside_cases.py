@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfdebug.cli import main
-from mfdebug.core.checking import check_data
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.explain.causes import cause_lines, why
-from mfdebug.core.spots import Spot
+from mfdebug.cli.main import main
+from mfdebug.core.explain.gradient_check import check_data
+from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.entry_ref import Spot
 from miniflow.errors import FileError, MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger
 from miniflow.errors import GraphError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node

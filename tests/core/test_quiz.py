@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger, DebuggerError
-from mfdebug.core.quiz import Question, Quiz
-from mfdebug.shipped import shipped
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.quiz.quiz import Question, Quiz
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError
+from mfdebug.opening.shipped import shipped
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import MSE, Add, Dropout, Exp, Linear, Max, Mul, Op, ReLU, Sigmoid, Sub, Sum
-from miniflow.optimizers import SGD, Momentum
+from miniflow.training.optimizers import SGD, Momentum
 from tests.core.test_debugger import network, state
 from tests.sizes import examples
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
-from mfdebug.opening import load_graph
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
 from tests.sizes import examples

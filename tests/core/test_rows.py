@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.environment import TooManyRows, Work
-from mfdebug.core.expressions import ExpressionError, parse
-from mfdebug.core.operators import FUNCTIONS, Rows
+from mfdebug.core.expressions.environment import TooManyRows, Work
+from mfdebug.core.expressions.operators import FUNCTIONS, Rows
+from mfdebug.core.expressions.parser import ExpressionError, parse
 from tests.sizes import examples
 
 STEPS = 9

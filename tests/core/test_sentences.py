@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.interpreter import Console
 from mfdebug.core.commands.status import status
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.explain.causes import cause_lines, why
+from mfdebug.core.explain.moment_text import explain
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.report import report, role_of
-from mfdebug.core.explain.site import Site
-from mfdebug.core.explain.text import explain
-from mfdebug.core.letters import Letters
-from mfdebug.core.spots import Spot
-from mfdebug.shipped import shipped
+from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.format.formula_letters import Letters
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.opening.shipped import shipped
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph, Training
@@ -47,7 +47,7 @@ from miniflow.ops import (
     Sum,
     Tanh,
 )  # fmt: skip
-from miniflow.optimizers import SGD, Adam, Momentum
+from miniflow.training.optimizers import SGD, Adam, Momentum
 from tests.core.test_explain import debugger_of
 from tests.counting import lines_run
 from tests.unit.op_cases import cases

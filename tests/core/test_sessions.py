@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.console import Console, check_known
-from mfdebug.core.debugger import Debugger, DebuggerError
-from mfdebug.core.script import Origin, script_of, session_text
-from mfdebug.core.session import run_script, session_lines
-from mfdebug.core.shelf import Keeper, Shelf
-from mfdebug.opening import load_graph, open_graph
+from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.session.replay import run_script, session_lines
+from mfdebug.core.session.script import Origin, script_of, session_text
+from mfdebug.core.session.store import Keeper, Shelf
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError
+from mfdebug.opening.graphs import load_graph, open_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import save
 from tests.sizes import examples

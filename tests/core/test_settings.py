@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from textual.keys import _character_to_key
 
-from mfdebug import settings as module
-from mfdebug.bindings import BOUND, NEEDED, Keys
-from mfdebug.keynames import KeyNameError, read_key, shown, written
-from mfdebug.settings import DEFAULTS, Settings, SettingsError, read_settings, settings_path
-from mfdebug.telling import key_lines, settings_lines
+from mfdebug.config import settings as module
+from mfdebug.config.bindings import BOUND, NEEDED, Keys
+from mfdebug.config.key_names import KeyNameError, read_key, shown, written
+from mfdebug.config.listing import key_lines, settings_lines
+from mfdebug.config.settings import DEFAULTS, Settings, SettingsError, read_settings, settings_path
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_reading_settings_does_not_load_the_app(config: Path) -> None:
     config.write_text('[keys]\nstep = "j"')
     code = """
 import sys
-from mfdebug.settings import read_settings
+from mfdebug.config.settings import read_settings
 read_settings()
 print("textual" in sys.modules)"""
     done = subprocess.run(

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from mfdebug.bindings import BOUND, PLACES
-from mfdebug.core.commands.console import Console, check_known
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.demo import SAY, Demo, read_demo, run_through
-from mfdebug.keynames import shown
-from mfdebug.opening import open_graph
-from mfdebug.shipped import names, shipped_demos
+from mfdebug.config.bindings import BOUND, PLACES
+from mfdebug.config.key_names import shown
+from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.session.demo import SAY, Demo, read_demo, run_through
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import open_graph
+from mfdebug.opening.shipped import names, shipped_demos
 
 SHIPPED = {demo.name: demo for demo in shipped_demos()}
 EACH = pytest.mark.parametrize("name", SHIPPED)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mfdebug.cli import main
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
-from mfdebug.opening import load_graph
+from mfdebug.cli.main import main
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Mul, ReLU, Sub, Sum

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.setting import RULE_NAMES
-from mfdebug.core.stops import Hit
-from mfdebug.opening import load_graph
+from mfdebug.core.breakpoints.breakpoints import Hit
+from mfdebug.core.breakpoints.parser import RULE_NAMES
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import load
 from tests.counting import lines_run
@@ -165,10 +165,10 @@ def test_conditions_are_met_where_stepping_meets_them(
 ) -> None:
     """Also where a trace begins, whether it is of many steps or of the last one alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mfdebug.core.stops.FIRST_STRETCH", stretch)
-        patch.setattr("mfdebug.core.stops.LONGEST_TRACE", stretch)
+        patch.setattr("mfdebug.core.breakpoints.breakpoints.FIRST_STRETCH", stretch)
+        patch.setattr("mfdebug.core.breakpoints.breakpoints.LONGEST_TRACE", stretch)
         if not copies:
-            patch.setattr("miniflow.array_plan.TRACE_BYTES", 0)
+            patch.setattr("miniflow.plans.arrays.TRACE_BYTES", 0)
         met_where_stepping_meets_them(lines, edit, at)
 
 

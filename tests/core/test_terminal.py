@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mfdebug.terminal import Abilities, abilities
+from mfdebug.config.terminal import Abilities, abilities
 
 UTF8 = {"LANG": "en_US.UTF-8"}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfdebug.core.timeline import Timeline
+from mfdebug.core.timeline.timeline import Timeline
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import MSE, Add, Mul

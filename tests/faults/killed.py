@@ -21,10 +21,10 @@ from random import Random
 
 import numpy as np
 
-from mfdebug.core.commands.console import Console, check_known
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.script import Origin, read_session
-from mfdebug.core.shelf import BEFORE, SUFFIX, Keeper, Shelf
+from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.session.script import Origin, read_session
+from mfdebug.core.session.store import BEFORE, SUFFIX, Keeper, Shelf
+from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.recording.reader import RunReader
 from miniflow.files import load, save
 from miniflow.graph import Graph

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mfdebug.core.script import Origin, session_text
+from mfdebug.core.session.script import Origin, session_text
 from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import APPLICATION, FORMAT, TABLES, checksum, head_checksum
 from tests.recording.runs import SQUARE, Recording, square

@@ -17,16 +17,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mfdebug.core.commands.console import Console, check_known
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.demo import read_demo
-from mfdebug.core.script import read_script
+from mfdebug.config.settings import VARIABLE, read_settings
+from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.session.demo import read_demo
+from mfdebug.core.session.script import read_script
+from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Numbers, Outline
-from mfdebug.settings import VARIABLE, read_settings
-from miniflow.characters import is_printable
 from miniflow.errors import FileError, MiniflowError
 from miniflow.files import load
+from miniflow.text.characters import is_printable
 from tests.hostile.inputs import GRAPHS, SAFETENSORS, Input, parted, recorded
 
 SECONDS = 2.0

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from miniflow.array_plan import ArrayPlan
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import OPS
 from miniflow.ops.arithmetic import Mul
 from miniflow.ops.cost import MSE
 from miniflow.ops.reduce import Sum
-from miniflow.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
+from miniflow.plans.arrays import ArrayPlan
+from miniflow.training.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from mfdebug.programs import open_program
+from mfdebug.opening.programs import open_program
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.text import TextScreen
 from tests.program.programs import FOLDER, environment

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.commands.predicting import asked
-from mfdebug.programs import open_program
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.quiz import asked
+from mfdebug.opening.programs import open_program
 from mfdebug.running.launcher import Streams
 from miniflow import load
 from miniflow.errors import MiniflowError

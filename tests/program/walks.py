@@ -13,7 +13,7 @@ from random import Random
 
 import numpy as np
 
-from mfdebug.core.debugger import Debugger, DebuggerError, OtherRun
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, OtherRun
 from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
 from mfdebug.recording.records import Run
 from miniflow.ops.base import Array

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.interpreter import Console
 from mfdebug.recording.debugger import RecordedLines
 from miniflow.errors import MiniflowError
 from miniflow.ops.base import Array

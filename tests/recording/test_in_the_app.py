@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mfdebug.core.commands.console import Console
+from mfdebug.core.commands.interpreter import Console
 from mfdebug.recording.debugger import RecordedLines
 from mfdebug.tui.app import DebuggerApp
 from tests.recording.memory import MemoryRun

@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from mfdebug.core.debugger import DebuggerError, OtherRun
-from mfdebug.core.sight import Standing
+from mfdebug.core.timeline.debugger import DebuggerError, OtherRun
+from mfdebug.core.timeline.state import Standing
 from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
 from miniflow.node import Input
 from miniflow.ops.base import Array

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.script import Script
-from mfdebug.core.session import run_script, session_lines
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.session.replay import run_script, session_lines
+from mfdebug.core.session.script import Script
 from mfdebug.recording.debugger import RecordedLines
 from mfdebug.recording.nodes import Recorded, RecordedGraph, graph_of
 from mfdebug.recording.passes import RecordedPass
 from mfdebug.recording.records import RecordedNode, Structure
 from miniflow import load
 from miniflow.errors import MiniflowError
-from miniflow.gradcheck import Verdict
+from miniflow.gradcheck.checker import Verdict
 from miniflow.node import Input
 from tests.recording.memory import MemoryRun
 from tests.recording.programs import PROGRAMS

@@ -16,10 +16,10 @@ import sys
 import time
 from pathlib import Path
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
-from mfdebug.opening import load_graph
-from mfdebug.shipped import shipped
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
+from mfdebug.opening.shipped import shipped
 from tests.soak.commands import Walk, check_against_a_straight_way
 from tests.soak.input_bytes import soak as soak_of_bytes
 from tests.soak.keys import soak as soak_of_keys

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger, Standing
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger, Standing
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
 

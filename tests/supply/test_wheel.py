@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.shipped import shipped, shipped_demos
+from mfdebug.opening.shipped import shipped, shipped_demos
 from tests.terminal.pty_app import REPOSITORY, PtyApp
 
 
@@ -72,7 +72,7 @@ def test_the_code_that_runs_is_the_wheels(installed: Path, tmp_path: Path) -> No
 
 
 # Each list of arguments in turn, in one process: starting Python is most of the time.
-IN_TURN = "import json, sys; from mfdebug.cli import main; " + (
+IN_TURN = "import json, sys; from mfdebug.cli.main import main; " + (
     "[sys.exit(1) for line in map(json.loads, sys.argv[1:]) if main(line)]"
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 IN_TURN = """
 import contextlib, io, json, sys
-from mfdebug.cli import main
+from mfdebug.cli.main import main
 for arguments in map(json.loads, sys.argv[1:]):
     with (
         contextlib.redirect_stdout(io.StringIO()) as out,

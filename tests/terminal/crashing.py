@@ -12,11 +12,11 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from mfdebug.cli import main
-from mfdebug.core.commands.console import Console
+from mfdebug.cli.main import main
+from mfdebug.core.commands.interpreter import Console
 from mfdebug.core.commands.status import status
-from mfdebug.tui.escapes import EscapeParser
 from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.terminal.escapes import EscapeParser
 from mfdebug.tui.widgets.node_panel import NodePanel
 
 

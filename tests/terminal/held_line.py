@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from mfdebug.tui.pacing import QUESTION
+from mfdebug.tui.terminal.pacing import QUESTION
 from tests.terminal.pty_app import PtyApp
 
 

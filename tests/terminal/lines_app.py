@@ -13,7 +13,7 @@ from textual.binding import Binding
 from textual.geometry import Size
 from textual.strip import Strip
 
-from mfdebug.tui.cells import CellApp
+from mfdebug.tui.terminal.cells import CellApp
 from mfdebug.tui.widgets.lines import LinesView
 
 DIM, STRONG, HOT = Style.parse("#8888aa"), Style.parse("bold"), Style.parse("bold #ffd700")

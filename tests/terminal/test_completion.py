@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.completing import _parser_for, code_for
+from mfdebug.cli.shell_completion import _parser_for, code_for
 from tests.terminal.pty_app import PtyApp
 
 PROMPT = "ready> "

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.terminal import abilities
+from mfdebug.config.terminal import abilities
 from tests.sizes import pick
 from tests.terminal.pty_app import PtyApp
 

@@ -15,8 +15,8 @@ from typing import IO, Any
 
 import pytest
 
+from mfdebug.cli.prompt import PROMPT
 from mfdebug.core.commands.table import COMMANDS
-from mfdebug.plain import PROMPT
 from tests.sizes import some
 from tests.terminal.pty_app import REPOSITORY, PtyApp
 

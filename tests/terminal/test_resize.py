@@ -141,7 +141,8 @@ def test_a_run_goes_on_while_the_window_changes(start: Start) -> None:
 
 def test_drawing_does_not_disturb_a_run(start: Start) -> None:
     # Threads take turns at nearly every instruction, and a small graph appends costs all the time.
-    code = "import sys; sys.setswitchinterval(1e-6); from mfdebug.cli import main; sys.exit(main())"
+    code = "import sys; sys.setswitchinterval(1e-6); "
+    code += "from mfdebug.cli.main import main; sys.exit(main())"
     app = start("xor", command=[sys.executable, "-c", code])
     app.send(b":sgd 9999999\r")
     app.wait_for("any key stops", idle=False)

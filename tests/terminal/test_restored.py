@@ -173,7 +173,7 @@ def test_a_signal_while_the_first_screen_is_made(start: Start, ended_by: signal.
 
 def test_an_interrupt_while_it_loads_has_no_traceback(start: Start) -> None:
     app = start([sys.executable, "-X", "importtime", *COMMAND[1:], "xor"], ready="")
-    app.wait_for_bytes(b"mfdebug.cli")
+    app.wait_for_bytes(b"mfdebug.cli.main")
     app.signal(signal.SIGINT)
     assert app.wait() == -signal.SIGINT
     assert "Traceback" not in app.output.decode()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.bindings import BOUND
+from mfdebug.config.bindings import BOUND
 from tests.terminal.pty_app import REPOSITORY, PtyApp
 
 pytestmark = pytest.mark.skipif(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.opening import load_graph
+from mfdebug.opening.graphs import load_graph
 from tests.tui.test_keys import Driver, opened
 from tests.tui.test_panels import ask, row_of
 

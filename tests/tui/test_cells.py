@@ -7,7 +7,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from mfdebug.tui import cells
+from mfdebug.tui.terminal import cells
 
 
 def look(style: str) -> cells._Look:

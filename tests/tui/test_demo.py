@@ -11,10 +11,10 @@ from pathlib import Path
 import pyte
 from textual.pilot import Pilot
 
-from mfdebug.core.commands.console import check_known
-from mfdebug.core.demo import read_demo
-from mfdebug.opening import open_graph
-from mfdebug.settings import Settings
+from mfdebug.config.settings import Settings
+from mfdebug.core.commands.interpreter import check_known
+from mfdebug.core.session.demo import read_demo
+from mfdebug.opening.graphs import open_graph
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.text import TextScreen

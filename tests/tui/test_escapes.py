@@ -12,7 +12,7 @@ from textual._parser import Parser
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
-from mfdebug.tui.escapes import MOST_PASTED, EscapeParser
+from mfdebug.tui.terminal.escapes import MOST_PASTED, EscapeParser
 from tests.soak.input_bytes import piece
 
 

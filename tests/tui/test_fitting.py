@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from mfdebug.opening import load_graph
-from mfdebug.tui.fitting import wrap
+from mfdebug.opening.graphs import load_graph
+from mfdebug.tui.terminal.text_fitting import wrap
 from tests.sizes import some
 from tests.tui.test_keys import opened
 

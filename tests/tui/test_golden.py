@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.opening import load_graph
+from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.app import DebuggerApp
 from tests.tui.screen_text import screen_text
 

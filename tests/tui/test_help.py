@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mfdebug.bindings import SHIPPED_KEYS
-from mfdebug.core.commands.helping import EXAMPLES, FORMS, FUNCTION_MEANINGS, WORD_MEANINGS
+from mfdebug.config.bindings import SHIPPED_KEYS
+from mfdebug.config.key_names import shown
+from mfdebug.core.commands.help import EXAMPLES, FORMS, FUNCTION_MEANINGS, WORD_MEANINGS
 from mfdebug.core.commands.table import COMMANDS
-from mfdebug.core.expressions import FUNCTIONS, WORDS, parse
-from mfdebug.keynames import shown
+from mfdebug.core.expressions.parser import FUNCTIONS, WORDS, parse
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.help import MARKS, HelpScreen, HelpText, sections
 from mfdebug.tui.screens.text import TextScreen

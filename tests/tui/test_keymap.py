@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.binding import Binding
 
-from mfdebug.bindings import BOUND, OF_TEXTUAL, PLACES, Keys
-from mfdebug.core.commands.console import check_known
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.demo import read_demo
-from mfdebug.core.shelf import Shelf
-from mfdebug.keynames import FIXED
-from mfdebug.opening import open_graph
-from mfdebug.settings import Settings
-from mfdebug.shipped import shipped_demos
+from mfdebug.config.bindings import BOUND, OF_TEXTUAL, PLACES, Keys
+from mfdebug.config.key_names import FIXED
+from mfdebug.config.settings import Settings
+from mfdebug.core.commands.interpreter import check_known
+from mfdebug.core.session.demo import read_demo
+from mfdebug.core.session.store import Shelf
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import open_graph
+from mfdebug.opening.shipped import shipped_demos
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.palette import Palette
 from mfdebug.tui.screens.debug import DebugScreen

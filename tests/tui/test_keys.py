@@ -12,8 +12,8 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input as TextInput
 
-from mfdebug.core.debugger import Debugger
-from mfdebug.opening import load_graph
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.picker import PickerScreen

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.geometry import Size
 from textual.strip import Strip
 
-from mfdebug.tui.cells import CellApp
+from mfdebug.tui.terminal.cells import CellApp
 from mfdebug.tui.widgets.lines import LinesView
 from tests.tui.screen_text import screen_text
 

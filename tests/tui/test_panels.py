@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mfdebug.core.debugger import Contribution, Debugger
-from mfdebug.core.numbers import BARS
+from mfdebug.core.format.numbers import BARS
+from mfdebug.core.timeline.debugger import Contribution, Debugger
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.stop_list import StopList

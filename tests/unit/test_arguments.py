@@ -18,7 +18,7 @@ from miniflow.errors import MiniflowError
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import MSE, Mul, Sum
-from miniflow.optimizers import OPTIMIZERS, SGD, Adam, Momentum
+from miniflow.training.optimizers import OPTIMIZERS, SGD, Adam, Momentum
 
 # No number at all, wherever a number is taken.
 NO_NUMBERS = [

@@ -7,8 +7,8 @@ import io
 import re
 from pathlib import Path
 
+from mfdebug.config.key_names import shown
 from mfdebug.core.commands.table import COMMANDS
-from mfdebug.keynames import shown
 from miniflow.ops import OPS
 
 ROOT = Path(__file__).parents[2]

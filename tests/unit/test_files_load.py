@@ -18,8 +18,8 @@ from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, Sha
 from miniflow.files import load, loads, save
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.optimizers import SGD, Adam, Momentum
-from miniflow.training import train
+from miniflow.training.optimizers import SGD, Adam, Momentum
+from miniflow.training.train import train
 
 GRAPHS = sorted((Path(__file__).parents[2] / "graphs").glob("*.json"))
 

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
-from miniflow.data import Data
 from miniflow.errors import FileError
 from miniflow.files import load, save
 from miniflow.files.save import INLINE
@@ -26,8 +25,9 @@ from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, Add, Dropout, LeakyReLU, Linear, Neg, Pow, Reshape, Slice, Sum
 from miniflow.ops.base import Op
-from miniflow.optimizers import SGD, Adam, Momentum, Optimizer
-from miniflow.training import train
+from miniflow.training.data import Data
+from miniflow.training.optimizers import SGD, Adam, Momentum, Optimizer
+from miniflow.training.train import train
 from tests.sizes import examples
 
 GRAPHS = sorted((Path(__file__).parents[2] / "graphs").glob("*.json"))

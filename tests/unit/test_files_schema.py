@@ -23,7 +23,7 @@ from miniflow.files.schema import (
 )
 from miniflow.files.state import KEPT
 from miniflow.ops import OPS
-from miniflow.optimizers import OPTIMIZERS
+from miniflow.training.optimizers import OPTIMIZERS
 
 GRAPHS = sorted((Path(__file__).parents[2] / "graphs").glob("*.json"))
 

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
-from miniflow.data import SAMPLINGS
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger
 from miniflow.errors import MiniflowError, ShapeError
 from miniflow.files import load, save
 from miniflow.files.save import INLINE
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import MSE, Dropout, Linear, Sum
-from miniflow.optimizers import OPTIMIZERS, SGD, Adam, Momentum
-from miniflow.progress import Progress
+from miniflow.training.data import SAMPLINGS
+from miniflow.training.optimizers import OPTIMIZERS, SGD, Adam, Momentum
+from miniflow.training.progress import Progress
 from tests.sizes import examples
 
 GRAPHS = sorted((Path(__file__).parents[2] / "graphs").glob("*.json"))

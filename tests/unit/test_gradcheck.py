@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miniflow import gradcheck
-from miniflow.data import Data
 from miniflow.errors import GraphError
-from miniflow.function import Function
-from miniflow.gradcheck import Verdict, check
+from miniflow.gradcheck import checker as gradcheck
+from miniflow.gradcheck.checker import Verdict, check
+from miniflow.gradcheck.function import Function
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import (
@@ -39,8 +38,9 @@ from miniflow.ops import (
     Tanh,
 )
 from miniflow.ops.base import Array, Calls, Elementwise
-from miniflow.plan import Plan
-from miniflow.training import compile_plan
+from miniflow.plans.base import Plan
+from miniflow.training.data import Data
+from miniflow.training.train import compile_plan
 from tests.sizes import examples, some
 
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 
-from mfdebug.bindings import at
-from mfdebug.cli import main
+from mfdebug.cli.main import main
+from mfdebug.config.bindings import at
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.node_panel import NodePanel

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfdebug.core.commands.console import Console
-from mfdebug.core.debugger import Debugger
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.timeline.debugger import Debugger
 from miniflow import Node
 from miniflow.files import load, save
 from miniflow.graph import Graph

@@ -28,10 +28,10 @@ from miniflow import (
     sgd_update,
     topological_sort,
 )
-from miniflow.array_plan import ArrayPlan
 from miniflow.errors import FeedError, GraphError, MiniflowError, ShapeError
 from miniflow.graph import Graph
-from miniflow.training import compile_plan
+from miniflow.plans.arrays import ArrayPlan
+from miniflow.training.train import compile_plan
 
 # The surface -----------------------------------------------------------------------------------
 

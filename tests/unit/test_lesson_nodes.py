@@ -24,8 +24,8 @@ from miniflow import (
 )
 from miniflow.errors import GraphError, MiniflowError, ShapeError
 from miniflow.graph import Graph
-from miniflow.plan import Plan
-from miniflow.training import compile_plan
+from miniflow.plans.base import Plan
+from miniflow.training.train import compile_plan
 
 
 class Own(Node):

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miniflow.array_plan import ArrayPlan
 from miniflow.errors import GraphError, ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input
@@ -34,9 +33,10 @@ from miniflow.ops import (
     Sum,
 )
 from miniflow.ops.base import Calls
-from miniflow.plan import Plan
-from miniflow.scalar_plan import ScalarPlan
-from miniflow.training import compile_plan
+from miniflow.plans.arrays import ArrayPlan
+from miniflow.plans.base import Plan
+from miniflow.plans.scalars import ScalarPlan
+from miniflow.training.train import compile_plan
 from tests.sizes import examples
 from tests.unit.op_cases import COVERED, Case, cases
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from miniflow.array_plan import ArrayPlan
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import MSE, Mean, Mul, Sub
-from miniflow.optimizers import OPTIMIZERS, PIECE_BYTES, SGD, Adam, Momentum, Optimizer
-from miniflow.scalar_plan import ScalarPlan
+from miniflow.plans.arrays import ArrayPlan
+from miniflow.plans.scalars import ScalarPlan
+from miniflow.training.optimizers import OPTIMIZERS, PIECE_BYTES, SGD, Adam, Momentum, Optimizer
 
 Array = np.ndarray[Any, Any]
 Textbook = Callable[[Array, Callable[[Array], Array]], Iterator[Array]]

@@ -14,7 +14,7 @@ from miniflow.errors import GraphError
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Add
-from miniflow.order import CycleError, topological_order
+from miniflow.toposort import CycleError, topological_order
 from tests.counting import assert_linear
 
 Inbound = list[list[int]]

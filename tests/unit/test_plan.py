@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miniflow.array_plan import ArrayPlan
-from miniflow.data import SAMPLINGS, Data, Sampling
 from miniflow.errors import GraphError
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
@@ -32,10 +30,12 @@ from miniflow.ops import (
     Sum,
     Tanh,
 )
-from miniflow.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
-from miniflow.plan import Plan
-from miniflow.scalar_plan import ScalarPlan
-from miniflow.training import compile_plan, train
+from miniflow.plans.arrays import ArrayPlan
+from miniflow.plans.base import Plan
+from miniflow.plans.scalars import ScalarPlan
+from miniflow.training.data import SAMPLINGS, Data, Sampling
+from miniflow.training.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
+from miniflow.training.train import compile_plan, train
 from tests.counting import assert_linear
 from tests.sizes import examples
 

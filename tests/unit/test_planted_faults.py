@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from miniflow.errors import MiniflowError
-from miniflow.gradcheck import Verdict, check
+from miniflow.gradcheck.checker import Verdict, check
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import OPS, Mul, Op, Sum

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from miniflow.gradcheck import Verdict, check
+from miniflow.gradcheck.checker import Verdict, check
 from miniflow.graph import Graph
 from miniflow.node import Input, Layer, Neuron, Node
 from miniflow.ops import Add, Mul, Neg, Sum
 from miniflow.ops.base import Array
-from miniflow.training import compile_plan
+from miniflow.training.train import compile_plan
 from tests.sizes import pick
 
 # Right rules, in the three spellings ---------------------------------------------------------

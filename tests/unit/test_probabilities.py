@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfdebug.core.debugger import Debugger
+from mfdebug.core.timeline.debugger import Debugger
 from miniflow import BinaryCrossEntropy, forward_pass
 from miniflow.errors import ShapeError
 from miniflow.files import load
-from miniflow.gradcheck import check
+from miniflow.gradcheck.checker import check
 from miniflow.graph import Graph
 from miniflow.node import Input
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfdebug.core.debugger import Debugger
-from mfdebug.shipped import find
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.shipped import find
 from miniflow.files import load
 from miniflow.graph import Graph
-from miniflow.training import compile_plan
+from miniflow.training.train import compile_plan
 
 
 def graph(name: str) -> Graph:

@@ -17,15 +17,15 @@ import numpy as np
 import pytest
 
 from miniflow import forward_and_backward
-from miniflow.array_plan import ArrayPlan
 from miniflow.errors import MiniflowError
 from miniflow.files import load, save
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import OPS, Op, Sum
-from miniflow.plan import Plan
-from miniflow.training import compile_plan
-from miniflow.words import series
+from miniflow.plans.arrays import ArrayPlan
+from miniflow.plans.base import Plan
+from miniflow.text.lists import series
+from miniflow.training.train import compile_plan
 from tests.sizes import pick
 
 WIDE = sorted(name for name, op in OPS.items() if op.arity[1] is None)

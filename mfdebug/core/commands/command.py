@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from mfdebug.core.debugger import DebuggerError
-from mfdebug.core.spots import Spot
+from mfdebug.core.timeline.debugger import DebuggerError
+from mfdebug.core.timeline.entry_ref import Spot
 from miniflow.errors import nearest
 
 if TYPE_CHECKING:
-    from mfdebug.core.commands.console import Console
+    from mfdebug.core.commands.interpreter import Console
 
 
 # No run comes this far: at a million moments a second it would take eleven days.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from mfdebug.core.debugger import Debugger, Standing
-from mfdebug.core.naming import word_typed
-from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import cost_name, is_summed
+from mfdebug.core.expressions.names import word_typed
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.entry_ref import cost_name, is_summed
 
 
 def status(debugger: Debugger) -> str:

@@ -6,15 +6,15 @@ The app makes its key bindings, its palette and its help screen from it.
 from __future__ import annotations
 
 from mfdebug.core.commands.command import Command, find_in, short_forms
-from mfdebug.core.commands.demonstrating import DEMONSTRATING
-from mfdebug.core.commands.editing import EDITING
-from mfdebug.core.commands.helping import HELPING
-from mfdebug.core.commands.leaving import LEAVING
-from mfdebug.core.commands.looking import LOOKING
-from mfdebug.core.commands.moving import MOVING
-from mfdebug.core.commands.predicting import PREDICTING
-from mfdebug.core.commands.scripting import SCRIPTING
-from mfdebug.core.commands.stopping import STOPPING
+from mfdebug.core.commands.demo import DEMONSTRATING
+from mfdebug.core.commands.edit import EDITING
+from mfdebug.core.commands.files import LEAVING
+from mfdebug.core.commands.help import HELPING
+from mfdebug.core.commands.look import LOOKING
+from mfdebug.core.commands.move import MOVING
+from mfdebug.core.commands.quiz import PREDICTING
+from mfdebug.core.commands.session import SCRIPTING
+from mfdebug.core.commands.stop import STOPPING
 
 # By what they are for, as the help screen shows them.
 GROUPS: dict[str, list[Command]] = {

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mfdebug.core.numbers import scalar
+from mfdebug.core.format.numbers import scalar
 
 # Digits of each number in a formula: the first count that gives the result is shown.
 DIGITS = (6, 9, 12, 17)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mfdebug.core.spots import Index
+from mfdebug.core.timeline.entry_ref import Index
 from miniflow.ops.base import Op, Shape
 from miniflow.ops.linear import product_shape
 from miniflow.ops.reduce import Mean, Sum

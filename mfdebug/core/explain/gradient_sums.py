@@ -10,15 +10,15 @@ from collections.abc import Iterable
 import numpy as np
 from msgspec.structs import replace
 
-from mfdebug.core.debugger import Debugger, Standing
 from mfdebug.core.explain.arithmetic import bracketed, comes_to
 from mfdebug.core.explain.entries import Region, place_in
+from mfdebug.core.explain.node_at import Site, unique
 from mfdebug.core.explain.ops import explained as explained_by
 from mfdebug.core.explain.ops.base import Explainer, factor
-from mfdebug.core.explain.site import Site, unique
 from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
-from mfdebug.core.letters import Letters
-from mfdebug.core.spots import Index, Spot, gradient_name, named
+from mfdebug.core.format.formula_letters import Letters
+from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.entry_ref import Index, Spot, gradient_name, named
 from miniflow.graph import follows_rules
 from miniflow.ops.base import Op
 

@@ -10,15 +10,15 @@ import math
 
 from msgspec import Struct
 
-from mfdebug.core.debugger import Contribution, Debugger, Standing, index_text
+from mfdebug.core.explain.freshness import changed_note, changes_notes, overwritten_note
 from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
-from mfdebug.core.explain.made import changed_note, changes_notes, overwritten_note
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.ops import explained, explainer_of
-from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.updates import Assignment, assignments
 from mfdebug.core.explain.value_sums import value_sums
-from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import Index, named
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Contribution, Debugger, Standing, index_text
+from mfdebug.core.timeline.entry_ref import Index, named
 from miniflow.node import Input, Node
 from miniflow.ops.base import Op, shape_text
 

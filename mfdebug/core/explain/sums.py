@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.explain.site import unique
-from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import Spot
+from mfdebug.core.explain.node_at import unique
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.entry_ref import Spot
 from miniflow.ops.base import Array
 
 

@@ -9,14 +9,14 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.debugger import Debugger, Update
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.sums import Bundle, Sums, Told
-from mfdebug.core.letters import Letters
-from mfdebug.core.naming import word_typed
-from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import Attribute, Index, Spot, gradient_name, named
-from miniflow.optimizers import Adam, Momentum, Optimizer
+from mfdebug.core.expressions.names import word_typed
+from mfdebug.core.format.formula_letters import Letters
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Debugger, Update
+from mfdebug.core.timeline.entry_ref import Attribute, Index, Spot, gradient_name, named
+from miniflow.training.optimizers import Adam, Momentum, Optimizer
 
 OWN_RULE = "by the program's own rule"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mfdebug.core.debugger import Debugger
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.ops import explained, explainer_of
 from mfdebug.core.explain.ops.unknown import unknown_value
-from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Sums
-from mfdebug.core.spots import Index
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.entry_ref import Index
 
 
 def value_sums(debugger: Debugger, node: int, index: Index) -> Sums:

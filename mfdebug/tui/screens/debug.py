@@ -19,31 +19,31 @@ from textual.widgets import Input as TextInput
 from textual.widgets import Static
 
 from mfdebug.core.commands.command import Reply
-from mfdebug.core.commands.console import Console, command_of
-from mfdebug.core.commands.predicting import asked
-from mfdebug.core.completion import complete
-from mfdebug.core.explain.causes import Cause
-from mfdebug.core.shelf import Keeper
-from mfdebug.core.spots import Spot
-from mfdebug.tui.chosen import SET, Chosen
+from mfdebug.core.commands.completion import complete
+from mfdebug.core.commands.interpreter import Console, command_of
+from mfdebug.core.commands.quiz import asked
+from mfdebug.core.explain.why import Cause
+from mfdebug.core.session.store import Keeper
+from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.tui.autoplay import Player
 from mfdebug.tui.keys import bindings_at, key_hints, with_keys
 from mfdebug.tui.palette import Palette
-from mfdebug.tui.player import Player
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.screens.why import WhyScreen
+from mfdebug.tui.selection import SET, Chosen
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
+from mfdebug.tui.widgets.message_line import KeyLine, MessageStrip
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
 from mfdebug.tui.widgets.stop_list import StopList
-from mfdebug.tui.widgets.strip import KeyLine, MessageStrip
 from mfdebug.tui.widgets.watch_list import WatchList
 from miniflow.errors import MiniflowError
 

@@ -9,14 +9,14 @@ from textual.binding import BindingType
 from textual.events import Key
 from textual.widgets import Input
 
-from mfdebug.core.commands.demonstrating import seconds_of
-from mfdebug.core.demo import WAIT, Beat, Playback
+from mfdebug.core.commands.demo import seconds_of
+from mfdebug.core.session.demo import WAIT, Beat, Playback
 from mfdebug.tui.keys import bindings_at, bindings_over, key_hints
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.caption import Caption
+from mfdebug.tui.widgets.message_line import KeyLine, MessageStrip
 from mfdebug.tui.widgets.node_panel import NodePanel
-from mfdebug.tui.widgets.strip import KeyLine, MessageStrip
 from miniflow.errors import MiniflowError
 
 # Lines that no key is pressed for.

@@ -20,17 +20,17 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
-from mfdebug.bindings import PLACES, Bound, Keys, at
+from mfdebug.config.bindings import PLACES, Bound, Keys, at
 from mfdebug.core.commands.command import Command
-from mfdebug.core.commands.helping import (
+from mfdebug.core.commands.help import (
     EXAMPLES,
     FORMS,
     FUNCTION_MEANINGS,
     WORD_MEANINGS,
 )
 from mfdebug.core.commands.table import GROUPS
-from mfdebug.tui.fitting import wrap
 from mfdebug.tui.keys import bindings_at, keys_of
+from mfdebug.tui.terminal.text_fitting import wrap
 from mfdebug.tui.widgets.lines import LinesView
 
 # The groups of commands whose keys are shown by them; all others belong to the screen.

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from mfdebug.shipped import shipped, shipped_demos
+from mfdebug.opening.shipped import shipped, shipped_demos
 from mfdebug.tui.keys import bindings_at, keys_of
 
 

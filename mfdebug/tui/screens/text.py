@@ -12,8 +12,8 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from mfdebug.tui.fitting import wrap
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.terminal.text_fitting import wrap
 from mfdebug.tui.widgets.lines import LinesView
 
 MOST_COLUMNS = 100

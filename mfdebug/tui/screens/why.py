@@ -23,12 +23,12 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from mfdebug.core.debugger import Debugger, Standing
-from mfdebug.core.explain.causes import Cause, equation_lines, why
-from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import Spot
-from mfdebug.tui.fitting import fit, wrap, wrap_terms
+from mfdebug.core.explain.why import Cause, equation_lines, why
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.entry_ref import Spot
 from mfdebug.tui.keys import bindings_at, with_keys
+from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.errors import MiniflowError
 from miniflow.node import Input

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
-from mfdebug.tui.fitting import fit, wrap
+from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
 
 # Lines that a strip has at least, so that nothing moves from caption to caption.

@@ -17,9 +17,9 @@ from textual.containers import Vertical
 from textual.widgets import Static
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
-from mfdebug.core.debugger import Debugger, Standing
-from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import descended_name
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.entry_ref import descended_name
 
 Costs = NDArray[np.float64]
 LARGEST = 1e300

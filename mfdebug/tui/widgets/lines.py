@@ -1,8 +1,8 @@
 """Panels that cost what changes in them: a line-API base widget.
 
 A step changes a few numbers. `LinesView` compares its new lines with those last rendered and
-refreshes only the lines that differ, without a layout; `mfdebug.tui.cells` then sends only the
-cells that differ.
+refreshes only the lines that differ, without a layout; `mfdebug.tui.terminal.cells` then sends only
+the cells that differ.
 
 Text here may come from a hostile file. Lines are made of segments, never of markup.
 """

@@ -19,13 +19,13 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from mfdebug.core.debugger import Debugger, Standing, index_text
+from mfdebug.core.explain.moment_text import explain, update_lines
 from mfdebug.core.explain.report import Incoming, NodeReport, Outgoing, matching_entry, report
-from mfdebug.core.explain.text import explain, update_lines
-from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import Index, Spot
-from mfdebug.tui.fitting import fit, wrap, wrap_terms
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Debugger, Standing, index_text
+from mfdebug.core.timeline.entry_ref import Index, Spot
 from mfdebug.tui.keys import bindings_at, keys_of
+from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.tensor import Line, Paint, summary_text, tensor_lines
 from miniflow.node import Input

@@ -21,14 +21,14 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from mfdebug.core.debugger import Debugger, Standing
-from mfdebug.core.diagnosis import Diagnosis
+from mfdebug.core.breakpoints.breakpoints import Stops
+from mfdebug.core.breakpoints.diagnosis import Diagnosis
 from mfdebug.core.explain.report import kind_of
-from mfdebug.core.numbers import histogram, scalar
-from mfdebug.core.spots import input_note
-from mfdebug.core.stops import Stops
-from mfdebug.tui.fitting import fit
+from mfdebug.core.format.numbers import histogram, scalar
+from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.entry_ref import input_note
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text

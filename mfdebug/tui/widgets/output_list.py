@@ -7,8 +7,8 @@ from collections.abc import Callable
 from rich.segment import Segment
 from textual.strip import Strip
 
-from mfdebug.core.printed import as_seen
-from mfdebug.tui.fitting import fit
+from mfdebug.core.format.program_output import as_seen
+from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.side_list import SideList
 
 

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from textual.widgets.input import Selection
 
 from mfdebug.tui.keys import bindings_at
-from miniflow.characters import JOINER, NON_JOINER
+from miniflow.text.characters import JOINER, NON_JOINER
 
 
 class CommandSuggester(Suggester):

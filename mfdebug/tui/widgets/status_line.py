@@ -11,10 +11,10 @@ from rich.style import Style
 from textual.strip import Strip
 
 from mfdebug.core.commands.status import cost_text
-from mfdebug.core.debugger import Debugger
-from mfdebug.core.naming import word_typed
-from mfdebug.core.numbers import scalar
-from mfdebug.tui.fitting import fit
+from mfdebug.core.expressions.names import word_typed
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
 
 

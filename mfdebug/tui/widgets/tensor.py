@@ -14,9 +14,9 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from mfdebug.core.numbers import NumberFormat, histogram, scalar, slice_line, summary
-from mfdebug.core.spots import Index
-from mfdebug.tui.fitting import fit
+from mfdebug.core.format.numbers import NumberFormat, histogram, scalar, slice_line, summary
+from mfdebug.core.timeline.entry_ref import Index
+from mfdebug.tui.terminal.text_fitting import fit
 from miniflow.ops.base import Array
 
 Line = list[Segment]

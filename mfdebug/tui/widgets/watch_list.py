@@ -8,9 +8,9 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
-from mfdebug.core.numbers import scalar, sparkline
-from mfdebug.core.watches import Reading, Watches
-from mfdebug.tui.fitting import fit
+from mfdebug.core.expressions.watches import Reading, Watches
+from mfdebug.core.format.numbers import scalar, sparkline
+from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.side_list import SideList
 
 # From this width on numbers have all their digits.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.ops.base import Explainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
 from mfdebug.core.explain.ops.elementwise import (
@@ -14,13 +15,12 @@ from mfdebug.core.explain.ops.elementwise import (
     SelectionExplainer,
     SumExplainer,
 )
-from mfdebug.core.explain.ops.moves import MoveExplainer
+from mfdebug.core.explain.ops.linear import MatrixExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
-from mfdebug.core.explain.ops.products import MatrixExplainer
-from mfdebug.core.explain.ops.reductions import ReductionExplainer
+from mfdebug.core.explain.ops.reduce import ReductionExplainer
+from mfdebug.core.explain.ops.shape import MoveExplainer
 from mfdebug.core.explain.ops.softmax import SoftmaxExplainer
 from mfdebug.core.explain.ops.unknown import ProbeExplainer
-from mfdebug.core.explain.site import Site
 from miniflow.graph import follows_rules
 from miniflow.node import Node
 from miniflow.ops import OPS, Op

@@ -15,9 +15,9 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.entries import Region
-from mfdebug.core.explain.site import Site
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.sums import Sums
-from mfdebug.core.spots import Index, Spot, Subscripts, named
+from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts, named
 from miniflow.ops.base import Array, Calls, Op
 
 _EXPONENT = re.compile(r"(?<=\d)e[+-]\d+")

@@ -8,10 +8,10 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.entries import same_place
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent, factor, vjp_of_one
-from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Bundle, Sums, Told
-from mfdebug.core.spots import Index, Spot, Subscripts
+from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts
 from miniflow.ops.base import Array, Op
 
 # The logarithm of a probability this near to 0 or 1 is written as a number: of 1 - 1e-7 six

@@ -8,6 +8,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.entries import copies, matched
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.ops.base import (
     Explainer,
     Locals,
@@ -16,12 +17,11 @@ from mfdebug.core.explain.ops.base import (
     in_numbers,
     run,
 )
-from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
-from mfdebug.core.spots import Index, Spot, Subscripts, named
+from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts, named
 from miniflow.ops.arithmetic import Sub
 from miniflow.ops.base import Array, Calls, Elementwise, Op
-from miniflow.words import ALL_UP_TO, series
+from miniflow.text.lists import ALL_UP_TO, series
 
 # Numbers of one term that one can go on to.
 MOST_LED_TO = 100

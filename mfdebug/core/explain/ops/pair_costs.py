@@ -9,6 +9,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.entries import same_place
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.ops.base import (
     Explainer,
     Locals,
@@ -17,9 +18,8 @@ from mfdebug.core.explain.ops.base import (
     in_numbers,
     vjp_of_one,
 )
-from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Bundle, Sums, Told
-from mfdebug.core.spots import Index, Spot, Subscripts
+from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts
 from miniflow.ops.base import Array, Op
 from miniflow.ops.cost import MAE, MSE, SigmoidCrossEntropy
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.entries import one_entry
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
-from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Sums, one_term
-from mfdebug.core.numbers import scalar
-from mfdebug.core.spots import Index, Spot, Subscripts, named
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts, named
 from miniflow.ops.base import Op
 
 # Of a row: terms written out in the denominator, and entries that one can go on to.

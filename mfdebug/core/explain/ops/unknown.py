@@ -7,11 +7,11 @@ from itertools import product
 import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed
+from mfdebug.core.explain.node_at import Site
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent, factor, run
 from mfdebug.core.explain.ops.elementwise import elementwise_locals
-from mfdebug.core.explain.site import Site
 from mfdebug.core.explain.sums import Sums, one_term
-from mfdebug.core.spots import Index, Spot, Subscripts, named
+from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts, named
 from miniflow.ops.base import Calls, Elementwise, Op
 
 # An op is probed entry by entry if value and input have so many pairs of entries.

@@ -1,0 +1,117 @@
+"""The debugger on a graph that lives in a Python process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import miniflow
+from mfdebug.config.settings import read_settings
+from mfdebug.config.terminal import abilities, has_screen
+from mfdebug.debuggee.naming import Names
+from mfdebug.recording.program_names import Naming, NodeFacts, Variable
+from miniflow.errors import FeedError
+from miniflow.functional import as_graph
+from miniflow.graph import Graph
+from miniflow.node import Input, Node
+from miniflow.training.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.interpreter import Console
+
+NO_TERMINAL = """\
+there is no terminal here for mfdebug to draw on. Either save the graph and open it in a terminal:
+
+    miniflow.save(cost, "graph.json")     then:  mfdebug graph.json
+
+or go through it here, a command at a time:
+
+    from mfdebug.core.commands.interpreter import Console
+    from mfdebug.core.timeline.debugger import Debugger
+    console = Console(Debugger(graph))
+    print(console.run("step").text)
+"""
+
+
+def has_terminal() -> bool:
+    """Whether a person can see an app here, and press its keys."""
+    # Within a notebook's server the streams may be those of the terminal it was started from.
+    notebook = "ipykernel" in sys.modules and hasattr(sys.stdout, "pub_thread")
+    return not notebook and has_screen()
+
+
+def run_app(console: Console) -> None:
+    """Show the app on a console, until it is left."""
+    settings = read_settings()
+    able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
+    able.prepare()
+    from mfdebug.tui.app import run_console
+
+    run_console(console, commands=[], settings=settings, abilities=able)
+
+
+def debug_graph(
+    subject: Graph | Node | Sequence[Node],
+    feed_dict: Mapping[Node, Any],
+    trainables: Sequence[Node],
+    optimizer: Optimizer | None,
+    frame: FrameType,
+) -> None:
+    """Open the debugger on a graph, or say how else to go through it; `frame` is the caller's."""
+    for node, value in feed_dict.items():
+        if not isinstance(node, Input):
+            raise FeedError(f"{node!r} is fed, but it is not an Input", where="feed_dict")
+        node.value = value
+    with _named_by(frame, _nodes_of(subject)):
+        _debug(subject, trainables, optimizer)
+
+
+def _debug(
+    subject: Graph | Node | Sequence[Node],
+    trainables: Sequence[Node],
+    optimizer: Optimizer | None,
+) -> None:
+    graph = as_graph(subject, trainables)
+    if optimizer is not None:
+        graph.training = replace(graph.training, optimizer=optimizer)
+    if not has_terminal():
+        sys.stdout.write(NO_TERMINAL)
+        return
+    from mfdebug.core.commands.interpreter import Console
+    from mfdebug.core.timeline.debugger import Debugger
+
+    run_app(Console(Debugger(graph, history_memory=read_settings().history_bytes)))
+
+
+def _nodes_of(subject: Any) -> list[Node]:
+    """Return the nodes that a graph will be made of, or none where it is given otherwise."""
+    found = [subject] if isinstance(subject, Node) else []
+    if isinstance(subject, list | tuple):
+        found = [node for node in subject if isinstance(node, Node)]
+    for node in found:
+        found.extend(one for one in dict.fromkeys(node.inbound_nodes) if one not in found)
+    return found
+
+
+@contextmanager
+def _named_by(frame: FrameType, nodes: Sequence[Node]) -> Iterator[None]:
+    """Let nodes without a name have the caller's names for them, within."""
+    names = Names(str(Path(miniflow.__file__ or "").parent))
+    variables = names.variables(frame)
+    facts = [
+        NodeFacts(node.name or "", [Variable(*one) for one in variables.get(id(node), [])])
+        for node in nodes
+    ]
+    nameless = [node for node in nodes if not node.name]
+    for node, name in zip(nodes, Naming().names(facts), strict=True):
+        node.name = node.name or name or None
+    try:
+        yield
+    finally:
+        for node in nameless:
+            node.name = None

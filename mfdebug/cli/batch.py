@@ -1,0 +1,133 @@
+"""Without a screen: command lines run one after the other, answered as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.quiz import asked
+from mfdebug.core.explain.gradient_check import check_data, check_lines, passes
+from mfdebug.core.format import results
+from miniflow.errors import MiniflowError, printable
+
+OK, FAILED, INTERRUPTED = 0, 1, 130
+
+
+class Interrupt:
+    """Ctrl+C while commands run: a run ends at the end of an SGD step, nothing is torn.
+
+    Only while a line is `awaited` it is an exception, which ends the waiting.
+    """
+
+    def __init__(self) -> None:
+        self.happened = False
+        self.awaited = False
+
+    def __enter__(self) -> Interrupt:
+        self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        if self.awaited:
+            raise KeyboardInterrupt
+        self.happened = True
+
+    def asked(self, _moment: int) -> bool:
+        """Whether the run shall end; what a console asks as its progress."""
+        return self.happened
+
+
+class OutputLines:
+    """What a program prints, as JSON: an object a line, once the line is whole."""
+
+    def __init__(self) -> None:
+        self._open = ""
+
+    def write(self, text: str) -> None:
+        """Take a piece of it."""
+        *lines, self._open = (self._open + text).split("\n")
+        for line in lines:
+            sys.stdout.write(json.dumps({"output": line}, ensure_ascii=False) + "\n")
+
+
+def run_batch(
+    console: Console, lines: Sequence[str], *, as_json: bool, check_all: bool = False
+) -> int:
+    """Run all lines, then check all gradients if asked to; return the exit status."""
+    fine = True
+    with Interrupt() as interrupt:
+        console.progress = interrupt.asked
+        for line in lines:
+            fine = _run_one(console, line, as_json=as_json) and fine
+            # A program may print to the same place.
+            sys.stdout.flush()
+            if console.closed or interrupt.happened:
+                break
+        if check_all and not interrupt.happened:
+            fine = _check(console, as_json=as_json) and fine
+    if interrupt.happened:
+        return INTERRUPTED
+    return OK if fine else FAILED
+
+
+def _run_one(console: Console, line: str, *, as_json: bool) -> bool:
+    answer: dict[str, Any]
+    try:
+        reply = console.run(line)
+    except MiniflowError as error:
+        if not as_json:
+            sys.stderr.write(f"{printable(line)}: {error}\n")
+            return False
+        answer = {"ok": False, "error": str(error)}
+    else:
+        if not as_json:
+            question = asked(console)
+            for text in (reply.text, question if question != reply.text else ""):
+                if text:
+                    sys.stdout.write(f"{text}\n")
+            return True
+        answer = {"ok": True, "result": results.as_json(reply.data)}
+        if question := asked(console):
+            answer["question"] = question
+    _write_json(console, line, answer)
+    return bool(answer["ok"])
+
+
+def _check(console: Console, *, as_json: bool) -> bool:
+    """Check every gradient; only here it is a failure that one is wrong, or none is tested."""
+    graph = console.debugger.graph
+    try:
+        verdicts = console.debugger.check()
+    except MiniflowError as error:
+        sys.stderr.write(f"--check: {error}\n")
+        return False
+    right = passes(verdicts)
+    if as_json:
+        data = results.as_json(check_data(graph, verdicts))
+        _write_json(console, "--check", {"ok": right, "result": data})
+    else:
+        sys.stdout.write("\n".join(check_lines(graph, verdicts)) + "\n")
+    return right
+
+
+def _write_json(console: Console, line: str, answer: dict[str, Any]) -> None:
+    where = console.debugger.where
+    node = None if where.node is None else console.debugger.graph.nodes[where.node].label
+    place = {
+        "command": line,
+        "moment": where.number,
+        "sgd_step": where.sgd_step,
+        "phase": where.phase,
+        "node": node,
+    }
+    if len(console.debugger.lines) > 1:
+        # Of a program that runs several: moments are counted in each.
+        place["graph"] = console.debugger.graph.name
+    sys.stdout.write(json.dumps({**place, **answer}, ensure_ascii=False, allow_nan=False) + "\n")

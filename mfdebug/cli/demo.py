@@ -1,0 +1,82 @@
+"""`mfdebug demo`: plays a demo on the screen, runs it through as a test, or writes its pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mfdebug.config.settings import Settings
+from mfdebug.config.terminal import abilities, has_screen
+from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.session.demo import SUFFIX, Demo, read_demo, run_through
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError
+from mfdebug.opening.graphs import Opened, open_graph
+from mfdebug.opening.shipped import shipped_demos
+from miniflow.errors import FileError, nearest
+
+_RECORDED = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
+def run_demo(options: argparse.Namespace, settings: Settings) -> int:
+    """Do with a demo what the command line asks for; return the exit status.
+
+    Raises `MiniflowError` when there is no such demo, or one of its lines cannot be carried out.
+    """
+    demo = read_demo(_find(options.demo), check_known)
+    opened = open_graph(demo.graph)
+    if options.check:
+        return _check(demo, opened, settings)
+    if options.export:
+        # Not drawn on this terminal, so whatever it can show.
+        able = abilities(_RECORDED, theme=settings.theme, ascii_only=settings.ascii_only or False)
+        able.prepare()
+        from mfdebug.tui.demo_export import export
+
+        written = export(
+            demo,
+            opened,
+            Path(options.export),
+            size=options.size,
+            settings=settings,
+            abilities=able,
+        )
+        sys.stdout.writelines(f"wrote {path}\n" for path in written)
+        return 0
+    if not has_screen():
+        raise FileError(
+            "a demo is played in a terminal, and there is none here",
+            where=options.demo,
+            hint="--check runs it without one, --export draws it",
+        )
+    able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
+    able.prepare()
+    from mfdebug.core.session.store import Shelf
+    from mfdebug.tui.app import run
+
+    return run(opened, commands=[], settings=settings, shelf=Shelf(), abilities=able, demo=demo)
+
+
+def _find(name: str) -> Path:
+    """Return the file of a demo: a path, or the name of one that ships."""
+    path = Path(name)
+    if path.suffix == SUFFIX or "/" in name:
+        return path
+    known = {demo.name: demo.path for demo in shipped_demos()}
+    if name not in known:
+        hint = nearest(name, list(known)) or "mfdebug demo lists them"
+        raise FileError("there is no demo of that name", where=name, hint=hint)
+    return known[name]
+
+
+def _check(demo: Demo, opened: Opened, settings: Settings) -> int:
+    debugger = Debugger(opened.graph, history_memory=settings.history_bytes)
+    try:
+        met = run_through(Console(debugger, origin=opened.origin), demo)
+    except DebuggerError as error:
+        sys.stderr.write(f"mfdebug: {error}\n")
+        return 1
+    beats = f"{len(demo.beats)} beat{'s' * (len(demo.beats) != 1)}"
+    expectations = f"{met} expectation{'s' * (met != 1)}"
+    sys.stdout.write(f"{demo.name}: {beats}, {expectations} met\n")
+    return 0

@@ -1,0 +1,41 @@
+"""Completion of the command line: the shell asks this program, which answers and ends.
+
+argcomplete reads the same parsers that read the command line, so that what is completed is what
+is taken. It is imported only when the shell asks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from mfdebug.cli.parsers import COMMANDS, PARSERS, main_parser
+
+
+def answer() -> None:
+    """Tell the shell how its line may go on, and end the process."""
+    import argcomplete
+
+    line = os.environ.get("COMP_LINE", "")
+    point = int(os.environ.get("COMP_POINT", len(line)))
+    argcomplete.autocomplete(_parser_for(line[:point]), always_complete_options=False)
+
+
+def _parser_for(line: str) -> argparse.ArgumentParser:
+    """Return what reads a line that is not finished yet, up to the cursor."""
+    words = line.split()
+    command = words[1] if len(words) > 1 else ""
+    if command not in COMMANDS or (len(words) == 2 and not line[-1:].isspace()):
+        return main_parser()
+    parser = argparse.ArgumentParser(prog="mfdebug")
+    parser.add_subparsers().add_parser(
+        command, parents=[PARSERS[command]()], conflict_handler="resolve"
+    )
+    return parser
+
+
+def code_for(shell: str) -> str:
+    """Return the code that makes a shell ask."""
+    from argcomplete.shell_integration import shellcode
+
+    return shellcode(["mfdebug"], shell=shell)

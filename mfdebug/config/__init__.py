@@ -1,0 +1,1 @@
+"""Settings, key bindings, and what the terminal can show."""

@@ -1,0 +1,243 @@
+"""What keys do: the id of each thing, the keys it ships with, and the keys in force.
+
+The app makes its bindings, its help and its key line from this table, and settings are checked
+against it before there is an app. A key that settings change is changed in the app; at the prompt
+and in scripts keys stay as they ship, so that a script means the same to everyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mfdebug.config.key_names import FIXED, character_of, shown
+from mfdebug.core.commands.table import COMMANDS, GROUPS
+from miniflow.errors import MiniflowError
+
+# Where keys do something, and what that place is called.
+PLACES = {
+    "screen": "on the main screen",
+    "app": "everywhere but in dialogs",
+    "order": "in the order",
+    "entries": "in the node panel",
+    "prompt": "at the prompt",
+    "why": "in the walk through causes",
+    "text": "in a text",
+    "help": "in the help",
+    "picker": "in the list of graphs",
+    "feed": "where a value is asked for",
+    "demo": "in a demo",
+}
+# Places whose keys are heard at the same time.
+_TOGETHER = (
+    ("screen", "app", "order"),
+    ("screen", "app", "entries"),
+    ("picker", "app"),
+    *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo")),
+)
+# Where characters are typed: a key that is one would never arrive.
+_TYPED_AT = ("prompt", "help", "feed")
+# Without these nobody could find the way, or out.
+NEEDED = ("quit", "help", "prompt")
+# A name that no key has: Textual's keymap knows no way to leave a binding without a key.
+NO_KEY = "no_key"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Something that keys do: `action` is what Textual runs, `words` what people read.
+
+    `command` and its `group` are those of the command that is run, if one is.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    action: str
+    words: str
+    place: str
+    command: str = ""
+    group: str = ""
+
+
+def _of_commands() -> Iterator[Bound]:
+    """Yield one for each line that keys run, with all keys that run it."""
+    for group, commands in GROUPS.items():
+        for command in commands:
+            by_line: dict[str, list[str]] = {}
+            for key in command.keys:
+                by_line.setdefault(key.line, []).append(key.key)
+            for line, keys in by_line.items():
+                first = next(key for key in command.keys if key.line == line)
+                yield Bound(
+                    first.id or command.name,
+                    tuple(keys),
+                    f"command({line!r}, {first.asks})",
+                    first.words or command.summary,
+                    "screen",
+                    command.name,
+                    group,
+                )
+
+
+_OF_THE_APP = (
+    Bound("prompt", ("colon",), "prompt('')", "command prompt", "screen"),
+    Bound("play", ("P",), "play", "play and stop playing", "screen"),
+    Bound("faster", ("plus",), "speed(1)", "play faster", "screen"),
+    Bound("slower", ("minus",), "speed(-1)", "play slower", "screen"),
+    Bound("log", ("l",), "log", "cost on a log scale", "screen"),
+    Bound("panel", ("tab",), "panel", "to the node's numbers and back", "screen"),
+    Bound("calm", ("escape",), "calm", "stop, clear the count", "screen"),
+    Bound("follow", ("f",), "follow", "back to the present node", "screen"),
+    Bound("palette", ("ctrl+p",), "palette", "find a command", "screen"),
+    Bound("suspend", ("ctrl+z",), "suspend_process", "to the shell and back with fg", "app"),
+    Bound("redraw", ("ctrl+l",), "redraw", "draw the screen again", "app"),
+    Bound("how-to-leave", ("ctrl+c",), "how_to_leave", "how to leave", "app"),
+    Bound("leave", ("ctrl+q",), "quit", "leave, also from the prompt", "app"),
+    Bound("theme", ("ctrl+t",), "toggle_theme", "dark or light", "app"),
+    Bound("order-up", ("up",), "move(-1)", "node above", "order"),
+    Bound("order-down", ("down",), "move(1)", "node below", "order"),
+    Bound("order-page-up", ("pageup",), "page(-1)", "page up", "order"),
+    Bound("order-page-down", ("pagedown",), "page(1)", "page down", "order"),
+    Bound("order-first", ("home",), "edge(-1)", "first node", "order"),
+    Bound("order-last", ("end",), "edge(1)", "last node", "order"),
+    Bound("order-open", ("enter",), "open", "open or close", "order"),
+    Bound("entry-up", ("up",), "entry(-1, 0)", "entry above", "entries"),
+    Bound("entry-down", ("down",), "entry(1, 0)", "entry below", "entries"),
+    Bound("entry-left", ("left",), "entry(0, -1)", "entry to the left", "entries"),
+    Bound("entry-right", ("right",), "entry(0, 1)", "entry to the right", "entries"),
+    Bound("entry-page-up", ("pageup",), "entry(-10, 0)", "ten rows up", "entries"),
+    Bound("entry-page-down", ("pagedown",), "entry(10, 0)", "ten rows down", "entries"),
+    Bound("prompt-leave", ("escape",), "leave", "leave", "prompt"),
+    Bound("prompt-complete", ("tab",), "complete", "complete", "prompt"),
+    Bound("prompt-earlier", ("up",), "recall(-1)", "earlier line", "prompt"),
+    Bound("prompt-later", ("down",), "recall(1)", "later line", "prompt"),
+    Bound("why-up", ("up", "k"), "term(-1)", "term above", "why"),
+    Bound("why-down", ("down", "j"), "term(1)", "term below", "why"),
+    Bound("why-page-up", ("pageup",), "term(-10)", "ten terms up", "why"),
+    Bound("why-page-down", ("pagedown",), "term(10)", "ten terms down", "why"),
+    Bound("why-left", ("left", "h"), "factor(-1)", "factor before", "why"),
+    Bound("why-right", ("right", "l", "tab"), "factor(1)", "factor after", "why"),
+    Bound("why-follow", ("enter",), "follow", "go to the chosen number", "why"),
+    Bound("why-return", ("backspace",), "return", "go back to the number before", "why"),
+    Bound("why-made", ("g",), "made", "go to the number, at its moment", "why"),
+    Bound("why-close", ("escape", "q", "y"), "leave", "close", "why"),
+    Bound("why-prompt", ("colon",), "prompt", "a command", "why"),
+    Bound(
+        "text-close",
+        ("escape", "enter", "q", "x", "question_mark", "space"),
+        "dismiss(None)",
+        "close",
+        "text",
+    ),
+    Bound("text-prompt", ("colon",), "prompt", "a command", "text"),
+    Bound("text-up", ("up", "k"), "scroll(-1)", "up", "text"),
+    Bound("text-down", ("down", "j"), "scroll(1)", "down", "text"),
+    Bound("text-page-up", ("pageup",), "scroll(-10)", "page up", "text"),
+    Bound("text-page-down", ("pagedown",), "scroll(10)", "page down", "text"),
+    Bound("help-close", ("escape",), "leave", "clear, close", "help"),
+    Bound("help-up", ("up",), "scroll(-1)", "up", "help"),
+    Bound("help-down", ("down",), "scroll(1)", "down", "help"),
+    Bound("help-page-up", ("pageup",), "page(-1)", "page up", "help"),
+    Bound("help-page-down", ("pagedown",), "page(1)", "page down", "help"),
+    Bound("picker-leave", ("q",), "leave", "leave", "picker"),
+    Bound("picker-down", ("j",), "move(1)", "down", "picker"),
+    Bound("picker-up", ("k",), "move(-1)", "up", "picker"),
+    Bound("feed-leave", ("escape",), "dismiss(None)", "leave", "feed"),
+    Bound("demo-on", ("space",), "on", "the next beat of the demo", "demo"),
+    Bound("demo-back", ("B",), "beat_back", "a beat back", "demo"),
+    Bound("demo-play", ("P",), "by_itself", "let the demo play by itself, or stop it", "demo"),
+    Bound("demo-return", ("R",), "to_script", "return to the script", "demo"),
+)
+BOUND: dict[str, Bound] = {one.id: one for one in (*_of_commands(), *_OF_THE_APP)}
+
+
+def at(place: str) -> list[Bound]:
+    """Return what keys do at a place."""
+    return [one for one in BOUND.values() if one.place == place]
+
+
+class BindingError(MiniflowError):
+    """Keys that cannot be bound so; `id` is whose setting is to be changed."""
+
+    def __init__(self, problem: str, id: str, *, hint: str = "") -> None:  # noqa: A002
+        super().__init__(problem, hint=hint)
+        self.id = id
+
+
+class Keys:
+    """The keys in force: as they ship, but for those `changed`, by id."""
+
+    def __init__(self, changed: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        self._given = dict(changed or {})
+
+    def of(self, id: str) -> tuple[str, ...]:  # noqa: A002
+        """Return the keys that do something, by Textual's names.
+
+        Keys that cannot be bound stay where they are.
+        """
+        ships = BOUND[id].keys
+        if id not in self._given:
+            return ships
+        return (*self._given[id], *(key for key in ships if key in FIXED))
+
+    def is_changed(self, id: str) -> bool:  # noqa: A002
+        """Whether other keys do it than those that it ships with."""
+        return set(self.of(id)) != set(BOUND[id].keys)
+
+    def shown(self, id: str) -> str:  # noqa: A002
+        """Return the keys as people read them: `s → space`."""
+        return " ".join(map(shown, self.of(id)))
+
+    def of_command(self, name: str) -> str:
+        """Return the keys that run a command, as people read them."""
+        texts = (self.shown(one.id) for one in BOUND.values() if one.command == name)
+        return " ".join(filter(None, texts))
+
+    def name(self, id: str) -> str:  # noqa: A002
+        """Return the key to name in a sentence: the first, or how to do without one."""
+        if keys := self.of(id):
+            return shown(keys[0])
+        return f"{shown(self.of('prompt')[0])}{id}" if id in COMMANDS else "(no key)"
+
+    def keymap(self) -> dict[str, str]:
+        """Return what is changed, as Textual takes it."""
+        return {id: ",".join(self.of(id)) or NO_KEY for id in BOUND if self.is_changed(id)}  # noqa: A001
+
+    def check(self) -> None:
+        """Raise `BindingError` for keys that are missing, do two things at once, or never come."""
+        for needed in NEEDED:
+            if not self.of(needed):
+                raise BindingError(f"{needed!r} needs at least one key", needed)
+        for one, keys in self._given.items():
+            place = BOUND[one].place
+            for key in keys if place in _TYPED_AT else ():
+                if character_of(key):
+                    raise BindingError(
+                        f"{shown(key)!r} is typed {PLACES[place]}: it cannot be a key of {one!r}",
+                        one,
+                        hint="as in f5 or ctrl+j",
+                    )
+        for places in _TOGETHER:
+            self._check_places(places)
+
+    def _check_places(self, places: tuple[str, ...]) -> None:
+        """Look for a key of two things; those that ship so take turns by what has the focus."""
+        held: dict[str, str] = dict(OF_TEXTUAL) if "screen" in places else {}
+        for one in (one for place in places for one in at(place)):
+            for key in self.of(one.id):
+                other = held.setdefault(key, one.id)
+                if other == one.id:
+                    continue
+                if other in BOUND and key in BOUND[other].keys and key in one.keys:
+                    continue
+                blamed, rival = (one.id, other) if one.id in self._given else (other, one.id)
+                raise BindingError(
+                    f"{shown(key)!r} is a key of both {blamed!r} and {rival!r}",
+                    blamed,
+                    hint=f"give {rival!r} another one, too" if rival in BOUND else "",
+                )
+
+
+# What Textual itself does on every screen.
+OF_TEXTUAL = {"shift+tab": "to the part before", "super+c": "copy what the mouse has marked"}
+SHIPPED_KEYS = Keys()

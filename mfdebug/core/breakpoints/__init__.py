@@ -1,0 +1,1 @@
+"""What stops a run: breakpoints, conditions, changes and health rules."""

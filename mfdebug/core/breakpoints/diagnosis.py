@@ -1,0 +1,57 @@
+"""What is wrong with a node at the present moment, by the health rules that stops are set for."""
+
+from __future__ import annotations
+
+from mfdebug.core.breakpoints.breakpoints import Stops
+from mfdebug.core.breakpoints.triggers import Unhealthy
+from mfdebug.core.timeline.debugger import Debugger, Edit, Standing
+
+# A tensor of more entries is not judged: a frame must not wait for it.
+MOST_JUDGED = 100_000
+
+
+class Diagnosis:
+    """The health rules of the armed stops, asked about the nodes that a screen shows."""
+
+    def __init__(self, debugger: Debugger, stops: Stops) -> None:
+        self._debugger = debugger
+        self._stops = stops
+        self._rules: list[Unhealthy] = []
+        # Within an SGD step nothing that is current changes, short of an edit.
+        self._known: dict[tuple[int, int], str] = {}
+        self._known_for: tuple[int, tuple[Edit, ...]] = (0, debugger.edits)
+
+    def look_up(self) -> None:
+        """Note which rules are armed now; once a frame."""
+        triggers = [stop.trigger for stop in self._stops.armed]
+        rules = [trigger for trigger in triggers if isinstance(trigger, Unhealthy)]
+        step, edits = self._known_for
+        debugger = self._debugger
+        if step != debugger.sgd_step or edits is not debugger.edits or rules != self._rules:
+            self._known.clear()
+        self._rules, self._known_for = rules, (debugger.sgd_step, debugger.edits)
+
+    def word(self, node: int) -> str:
+        """Return the name of the first rule that a node breaks as it stands, or nothing."""
+        for i, trigger in enumerate(self._rules):
+            if node in trigger.nodes and self._is_current(trigger, node):
+                word = self._known.get((i, node))
+                if word is None:
+                    word = trigger.rule.name if trigger.of(self._debugger, node) else ""
+                    if trigger.rule.name != "update-ratio":
+                        self._known[i, node] = word
+                if word:
+                    return word
+        return ""
+
+    def _is_current(self, trigger: Unhealthy, node: int) -> bool:
+        """Whether what the rule judges is of this pass."""
+        debugger, rule = self._debugger, trigger.rule
+        if debugger.value(node).size > MOST_JUDGED:
+            return False
+        if rule.phase == "forward":
+            return debugger.value_standing(node) is Standing.CURRENT
+        if rule.name == "update-ratio":
+            # What a weight was before is kept for the update of the present moment alone.
+            return debugger.where.phase == "update" and debugger.where.node == node
+        return debugger.gradient_standing(node) in (Standing.CURRENT, Standing.NONE)

@@ -1,0 +1,168 @@
+"""The numbers that make a condition true or false: the sides of its comparisons.
+
+`cost > 1` says what the cost is. Of a whole array one entry speaks: the one that goes furthest
+beyond the bound, or, where all are within it, the one that comes nearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from msgspec import Struct
+
+from mfdebug.core.explain.entries import matched
+from mfdebug.core.expressions.ast import (
+    Call,
+    Comparison,
+    Indexed,
+    Logic,
+    NodeTerm,
+    Not,
+    Number,
+    Operand,
+    Signed,
+    Term,
+    Word,
+    truth,
+)
+from mfdebug.core.expressions.environment import Environment, OneRow, Work
+from mfdebug.core.expressions.operators import Rows
+from mfdebug.core.expressions.parser import Expression
+from mfdebug.core.format.numbers import told_apart
+from mfdebug.core.timeline.entry_ref import Index, Spot, named
+from miniflow.graph import Graph
+
+
+class Side(Struct, frozen=True):
+    """One side of a comparison: its text with the entry, its number, and what it is made of.
+
+    `at` is the entry of which a minimum or maximum is the number.
+    """
+
+    text: str
+    number: float
+    term: Term
+    index: Index
+    at: Index = ()
+
+
+def evidence(condition: Expression, environment: Environment) -> list[Side]:
+    """Return the numbers for which a condition is true or false, each once."""
+    work = Work(OneRow(environment))
+    root = Operand(condition.root, condition.text.strip(), 1)
+    with np.errstate(all="ignore"):
+        sides = list(_of(root, work, holds=condition.holds(environment)))
+    return list({side.text: side for side in sides}.values())
+
+
+def evidence_text(sides: list[Side]) -> str:
+    """Return numbers in words: `cost = 1.25, prev(cost) = 1.2`."""
+    numbers = told_apart([side.number for side in sides])
+    return ", ".join(
+        f"{side.text} = {number}" + (f" at {named('', side.at)}" if side.at else "")
+        for side, number in zip(sides, numbers, strict=True)
+    )
+
+
+def evidence_spot(sides: list[Side], graph: Graph) -> Spot | None:
+    """Return the first number among them that is an entry of a node's value or gradient."""
+    for side in sides:
+        term, index = side.term, side.index
+        if isinstance(term, Call) and term.function in ("max", "min"):
+            term, index = term.operand.term, side.at
+        while isinstance(term, Call) and term.function in ("abs", "isnan", "isinf"):
+            term = term.operand.term
+        if isinstance(term, Word) and term.name == "cost":
+            term = NodeTerm(graph.nodes[graph.cost].label)
+        if isinstance(term, Indexed) and isinstance(term.operand, NodeTerm):
+            items = [item for bracket in term.brackets for item in bracket.items]
+            whole = tuple(item for item in items if isinstance(item, int))
+            term, index = term.operand, whole if len(whole) == len(items) else None  # type: ignore[assignment]
+        if isinstance(term, NodeTerm) and term.attribute != "shape" and index is not None:
+            attribute = "grad" if term.attribute == "grad" else "value"
+            return Spot(graph.by_name[term.name], attribute, index)  # type: ignore[arg-type]
+    return None
+
+
+def _of(operand: Operand, work: Work, *, holds: bool) -> Iterator[Side]:
+    """Yield the numbers for which an operand is true (`holds`), or false."""
+    term = operand.term
+    if isinstance(term, Logic):
+        for part in term.operands:
+            if bool(truth(part.term.evaluate(work), part.column)[0]) is holds:
+                yield from _of(part, work, holds=holds)
+                if (term.operator == "or") is holds:
+                    return
+    elif isinstance(term, Not):
+        yield from _of(term.operand, work, holds=not holds)
+    elif isinstance(term, Comparison):
+        yield from _sides(term, (), work)
+    elif isinstance(term, Call) and term.function in ("any", "all"):
+        yield from _entry(term, work, holds=holds)
+    else:
+        yield from _side(operand, (), work)
+
+
+def _entry(call: Call, work: Work, *, holds: bool) -> Iterator[Side]:
+    """Yield the numbers of the entry that decides `any(x)` or `all(x)`."""
+    inner = call.operand.term
+    found = inner.evaluate(work)
+    if isinstance(found, tuple) or not found.size:
+        return
+    truths = found[0].astype(bool)
+    beyond = np.zeros(truths.shape)
+    if isinstance(inner, Comparison) and len(inner.links) == 1:
+        beyond = _distance(inner, work)
+    if (call.function == "any") is holds:
+        # These entries decide; the furthest of them speaks.
+        beyond = np.where(truths == holds, beyond, -1.0)
+    else:
+        beyond = -beyond
+    index = tuple(map(int, np.unravel_index(int(beyond.argmax()), truths.shape)))
+    if isinstance(inner, Comparison):
+        yield from _sides(inner, index, work)
+    elif isinstance(inner, Call) and inner.function in ("isnan", "isinf"):
+        yield from _side(inner.operand, index, work)
+    else:
+        yield from _side(call.operand, index, work)
+
+
+def _distance(comparison: Comparison, work: Work) -> Rows:
+    """Return how far apart both sides are, entry by entry; 0 where that is no number."""
+    left, right = (
+        side.term.evaluate(work) for side in (comparison.first, comparison.links[0].right)
+    )
+    if isinstance(left, tuple) or isinstance(right, tuple):
+        return np.zeros(())
+    apart = np.abs(np.subtract(left[0], right[0], dtype=np.float64))
+    return np.asarray(np.nan_to_num(apart, nan=0.0))
+
+
+def _sides(comparison: Comparison, index: Index, work: Work) -> Iterator[Side]:
+    for side in (comparison.first, *(link.right for link in comparison.links)):
+        yield from _side(side, index, work)
+
+
+def _side(side: Operand, index: Index, work: Work) -> Iterator[Side]:
+    """Yield one side at an entry, unless it is a number as written or has several numbers."""
+    term = side.term
+    written = term.operand if isinstance(term, Signed) else term
+    found = term.evaluate(work)
+    if isinstance(written, Number) or isinstance(found, tuple):
+        return
+    row = found[0]
+    if not index and row.size != 1:
+        return
+    entry = matched(index, row.shape) if index else (0,) * row.ndim
+    text = side.text
+    if row.size > 1:
+        simple = isinstance(term, NodeTerm | Indexed | Call)
+        text = named(text if simple else f"({text})", entry)
+    at: Index = ()
+    if isinstance(term, Call) and term.function in ("max", "min"):
+        among = term.operand.term.evaluate(work)
+        if not isinstance(among, tuple) and among[0].size > 1:
+            best = among[0].argmax() if term.function == "max" else among[0].argmin()
+            at = tuple(map(int, np.unravel_index(int(best), among[0].shape)))
+    yield Side(text, float(row[entry]), term, entry, at)

@@ -1,0 +1,288 @@
+"""From the words of a `break` command to what the stop waits for."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from mfdebug.core.breakpoints.health import RULES, Rule
+from mfdebug.core.breakpoints.nonfinite import KINDS
+from mfdebug.core.breakpoints.triggers import AtPlaces, NotFinite, OnChange, Trigger, Unhealthy
+from mfdebug.core.expressions.earlier_steps import Lookback
+from mfdebug.core.expressions.parser import Expression, ExpressionError, parse, take_place
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, place_or_error
+from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
+from miniflow.errors import nearest
+from miniflow.ops.base import Array
+
+RULE_NAMES = (*KINDS, *RULES)
+USAGE = (
+    "break NODE [forward|backward|update] [if EXPR], break if EXPR, "
+    "break on-change NODE[i,j] [by AMOUNT], "
+    "break RULE [THRESHOLD] [at NODE | except NODE, ...], break health [except NODE, ...]"
+)
+
+
+def triggers(debugger: Debugger, text: str) -> list[tuple[str, Trigger]]:
+    """Read what follows `break`; return the stops it sets, each with a line that sets it alone.
+
+    Raises `MiniflowError` with what is wrong, and where.
+    """
+    word, _, rest = text.partition(" ")
+    rest = rest.strip()
+    if not text:
+        raise DebuggerError("break where?", hint=f"usage: {USAGE}")
+    if word == "if":
+        return [(text, at_condition(debugger, rest))]
+    if word == "on-change":
+        return [(text, on_change(debugger, rest))]
+    names = debugger.graph.by_name
+    if word == "health" and word not in names:
+        if rest and not re.match(r"except(\s|$)", rest):
+            raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {USAGE}")
+        return [
+            (f"{name} {rest}".strip(), health_rule(debugger, name, rest)) for name in RULE_NAMES
+        ]
+    if word in RULE_NAMES and word not in names:
+        return [(text, health_rule(debugger, word, rest))]
+    return [(text, at_node(debugger, text))]
+
+
+def at_node(debugger: Debugger, text: str) -> AtPlaces:
+    """Read `NODE [phase] [if EXPR]`."""
+    names = debugger.graph.by_name
+    try:
+        place, rest = take_place(text, names)
+    except ExpressionError:
+        first = text.split()[0]
+        if hint := nearest(first, (*RULE_NAMES, "health", "on-change")):
+            raise DebuggerError(f"{first!r} is no node and no rule", hint=hint) from None
+        raise
+    if place.index is not None or place.attribute == "grad":
+        hint = f"break on-change {text}"
+        raise DebuggerError("this stop stands at a node, not at one number", hint=hint)
+    node = place_or_error(debugger.graph, place.node)
+    phases: tuple[Phase, ...] = NODE_PHASES
+    for phase in NODE_PHASES:
+        if re.match(rf"{phase}(\s|$)", rest):
+            phases, rest = (phase,), rest[len(phase) :].strip()
+    places = _places(debugger, node, phases)
+    if not rest:
+        return AtPlaces(places, node=node)
+    if not re.match(r"if(\W|$)", rest):
+        raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {USAGE}")
+    condition = _condition(debugger, rest[2:].strip())
+    possible = frozenset(p for p in places if all(p >= q for q in _known_from(debugger, condition)))
+    if not possible:
+        late = max(_known_from(debugger, condition))
+        when = debugger.timeline.name(late)
+        name = "" if when.node is None else debugger.graph.nodes[when.node].label
+        known = f"it is known from {when.phase} of {name} on"
+        raise DebuggerError(
+            f"{condition.text} is not computed there yet: {known}",
+            hint=f"break if {condition.text}",
+        )
+    needs_all, lookback = _needs_all(debugger, condition), _lookback(debugger, condition)
+    return AtPlaces(possible, condition, node, needs_all, lookback)
+
+
+def at_condition(debugger: Debugger, text: str) -> AtPlaces:
+    """Read `EXPR`: tested wherever something it names has been computed, once all of it is."""
+    condition = _condition(debugger, text)
+    known = max(_known_from(debugger, condition), default=1)
+    changing = {place for place in _changes(debugger, condition) if place >= known}
+    places = frozenset(changing | {known})
+    needs_all, lookback = _needs_all(debugger, condition), _lookback(debugger, condition)
+    return AtPlaces(places, condition, None, needs_all, lookback)
+
+
+def on_change(debugger: Debugger, text: str) -> OnChange:
+    """Read `NODE[i,j] [by AMOUNT]`."""
+    if not text:
+        raise DebuggerError("on a change of what?", hint="as in: break on-change W1[0,1] by 0.1")
+    place, rest = take_place(text, debugger.graph.by_name)
+    node = place_or_error(debugger.graph, place.node)
+    if place.index is not None:
+        debugger.check_index(node, place.index)
+    amount = 0.0
+    if rest:
+        word, _, given = rest.partition(" ")
+        if word != "by":
+            raise DebuggerError(f"{rest!r} is not understood", hint="as in: by 0.1")
+        amount = _amount(given)
+    if place.attribute == "grad":
+        if reason := debugger.no_gradient(node):
+            raise DebuggerError(f"{place.node} has no gradient: {reason}")
+        places = _places(debugger, node, ("backward",))
+    else:
+        places = frozenset(_value_places(debugger, node))
+    return OnChange(place, node, places, amount)
+
+
+def health_rule(debugger: Debugger, name: str, text: str) -> Trigger:
+    """Read `[THRESHOLD] [at NODE | except NODE, ...]` after the name of a rule."""
+    given, node, left_out = _which_nodes(debugger, text)
+    if name in KINDS:
+        if given:
+            raise DebuggerError(f"{name} takes no threshold", hint=f"break {name} at NODE")
+        return NotFinite(name, node, left_out)
+    rule = RULES[name]
+    threshold = rule.threshold or 0.0
+    if given:
+        if rule.threshold is None:
+            raise DebuggerError(f"{name} takes no threshold", hint=f"break {name} at NODE")
+        threshold = _amount(given)
+    return Unhealthy(rule, threshold, _concerned(debugger, rule, node) - left_out, node)
+
+
+def _which_nodes(debugger: Debugger, text: str) -> tuple[str, int | None, frozenset[int]]:
+    """Read `at NODE` or `except NODE, ...` at the end of a text.
+
+    Returns what stands before it, the one node to look at, and the nodes not to look at.
+    """
+    found = re.search(r"(?:^|\s)(at|except)(?:\s+|$)", text)
+    if found is None:
+        return text.strip(), None, frozenset()
+    given, rest, nodes = text[: found.start()].strip(), text[found.end() :].strip(), []
+    while True:
+        if not rest:
+            raise DebuggerError(f"{found[1]} which node?", hint=f"usage: {USAGE}")
+        target, after = take_place(rest, debugger.graph.by_name)
+        after = after.strip()
+        if target.index is not None or target.attribute == "grad":
+            raise DebuggerError(f"{rest!r} is not a node", where=found[1])
+        nodes.append(place_or_error(debugger.graph, target.node))
+        if not after:
+            break
+        if found[1] == "at" or not after.startswith(","):
+            raise DebuggerError(f"{rest!r} is not a node", where=found[1])
+        rest = after[1:].strip()
+    return (given, nodes[0], frozenset()) if found[1] == "at" else (given, None, frozenset(nodes))
+
+
+def _concerned(debugger: Debugger, rule: Rule, node: int | None) -> frozenset[int]:
+    graph = debugger.graph
+    concerned = {
+        i
+        for i, one in enumerate(graph.nodes)
+        if rule.concerns(one)
+        and (rule.phase != "backward" or (graph.under_cost[i] and debugger.plan.needed[i]))
+    }
+    if node is None:
+        matrices = {i for i in concerned if len(debugger.plan.shapes[i]) > 1}
+        if rule.name == "update-ratio" and matrices:
+            # A bias that begins at 0 changes by more than itself: that is no fault.
+            concerned = matrices
+        return frozenset(concerned)
+    if node not in concerned:
+        raise DebuggerError(f"{rule.name} does not concern {graph.nodes[node].label}")
+    return frozenset({node})
+
+
+def _amount(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not amount >= 0:
+        raise DebuggerError(f"{text[:40]!r} is not a number of 0 or more")
+    return amount
+
+
+def _places(debugger: Debugger, node: int, phases: tuple[Phase, ...]) -> frozenset[int]:
+    timeline = debugger.timeline
+    found = [timeline.place_of(phase, node) for phase in phases]
+    places = frozenset(place for place in found if place is not None)
+    may_be_trained = debugger.passes_run is not None and debugger.graph.inbound[node] == []
+    if not places and not (may_be_trained and "update" in phases):
+        name = debugger.graph.nodes[node].label
+        phase = f"{phases[0]} " if len(phases) == 1 else ""
+        why = "" if debugger.graph.under_cost[node] else ": the cost does not depend on it"
+        raise DebuggerError(f"{name} has no {phase}moment{why}")
+    return places
+
+
+# Conditions ------------------------------------------------------------------------------------
+
+
+def _condition(debugger: Debugger, text: str) -> Expression:
+    """Read a condition, and try it on zeros: a wrong index or shape is an error now, not later."""
+    if not text:
+        raise DebuggerError("no condition given", hint="as in: if norm(W1.grad) > 10")
+    condition = parse(text, debugger.graph.by_name)
+    condition.holds(_Zeros(debugger))
+    return condition
+
+
+def _needs_all(debugger: Debugger, condition: Expression) -> bool:
+    """Whether a condition names a gradient that training leaves out."""
+    names, needed = debugger.graph.by_name, debugger.plan.needed
+    return any(not needed[names[name]] for name in condition.gradients)
+
+
+def _lookback(debugger: Debugger, condition: Expression) -> Lookback:
+    """Return what a condition with `prev` asks for of the SGD steps before."""
+    if not condition.lookback:
+        return Lookback()
+    graph = debugger.graph
+    values = {graph.by_name[name] for name in condition.values}
+    if "cost" in condition.words:
+        values.add(graph.cost)
+    gradients = frozenset(graph.by_name[name] for name in condition.gradients)
+    return Lookback(condition.lookback, frozenset(values), gradients)
+
+
+class _Zeros:
+    """A moment at which all is computed, and 0."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        self._debugger = debugger
+
+    def node_names(self) -> dict[str, int]:
+        return self._debugger.graph.by_name
+
+    def value(self, node: str) -> Array:
+        return np.zeros(self._debugger.plan.shapes[self._debugger.graph.by_name[node]])
+
+    def gradient(self, node: str) -> Array:
+        if reason := self._debugger.no_gradient(self._debugger.graph.by_name[node]):
+            raise DebuggerError(f"{node} has no gradient: {reason}")
+        return self.value(node)
+
+    def word(self, _name: str) -> float:
+        return 0.0
+
+    def earlier(self) -> _Zeros:
+        return self
+
+
+def _value_places(debugger: Debugger, node: int) -> set[int]:
+    """Return the places in an SGD step at which a node's value may change."""
+    found = [debugger.timeline.place_of(phase, node) for phase in ("forward", "update")]
+    return {place for place in found if place is not None} or {1}
+
+
+def _known_from(debugger: Debugger, condition: Expression) -> set[int]:
+    """Return from which places of an SGD step on the things a condition names are computed."""
+    names, timeline = debugger.graph.by_name, debugger.timeline
+    values = {timeline.place_of("forward", names[name]) for name in condition.values}
+    gradients = {timeline.place_of("backward", names[name]) for name in condition.gradients}
+    if "cost" in condition.words:
+        values.add(timeline.place_of("forward", debugger.graph.cost))
+    return {place for place in values | gradients if place is not None}
+
+
+def _changes(debugger: Debugger, condition: Expression) -> set[int]:
+    """Return the places in an SGD step at which something that a condition names may change."""
+    names, timeline = debugger.graph.by_name, debugger.timeline
+    if "moment" in condition.words or not (condition.nodes or condition.words):
+        return set(range(1, timeline.length + 1))
+    found = {place for name in condition.values for place in _value_places(debugger, names[name])}
+    for name in condition.gradients:
+        found.add(timeline.place_of("backward", names[name]) or 1)
+    if "cost" in condition.words:
+        found.add(timeline.place_of("forward", debugger.graph.cost) or 1)
+    if condition.words & {"lr", "sgd_step"}:
+        found.add(1)
+    return found

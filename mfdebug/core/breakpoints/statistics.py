@@ -1,0 +1,257 @@
+"""What health rules ask about a node over some SGD steps: sizes, shares, and how the cost does.
+
+Many rules ask the same of a node. It is computed once, for all steps together; a single moment is
+a period of one step.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from mfdebug.core.timeline.debugger import Debugger
+from miniflow.node import Input
+from miniflow.ops.activation import Tanh
+from miniflow.ops.base import Array
+
+# SGD steps in which a cost that falls has fallen, and by which share of itself at least.
+PATIENCE, LEAST_FALL = 10, 1e-4
+# Less than this share of the cost is no change of it that counts.
+NOTICED = 0.01
+# A sigmoid this near to 0 or 1, a tanh half of it near to -1 or 1, passes on 1 % of its gradient.
+SATURATED = 0.01
+
+
+class Seen(Protocol):
+    """Nodes over some SGD steps: the first axis of each array is the steps."""
+
+    def value(self, node: int) -> Array:
+        """Return the node's values."""
+
+    def before(self, node: int) -> Array:
+        """Return a trainable's values before its updates."""
+
+    def gradient(self, node: int) -> Array:
+        """Return the node's gradients."""
+
+
+class Present:
+    """The present moment as a trace of one step."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        self._debugger = debugger
+
+    def value(self, node: int) -> Array:
+        """Return the node's value."""
+        return self._debugger.value(node)[None]
+
+    def before(self, node: int) -> Array:
+        """Return what the update of the present moment began with."""
+        made = self._debugger.last_update
+        return self.value(node) if made is None else made.before[None]
+
+    def gradient(self, node: int) -> Array:
+        """Return the node's gradient."""
+        return self._debugger.gradient(node)[None]
+
+
+class Period:
+    """Some SGD steps in a row, from number `first` on, with what the rules ask of all nodes."""
+
+    def __init__(self, seen: Seen, debugger: Debugger, first: int, steps: int) -> None:
+        self.seen = seen
+        self.graph = debugger.graph
+        self.first = first
+        self.steps = steps
+        self._costs = debugger.history.costs
+        self._needed = debugger.plan.needed
+        self._looks: dict[int, Look] = {}
+        # The largest mean |gradient| of the last n layers, at place n.
+        self._strongest = [np.zeros(steps)]
+
+    def look(self, node: int) -> Look:
+        """Return what can be asked of a node."""
+        if node not in self._looks:
+            self._looks[node] = Look(self, node)
+        return self._looks[node]
+
+    @cached_property
+    def leaving_cost(self) -> Array:
+        """What each step's backward pass begins with: the largest |gradient| of the cost's inputs.
+
+        Gradients are measured by their mean |entry|.
+        """
+        return self._largest_gradient(self.graph.inbound[self.graph.cost])
+
+    def strongest_after(self, node: int) -> Array:
+        """Return the largest mean |gradient| of each step among the layers after a node.
+
+        A layer is what takes a trainable, or an input where nothing is trained.
+        """
+        later = len(self._layers) - bisect_right(self._layers, node)
+        while len(self._strongest) <= later:
+            own = self._largest_gradient([self._layers[-len(self._strongest)]])
+            self._strongest.append(np.maximum(self._strongest[-1], own))
+        return self._strongest[later]
+
+    @cached_property
+    def _layers(self) -> list[int]:
+        graph = self.graph
+        inputs = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
+        return sorted({c for i in graph.trainables or inputs for c, _ in graph.consumers[i]})
+
+    def _largest_gradient(self, nodes: Iterable[int]) -> Array:
+        """Return the largest mean |gradient| among nodes; 0 where that is not finite."""
+        heard = [i for i in set(nodes) if self._needed[i] and self.graph.under_cost[i]]
+        sizes = [np.zeros(self.steps), *(self.look(i).gradient_size for i in heard)]
+        largest: Array = np.maximum.reduce(sizes)
+        return np.where(np.isfinite(largest), largest, 0.0)
+
+    @cached_property
+    def stalled(self) -> Array:
+        """Whether each step ends ten whose highest cost is no lower than that of the ten before.
+
+        A cost that swings while it falls, as with momentum, has peaks that fall.
+        """
+        return self._stalled_by(self.first)
+
+    @cached_property
+    def stalled_before(self) -> Array:
+        """Whether the step before each step does, whose own cost is not known yet."""
+        return self._stalled_by(self.first - 1)
+
+    def _stalled_by(self, first: int) -> Array:
+        stalled = np.zeros(self.steps, bool)
+        for row in range(max(0, 2 * PATIENCE - 1 - first), self.steps):
+            now, before = self.peaks(first + row)
+            stalled[row] = now >= before - LEAST_FALL * abs(before)
+        return stalled
+
+    def peaks(self, sgd_step: int) -> tuple[float, float]:
+        """Return the highest cost of the ten steps that end with this one, and of the ten before.
+
+        NaN where there are not so many.
+        """
+        end = sgd_step + 1
+        costs = self._costs[max(0, end - 2 * PATIENCE) : end]
+        if len(costs) < 2 * PATIENCE:
+            return np.nan, np.nan
+        return max(costs[PATIENCE:]), max(costs[:PATIENCE])
+
+    @cached_property
+    def barely_begun(self) -> Array:
+        """Whether the cost has hardly fallen since the start, though ten steps are over."""
+        past = np.arange(self.first, self.first + self.steps) >= PATIENCE
+        start = self.first_cost
+        return np.asarray(past & (self.costs > start - NOTICED * abs(start)))
+
+    @cached_property
+    def costs(self) -> Array:
+        """The cost of each step, NaN where it is not known."""
+        known = self._costs[self.first : self.first + self.steps]
+        return np.array([*known, *[np.nan] * (self.steps - len(known))])
+
+    @property
+    def first_cost(self) -> float:
+        """The cost of the run's first SGD step."""
+        return self._costs[0] if self._costs else np.nan
+
+
+class Look:
+    """One node over some SGD steps, with what several rules ask of it."""
+
+    def __init__(self, period: Period, node: int) -> None:
+        self.period = period
+        self.seen = period.seen
+        self.graph = period.graph
+        self.node = node
+
+    @cached_property
+    def value(self) -> Array:
+        """The node's values, a row of entries for each step."""
+        return _rows(self.seen.value(self.node))
+
+    @cached_property
+    def gradient_size(self) -> Array:
+        """The mean |gradient| of each step."""
+        gradient = _rows(self.seen.gradient(self.node))
+        sizes: Array = np.add.reduce(np.abs(gradient), 1) / gradient.shape[1]
+        return sizes
+
+    @cached_property
+    def _before(self) -> Array:
+        """The weights before the update of each step."""
+        return _rows(self.seen.before(self.node))
+
+    @cached_property
+    def weight(self) -> Array:
+        """|weight| of each step before its update."""
+        return _norm(self._before)
+
+    @cached_property
+    def update(self) -> Array:
+        """|update| of each step."""
+        return _norm(self.value - self._before)
+
+    @cached_property
+    def update_ratio(self) -> Array:
+        """|update| / |weight| of each step; NaN where the weight is 0."""
+        ratio: Array = self.update / np.where(self.weight > 0, self.weight, np.nan)
+        return ratio
+
+    def moves_cost(self, change: Array) -> Array:
+        """Return whether a change of this size in the weight changes the cost noticeably.
+
+        To first order, by |gradient| · |change|.
+        """
+        gradient = _norm(_rows(self.seen.gradient(self.node)))
+        return np.asarray(gradient * change >= NOTICED * np.abs(self.period.costs))
+
+    @cached_property
+    def cut_off(self) -> Array:
+        """Whether in each step nothing can come back to the node, though the cost sends something.
+
+        Its consumers have no gradient, or multiply by zeros. A gradient that is 0 because its terms
+        cancel is another matter: so training ends.
+        """
+        cut: Array = self.period.leaving_cost > 0
+        for consumer, _ in self.graph.consumers[self.node]:
+            if not self.graph.under_cost[consumer]:
+                continue
+            reached = self.period.look(consumer).gradient_size > 0
+            for other in self.graph.inbound[consumer]:
+                if other != self.node and other not in self.graph.trainables:
+                    reached = reached & self.period.look(other).value.any(1)
+            cut = cut & ~reached
+        return cut
+
+    @cached_property
+    def zeros(self) -> Array:
+        """The share of the value's entries that are 0."""
+        share: Array = (self.value == 0).mean(1)
+        return share
+
+    @cached_property
+    def near_bounds(self) -> Array:
+        """The share of a sigmoid's or tanh's entries that are near their bounds."""
+        value = self.value
+        if isinstance(self.graph.nodes[self.node], Tanh):
+            value = (value + 1) / 2
+        near = np.abs(value - 0.5) > 0.5 - SATURATED
+        if not near.any():
+            return np.zeros(len(near))
+        share: Array = near.mean(1)
+        return share
+
+
+def _rows(array: Array) -> Array:
+    return array.reshape(len(array), -1)
+
+
+def _norm(rows: Array) -> Array:
+    norms: Array = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return norms

@@ -1,0 +1,62 @@
+"""What a command is about: one number of a node, or a stop or a watch by its number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mfdebug.core.expressions.parser import take_place
+from mfdebug.core.timeline.debugger import DebuggerError, place_or_error
+from mfdebug.core.timeline.entry_ref import Attribute, Spot
+from miniflow.files.paths import check_ordinary
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.interpreter import Console
+
+
+def chosen_number(console: Console, text: str, usage: str) -> Spot:
+    """Read `[grad] NODE[i,j]` or `NODE.grad[i,j]`.
+
+    Without an index it is the number that a stop was met for just now, or the first entry; without
+    a node, too.
+    """
+    debugger, stops = console.debugger, console.stops
+    if not text:
+        for hit in stops.met_now:
+            if hit.finding.spot is not None:
+                return hit.finding.spot
+        raise DebuggerError("of which number?", hint=f"usage: {usage}")
+    names = debugger.graph.by_name
+    gradient = text.startswith("grad ") and "grad" not in names
+    place, rest = take_place(text[5:] if gradient else text, names)
+    if rest:
+        raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {usage}")
+    node = place_or_error(debugger.graph, place.node)
+    attribute: Attribute = "grad" if gradient else place.attribute
+    if place.index is None and (spot := stops.spot_of(node, attribute)) is not None:
+        return spot
+    shape = debugger.plan.shapes[node]
+    index = (0,) * len(shape) if place.index is None else place.index
+    debugger.check_index(node, index)
+    return Spot(node, attribute, tuple(i % n for i, n in zip(index, shape, strict=True)))
+
+
+def file_named(text: str) -> Path:
+    """Return the path of a file to be read or written, there or not.
+
+    Raises `MiniflowError` for what is no name of a file, a folder, a device or a pipe.
+    """
+    try:
+        text.encode()
+        path = Path(text).expanduser()
+    except (RuntimeError, ValueError) as error:
+        raise DebuggerError(f"no name of a file: {error}", where=text[:100]) from None
+    check_ordinary(path, text)
+    return path
+
+
+def number_of(text: str, what: str, usage: str) -> int:
+    """Read the number of a stop or a watch."""
+    if not text.isdecimal() or len(text) > 9:
+        raise DebuggerError(f"{text!r} is not the number of a {what}", hint=f"usage: {usage}")
+    return int(text)

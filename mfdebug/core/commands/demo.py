@@ -1,0 +1,90 @@
+"""Commands of demos: captions, pauses, and what must be true at a beat."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from mfdebug.core.breakpoints.evidence import evidence, evidence_text
+from mfdebug.core.commands.command import Command, Reply
+from mfdebug.core.expressions.parser import parse
+from mfdebug.core.expressions.present import Scene
+from mfdebug.core.timeline.debugger import DebuggerError
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.interpreter import Console
+
+LONGEST_WAIT = 600.0
+
+
+def _say(console: Console, text: str) -> Reply:
+    console.caption = text
+    return Reply(text, {"say": text})
+
+
+def _pause(_console: Console, text: str) -> Reply:
+    if text:
+        raise DebuggerError(f"{text!r} is not understood", hint="usage: pause")
+    return Reply("")
+
+
+def seconds_of(text: str) -> float:
+    """Read `2`, `2s`, `0.5 s` or `300ms` as seconds; raise `DebuggerError` for anything else."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s*(s|ms)?", text)
+    seconds = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else -1.0
+    if not 0 <= seconds <= LONGEST_WAIT:
+        hint = f"usage: wait 2s, at most {LONGEST_WAIT:g}s"
+        raise DebuggerError(f"{text!r} is no time to wait", hint=hint)
+    return seconds
+
+
+def _wait(_console: Console, text: str) -> Reply:
+    seconds = seconds_of(text)
+    return Reply("", {"wait": seconds})
+
+
+def _expect(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("expect what?", hint="usage: expect EXPR, as in: expect cost < 1")
+    scene = Scene(console.debugger)
+    condition = parse(text, scene.node_names())
+    if condition.holds(scene):
+        return Reply("as expected", {"expect": text})
+    found = evidence_text(evidence(condition, scene))
+    raise DebuggerError(f"{text} is not true here" + (f": {found}" if found else ""))
+
+
+DEMONSTRATING = [
+    Command(
+        "say",
+        "say TEXT",
+        "show a caption; without a text, none",
+        _say,
+        details="In a demo it stays until the next one.",
+        instant=True,
+    ),
+    Command(
+        "pause",
+        "pause",
+        "end a beat of a demo: it goes on at a key",
+        _pause,
+        details="Nothing elsewhere.",
+        instant=True,
+    ),
+    Command(
+        "wait",
+        "wait SECONDS",
+        "let a demo rest, as in: wait 2s",
+        _wait,
+        details="Nothing elsewhere.",
+        instant=True,
+    ),
+    Command(
+        "expect",
+        "expect EXPR",
+        "an error unless it is true",
+        _expect,
+        details="With it a demo, or a script in --batch, is also a test.",
+        shows="line",
+    ),
+]

@@ -1,0 +1,125 @@
+"""Commands that change the run: each makes a branch in time."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.status import status
+from mfdebug.core.expressions.parser import parse, take_place
+from mfdebug.core.expressions.present import Scene
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, place_or_error
+from miniflow.files.values import read_array
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.interpreter import Console
+
+_NOT_FINITE = re.compile(r"\b(?:nan|inf)\b")
+
+
+def _set(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    usage = "set NODE[i,j] = VALUE, set lr = VALUE"
+    names = debugger.graph.by_name
+    rate = re.match(r"lr\s*\(\s*\)\s*(?==)", text)
+    if rate is None and "lr" not in names:
+        rate = re.match(r"lr\s*(?==)", text)
+    if rate is not None:
+        place, rest = None, text[rate.end() :]
+    else:
+        place, rest = take_place(text, names) if text else (None, "")
+    if not rest.startswith("="):
+        raise DebuggerError("set what to what?", hint=f"usage: {usage}")
+    value = _given(debugger, rest[1:].strip(), usage)
+    if place is None:
+        left = debugger.set_learning_rate(_number(value))
+    else:
+        if place.attribute == "grad":
+            raise DebuggerError("a gradient is computed; set an input", where="set")
+        left = debugger.set_value(place_or_error(debugger.graph, place.node), place.index, value)
+    later = f"; {left} later edit{'s' * (left > 1)} left behind (undo brings back)" if left else ""
+    words = debugger.edits[-1].words
+    if place is not None and re.match(r"lr\s*=", text):
+        later = f" (the node; set lr() = VALUE sets the learning rate){later}"
+    if debugger.edits[-1].after > debugger.moment:
+        later = f", when SGD step {debugger.coming_step} has been fed{later}"
+    return Reply(f"{words}{later}\n{status(debugger)}", {"set": words, "left_behind": left})
+
+
+def _given(debugger: Debugger, text: str, usage: str) -> Any:
+    if not text:
+        raise DebuggerError("no value given", hint=f"usage: {usage}")
+    if text.startswith("["):
+        try:
+            return read_array(json.loads(_NOT_FINITE.sub(_as_json, text)), "set")
+        except (ValueError, RecursionError):
+            raise DebuggerError(f"not a list of numbers: {text[:80]}") from None
+    scene = Scene(debugger)
+    return parse(text, scene.node_names()).evaluate(scene)
+
+
+def _as_json(word: re.Match[str]) -> str:
+    return "NaN" if word[0] == "nan" else "Infinity"
+
+
+def _number(value: Any) -> float:
+    array = np.asarray(value, np.float64)
+    if array.size != 1:
+        raise DebuggerError("the learning rate is one number", where="set lr")
+    return float(array.reshape(()))
+
+
+def _undo(console: Console, _text: str) -> Reply:
+    edit = console.debugger.undo()
+    return Reply(f"taken back: {edit.words}\n{status(console.debugger)}", {"undone": edit.words})
+
+
+def _redo(console: Console, _text: str) -> Reply:
+    edit = console.debugger.redo()
+    return Reply(f"made again: {edit.words}\n{status(console.debugger)}", {"redone": edit.words})
+
+
+def _branches(console: Console, _text: str) -> Reply:
+    debugger = console.debugger
+    lines = []
+    for number, edits in enumerate(debugger.branches):
+        made = ", ".join(f"{edit.words} after moment {edit.after}" for edit in edits)
+        here = "  <- here" if edits is debugger.edits else ""
+        lines.append(f"{number}  {made or 'the run without edits'}{here}")
+    data = [[edit.words for edit in edits] for edits in debugger.branches]
+    return Reply("\n".join(lines), data)
+
+
+EDITING = [
+    Command(
+        "set",
+        "set NODE[i,j] = VALUE | lr = VALUE",
+        "change an input or the learning rate",
+        _set,
+        (Key("e", "set ", "change the chosen number, or the learning rate", asks=True),),
+        "A branch in time: what lies downstream is worked out again. `undo` takes it back. "
+        "Where a node is called lr, set lr() = VALUE sets the learning rate.",
+        shows="line",
+    ),
+    Command("undo", "undo", "take back the last edit", _undo, (Key("z", "undo"),), shows="line"),
+    Command(
+        "redo",
+        "redo",
+        "make again the edit taken back",
+        _redo,
+        (Key("Z", "redo"),),
+        shows="line",
+    ),
+    Command(
+        "branches",
+        "branches",
+        "the branches that edits have made",
+        _branches,
+        details="diff compares them: diff 61@0 61",
+        shows="text",
+    ),
+]

@@ -1,0 +1,101 @@
+"""Help: the table of commands, told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mfdebug.core.commands.command import Command, Key, Reply, find_in, short_forms
+from mfdebug.core.expressions.parser import FUNCTIONS, WORDS
+from mfdebug.core.expressions.parser import WORD_MEANINGS as WORD_MEANINGS
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.interpreter import Console
+
+EXPRESSIONS = (
+    "EXPR: a node is its value; NODE.grad, NODE.shape, NODE[i,j], NODE.grad[0,:]; "
+    f"{', '.join(sorted(WORDS))} (with (), as in lr(), where a node is called so); "
+    "+ - * / // % ** @, < <= > >= == !=, and or not; "
+    f"{', '.join(f'{name}()' for name in sorted(FUNCTIONS))}; prev(x) is x one SGD step earlier"
+)
+# What the language of `print`, `watch` and conditions has, a line each.
+FORMS = {
+    "W1": "a node is its value",
+    "W1.grad": "∂cost/∂W1; also W1.value and W1.shape",
+    "W1[0,1]": "one number; negative indices count from the end",
+    "W1.grad[0,:]": "a row; slices as in NumPy",
+    "`my node`": "a node with an odd name, in backquotes",
+    "lr()": "the word where a node is called lr, which lr alone is then",
+    "+ - * / // % ** @": "arithmetic; @ is the matrix product",
+    "< <= > >= == !=": "comparisons; 0 < x < 1 is one, too",
+    "and or not": "for conditions, as in: break if cost > 1 or isnan(cost)",
+    "1e-3 nan inf": "numbers",
+}
+FUNCTION_MEANINGS = {
+    "abs": "the absolute value of each number",
+    "exp": "e to the power of each number",
+    "log": "the natural logarithm of each number",
+    "sqrt": "the square root of each number",
+    "isnan": "which numbers are NaN",
+    "isinf": "which numbers are infinite",
+    "min": "the least number",
+    "max": "the greatest number",
+    "mean": "the mean of all numbers",
+    "sum": "the sum of all numbers",
+    "std": "the standard deviation of all numbers",
+    "norm": "the root of the sum of the squares",
+    "any": "whether any number is true",
+    "all": "whether all numbers are true",
+    "shape": "the shape, as in: shape(x) == shape(W1)",
+    "prev": "x one SGD step earlier, as in: cost - prev(cost)",
+}
+EXAMPLES = {
+    "print W1.grad[0,:]": "a row of a gradient",
+    "print norm(W1.grad) / norm(W1)": "how large a gradient is beside its weights",
+    "watch lr * max(abs(W1.grad))": "the largest change that the update will make",
+    "break if cost > prev(cost)": "stop when the cost goes up",
+    "break l1 backward if any(isnan(l1.grad))": "stop where a gradient becomes NaN",
+}
+
+
+def _help(console: Console, text: str) -> Reply:
+    commands = console.commands
+    if text:
+        # A short form, or a key of the app, is said of the command that it runs.
+        named = [c for c in commands.values() if text in {key.key for key in c.keys}]
+        return _one(named[0] if named else find_in(commands, text))
+    return _all(commands)
+
+
+def _one(command: Command) -> Reply:
+    lines = [command.usage, f"  {command.summary}"]
+    if command.details:
+        lines.append(f"  {command.details}")
+    if "EXPR" in command.usage:
+        lines.append(f"  {EXPRESSIONS}")
+    if short := short_forms(command):
+        lines.append(f"  short: {', '.join(short)}")
+    data = {"usage": command.usage, "summary": command.summary}
+    return Reply("\n".join(lines), data, subject=command.name)
+
+
+def _all(commands: Mapping[str, Command]) -> Reply:
+    rows = [(c.usage, " ".join(short_forms(c)), c.summary) for c in commands.values()]
+    width = min(44, max(len(usage) for usage, _, _ in rows))
+    widest = max(len(short) for _, short, _ in rows)
+    lines = [f"{usage:{width}}  {short:{widest}}  {summary}" for usage, short, summary in rows]
+    lines.append(EXPRESSIONS)
+    return Reply("\n".join(lines), {usage: summary for usage, _, summary in rows})
+
+
+HELPING = [
+    Command(
+        "help",
+        "help [COMMAND]",
+        "this list, or one command",
+        _help,
+        (Key("question_mark", "help", "this help; or close it", asks=True),),
+        shows="text",
+        instant=True,
+    )
+]

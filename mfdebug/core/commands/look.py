@@ -1,0 +1,303 @@
+"""Commands that tell what there is at the present moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mfdebug.core.commands.arguments import chosen_number, number_of
+from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.move import moment_of
+from mfdebug.core.commands.status import status
+from mfdebug.core.explain.gradient_check import check_data, check_lines
+from mfdebug.core.explain.moment_text import explain, name_moment
+from mfdebug.core.explain.report import kind_of
+from mfdebug.core.explain.why import cause_data, cause_lines, why
+from mfdebug.core.expressions.names import typed, which_is_meant
+from mfdebug.core.expressions.parser import parse, parse_place
+from mfdebug.core.expressions.present import Scene
+from mfdebug.core.format.hints import WATCH
+from mfdebug.core.format.program_output import as_seen
+from mfdebug.core.format.results import result_text
+from mfdebug.core.timeline.debugger import (
+    Debugger,
+    DebuggerError,
+    Standing,
+    index_text,
+    place_or_error,
+)
+from mfdebug.core.timeline.diff import Instant, compare, comparison_data, comparison_lines
+from miniflow.ops.base import shape_text
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.interpreter import Console
+
+# Nodes that `find` lists.
+MOST_FOUND = 20
+# And that it names in its first line, which is all that the app has room for.
+FEW_NAMED = 6
+
+
+def _explain(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    index = None
+    if text:
+        at = debugger.where.node
+        name = "" if at is None else debugger.graph.nodes[at].label
+        place = parse_place(name + text if text.startswith("[") else text, debugger.graph.by_name)
+        if place.node != name:
+            raise DebuggerError(
+                f"the present moment is {name_moment(debugger, debugger.where)}",
+                hint=f"go there first: until {place.node}",
+            )
+        index = place.index
+        if at is not None and index is not None:
+            debugger.check_index(at, index)
+            shape = debugger.plan.shapes[at]
+            index = tuple(i % n for i, n in zip(index, shape, strict=True))
+    lines = explain(debugger, index)
+    return Reply("\n".join(lines), {"explain": lines})
+
+
+def _print(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("print what?", hint="usage: print EXPR, as in: print norm(W1.grad)")
+    scene = Scene(console.debugger)
+    expression = parse(text, scene.node_names())
+    result = expression.evaluate(scene)
+    note = scene.note() + which_is_meant(expression, console.debugger)
+    told = result_text(result)
+    between = "" if told.startswith("\n") else " "
+    return Reply(f"{text} ={between}{told}{note}", result)
+
+
+def _why(console: Console, text: str) -> Reply:
+    spot = chosen_number(console, text, "why [grad] NODE[i,j]")
+    debugger = console.debugger
+    cause = why(debugger, spot)
+    lines = cause_lines(cause, debugger)
+    return Reply("\n".join(lines), cause_data(cause, debugger), spot=spot, subject=cause)
+
+
+def _watch(console: Console, text: str) -> Reply:
+    if text:
+        watch = console.watches.add(text)
+        readings = [one for one in console.watches.read() if one.number == watch.number]
+        meant = which_is_meant(watch.expression, console.debugger)
+    else:
+        readings, meant = console.watches.read(), ""
+    lines = [f"{one.number}  {one.text} = {one.shown}{meant}" for one in readings]
+    data = [{"watch": one.number, "text": one.text, "shown": one.shown} for one in readings]
+    return Reply("\n".join(lines) or f"nothing is watched; {WATCH}", data)
+
+
+def _unwatch(console: Console, text: str) -> Reply:
+    usage = "unwatch N | all"
+    numbers = [one.number for one in console.watches.read()]
+    if text != "all":
+        numbers = [number_of(text, "watch", usage)]
+    for number in numbers:
+        console.watches.remove(number)
+    return Reply("no longer watched: " + ", ".join(map(str, numbers)), {"unwatched": numbers})
+
+
+def _check(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    node = None
+    if text:
+        node = place_or_error(debugger.graph, parse_place(text, debugger.graph.by_name).node)
+        if debugger.gradient_standing(node) is Standing.NONE:
+            name = debugger.graph.nodes[node].label
+            raise DebuggerError(
+                f"the cost does not depend on {name}: nothing to check",
+                hint="check alone checks all",
+            )
+    verdicts = debugger.check(node)
+    lines = check_lines(debugger.graph, verdicts)
+    if debugger.where.phase == "update" and debugger.passes_run is None:
+        lines.append(
+            "(at the updated parameters; the gradients of this moment are of those before)"
+        )
+    return Reply("\n".join(lines), check_data(debugger.graph, verdicts))
+
+
+def _diff(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    usage = "diff A [B], where A and B are moments; A@N is on branch N"
+    words = text.replace("sgd ", "sgd\0").split()
+    if not 1 <= len(words) <= 2:
+        raise DebuggerError("between which moments?", hint=f"usage: {usage}")
+    instants = [_instant(debugger, word.replace("\0", " "), usage) for word in words]
+    if len(instants) == 1:
+        instants.append(Instant(debugger.moment, None))
+    found = compare(debugger, *instants)
+    lines = comparison_lines(found, debugger)
+    return Reply("\n".join(lines), comparison_data(found, debugger.graph))
+
+
+def _instant(debugger: Debugger, text: str, usage: str) -> Instant:
+    moment, at, branch = text.partition("@")
+    if not at:
+        return Instant(moment_of(debugger, moment, usage), None)
+    number = number_of(branch, "branch", usage)
+    if number >= len(debugger.branches):
+        last = len(debugger.branches) - 1
+        raise DebuggerError(f"there is no branch {number}", hint=f"there are 0 to {last}: branches")
+    return Instant(moment_of(debugger, moment, usage), number)
+
+
+def _graphs(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    if text:
+        number = number_of(text, "graph", "graph [N]")
+        console.use(debugger.find_line(number - 1, console.progress))
+        here = console.debugger
+        return Reply(
+            f"graph {number}: {here.graph.name}\n{status(here)}", {"graph": here.graph.name}
+        )
+    lines, data = [], []
+    for number, one in enumerate(debugger.lines, 1):
+        cost, passes = one.graph.nodes[one.graph.cost], one.passes_run
+        ran = "" if passes is None else f", {passes:,} pass{'es' * (passes != 1)}"
+        here_mark = "  <- here" if one is debugger else ""
+        nodes = f"{len(one.graph):,} nodes to {cost.label}"
+        lines.append(f"{number}  {one.graph.name}  ({nodes}{ran}){here_mark}")
+        data.append({"graph": one.graph.name, "nodes": len(one.graph), "passes": passes})
+    return Reply("\n".join(lines), data)
+
+
+def _find(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("find what?", hint="a part of a node's name, its op or its shape")
+    debugger, wanted = console.debugger, text.casefold()
+    found = []
+    for i, node in enumerate(debugger.graph.nodes):
+        shape = shape_text(debugger.plan.shapes[i])
+        if any(wanted in of.casefold() for of in (node.label, kind_of(node), shape)):
+            found.append((i, f"{node.label}  {kind_of(node)}  shape {shape}"))
+    if not found:
+        raise DebuggerError(f"no node's name, op or shape contains {text!r}")
+    names = [debugger.graph.nodes[i].label for i, _ in found]
+    lines = [line for _, line in found[:MOST_FOUND]]
+    if len(found) > 1:
+        few = ", ".join(names[:FEW_NAMED]) + ", …" * (len(found) > FEW_NAMED)
+        lines.insert(0, f"{len(found)} nodes: {few}")
+    if len(found) > MOST_FOUND:
+        lines.append(f"… {len(found) - MOST_FOUND} more")
+    return Reply("\n".join(lines), names, subject=[i for i, _ in found])
+
+
+def _show(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("show what?", hint="usage: show NODE[i,j]")
+    graph = console.debugger.graph
+    spot = chosen_number(console, text, "show [grad] NODE[i,j]")
+    gradient = ".grad" if spot.attribute == "grad" else ""
+    number = f"{typed(graph.nodes[spot.node].label)}{gradient}{index_text(spot.index)}"
+    told = _print(console, number)
+    return Reply(told.text, told.data, spot=spot, subject=[spot.node])
+
+
+def _output(console: Console, _text: str) -> Reply:
+    if console.printed is None:
+        raise DebuggerError(
+            "what a program prints is shown here only in the app",
+            hint="elsewhere it goes where mfdebug's own answers go",
+        )
+    lines = console.printed()
+    seen = "\n".join(as_seen(line).expandtabs() for line in lines)
+    return Reply(seen or "nothing is printed yet", lines)
+
+
+LOOKING = [
+    Command(
+        "explain",
+        "explain [[i,j]]",
+        "this moment in words and numbers",
+        _explain,
+        (Key("x", "explain", "explain this moment in words and numbers"),),
+        "With an index it tells that entry of the node, as in: explain [2,3]",
+        shows="text",
+        instant=True,
+    ),
+    Command(
+        "print",
+        "print EXPR",
+        "a value, gradient or expression",
+        _print,
+        (Key("p", "print ", "print a value, gradient or expression", asks=True),),
+        "As in: print l1, print W1.grad[0,:], print norm(W1.grad), print cost",
+        shows="line",
+    ),
+    Command(
+        "why",
+        "why [grad] NODE[i,j]",
+        "where a number comes from, term by term",
+        _why,
+        (Key("y", "why {entry}", "where the chosen number comes from"),),
+        "The largest terms first. In the app each term can be followed to where it came from.",
+        shows="text",
+    ),
+    Command(
+        "watch",
+        "watch [EXPR]",
+        "show an expression at every moment",
+        _watch,
+        (Key("w", "watch ", "watch an expression at every moment", asks=True),),
+        "As in: watch norm(W1.grad), watch cost - prev(cost). Alone it tells all watches.",
+        shows="line",
+    ),
+    Command("unwatch", "unwatch N | all", "watch it no longer", _unwatch, shows="line"),
+    Command(
+        "check",
+        "check [NODE]",
+        "gradients against finite differences",
+        _check,
+        (Key("k", "check {node}", "check the gradients of the node under the cursor"),),
+        "The worst entry of each, both numbers, and the verdict; all nodes without a name.",
+        shows="text",
+    ),
+    Command(
+        "diff",
+        "diff A [B]",
+        "two moments side by side",
+        _diff,
+        (Key("d", "diff ", "compare two moments", asks=True),),
+        "A and B are moments, as in goto; 61@0 is moment 61 on branch 0, the run without edits. "
+        "Without B: the present moment.",
+        shows="text",
+    ),
+    Command(
+        "graph",
+        "graph [N]",
+        "the graphs that the program runs, or another one of them",
+        _graphs,
+        details="A program may run several; each has its own line of moments. Stops and watches "
+        "hold in all that have the nodes they name.",
+        shows="text",
+    ),
+    Command(
+        "output",
+        "output",
+        "what the program has printed",
+        _output,
+        (Key("o", "output"),),
+        shows="text",
+        instant=True,
+    ),
+    Command(
+        "show",
+        "show [grad] NODE[i,j]",
+        "look at a node and one of its numbers",
+        _show,
+        details="In the app the cursor stays there until it follows the present node again.",
+        shows="line",
+    ),
+    Command(
+        "find",
+        "find TEXT",
+        "a node by name, op or shape",
+        _find,
+        (Key("slash", "find ", "find a node by name, op or shape", asks=True),),
+        shows="line",
+    ),
+]

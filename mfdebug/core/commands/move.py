@@ -1,0 +1,340 @@
+"""Commands that move the cursor in time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from msgspec.structs import replace
+
+from mfdebug.core.breakpoints.breakpoints import Hit, hit_lines
+from mfdebug.core.breakpoints.last_change import last_change
+from mfdebug.core.commands.arguments import chosen_number
+from mfdebug.core.commands.command import Command, Key, Reply, count_of
+from mfdebug.core.commands.status import status
+from mfdebug.core.explain.moment_text import explain
+from mfdebug.core.expressions.parser import parse_place
+from mfdebug.core.format.hints import CONTINUE, GO_BACK, GO_ON, RUN_STEPS, SET_STOP
+from mfdebug.core.timeline.debugger import (
+    Debugger,
+    DebuggerError,
+    OtherRun,
+    SetTrace,
+    place_or_error,
+)
+from mfdebug.core.timeline.entry_ref import Index, Spot
+from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.interpreter import Console
+
+# SGD steps after which `continue` has looked long enough: a script must not run for ever.
+FAR = 10_000
+ENDS = "the line ends here"
+# More than any run has that ends by itself.
+TO_THE_END = 10**9
+
+
+def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
+    """Return where the cursor is now, and the stops that it was stopped by."""
+    debugger = console.debugger
+    spot = next((hit.finding.spot for hit in hits if hit.finding.spot is not None), None)
+    lines = explain(debugger, None if spot is None else _index_here(debugger, spot))
+    computed = not debugger.cost_standing().absent
+    rate = debugger.learning_rate
+    data: dict[str, Any] = {
+        "cost": debugger.plan.cost() if computed else None,
+        "learning_rate": rate if debugger.graph.trains and not math.isnan(rate) else None,
+        "explain": lines,
+    }
+    if hits:
+        data["stops"] = [{"stop": hit.stop.number, "reason": hit.finding.words} for hit in hits]
+    if debugger.at_end:
+        data["ended"] = debugger.ending
+    met = hit_lines(hits)
+    stopped = "; ".join(met) or note
+    if debugger.remark:
+        data["remark"] = debugger.remark
+    told = [status(debugger), *lines]
+    if debugger.remark and not (debugger.at_end and debugger.remark in debugger.ending):
+        told.append(debugger.remark)
+    told += [*met, *filter(None, [note])]
+    if debugger.at_end and ENDS not in note:
+        why = f" ({debugger.ending})" if debugger.ending else ""
+        told.append(f"the line ends here{why}; {GO_BACK}")
+    return Reply("\n".join(told), data, stopped=stopped, spot=spot)
+
+
+def _index_here(debugger: Debugger, spot: Spot) -> Index | None:
+    """Return the entry of the present moment's node that belongs to a number, if one does."""
+    node, shapes = debugger.where.node, debugger.plan.shapes
+    return spot.index if node is not None and shapes[node] == shapes[spot.node] else None
+
+
+def _on(console: Console, target: int) -> Reply:
+    """Move on to a moment, or to the first stop before it."""
+    if target > console.debugger.moment:
+        return moved(console, console.stops.run(target, console.progress))
+    console.debugger.move(target, console.progress)
+    return moved(console)
+
+
+def _must_go_on(debugger: Debugger) -> None:
+    if debugger.at_end:
+        _line_ends(debugger)
+
+
+def _line_ends(debugger: Debugger) -> NoReturn:
+    why = f" ({debugger.ending})" if debugger.ending else ""
+    raise DebuggerError(f"the line ends here{why}; {GO_BACK}")
+
+
+def _must_go_back(debugger: Debugger) -> None:
+    if debugger.moment == 0:
+        raise DebuggerError("this is the start", hint=GO_ON)
+
+
+def _step(console: Console, text: str) -> Reply:
+    count = count_of(text, "step [n]")
+    _must_go_on(console.debugger)
+    return _on(console, console.debugger.moment + count)
+
+
+def _back(console: Console, text: str) -> Reply:
+    count = count_of(text, "back [n]")
+    _must_go_back(console.debugger)
+    console.debugger.step(-count, console.progress)
+    return moved(console)
+
+
+def _next(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    count = count_of(text, "next [n]")
+    _must_go_on(debugger)
+    return _on(console, debugger.timeline.phases_from(debugger.moment, count))
+
+
+def _previous(console: Console, text: str) -> Reply:
+    count = count_of(text, "previous [n]")
+    _must_go_back(console.debugger)
+    console.debugger.phases(-count, console.progress)
+    return moved(console)
+
+
+def _sgd(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    count = count_of(text, "sgd [n]", negative=True)
+    if count >= 0:
+        _must_go_on(debugger)
+        return _on(console, debugger.sgd_target(count, console.progress))
+    _must_go_back(debugger)
+    debugger.sgd(count, console.progress)
+    return moved(console)
+
+
+def _finish(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    if text:
+        raise DebuggerError("finish takes nothing", hint="`sgd N` runs N SGD steps")
+    _must_go_on(debugger)
+    return _on(console, debugger.timeline.first_of(debugger.sgd_step + 1))
+
+
+def _until(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    phase: Phase | None = None
+    name = text
+    for candidate in NODE_PHASES:
+        if text.endswith(f" {candidate}"):
+            phase, name = candidate, text.removesuffix(candidate).strip()
+    if not name:
+        raise DebuggerError("until which node?", hint="usage: until NODE [phase]")
+    place = parse_place(name, debugger.graph.by_name)
+    return _on(console, debugger.next_moment(place_or_error(debugger.graph, place.node), phase))
+
+
+def moment_of(debugger: Debugger, text: str, usage: str) -> int:
+    """Read a moment: a number, `start`, `end`, `sgd K`, or `now`."""
+    word, _, rest = text.partition(" ")
+    if text == "start":
+        return 0
+    if text == "now":
+        return debugger.moment
+    if text == "end":
+        end = debugger.timeline.end
+        return len(debugger.history.costs) * debugger.timeline.length if end is None else end
+    if word == "sgd":
+        if not rest:
+            raise DebuggerError("which SGD step?", hint=f"usage: {usage}")
+        return debugger.timeline.first_of(count_of(rest.strip(), usage))
+    if not text:
+        raise DebuggerError(f"{usage.split()[0]} where?", hint=f"usage: {usage}")
+    return count_of(text, usage)
+
+
+def _goto(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    usage = "goto MOMENT | start | end | sgd K"
+    target = moment_of(debugger, text, usage)
+    debugger.go(target, console.progress)
+    known = moment_of(debugger, text, usage)
+    if known != target:
+        # On the way more has become known of what a program's pass is made of.
+        debugger.go(known, console.progress)
+    end = debugger.timeline.end
+    note = ""
+    if end and target > end:
+        missing = f"SGD step {text.split()[1]}" if text.startswith("sgd ") else f"moment {target}"
+        note = f"there is no {missing}: {ENDS} at moment {end}"
+    return moved(console, note=note)
+
+
+def _continue(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    if text:
+        raise DebuggerError("continue takes nothing", hint="until NODE, or break and continue")
+    _must_go_on(debugger)
+    if debugger.endless and not console.stops.armed:
+        raise DebuggerError(
+            "no stop is set: this would go on for ever", hint=f"{SET_STOP}, {RUN_STEPS}"
+        )
+    length = debugger.timeline.length
+    begun = debugger.moment // length
+    far = FAR if debugger.endless else TO_THE_END
+    hits = _run_through(console, far)
+    debugger = console.debugger
+    steps = debugger.moment // length - begun
+    ran = f" in {steps:,} SGD steps; {CONTINUE}" if debugger.graph.trains else ""
+    if debugger.at_end:
+        ran = f"; the line ends here ({debugger.ending}); {GO_BACK}"
+    return moved(console, hits, "" if hits else f"no stop was met{ran}")
+
+
+def _run_through(console: Console, sgd_steps: int) -> tuple[Hit, ...]:
+    """Run on to a stop, through all graphs of a program."""
+    while True:
+        debugger = console.debugger
+        try:
+            target = debugger.sgd_target(sgd_steps, console.progress)
+            return console.stops.run(target, console.progress)
+        except OtherRun as other:
+            console.use(other.debugger)
+            if console.debugger.must_stop():
+                raise SetTrace from None
+            if hits := console.stops.arrive(console.debugger.moment):
+                return hits
+            if console.debugger.at_end:
+                return ()
+
+
+def _run_back_through(console: Console) -> tuple[Hit, ...]:
+    """Run back to a stop, through all graphs of a program."""
+    hits = console.stops.run_back(console.progress)
+    while not hits and console.debugger.moment:
+        debugger = console.debugger
+        before = debugger.before_block(debugger.sgd_step)
+        if before is None or debugger.timeline.place(debugger.moment) != 1:
+            break
+        console.use(before)
+        hits = console.stops.run_back(console.progress, inclusive=True)
+    return hits
+
+
+def _reverse_continue(console: Console, text: str) -> Reply:
+    if text:
+        raise DebuggerError("reverse-continue takes nothing", hint="back N, or goto MOMENT")
+    _must_go_back(console.debugger)
+    hits = _run_back_through(console)
+    at_start = console.debugger.moment == 0
+    note = "no stop was met; this is the start" if at_start else "the search was not finished"
+    return moved(console, hits, "" if hits else note)
+
+
+def _last(console: Console, text: str) -> Reply:
+    debugger = console.debugger
+    spot = chosen_number(console, text, "last NODE[i,j]")
+    _must_go_back(debugger)
+    note = last_change(debugger, spot, console.progress)
+    return replace(moved(console, note=note), spot=spot)
+
+
+MOVING = [
+    Command(
+        "step",
+        "step [n]",
+        "one moment on",
+        _step,
+        (Key("s", "step {n}"), Key("right", "step {n}"), Key("space", "step {n}")),
+        "A moment is one feed, one node forward, one node backward, or one update.",
+    ),
+    Command(
+        "back",
+        "back [n]",
+        "one moment back",
+        _back,
+        (Key("S", "back {n}"), Key("left", "back {n}")),
+    ),
+    Command("next", "next [n]", "to the end of this phase", _next, (Key("n", "next {n}"),)),
+    Command(
+        "previous",
+        "previous [n]",
+        "back to where this phase began",
+        _previous,
+        (Key("N", "previous {n}"),),
+    ),
+    Command(
+        "sgd",
+        "sgd [n]",
+        "whole SGD steps on",
+        _sgd,
+        (Key("t", "sgd {n}"), Key("T", "sgd -{n}", "whole SGD steps back", id="sgd-back")),
+        "In the middle of a step the first one goes to its end. `sgd -n` goes back. The first SGD "
+        "step is step 0: from the start, `sgd 3` runs steps 0 to 2.",
+    ),
+    Command(
+        "finish",
+        "finish",
+        "let this pass end, and begin the next one",
+        _finish,
+        details="A program goes on to its next pass meanwhile.",
+    ),
+    Command(
+        "continue",
+        "continue",
+        "to the next stop",
+        _continue,
+        (Key("c", "continue"),),
+        "step, next, sgd and until stop at stops too; going back only reverse-continue does.",
+    ),
+    Command(
+        "reverse-continue",
+        "reverse-continue",
+        "back to the last stop",
+        _reverse_continue,
+        (Key("C", "reverse-continue"),),
+    ),
+    Command(
+        "until",
+        "until NODE [forward|backward|update]",
+        "run to a node's next moment",
+        _until,
+        (Key("u", "until {node}", "run to the node under the cursor"),),
+    ),
+    Command(
+        "goto",
+        "goto MOMENT | start | end | sgd K",
+        "to any moment",
+        _goto,
+        (Key("g", "goto ", "go to any moment", asks=True),),
+        "`goto sgd K` goes to the first moment of SGD step K, its feed. From the start, `sgd K` "
+        "ends with step K - 1; the next moment is the feed of step K.",
+    ),
+    Command(
+        "last",
+        "last NODE[i,j]",
+        "back to the moment that last changed a number",
+        _last,
+        (Key("L", "last {entry}", "back to what last changed the chosen number"),),
+        "Again: the one before. `last W1.grad[0,1]` asks for the gradient.",
+    ),
+]

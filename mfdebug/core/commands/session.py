@@ -1,0 +1,157 @@
+"""Commands that keep a session as a file, and run files of commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mfdebug.core.commands.arguments import file_named
+from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.status import status
+from mfdebug.core.format.hints import BEGIN
+from mfdebug.core.session import demo as demos
+from mfdebug.core.session.replay import run_script, session_lines
+from mfdebug.core.session.script import HEAD, Origin, Script, session_text, write_whole
+from mfdebug.core.session.transcript import Transcript
+from mfdebug.core.timeline.debugger import DebuggerError
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.interpreter import Console
+
+# Scripts that run each other may do so for ever.
+DEEPEST = 8
+
+
+def _record(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("record where?", hint="usage: record FILE")
+    path = file_named(text)
+    demo = path.suffix == demos.SUFFIX
+    if _begins_otherwise(path, demos.HEAD if demo else HEAD):
+        kind = "demo" if demo else "session"
+        raise DebuggerError(f"there is such a file, and it is no {kind}", where=text)
+    origin = console.origin or Origin(console.debugger.graph.name, "")
+    if demo:
+        lines = [line for line in console.deeds if not _of_files(line)]
+        if not lines:
+            raise DebuggerError("nothing has been done yet that a demo could show")
+        write_whole(path, demos.demo_text(origin.graph, path.stem, lines))
+    else:
+        lines = session_lines(console)
+        write_whole(path, session_text(origin, lines))
+    count = f"{len(lines)} line{'s' * (len(lines) != 1)}"
+    played = f"; mfdebug demo {text} plays it" if demo else ""
+    return Reply(f"recorded {count} in {text}{played}", {"recorded": text, "lines": lines})
+
+
+def _of_files(line: str) -> bool:
+    """Whether a line writes files, or leaves: no part of a demo."""
+    return line.split()[0] in ("record", "save", "transcript", "quit", "q")
+
+
+def _begins_otherwise(path: Path, head: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(head)) != head.encode()
+    except OSError:
+        # It is not there; or writing it will say what is wrong.
+        return False
+
+
+def _source(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("source which file?", hint="usage: source FILE")
+    script = console.read(file_named(text))
+    count = _run_all(console, script)
+    done = f"{count} line{'s' * (count != 1)} of {text}{changed_note(console, script)}"
+    return Reply(f"{done}\n{status(console.debugger)}", {"source": text, "lines": count})
+
+
+def _run_all(console: Console, script: Script) -> int:
+    if console.depth >= DEEPEST:
+        raise DebuggerError(f"{DEEPEST} scripts that run each other are enough", where=script.name)
+    console.depth += 1
+    try:
+        return run_script(console, script)
+    finally:
+        console.depth -= 1
+
+
+def changed_note(console: Console, script: Script) -> str:
+    """Say that a session was left on another graph than this, or nothing."""
+    there, here = script.origin, console.origin
+    if there is None or here is None or there.fingerprint == here.fingerprint:
+        return ""
+    return "; the graph has changed since" if there.graph == here.graph else "; of another graph"
+
+
+def _resume(console: Console, text: str) -> Reply:
+    if text not in ("", "previous"):
+        raise DebuggerError(f"{text!r} is not understood", hint="usage: resume [previous]")
+    script = console.left
+    if text:
+        script = None if console.left_before is None else console.left_before()
+    if script is None:
+        raise DebuggerError("no session of this graph was left", hint=BEGIN)
+    before = console.state
+    console.clear()
+    try:
+        count = _run_all(console, script)
+    except DebuggerError as error:
+        console.return_to(before)
+        if note := changed_note(console, script):
+            raise DebuggerError(f"{error}{note}") from None
+        raise
+    console.resumed = not text
+    words = f"back where it was left{changed_note(console, script)}"
+    return Reply(f"{words}\n{status(console.debugger)}", {"resumed": count})
+
+
+def _transcript(console: Console, text: str) -> Reply:
+    if not text:
+        raise DebuggerError("transcript where?", hint="usage: transcript FILE | off")
+    if text == "off":
+        ended, console.transcript = console.transcript, None
+        if ended is None:
+            raise DebuggerError("no transcript is being written")
+        return Reply(f"the transcript is in {ended.path}", {"transcript": str(ended.path)})
+    console.transcript = Transcript(file_named(text), console.debugger.graph.name)
+    return Reply(f"from now on written to {text}; transcript off ends it", {"transcript": text})
+
+
+SCRIPTING = [
+    Command(
+        "resume",
+        "resume [previous]",
+        "go on where this graph was left the last time",
+        _resume,
+        (Key("R", "resume"),),
+        "Edits, stops, watches and the moment come back, with the same bits. "
+        "`resume previous` goes on with the session before the last one.",
+        shows="line",
+    ),
+    Command(
+        "record",
+        "record FILE",
+        "this session as a script",
+        _record,
+        details="The edits, stops, watches and the moment, as lines that `source` runs.",
+        shows="line",
+    ),
+    Command(
+        "source",
+        "source FILE",
+        "run a script: all of it, or nothing",
+        _source,
+        details="If a line is wrong, it is named, and everything is as it was before.",
+        shows="line",
+    ),
+    Command(
+        "transcript",
+        "transcript FILE | off",
+        "write every command and its answer to a file",
+        _transcript,
+        details="The answers are comments: a transcript is a script too.",
+        shows="line",
+    ),
+]

@@ -1,0 +1,175 @@
+"""Commands that set stops and say what there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mfdebug.core.breakpoints.breakpoints import Stop
+from mfdebug.core.breakpoints.health import RULES
+from mfdebug.core.breakpoints.parser import USAGE, triggers
+from mfdebug.core.breakpoints.triggers import AtPlaces, Elsewhere
+from mfdebug.core.commands.arguments import number_of
+from mfdebug.core.commands.command import Command, Key, Reply, count_of
+from mfdebug.core.expressions.names import which_is_meant
+from mfdebug.core.format.hints import SET_STOP
+from mfdebug.core.timeline.debugger import DebuggerError
+
+if TYPE_CHECKING:
+    from mfdebug.core.commands.interpreter import Console
+
+
+def stop_line(stop: Stop) -> str:
+    """Return a stop in one line: `2  break l1 backward  (off, met 3 times)`."""
+    notes = [] if stop.enabled else ["off"]
+    if stop.temporary:
+        notes.append("once")
+    if stop.ignored:
+        notes.append(f"passes over {stop.ignored} more")
+    if isinstance(stop.trigger, Elsewhere):
+        notes.append("not in this graph")
+    notes.append(f"met {stop.hits} time{'s' * (stop.hits != 1)}")
+    return f"{stop.number}  {stop.line}  ({', '.join(notes)})"
+
+
+def _set(console: Console, text: str, *, temporary: bool) -> Reply:
+    word = "tbreak" if temporary else "break"
+    found = triggers(console.debugger, text)
+    known = {stop.line: stop.number for stop in console.stops}
+    made = [
+        console.stops.add(f"{word} {line}", trigger, temporary=temporary) for line, trigger in found
+    ]
+    lines = [
+        f"stop {stop.number}: {stop.line}"
+        + (f" (as stop {known[stop.line]})" if stop.line in known else "")
+        for stop in made
+    ]
+    lines = [line + _meant(console, stop) for line, stop in zip(lines, made, strict=True)]
+    if len(made) > 1:
+        first, last = made[0].number, made[-1].number
+        lines = [f"stops {first} to {last}: every health rule", *lines]
+    return Reply("\n".join(lines), [_data(stop) for stop in made])
+
+
+def _meant(console: Console, stop: Stop) -> str:
+    """Say which is meant by a word of a condition that a node is called, too."""
+    condition = stop.trigger.condition if isinstance(stop.trigger, AtPlaces) else None
+    return "" if condition is None else which_is_meant(condition, console.debugger)
+
+
+def _break(console: Console, text: str) -> Reply:
+    # Who has pressed the key may type the whole line.
+    text = text.removeprefix("break ")
+    return _set(console, text, temporary=False)
+
+
+def _tbreak(console: Console, text: str) -> Reply:
+    return _set(console, text, temporary=True)
+
+
+def _data(stop: Stop) -> dict[str, object]:
+    return {
+        "stop": stop.number,
+        "line": stop.line,
+        "enabled": stop.enabled,
+        "ignored": stop.ignored,
+        "hits": stop.hits,
+    }
+
+
+def _stops(console: Console, _text: str) -> Reply:
+    stops = list(console.stops)
+    lines = [stop_line(stop) for stop in stops] or [f"no stop is set; {SET_STOP}"]
+    return Reply("\n".join(lines), [_data(stop) for stop in stops])
+
+
+def _chosen(console: Console, text: str, usage: str) -> list[Stop]:
+    if text == "all":
+        return list(console.stops)
+    numbers = text.replace(",", " ").split()
+    if not numbers:
+        raise DebuggerError("which stop?", hint=f"usage: {usage}")
+    return [_stop(console, one, usage) for one in numbers]
+
+
+def _stop(console: Console, word: str, usage: str) -> Stop:
+    """Return a stop by its number; `last` is the one set last, as a session writes it."""
+    stops = list(console.stops)
+    if word == "last" and stops:
+        return stops[-1]
+    return console.stops.get(number_of(word, "stop", usage))
+
+
+def _each(
+    name: str, done: str, act: Callable[[Console, Stop], None]
+) -> Callable[[Console, str], Reply]:
+    def run(console: Console, text: str) -> Reply:
+        chosen = _chosen(console, text, f"{name} N | all")
+        for stop in chosen:
+            act(console, stop)
+        numbers = [stop.number for stop in chosen]
+        told = ", ".join(map(str, numbers)) or "none"
+        return Reply(f"{done}: stop {told}", {name: numbers})
+
+    return run
+
+
+def _delete(console: Console, stop: Stop) -> None:
+    console.stops.delete(stop.number)
+
+
+def _enable(_console: Console, stop: Stop) -> None:
+    stop.enabled = True
+
+
+def _disable(_console: Console, stop: Stop) -> None:
+    stop.enabled = False
+
+
+def _ignore(console: Console, text: str) -> Reply:
+    usage = "ignore N COUNT"
+    number, _, count = text.partition(" ")
+    stop = _stop(console, number, usage)
+    if not count.strip():
+        raise DebuggerError("how many times?", hint=f"usage: {usage}")
+    stop.ignored = count_of(count.strip(), usage)
+    return Reply(f"stop {stop.number} is passed over {stop.ignored} times", _data(stop))
+
+
+_RULE_HELP = (
+    "Rules: nan, inf (where it is made); "
+    + "; ".join(f"{rule.name} ({rule.summary})" for rule in RULES.values())
+    + ". A threshold of one's own takes the place of a rule's (of update-ratio, of the upper one), "
+    "as in: break vanishing 1e-6. "
+    + " and ".join(["nan", "inf", *(r.name for r in RULES.values() if r.threshold is None)])
+    + " take none"
+)
+
+STOPPING = [
+    Command(
+        "break",
+        "break NODE [forward|backward|update] [if EXPR] | RULE | ...",
+        "stop at a node, on a condition, or when something goes wrong",
+        _break,
+        (Key("b", "break {node} ", "set a stop at the node under the cursor", asks=True),),
+        f"All forms: {USAGE}. A condition is tested where what it names has been computed. "
+        f"{_RULE_HELP}.",
+        shows="line",
+    ),
+    Command("tbreak", "tbreak ...", "as break, but met only once", _tbreak, shows="line"),
+    Command("stops", "stops", "all stops, and how often each was met", _stops, shows="text"),
+    Command(
+        "delete", "delete N | all", "forget stops", _each("delete", "gone", _delete), shows="line"
+    ),
+    Command(
+        "enable", "enable N | all", "switch stops on", _each("enable", "on", _enable), shows="line"
+    ),
+    Command(
+        "disable",
+        "disable N | all",
+        "switch stops off",
+        _each("disable", "off", _disable),
+        shows="line",
+    ),
+    Command("ignore", "ignore N COUNT", "pass over a stop so many times", _ignore, shows="line"),
+]

@@ -1,0 +1,115 @@
+"""When a number was made, and whether the numbers that it was made of are still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from mfdebug.core.explain.sums import Sums
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.entry_ref import Spot, named
+from miniflow.node import Input
+from miniflow.ops.base import shape_text
+
+
+def made_before(debugger: Debugger, spot: Spot, sums: Sums) -> tuple[int, str] | None:
+    """Return the moment at which a number was made and why that matters, or None.
+
+    It matters where `sums`, which tells it with the numbers of the present moment, cannot be
+    right: the number is of an earlier pass, or something that it was made of has changed since.
+    """
+    if spot.attribute == "value":
+        made = debugger.written_at(spot.node) or 0
+        stale = debugger.value_standing(spot.node) is Standing.STALE
+        nodes: Iterable[int] = debugger.graph.inbound[spot.node]
+        since = made
+    else:
+        written = [
+            debugger.written_at(edge.consumer, "backward") or 0
+            for edge in debugger.contributions(spot.node)
+            if edge.reported
+        ]
+        made = debugger.written_at(spot.node, "backward") or 0
+        stale = debugger.gradient_standing(spot.node) is Standing.STALE
+        if written and not stale:
+            made = max(written)
+        first_terms = [bundle.tell(0) for bundle in sums.bundles if len(bundle.amounts)]
+        spots = [one for told in first_terms for one in told.leads_to]
+        nodes = [one.node for one in spots if one.attribute == "value"]
+        since = min(written, default=made)
+    if stale:
+        return made, f"stale: of SGD step {debugger.timeline.sgd_step(made)}"
+    if changed := changed_note(debugger, nodes, since):
+        return made, f"made at moment {made}, with the numbers of then: {changed}"
+    return None
+
+
+def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
+    """Return a moment from `moment` on that gave a node another value, or None."""
+    begun = moment
+    times = [edit.after for edit in debugger.edits if edit.node == node]
+    if isinstance(debugger.graph.nodes[node], Input):
+        times.append(debugger.updated_at(node) or 0)
+        if debugger.graph.fed_from_data(node) and debugger.moment:
+            times.append(debugger.timeline.start_of(debugger.sgd_step) + 1)
+    else:
+        times.append(debugger.written_at(node) or 0)
+        moment += 1
+    overwritten = debugger.overwritten_at(node)
+    if overwritten is not None and overwritten > begun:
+        times.append(overwritten)
+    later = [time for time in times if moment <= time <= debugger.moment and time]
+    return max(later, default=None)
+
+
+def overwritten_note(debugger: Debugger, node: int) -> str:
+    """Say which other node changed the value of this one in place, or nothing."""
+    when = debugger.overwritten_at(node)
+    if when is None:
+        return ""
+    by = debugger.timeline.name(when).node
+    name = "" if by is None else debugger.graph.nodes[by].label
+    return f"{name} changed it at moment {when}"
+
+
+def changed_note(debugger: Debugger, nodes: Iterable[int], moment: int) -> str:
+    """Say which of the nodes have another value since `moment`, or nothing."""
+    changed = []
+    for node in dict.fromkeys(nodes):
+        when = written_since(debugger, node, moment)
+        if when is not None:
+            changed.append(f"{debugger.graph.nodes[node].label} (moment {when})")
+    if not changed:
+        return ""
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    verb = "has" if len(changed) == 1 else "have"
+    return f"{', '.join(changed[:3])}{more} {verb} changed since"
+
+
+def changes_notes(debugger: Debugger, node: int) -> list[str]:
+    """Say which inputs a node has just changed in its forward, each by what changed most."""
+    where = debugger.where
+    if where.node != node or where.phase != "forward":
+        return []
+    lines = []
+    for source in debugger.overwrites(node):
+        label, now = debugger.graph.nodes[source].label, debugger.value(source)
+        with debugger.visiting(debugger.moment - 1):
+            before = debugger.value(source)
+        if before.shape != now.shape:
+            lines.append(f"it changes {label}: its shape was {shape_text(before.shape)}")
+            continue
+        with np.errstate(all="ignore"):
+            apart = np.abs(now - before)
+        differs = (now != before) & ~(np.isnan(now) & np.isnan(before))
+        if not differs.any():
+            continue
+        apart = np.where(differs, np.nan_to_num(apart, nan=np.inf, posinf=np.inf), -1.0)
+        entry = tuple(map(int, np.unravel_index(int(apart.argmax()), now.shape)))
+        count = int(differs.sum())
+        many = f" ({count} of {now.size} entries)" if now.size > 1 else ""
+        was, is_now = scalar(float(before[entry])), scalar(float(now[entry]))
+        lines.append(f"it changes {named(label, entry)}: {was} before, {is_now} now{many}")
+    return lines

@@ -1,0 +1,189 @@
+"""A gradient check in words: what each backward rule says against what the forward rule does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mfdebug.core.explain.report import kind_of
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import index_text
+from miniflow.gradcheck.checker import JUDGEMENTS, Verdict
+from miniflow.gradcheck.differences import Judgement
+from miniflow.graph import Graph
+from miniflow.ops.base import shape_text
+
+# By what the numbers were compared with: what a right one is, and what the two are.
+AGREES = {
+    "difference": "agrees with the central difference",
+    "sum": "is the sum of what came to it",
+    "rule": "follows the rule",
+}
+COMPARED = {
+    "difference": ("backward", "difference"),
+    "sum": ("kept", "sum of what came"),
+    "rule": ("sent", "by the rule"),
+}
+MEANING = {
+    "kink": "a kink: the slopes to both sides differ, no one number is right",
+    "undefined": "undefined: no finite difference can be taken here",
+    "wrong": "WRONG",
+}
+# How verdicts are counted: one, and several.
+COUNTED = {
+    "wrong": ("wrong", "wrong"),
+    "kink": ("kink", "kinks"),
+    "undefined": ("undefined", "undefined"),
+    "untested": ("not tested", "not tested"),
+    "right": ("right", "right"),
+}
+# Lines for a large graph, the worst first.
+MOST_LINES = 40
+
+
+def check_lines(graph: Graph, verdicts: Sequence[Verdict], most: int = MOST_LINES) -> list[str]:
+    """Return the conclusion, and a line for each verdict, the worst first."""
+    if nothing := _nothing_to_check(graph, verdicts):
+        return [nothing]
+    worst = sorted(verdicts, key=_badness, reverse=True)
+    lines = [f"  {_line(graph, verdict)}" for verdict in worst[:most]]
+    if len(worst) > most:
+        lines.append(f"  … {len(worst) - most} more, none worse")
+    lines += [f"  {line}" for line in _sampled(graph, verdicts)]
+    aside = [graph.nodes[i].label for i in graph.trainables if not graph.under_cost[i]]
+    if aside and len(verdicts) > 1:
+        lines.append(f"  trained, but the cost does not depend on it: {', '.join(aside)}")
+    return [_conclusion(verdicts), *lines]
+
+
+def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return the verdicts for programs."""
+    return {
+        "all_right": passes(verdicts),
+        "counts": {judgement: count for judgement, count in _counts(verdicts).items() if count},
+        "verdicts": [
+            {
+                "node": graph.nodes[verdict.node].label,
+                "input": graph.nodes[verdict.source].label,
+                "judgement": verdict.judgement,
+                "reason": verdict.reason or None,
+                "entry": list(verdict.index),
+                "analytic": verdict.analytic,
+                "numeric": verdict.numeric,
+                "against": verdict.against,
+                "relative_error": verdict.relative_error,
+                "tolerance": verdict.tolerance,
+                "assumed_upstream": verdict.assumed,
+                "checked": verdict.checked,
+                "of": verdict.size,
+                "shapes": verdict.shapes,
+            }
+            for verdict in sorted(verdicts, key=_badness, reverse=True)
+        ],
+    }
+
+
+def passes(verdicts: Sequence[Verdict]) -> bool:
+    """Whether no gradient is wrong, and at least one was tested."""
+    judgements = {verdict.judgement for verdict in verdicts}
+    return "wrong" not in judgements and bool(judgements - {"untested"})
+
+
+def _badness(verdict: Verdict) -> tuple[int, float]:
+    """Return how bad a verdict is; how far those are off that are right is rounding."""
+    off = verdict.relative_error if verdict.judgement == "wrong" else 0.0
+    return JUDGEMENTS.index(verdict.judgement), off
+
+
+def _counts(verdicts: Sequence[Verdict]) -> dict[Judgement, int]:
+    counts = dict.fromkeys(reversed(JUDGEMENTS), 0)
+    for verdict in verdicts:
+        counts[verdict.judgement] += 1
+    return counts
+
+
+def _nothing_to_check(graph: Graph, verdicts: Sequence[Verdict]) -> str:
+    """Return why there is nothing to check, empty if there is something."""
+    if not verdicts:
+        return "there is nothing to check: no node sends a gradient"
+    if all(verdict.reason == "no backward" for verdict in verdicts):
+        names = dict.fromkeys(graph.nodes[verdict.cause or 0].label for verdict in verdicts)
+        shown = ", ".join(list(names)[:5]) + (", …" if len(names) > 5 else "")
+        plural = "s" if len(names) == 1 else ""
+        return f"there is nothing to check: {shown} define{plural} no backward()"
+    return ""
+
+
+def _conclusion(verdicts: Sequence[Verdict]) -> str:
+    counts = _counts(verdicts)
+    told = ", ".join(
+        f"{count} {COUNTED[judgement][count > 1]}" for judgement, count in counts.items() if count
+    )
+    if bad := counts["wrong"]:
+        return f"{bad} gradient{'s are' if bad > 1 else ' is'} wrong ({told})"
+    if not passes(verdicts):
+        return f"nothing could be tested ({told})"
+    if not (counts["right"] or counts["kink"]):
+        return f"no gradient could be compared ({told})"
+    return f"no gradient is wrong ({told})"
+
+
+def _line(graph: Graph, verdict: Verdict) -> str:
+    node, source = graph.nodes[verdict.node], graph.nodes[verdict.source]
+    entry = f"{source.label}{index_text(verdict.index)}" if not verdict.shapes else source.label
+    sent = f"{node.label} ({kind_of(node)}) to {entry}" if verdict.slot is not None else entry
+    if verdict.judgement == "untested" and verdict.reason != "rounding":
+        return f"{sent}: not tested: {_why_not(graph, verdict)}"
+    if verdict.shapes is not None:
+        had, wanted = map(shape_text, verdict.shapes)
+        return f"{sent}: WRONG: a gradient of shape {had}; {source.label}'s value has {wanted}"
+    kept, compared = COMPARED[verdict.against]
+    numbers = f"{kept} {scalar(verdict.analytic)}, {compared} {scalar(verdict.numeric)}"
+    if verdict.judgement != "undefined":
+        numbers += f", relative error {scalar(verdict.relative_error, 2)}"
+    if verdict.judgement == "untested":
+        return f"{sent}: not tested: {_why_not(graph, verdict)}: {numbers}"
+    tried = f"worst of {verdict.checked}" if verdict.checked > 1 else "the only entry"
+    if verdict.checked < verdict.size:
+        tried = f"worst of {verdict.checked} tested of {verdict.size}"
+    if verdict.judgement == "right" and verdict.tolerance >= 1:
+        tried = f"which rounding can make; {tried}"
+    elif verdict.judgement != "undefined":
+        tried = f"limit {scalar(verdict.tolerance, 2)}; {tried}"
+    if verdict.assumed:
+        tried += f"; with other numbers where 0 came back to {node.label}"
+    meaning = MEANING.get(verdict.judgement) or AGREES[verdict.against]
+    return f"{sent}: {meaning}: {numbers} ({tried})"
+
+
+def _why_not(graph: Graph, verdict: Verdict) -> str:
+    cause = graph.nodes[verdict.cause or 0].label
+    match verdict.reason:
+        case "integers":
+            return f"{cause} holds integers, which are not varied"
+        case "random":
+            return f"two evaluations of {cause} differ (it draws random numbers, or counts)"
+        case "no backward":
+            return f"{cause} defines no backward()"
+        case "own class":
+            kind = kind_of(graph.nodes[verdict.cause or 0])
+            return f"{kind} is the program's own class, and the program does not wait in this graph"
+        case "not kept":
+            return "the numbers of this pass were not kept"
+        case "not known":
+            return f"not all that {cause} was given and sent is a number of the right shape"
+    return "the difference is lost in rounding"
+
+
+def _sampled(graph: Graph, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Yield a line for each node of so many inputs that only some were tried one by one."""
+    tried = Counter(verdict.node for verdict in verdicts if verdict.slot is not None)
+    for i, count in tried.items():
+        inputs = len(set(graph.inbound[i]))
+        if count < inputs:
+            node = graph.nodes[i]
+            yield (
+                f"{node.label} ({kind_of(node)}): {count} of {inputs:,} inputs tried one by one, "
+                "then all at once"
+            )

@@ -1,0 +1,133 @@
+"""A moment in words and numbers: what the `explain` command answers."""
+
+from __future__ import annotations
+
+from mfdebug.core.explain.arithmetic import bracketed
+from mfdebug.core.explain.report import NodeReport, kind_of, report
+from mfdebug.core.format.numbers import described, scalar
+from mfdebug.core.timeline.debugger import Debugger, index_text
+from mfdebug.core.timeline.entry_ref import Index, named
+from mfdebug.core.timeline.timeline import Moment
+from miniflow.node import Input
+from miniflow.ops.base import Array
+
+# Inputs that the feed lists.
+INPUTS_SHOWN = 12
+NO_LOCAL = "the local derivative is not known"
+
+
+def name_moment(debugger: Debugger, moment: Moment) -> str:
+    """Return a moment's name as people say it: `backward of l1 (Linear)`."""
+    if moment.phase == "start":
+        return "the start: nothing has happened yet"
+    if moment.node is None:
+        return "feed: every input gets its value"
+    node = debugger.graph.nodes[moment.node]
+    return f"{moment.phase} of {node.label} ({kind_of(node)})"
+
+
+def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
+    """Return the present moment in words and numbers, a line each."""
+    moment = debugger.where
+    title = name_moment(debugger, moment)
+    if moment.phase == "start":
+        first = "feed: every input gets its value"
+        return [title, f"  {len(debugger.graph)} nodes; next: {first}"]
+    if moment.node is None:
+        return [title, *_fed_lines(debugger)]
+    node = report(debugger, moment.node, index)
+    if moment.phase == "forward":
+        return [title, *_forward_lines(node), *_origin_lines(debugger, moment.node)]
+    if moment.phase == "backward":
+        return [title, *_backward_lines(node)]
+    return [title, *update_lines(node)]
+
+
+def _fed_lines(debugger: Debugger) -> list[str]:
+    lines = []
+    nodes = [i for i, node in enumerate(debugger.graph.nodes) if isinstance(node, Input)]
+    for i in nodes[:INPUTS_SHOWN]:
+        node = debugger.graph.nodes[i]
+        assert isinstance(node, Input)
+        if debugger.graph.fed_from_data(i):
+            origin = f"from {debugger.graph.feeder}"
+        else:
+            origin = "trained" if node.trainable else "its own value"
+        if reason := debugger.unknown(i):
+            lines.append(f"  {node.label}: {reason}  ({origin})")
+            continue
+        lines.append(f"  {_fed(node.label, debugger.value(i))}  ({origin})")
+    if len(nodes) > INPUTS_SHOWN:
+        lines.append(f"  … {len(nodes) - INPUTS_SHOWN:,} more")
+    return lines
+
+
+def _origin_lines(debugger: Debugger, node: int) -> list[str]:
+    origin = debugger.origin(node)
+    return [f"  {origin}"] if origin else []
+
+
+def _fed(label: str, value: Array) -> str:
+    if value.ndim == 0:
+        return f"{label} = {scalar(float(value))}"
+    return f"{label}  {described(value)}"
+
+
+def _forward_lines(node: NodeReport) -> list[str]:
+    legend = f"   ({node.legend})" if node.legend else ""
+    defined = f" = {node.definition}" if node.definition else ""
+    lines = [f"  {node.name} = {node.formula}{defined}{legend}"] if node.formula else []
+    if node.value is not None:
+        working = f" = {node.working}" if node.working else ""
+        lines.append(f"  {named(node.name, node.index)}{working} = {scalar(node.value)}")
+    elif node.unknown:
+        lines.append(f"  {node.name}: {node.unknown}")
+    return [*lines, *(f"  {note}" for note in node.notes)]
+
+
+def _backward_lines(node: NodeReport) -> list[str]:
+    lines = []
+    for incoming in node.incoming:
+        upstream = f"  upstream from {incoming.consumer}{incoming.input}: "
+        if incoming.remark:
+            lines.append(upstream + incoming.remark)
+            continue
+        number = "not yet" if incoming.number is None else scalar(incoming.number)
+        lines.append(f"{upstream}{incoming.words} = {number}")
+    if node.incoming_more:
+        lines.append(f"  … {node.incoming_more:,} contributions more")
+    if node.gradient is not None:
+        numbers = [i.number for i in node.incoming if i.number is not None and not i.remark]
+        sums = " + ".join(map(bracketed, numbers))
+        together = f" = {sums}" if len(numbers) > 1 and not node.incoming_more else ""
+        lines.append(f"  {node.symbol}{index_text(node.index)}{together} = {scalar(node.gradient)}")
+    elif node.unknown_gradient:
+        lines.append(f"  {node.symbol}: {node.unknown_gradient}")
+    for out in node.outgoing:
+        to = f"  to {out.source}{out.entry}{out.input}: "
+        if out.remark:
+            lines.append(to + out.remark)
+            continue
+        if out.own_rule:
+            number = scalar(out.number)
+            lines.append(f"{to}{out.words} = {number}, by rules of its own: {NO_LOCAL}")
+            continue
+        working = f" = {out.working}" if out.working else ""
+        lines.append(f"{to}upstream × local = {out.words}{working} = {scalar(out.number)}")
+    if node.legend and any(f"/{node.legend.split()[0]}" in out.words for out in node.outgoing):
+        lines.append(f"  ({node.legend})")
+    if node.outgoing_more:
+        lines.append(f"  … {node.outgoing_more:,} inputs more")
+    if node.role:
+        lines.append(f"  {node.role}")
+    return lines
+
+
+def update_lines(node: NodeReport) -> list[str]:
+    """Return the assignments of an update: the rule, then its numbers."""
+    lines = []
+    for one in node.update:
+        lines.append(f"  {one.rule}")
+        working = f" = {one.working}" if one.working else ""
+        lines.append(f"  {one.name}{working} = {scalar(one.number)}")
+    return lines

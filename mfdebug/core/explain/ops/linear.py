@@ -1,0 +1,165 @@
+"""Linear and MatMul: sums of products; a gradient is a product with the other matrix, transposed.
+
+For Y = X·W the gradients are ∂cost/∂X = ∂cost/∂Y · Wᵀ and ∂cost/∂W = Xᵀ · ∂cost/∂Y.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mfdebug.core.explain.arithmetic import bracketed, worked
+from mfdebug.core.explain.entries import Product, Region, copies, matched
+from mfdebug.core.explain.node_at import Site
+from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
+from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
+from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts
+from miniflow.ops.base import Array, Op
+from miniflow.text.lists import series
+
+
+class MatrixExplainer(Explainer):
+    """Linear, whose inputs are n matrices, their n weights and a bias; and MatMul."""
+
+    def value(self, site: Site, op: Op, index: Index) -> Sums:
+        """The products of a row and a column, then the bias."""
+        pairs = len(site.inputs) // 2
+        bundles, rules = [], []
+        for pair in range(pairs):
+            bundle, rule = _of_product(site, pair, pair + pairs, index)
+            bundles.append(bundle)
+            rules.append(rule)
+        rules = [series(rules, " + ")]
+        if len(site.inputs) % 2:
+            slot = 2 * pairs
+            entry = matched(index, site.inputs[slot].shape)
+            name, number = site.entry(slot, entry), site.number(slot, entry)
+            bundles.append(one_term(number, name, bracketed(number), [site.spot(slot, entry)]))
+            rules.append(name)
+        return Sums(" + ".join(rules), tuple(bundles))
+
+    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
+        """grad · Wᵀ, Xᵀ · grad, and for the bias the sum of the rows."""
+        pairs, gradient = len(site.inputs) // 2, site.gradient()
+        if slot == 2 * pairs:
+            if site.inputs[slot].shape == site.value.shape:
+                return Sent(f"{gradient} × 1")
+            return Sent(f"Σ rows of {gradient}")
+        weights = slot >= pairs
+        other = slot - pairs if weights else slot + pairs
+        name = site.labels[other]
+        own_axes, other_axes = site.inputs[slot].ndim, site.inputs[other].ndim
+        if other_axes == 0 or own_axes == 0 or own_axes == other_axes == 1:
+            return Sent(f"{gradient} × {name}")
+        if max(own_axes, other_axes) > 2:
+            # Of stacks of matrices, no short form names one entry.
+            found = self.locals(site, op, slot, entry)
+            return Sent(self.rule_over(found.region, site, op, slot, entry), whole=False)
+        if other_axes == 1:
+            return Sent(f"{name} ⊗ {gradient}" if weights else f"{gradient} ⊗ {name}")
+        return Sent(f"{name}ᵀ · {gradient}" if weights else f"{gradient} · {name}ᵀ")
+
+    def role(self, site: Site, op: Op) -> str:
+        """The matrix rules with the names of this node, where it is one product of two matrices."""
+        if len(site.inputs) > 3 or not all(x.ndim == 2 for x in site.inputs[:2]):
+            return super().role(site, op)
+        kind = "linear layer" if len(site.inputs) == 3 else "matrix product"
+        x, w = (f"{self.sent(site, op, i, ()).text} to {site.target(i)}" for i in (0, 1))
+        bias = f", and the sum of the rows to {site.target(2)}" if len(site.inputs) == 3 else ""
+        return f"a {kind} sends {x}{',' if bias else ' and'} {w}{bias}"
+
+    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals:
+        """The entries of the other factor that meet this one, in the sums that it is in."""
+        pairs = len(site.inputs) // 2
+        if slot == 2 * pairs:
+            region = copies(entry, site.inputs[slot].shape, site.value.shape)
+            return Locals(region, np.ones([part.stop - part.start for part in region]))
+        x, w = site.inputs[slot % pairs], site.inputs[slot % pairs + pairs]
+        product, side = Product(x.shape, w.shape), slot // pairs
+        region = product.region(side, entry)
+        other = _others(product, side, region, product.met(side, entry), w if side == 0 else x)
+        return _widened(region, other, product.shape, site.value.shape)
+
+    def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
+        """The entry that multiplies this one; of the bias 1."""
+        met = _met(site, slot, entry, place)
+        return "1" if met is None else site.entry(*met)
+
+    def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
+        """The entry that multiplies this one."""
+        met = _met(site, slot, entry, place)
+        return [] if met is None else [site.spot(met[0], tuple(map(int, met[1])))]
+
+    def upstream_last(self, site: Site, op: Op, slot: int) -> bool:
+        """Xᵀ stands to the left of the gradient, as in the rule for matrices."""
+        pairs = len(site.inputs) // 2
+        return pairs <= slot < 2 * pairs and site.inputs[slot].ndim > 0 < site.value.ndim
+
+
+def _of_product(site: Site, left: int, right: int, index: Index) -> tuple[Bundle, str]:
+    x, w = site.inputs[left], site.inputs[right]
+    product = Product(x.shape, w.shape)
+    lead = len(index) - len(product.shape)
+    place = tuple(0 if n == 1 else i for i, n in zip(index[lead:], product.shape, strict=True))
+    every: tuple[Any, ...] = place
+    of_x, of_w = product.factors(every, slice(None))
+    amounts = np.atleast_1d(x[of_x].astype(np.float64) * w[of_w])
+
+    def tell(k: int) -> Told:
+        of_x, of_w = product.factors(place, k)
+        numbers = site.number(left, of_x), site.number(right, of_w)
+        text = worked(numbers, " × ".join, float(amounts[k]))
+        return Told(
+            f"{site.entry(left, of_x)}·{site.entry(right, of_w)}",
+            text or bracketed(float(amounts[k])),
+            (site.spot(left, of_x), site.spot(right, of_w)),
+        )
+
+    letters: tuple[int | str, ...] = place
+    k = site.letters.product
+    of_x_named, of_w_named = product.factors(letters, k)
+    rule = f"{site.entry(left, of_x_named)}·{site.entry(right, of_w_named)}"
+    over = "" if product.length is None else f"Σ{site.letters.lowered(k)} "
+    return Bundle(amounts, tell), over + rule
+
+
+def _met(site: Site, slot: int, entry: Index, place: Subscripts) -> tuple[int, Subscripts] | None:
+    """Return which entry of which input multiplies this one in a product; None: a bias."""
+    pairs = len(site.inputs) // 2
+    if slot == 2 * pairs:
+        return None
+    pair, side = slot % pairs, slot // pairs
+    product = Product(site.inputs[pair].shape, site.inputs[pair + pairs].shape)
+    own = matched(place, product.shape)
+    return pair + (1 - side) * pairs, product.factors(own, product.met(side, entry))[1 - side]
+
+
+def _others(product: Product, side: int, region: Region, k: int, other: Array) -> Array:
+    """Return, over a region of the product, the entry of the other factor that is met there."""
+    sizes = [part.stop - part.start for part in region]
+    if product.length is None:
+        return np.broadcast_to(other, product.shape)[region]
+    if other.ndim == 1:
+        return np.broadcast_to(other[k], sizes)
+    stacked: Array = np.broadcast_to(other, (*product.stack, *other.shape[-2:]))
+    stack: tuple[Any, ...] = region[: len(product.stack)]
+    if side:
+        met = stacked[(*stack, region[len(stack)], k)]
+        met = met[..., None] if len(product.w) > 1 else met
+    else:
+        met = stacked[(*stack, k, region[-1])]
+        met = met[..., None, :] if len(product.x) > 1 else met
+    return np.broadcast_to(met, sizes)
+
+
+def _widened(
+    region: Region, numbers: Array, own: tuple[int, ...], shape: tuple[int, ...]
+) -> Locals:
+    """Broadcast a region of a product on to the value it was added to."""
+    lead = len(shape) - len(own)
+    wide = [slice(0, n) for n in shape[:lead]]
+    for part, n, m in zip(region, own, shape[lead:], strict=True):
+        wide.append(part if n == m else slice(0, m))
+    sizes = [part.stop - part.start for part in wide]
+    return Locals(tuple(wide), np.broadcast_to(numbers, sizes))

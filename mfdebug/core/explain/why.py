@@ -1,0 +1,366 @@
+"""Where one number comes from: the terms that sum to it.
+
+Each term leads to the numbers it is made of, and each of those can be asked in turn: a walk
+through the dataflow from the cost back to the weight that caused it, and from the weight to the
+update that made it, as far back as the first moment. A number is explained at the moment at which
+it was made, with what it was made of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mfdebug.core.explain.freshness import made_before, overwritten_note
+from mfdebug.core.explain.gradient_sums import gradient_sums
+from mfdebug.core.explain.sums import Sums, joined, one_term
+from mfdebug.core.explain.updates import update_sums
+from mfdebug.core.explain.value_sums import value_sums
+from mfdebug.core.expressions.ast import NotComputed
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Standing
+from mfdebug.core.timeline.entry_ref import Index, Spot
+from miniflow.node import Input
+
+# Terms beyond these, the smallest, are only counted and summed.
+MOST_TERMS = 1000
+# So many terms stand in the order of the rule and are all written out; of more, the largest.
+NATURAL, _WRITTEN = 8, 4
+
+
+class CauseTerm(Struct, frozen=True):
+    """One term: `leads_to` are the numbers it is made of, the one to follow first.
+
+    `edge` says along which of several edges to the same node it came.
+    """
+
+    symbols: str
+    numbers: str
+    amount: float
+    running: float
+    leads_to: tuple[Spot, ...]
+    edge: str = ""
+
+    @property
+    def words(self) -> str:
+        """The term in symbols and numbers, with the edge that tells it from one like it."""
+        return f"{self.symbols} = {self.numbers}" + (f"   ({self.edge})" if self.edge else "")
+
+
+class Cause(Struct, frozen=True):
+    """Why a number is what it is: the rule, and its terms.
+
+    Up to eight terms stand in the order of the rule, more by size. `left_out` terms, together
+    `left_out_sum`, are too many to be listed. `note` says what the terms do not: where an input's
+    value is from, or at which moment the number was made.
+    """
+
+    spot: Spot
+    rule: str
+    number: float
+    terms: tuple[CauseTerm, ...]
+    left_out: int
+    left_out_sum: float
+    note: str
+
+
+def why(debugger: Debugger, spot: Spot) -> Cause:
+    """Return where a number comes from.
+
+    Raises `NotComputed` for what there is not yet, `ShapeError` for an entry there is not.
+    """
+    graph = debugger.graph
+    if not 0 <= spot.node < len(graph.nodes):
+        raise DebuggerError(f"there is no node number {spot.node}")
+    home = debugger.moment
+    # Infinities and NaN are what people come to ask about: they are no reason to warn.
+    with spot.visited(debugger), np.errstate(all="ignore"):
+        debugger.check_index(spot.node, spot.index)
+        shape = debugger.plan.shapes[spot.node]
+        index = tuple(int(i) % n for i, n in zip(spot.index, shape, strict=True))
+        return _cause(debugger, replace(spot, index=index), home)
+
+
+def _cause(debugger: Debugger, spot: Spot, home: int) -> Cause:
+    """Explain a number of the moment that is visited; `home` is the one that was come from."""
+    if spot.attribute in ("m", "v"):
+        return _last_update(debugger, spot, home)
+    if spot.attribute == "grad":
+        _gradient_there(debugger, spot.node)
+        sums = gradient_sums(debugger, spot.node, spot.index)
+        if debugger.moment == home and (turn := _turn_ahead(debugger, spot.node)):
+            sums = replace(sums, notes=(turn, *sums.notes))
+    else:
+        _value_there(debugger, spot.node)
+        if note := overwritten_note(debugger, spot.node):
+            return _overwritten(debugger, spot, note, home)
+        if isinstance(debugger.graph.nodes[spot.node], Input):
+            return _input_cause(debugger, spot, home)
+        sums = value_sums(debugger, spot.node, spot.index)
+    if (earlier := made_before(debugger, spot, sums)) is None:
+        return _told(debugger, spot, sums, home)
+    moment, note = earlier
+    present = sums.notes
+    with debugger.visiting(moment):
+        sums = _sums_now(debugger, spot)
+        return _told(debugger, spot, replace(sums, notes=(note, *present)), home)
+
+
+def _overwritten(debugger: Debugger, spot: Spot, note: str, home: int) -> Cause:
+    """Tell of a value that another node has changed what it was before that."""
+    before = (debugger.overwritten_at(spot.node) or 1) - 1
+    with debugger.visiting(before):
+        was = scalar(float(spot.array(debugger)[spot.index]))
+    earlier = replace(spot, moment=before)
+    number = float(spot.array(debugger)[spot.index])
+    told = f"{note}; before that it was {was}"
+    sums = Sums("", (one_term(number, spot.text(debugger), scalar(number), [earlier]),))
+    return _told(debugger, spot, replace(sums, notes=(told,)), home)
+
+
+def _turn_ahead(debugger: Debugger, node: int) -> str:
+    """Say when the turn of a node comes to which every consumer has sent already, or nothing."""
+    partial = debugger.gradient_standing(node) is Standing.PARTIAL
+    if not partial or not debugger.has_all(node):
+        return ""
+    count = len(debugger.contributions(node))
+    turn = debugger.next_moment(node, "backward")
+    return f"complete ({count} of {count}); its turn comes at moment {turn}"
+
+
+def _sums_now(debugger: Debugger, spot: Spot) -> Sums:
+    sums = gradient_sums if spot.attribute == "grad" else value_sums
+    return sums(debugger, spot.node, spot.index)
+
+
+def _told(debugger: Debugger, spot: Spot, sums: Sums, home: int) -> Cause:
+    """Return the cause of a number by its terms, which lead to numbers of the moment visited."""
+    number = float(spot.array(debugger)[spot.index])
+    terms, left_out, left_out_sum = _largest(sums)
+    here = debugger.moment
+    terms = tuple(
+        replace(term, leads_to=tuple(_stamped(one, here, home) for one in term.leads_to))
+        for term in terms
+    )
+    note = "; ".join(dict.fromkeys(sums.notes))
+    return Cause(spot, sums.rule, number, terms, left_out, left_out_sum, note)
+
+
+def _stamped(spot: Spot, here: int, home: int) -> Spot:
+    moment = here if spot.moment is None else spot.moment
+    return replace(spot, moment=None if moment == home else moment)
+
+
+# What there is ------------------------------------------------------------------------------
+
+
+def _value_there(debugger: Debugger, node: int) -> None:
+    if reason := debugger.unknown(node):
+        raise NotComputed(f"{debugger.graph.nodes[node].label}: {reason}")
+    if debugger.value_standing(node) is Standing.WAITING:
+        label = debugger.graph.nodes[node].label
+        fed = isinstance(debugger.graph.nodes[node], Input)
+        hint = "run: step" if fed else f"run: until {label} forward"
+        raise NotComputed(f"{label} is not {'fed' if fed else 'computed'} yet", hint=hint)
+
+
+def _gradient_there(debugger: Debugger, node: int) -> None:
+    standing, label = debugger.gradient_standing(node), debugger.graph.nodes[node].label
+    if standing is Standing.NONE:
+        raise NotComputed(f"{label} has no gradient: {debugger.no_gradient(node)}")
+    if standing is Standing.UNKNOWN:
+        raise NotComputed(f"{label}.grad: {debugger.unknown(node, gradient=True)}")
+    if standing is Standing.WAITING:
+        raise NotComputed(f"{label} has no gradient yet", hint=f"run: until {label} backward")
+
+
+# Inputs ---------------------------------------------------------------------------------------
+
+
+def _input_cause(debugger: Debugger, spot: Spot, home: int) -> Cause:
+    """Tell who gave an input its value: the data, an update, an edit, or itself."""
+    graph, node, index = debugger.graph, spot.node, spot.index
+    target = graph.nodes[node]
+    assert isinstance(target, Input)
+    edits = [
+        edit
+        for edit in debugger.edits
+        if edit.node == node and edit.index in (None, index) and edit.after <= debugger.moment
+    ]
+    edited = edits[-1].after if edits else -1
+    if graph.fed_from_data(node):
+        fed = debugger.timeline.start_of(debugger.sgd_step) + 1
+        if edited < fed:
+            return _noted(debugger, spot, _row_note(debugger, index))
+    updated = debugger.updated_at(node) if target.trainable else None
+    if edits and edited >= (updated or 0):
+        return _noted(debugger, spot, f"set at moment {edited}: {edits[-1].words}")
+    if not target.trainable:
+        return _noted(debugger, spot, "its own value")
+    return _last_update(debugger, spot, home)
+
+
+def _last_update(debugger: Debugger, spot: Spot, home: int) -> Cause:
+    """Explain a parameter's entry, or what the optimizer keeps for it, by the last update."""
+    updated = debugger.updated_at(spot.node)
+    if updated is None:
+        first = "trainable: its starting value, not updated yet"
+        kept = f"what the optimizer starts with: {spot.attribute} of no update yet"
+        return _noted(debugger, spot, first if spot.attribute == "value" else kept)
+    note = f"trainable: last updated at moment {updated}"
+    with debugger.visiting(updated):
+        if debugger.last_update is None:
+            # Back where it came from, `visiting` leaves what that moment's update did.
+            debugger.move(updated - 1)
+            debugger.move(updated)
+        debugger.check_index(spot.node, spot.index)
+        if debugger.last_update is None:
+            return _noted(debugger, spot, f"{note}; what it was before is not known")
+        sums = update_sums(debugger, spot.node, spot.index, spot.attribute)
+        return _told(debugger, spot, replace(sums, notes=(note, *sums.notes)), home)
+
+
+def _noted(debugger: Debugger, spot: Spot, note: str) -> Cause:
+    number = float(spot.array(debugger)[spot.index])
+    return Cause(spot, "", number, (), 0, 0.0, note)
+
+
+def _row_note(debugger: Debugger, index: Index) -> str:
+    if debugger.graph.data is None:
+        return f"fed by {debugger.graph.feeder}"
+    batches = debugger.plan.batches
+    rows = None if batches is None else batches.rows_of(debugger.sgd_step)
+    row = index[0] if rows is None else int(rows[index[0]])
+    return f"fed from the data, row {row} (the first is 0)"
+
+
+# The terms that are listed --------------------------------------------------------------------
+
+
+def _largest(sums: Sums) -> tuple[tuple[CauseTerm, ...], int, float]:
+    """Return the terms, how many are left out, and the sum of those."""
+    amounts = sums.amounts
+    if not amounts.size:
+        return (), 0, 0.0
+    sizes = np.abs(amounts)
+    # NaN stands among the largest: where one is, nothing else matters.
+    sizes[np.isnan(sizes)] = np.inf
+    left_out_sum = 0.0
+    if amounts.size > MOST_TERMS:
+        chosen = np.sort(np.argpartition(sizes, -MOST_TERMS)[-MOST_TERMS:])
+        rest = amounts.copy()
+        rest[chosen] = 0.0
+        left_out_sum = float(rest.sum())
+    else:
+        chosen = np.arange(amounts.size)
+    if amounts.size > NATURAL:
+        chosen = chosen[np.argsort(-sizes[chosen], kind="stable")]
+    terms = []
+    running = 0.0
+    for k, told in zip(chosen.tolist(), sums.tell(chosen.tolist()), strict=True):
+        running += float(amounts[k])
+        terms.append(CauseTerm(*told[:2], float(amounts[k]), running, told.leads_to, told.edge))
+    return tuple(terms), int(amounts.size - len(chosen)), left_out_sum
+
+
+# As text and as data --------------------------------------------------------------------------
+
+
+def cause_lines(cause: Cause, debugger: Debugger, most: int = 12) -> list[str]:
+    """Return a cause as text: the rule, the equation in symbols and numbers, then the terms.
+
+    The terms are listed where there are several: what each adds, the sum so far, the term.
+    """
+    return [*equation_lines(cause, debugger), *_term_lines(cause, most), *_note_lines(cause)]
+
+
+def equation_lines(cause: Cause, debugger: Debugger) -> list[str]:
+    """Return the rule, and the number as the sum of its terms, in symbols and numbers."""
+    name = cause.spot.text(debugger)
+    result = scalar(cause.number)
+    if not cause.terms:
+        rule = f" = {cause.rule}" if cause.rule not in ("", name, result) else ""
+        return [f"{name}{rule} = {result}"]
+    symbols = _sum_of(cause, [term.symbols for term in cause.terms], numbers=False)
+    numbers = _sum_of(cause, [term.numbers for term in cause.terms], numbers=True)
+    if " ← " in cause.rule:
+        lines = [cause.rule, f"{name} = {symbols}"]
+    elif cause.rule.startswith(f"{symbols} = "):
+        lines = [f"{name} = {cause.rule}"]
+    elif cause.rule and cause.rule != symbols:
+        lines = [f"{name} = {cause.rule}", f"  = {symbols}"]
+    else:
+        lines = [f"{name} = {symbols}"]
+    if numbers not in (symbols, result, f"({result})"):
+        lines.append(f"  = {numbers}")
+    return [*lines, f"  = {result}"]
+
+
+def _sum_of(cause: Cause, texts: list[str], *, numbers: bool) -> str:
+    """Write a sum: all of a few terms, of many the largest and what the rest comes to."""
+    count = len(texts) + cause.left_out
+    if count <= NATURAL:
+        return joined(texts)
+    rest = f"… ({count - _WRITTEN:,} more"
+    if numbers:
+        others = sum(term.amount for term in cause.terms[_WRITTEN:]) + cause.left_out_sum
+        rest += f", together {scalar(others)}"
+    return joined([*texts[:_WRITTEN], f"{rest})"])
+
+
+def _term_lines(cause: Cause, most: int) -> list[str]:
+    if len(cause.terms) < 2:
+        return []
+    shown = cause.terms[:most]
+    rows = [(scalar(term.amount), scalar(term.running)) for term in shown]
+    heads = ("term", "sum so far")
+    widths = [max(len(head), *(len(row[i]) for row in rows)) for i, head in enumerate(heads)]
+    lines = ["  " + "  ".join(head.rjust(w) for head, w in zip(heads, widths, strict=True))]
+    for row, term in zip(rows, shown, strict=True):
+        cells = "  ".join(text.rjust(w) for text, w in zip(row, widths, strict=True))
+        lines.append(f"  {cells}  {term.words}")
+    unseen = len(cause.terms) - len(shown) + cause.left_out
+    if unseen:
+        rest = sum(term.amount for term in cause.terms[most:]) + cause.left_out_sum
+        lines.append(f"  … {unseen} more, together {scalar(rest)}")
+    return lines
+
+
+def _note_lines(cause: Cause) -> list[str]:
+    return [f"  ({cause.note})"] if cause.note else []
+
+
+def cause_data(cause: Cause, debugger: Debugger) -> dict[str, Any]:
+    """Return a cause as plain data, for JSON."""
+    return {
+        "spot": _spot_data(cause.spot, debugger),
+        "rule": cause.rule,
+        "number": cause.number,
+        "terms": [
+            {
+                "symbols": term.symbols,
+                "numbers": term.numbers,
+                "amount": term.amount,
+                "running": term.running,
+                "edge": term.edge,
+                "leads_to": [_spot_data(spot, debugger) for spot in term.leads_to],
+            }
+            for term in cause.terms
+        ],
+        "left_out": cause.left_out,
+        "left_out_sum": cause.left_out_sum,
+        "note": cause.note,
+    }
+
+
+def _spot_data(spot: Spot, debugger: Debugger) -> dict[str, Any]:
+    return {
+        "node": debugger.graph.nodes[spot.node].label,
+        "attribute": spot.attribute,
+        "index": list(spot.index),
+        "moment": spot.moment,
+        "text": spot.text(debugger),
+    }

@@ -1,0 +1,309 @@
+"""What an expression is made of once it is read, and how each part is evaluated.
+
+A condition may come from a session file that somebody sent. So it is never given to Python:
+these few forms are all that can run, and each knows the size of its result before it allocates.
+
+Every part is evaluated at several moments at once, whose rows `operators` combines.
+"""
+
+from __future__ import annotations
+
+from types import EllipsisType
+from typing import Any, Protocol
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from mfdebug.core.expressions.environment import Work, sizes
+from mfdebug.core.expressions.operators import (
+    SUMMARIES,
+    ExpressionError,
+    Rows,
+    aligned,
+    arithmetic,
+    comparison,
+    elementwise,
+    summary,
+)
+from mfdebug.core.expressions.operators import NotComputed as NotComputed
+
+Value = Rows | tuple[int, ...]
+"""Numbers, a row for each moment; or a shape, which all moments share."""
+Result = NDArray[Any] | float | bool | tuple[int, ...]
+Item = int | slice | EllipsisType
+
+
+class Term(Protocol):
+    """A part of an expression that can be evaluated."""
+
+    def evaluate(self, work: Work) -> Value:
+        """Return the term's values in `work.environment`."""
+
+
+class Number(Struct, frozen=True):
+    """A number as written."""
+
+    value: float
+
+    def evaluate(self, work: Work) -> Value:
+        """Return the number as float64."""
+        del work
+        return np.array([self.value])
+
+
+class Word(Struct, frozen=True):
+    """`cost`, `lr`, `sgd_step` or `moment`."""
+
+    name: str
+
+    def evaluate(self, work: Work) -> Value:
+        """Look the word up."""
+        return work.environment.word(self.name)
+
+
+class NodeTerm(Struct, frozen=True):
+    """A node's `value`, `grad` or `shape`."""
+
+    name: str
+    attribute: str = "value"
+
+    def evaluate(self, work: Work) -> Value:
+        """Look the node up."""
+        if self.attribute == "grad":
+            return work.environment.gradient(self.name)
+        value = work.environment.value(self.name)
+        return value.shape[1:] if self.attribute == "shape" else value
+
+
+class Bracket(Struct, frozen=True):
+    """The integers, slices and ellipsis between one pair of brackets, and how it was written."""
+
+    items: tuple[Item, ...]
+    text: str
+    column: int
+
+
+class Indexed(Struct, frozen=True):
+    """`x[0][1:, ...]`: flat, so that a long row of brackets is no deep tree."""
+
+    operand: Term
+    brackets: tuple[Bracket, ...]
+
+    def evaluate(self, work: Work) -> Value:
+        """Take the part of the operand."""
+        value = self.operand.evaluate(work)
+        for bracket in self.brackets:
+            value = _part(value, bracket)
+        return value
+
+
+class Signed(Struct, frozen=True):
+    """`-x` or `+x`."""
+
+    operator: str
+    operand: Term
+    column: int
+
+    def evaluate(self, work: Work) -> Value:
+        """Apply the sign."""
+        ufunc = np.negative if self.operator == "-" else np.positive
+        operand = numbers(self.operand.evaluate(work), self.operator, self.column)
+        work.allot(operand.shape[1:], self.column)
+        return np.asarray(ufunc(operand, dtype=np.float64))
+
+
+class Operand(Struct, frozen=True):
+    """A part of an expression with its text, and the column at which it begins."""
+
+    term: Term
+    text: str
+    column: int
+
+
+class Link(Struct, frozen=True):
+    """An operator with its column, and what stands to its right."""
+
+    operator: str
+    column: int
+    right: Operand
+
+
+class Chain(Struct, frozen=True):
+    """`a + b - c`: flat, so that a long sum is no deep tree."""
+
+    first: Term
+    links: tuple[Link, ...]
+
+    def evaluate(self, work: Work) -> Value:
+        """Apply the operators from left to right."""
+        left = self.first.evaluate(work)
+        for link in self.links:
+            left = _combine(left, link, link.right.term.evaluate(work), work)
+        return left
+
+
+class Comparison(Struct, frozen=True):
+    """`a < b <= c`, elementwise; all links must hold."""
+
+    first: Operand
+    links: tuple[Link, ...]
+
+    def evaluate(self, work: Work) -> Value:
+        """Compare neighbours; as in Python, a number for which it is false ends it."""
+        left = self.first.term.evaluate(work)
+        result: Rows | None = None
+        for link in self.links:
+            right = link.right.term.evaluate(work)
+            holds = _compare(left, link, right, work)
+            if result is not None:
+                work.allot(_fit(result, link, holds), link.column)
+                holds = np.logical_and(*aligned(result, holds))
+            if len(self.links) == 1:
+                return holds
+            if holds.ndim == 1 and not holds.any():
+                return holds
+            left, result = right, holds
+        return np.asarray(result)
+
+
+class Logic(Struct, frozen=True):
+    """`a and b and c`, or the same with `or`; each operand is one truth."""
+
+    operator: str
+    operands: tuple[Operand, ...]
+
+    def evaluate(self, work: Work) -> Value:
+        """Stop at the operand that decides the last row, as Python does for one."""
+        holds: Rows = np.array([self.operator == "and"])
+        for operand in self.operands:
+            truths = truth(operand.term.evaluate(work), operand.column)
+            holds = holds & truths if self.operator == "and" else holds | truths
+            if (holds if self.operator == "or" else ~holds).all():
+                break
+        return holds
+
+
+class Not(Struct, frozen=True):
+    """`not x`."""
+
+    operand: Operand
+
+    def evaluate(self, work: Work) -> Value:
+        """Negate one truth."""
+        return ~truth(self.operand.term.evaluate(work), self.operand.column)
+
+
+class Call(Struct, frozen=True):
+    """A function of one operand."""
+
+    function: str
+    operand: Operand
+    column: int
+
+    def evaluate(self, work: Work) -> Value:
+        """Evaluate the operand, one SGD step earlier for `prev`, and apply the function."""
+        if self.function == "prev":
+            here = work.environment
+            work.environment = here.earlier()
+            try:
+                return self.operand.term.evaluate(work)
+            finally:
+                work.environment = here
+        value = self.operand.term.evaluate(work)
+        if self.function == "shape":
+            return value if isinstance(value, tuple) else value.shape[1:]
+        x = numbers(value, self.function, self.column)
+        if self.function in SUMMARIES:
+            if self.function in _NEED_ONE and not x[0].size:
+                raise ExpressionError(f"{self.function} of an empty array", column=self.column)
+            if self.function in _COPY:
+                work.allot(x.shape[1:], self.column)
+            return summary(self.function, x)
+        work.allot(x.shape[1:], self.column)
+        return elementwise(self.function, x)
+
+
+def truth(value: Value, column: int) -> Rows:
+    """Return whether the one number of each row is true, as Python has it: zero is not, NaN is."""
+    if isinstance(value, tuple):
+        raise ExpressionError("a shape is neither true nor false", column=column)
+    if value[0].size != 1:
+        raise ExpressionError(
+            f"an array of shape {sizes(value.shape[1:])} is neither true nor false",
+            column=column,
+            hint="use any(...) or all(...)",
+        )
+    return value.reshape(len(value)).astype(np.bool_)
+
+
+def numbers(value: Value, user: str, column: int) -> Rows:
+    """Return `value` if it is numbers; a shape is not."""
+    if isinstance(value, tuple):
+        raise ExpressionError(
+            f"{user!r} needs numbers, not a shape", column=column, hint="take one side: shape(x)[0]"
+        )
+    return value
+
+
+_NEED_ONE = frozenset({"min", "max", "mean", "std"})
+_COPY = frozenset({"norm", "std"})
+
+
+def _combine(left: Value, link: Link, right: Value, work: Work) -> Value:
+    a = numbers(left, link.operator, link.column)
+    b = numbers(right, link.operator, link.column)
+    work.allot(_fit(a, link, b), link.column)
+    return arithmetic(link.operator, a, b)
+
+
+def _compare(left: Value, link: Link, right: Value, work: Work) -> Rows:
+    if isinstance(left, tuple) and isinstance(right, tuple) and link.operator in ("==", "!="):
+        return np.array([(left == right) is (link.operator == "==")])
+    a = numbers(left, link.operator, link.column)
+    b = numbers(right, link.operator, link.column)
+    work.allot(_fit(a, link, b), link.column)
+    return comparison(link.operator, a, b)
+
+
+def _fit(a: Rows, link: Link, b: Rows) -> tuple[int, ...]:
+    """Return the shape that the operator will give to the entries of a row."""
+    left, right = a.shape[1:], b.shape[1:]
+    try:
+        if link.operator == "@":
+            return _matmul_shape(left, right)
+        if not right or left == right:
+            return left
+        return np.broadcast_shapes(left, right)
+    except ValueError:
+        raise ExpressionError(
+            f"{link.operator!r} does not fit {sizes(left)} and {sizes(right)}",
+            column=link.column,
+        ) from None
+
+
+def _matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    if not a or not b or a[-1] != b[-2 if len(b) > 1 else 0]:
+        raise ValueError
+    rows = a[-2:-1]
+    columns = b[-1:] if len(b) > 1 else ()
+    return (*np.broadcast_shapes(a[:-2], b[:-2]), *rows, *columns)
+
+
+def _part(value: Value, bracket: Bracket) -> Value:
+    if not isinstance(value, tuple):
+        try:
+            return np.asarray(value[(slice(None), *bracket.items)])
+        except IndexError:
+            raise ExpressionError(
+                f"index {bracket.text} does not fit {sizes(value.shape[1:])}",
+                column=bracket.column,
+            ) from None
+    item = bracket.items[0] if len(bracket.items) == 1 else ...
+    if isinstance(item, slice):
+        return value[item]
+    if isinstance(item, int) and -len(value) <= item < len(value):
+        return np.array([value[item]], np.float64)
+    raise ExpressionError(
+        f"index {bracket.text} does not fit a shape of {len(value)} sides", column=bracket.column
+    )

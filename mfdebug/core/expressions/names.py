@@ -1,0 +1,39 @@
+"""Names of nodes, and the words beside them, as a command line takes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from mfdebug.core.expressions.parser import FUNCTIONS, WORD_MEANINGS, Expression, quoted
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.entry_ref import is_summed
+from mfdebug.core.timeline.timeline import NODE_PHASES
+
+RESERVED = {"and", "or", "not", "nan", "inf", *FUNCTIONS, *NODE_PHASES}
+
+
+def typed(name: str) -> str:
+    """Return a node's name as a command line takes it: in backquotes if it is an odd one."""
+    plain = re.fullmatch(r"[^\W\d][\w/]*", name) and name not in RESERVED
+    return name if plain else quoted(name)
+
+
+def word_typed(word: str, names: Collection[str]) -> str:
+    """Return `lr`, or `lr()` where a node is called so: that is always the learning rate."""
+    return f"{word}()" if word in names else word
+
+
+def which_is_meant(expression: Expression, debugger: Debugger) -> str:
+    """Say of the words that are nodes in an expression how to get what they stand for elsewhere.
+
+    Nothing is said of a cost of that name: there both are the same number.
+    """
+    graph = debugger.graph
+    same = graph.by_name.get("cost") == graph.cost and not is_summed(debugger)
+    notes = [
+        f"{word} is the node; {word}() is {WORD_MEANINGS[word]}"
+        for word in sorted(expression.hiding)
+        if not (word == "cost" and same)
+    ]
+    return f"  ({'; '.join(notes)})" if notes else ""

@@ -1,0 +1,128 @@
+"""The present moment as an expression sees it: values, gradients, and the words besides them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+from mfdebug.core.expressions.parser import NotComputed
+from mfdebug.core.timeline.debugger import Debugger, Standing, place_or_error
+from miniflow.ops.base import Array
+
+T = TypeVar("T")
+
+
+class Scene:
+    """The debugger's present moment as an expression sees it.
+
+    To a `strict` scene numbers of an earlier pass are not computed.
+    """
+
+    def __init__(
+        self, debugger: Debugger, moment: int | None = None, *, strict: bool = False
+    ) -> None:
+        self._debugger = debugger
+        self._moment = debugger.moment if moment is None else moment
+        self._strict = strict
+        self._stale: set[str] = set()
+
+    def node_names(self) -> dict[str, int]:
+        """Return the nodes by name."""
+        return self._debugger.graph.by_name
+
+    def value(self, node: str) -> Array:
+        """Return a node's value, or raise `NotComputed`."""
+        place = self._at(node)
+        standing = self._debugger.value_standing(place)
+        if standing is Standing.UNKNOWN:
+            raise NotComputed(f"{node}: {self._debugger.unknown(place)}")
+        if standing is Standing.WAITING:
+            fed = self._debugger.timeline.place_of("forward", place) is None
+            hint = "run: step" if fed else f"run: until {node} forward"
+            raise NotComputed(f"{node} is not {'fed' if fed else 'computed'} yet", hint=hint)
+        if standing is Standing.STALE:
+            self._note_stale(node)
+        return self._debugger.plan.typed_value(place)
+
+    def gradient(self, node: str) -> Array:
+        """Return a node's gradient, or raise `NotComputed`."""
+        place = self._at(node)
+        standing = self._debugger.gradient_standing(place)
+        if standing is Standing.NONE:
+            raise NotComputed(f"{node} has no gradient: {self._debugger.no_gradient(place)}")
+        if standing is Standing.UNKNOWN:
+            raise NotComputed(f"{node}.grad: {self._debugger.unknown(place, gradient=True)}")
+        if standing is Standing.WAITING:
+            raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
+        if standing is Standing.PARTIAL:
+            count, heard = len(self._debugger.contributions(place)), self._debugger.reported(place)
+            state = f"{heard} of {count} contributions have come back"
+            if heard == count:
+                state = "all has come back, but its own turn has not come"
+            raise NotComputed(
+                f"{node}'s gradient is not complete: {state}",
+                hint=f"run: until {node} backward",
+            )
+        if standing is Standing.STALE:
+            self._note_stale(f"{node}.grad")
+        return self._debugger.gradient(place)
+
+    def word(self, name: str) -> float:
+        """Return cost, lr, sgd_step or moment."""
+        debugger = self._debugger
+        if name == "cost":
+            if debugger.cost_standing() is Standing.WAITING:
+                raise NotComputed("the cost is not computed yet", hint="run: next")
+            if debugger.cost_standing() is Standing.UNKNOWN:
+                raise NotComputed(f"the cost: {debugger.unknown(debugger.graph.cost)}")
+            if debugger.cost_standing() is Standing.STALE:
+                self._note_stale("cost")
+            return debugger.plan.cost()
+        if name == "lr":
+            if math.isnan(debugger.learning_rate):
+                raise NotComputed("no learning rate is known here")
+            return debugger.learning_rate
+        return float(debugger.sgd_step if name == "sgd_step" else debugger.moment)
+
+    def earlier(self) -> Earlier:
+        """Return the same moment one SGD step earlier."""
+        moment = self._moment - self._debugger.timeline.length
+        if moment < 0:
+            raise NotComputed("there is no earlier SGD step")
+        return Earlier(self._debugger, moment, strict=self._strict)
+
+    def note(self) -> str:
+        """Return in words which of the numbers seen are of an earlier pass."""
+        if not self._stale:
+            return ""
+        names = ", ".join(sorted(self._stale))
+        return f"  ({names}: stale, of SGD step {self._debugger.sgd_step - 1})"
+
+    def _note_stale(self, what: str) -> None:
+        if self._strict:
+            raise NotComputed(f"{what} is of an earlier pass")
+        self._stale.add(what)
+
+    def _at(self, node: str) -> int:
+        return place_or_error(self._debugger.graph, node)
+
+
+class Earlier(Scene):
+    """A moment of the past, as `prev(x)` sees it: each look goes there and comes back."""
+
+    def value(self, node: str) -> Array:
+        """Return the node's value at that moment."""
+        return self._there(lambda: super(Earlier, self).value(node).copy())
+
+    def gradient(self, node: str) -> Array:
+        """Return the node's gradient at that moment."""
+        return self._there(lambda: super(Earlier, self).gradient(node).copy())
+
+    def word(self, name: str) -> float:
+        """Return the word's value at that moment."""
+        return self._there(lambda: super(Earlier, self).word(name))
+
+    def _there(self, look: Callable[[], T]) -> T:
+        with self._debugger.visiting(self._moment):
+            return look()

@@ -1,0 +1,1 @@
+"""Questions about the next moment, asked before it is shown."""

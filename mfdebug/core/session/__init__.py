@@ -1,0 +1,1 @@
+"""What outlives the app: sessions, scripts, transcripts and demos."""

@@ -1,0 +1,109 @@
+"""What makes time travel cheap: checkpoints of what lasts from one SGD step to the next.
+
+Any moment is a checkpoint and a short replay. Checkpoints are kept every `stride` SGD steps;
+when they would take more memory than allowed, every other one is dropped and the stride doubles,
+so a run of any length fits. The last few steps stepped through are kept besides, because going
+back by one moment is what people do most.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+
+from miniflow.plans.base import Plan, State
+
+DEFAULT_MEMORY = 256 * 2**20
+# SGD steps between checkpoints, at first. A copy of the parameters every 16th step costs 2 % of a
+# small network's training; every step would cost 9 %. Tiny ones are replayed so fast that they can
+# have them further apart: every stretch between two costs as much as half a step of theirs.
+FIRST_STRIDE = 16
+FIRST_STRIDE_TINY, TINY_BYTES, TINY_NODES = 128, 2**14, 64
+RECENT = 4
+
+
+class History:
+    """Checkpoints by SGD step, within `memory` bytes, and the cost of every step so far.
+
+    A checkpoint of step k is the state in which step k begins. `costs[k]` is the cost of step k.
+    """
+
+    def __init__(self, plan: Plan, memory: int = DEFAULT_MEMORY) -> None:
+        self.memory = memory
+        self._state_bytes = plan.state_bytes
+        tiny = self._state_bytes <= TINY_BYTES and len(plan.graph) <= TINY_NODES
+        self.stride = FIRST_STRIDE_TINY if tiny else FIRST_STRIDE
+        self.costs: array[float] = array("d")
+        self._origin = plan.save()
+        self._checkpoints: dict[int, State] = {}
+        self._recent: OrderedDict[int, State] = OrderedDict()
+        self._recent_limit = max(1, min(RECENT, memory // (4 * self._state_bytes)))
+        self._limit = max(0, memory // self._state_bytes - self._recent_limit - 1)
+
+    def __len__(self) -> int:
+        return len(self._checkpoints) + len(self._recent) + 1
+
+    @property
+    def bytes(self) -> int:
+        """The memory taken by states."""
+        return len(self) * self._state_bytes
+
+    def due(self, sgd_step: int) -> int:
+        """Return the first step at or after `sgd_step` that gets a checkpoint."""
+        return -(-sgd_step // self.stride) * self.stride
+
+    def record(self, sgd_step: int, plan: Plan, *, recent: bool = False) -> None:
+        """Keep the state in which `sgd_step` begins, if one is due here or `recent` asks for it."""
+        if sgd_step % self.stride == 0 and sgd_step not in self._checkpoints:
+            self._checkpoints[sgd_step] = plan.save()
+            self._thin()
+        elif recent and sgd_step not in self._checkpoints:
+            self._recent[sgd_step] = plan.save()
+            self._recent.move_to_end(sgd_step)
+            while len(self._recent) > self._recent_limit:
+                self._recent.popitem(last=False)
+
+    def _thin(self) -> None:
+        while len(self._checkpoints) > self._limit and self._checkpoints:
+            self.stride *= 2
+            self._checkpoints = {
+                step: state
+                for step, state in self._checkpoints.items()
+                if step % self.stride == 0 and len(self._checkpoints) > 1
+            }
+
+    def before(self, sgd_step: int) -> tuple[int, State] | None:
+        """Return the last checkpoint at or before `sgd_step`, or None: then begin at `origin`."""
+        # The keys are few multiples of the stride: the nearest is found without a search.
+        step = sgd_step // self.stride * self.stride
+        while step > 0 and step not in self._checkpoints:
+            step -= self.stride
+        best = step if step in self._checkpoints else -1
+        best = max([best, *(recent for recent in self._recent if recent <= sgd_step)])
+        if best < 0:
+            return None
+        return best, self._checkpoints[best] if best in self._checkpoints else self._recent[best]
+
+    @property
+    def origin(self) -> State:
+        """The state before the first moment, without edits."""
+        return self._origin
+
+    def forget_from(self, sgd_step: int, *, costs_from: int) -> None:
+        """Drop the checkpoints of `sgd_step` and later, and costs: another branch begins."""
+        self._checkpoints = {k: s for k, s in self._checkpoints.items() if k < sgd_step}
+        for step in [k for k in self._recent if k >= sgd_step]:
+            del self._recent[step]
+        del self.costs[costs_from:]
+
+    def forget_beyond(self, sgd_steps: int) -> None:
+        """Know the costs of so many SGD steps only, and no state that lies after them."""
+        self.forget_from(sgd_steps + 1, costs_from=sgd_steps)
+
+    def record_cost(self, sgd_step: int, cost: float) -> None:
+        """Note the cost of an SGD step."""
+        self.record_costs(sgd_step, array("d", [cost]))
+
+    def record_costs(self, first: int, costs: array[float]) -> None:
+        """Note the costs of SGD steps from number `first` on."""
+        self.costs[first : first + len(costs)] = costs

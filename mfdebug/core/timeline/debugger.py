@@ -1,0 +1,371 @@
+"""The debugger: what there is to see, and edits, each a branch in time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from mfdebug.core.format.hints import CHANGE, REDO
+from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
+from mfdebug.core.timeline.cursor import DebuggerError, Edit, Progress, Update
+from mfdebug.core.timeline.state import Contribution, Sight, Standing
+from miniflow.errors import GraphError, MiniflowError, ShapeError
+from miniflow.files import save as save_graph
+from miniflow.gradcheck.checker import Verdict, check
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops.base import Array, shape_text
+from miniflow.plans.base import Plan
+
+__all__ = [
+    "Contribution",
+    "Debugger",
+    "DebuggerError",
+    "Edit",
+    "OtherRun",
+    "Progress",
+    "SetTrace",
+    "Standing",
+    "Update",
+    "index_text",
+    "place_or_error",
+]
+
+
+# What was done to the edits, one after the other.
+Deed = Edit | Literal["undo", "redo"]
+
+
+class Stand(NamedTuple):
+    """Where a debugger stands: the moment, and all edits with what became of them."""
+
+    moment: int
+    edits: tuple[Edit, ...]
+    branches: tuple[tuple[Edit, ...], ...]
+    done: tuple[tuple[Edit, ...], ...]
+    undone: tuple[tuple[Edit, ...], ...]
+    deeds: tuple[Deed, ...]
+
+
+class OtherRun(DebuggerError):  # noqa: N818 - nothing is wrong
+    """The run goes on elsewhere: with another graph, which has a debugger of its own."""
+
+    def __init__(self, debugger: Debugger, *, back: bool = False) -> None:
+        goes_on = "before this the program ran" if back else "the program goes on with"
+        super().__init__(f"{goes_on} another graph: {debugger.graph.name}")
+        self.debugger = debugger
+        self.back = back
+
+
+class SetTrace(DebuggerError):  # noqa: N818 - nothing is wrong
+    """The program has called `set_trace`: here is the pass that came next."""
+
+    def __init__(self) -> None:
+        super().__init__("the program has called set_trace()")
+
+
+class Debugger(Sight):
+    """A graph, a cursor on its line of moments, and the branches that edits make.
+
+    `branches[0]` is the run without edits; each edit adds the branch that it makes. `deeds` done
+    again in their order make the same branches again.
+    """
+
+    def __init__(
+        self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY, plan: Plan | None = None
+    ) -> None:
+        super().__init__(graph, history_memory=history_memory, plan=plan)
+        self.branches: list[tuple[Edit, ...]] = [()]
+        self._undone: list[tuple[Edit, ...]] = []
+        self._done: list[tuple[Edit, ...]] = []
+        self.deeds: list[Deed] = []
+
+    def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
+        """Set an input's entry, or its whole value: a branch in time.
+
+        Within a pass the change counts from its feed on, and what lies downstream is worked out
+        again; a parameter already updated changes from here on. Returns the number of later
+        edits left behind on the old branch.
+        """
+        target = self.graph.nodes[node]
+        if not isinstance(target, Input):
+            inputs = ", ".join(n.label for n in target.inbound_nodes[:4])
+            raise DebuggerError(
+                f"{target.label} is computed; set one of its inputs ({inputs})", where="set"
+            )
+        new = self._checked(node, index, value)
+        words = f"{target.label}{index_text(index)} = {_short(new)}"
+        return self._branch(Edit(self._counts_from(node), node, index, new, words))
+
+    def set_learning_rate(self, rate: float) -> int:
+        """Set the learning rate for all updates after the present moment."""
+        if not self.graph.trains:
+            raise DebuggerError("nothing is trained here: no learning rate", where="set lr")
+        if not np.isfinite(rate):
+            raise DebuggerError(f"the learning rate must be a finite number, not {rate}")
+        if rate < 0:
+            raise DebuggerError(
+                f"the learning rate is at least 0, not {rate:g}", hint="to climb, negate the cost"
+            )
+        name = "lr()" if "lr" in self.graph.by_name else "lr"
+        return self._branch(Edit(self.moment, None, None, np.array(rate), f"{name} = {rate:g}"))
+
+    def _checked(self, node: int, index: tuple[int, ...] | None, value: Any) -> Array:
+        name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
+        new = np.asarray(value)
+        if new.dtype.kind not in "biuf":
+            raise DebuggerError("that is not a number, nor rows of numbers", where=f"set {name}")
+        with np.errstate(over="ignore"):
+            new = new.astype(self.graph.dtype)
+        if index is None:
+            try:
+                return np.array(np.broadcast_to(new, shape))
+            except ValueError:
+                raise ShapeError(
+                    f"{name} has shape {shape_text(shape)}, "
+                    f"the value has shape {shape_text(new.shape)}",
+                    where="set",
+                ) from None
+        self.check_index(node, index)
+        if new.shape:
+            raise ShapeError(f"{name}{index_text(index)} takes one number", where="set")
+        return new
+
+    def check_index(self, node: int, index: tuple[int, ...]) -> None:
+        """Raise `ShapeError` unless the node's value has an entry at `index`."""
+        name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
+        if len(index) != len(shape) or any(
+            not -n <= i < n for i, n in zip(index, shape, strict=True)
+        ):
+            raise ShapeError(
+                f"{name}{index_text(index)} does not exist: its shape is {shape_text(shape)}"
+            )
+
+    def _counts_from(self, node: int) -> int:
+        """Return the moment after which an edit of this input, made now, counts."""
+        step_ends = self.graph.trains and self.timeline.place(self.moment) == self.timeline.length
+        if self.moment == 0 or step_ends:
+            # The data will overwrite what it feeds: the edit waits until it has.
+            return self.moment + self.graph.fed_from_data(node)
+        updated = self.timeline.place_of("update", node)
+        if updated is not None and updated <= self.timeline.place(self.moment):
+            return self.moment
+        return self.timeline.start_of(self.sgd_step) + 1
+
+    def _branch(self, edit: Edit) -> int:
+        before = self.edits
+        kept = tuple(e for e in before if e.after <= edit.after)
+        self._take_edits((*kept, edit))
+        self.branches.append(self.edits)
+        self._done.append(before)
+        self._undone.clear()
+        self.deeds.append(edit)
+        return len(before) - len(kept)
+
+    def _take_edits(self, edits: tuple[Edit, ...]) -> None:
+        """Put other edits in force, and work out the present moment again.
+
+        When that fails the edits before are in force again, and the error is raised.
+        """
+        before, moment = self.edits, self.moment
+        try:
+            self._replay_with(edits)
+        except MiniflowError:
+            self.moment = moment
+            self._replay_with(before)
+            raise
+
+    def _replay_with(self, edits: tuple[Edit, ...]) -> None:
+        same = 0
+        for old, new in zip(self.edits, edits, strict=False):
+            if old is not new:
+                break
+            same += 1
+        changed = min((edit.after for edit in (*self.edits[same:], *edits[same:])), default=None)
+        if changed is None:
+            return
+        length = self.timeline.length
+        self.history.forget_from(-(-changed // length), costs_from=changed // length)
+        self.edits = edits
+        self._edits_after = {}
+        for edit in edits:
+            self._edits_after.setdefault(edit.after, []).append(edit)
+        self._travel(self.moment, None)
+
+    def undo(self) -> Edit:
+        """Take back the last edit; what it left behind comes back. Returns the edit."""
+        if not self._done:
+            raise DebuggerError("nothing to undo", hint=CHANGE)
+        edits = self.edits
+        self._take_edits(self._done[-1])
+        self._done.pop()
+        self._undone.append(edits)
+        self.deeds.append("undo")
+        return edits[-1]
+
+    def redo(self) -> Edit:
+        """Make the edit again that was taken back last."""
+        if not self._undone:
+            raise DebuggerError("nothing to redo", hint=REDO)
+        edits = self.edits
+        self._take_edits(self._undone[-1])
+        self._undone.pop()
+        self._done.append(edits)
+        self.deeds.append("redo")
+        return self.edits[-1]
+
+    @property
+    def stand(self) -> Stand:
+        """Where the debugger stands, to come back to."""
+        return Stand(
+            self.moment,
+            self.edits,
+            tuple(self.branches),
+            tuple(self._done),
+            tuple(self._undone),
+            tuple(self.deeds),
+        )
+
+    def return_to(self, stand: Stand) -> None:
+        """Stand where the debugger stood once, or at `START`."""
+        self._replay_with(stand.edits)
+        self.go(stand.moment)
+        self.branches = [*stand.branches]
+        self._done, self._undone = [*stand.done], [*stand.undone]
+        self.deeds = [*stand.deeds]
+
+    @contextmanager
+    def visiting(self, moment: int, branch: int | None = None) -> Iterator[None]:
+        """Be at another moment for a while, on another branch too if one is given.
+
+        `branch` is a place in `branches`: 0 is the run without edits, n the one that the n-th edit
+        made. After it the debugger stands where it stood, bit for bit, and the costs noted are
+        those that were noted before.
+        """
+        present, edits = self.moment, self.edits
+        last_update, costs = self.last_update, self.history.costs[:]
+        try:
+            if branch is not None and self.branches[branch] is not edits:
+                self._replay_with(self.branches[branch])
+            self.go(moment)
+            yield
+        finally:
+            if self.edits is not edits:
+                self._replay_with(edits)
+            self.go(present)
+            self.last_update = last_update
+            self.history.costs[:] = costs
+            self.history.forget_beyond(len(costs))
+
+    # The passes of a record ----------------------------------------------------------------
+
+    def last_place(self, step: int) -> int:
+        """Return the last place of an SGD step at which something happens."""
+        return self.timeline.length
+
+    def has_ended(self, step: int) -> bool:
+        """Whether the present moment is the last one of an SGD step."""
+        here, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
+        return self.moment > 0 and here == step and place >= self.last_place(step)
+
+    def is_finite(self, step: int) -> bool:
+        """Whether it is known that no number of an SGD step is NaN or infinite."""
+        return False
+
+    # The graphs of a run: a program may have several ----------------------------------------
+
+    def go(self, moment: int, progress: Progress | None = None) -> int:
+        """Move to a moment of this very graph, whatever the program did in between."""
+        return self.move(moment, progress)
+
+    @property
+    def lines(self) -> Sequence[Debugger]:
+        """The debuggers of all graphs of the run, in the order in which it came to them."""
+        return (self,)
+
+    @property
+    def passes_run(self) -> int | None:
+        """How many passes the program has run over this graph; None if no program runs it."""
+        return None
+
+    def find_line(self, number: int, progress: Progress | None = None) -> Debugger:
+        """Return the debugger of a graph of the run by its number, from 0."""
+        if not 0 <= number < len(self.lines):
+            count = len(self.lines)
+            known = "there is only one" if count == 1 else f"there are 1 to {count}"
+            raise DebuggerError(f"there is no graph {number + 1}", hint=known)
+        return self.lines[number]
+
+    def must_stop(self) -> bool:
+        """Whether the program itself wants to stop at the present pass; that is told once."""
+        return False
+
+    def begins_block(self, step: int) -> int:
+        """Return the first of the SGD steps up to this one with no other graph's in between."""
+        return 0
+
+    def block_start(self, step: int) -> int:
+        """Return the first moment of those SGD steps."""
+        return 0
+
+    def before_block(self, step: int) -> Debugger | None:
+        """Return the debugger of the graph that was run before an SGD step, at its moment then."""
+        return None
+
+    @property
+    def remark(self) -> str:
+        """What there is to say of the present moment besides its numbers, or nothing."""
+        return ""
+
+    def check(self, node: int | None = None) -> list[Verdict]:
+        """Check the gradients of one node, or of all, against central differences."""
+        return check(self.plan, node)
+
+    def save(self, path: str | Path) -> None:
+        """Save the graph as it stands: parameters, learning rate and the optimizer's state.
+
+        A run from the file continues with the SGD step that the present moment is in, or with the
+        next one after its end.
+        """
+        graph = self.graph
+        inputs = [node for node in graph.nodes if isinstance(node, Input)]
+        before = [(node, node.value) for node in inputs], graph.training, graph.progress
+        progress = self.plan.progress(self.moment // self.timeline.length)
+        optimizer = dataclasses.replace(
+            graph.training.optimizer, learning_rate=self.plan.learning_rate
+        )
+        try:
+            self.plan.store()
+            graph.training = dataclasses.replace(graph.training, optimizer=optimizer)
+            graph.progress = progress
+            save_graph(graph, path)
+        finally:
+            for node, value in before[0]:
+                node.value = value
+            graph.training, graph.progress = before[1:]
+
+
+START = Stand(0, (), ((),), (), (), ())
+
+
+def index_text(index: tuple[int, ...] | None) -> str:
+    """Return an index as it is typed: `[2,3]`, or nothing."""
+    return "" if not index else f"[{','.join(map(str, index))}]"
+
+
+def place_or_error(graph: Graph, name: str) -> int:
+    """Return a node's place by name, or raise an error with the nearest right name."""
+    try:
+        return graph.place(name)
+    except GraphError as error:
+        raise DebuggerError(error.problem, hint=error.hint) from None
+
+
+def _short(value: Array) -> str:
+    first = float(value.reshape(-1)[0]) if value.size else 0.0
+    return f"{first:g}" if value.size == 1 else f"{shape_text(value.shape)} numbers"

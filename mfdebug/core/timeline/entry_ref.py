@@ -1,0 +1,102 @@
+"""One number of a run: which node's value or gradient, which entry, and at which moment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from msgspec import Struct
+
+from mfdebug.core.format.formula_letters import Letters
+from mfdebug.core.timeline.debugger import Debugger
+from miniflow.graph import Graph
+from miniflow.ops.base import Array
+
+Index = tuple[int, ...]
+# A subscript may be a letter, so that a rule is written for all entries at once: `X[n,1]`.
+Subscripts = tuple[int | str, ...]
+# "m" and "v" are the numbers that an optimizer keeps for each entry of a parameter.
+Attribute = Literal["value", "grad", "m", "v"]
+
+
+# A longer name of the cost would drown the names that it is differentiated by.
+SHORT_NAME = 8
+
+
+class Spot(Struct, frozen=True):
+    """An entry of a node's value or gradient; `moment` None is the present one."""
+
+    node: int
+    attribute: Attribute
+    index: Index
+    moment: int | None = None
+
+    def text(self, debugger: Debugger) -> str:
+        """Return `l1[2,3]`, `∂cost/∂l1[2,3]`, or `v of W[0,1]`."""
+        if self.attribute == "grad":
+            return gradient_name(debugger, self.node, self.index)
+        entry = named(debugger.graph.nodes[self.node].label, self.index)
+        if self.attribute == "value":
+            return entry
+        return f"{Letters(debugger.graph.by_name).state(self.attribute)} of {entry}"
+
+    def array(self, debugger: Debugger) -> Array:
+        """Return the array of which it is an entry, as it stands at the present moment."""
+        if self.attribute == "value":
+            return debugger.value(self.node)
+        if self.attribute == "grad":
+            return debugger.gradient(self.node)
+        names = debugger.graph.training.optimizer.state_names
+        state = debugger.plan.optimizer_state(debugger.graph.trainables.index(self.node))
+        return state[names.index(self.attribute)]
+
+    def number(self, debugger: Debugger) -> float:
+        """Return the number at its moment."""
+        with self.visited(debugger):
+            return float(self.array(debugger)[self.index])
+
+    @contextmanager
+    def visited(self, debugger: Debugger) -> Iterator[None]:
+        """Be at its moment for a while."""
+        if self.moment is None or self.moment == debugger.moment:
+            yield
+        else:
+            with debugger.visiting(self.moment):
+                yield
+
+
+def named(label: str, index: Iterable[int | str]) -> str:
+    """Return an entry's name: `l1[2,3]`, or the label alone for a scalar."""
+    inside = ",".join(map(str, index))
+    return f"{label}[{inside}]" if inside else label
+
+
+def input_note(slot: int) -> str:
+    """Return which input an edge leads to, for a node that is several inputs of another one."""
+    return f" (input {slot + 1})"
+
+
+def cost_name(graph: Graph) -> str:
+    """Return what the cost is called: by its node's name if that is short, as f or loss is."""
+    label = graph.nodes[graph.cost].label
+    short = len(label) <= SHORT_NAME and label.isidentifier()
+    return label if short or "cost" in graph.by_name else "cost"
+
+
+def is_summed(debugger: Debugger) -> bool:
+    """Whether the cost has several entries: then gradients are those of their sum."""
+    return math.prod(debugger.plan.shapes[debugger.graph.cost]) != 1
+
+
+def descended_name(debugger: Debugger) -> str:
+    """Return what gradients are of: the cost, or where it has several entries their sum, `Σq`."""
+    return f"{'Σ' if is_summed(debugger) else ''}{cost_name(debugger.graph)}"
+
+
+def gradient_name(debugger: Debugger, node: int, place: Iterable[int | str] = ()) -> str:
+    """Return how a node's gradient, or an entry of it, is written: `∂cost/∂W1[0,1]`."""
+    graph = debugger.graph
+    name = cost_name(graph) if node == graph.cost else graph.nodes[node].label
+    return f"∂{descended_name(debugger)}/∂{named(name, place)}"

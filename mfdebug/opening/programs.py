@@ -1,0 +1,128 @@
+"""From a program, or the file of a run, to a console on its first pass."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.session.script import Origin
+from mfdebug.recording.debugger import RecordedLines
+from mfdebug.recording.reader import RunReader
+from mfdebug.running.attached import Attached
+from mfdebug.running.debuggee import Debuggee
+from mfdebug.running.intake import Sink
+from mfdebug.running.launcher import Program, Streams, check_program
+from mfdebug.running.live_run import LiveRun
+from mfdebug.running.node_check import Prober
+from miniflow.errors import FileError
+
+# Bytes of a file that tell it from others.
+HASHED = 2**20
+# Seconds that a pass may stand still, forward alone, before it is shown as it is.
+STANDSTILL = 0.3
+
+
+class Running(NamedTuple):
+    """A program that waits at its first pass, and the console on it."""
+
+    run: LiveRun
+    console: Console
+
+
+def origin_of(name: str, arguments: Sequence[str]) -> Origin:
+    """Return what it takes to begin again with a program, or the file of a run."""
+    path = Path(name).resolve()
+    # The file of a run may be of any size: its beginning and its length tell it from others.
+    with path.open("rb") as file:
+        hashed = hashlib.sha256(file.read(HASHED))
+    hashed.update(str(path.stat().st_size).encode())
+    return Origin(str(path), hashed.hexdigest(), arguments=tuple(arguments))
+
+
+def open_program(
+    name: str,
+    arguments: Sequence[str],
+    *,
+    memory: int,
+    streams: Streams,
+    told: Callable[[str], object] | None = None,
+    interruptible: bool = True,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Running:
+    """Start a program and let it run to the end of its first pass over a graph.
+
+    `told` gets what it prints, where that comes to us; `memory` bounds what is kept of the run, in
+    bytes; `interruptible`: Ctrl+C on a terminal that it shares with us is for the program too;
+    `meanwhile` is called once it runs.
+    Raises `MiniflowError` when it cannot be started, or ends before it has run a graph.
+    """
+    check_program(name)
+
+    def start(sink: Sink) -> Debuggee:
+        program = Program(
+            name, arguments, sink, streams=streams, stop_at=0, interruptible=interruptible
+        )
+        if told is not None:
+            program.output.told = told
+        meanwhile()
+        return program
+
+    return _console_on(name, Path(name).stem, start, memory, captured=streams != "inherited")
+
+
+def attach(ring: str, reading: int, name: str, *, memory: int) -> Running:
+    """Debug the program that has started this process, and waits at the end of a pass.
+
+    It writes into the ring of that path, and prints into the descriptor `reading`, or, if that is
+    negative, where it did before.
+    """
+    return _console_on(
+        name, name, lambda sink: Attached(ring, reading, sink), memory, captured=reading >= 0
+    )
+
+
+def _console_on(
+    where: str, name: str, start: Callable[[Sink], Debuggee], memory: int, *, captured: bool
+) -> Running:
+    run = LiveRun(name, start, most_bytes=memory)
+    try:
+        run.go_on(0, _stands_still(run))
+        if not len(run):
+            needs = "it needs nodes with a list of inputs, and calls of their forward()"
+            problem = f"it ran no graph; {run.ending}" if run.ending else "it ran no graph"
+            raise FileError(problem, where=where, hint="" if run.program.failed else needs)
+        lines = RecordedLines(run, history_memory=memory, checker=Prober(run))
+        console = Console(lines.debugger(run.outline(0).line))
+        if captured:
+            console.printed = lambda: run.program.output.all
+    except BaseException:
+        run.close()
+        raise
+    return Running(run, console)
+
+
+def _stands_still(run: LiveRun) -> Callable[[], bool]:
+    """Return what tells that the program has begun its first pass and comes on no more."""
+    since: list[float] = []
+
+    def still() -> bool:
+        if run.program.taker.count and not since:
+            since.append(time.monotonic())
+        return bool(since) and time.monotonic() - since[0] > STANDSTILL
+
+    return still
+
+
+def open_run(name: str, *, memory: int) -> Console:
+    """Return a console on the first pass of a run that was recorded.
+
+    Raises `MiniflowError` for a file that cannot be used.
+    """
+    run = RunReader(Path(name))
+    if not len(run):
+        raise FileError("the program ran no graph", where=name)
+    return Console(RecordedLines(run, history_memory=memory).debugger(run.outline(0).line))

@@ -1,0 +1,267 @@
+"""The check of a recorded pass: what can be judged without running the program.
+
+A rule of an op of ours is compared with central differences, at the recorded numbers, and what the
+program recorded with that rule. The gradient that an input keeps is compared with the sum of what
+its consumers sent in the same pass. A node of the program's own class can be checked only where
+the program runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from msgspec import Struct
+
+from mfdebug.core.timeline.timeline import Timeline
+from mfdebug.recording.nodes import Recorded, RecordedGraph
+from mfdebug.recording.passes import RecordedPass, as_floats, misfit
+from miniflow.errors import MiniflowError
+from miniflow.gradcheck.checker import Against, Reason, Verdict, check
+from miniflow.gradcheck.differences import TOLERANCE
+from miniflow.graph import Graph
+from miniflow.node import Input, Node
+from miniflow.ops.arithmetic import Mul
+from miniflow.ops.base import Array, Op
+from miniflow.ops.reduce import Sum
+
+# What a program computes in single precision has fewer digits than a central difference.
+SINGLE_TOLERANCE = 1e-3
+
+
+class Checker(Protocol):
+    """Checks nodes of the program's own classes, in the program: only that can run them."""
+
+    def check(
+        self, graph: RecordedGraph, recorded: RecordedPass, nodes: Sequence[int]
+    ) -> list[Verdict]:
+        """Return verdicts on these nodes of a line, in the state that the pass had."""
+
+
+def check_pass(
+    graph: RecordedGraph,
+    recorded: RecordedPass,
+    timeline: Timeline,
+    checker: Checker | None,
+    node: int | None,
+) -> list[Verdict]:
+    """Return a verdict for each input of one node, or of every node that sent something.
+
+    Raises `MiniflowError` if a node cannot be evaluated.
+    """
+    if not recorded.outline.backward:
+        return []
+    pass_check = _PassCheck(graph, recorded, timeline)
+    wanted = range(len(graph)) if node is None else [node]
+    verdicts: list[Verdict] = []
+    asked: list[int] = []
+    for i in wanted:
+        if not graph.under_cost[i]:
+            continue
+        if not graph.inbound[i]:
+            verdicts += pass_check.kept_gradient(i, always=node is not None)
+        elif recorded.numbers is None:
+            verdicts += pass_check.untested(i, "not kept")
+        elif isinstance(graph.nodes[i], Op):
+            verdicts += pass_check.rule(i)
+        elif checker is not None:
+            asked.append(i)
+        else:
+            verdicts += pass_check.untested(i, "own class")
+    if asked and checker is not None:
+        verdicts += checker.check(graph, recorded, asked)
+    misfits = {(one.node, one.source): one for i in wanted for one in pass_check.misfits(i)}
+    verdicts = [misfits.get((one.node, one.source), one) for one in verdicts]
+    return sorted(verdicts, key=lambda one: (one.node, one.slot or 0))
+
+
+def untested(graph: Graph, node: int, reason: Reason) -> list[Verdict]:
+    """Return that nothing of a node was tested, for each of its inputs."""
+    inbound = graph.inbound[node]
+    return [
+        Verdict(node, source, inbound.index(source), "untested", 0, reason=reason, cause=node)
+        for source in dict.fromkeys(inbound)
+    ]
+
+
+class _PassCheck(Struct, frozen=True):
+    graph: RecordedGraph
+    recorded: RecordedPass
+    timeline: Timeline
+
+    def untested(self, node: int, reason: Reason) -> list[Verdict]:
+        """Return that nothing of a node was tested, for each of its inputs."""
+        return untested(self.graph, node, reason)
+
+    def misfits(self, node: int) -> Iterator[Verdict]:
+        """Yield a verdict for each gradient that a node sent in another shape than its input's."""
+        numbers, inbound = self.recorded.numbers, self.graph.inbound[node]
+        for source in dict.fromkeys(inbound):
+            slot = inbound.index(source)
+            raw = None if numbers is None else numbers.sent.get((node, slot))
+            shape = self.recorded.shape(source)
+            if raw is None or shape is None or not misfit(raw, shape):
+                continue
+            yield Verdict(
+                *(node, source, slot, "wrong", raw.size),
+                relative_error=np.inf,
+                reason="wrong shape",
+                cause=node,
+                shapes=(raw.shape, shape),
+            )
+
+    # What an input keeps -----------------------------------------------------------------------
+
+    def kept_gradient(self, node: int, *, always: bool) -> Iterator[Verdict]:
+        """Compare the gradient that an input keeps with what its consumers sent in this pass.
+
+        `always`: also where it keeps none of its own, so that the sum is all there is. Else an
+        input of ours, which adds up rightly, is mentioned only if its gradient was changed.
+        """
+        recorded = self.recorded
+        if recorded.numbers is None:
+            if always:
+                yield Verdict(node, node, None, "untested", 0, reason="not kept", cause=node)
+            return
+        if node not in recorded.numbers.own and not always:
+            return
+        sums = recorded.sum_sent(node, self.timeline.length)
+        own = recorded.own(node) if node in recorded.numbers.own else sums
+        if sums is None or own is None or not sums.size:
+            yield Verdict(node, node, None, "untested", 0, reason="not known", cause=node)
+            return
+        verdict = _compared(node, node, None, own, sums, "sum")
+        ours = not isinstance(self.graph.nodes[node], Recorded)
+        if always or not ours or verdict.judgement == "wrong":
+            yield verdict
+
+    # Our own rules -----------------------------------------------------------------------------
+
+    def rule(self, node: int) -> list[Verdict]:
+        """Check the rule of an op of ours, and that the program's numbers follow it."""
+        place = self.timeline.place_of("backward", node)
+        upstream = None if place is None else self.recorded.gradient(node, place)
+        if place is None or upstream is None or not self.recorded.fits(node, place):
+            return self.untested(node, "not known")
+        found = self._by_differences(node, place, upstream)
+        if any(verdict.judgement == "wrong" for verdict in found):
+            return found
+        departing = self._departing(node)
+        return [departing.get(verdict.source, verdict) for verdict in found]
+
+    def _by_differences(self, node: int, place: int, upstream: Array) -> list[Verdict]:
+        """Check an op of ours by its rules at the recorded numbers."""
+        op, recorded = self.graph.nodes[node], self.recorded
+        assert isinstance(op, Op)
+        values = {source: recorded.value(source, place) for source in self.graph.inbound[node]}
+        there = {source: value for source, value in values.items() if value is not None}
+        try:
+            return check_alone(
+                self.graph,
+                node,
+                there,
+                upstream,
+                lambda inputs: type(op).of(inputs, op.label, op.attrs),
+            )
+        except MiniflowError:
+            return self.untested(node, "not known")
+
+    def _departing(self, node: int) -> dict[int, Verdict]:
+        """Return a verdict for each input to which the program sent something else."""
+        if not self.recorded.departs(node, "backward") or self.recorded.numbers is None:
+            return {}
+        rules = self.recorded.by_rule(node, backward=True)
+        found = {}
+        for slot, rule in rules[0].items():
+            raw = self.recorded.numbers.sent.get((node, slot))
+            source = self.graph.inbound[node][slot]
+            if raw is None or raw.size != rule.size:
+                continue
+            verdict = _compared(
+                node, source, slot, as_floats(raw).reshape(rule.shape), rule, "rule"
+            )
+            if verdict.judgement == "wrong":
+                found[source] = verdict
+        return found
+
+
+def check_alone(
+    graph: Graph,
+    node: int,
+    values: Mapping[int, Array],
+    upstream: Array,
+    make: Callable[[list[Node]], Node],
+) -> list[Verdict]:
+    """Check one node of a graph, in a graph of its own whose cost is Σ upstream · value.
+
+    `make` makes the node on inputs that have the `values` of its inputs in the graph. Raises
+    `MiniflowError` if it cannot be evaluated.
+    """
+    inputs: dict[int, Input] = {}
+    for source in dict.fromkeys(graph.inbound[node]):
+        value = values[source]
+        kept = value if value.dtype.kind in "iu" else value.astype(np.float64)
+        inputs[source] = Input(graph.nodes[source].label, value=kept)
+    names = {one.label for one in inputs.values()} | {graph.nodes[node].label}
+    tested = make([inputs[source] for source in graph.inbound[node]])
+    weight = Input(_unused("upstream", names), value=upstream.astype(np.float64))
+    product = Mul(tested, weight, name=_unused("product", names))
+    nodes: list[Node] = [*inputs.values(), tested, weight, product]
+    cost: Node = product
+    if upstream.ndim:
+        cost = Sum(product, name=_unused("total", names))
+        nodes.append(cost)
+    alone = Graph(nodes, cost, name=tested.label)
+    place = alone.place(tested.label)
+    known = {alone.place(one.label): source for source, one in inputs.items()} | {place: node}
+    return [
+        replace(
+            verdict,
+            node=node,
+            source=known[verdict.source],
+            cause=None if verdict.cause is None else known.get(verdict.cause, node),
+        )
+        for verdict in check(alone, place)
+    ]
+
+
+def _compared(
+    node: int, source: int, slot: int | None, found: Array, wanted: Array, against: Against
+) -> Verdict:
+    """Judge recorded numbers by what they should be, by the entry that is farthest off."""
+    a, b = (np.asarray(x, np.float64).reshape(-1) for x in (found, wanted))
+    with np.errstate(all="ignore"):
+        off = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+        scale = np.maximum(np.abs(a), np.abs(b))
+        errors = np.divide(off, scale, out=np.zeros_like(off), where=off != 0)
+    errors[np.isnan(errors)] = np.inf
+    at = int(errors.argmax())
+    double = found.dtype == np.float64
+    tolerance = TOLERANCE if double else SINGLE_TOLERANCE
+    # Sums that cancel keep the rounding of their terms.
+    near = off[at] <= 1e-12 * float(np.nanmax(scale, initial=0.0)) if double else False
+    right = errors[at] <= tolerance or near
+    index = tuple(map(int, np.unravel_index(at, found.shape)))
+    return Verdict(
+        node,
+        source,
+        slot,
+        "right" if right else "wrong",
+        a.size,
+        index,
+        float(a[at]),
+        float(b[at]),
+        float(errors[at]),
+        tolerance,
+        a.size,
+        against=against,
+    )
+
+
+def _unused(name: str, names: set[str]) -> str:
+    while name in names:
+        name += "_"
+    names.add(name)
+    return name

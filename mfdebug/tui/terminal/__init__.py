@@ -1,0 +1,1 @@
+"""Between Textual and the terminal: what is sent, and what arrives."""

@@ -1,0 +1,170 @@
+"""The line above the keys: what comes next, or what the last command answered.
+
+An answer or an error stays until the next key.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from mfdebug.core.explain.moment_text import name_moment
+from mfdebug.core.format.hints import GO_BACK, GO_ON
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.tui.keys import keys_of, with_keys
+from mfdebug.tui.presentation import KeyCast
+from mfdebug.tui.terminal.text_fitting import fit, wrap
+from mfdebug.tui.widgets.lines import LinesView
+
+# A question or a reason may take so many lines; a screen of 20 has no more to give.
+MOST_LINES = 3
+
+Tone = Literal["next", "answer", "ask", "stop", "error", "busy"]
+
+
+class MessageStrip(LinesView):
+    """A line of words for the person at the keys, or a few."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "strip--next",
+        "strip--answer",
+        "strip--ask",
+        "strip--stop",
+        "strip--error",
+        "strip--busy",
+    }
+    DEFAULT_CSS = """
+    MessageStrip {
+        height: 1;
+        background: $background;
+        & > .strip--next { color: $text-muted; }
+        & > .strip--answer { color: $text; text-style: bold; }
+        & > .strip--ask { color: $accent; text-style: bold; }
+        & > .strip--stop { color: $warning; text-style: bold; }
+        & > .strip--error { color: $text-error; text-style: bold; }
+        & > .strip--busy { color: $warning; text-style: bold; }
+    }
+    """
+
+    def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.debugger = debugger
+        self._text = ""
+        self._tone: Tone = "next"
+
+    def say(self, text: str, tone: Tone) -> None:
+        """Show an answer, an error, or that a run goes on."""
+        self._text, self._tone = with_keys(text, keys_of(self)), tone
+        self._show()
+
+    def show_next(self) -> None:
+        """Say what comes next."""
+        self.say(self._next(), "next")
+
+    def on_resize(self) -> None:
+        """Fit the line to the screen."""
+        self._show()
+
+    def _show(self) -> None:
+        prefix = {"error": " ! ", "busy": " » ", "stop": " ● ", "ask": " ? "}.get(self._tone, " ")
+        width = self.size.width or 80
+        lines = wrap(self._text, width - len(prefix)) or [""]
+        if self._tone in ("next", "busy"):
+            lines = [self._text]
+        elif len(lines) > MOST_LINES:
+            lines = [*lines[: MOST_LINES - 1], " ".join(lines[MOST_LINES - 1 :])]
+        if self.styles.height is None or self.styles.height.value != len(lines):
+            self.styles.height = len(lines)
+        style: Style = self.get_component_rich_style(f"strip--{self._tone}")
+        self.update_lines(
+            Strip([Segment(fit(f"{prefix if not i else ' ' * len(prefix)}{line}", width), style)])
+            for i, line in enumerate(lines)
+        )
+
+    @property
+    def tone(self) -> Tone:
+        """What kind of words are shown."""
+        return self._tone
+
+    def _next(self) -> str:
+        coming = self.debugger.coming()
+        if coming is None and not self.debugger.at_end:
+            # What comes next is not known before the program goes on.
+            return f"this pass ends here; {GO_ON}"
+        if coming is None:
+            return f"the line ends here ({self.debugger.ending}); {GO_BACK}"
+        if coming.number == 1:
+            step = keys_of(self).name("step")
+            return f"press {step} to begin: the feed gives every input its value"
+        words = name_moment(self.debugger, coming)
+        if coming.phase == "feed":
+            words = f"SGD step {coming.sgd_step} begins with the feed"
+        return f"next: {words}"
+
+
+# From this width on keys stand further apart.
+WIDE = 110
+
+
+class KeyLine(LinesView):
+    """The bottom line: the keys worth knowing."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--words"}
+    DEFAULT_CSS = """
+    KeyLine {
+        height: 1;
+        background: $panel;
+        & > .keys--key { color: $accent; text-style: bold; }
+        & > .keys--words { color: $text-muted; }
+        &:nocolor, &:ansi { text-style: reverse; }
+    }
+    """
+
+    def __init__(self, keys: list[tuple[str, str]], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._keys = keys
+        self._lead = ""
+        self._cast: KeyCast | None = None
+
+    def use(self, keys: list[tuple[str, str]], lead: str = "") -> None:
+        """Show other keys, after words of what is going on."""
+        if (keys, lead) != (self._keys, self._lead):
+            self._keys, self._lead = keys, lead
+            self.show()
+
+    def cast(self, keys: KeyCast) -> None:
+        """Show the keys that were pressed, at the right."""
+        self._cast = keys
+        self.show()
+
+    def on_resize(self) -> None:
+        """Fit the line to the screen."""
+        self.show()
+
+    def show(self) -> None:
+        """Show as many keys as fit; the last one, help, always."""
+        key = self.get_component_rich_style("keys--key")
+        words = self.get_component_rich_style("keys--words")
+        *keys, last = self._keys
+        gap = " " if self.size.width >= WIDE else ""
+        pressed = "" if self._cast is None else self._cast.text(self.size.width // 3)
+        pressed = f" {pressed} " if pressed else ""
+        lead = f" {self._lead} " if self._lead else ""
+        taken = cell_len(last[0]) + len(last[1]) + 2 + cell_len(lead)
+        room = self.size.width - taken - (cell_len(pressed) + 1 if pressed else 0)
+        segments: list[Segment] = [Segment(lead, key + Style(reverse=True))] if lead else []
+        for name, meaning in keys:
+            room -= cell_len(name) + len(meaning) + 2 + len(gap)
+            if room < 0:
+                break
+            segments += [Segment(f" {name}", key), Segment(f" {meaning}{gap}", words)]
+        segments += [Segment(f" {last[0]}", key), Segment(f" {last[1]}", words)]
+        if pressed:
+            used = sum(segment.cell_length for segment in segments)
+            segments.append(Segment(" " * (self.size.width - used - cell_len(pressed)), words))
+            segments.append(Segment(pressed, key + Style(reverse=True)))
+        self.update_lines([Strip(segments)])

@@ -1,0 +1,106 @@
+"""The modern face: operators, functions and scopes; they make the same nodes as the classes.
+
+import miniflow as mf
+
+x, wanted = mf.Input("x", value=10.0), mf.Input("wanted", value=20.0)
+w = mf.parameter(5.0, "w")
+graph = mf.Graph.of(mf.mse(wanted, w * x), optimizer=mf.SGD(0.001))
+graph.train(100)
+print(w.value)  # 2.0000...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miniflow import ops
+from miniflow.errors import GraphError
+from miniflow.graph import Graph
+from miniflow.node import Input, Node
+from miniflow.node import scope as scope
+from miniflow.training.arguments import as_numbers
+from miniflow.training.optimizers import SGD as SGD
+from miniflow.training.optimizers import Adam as Adam
+from miniflow.training.optimizers import Momentum as Momentum
+
+# Functions in small letters: each makes the node of that class.
+maximum = ops.Max
+minimum = ops.Min
+exp = ops.Exp
+log = ops.Log
+sqrt = ops.Sqrt
+matmul = ops.MatMul
+linear = ops.Linear
+concat = ops.Concat
+sigmoid = ops.Sigmoid
+tanh = ops.Tanh
+relu = ops.ReLU
+leaky_relu = ops.LeakyReLU
+softplus = ops.Softplus
+gelu = ops.GELU
+softmax = ops.Softmax
+mse = ops.MSE
+mae = ops.MAE
+binary_cross_entropy = ops.BinaryCrossEntropy
+sigmoid_cross_entropy = ops.SigmoidCrossEntropy
+softmax_cross_entropy = ops.SoftmaxCrossEntropy
+dropout = ops.Dropout
+
+
+def parameter(value: Any, name: str | None = None) -> Input:
+    """Return an input that training changes, beginning with `value`.
+
+    Raises `FeedError` when that is not a number, nor numbers in rows.
+    """
+    if not isinstance(value, float):
+        value = np.array(as_numbers(value, name or "parameter"), np.float64)
+    return Input(name, value=value, trainable=True)
+
+
+def as_graph(subject: Graph | Node | Sequence[Node], trainables: Sequence[Node] = ()) -> Graph:
+    """Return a graph: as it is, of a cost, or of the list that `topological_sort` returned.
+
+    `trainables` are the inputs that training changes, where the nodes themselves do not say so.
+    Raises `GraphError` when it is none of these, or when a trainable is not an input.
+    """
+    for node in trainables:
+        if not isinstance(node, Input):
+            raise GraphError(f"{node!r} is to be trained, but it is not an Input")
+        node.trainable = True
+    if isinstance(subject, Graph):
+        return subject if not trainables else Graph(subject.declared, subject.nodes[subject.cost])
+    if isinstance(subject, Node):
+        return Graph.of(subject)
+    if isinstance(subject, Sequence) and subject and all(isinstance(n, Node) for n in subject):
+        return Graph(list(subject), subject[-1])
+    raise GraphError(
+        f"a {type(subject).__name__} is no graph",
+        hint="give a Graph, its cost node, or what topological_sort returned",
+    )
+
+
+def save(
+    graph: Graph | Node | Sequence[Node], path: str | Path, *, trainables: Sequence[Node] = ()
+) -> None:
+    """Save a graph, or a program's network, as a graph file: format 1.
+
+    `graph` may be a `Graph`, a cost node, or the list that `topological_sort` returned; then
+    `trainables` says which inputs training changes. Raises `FileError` if it cannot be written.
+    """
+    from miniflow.files import save as save_graph
+
+    save_graph(as_graph(graph, trainables), path)
+
+
+def load(path: str | Path, feeds: dict[str, Any] | None = None) -> Graph:
+    """Load a graph file; `feeds` gives inputs their values by name.
+
+    Raises `MiniflowError` that names the place in the file.
+    """
+    from miniflow.files import load as load_graph
+
+    return load_graph(Path(path), feeds=feeds)

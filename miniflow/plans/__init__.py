@@ -1,0 +1,1 @@
+"""Graphs compiled to run: lists of calls with bound buffers."""

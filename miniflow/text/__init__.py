@@ -1,0 +1,1 @@
+"""Text for people: lists, characters, graphs."""

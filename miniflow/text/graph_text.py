@@ -1,0 +1,44 @@
+"""A graph as text and as a table, for prompts and notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from miniflow.node import Input, shape_text
+from miniflow.text.lists import series
+
+if TYPE_CHECKING:
+    from miniflow.graph import Graph
+
+# Rows of a table; a graph may have a hundred thousand nodes.
+MOST_ROWS = 60
+
+
+def as_line(graph: Graph) -> str:
+    """Return a graph in one line: its name, size, cost and what is trained."""
+    trained = len(graph.trainables)
+    cost = graph.nodes[graph.cost].label
+    return f"<Graph {graph.name}: {len(graph)} nodes, cost {cost}, {trained} trained>"
+
+
+def as_html(graph: Graph) -> str:
+    """Return a graph as an HTML table, a row for each node in topological order."""
+    rows = []
+    for i, node in enumerate(graph.nodes[:MOST_ROWS]):
+        inputs = series([graph.nodes[source].label for source in graph.inbound[i]], ", ")
+        shape = "" if node.value is None else shape_text(np.shape(node.value))
+        kind = type(node).__name__
+        if isinstance(node, Input) and node.trainable:
+            kind += ", trained"
+        if i == graph.cost:
+            kind += ", the cost"
+        cells = "".join(f"<td>{escape(text)}</td>" for text in (node.label, kind, inputs, shape))
+        rows.append(f"<tr>{cells}</tr>")
+    if len(graph) > MOST_ROWS:
+        rows.append(f"<tr><td colspan=4>… {len(graph) - MOST_ROWS} more</td></tr>")
+    heads = "".join(f"<th>{head}</th>" for head in ("node", "op", "inputs", "shape"))
+    title = escape(as_line(graph).strip("<>"))
+    return f"<table><caption>{title}</caption><tr>{heads}</tr>{''.join(rows)}</table>"
