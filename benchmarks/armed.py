@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from harness import Contestant, measure, one_thread, options, show, table
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 
@@ -49,33 +50,33 @@ CASES: dict[str, dict[str, Sequence[str]]] = {
 }
 
 
-def armed(graph: str, lines: Sequence[str]) -> Console:
+def armed(graph: str, lines: Sequence[str]) -> Session:
     """Return a debugger in full swing with these stops set."""
-    console = Console(Debugger(load_graph(graph)))
+    session = open_session(Debugger(load_graph(graph)))
     for line in lines:
-        console.run(line)
-    console.run(f"sgd {BEFORE}")
-    return console
+        session.run(line)
+    session.run(f"sgd {BEFORE}")
+    return session
 
 
 def make(graph: str) -> list[Contestant]:
     """Return the contestants, once all have ended with the same parameters."""
     consoles = {name: armed(graph, lines) for name, lines in CASES[graph].items()}
-    reached = {name: _parameters(console, STEPS[graph]) for name, console in consoles.items()}
+    reached = {name: _parameters(session, STEPS[graph]) for name, session in consoles.items()}
     assert len(set(reached.values())) == 1, reached
-    return [Contestant(name, _runner(console, STEPS[graph])) for name, console in consoles.items()]
+    return [Contestant(name, _runner(session, STEPS[graph])) for name, session in consoles.items()]
 
 
-def _parameters(console: Console, steps: int) -> bytes:
-    console.run(f"sgd {steps}")
-    debugger = console.debugger
+def _parameters(session: Session, steps: int) -> bytes:
+    session.run(f"sgd {steps}")
+    debugger = session.debugger
     assert debugger.sgd_step == BEFORE + steps - 1, "a stop was met"
     return b"".join(debugger.value(i).tobytes() for i in debugger.graph.trainables)
 
 
-def _runner(console: Console, steps: int) -> Callable[[int], object]:
+def _runner(session: Session, steps: int) -> Callable[[int], object]:
     def run(times: int) -> None:
-        console.run(f"sgd {times * steps}")
+        session.run(f"sgd {times * steps}")
 
     return run
 

@@ -18,7 +18,7 @@ import lesson
 import numpy as np
 from harness import Array
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
@@ -162,19 +162,19 @@ class Armed(Compiled):
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
-        self.console = Console(Debugger(self.graph))
+        self.session = open_session(Debugger(self.graph))
         for line in self.LINES:
-            self.console.run(line)
+            self.session.run(line)
 
     def run(self, steps: int) -> None:
-        history, met = self.console.debugger.history, self.console.debugger.sgd_step
+        history, met = self.session.debugger.history, self.session.debugger.sgd_step
         known = len(history.costs)
-        self.console.run(f"sgd {steps}")
+        self.session.run(f"sgd {steps}")
         assert len(history.costs) == known + steps, f"a stop was met after SGD step {met}"
         self.costs = history.costs
 
     def parameters(self) -> list[Array]:
-        debugger = self.console.debugger
+        debugger = self.session.debugger
         return [debugger.value(i) for i in self.graph.trainables]
 
 

@@ -22,7 +22,7 @@ from miniflow.node import Input, Node
 from miniflow.training.optimizers import Optimizer
 
 if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
+    from mfdebug.core.session.session import Session
 
 NO_TERMINAL = """\
 there is no terminal here for mfdebug to draw on. Either save the graph and open it in a terminal:
@@ -31,10 +31,11 @@ there is no terminal here for mfdebug to draw on. Either save the graph and open
 
 or go through it here, a command at a time:
 
-    from mfdebug.core.commands.interpreter import Console
+    from mfdebug.core.session.session import Session
+    from mfdebug.core.commands.interpreter import open_session
     from mfdebug.core.timeline.debugger import Debugger
-    console = Console(Debugger(graph))
-    print(console.run("step").text)
+    session = open_session(Debugger(graph))
+    print(session.run("step").text)
 """
 
 
@@ -45,14 +46,14 @@ def has_terminal() -> bool:
     return not notebook and has_screen()
 
 
-def run_app(console: Console) -> None:
-    """Show the app on a console, until it is left."""
+def run_app(session: Session) -> None:
+    """Show the app on a session, until it is left."""
     settings = read_settings()
     able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
     able.prepare()
-    from mfdebug.tui.app import run_console
+    from mfdebug.tui.app import run_session
 
-    run_console(console, commands=[], settings=settings, abilities=able)
+    run_session(session, commands=[], settings=settings, abilities=able)
 
 
 def debug_graph(
@@ -82,10 +83,10 @@ def _debug(
     if not has_terminal():
         sys.stdout.write(NO_TERMINAL)
         return
-    from mfdebug.core.commands.interpreter import Console
+    from mfdebug.core.commands.interpreter import open_session
     from mfdebug.core.timeline.debugger import Debugger
 
-    run_app(Console(Debugger(graph, history_memory=read_settings().history_bytes)))
+    run_app(open_session(Debugger(graph, history_memory=read_settings().history_bytes)))
 
 
 def _nodes_of(subject: Any) -> list[Node]:

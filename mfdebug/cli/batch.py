@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from mfdebug.core.commands.interpreter import Console
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.explain.gradient_check import check_data, check_lines, passes
 from mfdebug.core.format import results
+from mfdebug.core.session.session import Session
 from miniflow.errors import MiniflowError, printable
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -40,7 +40,7 @@ class Interrupt:
         self.happened = True
 
     def asked(self, _moment: int) -> bool:
-        """Whether the run shall end; what a console asks as its progress."""
+        """Whether the run shall end; what a session asks as its progress."""
         return self.happened
 
 
@@ -58,29 +58,29 @@ class OutputLines:
 
 
 def run_batch(
-    console: Console, lines: Sequence[str], *, as_json: bool, check_all: bool = False
+    session: Session, lines: Sequence[str], *, as_json: bool, check_all: bool = False
 ) -> int:
     """Run all lines, then check all gradients if asked to; return the exit status."""
     fine = True
     with Interrupt() as interrupt:
-        console.progress = interrupt.asked
+        session.progress = interrupt.asked
         for line in lines:
-            fine = _run_one(console, line, as_json=as_json) and fine
+            fine = _run_one(session, line, as_json=as_json) and fine
             # A program may print to the same place.
             sys.stdout.flush()
-            if console.closed or interrupt.happened:
+            if session.closed or interrupt.happened:
                 break
         if check_all and not interrupt.happened:
-            fine = _check(console, as_json=as_json) and fine
+            fine = _check(session, as_json=as_json) and fine
     if interrupt.happened:
         return INTERRUPTED
     return OK if fine else FAILED
 
 
-def _run_one(console: Console, line: str, *, as_json: bool) -> bool:
+def _run_one(session: Session, line: str, *, as_json: bool) -> bool:
     answer: dict[str, Any]
     try:
-        reply = console.run(line)
+        reply = session.run(line)
     except MiniflowError as error:
         if not as_json:
             sys.stderr.write(f"{printable(line)}: {error}\n")
@@ -88,38 +88,38 @@ def _run_one(console: Console, line: str, *, as_json: bool) -> bool:
         answer = {"ok": False, "error": str(error)}
     else:
         if not as_json:
-            question = asked(console)
+            question = asked(session)
             for text in (reply.text, question if question != reply.text else ""):
                 if text:
                     sys.stdout.write(f"{text}\n")
             return True
         answer = {"ok": True, "result": results.as_json(reply.data)}
-        if question := asked(console):
+        if question := asked(session):
             answer["question"] = question
-    _write_json(console, line, answer)
+    _write_json(session, line, answer)
     return bool(answer["ok"])
 
 
-def _check(console: Console, *, as_json: bool) -> bool:
+def _check(session: Session, *, as_json: bool) -> bool:
     """Check every gradient; only here it is a failure that one is wrong, or none is tested."""
-    graph = console.debugger.graph
+    graph = session.debugger.graph
     try:
-        verdicts = console.debugger.check()
+        verdicts = session.debugger.check()
     except MiniflowError as error:
         sys.stderr.write(f"--check: {error}\n")
         return False
     right = passes(verdicts)
     if as_json:
         data = results.as_json(check_data(graph, verdicts))
-        _write_json(console, "--check", {"ok": right, "result": data})
+        _write_json(session, "--check", {"ok": right, "result": data})
     else:
         sys.stdout.write("\n".join(check_lines(graph, verdicts)) + "\n")
     return right
 
 
-def _write_json(console: Console, line: str, answer: dict[str, Any]) -> None:
-    where = console.debugger.where
-    node = None if where.node is None else console.debugger.graph.nodes[where.node].label
+def _write_json(session: Session, line: str, answer: dict[str, Any]) -> None:
+    where = session.debugger.where
+    node = None if where.node is None else session.debugger.graph.nodes[where.node].label
     place = {
         "command": line,
         "moment": where.number,
@@ -127,7 +127,7 @@ def _write_json(console: Console, line: str, answer: dict[str, Any]) -> None:
         "phase": where.phase,
         "node": node,
     }
-    if len(console.debugger.lines) > 1:
+    if len(session.debugger.lines) > 1:
         # Of a program that runs several: moments are counted in each.
-        place["graph"] = console.debugger.graph.name
+        place["graph"] = session.debugger.graph.name
     sys.stdout.write(json.dumps({**place, **answer}, ensure_ascii=False, allow_nan=False) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mfdebug.config.settings import Settings
 from mfdebug.config.terminal import abilities, has_screen
-from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import SUFFIX, Demo, read_demo, run_through
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.opening.graphs import Opened, open_graph
@@ -72,7 +72,7 @@ def _find(name: str) -> Path:
 def _check(demo: Demo, opened: Opened, settings: Settings) -> int:
     debugger = Debugger(opened.graph, history_memory=settings.history_bytes)
     try:
-        met = run_through(Console(debugger, origin=opened.origin), demo)
+        met = run_through(open_session(debugger, origin=opened.origin), demo)
     except DebuggerError as error:
         sys.stderr.write(f"mfdebug: {error}\n")
         return 1

@@ -22,8 +22,8 @@ from mfdebug.config.terminal import Abilities, abilities, has_screen
 
 if TYPE_CHECKING:
     from mfdebug.config.settings import Settings
-    from mfdebug.core.commands.interpreter import Console
     from mfdebug.core.session.script import Origin
+    from mfdebug.core.session.session import Session
     from mfdebug.core.session.store import Shelf
     from mfdebug.opening.graphs import Opened
     from mfdebug.running.debuggee import Debuggee
@@ -174,12 +174,12 @@ def _lines(given: list[str | Path]) -> list[str]:
 
     Raises `MiniflowError` with the line of a script that is none.
     """
-    from mfdebug.core.commands.interpreter import Console
+    from mfdebug.core.commands.interpreter import read_commands
 
     lines: list[str] = []
     for one in given:
         if isinstance(one, Path):
-            lines += [line for _, line in Console.read(one).lines]
+            lines += [line for _, line in read_commands(one).lines]
         else:
             lines.append(one)
     return lines
@@ -271,7 +271,7 @@ def _without_screen(
 ) -> int:
     from mfdebug.cli.batch import run_batch
     from mfdebug.cli.prompt import Plain
-    from mfdebug.core.commands.interpreter import Console
+    from mfdebug.core.commands.interpreter import open_session
     from mfdebug.core.session.store import Keeper
     from mfdebug.core.timeline.debugger import Debugger
 
@@ -281,11 +281,11 @@ def _without_screen(
     if options.resume:
         lines = ["resume", *lines]
         keeper.must_be_left()
-    console = Console(debugger, origin=origin, left=keeper.left)
-    console.left_before = keeper.before
+    session = open_session(debugger, origin=origin, left=keeper.left)
+    session.left_before = keeper.before
     if options.batch or options.check:
-        return run_batch(console, lines, as_json=options.json, check_all=options.check)
-    return Plain(console, keeper if sys.stdin.isatty() else None).run(lines)
+        return run_batch(session, lines, as_json=options.json, check_all=options.check)
+    return Plain(session, keeper if sys.stdin.isatty() else None).run(lines)
 
 
 def _program(options: argparse.Namespace, settings: Settings) -> int:
@@ -308,7 +308,7 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
     program = running.run.program
     try:
         origin = origin_of(options.graph, options.arguments)
-        status = _debug(running.console, lines, options, settings, origin, on_screen=on_screen)
+        status = _debug(running.session, lines, options, settings, origin, on_screen=on_screen)
         # What has ended it later is our own signal.
         failed = program.ended and program.failed
     finally:
@@ -330,7 +330,7 @@ def _attached(options: argparse.Namespace, settings: Settings) -> int:
     running = attach(ring, int(reading), name, memory=settings.history_bytes)
     on_screen = not options.plain
     try:
-        return _debug(running.console, [], options, settings, None, on_screen=on_screen)
+        return _debug(running.session, [], options, settings, None, on_screen=on_screen)
     finally:
         running.run.program.kill()
         if on_screen:
@@ -363,9 +363,9 @@ def _run_file(options: argparse.Namespace, settings: Settings) -> int:
     from mfdebug.opening.programs import open_run, origin_of
 
     lines = _lines(options.commands or [])
-    console = open_run(options.graph, memory=settings.history_bytes)
+    session = open_run(options.graph, memory=settings.history_bytes)
     origin = origin_of(options.graph, [])
-    return _debug(console, lines, options, settings, origin, on_screen=_wants_screen(options))
+    return _debug(session, lines, options, settings, origin, on_screen=_wants_screen(options))
 
 
 def _wants_screen(options: argparse.Namespace) -> bool:
@@ -374,7 +374,7 @@ def _wants_screen(options: argparse.Namespace) -> bool:
 
 
 def _debug(
-    console: Console,
+    session: Session,
     lines: list[str],
     options: argparse.Namespace,
     settings: Settings,
@@ -387,16 +387,16 @@ def _debug(
 
     keeper = None if origin is None else Keeper(Shelf(), origin)
     if keeper is not None:
-        console.origin, console.left, console.left_before = origin, keeper.left, keeper.before
+        session.origin, session.left, session.left_before = origin, keeper.left, keeper.before
         if options.resume:
             keeper.must_be_left()
             lines = ["resume", *lines]
     if on_screen:
         able = _abilities(settings)
-        from mfdebug.tui.app import run_console
+        from mfdebug.tui.app import run_session
 
-        return run_console(
-            console, commands=lines, settings=settings, abilities=able, keeper=keeper
+        return run_session(
+            session, commands=lines, settings=settings, abilities=able, keeper=keeper
         )
     _write_ascii(options, settings)
     if options.save:
@@ -405,12 +405,12 @@ def _debug(
     if options.batch or options.check or (options.save and not options.plain):
         from mfdebug.cli.batch import run_batch
 
-        return run_batch(console, lines, as_json=options.json, check_all=options.check)
+        return run_batch(session, lines, as_json=options.json, check_all=options.check)
     from mfdebug.cli.prompt import Plain
 
     # Of what comes after a command the program may be the reader.
     keeper = keeper if sys.stdin.isatty() else None
-    return Plain(console, keeper, shares_input=not is_run_file(options.graph)).run(lines)
+    return Plain(session, keeper, shares_input=not is_run_file(options.graph)).run(lines)
 
 
 def _app(

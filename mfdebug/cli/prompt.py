@@ -18,9 +18,9 @@ import platformdirs
 
 from mfdebug.cli.batch import FAILED, INTERRUPTED, OK, Interrupt
 from mfdebug.core.commands.completion import complete
-from mfdebug.core.commands.interpreter import Console
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.commands.status import status
+from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import Keeper
 from mfdebug.signals import EndedBySignal, ending_signals
 from miniflow.errors import FileError, MiniflowError, printable
@@ -31,14 +31,14 @@ MOST_REMEMBERED = 1000
 
 
 class Plain:
-    """A console at a line prompt; with a person at it the session is kept after every line."""
+    """A session at a line prompt; with a person at it the session is kept after every line."""
 
     def __init__(
-        self, console: Console, keeper: Keeper | None = None, *, shares_input: bool = False
+        self, session: Session, keeper: Keeper | None = None, *, shares_input: bool = False
     ) -> None:
         """`shares_input`: a program reads the same standard input, which is not read ahead."""
         self._readline = _read_no_further if shares_input else sys.stdin.readline
-        self.console = console
+        self.session = session
         self.keeper = keeper
         self._told: list[str] = []
         self._question = ""
@@ -60,25 +60,25 @@ class Plain:
         fine = True
         for line in lines:
             fine = self._run_one(line) and fine
-            if self.console.closed:
+            if self.session.closed:
                 break
-        if typed and not (self.console.closed or self._greeted):
+        if typed and not (self.session.closed or self._greeted):
             self._greet()
             self._greeted = True
         for line in self._typed() if typed else self._piped():
-            if self.console.closed:
+            if self.session.closed:
                 break
             fine = self._run_one(line.rstrip("\r\n")) and fine
-            if self.console.closed:
+            if self.session.closed:
                 break
         return OK if fine or typed else FAILED
 
     def _greet(self) -> None:
-        graph = self.console.debugger.graph
+        graph = self.session.debugger.graph
         self._say(f"{graph.name}: {graph.description}")
-        for part in self._changed(status(self.console.debugger)):
+        for part in self._changed(status(self.session.debugger)):
             self._say(part)
-        if self.console.left is not None and not self._moved:
+        if self.session.left is not None and not self._moved:
             self._say("resume goes on where it was left")
         if self.keeper is not None and self.keeper.problem:
             self._say(self.keeper.problem)
@@ -86,12 +86,12 @@ class Plain:
 
     @property
     def _moved(self) -> bool:
-        return self.console.debugger.moment > 0
+        return self.session.debugger.moment > 0
 
     def _typed(self) -> Iterator[str]:
         """Yield the lines that a person types; Ctrl+C begins a new one, Ctrl+D ends."""
-        with _line_editing(self.console):
-            while not self.console.closed:
+        with _line_editing(self.session):
+            while not self.session.closed:
                 try:
                     line = self._awaited(lambda: input(PROMPT))
                 except KeyboardInterrupt:
@@ -123,28 +123,28 @@ class Plain:
 
     def _run_one(self, line: str) -> bool:
         self._interrupt.happened = False
-        self.console.progress = self._interrupt.asked
+        self.session.progress = self._interrupt.asked
         try:
-            reply = self.console.run(line)
+            reply = self.session.run(line)
         except MiniflowError as error:
             sys.stdout.flush()
             sys.stderr.write(f"{printable(line)}: {error}\n")
             return False
-        whole = status(self.console.debugger)
+        whole = status(self.session.debugger)
         for text in reply.text.split("\n") if reply.text else ():
             for part in self._changed(whole) if text == whole else (text,):
                 self._say(part)
         self._ask(reply.text)
         if self.keeper is not None:
             known = self.keeper.problem
-            self.keeper.keep(self.console)
+            self.keeper.keep(self.session)
             if self.keeper.problem != known:
                 self._say(self.keeper.problem)
         return True
 
     def _ask(self, said: str) -> None:
         """Put the quiz's question, unless it has just been put."""
-        question = asked(self.console)
+        question = asked(self.session)
         if question and question != self._question and question not in said:
             self._say(question)
         self._question = question
@@ -175,7 +175,7 @@ def _leave(number: int, _frame: object) -> NoReturn:
 
 
 @contextlib.contextmanager
-def _line_editing(console: Console) -> Iterator[None]:
+def _line_editing(session: Session) -> Iterator[None]:
     """Have history and completion at the prompt, where Python was built with them."""
     try:
         import readline
@@ -184,7 +184,7 @@ def _line_editing(console: Console) -> Iterator[None]:
         return
 
     def completion(text: str, state: int) -> str | None:
-        found = complete(console.debugger, text)
+        found = complete(session.debugger, text)
         return found[state] if state < len(found) else None
 
     history = platformdirs.user_state_path("mfdebug", False) / "history"

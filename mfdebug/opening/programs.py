@@ -1,4 +1,4 @@
-"""From a program, or the file of a run, to a console on its first pass."""
+"""From a program, or the file of a run, to a session on its first pass."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.script import Origin
+from mfdebug.core.session.session import Session
 from mfdebug.recording.debugger import RecordedLines
 from mfdebug.recording.reader import RunReader
 from mfdebug.running.attached import Attached
@@ -27,10 +28,10 @@ STANDSTILL = 0.3
 
 
 class Running(NamedTuple):
-    """A program that waits at its first pass, and the console on it."""
+    """A program that waits at its first pass, and the session on it."""
 
     run: LiveRun
-    console: Console
+    session: Session
 
 
 def origin_of(name: str, arguments: Sequence[str]) -> Origin:
@@ -71,7 +72,7 @@ def open_program(
         meanwhile()
         return program
 
-    return _console_on(name, Path(name).stem, start, memory, captured=streams != "inherited")
+    return _session_on(name, Path(name).stem, start, memory, captured=streams != "inherited")
 
 
 def attach(ring: str, reading: int, name: str, *, memory: int) -> Running:
@@ -80,12 +81,12 @@ def attach(ring: str, reading: int, name: str, *, memory: int) -> Running:
     It writes into the ring of that path, and prints into the descriptor `reading`, or, if that is
     negative, where it did before.
     """
-    return _console_on(
+    return _session_on(
         name, name, lambda sink: Attached(ring, reading, sink), memory, captured=reading >= 0
     )
 
 
-def _console_on(
+def _session_on(
     where: str, name: str, start: Callable[[Sink], Debuggee], memory: int, *, captured: bool
 ) -> Running:
     run = LiveRun(name, start, most_bytes=memory)
@@ -96,13 +97,13 @@ def _console_on(
             problem = f"it ran no graph; {run.ending}" if run.ending else "it ran no graph"
             raise FileError(problem, where=where, hint="" if run.program.failed else needs)
         lines = RecordedLines(run, history_memory=memory, checker=Prober(run))
-        console = Console(lines.debugger(run.outline(0).line))
+        session = open_session(lines.debugger(run.outline(0).line))
         if captured:
-            console.printed = lambda: run.program.output.all
+            session.printed = lambda: run.program.output.all
     except BaseException:
         run.close()
         raise
-    return Running(run, console)
+    return Running(run, session)
 
 
 def _stands_still(run: LiveRun) -> Callable[[], bool]:
@@ -117,12 +118,12 @@ def _stands_still(run: LiveRun) -> Callable[[], bool]:
     return still
 
 
-def open_run(name: str, *, memory: int) -> Console:
-    """Return a console on the first pass of a run that was recorded.
+def open_run(name: str, *, memory: int) -> Session:
+    """Return a session on the first pass of a run that was recorded.
 
     Raises `MiniflowError` for a file that cannot be used.
     """
     run = RunReader(Path(name))
     if not len(run):
         raise FileError("the program ran no graph", where=name)
-    return Console(RecordedLines(run, history_memory=memory).debugger(run.outline(0).line))
+    return open_session(RecordedLines(run, history_memory=memory).debugger(run.outline(0).line))

@@ -21,9 +21,10 @@ from textual.widgets import Input
 from mfdebug.config.bindings import Keys
 from mfdebug.config.settings import DEFAULTS, Settings
 from mfdebug.config.terminal import ANY, Abilities
-from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import SUFFIX, Demo, Playback, read_demo
 from mfdebug.core.session.script import Origin
+from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import Keeper, Shelf
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import Opened, open_graph
@@ -70,7 +71,7 @@ class DebuggerApp(
         history_memory: int,
         origin: Origin | None = None,
         shelf: Shelf | None = None,
-        console: Console | None = None,
+        session: Session | None = None,
         keeper: Keeper | None = None,
         abilities: Abilities = ANY,
         settings: Settings = DEFAULTS,
@@ -78,7 +79,7 @@ class DebuggerApp(
     ) -> None:
         """Sessions are kept on the `shelf`, of a graph whose `origin` is known.
 
-        A `console` is there already where a program runs, with a `keeper` of its session.
+        A `session` is there already where a program runs, with a `keeper` of its session.
         `abilities` are those of the terminal; Textual has been told them when it was imported.
         """
         super().__init__(ascii_only=abilities.ascii_only)
@@ -95,10 +96,10 @@ class DebuggerApp(
         # The signal that has asked for the end.
         self._ended_by = 0
         # What is kept of this run, and where.
-        self._session: tuple[Keeper, Console] | None = None
-        self.console_given = console
-        if console is not None and keeper is not None:
-            self._session = keeper, console
+        self._kept: tuple[Keeper, Session] | None = None
+        self.session_given = session
+        if session is not None and keeper is not None:
+            self._kept = keeper, session
         self.graph = graph
         self.origin = origin
         self.shelf = shelf
@@ -119,11 +120,11 @@ class DebuggerApp(
 
     def on_mount(self) -> None:
         """Open the graph, or let one be chosen."""
-        if self.console_given is not None:
-            keeper = self._session[0] if self._session is not None else None
+        if self.session_given is not None:
+            keeper = self._kept[0] if self._kept is not None else None
             self.push_screen(
                 DebugScreen(
-                    self.console_given, self.commands, keeper, presentation=self.presentation
+                    self.session_given, self.commands, keeper, presentation=self.presentation
                 )
             )
         elif self.graph is None:
@@ -166,13 +167,13 @@ class DebuggerApp(
 
     def _keep_at_last(self) -> bool:
         """Keep the session, whatever has gone wrong; return whether it is kept."""
-        if self._session is None:
+        if self._kept is None:
             return False
-        keeper, console = self._session
-        if not console.deeds:
+        keeper, session = self._kept
+        if not session.deeds:
             return False
         with contextlib.suppress(Exception):
-            keeper.keep(console)
+            keeper.keep(session)
             return not keeper.problem
         return False
 
@@ -224,19 +225,19 @@ class DebuggerApp(
             self.exit(2, return_code=2, message=f"mfdebug: {error}")
             return
         if self.demo is not None:
-            playback = Playback(Console(debugger, origin=self.origin), self.demo)
+            playback = Playback(open_session(debugger, origin=self.origin), self.demo)
             self.push_screen(DemoScreen(playback, self.presentation))
             return
         keeper = None
         if self.origin is not None and self.shelf is not None:
             keeper = Keeper(self.shelf, self.origin)
         left = keeper.left if keeper is not None else None
-        console = Console(debugger, origin=self.origin, left=left)
+        session = open_session(debugger, origin=self.origin, left=left)
         if keeper is not None:
-            console.left_before = keeper.before
-            self._session = keeper, console
+            session.left_before = keeper.before
+            self._kept = keeper, session
         self.push_screen(
-            DebugScreen(console, self.commands, keeper, presentation=self.presentation)
+            DebugScreen(session, self.commands, keeper, presentation=self.presentation)
         )
 
     async def key_arrived(self, event: Key) -> None:
@@ -312,20 +313,20 @@ def _run_to_the_end(app: DebuggerApp) -> int:
     return app.left()
 
 
-def run_console(
-    console: Console,
+def run_session(
+    session: Session,
     *,
     commands: Sequence[str],
     settings: Settings,
     abilities: Abilities,
     keeper: Keeper | None = None,
 ) -> int:
-    """Run the app on a console that is there already, and return the exit status."""
+    """Run the app on a session that is there already, and return the exit status."""
     app = DebuggerApp(
         None,
         commands=commands,
         history_memory=0,
-        console=console,
+        session=session,
         keeper=keeper,
         abilities=abilities,
         settings=settings,

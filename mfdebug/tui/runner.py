@@ -11,8 +11,9 @@ from typing import Protocol
 
 from textual.message_pump import MessagePump
 
-from mfdebug.core.commands.command import Reply
-from mfdebug.core.commands.interpreter import Console, command_of
+from mfdebug.core.commands.interpreter import command_of
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 from miniflow.errors import MiniflowError
 
 # A command that takes longer than this goes on in the background: keys work, and one stops it.
@@ -40,10 +41,10 @@ class Runner:
     """Runs one line at a time; `host` is the screen whose timers and messages it uses."""
 
     def __init__(
-        self, console: Console, host: MessagePump, teller: Teller, lines: Sequence[str] = ()
+        self, session: Session, host: MessagePump, teller: Teller, lines: Sequence[str] = ()
     ) -> None:
-        console.progress = self._on_progress
-        self.console = console
+        session.progress = self._on_progress
+        self.session = session
         self._host = host
         self._teller = teller
         self._waiting = deque(lines)
@@ -88,9 +89,9 @@ class Runner:
             command = command_of(line)
             try:
                 # A program may take its time even for one move.
-                at_once = ONE_MOVE.fullmatch(line) and self.console.printed is None
+                at_once = ONE_MOVE.fullmatch(line) and self.session.printed is None
                 if at_once or (command is not None and command.instant):
-                    self._teller.answered(line, self.console.run(line))
+                    self._teller.answered(line, self.session.run(line))
                 else:
                     await self._run_patiently(line)
             except MiniflowError as error:
@@ -98,7 +99,7 @@ class Runner:
 
     async def _run_patiently(self, line: str) -> None:
         loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._worker, self.console.run, line)
+        future = loop.run_in_executor(self._worker, self.session.run, line)
         done, _ = await asyncio.wait({future}, timeout=PATIENCE)
         if done:
             self._teller.answered(line, future.result())
@@ -123,7 +124,7 @@ class Runner:
             self._teller.failed(error)
         else:
             if self._was_stopped:
-                words = f"stopped at moment {self.console.debugger.moment}; {line} was not finished"
+                words = f"stopped at moment {self.session.debugger.moment}; {line} was not finished"
                 reply = Reply(reply.text, reply.data, stopped=words)
             self._teller.answered(line, reply)
         await self.run_waiting()
@@ -136,5 +137,5 @@ class Runner:
 
     def _report(self) -> None:
         if self.busy:
-            step = self.console.debugger.timeline.sgd_step(self._reached)
+            step = self.session.debugger.timeline.sgd_step(self._reached)
             self._teller.goes_on(f"{self._running}: at SGD step {step}   any key stops")

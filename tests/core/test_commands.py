@@ -8,7 +8,7 @@ import json
 import pytest
 
 from mfdebug.core.commands.completion import complete
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.commands.status import status
 from mfdebug.core.commands.table import COMMANDS, find
 from mfdebug.core.explain.report import report
@@ -16,6 +16,7 @@ from mfdebug.core.expressions.names import typed
 from mfdebug.core.expressions.parser import WORD_MEANINGS, WORDS
 from mfdebug.core.format.results import as_json
 from mfdebug.core.session.replay import session_lines
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
@@ -26,13 +27,13 @@ from miniflow.ops import MSE, Add, MatMul, Mul
 from tests.soak.commands import everything
 
 
-def console(graph: str = "wx") -> Console:
-    return Console(Debugger(load_graph(graph)))
+def session(graph: str = "wx") -> Session:
+    return open_session(Debugger(load_graph(graph)))
 
 
 def said(graph: str, *lines: str) -> str:
     """Run lines and return what the last one answers."""
-    run = console(graph).run
+    run = session(graph).run
     *first, last = lines
     for line in first:
         run(line)
@@ -77,7 +78,7 @@ def refused(graph: str, *lines: str) -> str:
     ],
 )
 def test_commands_that_move(lines: list[str], moment: int | None) -> None:
-    there = console()
+    there = session()
     if moment is None:
         with pytest.raises(MiniflowError, match="could be until or unwatch or undo"):
             there.run(lines[0])
@@ -166,7 +167,7 @@ def test_the_learning_rates_of_the_opening_example() -> None:
         "0.01": ["-1", "5", "-1", "5"],
         "0.02": ["-7", "29", "-79"],
     }.items():
-        there = console()
+        there = session()
         there.run(f"set lr = {rate}")
         for weight in weights:
             there.run("sgd")
@@ -187,14 +188,14 @@ def test_set_undo_and_redo() -> None:
 
 def test_a_node_called_lr_wins_over_the_learning_rate() -> None:
     lr = Input("lr", value=1.0, trainable=True)
-    there = Console(Debugger(Graph([lr, Mul(lr, lr, name="cost")])))
+    there = open_session(Debugger(Graph([lr, Mul(lr, lr, name="cost")])))
     there.run("set lr = 3")
     assert there.run("print lr").data == 3
 
 
 def test_odd_names_can_be_typed() -> None:
     odd = Input("my node", value=2.0)
-    there = Console(Debugger(Graph([odd, Add(odd, odd, name="a-b")])))
+    there = open_session(Debugger(Graph([odd, Add(odd, odd, name="a-b")])))
     for name, text in (("my node", "`my node`"), ("a-b", "`a-b`"), ("l1", "l1"), ("nan", "`nan`")):
         assert typed(name) == text
     there.run(f"until {typed('a-b')}")
@@ -202,11 +203,11 @@ def test_odd_names_can_be_typed() -> None:
 
 
 def test_save_keeps_parameters_and_learning_rate(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    there = console()
+    there = session()
     there.run("set lr = 0.002")
     there.run("sgd 2")
     there.run(f"save {tmp_path / 'trained.json'}")
-    saved = Console(Debugger(load(tmp_path / "trained.json")))
+    saved = open_session(Debugger(load(tmp_path / "trained.json")))
     assert saved.run("print w").data == there.run("print w").data
     assert saved.run("print lr").text == "lr = 0.002"
     assert there.run("goto start").text.startswith("SGD step 0 ∙ start")
@@ -216,7 +217,7 @@ def test_save_keeps_parameters_and_learning_rate(tmp_path) -> None:  # type: ign
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("digits", [13, 30, 999, 5000])
 def test_no_number_is_too_long_for_a_command(name: str, digits: int) -> None:
-    run = console()
+    run = session()
     run.run("break w")
     number = "9" * digits
     for line in (f"{name} {number}", f"{name} 1 {number}", f"{name} -{number}", f"{number}s"):
@@ -306,7 +307,7 @@ def test_completion_offers_commands_then_nodes() -> None:
 
 
 def test_answers_hold_in_strict_json() -> None:
-    there = console("log-nan")
+    there = session("log-nan")
     there.run("goto sgd 10")
     there.run("back")
     answer = as_json(there.run("print if_0").data)
@@ -319,7 +320,7 @@ def test_a_cost_that_is_not_a_scalar_is_summed_and_said_so() -> None:
 
 def test_the_graph_need_not_train_to_have_a_cost() -> None:
     y, a = Input("y", value=[1.0, 2, 3]), Input("a", value=[4.5, 5, 10])
-    there = Console(Debugger(Graph([y, a, MSE(y, a, name="cost")])))
+    there = open_session(Debugger(Graph([y, a, MSE(y, a, name="cost")])))
     assert "cost 23.4167" in there.run("next 2").text
 
 
@@ -328,7 +329,7 @@ def test_the_graph_need_not_train_to_have_a_cost() -> None:
 
 def test_a_scalar_times_a_matrix_can_be_explained() -> None:
     x, w = Input("x", value=[[1.0, 2, 3], [4, 5, 6]]), Input("w", value=2.0)
-    there = Console(Debugger(Graph([x, w, MatMul(x, w, name="y")])))
+    there = open_session(Debugger(Graph([x, w, MatMul(x, w, name="y")])))
     for _ in range(there.debugger.timeline.end or 0):
         assert there.run("step").text
         node = there.debugger.where.node
@@ -343,7 +344,7 @@ def test_an_entry_that_does_not_exist_is_an_error() -> None:
 
 
 def test_numbers_of_today_never_explain_a_value_of_yesterday() -> None:
-    there = console("xor")
+    there = session("xor")
     l1 = there.debugger.graph.place("l1")
     there.run("until l1")
     assert report(there.debugger, l1).working
@@ -360,7 +361,7 @@ def test_an_update_is_told_as_it_was_made_whatever_is_edited_after() -> None:
 
 
 def test_an_edit_of_a_fed_input_waits_for_the_feed() -> None:
-    there = console("xor")
+    there = session("xor")
     answer = there.run("set X[0,0] = 5").text
     assert answer.startswith("X[0,0] = 5, when SGD step 0 has been fed")
     there.run("step")
@@ -372,7 +373,7 @@ def test_an_edit_of_a_fed_input_waits_for_the_feed() -> None:
 
 
 def test_an_edit_that_cannot_be_carried_out_leaves_nothing_behind() -> None:
-    there = console("softmax")
+    there = session("softmax")
     there.run("until cost backward")
     moment = there.debugger.moment
     with pytest.raises(MiniflowError, match="labels are whole numbers"):
@@ -389,7 +390,7 @@ def test_numbers_too_large_are_said_to_be() -> None:
 
 
 def test_a_million_phases_cost_what_three_do() -> None:
-    there = console()
+    there = session()
     there.run("next 1000000")
     assert there.debugger.moment == 250_000 * 9
     there.run("previous 999999")
@@ -399,7 +400,7 @@ def test_a_million_phases_cost_what_three_do() -> None:
 
 
 def test_a_count_and_a_key_can_be_typed_as_they_are_pressed() -> None:
-    there = console()
+    there = session()
     for line, moment in (("3t", 27), ("2T", 9), ("4s", 13), ("10S", 3), ("2 n", 9)):
         there.run(line)
         assert there.debugger.moment == moment
@@ -421,7 +422,7 @@ def test_completion_knows_scopes_and_odd_names() -> None:
 @pytest.mark.parametrize("graph", ["wx", "xor"])
 @pytest.mark.parametrize("step", [0, 1, 37])
 def test_goto_sgd_stands_in_the_step_that_the_status_names(graph: str, step: int) -> None:
-    there, other = console(graph), console(graph)
+    there, other = session(graph), session(graph)
     told = there.run(f"goto sgd {step}").text
     assert told.startswith(f"SGD step {step} ∙ feed ∙ ")
     # From the start so many whole steps end right before it.
@@ -438,10 +439,10 @@ def test_a_graph_that_is_not_trained_has_one_step() -> None:
     assert "there is no SGD step 3: the line ends here at moment" in told
 
 
-def named_like_words(word: str) -> Console:
+def named_like_words(word: str) -> Session:
     """A run that trains a node called like a word of the language."""
     node = Input(word, value=3.0, trainable=True)
-    return Console(Debugger(Graph.of(Mul(node, Input("y", value=2.0), name="q"))))
+    return open_session(Debugger(Graph.of(Mul(node, Input("y", value=2.0), name="q"))))
 
 
 @pytest.mark.parametrize("word", sorted(WORDS))
@@ -457,7 +458,7 @@ def test_where_a_node_is_called_like_a_word_answers_say_which_is_meant(word: str
 
 
 def test_the_cost_called_cost_is_what_the_word_stands_for() -> None:
-    there = console("wx")
+    there = session("wx")
     there.run("sgd")
     assert there.run("print cost").text == "cost = 900"
     assert there.run("print cost()").text == "cost() = 900"
@@ -487,7 +488,7 @@ def test_a_node_called_lr_and_the_learning_rate_are_set_each_by_its_name() -> No
 
 
 def test_without_a_node_of_that_name_both_forms_set_the_learning_rate() -> None:
-    there = console("wx")
+    there = session("wx")
     for line, rate in (("set lr = 0.5", 0.5), ("set lr() = 0.25", 0.25)):
         assert there.run(line).text.startswith(f"lr = {rate}\n")
         assert there.debugger.learning_rate == rate

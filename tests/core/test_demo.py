@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import Playback, read_demo, run_through
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.diff import Instant, take_snapshot
 from mfdebug.opening.graphs import open_graph
@@ -20,9 +21,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 THREE = REPOSITORY / "tests" / "demos" / "three-beats.demo"
 
 
-def console(graph: str = "wx") -> Console:
+def session(graph: str = "wx") -> Session:
     opened = open_graph(graph)
-    return Console(Debugger(opened.graph, history_memory=2**24), origin=opened.origin)
+    return open_session(Debugger(opened.graph, history_memory=2**24), origin=opened.origin)
 
 
 def written(folder: Path, *lines: str, graph: str = '"wx"') -> Path:
@@ -85,7 +86,7 @@ def test_a_script_without_a_graph_is_no_demo(tmp_path: Path) -> None:
 
 
 def test_expect_says_what_it_found() -> None:
-    on = console()
+    on = session()
     on.run("next")
     assert on.run("expect w == 5").text == "as expected"
     with pytest.raises(DebuggerError, match=r"^w < 3 is not true here: w = 5$"):
@@ -99,7 +100,7 @@ def test_expect_says_what_it_found() -> None:
 
 
 def test_say_pause_and_wait_change_nothing_but_the_caption() -> None:
-    on = console()
+    on = session()
     before = on.state.stand
     assert on.run("say w is 5").text == "w is 5"
     assert on.caption == "w is 5"
@@ -116,7 +117,7 @@ def test_say_pause_and_wait_change_nothing_but_the_caption() -> None:
 # Playing ------------------------------------------------------------------------------------
 
 
-def bits(on: Console) -> list[object]:
+def bits(on: Session) -> list[object]:
     """Return all that is computed, bit for bit."""
     found = take_snapshot(on.debugger, Instant(on.debugger.moment))
     readings = [*found.values, *found.gradients, found.cost]
@@ -126,12 +127,12 @@ def bits(on: Console) -> list[object]:
 def play(playback: Playback) -> None:
     assert playback.next_beat is not None
     for _, line in playback.next_beat.lines:
-        playback.console.run(line)
+        playback.session.run(line)
     playback.shown()
 
 
 def test_every_beat_can_be_gone_back_to_from_anywhere() -> None:
-    on = console()
+    on = session()
     playback = Playback(on, read_demo(THREE, check_known))
     stands = [bits(on)]
     while playback.next_beat is not None:
@@ -156,28 +157,28 @@ def test_every_beat_can_be_gone_back_to_from_anywhere() -> None:
 
 
 def test_an_edit_at_the_same_moment_is_off_the_script() -> None:
-    playback = Playback(console(), read_demo(THREE, check_known))
+    playback = Playback(session(), read_demo(THREE, check_known))
     play(playback)
-    playback.console.run("set w = 6")
+    playback.session.run("set w = 6")
     assert not playback.on_script
-    playback.console.run("print w")
+    playback.session.run("print w")
     playback.return_to_script()
-    playback.console.run("print w")
+    playback.session.run("print w")
     assert playback.on_script
 
 
 def test_it_runs_through_without_a_screen(tmp_path: Path) -> None:
-    assert run_through(console(), read_demo(THREE, check_known)) == 4
+    assert run_through(session(), read_demo(THREE, check_known)) == 4
     wrong = written(tmp_path, "step", "expect w == 6")
     with pytest.raises(DebuggerError, match=r"^some: line 4: w == 6 is not true here: w = 5$"):
-        run_through(console(), read_demo(wrong, check_known))
+        run_through(session(), read_demo(wrong, check_known))
 
 
 # Made of a live session ---------------------------------------------------------------------
 
 
 def test_record_makes_a_demo_of_what_was_done(tmp_path: Path) -> None:
-    on = console()
+    on = session()
     for line in (
         "say w is 5",
         "step 2",
@@ -199,13 +200,13 @@ def test_record_makes_a_demo_of_what_was_done(tmp_path: Path) -> None:
         ["say edited", "set w = 3"],
         ["print w", "expect w == 3"],
     ]
-    other = console()
+    other = session()
     assert run_through(other, demo) == 1
     assert bits(other) == bits(on)
 
 
 def test_pauses_that_were_typed_are_the_only_ones(tmp_path: Path) -> None:
-    on = console()
+    on = session()
     for line in ("step", "step", "pause", "step"):
         on.run(line)
     on.run(f"record {tmp_path / 'mine.demo'}")
@@ -214,7 +215,7 @@ def test_pauses_that_were_typed_are_the_only_ones(tmp_path: Path) -> None:
 
 
 def test_record_refuses_to_write_over_what_is_no_demo(tmp_path: Path) -> None:
-    on = console()
+    on = session()
     path = tmp_path / "mine.demo"
     with pytest.raises(DebuggerError, match="nothing has been done yet"):
         on.run(f"record {path}")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from mfdebug.core.commands.completion import complete
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.replay import session_lines
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
@@ -33,14 +34,14 @@ HEALTHY = sorted({path.stem for path in (ROOT / "graphs").glob("*.json")} - set(
 LONG = {"digits": 100, "diabetes": 200}
 
 
-def console(graph: Graph | str, *lines: str) -> Console:
-    run = Console(Debugger(load_graph(graph) if isinstance(graph, str) else graph))
+def session(graph: Graph | str, *lines: str) -> Session:
+    run = open_session(Debugger(load_graph(graph) if isinstance(graph, str) else graph))
     for line in lines:
         run.run(line)
     return run
 
 
-def first_stop(run: Console, steps: int) -> tuple[int, str]:
+def first_stop(run: Session, steps: int) -> tuple[int, str]:
     """Return the SGD step in which a health rule is met first, and what it says."""
     run.run("break health")
     debugger = run.debugger
@@ -50,12 +51,12 @@ def first_stop(run: Console, steps: int) -> tuple[int, str]:
 
 @pytest.mark.parametrize("graph", HEALTHY)
 def test_a_healthy_run_is_not_stopped(graph: str) -> None:
-    assert first_stop(console(graph), LONG.get(graph, 3000))[1] == ""
+    assert first_stop(session(graph), LONG.get(graph, 3000))[1] == ""
 
 
 @pytest.mark.parametrize("rate", [0.0001, 0.001, 0.005, 0.009])
 def test_a_rate_that_descends_is_not_too_large(rate: float) -> None:
-    assert first_stop(console("wx", f"set lr = {rate}"), 3000)[1] == ""
+    assert first_stop(session("wx", f"set lr = {rate}"), 3000)[1] == ""
 
 
 @pytest.mark.parametrize(
@@ -68,14 +69,14 @@ def test_a_rate_that_descends_is_not_too_large(rate: float) -> None:
     ],
 )
 def test_a_rate_that_does_not_descend_is_found(rate: float, step: int, words: str) -> None:
-    met, told = first_stop(console("wx", f"set lr = {rate}"), 100)
+    met, told = first_stop(session("wx", f"set lr = {rate}"), 100)
     assert met == step
     assert told.startswith(words)
 
 
 @pytest.mark.parametrize("graph", SHIPPED_FAULTS)
 def test_the_faults_of_shipped_graphs_are_found(graph: str) -> None:
-    met, told = first_stop(console(graph), 100)
+    met, told = first_stop(session(graph), 100)
     assert (met, told[: len(SHIPPED_FAULTS[graph][1])]) == SHIPPED_FAULTS[graph]
 
 
@@ -92,7 +93,7 @@ def test_the_faults_of_shipped_graphs_are_found(graph: str) -> None:
     ],
 )
 def test_faults_are_found(name: str, words: str) -> None:
-    _, told = first_stop(console(load(BROKEN / f"{name}.json")), 100)
+    _, told = first_stop(session(load(BROKEN / f"{name}.json")), 100)
     assert told.startswith(words)
 
 
@@ -101,7 +102,7 @@ def test_a_last_layer_that_has_learned_yes_and_no_is_not_saturated() -> None:
     w, b = Input("w", value=[[4.0]], trainable=True), Input("b", value=[0.0], trainable=True)
     cost = MSE(t, Sigmoid(Linear(x, w, b, name="z"), name="y"), name="cost")
     graph = Graph.of(cost, optimizer=SGD(20.0))
-    run = console(graph)
+    run = session(graph)
     assert first_stop(run, 3000)[1] == ""
     near = run.debugger.value(graph.by_name["y"])
     assert (np.abs(near - [[0.0], [1.0]]) < 0.01).all()
@@ -110,8 +111,8 @@ def test_a_last_layer_that_has_learned_yes_and_no_is_not_saturated() -> None:
 def test_a_gradient_that_only_cancels_does_not_stop() -> None:
     """The bias has gradient 0 while the weight learns; one whose input is 0 learns nothing."""
     graph = Graph.of(_line([[-1.0], [1.0]]))
-    assert first_stop(console(graph), 50)[1] == ""
-    told = first_stop(console(Graph.of(_line([[0.0], [0.0]]))), 50)[1]
+    assert first_stop(session(graph), 50)[1] == ""
+    told = first_stop(session(Graph.of(_line([[0.0], [0.0]]))), 50)[1]
     assert told.startswith("unchanged: w: ")
 
 
@@ -134,7 +135,7 @@ def mask() -> Graph:
     return Graph.of(Sum(Pow(Softmax(masked, name="p"), name="square"), name="cost"))
 
 
-def met_moments(run: Console, steps: int) -> list[int]:
+def met_moments(run: Session, steps: int) -> list[int]:
     end, met = steps * run.debugger.timeline.length, []
     while run.debugger.moment < end:
         if run.stops.run(end):
@@ -143,18 +144,18 @@ def met_moments(run: Console, steps: int) -> list[int]:
 
 
 def test_an_infinity_that_an_input_holds_for_good_is_met_once(mask: Graph) -> None:
-    assert met_moments(console(mask, "break inf"), 40) == [1]
+    assert met_moments(session(mask, "break inf"), 40) == [1]
 
 
 def test_a_mask_that_is_left_out_is_not_met(mask: Graph) -> None:
-    assert met_moments(console(mask, "break inf except mask"), 40) == []
+    assert met_moments(session(mask, "break inf except mask"), 40) == []
 
 
 @pytest.mark.parametrize("kind", ["nan", "inf"])
 @pytest.mark.parametrize("graph", ["exploding", "log-nan"])
 def test_only_what_is_left_out_is_passed_over(graph: str, kind: str) -> None:
     def met(line: str) -> dict[int, str]:
-        run, found = console(graph, line), {}
+        run, found = session(graph, line), {}
         debugger = run.debugger
         end = 12 * debugger.timeline.length
         while debugger.moment < end:
@@ -173,10 +174,10 @@ def test_only_what_is_left_out_is_passed_over(graph: str, kind: str) -> None:
 
 
 def test_rules_leave_out_nodes_too() -> None:
-    run = console("dead-relu", "break dead except r1", "break dead")
+    run = session("dead-relu", "break dead except r1", "break dead")
     hits = run.stops.run(None)
     assert [hit.stop.number for hit in hits] == [2]
-    every = console("dead-relu", "break health except r1, W1")
+    every = session("dead-relu", "break health except r1, W1")
     assert {stop.line for stop in every.stops} >= {
         "break dead except r1, W1",
         "break nan except r1, W1",
@@ -200,7 +201,7 @@ def test_rules_leave_out_nodes_too() -> None:
 )
 def test_what_is_wrong_is_said(line: str, words: str) -> None:
     with pytest.raises(MiniflowError) as caught:
-        console("xor").run(line)
+        session("xor").run(line)
     assert words in str(caught.value)
 
 

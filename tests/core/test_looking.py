@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, Standing
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
@@ -19,8 +20,8 @@ from miniflow.ops import MSE, Linear, Mul, Sigmoid
 from tests.sizes import examples
 
 
-def console(graph: str = "xor", *lines: str) -> Console:
-    run = Console(Debugger(load_graph(graph)))
+def session(graph: str = "xor", *lines: str) -> Session:
+    run = open_session(Debugger(load_graph(graph)))
     for line in lines:
         run.run(line)
     return run
@@ -29,7 +30,7 @@ def console(graph: str = "xor", *lines: str) -> Console:
 # Last ------------------------------------------------------------------------------------
 
 
-def entry_history(run: Console, name: str, attribute: str, end: int) -> list[bytes | None]:
+def entry_history(run: Session, name: str, attribute: str, end: int) -> list[bytes | None]:
     """Return what an entry was at every moment; None where it had not been computed."""
     debugger = run.debugger
     node = debugger.graph.by_name[name]
@@ -55,7 +56,7 @@ def entry_history(run: Console, name: str, attribute: str, end: int) -> list[byt
 def test_last_finds_the_moment_that_changed_a_value(
     name: str, start: int, edit: str, at: int
 ) -> None:
-    run = console("xor", f"goto {at}", *([edit] if edit else []))
+    run = session("xor", f"goto {at}", *([edit] if edit else []))
     seen = entry_history(run, name, "value", start)
     changes = [t for t in range(1, start) if seen[t] != seen[t - 1]]
     run.debugger.move(start)
@@ -71,14 +72,14 @@ def test_last_finds_the_moment_that_changed_a_value(
 
 
 def test_last_pressed_again_finds_the_one_before() -> None:
-    run = console("xor", "goto sgd 5")
+    run = session("xor", "goto sgd 5")
     moments = [run.run("last W1[0,0]") and run.debugger.moment for _ in range(3)]
     length = run.debugger.timeline.length
     assert [m - moments[0] for m in moments] == [0, -length, -2 * length]
 
 
 def test_last_of_a_gradient_says_both_numbers() -> None:
-    run = console("xor", "goto sgd 3", "step 4")
+    run = session("xor", "goto sgd 3", "step 4")
     reply = run.run("last grad W1[0,1]")
     assert run.debugger.where.phase == "backward"
     assert "∂cost/∂W1[0,1] changed:" in reply.stopped
@@ -88,12 +89,12 @@ def test_last_of_a_gradient_says_both_numbers() -> None:
 
 
 def test_why_gives_the_terms_of_a_value() -> None:
-    text = console("xor", "sgd", "until l1").run("why l1[2,1]").text
+    text = session("xor", "sgd", "until l1").run("why l1[2,1]").text
     assert text.startswith("l1[2,1] = Σₖ X[2,k]·W1[k,1] + b1[1]")
 
 
 def test_why_grad_and_grad_attribute_are_the_same() -> None:
-    run = console("xor", "until W1 backward")
+    run = session("xor", "until W1 backward")
     text = run.run("why grad W1[0,1]").text
     assert text == run.run("why W1.grad[0,1]").text
     assert "Σₙ X[n,0]·∂cost/∂l1[n,1]" in text
@@ -120,7 +121,7 @@ def test_why_grad_and_grad_attribute_are_the_same() -> None:
 )
 def test_what_is_wrong_is_said(line: str, words: str) -> None:
     with pytest.raises(MiniflowError) as caught:
-        console().run(line)
+        session().run(line)
     assert words in str(caught.value)
 
 
@@ -178,7 +179,7 @@ def planted(mistake: str) -> Graph:
     [("transpose", "l1 (Planted) to W["), ("no sum", "l1 (Planted) to b[")],
 )
 def test_a_planted_wrong_gradient_is_named(mistake: str, words: str) -> None:
-    reply = Console(Debugger(planted(mistake))).run("check")
+    reply = open_session(Debugger(planted(mistake))).run("check")
     first = reply.text.splitlines()[1]
     assert words in first
     assert "WRONG" in first
@@ -201,20 +202,20 @@ def test_an_assigned_gradient_is_named() -> None:
     y = Input("y", value=np.zeros((1, 3)))
     left, right = MSE(y, l1, name="left"), MSE(y, l1, name="right")
     cost = Mul(left, right, name="cost")
-    reply = Console(Debugger(Graph.of(cost, name="assigned"))).run("check l1")
+    reply = open_session(Debugger(Graph.of(cost, name="assigned"))).run("check l1")
     assert "l1 (Planted) to x[" in reply.text
     assert "WRONG" in reply.text
 
 
 def test_sound_graphs_are_found_so() -> None:
     for graph in ("xor", "diamond", "circuit-b", "wx"):
-        reply = console(graph).run("check")
+        reply = session(graph).run("check")
         assert reply.data["all_right"], reply.text
         assert reply.text.startswith("no gradient is wrong")
 
 
 def test_a_check_changes_nothing() -> None:
-    run, twin = console("xor", "step 7"), console("xor", "step 7")
+    run, twin = session("xor", "step 7"), session("xor", "step 7")
     run.run("check")
     for i in range(len(run.debugger.graph)):
         assert run.debugger.value(i).tobytes() == twin.debugger.value(i).tobytes()
@@ -224,7 +225,7 @@ def test_a_check_changes_nothing() -> None:
 
 
 def test_diff_of_a_branch_with_the_run_without_edits() -> None:
-    run = console("xor", "goto sgd 1", "set lr = 5", "goto sgd 3")
+    run = session("xor", "goto sgd 1", "set lr = 5", "goto sgd 3")
     text = run.run("diff now@0 now").text
     assert "learning rate: 0.5 | 5" in text or "learning rate:" in text
     assert "differ" in text
@@ -234,13 +235,13 @@ def test_diff_of_a_branch_with_the_run_without_edits() -> None:
 
 
 def test_diff_against_the_present_moment() -> None:
-    run = console("wx", "sgd 2")
+    run = session("wx", "sgd 2")
     assert "moment 9 and moment 18" in run.run("diff 9").text
     assert "equal bit for bit" in run.run("diff 18").text
 
 
 def test_watches_are_told_at_every_moment() -> None:
-    run = console("wx", "watch w", "watch cost - prev(cost)", "sgd 3")
+    run = session("wx", "watch w", "watch cost - prev(cost)", "sgd 3")
     readings = run.watches.read()
     assert [one.number for one in readings] == [1, 2]
     assert readings[0].shown == "3.536"
@@ -254,12 +255,12 @@ def test_watches_are_told_at_every_moment() -> None:
 
 
 def test_a_watch_of_what_is_not_computed_says_so() -> None:
-    run = console("wx", "watch w.grad")
+    run = session("wx", "watch w.grad")
     assert run.watches.read()[0].shown == "not computed yet"
 
 
 def test_an_edit_forgets_what_a_watch_has_seen() -> None:
-    run = console("wx", "watch w", "sgd")
+    run = session("wx", "watch w", "sgd")
     run.watches.read()
     run.run("sgd")
     assert len(run.watches.read()[0].trend) >= 2
@@ -268,7 +269,7 @@ def test_an_edit_forgets_what_a_watch_has_seen() -> None:
 
 
 def test_find_looks_at_names_ops_and_shapes() -> None:
-    run = console("xor")
+    run = session("xor")
     assert "l1" in run.run("find linear").text
     assert run.run("find W").data[0] == "W1"
     assert run.run("find 4x2").data
@@ -278,7 +279,7 @@ def test_find_looks_at_names_ops_and_shapes() -> None:
 
 
 def test_the_number_that_a_stop_names_is_the_one_that_is_told() -> None:
-    run = console("log-nan", "break nan")
+    run = session("log-nan", "break nan")
     reply = run.run("continue")
     assert "if_0[3,0] = 0 × (-inf) = nan" in reply.text
     assert reply.spot is not None
@@ -293,7 +294,7 @@ def test_the_number_that_a_stop_names_is_the_one_that_is_told() -> None:
 
 
 def test_so_is_the_number_that_last_changes() -> None:
-    run = console("xor", "sgd", "last W1[1,0]")
+    run = session("xor", "sgd", "last W1[1,0]")
     assert "W1[1,0] = " in run.run("explain [1,0]").text
     assert run.debugger.where.phase == "update"
 
@@ -303,7 +304,7 @@ def test_so_is_the_number_that_last_changes() -> None:
 
 def test_a_saturated_sigmoid_shows_the_digits_that_its_slope_takes() -> None:
     x = Input("x", value=20.0)
-    run = Console(Debugger(Graph.of(Sigmoid(x, name="s"))))
+    run = open_session(Debugger(Graph.of(Sigmoid(x, name="s"))))
     run.run("next 3")
     assert run.run("why grad x").text == (
         "∂s/∂x = ∂s/∂s·s(1-s)\n  = 1 × (0.999999997939 × (1-0.999999997939))\n  = 2.06115e-09"
@@ -312,29 +313,29 @@ def test_a_saturated_sigmoid_shows_the_digits_that_its_slope_takes() -> None:
 
 def test_a_printed_matrix_begins_on_its_own_line_and_zero_has_no_sign() -> None:
     w = Input("w", value=np.array([[-0.0, 1.0]]))
-    run = Console(Debugger(Graph.of(Mul(w, w, name="y"))))
+    run = open_session(Debugger(Graph.of(Mul(w, w, name="y"))))
     run.run("step")
     assert run.run("print w").text == "w =\n[[0. 1.]]"
 
 
 def test_a_gradient_whose_turn_has_not_come_says_so() -> None:
-    run = console("wx", "until cost backward")
+    run = session("wx", "until cost backward")
     with pytest.raises(MiniflowError, match="all has come back, but its own turn has not come"):
         run.run("print y.grad")
 
 
 def test_a_diff_counts_what_it_leaves_out() -> None:
-    run = console("digits", "sgd")
+    run = session("digits", "sgd")
     tail = run.run("diff 0 40").text.split("\n")
     assert any("more that differ" in line or "cannot be compared" in line for line in tail)
 
 
 def test_a_watch_that_never_has_a_value_is_refused_and_one_is_set_once() -> None:
     debugger = Debugger(load_graph("xor"), history_memory=2**24)
-    console = Console(debugger)
+    session = open_session(debugger)
     with pytest.raises(MiniflowError, match="9"):
-        console.run("watch W1[9,9]")
-    console.run("watch s1[0,0]")
-    console.run("watch W1.grad")
-    assert console.run("watch s1[0,0]").text.startswith("1  s1[0,0] = not computed yet")
-    assert len(console.watches) == 2
+        session.run("watch W1[9,9]")
+    session.run("watch s1[0,0]")
+    session.run("watch W1.grad")
+    assert session.run("watch s1[0,0]").text.startswith("1  s1[0,0] = not computed yet")
+    assert len(session.watches) == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mfdebug.cli.main import main
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.store import Keeper, Shelf
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import open_graph
@@ -108,9 +108,9 @@ def test_as_a_session(tmp_path: Path, make: Callable[[Path], None]) -> None:
     before = identity(path)
     keeper = Keeper(shelf, origin)
     assert KINDS[make] in keeper.problem
-    console = Console(Debugger(graph), origin=origin)
-    console.run("step")
-    keeper.keep(console)
+    session = open_session(Debugger(graph), origin=origin)
+    session.run("step")
+    keeper.keep(session)
     assert f"this session cannot be kept: {path}: it is {KINDS[make]}" in keeper.problem
     assert identity(path) == before
 

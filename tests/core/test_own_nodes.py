@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.errors import GraphError
 from miniflow.graph import Graph
@@ -40,13 +40,13 @@ def debugger() -> Debugger:
 
 @pytest.mark.parametrize("way", ["sgd 1000", "goto sgd 700", "next 500", "step 900"])
 def test_it_is_that_nodes_error_and_the_cursor_stands_before_it(way: str) -> None:
-    console = Console(debugger())
+    session = open_session(debugger())
     with pytest.raises(
         GraphError, match=r"own: forward\(\) of Fragile raised ValueError"
     ) as raised:
-        console.run(way)
+        session.run(way)
     assert "[m 2x3]" in str(raised.value)
-    here = console.debugger
+    here = session.debugger
     assert (here.sgd_step, here.where.phase) == (10, "forward")
     assert here.graph.nodes[here.where.node or 0].label == "m"
     assert here.value(here.graph.by_name["m"]).min() < Fragile.least
@@ -58,7 +58,7 @@ def test_it_is_that_nodes_error_and_the_cursor_stands_before_it(way: str) -> Non
         for node in range(len(here.graph)):
             assert here.value(node).tobytes() == twin.value(node).tobytes()
     with pytest.raises(GraphError, match="is too small"):
-        console.run("step")
-    console.run("set w = 2")
-    console.run("step")
+        session.run("step")
+    session.run("set w = 2")
+    session.run("step")
     assert here.value(here.graph.by_name["own"]).tobytes()

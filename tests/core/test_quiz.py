@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.quiz.quiz import Question, Quiz
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.opening.shipped import shipped
@@ -349,7 +349,7 @@ def test_fractions_and_a_minus_sign_are_numbers() -> None:
 
 
 def test_an_answer_meets_the_stops_of_its_moment() -> None:
-    run = Console(Debugger(load(PATHS["wx"])))
+    run = open_session(Debugger(load(PATHS["wx"])))
     for line in ("break y forward", "quiz on", "step"):
         run.run(line)
     assert run.debugger.moment == 1

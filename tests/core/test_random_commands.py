@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
@@ -23,7 +23,7 @@ GRAPHS = ["xor", "wx", "diamond", "log-nan", "exploding", "dead-relu", "valley-m
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_walk_ends_where_a_straight_way_ends(graph: str, data: st.DataObject) -> None:
-    run = Console(Debugger(load_graph(graph)))
+    run = open_session(Debugger(load_graph(graph)))
     nodes = run.debugger.graph.nodes
     names = [node.label for node in nodes]
     inputs = [node.label for node in nodes if isinstance(node, Input)]

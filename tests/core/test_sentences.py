@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.node_at import Site
@@ -233,10 +233,10 @@ def test_values_from_before_an_update_are_marked_as_such() -> None:
 
 def test_a_run_that_stops_inside_a_pass_does_not_know_its_cost_yet() -> None:
     debugger = opened("xor")
-    console = Console(debugger)
-    console.run("break s1 forward")
+    session = open_session(debugger)
+    session.run("break s1 forward")
     for step in range(3):
-        console.run("continue")
+        session.run("continue")
         assert debugger.sgd_step == step
         assert len(debugger.history.costs) == step
     debugger.move(debugger.moment + 4)
@@ -280,17 +280,17 @@ def test_a_turn_that_has_come_is_not_announced() -> None:
 
 
 def test_a_class_number_has_no_gradient_wherever_one_asks() -> None:
-    console = Console(opened("softmax"))
-    console.run("sgd")
+    session = open_session(opened("softmax"))
+    session.run("sgd")
     for line in ("print label.grad", "why grad label[0]", "break on-change label.grad"):
         with pytest.raises(MiniflowError, match="a class number has no gradient"):
-            console.run(line)
-    assert "label" not in console.run("diff 2 11").text
+            session.run(line)
+    assert "label" not in session.run("diff 2 11").text
 
 
 def test_an_input_before_the_feed_is_not_fed_yet() -> None:
     with pytest.raises(MiniflowError, match="X is not fed yet"):
-        Console(opened("xor")).run("why X[0,0]")
+        open_session(opened("xor")).run("why X[0,0]")
 
 
 # Words that speak of all inputs alike.
@@ -330,7 +330,7 @@ def test_of_labels_that_do_not_sum_to_1_the_sentence_has_the_sum() -> None:
 def test_gradients_of_a_sink_of_several_entries_are_those_of_its_sum(optimizer: Any) -> None:
     x = Input("x", value=VECTOR, trainable=True)
     q = Mul(x, Input("y", value=[2.0, 5.0, 7.0]), name="q")
-    run = Console(Debugger(Graph.of(q, training=Training(optimizer))))
+    run = open_session(Debugger(Graph.of(q, training=Training(optimizer))))
     told = [run.run(line).text for line in ("break x backward", "break nan", "quiz on")]
     for _ in range(2 * run.debugger.timeline.length):
         question = run.quiz.ask(run.debugger) if run.quiz else None

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.replay import run_script, session_lines
 from mfdebug.core.session.script import Origin, script_of, session_text
+from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import Keeper, Shelf
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.opening.graphs import load_graph, open_graph
@@ -39,26 +40,26 @@ WORK = [
 ]
 
 
-def console(graph: str = "xor", **options: object) -> Console:
+def session(graph: str = "xor", **options: object) -> Session:
     opened = open_graph(graph)
-    return Console(Debugger(opened.graph), origin=opened.origin, **options)  # type: ignore[arg-type]
+    return open_session(Debugger(opened.graph), origin=opened.origin, **options)  # type: ignore[arg-type]
 
 
-def worked(graph: str = "xor", lines: list[str] = WORK) -> Console:
-    there = console(graph)
+def worked(graph: str = "xor", lines: list[str] = WORK) -> Session:
+    there = session(graph)
     for line in lines:
         there.run(line)
     return there
 
 
-def as_seen(one: Console) -> list[object]:
+def as_seen(one: Session) -> list[object]:
     """Return all that a session keeps, and all that is seen of the moment."""
     told = [one.run(line).text for line in ("stops", "watch", "branches")]
     return [*told, session_lines(one), everything(one.debugger)]
 
 
 def test_a_recorded_session_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    first, second = worked(), console()
+    first, second = worked(), session()
     first.run(f"record {tmp_path / 'session.mf'}")
     second.run(f"source {tmp_path / 'session.mf'}")
     assert as_seen(second) == as_seen(first)
@@ -123,7 +124,7 @@ COMMANDS = [
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(lines=st.lists(st.sampled_from(COMMANDS), max_size=20))
 def test_any_session_comes_back(lines: list[str]) -> None:
-    first, second = console(), console()
+    first, second = session(), session()
     for line in lines:
         with contextlib.suppress(MiniflowError):
             first.run(line)
@@ -201,7 +202,7 @@ def test_a_script_runs_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_scripts_that_run_each_other_end(tmp_path: Path) -> None:
     path = tmp_path / "script"
     path.write_text(f"step\nsource {path}\n")
-    there = console()
+    there = session()
     with pytest.raises(DebuggerError, match="8 scripts that run each other"):
         there.run(f"source {path}")
     assert there.debugger.moment == 0
@@ -215,7 +216,7 @@ def test_what_is_no_file_is_no_script(tmp_path: Path, kind: str) -> None:
     elif kind == "pipe":
         os.mkfifo(path)
     with pytest.raises(MiniflowError):
-        console().run(f"source {path}")
+        session().run(f"source {path}")
 
 
 # Keeping -------------------------------------------------------------------------------------
@@ -228,7 +229,7 @@ def test_a_session_is_kept_and_gone_on_with(tmp_path: Path) -> None:
     Keeper(shelf, first.origin).keep(first)
     keeper = Keeper(shelf, first.origin)
     assert "left at moment 107" in keeper.greeting("R", "s")
-    second = console(left=keeper.left)
+    second = session(left=keeper.left)
     second.run("sgd 5")
     second.run("break s1")
     assert second.run("resume").text.startswith("back where it was left\nSGD step 5 ")
@@ -242,7 +243,7 @@ def test_looking_only_keeps_what_was_left(tmp_path: Path) -> None:
     assert first.origin is not None
     Keeper(shelf, first.origin).keep(first)
     keeper = Keeper(shelf, first.origin)
-    keeper.keep(console())
+    keeper.keep(session())
     assert Keeper(shelf, first.origin).left is not None
     keeper.keep(worked(lines=["step"]))
     assert shelf.path_for("xor").with_suffix(".previous").exists()
@@ -258,7 +259,7 @@ def test_a_changed_graph_is_said_so(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"learning_rate": 2', '"learning_rate": 3'))
     opened = open_graph(str(path))
     keeper = Keeper(Shelf(tmp_path), opened.origin)
-    second = Console(Debugger(opened.graph), origin=opened.origin, left=keeper.left)
+    second = open_session(Debugger(opened.graph), origin=opened.origin, left=keeper.left)
     assert "the graph has changed since" in second.run("resume").text
 
 
@@ -302,7 +303,7 @@ def test_a_session_that_cannot_be_kept_is_said_so(tmp_path: Path) -> None:
 
 def test_nothing_left_is_said_so() -> None:
     with pytest.raises(DebuggerError, match="no session of this graph was left"):
-        console().run("resume")
+        session().run("resume")
 
 
 # Files that are written ----------------------------------------------------------------------
@@ -322,7 +323,7 @@ def test_record_does_not_overwrite_what_is_no_session(tmp_path: Path) -> None:
 
 def test_a_transcript_is_a_script_too(tmp_path: Path) -> None:
     path = tmp_path / "transcript"
-    there = console("wx")
+    there = session("wx")
     there.run(f"transcript {path}")
     there.run("2t")
     with pytest.raises(MiniflowError):
@@ -336,7 +337,7 @@ def test_a_transcript_is_a_script_too(tmp_path: Path) -> None:
     assert "print w\n#   w = 3.92" in path.read_text()
     assert lines[-1] == "#   w = 3.92"
     path.write_text(path.read_text().replace("print nothing\n", ""))
-    again = console("wx")
+    again = session("wx")
     again.run(f"source {path}")
     assert again.debugger.moment == 18
     other = tmp_path / "other"
@@ -348,10 +349,10 @@ def test_a_transcript_is_a_script_too(tmp_path: Path) -> None:
 # What others do to sessions, and odd names ------------------------------------------------------
 
 
-def console_on(graph: str, folder: Path) -> tuple[Console, Keeper]:
+def console_on(graph: str, folder: Path) -> tuple[Session, Keeper]:
     opened = open_graph(graph)
     keeper = Keeper(Shelf(folder), opened.origin)
-    run = Console(Debugger(opened.graph), origin=opened.origin, left=keeper.left)
+    run = open_session(Debugger(opened.graph), origin=opened.origin, left=keeper.left)
     run.left_before = keeper.before
     return run, keeper
 
@@ -369,7 +370,7 @@ def test_a_whole_tensor_that_was_set_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("odd", ["\u00a0", "\x1b", "\u2028", "\n"])
 def test_characters_that_no_script_may_have_are_refused_when_typed(odd: str) -> None:
-    run = Console(Debugger(load_graph("wx")))
+    run = open_session(Debugger(load_graph("wx")))
     with pytest.raises(MiniflowError, match="control characters"):
         run.run(f"watch cost{odd}* 2")
     assert len(run.watches) == 0
@@ -378,7 +379,7 @@ def test_characters_that_no_script_may_have_are_refused_when_typed(odd: str) -> 
 @pytest.mark.parametrize("command", ["record", "source", "transcript", "save"])
 @pytest.mark.parametrize("name", [".", "/", "~nosuchuser/x", "n" * 300, "/dev/null", "a\udcffb"])
 def test_names_that_no_file_can_have_are_refused(command: str, name: str) -> None:
-    run = Console(Debugger(load_graph("wx")))
+    run = open_session(Debugger(load_graph("wx")))
     with pytest.raises(MiniflowError):
         run.run(f"{command} {name}")
     assert run.debugger.moment == 0
@@ -429,10 +430,10 @@ def test_a_session_that_goes_on_with_itself_ends(tmp_path: Path) -> None:
 
 
 def test_recorded_notes_are_of_the_recorded_stops(tmp_path: Path) -> None:
-    run = Console(Debugger(load_graph("xor")))
+    run = open_session(Debugger(load_graph("xor")))
     for line in ("break s1", "break l1", "disable 1", "ignore 2 3", f"record {tmp_path / 'r.mf'}"):
         run.run(line)
-    other = Console(Debugger(load_graph("xor")))
+    other = open_session(Debugger(load_graph("xor")))
     other.run("break cost")
     other.run(f"source {tmp_path / 'r.mf'}")
     assert [(stop.line, stop.enabled, stop.ignored) for stop in other.stops] == [

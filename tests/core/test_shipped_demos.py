@@ -8,7 +8,7 @@ import pytest
 
 from mfdebug.config.bindings import BOUND, PLACES
 from mfdebug.config.key_names import shown
-from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import SAY, Demo, read_demo, run_through
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import open_graph
@@ -47,7 +47,7 @@ def test_the_six_ship() -> None:
 def test_runs_through(name: str) -> None:
     demo = read(name)
     opened = open_graph(demo.graph)
-    met = run_through(Console(Debugger(opened.graph), origin=opened.origin), demo)
+    met = run_through(open_session(Debugger(opened.graph), origin=opened.origin), demo)
     assert met >= len(demo.beats) / 2
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from mfdebug.cli.main import main
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.graph import Graph
@@ -18,8 +19,8 @@ from miniflow.node import Input
 from miniflow.ops import Mul, ReLU, Sub, Sum
 
 
-def console(graph: str, *lines: str) -> Console:
-    run = Console(Debugger(load_graph(graph)))
+def session(graph: str, *lines: str) -> Session:
+    run = open_session(Debugger(load_graph(graph)))
     for line in lines:
         run.run(line)
     return run
@@ -72,7 +73,7 @@ def console(graph: str, *lines: str) -> Console:
 def test_the_numbers_that_met_it_are_said(
     graph: str, stop: str, reason: str, spot: str | None
 ) -> None:
-    run = console(graph, f"break {stop}")
+    run = session(graph, f"break {stop}")
     reply = run.run("continue")
     (told,) = reply.data["stops"]
     assert told["reason"].startswith(reason)
@@ -97,7 +98,7 @@ def test_the_numbers_that_met_it_are_said(
 def test_of_an_array_the_entry_speaks_that_goes_furthest_or_comes_nearest(
     condition: str, best: Callable[[np.ndarray], int]
 ) -> None:
-    run = console("xor", f"break if {condition}")
+    run = session("xor", f"break if {condition}")
     spot = run.run("continue").spot
     weights = run.debugger.value(run.debugger.graph.by_name["W1"])
     assert spot is not None
@@ -105,7 +106,7 @@ def test_of_an_array_the_entry_speaks_that_goes_furthest_or_comes_nearest(
 
 
 def test_numbers_are_told_with_the_digits_that_tell_them_apart() -> None:
-    run = console("wx", "set w = 2.0000001", "break if cost != prev(cost)")
+    run = session("wx", "set w = 2.0000001", "break if cost != prev(cost)")
     (told,) = run.run("continue").data["stops"]
     sides = told["reason"].split(": ")[1].split(", ")
     assert len({side.split(" = ")[1] for side in sides}) == 2
@@ -135,7 +136,7 @@ def test_the_same_is_said_as_text_and_as_data(capsys: pytest.CaptureFixture[str]
     ],
 )  # fmt: skip
 def test_what_several_stops_wait_for_is_told_once(lines: list[str], told: str) -> None:
-    run = console("log-nan", "goto 278", *lines)
+    run = session("log-nan", "goto 278", *lines)
     reply = run.run("step")
     met = [line for line in reply.text.split("\n") if line.startswith("stop")]
     assert len(met) == 1
@@ -147,7 +148,7 @@ def test_what_several_stops_wait_for_is_told_once(lines: list[str], told: str) -
 
 
 def test_no_moment_is_met_twice_for_the_same_stops() -> None:
-    once, twice = (console("log-nan", *lines) for lines in (["break health"], ["break health"] * 2))
+    once, twice = (session("log-nan", *lines) for lines in (["break health"], ["break health"] * 2))
     for _ in range(4):
         for run in (once, twice):
             run.run("continue")
@@ -155,7 +156,7 @@ def test_no_moment_is_met_twice_for_the_same_stops() -> None:
 
 
 def test_different_reasons_of_one_moment_are_all_told() -> None:
-    run = console("log-nan", "goto 278", "break nan", "break if any(isnan(if_0))")
+    run = session("log-nan", "goto 278", "break nan", "break if any(isnan(if_0))")
     reply = run.run("step")
     first, second = reply.stopped.split("; stop 2: ")
     assert first.startswith("stop 1: nan: if_0[3,0] = nan, made by Mul of ")
@@ -163,7 +164,7 @@ def test_different_reasons_of_one_moment_are_all_told() -> None:
 
 
 def test_a_stop_that_is_set_again_says_so() -> None:
-    run = console("xor", "break nan")
+    run = session("xor", "break nan")
     assert run.run("break nan").text == "stop 2: break nan (as stop 1)"
 
 
@@ -177,7 +178,7 @@ def nan_beside_one_that_was_fed(train: bool) -> Debugger:
 
 @pytest.mark.parametrize("train", [False, True])
 def test_a_nan_made_beside_one_that_is_passed_on_is_found(train: bool) -> None:
-    run = Console(nan_beside_one_that_was_fed(train))
+    run = open_session(nan_beside_one_that_was_fed(train))
     run.run("break nan")
     assert "x[0] = nan was fed" in run.run("continue").text
     assert "q[1] = nan, made by Sub" in run.run("continue").text
@@ -192,7 +193,7 @@ def test_a_shape_is_called_a_shape(line: str) -> None:
     x = Input("x", value=[0.5, 1.0, 2.0, 0.0, np.inf, -1.0, 4.0])
     w = Input("w", value=[1.0] * 6 + [-1e300], trainable=True)
     q = Sub(Mul(x, w, name="p"), Input("b", value=[1.0] * 4 + [np.inf] + [1.0] * 2), name="q")
-    run = Console(Debugger(Graph.of(Sum(ReLU(q, name="r"), name="cost"))))
+    run = open_session(Debugger(Graph.of(Sum(ReLU(q, name="r"), name="cost"))))
     run.run("watch q")
     run.run(f"break {line}")
     (told,) = run.run("continue").data["stops"]
@@ -207,7 +208,7 @@ def test_a_nan_made_in_a_long_run_beside_one_that_is_passed_on_is_found() -> Non
     w = Input("w", value=[1.0, 1e300], trainable=True)
     big = Mul(Mul(x, w, name="p"), Input("big", value=[1.0, 1e10]), name="b")
     debugger = Debugger(Graph.of(Sum(Sub(big, big, name="q"), name="cost")))
-    run = Console(debugger)
+    run = open_session(debugger)
     run.run("sgd 3")
     run.run("break nan")
     assert "q[1] = nan, made by Sub" in run.run("continue").text

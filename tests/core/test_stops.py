@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mfdebug.core.breakpoints.breakpoints import Hit
 from mfdebug.core.breakpoints.parser import RULE_NAMES
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
@@ -24,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 GRAPHS = sorted(path.stem for path in (ROOT / "graphs").glob("*.json"))
 
 
-def console(graph: str) -> Console:
-    return Console(Debugger(load_graph(graph)))
+def session(graph: str) -> Session:
+    return open_session(Debugger(load_graph(graph)))
 
 
 def state(debugger: Debugger) -> bytes:
@@ -36,7 +37,7 @@ def state(debugger: Debugger) -> bytes:
     return b"".join(shown)
 
 
-def walked(run: Console, steps: int) -> list[int]:
+def walked(run: Session, steps: int) -> list[int]:
     """Return the moments of so many SGD steps at which a stop is met, by stepping through."""
     debugger = run.debugger
     end = debugger.timeline.clamp(steps * debugger.timeline.length)
@@ -51,7 +52,7 @@ def walked(run: Console, steps: int) -> list[int]:
     return met
 
 
-def continued(run: Console, steps: int) -> list[int]:
+def continued(run: Session, steps: int) -> list[int]:
     """Return the same, by continuing."""
     debugger = run.debugger
     end = debugger.timeline.clamp(steps * debugger.timeline.length)
@@ -62,7 +63,7 @@ def continued(run: Console, steps: int) -> list[int]:
     return met
 
 
-def reversed_from(run: Console, steps: int) -> list[int]:
+def reversed_from(run: Session, steps: int) -> list[int]:
     """Return the same, going back from the end."""
     debugger = run.debugger
     debugger.move(debugger.timeline.clamp(steps * debugger.timeline.length) + 1)
@@ -77,7 +78,7 @@ def reversed_from(run: Console, steps: int) -> list[int]:
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_every_rule_is_met_where_stepping_meets_it(graph: str) -> None:
     steps = 4 if graph in ("digits", "diabetes") else 40
-    slow, fast = console(graph), console(graph)
+    slow, fast = session(graph), session(graph)
     for run in (slow, fast):
         run.run("break health")
     expected = walked(slow, steps)
@@ -89,7 +90,7 @@ def test_every_rule_is_met_where_stepping_meets_it(graph: str) -> None:
 
 @pytest.mark.parametrize("rate", [0.0001, 0.01, 0.011, 1e-9])
 def test_rules_on_the_cost_are_met_where_stepping_meets_them(rate: float) -> None:
-    runs = [console("wx") for _ in range(3)]
+    runs = [session("wx") for _ in range(3)]
     for run in runs:
         for line in (f"set lr = {rate}", "break health", "break update-ratio 2.1"):
             run.run(line)
@@ -104,7 +105,7 @@ def test_rules_on_the_cost_are_met_where_stepping_meets_them(rate: float) -> Non
 @pytest.mark.parametrize("graph", ["xor", "wx", "log-nan", "exploding", "vanishing", "diamond"])
 def test_going_back_meets_the_same_stops(graph: str) -> None:
     steps = 12
-    forth, back = console(graph), console(graph)
+    forth, back = session(graph), session(graph)
     for run in (forth, back):
         for rule in ("nan", "inf", "vanishing 1e-6", "exploding 100"):
             run.run(f"break {rule}")
@@ -174,7 +175,7 @@ def test_conditions_are_met_where_stepping_meets_them(
 
 def met_where_stepping_meets_them(lines: list[str], edit: str, at: int) -> None:
     steps = 9
-    runs = [console("xor") for _ in range(3)]
+    runs = [session("xor") for _ in range(3)]
     for run in runs:
         if edit:
             run.run(f"goto {at}")
@@ -208,7 +209,7 @@ def test_a_look_at_the_step_before_costs_a_long_run_little(graph: str, condition
     """Only the last step is gone through moment by moment, as with a condition without `prev`."""
 
     def run(line: str) -> Callable[[], object]:
-        armed = console(graph)
+        armed = session(graph)
         armed.run(f"break {line}")
         return lambda: armed.run("sgd 1000")
 
@@ -218,7 +219,7 @@ def test_a_look_at_the_step_before_costs_a_long_run_little(graph: str, condition
 @pytest.mark.parametrize("graph", ["xor", "wx"])
 def test_a_run_that_goes_on_knows_the_step_before(graph: str) -> None:
     """Nor is a step more gone through where a run begins in the middle of a step."""
-    run = console(graph)
+    run = session(graph)
     run.run("break if cost > 2 * prev(cost)")
     walked: list[int] = []
     walk = run.stops._walk
@@ -236,23 +237,23 @@ def test_a_run_that_goes_on_knows_the_step_before(graph: str) -> None:
 
 def test_a_stop_shows_what_stepping_there_shows() -> None:
     """Gradients that training leaves out are there too."""
-    run = console("diabetes")
+    run = session("diabetes")
     run.run("break if sgd_step == 30 and cost > 0")
     run.run("continue")
-    twin = console("diabetes")
+    twin = session("diabetes")
     twin.debugger.step(run.debugger.moment)
     assert state(run.debugger) == state(twin.debugger)
 
 
 def test_the_curve_does_not_show_what_lies_beyond_the_stop() -> None:
-    run = console("wx")
+    run = session("wx")
     run.run("break if cost < 10")
     run.run("continue")
     assert len(run.debugger.history.costs) == run.debugger.sgd_step + 1
 
 
 def test_tbreak_is_met_once_and_ignore_passes_over() -> None:
-    run = console("xor")
+    run = session("xor")
     run.run("tbreak l1 forward")
     run.run("break s1 forward")
     run.run("ignore 2 2")
@@ -265,7 +266,7 @@ def test_tbreak_is_met_once_and_ignore_passes_over() -> None:
 
 
 def test_disabled_stops_are_not_met() -> None:
-    run = console("xor")
+    run = session("xor")
     run.run("break l1")
     run.run("break s1 backward")
     run.run("disable 1")
@@ -279,7 +280,7 @@ def test_disabled_stops_are_not_met() -> None:
 
 @pytest.mark.parametrize("line", ["step 100", "sgd 5", "next 4", "until l2 backward"])
 def test_going_on_stops_at_stops(line: str) -> None:
-    run = console("xor")
+    run = session("xor")
     run.run("break s1 forward")
     reply = run.run(line)
     (stop,) = reply.data["stops"]
@@ -288,7 +289,7 @@ def test_going_on_stops_at_stops(line: str) -> None:
 
 
 def test_nan_is_told_with_its_inputs() -> None:
-    run = console("log-nan")
+    run = session("log-nan")
     run.run("break nan")
     text = run.run("continue").text
     assert "if_0[3,0] = nan, made by Mul of not_t" in text
@@ -296,7 +297,7 @@ def test_nan_is_told_with_its_inputs() -> None:
 
 
 def test_inf_is_found_where_it_is_made() -> None:
-    run = console("exploding")
+    run = session("exploding")
     run.run("break inf")
     run.run("continue")
     assert run.debugger.moment == 84
@@ -333,7 +334,7 @@ def test_inf_is_found_where_it_is_made() -> None:
     ],
 )
 def test_what_is_wrong_is_said(line: str, words: str) -> None:
-    run = console("xor")
+    run = session("xor")
     with pytest.raises(MiniflowError) as caught:
         run.run(line)
     assert words in str(caught.value)
@@ -341,7 +342,7 @@ def test_what_is_wrong_is_said(line: str, words: str) -> None:
 
 
 def test_a_graph_without_trainables_runs_to_its_end() -> None:
-    run = console("circuit-a")
+    run = session("circuit-a")
     run.run("break nan")
     reply = run.run("continue")
     assert "no stop was met" in reply.text
@@ -352,7 +353,7 @@ def test_a_graph_without_trainables_runs_to_its_end() -> None:
 
 
 def test_a_search_can_be_interrupted() -> None:
-    run = console("wx")
+    run = session("wx")
     run.run("break if cost < 0")
     asked = []
 
@@ -365,7 +366,7 @@ def test_a_search_can_be_interrupted() -> None:
     moment = run.debugger.moment
     assert 0 < moment < 100_000
     asked.clear()
-    twin = console("wx")
+    twin = session("wx")
     twin.debugger.move(moment)
     assert state(run.debugger) == state(twin.debugger)
     run.run("goto sgd 5000")
@@ -376,7 +377,7 @@ def test_a_search_can_be_interrupted() -> None:
 @given(text=st.text(max_size=60))
 @settings(max_examples=examples(300), deadline=None)
 def test_no_break_line_ends_in_a_traceback(text: str) -> None:
-    run = console("xor")
+    run = session("xor")
     try:
         run.run(f"break {text}")
         run.run("sgd 2")
@@ -391,18 +392,18 @@ def test_a_node_called_like_a_rule_is_reached_in_backquotes(tmp_path: Path) -> N
         '{"name": "x", "op": "Input", "value": 1}, {"name": "y", "op": "Input", "value": 2},'
         '{"name": "nan", "op": "Mul", "inputs": ["x", "y"]}]}'
     )
-    run = Console(Debugger(load(file)))
+    run = open_session(Debugger(load(file)))
     run.run("break nan")
     assert "forward of nan: nan = 2" in run.run("continue").text
 
 
 def test_all_rules_have_a_line_in_the_help() -> None:
-    text = console("xor").run("help break").text
+    text = session("xor").run("help break").text
     assert all(rule in text for rule in RULE_NAMES)
 
 
 def test_armed_and_unarmed_runs_agree_bit_for_bit() -> None:
-    armed, plain = console("diabetes"), console("diabetes")
+    armed, plain = session("diabetes"), session("diabetes")
     armed.run("break nan")
     armed.run("break exploding")
     armed.run("sgd 100")
@@ -413,7 +414,7 @@ def test_armed_and_unarmed_runs_agree_bit_for_bit() -> None:
 
 
 def test_the_upper_bound_of_the_update_ratio_can_be_chosen() -> None:
-    loud, quiet = console("wx"), console("wx")
+    loud, quiet = session("wx"), session("wx")
     for run in (loud, quiet):
         run.run("set lr = 0.02")
     loud.run("break update-ratio 1.5 at w")
@@ -424,7 +425,7 @@ def test_the_upper_bound_of_the_update_ratio_can_be_chosen() -> None:
 
 
 def test_going_back_passes_over_ignored_stops_and_counts_none() -> None:
-    run = console("xor")
+    run = session("xor")
     for line in ("break s1", "ignore 1 100", "sgd 5"):
         run.run(line)
     left = next(iter(run.stops)).ignored
@@ -435,6 +436,6 @@ def test_going_back_passes_over_ignored_stops_and_counts_none() -> None:
 
 
 def test_continue_counts_the_steps_that_it_ran() -> None:
-    run = console("xor")
+    run = session("xor")
     run.run("break if cost < -1")
     assert "in 10,000 SGD steps" in run.run("continue").text

@@ -21,7 +21,7 @@ from random import Random
 
 import numpy as np
 
-from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.script import Origin, read_session
 from mfdebug.core.session.store import BEFORE, SUFFIX, Keeper, Shelf
 from mfdebug.core.timeline.debugger import Debugger
@@ -49,14 +49,14 @@ def written(number: int) -> Graph:
 def write(folder: Path) -> None:
     """Save and keep sessions until somebody ends it."""
     shelf = Shelf(folder / "sessions")
-    console = Console(Debugger(written(0)))
+    session = open_session(Debugger(written(0)))
     keeper = Keeper(shelf, Origin("killed", "0" * 64))
     number = 0
     while True:
         number += 1
         save(written(number), folder / "graph.json")
-        console.run("step")
-        keeper.keep(console)
+        session.run("step")
+        keeper.keep(session)
         if number == 1:
             print("begun", flush=True)
 

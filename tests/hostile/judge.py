@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from mfdebug.config.settings import VARIABLE, read_settings
-from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import read_demo
 from mfdebug.core.session.script import read_script
 from mfdebug.core.timeline.debugger import Debugger
@@ -124,10 +124,10 @@ class Judge:
         graph = load(self.folder / "g.json")
         if sum(_numbers(shape) for shape in graph.shapes()) > STEPPED or len(graph) > STEPPED:
             return "loaded, large"
-        console = Console(Debugger(graph))
+        session = open_session(Debugger(graph))
         for line in LINES:
             try:
-                told = console.run(line).text
+                told = session.run(line).text
             except MiniflowError as error:
                 _check_error(str(error))
                 continue

@@ -33,7 +33,7 @@ LOOPS = (
 async def opened(path: Path, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Driver]:
     running = open_program(str(path), [], memory=2**24, streams="on a terminal")
     try:
-        app = DebuggerApp(None, history_memory=0, console=running.console)
+        app = DebuggerApp(None, history_memory=0, session=running.session)
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             yield Driver(app, pilot)

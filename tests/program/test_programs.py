@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from mfdebug.core.commands.interpreter import Console
 from mfdebug.core.commands.quiz import asked
+from mfdebug.core.session.session import Session
 from mfdebug.opening.programs import open_program
 from mfdebug.running.launcher import Streams
 from miniflow import load
@@ -33,22 +33,22 @@ ON_A_TERMINAL: Mapping[str, str | None] = {"PYTHONPATH": environment()["PYTHONPA
 
 
 @contextmanager
-def console_on(name: str, *lines: str, streams: Streams = "piped") -> Iterator[Console]:
-    """Yield a console on a program that runs, after these commands."""
+def console_on(name: str, *lines: str, streams: Streams = "piped") -> Iterator[Session]:
+    """Yield a session on a program that runs, after these commands."""
     program = BY_NAME[name]
     running = open_program(
         str(FOLDER / program.file), program.arguments, memory=2**24, streams=streams
     )
     try:
         for line in lines:
-            running.console.run(line)
-        yield running.console
+            running.session.run(line)
+        yield running.session
     finally:
         running.run.close()
 
 
-def value(console: Console, expression: str) -> Any:
-    return console.run(f"print {expression}").data
+def value(session: Session, expression: str) -> Any:
+    return session.run(f"print {expression}").data
 
 
 def mfdebug(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -82,30 +82,30 @@ def test_one_that_fails_says_where_and_can_be_walked_back(tmp_path: Path, name: 
 
 
 def test_a_node_that_raises_is_named_with_its_inputs_shapes() -> None:
-    with console_on("raises_in_a_node", "goto sgd 2") as console:
-        moment = console.debugger.moment
+    with console_on("raises_in_a_node", "goto sgd 2") as session:
+        moment = session.debugger.moment
         with pytest.raises(MiniflowError) as refused:
-            console.run("step")
+            session.run("step")
         assert re.search(r"forward of l1 raised ShapeError.*\[its inputs: X 2x4, W 3x1, b 1\]",
                          str(refused.value))  # fmt: skip
-        assert console.debugger.moment == moment
-        assert value(console, "shape(X)") == (2, 4)
-        console.run("back")
-        assert console.debugger.moment == moment - 1
-        assert value(console, "shape(X)") == (2, 3)
+        assert session.debugger.moment == moment
+        assert value(session, "shape(X)") == (2, 4)
+        session.run("back")
+        assert session.debugger.moment == moment - 1
+        assert value(session, "shape(X)") == (2, 3)
 
 
 def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
-    with console_on("no_backward", "continue", "quiz") as console:
-        assert console.debugger.ending == (
+    with console_on("no_backward", "continue", "quiz") as session:
+        assert session.debugger.ending == (
             "the program ended: backward of y raised GraphError: "
             "square#1: Square does not define backward() [its inputs: x ()]"
         )
         with pytest.raises(MiniflowError, match="the line ends here"):
-            console.run("step")
-        assert asked(console) == ""
-        console.run("back")
-        assert asked(console) == "positive, negative or 0: y?"
+            session.run("step")
+        assert asked(session) == ""
+        session.run("back")
+        assert asked(session) == "positive, negative or 0: y?"
 
 
 @pytest.mark.parametrize(
@@ -143,10 +143,10 @@ def test_what_is_refused_has_a_status_of_its_own(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_empty_in_the_app() -> None:
-    with console_on("reads_input", "continue", streams="on a terminal") as console:
-        assert "EOFError: EOF when reading a line" in console.debugger.ending
-        assert console.printed is not None
-        assert console.printed()[-1] == "EOFError: EOF when reading a line"
+    with console_on("reads_input", "continue", streams="on a terminal") as session:
+        assert "EOFError: EOF when reading a line" in session.debugger.ending
+        assert session.printed is not None
+        assert session.printed()[-1] == "EOFError: EOF when reading a line"
 
 
 # What the debugger knows of them ------------------------------------------------------------
@@ -166,8 +166,8 @@ def test_standard_input_is_empty_in_the_app() -> None:
 def test_the_lessons_numbers_by_the_programs_own_names(
     name: str, expression: str, wanted: float
 ) -> None:
-    with console_on(name, "continue") as console:
-        found = value(console, expression)
+    with console_on(name, "continue") as session:
+        found = value(session, expression)
     assert found == pytest.approx(wanted, rel=1e-6 if "grad" in expression else 1e-15)
 
 
@@ -180,46 +180,46 @@ def test_the_lessons_numbers_by_the_programs_own_names(
     ],
 )
 def test_what_is_trained_and_what_is_fed(name: str, trained: set[str], fed: set[str]) -> None:
-    with console_on(name, "sgd 2", "finish") as console:
-        lines = console.run("explain").text.splitlines()
+    with console_on(name, "sgd 2", "finish") as session:
+        lines = session.run("explain").text.splitlines()
     assert {line.split()[0] for line in lines if line.endswith("(trained)")} == trained
     assert {line.split()[0] for line in lines if line.endswith("(from the program)")} == fed
 
 
 def test_passes_with_other_batches_have_their_own_shapes() -> None:
-    with console_on("evaluates_between", "step") as console:
-        assert value(console, "shape(X)") == (12, 2)
-        console.run("finish")
-        assert value(console, "shape(X)") == (4, 2)
-        assert console.run("check").data["all_right"]
-        assert console.run("check").data["counts"] == {"right": 5}
-        console.run("goto 2")
-        assert value(console, "shape(X)") == (12, 2)
-        found = console.run("diff 12").data
+    with console_on("evaluates_between", "step") as session:
+        assert value(session, "shape(X)") == (12, 2)
+        session.run("finish")
+        assert value(session, "shape(X)") == (4, 2)
+        assert session.run("check").data["all_right"]
+        assert session.run("check").data["counts"] == {"right": 5}
+        session.run("goto 2")
+        assert value(session, "shape(X)") == (12, 2)
+        found = session.run("diff 12").data
         assert "X" in {one["node"] for one in found["differences"]}
 
 
 def test_one_sgd_step_is_one_pass_with_its_updates_from_the_first_that_has_any() -> None:
-    with console_on("evaluates_between") as console:
+    with console_on("evaluates_between") as session:
         reached = []
         for _ in range(4):
-            console.run("sgd")
-            where = console.debugger.where
+            session.run("sgd")
+            where = session.debugger.where
             reached.append((where.sgd_step, where.phase))
     assert reached == [(0, "forward"), (1, "update"), (2, "update"), (3, "update")]
 
 
 def test_the_quiz_asks_about_recorded_passes() -> None:
-    with console_on("evaluates_between", "sgd 3", "goto sgd 3", "quiz") as console:
-        found = re.match(r"positive, negative or 0: linear1(\[\d+,0\]) ", asked(console))
+    with console_on("evaluates_between", "sgd 3", "goto sgd 3", "quiz") as session:
+        found = re.match(r"positive, negative or 0: linear1(\[\d+,0\]) ", asked(session))
         assert found is not None
-        moment = console.debugger.moment
-        console.run("step")
-        number = value(console, f"linear1{found[1]}")
-        console.run("back")
-        assert asked(console).startswith(found[0])
-        assert "right" in console.run(f"answer {'+' if number > 0 else '-'}").text
-        assert console.debugger.moment == moment + 1
+        moment = session.debugger.moment
+        session.run("step")
+        number = value(session, f"linear1{found[1]}")
+        session.run("back")
+        assert asked(session).startswith(found[0])
+        assert "right" in session.run(f"answer {'+' if number > 0 else '-'}").text
+        assert session.debugger.moment == moment + 1
 
 
 # Students' mistakes -------------------------------------------------------------------------
@@ -236,8 +236,8 @@ def test_the_quiz_asks_about_recorded_passes() -> None:
 def test_the_check_names_the_mistake(
     name: str, node: str, source: str, entry: tuple[int, ...] | None
 ) -> None:
-    with console_on(name, "sgd") as console:
-        found = console.run("check").data
+    with console_on(name, "sgd") as session:
+        found = session.run("check").data
     worst = found["verdicts"][0]
     assert (worst["judgement"], worst["node"], worst["input"]) == ("wrong", node, source)
     assert entry is None or tuple(worst["entry"]) == entry
@@ -245,21 +245,21 @@ def test_the_check_names_the_mistake(
 
 
 def test_a_gradient_of_the_wrong_shape_is_shown_as_it_is_and_named() -> None:
-    with console_on("wrong_shape", "continue") as console:
-        assert console.printed is not None
-        assert console.printed() == ["(7,)"]
-        assert "x: wrong shape: it sent 7, x's value has 2x3" in console.run("explain").text
-        assert console.run("check").text.splitlines() == [
+    with console_on("wrong_shape", "continue") as session:
+        assert session.printed is not None
+        assert session.printed() == ["(7,)"]
+        assert "x: wrong shape: it sent 7, x's value has 2x3" in session.run("explain").text
+        assert session.run("check").text.splitlines() == [
             "1 gradient is wrong (1 wrong)",
             "  total (Total) to x: WRONG: a gradient of shape 7; x's value has 2x3",
         ]
         with pytest.raises(MiniflowError, match="wrong shape"):
-            console.run("print x.grad")
+            session.run("print x.grad")
 
 
 def test_nan_is_found_where_it_is_made() -> None:
-    with console_on("makes_nan", "break nan") as console:
-        stop = console.run("continue").data["stops"][0]
+    with console_on("makes_nan", "break nan") as session:
+        stop = session.run("continue").data["stops"][0]
     assert "made by Log of level" in stop["reason"]
 
 
@@ -286,9 +286,9 @@ def test_a_program_is_saved_as_a_graph_with_its_numbers(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert f"saved {file}" in done.stdout
     graph = load(file)
-    with console_on("housing", "sgd 2") as console:
+    with console_on("housing", "sgd 2") as session:
         for name in ("W1", "b1", "W2", "b2", "X", "y"):
-            assert graph[name].value.tobytes() == value(console, name).tobytes()
+            assert graph[name].value.tobytes() == value(session, name).tobytes()
 
 
 def test_a_copy_of_miniflow_beside_it_is_used_as_python_does(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.recording.debugger import RecordedLines
 from miniflow.errors import MiniflowError
 from miniflow.ops.base import Array
@@ -44,10 +44,10 @@ def test_numbers_that_do_not_fit_never_end_the_debugger(seed: int) -> None:
                     arrays[key] = odd_array(draw)  # type: ignore[index]
                 elif chance < 0.2:
                     del arrays[key]  # type: ignore[arg-type]
-    console = Console(RecordedLines(run).debugger(0))
-    console.debugger.go(0)
-    names = [node.label for node in console.debugger.graph.nodes]
-    console.run("break health")
+    session = open_session(RecordedLines(run).debugger(0))
+    session.debugger.go(0)
+    names = [node.label for node in session.debugger.graph.nodes]
+    session.run("break health")
     for _ in range(120):
         node = draw.choice(names)
         line = draw.choice(
@@ -60,4 +60,4 @@ def test_numbers_that_do_not_fit_never_end_the_debugger(seed: int) -> None:
             ]
         )  # fmt: skip
         with contextlib.suppress(MiniflowError):
-            console.run(line)
+            session.run(line)

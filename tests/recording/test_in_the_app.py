@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.recording.debugger import RecordedLines
 from mfdebug.tui.app import DebuggerApp
 from tests.recording.memory import MemoryRun
@@ -18,8 +18,8 @@ from tests.tui.test_keys import Driver
 
 @asynccontextmanager
 async def opened(run: MemoryRun, size: tuple[int, int] = (100, 30)) -> AsyncIterator[Driver]:
-    console = Console(RecordedLines(run).debugger(0))
-    app = DebuggerApp(None, history_memory=0, console=console)
+    session = open_session(RecordedLines(run).debugger(0))
+    app = DebuggerApp(None, history_memory=0, session=session)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield Driver(app, pilot)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.replay import run_script, session_lines
 from mfdebug.core.session.script import Script
+from mfdebug.core.session.session import Session
 from mfdebug.recording.debugger import RecordedLines
 from mfdebug.recording.nodes import Recorded, RecordedGraph, graph_of
 from mfdebug.recording.passes import RecordedPass
@@ -23,19 +24,19 @@ from tests.recording.memory import MemoryRun
 from tests.recording.programs import PROGRAMS
 
 
-def opened(name: str, *lines: str, to_the_end: bool = False) -> Console:
+def opened(name: str, *lines: str, to_the_end: bool = False) -> Session:
     run = MemoryRun(name, PROGRAMS[name], to_the_end=to_the_end)
-    console = Console(RecordedLines(run).debugger(0))
+    session = open_session(RecordedLines(run).debugger(0))
     for line in lines:
-        console.run(line)
-    return console
+        session.run(line)
+    return session
 
 
 def said(name: str, *lines: str) -> str:
     *before, last = lines
-    console = opened(name, *before)
+    session = opened(name, *before)
     try:
-        return console.run(last).text
+        return session.run(last).text
     except MiniflowError as error:
         return f"error: {error}"
 
@@ -102,8 +103,8 @@ def test_what_a_command_says(name: str, lines: list[str], words: str) -> None:
 
 
 def test_a_wrong_shape_is_said_and_makes_no_number() -> None:
-    console = opened("wrong_shape", "step 3")
-    text = console.run("explain").text
+    session = opened("wrong_shape", "step 3")
+    text = session.run("explain").text
     assert "to x: wrong shape: it sent 7, x's value has 2x3" in text
     assert "nan" not in text
 
@@ -112,67 +113,67 @@ def test_a_wrong_shape_is_said_and_makes_no_number() -> None:
 
 
 def test_stops_hold_in_all_graphs() -> None:
-    console = opened("two_graphs", "break nan")
-    reply = console.run("continue")
+    session = opened("two_graphs", "break nan")
+    reply = session.run("continue")
     assert reply.stopped == "stop 1: nan: W[0,0] = nan was fed"
-    assert console.debugger.graph.name == "two_graphs 2"
-    assert [stop.hits for stop in console.stops] == [1]
+    assert session.debugger.graph.name == "two_graphs 2"
+    assert [stop.hits for stop in session.stops] == [1]
 
 
 def test_stepping_goes_from_graph_to_graph_in_the_order_of_the_program() -> None:
-    console = opened("alternates", to_the_end=True)
+    session = opened("alternates", to_the_end=True)
     way = []
-    while not console.debugger.at_end:
-        console.run("step")
-        way.append((console.debugger.graph.name, console.debugger.moment))
+    while not session.debugger.at_end:
+        session.run("step")
+        way.append((session.debugger.graph.name, session.debugger.moment))
     back = [way[-1]]
-    while console.debugger.moment:
-        console.run("back")
-        back.append((console.debugger.graph.name, console.debugger.moment))
+    while session.debugger.moment:
+        session.run("back")
+        back.append((session.debugger.graph.name, session.debugger.moment))
     assert [name for name, _ in way].count("alternates 2") > 4
     assert back == [*reversed(way), ("alternates", 0)]
 
 
 def test_going_back_to_a_stop_passes_through_all_graphs() -> None:
     lines = ["graph 2", "break d forward", "graph 1", "break t backward"]
-    console = opened("alternates", *lines, to_the_end=True)
+    session = opened("alternates", *lines, to_the_end=True)
     seen = []
-    while not console.debugger.at_end:
-        assert console.run("continue").stopped.startswith("stop")
-        seen.append((console.debugger.graph.name, console.debugger.moment))
+    while not session.debugger.at_end:
+        assert session.run("continue").stopped.startswith("stop")
+        seen.append((session.debugger.graph.name, session.debugger.moment))
     assert {name for name, _ in seen} == {"alternates", "alternates 2"}
     met = []
-    while console.run("reverse-continue").stopped.startswith("stop"):
-        met.append((console.debugger.graph.name, console.debugger.moment))
+    while session.run("reverse-continue").stopped.startswith("stop"):
+        met.append((session.debugger.graph.name, session.debugger.moment))
     assert met == list(reversed(seen[:-1]))
 
 
 def test_a_stop_at_a_node_of_another_graph_waits_and_comes_back() -> None:
-    console = opened("two_graphs", "break s forward", "watch s", "sgd", "sgd")
-    assert console.debugger.graph.name == "two_graphs 2"
-    assert "not in this graph" in console.run("stops").text
-    assert "not in this graph" in console.run("watch").text
-    console.run("graph 1")
-    assert "not in this graph" not in console.run("stops").text
-    assert "s = 3" in console.run("watch").text
+    session = opened("two_graphs", "break s forward", "watch s", "sgd", "sgd")
+    assert session.debugger.graph.name == "two_graphs 2"
+    assert "not in this graph" in session.run("stops").text
+    assert "not in this graph" in session.run("watch").text
+    session.run("graph 1")
+    assert "not in this graph" not in session.run("stops").text
+    assert "s = 3" in session.run("watch").text
 
 
 def test_graphs_are_listed_and_returned_to() -> None:
-    console = opened("two_graphs", "sgd", "sgd", "sgd")
-    assert console.run("graph").text.splitlines() == [
+    session = opened("two_graphs", "sgd", "sgd", "sgd")
+    assert session.run("graph").text.splitlines() == [
         "1  two_graphs  (3 nodes to s, 1 pass)",
         "2  two_graphs 2  (6 nodes to cost, 1 pass)  <- here",
     ]
-    assert "s = 3" in console.run("graph 1").text
+    assert "s = 3" in session.run("graph 1").text
 
 
 def test_a_session_comes_back_in_its_graph_with_its_stops() -> None:
-    console = opened("alternates", "sgd", "break t backward", "sgd", "break d forward", "step 3")
-    lines = session_lines(console)
+    session = opened("alternates", "sgd", "break t backward", "sgd", "break d forward", "step 3")
+    lines = session_lines(session)
     again = opened("alternates")
     run_script(again, Script("session", tuple(enumerate(lines, 1)), None))
     assert session_lines(again) == lines
-    assert again.debugger.graph.name == console.debugger.graph.name
+    assert again.debugger.graph.name == session.debugger.graph.name
     assert [stop.line for stop in again.stops] == ["break t backward", "break d forward"]
 
 
@@ -181,9 +182,9 @@ def test_a_session_comes_back_in_its_graph_with_its_stops() -> None:
 
 def test_a_line_of_ours_is_saved_as_a_graph_file(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
-    console = opened("batches_by_hand", "sgd 2", f"save {file}")
+    session = opened("batches_by_hand", "sgd 2", f"save {file}")
     graph = load(file)
-    assert graph["W"].value == console.debugger.value(console.debugger.graph.place("W"))
+    assert graph["W"].value == session.debugger.value(session.debugger.graph.place("W"))
     assert graph.training.optimizer.learning_rate == 0.05
     assert {graph.nodes[i].label for i in graph.trainables} == {"W", "b"}
 
@@ -202,10 +203,10 @@ class FalseAlarm:
 def test_the_programs_own_nodes_are_checked_by_the_program() -> None:
     checker = FalseAlarm()
     run = MemoryRun("zero_upstream", PROGRAMS["zero_upstream"])
-    console = Console(RecordedLines(run, checker=checker).debugger(0))
-    console.run("sgd 2")
-    square = console.debugger.graph.place("s")
-    assert "1 gradient is wrong" in console.run("check").text
+    session = open_session(RecordedLines(run, checker=checker).debugger(0))
+    session.run("sgd 2")
+    square = session.debugger.graph.place("s")
+    assert "1 gradient is wrong" in session.run("check").text
     assert checker.asked == [(1, (square,))]
 
 
@@ -215,12 +216,12 @@ def test_an_op_of_ours_whose_record_departs_from_its_rule_is_found() -> None:
     (place,) = [i for i, value in seen.values.items() if value == 50.0]
     seen.values[place] = seen.values[place] + 1.0
     seen.sent[place, 0] = seen.sent[place, 0] * 2
-    console = Console(RecordedLines(run).debugger(0))
-    text = console.run("step 2").text
+    session = open_session(RecordedLines(run).debugger(0))
+    text = session.run("step 2").text
     assert "the program's number is another: 51, by the rule 50" in text
     assert "5 × 10 = 51" not in text
-    console.run("step 3")
-    assert "y (Mul) to w: WRONG: sent 1200, by the rule 600" in console.run("check y").text
+    session.run("step 3")
+    assert "y (Mul) to w: WRONG: sent 1200, by the rule 600" in session.run("check y").text
 
 
 # Nodes ----------------------------------------------------------------------------------------
@@ -256,11 +257,11 @@ def test_whole_passes_end_where_they_end_without_a_stop(name: str) -> None:
     """A pass whose updates are known only when the next one begins is whole with them."""
     reached = []
     for stop in ("", "break nan"):
-        console = opened(name, stop)
+        session = opened(name, stop)
         moments = []
         for _ in range(3):
             with suppress(MiniflowError):
-                console.run("sgd")
-            moments.append((console.debugger.graph.name, console.debugger.moment))
+                session.run("sgd")
+            moments.append((session.debugger.graph.name, session.debugger.moment))
         reached.append(moments)
     assert reached[0] == reached[1]

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from mfdebug.opening.shipped import shipped
@@ -39,17 +39,17 @@ def soak_of_commands(commands: int, seed: int = 0, stretch: int = STRETCH) -> li
     begun = time.monotonic()
     while done < commands:
         for graph in graphs:
-            console = Console(Debugger(load_graph(graph)))
-            walk = Walk(console, f"{seed}/{done}")
+            session = open_session(Debugger(load_graph(graph)))
+            walk = Walk(session, f"{seed}/{done}")
             try:
                 walk.go(stretch)
-                check_against_a_straight_way(console.debugger, Debugger(load_graph(graph)))
+                check_against_a_straight_way(session.debugger, Debugger(load_graph(graph)))
             except Exception as error:
                 error.add_note(f"{graph}, --seed {seed}, after {done} commands")
                 raise
             done += stretch
             refused += walk.refused
-            del console, walk
+            del session, walk
         gc.collect()
         memory.append(resident_megabytes())
         if sys.stderr.isatty():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, Standing
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
@@ -76,16 +76,16 @@ class Walk:
     Raises whatever a command raises that is no error of ours.
     """
 
-    def __init__(self, console: Console, seed: object) -> None:
-        self.console = console
+    def __init__(self, session: Session, seed: object) -> None:
+        self.session = session
         self.random = Random(f"{seed}")
         self.refused = 0
-        nodes = console.debugger.graph.nodes
+        nodes = session.debugger.graph.nodes
         self._names = [node.label for node in nodes]
         self._inputs = [node.label for node in nodes if isinstance(node, Input)]
         self._looked = 0
         # A search without an end is not what is tried here.
-        console.progress = self._enough
+        session.progress = self._enough
 
     def _enough(self, _moment: int) -> bool:
         self._looked += 1
@@ -98,7 +98,7 @@ class Walk:
             line = line.replace("{node}", self.random.choice(self._names))
             line = line.replace("{input}", self.random.choice(self._inputs))
             try:
-                told = self.console.run(line).text
+                told = self.session.run(line).text
             except MiniflowError as error:
                 told = str(error)
                 self.refused += 1

@@ -13,8 +13,8 @@ import time
 from typing import Any, NoReturn
 
 from mfdebug.cli.main import main
-from mfdebug.core.commands.interpreter import Console
 from mfdebug.core.commands.status import status
+from mfdebug.core.session.session import Session
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.terminal.escapes import EscapeParser
 from mfdebug.tui.widgets.node_panel import NodePanel
@@ -39,9 +39,9 @@ def break_it(where: str) -> None:
     elif where == "key":
         DebugScreen.action_log = fail  # type: ignore[method-assign]
     elif where == "thread":
-        run = Console.run
+        run = Session.run
 
-        def run_long(self: Console, line: str) -> Any:
+        def run_long(self: Session, line: str) -> Any:
             if line.startswith("sgd"):
                 run(self, "step 4")
                 # Long enough to go on in the background.
@@ -49,7 +49,7 @@ def break_it(where: str) -> None:
                 fail(status(self.debugger))
             return run(self, line)
 
-        Console.run = run_long  # type: ignore[method-assign]
+        Session.run = run_long  # type: ignore[method-assign]
     elif where == "input":
         feed = EscapeParser.feed
 

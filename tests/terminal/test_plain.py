@@ -414,6 +414,8 @@ def test_ctrl_c_in_a_long_run_ends_the_run_alone(start: Start) -> None:
     app = start("wx")
     since = len(app.output)
     app.send(b"sgd 999999999\r")
+    # Ctrl+C lets a terminal forget what has been typed and was not read yet.
+    app.wait_for_bytes(b"sgd 999999999")
     end = time.monotonic() + DEADLINE
     while not app.output[since:].endswith(PROMPT.encode()):
         # Until it has begun, Ctrl+C begins a new line; then it ends the run.

@@ -410,7 +410,7 @@ async def test_a_colon_goes_from_a_frame_to_the_prompt(opening: str) -> None:
         await driver.type("break health")
         await driver.press("enter")
         assert "nan" in driver.text
-        assert len(driver.screen.console.stops) == 8
+        assert len(driver.screen.session.stops) == 8
 
 
 async def test_a_count_is_never_cut() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.errors import MiniflowError, ShapeError
 from miniflow.files import load, save
@@ -137,13 +137,13 @@ def test_rows_and_masks_continue_too(dtype: str, side: int, tmp_path: Path) -> N
 
 
 def test_a_run_that_is_saved_in_the_middle_of_its_updates_says_so(tmp_path: Path) -> None:
-    console = Console(Debugger(load(next(p for p in SMALL if p.stem == "valley-momentum"))))
-    length = console.debugger.timeline.length
-    console.debugger.move(length - 1)
-    said = console.run(f"save {tmp_path}/g.json").text
+    session = open_session(Debugger(load(next(p for p in SMALL if p.stem == "valley-momentum"))))
+    length = session.debugger.timeline.length
+    session.debugger.move(length - 1)
+    said = session.run(f"save {tmp_path}/g.json").text
     assert said.endswith("(after 1 of 2 updates: a run from the file repeats this SGD step)")
-    console.debugger.move(length)
-    assert console.run(f"save {tmp_path}/g.json").text == f"saved {tmp_path}/g.json"
+    session.debugger.move(length)
+    assert session.run(f"save {tmp_path}/g.json").text == f"saved {tmp_path}/g.json"
 
 
 def test_another_optimizer_begins_anew() -> None:

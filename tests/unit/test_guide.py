@@ -1,6 +1,6 @@
 """The guide's pages print what they say they print.
 
-Each `$ mfdebug …` line of a console block is run and must answer with the lines below it; a line
+Each `$ mfdebug …` line of a session block is run and must answer with the lines below it; a line
 `…` stands for any lines. `$ echo $?` is the status of the command before. The folder it runs in has
 the page's json and python blocks that have a name. A python block prints the text block after
 it.
@@ -31,7 +31,7 @@ from mfdebug.tui.widgets.order_tree import OrderTree
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
-CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+CONSOLE = re.compile(r"^```session\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"^```(?:json|python|text) (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Keys that the app names by a word, as people write them.
@@ -92,7 +92,7 @@ def test_every_console_block_prints_what_the_page_says(
     for name, text in FILE.findall(_page(page)):
         (tmp_path / name).write_text(text, encoding="utf-8")
     blocks = CONSOLE.findall(_page(page))
-    assert len(blocks) == _page(page).count("```console"), "a block without an end"
+    assert len(blocks) == _page(page).count("```session"), "a block without an end"
     for block in blocks:
         runs = list(_runs(block))
         status = 0

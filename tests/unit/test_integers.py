@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow import Node
 from miniflow.files import load, save
@@ -48,15 +48,15 @@ def test_class_numbers_of_a_file_are_integers(labels: Any, dtype: str, tmp_path:
     assert graph["label"].value.dtype == np.int64
     graph.train(2)
     assert graph["label"].value.dtype == np.int64
-    console = Console(Debugger(graph))
-    console.run("step")
-    assert console.run("print label").text == "label = [2 0]"
-    assert console.run("print label[0]").text == "label[0] = 2"
-    assert console.run("print label / 4").text == "label / 4 = [0.5 0. ]"
-    console.run("set label[0] = 0.5")
-    assert console.run("print label").text == "label = [0.5 0. ]"
+    session = open_session(Debugger(graph))
+    session.run("step")
+    assert session.run("print label").text == "label = [2 0]"
+    assert session.run("print label[0]").text == "label[0] = 2"
+    assert session.run("print label / 4").text == "label / 4 = [0.5 0. ]"
+    session.run("set label[0] = 0.5")
+    assert session.run("print label").text == "label = [0.5 0. ]"
     # All is worked out with floats, in the graph's own memory.
-    assert console.debugger.plan.value(graph.place("label")).dtype == dtype
+    assert session.debugger.plan.value(graph.place("label")).dtype == dtype
 
 
 def test_class_numbers_of_a_table_are_integers(tmp_path: Path) -> None:
@@ -70,10 +70,10 @@ def test_class_numbers_of_a_table_are_integers(tmp_path: Path) -> None:
         graph = load(path)
         assert graph.data is not None
         assert graph.data.feeds["label"].dtype == np.int64
-    console = Console(Debugger(graph))
-    console.run("step")
-    assert set(console.run("print label").data.tolist()) <= {1, 2}
-    assert "." not in console.run("print label").text
+    session = open_session(Debugger(graph))
+    session.run("step")
+    assert set(session.run("print label").data.tolist()) <= {1, 2}
+    assert "." not in session.run("print label").text
 
 
 def test_what_is_more_than_a_class_number_is_a_float(tmp_path: Path) -> None:

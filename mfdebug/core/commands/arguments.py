@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mfdebug.core.expressions.parser import take_place
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError, place_or_error
 from mfdebug.core.timeline.entry_ref import Attribute, Spot
 from miniflow.files.paths import check_ordinary
 
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
 
-
-def chosen_number(console: Console, text: str, usage: str) -> Spot:
+def chosen_number(session: Session, text: str, usage: str) -> Spot:
     """Read `[grad] NODE[i,j]` or `NODE.grad[i,j]`.
 
     Without an index it is the number that a stop was met for just now, or the first entry; without
     a node, too.
     """
-    debugger, stops = console.debugger, console.stops
+    debugger, stops = session.debugger, session.stops
     if not text:
         for hit in stops.met_now:
             if hit.finding.spot is not None:

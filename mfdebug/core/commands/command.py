@@ -1,38 +1,20 @@
-"""What a command is, and what it answers."""
+"""What a command is: its names, its keys, and the function that runs it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
-from mfdebug.core.timeline.entry_ref import Spot
 from miniflow.errors import nearest
-
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
-
 
 # No run comes this far: at a million moments a second it would take eleven days.
 LARGEST_COUNT = 10**12 - 1
-
-
-class Reply(Struct, frozen=True):
-    """What a command answers: text for people, data for programs.
-
-    `stopped` says why a run ended where it did, if a stop ended it; `spot` is the number that
-    the answer is about, if it is about one; `subject` is the answer itself, for a screen of its
-    own.
-    """
-
-    text: str
-    data: Any = None
-    stopped: str = ""
-    spot: Spot | None = None
-    subject: Any = None
 
 
 class Key(Struct, frozen=True):
@@ -61,7 +43,7 @@ class Command(Struct, frozen=True):
     name: str
     usage: str
     summary: str
-    run: Callable[[Console, str], Reply]
+    run: Callable[[Session, str], Reply]
     keys: tuple[Key, ...] = ()
     details: str = ""
     shows: Literal["picture", "line", "text"] = "picture"

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from mfdebug.core.breakpoints.evidence import evidence, evidence_text
-from mfdebug.core.commands.command import Command, Reply
+from mfdebug.core.commands.command import Command
 from mfdebug.core.expressions.parser import parse
 from mfdebug.core.expressions.present import Scene
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
-
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
 
 LONGEST_WAIT = 600.0
 
 
-def _say(console: Console, text: str) -> Reply:
-    console.caption = text
+def _say(session: Session, text: str) -> Reply:
+    session.caption = text
     return Reply(text, {"say": text})
 
 
-def _pause(_console: Console, text: str) -> Reply:
+def _pause(_console: Session, text: str) -> Reply:
     if text:
         raise DebuggerError(f"{text!r} is not understood", hint="usage: pause")
     return Reply("")
@@ -38,15 +36,15 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-def _wait(_console: Console, text: str) -> Reply:
+def _wait(_console: Session, text: str) -> Reply:
     seconds = seconds_of(text)
     return Reply("", {"wait": seconds})
 
 
-def _expect(console: Console, text: str) -> Reply:
+def _expect(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("expect what?", hint="usage: expect EXPR, as in: expect cost < 1")
-    scene = Scene(console.debugger)
+    scene = Scene(session.debugger)
     condition = parse(text, scene.node_names())
     if condition.holds(scene):
         return Reply("as expected", {"expect": text})

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.command import Command, Key
 from mfdebug.core.commands.status import status
 from mfdebug.core.expressions.parser import parse, take_place
 from mfdebug.core.expressions.present import Scene
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, place_or_error
 from miniflow.files.values import read_array
-
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
 
 _NOT_FINITE = re.compile(r"\b(?:nan|inf)\b")
 
 
-def _set(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _set(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     usage = "set NODE[i,j] = VALUE, set lr = VALUE"
     names = debugger.graph.by_name
     rate = re.match(r"lr\s*\(\s*\)\s*(?==)", text)
@@ -73,18 +72,18 @@ def _number(value: Any) -> float:
     return float(array.reshape(()))
 
 
-def _undo(console: Console, _text: str) -> Reply:
-    edit = console.debugger.undo()
-    return Reply(f"taken back: {edit.words}\n{status(console.debugger)}", {"undone": edit.words})
+def _undo(session: Session, _text: str) -> Reply:
+    edit = session.debugger.undo()
+    return Reply(f"taken back: {edit.words}\n{status(session.debugger)}", {"undone": edit.words})
 
 
-def _redo(console: Console, _text: str) -> Reply:
-    edit = console.debugger.redo()
-    return Reply(f"made again: {edit.words}\n{status(console.debugger)}", {"redone": edit.words})
+def _redo(session: Session, _text: str) -> Reply:
+    edit = session.debugger.redo()
+    return Reply(f"made again: {edit.words}\n{status(session.debugger)}", {"redone": edit.words})
 
 
-def _branches(console: Console, _text: str) -> Reply:
-    debugger = console.debugger
+def _branches(session: Session, _text: str) -> Reply:
+    debugger = session.debugger
     lines = []
     for number, edits in enumerate(debugger.branches):
         made = ", ".join(f"{edit.words} after moment {edit.after}" for edit in edits)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mfdebug.core.commands.arguments import file_named
-from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.command import Command, Key
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
 
-
-def _save(console: Console, text: str) -> Reply:
+def _save(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("save where?", hint="usage: save FILE")
-    debugger = console.debugger
+    debugger = session.debugger
     debugger.save(file_named(text))
     where = debugger.where
     note = ""
@@ -25,8 +22,8 @@ def _save(console: Console, text: str) -> Reply:
     return Reply(f"saved {text}{note}", {"saved": text})
 
 
-def _quit(console: Console, _text: str) -> Reply:
-    console.closed = True
+def _quit(session: Session, _text: str) -> Reply:
+    session.closed = True
     return Reply("")
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from mfdebug.core.commands.command import Command, Key, Reply, find_in, short_forms
+from mfdebug.core.commands.command import Command, Key, find_in, short_forms
 from mfdebug.core.expressions.parser import FUNCTIONS, WORDS
 from mfdebug.core.expressions.parser import WORD_MEANINGS as WORD_MEANINGS
-
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 
 EXPRESSIONS = (
     "EXPR: a node is its value; NODE.grad, NODE.shape, NODE[i,j], NODE.grad[0,:]; "
@@ -58,13 +56,25 @@ EXAMPLES = {
 }
 
 
-def _help(console: Console, text: str) -> Reply:
-    commands = console.commands
-    if text:
+def help_command(commands: Mapping[str, Command]) -> Command:
+    """Return the command that describes `commands`, itself among them once it is in there."""
+
+    def run(_session: Session, text: str) -> Reply:
+        if not text:
+            return _all(commands)
         # A short form, or a key of the app, is said of the command that it runs.
         named = [c for c in commands.values() if text in {key.key for key in c.keys}]
         return _one(named[0] if named else find_in(commands, text))
-    return _all(commands)
+
+    return Command(
+        "help",
+        "help [COMMAND]",
+        "this list, or one command",
+        run,
+        (Key("question_mark", "help", "this help; or close it", asks=True),),
+        shows="text",
+        instant=True,
+    )
 
 
 def _one(command: Command) -> Reply:
@@ -86,16 +96,3 @@ def _all(commands: Mapping[str, Command]) -> Reply:
     lines = [f"{usage:{width}}  {short:{widest}}  {summary}" for usage, short, summary in rows]
     lines.append(EXPRESSIONS)
     return Reply("\n".join(lines), {usage: summary for usage, _, summary in rows})
-
-
-HELPING = [
-    Command(
-        "help",
-        "help [COMMAND]",
-        "this list, or one command",
-        _help,
-        (Key("question_mark", "help", "this help; or close it", asks=True),),
-        shows="text",
-        instant=True,
-    )
-]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mfdebug.core.commands.arguments import chosen_number, number_of
-from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.command import Command, Key
 from mfdebug.core.commands.move import moment_of
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.gradient_check import check_data, check_lines
@@ -18,6 +16,8 @@ from mfdebug.core.expressions.present import Scene
 from mfdebug.core.format.hints import WATCH
 from mfdebug.core.format.program_output import as_seen
 from mfdebug.core.format.results import result_text
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import (
     Debugger,
     DebuggerError,
@@ -28,17 +28,14 @@ from mfdebug.core.timeline.debugger import (
 from mfdebug.core.timeline.diff import Instant, compare, comparison_data, comparison_lines
 from miniflow.ops.base import shape_text
 
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
-
 # Nodes that `find` lists.
 MOST_FOUND = 20
 # And that it names in its first line, which is all that the app has room for.
 FEW_NAMED = 6
 
 
-def _explain(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _explain(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     index = None
     if text:
         at = debugger.where.node
@@ -58,50 +55,50 @@ def _explain(console: Console, text: str) -> Reply:
     return Reply("\n".join(lines), {"explain": lines})
 
 
-def _print(console: Console, text: str) -> Reply:
+def _print(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("print what?", hint="usage: print EXPR, as in: print norm(W1.grad)")
-    scene = Scene(console.debugger)
+    scene = Scene(session.debugger)
     expression = parse(text, scene.node_names())
     result = expression.evaluate(scene)
-    note = scene.note() + which_is_meant(expression, console.debugger)
+    note = scene.note() + which_is_meant(expression, session.debugger)
     told = result_text(result)
     between = "" if told.startswith("\n") else " "
     return Reply(f"{text} ={between}{told}{note}", result)
 
 
-def _why(console: Console, text: str) -> Reply:
-    spot = chosen_number(console, text, "why [grad] NODE[i,j]")
-    debugger = console.debugger
+def _why(session: Session, text: str) -> Reply:
+    spot = chosen_number(session, text, "why [grad] NODE[i,j]")
+    debugger = session.debugger
     cause = why(debugger, spot)
     lines = cause_lines(cause, debugger)
     return Reply("\n".join(lines), cause_data(cause, debugger), spot=spot, subject=cause)
 
 
-def _watch(console: Console, text: str) -> Reply:
+def _watch(session: Session, text: str) -> Reply:
     if text:
-        watch = console.watches.add(text)
-        readings = [one for one in console.watches.read() if one.number == watch.number]
-        meant = which_is_meant(watch.expression, console.debugger)
+        watch = session.watches.add(text)
+        readings = [one for one in session.watches.read() if one.number == watch.number]
+        meant = which_is_meant(watch.expression, session.debugger)
     else:
-        readings, meant = console.watches.read(), ""
+        readings, meant = session.watches.read(), ""
     lines = [f"{one.number}  {one.text} = {one.shown}{meant}" for one in readings]
     data = [{"watch": one.number, "text": one.text, "shown": one.shown} for one in readings]
     return Reply("\n".join(lines) or f"nothing is watched; {WATCH}", data)
 
 
-def _unwatch(console: Console, text: str) -> Reply:
+def _unwatch(session: Session, text: str) -> Reply:
     usage = "unwatch N | all"
-    numbers = [one.number for one in console.watches.read()]
+    numbers = [one.number for one in session.watches.read()]
     if text != "all":
         numbers = [number_of(text, "watch", usage)]
     for number in numbers:
-        console.watches.remove(number)
+        session.watches.remove(number)
     return Reply("no longer watched: " + ", ".join(map(str, numbers)), {"unwatched": numbers})
 
 
-def _check(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _check(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     node = None
     if text:
         node = place_or_error(debugger.graph, parse_place(text, debugger.graph.by_name).node)
@@ -120,8 +117,8 @@ def _check(console: Console, text: str) -> Reply:
     return Reply("\n".join(lines), check_data(debugger.graph, verdicts))
 
 
-def _diff(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _diff(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     usage = "diff A [B], where A and B are moments; A@N is on branch N"
     words = text.replace("sgd ", "sgd\0").split()
     if not 1 <= len(words) <= 2:
@@ -145,12 +142,12 @@ def _instant(debugger: Debugger, text: str, usage: str) -> Instant:
     return Instant(moment_of(debugger, moment, usage), number)
 
 
-def _graphs(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _graphs(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     if text:
         number = number_of(text, "graph", "graph [N]")
-        console.use(debugger.find_line(number - 1, console.progress))
-        here = console.debugger
+        session.use(debugger.find_line(number - 1, session.progress))
+        here = session.debugger
         return Reply(
             f"graph {number}: {here.graph.name}\n{status(here)}", {"graph": here.graph.name}
         )
@@ -165,10 +162,10 @@ def _graphs(console: Console, text: str) -> Reply:
     return Reply("\n".join(lines), data)
 
 
-def _find(console: Console, text: str) -> Reply:
+def _find(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("find what?", hint="a part of a node's name, its op or its shape")
-    debugger, wanted = console.debugger, text.casefold()
+    debugger, wanted = session.debugger, text.casefold()
     found = []
     for i, node in enumerate(debugger.graph.nodes):
         shape = shape_text(debugger.plan.shapes[i])
@@ -186,24 +183,24 @@ def _find(console: Console, text: str) -> Reply:
     return Reply("\n".join(lines), names, subject=[i for i, _ in found])
 
 
-def _show(console: Console, text: str) -> Reply:
+def _show(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("show what?", hint="usage: show NODE[i,j]")
-    graph = console.debugger.graph
-    spot = chosen_number(console, text, "show [grad] NODE[i,j]")
+    graph = session.debugger.graph
+    spot = chosen_number(session, text, "show [grad] NODE[i,j]")
     gradient = ".grad" if spot.attribute == "grad" else ""
     number = f"{typed(graph.nodes[spot.node].label)}{gradient}{index_text(spot.index)}"
-    told = _print(console, number)
+    told = _print(session, number)
     return Reply(told.text, told.data, spot=spot, subject=[spot.node])
 
 
-def _output(console: Console, _text: str) -> Reply:
-    if console.printed is None:
+def _output(session: Session, _text: str) -> Reply:
+    if session.printed is None:
         raise DebuggerError(
             "what a program prints is shown here only in the app",
             hint="elsewhere it goes where mfdebug's own answers go",
         )
-    lines = console.printed()
+    lines = session.printed()
     seen = "\n".join(as_seen(line).expandtabs() for line in lines)
     return Reply(seen or "nothing is printed yet", lines)
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
 from mfdebug.core.breakpoints.breakpoints import Hit, hit_lines
 from mfdebug.core.breakpoints.last_change import last_change
 from mfdebug.core.commands.arguments import chosen_number
-from mfdebug.core.commands.command import Command, Key, Reply, count_of
+from mfdebug.core.commands.command import Command, Key, count_of
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.expressions.parser import parse_place
 from mfdebug.core.format.hints import CONTINUE, GO_BACK, GO_ON, RUN_STEPS, SET_STOP
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import (
     Debugger,
     DebuggerError,
@@ -25,9 +27,6 @@ from mfdebug.core.timeline.debugger import (
 from mfdebug.core.timeline.entry_ref import Index, Spot
 from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
 
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
-
 # SGD steps after which `continue` has looked long enough: a script must not run for ever.
 FAR = 10_000
 ENDS = "the line ends here"
@@ -35,9 +34,9 @@ ENDS = "the line ends here"
 TO_THE_END = 10**9
 
 
-def moved(console: Console, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
+def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
     """Return where the cursor is now, and the stops that it was stopped by."""
-    debugger = console.debugger
+    debugger = session.debugger
     spot = next((hit.finding.spot for hit in hits if hit.finding.spot is not None), None)
     lines = explain(debugger, None if spot is None else _index_here(debugger, spot))
     computed = not debugger.cost_standing().absent
@@ -71,12 +70,12 @@ def _index_here(debugger: Debugger, spot: Spot) -> Index | None:
     return spot.index if node is not None and shapes[node] == shapes[spot.node] else None
 
 
-def _on(console: Console, target: int) -> Reply:
+def _on(session: Session, target: int) -> Reply:
     """Move on to a moment, or to the first stop before it."""
-    if target > console.debugger.moment:
-        return moved(console, console.stops.run(target, console.progress))
-    console.debugger.move(target, console.progress)
-    return moved(console)
+    if target > session.debugger.moment:
+        return moved(session, session.stops.run(target, session.progress))
+    session.debugger.move(target, session.progress)
+    return moved(session)
 
 
 def _must_go_on(debugger: Debugger) -> None:
@@ -94,54 +93,54 @@ def _must_go_back(debugger: Debugger) -> None:
         raise DebuggerError("this is the start", hint=GO_ON)
 
 
-def _step(console: Console, text: str) -> Reply:
+def _step(session: Session, text: str) -> Reply:
     count = count_of(text, "step [n]")
-    _must_go_on(console.debugger)
-    return _on(console, console.debugger.moment + count)
+    _must_go_on(session.debugger)
+    return _on(session, session.debugger.moment + count)
 
 
-def _back(console: Console, text: str) -> Reply:
+def _back(session: Session, text: str) -> Reply:
     count = count_of(text, "back [n]")
-    _must_go_back(console.debugger)
-    console.debugger.step(-count, console.progress)
-    return moved(console)
+    _must_go_back(session.debugger)
+    session.debugger.step(-count, session.progress)
+    return moved(session)
 
 
-def _next(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _next(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     count = count_of(text, "next [n]")
     _must_go_on(debugger)
-    return _on(console, debugger.timeline.phases_from(debugger.moment, count))
+    return _on(session, debugger.timeline.phases_from(debugger.moment, count))
 
 
-def _previous(console: Console, text: str) -> Reply:
+def _previous(session: Session, text: str) -> Reply:
     count = count_of(text, "previous [n]")
-    _must_go_back(console.debugger)
-    console.debugger.phases(-count, console.progress)
-    return moved(console)
+    _must_go_back(session.debugger)
+    session.debugger.phases(-count, session.progress)
+    return moved(session)
 
 
-def _sgd(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _sgd(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     count = count_of(text, "sgd [n]", negative=True)
     if count >= 0:
         _must_go_on(debugger)
-        return _on(console, debugger.sgd_target(count, console.progress))
+        return _on(session, debugger.sgd_target(count, session.progress))
     _must_go_back(debugger)
-    debugger.sgd(count, console.progress)
-    return moved(console)
+    debugger.sgd(count, session.progress)
+    return moved(session)
 
 
-def _finish(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _finish(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     if text:
         raise DebuggerError("finish takes nothing", hint="`sgd N` runs N SGD steps")
     _must_go_on(debugger)
-    return _on(console, debugger.timeline.first_of(debugger.sgd_step + 1))
+    return _on(session, debugger.timeline.first_of(debugger.sgd_step + 1))
 
 
-def _until(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _until(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     phase: Phase | None = None
     name = text
     for candidate in NODE_PHASES:
@@ -150,7 +149,7 @@ def _until(console: Console, text: str) -> Reply:
     if not name:
         raise DebuggerError("until which node?", hint="usage: until NODE [phase]")
     place = parse_place(name, debugger.graph.by_name)
-    return _on(console, debugger.next_moment(place_or_error(debugger.graph, place.node), phase))
+    return _on(session, debugger.next_moment(place_or_error(debugger.graph, place.node), phase))
 
 
 def moment_of(debugger: Debugger, text: str, usage: str) -> int:
@@ -172,90 +171,90 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
     return count_of(text, usage)
 
 
-def _goto(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _goto(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     usage = "goto MOMENT | start | end | sgd K"
     target = moment_of(debugger, text, usage)
-    debugger.go(target, console.progress)
+    debugger.go(target, session.progress)
     known = moment_of(debugger, text, usage)
     if known != target:
         # On the way more has become known of what a program's pass is made of.
-        debugger.go(known, console.progress)
+        debugger.go(known, session.progress)
     end = debugger.timeline.end
     note = ""
     if end and target > end:
         missing = f"SGD step {text.split()[1]}" if text.startswith("sgd ") else f"moment {target}"
         note = f"there is no {missing}: {ENDS} at moment {end}"
-    return moved(console, note=note)
+    return moved(session, note=note)
 
 
-def _continue(console: Console, text: str) -> Reply:
-    debugger = console.debugger
+def _continue(session: Session, text: str) -> Reply:
+    debugger = session.debugger
     if text:
         raise DebuggerError("continue takes nothing", hint="until NODE, or break and continue")
     _must_go_on(debugger)
-    if debugger.endless and not console.stops.armed:
+    if debugger.endless and not session.stops.armed:
         raise DebuggerError(
             "no stop is set: this would go on for ever", hint=f"{SET_STOP}, {RUN_STEPS}"
         )
     length = debugger.timeline.length
     begun = debugger.moment // length
     far = FAR if debugger.endless else TO_THE_END
-    hits = _run_through(console, far)
-    debugger = console.debugger
+    hits = _run_through(session, far)
+    debugger = session.debugger
     steps = debugger.moment // length - begun
     ran = f" in {steps:,} SGD steps; {CONTINUE}" if debugger.graph.trains else ""
     if debugger.at_end:
         ran = f"; the line ends here ({debugger.ending}); {GO_BACK}"
-    return moved(console, hits, "" if hits else f"no stop was met{ran}")
+    return moved(session, hits, "" if hits else f"no stop was met{ran}")
 
 
-def _run_through(console: Console, sgd_steps: int) -> tuple[Hit, ...]:
+def _run_through(session: Session, sgd_steps: int) -> tuple[Hit, ...]:
     """Run on to a stop, through all graphs of a program."""
     while True:
-        debugger = console.debugger
+        debugger = session.debugger
         try:
-            target = debugger.sgd_target(sgd_steps, console.progress)
-            return console.stops.run(target, console.progress)
+            target = debugger.sgd_target(sgd_steps, session.progress)
+            return session.stops.run(target, session.progress)
         except OtherRun as other:
-            console.use(other.debugger)
-            if console.debugger.must_stop():
+            session.use(other.debugger)
+            if session.debugger.must_stop():
                 raise SetTrace from None
-            if hits := console.stops.arrive(console.debugger.moment):
+            if hits := session.stops.arrive(session.debugger.moment):
                 return hits
-            if console.debugger.at_end:
+            if session.debugger.at_end:
                 return ()
 
 
-def _run_back_through(console: Console) -> tuple[Hit, ...]:
+def _run_back_through(session: Session) -> tuple[Hit, ...]:
     """Run back to a stop, through all graphs of a program."""
-    hits = console.stops.run_back(console.progress)
-    while not hits and console.debugger.moment:
-        debugger = console.debugger
+    hits = session.stops.run_back(session.progress)
+    while not hits and session.debugger.moment:
+        debugger = session.debugger
         before = debugger.before_block(debugger.sgd_step)
         if before is None or debugger.timeline.place(debugger.moment) != 1:
             break
-        console.use(before)
-        hits = console.stops.run_back(console.progress, inclusive=True)
+        session.use(before)
+        hits = session.stops.run_back(session.progress, inclusive=True)
     return hits
 
 
-def _reverse_continue(console: Console, text: str) -> Reply:
+def _reverse_continue(session: Session, text: str) -> Reply:
     if text:
         raise DebuggerError("reverse-continue takes nothing", hint="back N, or goto MOMENT")
-    _must_go_back(console.debugger)
-    hits = _run_back_through(console)
-    at_start = console.debugger.moment == 0
+    _must_go_back(session.debugger)
+    hits = _run_back_through(session)
+    at_start = session.debugger.moment == 0
     note = "no stop was met; this is the start" if at_start else "the search was not finished"
-    return moved(console, hits, "" if hits else note)
+    return moved(session, hits, "" if hits else note)
 
 
-def _last(console: Console, text: str) -> Reply:
-    debugger = console.debugger
-    spot = chosen_number(console, text, "last NODE[i,j]")
+def _last(session: Session, text: str) -> Reply:
+    debugger = session.debugger
+    spot = chosen_number(session, text, "last NODE[i,j]")
     _must_go_back(debugger)
-    note = last_change(debugger, spot, console.progress)
-    return replace(moved(console, note=note), spot=spot)
+    note = last_change(debugger, spot, session.progress)
+    return replace(moved(session, note=note), spot=spot)
 
 
 MOVING = [

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mfdebug.core.commands.arguments import file_named
-from mfdebug.core.commands.command import Command, Key, Reply
+from mfdebug.core.commands.command import Command, Key
 from mfdebug.core.commands.status import status
 from mfdebug.core.format.hints import BEGIN
 from mfdebug.core.session import demo as demos
 from mfdebug.core.session.replay import run_script, session_lines
+from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.script import HEAD, Origin, Script, session_text, write_whole
+from mfdebug.core.session.session import Session
 from mfdebug.core.session.transcript import Transcript
 from mfdebug.core.timeline.debugger import DebuggerError
-
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
 
 # Scripts that run each other may do so for ever.
 DEEPEST = 8
 
 
-def _record(console: Console, text: str) -> Reply:
+def _record(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("record where?", hint="usage: record FILE")
     path = file_named(text)
@@ -30,14 +28,14 @@ def _record(console: Console, text: str) -> Reply:
     if _begins_otherwise(path, demos.HEAD if demo else HEAD):
         kind = "demo" if demo else "session"
         raise DebuggerError(f"there is such a file, and it is no {kind}", where=text)
-    origin = console.origin or Origin(console.debugger.graph.name, "")
+    origin = session.origin or Origin(session.debugger.graph.name, "")
     if demo:
-        lines = [line for line in console.deeds if not _of_files(line)]
+        lines = [line for line in session.deeds if not _of_files(line)]
         if not lines:
             raise DebuggerError("nothing has been done yet that a demo could show")
         write_whole(path, demos.demo_text(origin.graph, path.stem, lines))
     else:
-        lines = session_lines(console)
+        lines = session_lines(session)
         write_whole(path, session_text(origin, lines))
     count = f"{len(lines)} line{'s' * (len(lines) != 1)}"
     played = f"; mfdebug demo {text} plays it" if demo else ""
@@ -58,64 +56,64 @@ def _begins_otherwise(path: Path, head: str) -> bool:
         return False
 
 
-def _source(console: Console, text: str) -> Reply:
+def _source(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("source which file?", hint="usage: source FILE")
-    script = console.read(file_named(text))
-    count = _run_all(console, script)
-    done = f"{count} line{'s' * (count != 1)} of {text}{changed_note(console, script)}"
-    return Reply(f"{done}\n{status(console.debugger)}", {"source": text, "lines": count})
+    script = session.read(file_named(text))
+    count = _run_all(session, script)
+    done = f"{count} line{'s' * (count != 1)} of {text}{changed_note(session, script)}"
+    return Reply(f"{done}\n{status(session.debugger)}", {"source": text, "lines": count})
 
 
-def _run_all(console: Console, script: Script) -> int:
-    if console.depth >= DEEPEST:
+def _run_all(session: Session, script: Script) -> int:
+    if session.depth >= DEEPEST:
         raise DebuggerError(f"{DEEPEST} scripts that run each other are enough", where=script.name)
-    console.depth += 1
+    session.depth += 1
     try:
-        return run_script(console, script)
+        return run_script(session, script)
     finally:
-        console.depth -= 1
+        session.depth -= 1
 
 
-def changed_note(console: Console, script: Script) -> str:
+def changed_note(session: Session, script: Script) -> str:
     """Say that a session was left on another graph than this, or nothing."""
-    there, here = script.origin, console.origin
+    there, here = script.origin, session.origin
     if there is None or here is None or there.fingerprint == here.fingerprint:
         return ""
     return "; the graph has changed since" if there.graph == here.graph else "; of another graph"
 
 
-def _resume(console: Console, text: str) -> Reply:
+def _resume(session: Session, text: str) -> Reply:
     if text not in ("", "previous"):
         raise DebuggerError(f"{text!r} is not understood", hint="usage: resume [previous]")
-    script = console.left
+    script = session.left
     if text:
-        script = None if console.left_before is None else console.left_before()
+        script = None if session.left_before is None else session.left_before()
     if script is None:
         raise DebuggerError("no session of this graph was left", hint=BEGIN)
-    before = console.state
-    console.clear()
+    before = session.state
+    session.clear()
     try:
-        count = _run_all(console, script)
+        count = _run_all(session, script)
     except DebuggerError as error:
-        console.return_to(before)
-        if note := changed_note(console, script):
+        session.return_to(before)
+        if note := changed_note(session, script):
             raise DebuggerError(f"{error}{note}") from None
         raise
-    console.resumed = not text
-    words = f"back where it was left{changed_note(console, script)}"
-    return Reply(f"{words}\n{status(console.debugger)}", {"resumed": count})
+    session.resumed = not text
+    words = f"back where it was left{changed_note(session, script)}"
+    return Reply(f"{words}\n{status(session.debugger)}", {"resumed": count})
 
 
-def _transcript(console: Console, text: str) -> Reply:
+def _transcript(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("transcript where?", hint="usage: transcript FILE | off")
     if text == "off":
-        ended, console.transcript = console.transcript, None
+        ended, session.transcript = session.transcript, None
         if ended is None:
             raise DebuggerError("no transcript is being written")
         return Reply(f"the transcript is in {ended.path}", {"transcript": str(ended.path)})
-    console.transcript = Transcript(file_named(text), console.debugger.graph.name)
+    session.transcript = Transcript(file_named(text), session.debugger.graph.name)
     return Reply(f"from now on written to {text}; transcript off ends it", {"transcript": text})
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mfdebug.core.breakpoints.breakpoints import Stop
 from mfdebug.core.breakpoints.health import RULES
 from mfdebug.core.breakpoints.parser import USAGE, triggers
 from mfdebug.core.breakpoints.triggers import AtPlaces, Elsewhere
 from mfdebug.core.commands.arguments import number_of
-from mfdebug.core.commands.command import Command, Key, Reply, count_of
+from mfdebug.core.commands.command import Command, Key, count_of
 from mfdebug.core.expressions.names import which_is_meant
 from mfdebug.core.format.hints import SET_STOP
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
-
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
 
 
 def stop_line(stop: Stop) -> str:
@@ -32,39 +30,39 @@ def stop_line(stop: Stop) -> str:
     return f"{stop.number}  {stop.line}  ({', '.join(notes)})"
 
 
-def _set(console: Console, text: str, *, temporary: bool) -> Reply:
+def _set(session: Session, text: str, *, temporary: bool) -> Reply:
     word = "tbreak" if temporary else "break"
-    found = triggers(console.debugger, text)
-    known = {stop.line: stop.number for stop in console.stops}
+    found = triggers(session.debugger, text)
+    known = {stop.line: stop.number for stop in session.stops}
     made = [
-        console.stops.add(f"{word} {line}", trigger, temporary=temporary) for line, trigger in found
+        session.stops.add(f"{word} {line}", trigger, temporary=temporary) for line, trigger in found
     ]
     lines = [
         f"stop {stop.number}: {stop.line}"
         + (f" (as stop {known[stop.line]})" if stop.line in known else "")
         for stop in made
     ]
-    lines = [line + _meant(console, stop) for line, stop in zip(lines, made, strict=True)]
+    lines = [line + _meant(session, stop) for line, stop in zip(lines, made, strict=True)]
     if len(made) > 1:
         first, last = made[0].number, made[-1].number
         lines = [f"stops {first} to {last}: every health rule", *lines]
     return Reply("\n".join(lines), [_data(stop) for stop in made])
 
 
-def _meant(console: Console, stop: Stop) -> str:
+def _meant(session: Session, stop: Stop) -> str:
     """Say which is meant by a word of a condition that a node is called, too."""
     condition = stop.trigger.condition if isinstance(stop.trigger, AtPlaces) else None
-    return "" if condition is None else which_is_meant(condition, console.debugger)
+    return "" if condition is None else which_is_meant(condition, session.debugger)
 
 
-def _break(console: Console, text: str) -> Reply:
+def _break(session: Session, text: str) -> Reply:
     # Who has pressed the key may type the whole line.
     text = text.removeprefix("break ")
-    return _set(console, text, temporary=False)
+    return _set(session, text, temporary=False)
 
 
-def _tbreak(console: Console, text: str) -> Reply:
-    return _set(console, text, temporary=True)
+def _tbreak(session: Session, text: str) -> Reply:
+    return _set(session, text, temporary=True)
 
 
 def _data(stop: Stop) -> dict[str, object]:
@@ -77,36 +75,36 @@ def _data(stop: Stop) -> dict[str, object]:
     }
 
 
-def _stops(console: Console, _text: str) -> Reply:
-    stops = list(console.stops)
+def _stops(session: Session, _text: str) -> Reply:
+    stops = list(session.stops)
     lines = [stop_line(stop) for stop in stops] or [f"no stop is set; {SET_STOP}"]
     return Reply("\n".join(lines), [_data(stop) for stop in stops])
 
 
-def _chosen(console: Console, text: str, usage: str) -> list[Stop]:
+def _chosen(session: Session, text: str, usage: str) -> list[Stop]:
     if text == "all":
-        return list(console.stops)
+        return list(session.stops)
     numbers = text.replace(",", " ").split()
     if not numbers:
         raise DebuggerError("which stop?", hint=f"usage: {usage}")
-    return [_stop(console, one, usage) for one in numbers]
+    return [_stop(session, one, usage) for one in numbers]
 
 
-def _stop(console: Console, word: str, usage: str) -> Stop:
+def _stop(session: Session, word: str, usage: str) -> Stop:
     """Return a stop by its number; `last` is the one set last, as a session writes it."""
-    stops = list(console.stops)
+    stops = list(session.stops)
     if word == "last" and stops:
         return stops[-1]
-    return console.stops.get(number_of(word, "stop", usage))
+    return session.stops.get(number_of(word, "stop", usage))
 
 
 def _each(
-    name: str, done: str, act: Callable[[Console, Stop], None]
-) -> Callable[[Console, str], Reply]:
-    def run(console: Console, text: str) -> Reply:
-        chosen = _chosen(console, text, f"{name} N | all")
+    name: str, done: str, act: Callable[[Session, Stop], None]
+) -> Callable[[Session, str], Reply]:
+    def run(session: Session, text: str) -> Reply:
+        chosen = _chosen(session, text, f"{name} N | all")
         for stop in chosen:
-            act(console, stop)
+            act(session, stop)
         numbers = [stop.number for stop in chosen]
         told = ", ".join(map(str, numbers)) or "none"
         return Reply(f"{done}: stop {told}", {name: numbers})
@@ -114,22 +112,22 @@ def _each(
     return run
 
 
-def _delete(console: Console, stop: Stop) -> None:
-    console.stops.delete(stop.number)
+def _delete(session: Session, stop: Stop) -> None:
+    session.stops.delete(stop.number)
 
 
-def _enable(_console: Console, stop: Stop) -> None:
+def _enable(_console: Session, stop: Stop) -> None:
     stop.enabled = True
 
 
-def _disable(_console: Console, stop: Stop) -> None:
+def _disable(_console: Session, stop: Stop) -> None:
     stop.enabled = False
 
 
-def _ignore(console: Console, text: str) -> Reply:
+def _ignore(session: Session, text: str) -> Reply:
     usage = "ignore N COUNT"
     number, _, count = text.partition(" ")
-    stop = _stop(console, number, usage)
+    stop = _stop(session, number, usage)
     if not count.strip():
         raise DebuggerError("how many times?", hint=f"usage: {usage}")
     stop.ignored = count_of(count.strip(), usage)

@@ -9,13 +9,14 @@ from mfdebug.core.commands.command import Command, find_in, short_forms
 from mfdebug.core.commands.demo import DEMONSTRATING
 from mfdebug.core.commands.edit import EDITING
 from mfdebug.core.commands.files import LEAVING
-from mfdebug.core.commands.help import HELPING
+from mfdebug.core.commands.help import help_command
 from mfdebug.core.commands.look import LOOKING
 from mfdebug.core.commands.move import MOVING
 from mfdebug.core.commands.quiz import PREDICTING
 from mfdebug.core.commands.session import SCRIPTING
 from mfdebug.core.commands.stop import STOPPING
 
+COMMANDS: dict[str, Command] = {}
 # By what they are for, as the help screen shows them.
 GROUPS: dict[str, list[Command]] = {
     "move": MOVING,
@@ -24,11 +25,9 @@ GROUPS: dict[str, list[Command]] = {
     "change": EDITING,
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,
-    "files, help, leaving": [*SCRIPTING, *HELPING, *LEAVING],
+    "files, help, leaving": [*SCRIPTING, help_command(COMMANDS), *LEAVING],
 }
-COMMANDS: dict[str, Command] = {
-    command.name: command for commands in GROUPS.values() for command in commands
-}
+COMMANDS.update((one.name, one) for commands in GROUPS.values() for one in commands)
 
 # What a short form alone runs.
 KEY_OF = {

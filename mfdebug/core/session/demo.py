@@ -19,18 +19,15 @@ import contextlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from mfdebug.core.session.script import read_script
+from mfdebug.core.session.session import Session, State
 from mfdebug.core.timeline.debugger import DebuggerError
 from miniflow.errors import MiniflowError
 from miniflow.files import paths
 from miniflow.text.characters import is_printable
-
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console, State
 
 SUFFIX = ".demo"
 HEAD = "# mfdebug demo 1"
@@ -136,16 +133,16 @@ def demo_text(graph: str, title: str, lines: Iterable[str]) -> str:
 
 
 class Playback:
-    """A demo on a console: which beat it stands at, and the way back to each.
+    """A demo on a session: which beat it stands at, and the way back to each.
 
     `beat` counts the beats that have been shown. Whoever takes the keys wanders off from there:
     `return_to_script` comes back, to the same bits.
     """
 
-    def __init__(self, console: Console, demo: Demo) -> None:
-        self.console = console
+    def __init__(self, session: Session, demo: Demo) -> None:
+        self.session = session
         self.demo = demo
-        self._stands: list[tuple[State, str]] = [(console.state, console.caption)]
+        self._stands: list[tuple[State, str]] = [(session.state, session.caption)]
 
     @property
     def beat(self) -> int:
@@ -161,7 +158,7 @@ class Playback:
     @property
     def on_script(self) -> bool:
         """Whether all is as the last beat has left it: moment, edits, stops, watches and quiz."""
-        here, there = self.console.state, self._stands[-1][0]
+        here, there = self.session.state, self._stands[-1][0]
         deeds, others = here.stand.deeds, there.stand.deeds
         if here.stand.moment != there.stand.moment or len(deeds) != len(others):
             return False
@@ -171,13 +168,13 @@ class Playback:
 
     def shown(self) -> None:
         """Note that the next beat has been shown."""
-        self._stands.append((self.console.state, self.console.caption))
+        self._stands.append((self.session.state, self.session.caption))
 
     def return_to_script(self) -> None:
         """Have all as the last beat has left it."""
         state, caption = self._stands[-1]
-        self.console.return_to(state)
-        self.console.caption = caption
+        self.session.return_to(state)
+        self.session.caption = caption
 
     def back(self) -> None:
         """Have all as it was a beat ago."""
@@ -194,7 +191,7 @@ def _set_up(state: State) -> tuple[object, ...]:
     return stops, watches, quiz
 
 
-def run_through(console: Console, demo: Demo) -> int:
+def run_through(session: Session, demo: Demo) -> int:
     """Run a demo without a screen; return how many expectations were met.
 
     Raises `DebuggerError` with the line that cannot be carried out, or does not hold.
@@ -203,7 +200,7 @@ def run_through(console: Console, demo: Demo) -> int:
     for beat in demo.beats:
         for number, line in beat.lines:
             try:
-                console.run(line)
+                session.run(line)
             except MiniflowError as error:
                 raise DebuggerError(str(error), where=f"{demo.name}: line {number}") from None
             met += line.split()[0] == EXPECT

@@ -1,4 +1,4 @@
-"""A session is the state of a console as a few command lines: edits, stops, watches, the moment.
+"""A session is the state of a session as a few command lines: edits, stops, watches, the moment.
 
 Run on the same graph the lines bring back the same state, bit for bit.
 """
@@ -6,22 +6,19 @@ Run on the same graph the lines bring back the same state, bit for bit.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from mfdebug.core.expressions.names import typed, word_typed
 from mfdebug.core.session.script import Script
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit, index_text
 from miniflow.errors import MiniflowError
 from miniflow.files.values import written
 from miniflow.ops.base import Array
 
-if TYPE_CHECKING:
-    from mfdebug.core.commands.interpreter import Console
 
-
-def session_lines(console: Console) -> list[str]:
-    """Return the lines that bring back the state that a console is in."""
-    return [*_edits(console.debugger), *_stops(console), *_rest(console)]
+def session_lines(session: Session) -> list[str]:
+    """Return the lines that bring back the state that a session is in."""
+    return [*_edits(session.debugger), *_stops(session), *_rest(session)]
 
 
 def _graph(debugger: Debugger) -> Iterator[str]:
@@ -57,11 +54,11 @@ def _exact(value: Array) -> str:
     return written(value)
 
 
-def _stops(console: Console) -> Iterator[str]:
-    at = console.debugger
+def _stops(session: Session) -> Iterator[str]:
+    at = session.debugger
     yield from _graph(at)
-    for stop in console.stops:
-        home = console.stops.home_of(stop)
+    for stop in session.stops:
+        home = session.stops.home_of(stop)
         if home is not at:
             at = home
             yield from _graph(at)
@@ -70,35 +67,35 @@ def _stops(console: Console) -> Iterator[str]:
             yield "disable last"
         if stop.ignored:
             yield f"ignore last {stop.ignored}"
-    if at is not console.debugger:
-        yield from _graph(console.debugger)
+    if at is not session.debugger:
+        yield from _graph(session.debugger)
 
 
-def _rest(console: Console) -> Iterator[str]:
-    yield from console.watches.lines()
-    if (quiz := console.quiz) is not None:
+def _rest(session: Session) -> Iterator[str]:
+    yield from session.watches.lines()
+    if (quiz := session.quiz) is not None:
         yield f"quiz on {quiz.right} of {quiz.asked}" if quiz.asked else "quiz on"
-    yield f"goto {console.debugger.moment}"
+    yield f"goto {session.debugger.moment}"
 
 
-def run_script(console: Console, script: Script) -> int:
+def run_script(session: Session, script: Script) -> int:
     """Run all lines of a script, or none: return how many.
 
     Raises `DebuggerError` with the line that cannot be carried out; all is then as it was.
     """
-    before = console.state
+    before = session.state
     try:
         for number, line in script.lines:
             try:
-                console.run(line)
+                session.run(line)
             except MiniflowError as error:
                 where = f"{script.name}: line {number}: {line[:60]}"
                 raise DebuggerError(f"{where}: {error}") from None
-            if console.progress is not None and console.progress(console.debugger.moment):
+            if session.progress is not None and session.progress(session.debugger.moment):
                 raise DebuggerError(f"{script.name} was interrupted; nothing has changed")
-            if console.closed:
+            if session.closed:
                 break
     except DebuggerError:
-        console.return_to(before)
+        session.return_to(before)
         raise
     return len(script.lines)

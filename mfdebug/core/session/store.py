@@ -10,9 +10,10 @@ from pathlib import Path
 
 import platformdirs
 
-from mfdebug.core.commands.interpreter import Console, check_known
+from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.replay import session_lines
 from mfdebug.core.session.script import Origin, Script, read_session, session_text, write_whole
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 from miniflow.errors import FileError, MiniflowError
 from miniflow.files.paths import check_ordinary, clear_leftovers
@@ -99,19 +100,19 @@ class Keeper:
             return None
         return found.st_mtime_ns, found.st_ino
 
-    def keep(self, console: Console) -> None:
+    def keep(self, session: Session) -> None:
         """Write the session as it is now, if it has changed.
 
         What another session has left there stays beside it: the one before, or one that goes on
         at the same time.
         """
-        lines = session_lines(console)
+        lines = session_lines(session)
         if lines == self._kept:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             check_ordinary(self.path, str(self.path))
-            anew = self._kept is NOTHING and not console.resumed
+            anew = self._kept is NOTHING and not session.resumed
             if anew or self._on_disk() != self._stamp:
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(self.path, self.path.with_suffix(BEFORE))

@@ -1,6 +1,6 @@
 """The main screen: order, node, cost, and the keys that move in time.
 
-Keys, prompt and scripts all run command lines through one console. A key is one handler and one
+Keys, prompt and scripts all run command lines through one session. A key is one handler and one
 frame: the command moves the debugger, then every panel shows the new moment.
 """
 
@@ -18,11 +18,12 @@ from textual.timer import Timer
 from textual.widgets import Input as TextInput
 from textual.widgets import Static
 
-from mfdebug.core.commands.command import Reply
 from mfdebug.core.commands.completion import complete
-from mfdebug.core.commands.interpreter import Console, command_of
+from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.explain.why import Cause
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import Keeper
 from mfdebug.core.timeline.entry_ref import Spot
 from mfdebug.tui.autoplay import Player
@@ -69,7 +70,7 @@ class DebugScreen(Screen[None]):
 
     def __init__(
         self,
-        console: Console,
+        session: Session,
         commands: Sequence[str] = (),
         keeper: Keeper | None = None,
         greeting: str = "",
@@ -80,9 +81,9 @@ class DebugScreen(Screen[None]):
         self.presentation = presentation
         self._cast = KeyCast()
         self._greeting = greeting
-        self.console = console
-        self.debugger = console.debugger
-        self.runner = Runner(console, self, self, commands)
+        self.session = session
+        self.debugger = session.debugger
+        self.runner = Runner(session, self, self, commands)
         self.keeper = keeper
         self._keeping: Timer | None = None
         self.player = Player(self, self._play_on)
@@ -95,16 +96,16 @@ class DebugScreen(Screen[None]):
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield Static("", id="order-title", markup=False)
-                yield OrderTree(self.debugger, self.console.stops, id="order")
+                yield OrderTree(self.debugger, self.session.stops, id="order")
                 yield Legend(id="legend")
-                yield WatchList(self.console.watches, id="watches")
-                yield StopList(self.console.stops, id="stops")
+                yield WatchList(self.session.watches, id="watches")
+                yield StopList(self.session.stops, id="stops")
             with Vertical(id="right"):
                 yield Static("", id="node-title", markup=False)
                 yield NodePanel(self.debugger, id="node")
                 yield CostPlot(self.debugger, id="cost")
                 yield OutputList(
-                    self.console.printed or list, self.app.keys.name("output"), id="output"
+                    self.session.printed or list, self.app.keys.name("output"), id="output"
                 )
         yield Caption(id="caption")
         yield MessageStrip(self.debugger, id="strip")
@@ -138,7 +139,7 @@ class DebugScreen(Screen[None]):
         self._keeping = None
         if self.keeper is not None and not self.runner.busy:
             known = self.keeper.problem
-            self.keeper.keep(self.console)
+            self.keeper.keep(self.session)
             if self.keeper.problem != known and self.is_current:
                 self.query_one(MessageStrip).say(self.keeper.problem, "error")
 
@@ -178,7 +179,7 @@ class DebugScreen(Screen[None]):
         plot = self.query_one(CostPlot)
         plot.display = self._has_curve()
         plot.show()
-        self.query_one(Caption).show(self.console.caption)
+        self.query_one(Caption).show(self.session.caption)
         self.query_one(MessageStrip).show_next()
 
     def hints(self) -> list[tuple[str, str]]:
@@ -249,7 +250,7 @@ class DebugScreen(Screen[None]):
             self.query_one(MessageStrip).say(words, "error")
         elif asks:
             self.action_prompt(*chosen.begun(template))
-        elif template == ONE_STEP and self.console.quiz is not None:
+        elif template == ONE_STEP and self.session.quiz is not None:
             await self._step_in_quiz(int(count))
         else:
             await self.run_line(chosen.line(template, count))
@@ -258,7 +259,7 @@ class DebugScreen(Screen[None]):
         """Step so many moments on, up to the first that the quiz asks about, and ask."""
         strip = self.query_one(MessageStrip)
         for left in range(count, 0, -1):
-            if question := asked(self.console):
+            if question := asked(self.session):
                 why = "  (the quiz asks before each step)" if left > 1 else ""
                 strip.say(question + why, "ask")
                 self.query_one(Prompt).open(ANSWER)
@@ -280,14 +281,14 @@ class DebugScreen(Screen[None]):
 
     def answered(self, line: str, reply: Reply) -> None:
         """Show what a command came to."""
-        if self.runner.console.closed:
+        if self.runner.session.closed:
             self.app.exit()
             return
         self._keep_soon()
-        if self.console.debugger is not self.debugger:
+        if self.session.debugger is not self.debugger:
             # The program goes on with another graph: a screen for that one.
             screen = DebugScreen(
-                self.console,
+                self.session,
                 keeper=self.keeper,
                 greeting=reply.stopped,
                 presentation=self.presentation,

@@ -37,9 +37,9 @@ class DemoScreen(DebugScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("demo")
 
     def __init__(self, playback: Playback, presentation: Presentation) -> None:
-        super().__init__(playback.console, presentation=presentation)
+        super().__init__(playback.session, presentation=presentation)
         self.playback = playback
-        self.console.caption = playback.demo.title
+        self.session.caption = playback.demo.title
         self._by_itself = False
         self._pace = PACES.index(1.0)
         # Set by whoever does not want to wait any longer.
@@ -106,10 +106,10 @@ class DemoScreen(DebugScreen):
         if line.startswith(SILENT):
             # At once, and what the line before has answered stays.
             try:
-                self.console.run(line)
+                self.session.run(line)
             except MiniflowError as error:
                 self.problem = str(error)
-            self.query_one(Caption).show(self.console.caption)
+            self.query_one(Caption).show(self.session.caption)
         else:
             self.cast(line_text(line, self.app.keys))
             await self.run_line(line)

@@ -1,0 +1,24 @@
+"""What a command line answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from mfdebug.core.timeline.entry_ref import Spot
+
+
+class Reply(Struct, frozen=True):
+    """What a command answers: text for people, data for programs.
+
+    `stopped` says why a run ended where it did, if a stop ended it; `spot` is the number that
+    the answer is about, if it is about one; `subject` is the answer itself, for a screen of its
+    own.
+    """
+
+    text: str
+    data: Any = None
+    stopped: str = ""
+    spot: Spot | None = None
+    subject: Any = None
