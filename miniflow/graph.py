@@ -149,9 +149,9 @@ class Graph:
         return as_html(self)
 
     def __getitem__(self, name: str) -> Node:
-        return self.nodes[self.place(name)]
+        return self.nodes[self.index_of(name)]
 
-    def place(self, name: str) -> int:
+    def index_of(self, name: str) -> int:
         """Return the place of the node called `name` in topological order."""
         try:
             return self.by_name[name]
@@ -169,12 +169,12 @@ class Graph:
         """For every node, who takes its value: (place of the consumer, which input of it)."""
         consumers: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
         for i, sources in enumerate(self.inbound):
-            for slot, source in enumerate(sources):
-                consumers[source].append((i, slot))
+            for input_index, source in enumerate(sources):
+                consumers[source].append((i, input_index))
         return consumers
 
     @cached_property
-    def under_cost(self) -> list[bool]:
+    def reaches_cost(self) -> list[bool]:
         """For every node, whether the cost depends on it."""
         under = [False] * len(self.nodes)
         under[self.cost] = True
@@ -192,7 +192,7 @@ class Graph:
     @cached_property
     def backward_nodes(self) -> list[int]:
         """The nodes that a backward pass comes to, in its order."""
-        return [i for i in reversed(range(len(self.nodes))) if self.under_cost[i]]
+        return [i for i in reversed(range(len(self.nodes))) if self.reaches_cost[i]]
 
     @property
     def trains(self) -> bool:

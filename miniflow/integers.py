@@ -47,7 +47,7 @@ def class_numbers(graph: Graph, shapes: list[Shape]) -> set[int]:
             taken = [shapes[source] for source in graph.inbound[i]]
             edges |= {(i, s) for s in range(len(taken)) if node.takes_class_numbers(s, *taken)}
     found = set()
-    for source in {graph.inbound[i][slot] for i, slot in edges}:
+    for source in {graph.inbound[i][input_index] for i, input_index in edges}:
         node = graph.nodes[source]
         only_so = edges.issuperset(graph.consumers[source])
         if only_so and isinstance(node, Input) and not node.trainable:

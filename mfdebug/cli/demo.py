@@ -51,10 +51,12 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
         )
     able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
     able.prepare()
-    from mfdebug.core.session.store import Shelf
+    from mfdebug.core.session.store import SessionStore
     from mfdebug.tui.app import run
 
-    return run(opened, commands=[], settings=settings, shelf=Shelf(), abilities=able, demo=demo)
+    return run(
+        opened, commands=[], settings=settings, store=SessionStore(), abilities=able, demo=demo
+    )
 
 
 def _find(name: str) -> Path:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mfdebug.config.settings import Settings
     from mfdebug.core.session.script import Origin
     from mfdebug.core.session.session import Session
-    from mfdebug.core.session.store import Shelf
+    from mfdebug.core.session.store import SessionStore
     from mfdebug.opening.graphs import Opened
     from mfdebug.running.debuggee import Debuggee
 
@@ -143,14 +143,14 @@ def _abilities(settings: Settings) -> Abilities:
 
 def _open(options: argparse.Namespace) -> int:
     """Open the graph in the way that was asked for; raise `MiniflowError` if it is unusable."""
-    from mfdebug.core.session.store import Shelf
+    from mfdebug.core.session.store import SessionStore
     from mfdebug.opening.graphs import open_graph
 
     settings = _settings(options)
-    shelf = Shelf()
+    store = SessionStore()
     feeds = _feeds(options.feed)
     if options.resume and options.graph is None:
-        left = shelf.latest()
+        left = store.latest()
         options.graph, feeds = left.graph, {**left.feeds, **feeds}
         options.arguments = list(left.arguments)
     if options.attach:
@@ -162,11 +162,11 @@ def _open(options: argparse.Namespace) -> int:
     opened = open_graph(options.graph, feeds) if options.graph else None
     lines = _lines(options.commands or [])
     if not (options.batch or options.plain or options.check) and has_screen():
-        return _app(opened, lines, shelf, options, settings)
+        return _app(opened, lines, store, options, settings)
     _write_ascii(options, settings)
     if opened is None:
         return _unusable("name a graph file, or a shipped graph (see mfdebug --list)")
-    return _without_screen(opened, lines, shelf, options, settings)
+    return _without_screen(opened, lines, store, options, settings)
 
 
 def _lines(given: list[str | Path]) -> list[str]:
@@ -265,27 +265,27 @@ def _feeds(given: list[str]) -> dict[str, Any]:
 def _without_screen(
     opened: Opened,
     lines: list[str],
-    shelf: Shelf,
+    store: SessionStore,
     options: argparse.Namespace,
     settings: Settings,
 ) -> int:
     from mfdebug.cli.batch import run_batch
     from mfdebug.cli.prompt import Plain
     from mfdebug.core.commands.interpreter import open_session
-    from mfdebug.core.session.store import Keeper
+    from mfdebug.core.session.store import AutoSaver
     from mfdebug.core.timeline.debugger import Debugger
 
     debugger = Debugger(opened.graph, history_memory=settings.history_bytes)
     origin = opened.origin
-    keeper = Keeper(shelf, origin)
+    autosaver = AutoSaver(store, origin)
     if options.resume:
         lines = ["resume", *lines]
-        keeper.must_be_left()
-    session = open_session(debugger, origin=origin, left=keeper.left)
-    session.left_before = keeper.before
+        autosaver.must_be_left()
+    session = open_session(debugger, origin=origin, left=autosaver.left)
+    session.left_before = autosaver.before
     if options.batch or options.check:
         return run_batch(session, lines, as_json=options.json, check_all=options.check)
-    return Plain(session, keeper if sys.stdin.isatty() else None).run(lines)
+    return Plain(session, autosaver if sys.stdin.isatty() else None).run(lines)
 
 
 def _program(options: argparse.Namespace, settings: Settings) -> int:
@@ -383,20 +383,20 @@ def _debug(
     on_screen: bool,
 ) -> int:
     """Debug the run of a program in the way that was asked for."""
-    from mfdebug.core.session.store import Keeper, Shelf
+    from mfdebug.core.session.store import AutoSaver, SessionStore
 
-    keeper = None if origin is None else Keeper(Shelf(), origin)
-    if keeper is not None:
-        session.origin, session.left, session.left_before = origin, keeper.left, keeper.before
+    autosaver = None if origin is None else AutoSaver(SessionStore(), origin)
+    if autosaver is not None:
+        session.origin, session.left, session.left_before = origin, autosaver.left, autosaver.before
         if options.resume:
-            keeper.must_be_left()
+            autosaver.must_be_left()
             lines = ["resume", *lines]
     if on_screen:
         able = _abilities(settings)
         from mfdebug.tui.app import run_session
 
         return run_session(
-            session, commands=lines, settings=settings, abilities=able, keeper=keeper
+            session, commands=lines, settings=settings, abilities=able, autosaver=autosaver
         )
     _write_ascii(options, settings)
     if options.save:
@@ -409,25 +409,25 @@ def _debug(
     from mfdebug.cli.prompt import Plain
 
     # Of what comes after a command the program may be the reader.
-    keeper = keeper if sys.stdin.isatty() else None
-    return Plain(session, keeper, shares_input=not is_run_file(options.graph)).run(lines)
+    autosaver = autosaver if sys.stdin.isatty() else None
+    return Plain(session, autosaver, shares_input=not is_run_file(options.graph)).run(lines)
 
 
 def _app(
     opened: Opened | None,
     lines: list[str],
-    shelf: Shelf,
+    store: SessionStore,
     options: argparse.Namespace,
     settings: Settings,
 ) -> int:
     able = _abilities(settings)
-    from mfdebug.core.session.store import Keeper
+    from mfdebug.core.session.store import AutoSaver
     from mfdebug.tui.app import run
 
     if options.resume and opened is not None:
         lines = ["resume", *lines]
-        Keeper(shelf, opened.origin).must_be_left()
-    return run(opened, commands=lines, settings=settings, shelf=shelf, abilities=able)
+        AutoSaver(store, opened.origin).must_be_left()
+    return run(opened, commands=lines, settings=settings, store=store, abilities=able)
 
 
 # The commands that are words -----------------------------------------------------------------

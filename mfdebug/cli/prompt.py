@@ -21,7 +21,7 @@ from mfdebug.core.commands.completion import complete
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.commands.status import status
 from mfdebug.core.session.session import Session
-from mfdebug.core.session.store import Keeper
+from mfdebug.core.session.store import AutoSaver
 from mfdebug.signals import EndedBySignal, ending_signals
 from miniflow.errors import FileError, MiniflowError, printable
 from miniflow.files.paths import check_ordinary
@@ -34,12 +34,12 @@ class Plain:
     """A session at a line prompt; with a person at it the session is kept after every line."""
 
     def __init__(
-        self, session: Session, keeper: Keeper | None = None, *, shares_input: bool = False
+        self, session: Session, autosaver: AutoSaver | None = None, *, shares_input: bool = False
     ) -> None:
         """`shares_input`: a program reads the same standard input, which is not read ahead."""
         self._readline = _read_no_further if shares_input else sys.stdin.readline
         self.session = session
-        self.keeper = keeper
+        self.autosaver = autosaver
         self._told: list[str] = []
         self._question = ""
         self._greeted = False
@@ -80,8 +80,8 @@ class Plain:
             self._say(part)
         if self.session.left is not None and not self._moved:
             self._say("resume goes on where it was left")
-        if self.keeper is not None and self.keeper.problem:
-            self._say(self.keeper.problem)
+        if self.autosaver is not None and self.autosaver.problem:
+            self._say(self.autosaver.problem)
         self._say("help lists the commands, quit leaves")
 
     @property
@@ -135,11 +135,11 @@ class Plain:
             for part in self._changed(whole) if text == whole else (text,):
                 self._say(part)
         self._ask(reply.text)
-        if self.keeper is not None:
-            known = self.keeper.problem
-            self.keeper.keep(self.session)
-            if self.keeper.problem != known:
-                self._say(self.keeper.problem)
+        if self.autosaver is not None:
+            known = self.autosaver.problem
+            self.autosaver.keep(self.session)
+            if self.autosaver.problem != known:
+                self._say(self.autosaver.problem)
         return True
 
     def _ask(self, said: str) -> None:

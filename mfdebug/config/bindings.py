@@ -221,7 +221,7 @@ class Keys:
             self._check_places(places)
 
     def _check_places(self, places: tuple[str, ...]) -> None:
-        """Look for a key of two things; those that ship so take turns by what has the focus."""
+        """Look for a key of two things; those that ship so take turns by the focus."""
         held: dict[str, str] = dict(OF_TEXTUAL) if "screen" in places else {}
         for one in (one for place in places for one in at(place)):
             for key in self.of(one.id):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .graphs import KnownGraph
     from .naming import Variable
 
-# An entry of a layout: tag, node, slot, dtype, shape (see `mfdebug.recording.records.Entry`).
+# An entry of a layout: tag, node, input index, dtype, shape (`mfdebug.recording.records.Entry`).
 Entry = tuple[str, int, int, str, tuple[int, ...]]
 # The dtype, the shape and the bytes of a value.
 Encoded = tuple[str, tuple[int, ...], bytes]
@@ -116,12 +116,12 @@ class OpenPass:
     def note_changes(self, node: Any) -> bool:
         """Note which inputs a node has changed in place; return whether there are any."""
         number, changed = self.number_of(node), False
-        for slot, one in enumerate(inputs_of(node)):
+        for input_index, one in enumerate(inputs_of(node)):
             source = self.number_of(one)
             found = encoded(attribute(one, VALUE))
             if found is not None and source in self.noted and found[2] != self.noted[source]:
                 self.noted[source] = found[2]
-                self.note("c", number, slot, found)
+                self.note("c", number, input_index, found)
                 changed = True
         return changed
 
@@ -132,16 +132,16 @@ class OpenPass:
             return
         number, inbound = self.number_of(node), inputs_of(node)
         for key, sent in dict.items(gradients):
-            slot = next((i for i, one in enumerate(inbound) if one is key), -1)
-            if slot < 0 and key is not node:
+            input_index = next((i for i, one in enumerate(inbound) if one is key), -1)
+            if input_index < 0 and key is not node:
                 continue
-            self.note("g" if key is node else "s", number, slot, encoded(sent))
+            self.note("g" if key is node else "s", number, input_index, encoded(sent))
 
-    def note(self, tag: str, number: int, slot: int, found: Encoded | None) -> None:
+    def note(self, tag: str, number: int, input_index: int, found: Encoded | None) -> None:
         """Note the bytes of a value by the numbers of its node and input, if it has any."""
         if found is not None:
             dtype, shape, data = found
-            self.entries.append((tag, number, slot, dtype, shape))
+            self.entries.append((tag, number, input_index, dtype, shape))
             self.parts.append(data)
 
     def called(self, direction: str, node: Any) -> None:
@@ -218,8 +218,8 @@ class OpenPass:
         self.numbers = {id(node): i for i, node in enumerate(self.nodes)}
         self.calls = [(direction, place[number]) for direction, number in self.calls]
         self.entries = [
-            (tag, place[number], slot, dtype, shape)
-            for tag, number, slot, dtype, shape in self.entries
+            (tag, place[number], input_index, dtype, shape)
+            for tag, number, input_index, dtype, shape in self.entries
         ]
         self.forwarded = {place[number] for number in self.forwarded}
         self.gone_back = {place[number] for number in self.gone_back}

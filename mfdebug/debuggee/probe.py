@@ -96,8 +96,8 @@ def _run(nodes: list[Any], data: bytes) -> list[tuple[int, str, tuple[int, ...],
     question = unpacked(data, sys.modules["numpy"])
     node = nodes[question.node]
     inbound = inputs_of(node)
-    for slot, value in question.inputs.items():
-        setattr(inbound[slot], VALUE, value)
+    for input_index, value in question.inputs.items():
+        setattr(inbound[input_index], VALUE, value)
     node.forward()
     if not question.backward:
         found = encoded(getattr(node, VALUE))
@@ -106,9 +106,9 @@ def _run(nodes: list[Any], data: bytes) -> list[tuple[int, str, tuple[int, ...],
     node.backward()
     gradients = getattr(node, GRADIENTS)
     sent = []
-    for slot, one in enumerate(inbound):
+    for input_index, one in enumerate(inbound):
         if one in gradients and (found := encoded(gradients[one])) is not None:
-            sent.append((slot, *found))
+            sent.append((input_index, *found))
     return sent
 
 

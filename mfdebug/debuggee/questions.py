@@ -16,7 +16,7 @@ _ARRAY = Struct("=IIIQ")
 
 
 class Question:
-    """Asks what a node computes from `inputs`, by slot.
+    """Asks what a node computes from `inputs`, by input_index.
 
     With `backward` it asks for what the node sends to its inputs when each of its consumers has
     sent its share: `shares`, by the consumer's number.

@@ -40,7 +40,7 @@ def attribute(thing: Any, name: str) -> Any:
         if found is _MISSING:
             continue
         if type(found).__name__ == "member_descriptor":
-            # A slot: read by the interpreter's own code.
+            # A input_index: read by the interpreter's own code.
             try:
                 return found.__get__(thing)
             except AttributeError:

@@ -269,12 +269,12 @@ class Recorder:
             one.called("f", node)
         for i in graph.backward_nodes:
             sums: dict[int, Any] = {}
-            for slot, source in enumerate(graph.inbound[i]):
-                sent = plan.contribution(i, slot)
+            for input_index, source in enumerate(graph.inbound[i]):
+                sent = plan.contribution(i, input_index)
                 first = graph.inbound[i].index(source)
                 sums[first] = sums[first] + sent if first in sums else sent
-            for slot, sent in sums.items():
-                one.note("s", i, slot, encoded(sent))
+            for input_index, sent in sums.items():
+                one.note("s", i, input_index, encoded(sent))
             if not graph.inbound[i]:
                 one.note("g", i, -1, encoded(plan.gradient(i)))
             one.called("b", graph.nodes[i])

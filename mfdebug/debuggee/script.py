@@ -128,7 +128,7 @@ class Script:
         return bool(self._steps) and begin == len(one.entries)
 
     def _read(self, one: OpenPass, place: int) -> Read | None:
-        tag, number, slot, dtype, shape = one.entries[place]
+        tag, number, input_index, dtype, shape = one.entries[place]
         node = one.nodes[number]
         if tag == "v":
             held, key = own_attributes(node), VALUE
@@ -137,7 +137,7 @@ class Script:
             value = held[key]
         else:
             gradients = attribute(node, GRADIENTS)
-            key = node if tag == "g" else inputs_of(node)[slot]
+            key = node if tag == "g" else inputs_of(node)[input_index]
             # Looked up by the program's own hash and equality they would run its code.
             if type(gradients) is not dict or _has_own_hash(type(key)):
                 return None

@@ -18,7 +18,7 @@ from mfdebug.core.format.hints import GO_BACK
 from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
 from mfdebug.core.timeline.cursor import Update
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, OtherRun, Progress, SetTrace
-from mfdebug.core.timeline.state import Contribution, Standing
+from mfdebug.core.timeline.state import Contribution, Freshness
 from mfdebug.core.timeline.timeline import Moment, Phase
 from mfdebug.recording.gradient_check import Checker, check_pass
 from mfdebug.recording.nodes import graph_of, sgd_at
@@ -113,8 +113,8 @@ class RecordedDebugger(Debugger):
         built = tuple(graph.forward_nodes), tuple(graph.backward_nodes), tuple(graph.trainables)
         if built != self._built:
             self._built = built
-            step, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
-            wanted, wanted_place = self.timeline.sgd_step(target), self.timeline.place(target)
+            step, place = self.timeline.sgd_step(self.moment), self.timeline.position(self.moment)
+            wanted, wanted_place = self.timeline.sgd_step(target), self.timeline.position(target)
             to_its_end = wanted_place == self.timeline.length
             self.timeline.build(graph, backward=graph.goes_back)
             self.recorded.timeline = self.timeline
@@ -124,7 +124,7 @@ class RecordedDebugger(Debugger):
             self.__dict__.pop("_first_updates", None)
             self.__dict__.pop("_class_numbers", None)
             self.moment = self.timeline.start_of(step) + place if self.moment else 0
-            self.recorded.stand(step, self.timeline.place(self.moment))
+            self.recorded.go_to(step, self.timeline.position(self.moment))
             if to_its_end:
                 wanted_place = self.timeline.length
             asked, target = target, self.timeline.start_of(wanted) + wanted_place if target else 0
@@ -144,11 +144,11 @@ class RecordedDebugger(Debugger):
         if self.run_of.ending and self.steps[last] == len(self.run_of) - 1:
             self.timeline.end = self._last_moment(last)
 
-    def last_place(self, step: int) -> int:
+    def last_position(self, step: int) -> int:
         """Return the last place of a pass that there is, as far as is known."""
         timeline, outline = self.timeline, self.recorded.outline(step)
         if outline.fault is not None:
-            place = timeline.place_of(outline.fault.direction, outline.fault.node)
+            place = timeline.position_of(outline.fault.direction, outline.fault.node)
             if place is not None:
                 return place - 1
         forward = 1 + len(timeline.forward)
@@ -184,7 +184,7 @@ class RecordedDebugger(Debugger):
         return place
 
     def _last_moment(self, step: int) -> int:
-        return self.timeline.start_of(step) + self.last_place(step)
+        return self.timeline.start_of(step) + self.last_position(step)
 
     @property
     def endless(self) -> bool:
@@ -210,8 +210,8 @@ class RecordedDebugger(Debugger):
 
     def coming(self) -> Moment | None:
         """Return the name of the next moment, or None where this line has none yet."""
-        step, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
-        if place < self.last_place(step):
+        step, place = self.timeline.sgd_step(self.moment), self.timeline.position(self.moment)
+        if place < self.last_position(step):
             return self.timeline.name(self.moment + 1)
         steps = self.steps
         if step + 1 < len(steps) and steps[step + 1] == steps[step] + 1:
@@ -250,7 +250,7 @@ class RecordedDebugger(Debugger):
         if count > 0 and not self._looking and self._know_updates(step, progress):
             self._learn()
         self._end_of_pass = super().sgd_target(count, progress)
-        step, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
+        step, place = self.timeline.sgd_step(self.moment), self.timeline.position(self.moment)
         if count > 0 and place < self.timeline.length and self.has_ended(step):
             # The present pass has ended earlier than others: whole ones are those that follow.
             self._end_of_pass += self.timeline.length
@@ -258,8 +258,8 @@ class RecordedDebugger(Debugger):
 
     def _stand(self, moment: int) -> None:
         self.moment = moment
-        step, place = self.timeline.sgd_step(moment), self.timeline.place(moment)
-        self.recorded.stand(step, place)
+        step, place = self.timeline.sgd_step(moment), self.timeline.position(moment)
+        self.recorded.go_to(step, place)
         self.plan.learning_rate = self.learning_rate
         self._note_costs()
         self.last_update = self._update_here()
@@ -273,7 +273,7 @@ class RecordedDebugger(Debugger):
         where = self.where
         if where.phase != "update" or where.node is None:
             return None
-        found, place = self.recorded.present, self.timeline.place(self.moment)
+        found, place = self.recorded.present, self.timeline.position(self.moment)
         before = None if found is None else found.value(where.node, place - where.part)
         after = self.recorded.known_value(where.node)
         if before is None or after is None or before.shape != after.shape:
@@ -288,10 +288,10 @@ class RecordedDebugger(Debugger):
             if target == 0:
                 self._see_others_before(-1)
                 return 0
-            step, place = self.timeline.sgd_step(target), self.timeline.place(target)
+            step, place = self.timeline.sgd_step(target), self.timeline.position(target)
             if target <= self.moment:
                 self._see_others_before(step)
-                return self.timeline.start_of(step) + min(place, self.last_place(step))
+                return self.timeline.start_of(step) + min(place, self.last_position(step))
             self._see_others_after(step)
             if (stop := self._wanted_stop()) is not None and stop < target:
                 return stop
@@ -302,7 +302,7 @@ class RecordedDebugger(Debugger):
                     target = self._learn(target)
                     continue
                 return self._as_far_as_it_came(target)
-            last = self.last_place(step)
+            last = self.last_position(step)
             if len(self.recorded.updates.trained) > len(self.graph.trainables):
                 target = self._learn(target)
                 continue
@@ -500,21 +500,21 @@ class RecordedDebugger(Debugger):
         """The learning rate of the present pass; NaN where it is not known."""
         return self.recorded.rate
 
-    def value_standing(self, node: int) -> Standing:
+    def value_freshness(self, node: int) -> Freshness:
         """Return how a value stands; what is not kept or no number is not known."""
         target = self.graph.nodes[node]
         value = self.recorded.known_value(node)
         known = value is not None and value.size > 0
         if isinstance(target, Input):
             if self.moment == 0 and not target.trainable:
-                return Standing.WAITING
-            return Standing.CURRENT if known else Standing.UNKNOWN
-        place = self.timeline.place_of("forward", node)
-        if place is None or place > self.timeline.place(self.moment):
-            return Standing.STALE if known else Standing.WAITING
+                return Freshness.WAITING
+            return Freshness.CURRENT if known else Freshness.UNKNOWN
+        place = self.timeline.position_of("forward", node)
+        if place is None or place > self.timeline.position(self.moment):
+            return Freshness.STALE if known else Freshness.WAITING
         if known:
-            return Standing.CURRENT
-        return Standing.UNKNOWN if self._missing(node) else Standing.WAITING
+            return Freshness.CURRENT
+        return Freshness.UNKNOWN if self._missing(node) else Freshness.WAITING
 
     def _missing(self, node: int) -> str:
         """Say why the value of a node is not known in this pass, or nothing: it was not made."""
@@ -531,40 +531,40 @@ class RecordedDebugger(Debugger):
     def unknown(self, node: int, *, gradient: bool = False) -> str:
         """Say why a value or gradient is not known that the program had."""
         if not gradient:
-            if self.value_standing(node) is not Standing.UNKNOWN:
+            if self.value_freshness(node) is not Freshness.UNKNOWN:
                 return ""
             return self._missing(node)
-        if self.gradient_standing(node) is not Standing.UNKNOWN:
+        if self.gradient_freshness(node) is not Freshness.UNKNOWN:
             return ""
         found = self.recorded.present
         if found is None or found.numbers is None:
             return NOT_KEPT
         if (raw := found.numbers.own.get(node)) is not None:
             return f"wrong shape: it keeps one of shape {shape_text(raw.shape)}"
-        place = self.timeline.place(self.moment)
+        place = self.timeline.position(self.moment)
         reasons = [
-            self.unsent(consumer, slot)
-            for consumer, slot in found.edges(node)
-            if (self.timeline.place_of("backward", consumer) or place + 1) <= place
+            self.unsent(consumer, input_index)
+            for consumer, input_index in found.edges(node)
+            if (self.timeline.position_of("backward", consumer) or place + 1) <= place
         ]
         reasons = [reason for reason in reasons if reason]
         return reasons[0] if reasons else "nothing was sent to it"
 
-    def gradient_standing(self, node: int) -> Standing:
+    def gradient_freshness(self, node: int) -> Freshness:
         """Return how a gradient stands; what is not kept or of a wrong shape is not known."""
-        if not self._graph.goes_back or not self.graph.under_cost[node]:
-            return Standing.NONE
+        if not self._graph.goes_back or not self.graph.reaches_cost[node]:
+            return Freshness.NONE
         if node in self._class_numbers:
-            return Standing.NONE
+            return Freshness.NONE
         gradient = self.recorded.known_gradient(node)
         known = gradient is not None and gradient.size > 0
-        turn = self.timeline.place_of("backward", node)
-        place = self.timeline.place(self.moment)
+        turn = self.timeline.position_of("backward", node)
+        place = self.timeline.position(self.moment)
         if turn is not None and turn <= place:
-            return Standing.CURRENT if known else Standing.UNKNOWN
+            return Freshness.CURRENT if known else Freshness.UNKNOWN
         if not self.recorded.waits_for_gradient(node):
-            return Standing.PARTIAL if known else Standing.UNKNOWN
-        return Standing.STALE if known else Standing.WAITING
+            return Freshness.PARTIAL if known else Freshness.UNKNOWN
+        return Freshness.STALE if known else Freshness.WAITING
 
     def no_gradient(self, node: int) -> str:
         """Say why a node never has a gradient, or nothing."""
@@ -572,15 +572,15 @@ class RecordedDebugger(Debugger):
             return "the program does not go back here"
         return super().no_gradient(node)
 
-    def unsent(self, consumer: int, slot: int) -> str:
+    def unsent(self, consumer: int, input_index: int) -> str:
         """Say why it is not known what a node sent to one of its inputs."""
         found = self.recorded.present
         if found is None:
             return ""
-        sent = found.sent(consumer, slot)
+        sent = found.sent(consumer, input_index)
         if sent is None:
-            return found.unsent(consumer, slot)
-        shape = self.recorded.shape_of(self.graph.inbound[consumer][slot])
+            return found.unsent(consumer, input_index)
+        shape = self.recorded.shape_of(self.graph.inbound[consumer][input_index])
         return (
             "" if sent.shape == shape else f"its value has another shape now: {shape_text(shape)}"
         )
@@ -589,14 +589,16 @@ class RecordedDebugger(Debugger):
         """Return what comes back to a node; of an input taken twice perhaps only the sum."""
         found = self.recorded.present
         there = set() if found is None else set(found.edges(node))
-        return [one for one in super().contributions(node) if (one.consumer, one.slot) in there]
+        return [
+            one for one in super().contributions(node) if (one.consumer, one.input_index) in there
+        ]
 
-    def contribution(self, consumer: int, slot: int) -> Contribution | None:
+    def contribution(self, consumer: int, input_index: int) -> Contribution | None:
         """Return what comes back along one edge; nothing is sent where it is not known."""
-        edge = super().contribution(consumer, slot)
-        if edge is None or not edge.reported or not self.unsent(consumer, slot):
+        edge = super().contribution(consumer, input_index)
+        if edge is None or not edge.reported or not self.unsent(consumer, input_index):
             return edge
-        return Contribution(consumer, slot, True, None)
+        return Contribution(consumer, input_index, True, None)
 
     def reported(self, node: int) -> int:
         """Return how many of a node's edges to consumers have sent their contribution."""
@@ -624,7 +626,9 @@ class RecordedDebugger(Debugger):
     def overwritten_at(self, node: int) -> int | None:
         """Return the last moment of this pass at which another node changed this one's value."""
         found = self.recorded.present
-        place = None if found is None else found.changed_at(node, self.timeline.place(self.moment))
+        place = (
+            None if found is None else found.changed_at(node, self.timeline.position(self.moment))
+        )
         return None if place is None else self.timeline.start_of(self.sgd_step) + place
 
     def overwrites(self, node: int) -> list[int]:
@@ -639,14 +643,14 @@ class RecordedDebugger(Debugger):
 
     def written_at(self, node: int, phase: Phase = "forward") -> int | None:
         """Return the last moment of this phase of a node; an update may be long ago."""
-        place = self.timeline.place_of(phase, node)
+        place = self.timeline.position_of(phase, node)
         if place is None:
             return None
-        step = self.sgd_step - (place > self.timeline.place(self.moment))
+        step = self.sgd_step - (place > self.timeline.position(self.moment))
         if phase == "update":
             while step >= 0 and node not in self.recorded.updates.of(step).changed:
                 step -= 1
-        if step < 0 or place > self.last_place(step):
+        if step < 0 or place > self.last_position(step):
             return None
         return self.timeline.start_of(step) + place
 

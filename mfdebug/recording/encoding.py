@@ -52,8 +52,8 @@ class Plan(NamedTuple):
     cost: tuple[Entry, int] | None
 
 
-def plan(entries: Sequence[Entry], slots: Sequence[int], cost: int) -> Plan:
-    """Return where entries stand that have been checked; `slots` counts each node's inputs."""
+def plan(entries: Sequence[Entry], input_counts: Sequence[int], cost: int) -> Plan:
+    """Return where checked entries stand; `input_counts` are the numbers of each node's inputs."""
     at = in_inputs = in_rest = 0
     inputs: list[Part] = []
     rest: list[Part] = []
@@ -63,7 +63,7 @@ def plan(entries: Sequence[Entry], slots: Sequence[int], cost: int) -> Plan:
     for entry in entries:
         size = entry.size
         part = at, at + size
-        of_input = entry.tag == "v" and not slots[entry.node]
+        of_input = entry.tag == "v" and not input_counts[entry.node]
         small = of_input and size <= SMALL_INPUT
         places.append((small, in_inputs if small else in_rest))
         if small:
@@ -80,11 +80,11 @@ def plan(entries: Sequence[Entry], slots: Sequence[int], cost: int) -> Plan:
     return Plan(at, tuple(inputs), tuple(rest), tuple(large), tuple(places), found)
 
 
-def large_places(entries: Sequence[Entry], slots: Sequence[int]) -> Iterator[int]:
+def large_places(entries: Sequence[Entry], input_counts: Sequence[int]) -> Iterator[int]:
     """Yield for each entry where it stands in the row of a pass that is not whole, or -1."""
     at = 0
     for entry in entries:
-        if entry.tag == "v" and not slots[entry.node] and entry.size > SMALL_INPUT:
+        if entry.tag == "v" and not input_counts[entry.node] and entry.size > SMALL_INPUT:
             yield at
             at += entry.size
         else:
@@ -140,14 +140,14 @@ def _check_dtype(dtype: str) -> None:
         raise ValueError(f"an entry of type {dtype}, which this machine does not have") from None
 
 
-def check_places(entries: Sequence[Entry], slots: Sequence[int]) -> None:
+def check_places(entries: Sequence[Entry], input_counts: Sequence[int]) -> None:
     """Raise `ValueError` unless each entry is of a node, or of an input that its node has."""
     for entry in entries:
-        if not 0 <= entry.node < len(slots):
-            raise ValueError(f"an entry of node {entry.node} of {len(slots)}")
-        valid = range(-1, 0) if entry.tag in "vg" else range(slots[entry.node])
-        if entry.slot not in valid:
-            raise ValueError(f"an entry of input {entry.slot} of node {entry.node}")
+        if not 0 <= entry.node < len(input_counts):
+            raise ValueError(f"an entry of node {entry.node} of {len(input_counts)}")
+        valid = range(-1, 0) if entry.tag in "vg" else range(input_counts[entry.node])
+        if entry.input_index not in valid:
+            raise ValueError(f"an entry of input {entry.input_index} of node {entry.node}")
 
 
 # Numbers -----------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def check_pass(
     verdicts: list[Verdict] = []
     asked: list[int] = []
     for i in wanted:
-        if not graph.under_cost[i]:
+        if not graph.reaches_cost[i]:
             continue
         if not graph.inbound[i]:
             verdicts += pass_check.kept_gradient(i, always=node is not None)
@@ -74,7 +74,7 @@ def check_pass(
         verdicts += checker.check(graph, recorded, asked)
     misfits = {(one.node, one.source): one for i in wanted for one in pass_check.misfits(i)}
     verdicts = [misfits.get((one.node, one.source), one) for one in verdicts]
-    return sorted(verdicts, key=lambda one: (one.node, one.slot or 0))
+    return sorted(verdicts, key=lambda one: (one.node, one.input_index or 0))
 
 
 def untested(graph: Graph, node: int, reason: Reason) -> list[Verdict]:
@@ -99,13 +99,13 @@ class _PassCheck(Struct, frozen=True):
         """Yield a verdict for each gradient that a node sent in another shape than its input's."""
         numbers, inbound = self.recorded.numbers, self.graph.inbound[node]
         for source in dict.fromkeys(inbound):
-            slot = inbound.index(source)
-            raw = None if numbers is None else numbers.sent.get((node, slot))
+            input_index = inbound.index(source)
+            raw = None if numbers is None else numbers.sent.get((node, input_index))
             shape = self.recorded.shape(source)
             if raw is None or shape is None or not misfit(raw, shape):
                 continue
             yield Verdict(
-                *(node, source, slot, "wrong", raw.size),
+                *(node, source, input_index, "wrong", raw.size),
                 relative_error=np.inf,
                 reason="wrong shape",
                 cause=node,
@@ -141,7 +141,7 @@ class _PassCheck(Struct, frozen=True):
 
     def rule(self, node: int) -> list[Verdict]:
         """Check the rule of an op of ours, and that the program's numbers follow it."""
-        place = self.timeline.place_of("backward", node)
+        place = self.timeline.position_of("backward", node)
         upstream = None if place is None else self.recorded.gradient(node, place)
         if place is None or upstream is None or not self.recorded.fits(node, place):
             return self.untested(node, "not known")
@@ -174,13 +174,13 @@ class _PassCheck(Struct, frozen=True):
             return {}
         rules = self.recorded.by_rule(node, backward=True)
         found = {}
-        for slot, rule in rules[0].items():
-            raw = self.recorded.numbers.sent.get((node, slot))
-            source = self.graph.inbound[node][slot]
+        for input_index, rule in rules[0].items():
+            raw = self.recorded.numbers.sent.get((node, input_index))
+            source = self.graph.inbound[node][input_index]
             if raw is None or raw.size != rule.size:
                 continue
             verdict = _compared(
-                node, source, slot, as_floats(raw).reshape(rule.shape), rule, "rule"
+                node, source, input_index, as_floats(raw).reshape(rule.shape), rule, "rule"
             )
             if verdict.judgement == "wrong":
                 found[source] = verdict
@@ -214,8 +214,8 @@ def check_alone(
         cost = Sum(product, name=_unused("total", names))
         nodes.append(cost)
     alone = Graph(nodes, cost, name=tested.label)
-    place = alone.place(tested.label)
-    known = {alone.place(one.label): source for source, one in inputs.items()} | {place: node}
+    place = alone.index_of(tested.label)
+    known = {alone.index_of(one.label): source for source, one in inputs.items()} | {place: node}
     return [
         replace(
             verdict,
@@ -228,7 +228,7 @@ def check_alone(
 
 
 def _compared(
-    node: int, source: int, slot: int | None, found: Array, wanted: Array, against: Against
+    node: int, source: int, input_index: int | None, found: Array, wanted: Array, against: Against
 ) -> Verdict:
     """Judge recorded numbers by what they should be, by the entry that is farthest off."""
     a, b = (np.asarray(x, np.float64).reshape(-1) for x in (found, wanted))
@@ -247,7 +247,7 @@ def _compared(
     return Verdict(
         node,
         source,
-        slot,
+        input_index,
         "right" if right else "wrong",
         a.size,
         index,

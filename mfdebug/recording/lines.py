@@ -98,9 +98,9 @@ class Line:
         if len(self.order) == len(nodes):
             return mapping
         free: dict[_Key, deque[int]] = defaultdict(deque)
-        under_cost = set(self.order)
+        reaches_cost = set(self.order)
         for i in inputs_first(ours):
-            if i not in under_cost:
+            if i not in reaches_cost:
                 free[_key(ours[i], ours[i].inbound)].append(i)
         for i in inputs_first(nodes):
             if mapping[i] >= 0:

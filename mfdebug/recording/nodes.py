@@ -58,7 +58,7 @@ class RecordedGraph(Graph):
         computed = [i for i, sources in enumerate(self.inbound) if sources]
         self.forward_nodes = _first_called(structure.forward, computed)
         self.goes_back = bool(structure.backward)
-        reached = [i for i in reversed(range(len(self))) if self.under_cost[i]]
+        reached = [i for i in reversed(range(len(self))) if self.reaches_cost[i]]
         self.backward_nodes = _first_called(structure.backward, reached) if self.goes_back else []
 
     def fed_from_data(self, node: int) -> bool:

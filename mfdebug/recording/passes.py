@@ -64,10 +64,12 @@ class RecordedPass:
         """For each node, what others made of its value, with the place at which they did."""
         found: dict[int, list[tuple[int, Array]]] = {}
         changed = {} if self.numbers is None else self.numbers.changed
-        for (consumer, slot), value in changed.items():
-            place = self._timeline.place_of("forward", consumer)
+        for (consumer, input_index), value in changed.items():
+            place = self._timeline.position_of("forward", consumer)
             if place is not None:
-                found.setdefault(self._graph.inbound[consumer][slot], []).append((place, value))
+                found.setdefault(self._graph.inbound[consumer][input_index], []).append(
+                    (place, value)
+                )
         for changes in found.values():
             changes.sort(key=lambda change: change[0])
         return found
@@ -77,12 +79,12 @@ class RecordedPass:
     def value(self, node: int, place: int) -> Array | None:
         """Return a node's value at a place of the pass, of its own type."""
         if isinstance(self._graph.nodes[node], Input):
-            updated = self._timeline.place_of("update", node)
+            updated = self._timeline.position_of("update", node)
             if updated is not None and updated <= place:
                 return _as_numbers(self.after.get(node))
             value = self._began_with(node)
         else:
-            computed = self._timeline.place_of("forward", node)
+            computed = self._timeline.position_of("forward", node)
             if computed is None or computed > place:
                 return None
             value = self._computed(node)
@@ -123,43 +125,45 @@ class RecordedPass:
         if self.numbers is None:
             return []
         inbound = self._graph.inbound[consumer]
-        slots = sorted(slot for node, slot in self.numbers.changed if node == consumer)
-        return list(dict.fromkeys(inbound[slot] for slot in slots))
+        input_indices = sorted(
+            input_index for node, input_index in self.numbers.changed if node == consumer
+        )
+        return list(dict.fromkeys(inbound[input_index] for input_index in input_indices))
 
     # Gradients ---------------------------------------------------------------------------------
 
-    def sent(self, consumer: int, slot: int) -> Array | None:
+    def sent(self, consumer: int, input_index: int) -> Array | None:
         """Return what a node sent to one of its inputs, in the shape of that input's value."""
-        key = consumer, slot
+        key = consumer, input_index
         if key not in self._fitted:
-            self._fitted[key] = self._fit_sent(consumer, slot)
+            self._fitted[key] = self._fit_sent(consumer, input_index)
         return self._fitted[key]
 
-    def _fit_sent(self, consumer: int, slot: int) -> Array | None:
+    def _fit_sent(self, consumer: int, input_index: int) -> Array | None:
         if self.numbers is None:
             return None
         inbound = self._graph.inbound[consumer]
-        source = inbound[slot]
+        source = inbound[input_index]
         if inbound.count(source) > 1:
             shared = self._shares(consumer, source)
             if shared is not None:
-                return shared[slot]
-            if inbound.index(source) != slot:
+                return shared[input_index]
+            if inbound.index(source) != input_index:
                 return None
-        raw = self.numbers.sent.get((consumer, slot))
+        raw = self.numbers.sent.get((consumer, input_index))
         return None if raw is None or _is_other(raw) else _fitted(raw, self.shape(source))
 
-    def unsent(self, consumer: int, slot: int) -> str:
+    def unsent(self, consumer: int, input_index: int) -> str:
         """Say why there is no number for what a node sent to one of its inputs."""
         if self.numbers is None:
             return NOT_KEPT
         inbound = self._graph.inbound[consumer]
-        source, first = inbound[slot], inbound.index(inbound[slot])
+        source, first = inbound[input_index], inbound.index(inbound[input_index])
         label = self._graph.nodes[source].label
         raw = self.numbers.sent.get((consumer, first))
         if raw is None:
             return f"{self._graph.nodes[consumer].label} left no gradient for {label}"
-        if first != slot:
+        if first != input_index:
             return "in what it sends there first: only the sum of both is known"
         if _is_other(raw):
             return f"it sent {raw.dtype}, which is no number"
@@ -181,7 +185,7 @@ class RecordedPass:
         """Return a node's gradient at a place of the pass: the sum of what was sent up to there."""
         if self.numbers is None or not self.outline.backward:
             return None
-        turn = self._timeline.place_of("backward", node)
+        turn = self._timeline.position_of("backward", node)
         if turn is not None and turn <= place:
             if node in self.numbers.own:
                 return self.own(node)
@@ -213,11 +217,11 @@ class RecordedPass:
     def edges(self, node: int) -> list[tuple[int, int]]:
         """Return the edges to consumers whose contribution is a number of its own."""
         found = []
-        for consumer, slot in self._graph.consumers[node]:
+        for consumer, input_index in self._graph.consumers[node]:
             inbound = self._graph.inbound[consumer]
-            second = inbound.index(node) != slot
+            second = inbound.index(node) != input_index
             if not (second and self.knows_the_sum_alone(consumer, node)):
-                found.append((consumer, slot))
+                found.append((consumer, input_index))
         return found
 
     def heard(self, node: int, place: int) -> bool:
@@ -225,7 +229,7 @@ class RecordedPass:
         return any(self._backward_place(consumer) <= place for consumer, _ in self.edges(node))
 
     def _backward_place(self, node: int) -> int:
-        return self._timeline.place_of("backward", node) or self._timeline.length + 1
+        return self._timeline.position_of("backward", node) or self._timeline.length + 1
 
     def shape(self, node: int) -> Shape | None:
         """Return the shape of a node's value in this pass."""
@@ -260,14 +264,14 @@ class RecordedPass:
             found = self.by_rule(node, backward=False)
         else:
             sent = {
-                slot: self.numbers.sent.get((node, slot))
-                for slot in map(self._graph.inbound[node].index, self._graph.inbound[node])
+                input_index: self.numbers.sent.get((node, input_index))
+                for input_index in map(self._graph.inbound[node].index, self._graph.inbound[node])
             }
-            recorded = {slot: one for slot, one in sent.items() if one is not None}
+            recorded = {input_index: one for input_index, one in sent.items() if one is not None}
             found = self.by_rule(node, backward=True)
         worst = ""
-        for slot, array in recorded.items():
-            rules = [one[slot] for one in found if slot in one]
+        for input_index, array in recorded.items():
+            rules = [one[input_index] for one in found if input_index in one]
             if not rules or any(_alike(array, rule) for rule in rules):
                 continue
             worst = worst or _differs(array, rules[0])
@@ -289,13 +293,13 @@ class RecordedPass:
     def by_rule(self, node: int, *, backward: bool) -> list[dict[int, Array]]:
         """Return what the rule of an op of ours makes of the recorded numbers.
 
-        The value, under 0; or what is sent, summed under the first slot of each input. Of an op
+        The value, under 0; or what is sent, summed under the first index of each input. Of an op
         that draws random numbers there is more than one possibility.
         """
         op = self._graph.nodes[node]
         assert isinstance(op, Op)
         phase: Phase = "backward" if backward else "forward"
-        place = self._timeline.place_of(phase, node)
+        place = self._timeline.position_of(phase, node)
         inputs = [self.value(i, place or 0) for i in self._graph.inbound[node]]
         upstream = self.gradient(node, place or 0) if backward else None
         if place is None or (backward and upstream is None) or not self.fits(node, place):
@@ -318,7 +322,7 @@ class RecordedPass:
 
     def _split(self, consumer: int) -> dict[int, Array] | None:
         op, inbound = self._graph.nodes[consumer], self._graph.inbound[consumer]
-        place = self._timeline.place_of("backward", consumer)
+        place = self._timeline.position_of("backward", consumer)
         if not isinstance(op, Op) or self.numbers is None or place is None:
             return None
         inputs = [self.value(i, place) for i in inbound]
@@ -328,8 +332,8 @@ class RecordedPass:
         shares = _run_rule(op, [x for x in inputs if x is not None], upstream, 0)
         if shares is None:
             return None
-        for slot, total in _summed(shares, inbound).items():
-            raw = self.numbers.sent.get((consumer, slot))
+        for input_index, total in _summed(shares, inbound).items():
+            raw = self.numbers.sent.get((consumer, input_index))
             if raw is None or _is_other(raw) or raw.tobytes() != total.astype(raw.dtype).tobytes():
                 return None
         return shares
@@ -338,7 +342,7 @@ class RecordedPass:
 def _run_rule(
     op: Op, inputs: list[Array], upstream: Array | None, sgd_step: int
 ) -> dict[int, Array] | None:
-    """Run an op's rule as the lesson's protocol does: the value, or a share for each slot."""
+    """Run an op's rule as the lesson's protocol does: the value, or a share for each input."""
     arrays = [as_floats(x) for x in inputs]
     dtype = np.result_type(*[x.dtype for x in arrays])
     arrays = [x.astype(dtype, copy=False) for x in arrays]
@@ -352,7 +356,7 @@ def _run_rule(
                 _call(do)
                 return {0: out}
             _call(do)
-            shares = {slot: np.zeros(x.shape, dtype) for slot, x in enumerate(arrays)}
+            shares = {input_index: np.zeros(x.shape, dtype) for input_index, x in enumerate(arrays)}
             op.backward_calls(do, shares.items(), upstream.astype(dtype), out, arrays)
             _call(do)
             return shares
@@ -368,8 +372,8 @@ def _call(do: Calls) -> None:
 
 def _summed(shares: Mapping[int, Array], inbound: list[int]) -> dict[int, Array]:
     sums: dict[int, Array] = {}
-    for slot, share in shares.items():
-        first = inbound.index(inbound[slot])
+    for input_index, share in shares.items():
+        first = inbound.index(inbound[input_index])
         sums[first] = np.asarray(sums[first] + share) if first in sums else share
     return sums
 

@@ -29,7 +29,7 @@ AT_HAND = 4
 
 
 class RecordedPlan(Plan):
-    """A line of a run, standing at `place` of the pass number `sgd_step`.
+    """A line of a run, freshness at `place` of the pass number `sgd_step`.
 
     `value` and `gradient` return NaN in place of what is not known; `known_value` and
     `known_gradient` return None.
@@ -84,7 +84,7 @@ class RecordedPlan(Plan):
 
     # Where it stands ---------------------------------------------------------------------------
 
-    def stand(self, step: int, place: int) -> None:
+    def go_to(self, step: int, place: int) -> None:
         """Stand at a place of a pass: 0 before its feed, 1 after it, and so on."""
         self._step, self._place = step, place
         present = self.pass_of(step)
@@ -94,25 +94,25 @@ class RecordedPlan(Plan):
 
     def feed(self, sgd_step: int) -> None:
         """Stand at the beginning of a pass."""
-        self.stand(sgd_step, 1)
+        self.go_to(sgd_step, 1)
 
     def forward(self, node: int) -> None:
         """Stand where a node has its value."""
-        self._place = self.timeline.place_of("forward", node) or self._place
+        self._place = self.timeline.position_of("forward", node) or self._place
 
     def backward(self, node: int) -> None:
         """Stand where a node has sent its gradients."""
-        self._place = self.timeline.place_of("backward", node) or self._place
+        self._place = self.timeline.position_of("backward", node) or self._place
 
     def update(self, trainable: int) -> None:
         """Stand where a trainable has its new value."""
         node = self.graph.trainables[trainable]
-        self._place = self.timeline.place_of("update", node) or self._place
+        self._place = self.timeline.position_of("update", node) or self._place
 
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Stand at the end of the last of these passes."""
         costs.extend(self.outline(step).cost for step in range(first, first + count))
-        self.stand(first + count - 1, self.timeline.length)
+        self.go_to(first + count - 1, self.timeline.length)
 
     def new_trace(self, most: int, *, full: bool) -> NoReturn:
         """A record is not run, and leaves no trace."""
@@ -140,7 +140,7 @@ class RecordedPlan(Plan):
         return value
 
     def _waits_for_value(self, node: int) -> bool:
-        computed = self.timeline.place_of("forward", node)
+        computed = self.timeline.position_of("forward", node)
         return computed is not None and computed > self._place
 
     def known_gradient(self, node: int) -> Array | None:
@@ -161,7 +161,7 @@ class RecordedPlan(Plan):
 
     def waits_for_gradient(self, node: int) -> bool:
         """Whether nothing has come back to a node in this pass, and its turn has not come."""
-        found, turn = self.pass_of(self._step), self.timeline.place_of("backward", node)
+        found, turn = self.pass_of(self._step), self.timeline.position_of("backward", node)
         return (turn is None or turn > self._place) and not (
             found is not None and found.heard(node, self._place)
         )
@@ -181,15 +181,15 @@ class RecordedPlan(Plan):
         gradient = self.known_gradient(node)
         return np.full(self.shape_of(node), np.nan) if gradient is None else gradient
 
-    def contribution(self, consumer: int, slot: int) -> Array:
+    def contribution(self, consumer: int, input_index: int) -> Array:
         """Return what was sent along an edge; NaN where that is not known."""
         found = self.pass_of(self._step)
-        sent = None if found is None else found.sent(consumer, slot)
-        turn = self.timeline.place_of("backward", consumer)
+        sent = None if found is None else found.sent(consumer, input_index)
+        turn = self.timeline.position_of("backward", consumer)
         if sent is None and turn is not None and turn > self._place:
             earlier = self.pass_of(self._step - 1)
-            sent = None if earlier is None else earlier.sent(consumer, slot)
-        source = self.graph.inbound[consumer][slot]
+            sent = None if earlier is None else earlier.sent(consumer, input_index)
+        source = self.graph.inbound[consumer][input_index]
         shape = self.shape_of(source)
         # A node may give its input, or an update a parameter, a value of another shape.
         return np.full(shape, np.nan) if sent is None or sent.shape != shape else sent
@@ -240,7 +240,7 @@ class RecordedPlan(Plan):
 
     def restore(self, state: State) -> None:
         """Stand where the plan stood."""
-        self.stand(*state[0])
+        self.go_to(*state[0])
 
     @property
     def state_bytes(self) -> int:

@@ -121,7 +121,7 @@ class _Numbered(NamedTuple):
     """A structure, how many inputs each of its nodes has, and their numbers in its line."""
 
     structure: Structure
-    slots: array[int]
+    input_counts: array[int]
     mapping: list[int]
 
 
@@ -668,9 +668,9 @@ class RunReader:
             row = self._row("SELECT * FROM structure WHERE number=?", (number,))
             structure = self._read_structure(number, row)
             line = self._lines.all[self._line_of_structure(number)[0]]
-            slots = array("I", [len(node.inbound) for node in structure.nodes])
+            input_counts = array("I", [len(node.inbound) for node in structure.nodes])
             try:
-                found = _Numbered(structure, slots, line.mapping(structure))
+                found = _Numbered(structure, input_counts, line.mapping(structure))
             except ValueError:
                 # It is another one than when its line was found.
                 raise damaged(f"structure {number}", self._where) from None
@@ -702,8 +702,8 @@ class RunReader:
         numbered, entries = self._structure_of(structure), self._entries(layout)
         key = structure, layout
         if (found := self._plans.get(key)) is None:
-            check_places(entries, numbered.slots)
-            found = plan(entries, numbered.slots, numbered.structure.cost)
+            check_places(entries, numbered.input_counts)
+            found = plan(entries, numbered.input_counts, numbered.structure.cost)
             _remember(self._plans, key, found, _LAYOUTS)
         return numbered, entries, found
 
@@ -737,7 +737,7 @@ class RunReader:
                 found.own[node] = value
             else:
                 sent_or_changed = found.sent if entry.tag == "s" else found.changed
-                sent_or_changed[node, entry.slot] = value
+                sent_or_changed[node, entry.input_index] = value
         return found
 
     def _input_values(
@@ -750,11 +750,13 @@ class RunReader:
             if data and len(data) != sum(stop - start for start, stop in expected):
                 raise ValueError("rows of another size than the layout says")
         in_large: Iterator[int] | Sequence[int]
-        in_large = [-1] * len(entries) if head.whole else large_places(entries, numbered.slots)
+        in_large = (
+            [-1] * len(entries) if head.whole else large_places(entries, numbered.input_counts)
+        )
         found = {}
         for entry, (small, at), large in zip(entries, how.places, in_large, strict=True):
             node = numbered.mapping[entry.node]
-            if node < 0 or entry.tag != "v" or numbered.slots[entry.node]:
+            if node < 0 or entry.tag != "v" or numbered.input_counts[entry.node]:
                 continue
             data = inputs if small else body
             place = at if small or head.whole else large

@@ -18,7 +18,7 @@ from msgspec import Struct
 from miniflow.ops.base import Array
 
 Direction = Literal["forward", "backward"]
-# Told now and then while the program runs on; True: do not wait for it any longer.
+# TermText now and then while the program runs on; True: do not wait for it any longer.
 Impatience = Callable[[], bool]
 
 
@@ -54,15 +54,16 @@ class Entry(Struct, frozen=True, array_like=True):
     """One number or array within the bytes of a pass.
 
     `tag`: v, the value of `node` after its forward (of an input without one, when it was first
-    used); c, what `node` made in place of its input number `slot`; s, what it sent to that input;
-    g, the gradient that it keeps of itself. `slot` is -1 where there is none. `dtype` is NumPy's
-    (`<f8`), or `float` for a Python float, `int` for a Python integer in decimal digits, `text`
-    for a few words on what is no number; of the last two `shape` is the length in bytes.
+    used); c, what `node` made in place of its input number `input_index`; s, what it sent to that
+    input; g, the gradient that it keeps of itself. `input_index` is -1 where there is none.
+    `dtype` is NumPy's (`<f8`), or `float` for a Python float, `int` for a Python integer in decimal
+    digits, `text` for a few words on what is no number; of the last two `shape` is the length in
+    bytes.
     """
 
     tag: Literal["v", "c", "s", "g"]
     node: int
-    slot: int
+    input_index: int
     dtype: str
     shape: tuple[int, ...]
 
@@ -120,10 +121,10 @@ class Outline(Struct, frozen=True):
 class Numbers(Struct, frozen=True):
     """Every number of a pass, or those that were kept, by nodes of its line.
 
-    `values[i]` is the value after forward; `changed[i, slot]` what node i made in place of its
-    input; `sent[i, slot]` what it sent there (for a node used twice as an input, the sum of both
-    under the first slot); `own[i]` a gradient that a node keeps of itself; `texts[i]` what a node
-    held that is no number.
+    `values[i]` is the value after forward; `changed[i, k]` what node i made in place of its input
+    number k; `sent[i, k]` what it sent there (for a node used twice as an input, the sum of both
+    under the first k); `own[i]` a gradient that a node keeps of itself; `texts[i]` what a node held
+    that is not a number.
     """
 
     values: dict[int, Array]

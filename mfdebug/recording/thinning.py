@@ -48,7 +48,7 @@ class Step(NamedTuple):
     stride: int
 
 
-class Shelf:
+class StoredRows:
     """The bytes that each pass has in one table, and how far that is thinned."""
 
     def __init__(self) -> None:

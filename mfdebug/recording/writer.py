@@ -41,7 +41,7 @@ from mfdebug.recording.schema import (
     head_checksum,
     structure_form,
 )
-from mfdebug.recording.thinning import Shelf
+from mfdebug.recording.thinning import StoredRows
 from miniflow.errors import FileError
 from miniflow.files.paths import LEFT_BEHIND, check_ordinary
 
@@ -67,7 +67,7 @@ _MOST_KEPT, _MOST_ENTRIES = 256, 1 << 20
 class _Shape(NamedTuple):
     """What is known of a structure at all times: how many inputs each node has, and the cost."""
 
-    slots: array[int]
+    input_counts: array[int]
     cost: int
 
 
@@ -112,7 +112,7 @@ class RunWriter:
         self._shapes: dict[int, _Shape] = {}
         self._layouts: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
         self._plans: OrderedDict[tuple[int, int], Plan] = OrderedDict()
-        self._bodies, self._inputs = Shelf(), Shelf()
+        self._bodies, self._inputs = StoredRows(), StoredRows()
         self._turns = array("q")
         self._turn_of: dict[int, int] = {}
         self._key_of: dict[int, int] = {}
@@ -142,8 +142,8 @@ class RunWriter:
     def structure(self, number: int, structure: Structure) -> None:
         """Write a structure; its number is its own."""
         form = structure_form(structure)
-        slots = array("I", [len(node.inbound) for node in structure.nodes])
-        self._shapes[number] = _Shape(slots, structure.cost)
+        input_counts = array("I", [len(node.inbound) for node in structure.nodes])
+        self._shapes[number] = _Shape(input_counts, structure.cost)
         self._structures.append((number, form.decode(), checksum(form, number)))
         self._came(len(form))
         self.keep_due()
@@ -419,17 +419,17 @@ class RunWriter:
         """Thin until something is dropped; return whether something was."""
         end = self._passes - REPLACEABLE
         while True:
-            step, shelf, table = self._bodies.next_step(end), self._bodies, "body"
+            step, rows, table = self._bodies.next_step(end), self._bodies, "body"
             if step is None or 2 * self._inputs.total > self._most:
                 further = self._inputs.next_step(end)
                 # So a pass that has its body has its inputs.
                 if further is not None and further.thinning.is_within(self._bodies.thinning):
-                    step, shelf, table = further, self._inputs, "inputs"
+                    step, rows, table = further, self._inputs, "inputs"
             if step is None:
                 return False
-            if dropped := shelf.take(step, self._turns):
-                rows = [(number,) for number in dropped]
-                self._connection.executemany(f"DELETE FROM {table} WHERE number=?", rows)
+            if dropped := rows.take(step, self._turns):
+                numbers = [(number,) for number in dropped]
+                self._connection.executemany(f"DELETE FROM {table} WHERE number=?", numbers)
                 return True
 
     def _count(self, number: int, structure: int) -> None:
@@ -452,8 +452,8 @@ class RunWriter:
         key = structure, layout
         if (found := self._plans.get(key)) is None:
             shape, entries = self._shapes[structure], self._entries(layout)
-            check_places(entries, shape.slots)
-            found = plan(entries, shape.slots, shape.cost)
+            check_places(entries, shape.input_counts)
+            found = plan(entries, shape.input_counts, shape.cost)
             _remember(self._plans, key, found, lambda how: len(how.places))
         return found
 

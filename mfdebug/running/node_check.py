@@ -89,14 +89,14 @@ class _Probe:
         self._value = numbers.values.get(node)
         # What came from each consumer, by its number in the pass.
         self._shares: dict[int, Array] = {}
-        for consumer, slot in graph.consumers[node]:
-            sent = numbers.sent.get((consumer, slot))
+        for consumer, input_index in graph.consumers[node]:
+            sent = numbers.sent.get((consumer, input_index))
             if sent is not None and consumer in places:
                 self._shares[places[consumer]] = as_floats(sent)
         self._sent = {
-            slot: numbers.sent.get((node, slot))
-            for slot, source in enumerate(self._inbound)
-            if self._inbound.index(source) == slot
+            input_index: numbers.sent.get((node, input_index))
+            for input_index, source in enumerate(self._inbound)
+            if self._inbound.index(source) == input_index
         }
         self.upstream = self._sum_of_shares(node == graph.cost)
         floats = [one.dtype for one in (*there, self._value) if one is not None]
@@ -142,20 +142,22 @@ class _Probe:
         return found[-1]
 
     def backward(self, values: list[Array], upstream: Array) -> dict[int, Array]:
-        """Return what is sent to each input, by its first slot, for a gradient that came."""
+        """Return what is sent to each input, by its first input_index, for a gradient that came."""
         base = self.upstream is not None and np.array_equal(upstream, self.upstream)
-        recorded = {slot: one for slot, one in self._sent.items() if one is not None}
+        recorded = {input_index: one for input_index, one in self._sent.items() if one is not None}
         if base and self._double and self._at_the_pass(values):
             return recorded
         if self._sends_again is None:
             again = self._ask(values, backward=True, shares=self._shares)
             self._sends_again = not self._double or all(
-                slot in again and np.array_equal(again[slot], one, equal_nan=True)
-                for slot, one in recorded.items()
+                input_index in again and np.array_equal(again[input_index], one, equal_nan=True)
+                for input_index, one in recorded.items()
             )
         if not self._sends_again:
             # It keeps something from one call to the next: nothing can be said.
-            return {slot: np.full(one.shape, np.nan) for slot, one in recorded.items()}
+            return {
+                input_index: np.full(one.shape, np.nan) for input_index, one in recorded.items()
+            }
         shares = self._shares
         if not base:
             first = next(iter(self._shares))
@@ -181,12 +183,12 @@ class _Probe:
         length = int.from_bytes(answer[:4], "little")
         entries = msgspec.json.decode(answer[4 : 4 + length], type=list[tuple[int, str, list[int]]])
         at, found = 4 + length, {}
-        for slot, dtype_name, shape in entries:
+        for input_index, dtype_name, shape in entries:
             entry = Entry("v", 0, -1, dtype_name, tuple(shape))
             value: Any = value_of(entry, answer, at)
             if isinstance(value, str):
                 raise GraphError(value)
-            found[slot] = value
+            found[input_index] = value
             at += entry.size
         return found
 
@@ -207,4 +209,4 @@ class _Probed(Node):
     def backward(self) -> None:
         came = sum(np.asarray(node.gradients[self]) for node in self.outbound_nodes)
         sent = self._probe.backward(self._values(), np.asarray(came))
-        self.gradients = {self.inbound_nodes[slot]: one for slot, one in sent.items()}
+        self.gradients = {self.inbound_nodes[input_index]: one for input_index, one in sent.items()}

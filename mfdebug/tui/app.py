@@ -25,7 +25,7 @@ from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import SUFFIX, Demo, Playback, read_demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
-from mfdebug.core.session.store import Keeper, Shelf
+from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import Opened, open_graph
 from mfdebug.signals import EndedBySignal, ending_signals, handlers_restored
@@ -70,16 +70,16 @@ class DebuggerApp(
         commands: Sequence[str] = (),
         history_memory: int,
         origin: Origin | None = None,
-        shelf: Shelf | None = None,
+        store: SessionStore | None = None,
         session: Session | None = None,
-        keeper: Keeper | None = None,
+        autosaver: AutoSaver | None = None,
         abilities: Abilities = ANY,
         settings: Settings = DEFAULTS,
         demo: Demo | None = None,
     ) -> None:
-        """Sessions are kept on the `shelf`, of a graph whose `origin` is known.
+        """Sessions are kept on the `store`, of a graph whose `origin` is known.
 
-        A `session` is there already where a program runs, with a `keeper` of its session.
+        A `session` is there already where a program runs, with a `autosaver` of its session.
         `abilities` are those of the terminal; Textual has been told them when it was imported.
         """
         super().__init__(ascii_only=abilities.ascii_only)
@@ -96,13 +96,13 @@ class DebuggerApp(
         # The signal that has asked for the end.
         self._ended_by = 0
         # What is kept of this run, and where.
-        self._kept: tuple[Keeper, Session] | None = None
+        self._kept: tuple[AutoSaver, Session] | None = None
         self.session_given = session
-        if session is not None and keeper is not None:
-            self._kept = keeper, session
+        if session is not None and autosaver is not None:
+            self._kept = autosaver, session
         self.graph = graph
         self.origin = origin
-        self.shelf = shelf
+        self.store = store
         self.commands = commands
         self.history_memory = history_memory
 
@@ -121,10 +121,10 @@ class DebuggerApp(
     def on_mount(self) -> None:
         """Open the graph, or let one be chosen."""
         if self.session_given is not None:
-            keeper = self._kept[0] if self._kept is not None else None
+            autosaver = self._kept[0] if self._kept is not None else None
             self.push_screen(
                 DebugScreen(
-                    self.session_given, self.commands, keeper, presentation=self.presentation
+                    self.session_given, self.commands, autosaver, presentation=self.presentation
                 )
             )
         elif self.graph is None:
@@ -169,12 +169,12 @@ class DebuggerApp(
         """Keep the session, whatever has gone wrong; return whether it is kept."""
         if self._kept is None:
             return False
-        keeper, session = self._kept
-        if not session.deeds:
+        autosaver, session = self._kept
+        if not session.actions:
             return False
         with contextlib.suppress(Exception):
-            keeper.keep(session)
-            return not keeper.problem
+            autosaver.keep(session)
+            return not autosaver.problem
         return False
 
     def pick(self) -> None:
@@ -228,16 +228,16 @@ class DebuggerApp(
             playback = Playback(open_session(debugger, origin=self.origin), self.demo)
             self.push_screen(DemoScreen(playback, self.presentation))
             return
-        keeper = None
-        if self.origin is not None and self.shelf is not None:
-            keeper = Keeper(self.shelf, self.origin)
-        left = keeper.left if keeper is not None else None
+        autosaver = None
+        if self.origin is not None and self.store is not None:
+            autosaver = AutoSaver(self.store, self.origin)
+        left = autosaver.left if autosaver is not None else None
         session = open_session(debugger, origin=self.origin, left=left)
-        if keeper is not None:
-            session.left_before = keeper.before
-            self._kept = keeper, session
+        if autosaver is not None:
+            session.left_before = autosaver.before
+            self._kept = autosaver, session
         self.push_screen(
-            DebugScreen(session, self.commands, keeper, presentation=self.presentation)
+            DebugScreen(session, self.commands, autosaver, presentation=self.presentation)
         )
 
     async def key_arrived(self, event: Key) -> None:
@@ -288,7 +288,7 @@ def run(
     *,
     commands: Sequence[str],
     settings: Settings,
-    shelf: Shelf,
+    store: SessionStore,
     abilities: Abilities,
     demo: Demo | None = None,
 ) -> int:
@@ -299,7 +299,7 @@ def run(
         commands=commands,
         history_memory=settings.history_bytes,
         origin=origin,
-        shelf=shelf,
+        store=store,
         abilities=abilities,
         settings=settings,
         demo=demo,
@@ -319,7 +319,7 @@ def run_session(
     commands: Sequence[str],
     settings: Settings,
     abilities: Abilities,
-    keeper: Keeper | None = None,
+    autosaver: AutoSaver | None = None,
 ) -> int:
     """Run the app on a session that is there already, and return the exit status."""
     app = DebuggerApp(
@@ -327,7 +327,7 @@ def run_session(
         commands=commands,
         history_memory=0,
         session=session,
-        keeper=keeper,
+        autosaver=autosaver,
         abilities=abilities,
         settings=settings,
     )

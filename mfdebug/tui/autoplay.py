@@ -12,7 +12,7 @@ from mfdebug.tui.keys import keys_of
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
-class Player:
+class Autoplay:
     """Calls `step` at `speed` moments a second while it plays."""
 
     def __init__(self, host: MessagePump, step: Callable[[], Awaitable[None]]) -> None:

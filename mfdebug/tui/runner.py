@@ -24,7 +24,7 @@ REPORTS_PER_SECOND = 8
 ONE_MOVE = re.compile(r"(step|back|next|previous)( 1)?")
 
 
-class Teller(Protocol):
+class Listener(Protocol):
     """Who is told what came of a line."""
 
     def answered(self, line: str, reply: Reply) -> None:
@@ -41,7 +41,7 @@ class Runner:
     """Runs one line at a time; `host` is the screen whose timers and messages it uses."""
 
     def __init__(
-        self, session: Session, host: MessagePump, teller: Teller, lines: Sequence[str] = ()
+        self, session: Session, host: MessagePump, teller: Listener, lines: Sequence[str] = ()
     ) -> None:
         session.progress = self._on_progress
         self.session = session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mfdebug.core.expressions.names import typed, word_typed
-from mfdebug.core.timeline.debugger import Debugger, Standing, index_text
+from mfdebug.core.timeline.debugger import Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index
 from miniflow.node import Input
 
@@ -15,7 +15,7 @@ OF_AN_EXPRESSION = ("print ", "watch ")
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selection:
     """The node `under` the cursor of the order, the one looked `at`, and its chosen entry."""
 
     debugger: Debugger
@@ -32,7 +32,7 @@ class Chosen:
     def number(self) -> str:
         """The chosen number of the node looked at: of its gradient while that is the topic."""
         backward = self.debugger.where.phase == "backward"
-        heard = self.debugger.gradient_standing(self.at) in (Standing.CURRENT, Standing.PARTIAL)
+        heard = self.debugger.gradient_freshness(self.at) in (Freshness.CURRENT, Freshness.PARTIAL)
         gradient = ".grad" if backward and heard else ""
         return f"{self._name(self.at)}{gradient}{index_text(self.entry)}"
 

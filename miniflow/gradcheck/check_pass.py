@@ -77,9 +77,9 @@ class CheckPass:
         if node not in self.own:
             return Upstream(self.plan.gradient(node).copy(), {})
         shares: dict[int, Array] = {}
-        for consumer, slot in self.graph.consumers[node]:
-            if self.graph.under_cost[consumer]:
-                sent = self.plan.contribution(consumer, slot)
+        for consumer, input_index in self.graph.consumers[node]:
+            if self.graph.reaches_cost[consumer]:
+                sent = self.plan.contribution(consumer, input_index)
                 shares[consumer] = shares.get(consumer, 0.0) + np.array(sent)
         return Upstream(np.asarray(sum(shares.values())), shares)
 
@@ -109,8 +109,8 @@ class CheckPass:
             plan.backward(node)
             sums: dict[int, Array] = {}
             sizes: dict[int, Array] = {}
-            for slot, source in enumerate(inbound):
-                sent = np.array(plan.contribution(node, slot))
+            for input_index, source in enumerate(inbound):
+                sent = np.array(plan.contribution(node, input_index))
                 if source in sums:
                     sizes[source] = sizes.get(source, abs(sums[source])) + abs(sent)
                     sums[source] += sent

@@ -65,11 +65,11 @@ SUSPECTS = 2
 class Verdict:
     """What was found for one input of a node, described by its worst entry.
 
-    `node` sends to `source`, its input number `slot` (the first, if it takes it more than once:
-    contributions to the same input are judged as one sum). For an input's own gradient `source`
-    is `node` and `slot` None. `analytic` is what the backward rule says of the entry at `index`,
-    `numeric` the central difference, `relative_error` how far they are apart, `tolerance` how far
-    they may be. `checked` of the `size` entries were tried.
+    `node` sends to `source`, its input number `input_index` (the first, if it takes it more than
+    once: contributions to the same input are judged as one sum). For an input's own gradient
+    `source` is `node` and `input_index` None. `analytic` is what the backward rule says of the
+    entry at `index`, `numeric` the central difference, `relative_error` how far they are apart,
+    `tolerance` how far they may be. `checked` of the `size` entries were tried.
 
     `assumed`: zeros in the gradient that came to the node were replaced by other numbers. An
     "untested" verdict has its `reason`, and the node that is the `cause`. `against` says what
@@ -79,7 +79,7 @@ class Verdict:
 
     node: int
     source: int
-    slot: int | None
+    input_index: int | None
     judgement: Judgement
     size: int
     index: Index = ()
@@ -114,7 +114,7 @@ def check(subject: Graph | Plan, node: int | None = None) -> list[Verdict]:
     raises.
     """
     graph = subject if isinstance(subject, Graph) else subject.graph
-    if node is not None and not graph.under_cost[node]:
+    if node is not None and not graph.reaches_cost[node]:
         raise GraphError(
             f"the cost does not depend on {graph.nodes[node].label}: it has no gradient",
             where=graph.name,
@@ -124,7 +124,7 @@ def check(subject: Graph | Plan, node: int | None = None) -> list[Verdict]:
         if node is not None and not graph.inbound[node]:
             return checker.through_the_graph(node)
         nodes = range(len(graph)) if node is None else [node]
-        return [verdict for i in nodes if graph.under_cost[i] for verdict in checker.alone(i)]
+        return [verdict for i in nodes if graph.reaches_cost[i] for verdict in checker.alone(i)]
 
 
 class _Checker:
@@ -137,38 +137,45 @@ class _Checker:
         """Judge what one node sends to each of its inputs."""
         if not self.graph.inbound[node]:
             return self._sums_up(node) if node in self.run.own else []
-        slots: dict[int, int] = {}
-        for slot, source in enumerate(self.graph.inbound[node]):
+        input_indices: dict[int, int] = {}
+        for input_index, source in enumerate(self.graph.inbound[node]):
             if self.plan.value(source).size:
-                slots.setdefault(source, slot)
-        sources = list(slots)
+                input_indices.setdefault(source, input_index)
+        sources = list(input_indices)
 
         def untested(reason: Reason) -> list[Verdict]:
-            return [self._untested(node, source, slots[source], reason, node) for source in sources]
+            return [
+                self._untested(node, source, input_indices[source], reason, node)
+                for source in sources
+            ]
 
         if self.run.lacks_rule(node):
             return untested("no backward")
         function = Function(self.plan, sources, [node])
         if function.unsteady(self.run.own, 1) is not None:
             return untested("random")
-        verdicts = self._inputs_of(node, slots, function)
+        verdicts = self._inputs_of(node, input_indices, function)
         accused = any(verdict.judgement in ("kink", "wrong") for verdict in verdicts)
         if accused and function.unsteady(self.run.own, REPEATS) is not None:
             return untested("random")
         function.restore()
         return verdicts
 
-    def _inputs_of(self, node: int, slots: dict[int, int], function: Function) -> list[Verdict]:
+    def _inputs_of(
+        self, node: int, input_indices: dict[int, int], function: Function
+    ) -> list[Verdict]:
         upstream = self.run.upstream(node)
-        cases: dict[int, list[_Case]] = {source: [] for source in slots}
+        cases: dict[int, list[_Case]] = {source: [] for source in input_indices}
         for one in (upstream, *self.run.assumed(node, upstream)):
             for source, sent in self.run.send(node, one).items():
                 cases[source].append(_Case(one, sent))
         budget = max(LEAST, int(WORK / function.work))
-        tried = _spread(list(slots), budget)
+        tried = _spread(list(input_indices), budget)
         most = min(ENTRIES, budget // max(1, len(tried)))
         verdicts = {
-            source: self._judge(_Edge(node, source, slots[source]), function, cases[source], most)
+            source: self._judge(
+                _Edge(node, source, input_indices[source]), function, cases[source], most
+            )
             for source in tried
         }
         left = {
@@ -177,12 +184,16 @@ class _Checker:
             if source not in self.run.integers and not _is_closed(verdicts.get(source))
         }
         if any(source not in tried or of_it[0].sent.size > most for source, of_it in left.items()):
-            for verdict in self._suspects(node, slots, function, left):
+            for verdict in self._suspects(node, input_indices, function, left):
                 verdicts[verdict.source] = verdict
         return list(verdicts.values())
 
     def _suspects(
-        self, node: int, slots: dict[int, int], function: Function, cases: dict[int, list[_Case]]
+        self,
+        node: int,
+        input_indices: dict[int, int],
+        function: Function,
+        cases: dict[int, list[_Case]],
     ) -> Iterator[Verdict]:
         """Yield a wrong entry, if there is one, among those that were not tried one by one."""
         upstream = next(iter(cases.values()))[-1].upstream
@@ -193,7 +204,7 @@ class _Checker:
             if position is None:
                 return
             source, index = direction.entry(position)
-            edge = _Edge(node, source, slots[source])
+            edge = _Edge(node, source, input_indices[source])
             verdict = self._judge(edge, function, cases[source], ENTRIES, [index])
             if verdict.judgement == "wrong":
                 yield verdict
@@ -211,7 +222,7 @@ class _Checker:
         depends[node] = True
         for i, sources in enumerate(graph.inbound):
             depends[i] = depends[i] or any(depends[source] for source in sources)
-        run = [i for i, yes in enumerate(depends) if yes and i != node and graph.under_cost[i]]
+        run = [i for i, yes in enumerate(depends) if yes and i != node and graph.reaches_cost[i]]
         lacking = next((i for i in run if self.run.lacks_rule(i)), None)
         if lacking is not None:
             return [self._untested(*edge, "no backward", lacking)]
@@ -280,18 +291,18 @@ class _Checker:
         return replace(worst, checked=sum(one.judgement != "untested" for one in verdicts))
 
     def _untested(
-        self, node: int, source: int, slot: int | None, reason: Reason, cause: int
+        self, node: int, source: int, input_index: int | None, reason: Reason, cause: int
     ) -> Verdict:
         size = self.plan.value(source).size
-        return Verdict(node, source, slot, "untested", size, reason=reason, cause=cause)
+        return Verdict(node, source, input_index, "untested", size, reason=reason, cause=cause)
 
 
 class _Edge(NamedTuple):
-    """From a node to one of its inputs, by the first slot in which it takes that."""
+    """From a node to one of its inputs, by the first input_index in which it takes that."""
 
     node: int
     source: int
-    slot: int | None
+    input_index: int | None
 
 
 def _judge_entry(edge: _Edge, move: Move, cases: Sequence[_Case]) -> Verdict:

@@ -41,7 +41,7 @@ class Sigmoid(Elementwise):
         do(np.reciprocal, out, out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """s (1 - s)."""
         do(np.subtract, 1.0, value, out)
@@ -60,7 +60,7 @@ class Sigmoid(Elementwise):
         """1 / (1 + e⁻ˣ)."""
         return f"1/(1 + e^-{names[0]})"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """s (1 - s)."""
         return f"{name}(1-{name})"
 
@@ -76,7 +76,7 @@ class Tanh(Elementwise):
         do(np.tanh, inputs[0], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """1 - value²."""
         do(np.multiply, value, value, out)
@@ -91,7 +91,7 @@ class Tanh(Elementwise):
         """tanh(x)."""
         return f"tanh({names[0]})"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1 - value²."""
         return f"(1-{name}²)"
 
@@ -111,7 +111,7 @@ class ReLU(Elementwise):
         do(np.maximum, inputs[0], 0.0, out=out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """1 where x > 0."""
         passes = do.keep("passes", grad.shape, np.bool_)
@@ -126,7 +126,7 @@ class ReLU(Elementwise):
         """max(x, 0)."""
         return f"max({names[0]}, 0)"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1 where x > 0."""
         return f"[{names[0]} > 0]"
 
@@ -151,7 +151,7 @@ class LeakyReLU(Elementwise):
         do(_leaky, out, inputs[0], float(self.attrs["slope"]))
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """1, or slope."""
         do(_leaky_vjp, out, grad, inputs[0], float(self.attrs["slope"]))
@@ -168,7 +168,7 @@ class LeakyReLU(Elementwise):
         """x, or slope x."""
         return f"({names[0]} if {names[0]} > 0 else {self.attrs['slope']:g}·{names[0]})"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1, or slope."""
         return f"[1 if {names[0]} > 0 else {self.attrs['slope']:g}]"
 
@@ -192,7 +192,7 @@ class Softplus(Elementwise):
         do(np.logaddexp, 0.0, inputs[0], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """σ(x)."""
         do(_softplus_vjp, out, grad, inputs[0])
@@ -205,7 +205,7 @@ class Softplus(Elementwise):
         """log(1 + eˣ)."""
         return f"log(1 + e^{names[0]})"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """σ(x)."""
         return f"σ({names[0]})"
 
@@ -238,7 +238,7 @@ class GELU(Elementwise):
         do(_gelu, out, inputs[0])
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """Its derivative."""
         do(_gelu_vjp, out, grad, inputs[0])
@@ -253,7 +253,7 @@ class GELU(Elementwise):
         scale, cubic = f"{_GELU_SCALE:.6g}", f"{_GELU_CUBIC:g}"
         return f"0.5·{x}(1 + tanh({scale}({x} + {cubic}·{x}^3)))"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """gelu'(x)."""
         return f"gelu'({names[0]})"
 
@@ -289,7 +289,7 @@ class Softmax(Op):
         do(softmax_into, out, inputs[0], self.attrs["axis"])
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """s (grad - Σ grad s)."""
         do(_softmax_vjp, out, grad, value, self.attrs["axis"])

@@ -79,7 +79,7 @@ class Add(Elementwise):
         """x + y."""
         return series(names, " + ")
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1."""
         return "1"
 
@@ -96,10 +96,13 @@ class Sub(Elementwise):
         do(np.subtract, inputs[0], inputs[1], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """1 and -1."""
-        do(np.negative if slot else np.copyto, *((grad, out) if slot else (out, grad)))
+        do(
+            np.negative if input_index else np.copyto,
+            *((grad, out) if input_index else (out, grad)),
+        )
 
     def scalar(self) -> ScalarRule:
         """x - y."""
@@ -109,9 +112,9 @@ class Sub(Elementwise):
         """x - y."""
         return f"{names[0]} - {names[1]}"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1 or -1."""
-        return "-1" if slot else "1"
+        return "-1" if input_index else "1"
 
 
 def _product(*xs: float) -> float:
@@ -155,14 +158,14 @@ class Mul(Elementwise):
         """
         after = _products_after(do, inputs)
         before, passed, last = grad, 0, len(inputs) - 1
-        for slot, out in targets:
+        for input_index, out in targets:
             # The last factor goes into `out` at once where nothing is multiplied after it.
-            for x in inputs[passed : slot - (slot == last > 0)]:
+            for x in inputs[passed : input_index - (input_index == last > 0)]:
                 product = do.scratch(grad.shape) if before is grad else before
                 do(np.multiply, before, x, product)
                 before, passed = product, passed + 1
-            if slot < last:
-                do(np.multiply, before, after[slot], out)
+            if input_index < last:
+                do(np.multiply, before, after[input_index], out)
             elif last:
                 do(np.multiply, before, inputs[last - 1], out)
             else:
@@ -178,9 +181,9 @@ class Mul(Elementwise):
         """x × y."""
         return series(names, " × ")
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """The other inputs."""
-        return series(names[:slot] + names[slot + 1 :], " × ") or "1"
+        return series(names[:input_index] + names[input_index + 1 :], " × ") or "1"
 
 
 def _products_after(do: Calls, inputs: Sequence[Array]) -> list[Array]:
@@ -212,10 +215,10 @@ class Div(Elementwise):
         do(np.divide, inputs[0], inputs[1], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """1/y and -value/y."""
-        if slot == 0:
+        if input_index == 0:
             do(np.divide, grad, inputs[1], out)
         else:
             do(np.divide, value, inputs[1], out)
@@ -230,9 +233,9 @@ class Div(Elementwise):
         """x / y."""
         return f"{names[0]} / {names[1]}"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1/y and -value/y."""
-        return f"-{name}/{names[1]}" if slot else f"1/{names[1]}"
+        return f"-{name}/{names[1]}" if input_index else f"1/{names[1]}"
 
 
 @register
@@ -246,7 +249,7 @@ class Neg(Elementwise):
         do(np.negative, inputs[0], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """-1."""
         do(np.negative, grad, out)
@@ -259,7 +262,7 @@ class Neg(Elementwise):
         """-x."""
         return f"-{names[0]}"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """-1."""
         return "-1"
 
@@ -290,10 +293,10 @@ class Pow(Elementwise):
         do(np.power, inputs[0], self._exponent(inputs), out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """p x^(p-1) to the base, x^p log x to the power."""
-        if slot == 0:
+        if input_index == 0:
             do(_power_base_gradient, out, grad, inputs[0], self._exponent(inputs))
         else:
             do(_power_exponent_gradient, out, grad, value, inputs[0])
@@ -325,9 +328,9 @@ class Pow(Elementwise):
         text = format(self.attrs["exponent"], "g")
         return text if text[0].isdigit() else f"({text})"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """p x^(p-1), or x^p log x."""
-        if slot:
+        if input_index:
             return f"{name}·log {names[0]}"
         power = self._power(*names[1:])
         if len(names) == 2:
@@ -351,7 +354,7 @@ class Exp(Elementwise):
         do(np.exp, inputs[0], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """The value."""
         do(np.multiply, grad, value, out)
@@ -364,7 +367,7 @@ class Exp(Elementwise):
         """e^x."""
         return f"e^{names[0]}"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """The value."""
         return name
 
@@ -380,7 +383,7 @@ class Log(Elementwise):
         do(np.log, inputs[0], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """1/x."""
         do(np.divide, grad, inputs[0], out)
@@ -393,7 +396,7 @@ class Log(Elementwise):
         """log x."""
         return f"log {names[0]}"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1/x."""
         return f"1/{names[0]}"
 
@@ -409,7 +412,7 @@ class Sqrt(Elementwise):
         do(np.sqrt, inputs[0], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """1 / 2√x."""
         do(np.divide, grad, value, out)
@@ -423,7 +426,7 @@ class Sqrt(Elementwise):
         """√x."""
         return f"√{names[0]}"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1 / 2√x."""
         return f"1/(2·{name})"
 
@@ -443,7 +446,7 @@ class Abs(Elementwise):
         do(np.absolute, inputs[0], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """The sign of x."""
         do(np.sign, inputs[0], out)
@@ -457,7 +460,7 @@ class Abs(Elementwise):
         """|x|."""
         return f"|{names[0]}|"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """The sign of x."""
         return f"sign({names[0]})"
 
@@ -475,8 +478,8 @@ def _route(out: Array, grad: Array, x: Array, value: Array, decided: Array) -> N
 
 def _route_scalar(g: float, value: float, *xs: float) -> tuple[float, ...]:
     # NaN equals nothing, so a NaN value sends nothing back, as the array rule has it.
-    winner = next((slot for slot, x in enumerate(xs) if x == value), -1)
-    return tuple(g if slot == winner else 0.0 for slot in range(len(xs)))
+    winner = next((input_index for input_index, x in enumerate(xs) if x == value), -1)
+    return tuple(g if input_index == winner else 0.0 for input_index in range(len(xs)))
 
 
 def _greatest(*xs: float) -> float:
@@ -498,15 +501,15 @@ class _Selection(Elementwise):
         """1 for the first input that equals the value, 0 for the others."""
         decided, passed = do.keep("decided", value.shape, np.bool_), 0
         do(decided.fill, False)
-        for slot, out in targets:
-            for x in inputs[passed:slot]:
+        for input_index, out in targets:
+            for x in inputs[passed:input_index]:
                 do(_wins, x, value, decided)
-            do(_route, out, grad, inputs[slot], value, decided)
-            passed = slot + 1
+            do(_route, out, grad, inputs[input_index], value, decided)
+            passed = input_index + 1
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1 where this input won."""
-        return f"[{names[slot]} won]"
+        return f"[{names[input_index]} won]"
 
     def formula(self, *names: str) -> str:
         """max(x, y)."""

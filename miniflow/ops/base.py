@@ -148,13 +148,13 @@ class Op(Node):
         raise NotImplementedError
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """List the calls that write input `slot`'s share of the gradient into `out`.
+        """List the calls that write input `input_index`'s share of the gradient into `out`.
 
-        `grad` has the shape of `value`, `out` that of input `slot`.
+        `grad` has the shape of `value`, `out` that of input `input_index`.
         """
-        self.backward_calls(do, [(slot, out)], grad, value, inputs)
+        self.backward_calls(do, [(input_index, out)], grad, value, inputs)
 
     def backward_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
@@ -165,11 +165,11 @@ class Op(Node):
         use a buffer again. An op gives this rule or `vjp_calls`; one with any number of inputs
         gives this one, which goes through them once: linear in their number.
         """
-        for slot, out in targets:
-            self.vjp_calls(do, slot, out, grad, value, *inputs)
+        for input_index, out in targets:
+            self.vjp_calls(do, input_index, out, grad, value, *inputs)
 
-    def takes_class_numbers(self, slot: int, *shapes: Shape) -> bool:
-        """Whether input `slot` is of class numbers, for inputs of these shapes.
+    def takes_class_numbers(self, input_index: int, *shapes: Shape) -> bool:
+        """Whether input `input_index` is of class numbers, for inputs of these shapes.
 
         They are integers, and have no gradient.
         """
@@ -193,9 +193,9 @@ class Op(Node):
         """Return what the letters of the formula stand for, for inputs of these shapes."""
         return ""
 
-    def local(self, slot: int, name: str, *names: str) -> str:
-        """Return the local gradient towards input `slot` in symbols; the op is called `name`."""
-        return f"∂{name}/∂{names[slot]}"
+    def local(self, input_index: int, name: str, *names: str) -> str:
+        """Return the local gradient towards an input in symbols; the op is called `name`."""
+        return f"∂{name}/∂{names[input_index]}"
 
     # The lesson's protocol ---------------------------------------------------------------
 
@@ -223,9 +223,9 @@ class Op(Node):
         sent: dict[Node, Array] = {}
 
         def targets() -> Iterator[tuple[int, Array]]:
-            for slot, node in enumerate(self.inbound_nodes):
-                share = np.zeros(inputs[slot].shape, out.dtype)
-                yield slot, share
+            for input_index, node in enumerate(self.inbound_nodes):
+                share = np.zeros(inputs[input_index].shape, out.dtype)
+                yield input_index, share
                 if node in sent:
                     do(np.add, sent[node], share, sent[node])
                 else:
@@ -327,17 +327,17 @@ class Elementwise(Op):
         return broadcast_shape(*shapes)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """List the calls that write grad x local gradient into `out`, in the value's shape."""
-        self.all_local_calls(do, [(slot, out)], grad, value, inputs)
+        self.all_local_calls(do, [(input_index, out)], grad, value, inputs)
 
     def all_local_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
         """List `local_calls` for each target; all are in the value's shape."""
-        for slot, out in targets:
-            self.local_calls(do, slot, out, grad, value, *inputs)
+        for input_index, out in targets:
+            self.local_calls(do, input_index, out, grad, value, *inputs)
 
     def backward_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
@@ -349,12 +349,12 @@ class Elementwise(Op):
 def _in_full(do: Calls, targets: Targets, shape: Shape) -> Iterator[tuple[int, Array]]:
     """Yield targets of the value's shape; list the calls that sum each into the one it is for."""
     full: Array | None = None
-    for slot, out in targets:
+    for input_index, out in targets:
         if out.shape == shape:
-            yield slot, out
+            yield input_index, out
         else:
             full = do.scratch(shape) if full is None else full
-            yield slot, full
+            yield input_index, full
             unbroadcast(do, full, out)
 
 

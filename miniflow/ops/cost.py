@@ -90,12 +90,12 @@ class MSE(_PairCost):
         do(np.multiply, total.reshape(()), 1.0 / y.size, out)
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """2/m (y - a) to y, its opposite to a."""
         m = out.size
         factor = do.scratch(())
-        do(np.multiply, grad, (-2.0 if slot else 2.0) / m, factor)
+        do(np.multiply, grad, (-2.0 if input_index else 2.0) / m, factor)
         do(np.multiply, do.keep("error", (m,)), factor, out.reshape(-1))
 
     def scalar(self) -> ScalarRule:
@@ -106,9 +106,9 @@ class MSE(_PairCost):
         """Σ(y - a)² / m."""
         return f"Σ({names[0]} - {names[1]})² / m"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """±2/m (y - a)."""
-        return f"{'-' if slot else ''}2({names[0]} - {names[1]})/m"
+        return f"{'-' if input_index else ''}2({names[0]} - {names[1]})/m"
 
 
 @register
@@ -131,12 +131,12 @@ class MAE(_PairCost):
         do(np.multiply, out, 1.0 / y.size, out)
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """1/m with the error's sign to y, its opposite to a."""
         m = out.size
         factor = do.scratch(())
-        do(np.multiply, grad, (-1.0 if slot else 1.0) / m, factor)
+        do(np.multiply, grad, (-1.0 if input_index else 1.0) / m, factor)
         do(np.sign, do.keep("error", (m,)), out.reshape(-1))
         do(np.multiply, out, factor, out)
 
@@ -144,9 +144,9 @@ class MAE(_PairCost):
         """Σ|y - a| / m."""
         return f"Σ|{names[0]} - {names[1]}| / m"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """±sign(y - a)/m."""
-        return f"{'-' if slot else ''}sign({names[0]} - {names[1]})/m"
+        return f"{'-' if input_index else ''}sign({names[0]} - {names[1]})/m"
 
 
 def _xlogy(x: Array, y: Array) -> Array:
@@ -154,7 +154,7 @@ def _xlogy(x: Array, y: Array) -> Array:
     return np.where(x == 0, 0.0, x * np.log(y))
 
 
-def _check_probabilities(op: Op, slot: int, x: Array) -> None:
+def _check_probabilities(op: Op, input_index: int, x: Array) -> None:
     """Raise `ShapeError` for a number outside 0 to 1; NaN and infinity go through, to be found."""
     # Two numbers are compared, not all, unless something is wrong; with NaN neither is true.
     if x.min() >= 0.0 and x.max() <= 1.0:
@@ -166,9 +166,9 @@ def _check_probabilities(op: Op, slot: int, x: Array) -> None:
     entry = f"[{','.join(map(str, index))}]" if index else ""
     more = f" (and {len(outside) - 1} more of {x.size} entries)" if len(outside) > 1 else ""
     cure = "put a Sigmoid before it, or use SigmoidCrossEntropy"
-    kind, hint = ("prediction", cure) if slot else ("target", "")
+    kind, hint = ("prediction", cure) if input_index else ("target", "")
     raise ShapeError(
-        f"{op.inbound_nodes[slot].label}{entry} = {x[index]!s} is outside 0 to 1{more}: "
+        f"{op.inbound_nodes[input_index].label}{entry} = {x[index]!s} is outside 0 to 1{more}: "
         f"a {kind} is a probability",
         where=op.label,
         hint=hint,
@@ -179,8 +179,8 @@ def _bce(out: Array, y: Array, a: Array) -> None:
     out[...] = -(_xlogy(y, a) + _xlogy(1.0 - y, 1.0 - a)).mean()
 
 
-def _bce_vjp(slot: int, out: Array, grad: Array, y: Array, a: Array) -> None:
-    if slot:
+def _bce_vjp(input_index: int, out: Array, grad: Array, y: Array, a: Array) -> None:
+    if input_index:
         # Each term only where it counts: 0/0 at a right answer of exactly 0 or 1 is 0.
         hit = np.where(y == 0, 0.0, y / a)
         miss = np.where(y == 1, 0.0, (1.0 - y) / (1.0 - a))
@@ -203,38 +203,40 @@ class BinaryCrossEntropy(_PairCost):
 
     def check_calls(self, do: Calls, *inputs: Array) -> None:
         """Targets and predictions are from 0 to 1."""
-        for slot, x in enumerate(inputs):
-            do(_check_probabilities, self, slot, x)
+        for input_index, x in enumerate(inputs):
+            do(_check_probabilities, self, input_index, x)
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """-Σ (y log a + (1-y) log(1-a)) / m."""
         do(_bce, out, inputs[0].reshape(-1), inputs[1].reshape(-1))
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """(log(1-a) - log a)/m to y, (a-y)/(a(1-a))/m to a."""
         flat = out.reshape(-1)
-        do(_bce_vjp, slot, flat, grad, inputs[0].reshape(-1), inputs[1].reshape(-1))
+        do(_bce_vjp, input_index, flat, grad, inputs[0].reshape(-1), inputs[1].reshape(-1))
 
     def formula(self, *names: str) -> str:
         """-Σ(y log a + (1-y) log(1-a)) / m."""
         y, a = names
         return f"-Σ({y}·log {a} + (1-{y})·log(1-{a})) / m"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """(a-y)/(a(1-a))/m."""
         y, a = names
-        return f"({a} - {y})/({a}(1-{a}))/m" if slot else f"log((1-{a})/{a})/m"
+        return f"({a} - {y})/({a}(1-{a}))/m" if input_index else f"log((1-{a})/{a})/m"
 
 
 def _sigmoid_cross_entropy(out: Array, y: Array, z: Array) -> None:
     out[...] = (np.maximum(z, 0.0) - y * z + np.log1p(np.exp(-np.abs(z)))).mean()
 
 
-def _sigmoid_cross_entropy_vjp(slot: int, out: Array, grad: Array, y: Array, z: Array) -> None:
+def _sigmoid_cross_entropy_vjp(
+    input_index: int, out: Array, grad: Array, y: Array, z: Array
+) -> None:
     share = grad.reshape(()) / out.size
-    np.copyto(out, (1.0 / (1.0 + np.exp(-z)) - y) * share if slot else -z * share)
+    np.copyto(out, (1.0 / (1.0 + np.exp(-z)) - y) * share if input_index else -z * share)
 
 
 @register
@@ -259,21 +261,21 @@ class SigmoidCrossEntropy(_PairCost):
         do(_sigmoid_cross_entropy, out, inputs[0].reshape(-1), inputs[1].reshape(-1))
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """-z/m to y, (σ(z) - y)/m to z."""
         y, z = (x.reshape(-1) for x in inputs)
-        do(_sigmoid_cross_entropy_vjp, slot, out.reshape(-1), grad, y, z)
+        do(_sigmoid_cross_entropy_vjp, input_index, out.reshape(-1), grad, y, z)
 
     def formula(self, *names: str) -> str:
         """Σ(max(z, 0) - y z + log(1 + e^-|z|)) / m."""
         y, z = names
         return f"Σ(max({z}, 0) - {y}·{z} + log(1 + e^-|{z}|)) / m"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """(σ(z) - y)/m."""
         y, z = names
-        return f"(σ({z}) - {y})/m" if slot else f"-{z}/m"
+        return f"(σ({z}) - {y})/m" if input_index else f"-{z}/m"
 
 
 def _cross_entropy(
@@ -350,21 +352,21 @@ class SoftmaxCrossEntropy(Op):
         do(_cross_entropy, self.label, out, *kept, logits, labels)
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """(softmax - y)/m to the logits, -log softmax / m to label probabilities."""
         logits, labels = inputs
         shares = do.keep("shares", logits.shape)
-        if slot == 0:
+        if input_index == 0:
             do(_cross_entropy_vjp, self.label, out, grad, shares, labels)
         elif labels.ndim == logits.ndim:
             do(_label_vjp, out, grad, do.keep("log_shares", logits.shape))
         else:
             do(out.fill, 0.0)
 
-    def takes_class_numbers(self, slot: int, *shapes: Shape) -> bool:
+    def takes_class_numbers(self, input_index: int, *shapes: Shape) -> bool:
         """Labels of one number a row."""
-        return slot == 1 and len(shapes[1]) < len(shapes[0])
+        return input_index == 1 and len(shapes[1]) < len(shapes[0])
 
     def legend(self, *shapes: Shape) -> str:
         """m is the number of rows."""

@@ -43,7 +43,7 @@ class Dropout(Elementwise):
         np.copyto(mask, (rng.random(mask.shape) >= rate) / (1.0 - rate))
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """The mask."""
         do(np.multiply, grad, do.keep("mask", grad.shape), out)
@@ -52,6 +52,6 @@ class Dropout(Elementwise):
         """x × mask."""
         return f"{names[0]} × mask (rate {self.attrs['rate']:g})"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """The mask."""
         return "mask"

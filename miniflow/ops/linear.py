@@ -56,34 +56,34 @@ def product(do: Calls, x: Array, w: Array, out: Array) -> None:
         do(np.matmul, x, w, out)
 
 
-def product_vjp(do: Calls, slot: int, out: Array, grad: Array, x: Array, w: Array) -> None:
-    """List the calls that write the gradient towards x (slot 0) or w (slot 1) into `out`."""
+def product_vjp(do: Calls, input_index: int, out: Array, grad: Array, x: Array, w: Array) -> None:
+    """List the calls that write the gradient towards x (input 0) or w (input 1) into `out`."""
     if not x.ndim or not w.ndim:
         full = do.scratch(grad.shape)
-        do(np.multiply, grad, x if slot else w, full)
+        do(np.multiply, grad, x if input_index else w, full)
         unbroadcast(do, full, out)
     elif x.ndim == 1 and w.ndim == 1:
-        do(np.multiply, x if slot else w, grad, out)
+        do(np.multiply, x if input_index else w, grad, out)
     elif x.ndim <= 2 and w.ndim <= 2:
         columns = grad.reshape(x.shape[0] if x.ndim == 2 else 1, w.shape[1] if w.ndim == 2 else 1)
         rows = x.reshape(columns.shape[0], x.shape[-1])
         weights = w.reshape(x.shape[-1], columns.shape[1])
-        if slot:
+        if input_index:
             do(rows.T.dot, columns, out.reshape(weights.shape))
         else:
             do(columns.dot, weights.T, out.reshape(rows.shape))
     else:
-        do(_stacked_vjp, slot, out, grad, x, w)
+        do(_stacked_vjp, input_index, out, grad, x, w)
 
 
-def _stacked_vjp(slot: int, out: Array, grad: Array, x: Array, w: Array) -> None:
+def _stacked_vjp(input_index: int, out: Array, grad: Array, x: Array, w: Array) -> None:
     if x.ndim == 1:
         x, grad = x[None, :], grad[..., None, :]
     if w.ndim == 1:
         w, grad = w[:, None], grad[..., :, None]
-    full = np.swapaxes(x, -1, -2) @ grad if slot else grad @ np.swapaxes(w, -1, -2)
-    target = out.reshape((1,) * (2 - out.ndim) + out.shape) if slot == 0 else out
-    if slot and out.ndim == 1:
+    full = np.swapaxes(x, -1, -2) @ grad if input_index else grad @ np.swapaxes(w, -1, -2)
+    target = out.reshape((1,) * (2 - out.ndim) + out.shape) if input_index == 0 else out
+    if input_index and out.ndim == 1:
         target = out.reshape(-1, 1)
     while full.ndim > target.ndim:
         full = full.sum(0)
@@ -109,18 +109,18 @@ class MatMul(Op):
         product(do, inputs[0], inputs[1], out)
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """Grad·Wᵀ to X, Xᵀ·grad to W."""
-        product_vjp(do, slot, out, grad, *inputs)
+        product_vjp(do, input_index, out, grad, *inputs)
 
     def formula(self, *names: str) -> str:
         """X·W."""
         return f"{names[0]}·{names[1]}"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """The other matrix, transposed."""
-        return f"{names[0]}ᵀ" if slot else f"{names[1]}ᵀ"
+        return f"{names[0]}ᵀ" if input_index else f"{names[1]}ᵀ"
 
 
 @register
@@ -182,16 +182,16 @@ class Linear(Op):
         n = len(inputs) // 2
         # The gradient in the shape of each product, summed where the product was broadcast.
         narrowed = {grad.shape: grad}
-        for slot, out in targets:
-            if slot == 2 * n:
+        for input_index, out in targets:
+            if input_index == 2 * n:
                 unbroadcast(do, grad, out)
                 continue
-            x, w = inputs[slot % n], inputs[n + slot % n]
+            x, w = inputs[input_index % n], inputs[n + input_index % n]
             shape = product_shape(x.shape, w.shape)
             if shape not in narrowed:
                 narrowed[shape] = do.scratch(shape)
                 unbroadcast(do, grad, narrowed[shape])
-            product_vjp(do, slot // n, out, narrowed[shape], x, w)
+            product_vjp(do, input_index // n, out, narrowed[shape], x, w)
 
     def scalar(self) -> ScalarRule:
         """x₁w₁ + x₂w₂ + ... + b."""
@@ -212,9 +212,9 @@ class Linear(Op):
         products = [f"{x}·{w}" for x, w in zip(names[:n], names[n : 2 * n], strict=True)]
         return f"{series(products, ' + ')} + {names[-1]}"
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """The other matrix, transposed; 1 for the bias."""
         n = len(names) // 2
-        if slot == 2 * n:
+        if input_index == 2 * n:
             return "1"
-        return f"{names[slot - n]}ᵀ" if slot >= n else f"{names[slot + n]}ᵀ"
+        return f"{names[input_index - n]}ᵀ" if input_index >= n else f"{names[input_index + n]}ᵀ"

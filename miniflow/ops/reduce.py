@@ -66,7 +66,7 @@ class _Reduction(Op):
         do(np.add.reduce, x, self._axes(x.shape), None, out.reshape(self._kept(x.shape)), True)
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """The gradient, copied to every entry that was summed."""
         do(np.copyto, out, grad.reshape(self._kept(inputs[0].shape)))
@@ -98,7 +98,7 @@ class Sum(_Reduction):
         """Σ x."""
         return self._named("Σ", names[0])
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1."""
         return "1"
 
@@ -115,7 +115,7 @@ class Mean(_Reduction):
         do(np.multiply, out, 1.0 / max(self._count(inputs[0].shape), 1), out)
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """The gradient / m, copied to every entry."""
         shape = inputs[0].shape
@@ -138,6 +138,6 @@ class Mean(_Reduction):
         """Mean of x."""
         return self._named("mean of", names[0])
 
-    def local(self, slot: int, name: str, *names: str) -> str:
+    def local(self, input_index: int, name: str, *names: str) -> str:
         """1/m."""
         return "1/m"

@@ -64,7 +64,7 @@ class Transpose(Op):
         do(np.copyto, out, inputs[0].transpose(self._axes(inputs[0].shape)))
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """Gradᵀ."""
         do(np.copyto, out.transpose(self._axes(out.shape)), grad)
@@ -104,7 +104,7 @@ class Reshape(Op):
         do(np.copyto, out, inputs[0].reshape(out.shape))
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """The same entries of the gradient."""
         do(np.copyto, out, grad.reshape(out.shape))
@@ -154,8 +154,8 @@ class Concat(Op):
     ) -> None:
         """The input's part of the gradient."""
         parts = list(self._parts(grad, inputs))
-        for slot, out in targets:
-            do(np.copyto, out, parts[slot])
+        for input_index, out in targets:
+            do(np.copyto, out, parts[input_index])
 
     def formula(self, *names: str) -> str:
         """[x, y]."""
@@ -197,7 +197,7 @@ class Slice(Op):
         do(np.copyto, out, inputs[0][self._index(inputs[0].shape)])
 
     def vjp_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """The gradient in its place, zeros elsewhere."""
         do(out.fill, 0.0)

@@ -98,7 +98,7 @@ class ArrayPlan(Plan):
                 self._senders[source] += 1
         assigned: set[int] = set()
         for i in reversed(range(len(graph.nodes))):
-            if not graph.under_cost[i]:
+            if not graph.reaches_cost[i]:
                 continue
             seed: tuple[Call, ...] = ()
             if i == graph.cost:
@@ -118,26 +118,31 @@ class ArrayPlan(Plan):
         graph, do, node = self.graph, self._do[i], self.graph.nodes[i]
         arguments = [self._values[source] for source in graph.inbound[i]]
         targets: list[Array] = []
-        for slot, source in enumerate(graph.inbound[i]):
+        for input_index, source in enumerate(graph.inbound[i]):
             shared = self._senders[source] > 1 or source in self._lessons or i in self._lessons
             if shared:
-                self._edges[i, slot] = np.zeros(self.shapes[source], graph.dtype)
-            targets.append(self._edges[i, slot] if shared else self._gradients[source])
+                self._edges[i, input_index] = np.zeros(self.shapes[source], graph.dtype)
+            targets.append(self._edges[i, input_index] if shared else self._gradients[source])
         if i in self._lessons:
             do(self._lessons[i].backward, targets)
         elif isinstance(node, Op):
             grad, value = self._gradients[i], self._values[i]
             node.backward_calls(do, enumerate(targets), grad, value, arguments)
         received: set[int] = set()
-        for slot, source in enumerate(graph.inbound[i]):
+        for input_index, source in enumerate(graph.inbound[i]):
             total = self._gradients[source]
-            if targets[slot] is not total:
-                if first[slot]:
-                    do(np.copyto, total, targets[slot])
+            if targets[input_index] is not total:
+                if first[input_index]:
+                    do(np.copyto, total, targets[input_index])
                 else:
-                    do(np.add, total, targets[slot], total)
+                    do(np.add, total, targets[input_index], total)
             if source in self._lessons and i not in self._lessons:
-                do(self._lessons[source].receive, node, targets[slot], source not in received)
+                do(
+                    self._lessons[source].receive,
+                    node,
+                    targets[input_index],
+                    source not in received,
+                )
                 received.add(source)
         return do.take()
 
@@ -151,16 +156,16 @@ class ArrayPlan(Plan):
         shares: dict[Shape, Array] = {}
 
         def targets() -> Iterator[tuple[int, Array]]:
-            for slot, source in enumerate(graph.inbound[i]):
+            for input_index, source in enumerate(graph.inbound[i]):
                 if not self.needed[source]:
                     continue
                 total = self._gradients[source]
-                if first[slot]:
-                    yield slot, total
+                if first[input_index]:
+                    yield input_index, total
                     continue
                 shape = total.shape
                 share = shares[shape] = shares[shape] if shape in shares else do.scratch(shape)
-                yield slot, share
+                yield input_index, share
                 do(np.add, total, share, total)
 
         node.backward_calls(do, targets(), grad, value, arguments)
@@ -324,10 +329,10 @@ class ArrayPlan(Plan):
         """Return the node's part of the block."""
         return self._gradients[node]
 
-    def contribution(self, consumer: int, slot: int) -> Array:
+    def contribution(self, consumer: int, input_index: int) -> Array:
         """Return the edge's own buffer; a node with one consumer has only its gradient."""
-        source = self.graph.inbound[consumer][slot]
-        return self._edges.get((consumer, slot), self._gradients[source])
+        source = self.graph.inbound[consumer][input_index]
+        return self._edges.get((consumer, input_index), self._gradients[source])
 
     def set_value(self, node: int, value: Array) -> None:
         """Copy `value` into the node's part of the block."""

@@ -146,8 +146,8 @@ class Plan(ABC):
         """Return a node's gradient as it stands: what its consumers have sent so far."""
 
     @abstractmethod
-    def contribution(self, consumer: int, slot: int) -> Array:
-        """Return what `consumer` last sent to its input number `slot`."""
+    def contribution(self, consumer: int, input_index: int) -> Array:
+        """Return what `consumer` last sent to its input number `input_index`."""
 
     @abstractmethod
     def set_value(self, node: int, value: Array) -> None:

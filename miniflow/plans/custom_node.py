@@ -36,7 +36,7 @@ class LessonNode:
         taking_part = {
             graph.nodes[consumer]
             for consumer, _ in graph.consumers[index]
-            if graph.under_cost[consumer]
+            if graph.reaches_cost[consumer]
         }
         self._absent = [n for n in node.outbound_nodes if n not in taking_part]
         self._is_cost = index == graph.cost

@@ -184,10 +184,10 @@ class ScalarPlan(Plan):
         """Take the only entry."""
         self._gradients[node] = float(gradient)
 
-    def contribution(self, consumer: int, slot: int) -> Array:
+    def contribution(self, consumer: int, input_index: int) -> Array:
         """Return the float as an array of no dimensions."""
         sent = self._sent[consumer]
-        return np.array(sent[slot] if sent else np.nan)
+        return np.array(sent[input_index] if sent else np.nan)
 
     def set_value(self, node: int, value: Array) -> None:
         """Set one float."""

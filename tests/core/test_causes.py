@@ -17,13 +17,13 @@ from mfdebug.core.explain.why import (
     MOST_TERMS,
     NATURAL,
     Cause,
-    Spot,
+    EntryRef,
     cause_data,
     cause_lines,
     why,
 )
 from mfdebug.core.expressions.ast import NotComputed
-from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from miniflow.errors import MiniflowError, ShapeError
 from miniflow.files import load
 from miniflow.graph import Graph, Training
@@ -50,18 +50,18 @@ def shipped(name: str) -> Debugger:
 
 
 def lines(debugger: Debugger, name: str, index: tuple[int, ...] = (), grad: bool = False) -> Any:
-    spot = Spot(debugger.graph.place(name), "grad" if grad else "value", index)
-    return cause_lines(why(debugger, spot), debugger)
+    ref = EntryRef(debugger.graph.index_of(name), "grad" if grad else "value", index)
+    return cause_lines(why(debugger, ref), debugger)
 
 
-def spots(debugger: Debugger, entries: int = 3) -> Iterator[Spot]:
+def refs(debugger: Debugger, entries: int = 3) -> Iterator[EntryRef]:
     """Yield a few entries of every value and gradient, the last among them."""
     for node, shape in enumerate(debugger.plan.shapes):
         count = int(np.prod(shape))
         for flat in sorted({*range(min(count, entries)), count - 1}):
             index = tuple(map(int, np.unravel_index(flat, shape)))
-            yield Spot(node, "value", index)
-            yield Spot(node, "grad", index)
+            yield EntryRef(node, "value", index)
+            yield EntryRef(node, "grad", index)
 
 
 def check(debugger: Debugger, cause: Cause) -> None:
@@ -84,17 +84,17 @@ def check(debugger: Debugger, cause: Cause) -> None:
     for term in cause.terms[:20]:
         assert term.symbols
         assert term.numbers
-        for spot in term.leads_to:
+        for ref in term.leads_to:
             with suppress(NotComputed):
-                assert why(debugger, spot).spot == spot
+                assert why(debugger, ref).ref == ref
 
 
 def ask_all(debugger: Debugger, entries: int = 3) -> int:
     """Ask for every node; return how many numbers had terms."""
     with_terms = 0
-    for spot in spots(debugger, entries):
+    for ref in refs(debugger, entries):
         try:
-            cause = why(debugger, spot)
+            cause = why(debugger, ref)
         except NotComputed:
             continue
         check(debugger, cause)
@@ -107,17 +107,17 @@ def ask_all(debugger: Debugger, entries: int = 3) -> int:
 @settings(deadline=None, max_examples=examples(8))
 def test_every_op_tells_where_its_numbers_come_from(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
-    place = debugger.graph.place("op")
+    place = debugger.graph.index_of("op")
     while not debugger.at_end:
         debugger.step()
-        if debugger.gradient_standing(place) is not Standing.WAITING:
+        if debugger.gradient_freshness(place) is not Freshness.WAITING:
             ask_all(debugger)
     for index in np.ndindex(debugger.plan.shapes[place]):
-        cause = why(debugger, Spot(place, "value", index))
+        cause = why(debugger, EntryRef(place, "value", index))
         assert cause.terms
         assert all(term.leads_to for term in cause.terms)
     for source in debugger.graph.inbound[place]:
-        cause = why(debugger, Spot(source, "grad", (0,) * len(debugger.plan.shapes[source])))
+        cause = why(debugger, EntryRef(source, "grad", (0,) * len(debugger.plan.shapes[source])))
         assert cause.terms or "leaves" in cause.note
 
 
@@ -142,7 +142,7 @@ def test_a_run_that_trains_is_told_at_every_moment_of_an_sgd_step() -> None:
 
 def xor_after_backward() -> Debugger:
     debugger = shipped("xor.json")
-    debugger.until(debugger.graph.place("X"), "backward")
+    debugger.until(debugger.graph.index_of("X"), "backward")
     return debugger
 
 
@@ -161,8 +161,8 @@ def test_an_entry_of_a_linear_layer_is_products_and_the_bias() -> None:
         "  -0.5         0.1  X[0,1]·W[1,1] = 2 × (-0.25)",
         "   0.1         0.2  b[1] = 0.1",
     ]
-    cause = why(debugger, Spot(debugger.graph.place("l"), "value", (0, 1)))
-    texts = [[spot.text(debugger) for spot in term.leads_to] for term in cause.terms]
+    cause = why(debugger, EntryRef(debugger.graph.index_of("l"), "value", (0, 1)))
+    texts = [[ref.text(debugger) for ref in term.leads_to] for term in cause.terms]
     assert texts == [["X[0,0]", "W[0,1]"], ["X[0,1]", "W[1,1]"], ["b[1]"]]
 
 
@@ -195,8 +195,8 @@ def test_the_gradient_of_a_weight_is_a_sum_over_the_rows() -> None:
         "  = ∂cost/∂l[0,0]·W[1,0] + ∂cost/∂l[0,1]·W[1,1]",
         "  = 1 × 3 + 2 × (-0.25)",
     ]
-    cause = why(debugger, Spot(debugger.graph.place("W"), "grad", (1, 0)))
-    texts = [spot.text(debugger) for spot in cause.terms[0].leads_to]
+    cause = why(debugger, EntryRef(debugger.graph.index_of("W"), "grad", (1, 0)))
+    texts = [ref.text(debugger) for ref in cause.terms[0].leads_to]
     assert texts == ["∂cost/∂l[0,0]", "X[0,1]"]
 
 
@@ -215,8 +215,8 @@ def test_two_consumers_are_two_terms() -> None:
 
 def test_a_gradient_that_not_all_consumers_have_sent_to_says_so() -> None:
     debugger = shipped("diamond.json")
-    debugger.until(debugger.graph.place("right"), "backward")
-    assert debugger.gradient_standing(debugger.graph.place("x")) is Standing.PARTIAL
+    debugger.until(debugger.graph.index_of("right"), "backward")
+    assert debugger.gradient_freshness(debugger.graph.index_of("x")) is Freshness.PARTIAL
     told = lines(debugger, "x", grad=True)
     assert told[-1] == "  (not complete: 1 of 2 contributions so far)"
     assert told[0] == "∂y/∂x = -∂y/∂right"
@@ -255,7 +255,7 @@ def test_a_mean_square_error_is_a_sum_of_squares_over_m() -> None:
         "  = 2",
         "  (m = 3, the number of entries)",
     ]
-    cause = why(debugger, Spot(debugger.graph.cost, "value", ()))
+    cause = why(debugger, EntryRef(debugger.graph.cost, "value", ()))
     assert [s.text(debugger) for s in cause.terms[0].leads_to] == ["a[0]", "y[0]"]
 
 
@@ -291,11 +291,11 @@ def test_a_node_used_twice_is_two_terms_of_its_gradient() -> None:
 def test_following_the_first_term_leads_from_the_cost_to_the_data() -> None:
     debugger = xor_after_backward()
     graph = debugger.graph
-    spot = Spot(graph.cost, "value", ())
-    walked = [spot.text(debugger)]
-    while not isinstance(graph.nodes[spot.node], Input):
-        spot = why(debugger, spot).terms[0].leads_to[0]
-        walked.append(spot.text(debugger))
+    ref = EntryRef(graph.cost, "value", ())
+    walked = [ref.text(debugger)]
+    while not isinstance(graph.nodes[ref.node], Input):
+        ref = why(debugger, ref).terms[0].leads_to[0]
+        walked.append(ref.text(debugger))
     names = [text.partition("[")[0] for text in walked]
     assert names[:3] == ["cost", "s2", "l2"]
     assert names[-1] in ("X", "b2", "b1")
@@ -306,36 +306,36 @@ def test_the_walk_goes_on_after_the_update_too() -> None:
     debugger = shipped("xor.json")
     debugger.sgd(3)
     graph = debugger.graph
-    spot = Spot(graph.cost, "value", ())
-    while not isinstance(graph.nodes[spot.node], Input):
-        spot = why(debugger, spot).terms[0].leads_to[0]
-    spot = Spot(graph.place("W1"), "grad", (0, 1))
-    while spot.node != graph.cost:
-        spot = why(debugger, spot).terms[0].leads_to[0]
+    ref = EntryRef(graph.cost, "value", ())
+    while not isinstance(graph.nodes[ref.node], Input):
+        ref = why(debugger, ref).terms[0].leads_to[0]
+    ref = EntryRef(graph.index_of("W1"), "grad", (0, 1))
+    while ref.node != graph.cost:
+        ref = why(debugger, ref).terms[0].leads_to[0]
 
 
 def test_following_a_weights_gradient_leads_back_to_the_cost() -> None:
     debugger = xor_after_backward()
     graph = debugger.graph
-    spot = Spot(graph.place("W1"), "grad", (0, 1))
-    walked = [spot.text(debugger)]
-    while spot.node != graph.cost:
-        spot = why(debugger, spot).terms[0].leads_to[0]
-        walked.append(spot.text(debugger))
+    ref = EntryRef(graph.index_of("W1"), "grad", (0, 1))
+    walked = [ref.text(debugger)]
+    while ref.node != graph.cost:
+        ref = why(debugger, ref).terms[0].leads_to[0]
+        walked.append(ref.text(debugger))
     assert [text.partition("[")[0] for text in walked] == [
         f"∂cost/∂{name}" for name in ("W1", "l1", "s1", "l2", "s2", "cost")
     ]
-    assert why(debugger, spot).note == "the start of backward: ∂cost/∂cost = 1"
+    assert why(debugger, ref).note == "the start of backward: ∂cost/∂cost = 1"
 
 
 def test_the_parameter_gradient_can_be_told_right_after_its_update() -> None:
     debugger = shipped("xor.json")
-    w1 = debugger.graph.place("W1")
+    w1 = debugger.graph.index_of("W1")
     debugger.until(w1, "update")
-    cause = why(debugger, Spot(w1, "grad", (1, 0)))
+    cause = why(debugger, EntryRef(w1, "grad", (1, 0)))
     assert len(cause.terms) == 4
     assert not cause.note
-    update = why(debugger, Spot(w1, "value", (1, 0)))
+    update = why(debugger, EntryRef(w1, "value", (1, 0)))
     assert update.note == f"trainable: last updated at moment {debugger.moment}"
     assert [term.symbols for term in update.terms] == ["W1[1,0] before", "-lr·∂cost/∂W1[1,0]"]
 
@@ -343,12 +343,12 @@ def test_the_parameter_gradient_can_be_told_right_after_its_update() -> None:
 def test_an_old_number_is_explained_with_the_numbers_of_its_own_moment() -> None:
     debugger = shipped("xor.json")
     graph = debugger.graph
-    w1, l1 = graph.place("W1"), graph.place("l1")
+    w1, l1 = graph.index_of("W1"), graph.index_of("l1")
     before = float(debugger.value(w1)[0, 0])
     debugger.until(w1, "update")
     moment, written = debugger.moment, debugger.written_at(l1)
     assert float(debugger.value(w1)[0, 0]) != before
-    cause = why(debugger, Spot(l1, "value", (3, 0)))
+    cause = why(debugger, EntryRef(l1, "value", (3, 0)))
     assert [term.symbols for term in cause.terms] == ["X[3,0]·W1[0,0]", "X[3,1]·W1[1,0]", "b1[0]"]
     assert cause.terms[0].numbers == f"1 × ({before:g})"
     assert [one.moment for one in cause.terms[0].leads_to] == [written, written]
@@ -357,7 +357,7 @@ def test_an_old_number_is_explained_with_the_numbers_of_its_own_moment() -> None
         f"W1 (moment {moment}) has changed since"
     )
     assert debugger.moment == moment
-    cause = why(debugger, Spot(graph.place("X"), "grad", (0, 0)))
+    cause = why(debugger, EntryRef(graph.index_of("X"), "grad", (0, 0)))
     assert [term.symbols for term in cause.terms] == [
         "∂cost/∂l1[0,0]·W1[0,0]",
         "∂cost/∂l1[0,1]·W1[0,1]",
@@ -370,13 +370,15 @@ def test_a_weight_leads_by_its_updates_back_to_the_first_moment(name: str) -> No
     debugger = shipped(name)
     debugger.sgd(3)
     graph = debugger.graph
-    spot = Spot(graph.trainables[0], "value", (0,) * len(debugger.plan.shapes[graph.trainables[0]]))
+    ref = EntryRef(
+        graph.trainables[0], "value", (0,) * len(debugger.plan.shapes[graph.trainables[0]])
+    )
     updates = 0
-    while (cause := why(debugger, spot)).terms:
+    while (cause := why(debugger, ref)).terms:
         assert sum(term.amount for term in cause.terms) == pytest.approx(cause.number, rel=1e-9)
-        assert spot.number(debugger) == cause.number
+        assert ref.number(debugger) == cause.number
         updates += 1
-        spot = cause.terms[0].leads_to[0]
+        ref = cause.terms[0].leads_to[0]
     assert updates == 3
     assert cause.note == "trainable: its starting value, not updated yet"
 
@@ -388,12 +390,12 @@ def test_a_weight_leads_through_its_update_and_gradient_to_the_cost(name: str) -
     debugger.step(3)
     moment, graph = debugger.moment, debugger.graph
     node = graph.trainables[0]
-    spot = Spot(node, "value", (0,) * len(debugger.plan.shapes[node]))
+    ref = EntryRef(node, "value", (0,) * len(debugger.plan.shapes[node]))
     walked = []
-    while not (spot.node == graph.cost and spot.attribute == "grad"):
+    while not (ref.node == graph.cost and ref.attribute == "grad"):
         # The last term: of an update what was added, of a momentum the gradient.
-        spot = why(debugger, spot).terms[-1].leads_to[0]
-        walked.append(spot)
+        ref = why(debugger, ref).terms[-1].leads_to[0]
+        walked.append(ref)
         assert len(walked) < 20
     assert {one.attribute for one in walked} >= {"grad"}
     assert "valley" not in name or walked[0].attribute == "v"
@@ -411,8 +413,8 @@ def test_adam_leads_through_both_moments() -> None:
         "  = 1.9 - 0.1 × 3.89474/(√15.2196 + 1e-08)",
         "  = 1.80017",
     ]
-    change = why(debugger, Spot(0, "value", ())).terms[1]
-    assert [spot.text(debugger) for spot in change.leads_to] == ["m of w", "v of w"]
+    change = why(debugger, EntryRef(0, "value", ())).terms[1]
+    assert [ref.text(debugger) for ref in change.leads_to] == ["m of w", "v of w"]
     m = why(debugger, change.leads_to[0])
     assert [term.numbers for term in m.terms] == ["0.9 × 0.4", "(1-0.9) × 3.8"]
     assert m.number == pytest.approx(0.74)
@@ -424,38 +426,38 @@ def test_stale_numbers_say_so() -> None:
     debugger = shipped("xor.json")
     debugger.move(debugger.timeline.length + 1)
     for attribute in ("value", "grad"):
-        cause = why(debugger, Spot(debugger.graph.place("l1"), attribute, (0, 0)))
+        cause = why(debugger, EntryRef(debugger.graph.index_of("l1"), attribute, (0, 0)))
         assert cause.note.startswith("stale: of SGD step 0")
 
 
 def test_what_is_not_computed_or_not_there_is_refused() -> None:
     debugger = shipped("xor.json")
-    l1 = debugger.graph.place("l1")
+    l1 = debugger.graph.index_of("l1")
     for attribute in ("value", "grad"):
         with pytest.raises(NotComputed, match="l1"):
-            why(debugger, Spot(l1, attribute, (0, 0)))
+            why(debugger, EntryRef(l1, attribute, (0, 0)))
     debugger.move(5)
     with pytest.raises(ShapeError, match="does not exist"):
-        why(debugger, Spot(l1, "value", (4, 0)))
+        why(debugger, EntryRef(l1, "value", (4, 0)))
     with pytest.raises(MiniflowError, match="no node"):
-        why(debugger, Spot(99, "value", ()))
-    assert why(debugger, Spot(l1, "value", (-1, -1))).spot == Spot(l1, "value", (3, 1))
+        why(debugger, EntryRef(99, "value", ()))
+    assert why(debugger, EntryRef(l1, "value", (-1, -1))).ref == EntryRef(l1, "value", (3, 1))
 
 
 def test_an_input_tells_who_set_it() -> None:
     debugger = shipped("xor.json")
-    x, w1 = debugger.graph.place("X"), debugger.graph.place("W1")
+    x, w1 = debugger.graph.index_of("X"), debugger.graph.index_of("W1")
     debugger.move(3)
-    assert why(debugger, Spot(x, "value", (2, 0))).note == (
+    assert why(debugger, EntryRef(x, "value", (2, 0))).note == (
         "fed from the data, row 2 (the first is 0)"
     )
-    assert why(debugger, Spot(w1, "value", (0, 0))).note == (
+    assert why(debugger, EntryRef(w1, "value", (0, 0))).note == (
         "trainable: its starting value, not updated yet"
     )
     debugger.set_value(w1, (0, 0), 5.0)
-    assert why(debugger, Spot(w1, "value", (0, 0))).note == "set at moment 1: W1[0,0] = 5"
+    assert why(debugger, EntryRef(w1, "value", (0, 0))).note == "set at moment 1: W1[0,0] = 5"
     debugger.sgd(2)
-    assert "last updated at moment" in why(debugger, Spot(w1, "value", (0, 0))).note
+    assert "last updated at moment" in why(debugger, EntryRef(w1, "value", (0, 0))).note
 
 
 class Double(Node):
@@ -472,10 +474,10 @@ class Double(Node):
 def test_a_node_in_the_lessons_style_is_told_as_far_as_it_is_known() -> None:
     x = Input("x", value=[1.0, 4.0])
     debugger = debugger_at_end(Sum(Double([x], name="d"), name="cost"))
-    cause = why(debugger, Spot(debugger.graph.place("d"), "value", (1,)))
+    cause = why(debugger, EntryRef(debugger.graph.index_of("d"), "value", (1,)))
     assert [s.text(debugger) for s in cause.terms[0].leads_to] == ["x[1]"]
     assert "its own forward()" in cause.note
-    cause = why(debugger, Spot(debugger.graph.place("x"), "grad", (1,)))
+    cause = why(debugger, EntryRef(debugger.graph.index_of("x"), "grad", (1,)))
     assert cause.number == 2
     assert [s.text(debugger) for s in cause.terms[0].leads_to] == ["∂cost/∂d[1]"]
     assert "its own backward()" in cause.note
@@ -484,7 +486,7 @@ def test_a_node_in_the_lessons_style_is_told_as_far_as_it_is_known() -> None:
 def test_of_many_terms_the_largest_are_listed() -> None:
     numbers = np.random.default_rng(0).normal(size=5000)
     debugger = debugger_at_end(Sum(Input("x", value=numbers), name="cost"))
-    cause = why(debugger, Spot(debugger.graph.cost, "value", ()))
+    cause = why(debugger, EntryRef(debugger.graph.cost, "value", ()))
     assert len(cause.terms) == MOST_TERMS
     assert cause.left_out == 4000
     check(debugger, cause)
@@ -503,17 +505,17 @@ def test_a_larger_layer_takes_no_more_lines_to_explain() -> None:
         debugger = debugger_at_end(Sum(Sigmoid(layer, name="s"), name="cost"))
         graph = debugger.graph
         asked = [
-            Spot(graph.place("l"), "value", (3, 19)),
-            Spot(graph.place("W"), "grad", (5, 7)),
-            Spot(graph.place("X"), "grad", (5, 7)),
-            Spot(graph.place("b"), "grad", (5,)),
-            Spot(graph.place("l"), "grad", (5, 7)),
-            Spot(graph.place("s"), "grad", (5, 7)),
+            EntryRef(graph.index_of("l"), "value", (3, 19)),
+            EntryRef(graph.index_of("W"), "grad", (5, 7)),
+            EntryRef(graph.index_of("X"), "grad", (5, 7)),
+            EntryRef(graph.index_of("b"), "grad", (5,)),
+            EntryRef(graph.index_of("l"), "grad", (5, 7)),
+            EntryRef(graph.index_of("s"), "grad", (5, 7)),
         ]
 
         def explain_all() -> None:
-            for spot in asked:
-                cause = why(debugger, spot)
+            for ref in asked:
+                cause = why(debugger, ref)
                 total = sum(term.amount for term in cause.terms) + cause.left_out_sum
                 assert total == pytest.approx(cause.number, rel=1e-9)
 
@@ -549,5 +551,5 @@ def test_infinities_and_nan_are_told_without_a_warning() -> None:
     layer = Linear(x, Input("w", value=[[np.inf], [0.0]]), Input("b", value=[1.0]), name="l")
     debugger = debugger_at_end(Sum(Max(layer, Log(layer, name="g"), name="m"), name="cost"))
     assert ask_all(debugger)
-    cause = why(debugger, Spot(debugger.graph.place("l"), "value", (0, 0)))
+    cause = why(debugger, EntryRef(debugger.graph.index_of("l"), "value", (0, 0)))
     assert np.isnan(cause.terms[0].amount)

@@ -257,21 +257,21 @@ def test_a_kink_leaves_with_status_0_and_is_called_one(tmp_path: Path) -> None:
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, op: type[Op], wrong: Callable[..., Any]) -> None:
-    """Have an op send `wrong(slot, grad, *inputs)`, or what is right where that is None."""
+    """Have an op send `wrong(input_index, grad, *inputs)`, or what is right where that is None."""
     right = op.backward_calls
 
     def backward_calls(
         self: Op, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        def overwrite(slot: int, out: Array) -> None:
-            sent = wrong(slot, grad, *inputs)
+        def overwrite(input_index: int, out: Array) -> None:
+            sent = wrong(input_index, grad, *inputs)
             if sent is not None:
                 np.copyto(out, sent)
 
         def overwritten() -> Targets:
-            for slot, out in targets:
-                yield slot, out
-                do(overwrite, slot, out)
+            for input_index, out in targets:
+                yield input_index, out
+                do(overwrite, input_index, out)
 
         right(self, do, overwritten(), grad, value, inputs)
 
@@ -309,7 +309,9 @@ def test_a_wrong_orientation_on_a_square_matrix(
         plant(
             monkeypatch,
             MatMul,
-            lambda slot, grad, X, W: wrong(grad, X, W) if slot == wrong_slot else None,
+            lambda input_index, grad, X, W: (
+                wrong(grad, X, W) if input_index == wrong_slot else None
+            ),
         )
         graph, kind = square_product(MatMul), "MatMul"
     else:
@@ -351,7 +353,11 @@ def test_a_forgotten_sum_over_the_batch(
     W = Input("W", value=np.array([[1.0, -1.0, 2.0], [0.5, 2.0, -3.0]]), trainable=True)
     b = Input("b", value=np.array([0.5, -0.5, 1.0]), trainable=True)
     if style == "rule":
-        plant(monkeypatch, Linear, lambda slot, grad, *_: wrong(grad) if slot == 2 else None)
+        plant(
+            monkeypatch,
+            Linear,
+            lambda input_index, grad, *_: wrong(grad) if input_index == 2 else None,
+        )
         graph, kind = weighed(Linear(X, W, b, name="l"), BATCH), "Linear"
     else:
 
@@ -373,7 +379,7 @@ def test_a_forgotten_sum_over_the_batch(
 
 
 def test_of_one_row_the_first_row_is_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, Linear, lambda slot, grad, *_: grad[0] if slot == 2 else None)
+    plant(monkeypatch, Linear, lambda input_index, grad, *_: grad[0] if input_index == 2 else None)
     X, b = Input("X", value=[[1.0, 2.0]]), Input("b", value=[0.0, 0.0])
     assert_all_right(weighed(Linear(X, Input("W", value=SQUARE), b, name="l"), WEIGHTS[:1]))
 
@@ -383,7 +389,7 @@ SPIKE = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -1.5]])
 
 
 def test_a_wrong_sign_of_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, Sub, lambda slot, grad, *_: grad if slot == 1 else None)
+    plant(monkeypatch, Sub, lambda input_index, grad, *_: grad if input_index == 1 else None)
     a, t = Input("a", value=np.ones((2, 3))), Input("t", value=np.full((2, 3), 4.0))
     assert_blamed(weighed(Sub(a, t, name="error"), SPIKE), "error", "Sub", "t", SPIKE, -SPIKE)
 
@@ -419,7 +425,7 @@ def test_a_wrong_sign_on_plain_numbers_has_no_index(monkeypatch: pytest.MonkeyPa
 
 
 def test_one_wrong_entry_is_found_among_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    def tripled(slot: int, grad: Array, x: Array) -> Array:
+    def tripled(input_index: int, grad: Array, x: Array) -> Array:
         sent: Array = grad * (1 - np.tanh(x) ** 2)
         sent[2, 1] *= 3
         return sent
@@ -492,7 +498,7 @@ def test_with_one_consumer_assigning_is_adding() -> None:
 
 def test_an_input_below_a_wrong_node_is_wrong_through_the_whole_graph() -> None:
     graph = two_consumers(Assigns(Input("x", value=SQUARE), "d"))
-    verdicts = check(graph, graph.place("x"))
+    verdicts = check(graph, graph.index_of("x"))
     conclusion, line = check_lines(graph, verdicts)
     assert conclusion == "1 gradient is wrong (1 wrong)"
     assert line.startswith("  x[0,0]: WRONG: backward -2, difference 4, relative error 1.5 ")
@@ -506,7 +512,7 @@ def test_an_input_below_a_wrong_node_is_wrong_through_the_whole_graph() -> None:
 def test_every_planted_rule_fails_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plant(monkeypatch, MSE, lambda slot, grad, t, a: grad * 2 * (t - a) / t.size)
+    plant(monkeypatch, MSE, lambda input_index, grad, t, a: grad * 2 * (t - a) / t.size)
     assert main(["xor", "--check"]) == 1
     conclusion, first, *others = capsys.readouterr().out.splitlines()
     assert conclusion == "1 gradient is wrong (1 wrong, 9 right)"
@@ -523,7 +529,7 @@ def test_every_planted_rule_fails_the_command(
 def test_as_a_command_of_a_batch_a_wrong_gradient_is_told_and_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plant(monkeypatch, MSE, lambda slot, grad, t, a: grad * 2 * (t - a) / t.size)
+    plant(monkeypatch, MSE, lambda input_index, grad, t, a: grad * 2 * (t - a) / t.size)
     assert main(["xor", "--batch", "-c", "check cost"]) == 0
     assert capsys.readouterr().out.startswith("1 gradient is wrong (1 wrong, 1 right)\n")
 
@@ -531,7 +537,7 @@ def test_as_a_command_of_a_batch_a_wrong_gradient_is_told_and_is_no_failure(
 def test_a_gradient_of_nan_is_wrong_and_can_be_read_as_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def nan_at_one(slot: int, grad: Array, x: Array) -> Array:
+    def nan_at_one(input_index: int, grad: Array, x: Array) -> Array:
         return np.where(x == 0.5, np.nan, grad * (1 - np.tanh(x) ** 2))
 
     plant(monkeypatch, Tanh, nan_at_one)
@@ -556,7 +562,7 @@ def test_of_many_nodes_the_wrong_one_is_told_first_and_all_are_in_the_data(
     for i in range(60):
         node = Tanh(node, name="wrong") if i == 30 else Neg(node, name=f"n{i}")
     graph = weighed(node, np.array([1.0, 2.0]))
-    plant(monkeypatch, Tanh, lambda slot, grad, x: np.where(x > 0, 0.5, 1.0) * grad)
+    plant(monkeypatch, Tanh, lambda input_index, grad, x: np.where(x > 0, 0.5, 1.0) * grad)
     verdicts = check(graph)
     lines = check_lines(graph, verdicts)
     assert lines[0] == "1 gradient is wrong (1 wrong, 62 right)"
@@ -640,7 +646,9 @@ def test_a_tie_is_a_kink_towards_both(kind: Any) -> None:
 
 
 def test_a_kink_hides_no_wrong_entry_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, ReLU, lambda slot, grad, x: grad * (x > 0) * np.where(x > 1, -1.0, 1.0))
+    plant(
+        monkeypatch, ReLU, lambda input_index, grad, x: grad * (x > 0) * np.where(x > 1, -1.0, 1.0)
+    )
     graph = weighed(ReLU(Input("x", value=[-1.0, 0.0, 2.0, 0.5]), name="r"), np.ones(4))
     verdicts = check(graph)
     assert check_lines(graph, verdicts)[1].startswith("  r (ReLU) to x[2]: WRONG: backward -1, ")
@@ -648,7 +656,7 @@ def test_a_kink_hides_no_wrong_entry_beside_it(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_kink_elsewhere_hides_no_wrong_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, Tanh, lambda slot, grad, x: -grad)
+    plant(monkeypatch, Tanh, lambda input_index, grad, x: -grad)
     x = Input("x", value=[0.0])
     graph = weighed(Tanh(ReLU(x, name="r"), name="h"), np.ones(1))
     lines = check_lines(graph, check(graph))
@@ -664,10 +672,10 @@ def test_a_wrong_rule_is_not_said_to_agree_where_no_gradient_comes_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The last weights begin at 0, as they often do: 0 comes to the layers below.
-    plant(monkeypatch, Tanh, lambda slot, grad, x: -grad * (1 - np.tanh(x) ** 2))
+    plant(monkeypatch, Tanh, lambda input_index, grad, x: -grad * (1 - np.tanh(x) ** 2))
     hidden = Tanh(MatMul(Input("X", value=WEIGHTS), Input("W", value=SQUARE), name="l"), name="h")
     W2, b = Input("W2", value=np.zeros((2, 1))), Input("b", value=np.zeros(1))
     output = Linear(hidden, W2, b, name="o")
     graph = Graph.of(MSE(Input("y", value=np.ones((2, 1))), output, name="cost"))
-    (verdict,) = check(graph, graph.place("h"))
+    (verdict,) = check(graph, graph.index_of("h"))
     assert verdict.judgement != "right"

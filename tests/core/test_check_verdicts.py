@@ -94,7 +94,7 @@ def test_each_kind_is_counted_in_right_grammar() -> None:
 
 def test_the_error_is_shown_as_measured_with_its_limit() -> None:
     graph = Graph.of(Sum(Mul(x := Input("x", value=0.3), x, name="square"), name="cost"))
-    (verdict,) = check(graph, graph.place("square"))
+    (verdict,) = check(graph, graph.index_of("square"))
     assert 0 < verdict.relative_error < 1e-8 < verdict.tolerance
     (line,) = check_lines(graph, [verdict])[1:]
     assert f"relative error {verdict.relative_error:.2g} (limit 1e-06; the only entry)" in line

@@ -345,7 +345,7 @@ def test_an_entry_that_does_not_exist_is_an_error() -> None:
 
 def test_numbers_of_today_never_explain_a_value_of_yesterday() -> None:
     there = session("xor")
-    l1 = there.debugger.graph.place("l1")
+    l1 = there.debugger.graph.index_of("l1")
     there.run("until l1")
     assert report(there.debugger, l1).working
     there.run("sgd")

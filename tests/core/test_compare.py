@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Standing
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness
 from mfdebug.core.timeline.diff import (
     Comparison,
     Difference,
@@ -158,7 +158,9 @@ def test_a_branch_that_is_not_there_is_refused() -> None:
 def test_a_stale_number_is_not_compared_with_a_current_one() -> None:
     debugger = opened("wx")
     found = compare(debugger, Instant(9), Instant(10))
-    assert all(one.amount is None for one in found.differences if one.b_standing is Standing.STALE)
+    assert all(
+        one.amount is None for one in found.differences if one.b_freshness is Freshness.STALE
+    )
     lines = comparison_lines(found, debugger)
     assert "  y: 50 | stale" in lines
     assert "  ∂cost/∂w: 600 | stale" in lines
@@ -169,7 +171,7 @@ def test_a_stale_number_is_not_compared_with_a_current_one() -> None:
 
 def test_a_partial_gradient_is_the_sum_so_far() -> None:
     debugger = opened("diamond")
-    partial = debugger.timeline.place_of("backward", debugger.graph.place("right"))
+    partial = debugger.timeline.position_of("backward", debugger.graph.index_of("right"))
     assert partial is not None
     assert "  ∂y/∂x: -25 so far | -75" in told(debugger, Instant(partial), Instant(8))
 
@@ -189,7 +191,7 @@ def two(x: Any, y: Any) -> tuple[Debugger, Comparison]:
     graph = Graph.of(cost, training=Training(SGD(0.1)))
     debugger = Debugger(graph)
     debugger.move(1)
-    debugger.set_value(graph.place("x"), None, np.array(y))
+    debugger.set_value(graph.index_of("x"), None, np.array(y))
     return debugger, compare(debugger, Instant(1, 0), Instant(1))
 
 
@@ -255,8 +257,8 @@ def test_for_programs() -> None:
         "entry": [],
         "a": 900.0,
         "b": pytest.approx(576.0),
-        "a_standing": "current",
-        "b_standing": "current",
+        "a_freshness": "current",
+        "b_freshness": "current",
         "difference": pytest.approx(324.0),
         "differ": 1,
         "of": 1,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Standing
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness
 from mfdebug.opening.shipped import shipped
 from miniflow.errors import ShapeError
 from miniflow.files import load
@@ -26,15 +26,15 @@ def state(debugger: Debugger) -> dict[str, Any]:
     """Everything there is to see at the present moment, as bytes."""
     seen: dict[str, Any] = {"moment": debugger.moment, "lr": debugger.learning_rate}
     for i, node in enumerate(debugger.graph.nodes):
-        standing = debugger.value_standing(i)
-        if standing is not Standing.WAITING:
-            seen[f"{node.label} value {standing.value}"] = debugger.value(i).tobytes()
-        standing = debugger.gradient_standing(i)
-        if standing in (Standing.CURRENT, Standing.STALE, Standing.PARTIAL):
-            seen[f"{node.label} gradient {standing.value}"] = debugger.gradient(i).tobytes()
+        freshness = debugger.value_freshness(i)
+        if freshness is not Freshness.WAITING:
+            seen[f"{node.label} value {freshness.value}"] = debugger.value(i).tobytes()
+        freshness = debugger.gradient_freshness(i)
+        if freshness in (Freshness.CURRENT, Freshness.STALE, Freshness.PARTIAL):
+            seen[f"{node.label} gradient {freshness.value}"] = debugger.gradient(i).tobytes()
         for c in debugger.contributions(i):
             if c.sent is not None:
-                seen[f"{node.label} from {c.consumer}.{c.slot}"] = c.sent.tobytes()
+                seen[f"{node.label} from {c.consumer}.{c.input_index}"] = c.sent.tobytes()
     return seen
 
 
@@ -134,7 +134,7 @@ def test_a_run_can_be_stopped_at_the_end_of_a_step() -> None:
 
 
 def at(debugger: Debugger, name: str) -> int:
-    return debugger.graph.place(name)
+    return debugger.graph.index_of(name)
 
 
 def test_an_edit_works_out_again_what_lies_downstream() -> None:
@@ -217,21 +217,21 @@ def test_what_cannot_be_edited_is_said() -> None:
         debugger.undo()
 
 
-# Standing --------------------------------------------------------------------------------------
+# Freshness --------------------------------------------------------------------------------------
 
 
 def test_not_computed_partly_there_current_and_stale() -> None:
     debugger = Debugger(load(next(p for p in SHIPPED if p.stem == "diamond")))
     x, y = at(debugger, "x"), at(debugger, "y")
-    assert debugger.value_standing(y) is Standing.WAITING
+    assert debugger.value_freshness(y) is Freshness.WAITING
     debugger.until(y, "backward")
-    assert debugger.value_standing(y) is Standing.CURRENT
-    assert debugger.gradient_standing(x) is Standing.WAITING
+    assert debugger.value_freshness(y) is Freshness.CURRENT
+    assert debugger.gradient_freshness(x) is Freshness.WAITING
     debugger.step()
-    assert debugger.gradient_standing(x) is Standing.PARTIAL
+    assert debugger.gradient_freshness(x) is Freshness.PARTIAL
     assert debugger.reported(x) == 1
     debugger.move(10**6)
-    assert debugger.gradient_standing(x) is Standing.CURRENT
+    assert debugger.gradient_freshness(x) is Freshness.CURRENT
     assert float(debugger.gradient(x)) == sum(
         float(c.sent) for c in debugger.contributions(x) if c.sent is not None
     )
@@ -241,6 +241,6 @@ def test_in_the_next_pass_what_is_not_yet_computed_is_stale() -> None:
     debugger = Debugger(network(SGD(0.1)))
     debugger.sgd(1)
     debugger.step()
-    assert debugger.value_standing(at(debugger, "l1")) is Standing.STALE
-    assert debugger.gradient_standing(at(debugger, "W1")) is Standing.STALE
+    assert debugger.value_freshness(at(debugger, "l1")) is Freshness.STALE
+    assert debugger.gradient_freshness(at(debugger, "W1")) is Freshness.STALE
     assert debugger.written_at(at(debugger, "l1")) == 2

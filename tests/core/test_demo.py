@@ -101,14 +101,14 @@ def test_expect_says_what_it_found() -> None:
 
 def test_say_pause_and_wait_change_nothing_but_the_caption() -> None:
     on = session()
-    before = on.state.stand
+    before = on.state.position
     assert on.run("say w is 5").text == "w is 5"
     assert on.caption == "w is 5"
     assert on.run("pause").text == ""
     assert on.run("wait 0.5s").data == {"wait": 0.5}
     assert on.run("wait 300ms").data == {"wait": 0.3}
     assert on.run("say").text == on.caption == ""
-    assert on.state.stand == before
+    assert on.state.position == before
     for wrong in ("pause 3", "wait", "wait long", "wait -1s", "wait 1e9", "wait 601s"):
         with pytest.raises(DebuggerError):
             on.run(wrong)
@@ -121,7 +121,7 @@ def bits(on: Session) -> list[object]:
     """Return all that is computed, bit for bit."""
     found = take_snapshot(on.debugger, Instant(on.debugger.moment))
     readings = [*found.values, *found.gradients, found.cost]
-    return [(one.standing, None if one.array is None else one.array.tobytes()) for one in readings]
+    return [(one.freshness, None if one.array is None else one.array.tobytes()) for one in readings]
 
 
 def play(playback: Playback) -> None:

@@ -17,7 +17,7 @@ from mfdebug.core.explain.why import cause_lines, why
 from mfdebug.core.expressions.ast import NotComputed
 from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
@@ -48,9 +48,9 @@ def judge_explain(judgement: Judgement, debugger: Debugger, index: tuple[int, ..
     judgement.judge(explain(debugger, index), lookup_in(debugger))
 
 
-def judge_why(judgement: Judgement, debugger: Debugger, spot: Spot) -> None:
+def judge_why(judgement: Judgement, debugger: Debugger, ref: EntryRef) -> None:
     try:
-        cause = why(debugger, spot)
+        cause = why(debugger, ref)
     except NotComputed:
         return
     moments = {one.moment for term in cause.terms for one in term.leads_to}
@@ -69,7 +69,7 @@ def judge_all(judgement: Judgement, debugger: Debugger, entries: int) -> None:
             if debugger.where.node == node:
                 judge_explain(judgement, debugger, index)
             for attribute in ("value", "grad"):
-                judge_why(judgement, debugger, Spot(node, attribute, index))
+                judge_why(judgement, debugger, EntryRef(node, attribute, index))
     if debugger.where.node is None:
         judge_explain(judgement, debugger, None)
 
@@ -135,7 +135,7 @@ def test_of_every_optimizer_of_parameters_called_like_its_letters(
             rest = assignment.rule.replace(f"{label}[1]", "").replace(f"∂{cost}/∂", "")
             assert not re.search(rf"(?<!\w)(?:{label}|{cost})(?!\w|\(\)|̂|')", rest), assignment.rule
         for attribute in optimizer.state_names:
-            judge_why(judgement, debugger, Spot(node, attribute, (1,)))
+            judge_why(judgement, debugger, EntryRef(node, attribute, (1,)))
     assert judgement.false == []
     assert judgement.numeric > 50
 
@@ -191,8 +191,8 @@ def test_of_every_optimizer(optimizer: Any) -> None:
         judge_all(judgement, debugger, 2)
         if debugger.where.phase == "update":
             for attribute in optimizer.state_names:
-                spot = Spot(debugger.graph.place("w"), attribute, (1, 0))
-                judge_why(judgement, debugger, spot)
+                ref = EntryRef(debugger.graph.index_of("w"), attribute, (1, 0))
+                judge_why(judgement, debugger, ref)
     assert judgement.false == []
     assert judgement.numeric > 100
 

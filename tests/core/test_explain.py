@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from mfdebug.core.explain.gradient_sums import edge_sums
 from mfdebug.core.explain.moment_text import explain
-from mfdebug.core.explain.node_at import Site
+from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.report import report
-from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import OPS, Mul, Op, Sum
@@ -50,15 +50,15 @@ def test_every_moment_can_be_told_and_terms_add_up(name: str, data: st.DataObjec
         assert explain(debugger)
         for node in range(len(debugger.graph.nodes)):
             report(debugger, node)
-    place = debugger.graph.place("op")
+    place = debugger.graph.index_of("op")
     op: Any = debugger.graph.nodes[place]
     assert isinstance(op, Op)
-    assert debugger.gradient_standing(place) is Standing.CURRENT
-    site = Site(debugger, place)
-    for slot, source in enumerate(site.inputs):
-        sent = debugger.plan.contribution(place, slot)
+    assert debugger.gradient_freshness(place) is Freshness.CURRENT
+    view = NodeView(debugger, place)
+    for input_index, source in enumerate(view.inputs):
+        sent = debugger.plan.contribution(place, input_index)
         for entry in list(np.ndindex(source.shape))[:3]:
-            sums = edge_sums(site, slot, entry)
+            sums = edge_sums(view, input_index, entry)
             assert sums.bundles or sums.notes
             total = float(sums.amounts.sum())
             assert total == pytest.approx(float(sent[entry]), rel=1e-9, abs=1e-12)

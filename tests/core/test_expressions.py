@@ -24,9 +24,9 @@ from mfdebug.core.expressions.parser import (
     Place,
     Result,
     parse,
-    parse_place,
+    parse_entry,
     quoted,
-    take_place,
+    take_entry,
 )
 from tests.counting import lines_run
 
@@ -266,7 +266,7 @@ def test_any_name_can_be_quoted() -> None:
     assert worth("`odd ``name``` + 1") == 14.0
     for name in VALUES:
         assert parse(quoted(name) + ".grad", VALUES).nodes == {name}
-        assert parse_place(quoted(name), VALUES) == Place(name)
+        assert parse_entry(quoted(name), VALUES) == Place(name)
 
 
 def test_an_expression_knows_what_it_mentions() -> None:
@@ -422,7 +422,7 @@ def test_a_long_row_is_no_deep_tree(text: str) -> None:
     ],
 )
 def test_a_place_is_read(text: str, expected: Place) -> None:
-    assert parse_place(text, VALUES) == expected
+    assert parse_entry(text, VALUES) == expected
 
 
 @pytest.mark.parametrize(
@@ -439,13 +439,13 @@ def test_a_place_is_read(text: str, expected: Place) -> None:
 )
 def test_a_wrong_place_says(text: str, message: str) -> None:
     with pytest.raises(ExpressionError) as caught:
-        parse_place(text, VALUES)
+        parse_entry(text, VALUES)
     assert str(caught.value) == message
 
 
 def test_a_place_can_stand_before_more_text() -> None:
-    assert take_place("W1[0,1] = 3", VALUES) == (Place("W1", "value", (0, 1)), "= 3")
-    assert take_place("my node forward if cost > 1", VALUES) == (
+    assert take_entry("W1[0,1] = 3", VALUES) == (Place("W1", "value", (0, 1)), "= 3")
+    assert take_entry("my node forward if cost > 1", VALUES) == (
         Place("my node"),
         "forward if cost > 1",
     )
@@ -550,7 +550,7 @@ def test_garbage_is_an_expression_error_or_a_result(text: str) -> None:
 @given(st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=6).map("".join)))
 def test_a_garbled_place_is_an_expression_error_or_a_place(text: str) -> None:
     with contextlib.suppress(ExpressionError):
-        place, rest = take_place(text, CHEAP)
+        place, rest = take_entry(text, CHEAP)
         assert place.node in CHEAP
         assert text.endswith(rest)
 

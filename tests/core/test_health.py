@@ -160,8 +160,8 @@ def test_only_what_is_left_out_is_passed_over(graph: str, kind: str) -> None:
         end = 12 * debugger.timeline.length
         while debugger.moment < end:
             for hit in run.stops.run(end):
-                assert hit.finding.spot is not None
-                found[debugger.moment] = debugger.graph.nodes[hit.finding.spot.node].label
+                assert hit.finding.ref is not None
+                found[debugger.moment] = debugger.graph.nodes[hit.finding.ref.node].label
         return found
 
     everywhere = met(f"break {kind}")

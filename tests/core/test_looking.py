@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
@@ -39,9 +39,11 @@ def entry_history(run: Session, name: str, attribute: str, end: int) -> list[byt
     for moment in range(end + 1):
         debugger.move(moment)
         gradient = attribute == "grad"
-        standing = debugger.gradient_standing(node) if gradient else debugger.value_standing(node)
+        freshness = (
+            debugger.gradient_freshness(node) if gradient else debugger.value_freshness(node)
+        )
         array = debugger.gradient(node) if gradient else debugger.value(node)
-        known = standing in (Standing.CURRENT, Standing.STALE)
+        known = freshness in (Freshness.CURRENT, Freshness.STALE)
         found.append(array.reshape(-1)[:1].tobytes() if known else None)
     return found
 
@@ -282,8 +284,8 @@ def test_the_number_that_a_stop_names_is_the_one_that_is_told() -> None:
     run = session("log-nan", "break nan")
     reply = run.run("continue")
     assert "if_0[3,0] = 0 × (-inf) = nan" in reply.text
-    assert reply.spot is not None
-    assert reply.spot.index == (3, 0)
+    assert reply.ref is not None
+    assert reply.ref.index == (3, 0)
     for line in ("why", "why if_0", "why if_0[3,0]"):
         assert run.run(line).text.startswith("if_0[3,0] = "), line
     assert run.run("why if_0[0,0]").text.startswith("if_0[0,0] = ")

@@ -12,7 +12,7 @@ import pytest
 
 from mfdebug.cli.main import main
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.session.store import Keeper, Shelf
+from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import open_graph
 from mfdebug.opening.shipped import find
@@ -102,16 +102,16 @@ def test_as_settings(
 @pytest.mark.parametrize("make", KINDS)
 def test_as_a_session(tmp_path: Path, make: Callable[[Path], None]) -> None:
     graph, origin = open_graph("wx")
-    shelf = Shelf(tmp_path)
-    path = shelf.path_for(origin.graph)
+    store = SessionStore(tmp_path)
+    path = store.path_for(origin.graph)
     make(path)
     before = identity(path)
-    keeper = Keeper(shelf, origin)
-    assert KINDS[make] in keeper.problem
+    autosaver = AutoSaver(store, origin)
+    assert KINDS[make] in autosaver.problem
     session = open_session(Debugger(graph), origin=origin)
     session.run("step")
-    keeper.keep(session)
-    assert f"this session cannot be kept: {path}: it is {KINDS[make]}" in keeper.problem
+    autosaver.keep(session)
+    assert f"this session cannot be kept: {path}: it is {KINDS[make]}" in autosaver.problem
     assert identity(path) == before
 
 

@@ -11,7 +11,7 @@ from mfdebug.cli.main import main
 from mfdebug.core.explain.gradient_check import check_data
 from mfdebug.core.explain.why import cause_lines, why
 from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.errors import FileError, MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph
@@ -70,9 +70,9 @@ def test_huge_logits_are_explained_by_the_numbers_that_were_used() -> None:
     debugger = after_a_pass("huge-logits")
     graph = debugger.graph
     assert debugger.plan.cost() == 475
-    gradient = debugger.gradient(graph.place("z"))
+    gradient = debugger.gradient(graph.index_of("z"))
     assert gradient == pytest.approx(np.array([[-0.5, 0.0, 0.5], [0.0, 0.0, 0.0]]), abs=1e-60)
-    cause = why(debugger, Spot(graph.cost, "value", ()))
+    cause = why(debugger, EntryRef(graph.cost, "value", ()))
     assert [term.amount for term in cause.terms] == [475, 0]
     assert [term.numbers for term in cause.terms] == ["-(-950)/2", "-0/2"]
     assert "log 0" not in "\n".join(cause_lines(cause, debugger))
@@ -84,8 +84,8 @@ def test_logits_that_saturate_a_sigmoid_have_a_cost_of_their_own() -> None:
     debugger = Debugger(Graph.of(SigmoidCrossEntropy(t, z, name="cost")))
     debugger.move(debugger.timeline.length)
     assert debugger.plan.cost() == 420
-    assert debugger.gradient(debugger.graph.place("z")).tolist() == [0.25, -0.25, 0.25, -0.25]
-    cause = why(debugger, Spot(debugger.graph.cost, "value", ()))
+    assert debugger.gradient(debugger.graph.index_of("z")).tolist() == [0.25, -0.25, 0.25, -0.25]
+    cause = why(debugger, EntryRef(debugger.graph.cost, "value", ()))
     assert cause.terms[1].numbers == "(max(-40, 0) - 1 × (-40) + log(1 + e^-|(-40)|))/4"
 
 

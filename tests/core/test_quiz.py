@@ -36,24 +36,26 @@ def truth(question: Question, stepped: Debugger, before: Debugger) -> float | st
     """What is right, read from the plan at the moment itself, by the words of the question."""
     graph, plan, text = stepped.graph, stepped.plan, question.text
     if found := re.match(rf"does {ENTRY} go up", text):
-        node, index = graph.place(found[1]), entry(found[2])
+        node, index = graph.index_of(found[1]), entry(found[2])
         return float(plan.value(node)[index]) - float(before.plan.value(node)[index])
     if found := re.match(rf"which input of {ENTRY} gets the gradient", text):
-        node, index = graph.place(found[1]), entry(found[2])
+        node, index = graph.index_of(found[1]), entry(found[2])
         sent = [float(plan.contribution(node, s)[index]) for s in range(len(graph.inbound[node]))]
-        (slot,) = np.flatnonzero(sent)
-        return graph.nodes[graph.inbound[node][slot]].label
+        (input_index,) = np.flatnonzero(sent)
+        return graph.nodes[graph.inbound[node][input_index]].label
     if found := re.search(rf"that (\S+) sends to {ENTRY}( in all)?\?", text):
-        node, source, index = graph.place(found[1]), graph.place(found[2]), entry(found[3])
-        slots = [s for s, inbound in enumerate(graph.inbound[node]) if inbound == source]
-        assert bool(found[4]) == (len(slots) > 1)
-        return math.fsum(float(plan.contribution(node, slot)[index]) for slot in slots)
+        node, source, index = graph.index_of(found[1]), graph.index_of(found[2]), entry(found[3])
+        input_indices = [s for s, inbound in enumerate(graph.inbound[node]) if inbound == source]
+        assert bool(found[4]) == (len(input_indices) > 1)
+        return math.fsum(
+            float(plan.contribution(node, input_index)[index]) for input_index in input_indices
+        )
     start = "(?:what is |positive, negative or 0: )"
     if found := re.match(rf"{start}∂\w+/∂{ENTRY}, ", text):
-        return float(plan.gradient(graph.place(found[1]))[entry(found[2])])
+        return float(plan.gradient(graph.index_of(found[1]))[entry(found[2])])
     found = re.match(rf"{start}{ENTRY}(?: = |\?)", text)
     assert found, text
-    return float(plan.value(graph.place(found[1]))[entry(found[2])])
+    return float(plan.value(graph.index_of(found[1]))[entry(found[2])])
 
 
 def answers(question: Question, right: float | str) -> tuple[str, str]:
@@ -142,7 +144,7 @@ def test_asking_late_in_a_run_or_after_going_back_changes_nothing() -> None:
 
 def asked(debugger: Debugger, name: str, phase: str) -> Question:
     """Go to just before a node's moment and ask."""
-    place = debugger.timeline.place_of(phase, debugger.graph.place(name))  # type: ignore[arg-type]
+    place = debugger.timeline.position_of(phase, debugger.graph.index_of(name))  # type: ignore[arg-type]
     assert place is not None
     debugger.move(place - 1)
     question = Quiz().ask(debugger)
@@ -264,7 +266,7 @@ def test_nothing_is_asked_about_what_a_dropout_drops() -> None:
     debugger.move(1)
     question = Quiz().ask(debugger)
     debugger.step()
-    assert question is None or debugger.value(debugger.graph.place("d"))[question.index]
+    assert question is None or debugger.value(debugger.graph.index_of("d"))[question.index]
 
 
 def test_a_sigmoid_is_a_number_only_where_the_head_can_tell() -> None:
@@ -288,7 +290,7 @@ def test_a_parameter_carried_against_its_gradient_is_not_asked_about() -> None:
     against = 0
     for step in range(12):
         debugger.move((step + 1) * debugger.timeline.length - 1)
-        place = debugger.graph.place("w")
+        place = debugger.graph.index_of("w")
         before, gradient = float(debugger.value(place)), float(debugger.gradient(place))
         question = quiz.ask(debugger)
         debugger.step()
@@ -324,7 +326,7 @@ def test_an_edit_asks_anew() -> None:
     debugger, quiz = Debugger(load(PATHS["wx"])), Quiz()
     debugger.step()
     quiz.ask(debugger)
-    debugger.set_value(debugger.graph.place("w"), (), 7.0)
+    debugger.set_value(debugger.graph.index_of("w"), (), 7.0)
     assert quiz.answer(debugger, "70").text == "right: y = 7 × 10 = 70"
 
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.moment_text import explain
-from mfdebug.core.explain.node_at import Site
+from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.report import report, role_of
 from mfdebug.core.explain.why import cause_lines, why
 from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.opening.shipped import shipped
 from miniflow.errors import MiniflowError
 from miniflow.files import load
@@ -65,7 +65,7 @@ def squared(node: Node) -> Debugger:
 
 
 def at(debugger: Debugger, node: str, phase: Any, index: tuple[int, ...] | None = None) -> str:
-    debugger.until(debugger.graph.place(node), phase)
+    debugger.until(debugger.graph.index_of(node), phase)
     return "\n".join(explain(debugger, index))
 
 
@@ -160,7 +160,7 @@ def test_a_class_number_has_no_gradient() -> None:
     text = at(debugger, "label", "backward")
     assert "upstream from cost: a class number has no gradient" in text
     assert "∂cost/∂label" not in text
-    assert report(debugger, debugger.graph.place("label")).no_gradient
+    assert report(debugger, debugger.graph.index_of("label")).no_gradient
     scores = at(opened("softmax"), "scores", "backward")
     assert "(∂cost/∂cost × (softmax(scores) - onehot(label))/m)[0,0]" in scores
 
@@ -181,17 +181,17 @@ def test_a_long_name_of_a_cost_does_not_drown_the_others() -> None:
 
 
 def why_lines(debugger: Debugger, name: str, attribute: Any = "value") -> list[str]:
-    spot = Spot(debugger.graph.place(name), attribute, ())
-    return cause_lines(why(debugger, spot), debugger)
+    ref = EntryRef(debugger.graph.index_of(name), attribute, ())
+    return cause_lines(why(debugger, ref), debugger)
 
 
 def test_a_gradient_that_all_have_sent_to_is_complete_and_waits_for_its_turn() -> None:
     debugger = opened("wx")
-    debugger.until(debugger.graph.place("y"), "backward")
-    turn = debugger.next_moment(debugger.graph.place("w"), "backward")
+    debugger.until(debugger.graph.index_of("y"), "backward")
+    turn = debugger.next_moment(debugger.graph.index_of("w"), "backward")
     told = why_lines(debugger, "w", "grad")
     assert told[-1] == f"  (complete (1 of 1); its turn comes at moment {turn})"
-    node = report(debugger, debugger.graph.place("w"))
+    node = report(debugger, debugger.graph.index_of("w"))
     assert (node.reported, node.edges, node.turn) == (1, 1, turn)
 
 
@@ -266,7 +266,7 @@ def test_an_update_of_an_infinite_number_is_still_a_sum_of_what_was_added() -> N
     w = Input("w", value=[1.0, float("inf")], trainable=True)
     debugger = Debugger(Graph.of(Sum(Mul(w, Input("x", value=[1.0, 0.0])), name="cost")))
     debugger.sgd(1)
-    cause = why(debugger, Spot(debugger.graph.place("w"), "value", (1,)))
+    cause = why(debugger, EntryRef(debugger.graph.index_of("w"), "value", (1,)))
     assert [term.numbers for term in cause.terms] == ["inf", "-0.01 × 0"]
     assert cause.terms[1].amount == 0
 
@@ -302,9 +302,9 @@ OF_ALL = re.compile(r"\b(?:every|each) (?:input|factor|entry)\b|\bthe second inp
 @settings(deadline=None, max_examples=6)
 def test_the_sentence_of_an_op_says_what_every_input_gets(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
-    site = Site(debugger, debugger.graph.place("op"))
-    role = role_of(site)
-    labels = set(site.labels)
+    view = NodeView(debugger, debugger.graph.index_of("op"))
+    role = role_of(view)
+    labels = set(view.labels)
     if len(labels) > 1 and not OF_ALL.search(role):
         assert [label for label in labels if not re.search(rf"\b{label}\b", role)] == []
 
@@ -372,17 +372,19 @@ TWICE: dict[str, Any] = {
 @pytest.mark.parametrize("kind", sorted(TWICE))
 def test_edges_between_the_same_two_nodes_are_told_apart(kind: str) -> None:
     debugger = twice(TWICE[kind])
-    edges = debugger.graph.inbound[debugger.graph.place("n")].count(debugger.graph.place("x"))
+    edges = debugger.graph.inbound[debugger.graph.index_of("n")].count(debugger.graph.index_of("x"))
     numbers = [f"input {k + 1}" for k in range(edges)]
     for node, begins in (("n", "  to x"), ("x", "  upstream from n")):
         lines = [line for line in at(debugger, node, "backward").split("\n") if begins in line]
         assert len(set(lines)) == edges
         assert [line.split("(")[1].split(")")[0] for line in lines] == numbers
-    lines = cause_lines(why(debugger, Spot(debugger.graph.place("x"), "grad", (0, 1))), debugger)
+    lines = cause_lines(
+        why(debugger, EntryRef(debugger.graph.index_of("x"), "grad", (0, 1))), debugger
+    )
     terms = [line for line in lines if line.endswith(" of n)")]
     assert len(terms) >= edges
     assert len(set(terms)) == len(terms)
-    role = role_of(Site(debugger, debugger.graph.place("n")))
+    role = role_of(NodeView(debugger, debugger.graph.index_of("n")))
     assert not re.search(r"\b(?:to|towards) (?:the \w+ )?x\b(?! \(input \d\))", role)
 
 
@@ -399,7 +401,7 @@ def test_a_wide_node_is_explained_in_time_linear_in_its_inputs(kind: Any, phase:
     for count in (300, 1200):
         inputs = [Input(f"x{i}", value=[1.0, 1.0 + i / 1000]) for i in range(count)]
         debugger = Debugger(Graph.of(Sum(kind(*inputs, name="n"), name="cost")))
-        debugger.until(debugger.graph.place("n"), phase)
+        debugger.until(debugger.graph.index_of("n"), phase)
         lines.append(lines_run(partial(explain, debugger)))
     assert lines[1] <= 5 * lines[0]
 
@@ -410,7 +412,7 @@ def test_means_over_different_numbers_have_different_letters_in_one_sum() -> Non
     column = Sum(Mean(x, axis=0, name="column"), name="sum")
     debugger = Debugger(Graph.of(Add(pair, column, name="cost")))
     at(debugger, "x", "backward")
-    cause = why(debugger, Spot(debugger.graph.place("x"), "grad", (0, 0)))
+    cause = why(debugger, EntryRef(debugger.graph.index_of("x"), "grad", (0, 0)))
     told = "\n".join(cause_lines(cause, debugger))
     assert "∂cost/∂column[0]·1/m" in told
     assert "m = 1, the number of entries in a mean" in told

@@ -14,7 +14,7 @@ from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.replay import run_script, session_lines
 from mfdebug.core.session.script import Origin, script_of, session_text
 from mfdebug.core.session.session import Session
-from mfdebug.core.session.store import Keeper, Shelf
+from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.opening.graphs import load_graph, open_graph
 from miniflow.errors import MiniflowError
@@ -223,31 +223,31 @@ def test_what_is_no_file_is_no_script(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_session_is_kept_and_gone_on_with(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    store = SessionStore(tmp_path)
     first = worked()
     assert first.origin is not None
-    Keeper(shelf, first.origin).keep(first)
-    keeper = Keeper(shelf, first.origin)
-    assert "left at moment 107" in keeper.greeting("R", "s")
-    second = session(left=keeper.left)
+    AutoSaver(store, first.origin).keep(first)
+    autosaver = AutoSaver(store, first.origin)
+    assert "left at moment 107" in autosaver.greeting("R", "s")
+    second = session(left=autosaver.left)
     second.run("sgd 5")
     second.run("break s1")
     assert second.run("resume").text.startswith("back where it was left\nSGD step 5 ")
     assert as_seen(second) == as_seen(first)
-    assert shelf.latest().graph == "xor"
+    assert store.latest().graph == "xor"
 
 
 def test_looking_only_keeps_what_was_left(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    store = SessionStore(tmp_path)
     first = worked()
     assert first.origin is not None
-    Keeper(shelf, first.origin).keep(first)
-    keeper = Keeper(shelf, first.origin)
-    keeper.keep(session())
-    assert Keeper(shelf, first.origin).left is not None
-    keeper.keep(worked(lines=["step"]))
-    assert shelf.path_for("xor").with_suffix(".previous").exists()
-    assert "moment 1:" in Keeper(shelf, first.origin).greeting("R", "s")
+    AutoSaver(store, first.origin).keep(first)
+    autosaver = AutoSaver(store, first.origin)
+    autosaver.keep(session())
+    assert AutoSaver(store, first.origin).left is not None
+    autosaver.keep(worked(lines=["step"]))
+    assert store.path_for("xor").with_suffix(".previous").exists()
+    assert "moment 1:" in AutoSaver(store, first.origin).greeting("R", "s")
 
 
 def test_a_changed_graph_is_said_so(tmp_path: Path) -> None:
@@ -255,11 +255,11 @@ def test_a_changed_graph_is_said_so(tmp_path: Path) -> None:
     save(load_graph("xor"), path)
     first = worked(str(path))
     assert first.origin is not None
-    Keeper(Shelf(tmp_path), first.origin).keep(first)
+    AutoSaver(SessionStore(tmp_path), first.origin).keep(first)
     path.write_text(path.read_text().replace('"learning_rate": 2', '"learning_rate": 3'))
     opened = open_graph(str(path))
-    keeper = Keeper(Shelf(tmp_path), opened.origin)
-    second = open_session(Debugger(opened.graph), origin=opened.origin, left=keeper.left)
+    autosaver = AutoSaver(SessionStore(tmp_path), opened.origin)
+    second = open_session(Debugger(opened.graph), origin=opened.origin, left=autosaver.left)
     assert "the graph has changed since" in second.run("resume").text
 
 
@@ -276,29 +276,29 @@ def test_the_hash_is_of_the_files_beside_it_too(tmp_path: Path) -> None:
 
 
 def test_a_damaged_session_is_told_and_put_aside(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    store = SessionStore(tmp_path)
     first = worked()
     assert first.origin is not None
-    Keeper(shelf, first.origin).keep(first)
-    path = shelf.path_for("xor")
+    AutoSaver(store, first.origin).keep(first)
+    path = store.path_for("xor")
     path.write_bytes(path.read_bytes()[:-30])
-    keeper = Keeper(shelf, first.origin)
-    assert keeper.left is None
-    assert "cannot be read: xor-" in keeper.greeting("R", "s")
+    autosaver = AutoSaver(store, first.origin)
+    assert autosaver.left is None
+    assert "cannot be read: xor-" in autosaver.greeting("R", "s")
     with pytest.raises(DebuggerError, match="line 19"):
-        keeper.must_be_left()
-    keeper.keep(first)
+        autosaver.must_be_left()
+    autosaver.keep(first)
     assert path.with_suffix(".previous").exists()
-    assert Keeper(shelf, first.origin).left is not None
+    assert AutoSaver(store, first.origin).left is not None
 
 
 def test_a_session_that_cannot_be_kept_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     first = worked()
     assert first.origin is not None
-    keeper = Keeper(Shelf(tmp_path / "file"), first.origin)
-    keeper.keep(first)
-    assert "this session cannot be kept" in keeper.problem
+    autosaver = AutoSaver(SessionStore(tmp_path / "file"), first.origin)
+    autosaver.keep(first)
+    assert "this session cannot be kept" in autosaver.problem
 
 
 def test_nothing_left_is_said_so() -> None:
@@ -349,19 +349,19 @@ def test_a_transcript_is_a_script_too(tmp_path: Path) -> None:
 # What others do to sessions, and odd names ------------------------------------------------------
 
 
-def console_on(graph: str, folder: Path) -> tuple[Session, Keeper]:
+def console_on(graph: str, folder: Path) -> tuple[Session, AutoSaver]:
     opened = open_graph(graph)
-    keeper = Keeper(Shelf(folder), opened.origin)
-    run = open_session(Debugger(opened.graph), origin=opened.origin, left=keeper.left)
-    run.left_before = keeper.before
-    return run, keeper
+    autosaver = AutoSaver(SessionStore(folder), opened.origin)
+    run = open_session(Debugger(opened.graph), origin=opened.origin, left=autosaver.left)
+    run.left_before = autosaver.before
+    return run, autosaver
 
 
 def test_a_whole_tensor_that_was_set_comes_back(tmp_path: Path) -> None:
-    run, keeper = console_on("digits", tmp_path)
+    run, autosaver = console_on("digits", tmp_path)
     run.run("set W1 = 0.5")
     run.run("sgd")
-    keeper.keep(run)
+    autosaver.keep(run)
     again, _ = console_on("digits", tmp_path)
     again.run("resume")
     assert again.debugger.value(2).tobytes() == run.debugger.value(2).tobytes()
@@ -403,27 +403,27 @@ def test_two_sessions_at_once_are_both_kept(tmp_path: Path) -> None:
 
 def test_beginning_anew_puts_the_session_aside(tmp_path: Path) -> None:
     for line in ("step 154", "step"):
-        run, keeper = console_on("xor", tmp_path)
+        run, autosaver = console_on("xor", tmp_path)
         run.run(line)
-        keeper.keep(run)
-    run, keeper = console_on("xor", tmp_path)
+        autosaver.keep(run)
+    run, autosaver = console_on("xor", tmp_path)
     run.run("resume previous")
     assert run.debugger.moment == 154
-    again, keeper = console_on("xor", tmp_path)
+    again, autosaver = console_on("xor", tmp_path)
     again.run("resume")
     again.run("step")
-    keeper.keep(again)
+    autosaver.keep(again)
     last, _ = console_on("xor", tmp_path)
     last.run("resume previous")
     assert last.debugger.moment == 154
 
 
 def test_a_session_that_goes_on_with_itself_ends(tmp_path: Path) -> None:
-    run, keeper = console_on("xor", tmp_path)
+    run, autosaver = console_on("xor", tmp_path)
     run.run("step")
-    text = session_text(keeper.origin, ["step", "resume"])
-    keeper.path.parent.mkdir(parents=True, exist_ok=True)
-    keeper.path.write_text(text)
+    text = session_text(autosaver.origin, ["step", "resume"])
+    autosaver.path.parent.mkdir(parents=True, exist_ok=True)
+    autosaver.path.write_text(text)
     again, _ = console_on("xor", tmp_path)
     with pytest.raises(MiniflowError, match="run each other"):
         again.run("resume")

@@ -27,7 +27,7 @@ def session(graph: str, *lines: str) -> Session:
 
 
 @pytest.mark.parametrize(
-    ("graph", "stop", "reason", "spot"),
+    ("graph", "stop", "reason", "ref"),
     [
         ("wx", "if cost < 500", "cost < 500: cost = 368.64", "cost"),
         ("wx", "if 500 > cost", "500 > cost: cost = 368.64", "cost"),
@@ -71,7 +71,7 @@ def session(graph: str, *lines: str) -> Session:
     ],
 )
 def test_the_numbers_that_met_it_are_said(
-    graph: str, stop: str, reason: str, spot: str | None
+    graph: str, stop: str, reason: str, ref: str | None
 ) -> None:
     run = session(graph, f"break {stop}")
     reply = run.run("continue")
@@ -79,9 +79,9 @@ def test_the_numbers_that_met_it_are_said(
     assert told["reason"].startswith(reason)
     assert f"stop 1: {told['reason']}" in reply.text.split("\n")
     assert reply.stopped == f"stop 1: {told['reason']}"
-    if spot is not None:
-        assert reply.spot is not None
-        assert reply.spot.text(run.debugger) == spot
+    if ref is not None:
+        assert reply.ref is not None
+        assert reply.ref.text(run.debugger) == ref
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_of_an_array_the_entry_speaks_that_goes_furthest_or_comes_nearest(
     condition: str, best: Callable[[np.ndarray], int]
 ) -> None:
     run = session("xor", f"break if {condition}")
-    spot = run.run("continue").spot
+    ref = run.run("continue").ref
     weights = run.debugger.value(run.debugger.graph.by_name["W1"])
-    assert spot is not None
-    assert spot.index == np.unravel_index(best(weights), weights.shape)
+    assert ref is not None
+    assert ref.index == np.unravel_index(best(weights), weights.shape)
 
 
 def test_numbers_are_told_with_the_digits_that_tell_them_apart() -> None:

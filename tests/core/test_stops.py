@@ -33,7 +33,7 @@ def state(debugger: Debugger) -> bytes:
     """Return all that is shown at the present moment, as bytes."""
     nodes = range(len(debugger.graph))
     shown = [debugger.value(i).tobytes() for i in nodes]
-    shown += [debugger.gradient(i).tobytes() for i in nodes if debugger.graph.under_cost[i]]
+    shown += [debugger.gradient(i).tobytes() for i in nodes if debugger.graph.reaches_cost[i]]
     return b"".join(shown)
 
 

@@ -65,8 +65,8 @@ def test_a_node_that_the_cost_does_not_depend_on_has_no_backward_moment() -> Non
     aside = Add(x, x, name="aside")
     graph = Graph([x, aside, cost := Mul(x, x, name="cost")], cost)
     timeline = Timeline(graph)
-    assert timeline.place_of("forward", graph.place("aside")) is not None
-    assert timeline.place_of("backward", graph.place("aside")) is None
+    assert timeline.position_of("forward", graph.index_of("aside")) is not None
+    assert timeline.position_of("backward", graph.index_of("aside")) is None
     assert timeline.end == 1 + 2 + 2
 
 
@@ -85,7 +85,7 @@ def test_phases_end_and_begin_where_they_should() -> None:
 def test_the_next_moment_of_a_node() -> None:
     graph = wx()
     timeline = Timeline(graph)
-    y, w = graph.place("y"), graph.place("w")
+    y, w = graph.index_of("y"), graph.index_of("w")
     assert timeline.next_of(0, "forward", y) == 2
     assert timeline.next_of(2, "forward", y) == 11
     assert timeline.next_of(2, "backward", y) == 6
@@ -97,7 +97,7 @@ def test_the_next_moment_of_a_node() -> None:
 def test_a_name_leads_back_to_its_number(number: int) -> None:
     timeline = Timeline(wx())
     moment = timeline.name(number)
-    place = timeline.place_of(moment.phase, moment.node)
+    place = timeline.position_of(moment.phase, moment.node)
     assert place is not None
     assert timeline.start_of(moment.sgd_step) + place == number == moment.number
 
@@ -105,4 +105,4 @@ def test_a_name_leads_back_to_its_number(number: int) -> None:
 @pytest.mark.parametrize("moment", [0, 1, 9, 10, 18])
 def test_a_place_counts_what_has_happened_in_the_step(moment: int) -> None:
     timeline = Timeline(wx())
-    assert timeline.place(moment) == (0 if moment == 0 else (moment - 1) % 9 + 1)
+    assert timeline.position(moment) == (0 if moment == 0 else (moment - 1) % 9 + 1)

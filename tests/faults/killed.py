@@ -23,7 +23,7 @@ import numpy as np
 
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.script import Origin, read_session
-from mfdebug.core.session.store import BEFORE, SUFFIX, Keeper, Shelf
+from mfdebug.core.session.store import BEFORE, SUFFIX, AutoSaver, SessionStore
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.recording.reader import RunReader
 from miniflow.files import load, save
@@ -48,15 +48,15 @@ def written(number: int) -> Graph:
 
 def write(folder: Path) -> None:
     """Save and keep sessions until somebody ends it."""
-    shelf = Shelf(folder / "sessions")
+    store = SessionStore(folder / "sessions")
     session = open_session(Debugger(written(0)))
-    keeper = Keeper(shelf, Origin("killed", "0" * 64))
+    autosaver = AutoSaver(store, Origin("killed", "0" * 64))
     number = 0
     while True:
         number += 1
         save(written(number), folder / "graph.json")
         session.run("step")
-        keeper.keep(session)
+        autosaver.keep(session)
         if number == 1:
             print("begun", flush=True)
 
@@ -158,7 +158,7 @@ def kill_often(kills: int, seed: int = 0) -> list[str]:
             done += 1
         load(folder / "graph.json")
         save(written(-1), folder / "graph.json")
-        Keeper(Shelf(folder / "sessions"), Origin("killed", "0" * 64))
+        AutoSaver(SessionStore(folder / "sessions"), Origin("killed", "0" * 64))
         assert left_behind(folder) == []
         # A kill leaves the tensors of one save at most; the other saves remove those before them.
         tensors = len(list(folder.glob("*.safetensors")))

@@ -99,11 +99,11 @@ def _independent(one: dict[str, Any], nodes: list[tuple[str, list[int]]]) -> Pas
     made.inputs = {i: made.values[i] for i in made.values if not inbound[i]}
     made.begun = _numbers(one["leaves"])
     for i, after in one["inputs_after"].items():
-        for slot, (old, new) in enumerate(zip(one["inputs_before"][i], after, strict=True)):
+        for input_index, (old, new) in enumerate(zip(one["inputs_before"][i], after, strict=True)):
             was, is_ = number(old), number(new)
-            first = inbound[i].index(inbound[i][slot])
-            if is_ is not None and (was is None or not same(was, is_)) and slot == first:
-                made.changed[i, slot] = is_
+            first = inbound[i].index(inbound[i][input_index])
+            if is_ is not None and (was is None or not same(was, is_)) and input_index == first:
+                made.changed[i, input_index] = is_
     for i, sent in one["gradients"].items():
         for target, held in sent.items():
             if (array := number(held)) is None:
@@ -271,7 +271,7 @@ def by_node(of: Mapping[int, Array], to: Mapping[int, int]) -> dict[int, Array]:
 
 def by_edge(of: Mapping[Edge, Array], to: Mapping[int, int]) -> dict[Edge, Array]:
     """Return the arrays of edges likewise."""
-    return {(to[i], slot): array for (i, slot), array in of.items() if i in to}
+    return {(to[i], input_index): array for (i, input_index), array in of.items() if i in to}
 
 
 def _cost(expected: PassSeen, seen: PassSeen, to: Mapping[int, int]) -> Iterator[str]:

@@ -153,14 +153,14 @@ def _here(debugger: RecordedDebugger, right: PassSeen, seen: PassSeen) -> Iterat
         yield from _shown(f"update of {node}", debugger, node, seen.after[node])
     if phase == "backward":
         inbound = seen.inbound[node]
-        for slot, source in enumerate(inbound):
-            if (node, slot) not in right.sent or inbound.count(source) > 1:
+        for input_index, source in enumerate(inbound):
+            if (node, input_index) not in right.sent or inbound.count(source) > 1:
                 continue
-            edge = debugger.contribution(node, slot)
+            edge = debugger.contribution(node, input_index)
             if edge is not None and edge.sent is not None:
-                gradient = right.sent[node, slot]
+                gradient = right.sent[node, input_index]
                 yield from _fitted(f"sent by {node} to {source}", edge.sent, gradient)
-            elif edge is not None and not debugger.unsent(node, slot):
+            elif edge is not None and not debugger.unsent(node, input_index):
                 yield f"sent by {node} to {source}: nothing, and no reason why"
         if node in right.own and not debugger.unknown(node, gradient=True):
             gradient = debugger.gradient(node)

@@ -53,6 +53,6 @@ def passes(draw: st.DrawFn) -> Drawn:
     places = []
     for i, one in enumerate(given.nodes):
         places += [("v", i, -1), ("g", i, -1)]
-        places += [(tag, i, slot) for slot in range(len(one.inbound)) for tag in "sc"]
+        places += [(tag, i, input_index) for input_index in range(len(one.inbound)) for tag in "sc"]
     chosen = draw(st.lists(st.sampled_from(places), unique=True))
     return Drawn(given, [(*place, draw(VALUES)) for place in chosen])

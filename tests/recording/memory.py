@@ -57,8 +57,8 @@ class Seen:
     def last_value(self, node: int, inbound: list[list[int]]) -> Array:
         """Return a node's value as the pass left it."""
         value = self.values[node]
-        for (consumer, slot), changed in self.changed.items():
-            if inbound[consumer][slot] == node:
+        for (consumer, input_index), changed in self.changed.items():
+            if inbound[consumer][input_index] == node:
                 value = changed
         return value
 
@@ -205,10 +205,10 @@ class Loop:
                 raise
             seen.forward.append(i)
             self._note(seen, i, node.value)
-            for slot, (source, was) in enumerate(zip(sources, before, strict=True)):
+            for input_index, (source, was) in enumerate(zip(sources, before, strict=True)):
                 now = _copy(source.value)
                 if was is not None and now is not None and was.tobytes() != now.tobytes():
-                    seen.changed[i, slot] = now
+                    seen.changed[i, input_index] = now
         for node in nodes:
             if isinstance(node.inbound_nodes, list) and not node.inbound_nodes:
                 seen.values.setdefault(number[node], seen.began.get(number[node], np.array(_NAN)))
@@ -239,12 +239,12 @@ class Loop:
             left.remove(node)
             i = number[node]
             seen.backward.append(i)
-            for slot, source in enumerate(node.inbound_nodes):
-                if source in node.inbound_nodes[:slot] or source not in node.gradients:
+            for input_index, source in enumerate(node.inbound_nodes):
+                if source in node.inbound_nodes[:input_index] or source not in node.gradients:
                     continue
                 sent = _copy(node.gradients[source])
                 if sent is not None:
-                    seen.sent[i, slot] = sent
+                    seen.sent[i, input_index] = sent
             own = node.gradients.get(node)
             if own is not None:
                 seen.own[i] = np.array(own)

@@ -30,11 +30,11 @@ def encoded(value: Any) -> tuple[str, tuple[int, ...], bytes]:
 
 
 def noted(*values: tuple[str, int, int, Any]) -> tuple[tuple[Entry, ...], bytes]:
-    """Return entries and their bytes, of tag, node, slot and value each."""
+    """Return entries and their bytes, of tag, node, input_index and value each."""
     entries, data = [], []
-    for tag, node, slot, value in values:
+    for tag, node, input_index, value in values:
         dtype, shape, content = encoded(value)
-        entries.append(Entry(tag, node, slot, dtype, shape))  # type: ignore[arg-type]
+        entries.append(Entry(tag, node, input_index, dtype, shape))  # type: ignore[arg-type]
         data.append(content)
     return tuple(entries), b"".join(data)
 

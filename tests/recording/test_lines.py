@@ -50,8 +50,8 @@ def test_any_order_is_the_same_line(given: Structure, random: Random, both: bool
     line = lines.all[0]
     assert line.mapping(given) == list(range(len(given.nodes)))
     mapping = line.mapping(moved)
-    under_cost = walk(moved.nodes, moved.cost)
-    assert all(mapping[i] == order[i] for i in under_cost)
+    reaches_cost = walk(moved.nodes, moved.cost)
+    assert all(mapping[i] == order[i] for i in reaches_cost)
     assert_fits(line.structure, moved, mapping)
 
 

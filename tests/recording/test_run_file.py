@@ -79,8 +79,8 @@ def test_every_number_of_every_pass_survives(tmp_path: Path, drawn: list[Drawn])
         numbers, mapping = reader.numbers(number), reader.mapping(number)
         assert numbers is not None
         expected = {
-            (tag, mapping[i], slot): value
-            for tag, i, slot, value in one.values
+            (tag, mapping[i], input_index): value
+            for tag, i, input_index, value in one.values
             if not isinstance(value, str) and mapping[i] >= 0
         }
         found = flat(numbers)

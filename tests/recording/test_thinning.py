@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.recording.reader import RunReader
-from mfdebug.recording.thinning import Shelf
+from mfdebug.recording.thinning import StoredRows
 from tests.recording.runs import SQUARE, Recording, node, permuted, square, structure
 
 MB = 1 << 20
@@ -26,7 +26,7 @@ def whole(reader: RunReader) -> list[int]:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 99), min_size=1, max_size=400), st.data())
 def test_what_is_kept_follows_from_three_numbers(sizes: list[int], data: st.DataObject) -> None:
-    shelf, turns = Shelf(), array("q")
+    shelf, turns = StoredRows(), array("q")
     kept: dict[int, int] = {}
     for number, size in enumerate(sizes):
         turns.append(data.draw(st.sampled_from((number, number // 2))) if number < 5 else number)

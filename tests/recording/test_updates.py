@@ -53,7 +53,7 @@ def test_what_is_trained_what_is_fed_and_the_rate_of_each_pass(
 def test_a_pass_after_which_nothing_was_updated_has_no_update() -> None:
     debugger = opened("evaluates_between")
     timeline = debugger.timeline
-    last = [debugger.last_place(step) for step in range(6)]
+    last = [debugger.last_position(step) for step in range(6)]
     forward = 1 + len(timeline.forward)
     assert last == [timeline.length, forward] * 3
 

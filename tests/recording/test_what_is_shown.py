@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mfdebug.core.timeline.debugger import DebuggerError, OtherRun
-from mfdebug.core.timeline.state import Standing
+from mfdebug.core.timeline.state import Freshness
 from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
 from miniflow.node import Input
 from miniflow.ops.base import Array
@@ -30,7 +30,7 @@ def compare(debugger: RecordedDebugger, passes: list[Seen]) -> None:
     """Compare all that is shown as current at the present moment with what the loop saw."""
     if debugger.moment == 0:
         return
-    step, place = debugger.sgd_step, debugger.timeline.place(debugger.moment)
+    step, place = debugger.sgd_step, debugger.timeline.position(debugger.moment)
     seen, timeline = passes[step], debugger.timeline
     done = [timeline.name(timeline.start_of(step) + at) for at in range(1, place + 1)]
     forward = [moment.node for moment in done if moment.phase == "forward"]
@@ -38,19 +38,19 @@ def compare(debugger: RecordedDebugger, passes: list[Seen]) -> None:
     updated = [moment.node for moment in done if moment.phase == "update"]
     assert forward == seen.forward_ops(debugger.graph.inbound)[: len(forward)]
     for i, node in enumerate(debugger.graph.nodes):
-        standing = debugger.value_standing(i)
+        freshness = debugger.value_freshness(i)
         if i in seen.texts:
-            assert standing is not Standing.CURRENT
+            assert freshness is not Freshness.CURRENT
         elif isinstance(node, Input) or i in forward:
-            assert standing is Standing.CURRENT
+            assert freshness is Freshness.CURRENT
             after = debugger.run_of.inputs_after(debugger.steps[step])
             expected = after[i] if i in updated else seen.values[i]
-            for (consumer, slot), value in seen.changed.items():
-                if consumer in forward and debugger.graph.inbound[consumer][slot] == i:
+            for (consumer, input_index), value in seen.changed.items():
+                if consumer in forward and debugger.graph.inbound[consumer][input_index] == i:
                     expected = value
             assert same(debugger.plan.typed_value(i), expected)
             assert debugger.plan.typed_value(i).dtype.kind == expected.dtype.kind
-        elif standing is Standing.STALE:
+        elif freshness is Freshness.STALE:
             before = passes[step - 1].last_value(i, debugger.graph.inbound)
             assert same(debugger.plan.typed_value(i), before)
         compare_gradient(debugger, seen, i, backward)
@@ -63,16 +63,16 @@ def compare_gradient(
     for edge in debugger.contributions(i):
         assert edge.reported == (edge.consumer in backward)
         if edge.sent is not None and graph.inbound[edge.consumer].count(i) == 1:
-            assert same(edge.sent, seen.sent[edge.consumer, edge.slot])
-    standing = debugger.gradient_standing(i)
-    if standing in (Standing.CURRENT, Standing.PARTIAL):
+            assert same(edge.sent, seen.sent[edge.consumer, edge.input_index])
+    freshness = debugger.gradient_freshness(i)
+    if freshness in (Freshness.CURRENT, Freshness.PARTIAL):
         if i in backward and i in seen.own:
             assert same(debugger.gradient(i), seen.own[i])
         elif i != graph.cost:
             sent = [
                 value
-                for (consumer, slot), value in sorted(seen.sent.items())
-                if consumer in backward and graph.inbound[consumer][slot] == i
+                for (consumer, input_index), value in sorted(seen.sent.items())
+                if consumer in backward and graph.inbound[consumer][input_index] == i
             ]
             total = np.zeros(debugger.gradient(i).shape)
             for one in sent:
@@ -158,16 +158,18 @@ def test_a_pass_of_which_little_was_kept_shows_no_number_but_its_cost() -> None:
     )
     debugger = RecordedLines(run).debugger(0)
     start, length = debugger.timeline.start_of(1), debugger.timeline.length
-    line = debugger.graph.place("linear1")
+    line = debugger.graph.index_of("linear1")
     for place in range(1, length + 1):
         debugger.go(start + place)
-        computed = place >= (debugger.timeline.place_of("forward", line) or 0)
-        assert debugger.value_standing(line) is (Standing.UNKNOWN if computed else Standing.STALE)
+        computed = place >= (debugger.timeline.position_of("forward", line) or 0)
+        assert debugger.value_freshness(line) is (
+            Freshness.UNKNOWN if computed else Freshness.STALE
+        )
         if computed:
             assert debugger.unknown(line) == "not kept"
             assert np.isnan(debugger.value(line)).all()
-        assert debugger.gradient_standing(line).absent or not computed
+        assert debugger.gradient_freshness(line).absent or not computed
         assert "only the cost" in debugger.remark
     assert debugger.plan.cost() == run.seen[1].cost
     debugger.go(debugger.timeline.first_of(2))
-    assert debugger.value_standing(line) is Standing.WAITING
+    assert debugger.value_freshness(line) is Freshness.WAITING

@@ -184,7 +184,7 @@ def test_a_line_of_ours_is_saved_as_a_graph_file(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     session = opened("batches_by_hand", "sgd 2", f"save {file}")
     graph = load(file)
-    assert graph["W"].value == session.debugger.value(session.debugger.graph.place("W"))
+    assert graph["W"].value == session.debugger.value(session.debugger.graph.index_of("W"))
     assert graph.training.optimizer.learning_rate == 0.05
     assert {graph.nodes[i].label for i in graph.trainables} == {"W", "b"}
 
@@ -205,7 +205,7 @@ def test_the_programs_own_nodes_are_checked_by_the_program() -> None:
     run = MemoryRun("zero_upstream", PROGRAMS["zero_upstream"])
     session = open_session(RecordedLines(run, checker=checker).debugger(0))
     session.run("sgd 2")
-    square = session.debugger.graph.place("s")
+    square = session.debugger.graph.index_of("s")
     assert "1 gradient is wrong" in session.run("check").text
     assert checker.asked == [(1, (square,))]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
 
@@ -59,14 +59,14 @@ COMMANDS = [
 
 def everything(debugger: Debugger) -> list[object]:
     """Return all that can be seen: what has not been computed is nothing."""
-    unseen = (Standing.NONE, Standing.WAITING)
+    unseen = (Freshness.NONE, Freshness.WAITING)
     shown: list[object] = [repr(debugger.learning_rate), repr(debugger.where)]
     for i in range(len(debugger.graph)):
-        for standing, array in (
-            (debugger.value_standing(i), debugger.value(i)),
-            (debugger.gradient_standing(i), debugger.gradient(i)),
+        for freshness, array in (
+            (debugger.value_freshness(i), debugger.value(i)),
+            (debugger.gradient_freshness(i), debugger.gradient(i)),
         ):
-            shown.append((standing, None if standing in unseen else array.tobytes()))
+            shown.append((freshness, None if freshness in unseen else array.tobytes()))
     return shown
 
 

@@ -13,7 +13,7 @@ from mfdebug.config.key_names import FIXED
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.demo import read_demo
-from mfdebug.core.session.store import Shelf
+from mfdebug.core.session.store import SessionStore
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import open_graph
 from mfdebug.opening.shipped import shipped_demos
@@ -186,7 +186,7 @@ async def test_a_session_that_was_left_names_the_keys_that_go_on() -> None:
     settings = Settings(keys={"step": ("j",), "resume": ("f5",)})
     for _ in range(2):
         async with opened(
-            opened_graph.graph, origin=opened_graph.origin, shelf=Shelf(), settings=settings
+            opened_graph.graph, origin=opened_graph.origin, store=SessionStore(), settings=settings
         ) as driver:
             greeting = driver.message
             await driver.press("j", "j")

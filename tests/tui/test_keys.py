@@ -148,12 +148,12 @@ async def test_e_edits_the_entry_and_z_takes_it_back() -> None:
         await driver.press("n", "n", "n", "home", "e")
         await driver.type("9")
         await driver.press("enter")
-        assert float(driver.debugger.value(driver.debugger.graph.place("f"))) == (9 + 5) * -4
+        assert float(driver.debugger.value(driver.debugger.graph.index_of("f"))) == (9 + 5) * -4
         assert driver.message == "x = 9"
         await driver.press("z")
-        assert float(driver.debugger.value(driver.debugger.graph.place("f"))) == -12
+        assert float(driver.debugger.value(driver.debugger.graph.index_of("f"))) == -12
         await driver.press("Z")
-        assert float(driver.debugger.value(driver.debugger.graph.place("f"))) == -56
+        assert float(driver.debugger.value(driver.debugger.graph.index_of("f"))) == -56
 
 
 async def test_p_prints_and_the_prompt_keeps_a_history() -> None:
@@ -218,7 +218,7 @@ async def test_tab_goes_to_the_panel_where_arrows_choose_the_entry() -> None:
         assert "━ node" in driver.text
         await driver.press("down", "right")
         panel = driver.screen.query_one(NodePanel)
-        assert panel.entry_of(driver.debugger.graph.place("l1")) == (1, 1)
+        assert panel.entry_of(driver.debugger.graph.index_of("l1")) == (1, 1)
         assert driver.moment == 2
         await driver.press("tab", "right")
         assert driver.moment == 3
@@ -228,9 +228,9 @@ async def test_tab_goes_to_the_panel_where_arrows_choose_the_entry() -> None:
 async def test_arrows_choose_a_node_and_f_follows_again_and_enter_opens_its_edges() -> None:
     async with opened() as driver:
         await driver.press("s", "s", "home")
-        assert driver.screen.query_one(NodePanel).node == driver.debugger.graph.place("X")
+        assert driver.screen.query_one(NodePanel).node == driver.debugger.graph.index_of("X")
         await driver.press("f")
-        assert driver.screen.query_one(NodePanel).node == driver.debugger.graph.place("l1")
+        assert driver.screen.query_one(NodePanel).node == driver.debugger.graph.index_of("l1")
         await driver.press("enter")
         for edge in ("├ from X 4x2", "├ from W1 2x2", "├ from b1 2", "└ to s1"):
             assert edge in driver.text
@@ -244,7 +244,7 @@ async def test_scopes_fold() -> None:
         await driver.press("down", "down", "enter")
         assert "▸ layer1/" in driver.text
         tree = driver.screen.query_one(OrderTree)
-        tree.select(driver.debugger.graph.place("layer1/z"))
+        tree.select(driver.debugger.graph.index_of("layer1/z"))
         tree.show()
         await driver.pilot.pause()
         assert "▾ layer1/" in driver.text
@@ -312,7 +312,7 @@ async def test_an_input_without_a_value_is_asked_for() -> None:
         await driver.type("4")
         await driver.press("enter")
         await driver.press("s", "s")
-        assert float(driver.debugger.value(driver.debugger.graph.place("xy"))) == 12
+        assert float(driver.debugger.value(driver.debugger.graph.index_of("xy"))) == 12
 
 
 async def test_ctrl_c_is_not_in_the_way_and_q_leaves() -> None:

@@ -175,7 +175,7 @@ async def test_a_folded_scope_shows_the_stops_in_it() -> None:
     async with opened("vanishing", commands=["break layer1/z"]) as driver:
         tree = driver.screen.query_one(OrderTree)
         assert any(line.startswith("●    z") for line in left(driver))
-        tree.select(driver.debugger.graph.place("layer1/W"))
+        tree.select(driver.debugger.graph.index_of("layer1/W"))
         await driver.press("up", "enter")
         assert any(line.startswith("●▸ layer1/") for line in left(driver))
 
@@ -279,10 +279,10 @@ async def test_rows_of_edges_look_at_their_own_edge_alone(
     looked = 0
     plain = Debugger.contribution
 
-    def counting(self: Debugger, consumer: int, slot: int) -> Contribution | None:
+    def counting(self: Debugger, consumer: int, input_index: int) -> Contribution | None:
         nonlocal looked
         looked += 1
-        return plain(self, consumer, slot)
+        return plain(self, consumer, input_index)
 
     monkeypatch.setattr(Debugger, "contribution", counting)
     for count in (100, 300):

@@ -96,11 +96,11 @@ def test_an_input_is_checked_through_the_whole_graph() -> None:
     plan = compile_plan(graph)
     step(plan)
     for name in ("W", "b", "X", "y"):
-        place = graph.place(name)
+        place = graph.index_of(name)
         fresh = compile_plan(graph)
         step(fresh)
         (verdict,) = check(graph, place)
-        assert (verdict.node, verdict.source, verdict.slot) == (place, place, None)
+        assert (verdict.node, verdict.source, verdict.input_index) == (place, place, None)
         assert verdict.judgement == "right"
         assert verdict.analytic == pytest.approx(float(fresh.gradient(place)[verdict.index]))
 
@@ -109,7 +109,7 @@ class WrongSlope(Tanh):
     """A tanh whose backward forgets the square."""
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         do(np.subtract, 1.0, value, out)
         do(np.multiply, grad, out, out)
@@ -132,10 +132,10 @@ def test_a_wrong_rule_is_blamed_and_nothing_else(kind: Any) -> None:
     graph = network(activation=kind)
     wrong = {edge for edge, found in edges(graph, check(graph)).items() if found != "right"}
     assert wrong == {("h", "l")}
-    (verdict,) = check(graph, graph.place("h"))
+    (verdict,) = check(graph, graph.index_of("h"))
     assert verdict.relative_error > 0.01
     assert not np.isclose(verdict.analytic, verdict.numeric)
-    (through,) = check(graph, graph.place("W"))
+    (through,) = check(graph, graph.index_of("W"))
     assert through.judgement == "wrong"
 
 
@@ -148,7 +148,7 @@ class Nudged(Elementwise):
         do(np.multiply, inputs[0], inputs[0], out)
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         do(np.multiply, inputs[0], 2.0 * self.factor, out)
         do(np.multiply, grad, out, out)
@@ -185,7 +185,7 @@ def test_at_and_near_a_kink_nothing_is_called_wrong(x: float) -> None:
 
 class WrongAtKink(ReLU):
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         do(np.copyto, out, np.full(out.shape, -3.0))
 
@@ -224,7 +224,7 @@ def test_far_out_and_at_the_ends_of_where_it_is_defined(
 
 class NanBackward(Tanh):
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         do(out.fill, np.nan)
 
@@ -246,7 +246,7 @@ def test_the_same_node_twice_is_judged_as_one_sum() -> None:
     assert len(check(graph)) == 2
     x = Input("x", value=3.0)
     (verdict,) = check(Graph.of(Mul(x, x)))
-    assert (verdict.analytic, verdict.slot) == (6.0, 0)
+    assert (verdict.analytic, verdict.input_index) == (6.0, 0)
     assert verdict.numeric == pytest.approx(6.0)
 
 
@@ -256,19 +256,19 @@ def test_the_drawn_mask_of_dropout_is_held_fast() -> None:
     plan = compile_plan(graph)
     for sgd_step in range(3):
         step(plan, sgd_step)
-        (verdict,) = check(plan, graph.place("d"))
+        (verdict,) = check(plan, graph.index_of("d"))
         assert verdict.judgement == "right"
-        assert verdict.analytic == plan.gradient(graph.place("x"))[verdict.index]
+        assert verdict.analytic == plan.gradient(graph.index_of("x"))[verdict.index]
 
 
 def test_of_a_large_array_some_entries_are_tried_the_steepest_among_them() -> None:
     value = np.full(10_000, 0.5)
     value[7778] = 0.9
     graph = Graph.of(Sum(Nudged(Input("x", value=value), name="n")))
-    (verdict,) = check(graph, graph.place("n"))
+    (verdict,) = check(graph, graph.index_of("n"))
     assert (verdict.checked, verdict.size) == (gradcheck.ENTRIES + 1, 10_000)
     graph["n"].factor = 1.1  # type: ignore[attr-defined]
-    (verdict,) = check(graph, graph.place("n"))
+    (verdict,) = check(graph, graph.index_of("n"))
     assert (verdict.index, verdict.judgement) == ((7778,), "wrong")
 
 
@@ -283,7 +283,7 @@ def test_neither_the_plan_nor_the_nodes_are_changed(activation: Any) -> None:
             one.forward(i)
     kept = [dict(vars(node)) for node in graph.nodes]
     check(plan)
-    check(plan, graph.place("W"))
+    check(plan, graph.index_of("W"))
     for node, before in zip(graph.nodes, kept, strict=True):
         assert vars(node).keys() == before.keys()
         assert all(vars(node)[key] is before[key] for key in before)
@@ -299,17 +299,17 @@ def test_a_plan_is_checked_with_its_present_values() -> None:
     graph = network()
     plan = compile_plan(graph)
     step(plan)
-    plan.set_value(graph.place("W"), np.zeros((3, 2)))
-    (verdict,) = check(plan, graph.place("h"))
+    plan.set_value(graph.index_of("W"), np.zeros((3, 2)))
+    (verdict,) = check(plan, graph.index_of("h"))
     fresh = compile_plan(graph)
-    fresh.set_value(graph.place("W"), np.zeros((3, 2)))
-    fresh.set_value(graph.place("b"), plan.value(graph.place("b")))
+    fresh.set_value(graph.index_of("W"), np.zeros((3, 2)))
+    fresh.set_value(graph.index_of("b"), plan.value(graph.index_of("b")))
     fresh.feed(0)
     for i in range(len(graph)):
         fresh.forward(i)
     for i in reversed(range(len(graph))):
         fresh.backward(i)
-    h = graph.place("h")
+    h = graph.index_of("h")
     assert verdict.analytic == pytest.approx(float(fresh.contribution(h, 0)[verdict.index]))
 
 
@@ -318,7 +318,7 @@ def test_a_node_that_the_cost_does_not_depend_on_has_nothing_to_check() -> None:
     aside, cost = Tanh(x, name="aside"), Tanh(x, name="cost")
     graph = Graph([x, aside, cost], cost)
     with pytest.raises(GraphError, match="the cost does not depend on aside"):
-        check(graph, graph.place("aside"))
+        check(graph, graph.index_of("aside"))
     assert edges(graph, check(graph)) == {("cost", "x"): "right"}
 
 
@@ -326,7 +326,7 @@ def test_a_node_that_the_cost_does_not_depend_on_has_nothing_to_check() -> None:
 def test_a_rule_to_which_nothing_comes_back_is_tried_with_something(value: Any) -> None:
     x, nothing = Input("x", value=value), Input("nothing", value=0.0)
     graph = Graph.of(Sum(Mul(Sigmoid(x, name="s"), nothing), name="cost"))
-    (verdict,) = check(graph, graph.place("s"))
+    (verdict,) = check(graph, graph.index_of("s"))
     assert verdict.judgement == "right"
     assert verdict.analytic == pytest.approx(verdict.numeric) != 0
 
@@ -351,7 +351,7 @@ def test_kinks_of_several_entries_choose_a_side_each() -> None:
     both = Max(x, Input("zeros", value=[0.0, 0.0]), name="m")
     graph = Graph.of(Sum(Mul(both, weights), name="cost"))
     assert edges(graph, check(graph))["m", "x"] == "kink"
-    (through,) = check(graph, graph.place("x"))
+    (through,) = check(graph, graph.index_of("x"))
     assert through.judgement in ("right", "kink")
 
 
@@ -418,14 +418,14 @@ class WrongEntry(Tanh):
     """A tanh whose backward forgets one entry."""
 
     def local_calls(
-        self, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        Tanh.local_calls(self, do, slot, out, grad, value, *inputs)
+        Tanh.local_calls(self, do, input_index, out, grad, value, *inputs)
         do(out.reshape(-1)[4321:4322].fill, 0.0)
 
 
 def test_one_wrong_entry_among_many_is_found() -> None:
     x = Input("x", value=np.random.default_rng(0).normal(size=(100, 100)))
     graph = Graph.of(Sum(WrongEntry(x, name="h"), name="cost"))
-    (verdict,) = check(graph, graph.place("h"))
+    (verdict,) = check(graph, graph.index_of("h"))
     assert (verdict.judgement, verdict.index) == ("wrong", (43, 21))

@@ -56,7 +56,7 @@ def test_class_numbers_of_a_file_are_integers(labels: Any, dtype: str, tmp_path:
     session.run("set label[0] = 0.5")
     assert session.run("print label").text == "label = [0.5 0. ]"
     # All is worked out with floats, in the graph's own memory.
-    assert session.debugger.plan.value(graph.place("label")).dtype == dtype
+    assert session.debugger.plan.value(graph.index_of("label")).dtype == dtype
 
 
 def test_class_numbers_of_a_table_are_integers(tmp_path: Path) -> None:

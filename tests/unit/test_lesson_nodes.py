@@ -123,7 +123,7 @@ def stepped(plan: Plan, step: int = 0) -> None:
     for i in order:
         plan.forward(i)
     for i in reversed(order):
-        if plan.graph.under_cost[i]:
+        if plan.graph.reaches_cost[i]:
             plan.backward(i)
 
 
@@ -301,7 +301,7 @@ def test_a_source_that_makes_its_own_value() -> None:
     x = Input("x", value=[1.0, 1.0])
     plan = compile_plan(graph := Graph.of(Sum(Mul(x, Constant()))))
     stepped(plan)
-    assert plan.gradient(graph.place("x")).tolist() == [2, 3]
+    assert plan.gradient(graph.index_of("x")).tolist() == [2, 3]
 
 
 class HalfOurs(Sigmoid):
@@ -315,4 +315,4 @@ def test_one_of_our_ops_with_a_backward_of_its_own() -> None:
     x = Input("x", value=[0.0, 1.0])
     plan = compile_plan(graph := Graph.of(Sum(HalfOurs(x))))
     stepped(plan)
-    assert plan.gradient(graph.place("x")).tolist() == [7, 7]
+    assert plan.gradient(graph.index_of("x")).tolist() == [7, 7]

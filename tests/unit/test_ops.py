@@ -179,8 +179,8 @@ def test_for_any_gradient_that_comes_to_them(name: str, data: st.DataObject) -> 
     value, grad = np.zeros(()), np.array(data.draw(number))
     op.forward_calls(do, value, *arrays)
     sent = [np.zeros(()) for _ in xs]
-    for slot, out in enumerate(sent):
-        op.vjp_calls(do, slot, out, grad, value, *arrays)
+    for input_index, out in enumerate(sent):
+        op.vjp_calls(do, input_index, out, grad, value, *arrays)
     with np.errstate(all="ignore"):
         for call in do.take():
             call()
@@ -198,7 +198,7 @@ def gradient_of(op: Op, *names: str) -> list[Any]:
     graph = Graph.of(op)
     plan = ArrayPlan(graph, graph.shapes())
     run(plan)
-    return [plan.gradient(graph.place(name)).tolist() for name in names]
+    return [plan.gradient(graph.index_of(name)).tolist() for name in names]
 
 
 def test_on_a_tie_the_first_winner_gets_the_whole_gradient() -> None:

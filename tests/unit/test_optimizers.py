@@ -73,7 +73,7 @@ def test_arrays_follow_the_textbook(
     steps = textbook(start, lambda w: 2 * (w - wanted) / wanted.size)
     for step in range(20):
         plan.run(step, 1, array("d"))
-        np.testing.assert_allclose(plan.value(graph.place("w")), next(steps), 1e-12, 1e-15)
+        np.testing.assert_allclose(plan.value(graph.index_of("w")), next(steps), 1e-12, 1e-15)
 
 
 @pytest.mark.parametrize(("optimizer", "textbook"), CASES)
@@ -85,7 +85,7 @@ def test_python_floats_follow_the_textbook(optimizer: Optimizer, textbook: Textb
     steps = textbook(np.array(0.5), lambda w: 2 * (w - 3.0))
     for step in range(20):
         plan.run(step, 1, array("d"))
-        np.testing.assert_allclose(plan.value(graph.place("w")), next(steps), 1e-12, 1e-15)
+        np.testing.assert_allclose(plan.value(graph.index_of("w")), next(steps), 1e-12, 1e-15)
 
 
 @pytest.mark.parametrize("optimizer", [optimizer for optimizer, _ in CASES])
@@ -105,7 +105,7 @@ def test_a_gradient_of_zero_moves_nothing(optimizer: Optimizer) -> None:
     graph = Graph.of(Mean(Mul(w, zero)), training=Training(optimizer))
     plan = ArrayPlan(graph, graph.shapes())
     plan.run(0, 3, array("d"))
-    assert plan.value(graph.place("w")).tolist() == [1.0, 2.0]
+    assert plan.value(graph.index_of("w")).tolist() == [1.0, 2.0]
 
 
 def test_adam_without_epsilon_divides_0_by_0_the_same_way_on_floats_and_arrays() -> None:
@@ -114,7 +114,7 @@ def test_adam_without_epsilon_divides_0_by_0_the_same_way_on_floats_and_arrays()
     for kind in (ScalarPlan, ArrayPlan):
         plan = kind(graph, graph.shapes())
         plan.run(0, 1, array("d"))
-        assert np.isnan(plan.value(graph.place("w")))
+        assert np.isnan(plan.value(graph.index_of("w")))
 
 
 @pytest.mark.parametrize("optimizer", [optimizer for optimizer, _ in CASES])

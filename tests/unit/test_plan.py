@@ -73,7 +73,7 @@ def step(plan: Plan, sgd_step: int) -> None:
     for i in range(len(graph)):
         plan.forward(i)
     for i in reversed(range(len(graph))):
-        if graph.under_cost[i]:
+        if graph.reaches_cost[i]:
             plan.backward(i)
     for i in range(len(graph.trainables)):
         plan.update(i)
@@ -111,9 +111,9 @@ def everything(plan: Plan) -> bytes:
     arrays = [plan.value(i) for i in range(len(graph))]
     arrays += [plan.gradient(i) for i in graph.backward_nodes]
     arrays += [
-        plan.contribution(i, slot)
+        plan.contribution(i, input_index)
         for i in graph.backward_nodes
-        for slot in range(len(graph.inbound[i]))
+        for input_index in range(len(graph.inbound[i]))
     ]
     return b"".join(array.tobytes() for array in arrays)
 
@@ -182,14 +182,16 @@ def test_contributions_add_up_to_the_gradient_edge_by_edge() -> None:
     step(plan, 0)
     graph = plan.graph
     for node in range(len(graph)):
-        edges = [edge for edge in graph.consumers[node] if graph.under_cost[edge[0]]]
+        edges = [edge for edge in graph.consumers[node] if graph.reaches_cost[edge[0]]]
         if edges:
             total = sum(plan.contribution(*edge) for edge in edges)
             np.testing.assert_allclose(total, plan.gradient(node), rtol=1e-14, atol=1e-16)
-    h = graph.place("h")
-    shared = {graph.nodes[consumer].label: slot for consumer, slot in graph.consumers[h]}
+    h = graph.index_of("h")
+    shared = {
+        graph.nodes[consumer].label: input_index for consumer, input_index in graph.consumers[h]
+    }
     assert set(shared) == {"squared", "both"}
-    squared = graph.place("squared")
+    squared = graph.index_of("squared")
     assert plan.contribution(squared, 0) is not plan.contribution(squared, 1)
 
 
@@ -197,16 +199,16 @@ def test_what_the_cost_does_not_depend_on_has_a_value_and_sends_nothing() -> Non
     plan = compile_plan(network())
     step(plan, 0)
     graph = plan.graph
-    aside, out = graph.place("aside"), graph.place("out")
-    assert not graph.under_cost[aside]
+    aside, out = graph.index_of("aside"), graph.index_of("out")
+    assert not graph.reaches_cost[aside]
     assert float(plan.value(aside)) == pytest.approx(plan.value(out).sum())
-    y, n = plan.value(graph.place("y")), plan.value(out)
+    y, n = plan.value(graph.index_of("y")), plan.value(out)
     np.testing.assert_allclose(plan.gradient(out), 2 * (n - y) / n.size)
 
 
 def test_a_gradient_that_no_trainable_needs_is_worked_out_stepped_and_left_out_of_runs() -> None:
     plan = compile_plan(network())
-    X = plan.graph.place("X")
+    X = plan.graph.index_of("X")
     plan.run(0, 3, array("d"))
     assert not plan.gradient(X).any()
     step(plan, 3)
@@ -221,7 +223,7 @@ def test_trained_values_go_back_to_the_nodes() -> None:
     assert W1.shape == (3, 4)
     plan = compile_plan(graph)
     W1 += 1000.0
-    assert abs(plan.value(graph.place("W1"))).max() < 100
+    assert abs(plan.value(graph.index_of("W1"))).max() < 100
     assert graph["X"].value is None
 
 
@@ -310,7 +312,7 @@ def test_floats_arrays_and_the_lessons_protocol_agree_on_any_graph(graph: Graph)
     for i, node in enumerate(graph.nodes):
         floats, arrays = (plan.gradient(i) for plan in plans)
         np.testing.assert_allclose(floats, arrays, rtol=1e-12, atol=1e-15)
-        if isinstance(node, Input) and graph.under_cost[i] and not node.trainable:
+        if isinstance(node, Input) and graph.reaches_cost[i] and not node.trainable:
             np.testing.assert_allclose(node.gradients[node], arrays, rtol=1e-12, atol=1e-15)
 
 
@@ -350,4 +352,4 @@ def test_a_fresh_plan_holds_the_rows_of_the_first_step() -> None:
     plan = compile_plan(graph)
     rows: Any = graph.batches().rows_of(0)  # type: ignore[union-attr]
     assert graph.data is not None
-    np.testing.assert_array_equal(plan.value(graph.place("X")), graph.data.feeds["X"][rows])
+    np.testing.assert_array_equal(plan.value(graph.index_of("X")), graph.data.feeds["X"][rows])

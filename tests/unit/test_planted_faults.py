@@ -69,25 +69,25 @@ def faulty_kind(op: type[Op], fault: Fault, faulty_slot: int) -> type[Op]:
     """Return an op whose rule has a fault for one input; `sent` holds what is right, and it."""
 
     def vjp_calls(
-        self: Op, do: Calls, slot: int, out: Array, grad: Array, value: Array, *inputs: Array
+        self: Op, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         faultless = copy.copy(self)
         faultless.__class__ = op
-        faultless.vjp_calls(do, slot, out, grad, value, *inputs)
+        faultless.vjp_calls(do, input_index, out, grad, value, *inputs)
 
         def spoil() -> None:
             right = out.copy()
-            if slot == faulty_slot and (wrong := fault(right, grad)) is not None:
+            if input_index == faulty_slot and (wrong := fault(right, grad)) is not None:
                 np.copyto(out, wrong)
-            self.sent[slot] = right, out.copy()  # type: ignore[attr-defined]
+            self.sent[input_index] = right, out.copy()  # type: ignore[attr-defined]
 
         do(spoil)
 
     def backward_calls(
         self: Op, do: Calls, targets: Any, grad: Array, value: Array, inputs: Any
     ) -> None:
-        for slot, out in targets:
-            self.vjp_calls(do, slot, out, grad, value, *inputs)
+        for input_index, out in targets:
+            self.vjp_calls(do, input_index, out, grad, value, *inputs)
 
     rules = {"vjp_calls": vjp_calls, "backward_calls": backward_calls}
     return type(op.__name__, (op,), rules)
@@ -131,8 +131,8 @@ def test_every_planted_fault_is_seen_where_it_is(name: str, data: st.DataObject)
     graph = graph_of(case, faulty_kind(OPS[name], lambda sent, grad: None, 0))
     assert {verdict.judgement for verdict in check(graph)} == {"right"}
     for what, fault in FAULTS.items():
-        slot = data.draw(st.integers(0, len(case.values) - 1))
-        graph = graph_of(case, faulty_kind(OPS[name], fault, slot))
+        input_index = data.draw(st.integers(0, len(case.values) - 1))
+        graph = graph_of(case, faulty_kind(OPS[name], fault, input_index))
         verdicts = check(graph)
         op: Any = graph["op"]
         changed = set()

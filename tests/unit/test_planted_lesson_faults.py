@@ -285,14 +285,14 @@ def test_an_input_s_own_rule_is_judged_by_what_came_to_it(
     found = judged(graph, check(graph))
     assert found.pop(("x", "x"), None) == judgement
     assert set(found.values()) == {"right"}
-    (verdict,) = check(graph, graph.place("x"))
+    (verdict,) = check(graph, graph.index_of("x"))
     assert verdict.numeric == pytest.approx(first - 1)
     assert verdict.judgement == ("wrong" if judgement == "wrong" and first else "right")
 
 
 def test_an_input_that_assigns_is_wrong_by_the_numbers_that_it_has_and_should_have() -> None:
     graph = used_twice(AssigningInput("x", value=np.array([1.0, 3.0])))
-    (verdict,) = (v for v in check(graph) if v.slot is None)
+    (verdict,) = (v for v in check(graph) if v.input_index is None)
     assert (verdict.judgement, verdict.analytic, verdict.numeric) == ("wrong", -1.0, 1.0)
 
 
@@ -338,10 +338,10 @@ def test_a_random_node_is_not_tested_and_nobody_is_accused(size: int) -> None:
         # Of one entry, two masks may be alike, and the rule is right.
         assert found.pop(("drop", "w")) in ({"untested"} if size > 2 else {"untested", "right"})
         assert set(found.values()) == {"right"}
-        (through,) = check(graph, graph.place("w"))
+        (through,) = check(graph, graph.index_of("w"))
         assert through.judgement in ({"untested"} if size > 2 else {"untested", "right"})
         if size > 2:
-            assert (through.reason, through.cause) == ("random", graph.place("drop"))
+            assert (through.reason, through.cause) == ("random", graph.index_of("drop"))
 
 
 class Pick(Node):
@@ -425,8 +425,8 @@ def test_a_node_without_a_backward_rule_hides_no_other_one() -> None:
         ("after", "ahead"): "right",
         ("cost", "after"): "right",
     }
-    (through,) = check(graph, graph.place("x"))
-    assert (through.reason, through.cause) == ("no backward", graph.place("ahead"))
+    (through,) = check(graph, graph.index_of("x"))
+    assert (through.reason, through.cause) == ("no backward", graph.index_of("ahead"))
 
 
 class Rounded(Node):

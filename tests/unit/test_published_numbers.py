@@ -29,11 +29,11 @@ def passed(name: str) -> Debugger:
 
 
 def value(debugger: Debugger, node: str) -> Any:
-    return debugger.value(debugger.graph.place(node)).tolist()
+    return debugger.value(debugger.graph.index_of(node)).tolist()
 
 
 def gradient(debugger: Debugger, node: str) -> Any:
-    return debugger.gradient(debugger.graph.place(node)).tolist()
+    return debugger.gradient(debugger.graph.index_of(node)).tolist()
 
 
 def costs(name: str, steps: int) -> list[float]:
@@ -165,7 +165,7 @@ def test_gradients_explode() -> None:
     assert value(debugger, "h10") == 1024
     assert gradient(debugger, "w") == 10475520
     debugger.move(debugger.timeline.start_of(3))
-    debugger.until(debugger.graph.place("h1"), "forward")
+    debugger.until(debugger.graph.index_of("h1"), "forward")
     assert np.isfinite(value(debugger, "h1"))
     debugger.step()
     assert np.isinf(value(debugger, "h2"))
@@ -185,9 +185,9 @@ def test_the_log_turns_nan_in_step_9() -> None:
     assert found[8] == pytest.approx(0.150340, abs=1e-6)
     debugger = Debugger(graph("log-nan"))
     debugger.move(debugger.timeline.start_of(9))
-    debugger.until(debugger.graph.place("log_q"), "forward")
+    debugger.until(debugger.graph.index_of("log_q"), "forward")
     assert value(debugger, "log_q")[3] == [-np.inf]
-    debugger.until(debugger.graph.place("if_0"), "forward")
+    debugger.until(debugger.graph.index_of("if_0"), "forward")
     assert np.isnan(value(debugger, "if_0")[3][0])
     assert np.isfinite(costs("log-safe", 1000)).all()
 

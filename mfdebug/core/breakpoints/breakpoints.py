@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from mfdebug.core.breakpoints.finding import Finding
 from mfdebug.core.breakpoints.parser import triggers
 from mfdebug.core.breakpoints.step_batch import Stretch
-from mfdebug.core.breakpoints.triggers import AtPlaces, Elsewhere, Trigger, places_worth
+from mfdebug.core.breakpoints.triggers import AtPositions, Elsewhere, Trigger, places_worth
 from mfdebug.core.expressions.earlier_steps import Lookback, Past
 from mfdebug.core.timeline.debugger import (
     Debugger,
@@ -27,7 +27,7 @@ from mfdebug.core.timeline.debugger import (
     Progress,
     SetTrace,
 )
-from mfdebug.core.timeline.entry_ref import Attribute, Spot
+from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
 from miniflow.errors import MiniflowError
 from miniflow.plans.trace import Trace
 
@@ -170,11 +170,11 @@ class Stops:
         here = moment == self.debugger.moment and edits is self.debugger.edits
         return self._last_met if here else ()
 
-    def spot_of(self, node: int, attribute: Attribute | None = None) -> Spot | None:
+    def ref_of(self, node: int, attribute: Attribute | None = None) -> EntryRef | None:
         """Return the number of a node that a stop met at the present moment is about."""
-        spots = (hit.finding.spot for hit in self.met_now)
-        found = (spot for spot in spots if spot is not None and spot.node == node)
-        return next((spot for spot in found if attribute in (None, spot.attribute)), None)
+        refs = (hit.finding.ref for hit in self.met_now)
+        found = (ref for ref in refs if ref is not None and ref.node == node)
+        return next((ref for ref in found if attribute in (None, ref.attribute)), None)
 
     # Running on --------------------------------------------------------------------------
 
@@ -206,7 +206,7 @@ class Stops:
     def _run(self, target: int | None, progress: Progress | None) -> tuple[Hit, ...]:
         debugger, timeline = self.debugger, self.debugger.timeline
         stretch, settled = FIRST_STRETCH, True
-        aim = None if target is None else (timeline.sgd_step(target), timeline.place(target))
+        aim = None if target is None else (timeline.sgd_step(target), timeline.position(target))
         # The SGD step that is to be run to its end, wherever that is.
         whole = aim[0] if aim is not None and aim[1] == timeline.length else None
         builds = timeline.builds
@@ -262,7 +262,7 @@ class Stops:
         timeline, now = self.debugger.timeline, self.debugger.moment
         found = [] if target is None else [target]
         for stop in self.armed:
-            if isinstance(stop.trigger, AtPlaces) and stop.trigger.condition is None:
+            if isinstance(stop.trigger, AtPositions) and stop.trigger.condition is None:
                 found += [timeline.next_at(now, place) for place in stop.trigger.places]
         return min(found, default=now + (2 * LONGEST_TRACE + 2) * timeline.length)
 
@@ -291,7 +291,7 @@ class Stops:
         may_fire = [
             stop.trigger.may_fire(stretch)
             for stop in self.armed
-            if not (isinstance(stop.trigger, AtPlaces) and stop.trigger.condition is None)
+            if not (isinstance(stop.trigger, AtPositions) and stop.trigger.condition is None)
         ]
         if not may_fire:
             return []
@@ -317,7 +317,7 @@ class Stops:
         """Go to before the next moment of the present pass of a record at which one may fire."""
         debugger = self.debugger
         step = debugger.timeline.sgd_step(debugger.moment)
-        here, last = debugger.timeline.place(debugger.moment), debugger.last_place(step)
+        here, last = debugger.timeline.position(debugger.moment), debugger.last_position(step)
         ahead = last + 1
         for stop in self.armed:
             places = places_worth(stop.trigger, debugger)
@@ -404,7 +404,7 @@ class Stops:
         """Return the SGD steps from `first` to before `last` in which a stop may have been met."""
         debugger, length = self.debugger, self.debugger.timeline.length
         fixed = any(
-            isinstance(stop.trigger, AtPlaces) and stop.trigger.condition is None
+            isinstance(stop.trigger, AtPositions) and stop.trigger.condition is None
             for stop in self.armed
         )
         if fixed or not self._traces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.breakpoints.triggers import Unhealthy
-from mfdebug.core.timeline.debugger import Debugger, Edit, Standing
+from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
 
 # A tensor of more entries is not judged: a frame must not wait for it.
 MOST_JUDGED = 100_000
@@ -50,8 +50,8 @@ class Diagnosis:
         if debugger.value(node).size > MOST_JUDGED:
             return False
         if rule.phase == "forward":
-            return debugger.value_standing(node) is Standing.CURRENT
+            return debugger.value_freshness(node) is Freshness.CURRENT
         if rule.name == "update-ratio":
             # What a weight was before is kept for the update of the present moment alone.
             return debugger.where.phase == "update" and debugger.where.node == node
-        return debugger.gradient_standing(node) in (Standing.CURRENT, Standing.NONE)
+        return debugger.gradient_freshness(node) in (Freshness.CURRENT, Freshness.NONE)

@@ -30,7 +30,7 @@ from mfdebug.core.expressions.environment import Environment, OneRow, Work
 from mfdebug.core.expressions.operators import Rows
 from mfdebug.core.expressions.parser import Expression
 from mfdebug.core.format.numbers import told_apart
-from mfdebug.core.timeline.entry_ref import Index, Spot, named
+from mfdebug.core.timeline.entry_ref import EntryRef, Index, named
 from miniflow.graph import Graph
 
 
@@ -65,7 +65,7 @@ def evidence_text(sides: list[Side]) -> str:
     )
 
 
-def evidence_spot(sides: list[Side], graph: Graph) -> Spot | None:
+def evidence_ref(sides: list[Side], graph: Graph) -> EntryRef | None:
     """Return the first number among them that is an entry of a node's value or gradient."""
     for side in sides:
         term, index = side.term, side.index
@@ -81,7 +81,7 @@ def evidence_spot(sides: list[Side], graph: Graph) -> Spot | None:
             term, index = term.operand, whole if len(whole) == len(items) else None  # type: ignore[assignment]
         if isinstance(term, NodeTerm) and term.attribute != "shape" and index is not None:
             attribute = "grad" if term.attribute == "grad" else "value"
-            return Spot(graph.by_name[term.name], attribute, index)  # type: ignore[arg-type]
+            return EntryRef(graph.by_name[term.name], attribute, index)  # type: ignore[arg-type]
     return None
 
 

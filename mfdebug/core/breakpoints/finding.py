@@ -6,15 +6,15 @@ from msgspec import Struct
 
 from mfdebug.core.format.numbers import described, scalar
 from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.core.timeline.entry_ref import Spot, gradient_name
+from mfdebug.core.timeline.entry_ref import EntryRef, gradient_name
 from miniflow.ops.base import Array
 
 
 class Finding(Struct, frozen=True):
-    """Why a trigger fires; `spot` is the number that shows it, if one does."""
+    """Why a trigger fires; `ref` is the number that shows it, if one does."""
 
     words: str
-    spot: Spot | None = None
+    ref: EntryRef | None = None
 
 
 def held(name: str, array: Array) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.breakpoints.statistics import Look
+from mfdebug.core.breakpoints.statistics import NodeStats
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.node import Input, Node
@@ -41,15 +41,15 @@ class Rule(Struct, frozen=True):
     phase: Phase
     threshold: float | None
     concerns: Callable[[Node], bool]
-    judge: Callable[[Look, float], Array]
-    words: Callable[[Look], str]
+    judge: Callable[[NodeStats, float], Array]
+    words: Callable[[NodeStats], str]
 
 
 def _trained(node: Node) -> bool:
     return isinstance(node, Input) and node.trainable
 
 
-def _saturated(look: Look, threshold: float) -> Array:
+def _saturated(look: NodeStats, threshold: float) -> Array:
     near = look.near_bounds > threshold
     if near.any() and look.graph.cost in {c for c, _ in look.graph.consumers[look.node]}:
         # A last layer that has learned yes and no is near its bounds too: that is no fault.
@@ -57,19 +57,19 @@ def _saturated(look: Look, threshold: float) -> Array:
     return near
 
 
-def _vanishes(look: Look, threshold: float) -> Array:
+def _vanishes(look: NodeStats, threshold: float) -> Array:
     # A gradient of 0 has not shrunk: something has cut it off.
     size = look.gradient_size
     return np.asarray((size > 0) & (size < threshold * look.period.strongest_after(look.node)))
 
 
-def _vanishing_words(look: Look) -> str:
+def _vanishing_words(look: NodeStats) -> str:
     strongest = look.period.strongest_after(look.node)[-1]
     words = f"mean |gradient| is {scalar(look.gradient_size[-1], 3)}"
     return f"{words}, while a later layer has {scalar(strongest, 3)}"
 
 
-def _bad_update(look: Look, most: float) -> Array:
+def _bad_update(look: NodeStats, most: float) -> Array:
     large, small = look.update_ratio > most, look.update_ratio < LEAST_UPDATE
     if large.any():
         large &= look.period.stalled & look.moves_cost(look.update)
@@ -78,7 +78,7 @@ def _bad_update(look: Look, most: float) -> Array:
     return np.asarray(large | small)
 
 
-def _bad_update_words(look: Look) -> str:
+def _bad_update_words(look: NodeStats) -> str:
     ratio, period = look.update_ratio[-1], look.period
     words = f"|update| / |weight| is {scalar(ratio, 3)}, too"
     if ratio < LEAST_UPDATE:
@@ -88,15 +88,15 @@ def _bad_update_words(look: Look) -> str:
     return f"{words} large: in ten SGD steps the cost was up to {now}, before up to {then}"
 
 
-def _no_gradient(look: Look, _threshold: float) -> Array:
-    if not look.graph.under_cost[look.node]:
+def _no_gradient(look: NodeStats, _threshold: float) -> Array:
+    if not look.graph.reaches_cost[look.node]:
         return np.ones(look.period.steps, bool)
     none: Array = look.gradient_size == 0
     return none & look.cut_off if none.any() else none
 
 
-def _no_gradient_words(look: Look) -> str:
-    if look.graph.under_cost[look.node]:
+def _no_gradient_words(look: NodeStats) -> str:
+    if look.graph.reaches_cost[look.node]:
         return "it is trained, but every entry of its gradient is 0"
     return "it is trained, but the cost does not depend on it"
 

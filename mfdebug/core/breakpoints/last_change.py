@@ -9,23 +9,23 @@ from mfdebug.core.breakpoints.triggers import OnChange
 from mfdebug.core.explain.moment_text import name_moment
 from mfdebug.core.expressions.names import typed
 from mfdebug.core.expressions.parser import Place
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Progress, Standing
-from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness, Progress
+from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.node import Input
 
 
-def last_change(debugger: Debugger, spot: Spot, progress: Progress | None = None) -> str:
+def last_change(debugger: Debugger, ref: EntryRef, progress: Progress | None = None) -> str:
     """Move to the moment before the present one that last changed a number; say what it did.
 
     The first moment that computes it counts. Raises `DebuggerError` when nothing has changed it.
     """
-    now, what = debugger.moment, spot.text(debugger)
-    _must_be_there(debugger, spot, what)
+    now, what = debugger.moment, ref.text(debugger)
+    _must_be_there(debugger, ref, what)
     stops = Stops(debugger)
-    attribute: Literal["value", "grad"] = "grad" if spot.attribute == "grad" else "value"
-    target = Place(debugger.graph.nodes[spot.node].label, attribute, spot.index)
-    stops.add("", OnChange(target, spot.node, _places(debugger, spot), 0))
+    attribute: Literal["value", "grad"] = "grad" if ref.attribute == "grad" else "value"
+    target = Place(debugger.graph.nodes[ref.node].label, attribute, ref.index)
+    stops.add("", OnChange(target, ref.node, _places(debugger, ref), 0))
     try:
         found = stops.last_before(now, progress)
     except Interrupted:
@@ -34,7 +34,7 @@ def last_change(debugger: Debugger, spot: Spot, progress: Progress | None = None
         return f"the search for the last change of {what} was not finished"
     if found is not None:
         return stops.arrive(found)[0].finding.words
-    first = _first(debugger, spot)
+    first = _first(debugger, ref)
     if 0 < first < now:
         debugger.move(first)
         return f"{what} got its first number here"
@@ -45,16 +45,16 @@ def last_change(debugger: Debugger, spot: Spot, progress: Progress | None = None
     )
 
 
-def _must_be_there(debugger: Debugger, spot: Spot, what: str) -> None:
+def _must_be_there(debugger: Debugger, ref: EntryRef, what: str) -> None:
     """Raise `DebuggerError` for a number that there has not been up to now."""
-    node, gradient = spot.node, spot.attribute == "grad"
-    standing = (debugger.gradient_standing if gradient else debugger.value_standing)(node)
+    node, gradient = ref.node, ref.attribute == "grad"
+    freshness = (debugger.gradient_freshness if gradient else debugger.value_freshness)(node)
     name = debugger.graph.nodes[node].label
-    if standing is Standing.NONE:
+    if freshness is Freshness.NONE:
         raise DebuggerError(f"{name} has no gradient: {debugger.no_gradient(node)}")
-    if standing is Standing.UNKNOWN:
+    if freshness is Freshness.UNKNOWN:
         raise DebuggerError(f"{what}: {debugger.unknown(node, gradient=gradient)}")
-    if standing is Standing.WAITING:
+    if freshness is Freshness.WAITING:
         phase = "backward" if gradient else "forward"
         hint = f"run: until {typed(name)} {phase}"
         if not gradient and isinstance(debugger.graph.nodes[node], Input):
@@ -62,20 +62,20 @@ def _must_be_there(debugger: Debugger, spot: Spot, what: str) -> None:
         raise DebuggerError(f"nothing has changed {what} yet: it is not computed", hint=hint)
 
 
-def _first(debugger: Debugger, spot: Spot) -> int:
+def _first(debugger: Debugger, ref: EntryRef) -> int:
     """Return the first moment at which it has a number: 0 for a trainable."""
-    target = debugger.graph.nodes[spot.node]
-    if spot.attribute == "value" and isinstance(target, Input):
+    target = debugger.graph.nodes[ref.node]
+    if ref.attribute == "value" and isinstance(target, Input):
         return 0 if target.trainable else 1
-    return debugger.timeline.place_of(_phase(spot), spot.node) or 0
+    return debugger.timeline.position_of(_phase(ref), ref.node) or 0
 
 
-def _phase(spot: Spot) -> Phase:
-    return "backward" if spot.attribute == "grad" else "forward"
+def _phase(ref: EntryRef) -> Phase:
+    return "backward" if ref.attribute == "grad" else "forward"
 
 
-def _places(debugger: Debugger, spot: Spot) -> frozenset[int]:
+def _places(debugger: Debugger, ref: EntryRef) -> frozenset[int]:
     """Return where in an SGD step it may change: an input also by an edit, anywhere."""
     timeline = debugger.timeline
-    place = timeline.place_of(_phase(spot), spot.node)
+    place = timeline.position_of(_phase(ref), ref.node)
     return frozenset({place}) if place is not None else frozenset(range(1, timeline.length + 1))

@@ -12,7 +12,7 @@ import numpy as np
 from mfdebug.core.breakpoints.finding import Finding, held
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.core.timeline.entry_ref import Attribute, Spot
+from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array, Elementwise
@@ -48,8 +48,8 @@ def made_here(
         return None
     if has(made.before) or has(debugger.gradient(where.node)):
         return None
-    entry, spot = _first(debugger, where.node, "value", made.after, kind)
-    return Finding(f"{kind}: the update made {entry}", spot)
+    entry, ref = _first(debugger, where.node, "value", made.after, kind)
+    return Finding(f"{kind}: the update made {entry}", ref)
 
 
 def _finder(kind: str) -> Callable[[Array], bool]:
@@ -58,14 +58,14 @@ def _finder(kind: str) -> Callable[[Array], bool]:
 
 def _first(
     debugger: Debugger, node: int, attribute: Attribute, array: Array, kind: str
-) -> tuple[str, Spot]:
+) -> tuple[str, EntryRef]:
     """Return the first entry that is `kind`, as `l1[2,3] = nan`, and where it is."""
-    spot = Spot(node, attribute, tuple(map(int, np.argwhere(KINDS[kind](array))[0])))
-    return f"{spot.text(debugger)} = {array[spot.index]}", spot
+    ref = EntryRef(node, attribute, tuple(map(int, np.argwhere(KINDS[kind](array))[0])))
+    return f"{ref.text(debugger)} = {array[ref.index]}", ref
 
 
 def _node(finding: Finding) -> int | None:
-    return None if finding.spot is None else finding.spot.node
+    return None if finding.ref is None else finding.ref.node
 
 
 def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
@@ -81,14 +81,14 @@ def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
             continue
         value = debugger.value(i)
         if (debugger.sgd_step == 0 or graph.fed_from_data(i)) and _finder(kind)(value):
-            entry, spot = _first(debugger, i, "value", value, kind)
-            yield Finding(f"{kind}: {entry} was fed", spot)
+            entry, ref = _first(debugger, i, "value", value, kind)
+            yield Finding(f"{kind}: {entry} was fed", ref)
 
 
 def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     has, graph = _finder(kind), debugger.graph
     value = debugger.value(node)
-    if debugger.value_standing(node).absent or not has(value):
+    if debugger.value_freshness(node).absent or not has(value):
         return None
     if any(debugger.unknown(source) for source in graph.inbound[node]):
         return _first_known(debugger, node, kind)
@@ -102,9 +102,9 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     more = f", {len(sources) - MOST_INPUTS} more" if len(sources) > MOST_INPUTS else ""
     inputs = "; ".join(told) + more
     made_by = kind_of(graph.nodes[node])
-    spot = Spot(node, "value", tuple(map(int, np.argwhere(made)[0])))
-    entry = f"{spot.text(debugger)} = {value[spot.index]}"
-    return Finding(f"{kind}: {entry}, made by {made_by} of {inputs}", spot)
+    ref = EntryRef(node, "value", tuple(map(int, np.argwhere(made)[0])))
+    entry = f"{ref.text(debugger)} = {value[ref.index]}"
+    return Finding(f"{kind}: {entry}, made by {made_by} of {inputs}", ref)
 
 
 def _first_known(debugger: Debugger, node: int, kind: str) -> Finding | None:
@@ -112,8 +112,8 @@ def _first_known(debugger: Debugger, node: int, kind: str) -> Finding | None:
     earlier = debugger.history.costs[max(0, debugger.sgd_step - 1) : debugger.sgd_step]
     if any(not np.isfinite(cost) for cost in earlier):
         return None
-    entry, spot = _first(debugger, node, "value", debugger.value(node), kind)
-    return Finding(f"{kind}: {entry}; where it was made was not kept", spot)
+    entry, ref = _first(debugger, node, "value", debugger.value(node), kind)
+    return Finding(f"{kind}: {entry}; where it was made was not kept", ref)
 
 
 def _made(
@@ -153,18 +153,18 @@ def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
     sound = not has(debugger.gradient(node)) and not any(has(debugger.value(s)) for s in sources)
     if kind == "nan":
         sound = sound and not has(debugger.value(node))
-    for slot, source in enumerate(sources):
-        if debugger.unsent(node, slot) or debugger.unknown(source, gradient=True):
+    for input_index, source in enumerate(sources):
+        if debugger.unsent(node, input_index) or debugger.unknown(source, gradient=True):
             continue
-        sent = debugger.plan.contribution(node, slot)
+        sent = debugger.plan.contribution(node, input_index)
         if has(sent):
             if sound:
-                entry, spot = _first(debugger, source, "grad", sent, kind)
-                yield Finding(f"{kind}: {kind_of(graph.nodes[node])} {name} sends {entry}", spot)
+                entry, ref = _first(debugger, source, "grad", sent, kind)
+                yield Finding(f"{kind}: {kind_of(graph.nodes[node])} {name} sends {entry}", ref)
         elif has(debugger.gradient(source)) and not _was_there(debugger, source, node, has):
-            entry, spot = _first(debugger, source, "grad", debugger.gradient(source), kind)
+            entry, ref = _first(debugger, source, "grad", debugger.gradient(source), kind)
             told = graph.nodes[source].label
-            yield Finding(f"{kind}: what came back to {told} adds up to {entry}", spot)
+            yield Finding(f"{kind}: what came back to {told} adds up to {entry}", ref)
 
 
 def _was_there(debugger: Debugger, source: int, node: int, has: Callable[[Array], bool]) -> bool:
@@ -202,7 +202,7 @@ def _may_begin(
     # What the pass worked with: a trainable as it was before its update.
     used = [_any(kind(trace.before(i))) if i in graph.trainables else left[i] for i in nodes]
     gradients = [
-        _any(kind(trace.gradient(i))) if needed[i] and graph.under_cost[i] else nowhere
+        _any(kind(trace.gradient(i))) if needed[i] and graph.reaches_cost[i] else nowhere
         for i in nodes
     ]
     taken = [np.logical_or.reduce([nowhere, *(used[s] for s in graph.inbound[i])]) for i in nodes]
@@ -217,7 +217,9 @@ def _may_begin(
         elif isinstance(graph.nodes[i], Input) and not graph.fed_from_data(i):
             passed_on = ~begins
         senders = [
-            gradients[c] | used[c] | taken[c] for c, _ in graph.consumers[i] if graph.under_cost[c]
+            gradients[c] | used[c] | taken[c]
+            for c, _ in graph.consumers[i]
+            if graph.reaches_cost[c]
         ]
         if left[i].any() and graph.inbound[i]:
             worked_with = [

@@ -8,10 +8,10 @@ import numpy as np
 
 from mfdebug.core.breakpoints.health import RULES, Rule
 from mfdebug.core.breakpoints.nonfinite import KINDS
-from mfdebug.core.breakpoints.triggers import AtPlaces, NotFinite, OnChange, Trigger, Unhealthy
+from mfdebug.core.breakpoints.triggers import AtPositions, NotFinite, OnChange, Trigger, Unhealthy
 from mfdebug.core.expressions.earlier_steps import Lookback
-from mfdebug.core.expressions.parser import Expression, ExpressionError, parse, take_place
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, place_or_error
+from mfdebug.core.expressions.parser import Expression, ExpressionError, parse, take_entry
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
 from miniflow.errors import nearest
 from miniflow.ops.base import Array
@@ -49,11 +49,11 @@ def triggers(debugger: Debugger, text: str) -> list[tuple[str, Trigger]]:
     return [(text, at_node(debugger, text))]
 
 
-def at_node(debugger: Debugger, text: str) -> AtPlaces:
+def at_node(debugger: Debugger, text: str) -> AtPositions:
     """Read `NODE [phase] [if EXPR]`."""
     names = debugger.graph.by_name
     try:
-        place, rest = take_place(text, names)
+        place, rest = take_entry(text, names)
     except ExpressionError:
         first = text.split()[0]
         if hint := nearest(first, (*RULE_NAMES, "health", "on-change")):
@@ -62,14 +62,14 @@ def at_node(debugger: Debugger, text: str) -> AtPlaces:
     if place.index is not None or place.attribute == "grad":
         hint = f"break on-change {text}"
         raise DebuggerError("this stop stands at a node, not at one number", hint=hint)
-    node = place_or_error(debugger.graph, place.node)
+    node = node_or_error(debugger.graph, place.node)
     phases: tuple[Phase, ...] = NODE_PHASES
     for phase in NODE_PHASES:
         if re.match(rf"{phase}(\s|$)", rest):
             phases, rest = (phase,), rest[len(phase) :].strip()
     places = _places(debugger, node, phases)
     if not rest:
-        return AtPlaces(places, node=node)
+        return AtPositions(places, node=node)
     if not re.match(r"if(\W|$)", rest):
         raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {USAGE}")
     condition = _condition(debugger, rest[2:].strip())
@@ -84,25 +84,25 @@ def at_node(debugger: Debugger, text: str) -> AtPlaces:
             hint=f"break if {condition.text}",
         )
     needs_all, lookback = _needs_all(debugger, condition), _lookback(debugger, condition)
-    return AtPlaces(possible, condition, node, needs_all, lookback)
+    return AtPositions(possible, condition, node, needs_all, lookback)
 
 
-def at_condition(debugger: Debugger, text: str) -> AtPlaces:
+def at_condition(debugger: Debugger, text: str) -> AtPositions:
     """Read `EXPR`: tested wherever something it names has been computed, once all of it is."""
     condition = _condition(debugger, text)
     known = max(_known_from(debugger, condition), default=1)
     changing = {place for place in _changes(debugger, condition) if place >= known}
     places = frozenset(changing | {known})
     needs_all, lookback = _needs_all(debugger, condition), _lookback(debugger, condition)
-    return AtPlaces(places, condition, None, needs_all, lookback)
+    return AtPositions(places, condition, None, needs_all, lookback)
 
 
 def on_change(debugger: Debugger, text: str) -> OnChange:
     """Read `NODE[i,j] [by AMOUNT]`."""
     if not text:
         raise DebuggerError("on a change of what?", hint="as in: break on-change W1[0,1] by 0.1")
-    place, rest = take_place(text, debugger.graph.by_name)
-    node = place_or_error(debugger.graph, place.node)
+    place, rest = take_entry(text, debugger.graph.by_name)
+    node = node_or_error(debugger.graph, place.node)
     if place.index is not None:
         debugger.check_index(node, place.index)
     amount = 0.0
@@ -148,11 +148,11 @@ def _which_nodes(debugger: Debugger, text: str) -> tuple[str, int | None, frozen
     while True:
         if not rest:
             raise DebuggerError(f"{found[1]} which node?", hint=f"usage: {USAGE}")
-        target, after = take_place(rest, debugger.graph.by_name)
+        target, after = take_entry(rest, debugger.graph.by_name)
         after = after.strip()
         if target.index is not None or target.attribute == "grad":
             raise DebuggerError(f"{rest!r} is not a node", where=found[1])
-        nodes.append(place_or_error(debugger.graph, target.node))
+        nodes.append(node_or_error(debugger.graph, target.node))
         if not after:
             break
         if found[1] == "at" or not after.startswith(","):
@@ -167,7 +167,7 @@ def _concerned(debugger: Debugger, rule: Rule, node: int | None) -> frozenset[in
         i
         for i, one in enumerate(graph.nodes)
         if rule.concerns(one)
-        and (rule.phase != "backward" or (graph.under_cost[i] and debugger.plan.needed[i]))
+        and (rule.phase != "backward" or (graph.reaches_cost[i] and debugger.plan.needed[i]))
     }
     if node is None:
         matrices = {i for i in concerned if len(debugger.plan.shapes[i]) > 1}
@@ -192,13 +192,13 @@ def _amount(text: str) -> float:
 
 def _places(debugger: Debugger, node: int, phases: tuple[Phase, ...]) -> frozenset[int]:
     timeline = debugger.timeline
-    found = [timeline.place_of(phase, node) for phase in phases]
+    found = [timeline.position_of(phase, node) for phase in phases]
     places = frozenset(place for place in found if place is not None)
     may_be_trained = debugger.passes_run is not None and debugger.graph.inbound[node] == []
     if not places and not (may_be_trained and "update" in phases):
         name = debugger.graph.nodes[node].label
         phase = f"{phases[0]} " if len(phases) == 1 else ""
-        why = "" if debugger.graph.under_cost[node] else ": the cost does not depend on it"
+        why = "" if debugger.graph.reaches_cost[node] else ": the cost does not depend on it"
         raise DebuggerError(f"{name} has no {phase}moment{why}")
     return places
 
@@ -259,17 +259,17 @@ class _Zeros:
 
 def _value_places(debugger: Debugger, node: int) -> set[int]:
     """Return the places in an SGD step at which a node's value may change."""
-    found = [debugger.timeline.place_of(phase, node) for phase in ("forward", "update")]
+    found = [debugger.timeline.position_of(phase, node) for phase in ("forward", "update")]
     return {place for place in found if place is not None} or {1}
 
 
 def _known_from(debugger: Debugger, condition: Expression) -> set[int]:
     """Return from which places of an SGD step on the things a condition names are computed."""
     names, timeline = debugger.graph.by_name, debugger.timeline
-    values = {timeline.place_of("forward", names[name]) for name in condition.values}
-    gradients = {timeline.place_of("backward", names[name]) for name in condition.gradients}
+    values = {timeline.position_of("forward", names[name]) for name in condition.values}
+    gradients = {timeline.position_of("backward", names[name]) for name in condition.gradients}
     if "cost" in condition.words:
-        values.add(timeline.place_of("forward", debugger.graph.cost))
+        values.add(timeline.position_of("forward", debugger.graph.cost))
     return {place for place in values | gradients if place is not None}
 
 
@@ -280,9 +280,9 @@ def _changes(debugger: Debugger, condition: Expression) -> set[int]:
         return set(range(1, timeline.length + 1))
     found = {place for name in condition.values for place in _value_places(debugger, names[name])}
     for name in condition.gradients:
-        found.add(timeline.place_of("backward", names[name]) or 1)
+        found.add(timeline.position_of("backward", names[name]) or 1)
     if "cost" in condition.words:
-        found.add(timeline.place_of("forward", debugger.graph.cost) or 1)
+        found.add(timeline.position_of("forward", debugger.graph.cost) or 1)
     if condition.words & {"lr", "sgd_step"}:
         found.add(1)
     return found

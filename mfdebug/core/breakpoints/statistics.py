@@ -69,14 +69,14 @@ class Period:
         self.steps = steps
         self._costs = debugger.history.costs
         self._needed = debugger.plan.needed
-        self._looks: dict[int, Look] = {}
+        self._looks: dict[int, NodeStats] = {}
         # The largest mean |gradient| of the last n layers, at place n.
         self._strongest = [np.zeros(steps)]
 
-    def look(self, node: int) -> Look:
+    def look(self, node: int) -> NodeStats:
         """Return what can be asked of a node."""
         if node not in self._looks:
-            self._looks[node] = Look(self, node)
+            self._looks[node] = NodeStats(self, node)
         return self._looks[node]
 
     @cached_property
@@ -106,7 +106,7 @@ class Period:
 
     def _largest_gradient(self, nodes: Iterable[int]) -> Array:
         """Return the largest mean |gradient| among nodes; 0 where that is not finite."""
-        heard = [i for i in set(nodes) if self._needed[i] and self.graph.under_cost[i]]
+        heard = [i for i in set(nodes) if self._needed[i] and self.graph.reaches_cost[i]]
         sizes = [np.zeros(self.steps), *(self.look(i).gradient_size for i in heard)]
         largest: Array = np.maximum.reduce(sizes)
         return np.where(np.isfinite(largest), largest, 0.0)
@@ -161,7 +161,7 @@ class Period:
         return self._costs[0] if self._costs else np.nan
 
 
-class Look:
+class NodeStats:
     """One node over some SGD steps, with what several rules ask of it."""
 
     def __init__(self, period: Period, node: int) -> None:
@@ -220,7 +220,7 @@ class Look:
         """
         cut: Array = self.period.leaving_cost > 0
         for consumer, _ in self.graph.consumers[self.node]:
-            if not self.graph.under_cost[consumer]:
+            if not self.graph.reaches_cost[consumer]:
                 continue
             reached = self.period.look(consumer).gradient_size > 0
             for other in self.graph.inbound[consumer]:

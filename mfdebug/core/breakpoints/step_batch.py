@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mfdebug.core.breakpoints.nonfinite import may_be_made
-from mfdebug.core.breakpoints.statistics import Look, Period
+from mfdebug.core.breakpoints.statistics import NodeStats, Period
 from mfdebug.core.expressions.earlier_steps import Past
 from miniflow.ops.base import Array
 
@@ -28,7 +28,7 @@ class Stretch:
         self._period = Period(trace, debugger, trace.first, trace.steps)
         self._not_finite: dict[frozenset[int], Array] = {}
 
-    def look(self, node: int) -> Look:
+    def look(self, node: int) -> NodeStats:
         """Return what can be asked of a node."""
         return self._period.look(node)
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.breakpoints.evidence import evidence, evidence_spot, evidence_text
+from mfdebug.core.breakpoints.evidence import evidence, evidence_ref, evidence_text
 from mfdebug.core.breakpoints.finding import Finding, result_of
 from mfdebug.core.breakpoints.health import Rule
 from mfdebug.core.breakpoints.nonfinite import made_here
@@ -21,11 +21,11 @@ from mfdebug.core.breakpoints.step_batch import Stretch
 from mfdebug.core.expressions.earlier_steps import Kind, Lookback, NoStepBefore, TraceTooShort
 from mfdebug.core.expressions.environment import TooManyRows
 from mfdebug.core.expressions.parser import Expression, ExpressionError, NotComputed, Place
-from mfdebug.core.expressions.present import Scene
-from mfdebug.core.expressions.sgd_steps import TracedScene
+from mfdebug.core.expressions.present import PresentEnvironment
+from mfdebug.core.expressions.sgd_steps import TracedEnvironment
 from mfdebug.core.format.numbers import told_apart
 from mfdebug.core.timeline.debugger import Debugger, Edit
-from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.ops.base import Array
 
 
@@ -73,7 +73,7 @@ class Elsewhere(Struct):
         return np.zeros(stretch.steps, bool)
 
 
-class AtPlaces(Struct):
+class AtPositions(Struct):
     """Certain places of each SGD step, with a condition or without.
 
     `places` count from the feed, which is 1.
@@ -90,7 +90,7 @@ class AtPlaces(Struct):
 
     def fires(self, debugger: Debugger) -> Finding | None:
         """Test the condition, if this is one of the places; say the numbers that met it."""
-        if debugger.timeline.place(debugger.moment) not in self.places:
+        if debugger.timeline.position(debugger.moment) not in self.places:
             return None
         where = debugger.where
         words = ""
@@ -99,17 +99,17 @@ class AtPlaces(Struct):
         if self.condition is None:
             return Finding(words + result_of(debugger))
         words += self.condition.text
-        scene = Scene(debugger, strict=True)
+        present = PresentEnvironment(debugger, strict=True)
         try:
-            if not self.condition.holds(scene):
+            if not self.condition.holds(present):
                 return None
-            sides = evidence(self.condition, scene)
+            sides = evidence(self.condition, present)
         except NotComputed:
             return None
         except ExpressionError as error:
             return Finding(f"{words} cannot be tested: {error}")
         numbers = f": {evidence_text(sides)}" if sides else ""
-        return Finding(words + numbers, evidence_spot(sides, debugger.graph))
+        return Finding(words + numbers, evidence_ref(sides, debugger.graph))
 
     def may_fire(self, stretch: Stretch) -> Array:
         """Test the condition at each place of each step, with what the step has left."""
@@ -117,8 +117,8 @@ class AtPlaces(Struct):
             return np.ones(stretch.steps, bool)
         fires = np.zeros(stretch.steps, bool)
         for place in self.places:
-            scene = TracedScene(stretch.debugger, stretch.trace, stretch.past, place)
-            fires |= _holds_in(self.condition, scene)
+            present = TracedEnvironment(stretch.debugger, stretch.trace, stretch.past, place)
+            fires |= _holds_in(self.condition, present)
         return fires
 
 
@@ -128,37 +128,39 @@ def places_worth(trigger: Trigger, debugger: Debugger) -> frozenset[int] | None:
     match trigger:
         case Elsewhere():
             return frozenset()
-        case AtPlaces() | OnChange():
+        case AtPositions() | OnChange():
             return trigger.places
         case Unhealthy():
-            found = {timeline.place_of(trigger.rule.phase, node) for node in trigger.nodes}
+            found = {timeline.position_of(trigger.rule.phase, node) for node in trigger.nodes}
             return frozenset(place for place in found if place is not None)
         case NotFinite() if debugger.is_finite(debugger.sgd_step):
             return frozenset()
     return None
 
 
-def _holds_in(condition: Expression, scene: TracedScene) -> Array:
+def _holds_in(condition: Expression, present: TracedEnvironment) -> Array:
     """Return for each traced step whether a condition may hold in it: for all of them at once."""
-    holds = np.ones(scene.rows, bool)
-    for first in range(scene.rows):
-        later = scene.part(first, scene.rows)
+    holds = np.ones(present.rows, bool)
+    for first in range(present.rows):
+        later = present.part(first, present.rows)
         try:
             holds[first:] = condition.holds_over(later, later.rows)
         except TraceTooShort:
             # `prev` asks for a step before the first that is known: the others are for themselves.
-            holds[first] = _may_hold(condition, scene, first)
+            holds[first] = _may_hold(condition, present, first)
             continue
         except (ExpressionError, TooManyRows):
-            holds[first:] = [_may_hold(condition, scene, row) for row in range(first, scene.rows)]
+            holds[first:] = [
+                _may_hold(condition, present, row) for row in range(first, present.rows)
+            ]
         break
     return holds
 
 
-def _may_hold(condition: Expression, scene: TracedScene, row: int) -> bool:
+def _may_hold(condition: Expression, present: TracedEnvironment, row: int) -> bool:
     """Return whether a condition may hold in one traced step."""
     try:
-        return bool(condition.holds_over(scene.part(row, row + 1), 1)[0])
+        return bool(condition.holds_over(present.part(row, row + 1), 1)[0])
     except (NotComputed, NoStepBefore):
         return False
     except (ExpressionError, TraceTooShort):
@@ -192,13 +194,13 @@ class OnChange(Struct):
         self.before = None
         if self.target.attribute == "grad":
             return  # consumers overwrite it before its own moment comes
-        coming = debugger.timeline.place(debugger.moment + 1) in self.places
+        coming = debugger.timeline.position(debugger.moment + 1) in self.places
         if coming and self._is_there(debugger):
             self.before = np.array(self._now(debugger))
 
     def fires(self, debugger: Debugger) -> Finding | None:
         """Compare with what was there before."""
-        if debugger.timeline.place(debugger.moment) not in self.places:
+        if debugger.timeline.position(debugger.moment) not in self.places:
             return None
         if self.target.attribute == "grad" and debugger.sgd_step > 0:
             with debugger.visiting(debugger.moment - debugger.timeline.length):
@@ -215,9 +217,9 @@ class OnChange(Struct):
             return None
         most = np.unravel_index(int(changed.argmax()), changed.shape)
         index = self.target.index or (tuple(map(int, most)) if self._now(debugger).ndim else ())
-        spot = Spot(self.node, self.target.attribute, index)
+        ref = EntryRef(self.node, self.target.attribute, index)
         numbers = " -> ".join(told_apart([float(before[most]), float(after[most])]))
-        return Finding(f"{spot.text(debugger)} changed: {numbers}", spot)
+        return Finding(f"{ref.text(debugger)} changed: {numbers}", ref)
 
     def may_fire(self, stretch: Stretch) -> Array:
         """Compare each step with the one before it."""
@@ -225,7 +227,7 @@ class OnChange(Struct):
         gradient, trace = self.target.attribute == "grad", stretch.trace
         kind: Kind = "gradient" if gradient else "value"
         after = (trace.gradient(self.node) if gradient else trace.value(self.node))[part]
-        if not gradient and stretch.debugger.timeline.place_of("update", self.node) is not None:
+        if not gradient and stretch.debugger.timeline.position_of("update", self.node) is not None:
             return self._changes(trace.before(self.node)[part], after)
         changed = self._changes(after[:-1], after[1:])
         if trace.first == 0:
@@ -243,8 +245,8 @@ class OnChange(Struct):
 
     def _is_there(self, debugger: Debugger) -> bool:
         gradient = self.target.attribute == "grad"
-        standing = debugger.gradient_standing if gradient else debugger.value_standing
-        if standing(self.node).absent:
+        freshness = debugger.gradient_freshness if gradient else debugger.value_freshness
+        if freshness(self.node).absent:
             return False
         if self.target.index is None:
             return True

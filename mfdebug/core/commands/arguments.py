@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mfdebug.core.expressions.parser import take_place
+from mfdebug.core.expressions.parser import take_entry
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import DebuggerError, place_or_error
-from mfdebug.core.timeline.entry_ref import Attribute, Spot
+from mfdebug.core.timeline.debugger import DebuggerError, node_or_error
+from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
 from miniflow.files.paths import check_ordinary
 
 
-def chosen_number(session: Session, text: str, usage: str) -> Spot:
+def chosen_number(session: Session, text: str, usage: str) -> EntryRef:
     """Read `[grad] NODE[i,j]` or `NODE.grad[i,j]`.
 
     Without an index it is the number that a stop was met for just now, or the first entry; without
@@ -20,22 +20,22 @@ def chosen_number(session: Session, text: str, usage: str) -> Spot:
     debugger, stops = session.debugger, session.stops
     if not text:
         for hit in stops.met_now:
-            if hit.finding.spot is not None:
-                return hit.finding.spot
+            if hit.finding.ref is not None:
+                return hit.finding.ref
         raise DebuggerError("of which number?", hint=f"usage: {usage}")
     names = debugger.graph.by_name
     gradient = text.startswith("grad ") and "grad" not in names
-    place, rest = take_place(text[5:] if gradient else text, names)
+    place, rest = take_entry(text[5:] if gradient else text, names)
     if rest:
         raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {usage}")
-    node = place_or_error(debugger.graph, place.node)
+    node = node_or_error(debugger.graph, place.node)
     attribute: Attribute = "grad" if gradient else place.attribute
-    if place.index is None and (spot := stops.spot_of(node, attribute)) is not None:
-        return spot
+    if place.index is None and (ref := stops.ref_of(node, attribute)) is not None:
+        return ref
     shape = debugger.plan.shapes[node]
     index = (0,) * len(shape) if place.index is None else place.index
     debugger.check_index(node, index)
-    return Spot(node, attribute, tuple(i % n for i, n in zip(index, shape, strict=True)))
+    return EntryRef(node, attribute, tuple(i % n for i, n in zip(index, shape, strict=True)))
 
 
 def file_named(text: str) -> Path:

@@ -7,7 +7,7 @@ import re
 from mfdebug.core.breakpoints.evidence import evidence, evidence_text
 from mfdebug.core.commands.command import Command
 from mfdebug.core.expressions.parser import parse
-from mfdebug.core.expressions.present import Scene
+from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
@@ -44,11 +44,11 @@ def _wait(_console: Session, text: str) -> Reply:
 def _expect(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("expect what?", hint="usage: expect EXPR, as in: expect cost < 1")
-    scene = Scene(session.debugger)
-    condition = parse(text, scene.node_names())
-    if condition.holds(scene):
+    present = PresentEnvironment(session.debugger)
+    condition = parse(text, present.node_names())
+    if condition.holds(present):
         return Reply("as expected", {"expect": text})
-    found = evidence_text(evidence(condition, scene))
+    found = evidence_text(evidence(condition, present))
     raise DebuggerError(f"{text} is not true here" + (f": {found}" if found else ""))
 
 

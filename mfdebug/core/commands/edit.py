@@ -10,11 +10,11 @@ import numpy as np
 
 from mfdebug.core.commands.command import Command, Key
 from mfdebug.core.commands.status import status
-from mfdebug.core.expressions.parser import parse, take_place
-from mfdebug.core.expressions.present import Scene
+from mfdebug.core.expressions.parser import parse, take_entry
+from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, place_or_error
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from miniflow.files.values import read_array
 
 _NOT_FINITE = re.compile(r"\b(?:nan|inf)\b")
@@ -30,7 +30,7 @@ def _set(session: Session, text: str) -> Reply:
     if rate is not None:
         place, rest = None, text[rate.end() :]
     else:
-        place, rest = take_place(text, names) if text else (None, "")
+        place, rest = take_entry(text, names) if text else (None, "")
     if not rest.startswith("="):
         raise DebuggerError("set what to what?", hint=f"usage: {usage}")
     value = _given(debugger, rest[1:].strip(), usage)
@@ -39,7 +39,7 @@ def _set(session: Session, text: str) -> Reply:
     else:
         if place.attribute == "grad":
             raise DebuggerError("a gradient is computed; set an input", where="set")
-        left = debugger.set_value(place_or_error(debugger.graph, place.node), place.index, value)
+        left = debugger.set_value(node_or_error(debugger.graph, place.node), place.index, value)
     later = f"; {left} later edit{'s' * (left > 1)} left behind (undo brings back)" if left else ""
     words = debugger.edits[-1].words
     if place is not None and re.match(r"lr\s*=", text):
@@ -57,8 +57,8 @@ def _given(debugger: Debugger, text: str, usage: str) -> Any:
             return read_array(json.loads(_NOT_FINITE.sub(_as_json, text)), "set")
         except (ValueError, RecursionError):
             raise DebuggerError(f"not a list of numbers: {text[:80]}") from None
-    scene = Scene(debugger)
-    return parse(text, scene.node_names()).evaluate(scene)
+    present = PresentEnvironment(debugger)
+    return parse(text, present.node_names()).evaluate(present)
 
 
 def _as_json(word: re.Match[str]) -> str:

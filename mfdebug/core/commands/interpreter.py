@@ -61,7 +61,7 @@ def run_line(session: Session, line: str) -> Reply:
             error.hint = "; ".join(filter(None, [error.hint, problem]))
         raise
     if line.strip():
-        session.deeds.append(line.strip())
+        session.actions.append(line.strip())
     if transcript is not None and session.transcript is transcript:
         problem = _add_to_transcript(session, line, reply.text)
         if problem:

@@ -11,8 +11,8 @@ from mfdebug.core.explain.moment_text import explain, name_moment
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.explain.why import cause_data, cause_lines, why
 from mfdebug.core.expressions.names import typed, which_is_meant
-from mfdebug.core.expressions.parser import parse, parse_place
-from mfdebug.core.expressions.present import Scene
+from mfdebug.core.expressions.parser import parse, parse_entry
+from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.format.hints import WATCH
 from mfdebug.core.format.program_output import as_seen
 from mfdebug.core.format.results import result_text
@@ -21,9 +21,9 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import (
     Debugger,
     DebuggerError,
-    Standing,
+    Freshness,
     index_text,
-    place_or_error,
+    node_or_error,
 )
 from mfdebug.core.timeline.diff import Instant, compare, comparison_data, comparison_lines
 from miniflow.ops.base import shape_text
@@ -40,7 +40,7 @@ def _explain(session: Session, text: str) -> Reply:
     if text:
         at = debugger.where.node
         name = "" if at is None else debugger.graph.nodes[at].label
-        place = parse_place(name + text if text.startswith("[") else text, debugger.graph.by_name)
+        place = parse_entry(name + text if text.startswith("[") else text, debugger.graph.by_name)
         if place.node != name:
             raise DebuggerError(
                 f"the present moment is {name_moment(debugger, debugger.where)}",
@@ -58,21 +58,21 @@ def _explain(session: Session, text: str) -> Reply:
 def _print(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("print what?", hint="usage: print EXPR, as in: print norm(W1.grad)")
-    scene = Scene(session.debugger)
-    expression = parse(text, scene.node_names())
-    result = expression.evaluate(scene)
-    note = scene.note() + which_is_meant(expression, session.debugger)
+    present = PresentEnvironment(session.debugger)
+    expression = parse(text, present.node_names())
+    result = expression.evaluate(present)
+    note = present.note() + which_is_meant(expression, session.debugger)
     told = result_text(result)
     between = "" if told.startswith("\n") else " "
     return Reply(f"{text} ={between}{told}{note}", result)
 
 
 def _why(session: Session, text: str) -> Reply:
-    spot = chosen_number(session, text, "why [grad] NODE[i,j]")
+    ref = chosen_number(session, text, "why [grad] NODE[i,j]")
     debugger = session.debugger
-    cause = why(debugger, spot)
+    cause = why(debugger, ref)
     lines = cause_lines(cause, debugger)
-    return Reply("\n".join(lines), cause_data(cause, debugger), spot=spot, subject=cause)
+    return Reply("\n".join(lines), cause_data(cause, debugger), ref=ref, subject=cause)
 
 
 def _watch(session: Session, text: str) -> Reply:
@@ -101,8 +101,8 @@ def _check(session: Session, text: str) -> Reply:
     debugger = session.debugger
     node = None
     if text:
-        node = place_or_error(debugger.graph, parse_place(text, debugger.graph.by_name).node)
-        if debugger.gradient_standing(node) is Standing.NONE:
+        node = node_or_error(debugger.graph, parse_entry(text, debugger.graph.by_name).node)
+        if debugger.gradient_freshness(node) is Freshness.NONE:
             name = debugger.graph.nodes[node].label
             raise DebuggerError(
                 f"the cost does not depend on {name}: nothing to check",
@@ -187,11 +187,11 @@ def _show(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("show what?", hint="usage: show NODE[i,j]")
     graph = session.debugger.graph
-    spot = chosen_number(session, text, "show [grad] NODE[i,j]")
-    gradient = ".grad" if spot.attribute == "grad" else ""
-    number = f"{typed(graph.nodes[spot.node].label)}{gradient}{index_text(spot.index)}"
+    ref = chosen_number(session, text, "show [grad] NODE[i,j]")
+    gradient = ".grad" if ref.attribute == "grad" else ""
+    number = f"{typed(graph.nodes[ref.node].label)}{gradient}{index_text(ref.index)}"
     told = _print(session, number)
-    return Reply(told.text, told.data, spot=spot, subject=[spot.node])
+    return Reply(told.text, told.data, ref=ref, subject=[ref.node])
 
 
 def _output(session: Session, _text: str) -> Reply:

@@ -13,7 +13,7 @@ from mfdebug.core.commands.arguments import chosen_number
 from mfdebug.core.commands.command import Command, Key, count_of
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.moment_text import explain
-from mfdebug.core.expressions.parser import parse_place
+from mfdebug.core.expressions.parser import parse_entry
 from mfdebug.core.format.hints import CONTINUE, GO_BACK, GO_ON, RUN_STEPS, SET_STOP
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
@@ -22,9 +22,9 @@ from mfdebug.core.timeline.debugger import (
     DebuggerError,
     OtherRun,
     SetTrace,
-    place_or_error,
+    node_or_error,
 )
-from mfdebug.core.timeline.entry_ref import Index, Spot
+from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
 
 # SGD steps after which `continue` has looked long enough: a script must not run for ever.
@@ -37,9 +37,9 @@ TO_THE_END = 10**9
 def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
     """Return where the cursor is now, and the stops that it was stopped by."""
     debugger = session.debugger
-    spot = next((hit.finding.spot for hit in hits if hit.finding.spot is not None), None)
-    lines = explain(debugger, None if spot is None else _index_here(debugger, spot))
-    computed = not debugger.cost_standing().absent
+    ref = next((hit.finding.ref for hit in hits if hit.finding.ref is not None), None)
+    lines = explain(debugger, None if ref is None else _index_here(debugger, ref))
+    computed = not debugger.cost_freshness().absent
     rate = debugger.learning_rate
     data: dict[str, Any] = {
         "cost": debugger.plan.cost() if computed else None,
@@ -61,13 +61,13 @@ def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     if debugger.at_end and ENDS not in note:
         why = f" ({debugger.ending})" if debugger.ending else ""
         told.append(f"the line ends here{why}; {GO_BACK}")
-    return Reply("\n".join(told), data, stopped=stopped, spot=spot)
+    return Reply("\n".join(told), data, stopped=stopped, ref=ref)
 
 
-def _index_here(debugger: Debugger, spot: Spot) -> Index | None:
+def _index_here(debugger: Debugger, ref: EntryRef) -> Index | None:
     """Return the entry of the present moment's node that belongs to a number, if one does."""
     node, shapes = debugger.where.node, debugger.plan.shapes
-    return spot.index if node is not None and shapes[node] == shapes[spot.node] else None
+    return ref.index if node is not None and shapes[node] == shapes[ref.node] else None
 
 
 def _on(session: Session, target: int) -> Reply:
@@ -148,8 +148,8 @@ def _until(session: Session, text: str) -> Reply:
             phase, name = candidate, text.removesuffix(candidate).strip()
     if not name:
         raise DebuggerError("until which node?", hint="usage: until NODE [phase]")
-    place = parse_place(name, debugger.graph.by_name)
-    return _on(session, debugger.next_moment(place_or_error(debugger.graph, place.node), phase))
+    place = parse_entry(name, debugger.graph.by_name)
+    return _on(session, debugger.next_moment(node_or_error(debugger.graph, place.node), phase))
 
 
 def moment_of(debugger: Debugger, text: str, usage: str) -> int:
@@ -232,7 +232,7 @@ def _run_back_through(session: Session) -> tuple[Hit, ...]:
     while not hits and session.debugger.moment:
         debugger = session.debugger
         before = debugger.before_block(debugger.sgd_step)
-        if before is None or debugger.timeline.place(debugger.moment) != 1:
+        if before is None or debugger.timeline.position(debugger.moment) != 1:
             break
         session.use(before)
         hits = session.stops.run_back(session.progress, inclusive=True)
@@ -251,10 +251,10 @@ def _reverse_continue(session: Session, text: str) -> Reply:
 
 def _last(session: Session, text: str) -> Reply:
     debugger = session.debugger
-    spot = chosen_number(session, text, "last NODE[i,j]")
+    ref = chosen_number(session, text, "last NODE[i,j]")
     _must_go_back(debugger)
-    note = last_change(debugger, spot, session.progress)
-    return replace(moved(session, note=note), spot=spot)
+    note = last_change(debugger, ref, session.progress)
+    return replace(moved(session, note=note), ref=ref)
 
 
 MOVING = [

@@ -44,7 +44,7 @@ def _answer(session: Session, text: str) -> Reply:
     after = moved(session, tuple(hits))
     told = f"{verdict.text}  {session.quiz.score}"
     data = {**after.data, "right": verdict.right, "told": verdict.text}
-    return Reply(f"{told}\n{after.text}", data, spot=verdict.spot)
+    return Reply(f"{told}\n{after.text}", data, ref=verdict.ref)
 
 
 PREDICTING = [

@@ -30,7 +30,7 @@ def _record(session: Session, text: str) -> Reply:
         raise DebuggerError(f"there is such a file, and it is no {kind}", where=text)
     origin = session.origin or Origin(session.debugger.graph.name, "")
     if demo:
-        lines = [line for line in session.deeds if not _of_files(line)]
+        lines = [line for line in session.actions if not _of_files(line)]
         if not lines:
             raise DebuggerError("nothing has been done yet that a demo could show")
         write_whole(path, demos.demo_text(origin.graph, path.stem, lines))

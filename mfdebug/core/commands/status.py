@@ -6,7 +6,7 @@ import math
 
 from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import cost_name, is_summed
 
 
@@ -23,14 +23,14 @@ def status(debugger: Debugger) -> str:
 
 def cost_text(debugger: Debugger) -> str:
     """Return the cost in words, by its own name; one of other parameters than now says so."""
-    standing = debugger.cost_standing()
+    freshness = debugger.cost_freshness()
     name = cost_name(debugger.graph)
-    if standing is Standing.WAITING:
+    if freshness is Freshness.WAITING:
         return f"{name} not computed"
-    if standing is Standing.UNKNOWN:
+    if freshness is Freshness.UNKNOWN:
         return f"{name}: {debugger.unknown(debugger.graph.cost)}"
     summed = " (sum)" if is_summed(debugger) else ""
-    old = f" (of SGD step {debugger.sgd_step - 1})" if standing is Standing.STALE else ""
-    if standing is Standing.CURRENT and debugger.outdated_by(debugger.graph.cost) is not None:
+    old = f" (of SGD step {debugger.sgd_step - 1})" if freshness is Freshness.STALE else ""
+    if freshness is Freshness.CURRENT and debugger.outdated_by(debugger.graph.cost) is not None:
         old = " (before the update)"
     return f"{name}{summed} {'' if name == 'cost' else '= '}{scalar(debugger.plan.cost())}{old}"

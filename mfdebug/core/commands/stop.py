@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mfdebug.core.breakpoints.breakpoints import Stop
 from mfdebug.core.breakpoints.health import RULES
 from mfdebug.core.breakpoints.parser import USAGE, triggers
-from mfdebug.core.breakpoints.triggers import AtPlaces, Elsewhere
+from mfdebug.core.breakpoints.triggers import AtPositions, Elsewhere
 from mfdebug.core.commands.arguments import number_of
 from mfdebug.core.commands.command import Command, Key, count_of
 from mfdebug.core.expressions.names import which_is_meant
@@ -51,7 +51,7 @@ def _set(session: Session, text: str, *, temporary: bool) -> Reply:
 
 def _meant(session: Session, stop: Stop) -> str:
     """Say which is meant by a word of a condition that a node is called, too."""
-    condition = stop.trigger.condition if isinstance(stop.trigger, AtPlaces) else None
+    condition = stop.trigger.condition if isinstance(stop.trigger, AtPositions) else None
     return "" if condition is None else which_is_meant(condition, session.debugger)
 
 

@@ -72,23 +72,23 @@ class Product:
         of_x, of_w = matched(stack, self.x[:-2]), matched(stack, self.w[:-2])
         return (*of_x, *row, k), (*of_w, k, *column)
 
-    def met(self, slot: int, entry: Index) -> int:
-        """Return which product of each sum an entry of x (slot 0) or w (slot 1) takes part in."""
+    def met(self, input_index: int, entry: Index) -> int:
+        """Return which product of each sum an entry of x (input 0) or w (input 1) takes part in."""
         if self.length is None:
             return 0
-        return entry[-1] if slot == 0 or len(self.w) == 1 else entry[-2]
+        return entry[-1] if input_index == 0 or len(self.w) == 1 else entry[-2]
 
-    def region(self, slot: int, entry: Index) -> Region:
+    def region(self, input_index: int, entry: Index) -> Region:
         """Return the entries of the result that an entry of x or w takes part in."""
-        own = self.w if slot else self.x
+        own = self.w if input_index else self.x
         if self.length is None:
             return copies(entry, own, self.shape)
         region = copies(entry[:-2], own[:-2], self.stack)
         if len(self.x) > 1:
-            i = entry[-2] if slot == 0 else None
+            i = entry[-2] if input_index == 0 else None
             region += (slice(0, self.x[-2]) if i is None else slice(i, i + 1),)
         if len(self.w) > 1:
-            j = entry[-1] if slot else None
+            j = entry[-1] if input_index else None
             region += (slice(0, self.w[-1]) if j is None else slice(j, j + 1),)
         return region
 
@@ -138,31 +138,33 @@ def moved_from(op: Op, place: Index, shape: Shape, sources: list[Shape]) -> tupl
             entry[axis] = i
         return 0, tuple(entry)
     if isinstance(op, Reshape):
-        return 0, same_place(place, shape, source)
+        return 0, same_position(place, shape, source)
     axis = op.attrs["axis"] % len(shape)
     at = place[axis]
-    slot = 0
+    input_index = 0
     if isinstance(op, Slice):
         at += _cut(op, source).start
     else:
-        while at >= sources[slot][axis]:
-            at -= sources[slot][axis]
-            slot += 1
-    return slot, (*place[:axis], at, *place[axis + 1 :])
+        while at >= sources[input_index][axis]:
+            at -= sources[input_index][axis]
+            input_index += 1
+    return input_index, (*place[:axis], at, *place[axis + 1 :])
 
 
-def moved_to(op: Op, slot: int, entry: Index, shape: Shape, sources: list[Shape]) -> Index | None:
+def moved_to(
+    op: Op, input_index: int, entry: Index, shape: Shape, sources: list[Shape]
+) -> Index | None:
     """Return where a move took an entry of an input; None if a slice leaves it out."""
     if isinstance(op, Transpose):
         return tuple(entry[axis] for axis in _order(op, len(entry)))
     if isinstance(op, Reshape):
-        return same_place(entry, sources[0], shape)
+        return same_position(entry, sources[0], shape)
     axis = op.attrs["axis"] % len(shape)
     if isinstance(op, Slice):
         cut = _cut(op, sources[0])
         at = entry[axis] - cut.start if entry[axis] in cut else None
     else:
-        at = entry[axis] + sum(source[axis] for source in sources[:slot])
+        at = entry[axis] + sum(source[axis] for source in sources[:input_index])
     return None if at is None else (*entry[:axis], at, *entry[axis + 1 :])
 
 
@@ -171,7 +173,7 @@ def _order(op: Transpose, axes: int) -> list[int]:
     return [axis % axes for axis in given] if given is not None else list(reversed(range(axes)))
 
 
-def same_place(index: Index, shape: Shape, other: Shape) -> Index:
+def same_position(index: Index, shape: Shape, other: Shape) -> Index:
     """Return the entry of `other` that has the same place in the order of all entries."""
     count = 0
     for i, n in zip(index, shape, strict=True):

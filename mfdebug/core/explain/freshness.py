@@ -8,36 +8,36 @@ import numpy as np
 
 from mfdebug.core.explain.sums import Sums
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Debugger, Standing
-from mfdebug.core.timeline.entry_ref import Spot, named
+from mfdebug.core.timeline.debugger import Debugger, Freshness
+from mfdebug.core.timeline.entry_ref import EntryRef, named
 from miniflow.node import Input
 from miniflow.ops.base import shape_text
 
 
-def made_before(debugger: Debugger, spot: Spot, sums: Sums) -> tuple[int, str] | None:
+def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str] | None:
     """Return the moment at which a number was made and why that matters, or None.
 
     It matters where `sums`, which tells it with the numbers of the present moment, cannot be
     right: the number is of an earlier pass, or something that it was made of has changed since.
     """
-    if spot.attribute == "value":
-        made = debugger.written_at(spot.node) or 0
-        stale = debugger.value_standing(spot.node) is Standing.STALE
-        nodes: Iterable[int] = debugger.graph.inbound[spot.node]
+    if ref.attribute == "value":
+        made = debugger.written_at(ref.node) or 0
+        stale = debugger.value_freshness(ref.node) is Freshness.STALE
+        nodes: Iterable[int] = debugger.graph.inbound[ref.node]
         since = made
     else:
         written = [
             debugger.written_at(edge.consumer, "backward") or 0
-            for edge in debugger.contributions(spot.node)
+            for edge in debugger.contributions(ref.node)
             if edge.reported
         ]
-        made = debugger.written_at(spot.node, "backward") or 0
-        stale = debugger.gradient_standing(spot.node) is Standing.STALE
+        made = debugger.written_at(ref.node, "backward") or 0
+        stale = debugger.gradient_freshness(ref.node) is Freshness.STALE
         if written and not stale:
             made = max(written)
         first_terms = [bundle.tell(0) for bundle in sums.bundles if len(bundle.amounts)]
-        spots = [one for told in first_terms for one in told.leads_to]
-        nodes = [one.node for one in spots if one.attribute == "value"]
+        refs = [one for told in first_terms for one in told.leads_to]
+        nodes = [one.node for one in refs if one.attribute == "value"]
         since = min(written, default=made)
     if stale:
         return made, f"stale: of SGD step {debugger.timeline.sgd_step(made)}"

@@ -51,7 +51,7 @@ def check_lines(graph: Graph, verdicts: Sequence[Verdict], most: int = MOST_LINE
     if len(worst) > most:
         lines.append(f"  … {len(worst) - most} more, none worse")
     lines += [f"  {line}" for line in _sampled(graph, verdicts)]
-    aside = [graph.nodes[i].label for i in graph.trainables if not graph.under_cost[i]]
+    aside = [graph.nodes[i].label for i in graph.trainables if not graph.reaches_cost[i]]
     if aside and len(verdicts) > 1:
         lines.append(f"  trained, but the cost does not depend on it: {', '.join(aside)}")
     return [_conclusion(verdicts), *lines]
@@ -132,7 +132,9 @@ def _conclusion(verdicts: Sequence[Verdict]) -> str:
 def _line(graph: Graph, verdict: Verdict) -> str:
     node, source = graph.nodes[verdict.node], graph.nodes[verdict.source]
     entry = f"{source.label}{index_text(verdict.index)}" if not verdict.shapes else source.label
-    sent = f"{node.label} ({kind_of(node)}) to {entry}" if verdict.slot is not None else entry
+    sent = (
+        f"{node.label} ({kind_of(node)}) to {entry}" if verdict.input_index is not None else entry
+    )
     if verdict.judgement == "untested" and verdict.reason != "rounding":
         return f"{sent}: not tested: {_why_not(graph, verdict)}"
     if verdict.shapes is not None:
@@ -178,7 +180,7 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
 
 def _sampled(graph: Graph, verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Yield a line for each node of so many inputs that only some were tried one by one."""
-    tried = Counter(verdict.node for verdict in verdicts if verdict.slot is not None)
+    tried = Counter(verdict.node for verdict in verdicts if verdict.input_index is not None)
     for i, count in tried.items():
         inputs = len(set(graph.inbound[i]))
         if count < inputs:

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from mfdebug.core.explain.arithmetic import bracketed, comes_to
 from mfdebug.core.explain.entries import Region, place_in
-from mfdebug.core.explain.node_at import Site, unique
+from mfdebug.core.explain.node_view import NodeView, unique
 from mfdebug.core.explain.ops import explained as explained_by
 from mfdebug.core.explain.ops.base import Explainer, factor
-from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
+from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.format.formula_letters import Letters
-from mfdebug.core.timeline.debugger import Debugger, Standing
-from mfdebug.core.timeline.entry_ref import Index, Spot, gradient_name, named
+from mfdebug.core.timeline.debugger import Debugger, Freshness
+from mfdebug.core.timeline.entry_ref import EntryRef, Index, gradient_name, named
 from miniflow.graph import follows_rules
 from miniflow.ops.base import Op
 
@@ -38,15 +38,19 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     rules: list[str] = []
     notes: list[str] = []
     edges = debugger.contributions(node)
-    partial = debugger.gradient_standing(node) is Standing.PARTIAL
+    partial = debugger.gradient_freshness(node) is Freshness.PARTIAL
     edges_told = [edge for edge in edges if edge.reported or not partial]
     sites = _sites(debugger, [edge.consumer for edge in edges_told])
     work = 0
     for edge in edges_told:
-        site = sites[edge.consumer]
-        work += len(site.inputs)
-        sums = edge_sums(site, edge.slot, index, explained=work <= MOST_INPUTS)
-        edge_name = f"input {edge.slot + 1} of {site.label}" if site.input_note(edge.slot) else ""
+        view = sites[edge.consumer]
+        work += len(view.inputs)
+        sums = edge_sums(view, edge.input_index, index, explained=work <= MOST_INPUTS)
+        edge_name = (
+            f"input {edge.input_index + 1} of {view.label}"
+            if view.input_note(edge.input_index)
+            else ""
+        )
         bundles.extend(bundle.along(edge_name) for bundle in sums.bundles)
         rules.append(sums.rule)
         notes.extend(sums.notes)
@@ -56,77 +60,81 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
 
 
-def _sites(debugger: Debugger, consumers: Iterable[int]) -> dict[int, Site]:
+def _sites(debugger: Debugger, consumers: Iterable[int]) -> dict[int, NodeView]:
     """Return the consumers whose terms make one sum: in it one letter stands for one number."""
-    sites = {node: Site(debugger, node) for node in dict.fromkeys(consumers)}
+    sites = {node: NodeView(debugger, node) for node in dict.fromkeys(consumers)}
     letters: dict[str, str] = {}
     names = debugger.graph.by_name
-    for site in sites.values():
+    for view in sites.values():
         # Means over different numbers of entries have different letters.
-        meaning = site.legend().partition(" = ")[2]
+        meaning = view.legend().partition(" = ")[2]
         if meaning and meaning not in letters:
             letters[meaning] = Letters(names, letters.values()).count
         others = (letter for other, letter in letters.items() if other != meaning)
-        site.letters = Letters(names, others)
+        view.letters = Letters(names, others)
     return sites
 
 
-def nothing_sent(site: Site, op: Op, explainer: Explainer, slot: int, index: Index) -> str:
+def nothing_sent(
+    view: NodeView, op: Op, explainer: Explainer, input_index: int, index: Index
+) -> str:
     """Say why an op sends nothing to one entry of an input, or nothing."""
-    return explainer.without_gradient(site, op, slot) or explainer.left_out(site, op, slot, index)
+    return explainer.without_gradient(view, op, input_index) or explainer.left_out(
+        view, op, input_index, index
+    )
 
 
 def edge_sums(
-    site: Site, slot: int, index: Index, *, explained: bool = True, ones: bool = False
+    view: NodeView, input_index: int, index: Index, *, explained: bool = True, ones: bool = False
 ) -> Sums:
-    """Return the terms of what a consumer sent to one entry of its input number `slot`.
+    """Return the terms of what a consumer sent to one entry of its input number `input_index`.
 
     With `ones` a local derivative of 1 is written out. Where nothing is sent there is no term, and
     a note says why.
     """
-    debugger = site.debugger
-    if reason := debugger.unsent(site.node, slot):
-        return Sums("", (), (f"{site.label}: {reason}",))
-    sent = float(debugger.plan.contribution(site.node, slot)[index])
-    found = explained_by(site) if explained else None
-    if found is not None and (departs := debugger.departs(site.node, "backward")):
-        known = _known_only(site, slot, index, sent)
+    debugger = view.debugger
+    if reason := debugger.unsent(view.node, input_index):
+        return Sums("", (), (f"{view.label}: {reason}",))
+    sent = float(debugger.plan.contribution(view.node, input_index)[index])
+    found = explained_by(view) if explained else None
+    if found is not None and (departs := debugger.departs(view.node, "backward")):
+        known = _known_only(view, input_index, index, sent)
         return replace(known, notes=(f"the program's number is another: {departs}",))
     if found is None:
-        return _known_only(site, slot, index, sent)
+        return _known_only(view, input_index, index, sent)
     op, explainer = found
-    if reason := nothing_sent(site, op, explainer, slot, index):
+    if reason := nothing_sent(view, op, explainer, input_index, index):
         return Sums("0", (), (reason,))
-    local = explainer.locals(site, op, slot, index)
+    local = explainer.locals(view, op, input_index, index)
     if local is None:
-        return _known_only(site, slot, index, sent)
-    gradient = debugger.gradient(site.node)
+        return _known_only(view, input_index, index, sent)
+    gradient = debugger.gradient(view.node)
     upstream = np.asarray(gradient[local.region], np.float64).reshape(-1)
     numbers = np.asarray(local.numbers, np.float64).reshape(-1)
     with np.errstate(all="ignore"):
         # A single term is what was sent: a closed gate sends 0 even where upstream is infinite.
         amounts = upstream * numbers if upstream.size > 1 else np.array([sent])
-    edge = _Edge(site, op, explainer, slot, index, ones)
+    edge = _Edge(view, op, explainer, input_index, index, ones)
 
-    def tell(k: int) -> Told:
+    def tell(k: int) -> TermText:
         place = place_in(local.region, k)
         return edge.tell(place, float(upstream[k]), float(numbers[k]), float(amounts[k]))
 
-    notes = tuple(filter(None, (site.legend(),)))
+    notes = tuple(filter(None, (view.legend(),)))
     return Sums(edge.rule(local.region), (Bundle(amounts, tell),), notes)
 
 
-def _known_only(site: Site, slot: int, index: Index, sent: float) -> Sums:
+def _known_only(view: NodeView, input_index: int, index: Index, sent: float) -> Sums:
     """Tell what was sent where it is known, and how it was made is not."""
-    symbols = named(f"{site.label}.gradients[{site.labels[slot]}]", index)
-    leads_to: list[Spot] = []
-    if site.value.shape == site.inputs[slot].shape:
-        leads_to.append(Spot(site.node, "grad", index))
-    elif site.value.size == 1:
-        leads_to.append(Spot(site.node, "grad", (0,) * site.value.ndim))
+    symbols = named(f"{view.label}.gradients[{view.labels[input_index]}]", index)
+    leads_to: list[EntryRef] = []
+    if view.value.shape == view.inputs[input_index].shape:
+        leads_to.append(EntryRef(view.node, "grad", index))
+    elif view.value.size == 1:
+        leads_to.append(EntryRef(view.node, "grad", (0,) * view.value.ndim))
     notes: tuple[str, ...] = ()
-    if not follows_rules(site.op):
-        kind = type(site.op).__name__
+    if not follows_rules(view.op):
+        kind = type(view.op).__name__
         notes = (f"{kind} has its own backward(): what it sent is known, not how it was made",)
     return Sums(symbols, (one_term(sent, symbols, bracketed(sent), leads_to),), notes)
 
@@ -135,25 +143,33 @@ class _Edge:
     """An edge from an op back to one entry of its input: its terms in words."""
 
     def __init__(
-        self, site: Site, op: Op, explainer: Explainer, slot: int, entry: Index, ones: bool
+        self,
+        view: NodeView,
+        op: Op,
+        explainer: Explainer,
+        input_index: int,
+        entry: Index,
+        ones: bool,
     ) -> None:
-        self._site, self._op, self._explainer = site, op, explainer
-        self._slot, self._entry, self._ones = slot, entry, ones
+        self._site, self._op, self._explainer = view, op, explainer
+        self._input_index, self._entry, self._ones = input_index, entry, ones
 
     def rule(self, region: Region) -> str:
         """Return the sum over a region of the op's value in symbols: `Σₙ X[n,1]·…`."""
-        return self._explainer.rule_over(region, self._site, self._op, self._slot, self._entry)
+        return self._explainer.rule_over(
+            region, self._site, self._op, self._input_index, self._entry
+        )
 
-    def tell(self, place: Index, upstream: float, local: float, amount: float) -> Told:
+    def tell(self, place: Index, upstream: float, local: float, amount: float) -> TermText:
         """Return one term: upstream × local."""
-        site, explainer = self._site, self._explainer
-        arguments = site, self._op, self._slot, self._entry, place
-        spots = [Spot(site.node, "grad", place), *explainer.leads_to(*arguments)]
+        view, explainer = self._site, self._explainer
+        arguments = view, self._op, self._input_index, self._entry, place
+        refs = [EntryRef(view.node, "grad", place), *explainer.leads_to(*arguments)]
         symbols = explainer.product(*arguments)
-        return Told(symbols, self._numbers(place, upstream, local, amount), unique(spots))
+        return TermText(symbols, self._numbers(place, upstream, local, amount), unique(refs))
 
     def _numbers(self, place: Index, upstream: float, local: float, amount: float) -> str:
-        arguments = self._site, self._op, self._slot, self._entry, place
+        arguments = self._site, self._op, self._input_index, self._entry, place
         number = bracketed(upstream)
         symbols = self._explainer.local(*arguments)
         if symbols in ("1", "-1") and not self._ones:
@@ -161,10 +177,10 @@ class _Edge:
         else:
             text = self._explainer.local_numbers(*arguments, local)
             text = self._explainer.times(
-                self._site, self._op, self._slot, number, factor(text), " × "
+                self._site, self._op, self._input_index, number, factor(text), " × "
             )
             if not comes_to(text, amount):
                 text = self._explainer.times(
-                    self._site, self._op, self._slot, number, bracketed(local), " × "
+                    self._site, self._op, self._input_index, number, bracketed(local), " × "
                 )
         return text if comes_to(text, amount) else bracketed(amount)

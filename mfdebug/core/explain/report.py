@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from mfdebug.core.explain.freshness import changed_note, changes_notes, overwritten_note
 from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
-from mfdebug.core.explain.node_at import Site
+from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import explained, explainer_of
 from mfdebug.core.explain.updates import Assignment, assignments
 from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Contribution, Debugger, Standing, index_text
+from mfdebug.core.timeline.debugger import Contribution, Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index, named
 from miniflow.node import Input, Node
 from miniflow.ops.base import Op, shape_text
@@ -76,11 +76,11 @@ class NodeReport(Struct, frozen=True):
     role: str
     index: Index
     value: float | None
-    value_standing: Standing
+    value_freshness: Freshness
     outdated: str
     working: str
     gradient: float | None
-    gradient_standing: Standing
+    gradient_freshness: Freshness
     no_gradient: str
     reported: int
     edges: int
@@ -97,60 +97,60 @@ class NodeReport(Struct, frozen=True):
 
 def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeReport:
     """Report a node at the present moment for one entry of it (the first by default)."""
-    site = Site(debugger, node)
+    view = NodeView(debugger, node)
     shape = debugger.plan.shapes[node]
     if index is None or len(index) != len(shape):
         index = (0,) * len(shape)
     index = tuple(min(i, n - 1) for i, n in zip(index, shape, strict=True))
-    value_standing = debugger.value_standing(node)
-    gradient_standing = debugger.gradient_standing(node)
-    has_value = not value_standing.absent
+    value_freshness = debugger.value_freshness(node)
+    gradient_freshness = debugger.gradient_freshness(node)
+    has_value = not value_freshness.absent
     no_gradient = debugger.no_gradient(node)
-    has_gradient = not no_gradient and gradient_standing in (
-        Standing.CURRENT,
-        Standing.STALE,
-        Standing.PARTIAL,
+    has_gradient = not no_gradient and gradient_freshness in (
+        Freshness.CURRENT,
+        Freshness.STALE,
+        Freshness.PARTIAL,
     )
-    value = float(site.value[index]) if has_value else None
+    value = float(view.value[index]) if has_value else None
     edges = debugger.contributions(node)
-    turn = debugger.timeline.place_of("backward", node)
-    ahead = turn is not None and turn > debugger.timeline.place(debugger.moment)
+    turn = debugger.timeline.position_of("backward", node)
+    ahead = turn is not None and turn > debugger.timeline.position(debugger.moment)
     start = debugger.timeline.start_of(debugger.sgd_step)
     outdated = debugger.outdated_by(node)
     return NodeReport(
-        name=site.label,
-        symbol=site.gradient(),
-        kind=kind_of(site.op),
+        name=view.label,
+        symbol=view.gradient(),
+        kind=kind_of(view.op),
         shape=shape_text(shape),
-        formula=_formula(site),
-        definition=site.written(site.op.definition, site.labels) if isinstance(site.op, Op) else "",
-        legend=site.legend() if explained(site) else "",
-        role=role_of(site),
+        formula=_formula(view),
+        definition=view.written(view.op.definition, view.labels) if isinstance(view.op, Op) else "",
+        legend=view.legend() if explained(view) else "",
+        role=role_of(view),
         index=index,
         value=value,
-        value_standing=value_standing,
+        value_freshness=value_freshness,
         outdated="" if outdated is None else debugger.graph.nodes[outdated].label,
-        working=_forward_working(site, index, value),
+        working=_forward_working(view, index, value),
         gradient=float(debugger.gradient(node)[index]) if has_gradient else None,
-        gradient_standing=gradient_standing,
+        gradient_freshness=gradient_freshness,
         no_gradient=no_gradient,
         reported=debugger.reported(node),
         edges=len(edges),
         turn=start + turn if ahead and turn is not None else None,
-        incoming=_incoming(site, index, edges[:EDGES_SHOWN]),
+        incoming=_incoming(view, index, edges[:EDGES_SHOWN]),
         incoming_more=max(0, len(edges) - EDGES_SHOWN),
-        outgoing=_outgoing(site, index),
-        outgoing_more=max(0, len(site.inputs) - EDGES_SHOWN),
+        outgoing=_outgoing(view, index),
+        outgoing_more=max(0, len(view.inputs) - EDGES_SHOWN),
         update=assignments(debugger, node, index),
         unknown=debugger.unknown(node),
         unknown_gradient=debugger.unknown(node, gradient=True),
-        notes=(*_notes(site), *changes_notes(debugger, node)),
+        notes=(*_notes(view), *changes_notes(debugger, node)),
     )
 
 
-def _notes(site: Site) -> tuple[str, ...]:
+def _notes(view: NodeView) -> tuple[str, ...]:
     """Return what else there is to say of a value that a program's run has recorded."""
-    debugger, node = site.debugger, site.node
+    debugger, node = view.debugger, view.node
     departs = debugger.departs(node, "forward")
     notes = [
         f"the program's number is another: {departs}" if departs else "",
@@ -159,15 +159,15 @@ def _notes(site: Site) -> tuple[str, ...]:
     return tuple(filter(None, notes))
 
 
-def _formula(site: Site) -> str:
+def _formula(view: NodeView) -> str:
     """Return the rule in symbols."""
-    if not isinstance(site.op, Op):
+    if not isinstance(view.op, Op):
         return ""
-    found = explained(site)
+    found = explained(view)
     if found is None:
-        return site.written(site.op.formula, site.labels)
+        return view.written(view.op.formula, view.labels)
     op, explainer = found
-    return explainer.formula(site, op, site.labels)
+    return explainer.formula(view, op, view.labels)
 
 
 def kind_of(node: Node) -> str:
@@ -175,12 +175,12 @@ def kind_of(node: Node) -> str:
     return type(node).__name__
 
 
-def role_of(site: Site) -> str:
+def role_of(view: NodeView) -> str:
     """Return in one sentence what the node does in the backward pass."""
-    node = site.op
-    if (found := explained(site)) is not None:
+    node = view.op
+    if (found := explained(view)) is not None:
         op, explainer = found
-        return explainer.role(site, op)
+        return explainer.role(view, op)
     if isinstance(node, Input):
         if node.trainable:
             return "a trainable input adds up what comes back: the update uses the sum"
@@ -188,82 +188,82 @@ def role_of(site: Site) -> str:
     return f"{kind_of(node)} has its own forward() and backward()"
 
 
-def _forward_working(site: Site, index: Index, value: float | None) -> str:
+def _forward_working(view: NodeView, index: Index, value: float | None) -> str:
     """Return the forward rule with this entry's numbers in place of the names.
 
     Nothing where an input has changed since: today's numbers do not make yesterday's value.
     """
-    debugger = site.debugger
+    debugger = view.debugger
     if (
         value is None
-        or explained(site) is None
-        or _notes(site)
-        or debugger.value_standing(site.node) is not Standing.CURRENT
-        or changed_note(debugger, site.sources, debugger.written_at(site.node) or 0)
+        or explained(view) is None
+        or _notes(view)
+        or debugger.value_freshness(view.node) is not Freshness.CURRENT
+        or changed_note(debugger, view.sources, debugger.written_at(view.node) or 0)
     ):
         return ""
-    text = value_sums(debugger, site.node, index).working(TERMS_SHOWN)
+    text = value_sums(debugger, view.node, index).working(TERMS_SHOWN)
     # -5 = -5 tells nothing.
     return "" if text.strip("()") == scalar(value) else text
 
 
-def _incoming(site: Site, index: Index, edges: list[Contribution]) -> tuple[Incoming, ...]:
-    debugger, graph = site.debugger, site.debugger.graph
-    if site.node == graph.cost and debugger.gradient_standing(site.node) is Standing.CURRENT:
-        seed = site.gradient(index)
+def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[Incoming, ...]:
+    debugger, graph = view.debugger, view.debugger.graph
+    if view.node == graph.cost and debugger.gradient_freshness(view.node) is Freshness.CURRENT:
+        seed = view.gradient(index)
         return (Incoming("the start of backward", seed, seed, 1.0),)
     found = []
-    sites: dict[int, Site] = {}
+    sites: dict[int, NodeView] = {}
     for edge in edges:
         if edge.consumer not in sites:
-            sites[edge.consumer] = Site(debugger, edge.consumer)
+            sites[edge.consumer] = NodeView(debugger, edge.consumer)
         consumer = sites[edge.consumer]
         rules = explained(consumer)
         remark = ""
         if edge.reported and edge.sent is None:
             rule = words = ""
-            remark = debugger.unsent(edge.consumer, edge.slot)
+            remark = debugger.unsent(edge.consumer, edge.input_index)
         elif rules is None or debugger.departs(edge.consumer, "backward"):
-            rule = words = named(f"{consumer.label}.gradients[{site.label}]", index)
+            rule = words = named(f"{consumer.label}.gradients[{view.label}]", index)
         else:
             op, explainer = rules
-            sent = explainer.sent(consumer, op, edge.slot, index)
+            sent = explainer.sent(consumer, op, edge.input_index, index)
             rule, words = sent.text, sent.of(index)
-            remark = nothing_sent(consumer, op, explainer, edge.slot, index)
+            remark = nothing_sent(consumer, op, explainer, edge.input_index, index)
         number = None if edge.sent is None else float(edge.sent[index])
-        note = consumer.input_note(edge.slot)
+        note = consumer.input_note(edge.input_index)
         found.append(Incoming(consumer.label, rule, words, number, remark, note))
     return tuple(found)
 
 
-def _outgoing(site: Site, index: Index) -> tuple[Outgoing, ...]:
-    debugger = site.debugger
-    if debugger.gradient_standing(site.node) is not Standing.CURRENT:
+def _outgoing(view: NodeView, index: Index) -> tuple[Outgoing, ...]:
+    debugger = view.debugger
+    if debugger.gradient_freshness(view.node) is not Freshness.CURRENT:
         return ()
-    rules = explained(site)
-    departs = debugger.departs(site.node, "backward")
-    written = debugger.written_at(site.node, "backward") or 0
-    changed = changed_note(debugger, site.sources, written)
+    rules = explained(view)
+    departs = debugger.departs(view.node, "backward")
+    written = debugger.written_at(view.node, "backward") or 0
+    changed = changed_note(debugger, view.sources, written)
     found = []
-    for slot, label in enumerate(site.labels[:EDGES_SHOWN]):
-        if reason := debugger.unsent(site.node, slot):
+    for input_index, label in enumerate(view.labels[:EDGES_SHOWN]):
+        if reason := debugger.unsent(view.node, input_index):
             found.append(Outgoing(label, "", "", "", "", math.nan, reason))
             continue
-        sent = debugger.plan.contribution(site.node, slot)
+        sent = debugger.plan.contribution(view.node, input_index)
         entry = matching_entry(index, sent.shape)
         number, working, remark = float(sent[entry]), "", ""
         if rules is None or departs:
-            rule = words = named(f"{site.label}.gradients[{label}]", entry)
+            rule = words = named(f"{view.label}.gradients[{label}]", entry)
         else:
             op, explainer = rules
-            formula = explainer.sent(site, op, slot, entry)
+            formula = explainer.sent(view, op, input_index, entry)
             rule, words = formula.text, formula.of(entry)
-            remark = nothing_sent(site, op, explainer, slot, entry)
+            remark = nothing_sent(view, op, explainer, input_index, entry)
             if not changed and not remark:
-                working = edge_sums(site, slot, entry, ones=True).working(TERMS_SHOWN)
+                working = edge_sums(view, input_index, entry, ones=True).working(TERMS_SHOWN)
                 working = "" if working.strip("()") == scalar(number) else working
-        own_rule = explainer_of(site.op) is None
-        text, note = index_text(entry), site.input_note(slot)
+        own_rule = explainer_of(view.op) is None
+        text, note = index_text(entry), view.input_note(input_index)
         found.append(Outgoing(label, text, rule, words, working, number, remark, note, own_rule))
     return tuple(found)
 

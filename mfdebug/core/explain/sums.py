@@ -11,21 +11,21 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.explain.node_at import unique
+from mfdebug.core.explain.node_view import unique
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.ops.base import Array
 
 
-class Told(NamedTuple):
-    """One term in symbols and in numbers, and the spots it is made of, the main one first.
+class TermText(NamedTuple):
+    """One term in symbols and in numbers, and the refs it is made of, the main one first.
 
     `edge` says which input it is about, where the same node is several of them.
     """
 
     symbols: str
     numbers: str
-    leads_to: tuple[Spot, ...]
+    leads_to: tuple[EntryRef, ...]
     edge: str = ""
 
 
@@ -33,7 +33,7 @@ class Bundle(NamedTuple):
     """Terms of one kind: what each of them adds, and how the k-th is told."""
 
     amounts: Array
-    tell: Callable[[int], Told]
+    tell: Callable[[int], TermText]
 
     def along(self, edge: str) -> Bundle:
         """Return the same terms, which all belong to one edge."""
@@ -54,7 +54,7 @@ class Sums(Struct, frozen=True):
         joined: Array = np.concatenate(parts) if parts else np.zeros(0)
         return joined
 
-    def tell(self, terms: Iterable[int]) -> list[Told]:
+    def tell(self, terms: Iterable[int]) -> list[TermText]:
         """Return terms as text, by their place in the order of the rule."""
         begins = np.cumsum([0, *(len(bundle.amounts) for bundle in self.bundles)])
         found = []
@@ -85,9 +85,9 @@ class Sums(Struct, frozen=True):
         return joined(texts) + counted
 
 
-def one_term(number: float, symbols: str, numbers: str, leads_to: Iterable[Spot]) -> Bundle:
+def one_term(number: float, symbols: str, numbers: str, leads_to: Iterable[EntryRef]) -> Bundle:
     """Return a bundle of one term, which is the whole number."""
-    told = Told(symbols, numbers, unique(leads_to))
+    told = TermText(symbols, numbers, unique(leads_to))
     return Bundle(np.array([number], np.float64), lambda _k: told)
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from msgspec import Struct
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
-from mfdebug.core.explain.sums import Bundle, Sums, Told
+from mfdebug.core.explain.sums import Bundle, Sums, TermText
 from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Update
-from mfdebug.core.timeline.entry_ref import Attribute, Index, Spot, gradient_name, named
+from mfdebug.core.timeline.entry_ref import Attribute, EntryRef, Index, gradient_name, named
 from miniflow.training.optimizers import Adam, Momentum, Optimizer
 
 OWN_RULE = "by the program's own rule"
@@ -128,7 +128,7 @@ class _Entry:
 
     def sums(self, attribute: Attribute) -> Sums:
         """Return the value, or a number of the optimizer's state, as a sum."""
-        own = Spot(self.node, "value", self.index)
+        own = EntryRef(self.node, "value", self.index)
         name = own.text(self.debugger)
         rules = self._rules(name)
         if attribute == "m" or attribute == "v":
@@ -144,25 +144,25 @@ class _Entry:
             notes = tuple(
                 f"{one.name} = {one.working} = {scalar(one.number)}" for one in (m_hat, v_hat)
             )
-        first = Told(f"{name} before", bracketed(self.before), (self._before("value"),))
+        first = TermText(f"{name} before", bracketed(self.before), (self._before("value"),))
         return _two_terms(rules[-1], self.before, told[1], first, told[0], notes)
 
-    def _change(self, name: str) -> tuple[Told, float] | None:
+    def _change(self, name: str) -> tuple[TermText, float] | None:
         """Return the term that was added to the value, or None if no known rule made it.
 
         Its amount is that of the rule: the difference of two numbers has fewer digits.
         """
-        own: tuple[Spot, ...] = (Spot(self.node, "grad", self.index),)
+        own: tuple[EntryRef, ...] = (EntryRef(self.node, "grad", self.index),)
         lr, (m, v, eps) = self.lr, map(self.letters.state, "mvε")
         symbols, form = f"-{lr}·{own[0].text(self.debugger)}", "-{0} × {1}"
         numbers: tuple[float, ...] = (self.rate, self.gradient)
         if isinstance(self.optimizer, Momentum) and self.new:
             symbols, numbers = f"-{lr}·{v}", (self.rate, self.new["v"])
-            own = (Spot(self.node, "v", self.index),)
+            own = (EntryRef(self.node, "v", self.index),)
         elif isinstance(self.optimizer, Adam) and self.new:
             symbols, form = f"-{lr}·{m}̂/(√{v}̂ + {eps})", "-{0} × {1}/(√{2} + {3})"
             numbers = (self.rate, *self.corrected(), self.optimizer.epsilon)
-            own = (Spot(self.node, "m", self.index), Spot(self.node, "v", self.index))
+            own = (EntryRef(self.node, "m", self.index), EntryRef(self.node, "v", self.index))
         whole = worked(
             (self.before, *numbers), lambda texts: _sum(texts[0], form, texts[1:]), self.after
         )
@@ -171,11 +171,11 @@ class _Entry:
         amount = -numbers[0] * numbers[1]
         if len(numbers) > 2:
             amount /= math.sqrt(numbers[2]) + numbers[3]
-        return Told(symbols, form.format(*map(bracketed, numbers)), own), amount
+        return TermText(symbols, form.format(*map(bracketed, numbers)), own), amount
 
     def _state_sums(self, name: Literal["m", "v"], rule: str) -> Sums:
         old = self.old[name]
-        gradient = Spot(self.node, "grad", self.index)
+        gradient = EntryRef(self.node, "grad", self.index)
         g = gradient.text(self.debugger)
         if isinstance(self.optimizer, Adam):
             beta = self.optimizer.beta1 if name == "m" else self.optimizer.beta2
@@ -186,15 +186,17 @@ class _Entry:
             assert isinstance(self.optimizer, Momentum)
             beta, symbols, numbers = self.optimizer.momentum, g, bracketed(self.gradient)
         letter = self.letters.state(name)
-        first = Told(
+        first = TermText(
             f"{beta:g}·{letter} before", f"{beta:g} × {bracketed(old)}", (self._before(name),)
         )
         share = 1.0 - beta if isinstance(self.optimizer, Adam) else 1.0
         amount = share * (self.gradient**2 if name == "v" and share != 1.0 else self.gradient)
-        return _two_terms(rule, beta * old, amount, first, Told(symbols, numbers, (gradient,)), ())
+        return _two_terms(
+            rule, beta * old, amount, first, TermText(symbols, numbers, (gradient,)), ()
+        )
 
-    def _before(self, attribute: Attribute) -> Spot:
-        return Spot(self.node, attribute, self.index, self.debugger.moment - 1)
+    def _before(self, attribute: Attribute) -> EntryRef:
+        return EntryRef(self.node, attribute, self.index, self.debugger.moment - 1)
 
 
 def update_sums(debugger: Debugger, node: int, index: Index, attribute: Attribute) -> Sums:
@@ -205,7 +207,12 @@ def update_sums(debugger: Debugger, node: int, index: Index, attribute: Attribut
 
 
 def _two_terms(
-    rule: str, before: float, added: float, first: Told, second: Told, notes: tuple[str, ...]
+    rule: str,
+    before: float,
+    added: float,
+    first: TermText,
+    second: TermText,
+    notes: tuple[str, ...],
 ) -> Sums:
     told = (first, second)
     return Sums(rule, (Bundle(np.array([before, added]), lambda k: told[k]),), notes)

@@ -21,8 +21,8 @@ from mfdebug.core.explain.updates import update_sums
 from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.expressions.ast import NotComputed
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Standing
-from mfdebug.core.timeline.entry_ref import Index, Spot
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness
+from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from miniflow.node import Input
 
 # Terms beyond these, the smallest, are only counted and summed.
@@ -41,7 +41,7 @@ class CauseTerm(Struct, frozen=True):
     numbers: str
     amount: float
     running: float
-    leads_to: tuple[Spot, ...]
+    leads_to: tuple[EntryRef, ...]
     edge: str = ""
 
     @property
@@ -58,7 +58,7 @@ class Cause(Struct, frozen=True):
     value is from, or at which moment the number was made.
     """
 
-    spot: Spot
+    ref: EntryRef
     rule: str
     number: float
     terms: tuple[CauseTerm, ...]
@@ -67,63 +67,63 @@ class Cause(Struct, frozen=True):
     note: str
 
 
-def why(debugger: Debugger, spot: Spot) -> Cause:
+def why(debugger: Debugger, ref: EntryRef) -> Cause:
     """Return where a number comes from.
 
     Raises `NotComputed` for what there is not yet, `ShapeError` for an entry there is not.
     """
     graph = debugger.graph
-    if not 0 <= spot.node < len(graph.nodes):
-        raise DebuggerError(f"there is no node number {spot.node}")
+    if not 0 <= ref.node < len(graph.nodes):
+        raise DebuggerError(f"there is no node number {ref.node}")
     home = debugger.moment
     # Infinities and NaN are what people come to ask about: they are no reason to warn.
-    with spot.visited(debugger), np.errstate(all="ignore"):
-        debugger.check_index(spot.node, spot.index)
-        shape = debugger.plan.shapes[spot.node]
-        index = tuple(int(i) % n for i, n in zip(spot.index, shape, strict=True))
-        return _cause(debugger, replace(spot, index=index), home)
+    with ref.visited(debugger), np.errstate(all="ignore"):
+        debugger.check_index(ref.node, ref.index)
+        shape = debugger.plan.shapes[ref.node]
+        index = tuple(int(i) % n for i, n in zip(ref.index, shape, strict=True))
+        return _cause(debugger, replace(ref, index=index), home)
 
 
-def _cause(debugger: Debugger, spot: Spot, home: int) -> Cause:
+def _cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
     """Explain a number of the moment that is visited; `home` is the one that was come from."""
-    if spot.attribute in ("m", "v"):
-        return _last_update(debugger, spot, home)
-    if spot.attribute == "grad":
-        _gradient_there(debugger, spot.node)
-        sums = gradient_sums(debugger, spot.node, spot.index)
-        if debugger.moment == home and (turn := _turn_ahead(debugger, spot.node)):
+    if ref.attribute in ("m", "v"):
+        return _last_update(debugger, ref, home)
+    if ref.attribute == "grad":
+        _gradient_there(debugger, ref.node)
+        sums = gradient_sums(debugger, ref.node, ref.index)
+        if debugger.moment == home and (turn := _turn_ahead(debugger, ref.node)):
             sums = replace(sums, notes=(turn, *sums.notes))
     else:
-        _value_there(debugger, spot.node)
-        if note := overwritten_note(debugger, spot.node):
-            return _overwritten(debugger, spot, note, home)
-        if isinstance(debugger.graph.nodes[spot.node], Input):
-            return _input_cause(debugger, spot, home)
-        sums = value_sums(debugger, spot.node, spot.index)
-    if (earlier := made_before(debugger, spot, sums)) is None:
-        return _told(debugger, spot, sums, home)
+        _value_there(debugger, ref.node)
+        if note := overwritten_note(debugger, ref.node):
+            return _overwritten(debugger, ref, note, home)
+        if isinstance(debugger.graph.nodes[ref.node], Input):
+            return _input_cause(debugger, ref, home)
+        sums = value_sums(debugger, ref.node, ref.index)
+    if (earlier := made_before(debugger, ref, sums)) is None:
+        return _told(debugger, ref, sums, home)
     moment, note = earlier
     present = sums.notes
     with debugger.visiting(moment):
-        sums = _sums_now(debugger, spot)
-        return _told(debugger, spot, replace(sums, notes=(note, *present)), home)
+        sums = _sums_now(debugger, ref)
+        return _told(debugger, ref, replace(sums, notes=(note, *present)), home)
 
 
-def _overwritten(debugger: Debugger, spot: Spot, note: str, home: int) -> Cause:
+def _overwritten(debugger: Debugger, ref: EntryRef, note: str, home: int) -> Cause:
     """Tell of a value that another node has changed what it was before that."""
-    before = (debugger.overwritten_at(spot.node) or 1) - 1
+    before = (debugger.overwritten_at(ref.node) or 1) - 1
     with debugger.visiting(before):
-        was = scalar(float(spot.array(debugger)[spot.index]))
-    earlier = replace(spot, moment=before)
-    number = float(spot.array(debugger)[spot.index])
+        was = scalar(float(ref.array(debugger)[ref.index]))
+    earlier = replace(ref, moment=before)
+    number = float(ref.array(debugger)[ref.index])
     told = f"{note}; before that it was {was}"
-    sums = Sums("", (one_term(number, spot.text(debugger), scalar(number), [earlier]),))
-    return _told(debugger, spot, replace(sums, notes=(told,)), home)
+    sums = Sums("", (one_term(number, ref.text(debugger), scalar(number), [earlier]),))
+    return _told(debugger, ref, replace(sums, notes=(told,)), home)
 
 
 def _turn_ahead(debugger: Debugger, node: int) -> str:
     """Say when the turn of a node comes to which every consumer has sent already, or nothing."""
-    partial = debugger.gradient_standing(node) is Standing.PARTIAL
+    partial = debugger.gradient_freshness(node) is Freshness.PARTIAL
     if not partial or not debugger.has_all(node):
         return ""
     count = len(debugger.contributions(node))
@@ -131,14 +131,14 @@ def _turn_ahead(debugger: Debugger, node: int) -> str:
     return f"complete ({count} of {count}); its turn comes at moment {turn}"
 
 
-def _sums_now(debugger: Debugger, spot: Spot) -> Sums:
-    sums = gradient_sums if spot.attribute == "grad" else value_sums
-    return sums(debugger, spot.node, spot.index)
+def _sums_now(debugger: Debugger, ref: EntryRef) -> Sums:
+    sums = gradient_sums if ref.attribute == "grad" else value_sums
+    return sums(debugger, ref.node, ref.index)
 
 
-def _told(debugger: Debugger, spot: Spot, sums: Sums, home: int) -> Cause:
+def _told(debugger: Debugger, ref: EntryRef, sums: Sums, home: int) -> Cause:
     """Return the cause of a number by its terms, which lead to numbers of the moment visited."""
-    number = float(spot.array(debugger)[spot.index])
+    number = float(ref.array(debugger)[ref.index])
     terms, left_out, left_out_sum = _largest(sums)
     here = debugger.moment
     terms = tuple(
@@ -146,12 +146,12 @@ def _told(debugger: Debugger, spot: Spot, sums: Sums, home: int) -> Cause:
         for term in terms
     )
     note = "; ".join(dict.fromkeys(sums.notes))
-    return Cause(spot, sums.rule, number, terms, left_out, left_out_sum, note)
+    return Cause(ref, sums.rule, number, terms, left_out, left_out_sum, note)
 
 
-def _stamped(spot: Spot, here: int, home: int) -> Spot:
-    moment = here if spot.moment is None else spot.moment
-    return replace(spot, moment=None if moment == home else moment)
+def _stamped(ref: EntryRef, here: int, home: int) -> EntryRef:
+    moment = here if ref.moment is None else ref.moment
+    return replace(ref, moment=None if moment == home else moment)
 
 
 # What there is ------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def _stamped(spot: Spot, here: int, home: int) -> Spot:
 def _value_there(debugger: Debugger, node: int) -> None:
     if reason := debugger.unknown(node):
         raise NotComputed(f"{debugger.graph.nodes[node].label}: {reason}")
-    if debugger.value_standing(node) is Standing.WAITING:
+    if debugger.value_freshness(node) is Freshness.WAITING:
         label = debugger.graph.nodes[node].label
         fed = isinstance(debugger.graph.nodes[node], Input)
         hint = "run: step" if fed else f"run: until {label} forward"
@@ -168,21 +168,21 @@ def _value_there(debugger: Debugger, node: int) -> None:
 
 
 def _gradient_there(debugger: Debugger, node: int) -> None:
-    standing, label = debugger.gradient_standing(node), debugger.graph.nodes[node].label
-    if standing is Standing.NONE:
+    freshness, label = debugger.gradient_freshness(node), debugger.graph.nodes[node].label
+    if freshness is Freshness.NONE:
         raise NotComputed(f"{label} has no gradient: {debugger.no_gradient(node)}")
-    if standing is Standing.UNKNOWN:
+    if freshness is Freshness.UNKNOWN:
         raise NotComputed(f"{label}.grad: {debugger.unknown(node, gradient=True)}")
-    if standing is Standing.WAITING:
+    if freshness is Freshness.WAITING:
         raise NotComputed(f"{label} has no gradient yet", hint=f"run: until {label} backward")
 
 
 # Inputs ---------------------------------------------------------------------------------------
 
 
-def _input_cause(debugger: Debugger, spot: Spot, home: int) -> Cause:
+def _input_cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
     """Tell who gave an input its value: the data, an update, an edit, or itself."""
-    graph, node, index = debugger.graph, spot.node, spot.index
+    graph, node, index = debugger.graph, ref.node, ref.index
     target = graph.nodes[node]
     assert isinstance(target, Input)
     edits = [
@@ -194,38 +194,38 @@ def _input_cause(debugger: Debugger, spot: Spot, home: int) -> Cause:
     if graph.fed_from_data(node):
         fed = debugger.timeline.start_of(debugger.sgd_step) + 1
         if edited < fed:
-            return _noted(debugger, spot, _row_note(debugger, index))
+            return _noted(debugger, ref, _row_note(debugger, index))
     updated = debugger.updated_at(node) if target.trainable else None
     if edits and edited >= (updated or 0):
-        return _noted(debugger, spot, f"set at moment {edited}: {edits[-1].words}")
+        return _noted(debugger, ref, f"set at moment {edited}: {edits[-1].words}")
     if not target.trainable:
-        return _noted(debugger, spot, "its own value")
-    return _last_update(debugger, spot, home)
+        return _noted(debugger, ref, "its own value")
+    return _last_update(debugger, ref, home)
 
 
-def _last_update(debugger: Debugger, spot: Spot, home: int) -> Cause:
+def _last_update(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
     """Explain a parameter's entry, or what the optimizer keeps for it, by the last update."""
-    updated = debugger.updated_at(spot.node)
+    updated = debugger.updated_at(ref.node)
     if updated is None:
         first = "trainable: its starting value, not updated yet"
-        kept = f"what the optimizer starts with: {spot.attribute} of no update yet"
-        return _noted(debugger, spot, first if spot.attribute == "value" else kept)
+        kept = f"what the optimizer starts with: {ref.attribute} of no update yet"
+        return _noted(debugger, ref, first if ref.attribute == "value" else kept)
     note = f"trainable: last updated at moment {updated}"
     with debugger.visiting(updated):
         if debugger.last_update is None:
             # Back where it came from, `visiting` leaves what that moment's update did.
             debugger.move(updated - 1)
             debugger.move(updated)
-        debugger.check_index(spot.node, spot.index)
+        debugger.check_index(ref.node, ref.index)
         if debugger.last_update is None:
-            return _noted(debugger, spot, f"{note}; what it was before is not known")
-        sums = update_sums(debugger, spot.node, spot.index, spot.attribute)
-        return _told(debugger, spot, replace(sums, notes=(note, *sums.notes)), home)
+            return _noted(debugger, ref, f"{note}; what it was before is not known")
+        sums = update_sums(debugger, ref.node, ref.index, ref.attribute)
+        return _told(debugger, ref, replace(sums, notes=(note, *sums.notes)), home)
 
 
-def _noted(debugger: Debugger, spot: Spot, note: str) -> Cause:
-    number = float(spot.array(debugger)[spot.index])
-    return Cause(spot, "", number, (), 0, 0.0, note)
+def _noted(debugger: Debugger, ref: EntryRef, note: str) -> Cause:
+    number = float(ref.array(debugger)[ref.index])
+    return Cause(ref, "", number, (), 0, 0.0, note)
 
 
 def _row_note(debugger: Debugger, index: Index) -> str:
@@ -279,7 +279,7 @@ def cause_lines(cause: Cause, debugger: Debugger, most: int = 12) -> list[str]:
 
 def equation_lines(cause: Cause, debugger: Debugger) -> list[str]:
     """Return the rule, and the number as the sum of its terms, in symbols and numbers."""
-    name = cause.spot.text(debugger)
+    name = cause.ref.text(debugger)
     result = scalar(cause.number)
     if not cause.terms:
         rule = f" = {cause.rule}" if cause.rule not in ("", name, result) else ""
@@ -336,7 +336,7 @@ def _note_lines(cause: Cause) -> list[str]:
 def cause_data(cause: Cause, debugger: Debugger) -> dict[str, Any]:
     """Return a cause as plain data, for JSON."""
     return {
-        "spot": _spot_data(cause.spot, debugger),
+        "ref": _ref_data(cause.ref, debugger),
         "rule": cause.rule,
         "number": cause.number,
         "terms": [
@@ -346,7 +346,7 @@ def cause_data(cause: Cause, debugger: Debugger) -> dict[str, Any]:
                 "amount": term.amount,
                 "running": term.running,
                 "edge": term.edge,
-                "leads_to": [_spot_data(spot, debugger) for spot in term.leads_to],
+                "leads_to": [_ref_data(ref, debugger) for ref in term.leads_to],
             }
             for term in cause.terms
         ],
@@ -356,11 +356,11 @@ def cause_data(cause: Cause, debugger: Debugger) -> dict[str, Any]:
     }
 
 
-def _spot_data(spot: Spot, debugger: Debugger) -> dict[str, Any]:
+def _ref_data(ref: EntryRef, debugger: Debugger) -> dict[str, Any]:
     return {
-        "node": debugger.graph.nodes[spot.node].label,
-        "attribute": spot.attribute,
-        "index": list(spot.index),
-        "moment": spot.moment,
-        "text": spot.text(debugger),
+        "node": debugger.graph.nodes[ref.node].label,
+        "attribute": ref.attribute,
+        "index": list(ref.index),
+        "moment": ref.moment,
+        "text": ref.text(debugger),
     }

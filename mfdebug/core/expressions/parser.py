@@ -55,9 +55,9 @@ __all__ = [
     "Place",
     "Result",
     "parse",
-    "parse_place",
+    "parse_entry",
     "quoted",
-    "take_place",
+    "take_entry",
 ]
 
 WORD_MEANINGS = {
@@ -166,7 +166,7 @@ def parse(text: str, names: Collection[str]) -> Expression:
     return Expression(text, values, gradients, words, root, reader.lookback, hiding)
 
 
-def parse_place(text: str, names: Collection[str]) -> Place:
+def parse_entry(text: str, names: Collection[str]) -> Place:
     """Read a node with an optional `.value` or `.grad` and an optional index, and nothing else."""
     reader = _Reader(text, names)
     place = reader.place()
@@ -174,7 +174,7 @@ def parse_place(text: str, names: Collection[str]) -> Place:
     return place
 
 
-def take_place(text: str, names: Collection[str]) -> tuple[Place, str]:
+def take_entry(text: str, names: Collection[str]) -> tuple[Place, str]:
     """Read a place at the start of `text`; return it and what follows the space after it."""
     # What follows may be longer than any expression: the numbers of a whole tensor.
     reader = _Reader(text[:LONGEST_TEXT], names)

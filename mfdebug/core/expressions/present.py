@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mfdebug.core.expressions.parser import NotComputed
-from mfdebug.core.timeline.debugger import Debugger, Standing, place_or_error
+from mfdebug.core.timeline.debugger import Debugger, Freshness, node_or_error
 from miniflow.ops.base import Array
 
 T = TypeVar("T")
 
 
-class Scene:
+class PresentEnvironment:
     """The debugger's present moment as an expression sees it.
 
-    To a `strict` scene numbers of an earlier pass are not computed.
+    To a `strict` present numbers of an earlier pass are not computed.
     """
 
     def __init__(
@@ -34,28 +34,28 @@ class Scene:
     def value(self, node: str) -> Array:
         """Return a node's value, or raise `NotComputed`."""
         place = self._at(node)
-        standing = self._debugger.value_standing(place)
-        if standing is Standing.UNKNOWN:
+        freshness = self._debugger.value_freshness(place)
+        if freshness is Freshness.UNKNOWN:
             raise NotComputed(f"{node}: {self._debugger.unknown(place)}")
-        if standing is Standing.WAITING:
-            fed = self._debugger.timeline.place_of("forward", place) is None
+        if freshness is Freshness.WAITING:
+            fed = self._debugger.timeline.position_of("forward", place) is None
             hint = "run: step" if fed else f"run: until {node} forward"
             raise NotComputed(f"{node} is not {'fed' if fed else 'computed'} yet", hint=hint)
-        if standing is Standing.STALE:
+        if freshness is Freshness.STALE:
             self._note_stale(node)
         return self._debugger.plan.typed_value(place)
 
     def gradient(self, node: str) -> Array:
         """Return a node's gradient, or raise `NotComputed`."""
         place = self._at(node)
-        standing = self._debugger.gradient_standing(place)
-        if standing is Standing.NONE:
+        freshness = self._debugger.gradient_freshness(place)
+        if freshness is Freshness.NONE:
             raise NotComputed(f"{node} has no gradient: {self._debugger.no_gradient(place)}")
-        if standing is Standing.UNKNOWN:
+        if freshness is Freshness.UNKNOWN:
             raise NotComputed(f"{node}.grad: {self._debugger.unknown(place, gradient=True)}")
-        if standing is Standing.WAITING:
+        if freshness is Freshness.WAITING:
             raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
-        if standing is Standing.PARTIAL:
+        if freshness is Freshness.PARTIAL:
             count, heard = len(self._debugger.contributions(place)), self._debugger.reported(place)
             state = f"{heard} of {count} contributions have come back"
             if heard == count:
@@ -64,7 +64,7 @@ class Scene:
                 f"{node}'s gradient is not complete: {state}",
                 hint=f"run: until {node} backward",
             )
-        if standing is Standing.STALE:
+        if freshness is Freshness.STALE:
             self._note_stale(f"{node}.grad")
         return self._debugger.gradient(place)
 
@@ -72,11 +72,11 @@ class Scene:
         """Return cost, lr, sgd_step or moment."""
         debugger = self._debugger
         if name == "cost":
-            if debugger.cost_standing() is Standing.WAITING:
+            if debugger.cost_freshness() is Freshness.WAITING:
                 raise NotComputed("the cost is not computed yet", hint="run: next")
-            if debugger.cost_standing() is Standing.UNKNOWN:
+            if debugger.cost_freshness() is Freshness.UNKNOWN:
                 raise NotComputed(f"the cost: {debugger.unknown(debugger.graph.cost)}")
-            if debugger.cost_standing() is Standing.STALE:
+            if debugger.cost_freshness() is Freshness.STALE:
                 self._note_stale("cost")
             return debugger.plan.cost()
         if name == "lr":
@@ -105,10 +105,10 @@ class Scene:
         self._stale.add(what)
 
     def _at(self, node: str) -> int:
-        return place_or_error(self._debugger.graph, node)
+        return node_or_error(self._debugger.graph, node)
 
 
-class Earlier(Scene):
+class Earlier(PresentEnvironment):
     """A moment of the past, as `prev(x)` sees it: each look goes there and comes back."""
 
     def value(self, node: str) -> Array:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from miniflow.plans.trace import Trace
 
 
-class TracedScene:
+class TracedEnvironment:
     """Place `place` of the traced steps from row `first` to before row `last`: a row for each.
 
     What had not been computed at this place yet is not seen. Rows below 0 are those of the `past`,
@@ -43,17 +43,17 @@ class TracedScene:
         """How many steps it is about."""
         return self._last - self._first
 
-    def part(self, first: int, last: int) -> TracedScene:
-        """Return the scene of some of the steps, counted from the trace's first."""
-        return TracedScene(self._debugger, self._trace, self._past, self._place, first, last)
+    def part(self, first: int, last: int) -> TracedEnvironment:
+        """Return the present of some of the steps, counted from the trace's first."""
+        return TracedEnvironment(self._debugger, self._trace, self._past, self._place, first, last)
 
     def value(self, node: str) -> Rows:
         """Return a node's value as it was at this place."""
         i, timeline = self._debugger.graph.by_name[node], self._debugger.timeline
-        updated = timeline.place_of("update", i)
+        updated = timeline.position_of("update", i)
         if updated is not None and updated > self._place:
             return self._rows("before", i)
-        computed = timeline.place_of("forward", i)
+        computed = timeline.position_of("forward", i)
         if computed is not None and computed > self._place:
             raise NotComputed(f"{node} is not computed yet")
         return self._rows("value", i)
@@ -61,7 +61,7 @@ class TracedScene:
     def gradient(self, node: str) -> Rows:
         """Return a node's gradient, if it was complete at this place."""
         i = self._debugger.graph.by_name[node]
-        computed = self._debugger.timeline.place_of("backward", i)
+        computed = self._debugger.timeline.position_of("backward", i)
         if computed is None or computed > self._place:
             raise NotComputed(f"{node} has no gradient yet")
         return self._rows("gradient", i)
@@ -92,7 +92,7 @@ class TracedScene:
             return steps
         return steps * debugger.timeline.length + self._place
 
-    def earlier(self) -> TracedScene:
+    def earlier(self) -> TracedEnvironment:
         """Return the same place one SGD step earlier."""
         if self._trace.first + self._first == 0:
             raise NoStepBefore

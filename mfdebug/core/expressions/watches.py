@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from mfdebug.core.expressions.parser import Expression, ExpressionError, NotComputed, parse
-from mfdebug.core.expressions.present import Scene
+from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.format.results import result_text
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit
 
@@ -71,7 +71,7 @@ class Watches:
             if known.expression.text == expression.text:
                 return known
         with contextlib.suppress(NotComputed):
-            expression.evaluate(Scene(self.debugger))
+            expression.evaluate(PresentEnvironment(self.debugger))
         self._last_number += 1
         watch = Watch(self._last_number, expression)
         self._watches[watch.number] = watch
@@ -109,16 +109,16 @@ class Watches:
         return [self._reading(watch) for watch in self._watches.values()]
 
     def _reading(self, watch: Watch) -> Reading:
-        scene = Scene(self.debugger)
-        if not watch.expression.nodes <= scene.node_names().keys():
+        present = PresentEnvironment(self.debugger)
+        if not watch.expression.nodes <= present.node_names().keys():
             return self._told(watch, "not in this graph", known=False)
         try:
-            result = watch.expression.evaluate(scene)
+            result = watch.expression.evaluate(present)
         except NotComputed:
             return self._told(watch, "not computed yet", known=False)
         except ExpressionError as error:
             return self._told(watch, str(error), known=False)
-        note = scene.note()
+        note = present.note()
         if isinstance(result, float | bool | np.floating) and not note:
             watch.seen[self.debugger.moment] = float(result)
             if len(watch.seen) > MEMORY:

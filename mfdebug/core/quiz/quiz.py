@@ -15,7 +15,7 @@ from mfdebug.core.format.hints import GO_ON
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.quiz.questions import Question, question_about, sent_to
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit, index_text
-from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.core.timeline.entry_ref import EntryRef
 
 # An answer this near counts: nobody has to multiply to six digits.
 NEAR = 0.01
@@ -32,11 +32,11 @@ WAY_WORDS = {"+": "goes up", "-": "goes down", "0": "stays the same"}
 
 
 class Verdict(Struct, frozen=True):
-    """Whether an answer was right; the text says what is right, with the working of `spot`."""
+    """Whether an answer was right; the text says what is right, with the working of `ref`."""
 
     right: bool
     text: str
-    spot: Spot
+    ref: EntryRef
 
 
 class Quiz:
@@ -86,7 +86,7 @@ class Quiz:
         assert node is not None
         working = _working(report(debugger, node, question.index), question)
         told = f"{'right' if right else _correction(question)}: {working}"
-        return Verdict(right, told, Spot(node, "value", question.index))
+        return Verdict(right, told, EntryRef(node, "value", question.index))
 
 
 def _is_right(question: Question, text: str) -> bool:

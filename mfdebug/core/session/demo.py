@@ -159,10 +159,10 @@ class Playback:
     def on_script(self) -> bool:
         """Whether all is as the last beat has left it: moment, edits, stops, watches and quiz."""
         here, there = self.session.state, self._stands[-1][0]
-        deeds, others = here.stand.deeds, there.stand.deeds
-        if here.stand.moment != there.stand.moment or len(deeds) != len(others):
+        actions, others = here.position.actions, there.position.actions
+        if here.position.moment != there.position.moment or len(actions) != len(others):
             return False
-        if any(a is not b and a != b for a, b in zip(deeds, others, strict=True)):
+        if any(a is not b and a != b for a, b in zip(actions, others, strict=True)):
             return False
         return _set_up(here) == _set_up(there)
 

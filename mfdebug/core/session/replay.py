@@ -29,14 +29,14 @@ def _graph(debugger: Debugger) -> Iterator[str]:
 
 def _edits(debugger: Debugger) -> Iterator[str]:
     at = 0
-    for deed in debugger.deeds:
-        if isinstance(deed, str):
-            yield deed
+    for action in debugger.actions:
+        if isinstance(action, str):
+            yield action
             continue
-        if deed.after != at:
-            yield f"goto {deed.after}"
-            at = deed.after
-        yield _set_line(debugger, deed)
+        if action.after != at:
+            yield f"goto {action.after}"
+            at = action.after
+        yield _set_line(debugger, action)
 
 
 def _set_line(debugger: Debugger, edit: Edit) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.core.timeline.entry_ref import EntryRef
 
 
 class Reply(Struct, frozen=True):
     """What a command answers: text for people, data for programs.
 
-    `stopped` says why a run ended where it did, if a stop ended it; `spot` is the number that
+    `stopped` says why a run ended where it did, if a stop ended it; `ref` is the number that
     the answer is about, if it is about one; `subject` is the answer itself, for a screen of its
     own.
     """
@@ -20,5 +20,5 @@ class Reply(Struct, frozen=True):
     text: str
     data: Any = None
     stopped: str = ""
-    spot: Spot | None = None
+    ref: EntryRef | None = None
     subject: Any = None

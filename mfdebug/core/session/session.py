@@ -14,16 +14,16 @@ from mfdebug.core.quiz.quiz import Quiz
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.script import Origin, Script, read_script
 from mfdebug.core.session.transcript import Transcript
-from mfdebug.core.timeline.debugger import START, Debugger, Progress, Stand
+from mfdebug.core.timeline.debugger import START, Debugger, Position, Progress
 
 # A demo of more lines than these nobody would watch.
-MOST_DEEDS = 10_000
+MOST_ACTIONS = 10_000
 
 
 class State(NamedTuple):
     """All that commands can change in a session."""
 
-    stand: Stand
+    position: Position
     stops: tuple[int, tuple[Stop, ...]]
     watches: tuple[int, tuple[Watch, ...]]
     quiz: Quiz | None
@@ -76,7 +76,7 @@ class Session:
         self.closed = False
         # What a demo says, and the lines that make a demo of this session.
         self.caption = ""
-        self.deeds: deque[str] = deque(maxlen=MOST_DEEDS)
+        self.actions: deque[str] = deque(maxlen=MOST_ACTIONS)
 
     def run(self, line: str) -> Reply:
         """Run one command line.
@@ -100,7 +100,7 @@ class Session:
     def state(self) -> State:
         """All that commands can change, as it is now."""
         return State(
-            self.debugger.stand,
+            self.debugger.position,
             self.stops.state,
             self.watches.state,
             copy.copy(self.quiz),
@@ -110,7 +110,7 @@ class Session:
     def return_to(self, state: State) -> None:
         """Restore an earlier state."""
         self.use(state.debugger or self.debugger)
-        self.debugger.return_to(state.stand)
+        self.debugger.return_to(state.position)
         self.stops.return_to(state.stops)
         self.watches.return_to(state.watches)
         self.quiz = copy.copy(state.quiz)

@@ -1,4 +1,4 @@
-"""The shelf: a folder in which the last session of each graph is kept, and the one before it."""
+"""The store: a folder in which the last session of each graph is kept, and the one before it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUFFIX, BEFORE = ".session", ".previous"
 NOTHING = ["goto 0"]
 
 
-class Shelf:
+class SessionStore:
     """Sessions by the graph's file; a shipped graph's by its name."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -45,16 +45,16 @@ class Shelf:
         return read_session(max(found)[1], check_known)[1]
 
 
-class Keeper:
+class AutoSaver:
     """Keeps the session of one graph as it goes on.
 
     `left` is the session found there, if anything was done in it; `problem` says why it could not
     be read, or why this one cannot be kept.
     """
 
-    def __init__(self, shelf: Shelf, origin: Origin) -> None:
+    def __init__(self, store: SessionStore, origin: Origin) -> None:
         self.origin = origin
-        self.path = shelf.path_for(origin.graph)
+        self.path = store.path_for(origin.graph)
         self.problem = ""
         self.left: Script | None = None
         self._kept = NOTHING

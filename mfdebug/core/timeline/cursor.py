@@ -120,8 +120,8 @@ class Cursor:
     @property
     def costs_reached(self) -> int:
         """How many SGD steps have computed their cost up to the present moment."""
-        cost = self.timeline.place_of("forward", self.graph.cost) or 1
-        here = self.timeline.place(self.moment)
+        cost = self.timeline.position_of("forward", self.graph.cost) or 1
+        here = self.timeline.position(self.moment)
         return self.sgd_step + (here >= cost)
 
     def coming(self) -> Moment | None:
@@ -211,7 +211,7 @@ class Cursor:
         """Let one thing happen, or as many at a stretch as need no look in between."""
         step, begun = divmod(self.moment, self.timeline.length)
         start = self.timeline.start_of(step)
-        cost = self.timeline.place_of("forward", self.graph.cost) or 0
+        cost = self.timeline.position_of("forward", self.graph.cost) or 0
         looks = [edited for edited in self._edits_after if edited > self.moment]
         looks += [target, start + self.timeline.length]
         looks += [start + cost] * (begun < cost)
@@ -245,7 +245,7 @@ class Cursor:
 
         Of the `last` thing, the one that will be shown, it is noted what an update did.
         """
-        place = self.timeline.place(moment)
+        place = self.timeline.position(moment)
         name = self.timeline.name(moment)
         self.last_update = None
         if place == 1:

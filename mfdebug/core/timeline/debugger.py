@@ -13,7 +13,7 @@ import numpy as np
 from mfdebug.core.format.hints import CHANGE, REDO
 from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
 from mfdebug.core.timeline.cursor import DebuggerError, Edit, Progress, Update
-from mfdebug.core.timeline.state import Contribution, Sight, Standing
+from mfdebug.core.timeline.state import Contribution, Freshness, Sight
 from miniflow.errors import GraphError, MiniflowError, ShapeError
 from miniflow.files import save as save_graph
 from miniflow.gradcheck.checker import Verdict, check
@@ -27,21 +27,21 @@ __all__ = [
     "Debugger",
     "DebuggerError",
     "Edit",
+    "Freshness",
     "OtherRun",
     "Progress",
     "SetTrace",
-    "Standing",
     "Update",
     "index_text",
-    "place_or_error",
+    "node_or_error",
 ]
 
 
 # What was done to the edits, one after the other.
-Deed = Edit | Literal["undo", "redo"]
+EditAction = Edit | Literal["undo", "redo"]
 
 
-class Stand(NamedTuple):
+class Position(NamedTuple):
     """Where a debugger stands: the moment, and all edits with what became of them."""
 
     moment: int
@@ -49,7 +49,7 @@ class Stand(NamedTuple):
     branches: tuple[tuple[Edit, ...], ...]
     done: tuple[tuple[Edit, ...], ...]
     undone: tuple[tuple[Edit, ...], ...]
-    deeds: tuple[Deed, ...]
+    actions: tuple[EditAction, ...]
 
 
 class OtherRun(DebuggerError):  # noqa: N818 - nothing is wrong
@@ -72,7 +72,7 @@ class SetTrace(DebuggerError):  # noqa: N818 - nothing is wrong
 class Debugger(Sight):
     """A graph, a cursor on its line of moments, and the branches that edits make.
 
-    `branches[0]` is the run without edits; each edit adds the branch that it makes. `deeds` done
+    `branches[0]` is the run without edits; each edit adds the branch that it makes. `actions` done
     again in their order make the same branches again.
     """
 
@@ -83,7 +83,7 @@ class Debugger(Sight):
         self.branches: list[tuple[Edit, ...]] = [()]
         self._undone: list[tuple[Edit, ...]] = []
         self._done: list[tuple[Edit, ...]] = []
-        self.deeds: list[Deed] = []
+        self.actions: list[EditAction] = []
 
     def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
         """Set an input's entry, or its whole value: a branch in time.
@@ -148,12 +148,14 @@ class Debugger(Sight):
 
     def _counts_from(self, node: int) -> int:
         """Return the moment after which an edit of this input, made now, counts."""
-        step_ends = self.graph.trains and self.timeline.place(self.moment) == self.timeline.length
+        step_ends = (
+            self.graph.trains and self.timeline.position(self.moment) == self.timeline.length
+        )
         if self.moment == 0 or step_ends:
             # The data will overwrite what it feeds: the edit waits until it has.
             return self.moment + self.graph.fed_from_data(node)
-        updated = self.timeline.place_of("update", node)
-        if updated is not None and updated <= self.timeline.place(self.moment):
+        updated = self.timeline.position_of("update", node)
+        if updated is not None and updated <= self.timeline.position(self.moment):
             return self.moment
         return self.timeline.start_of(self.sgd_step) + 1
 
@@ -164,7 +166,7 @@ class Debugger(Sight):
         self.branches.append(self.edits)
         self._done.append(before)
         self._undone.clear()
-        self.deeds.append(edit)
+        self.actions.append(edit)
         return len(before) - len(kept)
 
     def _take_edits(self, edits: tuple[Edit, ...]) -> None:
@@ -205,7 +207,7 @@ class Debugger(Sight):
         self._take_edits(self._done[-1])
         self._done.pop()
         self._undone.append(edits)
-        self.deeds.append("undo")
+        self.actions.append("undo")
         return edits[-1]
 
     def redo(self) -> Edit:
@@ -216,28 +218,28 @@ class Debugger(Sight):
         self._take_edits(self._undone[-1])
         self._undone.pop()
         self._done.append(edits)
-        self.deeds.append("redo")
+        self.actions.append("redo")
         return self.edits[-1]
 
     @property
-    def stand(self) -> Stand:
+    def position(self) -> Position:
         """Where the debugger stands, to come back to."""
-        return Stand(
+        return Position(
             self.moment,
             self.edits,
             tuple(self.branches),
             tuple(self._done),
             tuple(self._undone),
-            tuple(self.deeds),
+            tuple(self.actions),
         )
 
-    def return_to(self, stand: Stand) -> None:
-        """Stand where the debugger stood once, or at `START`."""
-        self._replay_with(stand.edits)
-        self.go(stand.moment)
-        self.branches = [*stand.branches]
-        self._done, self._undone = [*stand.done], [*stand.undone]
-        self.deeds = [*stand.deeds]
+    def return_to(self, position: Position) -> None:
+        """Restore an earlier position, or `START`."""
+        self._replay_with(position.edits)
+        self.go(position.moment)
+        self.branches = [*position.branches]
+        self._done, self._undone = [*position.done], [*position.undone]
+        self.actions = [*position.actions]
 
     @contextmanager
     def visiting(self, moment: int, branch: int | None = None) -> Iterator[None]:
@@ -264,14 +266,14 @@ class Debugger(Sight):
 
     # The passes of a record ----------------------------------------------------------------
 
-    def last_place(self, step: int) -> int:
+    def last_position(self, step: int) -> int:
         """Return the last place of an SGD step at which something happens."""
         return self.timeline.length
 
     def has_ended(self, step: int) -> bool:
         """Whether the present moment is the last one of an SGD step."""
-        here, place = self.timeline.sgd_step(self.moment), self.timeline.place(self.moment)
-        return self.moment > 0 and here == step and place >= self.last_place(step)
+        here, place = self.timeline.sgd_step(self.moment), self.timeline.position(self.moment)
+        return self.moment > 0 and here == step and place >= self.last_position(step)
 
     def is_finite(self, step: int) -> bool:
         """Whether it is known that no number of an SGD step is NaN or infinite."""
@@ -350,7 +352,7 @@ class Debugger(Sight):
             graph.training, graph.progress = before[1:]
 
 
-START = Stand(0, (), ((),), (), (), ())
+START = Position(0, (), ((),), (), (), ())
 
 
 def index_text(index: tuple[int, ...] | None) -> str:
@@ -358,10 +360,10 @@ def index_text(index: tuple[int, ...] | None) -> str:
     return "" if not index else f"[{','.join(map(str, index))}]"
 
 
-def place_or_error(graph: Graph, name: str) -> int:
+def node_or_error(graph: Graph, name: str) -> int:
     """Return a node's place by name, or raise an error with the nearest right name."""
     try:
-        return graph.place(name)
+        return graph.index_of(name)
     except GraphError as error:
         raise DebuggerError(error.problem, hint=error.hint) from None
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.format.results import as_json
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Standing, index_text
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import cost_name, gradient_name
 from miniflow.graph import Graph
 from miniflow.ops.base import Array
@@ -25,11 +25,11 @@ What = Literal["value", "gradient", "cost", "learning rate"]
 # Rows that are told; a large graph differs in thousands.
 MOST_ROWS = 20
 # What there is to compare: a partial gradient is a number of its moment too, the sum so far.
-PRESENT = (Standing.CURRENT, Standing.PARTIAL)
+PRESENT = (Freshness.CURRENT, Freshness.PARTIAL)
 ABSENT = {
-    Standing.NONE: "never computed",
-    Standing.WAITING: "not computed",
-    Standing.UNKNOWN: "not known",
+    Freshness.NONE: "never computed",
+    Freshness.WAITING: "not computed",
+    Freshness.UNKNOWN: "not known",
 }
 
 
@@ -47,7 +47,7 @@ class Reading(NamedTuple):
     """A copy of a value or a gradient and how it stands; None where it is not of its moment."""
 
     array: Array | None
-    standing: Standing
+    freshness: Freshness
 
 
 class Snapshot(Struct, frozen=True):
@@ -62,7 +62,7 @@ class Snapshot(Struct, frozen=True):
 class Difference(Struct, frozen=True):
     """One thing that differs, told by the entry that differs most.
 
-    `a` and `b` are the numbers there, None where there is none of that moment (then the standing
+    `a` and `b` are the numbers there, None where there is none of that moment (then the freshness
     says why), and both None where the shapes differ. `count` of `size` entries differ. `node` is
     None for the learning rate.
     """
@@ -72,15 +72,15 @@ class Difference(Struct, frozen=True):
     index: Index
     a: float | None
     b: float | None
-    a_standing: Standing
-    b_standing: Standing
+    a_freshness: Freshness
+    b_freshness: Freshness
     count: int
     size: int
 
     @property
     def amount(self) -> float | None:
         """How far apart the two numbers are, infinite when one is not finite; None: no telling."""
-        if self.a is None or self.b is None or self.a_standing is not self.b_standing:
+        if self.a is None or self.b is None or self.a_freshness is not self.b_freshness:
             return None
         apart = abs(self.a - self.b)
         return math.inf if math.isnan(apart) else apart
@@ -109,17 +109,17 @@ def take_snapshot(debugger: Debugger, instant: Instant) -> Snapshot:
         raise DebuggerError(f"there is no branch {branch}", hint=f"the last one is {last}")
     with debugger.visiting(instant.moment, branch):
         nodes = range(len(debugger.graph))
-        cost = debugger.cost_standing()
+        cost = debugger.cost_freshness()
         return Snapshot(
-            [_reading(debugger.value(i), debugger.value_standing(i)) for i in nodes],
-            [_reading(debugger.gradient(i), debugger.gradient_standing(i)) for i in nodes],
+            [_reading(debugger.value(i), debugger.value_freshness(i)) for i in nodes],
+            [_reading(debugger.gradient(i), debugger.gradient_freshness(i)) for i in nodes],
             _reading(np.array(debugger.plan.cost()), cost),
             debugger.learning_rate,
         )
 
 
-def _reading(array: Array, standing: Standing) -> Reading:
-    return Reading(array.copy() if standing in PRESENT else None, standing)
+def _reading(array: Array, freshness: Freshness) -> Reading:
+    return Reading(array.copy() if freshness in PRESENT else None, freshness)
 
 
 def compare(debugger: Debugger, a: Instant, b: Instant) -> Comparison:
@@ -130,7 +130,7 @@ def compare(debugger: Debugger, a: Instant, b: Instant) -> Comparison:
     same = neither = stale = 0
     for node, what, x, y in _pairs(debugger, first, second):
         if x.array is None and y.array is None:
-            old = Standing.STALE in (x.standing, y.standing)
+            old = Freshness.STALE in (x.freshness, y.freshness)
             stale, neither = stale + old, neither + (not old)
         elif (difference := _difference(node, what, x, y)) is None:
             same += 1
@@ -167,15 +167,15 @@ def _pairs(
 def _rate_of(one: Snapshot) -> Reading:
     """Return the learning rate; of a program's pass it may not be known."""
     if math.isnan(one.learning_rate):
-        return Reading(None, Standing.UNKNOWN)
-    return Reading(np.array(one.learning_rate), Standing.CURRENT)
+        return Reading(None, Freshness.UNKNOWN)
+    return Reading(np.array(one.learning_rate), Freshness.CURRENT)
 
 
 def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Difference | None:
     """Return how two things differ, or None if they are equal byte for byte."""
     there = x.array if x.array is not None else y.array
     assert there is not None
-    if x.array is None or y.array is None or x.standing is not y.standing:
+    if x.array is None or y.array is None or x.freshness is not y.freshness:
         if not there.size:
             return None
         index, count = (0,) * there.ndim, there.size
@@ -183,7 +183,7 @@ def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Differe
         # A program's batches may be of any size.
         nowhere = (0,) * there.ndim
         return Difference(
-            node, what, nowhere, None, None, x.standing, y.standing, there.size, there.size
+            node, what, nowhere, None, None, x.freshness, y.freshness, there.size, there.size
         )
     else:
         differs = _bits(x.array) != _bits(y.array)
@@ -199,7 +199,7 @@ def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Differe
         apart[~candidates] = -1.0
         index = tuple(map(int, np.unravel_index(int(apart.argmax()), there.shape)))
     a, b = (None if one.array is None else float(one.array[index]) for one in (x, y))
-    return Difference(node, what, index, a, b, x.standing, y.standing, count, there.size)
+    return Difference(node, what, index, a, b, x.freshness, y.freshness, count, there.size)
 
 
 def _bits(array: Array) -> Array:
@@ -258,7 +258,7 @@ def _name(debugger: Debugger, one: Difference) -> str:
         return cost_name(graph)
     if one.what == "value":
         return f"{graph.nodes[one.node].label}{index_text(one.index)}"
-    partial = Standing.PARTIAL is one.a_standing is one.b_standing
+    partial = Freshness.PARTIAL is one.a_freshness is one.b_freshness
     return f"{gradient_name(debugger, one.node, one.index or ())}{' so far' if partial else ''}"
 
 
@@ -266,9 +266,9 @@ def _number_texts(one: Difference) -> tuple[str, str]:
     """Return both numbers as text, with as many digits as it takes to tell them apart."""
     if one.a is None and one.b is None:
         return ("of another shape",) * 2
-    sides = ((one.a, one.a_standing), (one.b, one.b_standing))
+    sides = ((one.a, one.a_freshness), (one.b, one.b_freshness))
     if one.a is None or one.b is None or one.amount is None:
-        a, b = (_unlike(number, standing) for number, standing in sides)
+        a, b = (_unlike(number, freshness) for number, freshness in sides)
         return a, b
     for digits in (6, 9, 17):
         a, b = _signed(one.a, digits), _signed(one.b, digits)
@@ -277,10 +277,10 @@ def _number_texts(one: Difference) -> tuple[str, str]:
     return a, f"{b} in other bits"
 
 
-def _unlike(number: float | None, standing: Standing) -> str:
+def _unlike(number: float | None, freshness: Freshness) -> str:
     if number is None:
-        return ABSENT.get(standing, standing.value)
-    return f"{_signed(number)}{' so far' if standing is Standing.PARTIAL else ''}"
+        return ABSENT.get(freshness, freshness.value)
+    return f"{_signed(number)}{' so far' if freshness is Freshness.PARTIAL else ''}"
 
 
 def _signed(number: float, digits: int = 6) -> str:
@@ -306,8 +306,8 @@ def comparison_data(found: Comparison, graph: Graph) -> dict[str, Any]:
                     "entry": one.index,
                     "a": one.a,
                     "b": one.b,
-                    "a_standing": one.a_standing.value,
-                    "b_standing": one.b_standing.value,
+                    "a_freshness": one.a_freshness.value,
+                    "b_freshness": one.b_freshness.value,
                     "difference": one.amount,
                     "differ": one.count,
                     "of": one.size,

@@ -25,7 +25,7 @@ Attribute = Literal["value", "grad", "m", "v"]
 SHORT_NAME = 8
 
 
-class Spot(Struct, frozen=True):
+class EntryRef(Struct, frozen=True):
     """An entry of a node's value or gradient; `moment` None is the present one."""
 
     node: int
@@ -73,9 +73,9 @@ def named(label: str, index: Iterable[int | str]) -> str:
     return f"{label}[{inside}]" if inside else label
 
 
-def input_note(slot: int) -> str:
+def input_note(input_index: int) -> str:
     """Return which input an edge leads to, for a node that is several inputs of another one."""
-    return f" (input {slot + 1})"
+    return f" (input {input_index + 1})"
 
 
 def cost_name(graph: Graph) -> str:

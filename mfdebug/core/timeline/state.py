@@ -17,7 +17,7 @@ from miniflow.ops.base import Array
 from miniflow.plans.base import Plan
 
 
-class Standing(Enum):
+class Freshness(Enum):
     """How a value or gradient stands at the present moment."""
 
     NONE = "none"  # it never has one: not under the cost, or a class number
@@ -30,14 +30,14 @@ class Standing(Enum):
     @property
     def absent(self) -> bool:
         """Whether there is no number to be shown."""
-        return self in (Standing.NONE, Standing.WAITING, Standing.UNKNOWN)
+        return self in (Freshness.NONE, Freshness.WAITING, Freshness.UNKNOWN)
 
 
 class Contribution(Struct, frozen=True):
     """What one consumer sends back along one edge."""
 
     consumer: int
-    slot: int
+    input_index: int
     reported: bool
     sent: Array | None
 
@@ -53,35 +53,35 @@ class Sight(Cursor):
         self._last_reports: dict[int, int] = {}
 
     def value(self, node: int) -> Array:
-        """Return a node's value as it stands; see `value_standing` for what it is worth."""
+        """Return a node's value as it stands; see `value_freshness` for what it is worth."""
         return self.plan.value(node)
 
     def gradient(self, node: int) -> Array:
-        """Return a node's gradient as it stands; see `gradient_standing` for what it is worth."""
+        """Return a node's gradient as it stands; see `gradient_freshness` for what it is worth."""
         return self.plan.gradient(node)
 
-    def value_standing(self, node: int) -> Standing:
+    def value_freshness(self, node: int) -> Freshness:
         """Return whether a node's value is of this pass, of an earlier one, or not there yet."""
         target = self.graph.nodes[node]
         if isinstance(target, Input):
             fed = target.trainable or self.moment > 0
-            return Standing.CURRENT if fed else Standing.WAITING
-        return self._standing(self.timeline.place_of("forward", node))
+            return Freshness.CURRENT if fed else Freshness.WAITING
+        return self._freshness(self.timeline.position_of("forward", node))
 
-    def gradient_standing(self, node: int) -> Standing:
+    def gradient_freshness(self, node: int) -> Freshness:
         """Return whether a node's gradient is whole, partly there, old, or not there."""
-        if not self.graph.under_cost[node] or node in self._class_numbers:
-            return Standing.NONE
-        standing = self._standing(self.timeline.place_of("backward", node))
-        if standing is not Standing.CURRENT and self._has_heard(node):
-            return Standing.PARTIAL
-        return standing
+        if not self.graph.reaches_cost[node] or node in self._class_numbers:
+            return Freshness.NONE
+        freshness = self._freshness(self.timeline.position_of("backward", node))
+        if freshness is not Freshness.CURRENT and self._has_heard(node):
+            return Freshness.PARTIAL
+        return freshness
 
     def unknown(self, node: int, *, gradient: bool = False) -> str:
         """Say why a value or gradient is not known that the program had, or nothing."""
         return ""
 
-    def unsent(self, consumer: int, slot: int) -> str:
+    def unsent(self, consumer: int, input_index: int) -> str:
         """Say why it is not known what a node sent to one of its inputs, or nothing."""
         return ""
 
@@ -107,7 +107,7 @@ class Sight(Cursor):
 
     def no_gradient(self, node: int) -> str:
         """Say why a node never has a gradient, or nothing."""
-        if not self.graph.under_cost[node]:
+        if not self.graph.reaches_cost[node]:
             return "the cost does not depend on it"
         return "a class number has no gradient" if node in self._class_numbers else ""
 
@@ -121,33 +121,33 @@ class Sight(Cursor):
         if first is None:
             places = self._report_places(node)
             first = self._first_reports[node] = min(places, default=self.timeline.length + 1)
-        return first <= self.timeline.place(self.moment)
+        return first <= self.timeline.position(self.moment)
 
     def has_all(self, node: int) -> bool:
         """Whether all consumers under the cost have sent to a node."""
         last = self._last_reports.get(node)
         if last is None:
             last = self._last_reports[node] = max(self._report_places(node), default=0)
-        return last <= self.timeline.place(self.moment)
+        return last <= self.timeline.position(self.moment)
 
     def _report_places(self, node: int) -> list[int]:
         """Return the place in an SGD step at which each edge to a consumer reports."""
-        backward = (self.timeline.place_of("backward", c) for c, _ in self.graph.consumers[node])
+        backward = (self.timeline.position_of("backward", c) for c, _ in self.graph.consumers[node])
         return [place for place in backward if place is not None]
 
-    def _standing(self, place: int | None) -> Standing:
+    def _freshness(self, place: int | None) -> Freshness:
         if place is None:
-            return Standing.NONE
-        if place <= self.timeline.place(self.moment):
-            return Standing.CURRENT
-        return Standing.STALE if self.sgd_step > 0 else Standing.WAITING
+            return Freshness.NONE
+        if place <= self.timeline.position(self.moment):
+            return Freshness.CURRENT
+        return Freshness.STALE if self.sgd_step > 0 else Freshness.WAITING
 
     def written_at(self, node: int, phase: Phase = "forward") -> int | None:
         """Return the last moment of this phase of a node, or None when there was none."""
-        place = self.timeline.place_of(phase, node)
+        place = self.timeline.position_of(phase, node)
         if place is None:
             return None
-        step = self.sgd_step - (place > self.timeline.place(self.moment))
+        step = self.sgd_step - (place > self.timeline.position(self.moment))
         return self.timeline.start_of(step) + place if step >= 0 else None
 
     def made_at(self, node: int, *, gradient: bool) -> int | None:
@@ -166,13 +166,13 @@ class Sight(Cursor):
 
         Asked for every visible row of every frame, so it is looked up.
         """
-        place, now = self.timeline.place_of("forward", node), self.timeline.place(self.moment)
+        place, now = self.timeline.position_of("forward", node), self.timeline.position(self.moment)
         if place is None or place > now or not self.timeline.update:
             return None
         first = self._first_updates[node]
         if first is None:
             return None
-        updated = self.timeline.place_of("update", first)
+        updated = self.timeline.position_of("update", first)
         return first if updated is not None and updated <= now else None
 
     @cached_property
@@ -187,24 +187,24 @@ class Sight(Cursor):
 
     def reported(self, node: int) -> int:
         """Return how many of a node's edges to consumers have sent their contribution."""
-        now = self.timeline.place(self.moment)
+        now = self.timeline.position(self.moment)
         return sum(place <= now for place in self._report_places(node))
 
     def contributions(self, node: int) -> list[Contribution]:
         """Return what comes back to a node, an edge each, in the order in which it is sent."""
         edges = sorted(self.graph.consumers[node], key=lambda edge: (-edge[0], edge[1]))
-        found = (self.contribution(consumer, slot) for consumer, slot in edges)
+        found = (self.contribution(consumer, input_index) for consumer, input_index in edges)
         return [contribution for contribution in found if contribution is not None]
 
-    def contribution(self, consumer: int, slot: int) -> Contribution | None:
+    def contribution(self, consumer: int, input_index: int) -> Contribution | None:
         """Return what comes back along one edge; None if the consumer is not under the cost."""
-        when = self.timeline.place_of("backward", consumer)
+        when = self.timeline.position_of("backward", consumer)
         if when is None:
             return None
-        reported = when <= self.timeline.place(self.moment)
-        sent = self.plan.contribution(consumer, slot) if reported else None
-        return Contribution(consumer, slot, reported, sent)
+        reported = when <= self.timeline.position(self.moment)
+        sent = self.plan.contribution(consumer, input_index) if reported else None
+        return Contribution(consumer, input_index, reported, sent)
 
-    def cost_standing(self) -> Standing:
+    def cost_freshness(self) -> Freshness:
         """Return how the cost's value stands."""
-        return self.value_standing(self.graph.cost)
+        return self.value_freshness(self.graph.cost)

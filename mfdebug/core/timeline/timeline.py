@@ -74,7 +74,7 @@ class Timeline:
         """Return the SGD step of a moment; the start belongs to step 0."""
         return max(moment - 1, 0) // self.length
 
-    def place(self, moment: int) -> int:
+    def position(self, moment: int) -> int:
         """Return how many things of its SGD step have happened: 1 to `length`, 0 at the start."""
         return (moment - 1) % self.length + 1 if moment else 0
 
@@ -82,7 +82,7 @@ class Timeline:
         """Return the moment's name."""
         if moment == 0:
             return Moment(0, 0, "start", None, 0, 0)
-        place = self.place(moment) - 1
+        place = self.position(moment) - 1
         for phase, nodes, start in reversed(self._phases):
             if nodes and place >= start:
                 part = place - start
@@ -91,7 +91,7 @@ class Timeline:
                 )
         raise AssertionError("every place of an SGD step lies in a phase")
 
-    def place_of(self, phase: Phase, node: int | None) -> int | None:
+    def position_of(self, phase: Phase, node: int | None) -> int | None:
         """Return the place in an SGD step at which a node has this phase, or None."""
         return self._place[phase].get(node)
 
@@ -118,7 +118,7 @@ class Timeline:
         """Return the last end of a phase before `moment`: where the present phase began."""
         if moment == 0:
             return 0
-        step, place = self.sgd_step(moment), self.place(moment)
+        step, place = self.sgd_step(moment), self.position(moment)
         behind = max((end for end in self._phase_ends if end < place), default=0)
         return self.start_of(step) + behind
 
@@ -139,7 +139,7 @@ class Timeline:
 
     def next_of(self, moment: int, phase: Phase, node: int) -> int | None:
         """Return the first moment after `moment` in which the node has this phase."""
-        place = self.place_of(phase, node)
+        place = self.position_of(phase, node)
         if place is None:
             return None
         found = self.next_at(moment, place)

@@ -24,9 +24,9 @@ from mfdebug.core.commands.quiz import asked
 from mfdebug.core.explain.why import Cause
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
-from mfdebug.core.session.store import Keeper
-from mfdebug.core.timeline.entry_ref import Spot
-from mfdebug.tui.autoplay import Player
+from mfdebug.core.session.store import AutoSaver
+from mfdebug.core.timeline.entry_ref import EntryRef
+from mfdebug.tui.autoplay import Autoplay
 from mfdebug.tui.keys import bindings_at, key_hints, with_keys
 from mfdebug.tui.palette import Palette
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
@@ -34,7 +34,7 @@ from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.screens.why import WhyScreen
-from mfdebug.tui.selection import SET, Chosen
+from mfdebug.tui.selection import SET, Selection
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
@@ -72,7 +72,7 @@ class DebugScreen(Screen[None]):
         self,
         session: Session,
         commands: Sequence[str] = (),
-        keeper: Keeper | None = None,
+        autosaver: AutoSaver | None = None,
         greeting: str = "",
         presentation: Presentation = Presentation(),  # noqa: B008 - it cannot be changed
     ) -> None:
@@ -84,9 +84,9 @@ class DebugScreen(Screen[None]):
         self.session = session
         self.debugger = session.debugger
         self.runner = Runner(session, self, self, commands)
-        self.keeper = keeper
+        self.autosaver = autosaver
         self._keeping: Timer | None = None
-        self.player = Player(self, self._play_on)
+        self.autoplay = Autoplay(self, self._play_on)
         self._count = ""
         self._followed = -1
 
@@ -122,9 +122,9 @@ class DebugScreen(Screen[None]):
         self.follow()
         self.show_moment()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
-        if self.keeper is not None and not self._greeting:
+        if self.autosaver is not None and not self._greeting:
             keys = self.app.keys
-            self._greeting = self.keeper.greeting(keys.name("resume"), keys.name("step"))
+            self._greeting = self.autosaver.greeting(keys.name("resume"), keys.name("step"))
         if self._greeting:
             self.query_one(MessageStrip).say(self._greeting, "answer")
         await self.runner.run_waiting()
@@ -137,14 +137,14 @@ class DebugScreen(Screen[None]):
     def _keep(self) -> None:
         """Keep the session, unless a run in the background is changing it just now."""
         self._keeping = None
-        if self.keeper is not None and not self.runner.busy:
-            known = self.keeper.problem
-            self.keeper.keep(self.session)
-            if self.keeper.problem != known and self.is_current:
-                self.query_one(MessageStrip).say(self.keeper.problem, "error")
+        if self.autosaver is not None and not self.runner.busy:
+            known = self.autosaver.problem
+            self.autosaver.keep(self.session)
+            if self.autosaver.problem != known and self.is_current:
+                self.query_one(MessageStrip).say(self.autosaver.problem, "error")
 
     def _keep_soon(self) -> None:
-        if self.keeper is not None and self._keeping is None:
+        if self.autosaver is not None and self._keeping is None:
             self._keeping = self.set_timer(KEPT_AFTER, self._keep)
 
     # Showing -----------------------------------------------------------------------------
@@ -269,11 +269,11 @@ class DebugScreen(Screen[None]):
             if self.debugger.moment == before or strip.tone == "stop":
                 return
 
-    def _chosen(self) -> Chosen:
+    def _chosen(self) -> Selection:
         """Return what is chosen; at the feed, which has no node, what the cursor is on."""
         under, panel = self.query_one(OrderTree).selected, self.query_one(NodePanel)
         at = under if panel.node is None else panel.node
-        return Chosen(self.debugger, under, at, panel.entry_of(at))
+        return Selection(self.debugger, under, at, panel.entry_of(at))
 
     async def run_line(self, line: str) -> None:
         """Run a command line and show its answer; a long one goes on in the background."""
@@ -289,7 +289,7 @@ class DebugScreen(Screen[None]):
             # The program goes on with another graph: a screen for that one.
             screen = DebugScreen(
                 self.session,
-                keeper=self.keeper,
+                autosaver=self.autosaver,
                 greeting=reply.stopped,
                 presentation=self.presentation,
             )
@@ -300,11 +300,11 @@ class DebugScreen(Screen[None]):
             self._select(_next_of(reply.subject, self._chosen().at))
         else:
             self._follow_if_moved()
-        if reply.spot is not None:
-            self.query_one(NodePanel).choose(reply.spot)
+        if reply.ref is not None:
+            self.query_one(NodePanel).choose(reply.ref)
         self.show_moment()
         if reply.stopped:
-            self.player.stop()
+            self.autoplay.stop()
             self.query_one(MessageStrip).say(reply.stopped, "stop")
             return
         if command is not None and command.name == "help" and len(line.split()) == 1:
@@ -322,24 +322,24 @@ class DebugScreen(Screen[None]):
         else:
             self.query_one(MessageStrip).say(lines[0], "answer")
 
-    async def _walked(self, spot: Spot | None) -> None:
+    async def _walked(self, ref: EntryRef | None) -> None:
         """Go to the number that a walk through causes has come to, if that was wanted."""
-        if spot is None:
+        if ref is None:
             return
-        if spot.moment is not None:
-            await self.run_line(f"goto {spot.moment}")
-        if spot.node != self._chosen().at:
-            self._select(spot.node)
-        name = spot.text(self.debugger)
+        if ref.moment is not None:
+            await self.run_line(f"goto {ref.moment}")
+        if ref.node != self._chosen().at:
+            self._select(ref.node)
+        name = ref.text(self.debugger)
         back = self.app.keys.name("follow")
         words = f"this is where {name} is; {back} goes back to the present node"
         self.query_one(MessageStrip).say(words, "answer")
-        self.query_one(NodePanel).choose(spot)
+        self.query_one(NodePanel).choose(ref)
         self.query_one(NodePanel).show()
 
     def failed(self, error: MiniflowError) -> None:
         """Show why a command could not be carried out."""
-        self.player.stop()
+        self.autoplay.stop()
         self.show_moment()
         self.query_one(MessageStrip).say(str(error), "error")
 
@@ -352,7 +352,7 @@ class DebugScreen(Screen[None]):
 
     def action_prompt(self, text: str, replaced: int = 0) -> None:
         """Open the prompt with `text` in it; what is typed replaces its last characters."""
-        self.player.stop()
+        self.autoplay.stop()
         self.query_one(MessageStrip).display = False
         self.query_one(Prompt).open(text, replaced)
 
@@ -411,7 +411,7 @@ class DebugScreen(Screen[None]):
     def action_calm(self) -> None:
         """Forget the count, stop playing."""
         self._count = ""
-        self.player.stop()
+        self.autoplay.stop()
         self.query_one(MessageStrip).show_next()
 
     def action_follow(self) -> None:
@@ -458,28 +458,28 @@ class DebugScreen(Screen[None]):
 
     async def action_play(self) -> None:
         """Step by itself, or stop doing so."""
-        if self.player.playing:
-            self.player.stop()
+        if self.autoplay.playing:
+            self.autoplay.stop()
             self.query_one(MessageStrip).show_next()
         elif self.debugger.at_end:
             # Which says why it cannot.
             await self.run_line("step")
         else:
-            self.player.start()
-            self.query_one(MessageStrip).say(self.player.words, "answer")
+            self.autoplay.start()
+            self.query_one(MessageStrip).say(self.autoplay.words, "answer")
 
     def on_screen_suspend(self) -> None:
         """Stop playing behind a dialog."""
-        self.player.stop()
+        self.autoplay.stop()
 
     def action_speed(self, by: int) -> None:
         """Play faster or slower."""
-        self.player.faster(by)
-        self.query_one(MessageStrip).say(self.player.words, "answer")
+        self.autoplay.faster(by)
+        self.query_one(MessageStrip).say(self.autoplay.words, "answer")
 
     async def _play_on(self) -> None:
         if self.debugger.at_end:
-            self.player.stop()
+            self.autoplay.stop()
         elif not self.runner.busy:
             await self.run_line("step")
 

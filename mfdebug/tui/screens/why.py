@@ -25,8 +25,8 @@ from textual.widgets import Static
 
 from mfdebug.core.explain.why import Cause, equation_lines, why
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Debugger, Standing
-from mfdebug.core.timeline.entry_ref import Spot
+from mfdebug.core.timeline.debugger import Debugger, Freshness
+from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.keys import bindings_at, with_keys
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.lines import LinesView
@@ -52,13 +52,13 @@ class _Visit:
     factor: int = 0
 
     @property
-    def leads_to(self) -> tuple[Spot, ...]:
+    def leads_to(self) -> tuple[EntryRef, ...]:
         """The numbers that the chosen term is made of."""
         terms = self.cause.terms
         return terms[self.term].leads_to if terms else ()
 
     @property
-    def chosen(self) -> Spot | None:
+    def chosen(self) -> EntryRef | None:
         """The number to go to."""
         return self.leads_to[self.factor] if self.leads_to else None
 
@@ -125,7 +125,7 @@ class TermList(WhyLines):
         return Strip([Segment(text, style)])
 
 
-class WhyScreen(ModalScreen[Spot | None]):
+class WhyScreen(ModalScreen[EntryRef | None]):
     """The walk; the screen closes with the number to go to, or nothing."""
 
     DEFAULT_CSS = """
@@ -147,7 +147,7 @@ class WhyScreen(ModalScreen[Spot | None]):
         self._debugger = debugger
         self._trail: list[_Visit] = []
         self._problem = ""
-        self._numbers: dict[Spot, float] = {}
+        self._numbers: dict[EntryRef, float] = {}
         self._go_to(cause)
 
     def compose(self) -> ComposeResult:
@@ -205,9 +205,9 @@ class WhyScreen(ModalScreen[Spot | None]):
 
     def _trail_line(self, view: WhyLines) -> Strip:
         """Return the way so far, its beginning left out where there is no room for it."""
-        spots = [visit.cause.spot for visit in self._trail]
-        moments = [None, *(spot.moment for spot in spots)]
-        names = [self._titled(spot, at) for spot, at in zip(spots, moments, strict=False)]
+        refs = [visit.cause.ref for visit in self._trail]
+        moments = [None, *(ref.moment for ref in refs)]
+        names = [self._titled(ref, at) for ref, at in zip(refs, moments, strict=False)]
         here = names.pop()
         before = "why " + STEP.join([*names, ""])
         while names and cell_len(before) + cell_len(here) > view.size.width:
@@ -229,17 +229,17 @@ class WhyScreen(ModalScreen[Spot | None]):
     @property
     def _made(self) -> int | None:
         """The moment that made a stale number."""
-        spot, debugger = self._here.cause.spot, self._debugger
-        return debugger.made_at(spot.node, gradient=spot.attribute == "grad")
+        ref, debugger = self._here.cause.ref, self._debugger
+        return debugger.made_at(ref.node, gradient=ref.attribute == "grad")
 
     @property
     def _is_stale(self) -> bool:
-        spot, debugger = self._here.cause.spot, self._debugger
-        if spot.moment is not None:
+        ref, debugger = self._here.cause.ref, self._debugger
+        if ref.moment is not None:
             return False
-        gradient = spot.attribute == "grad"
-        standing = debugger.gradient_standing if gradient else debugger.value_standing
-        return standing(spot.node) is Standing.STALE
+        gradient = ref.attribute == "grad"
+        freshness = debugger.gradient_freshness if gradient else debugger.value_freshness
+        return freshness(ref.node) is Freshness.STALE
 
     def _terms_lead(self, view: WhyLines, width: int) -> list[Strip]:
         """Return where Enter leads: the numbers of the chosen term, one of them chosen."""
@@ -249,10 +249,10 @@ class WhyScreen(ModalScreen[Spot | None]):
         if not here.leads_to:
             return [Strip([Segment("the walk ends here", view.style("dim"))])]
         segments = [Segment("Enter ", view.style("dim"))]
-        for k, spot in enumerate(here.leads_to):
+        for k, ref in enumerate(here.leads_to):
             chosen = view.style("chosen") if k == here.factor else None
-            name = self._titled(spot, here.cause.spot.moment)
-            text = f" {name} = {scalar(self._number(spot))} "
+            name = self._titled(ref, here.cause.ref.moment)
+            text = f" {name} = {scalar(self._number(ref))} "
             segments += [Segment(text, chosen), Segment(" ")]
         lines = [Strip(segments[:1])]
         for segment in segments[1:]:
@@ -261,16 +261,16 @@ class WhyScreen(ModalScreen[Spot | None]):
             lines[-1] = Strip([*lines[-1], segment])
         return lines
 
-    def _number(self, spot: Spot) -> float:
+    def _number(self, ref: EntryRef) -> float:
         """Return a number of the walk; those of other moments are looked up once."""
-        if spot not in self._numbers:
-            self._numbers[spot] = spot.number(self._debugger)
-        return self._numbers[spot]
+        if ref not in self._numbers:
+            self._numbers[ref] = ref.number(self._debugger)
+        return self._numbers[ref]
 
-    def _titled(self, spot: Spot, here: int | None) -> str:
+    def _titled(self, ref: EntryRef, here: int | None) -> str:
         """Name a number, with its moment where that is another one than `here`."""
-        at = "" if spot.moment == here else f" at {spot.moment or self._debugger.moment}"
-        return spot.text(self._debugger) + at
+        at = "" if ref.moment == here else f" at {ref.moment or self._debugger.moment}"
+        return ref.text(self._debugger) + at
 
     # Keys --------------------------------------------------------------------------------
 
@@ -291,11 +291,11 @@ class WhyScreen(ModalScreen[Spot | None]):
 
     def action_follow(self) -> None:
         """Ask why the chosen number is what it is."""
-        spot = self._here.chosen
-        if spot is None:
+        ref = self._here.chosen
+        if ref is None:
             return
         try:
-            self._go_to(why(self._debugger, spot))
+            self._go_to(why(self._debugger, ref))
         except MiniflowError as error:
             self._problem = with_keys(str(error), self.app.keys)
         self._show()
@@ -317,19 +317,19 @@ class WhyScreen(ModalScreen[Spot | None]):
         computed = (k for k in largest if not all(map(self._is_constant, cause.terms[k].leads_to)))
         return next(computed, largest[0] if largest else 0)
 
-    def _is_constant(self, spot: Spot) -> bool:
+    def _is_constant(self, ref: EntryRef) -> bool:
         """Whether a number is an input's that is not trained: it explains nothing."""
-        node = self._debugger.graph.nodes[spot.node]
-        return spot.attribute == "value" and isinstance(node, Input) and not node.trainable
+        node = self._debugger.graph.nodes[ref.node]
+        return ref.attribute == "value" and isinstance(node, Input) and not node.trainable
 
     def _likely_factor(self, visit: _Visit) -> int:
         """Return the number to follow first: what is not finite, and what was not just fed."""
         if not math.isfinite(visit.cause.number):
-            for k, spot in enumerate(visit.leads_to):
-                if not math.isfinite(self._number(spot)):
+            for k, ref in enumerate(visit.leads_to):
+                if not math.isfinite(self._number(ref)):
                     return k
-        for k, spot in enumerate(visit.leads_to):
-            if not self._is_constant(spot):
+        for k, ref in enumerate(visit.leads_to):
+            if not self._is_constant(ref):
                 return k
         return 0
 
@@ -351,8 +351,8 @@ class WhyScreen(ModalScreen[Spot | None]):
 
     def action_made(self) -> None:
         """Close, and go to the number that was come to, at the moment that made it."""
-        spot = self._here.cause.spot
-        self.dismiss(replace(spot, moment=self._made) if self._is_stale else spot)
+        ref = self._here.cause.ref
+        self.dismiss(replace(ref, moment=self._made) if self._is_stale else ref)
 
 
 def _broken(line: str, width: int) -> list[str]:

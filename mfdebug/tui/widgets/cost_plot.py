@@ -18,7 +18,7 @@ from textual.widgets import Static
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
 
 Costs = NDArray[np.float64]
@@ -124,7 +124,7 @@ class CostPlot(Vertical):
         debugger = self.debugger
         # Of a copy: while NumPy reads an array, a run in the background cannot append to it.
         costs = np.array(debugger.history.costs[:])
-        computed = debugger.cost_standing() is Standing.CURRENT
+        computed = debugger.cost_freshness() is Freshness.CURRENT
         step = min(debugger.sgd_step - (not computed), len(costs) - 1)
         # As bytes: a NaN would never equal itself.
         state = (len(costs), costs[-1:].tobytes(), step, self.logarithmic, self.size)

@@ -22,8 +22,8 @@ from textual.strip import Strip
 from mfdebug.core.explain.moment_text import explain, update_lines
 from mfdebug.core.explain.report import Incoming, NodeReport, Outgoing, matching_entry, report
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Debugger, Standing, index_text
-from mfdebug.core.timeline.entry_ref import Index, Spot
+from mfdebug.core.timeline.debugger import Debugger, Freshness, index_text
+from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.lines import LinesView
@@ -87,12 +87,12 @@ class NodePanel(LinesView, can_focus=True):
         """Return the chosen entry of a node; each remembers its own."""
         return self._entries.get(node, (0,) * len(self.debugger.plan.shapes[node]))
 
-    def choose(self, spot: Spot) -> None:
+    def choose(self, ref: EntryRef) -> None:
         """Choose an entry of a node, and the same one of the node shown if it is of that shape."""
         shapes = self.debugger.plan.shapes
-        self._entries[spot.node] = spot.index
-        if self.node is not None and shapes[self.node] == shapes[spot.node]:
-            self._entries[self.node] = spot.index
+        self._entries[ref.node] = ref.index
+        if self.node is not None and shapes[self.node] == shapes[ref.node]:
+            self._entries[self.node] = ref.index
 
     def action_entry(self, rows: int, columns: int) -> None:
         """Choose another entry, by rows and columns; past the end of a row, the next one."""
@@ -226,14 +226,14 @@ class NodePanel(LinesView, can_focus=True):
                 Segment(f"input {name}", self._style("label")),
                 Segment(f"  {shape_text(shape)}", self._style("dim")),
             ]
-            standing = self.debugger.value_standing(source)
-            if standing.absent:
+            freshness = self.debugger.value_freshness(source)
+            if freshness.absent:
                 reason = self.debugger.unknown(source) or "not computed yet"
                 yield [Segment(f"  {reason}", self._style("dim"))]
                 continue
             value = self.debugger.value(source)
             entry = matching_entry(told.index, shape)
-            paint = self._paint(stale=standing is Standing.STALE)
+            paint = self._paint(stale=freshness is Freshness.STALE)
             yield from tensor_lines(
                 value.reshape(shape or (1,)), entry or (0,), width, height, paint
             )
@@ -242,12 +242,12 @@ class NodePanel(LinesView, can_focus=True):
 
     def _value(self, node: int, told: NodeReport, now: bool, width: int) -> Iterable[Line]:
         label = [Segment("value", self._style("label"))]
-        if told.value_standing.absent:
+        if told.value_freshness.absent:
             reason = told.unknown or "not computed yet"
             yield [*label, Segment(f"     {reason}", self._style("dim"))]
             return
         value = self.debugger.value(node)
-        stale = told.value_standing is Standing.STALE
+        stale = told.value_freshness is Freshness.STALE
         paint = self._paint(now=now, stale=stale)
         note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
         if told.outdated:
@@ -281,19 +281,19 @@ class NodePanel(LinesView, can_focus=True):
 
     def _gradient(self, node: int, told: NodeReport, now: bool, width: int) -> Iterable[Line]:
         label = Segment("gradient", self._style("label"))
-        standing = told.gradient_standing
+        freshness = told.gradient_freshness
         if told.no_gradient:
             yield [label, Segment(f"  none: {told.no_gradient}", self._style("dim"))]
             return
-        if standing.absent:
+        if freshness.absent:
             reason = told.unknown_gradient or "not computed yet"
             yield [label, Segment(f"  {reason}", self._style("dim"))]
         else:
             gradient = self.debugger.gradient(node)
-            stale = standing is Standing.STALE
+            stale = freshness is Freshness.STALE
             paint = self._paint(now=now, stale=stale)
             note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
-            if standing is Standing.PARTIAL:
+            if freshness is Freshness.PARTIAL:
                 note = f"  ({_so_far(told)})"
             meaning = f"  {told.symbol}"
             if gradient.size == 1:
@@ -311,8 +311,8 @@ class NodePanel(LinesView, can_focus=True):
 
     def _flow(self, told: NodeReport, width: int) -> Iterable[Line]:
         entry = index_text(told.index)
-        stale = told.gradient_standing is Standing.STALE
-        if told.incoming and not stale and told.gradient_standing is not Standing.WAITING:
+        stale = told.gradient_freshness is Freshness.STALE
+        if told.incoming and not stale and told.gradient_freshness is not Freshness.WAITING:
             yield [Segment(f"came back to {told.name}{entry}", self._style("label"))]
             for incoming in told.incoming:
                 yield self._incoming(incoming, width)

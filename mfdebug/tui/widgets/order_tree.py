@@ -25,7 +25,7 @@ from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.breakpoints.diagnosis import Diagnosis
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.format.numbers import histogram, scalar
-from mfdebug.core.timeline.debugger import Debugger, Standing
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import input_note
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.terminal.text_fitting import fit
@@ -38,18 +38,18 @@ SUMMARY_LIMIT = 100_000
 # In fewer cells a histogram says nothing, and costs bytes whenever the list scrolls.
 HISTOGRAM = 8
 VALUE_MARKS = {
-    Standing.WAITING: "∙",
-    Standing.CURRENT: "✓",
-    Standing.STALE: "~",
-    Standing.UNKNOWN: "?",
+    Freshness.WAITING: "∙",
+    Freshness.CURRENT: "✓",
+    Freshness.STALE: "~",
+    Freshness.UNKNOWN: "?",
 }
 GRADIENT_MARKS = {
-    Standing.NONE: " ",
-    Standing.WAITING: "∙",
-    Standing.PARTIAL: "◐",
-    Standing.CURRENT: "∂",
-    Standing.STALE: "~",
-    Standing.UNKNOWN: "?",
+    Freshness.NONE: " ",
+    Freshness.WAITING: "∙",
+    Freshness.PARTIAL: "◐",
+    Freshness.CURRENT: "∂",
+    Freshness.STALE: "~",
+    Freshness.UNKNOWN: "?",
 }
 # A partial gradient to which every consumer has sent.
 COMPLETE_MARK = "⊕"
@@ -302,8 +302,8 @@ class OrderTree(LinesView, can_focus=True):
         name = self._names[node]
         text = f"  {name.rpartition('/')[2]}" if scope_of(name) else name
         trained = isinstance(target, Input) and target.trainable
-        value = debugger.value_standing(node)
-        gradient = debugger.gradient_standing(node)
+        value = debugger.value_freshness(node)
+        gradient = debugger.gradient_freshness(node)
         waiting = value.absent
         plain = style("order--dim") if waiting else Style.null()
         word = self._wrong(node, value, gradient)
@@ -322,13 +322,13 @@ class OrderTree(LinesView, can_focus=True):
             *self._summary(node, value, word if in_summary else ""),
         ]
 
-    def _wrong(self, node: int, value: Standing, gradient: Standing) -> str:
+    def _wrong(self, node: int, value: Freshness, gradient: Freshness) -> str:
         """Return in a word what is wrong with a node, by what is current in it."""
         debugger = self.debugger
         word = ""
         if not value.absent:
             word = unhealthy(debugger.value(node))
-        if not word and gradient in (Standing.CURRENT, Standing.PARTIAL):
+        if not word and gradient in (Freshness.CURRENT, Freshness.PARTIAL):
             word = unhealthy(debugger.gradient(node))
         return word or self._diagnosis.word(node)
 
@@ -346,19 +346,19 @@ class OrderTree(LinesView, can_focus=True):
             ]
         return [Segment(f"{fit(wrong, columns.kind + 1 + columns.shape)} ", word)]
 
-    def _value_mark(self, node: int, standing: Standing) -> Segment:
+    def _value_mark(self, node: int, freshness: Freshness) -> Segment:
         style = self.get_component_rich_style
-        if not standing.absent and unhealthy(self.debugger.value(node)):
+        if not freshness.absent and unhealthy(self.debugger.value(node)):
             return Segment("! ", style("order--unhealthy"))
         if self.debugger.outdated_by(node) is not None:
-            standing = Standing.STALE
-        return Segment(f"{VALUE_MARKS[standing]} ", style("order--dim"))
+            freshness = Freshness.STALE
+        return Segment(f"{VALUE_MARKS[freshness]} ", style("order--dim"))
 
-    def _summary(self, node: int, standing: Standing, wrong: str) -> list[Segment]:
-        if not self._columns.summary or (standing.absent and not wrong):
+    def _summary(self, node: int, freshness: Freshness, wrong: str) -> list[Segment]:
+        if not self._columns.summary or (freshness.absent and not wrong):
             return []
         value = self.debugger.value(node)
-        kind = "order--dim" if standing is Standing.STALE else "order--plain"
+        kind = "order--dim" if freshness is Freshness.STALE else "order--plain"
         if wrong:
             text, kind = wrong, "order--unhealthy"
         elif value.size > SUMMARY_LIMIT:
@@ -371,14 +371,14 @@ class OrderTree(LinesView, can_focus=True):
         style = self.get_component_rich_style(kind)
         return [Segment(f" {fit(text, self._columns.summary)}", style)]
 
-    def _gradient_mark(self, node: int, standing: Standing) -> Segment:
+    def _gradient_mark(self, node: int, freshness: Freshness) -> Segment:
         style = self.get_component_rich_style
-        there = standing in (Standing.CURRENT, Standing.PARTIAL, Standing.STALE)
+        there = freshness in (Freshness.CURRENT, Freshness.PARTIAL, Freshness.STALE)
         if there and unhealthy(self.debugger.gradient(node)):
             return Segment("!", style("order--unhealthy"))
-        fresh = there and standing is not Standing.STALE
-        mark = GRADIENT_MARKS[standing]
-        if standing is Standing.PARTIAL and self.debugger.has_all(node):
+        fresh = there and freshness is not Freshness.STALE
+        mark = GRADIENT_MARKS[freshness]
+        if freshness is Freshness.PARTIAL and self.debugger.has_all(node):
             mark = COMPLETE_MARK
         return Segment(mark, style("order--gradient" if fresh else "order--dim"))
 
@@ -393,9 +393,9 @@ class OrderTree(LinesView, can_focus=True):
             text = f"from {self._names[source]}{self._input_note(row.node, row.edge)}"
             text += f" {self._shape(source)}{' (shared)' if shared else ''}"
         else:
-            consumer, slot = graph.consumers[row.node][row.edge - len(sources)]
-            text = f"to {self._names[consumer]}{self._input_note(consumer, slot)}"
-            if (contribution := debugger.contribution(consumer, slot)) is not None:
+            consumer, input_index = graph.consumers[row.node][row.edge - len(sources)]
+            text = f"to {self._names[consumer]}{self._input_note(consumer, input_index)}"
+            if (contribution := debugger.contribution(consumer, input_index)) is not None:
                 sent = contribution.sent
                 if sent is None:
                     text += " ∙ nothing back yet"
@@ -406,10 +406,10 @@ class OrderTree(LinesView, can_focus=True):
         line = fit(f"      {branch} {text}", self.line_width)
         return [Segment(line, self.get_component_rich_style("order--dim"))]
 
-    def _input_note(self, node: int, slot: int) -> str:
+    def _input_note(self, node: int, input_index: int) -> str:
         """Return which input an edge is, where the same node is several inputs of a node."""
         sources = self.debugger.graph.inbound[node]
-        return input_note(slot) if sources.count(sources[slot]) > 1 else ""
+        return input_note(input_index) if sources.count(sources[input_index]) > 1 else ""
 
 
 def _short_number(number: float, width: int) -> str:

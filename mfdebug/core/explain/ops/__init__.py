@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfdebug.core.explain.node_at import Site
+from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
 from mfdebug.core.explain.ops.elementwise import (
@@ -47,10 +47,10 @@ EXPLAINERS: dict[type[Node], Explainer] = {
 _PROBE = ProbeExplainer()
 
 
-def explained(site: Site) -> tuple[Op, Explainer] | None:
-    """Return the op of a site with its explainer, if the numbers at hand fit its rule."""
-    found = explainer_of(site.op)
-    return found if found is not None and site.debugger.explicable(site.node) else None
+def explained(view: NodeView) -> tuple[Op, Explainer] | None:
+    """Return the op of a view with its explainer, if the numbers at hand fit its rule."""
+    found = explainer_of(view.op)
+    return found if found is not None and view.debugger.explicable(view.node) else None
 
 
 def explainer_of(node: Node) -> tuple[Op, Explainer] | None:

@@ -15,9 +15,9 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.entries import Region
-from mfdebug.core.explain.node_at import Site
+from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.sums import Sums
-from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts, named
+from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
 from miniflow.ops.base import Array, Calls, Op
 
 _EXPONENT = re.compile(r"(?<=\d)e[+-]\d+")
@@ -46,64 +46,72 @@ class Sent(NamedTuple):
 class Explainer:
     """Explains the ops of one family; it has no state.
 
-    `slot` is which input of the op, `entry` one of its entries, `place` an entry of the value that
-    it touches. Where a subscript is a letter, a rule is written for all entries at once.
+    `input_index` is which input of the op, `entry` one of its entries, `place` an entry of the
+    value that it touches. Where a subscript is a letter, a rule is written for all entries at once.
     """
 
-    def formula(self, site: Site, op: Op, names: list[str]) -> str:
+    def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
         """Return the forward rule in symbols."""
-        return site.written(op.formula, names)
+        return view.written(op.formula, names)
 
-    def value(self, site: Site, op: Op, index: Index) -> Sums:
+    def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """Return how the op made one entry of its value."""
         raise NotImplementedError
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
+    def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
         """Return what is sent to an input in symbols."""
         raise NotImplementedError
 
-    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
+    def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
         """Return ∂value/∂entry where it is not 0 by the op's very nature; None: not known."""
         raise NotImplementedError
 
-    def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
+    def local(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+    ) -> str:
         """Return one local derivative in symbols."""
         raise NotImplementedError
 
     def local_numbers(
-        self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
     ) -> str:
         """Return one local derivative, which is `number`, in numbers."""
         return bracketed(number)
 
-    def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
-        """Return the spots that a local derivative is made of."""
+    def leads_to(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index
+    ) -> list[EntryRef]:
+        """Return the refs that a local derivative is made of."""
         return []
 
-    def role(self, site: Site, op: Op) -> str:
+    def role(self, view: NodeView, op: Op) -> str:
         """Return in one sentence what the op does in the backward pass."""
         return op.role.format(
-            gradient=site.gradient(),
-            name=site.label,
-            names=site.labels,
-            to=_Targets(site),
-            local=_LocalWords(site, op),
-            m=site.letters.count,
+            gradient=view.gradient(),
+            name=view.label,
+            names=view.labels,
+            to=_Targets(view),
+            local=_LocalWords(view, op),
+            m=view.letters.count,
             attrs=op.attrs,
         )
 
-    def without_gradient(self, site: Site, op: Op, slot: int) -> str:
+    def without_gradient(self, view: NodeView, op: Op, input_index: int) -> str:
         """Say why an input has no gradient, or nothing."""
         return ""
 
-    def product(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
+    def product(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+    ) -> str:
         """Return upstream × local in symbols, for one entry of the value."""
-        local, upstream = self.local(site, op, slot, entry, place), site.gradient(place)
+        local, upstream = self.local(view, op, input_index, entry, place), view.gradient(place)
         if local in ("1", "-1"):
             return local[:-1] + upstream
-        return self.times(site, op, slot, upstream, factor(local), "·")
+        return self.times(view, op, input_index, upstream, factor(local), "·")
 
-    def rule_over(self, region: Region, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def rule_over(
+        self, region: Region, view: NodeView, op: Op, input_index: int, entry: Index
+    ) -> str:
         """Return the sum over a region of the value in symbols: `Σₙ X[n,1]·∂cost/∂l[n,0]`."""
         place: list[int | str] = []
         over = ""
@@ -112,21 +120,23 @@ class Explainer:
                 place.append(part.start)
                 continue
             last = len(region) - 1 - axis
-            place.append(site.letters.axis(last))
+            place.append(view.letters.axis(last))
             over += str(place[-1])
-        text = self.product(site, op, slot, entry, tuple(place))
-        return f"Σ{site.letters.lowered(over)} {text}" if over else text
+        text = self.product(view, op, input_index, entry, tuple(place))
+        return f"Σ{view.letters.lowered(over)} {text}" if over else text
 
-    def times(self, site: Site, op: Op, slot: int, upstream: str, local: str, sign: str) -> str:
+    def times(
+        self, view: NodeView, op: Op, input_index: int, upstream: str, local: str, sign: str
+    ) -> str:
         """Return upstream × local, the other way round where the rule has it so."""
         factors = [upstream, local]
-        return sign.join(factors[::-1] if self.upstream_last(site, op, slot) else factors)
+        return sign.join(factors[::-1] if self.upstream_last(view, op, input_index) else factors)
 
-    def left_out(self, site: Site, op: Op, slot: int, entry: Index) -> str:
+    def left_out(self, view: NodeView, op: Op, input_index: int, entry: Index) -> str:
         """Say why an entry of an input gets nothing back, or nothing."""
         return ""
 
-    def upstream_last(self, site: Site, op: Op, slot: int) -> bool:
+    def upstream_last(self, view: NodeView, op: Op, input_index: int) -> bool:
         """Whether the local derivative stands before the upstream gradient, as in Xᵀ · grad."""
         return False
 
@@ -134,22 +144,22 @@ class Explainer:
 class _LocalWords:
     """An op's local derivatives by input, in symbols; only those that a sentence names are made."""
 
-    def __init__(self, site: Site, op: Op) -> None:
-        self._site, self._op = site, op
+    def __init__(self, view: NodeView, op: Op) -> None:
+        self._site, self._op = view, op
 
-    def __getitem__(self, slot: int) -> str:
-        site = self._site
-        return site.written(lambda *n: self._op.local(slot, *n), [site.label, *site.labels])
+    def __getitem__(self, input_index: int) -> str:
+        view = self._site
+        return view.written(lambda *n: self._op.local(input_index, *n), [view.label, *view.labels])
 
 
 class _Targets:
     """An op's inputs as those to which something is sent."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, view: NodeView) -> None:
+        self._site = view
 
-    def __getitem__(self, slot: int) -> str:
-        return self._site.target(slot)
+    def __getitem__(self, input_index: int) -> str:
+        return self._site.target(input_index)
 
 
 def factor(text: str) -> str:
@@ -177,12 +187,12 @@ def in_numbers(formula: str) -> str:
     return _BESIDE_BRACKET.sub(" × (", text)
 
 
-def vjp_of_one(op: Op, slot: int, inputs: list[Array]) -> Array:
+def vjp_of_one(op: Op, input_index: int, inputs: list[Array]) -> Array:
     """Return what an op with a scalar value sends to an input for an upstream gradient of 1."""
     do = Calls(inputs[0].dtype)
-    value, out = np.zeros((), do.dtype), np.zeros_like(inputs[slot])
+    value, out = np.zeros((), do.dtype), np.zeros_like(inputs[input_index])
     op.forward_calls(do, value, *inputs)
-    op.vjp_calls(do, slot, out, np.ones_like(value), value, *inputs)
+    op.vjp_calls(do, input_index, out, np.ones_like(value), value, *inputs)
     run(do)
     return out
 

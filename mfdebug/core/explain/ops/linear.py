@@ -11,10 +11,10 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
 from mfdebug.core.explain.entries import Product, Region, copies, matched
-from mfdebug.core.explain.node_at import Site
+from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
-from mfdebug.core.explain.sums import Bundle, Sums, Told, one_term
-from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts
+from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
+from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
 from miniflow.ops.base import Array, Op
 from miniflow.text.lists import series
 
@@ -22,83 +22,91 @@ from miniflow.text.lists import series
 class MatrixExplainer(Explainer):
     """Linear, whose inputs are n matrices, their n weights and a bias; and MatMul."""
 
-    def value(self, site: Site, op: Op, index: Index) -> Sums:
+    def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The products of a row and a column, then the bias."""
-        pairs = len(site.inputs) // 2
+        pairs = len(view.inputs) // 2
         bundles, rules = [], []
         for pair in range(pairs):
-            bundle, rule = _of_product(site, pair, pair + pairs, index)
+            bundle, rule = _of_product(view, pair, pair + pairs, index)
             bundles.append(bundle)
             rules.append(rule)
         rules = [series(rules, " + ")]
-        if len(site.inputs) % 2:
-            slot = 2 * pairs
-            entry = matched(index, site.inputs[slot].shape)
-            name, number = site.entry(slot, entry), site.number(slot, entry)
-            bundles.append(one_term(number, name, bracketed(number), [site.spot(slot, entry)]))
+        if len(view.inputs) % 2:
+            input_index = 2 * pairs
+            entry = matched(index, view.inputs[input_index].shape)
+            name, number = view.entry(input_index, entry), view.number(input_index, entry)
+            bundles.append(
+                one_term(number, name, bracketed(number), [view.ref(input_index, entry)])
+            )
             rules.append(name)
         return Sums(" + ".join(rules), tuple(bundles))
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
+    def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
         """grad · Wᵀ, Xᵀ · grad, and for the bias the sum of the rows."""
-        pairs, gradient = len(site.inputs) // 2, site.gradient()
-        if slot == 2 * pairs:
-            if site.inputs[slot].shape == site.value.shape:
+        pairs, gradient = len(view.inputs) // 2, view.gradient()
+        if input_index == 2 * pairs:
+            if view.inputs[input_index].shape == view.value.shape:
                 return Sent(f"{gradient} × 1")
             return Sent(f"Σ rows of {gradient}")
-        weights = slot >= pairs
-        other = slot - pairs if weights else slot + pairs
-        name = site.labels[other]
-        own_axes, other_axes = site.inputs[slot].ndim, site.inputs[other].ndim
+        weights = input_index >= pairs
+        other = input_index - pairs if weights else input_index + pairs
+        name = view.labels[other]
+        own_axes, other_axes = view.inputs[input_index].ndim, view.inputs[other].ndim
         if other_axes == 0 or own_axes == 0 or own_axes == other_axes == 1:
             return Sent(f"{gradient} × {name}")
         if max(own_axes, other_axes) > 2:
             # Of stacks of matrices, no short form names one entry.
-            found = self.locals(site, op, slot, entry)
-            return Sent(self.rule_over(found.region, site, op, slot, entry), whole=False)
+            found = self.locals(view, op, input_index, entry)
+            return Sent(self.rule_over(found.region, view, op, input_index, entry), whole=False)
         if other_axes == 1:
             return Sent(f"{name} ⊗ {gradient}" if weights else f"{gradient} ⊗ {name}")
         return Sent(f"{name}ᵀ · {gradient}" if weights else f"{gradient} · {name}ᵀ")
 
-    def role(self, site: Site, op: Op) -> str:
+    def role(self, view: NodeView, op: Op) -> str:
         """The matrix rules with the names of this node, where it is one product of two matrices."""
-        if len(site.inputs) > 3 or not all(x.ndim == 2 for x in site.inputs[:2]):
-            return super().role(site, op)
-        kind = "linear layer" if len(site.inputs) == 3 else "matrix product"
-        x, w = (f"{self.sent(site, op, i, ()).text} to {site.target(i)}" for i in (0, 1))
-        bias = f", and the sum of the rows to {site.target(2)}" if len(site.inputs) == 3 else ""
+        if len(view.inputs) > 3 or not all(x.ndim == 2 for x in view.inputs[:2]):
+            return super().role(view, op)
+        kind = "linear layer" if len(view.inputs) == 3 else "matrix product"
+        x, w = (f"{self.sent(view, op, i, ()).text} to {view.target(i)}" for i in (0, 1))
+        bias = f", and the sum of the rows to {view.target(2)}" if len(view.inputs) == 3 else ""
         return f"a {kind} sends {x}{',' if bias else ' and'} {w}{bias}"
 
-    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals:
+    def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals:
         """The entries of the other factor that meet this one, in the sums that it is in."""
-        pairs = len(site.inputs) // 2
-        if slot == 2 * pairs:
-            region = copies(entry, site.inputs[slot].shape, site.value.shape)
+        pairs = len(view.inputs) // 2
+        if input_index == 2 * pairs:
+            region = copies(entry, view.inputs[input_index].shape, view.value.shape)
             return Locals(region, np.ones([part.stop - part.start for part in region]))
-        x, w = site.inputs[slot % pairs], site.inputs[slot % pairs + pairs]
-        product, side = Product(x.shape, w.shape), slot // pairs
+        x, w = view.inputs[input_index % pairs], view.inputs[input_index % pairs + pairs]
+        product, side = Product(x.shape, w.shape), input_index // pairs
         region = product.region(side, entry)
         other = _others(product, side, region, product.met(side, entry), w if side == 0 else x)
-        return _widened(region, other, product.shape, site.value.shape)
+        return _widened(region, other, product.shape, view.value.shape)
 
-    def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
+    def local(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+    ) -> str:
         """The entry that multiplies this one; of the bias 1."""
-        met = _met(site, slot, entry, place)
-        return "1" if met is None else site.entry(*met)
+        met = _met(view, input_index, entry, place)
+        return "1" if met is None else view.entry(*met)
 
-    def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
+    def leads_to(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index
+    ) -> list[EntryRef]:
         """The entry that multiplies this one."""
-        met = _met(site, slot, entry, place)
-        return [] if met is None else [site.spot(met[0], tuple(map(int, met[1])))]
+        met = _met(view, input_index, entry, place)
+        return [] if met is None else [view.ref(met[0], tuple(map(int, met[1])))]
 
-    def upstream_last(self, site: Site, op: Op, slot: int) -> bool:
+    def upstream_last(self, view: NodeView, op: Op, input_index: int) -> bool:
         """Xᵀ stands to the left of the gradient, as in the rule for matrices."""
-        pairs = len(site.inputs) // 2
-        return pairs <= slot < 2 * pairs and site.inputs[slot].ndim > 0 < site.value.ndim
+        pairs = len(view.inputs) // 2
+        return (
+            pairs <= input_index < 2 * pairs and view.inputs[input_index].ndim > 0 < view.value.ndim
+        )
 
 
-def _of_product(site: Site, left: int, right: int, index: Index) -> tuple[Bundle, str]:
-    x, w = site.inputs[left], site.inputs[right]
+def _of_product(view: NodeView, left: int, right: int, index: Index) -> tuple[Bundle, str]:
+    x, w = view.inputs[left], view.inputs[right]
     product = Product(x.shape, w.shape)
     lead = len(index) - len(product.shape)
     place = tuple(0 if n == 1 else i for i, n in zip(index[lead:], product.shape, strict=True))
@@ -106,31 +114,33 @@ def _of_product(site: Site, left: int, right: int, index: Index) -> tuple[Bundle
     of_x, of_w = product.factors(every, slice(None))
     amounts = np.atleast_1d(x[of_x].astype(np.float64) * w[of_w])
 
-    def tell(k: int) -> Told:
+    def tell(k: int) -> TermText:
         of_x, of_w = product.factors(place, k)
-        numbers = site.number(left, of_x), site.number(right, of_w)
+        numbers = view.number(left, of_x), view.number(right, of_w)
         text = worked(numbers, " × ".join, float(amounts[k]))
-        return Told(
-            f"{site.entry(left, of_x)}·{site.entry(right, of_w)}",
+        return TermText(
+            f"{view.entry(left, of_x)}·{view.entry(right, of_w)}",
             text or bracketed(float(amounts[k])),
-            (site.spot(left, of_x), site.spot(right, of_w)),
+            (view.ref(left, of_x), view.ref(right, of_w)),
         )
 
     letters: tuple[int | str, ...] = place
-    k = site.letters.product
+    k = view.letters.product
     of_x_named, of_w_named = product.factors(letters, k)
-    rule = f"{site.entry(left, of_x_named)}·{site.entry(right, of_w_named)}"
-    over = "" if product.length is None else f"Σ{site.letters.lowered(k)} "
+    rule = f"{view.entry(left, of_x_named)}·{view.entry(right, of_w_named)}"
+    over = "" if product.length is None else f"Σ{view.letters.lowered(k)} "
     return Bundle(amounts, tell), over + rule
 
 
-def _met(site: Site, slot: int, entry: Index, place: Subscripts) -> tuple[int, Subscripts] | None:
+def _met(
+    view: NodeView, input_index: int, entry: Index, place: Subscripts
+) -> tuple[int, Subscripts] | None:
     """Return which entry of which input multiplies this one in a product; None: a bias."""
-    pairs = len(site.inputs) // 2
-    if slot == 2 * pairs:
+    pairs = len(view.inputs) // 2
+    if input_index == 2 * pairs:
         return None
-    pair, side = slot % pairs, slot // pairs
-    product = Product(site.inputs[pair].shape, site.inputs[pair + pairs].shape)
+    pair, side = input_index % pairs, input_index // pairs
+    product = Product(view.inputs[pair].shape, view.inputs[pair + pairs].shape)
     own = matched(place, product.shape)
     return pair + (1 - side) * pairs, product.factors(own, product.met(side, entry))[1 - side]
 

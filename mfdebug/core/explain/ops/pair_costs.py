@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, worked
-from mfdebug.core.explain.entries import same_place
-from mfdebug.core.explain.node_at import Site
+from mfdebug.core.explain.entries import same_position
+from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import (
     Explainer,
     Locals,
@@ -18,8 +18,8 @@ from mfdebug.core.explain.ops.base import (
     in_numbers,
     vjp_of_one,
 )
-from mfdebug.core.explain.sums import Bundle, Sums, Told
-from mfdebug.core.timeline.entry_ref import Index, Spot, Subscripts
+from mfdebug.core.explain.sums import Bundle, Sums, TermText
+from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
 from miniflow.ops.base import Array, Op
 from miniflow.ops.cost import MAE, MSE, SigmoidCrossEntropy
 
@@ -32,79 +32,83 @@ _LOGIT = "(max({1}, 0) - {0}·{1} + log(1 + e^-|{1}|))/{m}"
 class PairCostExplainer(Explainer):
     """A mean over m entries: each pair is a term."""
 
-    def value(self, site: Site, op: Op, index: Index) -> Sums:
+    def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """A term for each pair."""
-        y, a = (x.reshape(-1).astype(np.float64) for x in site.inputs)
-        shapes = [x.shape for x in site.inputs]
+        y, a = (x.reshape(-1).astype(np.float64) for x in view.inputs)
+        shapes = [x.shape for x in view.inputs]
         with np.errstate(all="ignore"):
             amounts = _amounts(op, y, a)
 
-        def tell(k: int) -> Told:
-            of_y, of_a = (same_place((k,), (y.size,), shape) for shape in shapes)
+        def tell(k: int) -> TermText:
+            of_y, of_a = (same_position((k,), (y.size,), shape) for shape in shapes)
             form = _form(op, float(y[k]))
             text = worked(
                 (float(y[k]), float(a[k])),
-                lambda texts: in_numbers(site.written(partial(form.format, m=y.size), texts)),
+                lambda texts: in_numbers(view.written(partial(form.format, m=y.size), texts)),
                 float(amounts[k]),
             )
-            return Told(
-                site.written(
-                    partial(form.format, m="m"), [site.entry(0, of_y), site.entry(1, of_a)]
+            return TermText(
+                view.written(
+                    partial(form.format, m="m"), [view.entry(0, of_y), view.entry(1, of_a)]
                 ),
                 text or bracketed(float(amounts[k])),
                 # The prediction first: the way to the weights.
-                (site.spot(1, of_a), site.spot(0, of_y)),
+                (view.ref(1, of_a), view.ref(0, of_y)),
             )
 
-        rule = self.formula(site, op, site.labels)
-        return Sums(rule, (Bundle(amounts, tell),), (site.legend(),))
+        rule = self.formula(view, op, view.labels)
+        return Sums(rule, (Bundle(amounts, tell),), (view.legend(),))
 
-    def sent(self, site: Site, op: Op, slot: int, entry: Index) -> Sent:
+    def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
         """The gradient of the cost times the derivative of the mean."""
-        local = _local_words(site, op, slot, site.labels)
-        return Sent(f"{site.gradient()} × {factor(local)}")
+        local = _local_words(view, op, input_index, view.labels)
+        return Sent(f"{view.gradient()} × {factor(local)}")
 
-    def locals(self, site: Site, op: Op, slot: int, entry: Index) -> Locals | None:
+    def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
         """A mean over one entry, divided by their number: the other entries have no say."""
-        shape = site.inputs[slot].shape
+        shape = view.inputs[input_index].shape
         flat = int(np.ravel_multi_index(entry, shape)) if entry else 0
-        one = [x.reshape(-1)[flat : flat + 1] for x in site.inputs]
-        return Locals((), vjp_of_one(op, slot, one)[0] / site.inputs[slot].size)
+        one = [x.reshape(-1)[flat : flat + 1] for x in view.inputs]
+        return Locals((), vjp_of_one(op, input_index, one)[0] / view.inputs[input_index].size)
 
-    def local(self, site: Site, op: Op, slot: int, entry: Index, place: Subscripts) -> str:
+    def local(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+    ) -> str:
         """The op's words, with the names of the pair."""
-        names = [site.entry(i, one) for i, one in enumerate(_pair(site, slot, entry))]
-        return _local_words(site, op, slot, names)
+        names = [view.entry(i, one) for i, one in enumerate(_pair(view, input_index, entry))]
+        return _local_words(view, op, input_index, names)
 
     def local_numbers(
-        self, site: Site, op: Op, slot: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
     ) -> str:
         """The same with their numbers."""
-        pair = _pair(site, slot, entry)
-        m = str(site.inputs[0].size)
+        pair = _pair(view, input_index, entry)
+        m = str(view.inputs[0].size)
         text = worked(
-            [site.number(i, one) for i, one in enumerate(pair)],
+            [view.number(i, one) for i, one in enumerate(pair)],
             lambda texts: in_numbers(
-                _local_words(site, op, slot, texts).removesuffix(site.letters.count) + m
+                _local_words(view, op, input_index, texts).removesuffix(view.letters.count) + m
             ),
             number,
         )
         return text or bracketed(number)
 
-    def leads_to(self, site: Site, op: Op, slot: int, entry: Index, place: Index) -> list[Spot]:
+    def leads_to(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index
+    ) -> list[EntryRef]:
         """The pair; the prediction first."""
-        of_y, of_a = _pair(site, slot, entry)
-        return [site.spot(1, of_a), site.spot(0, of_y)]
+        of_y, of_a = _pair(view, input_index, entry)
+        return [view.ref(1, of_a), view.ref(0, of_y)]
 
 
-def _local_words(site: Site, op: Op, slot: int, names: Sequence[str]) -> str:
-    return site.written(lambda *n: op.local(slot, *n), [site.label, *names])
+def _local_words(view: NodeView, op: Op, input_index: int, names: Sequence[str]) -> str:
+    return view.written(lambda *n: op.local(input_index, *n), [view.label, *names])
 
 
-def _pair(site: Site, slot: int, entry: Index) -> list[Index]:
+def _pair(view: NodeView, input_index: int, entry: Index) -> list[Index]:
     """Return the entries of target and prediction that belong together."""
-    own = site.inputs[slot].shape
-    return [same_place(entry, own, x.shape) for x in site.inputs]
+    own = view.inputs[input_index].shape
+    return [same_position(entry, own, x.shape) for x in view.inputs]
 
 
 def _form(op: Op, y: float) -> str:

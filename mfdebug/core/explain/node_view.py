@@ -10,8 +10,8 @@ from mfdebug.core.explain.entries import matched
 from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import (
+    EntryRef,
     Index,
-    Spot,
     Subscripts,
     gradient_name,
     input_note,
@@ -20,7 +20,7 @@ from mfdebug.core.timeline.entry_ref import (
 from miniflow.ops.base import Op
 
 
-class Site:
+class NodeView:
     """A node of a run: `value` and `inputs` are its arrays as they stand."""
 
     def __init__(self, debugger: Debugger, node: int) -> None:
@@ -59,45 +59,45 @@ class Site:
     def _repeated(self) -> set[int]:
         return {source for source, count in Counter(self.sources).items() if count > 1}
 
-    def input_note(self, slot: int) -> str:
-        """Return which input of the node `slot` is, where the same node is several of them."""
-        return input_note(slot) if self.sources[slot] in self._repeated else ""
+    def input_note(self, input_index: int) -> str:
+        """Return which input it is, in words, where the same node is several of them."""
+        return input_note(input_index) if self.sources[input_index] in self._repeated else ""
 
-    def target(self, slot: int) -> str:
+    def target(self, input_index: int) -> str:
         """Name an input as that to which something is sent: `x`, or `x (input 2)`."""
-        return self.labels[slot] + self.input_note(slot)
+        return self.labels[input_index] + self.input_note(input_index)
 
     def gradient(self, place: Subscripts = ()) -> str:
         """Name the gradient of the value, or of an entry of it."""
         return gradient_name(self.debugger, self.node, place)
 
-    def entry(self, slot: int, index: Subscripts) -> str:
+    def entry(self, input_index: int, index: Subscripts) -> str:
         """Name an entry of an input: `X[2,0]`."""
-        return named(self.labels[slot], index)
+        return named(self.labels[input_index], index)
 
-    def number(self, slot: int, index: Index) -> float:
+    def number(self, input_index: int, index: Index) -> float:
         """Return an entry of an input."""
-        return float(self.inputs[slot][index])
+        return float(self.inputs[input_index][index])
 
-    def spot(self, slot: int, index: Index) -> Spot:
-        """Return the spot of an entry of an input."""
-        return Spot(self.sources[slot], "value", index)
+    def ref(self, input_index: int, index: Index) -> EntryRef:
+        """Return the ref of an entry of an input."""
+        return EntryRef(self.sources[input_index], "value", index)
 
     def broadcast(self, place: Subscripts, most: int | None = None) -> list[Subscripts]:
         """Return the entry of each input, or of the first few, that is copied to `place`."""
         return [matched(place, x.shape) for x in self.inputs[:most]]
 
-    def alike(self, place: Index) -> tuple[Spot, ...]:
-        """Return the spots at `place` in those inputs that have such an entry, or only one."""
+    def alike(self, place: Index) -> tuple[EntryRef, ...]:
+        """Return the refs at `place` in those inputs that have such an entry, or only one."""
         found = []
-        for slot, x in enumerate(self.inputs):
+        for input_index, x in enumerate(self.inputs):
             if x.shape == self.value.shape:
-                found.append(self.spot(slot, place))
+                found.append(self.ref(input_index, place))
             elif x.size == 1:
-                found.append(self.spot(slot, (0,) * x.ndim))
+                found.append(self.ref(input_index, (0,) * x.ndim))
         return unique(found)
 
 
-def unique(spots: Iterable[Spot]) -> tuple[Spot, ...]:
-    """Return the spots in their order, each once."""
-    return tuple(dict.fromkeys(spots))
+def unique(refs: Iterable[EntryRef]) -> tuple[EntryRef, ...]:
+    """Return the refs in their order, each once."""
+    return tuple(dict.fromkeys(refs))
