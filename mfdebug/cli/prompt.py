@@ -184,7 +184,7 @@ def _line_editing(session: Session) -> Iterator[None]:
         return
 
     def completion(text: str, state: int) -> str | None:
-        found = complete(session.debugger, text)
+        found = complete(session, text)
         return found[state] if state < len(found) else None
 
     history = platformdirs.user_state_path("mfdebug", False) / "history"

@@ -8,7 +8,6 @@ in, as in the help, and is shown as text.
 from __future__ import annotations
 
 import contextlib
-import re
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -17,7 +16,7 @@ from textual.content import Content
 from textual.types import IgnoreReturnCallbackType
 
 from mfdebug.config.bindings import at
-from mfdebug.core.commands.command import Command
+from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.table import COMMANDS
 
 if TYPE_CHECKING:
@@ -51,11 +50,8 @@ class Choice(NamedTuple):
 
 def takes_argument(command: Command) -> bool:
     """Return whether a command is to be completed at the prompt: not if it may stand alone."""
-    asked_for = any(key.asks for key in command.keys) and command.name != "help"
-    rest = command.usage.removeprefix(command.name)
-    while (fewer := re.sub(r"\[[^][]*\]", "", rest)) != rest:
-        rest = fewer
-    return asked_for or bool(rest.strip())
+    asked_for = any(key.asks for key in command.keys) and command.argument is not Argument.COMMAND
+    return command.required or asked_for
 
 
 class CommandProvider(Provider):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mfdebug.core.commands.command import Argument
+from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.expressions.names import typed, word_typed
 from mfdebug.core.timeline.debugger import Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index
 from miniflow.node import Input
 
-SET, DIFF = "set ", "diff "
-# After these an expression is asked for, which begins with the node.
-OF_AN_EXPRESSION = ("print ", "watch ")
+SET = "set "
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ class Selection:
     def begun(self, template: str) -> tuple[str, int]:
         """Return the beginning of the line that a key asks for, and how much of it to replace."""
         name = self._name(self.at)
-        if template == SET:
+        command = command_of(template)
+        argument = None if command is None else command.argument
+        if argument is Argument.ASSIGNMENT:
             begun, old = self._setting(name)
             return f"{begun} = {old}", len(old)
-        if template in OF_AN_EXPRESSION:
+        if argument is Argument.EXPRESSION:
             return f"{template}{name}", len(name)
-        if template == DIFF:
+        if argument is Argument.MOMENTS:
             moments = self._compared()
             return f"{template}{moments}", len(moments)
         # A node that is not meant is typed over.

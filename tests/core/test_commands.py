@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 
 import pytest
 
 from mfdebug.core.commands.completion import complete
-from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.commands.status import status
 from mfdebug.core.commands.table import COMMANDS, find
 from mfdebug.core.explain.report import report
@@ -292,18 +293,76 @@ def test_commands_can_be_shortened_when_only_one_begins_so() -> None:
         find("s")
 
 
-def test_completion_offers_commands_then_nodes() -> None:
-    debugger = Debugger(load_graph("xor"))
-    assert complete(debugger, "un") == ["until ", "unwatch ", "undo "]
-    assert complete(debugger, "until s") == ["until s1", "until s2"]
-    assert complete(debugger, "print norm(W") == ["print norm(W1", "print norm(W2"]
-    assert complete(debugger, "goto 3") == []
-    assert complete(debugger, "goto s") == ["goto start", "goto sgd "]
-    assert complete(debugger, "break van") == ["break vanishing"]
-    assert complete(debugger, "break l1 ba") == ["break l1 backward"]
-    assert complete(debugger, "break on-") == ["break on-change"]
-    assert complete(debugger, "break if norm(W1.grad) > co") == ["break if norm(W1.grad) > cost"]
-    assert complete(debugger, "why gr") == ["why grad"]
+COMPLETED = {
+    "un": ["until ", "unwatch ", "undo ", "undisplay "],
+    "info": ["info breakpoints ", "info break ", "info b "],
+    "info breakp": ["info breakpoints "],
+    "step ": [],
+    "until s": ["until s1", "until s2"],
+    "until s1 f": ["until s1 forward"],
+    "check W": ["check W1", "check W2"],
+    "print norm(W": ["print norm(W1", "print norm(W2"],
+    "print no": ["print norm("],
+    "pri no": ["pri norm("],
+    "display no": ["display norm("],
+    "watch co": ["watch cost"],
+    "expect isn": ["expect isnan("],
+    "set W": ["set W1", "set W2"],
+    "set l": ["set l1", "set l2", "set lr"],
+    "set W1 = no": ["set W1 = norm("],
+    "goto 3": [],
+    "goto s": ["goto start", "goto sgd "],
+    "diff s": ["diff start", "diff sgd "],
+    "diff 3 n": ["diff 3 now"],
+    "break van": ["break vanishing"],
+    "break l1 ba": ["break l1 backward"],
+    "break on-": ["break on-change"],
+    "break if norm(W1.grad) > co": ["break if norm(W1.grad) > cost"],
+    "break if isn": ["break if isnan("],
+    "tbreak l1 ba": ["tbreak l1 backward"],
+    "delete ": ["delete 1", "delete 2", "delete all"],
+    "disable 1 2": ["disable 1 2"],
+    "ignore ": ["ignore 1", "ignore 2"],
+    "unwatch ": ["unwatch 1", "unwatch all"],
+    "why gr": ["why grad"],
+    "show gr": ["show grad"],
+    "last W": ["last W1", "last W2"],
+    "graph ": ["graph 1"],
+    "quiz o": ["quiz on", "quiz off"],
+    "resume p": ["resume previous"],
+    "transcript o": ["transcript off"],
+    "help st": ["help step", "help stops"],
+    "source fi": ["source first.session"],
+    "save inner/": ["save inner/second.json"],
+    "record in": ["record inner/"],
+    "find s1": [],
+    "nothing x": [],
+}
+
+
+def test_completion_offers_what_fits_each_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inner").mkdir()
+    for name in ("first.session", ".hidden", "inner/second.json"):
+        (tmp_path / name).touch()
+    there = open_session(Debugger(load_graph("xor")))
+    for line in ("break l1", "break if cost > 1", "watch cost"):
+        there.run(line)
+    assert {line: complete(there, line) for line in COMPLETED} == COMPLETED
+
+
+def test_gdbs_words_are_other_names() -> None:
+    there = open_session(Debugger(load_graph("xor")))
+    there.run("break l1")
+    for alias, line in (("info breakpoints", "stops"), ("info b", "stops"), ("display", "watch")):
+        assert there.run(alias).text == there.run(line).text
+    there.run("display cost")
+    there.run("undisplay 1")
+    assert there.run("watch").text.startswith("nothing is watched")
+    assert "also: display" in there.run("help display").text
+    check_known("info breakpoints")
 
 
 def test_answers_hold_in_strict_json() -> None:
@@ -411,12 +470,12 @@ def test_a_count_and_a_key_can_be_typed_as_they_are_pressed() -> None:
 
 def test_completion_knows_scopes_and_odd_names() -> None:
     debugger = Debugger(load_graph("vanishing"))
-    assert complete(debugger, "print layer12/") == [
+    assert complete(open_session(debugger), "print layer12/") == [
         f"print layer12/{name}" for name in ("W", "b", "z", "a")
     ]
     odd = Debugger(Graph([x := Input("a b", value=1.0), Mul(x, x, name="y")]))
-    assert complete(odd, "print a") == ["print `a b`"]
-    assert complete(odd, "print `a") == ["print `a b`"]
+    assert complete(open_session(odd), "print a")[0] == "print `a b`"
+    assert complete(open_session(odd), "print `a") == ["print `a b`"]
 
 
 @pytest.mark.parametrize("graph", ["wx", "xor"])
@@ -476,7 +535,7 @@ def test_a_node_called_lr_and_the_learning_rate_are_set_each_by_its_name() -> No
     assert there.run("print lr()").data == 0.5
     assert status(there.debugger).endswith("∙ lr() 0.5")
     assert "lr() = 0.5 after moment" in there.run("branches").text
-    assert complete(there.debugger, "set lr") == ["set lr", "set lr()"]
+    assert complete(there, "set lr") == ["set lr", "set lr()"]
     there.run("sgd")
     # A session brings both back.
     again = named_like_words("lr")

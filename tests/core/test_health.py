@@ -207,8 +207,8 @@ def test_what_is_wrong_is_said(line: str, words: str) -> None:
 
 def test_the_words_and_the_names_are_completed() -> None:
     debugger = Debugger(load_graph("xor"))
-    assert complete(debugger, "break inf exc") == ["break inf except"]
-    assert complete(debugger, "break inf except l1, s") == [
+    assert complete(open_session(debugger), "break inf exc") == ["break inf except"]
+    assert complete(open_session(debugger), "break inf except l1, s") == [
         "break inf except l1, s1",
         "break inf except l1, s2",
         "break inf except l1, saturated",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from enum import Enum, auto
 from typing import Literal
 
 from msgspec import Struct
@@ -33,11 +34,34 @@ class Key(Struct, frozen=True):
     id: str = ""
 
 
-class Command(Struct, frozen=True):
-    """A row of the table. Keys without words of their own are told by the `summary`.
+class Argument(Enum):
+    """What follows a command's name; completion and the app's prompt go by it."""
 
-    `shows` is where the app puts the answer: nowhere (the picture tells it), in one line, or as
-    a text; `instant` commands always end at once.
+    NONE = auto()
+    COUNT = auto()
+    NODE = auto()
+    ENTRY = auto()
+    INDEX = auto()
+    EXPRESSION = auto()
+    ASSIGNMENT = auto()
+    TRIGGER = auto()
+    MOMENT = auto()
+    MOMENTS = auto()
+    STOP_NUMBER = auto()
+    WATCH_NUMBER = auto()
+    GRAPH_NUMBER = auto()
+    FILE = auto()
+    COMMAND = auto()
+    TEXT = auto()
+
+
+class Command(Struct, frozen=True):
+    """A row of the table. Keys without words of their own are described by the `summary`.
+
+    `argument` is what follows the name, `choices` the words that can follow as well; `required`:
+    nothing is done without it. `shows` is where the app puts the answer: nowhere (the picture
+    shows it), in one line, or as a text; `instant` commands always end at once. `aliases` are
+    other names, which gdb's users expect.
     """
 
     name: str
@@ -46,6 +70,10 @@ class Command(Struct, frozen=True):
     run: Callable[[Session, str], Reply]
     keys: tuple[Key, ...] = ()
     details: str = ""
+    argument: Argument = Argument.NONE
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    aliases: tuple[str, ...] = ()
     shows: Literal["picture", "line", "text"] = "picture"
     instant: bool = False
 

@@ -1,62 +1,155 @@
-"""What a command line that is being typed may become."""
+"""What a command line that is being typed can become: by the kind of the command's argument."""
 
 from __future__ import annotations
 
 import itertools
+import os
 import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from mfdebug.core.breakpoints.parser import RULE_NAMES
-from mfdebug.core.commands.table import COMMANDS
+from mfdebug.core.commands.command import Argument, Command, find_in
+from mfdebug.core.commands.table import ALIASES, COMMANDS, split
 from mfdebug.core.expressions.names import typed, word_typed
-from mfdebug.core.expressions.parser import WORDS
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.expressions.parser import FUNCTIONS, WORDS
+from mfdebug.core.session.session import Session
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.timeline import NODE_PHASES
 
 MOST_COMPLETIONS = 50
-# Commands whose argument begins with the name of a node.
-NAMING = {"print", "set", "until", "break", "tbreak", "why", "last", "check", "watch"}
-# Words of their language, besides names.
-STOP_WORDS = ["if", "on-change", "health", "at", "except", *RULE_NAMES, *NODE_PHASES, *WORDS]
+# Entries of a folder that are looked at.
+MOST_FILES = 2000
+CALLS = [f"{name}(" for name in FUNCTIONS]
+EXPRESSION_WORDS = [*WORDS, *CALLS]
+TRIGGER_WORDS = ["if", "on-change", "health", "at", "except", *RULE_NAMES, *NODE_PHASES]
 MOMENTS = ["start", "end", "sgd ", "now"]
-OTHER_WORDS: dict[str, list[str]] = {
-    "print": [*WORDS],
-    "watch": [*WORDS],
-    "set": ["lr"],
-    "until": [*NODE_PHASES],
-    "break": STOP_WORDS,
-    "tbreak": STOP_WORDS,
-    "why": ["grad"],
-}
 
 
-def complete(debugger: Debugger, line: str) -> list[str]:
-    """Return whole lines that `line` may become: commands first, then names of nodes."""
-    word, space, _ = line.partition(" ")
-    if not space:
-        return [f"{name} " for name in COMMANDS if name.startswith(word)]
-    if word == "goto":
-        return [f"goto {moment}" for moment in MOMENTS if moment.startswith(line[len("goto ") :])]
-    if word == "graph":
-        numbers = (f"graph {number}" for number in range(1, len(debugger.lines) + 1))
-        return [text for text in numbers if text.startswith(line)]
-    if word not in NAMING:
-        return []
-    if word == "set" and "=" in line:
-        return []
+def complete(session: Session, line: str) -> list[str]:
+    """Return whole lines that `line` can become: commands first, then what fits their argument."""
+    if " " not in line:
+        return [f"{name} " for name in (*COMMANDS, *ALIASES) if name.startswith(line)]
+    try:
+        command = find_in(COMMANDS, split(line)[0])
+    except DebuggerError:
+        return [f"{alias} " for alias in ALIASES if alias.startswith(line)]
+    found = COMPLETERS[command.argument](session, command, line)
+    return list(itertools.islice(found, MOST_COMPLETIONS))
+
+
+def _nothing(_session: Session, _command: Command, _line: str) -> Iterator[str]:
+    return iter(())
+
+
+def _named(words: Iterable[str]) -> Completer:
+    """Complete names of nodes, and these words beside them."""
+
+    def found(session: Session, command: Command, line: str) -> Iterator[str]:
+        return _names_and_words(session.debugger, line, [*words, *command.choices])
+
+    return found
+
+
+def _names_and_words(debugger: Debugger, line: str, words: list[str]) -> Iterator[str]:
     names = debugger.graph.by_name
-    words = [
-        word_typed(other, names) if other in WORDS else other
-        for other in OTHER_WORDS.get(word, [])
+    known = [
+        word_typed(word, names) if word in WORDS else word
+        for word in words
         # The node of that name that is the cost stands for the word as well.
-        if other not in names or (other in WORDS and names[other] != debugger.graph.cost)
+        if word not in names or (word in WORDS and names[word] != debugger.graph.cost)
     ]
     # A name may hold a slash: the longest end of the line that begins a name counts.
     for start in sorted({match.end() for match in re.finditer(r"[ (+*/<>=,-]", line)}):
         begun = line[start:].removeprefix("`")
         if not begun:
             continue
-        begin_so = (typed(name) for name in names if name.startswith(begun))
-        texts = itertools.chain(begin_so, (other for other in words if other.startswith(begun)))
-        if found := [line[:start] + text for text in itertools.islice(texts, MOST_COMPLETIONS)]:
-            return found
-    return []
+        nodes = (typed(name) for name in names if name.startswith(begun))
+        quoted = line.startswith("`", start)
+        fitting = (word for word in known if word.startswith(begun) and not quoted)
+        texts = itertools.chain(nodes, fitting)
+        found = [line[:start] + text for text in itertools.islice(texts, MOST_COMPLETIONS)]
+        if found:
+            return iter(found)
+    return iter(())
+
+
+def _trigger(session: Session, _command: Command, line: str) -> Iterator[str]:
+    """Complete what a stop waits for; functions belong into a condition."""
+    words = [*TRIGGER_WORDS, *WORDS]
+    if re.search(r" (if|on-change) ", line):
+        words += CALLS
+    return _names_and_words(session.debugger, line, words)
+
+
+def _assignment(session: Session, _command: Command, line: str) -> Iterator[str]:
+    words = EXPRESSION_WORDS if "=" in line else ["lr"]
+    return _names_and_words(session.debugger, line, words)
+
+
+def _words(of: Callable[[Session], Iterable[str]]) -> Completer:
+    """Complete the last word of a line to one of these, or of the command's choices."""
+
+    def found(session: Session, command: Command, line: str) -> Iterator[str]:
+        begun, space, last = line.rpartition(" ")
+        for word in (*of(session), *command.choices):
+            if word.startswith(last):
+                yield f"{begun}{space}{word}"
+
+    return found
+
+
+def _moment(_session: Session, command: Command, line: str) -> Iterator[str]:
+    begun = line.partition(" ")[2]
+    return (f"{command.name} {moment}" for moment in MOMENTS if moment.startswith(begun))
+
+
+def _file(_session: Session, command: Command, line: str) -> Iterator[str]:
+    begun, space, text = line.partition(" ")
+    folder, name = os.path.split(text)
+    for choice in command.choices:
+        if choice.startswith(text):
+            yield f"{begun}{space}{choice}"
+    try:
+        with os.scandir(Path(folder).expanduser() if folder else ".") as entries:
+            some = itertools.islice(entries, MOST_FILES)
+            for entry in sorted(some, key=lambda entry: entry.name):
+                hidden = entry.name.startswith(".") and not name.startswith(".")
+                if entry.name.startswith(name) and not hidden:
+                    slash = "/" * entry.is_dir()
+                    yield f"{begun}{space}{os.path.join(folder, entry.name)}{slash}"
+    except (OSError, RuntimeError, ValueError):
+        return
+
+
+def _stops(session: Session) -> list[str]:
+    return [str(stop.number) for stop in session.stops]
+
+
+def _watches(session: Session) -> list[str]:
+    return [str(reading.number) for reading in session.watches.read()]
+
+
+def _graphs(session: Session) -> list[str]:
+    return [str(number) for number in range(1, len(session.debugger.lines) + 1)]
+
+
+Completer = Callable[[Session, Command, str], Iterator[str]]
+COMPLETERS: dict[Argument, Completer] = {
+    Argument.NONE: _nothing,
+    Argument.COUNT: _nothing,
+    Argument.INDEX: _nothing,
+    Argument.NODE: _named([]),
+    Argument.ENTRY: _named([]),
+    Argument.EXPRESSION: _named(EXPRESSION_WORDS),
+    Argument.TRIGGER: _trigger,
+    Argument.ASSIGNMENT: _assignment,
+    Argument.MOMENT: _moment,
+    Argument.MOMENTS: _words(lambda _session: MOMENTS),
+    Argument.STOP_NUMBER: _words(_stops),
+    Argument.WATCH_NUMBER: _words(_watches),
+    Argument.GRAPH_NUMBER: _words(_graphs),
+    Argument.FILE: _file,
+    Argument.COMMAND: _words(lambda _session: COMMANDS),
+    Argument.TEXT: _words(lambda _session: ()),
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mfdebug.core.breakpoints.evidence import evidence, evidence_text
-from mfdebug.core.commands.command import Command
+from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.expressions.parser import parse
 from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.session.reply import Reply
@@ -60,6 +60,8 @@ DEMONSTRATING = [
         _say,
         details="In a demo it stays until the next one.",
         instant=True,
+        argument=Argument.TEXT,
+        required=True,
     ),
     Command(
         "pause",
@@ -76,6 +78,8 @@ DEMONSTRATING = [
         _wait,
         details="Nothing elsewhere.",
         instant=True,
+        argument=Argument.TEXT,
+        required=True,
     ),
     Command(
         "expect",
@@ -84,5 +88,7 @@ DEMONSTRATING = [
         _expect,
         details="With it a demo, or a script in --batch, is also a test.",
         shows="line",
+        argument=Argument.EXPRESSION,
+        required=True,
     ),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mfdebug.core.commands.command import Command, Key
+from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.status import status
 from mfdebug.core.expressions.parser import parse, take_entry
 from mfdebug.core.expressions.present import PresentEnvironment
@@ -103,6 +103,8 @@ EDITING = [
         "A branch in time: what lies downstream is worked out again. `undo` takes it back. "
         "Where a node is called lr, set lr() = VALUE sets the learning rate.",
         shows="line",
+        argument=Argument.ASSIGNMENT,
+        required=True,
     ),
     Command("undo", "undo", "take back the last edit", _undo, (Key("z", "undo"),), shows="line"),
     Command(

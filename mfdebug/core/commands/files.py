@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfdebug.core.commands.arguments import file_named
-from mfdebug.core.commands.command import Command, Key
+from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
@@ -28,6 +28,14 @@ def _quit(session: Session, _text: str) -> Reply:
 
 
 LEAVING = [
-    Command("save", "save FILE", "the graph with its present parameters", _save, shows="line"),
+    Command(
+        "save",
+        "save FILE",
+        "the graph with its present parameters",
+        _save,
+        shows="line",
+        argument=Argument.FILE,
+        required=True,
+    ),
     Command("quit", "quit", "leave", _quit, (Key("q", "quit"),), instant=True),
 ]

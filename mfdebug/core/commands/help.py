@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mfdebug.core.commands.command import Command, Key, find_in, short_forms
+from mfdebug.core.commands.command import Argument, Command, Key, find_in, short_forms
 from mfdebug.core.expressions.parser import FUNCTIONS, WORDS
 from mfdebug.core.expressions.parser import WORD_MEANINGS as WORD_MEANINGS
 from mfdebug.core.session.reply import Reply
@@ -64,6 +64,7 @@ def help_command(commands: Mapping[str, Command]) -> Command:
             return _all(commands)
         # A short form, or a key of the app, is said of the command that it runs.
         named = [c for c in commands.values() if text in {key.key for key in c.keys}]
+        named += [c for c in commands.values() if text in c.aliases]
         return _one(named[0] if named else find_in(commands, text))
 
     return Command(
@@ -74,6 +75,7 @@ def help_command(commands: Mapping[str, Command]) -> Command:
         (Key("question_mark", "help", "this help; or close it", asks=True),),
         shows="text",
         instant=True,
+        argument=Argument.COMMAND,
     )
 
 
@@ -83,6 +85,8 @@ def _one(command: Command) -> Reply:
         lines.append(f"  {command.details}")
     if "EXPR" in command.usage:
         lines.append(f"  {EXPRESSIONS}")
+    if command.aliases:
+        lines.append(f"  also: {', '.join(command.aliases)}")
     if short := short_forms(command):
         lines.append(f"  short: {', '.join(short)}")
     data = {"usage": command.usage, "summary": command.summary}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from mfdebug.core.commands.command import Command
 from mfdebug.core.commands.move import moved
-from mfdebug.core.commands.table import COMMANDS, KEY_OF, find
+from mfdebug.core.commands.table import COMMANDS, KEY_OF, find, split
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.script import Origin, Script, read_script, unreadable
 from mfdebug.core.session.session import Session
@@ -83,7 +83,7 @@ def _add_to_transcript(session: Session, line: str, answer: str) -> str:
 def _run(session: Session, line: str) -> Reply:
     if problem := unreadable(line.replace("\t", " ")):
         raise DebuggerError(f"{line[:60]!r}: {problem}")
-    word, rest = [*line.split(None, 1), "", ""][:2]
+    word, rest = split(line.strip())
     if not word or word.startswith("#"):
         return Reply("")
     if not rest and (key := KEY_OF.get(word)) is not None:
@@ -91,7 +91,7 @@ def _run(session: Session, line: str) -> Reply:
     if pressed := re.fullmatch(r"(\d+)\s*(\D)", line.strip()):
         return _run(session, key_line(pressed[2], pressed[1]))
     try:
-        return find(word).run(session, rest.strip())
+        return find(word).run(session, rest)
     except SetTrace as stopped:
         return moved(session, note=stopped.problem)
     except OtherRun as other:
@@ -118,7 +118,7 @@ def key_line(key: str, count: str) -> str:
 
 def command_of(line: str) -> Command | None:
     """Return the command that a line names, or None."""
-    word, rest = [*line.split(None, 1), "", ""][:2]
+    word, rest = split(line.strip())
     try:
         if pressed := re.fullmatch(r"(\d+)\s*(\D)", line.strip()):
             return command_of(key_line(pressed[2], pressed[1]))
@@ -129,7 +129,7 @@ def command_of(line: str) -> Command | None:
 
 def check_known(line: str) -> None:
     """Raise `DebuggerError` for a line that no command or key answers."""
-    word, rest = [*line.split(None, 1), ""][:2]
+    word, rest = split(line.strip())
     if not rest and word in KEY_OF:
         return
     if pressed := re.fullmatch(r"(\d+)\s*(\D)", line):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfdebug.core.commands.arguments import chosen_number, number_of
-from mfdebug.core.commands.command import Command, Key
+from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.move import moment_of
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.gradient_check import check_data, check_lines
@@ -215,6 +215,7 @@ LOOKING = [
         "With an index it tells that entry of the node, as in: explain [2,3]",
         shows="text",
         instant=True,
+        argument=Argument.INDEX,
     ),
     Command(
         "print",
@@ -224,6 +225,8 @@ LOOKING = [
         (Key("p", "print ", "print a value, gradient or expression", asks=True),),
         "As in: print l1, print W1.grad[0,:], print norm(W1.grad), print cost",
         shows="line",
+        argument=Argument.EXPRESSION,
+        required=True,
     ),
     Command(
         "why",
@@ -233,6 +236,9 @@ LOOKING = [
         (Key("y", "why {entry}", "where the chosen number comes from"),),
         "The largest terms first. In the app each term can be followed to where it came from.",
         shows="text",
+        argument=Argument.ENTRY,
+        choices=("grad",),
+        required=True,
     ),
     Command(
         "watch",
@@ -241,9 +247,21 @@ LOOKING = [
         _watch,
         (Key("w", "watch ", "watch an expression at every moment", asks=True),),
         "As in: watch norm(W1.grad), watch cost - prev(cost). Alone it tells all watches.",
+        aliases=("display",),
         shows="line",
+        argument=Argument.EXPRESSION,
     ),
-    Command("unwatch", "unwatch N | all", "watch it no longer", _unwatch, shows="line"),
+    Command(
+        "unwatch",
+        "unwatch N | all",
+        "watch it no longer",
+        _unwatch,
+        aliases=("undisplay",),
+        shows="line",
+        argument=Argument.WATCH_NUMBER,
+        choices=("all",),
+        required=True,
+    ),
     Command(
         "check",
         "check [NODE]",
@@ -252,6 +270,7 @@ LOOKING = [
         (Key("k", "check {node}", "check the gradients of the node under the cursor"),),
         "The worst entry of each, both numbers, and the verdict; all nodes without a name.",
         shows="text",
+        argument=Argument.NODE,
     ),
     Command(
         "diff",
@@ -262,6 +281,8 @@ LOOKING = [
         "A and B are moments, as in goto; 61@0 is moment 61 on branch 0, the run without edits. "
         "Without B: the present moment.",
         shows="text",
+        argument=Argument.MOMENTS,
+        required=True,
     ),
     Command(
         "graph",
@@ -271,6 +292,7 @@ LOOKING = [
         details="A program may run several; each has its own line of moments. Stops and watches "
         "hold in all that have the nodes they name.",
         shows="text",
+        argument=Argument.GRAPH_NUMBER,
     ),
     Command(
         "output",
@@ -288,6 +310,9 @@ LOOKING = [
         _show,
         details="In the app the cursor stays there until it follows the present node again.",
         shows="line",
+        argument=Argument.ENTRY,
+        choices=("grad",),
+        required=True,
     ),
     Command(
         "find",
@@ -296,5 +321,7 @@ LOOKING = [
         _find,
         (Key("slash", "find ", "find a node by name, op or shape", asks=True),),
         shows="line",
+        argument=Argument.TEXT,
+        required=True,
     ),
 ]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from mfdebug.core.breakpoints.breakpoints import Hit, hit_lines
 from mfdebug.core.breakpoints.last_change import last_change
 from mfdebug.core.commands.arguments import chosen_number
-from mfdebug.core.commands.command import Command, Key, count_of
+from mfdebug.core.commands.command import Argument, Command, Key, count_of
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.expressions.parser import parse_entry
@@ -265,6 +265,7 @@ MOVING = [
         _step,
         (Key("s", "step {n}"), Key("right", "step {n}"), Key("space", "step {n}")),
         "A moment is one feed, one node forward, one node backward, or one update.",
+        argument=Argument.COUNT,
     ),
     Command(
         "back",
@@ -272,14 +273,23 @@ MOVING = [
         "one moment back",
         _back,
         (Key("S", "back {n}"), Key("left", "back {n}")),
+        argument=Argument.COUNT,
     ),
-    Command("next", "next [n]", "to the end of this phase", _next, (Key("n", "next {n}"),)),
+    Command(
+        "next",
+        "next [n]",
+        "to the end of this phase",
+        _next,
+        (Key("n", "next {n}"),),
+        argument=Argument.COUNT,
+    ),
     Command(
         "previous",
         "previous [n]",
         "back to where this phase began",
         _previous,
         (Key("N", "previous {n}"),),
+        argument=Argument.COUNT,
     ),
     Command(
         "sgd",
@@ -289,6 +299,7 @@ MOVING = [
         (Key("t", "sgd {n}"), Key("T", "sgd -{n}", "whole SGD steps back", id="sgd-back")),
         "In the middle of a step the first one goes to its end. `sgd -n` goes back. The first SGD "
         "step is step 0: from the start, `sgd 3` runs steps 0 to 2.",
+        argument=Argument.COUNT,
     ),
     Command(
         "finish",
@@ -318,6 +329,9 @@ MOVING = [
         "run to a node's next moment",
         _until,
         (Key("u", "until {node}", "run to the node under the cursor"),),
+        argument=Argument.NODE,
+        choices=NODE_PHASES,
+        required=True,
     ),
     Command(
         "goto",
@@ -327,6 +341,8 @@ MOVING = [
         (Key("g", "goto ", "go to any moment", asks=True),),
         "`goto sgd K` goes to the first moment of SGD step K, its feed. From the start, `sgd K` "
         "ends with step K - 1; the next moment is the feed of step K.",
+        argument=Argument.MOMENT,
+        required=True,
     ),
     Command(
         "last",
@@ -335,5 +351,7 @@ MOVING = [
         _last,
         (Key("L", "last {entry}", "back to what last changed the chosen number"),),
         "Again: the one before. `last W1.grad[0,1]` asks for the gradient.",
+        argument=Argument.ENTRY,
+        required=True,
     ),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mfdebug.core.breakpoints.breakpoints import Hit
-from mfdebug.core.commands.command import Command
+from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.move import moved
 from mfdebug.core.quiz.quiz import Quiz
 from mfdebug.core.session.reply import Reply
@@ -55,6 +55,8 @@ PREDICTING = [
         _quiz,
         details="answer TEXT answers; step goes on without an answer. The score is kept.",
         shows="line",
+        argument=Argument.TEXT,
+        choices=("on", "off"),
     ),
     Command(
         "answer",
@@ -63,5 +65,7 @@ PREDICTING = [
         _answer,
         details="A number (1 % off counts as right), + or -, up or down, or a node's name.",
         shows="line",
+        argument=Argument.TEXT,
+        required=True,
     ),
 ]

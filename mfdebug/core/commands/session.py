@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mfdebug.core.commands.arguments import file_named
-from mfdebug.core.commands.command import Command, Key
+from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.status import status
 from mfdebug.core.format.hints import BEGIN
 from mfdebug.core.session import demo as demos
@@ -127,6 +127,8 @@ SCRIPTING = [
         "Edits, stops, watches and the moment come back, with the same bits. "
         "`resume previous` goes on with the session before the last one.",
         shows="line",
+        argument=Argument.TEXT,
+        choices=("previous",),
     ),
     Command(
         "record",
@@ -135,6 +137,8 @@ SCRIPTING = [
         _record,
         details="The edits, stops, watches and the moment, as lines that `source` runs.",
         shows="line",
+        argument=Argument.FILE,
+        required=True,
     ),
     Command(
         "source",
@@ -143,6 +147,8 @@ SCRIPTING = [
         _source,
         details="If a line is wrong, it is named, and everything is as it was before.",
         shows="line",
+        argument=Argument.FILE,
+        required=True,
     ),
     Command(
         "transcript",
@@ -151,5 +157,8 @@ SCRIPTING = [
         _transcript,
         details="The answers are comments: a transcript is a script too.",
         shows="line",
+        argument=Argument.FILE,
+        choices=("off",),
+        required=True,
     ),
 ]

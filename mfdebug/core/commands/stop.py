@@ -9,7 +9,7 @@ from mfdebug.core.breakpoints.health import RULES
 from mfdebug.core.breakpoints.parser import USAGE, triggers
 from mfdebug.core.breakpoints.triggers import AtPositions, Elsewhere
 from mfdebug.core.commands.arguments import number_of
-from mfdebug.core.commands.command import Command, Key, count_of
+from mfdebug.core.commands.command import Argument, Command, Key, count_of
 from mfdebug.core.expressions.names import which_is_meant
 from mfdebug.core.format.hints import SET_STOP
 from mfdebug.core.session.reply import Reply
@@ -153,14 +153,45 @@ STOPPING = [
         f"All forms: {USAGE}. A condition is tested where what it names has been computed. "
         f"{_RULE_HELP}.",
         shows="line",
-    ),
-    Command("tbreak", "tbreak ...", "as break, but met only once", _tbreak, shows="line"),
-    Command("stops", "stops", "all stops, and how often each was met", _stops, shows="text"),
-    Command(
-        "delete", "delete N | all", "forget stops", _each("delete", "gone", _delete), shows="line"
+        argument=Argument.TRIGGER,
+        required=True,
     ),
     Command(
-        "enable", "enable N | all", "switch stops on", _each("enable", "on", _enable), shows="line"
+        "tbreak",
+        "tbreak ...",
+        "as break, but met only once",
+        _tbreak,
+        shows="line",
+        argument=Argument.TRIGGER,
+        required=True,
+    ),
+    Command(
+        "stops",
+        "stops",
+        "all stops, and how often each was met",
+        _stops,
+        aliases=("info breakpoints", "info break", "info b"),
+        shows="text",
+    ),
+    Command(
+        "delete",
+        "delete N | all",
+        "forget stops",
+        _each("delete", "gone", _delete),
+        shows="line",
+        argument=Argument.STOP_NUMBER,
+        choices=("all",),
+        required=True,
+    ),
+    Command(
+        "enable",
+        "enable N | all",
+        "switch stops on",
+        _each("enable", "on", _enable),
+        shows="line",
+        argument=Argument.STOP_NUMBER,
+        choices=("all",),
+        required=True,
     ),
     Command(
         "disable",
@@ -168,6 +199,17 @@ STOPPING = [
         "switch stops off",
         _each("disable", "off", _disable),
         shows="line",
+        argument=Argument.STOP_NUMBER,
+        choices=("all",),
+        required=True,
     ),
-    Command("ignore", "ignore N COUNT", "pass over a stop so many times", _ignore, shows="line"),
+    Command(
+        "ignore",
+        "ignore N COUNT",
+        "pass over a stop so many times",
+        _ignore,
+        shows="line",
+        argument=Argument.STOP_NUMBER,
+        required=True,
+    ),
 ]

@@ -29,10 +29,22 @@ GROUPS: dict[str, list[Command]] = {
 }
 COMMANDS.update((one.name, one) for commands in GROUPS.values() for one in commands)
 
+# Other names of commands.
+ALIASES = {alias: command.name for command in COMMANDS.values() for alias in command.aliases}
+
 # What a short form alone runs.
 KEY_OF = {
     short: line for command in COMMANDS.values() for short, line in short_forms(command).items()
 }
+
+
+def split(line: str) -> tuple[str, str]:
+    """Return the command's name in a line, in place of an alias, and what follows it."""
+    for alias, name in ALIASES.items():
+        if line == alias or line.startswith(f"{alias} "):
+            return name, line.removeprefix(alias).strip()
+    word, rest = [*line.split(None, 1), "", ""][:2]
+    return word, rest.strip()
 
 
 def find(word: str) -> Command:

@@ -109,7 +109,7 @@ class DebugScreen(Screen[None]):
                 )
         yield Caption(id="caption")
         yield MessageStrip(self.debugger, id="strip")
-        yield Prompt(lambda line: complete(self.debugger, line), id="prompt")
+        yield Prompt(lambda line: complete(self.session, line), id="prompt")
         yield KeyLine(self.hints(), id="keys")
 
     async def on_mount(self) -> None:
