@@ -55,7 +55,12 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
     from mfdebug.tui.app import run
 
     return run(
-        opened, commands=[], settings=settings, store=SessionStore(), abilities=able, demo=demo
+        opened,
+        commands=[],
+        settings=settings,
+        store=SessionStore(check_known),
+        abilities=able,
+        demo=demo,
     )
 
 

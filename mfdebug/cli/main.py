@@ -143,11 +143,12 @@ def _abilities(settings: Settings) -> Abilities:
 
 def _open(options: argparse.Namespace) -> int:
     """Open the graph in the way that was asked for; raise `MiniflowError` if it is unusable."""
+    from mfdebug.core.commands.interpreter import check_known
     from mfdebug.core.session.store import SessionStore
     from mfdebug.opening.graphs import open_graph
 
     settings = _settings(options)
-    store = SessionStore()
+    store = SessionStore(check_known)
     feeds = _feeds(options.feed)
     if options.resume and options.graph is None:
         left = store.latest()
@@ -383,9 +384,10 @@ def _debug(
     on_screen: bool,
 ) -> int:
     """Debug the run of a program in the way that was asked for."""
+    from mfdebug.core.commands.interpreter import check_known
     from mfdebug.core.session.store import AutoSaver, SessionStore
 
-    autosaver = None if origin is None else AutoSaver(SessionStore(), origin)
+    autosaver = None if origin is None else AutoSaver(SessionStore(check_known), origin)
     if autosaver is not None:
         session.origin, session.left, session.left_before = origin, autosaver.left, autosaver.before
         if options.resume:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mfdebug.cli.main import main
-from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import open_graph
@@ -102,7 +102,7 @@ def test_as_settings(
 @pytest.mark.parametrize("make", KINDS)
 def test_as_a_session(tmp_path: Path, make: Callable[[Path], None]) -> None:
     graph, origin = open_graph("wx")
-    store = SessionStore(tmp_path)
+    store = SessionStore(check_known, tmp_path)
     path = store.path_for(origin.graph)
     make(path)
     before = identity(path)

@@ -223,7 +223,7 @@ def test_what_is_no_file_is_no_script(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_session_is_kept_and_gone_on_with(tmp_path: Path) -> None:
-    store = SessionStore(tmp_path)
+    store = SessionStore(check_known, tmp_path)
     first = worked()
     assert first.origin is not None
     AutoSaver(store, first.origin).keep(first)
@@ -238,7 +238,7 @@ def test_a_session_is_kept_and_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_looking_only_keeps_what_was_left(tmp_path: Path) -> None:
-    store = SessionStore(tmp_path)
+    store = SessionStore(check_known, tmp_path)
     first = worked()
     assert first.origin is not None
     AutoSaver(store, first.origin).keep(first)
@@ -255,10 +255,10 @@ def test_a_changed_graph_is_said_so(tmp_path: Path) -> None:
     save(load_graph("xor"), path)
     first = worked(str(path))
     assert first.origin is not None
-    AutoSaver(SessionStore(tmp_path), first.origin).keep(first)
+    AutoSaver(SessionStore(check_known, tmp_path), first.origin).keep(first)
     path.write_text(path.read_text().replace('"learning_rate": 2', '"learning_rate": 3'))
     opened = open_graph(str(path))
-    autosaver = AutoSaver(SessionStore(tmp_path), opened.origin)
+    autosaver = AutoSaver(SessionStore(check_known, tmp_path), opened.origin)
     second = open_session(Debugger(opened.graph), origin=opened.origin, left=autosaver.left)
     assert "the graph has changed since" in second.run("resume").text
 
@@ -276,7 +276,7 @@ def test_the_hash_is_of_the_files_beside_it_too(tmp_path: Path) -> None:
 
 
 def test_a_damaged_session_is_told_and_put_aside(tmp_path: Path) -> None:
-    store = SessionStore(tmp_path)
+    store = SessionStore(check_known, tmp_path)
     first = worked()
     assert first.origin is not None
     AutoSaver(store, first.origin).keep(first)
@@ -296,7 +296,7 @@ def test_a_session_that_cannot_be_kept_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     first = worked()
     assert first.origin is not None
-    autosaver = AutoSaver(SessionStore(tmp_path / "file"), first.origin)
+    autosaver = AutoSaver(SessionStore(check_known, tmp_path / "file"), first.origin)
     autosaver.keep(first)
     assert "this session cannot be kept" in autosaver.problem
 
@@ -351,7 +351,7 @@ def test_a_transcript_is_a_script_too(tmp_path: Path) -> None:
 
 def console_on(graph: str, folder: Path) -> tuple[Session, AutoSaver]:
     opened = open_graph(graph)
-    autosaver = AutoSaver(SessionStore(folder), opened.origin)
+    autosaver = AutoSaver(SessionStore(check_known, folder), opened.origin)
     run = open_session(Debugger(opened.graph), origin=opened.origin, left=autosaver.left)
     run.left_before = autosaver.before
     return run, autosaver

@@ -48,7 +48,7 @@ def written(number: int) -> Graph:
 
 def write(folder: Path) -> None:
     """Save and keep sessions until somebody ends it."""
-    store = SessionStore(folder / "sessions")
+    store = SessionStore(check_known, folder / "sessions")
     session = open_session(Debugger(written(0)))
     autosaver = AutoSaver(store, Origin("killed", "0" * 64))
     number = 0
@@ -158,7 +158,7 @@ def kill_often(kills: int, seed: int = 0) -> list[str]:
             done += 1
         load(folder / "graph.json")
         save(written(-1), folder / "graph.json")
-        AutoSaver(SessionStore(folder / "sessions"), Origin("killed", "0" * 64))
+        AutoSaver(SessionStore(check_known, folder / "sessions"), Origin("killed", "0" * 64))
         assert left_behind(folder) == []
         # A kill leaves the tensors of one save at most; the other saves remove those before them.
         tensors = len(list(folder.glob("*.safetensors")))

@@ -186,7 +186,10 @@ async def test_a_session_that_was_left_names_the_keys_that_go_on() -> None:
     settings = Settings(keys={"step": ("j",), "resume": ("f5",)})
     for _ in range(2):
         async with opened(
-            opened_graph.graph, origin=opened_graph.origin, store=SessionStore(), settings=settings
+            opened_graph.graph,
+            origin=opened_graph.origin,
+            store=SessionStore(check_known),
+            settings=settings,
         ) as driver:
             greeting = driver.message
             await driver.press("j", "j")

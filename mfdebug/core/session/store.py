@@ -6,11 +6,11 @@ import contextlib
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 
-from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.replay import session_lines
 from mfdebug.core.session.script import Origin, Script, read_session, session_text, write_whole
 from mfdebug.core.session.session import Session
@@ -24,9 +24,13 @@ NOTHING = ["goto 0"]
 
 
 class SessionStore:
-    """Sessions by the graph's file; a shipped graph's by its name."""
+    """Sessions by the graph's file; a shipped graph's by its name.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    `check` raises `DebuggerError` for a line that is not a command.
+    """
+
+    def __init__(self, check: Callable[[str], object], folder: Path | None = None) -> None:
+        self.check = check
         self.folder = folder or platformdirs.user_state_path("mfdebug", False) / "sessions"
 
     def path_for(self, graph: str) -> Path:
@@ -42,7 +46,7 @@ class SessionStore:
             found = [(path.stat().st_mtime, path) for path in self.folder.glob(f"*{SUFFIX}")]
         if not found:
             raise DebuggerError("no session was left", hint="mfdebug GRAPH begins one")
-        return read_session(max(found)[1], check_known)[1]
+        return read_session(max(found)[1], self.check)[1]
 
 
 class AutoSaver:
@@ -54,6 +58,7 @@ class AutoSaver:
 
     def __init__(self, store: SessionStore, origin: Origin) -> None:
         self.origin = origin
+        self._check = store.check
         self.path = store.path_for(origin.graph)
         self.problem = ""
         self.left: Script | None = None
@@ -62,7 +67,7 @@ class AutoSaver:
         clear_leftovers(self.path.parent, f".{self.path.name}.*")
         if os.path.lexists(self.path):
             try:
-                found, _ = read_session(self.path, check_known)
+                found, _ = read_session(self.path, self._check)
             except MiniflowError as error:
                 self.problem = f"the session that was left cannot be read: {error}"
             else:
@@ -83,7 +88,7 @@ class AutoSaver:
     def before(self) -> Script:
         """Return the session before the last one, which beginning anew has put aside."""
         try:
-            return read_session(self.path.with_suffix(BEFORE), check_known)[0]
+            return read_session(self.path.with_suffix(BEFORE), self._check)[0]
         except FileError:
             raise DebuggerError("no session before the last one was left") from None
 
