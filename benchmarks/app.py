@@ -22,7 +22,7 @@ from pathlib import Path
 from files import large_graph
 from harness import ROOT, Contestant, machine, measure, one_thread, options, show, table
 
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 ROUNDS = 15
 KEYS = 100

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from slow_line import SlowApp
 
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 ROUNDS = 60
 GRAPHS = ("wx", "xor", "digits", "vanishing")

@@ -23,7 +23,7 @@ from harness import ROOT, Contestant, measure, one_thread, options, show, table
 
 from mfdebug.running.launcher import Program
 from mfdebug.running.live_run import LiveRun
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 ROUNDS = 5
 EPOCHS, PASSES = 9_000, 4 * 9_000

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from typing import Any
 
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 
 class SlowApp(PtyApp):

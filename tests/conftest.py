@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import sizes
+from tests.support import sizes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

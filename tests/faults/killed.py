@@ -31,7 +31,7 @@ from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.reduce import Sum
 from tests.recording.runs import SQUARE, Recording, square
-from tests.terminal.pty_app import REPOSITORY
+from tests.support.paths import ROOT
 
 SIDE = 60
 # Files that a killed writer may leave: they are taken for nothing, and cleared later.
@@ -116,7 +116,7 @@ def kill_runs(kills: int, seed: int = 0) -> list[str]:
         path = Path(name) / "run.mfrun"
         command = [sys.executable, "-m", "tests.faults.killed", "--write-run", str(path)]
         for _ in range(kills):
-            with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) as writer:
+            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as writer:
                 assert writer.stdout is not None
                 assert writer.stdout.readline() == b"begun\n"
                 time.sleep(random.uniform(0.0, random.choice((0.02, 0.5))))
@@ -146,7 +146,7 @@ def kill_often(kills: int, seed: int = 0) -> list[str]:
         done = 0
         while done < kills:
             # Several at once would keep sessions of their own: one writer, killed once.
-            with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) as writer:
+            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as writer:
                 assert writer.stdout is not None
                 assert writer.stdout.readline() == b"begun\n"
                 time.sleep(random.uniform(0.0, 0.02))

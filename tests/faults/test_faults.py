@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
@@ -16,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from tests.faults.killed import kill_often, kill_runs
-from tests.sizes import pick
-from tests.terminal.pty_app import REPOSITORY, PtyApp
+from tests.support.paths import ROOT
+from tests.support.permissions import ordinary
+from tests.support.pty_app import PtyApp
+from tests.support.sizes import pick
 
 COMMAND = [sys.executable, "-m", "mfdebug"]
-GRAPHS = REPOSITORY / "graphs"
+GRAPHS = ROOT / "graphs"
 # What Linux calls them, in <linux/prctl.h> and <linux/capability.h>.
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 
 Prepare = Callable[[], None]
 
@@ -32,7 +32,7 @@ def batch(
 ) -> subprocess.CompletedProcess[str]:
     """Run commands without a screen; `prepare` runs in the child before it begins."""
     options = [part for line in lines for part in ("-c", line)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "XDG_STATE_HOME": str(state)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(state)}
     return subprocess.run(
         [*COMMAND, str(graph), "--batch", *options],
         capture_output=True,
@@ -67,14 +67,6 @@ def full_disk() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
     # Otherwise the signal that comes with it ends the process.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-
-def ordinary() -> None:
-    """Be bound by permissions, also as root, from the next program on that is run."""
-    if os.geteuid() == 0:
-        libc = ctypes.CDLL(None, use_errno=True)
-        for capability in CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH:
-            assert libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0
 
 
 @pytest.mark.parametrize("word", ["save", "record", "transcript"])
@@ -153,7 +145,7 @@ def test_folders_that_may_not_be_written(locked: Path) -> None:
 
 
 def test_a_session_that_cannot_be_kept_is_told_and_the_app_goes_on(locked: Path) -> None:
-    starter = "import os, sys; from tests.faults.test_faults import ordinary; ordinary(); "
+    starter = "import os, sys; from tests.support.permissions import ordinary; ordinary(); "
     starter += f"os.execv(sys.executable, {[*COMMAND, 'xor']!r})"
     state = {"XDG_STATE_HOME": str(locked)}
     with PtyApp([sys.executable, "-c", starter], env=state) as app:

@@ -19,9 +19,9 @@ from mfdebug.core.session.script import Origin, session_text
 from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import APPLICATION, FORMAT, TABLES, checksum, head_checksum
 from tests.recording.runs import SQUARE, Recording, square
+from tests.support.paths import ROOT
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-GRAPHS = REPOSITORY / "graphs"
+GRAPHS = ROOT / "graphs"
 OPS = ("Add", "Mul", "Linear", "Sigmoid", "MSE", "Softmax", "Concat", "Reshape", "Slice", "Input")
 NAMES = (
     "x",

@@ -9,8 +9,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hostile.inputs import REPOSITORY, damaged, drawn
-from tests.sizes import pick
+from tests.hostile.inputs import damaged, drawn
+from tests.support.paths import ROOT
+from tests.support.sizes import pick
 
 INPUTS = pick(3000, 1000)
 
@@ -18,7 +19,7 @@ INPUTS = pick(3000, 1000)
 def test_none_does_harm() -> None:
     command = [sys.executable, "-m", "tests.hostile", "--inputs", str(INPUTS), "--workers", "1"]
     done = subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=170
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=170
     )
     assert done.returncode == 0, done.stdout + done.stderr
     counts: Counter[str] = Counter()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.program.programs import FOLDER, environment
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 # Kernels that BLAS chooses by the processor differ in the last bit.
 BLAS = {key: value for key, value in os.environ.items() if key.startswith("OPENBLAS")}

@@ -14,10 +14,9 @@ from mfdebug.opening.programs import open_program
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.text import TextScreen
 from tests.program.programs import FOLDER, environment
-from tests.terminal.pty_app import PtyApp
-from tests.terminal.test_suspend import SHELL
-from tests.tui.test_keys import Driver
-from tests.tui.test_keys import opened as opened_graph
+from tests.support.app_driver import Driver
+from tests.support.app_driver import opened as opened_graph
+from tests.support.pty_app import SHELL, PtyApp
 
 # Kernels that BLAS chooses by the processor differ in the last bit.
 BLAS = {key: value for key, value in os.environ.items() if key.startswith("OPENBLAS")}

@@ -25,8 +25,8 @@ from tests.program.running import (
     printed,
     run,
 )
-from tests.sizes import pick
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
+from tests.support.sizes import pick
 
 Answer = dict[str, Any]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -22,7 +22,7 @@ from miniflow import load
 from miniflow.errors import MiniflowError
 from tests.program.programs import BY_NAME, FOLDER, environment
 from tests.program.running import RUNNING, answers, batch, run
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 # Those that end with an error, and what is said of it.
 FAILING = {

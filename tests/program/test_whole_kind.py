@@ -42,8 +42,8 @@ from tests.program.running import (
     run,
 )
 from tests.program.walks import WAYS, differences_on
-from tests.sizes import pick
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
+from tests.support.sizes import pick
 
 STEPS = 45
 # With another Python than the running one, a few stand for all unless all are asked for.

@@ -12,8 +12,8 @@ from mfdebug.recording.debugger import RecordedLines
 from mfdebug.tui.app import DebuggerApp
 from tests.recording.memory import MemoryRun
 from tests.recording.programs import PROGRAMS
-from tests.sizes import some
-from tests.tui.test_keys import Driver
+from tests.support.app_driver import Driver
+from tests.support.sizes import some
 
 
 @asynccontextmanager

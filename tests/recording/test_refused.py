@@ -20,9 +20,9 @@ from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import State, checksum, head_checksum
 from mfdebug.recording.untrusted import open_run
 from miniflow.errors import FileError
-from tests.faults.test_faults import ordinary
 from tests.recording.runs import SQUARE, Recording, node, square, structure
-from tests.sizes import pick
+from tests.support.permissions import ordinary
+from tests.support.sizes import pick
 
 PASSES = 12
 

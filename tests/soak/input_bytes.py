@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 # Sent to one process; then another begins.
 BYTES_A_PROCESS = 30_000

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from tests.terminal.pty_app import KEYS, PtyApp
+from tests.support.pty_app import KEYS, PtyApp
 
 GRAPHS = ("xor", "wx", "digits", "diamond", "log-nan", "vanishing", "circuit-a", "softmax")
 # In one process; then another begins.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.sizes import pick
 from tests.soak.__main__ import soak_of_commands
 from tests.soak.input_bytes import soak as soak_of_bytes
 from tests.soak.keys import soak
 from tests.soak.programs import soak as soak_of_programs
+from tests.support.sizes import pick
 
 
 def test_random_commands_over_all_graphs() -> None:

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 
 from mfdebug.opening.shipped import shipped, shipped_demos
-from tests.terminal.pty_app import REPOSITORY, PtyApp
+from tests.support.paths import ROOT
+from tests.support.pty_app import PtyApp
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a wheel of the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, REPOSITORY]
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT]
     subprocess.run([*map(str, command)], check=True, capture_output=True, timeout=170)
     (made,) = folder.glob("*.whl")
     return made
@@ -68,7 +69,7 @@ def test_the_code_that_runs_is_the_wheels(installed: Path, tmp_path: Path) -> No
     where = "import mfdebug, miniflow; print(mfdebug.__file__); print(miniflow.__file__)"
     for path in run(installed, tmp_path, "python", "-c", where).splitlines():
         assert Path(path).is_relative_to(installed.parent)
-        assert not Path(path).is_relative_to(REPOSITORY)
+        assert not Path(path).is_relative_to(ROOT)
 
 
 # Each list of arguments in turn, in one process: starting Python is most of the time.

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 IN_TURN = """
 import contextlib, io, json, sys
 from mfdebug.cli.main import main

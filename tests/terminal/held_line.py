@@ -11,7 +11,7 @@ import contextlib
 import os
 
 from mfdebug.tui.terminal.pacing import QUESTION
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 
 class HeldApp(PtyApp):

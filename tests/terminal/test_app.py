@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.sizes import pick
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
+from tests.support.sizes import pick
 
 COMMAND = [sys.executable, "-m", "mfdebug"]
 IN_256_COLOURS = {"TERM": "xterm-256color", "COLORTERM": None}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mfdebug.cli.shell_completion import _parser_for, code_for
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 PROMPT = "ready> "
 # How each is started without anyone's own settings, and what it reads first.

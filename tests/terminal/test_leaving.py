@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.sizes import some
-from tests.terminal.pty_app import REPOSITORY, PtyApp, wait_until_kept
+from tests.support.paths import ROOT
+from tests.support.pty_app import PtyApp, wait_until_kept
+from tests.support.sizes import some
 
 COMMAND = [sys.executable, "-m", "mfdebug"]
 IN_256_COLOURS = {"TERM": "xterm-256color", "COLORTERM": None}
@@ -45,7 +46,7 @@ def printed(*lines: str, resume: bool = True) -> str:
         capture_output=True,
         text=True,
         check=True,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         timeout=60,
     ).stdout
 
@@ -123,7 +124,7 @@ def test_a_damaged_session_is_refused(start: Start) -> None:
         [*COMMAND, "xor", "--resume", "--batch", "-c", "step"],
         capture_output=True,
         text=True,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         timeout=60,
         check=False,
     )

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.sizes import pick
-from tests.terminal.pty_app import SYNCHRONIZED, PtyApp
+from tests.support.pty_app import SYNCHRONIZED, PtyApp
+from tests.support.sizes import pick
 
 SCRIPT = Path(__file__).with_name("lines_app.py")
 

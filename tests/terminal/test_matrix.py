@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from mfdebug.config.terminal import abilities
-from tests.sizes import pick
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
+from tests.support.sizes import pick
 
 GOLDEN = Path(__file__).with_name("golden")
 COMMAND = [sys.executable, "-m", "mfdebug"]

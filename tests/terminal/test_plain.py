@@ -17,8 +17,9 @@ import pytest
 
 from mfdebug.cli.prompt import PROMPT
 from mfdebug.core.commands.table import COMMANDS
-from tests.sizes import some
-from tests.terminal.pty_app import REPOSITORY, PtyApp
+from tests.support.paths import ROOT
+from tests.support.pty_app import PtyApp
+from tests.support.sizes import some
 
 COMMAND = [sys.executable, "-m", "mfdebug"]
 DUMB = {"TERM": "dumb", "COLORTERM": None}
@@ -83,7 +84,7 @@ def wait_until_typed(app: PtyApp, wanted: str) -> None:
 def environment(**changes: str) -> Mapping[str, str]:
     """Return the environment of a user, who has not asked Python for unbuffered output."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-    return {**kept, "PYTHONPATH": str(REPOSITORY), **changes}
+    return {**kept, "PYTHONPATH": str(ROOT), **changes}
 
 
 def piped(*arguments: str, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
@@ -91,7 +92,7 @@ def piped(*arguments: str, stdin: str | bytes = "") -> subprocess.CompletedProce
         [*COMMAND, *arguments],
         input=stdin.encode() if isinstance(stdin, str) else stdin,
         capture_output=True,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         timeout=60,
         env=environment(TERM="xterm-256color"),
         check=False,
@@ -109,7 +110,7 @@ def pipes() -> Iterator[subprocess.Popen[bytes]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         env=environment(),
     )
     assert running.stderr is not None
@@ -211,9 +212,9 @@ quit
 def marks_of_the_sources() -> set[str]:
     """Return the characters beyond ASCII that the words of commands and ops are made of."""
     files = [
-        *(REPOSITORY / "mfdebug").glob("*.py"),
-        *(REPOSITORY / "mfdebug" / "core").rglob("*.py"),
-        *(REPOSITORY / "miniflow").rglob("*.py"),
+        *(ROOT / "mfdebug").glob("*.py"),
+        *(ROOT / "mfdebug" / "core").rglob("*.py"),
+        *(ROOT / "miniflow").rglob("*.py"),
     ]
     return {character for file in files for character in file.read_text() if ord(character) > 126}
 
@@ -327,7 +328,7 @@ def test_with_a_terminal_at_one_end_only_it_is_chosen_and_answers_at_once(termin
         [*COMMAND, "wx"],
         **ends,  # type: ignore[call-overload]
         stderr=subprocess.PIPE,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         env=environment(TERM="xterm-256color"),
     )
     try:
@@ -482,7 +483,7 @@ def test_whoever_stops_reading_gets_no_traceback() -> None:
         shell=True,
         capture_output=True,
         text=True,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         timeout=60,
         env=environment(),
         check=False,

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.sizes import pick, some
-from tests.terminal.pty_app import REPOSITORY, PtyApp
+from tests.support.paths import ROOT
+from tests.support.pty_app import PtyApp
+from tests.support.sizes import pick, some
 
 COMMAND = [sys.executable, "-m", "mfdebug"]
 CRASHING = [sys.executable, "-m", "tests.terminal.crashing"]
@@ -47,7 +48,7 @@ def resumed(line: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         timeout=60,
         env=dict(os.environ),
     ).stdout.splitlines()[-1]

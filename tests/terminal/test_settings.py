@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 MFDEBUG = [sys.executable, "-m", "mfdebug"]
 

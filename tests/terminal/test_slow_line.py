@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sizes import pick
+from tests.support.sizes import pick
 from tests.terminal.held_line import HeldApp
 
 # However slow the machine is, no answer is given up.

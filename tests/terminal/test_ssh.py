@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.sizes import pick, some
-from tests.terminal import sshd
-from tests.terminal.pty_app import REPOSITORY, PtyApp, wait_until_kept
+from tests.support import sshd
+from tests.support.paths import ROOT
+from tests.support.pty_app import PtyApp, wait_until_kept
+from tests.support.sizes import pick, some
 
 pytestmark = pytest.mark.skipif(bool(sshd.missing()), reason=sshd.missing() or "-")
 # ssh tells the other end TERM, and no more.
@@ -34,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, state: Path) -> Iterator[ss
         "LANG": "C.UTF-8",
         "XDG_STATE_HOME": str(state),
         "MFDEBUG_CONFIG": "",
-        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPATH": str(ROOT),
     }
     started = sshd.Sshd(tmp_path_factory.mktemp("sshd"), there)
     yield started
@@ -65,7 +66,7 @@ def printed(state: Path, *lines: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         timeout=60,
         env={**os.environ, "XDG_STATE_HOME": str(state)},
     ).stdout

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import SHELL, PtyApp
 
-SHELL = ["bash", "--norc", "--noprofile", "-i"]
 pytestmark = pytest.mark.skipif(
     shutil.which("bash") is None, reason="needs bash: apt-get install bash"
 )
@@ -71,7 +70,7 @@ def assert_left_and_back(shell: PtyApp) -> None:
     asked(shell, "echo $((40 + 2))", "42")
     asked(shell, "stty -a | grep -c -w -e icanon -e echo", "1")
     # What the terminal answers to the last frame is not typed into the shell.
-    assert "R" not in shell.text.rpartition("42")[2].replace("REPOSITORY", "")
+    assert "R" not in shell.text.rpartition("42")[2].replace("ROOT", "")
     type_line(shell, "fg")
     wait_to_show(shell, shown)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mfdebug.config.bindings import BOUND
-from tests.terminal.pty_app import REPOSITORY, PtyApp
+from tests.support.paths import ROOT
+from tests.support.pty_app import PtyApp
 
 pytestmark = pytest.mark.skipif(
     shutil.which("tmux") is None,
@@ -27,7 +28,7 @@ class Tmux:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        environment = {**os.environ, "LANG": "C.UTF-8", "PYTHONPATH": str(REPOSITORY)}
+        environment = {**os.environ, "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
         environment.pop("TMUX", None)
         shell = ["bash", "--norc", "--noprofile"]
         subprocess.run(
@@ -35,7 +36,7 @@ class Tmux:
             check=True,
             timeout=20,
             env=environment,
-            cwd=REPOSITORY,
+            cwd=ROOT,
         )
 
     @property

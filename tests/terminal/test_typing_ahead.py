@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.terminal.pty_app import PtyApp
+from tests.support.pty_app import PtyApp
 
 CASES = [
     (b"ss", 2),

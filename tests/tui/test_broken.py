@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from mfdebug.opening.graphs import load_graph
-from tests.tui.test_keys import Driver, opened
-from tests.tui.test_panels import ask, row_of
+from tests.support.app_driver import Driver, ask, opened, row_of
+from tests.support.paths import ROOT
 
-BROKEN = Path(__file__).parents[1] / "broken"
+BROKEN = ROOT / "tests" / "broken"
 NO_BARS = str.maketrans("", "", "▁▂▃▄▅▆▇█")
 NAMES = sorted(path.stem for path in BROKEN.glob("*.json"))
 

@@ -19,10 +19,10 @@ from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.text import TextScreen
 from tests.support.command_line import in_turn
-from tests.tui.screen_text import screen_text
+from tests.support.paths import ROOT
+from tests.support.screen_text import screen_text
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-THREE = REPOSITORY / "tests" / "demos" / "three-beats.demo"
+THREE = ROOT / "tests" / "demos" / "three-beats.demo"
 
 
 class Show:

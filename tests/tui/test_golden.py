@@ -16,7 +16,7 @@ import pytest
 
 from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.app import DebuggerApp
-from tests.tui.screen_text import screen_text
+from tests.support.screen_text import screen_text
 
 GOLDEN = Path(__file__).with_name("golden")
 

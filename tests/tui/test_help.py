@@ -13,15 +13,8 @@ from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.help import MARKS, HelpScreen, HelpText, sections
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.widgets.order_tree import GRADIENT_MARKS, VALUE_MARKS
-from tests.sizes import some
-from tests.tui.test_keys import Driver, opened
-
-
-def whole(driver: Driver) -> str:
-    """Return all lines of the help, also those below the screen, as one line."""
-    text = driver.app.screen.query_one(HelpText)
-    lines = [text.line(y).text for y in range(text.virtual_size.height)]
-    return " ".join(" ".join(lines).split())
+from tests.support.app_driver import opened, whole
+from tests.support.sizes import some
 
 
 @pytest.mark.parametrize("size", some([(60, 20), (80, 24), (120, 40), (200, 50)], 2))

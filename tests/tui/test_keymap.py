@@ -29,9 +29,7 @@ from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.prompt import Prompt
-from tests.tui.test_help import whole
-from tests.tui.test_keys import LENGTH, Driver, opened
-from tests.tui.test_palette import choices
+from tests.support.app_driver import LENGTH, Driver, choices, opened, whole
 
 KEYS = {
     "step": ("j", "space"),

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-from textual.events import Key, Paste
-from textual.pilot import Pilot
-from textual.widgets import Input as TextInput
+from textual.events import Key
 
-from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.opening.graphs import load_graph
-from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.screens.text import TextScreen
@@ -24,71 +16,8 @@ from mfdebug.tui.widgets.order_tree import OrderTree
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Mul
-from tests.sizes import some
-from tests.tui.screen_text import screen_text
-
-
-class Driver:
-    """The app under test: what it shows, where it is, what one presses."""
-
-    def __init__(self, app: DebuggerApp, pilot: Pilot[int]) -> None:
-        self.app = app
-        self.pilot = pilot
-
-    async def press(self, *keys: str) -> None:
-        for key in keys:
-            await self.pilot.press(key)
-        await self.pilot.pause()
-
-    async def type(self, text: str) -> None:
-        """Type a text: where it goes into an input all of it at once, as when it is pasted."""
-        if text.startswith(":"):
-            await self.press("colon")
-            text = text[1:]
-        if isinstance(self.app.focused, TextInput):
-            self.app.focused.post_message(Paste(text))
-            await self.pilot.pause()
-            return
-        names = {" ": "space", "=": "equals_sign", "[": "left_square_bracket", ",": "comma"}
-        names |= {"]": "right_square_bracket", ".": "full_stop", "-": "minus", ":": "colon"}
-        await self.press(*(names.get(character, character) for character in text))
-
-    @property
-    def screen(self) -> DebugScreen:
-        assert isinstance(self.app.screen, DebugScreen)
-        return self.app.screen
-
-    @property
-    def debugger(self) -> Debugger:
-        return self.screen.debugger
-
-    @property
-    def moment(self) -> int:
-        return self.debugger.moment
-
-    @property
-    def text(self) -> str:
-        return screen_text(self.app)
-
-    @property
-    def message(self) -> str:
-        """The line above the keys."""
-        return self.text.split("\n")[-2].strip()
-
-
-@asynccontextmanager
-async def opened(
-    graph: str | Graph | None = "xor", size: tuple[int, int] = (80, 24), **options: Any
-) -> AsyncIterator[Driver]:
-    loaded = load_graph(graph) if isinstance(graph, str) else graph
-    app = DebuggerApp(loaded, history_memory=2**24, **options)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        yield Driver(app, pilot)
-
-
-LENGTH = 21  # of an SGD step of xor: 1 feed, 5 forward, 11 backward, 4 updates
-
+from tests.support.app_driver import LENGTH, opened
+from tests.support.sizes import some
 
 MOVES = [
     ("s", 1),

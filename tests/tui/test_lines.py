@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from mfdebug.tui.terminal.cells import CellApp
 from mfdebug.tui.widgets.lines import LinesView
-from tests.tui.screen_text import screen_text
+from tests.support.screen_text import screen_text
 
 
 def strips(*texts: str) -> list[Strip]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual.command import CommandList
 from textual.events import Key
 from textual.widgets import Input as Line
 
@@ -14,16 +13,7 @@ from mfdebug.tui.widgets.prompt import Prompt
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Mul
-from tests.tui.test_keys import Driver, opened
-
-
-async def choices(driver: Driver, typed: str = "") -> list[str]:
-    """Open the palette, type into it, and return what it lists."""
-    await driver.press("ctrl+p")
-    await driver.type(typed)
-    await driver.pilot.pause(0.1)
-    listed = driver.app.screen.query_one(CommandList)
-    return [str(option.prompt).split("\n")[0] for option in listed.options]
+from tests.support.app_driver import choices, opened
 
 
 async def test_it_lists_every_command_and_nothing_of_textual() -> None:

@@ -13,18 +13,7 @@ from mfdebug.tui.widgets.watch_list import WatchList
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Add, Mul
-from tests.tui.test_keys import Driver, opened
-
-
-async def ask(driver: Driver, line: str) -> None:
-    await driver.press("colon")
-    await driver.type(line)
-    await driver.press("enter")
-
-
-def left(driver: Driver, width: int = 31) -> list[str]:
-    """The lines of the left column."""
-    return [line[:width].rstrip() for line in driver.text.split("\n")]
+from tests.support.app_driver import Driver, ask, left, opened, row_of
 
 
 def titled(driver: Driver, title: str, width: int = 31) -> list[str]:
@@ -36,11 +25,6 @@ def titled(driver: Driver, title: str, width: int = 31) -> list[str]:
     while end < len(lines) - 2 and not lines[end].startswith(("─ ", " ● ")):
         end += 1
     return [line for line in lines[begin + 1 : end] if line]
-
-
-def row_of(driver: Driver, name: str) -> str:
-    """The row of a node in the order tree."""
-    return next(line for line in left(driver)[2:] if line[3:].lstrip().startswith(f"{name} "))
 
 
 def bars(row: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfdebug.tui.widgets.prompt import Prompt
-from tests.tui.test_keys import opened
+from tests.support.app_driver import opened
 
 
 async def test_a_step_is_asked_about_before_it_is_shown() -> None:

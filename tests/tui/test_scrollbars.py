@@ -10,9 +10,9 @@ from mfdebug.tui.widgets.lines import LinesView
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Add, Mul, Sum
-from tests.sizes import some
-from tests.tui.screen_text import screen_text
-from tests.tui.test_keys import Driver, opened
+from tests.support.app_driver import Driver, opened
+from tests.support.screen_text import screen_text
+from tests.support.sizes import some
 
 
 def touched(driver: Driver) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Mul
-from tests.tui.test_keys import opened
+from tests.support.app_driver import opened
 
 START = "! this is the start (s goes on)"
 END = "! the line ends here (nothing is trained here); S goes back"

@@ -9,8 +9,8 @@ from mfdebug.tui.widgets.node_panel import NodePanel
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Mul
-from tests.sizes import some
-from tests.tui.test_keys import Driver, opened
+from tests.support.app_driver import Driver, opened
+from tests.support.sizes import some
 
 
 def trail(driver: Driver) -> str:

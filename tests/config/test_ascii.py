@@ -1,0 +1,80 @@
+"""Every sign that the project writes has one in ASCII, of the same width."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+
+import pytest
+from rich.cells import cell_len
+
+from mfdebug.config.ascii import UNKNOWN, in_ascii, register
+from tests.support.paths import ROOT
+
+
+def signs() -> set[str]:
+    """Return all signs beyond ASCII in what the project may show."""
+    files = [
+        *ROOT.glob("mfdebug/**/*.py"),
+        *ROOT.glob("miniflow/**/*.py"),
+        *ROOT.glob("graphs/**/*.json"),
+        *ROOT.glob("graphs/**/*.demo"),
+    ]
+    return {
+        sign
+        for file in files
+        for sign in file.read_text(encoding="utf-8")
+        if not sign.isascii() and cell_len(sign) == 1
+    }
+
+
+def test_every_sign_of_the_project_has_one_in_ascii() -> None:
+    found = signs()
+    assert len(found) > 40
+    assert [sign for sign in sorted(found) if in_ascii(sign) == UNKNOWN] == []
+    for sign in found:
+        assert re.fullmatch(r"[ -~]", in_ascii(sign)), sign
+
+
+def test_frames_and_curves_stay_frames_and_curves() -> None:
+    for sign in (chr(code) for code in range(0x2500, 0x2580)):
+        assert in_ascii(sign) in "-|+=`", sign
+    for sign in (chr(code) for code in range(0x2801, 0x2900)):
+        assert in_ascii(sign) in "'-.:|", sign
+    assert in_ascii("⠀") == " "
+    assert "".join(map(in_ascii, "▁▂▃▄▅▆▇█")) == ".:-=+*%#"
+
+
+@pytest.mark.parametrize(
+    ("sign", "told"), [("é", "e"), ("x̂", "x"), ("漢", "?"), ("ﬁ", "f"), ("א", "?"), ("a", "a")]
+)
+def test_letters_lose_their_accents_and_others_are_unknown(sign: str, told: str) -> None:
+    assert in_ascii(sign) == told
+
+
+def test_an_output_that_cannot_encode_a_sign_asks_the_table() -> None:
+    text = "∂cost/∂W1 = Σₙ X[n,1]·√v̂ \udc80 漢"
+    assert text.encode("ascii", register()) == b"dcost/dW1 = Sn X[n,1]*Vv ? ?"
+    assert "½ · ∂".encode("latin-1", register()) == b"\xbd \xb7 d"
+
+
+def batch(*arguments: str, **env: str) -> bytes:
+    done = subprocess.run(
+        [sys.executable, "-m", "mfdebug", "circuit-a", "--batch", *arguments],
+        capture_output=True,
+        cwd=ROOT,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere", **env},
+        check=True,
+    )
+    return done.stdout
+
+
+def test_batch_writes_ascii_where_it_is_wanted() -> None:
+    plain = batch("-c", "until q backward", LANG="C")
+    assert "∂f/∂f × z" in plain.decode("utf-8"), "a pipe is taken to be UTF-8"
+    assert b"df/df x z" in batch("--ascii", "-c", "until q backward")
+    json = batch("--ascii", "--json", "-c", "explain")
+    assert io.BytesIO(json).read().decode("utf-8")

@@ -1,0 +1,224 @@
+"""Every equation in every text has equal sides: all ops, graphs, phases and optimizers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mfdebug.core.explain.moment_text import explain
+from mfdebug.core.explain.updates import assignments
+from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.expressions.ast import NotComputed
+from mfdebug.core.expressions.names import word_typed
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.entry_ref import EntryRef
+from miniflow.files import load
+from miniflow.graph import Graph, Training
+from miniflow.node import Input
+from miniflow.ops import MSE, OPS, Linear, Mul, Sum, Tanh
+from miniflow.training.optimizers import SGD, Adam, Momentum
+from tests.support.debuggers import debugger_of
+from tests.support.equations import Judgement
+from tests.support.op_cases import cases
+from tests.support.paths import ROOT
+from tests.support.sizes import examples, pick
+
+GRAPHS = sorted((ROOT / "graphs").glob("*.json"))
+
+
+def lookup_in(debugger: Debugger) -> Any:
+    def lookup(name: str, gradient: bool) -> Any:
+        node = debugger.graph.by_name[name]
+        return debugger.gradient(node) if gradient else debugger.value(node)
+
+    return lookup
+
+
+def judgement_of(debugger: Debugger) -> Judgement:
+    precision = 1e-12 if debugger.graph.dtype == np.float64 else 1e-5
+    return Judgement(debugger.graph.names(), precision)
+
+
+def judge_explain(judgement: Judgement, debugger: Debugger, index: tuple[int, ...] | None) -> None:
+    judgement.judge(explain(debugger, index), lookup_in(debugger))
+
+
+def judge_why(judgement: Judgement, debugger: Debugger, ref: EntryRef) -> None:
+    try:
+        cause = why(debugger, ref)
+    except NotComputed:
+        return
+    moments = {one.moment for term in cause.terms for one in term.leads_to}
+    at = max((one or debugger.moment for one in moments), default=debugger.moment)
+    words = {word_typed("lr", debugger.graph.by_name): debugger.learning_rate}
+    with debugger.visiting(at):
+        judgement.judge(cause_lines(cause, debugger), lookup_in(debugger), words)
+
+
+def judge_all(judgement: Judgement, debugger: Debugger, entries: int) -> None:
+    """Judge the present moment's explanation and why of several entries of every node."""
+    for node, shape in enumerate(debugger.plan.shapes):
+        size = int(np.prod(shape))
+        for flat in sorted({*range(min(size, entries)), size - 1}):
+            index = tuple(map(int, np.unravel_index(flat, shape)))
+            if debugger.where.node == node:
+                judge_explain(judgement, debugger, index)
+            for attribute in ("value", "grad"):
+                judge_why(judgement, debugger, EntryRef(node, attribute, index))
+    if debugger.where.node is None:
+        judge_explain(judgement, debugger, None)
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=examples(6))
+def test_of_every_op(name: str, data: st.DataObject) -> None:
+    debugger = debugger_of(data.draw(cases(name)))
+    judgement = judgement_of(debugger)
+    while not debugger.at_end:
+        debugger.step()
+        judge_all(judgement, debugger, 3)
+    assert judgement.false == []
+    assert judgement.read > 20
+
+
+# What formulas have for counts, subscripts, masks, states of optimizers, and e.
+LETTERS = [*"mnskvjtpliehruxaoMNCqw", "lr", "mask", "kept", "log", "exp", "σ", "tanh", "max", "β₁"]
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=examples(12))
+def test_of_every_op_among_nodes_called_like_the_letters(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name))
+    count = len(case.values) + 3
+    names = data.draw(
+        st.lists(st.sampled_from(LETTERS), min_size=count, max_size=count, unique=True)
+    )
+    debugger = debugger_of(case, names=names)
+    judgement = judgement_of(debugger)
+    while not debugger.at_end:
+        debugger.step()
+        judge_all(judgement, debugger, 3)
+    assert judgement.false == []
+    assert judgement.read > 10
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), Momentum(0.1, 0.8), Adam(0.05)], ids=repr)
+@pytest.mark.parametrize("names", ["v m lr", "lr v t", "m p q", "v u w", "t e m", "p q u"])
+def test_of_every_optimizer_of_parameters_called_like_its_letters(
+    optimizer: Any, names: str
+) -> None:
+    one, other, cost = names.split()
+    w = Input(one, value=[0.3, -0.4], trainable=True)
+    b = Input(other, value=[0.5, 0.75], trainable=True)
+    graph = Graph.of(
+        Sum(Tanh(Mul(w, b, name="x"), name="y"), name=cost), training=Training(optimizer)
+    )
+    debugger = Debugger(graph)
+    judgement = judgement_of(debugger)
+    for _ in range(2 * debugger.timeline.length):
+        debugger.step()
+        judge_all(judgement, debugger, 2)
+        if (node := debugger.where.node) is None or debugger.where.phase != "update":
+            continue
+        label = graph.nodes[node].label
+        # What is assigned is the parameter itself, or nothing that is called like a node of it.
+        for assignment in assignments(debugger, node, (1,)):
+            assigned = assignment.rule.split(" ← ")[0]
+            assert assigned == f"{label}[1]" or assigned not in (label, cost)
+            rest = assignment.rule.replace(f"{label}[1]", "").replace(f"∂{cost}/∂", "")
+            assert not re.search(rf"(?<!\w)(?:{label}|{cost})(?!\w|\(\)|̂|')", rest), assignment.rule
+        for attribute in optimizer.state_names:
+            judge_why(judgement, debugger, EntryRef(node, attribute, (1,)))
+    assert judgement.false == []
+    assert judgement.numeric > 50
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=examples(12))
+def test_of_every_op_as_a_sink(name: str, data: st.DataObject) -> None:
+    """Of a sink with several entries all gradients are those of their sum, and are called so."""
+    debugger = debugger_of(data.draw(cases(name)), sink=True)
+    judgement = judgement_of(debugger)
+    told = []
+    while not debugger.at_end:
+        debugger.step()
+        judge_all(judgement, debugger, 2)
+        told += explain(debugger)
+    assert judgement.false == []
+    several = debugger.value(debugger.graph.cost).size > 1
+    of = {text.removeprefix("∂") for text in re.findall("∂[^/ ]*(?=/∂)", "\n".join(told))}
+    assert of == {"Σop" if several else "op"}
+
+
+@pytest.mark.parametrize(("number", "path"), [*enumerate(GRAPHS)])
+def test_of_every_shipped_graph_in_every_phase(number: int, path: Path) -> None:
+    debugger = Debugger(load(path))
+    judgement = judgement_of(debugger)
+    length = debugger.timeline.length
+    for moment in range(1, length + 2):
+        debugger.move(moment)
+        judge_explain(judgement, debugger, None)
+        if moment % max(1, length // 4) == 0 and pick(True, moment > length * (number % 4) // 4):
+            judge_all(judgement, debugger, 1)
+    later = length + 3, 2 * length - 1, 2 * length + 1
+    # Of each graph one of them, another one than of the graph before.
+    for moment in pick(later, (later[number % 3],)):
+        debugger.move(moment)
+        judge_all(judgement, debugger, 1)
+    assert judgement.false == []
+    assert judgement.numeric > length
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), Momentum(0.1, 0.8), Adam(0.05)], ids=repr)
+def test_of_every_optimizer(optimizer: Any) -> None:
+    x = Input("x", value=[[0.5, -1.5], [2.0, 0.25]])
+    w = Input("w", value=[[0.3, -0.4], [0.1, 0.9]], trainable=True)
+    b = Input("b", value=[0.0, 0.1], trainable=True)
+    t = Input("t", value=[[0.0, 1.0], [1.0, 0.0]])
+    cost = MSE(t, Tanh(Linear(x, w, b, name="l"), name="h"), name="cost")
+    debugger = Debugger(Graph.of(cost, training=Training(optimizer)))
+    judgement = judgement_of(debugger)
+    for moment in range(1, 2 * debugger.timeline.length + 1, 2):
+        debugger.move(moment)
+        judge_all(judgement, debugger, 2)
+        if debugger.where.phase == "update":
+            for attribute in optimizer.state_names:
+                ref = EntryRef(debugger.graph.index_of("w"), attribute, (1, 0))
+                judge_why(judgement, debugger, ref)
+    assert judgement.false == []
+    assert judgement.numeric > 100
+
+
+@pytest.mark.parametrize(
+    ("line", "false"),
+    [
+        ("y = 2 × 3 = 6", 0),
+        ("y = 2 × 3 = 7", 1),
+        ("  to x: upstream × local = ∂y/∂y × (1-y²) = 1 × 0.75 = 0.75", 0),
+        ("  to x: upstream × local = ∂y/∂y × 1-y² = 0.5", 1),
+        ("  to x: upstream × local = ∂y/∂y × 2·x = 2 × 3 (2 terms are 0) = 6", 0),
+        ("y = -log 0/2 = 475", 1),
+        ("y = 0.5 × 2 + … (3 more, together -0.25) = 0.75", 0),
+        ("y = 0.5 × 2 + … (3 more, together -0.25) = 0.85", 1),
+        ("a word = another = 3", 0),
+        ("y = x/m = 1   (m = 3, the number of entries)", 0),
+        ("y = x/y = 1   (y = 3, the number of entries)", 1),
+        ("y = Σₖ x[k]·y[k] = 0.5", 0),
+        ("y = Σₓ x[x]·y[x] = 0.5", 1),
+    ],
+)
+def test_the_judge_finds_what_is_false(line: str, false: int) -> None:
+    judgement = Judgement(["x", "y"])
+    lookup = {("x", False): 3.0, ("y", False): 0.5, ("y", True): 1.0}
+    # The line's own name is not what is judged here.
+    judgement.judge([line.removeprefix("y = ")], lambda name, grad: lookup[name, grad])
+    assert len(judgement.false) == false

@@ -1,0 +1,64 @@
+"""Debuggers over small graphs, and all that is to be seen of one as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from mfdebug.core.timeline.debugger import Debugger, Freshness
+from miniflow.graph import Graph, Training
+from miniflow.node import Input
+from miniflow.ops import MSE, Dropout, Linear, Mul, Sigmoid, Sum
+from miniflow.training.data import Data
+from miniflow.training.optimizers import Optimizer
+from tests.support.op_cases import Case
+
+
+def state(debugger: Debugger) -> dict[str, Any]:
+    """Everything there is to see at the present moment, as bytes."""
+    seen: dict[str, Any] = {"moment": debugger.moment, "lr": debugger.learning_rate}
+    for i, node in enumerate(debugger.graph.nodes):
+        freshness = debugger.value_freshness(i)
+        if freshness is not Freshness.WAITING:
+            seen[f"{node.label} value {freshness.value}"] = debugger.value(i).tobytes()
+        freshness = debugger.gradient_freshness(i)
+        if freshness in (Freshness.CURRENT, Freshness.STALE, Freshness.PARTIAL):
+            seen[f"{node.label} gradient {freshness.value}"] = debugger.gradient(i).tobytes()
+        for c in debugger.contributions(i):
+            if c.sent is not None:
+                seen[f"{node.label} from {c.consumer}.{c.input_index}"] = c.sent.tobytes()
+    return seen
+
+
+def network(optimizer: Optimizer, sampling: str = "replacement", dtype: str = "float64") -> Graph:
+    rng = np.random.default_rng(3)
+    X, y = Input("X", shape=(None, 3)), Input("y", shape=(None, 1))
+    W1 = Input("W1", value=rng.normal(size=(3, 4)), trainable=True)
+    b1 = Input("b1", value=np.zeros(4), trainable=True)
+    W2 = Input("W2", value=rng.normal(size=(4, 1)), trainable=True)
+    b2 = Input("b2", value=np.zeros(1), trainable=True)
+    hidden = Dropout(Sigmoid(Linear(X, W1, b1, name="l1"), name="s1"), rate=0.25, name="d1")
+    cost = MSE(y, Linear(hidden, W2, b2, name="l2"), name="cost")
+    data = Data({"X": rng.normal(size=(20, 3)), "y": rng.normal(size=(20, 1))})
+    training = Training(optimizer, batch_size=6, sampling=sampling, seed=5)  # type: ignore[arg-type]
+    return Graph.of(cost, training=training, data=data, dtype=dtype)
+
+
+def debugger_of(case: Case, *, sink: bool = False, names: Iterable[str] = ()) -> Debugger:
+    """A run over an op and a weighted sum of its value, or over the op alone, as a `sink`.
+
+    `names` are those of the op, the weights, the sum, and the inputs.
+    """
+    op_name, weights_name, cost_name, *given = names or ("op", "weights", "cost")
+    given = given or [f"x{i}" for i in range(len(case.values))]
+    inputs = [Input(name, value=value) for name, value in zip(given, case.values, strict=False)]
+    nodes = [inputs[0]] * len(inputs) if case.same else inputs
+    op = case.op(*nodes, name=op_name, **case.attributes)
+    if sink:
+        return Debugger(Graph.of(op))
+    shape = op.output_shape(*(np.shape(node.value) for node in nodes))
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, shape)
+    cost = Sum(Mul(op, Input(weights_name, value=weights)), name=cost_name)
+    return Debugger(Graph.of(cost))
