@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -463,3 +464,34 @@ def test_the_file_says_what_it_is(recording: Recording) -> None:
     connection.close()
     assert recording.path.read_bytes()[68:72] == b"mfru"
     assert recording.path.stat().st_size < MANY
+
+
+def test_a_large_pass_is_shown_before_it_is_in_the_file(recording: Recording) -> None:
+    x = np.arange(100_000.0)
+    live = RunReader(recording.path, live=True, late=recording.writer.late_body)
+    elsewhere = RunReader(recording.path, live=True)
+    with contextlib.closing(live), contextlib.closing(elsewhere):
+        for number in range(4):
+            recording.add(SQUARE, *square(float(number), x + number))
+            assert recording.writer.show()
+            found = live.numbers(number)
+            assert found is not None
+            assert same(found.values[1], x + number)
+            # What a killed process would leave: all but the large row of this one pass.
+            outlines = [elsewhere.outline(i) for i in range(number + 1)]
+            assert [one.whole for one in outlines] == [True] * number + [False]
+            assert elsewhere.numbers(number) is None
+            assert elsewhere.inputs(number).keys() == {0}
+        recording.writer.flush()
+        for reader in (live, elsewhere):
+            last = reader.numbers(3)
+            assert last is not None
+            assert same(last.values[1], x + 3)
+            assert reader.outline(3).whole
+
+
+def test_a_small_pass_is_in_the_file_as_soon_as_it_is_shown(recording: Recording) -> None:
+    recording.squares(1)
+    assert not recording.writer.show()
+    with contextlib.closing(RunReader(recording.path, live=True)) as reader:
+        assert reader.numbers(0) is not None
