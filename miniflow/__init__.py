@@ -1,8 +1,8 @@
 """miniflow: a small NumPy dataflow engine in the language of the MiniFlow lesson.
 
-`from miniflow import *` gives a program what the lesson gave it, `np` included. `import miniflow
-as mf` gives new programs more: operators and functions that make nodes, graphs that train, files
-(see `miniflow.functional`). Both make the same nodes.
+`from miniflow import *` imports the names that the lesson's programs use, `np` included. `import
+miniflow as mf` adds the modern API: operators and functions that create nodes, graphs that train,
+graph files (see `miniflow.functional`). Both create the same nodes.
 """
 
 import numpy as np
@@ -75,7 +75,7 @@ from miniflow.ops import (
 
 __version__ = "0.4.0"
 
-# What the star gives: the lesson's names, and all ops.
+# The star import: the lesson's names, and all ops.
 __all__ = [
     "GELU",
     "MAE",

@@ -1,7 +1,7 @@
-"""One family of errors, made for people: what is wrong, where, and what to do.
+"""The exceptions of miniflow, written for users: what is wrong, where, and what to do.
 
-Names in a message may come from a hostile file, so every message passes through
-`printable`: no control character reaches a terminal through an error.
+Names in a message may come from a hostile file, so every message passes through `printable`:
+no control character reaches a terminal through an error.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
 
-from miniflow.text.characters import is_printable, may_stand
+from miniflow.text.characters import is_printable, is_printable_at
 
 
 class MiniflowError(Exception):
-    """Something a person can mend; `str()` is one printable line.
+    """An error that the user can fix; `str()` is one printable line.
 
-    `problem` says what is wrong, `where` in which file, node or field, and `hint` what to do.
+    `problem` is what is wrong, `where` the file, node or field, and `hint` what to do about it.
     """
 
     def __init__(self, problem: str, *, where: str = "", hint: str = "") -> None:
@@ -26,45 +26,45 @@ class MiniflowError(Exception):
         super().__init__(self.problem)
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        advice = f" ({self.hint})" if self.hint else ""
-        return f"{place}{self.problem}{advice}"
+        location = f"{self.where}: " if self.where else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{location}{self.problem}{hint}"
 
-    def within(self, place: str) -> Self:
-        """Return this error, now known to have happened within `place` (a file, say)."""
-        self.where = printable(f"{place}: {self.where}" if self.where else place, limit=500)
+    def within(self, context: str) -> Self:
+        """Prefix `where` with an outer context, such as a file name; return self."""
+        self.where = printable(f"{context}: {self.where}" if self.where else context, limit=500)
         return self
 
 
 class GraphError(MiniflowError):
-    """The graph itself is wrong: a cycle, a repeated name, no cost."""
+    """The graph is invalid: a cycle, a duplicate name, no cost."""
 
 
 class ShapeError(MiniflowError):
-    """Shapes or values do not fit an op."""
+    """Shapes or values do not fit an op, or a declared shape."""
 
 
 class FeedError(MiniflowError):
-    """An input has no value, or one that does not fit."""
+    """An input has no value, or an invalid one."""
 
 
 class FileError(MiniflowError):
-    """A file cannot be read as what it should be."""
+    """A file cannot be read or written, or its content is invalid."""
 
 
 def printable(text: str, limit: int = 200) -> str:
-    """Return `text` with everything unprintable escaped, cut to `limit` characters."""
+    """Return `text` cut to `limit` characters, with unprintable characters escaped."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     if is_printable(cut):
         return cut
     return "".join(
-        c if may_stand(cut, at) else c.encode("unicode_escape", "backslashreplace").decode()
-        for at, c in enumerate(cut)
+        c if is_printable_at(cut, i) else c.encode("unicode_escape", "backslashreplace").decode()
+        for i, c in enumerate(cut)
     )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the known word nearest to `word`, or nothing."""
+    """Return "did you mean 'x'?" for the known word closest to `word`, or an empty string."""
     candidates = list(known)
     if len(word) > 200:
         return ""

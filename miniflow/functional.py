@@ -1,4 +1,4 @@
-"""The modern face: operators, functions and scopes; they make the same nodes as the classes.
+"""The modern API: operators, functions and scopes that create the same nodes as the classes.
 
 import miniflow as mf
 
@@ -27,7 +27,7 @@ from miniflow.training.optimizers import SGD as SGD
 from miniflow.training.optimizers import Adam as Adam
 from miniflow.training.optimizers import Momentum as Momentum
 
-# Functions in small letters: each makes the node of that class.
+# Lower-case aliases: each creates a node of that class.
 maximum = ops.Max
 minimum = ops.Min
 exp = ops.Exp
@@ -52,9 +52,9 @@ dropout = ops.Dropout
 
 
 def parameter(value: Any, name: str | None = None) -> Input:
-    """Return an input that training changes, beginning with `value`.
+    """Return a trainable input with the initial value `value`.
 
-    Raises `FeedError` when that is not a number, nor numbers in rows.
+    Raises `FeedError` if that is not a number or an array of numbers.
     """
     if not isinstance(value, float):
         value = np.array(as_numbers(value, name or "parameter"), np.float64)
@@ -62,14 +62,14 @@ def parameter(value: Any, name: str | None = None) -> Input:
 
 
 def as_graph(subject: Graph | Node | Sequence[Node], trainables: Sequence[Node] = ()) -> Graph:
-    """Return a graph: as it is, of a cost, or of the list that `topological_sort` returned.
+    """Return a graph from a graph, a cost node, or the list that `topological_sort` returned.
 
-    `trainables` are the inputs that training changes, where the nodes themselves do not say so.
-    Raises `GraphError` when it is none of these, or when a trainable is not an input.
+    `trainables` are the inputs that training changes, in addition to those marked as trainable.
+    Raises `GraphError` for any other subject, and for a trainable that is not an input.
     """
     for node in trainables:
         if not isinstance(node, Input):
-            raise GraphError(f"{node!r} is to be trained, but it is not an Input")
+            raise GraphError(f"{node!r} is given as trainable, but it is not an Input")
         node.trainable = True
     if isinstance(subject, Graph):
         return subject if not trainables else Graph(subject.declared, subject.nodes[subject.cost])
@@ -78,7 +78,7 @@ def as_graph(subject: Graph | Node | Sequence[Node], trainables: Sequence[Node] 
     if isinstance(subject, Sequence) and subject and all(isinstance(n, Node) for n in subject):
         return Graph(list(subject), subject[-1])
     raise GraphError(
-        f"a {type(subject).__name__} is no graph",
+        f"a {type(subject).__name__} is not a graph",
         hint="give a Graph, its cost node, or what topological_sort returned",
     )
 
@@ -86,10 +86,11 @@ def as_graph(subject: Graph | Node | Sequence[Node], trainables: Sequence[Node] 
 def save(
     graph: Graph | Node | Sequence[Node], path: str | Path, *, trainables: Sequence[Node] = ()
 ) -> None:
-    """Save a graph, or a program's network, as a graph file: format 1.
+    """Save a graph, or a program's network, as a graph file (format 1).
 
-    `graph` may be a `Graph`, a cost node, or the list that `topological_sort` returned; then
-    `trainables` says which inputs training changes. Raises `FileError` if it cannot be written.
+    `graph` may be a `Graph`, a cost node, or the list that `topological_sort` returned; for the
+    last two, `trainables` are the inputs that training changes. Raises `FileError` if the file
+    cannot be written.
     """
     from miniflow.files import save as save_graph
 
@@ -97,9 +98,9 @@ def save(
 
 
 def load(path: str | Path, feeds: dict[str, Any] | None = None) -> Graph:
-    """Load a graph file; `feeds` gives inputs their values by name.
+    """Load a graph file; `feeds` maps input names to values.
 
-    Raises `MiniflowError` that names the place in the file.
+    Raises `MiniflowError` that names the location in the file.
     """
     from miniflow.files import load as load_graph
 

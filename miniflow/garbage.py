@@ -1,4 +1,4 @@
-"""Python's cycle collector, kept out of the way of what grows large and is no garbage."""
+"""Pausing Python's cycle collector while many objects are created that are not garbage."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep the collector from looking through a growing graph again and again.
+    """Disable the collector, so that it does not scan a growing graph again and again.
 
-    Nothing there is garbage; looking for it takes as long as loading and compiling do. To freeze
-    and unfreeze makes what was made old, so that no look at all that is new follows at once.
+    Nothing there is garbage; the scans take as long as loading and compiling. Freezing and
+    unfreezing moves the new objects to the oldest generation, so that no scan of them follows at
+    once.
     """
     was_enabled = gc.isenabled()
     gc.disable()

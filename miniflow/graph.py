@@ -1,7 +1,7 @@
-"""A graph: named nodes in topological order, the cost, and how it is trained.
+"""A graph: named nodes in topological order, the cost, and the training settings.
 
-What can be wrong with a graph is found here, before anything runs: repeated names, cycles, a
-missing cost, inputs without values, shapes that clash.
+Errors in a graph are found here, before anything runs: duplicate names, cycles, a missing cost,
+inputs without values, shapes that do not fit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from miniflow.errors import FeedError, GraphError, ShapeError, nearest
 from miniflow.integers import integer_types
 from miniflow.node import Input, Node
 from miniflow.ops.base import Op, Shape, as_floats, shape_text
-from miniflow.plans.custom_node import run_method, value_left
+from miniflow.plans.custom_node import computed_value, run_method
 from miniflow.text.graph_text import as_html, as_line
 from miniflow.text.lists import series
 from miniflow.toposort import CycleError, topological_order
@@ -35,14 +35,14 @@ DTYPES = ("float64", "float32")
 
 
 class Graph:
-    """Nodes in topological order, found by name or by their place in it.
+    """Nodes in topological order, looked up by name or by node index.
 
-    `fingerprint` is a hash of the files it was loaded from, empty if it was not; `feeder` names
-    what gives the inputs their rows. `inbound` is given by who knows each node's inputs by their
-    place, and that the nodes are in topological order and have names of their own.
+    `fingerprint` is a hash of the files it was loaded from, or empty; `feeder` names the source of
+    the inputs' rows. A caller gives `inbound` (each node's inputs as node indices) only if the
+    nodes are in topological order and have unique names.
 
-    Raises `GraphError` on repeated names, a cycle, or when there is not exactly one sink and
-    `cost` does not say which node is the cost.
+    Raises `GraphError` for duplicate names, for a cycle, and if `cost` is not given and there is
+    not exactly one sink.
     """
 
     feeder = "the data"
@@ -65,24 +65,24 @@ class Graph:
             raise GraphError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}", where=name)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.training = training or Training()
-        # Where the last training of this graph ended, or that of the file it comes from.
+        # Where the last training of this graph, or of the file it comes from, ended.
         self.progress = Progress()
         self.data = data
         self.declared = list(nodes)
         self.fingerprint = ""
-        # The shapes of all values that follow from these shapes of the inputs.
-        self._shapes_found: tuple[dict[int, Shape], list[Shape]] | None = None
+        # A cache: the shapes of all values for these shapes of the inputs.
+        self._shape_cache: tuple[dict[int, Shape], list[Shape]] | None = None
         if not nodes:
             raise GraphError("the graph has no nodes")
         self.nodes: list[Node] = self.declared
         self.inbound: list[list[int]] = inbound or []
         self.index: dict[Node, int] = dict(zip(self.nodes, range(len(nodes)), strict=True))
         if inbound is None:
-            self._give_names()
+            self._assign_names()
             self._sort()
         names: list[str] = list(map(attrgetter("name"), self.nodes))
         self.by_name = dict(zip(names, range(len(names)), strict=True))
-        self.cost = self._only_sink() if cost is None else self._place_of_cost(cost)
+        self.cost = self._only_sink() if cost is None else self._index_of_cost(cost)
         self.trainables = [
             i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.trainable
         ]
@@ -101,11 +101,11 @@ class Graph:
         seed: int = 0,
         **options: Any,
     ) -> Graph:
-        """Return the graph of `cost` and all nodes it depends on, in order of their creation.
+        """Return the graph of `cost` and all nodes it depends on, in order of creation.
 
-        `feeds` are tables that inputs get their rows from, `batch_size` of them in an SGD step (or
-        all), chosen by `sampling` and `seed`. Other options are those of `Graph`. Raises
-        `FeedError` for feeds, and `GraphError` for other arguments, that cannot be used.
+        `feeds` maps inputs to tables. Each SGD step feeds `batch_size` rows of them (all by
+        default), chosen by `sampling` and `seed`. Other options are those of `Graph`. Raises
+        `FeedError` for invalid feeds and `GraphError` for other invalid arguments.
         """
         if not isinstance(cost, Node):
             raise GraphError(f"the cost is a {type(cost).__name__}, not a node")
@@ -128,11 +128,11 @@ class Graph:
         return graph
 
     def train(self, sgd_steps: int) -> list[float]:
-        """Run SGD steps, leave the trained values in the nodes, and return the cost of each step.
+        """Run SGD steps, store the trained values in the nodes, and return the cost of each step.
 
-        Called again it continues: with the optimizer's state, and the rows of the next step. An
-        optimizer of another kind begins anew. Raises `MiniflowError` when an input has no value,
-        when shapes clash, and when `sgd_steps` is not a whole number from 0.
+        A second call continues from there, with the optimizer's state and the rows of the next
+        step; with an optimizer of another kind it starts from step 0. Raises `MiniflowError` if an
+        input has no value, if shapes do not fit, and if `sgd_steps` is not a whole number from 0.
         """
         from miniflow.training.train import train
 
@@ -145,14 +145,14 @@ class Graph:
         return as_line(self)
 
     def _repr_html_(self) -> str:
-        """Return a table, which notebooks show."""
+        """Return an HTML table, for notebooks."""
         return as_html(self)
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[self.index_of(name)]
 
     def index_of(self, name: str) -> int:
-        """Return the place of the node called `name` in topological order."""
+        """Return the node index of `name`; raise `GraphError` if there is no such node."""
         try:
             return self.by_name[name]
         except KeyError:
@@ -166,7 +166,7 @@ class Graph:
 
     @cached_property
     def consumers(self) -> list[list[tuple[int, int]]]:
-        """For every node, who takes its value: (place of the consumer, which input of it)."""
+        """For every node, its consumers, as (node index, input index)."""
         consumers: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
         for i, sources in enumerate(self.inbound):
             for input_index, source in enumerate(sources):
@@ -176,31 +176,31 @@ class Graph:
     @cached_property
     def reaches_cost(self) -> list[bool]:
         """For every node, whether the cost depends on it."""
-        under = [False] * len(self.nodes)
-        under[self.cost] = True
+        reaches = [False] * len(self.nodes)
+        reaches[self.cost] = True
         for i in range(self.cost, -1, -1):
-            if under[i]:
+            if reaches[i]:
                 for source in self.inbound[i]:
-                    under[source] = True
-        return under
+                    reaches[source] = True
+        return reaches
 
     @cached_property
     def forward_nodes(self) -> list[int]:
-        """The nodes that a forward pass computes, in its order."""
+        """The nodes that a forward pass computes, in order."""
         return [i for i, node in enumerate(self.nodes) if not isinstance(node, Input)]
 
     @cached_property
     def backward_nodes(self) -> list[int]:
-        """The nodes that a backward pass comes to, in its order."""
+        """The nodes that a backward pass visits, in order."""
         return [i for i in reversed(range(len(self.nodes))) if self.reaches_cost[i]]
 
     @property
     def trains(self) -> bool:
-        """Whether there is anything to train."""
+        """Whether the graph has trainable inputs."""
         return bool(self.trainables)
 
     def batches(self) -> Batches | None:
-        """Return which rows each SGD step sees, or None without data."""
+        """Return the rows of each SGD step, or None without data."""
         if self.data is None:
             return None
         training = self.training
@@ -214,16 +214,16 @@ class Graph:
 
     @property
     def starts_from(self) -> Progress:
-        """The progress that a run of this graph continues: none if another optimizer made it."""
+        """The progress that a run continues: an empty one if it is of another kind of optimizer."""
         kept = set(self.training.optimizer.keeps)
         return self.progress if set(self.progress.kept) == kept else Progress()
 
     def fed_from_data(self, node: int) -> bool:
-        """Whether the data gives this input its value."""
+        """Whether this input gets its value from the data."""
         return self.data is not None and self.nodes[node].label in self.data.feeds
 
     def unfed(self) -> list[Input]:
-        """Return the inputs that have neither a value nor data."""
+        """Return the inputs without a value and without data."""
         return [
             node
             for i, node in enumerate(self.nodes)
@@ -231,24 +231,24 @@ class Graph:
         ]
 
     def feed(self, name: str, value: Any) -> None:
-        """Give an input its own value.
+        """Set the value of an input.
 
-        Raises `FeedError` when it is not an input or the value is not of numbers, `ShapeError`
-        when the value does not fit the declared shape.
+        Raises `FeedError` if the node is not an input or the value is not numeric, `ShapeError` if
+        the value does not fit the declared shape.
         """
-        node = self._fed(name, name)
+        node = self._input_named(name, name)
         numbers = as_numbers(value, name)
         if not numbers.size:
             raise FeedError("its value has no numbers", where=name)
         check_declared(node, numbers.shape)
-        # Integers stay integers: a plan makes floats of them in its own memory.
+        # Integers stay integers: a plan converts them to floats in its own memory.
         node.value = numbers if numbers.dtype.kind in "iu" else numbers.astype(self.dtype)
 
     def input_shapes(self) -> dict[int, Shape]:
-        """Return the shape that each input will have in an SGD step.
+        """Return the shape of each input in an SGD step, by node index.
 
-        Raises `FeedError` for an input without a value, `ShapeError` for one whose value does
-        not fit its declared shape.
+        Raises `FeedError` for an input without a value, `ShapeError` for a value that does not fit
+        its declared shape.
         """
         if unfed := self.unfed():
             names = series([node.label for node in unfed], ", ")
@@ -269,16 +269,16 @@ class Graph:
         return shapes
 
     def shapes(self) -> list[Shape]:
-        """Return the shape of every node's value, or raise `ShapeError` naming the node.
+        """Return the shape of every node's value; raise `ShapeError` that names the node.
 
-        Nodes in the lesson's style say nothing of their shapes: where there are any, the graph
-        is run once by the lesson's protocol to find out.
+        Nodes in the lesson's style have no shape rule: a graph with such nodes is run forward once
+        by the lesson's protocol.
         """
         inputs = self.input_shapes()
-        if self._shapes_found is not None and self._shapes_found[0] == inputs:
-            return list(self._shapes_found[1])
-        one_of_each_kind = {type(node): node for node in self.nodes}.values()
-        if not all(isinstance(node, Input) or follows_rules(node) for node in one_of_each_kind):
+        if self._shape_cache is not None and self._shape_cache[0] == inputs:
+            return list(self._shape_cache[1])
+        sample_of_each_type = {type(node): node for node in self.nodes}.values()
+        if not all(isinstance(node, Input) or follows_rules(node) for node in sample_of_each_type):
             return self._shapes_by_running(inputs)
         found: list[Shape] = []
         nodes: list[Any] = self.nodes
@@ -292,11 +292,11 @@ class Graph:
             else:
                 found.append(inputs[i])
         self._check_sizes(found)
-        self._shapes_found = inputs, found
+        self._shape_cache = inputs, found
         return list(found)
 
     def _check_sizes(self, shapes: list[Shape]) -> None:
-        """Raise `ShapeError` if the values would not fit in memory: nothing is allocated yet."""
+        """Raise `ShapeError` if the values exceed the limits, before they are allocated."""
         total = 0
         for shape, count in Counter(shapes).items():
             size = math.prod(shape)
@@ -309,7 +309,7 @@ class Graph:
                 )
         if total > limits.TOTAL_NUMBERS:
             raise ShapeError(
-                f"all values together would be {total:,} numbers",
+                f"all values together would have {total:,} numbers",
                 where=self.name,
                 hint=f"at most {limits.TOTAL_NUMBERS:,}",
             )
@@ -327,13 +327,13 @@ class Graph:
                 node.value = numbers.astype(integers.get(i, self.dtype))[()]
             else:
                 run_method(node, "forward")
-            found.append(np.shape(value_left(node)))
+            found.append(np.shape(computed_value(node)))
         return found
 
-    def _give_names(self) -> None:
+    def _assign_names(self) -> None:
         if len(set(self.declared)) < len(self.declared):
             node, _ = Counter(self.declared).most_common(1)[0]
-            raise GraphError(f"{node.label} stands twice among the nodes", where=self.name)
+            raise GraphError(f"{node.label} is listed twice", where=self.name)
         names = set(map(attrgetter("name"), self.declared))
         if len(names) == len(self.declared) and all(names):
             return
@@ -365,9 +365,9 @@ class Graph:
             self._number()
 
     def _number(self) -> None:
-        """Fill `index` and `inbound`; raise `KeyError` if a node stands before one of its inputs.
+        """Fill `index` and `inbound`; raise `KeyError` if a node comes before one of its inputs.
 
-        Most graphs are in topological order as they come, and so are proved to be.
+        Most graphs are already in topological order, and this proves it.
         """
         self.inbound = []
         index: dict[Node, int] = {}
@@ -376,7 +376,7 @@ class Graph:
             self.inbound.append([index[source] for source in node.inbound_nodes])
             index[node] = i
 
-    def _place_of_cost(self, cost: Node) -> int:
+    def _index_of_cost(self, cost: Node) -> int:
         if cost not in self.index:
             raise GraphError(f"the cost {cost.label} is not among the nodes", where=self.name)
         return self.index[cost]
@@ -394,11 +394,11 @@ class Graph:
         return sinks[0]
 
     def _check_data(self, data: Data) -> None:
-        """Raise `FeedError` unless the data can feed this graph, in batches as it trains."""
+        """Raise `FeedError` unless the data can feed this graph in batches of the given size."""
         data.check()
         for name in data.feeds:
             where = f"data.feeds.{name:.60}"
-            if self._fed(name, where).trainable:
+            if self._input_named(name, where).trainable:
                 raise FeedError("it is trainable: data would overwrite what it learns", where=where)
         self.batches()
 
@@ -408,8 +408,8 @@ class Graph:
             raise FeedError(f"{name} is fed, but the cost does not depend on it", where="feeds")
         return str(node.label)
 
-    def _fed(self, name: str, where: str) -> Input:
-        """Return the input called `name`; raise `FeedError` if it is another node."""
+    def _input_named(self, name: str, where: str) -> Input:
+        """Return the input called `name`; raise `FeedError` if that node is not an input."""
         node = self[name]
         if not isinstance(node, Input):
             raise FeedError(
@@ -419,7 +419,7 @@ class Graph:
 
 
 def in_order(nodes: Sequence[Node], where: str) -> list[Node]:
-    """Return the nodes in topological order; raise `GraphError` for a cycle, saying `where`."""
+    """Return the nodes in topological order; raise `GraphError`, at `where`, for a cycle."""
     index = {node: i for i, node in enumerate(nodes)}
     inbound: list[list[int]] = []
     for node in nodes:
@@ -444,20 +444,20 @@ def in_order(nodes: Sequence[Node], where: str) -> list[Node]:
 
 
 def follows_rules(node: Node) -> bool:
-    """Whether a node is one of ours: an op whose lesson protocol nobody has overridden."""
+    """Whether a node is an op that does not override the lesson's `forward` and `backward`."""
     kind = type(node)
     return isinstance(node, Op) and kind.forward is Op.forward and kind.backward is Op.backward
 
 
 def check_declared(node: Input, shape: Shape) -> None:
-    """Raise `ShapeError` unless a value of `shape` fits what the input declares."""
+    """Raise `ShapeError` unless `shape` fits the declared shape of the input."""
     if node.shape is None:
         return
     fits = len(node.shape) == len(shape) and all(
-        wanted in (None, n) for wanted, n in zip(node.shape, shape, strict=True)
+        declared in (None, n) for declared, n in zip(node.shape, shape, strict=True)
     )
     if not fits:
         raise ShapeError(
-            f"its value has shape {shape_text(shape)}, declared is {shape_text(node.shape)}",
+            f"its value has shape {shape_text(shape)}, not the declared {shape_text(node.shape)}",
             where=node.label,
         )

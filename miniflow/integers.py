@@ -1,7 +1,7 @@
-"""Inputs that hold integers, such as class numbers: they stay integers, and nothing trains them.
+"""Inputs that hold integers, such as class numbers: they stay integers and are never trained.
 
-A plan computes with floats in its own memory. What it hands back, to be shown, to be stored or to
-a node in the lesson's style that takes an index from it, is made integers again.
+A plan computes with floats in its own memory. The values it returns (to show, to store, or to pass
+to a node in the lesson's style that uses them as indices) are converted back to integers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Type = np.dtype[Any]
 
 
 def integer_types(graph: Graph) -> dict[int, Type]:
-    """Return the type of each input that holds integers, by its place."""
+    """Return the dtype of each input that holds integers, by node index."""
     found: dict[int, Type] = {}
     for i, node in enumerate(graph.nodes):
         if isinstance(node, Input) and not node.trainable:
@@ -31,7 +31,7 @@ def integer_types(graph: Graph) -> dict[int, Type]:
 
 
 def in_type(value: Array, dtype: Type | None) -> Array:
-    """Return `value` as integers of a type, if one is given and all its numbers are whole."""
+    """Return `value` in an integer dtype, if one is given and all its numbers are whole."""
     if dtype is None:
         return value
     with np.errstate(invalid="ignore"):
@@ -40,23 +40,27 @@ def in_type(value: Array, dtype: Type | None) -> Array:
 
 
 def class_numbers(graph: Graph, shapes: list[Shape]) -> set[int]:
-    """Return the inputs that every consumer takes as class numbers: they have no gradient."""
+    """Return the inputs that every consumer takes as class numbers; they have no gradient."""
     edges: set[tuple[int, int]] = set()
     for i, node in enumerate(graph.nodes):
         if isinstance(node, Op) and type(node).takes_class_numbers is not Op.takes_class_numbers:
-            taken = [shapes[source] for source in graph.inbound[i]]
-            edges |= {(i, s) for s in range(len(taken)) if node.takes_class_numbers(s, *taken)}
+            input_shapes = [shapes[source] for source in graph.inbound[i]]
+            edges |= {
+                (i, input_index)
+                for input_index in range(len(input_shapes))
+                if node.takes_class_numbers(input_index, *input_shapes)
+            }
     found = set()
     for source in {graph.inbound[i][input_index] for i, input_index in edges}:
         node = graph.nodes[source]
-        only_so = edges.issuperset(graph.consumers[source])
-        if only_so and isinstance(node, Input) and not node.trainable:
+        no_other_use = edges.issuperset(graph.consumers[source])
+        if no_other_use and isinstance(node, Input) and not node.trainable:
             found.add(source)
     return found
 
 
 def type_class_numbers(graph: Graph, shapes: list[Shape]) -> None:
-    """Make integers of the inputs that every consumer takes as class numbers."""
+    """Convert the inputs that every consumer takes as class numbers to integers."""
     for source in class_numbers(graph, shapes):
         node = graph.nodes[source]
         assert isinstance(node, Input)

@@ -1,7 +1,7 @@
-"""The lesson's functions: sort, run forward, run backward, descend.
+"""The lesson's functions: topological sort, forward pass, backward pass, SGD update.
 
-They work on nodes as they stand, through `forward()` and `backward()`, so that a program written
-against any printing of the MiniFlow lesson runs, its own node classes included.
+They call `forward()` and `backward()` of the nodes themselves, so programs written for any version
+of the MiniFlow lesson run, with their own node classes.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from miniflow.training.arguments import LEARNING_RATE
 
 
 def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:
-    """Give the inputs of `feed_dict` their values and return the graph's nodes in order.
+    """Set the values of the inputs in `feed_dict` and return the graph's nodes in order.
 
-    The graph is all that depends on these inputs, with whatever else that depends on; an input
-    that has a value already need not be fed. Nodes come in the order of their creation, as far
-    as dependencies allow, so `graph[-1]` is always the sink that was created last: the cost. An
-    earlier sink with an unfed input was tried out and dropped: it is left out.
+    The graph is every node that depends on these inputs, and the other nodes that those depend on;
+    an input that already has a value need not be fed. Nodes come in order of creation, as far as
+    dependencies allow, so `graph[-1]` is always the sink that was created last: the cost. An
+    earlier sink with an unfed input was tried out and dropped, so it is left out.
 
-    Raises `FeedError` for a key that is not an Input, and for an input that the cost needs and
-    that has no value.
+    Raises `FeedError` for a key that is not an Input, and for an input without a value that the
+    cost needs.
     """
     if not feed_dict:
         raise FeedError("nothing is fed", where="feed_dict", hint="feed an input of the graph")
@@ -52,7 +52,7 @@ def _depending_on(inputs: Iterable[Node]) -> set[Node]:
 
 
 def _with_inputs(nodes: set[Node]) -> list[Node]:
-    """Return `nodes` and all that they depend on, in the order of their creation."""
+    """Return `nodes` and the nodes they depend on, in order of creation."""
     found = set(nodes)
     stack = list(nodes)
     while stack:
@@ -64,7 +64,7 @@ def _with_inputs(nodes: set[Node]) -> list[Node]:
 
 
 def _complete(nodes: Sequence[Node]) -> set[Node]:
-    """Return the nodes all of whose inputs have values; the last one must be among them."""
+    """Return the nodes whose inputs all have values; raise `FeedError` if the last one is not."""
     waits_for: dict[Node, Node] = {}
     for node in nodes:
         if isinstance(node, Input):
@@ -87,8 +87,8 @@ def _complete(nodes: Sequence[Node]) -> set[Node]:
 def forward_pass(first: Any, sorted_nodes: Sequence[Node] | None = None) -> Any:
     """Run all nodes forward.
 
-    `forward_pass(graph)` returns nothing; `forward_pass(output_node, sorted_nodes)` returns the
-    output node's value. Both stand in the lesson.
+    `forward_pass(graph)` returns None; `forward_pass(output_node, sorted_nodes)` returns the output
+    node's value. The lesson uses both.
     """
     for node in first if sorted_nodes is None else sorted_nodes:
         node.forward()
@@ -98,8 +98,8 @@ def forward_pass(first: Any, sorted_nodes: Sequence[Node] | None = None) -> Any:
 def forward_and_backward(graph: Sequence[Node]) -> None:
     """Run all nodes forward, then backward from the cost, `graph[-1]`.
 
-    Nodes that the cost does not depend on, and consumers that are not in `graph`, send zeros:
-    what was built and dropped changes no gradient.
+    Nodes that the cost does not depend on, and consumers that are not in `graph`, send zeros, so
+    nodes that were built and dropped do not change any gradient.
     """
     forward_pass(graph)
     for _ in backward_from(graph):
@@ -107,9 +107,9 @@ def forward_and_backward(graph: Sequence[Node]) -> None:
 
 
 def backward_from(graph: Sequence[Node]) -> Iterator[Node]:
-    """Run all nodes backward from the cost, `graph[-1]`; yield each that has sent its gradients."""
+    """Run all nodes backward from the cost, `graph[-1]`; yield each node that has run."""
     cost = graph[-1]
-    wanted = {cost}
+    reached = {cost}
     sent: set[Node] = set()
     for node in reversed(graph):
         for consumer in node.outbound_nodes:
@@ -118,13 +118,13 @@ def backward_from(graph: Sequence[Node]) -> Iterator[Node]:
         if node is cost:
             with seeded(cost):
                 node.backward()
-        elif node in wanted:
+        elif node in reached:
             node.backward()
         else:
             node.gradients = {n: _zeros(n) for n in node.inbound_nodes or [node]}
             continue
         sent.add(node)
-        wanted.update(node.inbound_nodes)
+        reached.update(node.inbound_nodes)
         yield node
 
 
@@ -135,9 +135,10 @@ def _zeros(node: Node) -> Any:
 def sgd_update(trainables: Iterable[Node], learning_rate: float = 1e-2) -> None:
     """Take one step of gradient descent: value ← value - learning_rate × gradient.
 
-    An array of floats is changed in place, as by the lesson's `t.value -= ...`: so is the array
-    that was fed. Integers, numbers and arrays that may not be written get a new value. Raises
-    `GraphError` for an input without a gradient, and for a learning rate that is not finite.
+    A float array is updated in place, as by the lesson's `t.value -= ...`, and so is the array that
+    was fed. Integers, plain numbers and read-only arrays are replaced by a new value. Raises
+    `GraphError` for a node without a gradient of its own, and for a learning rate that is negative
+    or not finite.
     """
     try:
         rate = LEARNING_RATE.check(float(learning_rate), "learning_rate", "sgd_update")
@@ -151,11 +152,11 @@ def sgd_update(trainables: Iterable[Node], learning_rate: float = 1e-2) -> None:
                 hint="only inputs have one, after forward_and_backward(graph)",
             )
         value, change = node.value, rate * node.gradients[node]
-        if _changes_in_place(value):
+        if _is_writable_float_array(value):
             value -= change
         else:
             node.value = value - change
 
 
-def _changes_in_place(value: Any) -> bool:
+def _is_writable_float_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.flags.writeable

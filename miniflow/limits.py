@@ -1,7 +1,7 @@
-"""Limits, in one place, checked before anything is read or allocated.
+"""Size limits, checked before anything is read or allocated.
 
-A graph file may come from anyone. Each limit is far above what a graph to be stepped through
-needs, and below what would harm the machine that opens it.
+A graph file may come from anyone. Each limit is far above what a graph needs that is stepped
+through, and below what would exhaust the machine that opens it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ GRAPH_BYTES = 256 * 2**20
 # A table or tensor file: one tensor of the largest size in float64, and its header.
 TABLE_BYTES = 2**28 + 2**20
 
-# Numbers that a graph file gives or has made, in one value and together: 256 MiB in float64, half a
-# second's work. A few words in a file can ask for them.
+# Numbers that a graph file contains or generates, in one value and in total: 256 MiB in float64,
+# generated in half a second. A few words in a file can request them.
 NUMBERS = 2**25
-# Numbers in the values of all nodes. Gradients take the same again.
+# Numbers in the values of all nodes. Gradients take as much again.
 TOTAL_NUMBERS = 2**28
 
 # Axes of one value.

@@ -1,10 +1,10 @@
 """The nodes of a dataflow graph, with the attributes and the protocol of the MiniFlow lesson.
 
-A network is nodes that know their inbound and outbound nodes. `forward()` works out `value`
-from the inbound nodes' values; `backward()` works out `gradients`, a dict from each inbound
-node to what this node sends back to it. The lesson was printed three times, with the base class
-called `Neuron`, then `Layer`, then `Node`; all three names, and the attributes named after
-them, mean the same thing here.
+A network consists of nodes that hold references to their inbound and outbound nodes. `forward()`
+computes `value` from the inbound nodes' values; `backward()` computes `gradients`, a dict from
+each inbound node to the contribution that this node sends back to it. The lesson has three
+versions, whose base class is `Neuron`, `Layer` and `Node`; all three names, and the attributes
+named after them, are aliases here.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from miniflow.errors import FeedError, GraphError, ShapeError
 from miniflow.training.arguments import as_numbers
 
 _serial = itertools.count()
-# The names of the scopes that are open, each with its slash: `layer1/`.
+# The names of the open scopes, each with its slash: `layer1/`.
 _scopes: list[str] = []
 
 
 @contextmanager
 def scope(name: str) -> Iterator[None]:
-    """Let the names of all nodes made within begin with `name` and a slash: `layer1/W`.
+    """Prefix the names of nodes created in the `with` block with `name` and a slash: `layer1/W`.
 
-    Scopes nest; a debugger folds the nodes of one.
+    Scopes nest; a debugger folds the nodes of a scope. Raises `GraphError` for an empty name or one
+    with a slash.
     """
     if not name or "/" in name:
-        raise GraphError(f"{name!r} is no name for a scope", hint="a word without a slash")
+        raise GraphError(f"{name!r} is not a scope name", hint="give a word without a slash")
     _scopes.append(f"{name}/")
     try:
         yield
@@ -41,11 +42,11 @@ def scope(name: str) -> Iterator[None]:
 
 
 class Node:
-    """A node that knows its inbound and outbound nodes.
+    """A node with references to its inbound and outbound nodes.
 
     A subclass in the lesson's style overrides `forward` (sets `self.value`) and `backward`
-    (sets `self.gradients`). `inbound_neurons=` and `inbound_layers=` are the older printings'
-    names of `inbound_nodes=`.
+    (sets `self.gradients`). `inbound_neurons=` and `inbound_layers=` are the names that older
+    versions of the lesson use for `inbound_nodes=`.
     """
 
     inbound_nodes: list[Node]
@@ -63,7 +64,7 @@ class Node:
     ) -> None:
         inbound = [*inbound_nodes, *inbound_neurons, *inbound_layers]
         self._check_inbound(inbound, name)
-        self._join(inbound, name)
+        self._connect(inbound, name)
 
     def _check_inbound(self, inbound: list[Node], name: str | None) -> None:
         for position, node in enumerate(inbound, 1):
@@ -75,8 +76,8 @@ class Node:
                     hint="wrap a plain number in Input(value=...)",
                 )
 
-    def _join(self, inbound: list[Node], name: str | None) -> None:
-        """Begin as a node on `inbound`, and tell those nodes."""
+    def _connect(self, inbound: list[Node], name: str | None) -> None:
+        """Initialise the node and register it as a consumer of `inbound`."""
         self.scope = scope = "".join(_scopes) if _scopes else ""
         self.name = scope + name if name else name
         self.serial = next(_serial)
@@ -84,29 +85,29 @@ class Node:
         self.outbound_nodes = []
         self.value = None
         self.gradients = {}
-        # A node that uses another twice is still one consumer: it puts both contributions into
-        # one entry of `gradients`.
+        # A node that takes an input twice is still one consumer: it sums both contributions in one
+        # entry of `gradients`.
         for node in inbound:
             consumers = node.outbound_nodes
             if not consumers or consumers[-1] is not self:
                 consumers.append(self)
 
     def forward(self) -> None:
-        """Work out `self.value` from the inbound nodes' values."""
+        """Compute `self.value` from the inbound nodes' values."""
         raise GraphError(f"{type(self).__name__} does not define forward()", where=self.label)
 
     def backward(self) -> None:
-        """Work out `self.gradients` from what the outbound nodes send back."""
+        """Compute `self.gradients` from what the outbound nodes send back."""
         raise GraphError(f"{type(self).__name__} does not define backward()", where=self.label)
 
     @property
     def label(self) -> str:
-        """The node's name, or one made of its class and its place in order of creation."""
+        """The node's name, or its class name and serial number if it has none."""
         return self.name or f"{type(self).__name__.lower()}#{self.serial}"
 
     @property
     def inbound_neurons(self) -> list[Node]:
-        """`inbound_nodes`, as the first printing called it."""
+        """Alias of `inbound_nodes`, from the first version of the lesson."""
         return self.inbound_nodes
 
     @inbound_neurons.setter
@@ -115,7 +116,7 @@ class Node:
 
     @property
     def outbound_neurons(self) -> list[Node]:
-        """`outbound_nodes`, as the first printing called it."""
+        """Alias of `outbound_nodes`, from the first version of the lesson."""
         return self.outbound_nodes
 
     @outbound_neurons.setter
@@ -128,61 +129,61 @@ class Node:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label}>"
 
-    # Operators make nodes; a number or an array stands for an input of that value.
+    # Operators create nodes; a number or an array becomes an input with that value.
 
     def __add__(self, other: Any) -> Node:
         """Return `Add(self, other)`."""
-        return _made("Add", self, other)
+        return _new_node("Add", self, other)
 
     def __radd__(self, other: Any) -> Node:
         """Return `Add(other, self)`."""
-        return _made("Add", other, self)
+        return _new_node("Add", other, self)
 
     def __sub__(self, other: Any) -> Node:
         """Return `Sub(self, other)`."""
-        return _made("Sub", self, other)
+        return _new_node("Sub", self, other)
 
     def __rsub__(self, other: Any) -> Node:
         """Return `Sub(other, self)`."""
-        return _made("Sub", other, self)
+        return _new_node("Sub", other, self)
 
     def __mul__(self, other: Any) -> Node:
         """Return `Mul(self, other)`."""
-        return _made("Mul", self, other)
+        return _new_node("Mul", self, other)
 
     def __rmul__(self, other: Any) -> Node:
         """Return `Mul(other, self)`."""
-        return _made("Mul", other, self)
+        return _new_node("Mul", other, self)
 
     def __truediv__(self, other: Any) -> Node:
         """Return `Div(self, other)`."""
-        return _made("Div", self, other)
+        return _new_node("Div", self, other)
 
     def __rtruediv__(self, other: Any) -> Node:
         """Return `Div(other, self)`."""
-        return _made("Div", other, self)
+        return _new_node("Div", other, self)
 
     def __pow__(self, exponent: Any) -> Node:
         """Return `Pow(self, exponent=...)`."""
-        return _made("Pow", self, exponent=float(exponent))
+        return _new_node("Pow", self, exponent=float(exponent))
 
     def __matmul__(self, other: Any) -> Node:
         """Return `MatMul(self, other)`."""
-        return _made("MatMul", self, other)
+        return _new_node("MatMul", self, other)
 
     def __rmatmul__(self, other: Any) -> Node:
         """Return `MatMul(other, self)`."""
-        return _made("MatMul", other, self)
+        return _new_node("MatMul", other, self)
 
     def __neg__(self) -> Node:
         """Return `Neg(self)`."""
-        return _made("Neg", self)
+        return _new_node("Neg", self)
 
-    # NumPy must leave `array @ node` to the node.
+    # NumPy must leave `array @ node` to `Node.__rmatmul__`.
     __array_ufunc__ = None
 
 
-def _made(op: str, *operands: Any, **attributes: Any) -> Node:
+def _new_node(op: str, *operands: Any, **attributes: Any) -> Node:
     from miniflow.ops.base import OPS
 
     return OPS[op](*map(_operand, operands), **attributes)
@@ -194,7 +195,7 @@ def _operand(value: Any) -> Node:
     try:
         array = as_numbers(value, "")
     except FeedError:
-        raise TypeError(f"a node and a {type(value).__name__} make no node") from None
+        raise TypeError(f"cannot combine a node with a {type(value).__name__}") from None
     return Input(value=array.astype(np.float64) if array.ndim else float(array))
 
 
@@ -203,9 +204,9 @@ Layer = Node
 
 
 class Input(Node):
-    """A node without inbound nodes: data, or a parameter when it is trainable.
+    """A node without inbound nodes: data, or a parameter if it is trainable.
 
-    `value` is a number or array; `shape` is a tuple in which None stands for the batch.
+    `value` is a number or an array; `shape` is a tuple in which None stands for the batch size.
     After `backward()`, `gradients[self]` is the sum of what the outbound nodes sent.
     """
 
@@ -223,7 +224,7 @@ class Input(Node):
         self.trainable = trainable
 
     def forward(self, value: Any = None) -> None:
-        """Take `value`, or keep the value already set."""
+        """Set `value`, or keep the current one; raise `FeedError` if there is none."""
         if value is not None:
             self.value = value
         if self.value is None:
@@ -236,15 +237,15 @@ class Input(Node):
 
 @contextmanager
 def seeded(cost: Node) -> Iterator[None]:
-    """Begin the backward pass at `cost`: its one consumer, for now, is one that sends ones.
+    """Seed the backward pass at `cost`: within the block its only consumer sends ones.
 
-    So it begins alike for every node, those in the lesson's style included, and consumers that
-    were built on the cost and dropped have no say.
+    So every kind of cost node starts the same way, nodes in the lesson's style included, and
+    consumers that were built on the cost and dropped have no effect.
     """
     consumers = cost.outbound_nodes
-    beginning = Node()
-    beginning.gradients = {cost: np.ones(np.shape(cost.value))[()]}
-    cost.outbound_nodes = [beginning]
+    seed = Node()
+    seed.gradients = {cost: np.ones(np.shape(cost.value))[()]}
+    cost.outbound_nodes = [seed]
     try:
         yield
     finally:
@@ -252,10 +253,9 @@ def seeded(cost: Node) -> Iterator[None]:
 
 
 def gradient_received(node: Node) -> Any:
-    """Return the gradient of `node`: the sum of what its consumers sent, in `node`'s own shape.
+    """Return the gradient of `node`: the sum of what its consumers sent, in its value's shape.
 
-    A node without consumers is the cost: its gradient is one (of each entry, when it is not a
-    scalar).
+    A node without consumers is the cost: its gradient is ones.
     """
     value = np.asarray(node.value)
     dtype = value.dtype if value.dtype.kind == "f" else np.float64
@@ -271,7 +271,8 @@ def gradient_received(node: Node) -> Any:
 def gradient_sent(consumer: Node, node: Node, shape: tuple[int, ...]) -> NDArray[Any]:
     """Return what `consumer` sends to `node`, whose value has `shape`, in that shape.
 
-    (n,) for (n, 1) is let pass: the lesson's own cost sends it. Anything else is a mistake.
+    (n,) for (n, 1) is accepted, because the lesson's own cost sends it. Raises `ShapeError` for
+    any other mismatch.
     """
     sent = np.asarray(consumer.gradients[node])
     if sent.shape == shape:
@@ -279,13 +280,13 @@ def gradient_sent(consumer: Node, node: Node, shape: tuple[int, ...]) -> NDArray
     if [n for n in sent.shape if n != 1] != [n for n in shape if n != 1]:
         raise ShapeError(
             f"backward() of {type(consumer).__name__} gave {node.label} a gradient of shape "
-            f"{shape_text(sent.shape)}; its value has {shape_text(shape)}",
+            f"{shape_text(sent.shape)}; its value has shape {shape_text(shape)}",
             where=consumer.label,
-            hint="a gradient has its value's shape",
+            hint="a gradient has the shape of its value",
         )
     return sent.reshape(shape)
 
 
 def shape_text(shape: tuple[int | None, ...]) -> str:
-    """Return a shape as people write it: `4x2`, `3`, and `()` for a scalar."""
+    """Return a shape as text: `4x2`, `3`, and `()` for a scalar; `?` stands for None."""
     return "x".join("?" if n is None else str(n) for n in shape) or "()"

@@ -63,7 +63,7 @@ class CheckPass:
                 with self._sent_to(i, self.upstream(i)):
                     self.plan.backward(i)
         self.integers = self.plan.integer_types.keys()
-        self.plan.take_any_value()
+        self.plan.skip_value_checks()
 
     def lacks_rule(self, node: int) -> bool:
         """Whether a node defines no backward rule."""

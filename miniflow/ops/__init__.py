@@ -1,4 +1,4 @@
-"""The node kinds, a family a file, and their registry."""
+"""The ops, one family per module, and their registry."""
 
 from miniflow.ops.activation import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from miniflow.ops.arithmetic import Abs, Add, Div, Exp, Log, Max, Min, Mul, Neg, Pow, Sqrt, Sub

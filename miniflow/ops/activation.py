@@ -1,4 +1,4 @@
-"""Activations: each squashes, gates or normalises what goes through it."""
+"""Activation functions: squashing, gating and normalising ops."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from miniflow.ops.base import (
 class Sigmoid(Elementwise):
     """σ(x) = 1 / (1 + e⁻ˣ).
 
-    e⁻ˣ overflows to infinity below about -709 (-88 in float32); 1/(1+∞) is then exactly 0, the
-    right answer, so nothing need be caught.
+    e⁻ˣ overflows to infinity for x below about -709 (-88 in float32); 1/(1+∞) is then exactly 0,
+    the correct result, so overflow needs no special case.
     """
 
     role = "a sigmoid scales the gradient by {local[0]}: at most 1/4, almost nothing when saturated"
@@ -67,12 +67,12 @@ class Sigmoid(Elementwise):
 
 @register
 class Tanh(Elementwise):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent, tanh(x)."""
 
     role = "a tanh scales the gradient by 1 - value²: 1 at the middle, 0 when saturated"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """Tanh x."""
+        """tanh(x)."""
         do(np.tanh, inputs[0], out)
 
     def local_calls(
@@ -84,7 +84,7 @@ class Tanh(Elementwise):
         do(np.multiply, grad, out, out)
 
     def scalar(self) -> ScalarRule:
-        """Tanh x."""
+        """tanh(x)."""
         return ScalarRule(math.tanh, lambda g, value, _x: (g * (1.0 - value * value),))
 
     def formula(self, *names: str) -> str:
@@ -102,7 +102,7 @@ def _relu(x: float) -> float:
 
 @register
 class ReLU(Elementwise):
-    """max(x, 0); at 0, where it has a kink, the gradient is taken as 0."""
+    """max(x, 0); at the kink, x = 0, the gradient is 0."""
 
     role = "a ReLU is a gate: the gradient passes where the input was above 0, and stops elsewhere"
 
@@ -141,13 +141,13 @@ def _leaky_vjp(out: Array, grad: Array, x: Array, slope: float) -> None:
 
 @register
 class LeakyReLU(Elementwise):
-    """x above 0, `slope` times x below."""
+    """x for x > 0, else `slope` × x."""
 
     attributes: ClassVar = {"slope": Attribute(0.01, "a number", is_number)}
     role = "a leaky ReLU lets the gradient pass above 0, and {attrs[slope]:g} of it below"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """x, or slope x."""
+        """x, or slope × x."""
         do(_leaky, out, inputs[0], float(self.attrs["slope"]))
 
     def local_calls(
@@ -157,7 +157,7 @@ class LeakyReLU(Elementwise):
         do(_leaky_vjp, out, grad, inputs[0], float(self.attrs["slope"]))
 
     def scalar(self) -> ScalarRule:
-        """x, or slope x."""
+        """x, or slope × x."""
         slope = float(self.attrs["slope"])
         return ScalarRule(
             lambda x: x if x > 0 else slope * x,
@@ -165,7 +165,7 @@ class LeakyReLU(Elementwise):
         )
 
     def formula(self, *names: str) -> str:
-        """x, or slope x."""
+        """x, or slope × x."""
         return f"({names[0]} if {names[0]} > 0 else {self.attrs['slope']:g}·{names[0]})"
 
     def local(self, input_index: int, name: str, *names: str) -> str:
@@ -183,7 +183,7 @@ def _softplus_vjp(out: Array, grad: Array, x: Array) -> None:
 
 @register
 class Softplus(Elementwise):
-    """log(1 + eˣ), a smooth ReLU; worked out as logaddexp(0, x), which cannot overflow."""
+    """log(1 + eˣ), a smooth ReLU; computed as logaddexp(0, x), which cannot overflow."""
 
     role = "a softplus scales the gradient by the sigmoid of its input"
 
@@ -240,7 +240,7 @@ class GELU(Elementwise):
     def local_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """Its derivative."""
+        """gelu'(x)."""
         do(_gelu_vjp, out, grad, inputs[0])
 
     def formula(self, *names: str) -> str:
@@ -259,7 +259,7 @@ class GELU(Elementwise):
 
 
 def softmax_into(out: Array, x: Array, axis: int) -> None:
-    """Write softmax(x) into `out`; the greatest entry is taken off first, so nothing overflows."""
+    """Write softmax(x) into `out`; the maximum is subtracted first, so nothing overflows."""
     np.subtract(x, x.max(axis, keepdims=True, initial=-np.inf), out)
     np.exp(out, out)
     np.divide(out, out.sum(axis, keepdims=True), out)
@@ -271,7 +271,7 @@ def _softmax_vjp(out: Array, grad: Array, value: Array, axis: int) -> None:
 
 @register
 class Softmax(Op):
-    """eˣ over its sum along `axis`: positive numbers that sum to 1."""
+    """eˣ / Σ eˣ along `axis`: positive numbers that sum to 1."""
 
     attributes: ClassVar = {"axis": Attribute(-1, "an integer", is_integer)}
     role = (

@@ -1,6 +1,6 @@
-"""Arithmetic, entry by entry: add, subtract, multiply, divide, powers, exp, log, max and min.
+"""Elementwise arithmetic: add, subtract, multiply, divide, powers, exp, log, max and min.
 
-Local gradients are the derivatives of first-year calculus; the names of the roles (add
+Local gradients are the derivatives of elementary calculus; the names of the roles (add
 distributes, max routes, multiply swaps) are those of Stanford's CS231n notes on backpropagation.
 """
 
@@ -32,7 +32,7 @@ from miniflow.ops.base import (
 
 
 def _sum(*xs: float) -> float:
-    # From left to right: sum() compensates for rounding from Python 3.12 on, and arrays do not.
+    # From left to right: from Python 3.12 on, sum() compensates for rounding; arrays do not.
     return reduce(operator.add, xs)
 
 
@@ -66,7 +66,7 @@ class Add(Elementwise):
     def backward_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """The gradient, summed where an input was broadcast: no copy of it is needed."""
+        """The gradient, summed where an input was broadcast; it needs no copy."""
         for _, out in targets:
             unbroadcast(do, grad, out)
 
@@ -86,10 +86,10 @@ class Add(Elementwise):
 
 @register
 class Sub(Elementwise):
-    """The first input less the second."""
+    """The first input minus the second."""
 
     arity = (2, 2)
-    role = "a subtract gate distributes, with the sign turned for the second input"
+    role = "a subtract gate distributes, with the sign flipped for the second input"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """x - y."""
@@ -98,7 +98,7 @@ class Sub(Elementwise):
     def local_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """1 and -1."""
+        """1 to x, -1 to y."""
         do(
             np.negative if input_index else np.copyto,
             *((grad, out) if input_index else (out, grad)),
@@ -121,8 +121,8 @@ def _product(*xs: float) -> float:
     return math.prod(xs)
 
 
-def _others(g: float, _y: float, *xs: float) -> tuple[float, ...]:
-    # In the order of the array rule: (g × those before) × (those after, from the last one on).
+def _products_of_others(g: float, _y: float, *xs: float) -> tuple[float, ...]:
+    # In the order of the array rule: (g × inputs before) × (inputs after, from the last one on).
     after = list(accumulate(reversed(xs[1:]), operator.mul))
     *before, last = accumulate(xs[:-1], operator.mul, initial=g)
     return (*map(operator.mul, before, reversed(after)), last)
@@ -151,15 +151,15 @@ class Mul(Elementwise):
     def all_local_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """The product of the other inputs: of those before, and of those after.
+        """The product of the inputs before, times the product of the inputs after.
 
-        Not value / x: that fails where x is 0. Both products grow by one factor an input, so the
+        Not value / x, which fails where x is 0. Each product grows by one factor per input, so the
         number of calls is linear.
         """
         after = _products_after(do, inputs)
         before, passed, last = grad, 0, len(inputs) - 1
         for input_index, out in targets:
-            # The last factor goes into `out` at once where nothing is multiplied after it.
+            # With no inputs after it, the last factor is multiplied directly into `out`.
             for x in inputs[passed : input_index - (input_index == last > 0)]:
                 product = do.scratch(grad.shape) if before is grad else before
                 do(np.multiply, before, x, product)
@@ -172,22 +172,22 @@ class Mul(Elementwise):
                 do(np.copyto, out, grad)
 
     def scalar(self) -> ScalarRule:
-        """x * y * ...; to each input the product of the others."""
+        """x * y * ...; each input gets the product of the others."""
         if len(self.inbound_nodes) == 2:
             return ScalarRule(operator.mul, _swap)
-        return ScalarRule(_product, _others)
+        return ScalarRule(_product, _products_of_others)
 
     def formula(self, *names: str) -> str:
         """x × y."""
         return series(names, " × ")
 
     def local(self, input_index: int, name: str, *names: str) -> str:
-        """The other inputs."""
+        """The product of the other inputs."""
         return series(names[:input_index] + names[input_index + 1 :], " × ") or "1"
 
 
 def _products_after(do: Calls, inputs: Sequence[Array]) -> list[Array]:
-    """Return for each input but the last the product of those after it; list its calls."""
+    """Return, for each input but the last, the product of the inputs after it; list the calls."""
     products = list(inputs[-1:])
     for x in reversed(inputs[1:-1]):
         product = do.scratch(broadcast_shape(x.shape, products[-1].shape))
@@ -240,9 +240,9 @@ class Div(Elementwise):
 
 @register
 class Neg(Elementwise):
-    """The input with its sign turned."""
+    """The input with its sign flipped."""
 
-    role = "a negation turns the gradient's sign"
+    role = "a negation flips the gradient's sign"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """-x."""
@@ -273,13 +273,13 @@ def _power_base_gradient(out: Array, grad: Array, x: Array, p: Array | float) ->
 
 
 def _power_exponent_gradient(out: Array, grad: Array, value: Array, x: Array) -> None:
-    # 0 to a positive power is 0 whatever the power: its derivative is 0, not 0 * log(0).
+    # 0 to any positive power is 0, so the derivative is 0, not 0 * log(0).
     np.copyto(out, grad * np.where(np.equal(value, 0), 0.0, value * np.log(x)))
 
 
 @register
 class Pow(Elementwise):
-    """The first input to a power: the second input, or the attribute `exponent`."""
+    """The first input raised to the second, or to the attribute `exponent`."""
 
     arity = (1, 2)
     attributes: ClassVar = {"exponent": Attribute(2.0, "a number", is_number)}
@@ -295,7 +295,7 @@ class Pow(Elementwise):
     def local_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """p x^(p-1) to the base, x^p log x to the power."""
+        """p x^(p-1) to the base, x^p log x to the exponent."""
         if input_index == 0:
             do(_power_base_gradient, out, grad, inputs[0], self._exponent(inputs))
         else:
@@ -322,7 +322,7 @@ class Pow(Elementwise):
         return f"{names[0]}^{self._power(*names[1:])}"
 
     def _power(self, *name: str) -> str:
-        """The power as it is written: its node's name, or the number."""
+        """Return the exponent as text: the name of its node, or the number."""
         if name:
             return name[0]
         text = format(self.attrs["exponent"], "g")
@@ -345,7 +345,7 @@ class Pow(Elementwise):
 
 @register
 class Exp(Elementwise):
-    """e to the input."""
+    """e to the power of the input."""
 
     role = "an exponential scales the gradient by its own value"
 
@@ -437,7 +437,7 @@ def _sign(x: float) -> float:
 
 @register
 class Abs(Elementwise):
-    """The absolute value; at 0, where it has a kink, the gradient is taken as 0."""
+    """The absolute value; at the kink, x = 0, the gradient is 0."""
 
     role = "an absolute value passes the gradient with the sign of its input"
 
@@ -466,7 +466,7 @@ class Abs(Elementwise):
 
 
 def _wins(x: Array, value: Array, decided: Array) -> Array:
-    """Return where `x` is the first that equals the value; note in `decided` that it is."""
+    """Return where `x` is the first input that equals the value, and mark it in `decided`."""
     wins: Array = np.equal(x, value) & ~decided
     decided |= wins
     return wins
@@ -477,7 +477,7 @@ def _route(out: Array, grad: Array, x: Array, value: Array, decided: Array) -> N
 
 
 def _route_scalar(g: float, value: float, *xs: float) -> tuple[float, ...]:
-    # NaN equals nothing, so a NaN value sends nothing back, as the array rule has it.
+    # NaN equals nothing, so a NaN value sends nothing back, as in the array rule.
     winner = next((input_index for input_index, x in enumerate(xs) if x == value), -1)
     return tuple(g if input_index == winner else 0.0 for input_index in range(len(xs)))
 
@@ -491,7 +491,7 @@ def _least(*xs: float) -> float:
 
 
 class _Selection(Elementwise):
-    """What Max and Min share: the winner takes the whole gradient."""
+    """Base of Max and Min: the winner gets the whole gradient."""
 
     arity = (1, None)
 

@@ -1,9 +1,9 @@
-"""What an op is: a shape rule, a forward rule, a backward rule, and its words.
+"""What an op is: a shape rule, a forward rule, a backward rule, and its texts.
 
-A rule does not compute: it *lists the calls* that will (`np.dot(x, w, out)`, `np.add(out, b,
-out)`) with their buffers bound. One list serves everything: a debugger runs it node by node,
-training runs it in one loop, and both do the same operations in the same order, so their bits
-agree. Bound calls are also the fastest form measured: no Python frame for each operation.
+A rule does not compute: it *lists the calls* that do (`np.dot(x, w, out)`, `np.add(out, b, out)`),
+with their buffers bound. One list serves every use: a debugger runs it node by node, training runs
+it in one loop, and both do the same operations in the same order, so their results agree bit for
+bit. Bound calls are also the fastest form measured: no Python frame for each operation.
 
 The backward rule is the vector-Jacobian product (vjp): given the gradient of the cost with
 respect to the op's value, the gradient with respect to one input. (Notation and method:
@@ -28,14 +28,14 @@ from miniflow.plans.calls import Shape as Shape
 from miniflow.text.lists import series as series
 from miniflow.training.arguments import as_numbers
 
-# Input indices in ascending order, each with the buffer for what goes to that input.
+# Input indices in ascending order, each with the buffer for the contribution to that input.
 Targets = Iterable[tuple[int, Array]]
 
 OPS: dict[str, type[Op]] = {}
 
 
 class ScalarRule(NamedTuple):
-    """An op on Python floats, for graphs of scalars: `vjp(grad, value, *inputs)`."""
+    """The rule of an op on Python floats, for graphs of scalars: `vjp(grad, value, *inputs)`."""
 
     forward: Callable[..., float]
     vjp: Callable[..., tuple[float, ...]]
@@ -43,7 +43,7 @@ class ScalarRule(NamedTuple):
 
 @dataclass(frozen=True)
 class Attribute:
-    """A setting of an op, as a graph file may give it: its default and what it takes."""
+    """An attribute of an op, as in a graph file: its default, and the values that it takes."""
 
     default: Any
     takes: str
@@ -61,21 +61,22 @@ def is_integer(value: Any) -> bool:
 
 
 class Op(Node):
-    """A node kind of the registry.
+    """A kind of node, entered in the registry.
 
-    A subclass gives `arity` (least and most inputs; None for no limit), `attributes`, `role`
-    (what its backward pass does for each input, in one sentence; `{gradient}` stands for the
-    gradient of its value, `{names[0]}` for its first input, `{to[0]}` for that as a receiver,
-    `{local[0]}` for what `local` says of it, `{m}` for the letter of its legend), `formula`,
-    `local`, and the rules `output_shape`, `forward_calls`, `vjp_calls`, with `scalar` where it
-    works on numbers. In its words `m`, `mask` and `e^` stand for themselves, not for names.
+    A subclass defines `arity` (minimum and maximum number of inputs; None for no limit),
+    `attributes`, `role` (what its backward pass does for each input, in one sentence; `{gradient}`
+    stands for the gradient of its value, `{names[0]}` for its first input, `{to[0]}` for that input
+    as a receiver, `{local[0]}` for the local gradient towards it, `{m}` for the letter in its
+    legend), `formula`, `local`, and the rules `output_shape`, `forward_calls` and `vjp_calls`, with
+    `scalar` if the op works on single numbers. In its texts `m`, `mask` and `e^` are literal, not
+    names of nodes.
     """
 
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     attributes: ClassVar[Mapping[str, Attribute]] = {}
     role: ClassVar[str] = ""
     _defaults: ClassVar[dict[str, Any]] = {}
-    # What forward() leaves to backward().
+    # The calls, value and inputs that forward() keeps for backward().
     _live: tuple[Calls, Array, list[Array]] | None = None
 
     def __init_subclass__(cls) -> None:
@@ -85,28 +86,28 @@ class Op(Node):
         arguments = list(inputs)
         if arguments and isinstance(arguments[-1], str):
             if name is not None:
-                raise GraphError(f"{type(self).__name__} is given two names", where=name)
+                raise GraphError(f"{type(self).__name__} has two names", where=name)
             name = arguments.pop()
         nodes: list[Node] = []
         for argument in arguments:
             nodes.extend(argument if isinstance(argument, list | tuple) else [argument])
         self._check_inbound(nodes, name)
-        self._begin(nodes, name, attributes)
+        self._set_up(nodes, name, attributes)
 
     @classmethod
     def of(cls, nodes: list[Node], name: str, attributes: Mapping[str, Any]) -> Self:
-        """Return an op on `nodes`, without the lesson's several spellings: for graph files."""
+        """Return an op on `nodes`, without the lesson's alternative signatures, for graph files."""
         op = cls.__new__(cls)
-        op._begin(nodes, name, attributes)
+        op._set_up(nodes, name, attributes)
         return op
 
-    def _begin(self, nodes: list[Node], name: str | None, attributes: Mapping[str, Any]) -> None:
+    def _set_up(self, nodes: list[Node], name: str | None, attributes: Mapping[str, Any]) -> None:
         self._check_arity(len(nodes), name)
         self.attrs = self._defaults.copy()
         if attributes:
             self._check_attributes(attributes, name)
             self.attrs.update(attributes)
-        self._join(nodes, name)
+        self._connect(nodes, name)
 
     def _check_arity(self, count: int, name: str | None) -> None:
         least, most = self.arity
@@ -137,11 +138,11 @@ class Op(Node):
     # The rules ---------------------------------------------------------------------------
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        """Return the shape of the value, or raise `ShapeError` naming the shapes."""
+        """Return the shape of the value; raise `ShapeError` that names the shapes."""
         raise NotImplementedError
 
     def check_calls(self, do: Calls, *inputs: Array) -> None:
-        """List the calls that raise `ShapeError` for inputs that the op does not take, if any."""
+        """List the calls, if any, that raise `ShapeError` for invalid input values."""
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """List the calls that write the value into `out`."""
@@ -150,57 +151,57 @@ class Op(Node):
     def vjp_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """List the calls that write input `input_index`'s share of the gradient into `out`.
+        """List the calls that write the contribution to input `input_index` into `out`.
 
-        `grad` has the shape of `value`, `out` that of input `input_index`.
+        `grad` has the shape of `value`, `out` the shape of that input.
         """
         self.backward_calls(do, [(input_index, out)], grad, value, inputs)
 
     def backward_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """List the calls that write the share of each input of `targets` into its buffer.
+        """List the calls that write the contribution to each input of `targets` into its buffer.
 
-        The calls for one target are listed before the next target is taken, so that a caller can
-        use a buffer again. An op gives this rule or `vjp_calls`; one with any number of inputs
-        gives this one, which goes through them once: linear in their number.
+        The calls for one target are listed before the next target is requested, so a caller can
+        reuse a buffer. An op defines this rule or `vjp_calls`; an op with any number of inputs
+        defines this one, which visits them once: linear in their number.
         """
         for input_index, out in targets:
             self.vjp_calls(do, input_index, out, grad, value, *inputs)
 
     def takes_class_numbers(self, input_index: int, *shapes: Shape) -> bool:
-        """Whether input `input_index` is of class numbers, for inputs of these shapes.
+        """Whether input `input_index` holds class numbers, for inputs of these shapes.
 
-        They are integers, and have no gradient.
+        Class numbers are integers and have no gradient.
         """
         return False
 
     def scalar(self) -> ScalarRule | None:
-        """Return the rule on Python floats, or None where there is none."""
+        """Return the rule on Python floats, or None if there is none."""
         return None
 
-    # The words ---------------------------------------------------------------------------
+    # The texts ---------------------------------------------------------------------------
 
     def formula(self, *names: str) -> str:
-        """Return the forward rule in symbols, with the inputs called `names`."""
+        """Return the forward rule as a formula, with the inputs called `names`."""
         return f"{type(self).__name__.lower()}({', '.join(names)})"
 
     def definition(self, *names: str) -> str:
-        """Return what a function named in the formula stands for, or nothing."""
+        """Return the definition of a function in the formula, or an empty string."""
         return ""
 
     def legend(self, *shapes: Shape) -> str:
-        """Return what the letters of the formula stand for, for inputs of these shapes."""
+        """Return what the letters in the formula mean, for inputs of these shapes."""
         return ""
 
     def local(self, input_index: int, name: str, *names: str) -> str:
-        """Return the local gradient towards an input in symbols; the op is called `name`."""
+        """Return the local gradient towards an input as a formula; the op is called `name`."""
         return f"∂{name}/∂{names[input_index]}"
 
     # The lesson's protocol ---------------------------------------------------------------
 
     def forward(self) -> None:
-        """Work out `self.value` from the inbound nodes' values, into a new array."""
+        """Compute `self.value` from the inbound nodes' values, in a new array."""
         arrays = [as_floats(node) for node in self.inbound_nodes]
         shape = self.shape_from(*(x.shape for x in arrays))
         dtype = np.result_type(*[x.dtype for x in arrays])
@@ -215,7 +216,7 @@ class Op(Node):
         self.value = out[()] if shape == () else out
 
     def backward(self) -> None:
-        """Work out `self.gradients`; inputs used twice get the sum of both contributions."""
+        """Compute `self.gradients`; an input used twice gets the sum of both contributions."""
         if self._live is None:
             raise GraphError("backward() before forward()", where=self.label)
         do, out, inputs = self._live
@@ -224,22 +225,22 @@ class Op(Node):
 
         def targets() -> Iterator[tuple[int, Array]]:
             for input_index, node in enumerate(self.inbound_nodes):
-                share = np.zeros(inputs[input_index].shape, out.dtype)
-                yield input_index, share
+                contribution = np.zeros(inputs[input_index].shape, out.dtype)
+                yield input_index, contribution
                 if node in sent:
-                    do(np.add, sent[node], share, sent[node])
+                    do(np.add, sent[node], contribution, sent[node])
                 else:
-                    sent[node] = share
+                    sent[node] = contribution
 
         self.backward_calls(do, targets(), grad, out, inputs)
         with np.errstate(all="ignore"):
             _run(do.take())
         self.gradients = {
-            node: share[()] if share.shape == () else share for node, share in sent.items()
+            node: total[()] if total.shape == () else total for node, total in sent.items()
         }
 
     def shape_from(self, *shapes: Shape) -> Shape:
-        """Return `output_shape`, with this node named in the error when shapes clash."""
+        """Return `output_shape`; an error about shapes names this node and its inputs."""
         try:
             return self.output_shape(*shapes)
         except ShapeError as error:
@@ -258,7 +259,7 @@ OpType = TypeVar("OpType", bound=type[Op])
 
 
 def register(op: OpType) -> OpType:
-    """Enter an op class in the registry under its own name."""
+    """Add an op class to the registry under its class name."""
     OPS[op.__name__] = op
     return op
 
@@ -273,7 +274,7 @@ def broadcast_shape(*shapes: Shape) -> Shape:
     except ValueError:
         texts = series([shape_text(shape) for shape in different], " and ")
         raise ShapeError(
-            f"shapes {texts} do not fit together",
+            f"shapes {texts} do not broadcast together",
             hint="compared from the right, two sizes must be equal or one of them 1",
         ) from None
 
@@ -285,10 +286,10 @@ def check_axis(axis: int, shape: Shape) -> None:
 
 
 def spread(do: Calls, x: Array, shape: Shape) -> Array:
-    """Return `x` broadcast to `shape`, as the fastest operand: list the call that copies it.
+    """Return `x` broadcast to `shape`, as the fastest operand, and list the call that copies it.
 
-    Copying first and then adding whole arrays takes 0.65 times as long as a ufunc that
-    broadcasts, and on large arrays no longer. A single entry needs no copy.
+    Copying first and then adding arrays of equal shape takes 0.65 times as long as a ufunc that
+    broadcasts, and the same time on large arrays. A single entry needs no copy.
     """
     if x.shape == shape:
         return x
@@ -300,7 +301,7 @@ def spread(do: Calls, x: Array, shape: Shape) -> Array:
 
 
 def unbroadcast(do: Calls, full: Array, out: Array) -> None:
-    """List the calls that sum `full` into `out`, undoing the broadcast from out's shape.
+    """List the calls that sum `full` into `out`, which undoes the broadcast from out's shape.
 
     Each entry of `out` was copied to several entries of `full`, and gradients of copies add up.
     """
@@ -318,8 +319,8 @@ def unbroadcast(do: Calls, full: Array, out: Array) -> None:
 class Elementwise(Op):
     """An op that works entry by entry, after broadcasting its inputs to one shape.
 
-    A subclass gives `local_calls`, or `all_local_calls` when it takes any number of inputs; what a
-    broadcast input gets back is summed here.
+    A subclass defines `local_calls`, or `all_local_calls` if it takes any number of inputs;
+    contributions to broadcast inputs are summed here.
     """
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -329,25 +330,25 @@ class Elementwise(Op):
     def local_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """List the calls that write grad x local gradient into `out`, in the value's shape."""
+        """List the calls that write grad × local gradient into `out`, in the value's shape."""
         self.all_local_calls(do, [(input_index, out)], grad, value, inputs)
 
     def all_local_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """List `local_calls` for each target; all are in the value's shape."""
+        """List `local_calls` for each target; all targets have the value's shape."""
         for input_index, out in targets:
             self.local_calls(do, input_index, out, grad, value, *inputs)
 
     def backward_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """List the local calls; after each, the sum over the axes that were broadcast."""
-        self.all_local_calls(do, _in_full(do, targets, grad.shape), grad, value, inputs)
+        """List the local calls, each followed by the sum over the axes that were broadcast."""
+        self.all_local_calls(do, _in_value_shape(do, targets, grad.shape), grad, value, inputs)
 
 
-def _in_full(do: Calls, targets: Targets, shape: Shape) -> Iterator[tuple[int, Array]]:
-    """Yield targets of the value's shape; list the calls that sum each into the one it is for."""
+def _in_value_shape(do: Calls, targets: Targets, shape: Shape) -> Iterator[tuple[int, Array]]:
+    """Yield targets in the value's shape; list the calls that sum each into its own target."""
     full: Array | None = None
     for input_index, out in targets:
         if out.shape == shape:
@@ -364,7 +365,7 @@ def _run(calls: tuple[Call, ...]) -> None:
 
 
 def as_floats(node: Node) -> Array:
-    """Return a node's value as an array of floats; raise an error that names it if it is none."""
+    """Return a node's value as a float array; raise an error that names the node if it has none."""
     if node.value is None:
         raise ShapeError("the input has no value yet", where=node.label, hint="run forward first")
     array = as_numbers(node.value, node.label)

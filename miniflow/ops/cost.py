@@ -1,7 +1,7 @@
 """Costs: one number that says how wrong the network is.
 
-m is the number of entries in a mean, forward and backward alike. The lesson divided by the
-entries going forward and by the rows coming back, which agree only for one column.
+m is the number of entries in a mean, both forward and backward. The lesson divides by the number
+of entries forward and by the number of rows backward, which agree only for a single column.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from miniflow.ops.base import Array, Calls, Op, ScalarRule, Shape, register, sha
 
 
 def _same_entries(y: Shape, a: Shape) -> None:
-    """Refuse shapes that would broadcast: (n,) against (n, 1) must not become (n, n)."""
+    """Reject shapes that would broadcast: (n,) and (n, 1) must not become (n, n)."""
     if [n for n in y if n != 1] != [n for n in a if n != 1]:
         raise ShapeError(
             f"target {shape_text(y)} and prediction {shape_text(a)} differ in shape",
@@ -55,7 +55,8 @@ def _square_error_vjp(g: float, _value: float, y: float, a: float) -> tuple[floa
 class MSE(_PairCost):
     """The mean square error, Σ (y - a)² / m: target y, then prediction a.
 
-    An early printing's `MSE(a)` compares with `ideal_output`, to be set before the pass.
+    In an early version of the lesson, `MSE(a)` takes the target from `ideal_output`, which is set
+    before the pass.
     """
 
     role = (
@@ -83,8 +84,8 @@ class MSE(_PairCost):
         y, a = (x.reshape(-1) for x in inputs)
         error = do.keep("error", y.shape)
         do(np.subtract, y, a, error)
-        # A dot product takes 0.15 times as long as the mean of the squares. (Its scratch: a ufunc
-        # that writes a single entry over itself takes three times as long.)
+        # A dot product takes 0.15 times as long as the mean of the squares. (It has a scratch
+        # buffer, as a ufunc that overwrites its own single entry takes three times as long.)
         total = do.scratch((1, 1))
         do(error.reshape(1, -1).dot, error.reshape(-1, 1), total)
         do(np.multiply, total.reshape(()), 1.0 / y.size, out)
@@ -113,7 +114,7 @@ class MSE(_PairCost):
 
 @register
 class MAE(_PairCost):
-    """The mean absolute error, Σ |y - a| / m; at y = a, where it has a kink, the gradient is 0."""
+    """The mean absolute error, Σ |y - a| / m; at the kink, y = a, the gradient is 0."""
 
     role = (
         "a mean absolute error sends 1/{m} with the sign of {names[0]} - {names[1]} to {to[0]}, "
@@ -133,7 +134,7 @@ class MAE(_PairCost):
     def vjp_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """1/m with the error's sign to y, its opposite to a."""
+        """sign(y - a)/m to y, its opposite to a."""
         m = out.size
         factor = do.scratch(())
         do(np.multiply, grad, (-1.0 if input_index else 1.0) / m, factor)
@@ -155,8 +156,8 @@ def _xlogy(x: Array, y: Array) -> Array:
 
 
 def _check_probabilities(op: Op, input_index: int, x: Array) -> None:
-    """Raise `ShapeError` for a number outside 0 to 1; NaN and infinity go through, to be found."""
-    # Two numbers are compared, not all, unless something is wrong; with NaN neither is true.
+    """Raise `ShapeError` for a number outside 0 to 1; NaN and infinity pass, to be found later."""
+    # The fast path compares two numbers only; with NaN neither comparison is true.
     if x.min() >= 0.0 and x.max() <= 1.0:
         return
     outside = np.argwhere(((x < 0.0) | (x > 1.0)) & np.isfinite(x))
@@ -165,8 +166,8 @@ def _check_probabilities(op: Op, input_index: int, x: Array) -> None:
     index = tuple(outside[0].tolist())
     entry = f"[{','.join(map(str, index))}]" if index else ""
     more = f" (and {len(outside) - 1} more of {x.size} entries)" if len(outside) > 1 else ""
-    cure = "put a Sigmoid before it, or use SigmoidCrossEntropy"
-    kind, hint = ("prediction", cure) if input_index else ("target", "")
+    fix = "put a Sigmoid before it, or use SigmoidCrossEntropy"
+    kind, hint = ("prediction", fix) if input_index else ("target", "")
     raise ShapeError(
         f"{op.inbound_nodes[input_index].label}{entry} = {x[index]!s} is outside 0 to 1{more}: "
         f"a {kind} is a probability",
@@ -181,7 +182,8 @@ def _bce(out: Array, y: Array, a: Array) -> None:
 
 def _bce_vjp(input_index: int, out: Array, grad: Array, y: Array, a: Array) -> None:
     if input_index:
-        # Each term only where it counts: 0/0 at a right answer of exactly 0 or 1 is 0.
+        # Each term only where its factor is not 0: 0/0, at a correct prediction of exactly 0 or
+        # 1, counts as 0.
         hit = np.where(y == 0, 0.0, y / a)
         miss = np.where(y == 1, 0.0, (1.0 - y) / (1.0 - a))
         np.copyto(out, (miss - hit) * (grad.reshape(()) / out.size))
@@ -193,7 +195,7 @@ def _bce_vjp(input_index: int, out: Array, grad: Array, y: Array, a: Array) -> N
 class BinaryCrossEntropy(_PairCost):
     """-Σ (y log a + (1-y) log(1-a)) / m: targets y in 0..1, then probabilities a.
 
-    A number outside 0..1 is an error when it comes: `ShapeError`, which names the input's entry.
+    A number outside 0..1 raises `ShapeError` in the forward pass, which names the input's entry.
     """
 
     role = (
@@ -235,16 +237,16 @@ def _sigmoid_cross_entropy(out: Array, y: Array, z: Array) -> None:
 def _sigmoid_cross_entropy_vjp(
     input_index: int, out: Array, grad: Array, y: Array, z: Array
 ) -> None:
-    share = grad.reshape(()) / out.size
-    np.copyto(out, (1.0 / (1.0 + np.exp(-z)) - y) * share if input_index else -z * share)
+    scale = grad.reshape(()) / out.size
+    np.copyto(out, (1.0 / (1.0 + np.exp(-z)) - y) * scale if input_index else -z * scale)
 
 
 @register
 class SigmoidCrossEntropy(_PairCost):
     """The binary cross-entropy of σ(z), from the logits z: targets y in 0..1, then logits.
 
-    log(1 + e^z) - y z, computed as max(z, 0) - y z + log(1 + e^-|z|): no logit overflows it or
-    saturates it, as σ(z) in `BinaryCrossEntropy` does from about 37 on.
+    log(1 + e^z) - y z, computed as max(z, 0) - y z + log(1 + e^-|z|), which never overflows and
+    does not saturate, as σ(z) in `BinaryCrossEntropy` does from z = 37 or so.
     """
 
     role = (
@@ -279,17 +281,26 @@ class SigmoidCrossEntropy(_PairCost):
 
 
 def _cross_entropy(
-    name: str, out: Array, shares: Array, log_shares: Array, logits: Array, labels: Array
+    name: str,
+    out: Array,
+    probabilities: Array,
+    log_probabilities: Array,
+    logits: Array,
+    labels: Array,
 ) -> None:
-    softmax_into(shares, logits, -1)
-    # Not the logarithm of the shares: a share that rounds to 0 has a finite logarithm.
-    np.subtract(logits, logits.max(-1, keepdims=True), log_shares)
-    np.subtract(log_shares, np.log(np.exp(log_shares).sum(-1, keepdims=True)), log_shares)
+    softmax_into(probabilities, logits, -1)
+    # Not the logarithm of `probabilities`: one that rounds to 0 has a finite logarithm.
+    np.subtract(logits, logits.max(-1, keepdims=True), log_probabilities)
+    np.subtract(
+        log_probabilities,
+        np.log(np.exp(log_probabilities).sum(-1, keepdims=True)),
+        log_probabilities,
+    )
     if labels.ndim == logits.ndim:
-        losses = -np.where(labels == 0, 0.0, labels * log_shares).sum(-1)
+        losses = -np.where(labels == 0, 0.0, labels * log_probabilities).sum(-1)
     else:
         classes = _classes(name, labels, logits.shape[-1])
-        losses = -np.take_along_axis(log_shares, classes, -1)
+        losses = -np.take_along_axis(log_probabilities, classes, -1)
     out[...] = losses.mean()
 
 
@@ -304,34 +315,36 @@ def _classes(name: str, labels: Array, count: int) -> Array:
     return classes[..., None]
 
 
-def _cross_entropy_vjp(name: str, out: Array, grad: Array, shares: Array, labels: Array) -> None:
-    if labels.ndim == shares.ndim:
-        np.copyto(out, shares * labels.sum(-1, keepdims=True) - labels)
+def _cross_entropy_vjp(
+    name: str, out: Array, grad: Array, probabilities: Array, labels: Array
+) -> None:
+    if labels.ndim == probabilities.ndim:
+        np.copyto(out, probabilities * labels.sum(-1, keepdims=True) - labels)
     else:
-        np.copyto(out, shares)
-        classes = _classes(name, labels, shares.shape[-1])
+        np.copyto(out, probabilities)
+        classes = _classes(name, labels, probabilities.shape[-1])
         taken = np.take_along_axis(out, classes, -1)
         np.put_along_axis(out, classes, taken - 1.0, -1)
-    np.multiply(out, grad.reshape(()) / max(math.prod(shares.shape[:-1]), 1), out)
+    np.multiply(out, grad.reshape(()) / max(math.prod(probabilities.shape[:-1]), 1), out)
 
 
-def _label_vjp(out: Array, grad: Array, log_shares: Array) -> None:
-    rows = max(math.prod(log_shares.shape[:-1]), 1)
-    np.copyto(out, -log_shares * (grad.reshape(()) / rows))
+def _label_vjp(out: Array, grad: Array, log_probabilities: Array) -> None:
+    rows = max(math.prod(log_probabilities.shape[:-1]), 1)
+    np.copyto(out, -log_probabilities * (grad.reshape(()) / rows))
 
 
 @register
 class SoftmaxCrossEntropy(Op):
     """-Σ y log softmax(logits), mean over the m rows: logits, then labels.
 
-    Labels are probabilities in the shape of the logits (one-hot rows), or class numbers from 0
-    with one number a row; class numbers get a gradient of 0.
+    Labels are probabilities in the shape of the logits (one-hot rows), or one class number per
+    row, counted from 0; class numbers get a gradient of 0.
     """
 
     arity = (2, 2)
     role = (
-        "a softmax cross-entropy sends softmax({names[0]}) less the label, over {m}: how much too "
-        "sure each class is"
+        "a softmax cross-entropy sends softmax({names[0]}) minus the label, over {m}: how much "
+        "too sure each class is"
     )
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -348,7 +361,7 @@ class SoftmaxCrossEntropy(Op):
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """-Σ y log softmax(logits) / m."""
         logits, labels = inputs
-        kept = (do.keep(key, logits.shape) for key in ("shares", "log_shares"))
+        kept = (do.keep(key, logits.shape) for key in ("probabilities", "log_probabilities"))
         do(_cross_entropy, self.label, out, *kept, logits, labels)
 
     def vjp_calls(
@@ -356,16 +369,16 @@ class SoftmaxCrossEntropy(Op):
     ) -> None:
         """(softmax - y)/m to the logits, -log softmax / m to label probabilities."""
         logits, labels = inputs
-        shares = do.keep("shares", logits.shape)
+        probabilities = do.keep("probabilities", logits.shape)
         if input_index == 0:
-            do(_cross_entropy_vjp, self.label, out, grad, shares, labels)
+            do(_cross_entropy_vjp, self.label, out, grad, probabilities, labels)
         elif labels.ndim == logits.ndim:
-            do(_label_vjp, out, grad, do.keep("log_shares", logits.shape))
+            do(_label_vjp, out, grad, do.keep("log_probabilities", logits.shape))
         else:
             do(out.fill, 0.0)
 
     def takes_class_numbers(self, input_index: int, *shapes: Shape) -> bool:
-        """Labels of one number a row."""
+        """Whether it is the labels, with one number per row."""
         return input_index == 1 and len(shapes[1]) < len(shapes[0])
 
     def legend(self, *shapes: Shape) -> str:

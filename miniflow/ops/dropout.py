@@ -1,4 +1,4 @@
-"""Dropout: entries left out at random, by a seed, so that a replay leaves out the same ones."""
+"""Dropout: random entries set to 0, by a seed, so that a replay drops the same ones."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from miniflow.ops.base import (
 class Dropout(Elementwise):
     """Each entry is 0 with probability `rate`, else scaled by 1/(1-rate).
 
-    Srivastava et al., JMLR 15, 2014, in the inverted form. The mask depends on `seed` and
-    on the SGD step, nothing else.
+    Srivastava et al., JMLR 15, 2014, in the inverted form. The mask depends only on `seed` and on
+    the SGD step.
     """
 
     attributes: ClassVar = {
@@ -32,7 +32,7 @@ class Dropout(Elementwise):
     role = "dropout is a random gate: the gradient passes, scaled, where the entry was kept"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """x times the mask."""
+        """x × mask."""
         mask = do.keep("mask", out.shape)
         do(self._draw, mask, do.sgd_step)
         do(np.multiply, inputs[0], mask, out)

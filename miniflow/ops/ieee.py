@@ -1,6 +1,6 @@
-"""Functions on Python floats that give infinity and NaN where `math` raises.
+"""Functions on Python floats that return infinity and NaN where `math` raises.
 
-Arrays follow IEEE 754; graphs of scalars run on Python floats and must say the same.
+Arrays follow IEEE 754; graphs of scalars run on Python floats and must give the same results.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 
 
 def divide(x: float, y: float) -> float:
-    """Return x / y; a division by zero gives infinity, or NaN for 0 / 0."""
+    """Return x / y; infinity for a division by zero, NaN for 0 / 0."""
     try:
         return x / y
     except ZeroDivisionError:
@@ -44,14 +44,14 @@ def sqrt(x: float) -> float:
 
 def power(x: float, y: float) -> float:
     """Return xʸ; NaN for a fractional power of a negative number, infinity on overflow."""
-    if y == 0.5:  # NumPy takes the root of a single number: NaN, not infinity, for -infinity
+    if y == 0.5:  # as NumPy, which takes the root: NaN, not infinity, for -infinity
         return sqrt(x)
     try:
         return math.pow(x, y)
     except (ValueError, OverflowError):
         if x < 0 and not y.is_integer():
             return math.nan
-        # Infinite; with x's sign, that of -0.0 too, when the power is odd.
+        # Infinite; for an odd power, with the sign of x (also of -0.0).
         return math.copysign(math.inf, x) if y % 2 == 1 else math.inf
 
 

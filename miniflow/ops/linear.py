@@ -1,7 +1,7 @@
 """Products of matrices: MatMul and Linear.
 
-For Y = X·W the gradients are ∂cost/∂X = ∂cost/∂Y · Wᵀ and ∂cost/∂W = Xᵀ · ∂cost/∂Y: the only
-products whose shapes fit, which is how many people remember them.
+For Y = X·W the gradients are ∂cost/∂X = ∂cost/∂Y · Wᵀ and ∂cost/∂W = Xᵀ · ∂cost/∂Y, the only
+products whose shapes fit.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from miniflow.ops.base import (
 
 
 def product_shape(x: Shape, w: Shape) -> Shape:
-    """Return the shape of x·w; a scalar on either side multiplies."""
+    """Return the shape of x·w; either may be a scalar. Raises `ShapeError` if they do not fit."""
     if not x or not w:
         return x or w
     inner = w[-2] if len(w) > 1 else w[0]
     if x[-1] != inner:
         raise ShapeError(
-            f"{shape_text(x)} · {shape_text(w)} does not fit: {x[-1]} columns meet {inner} rows"
+            f"{shape_text(x)} · {shape_text(w)} does not fit: {x[-1]} columns, {inner} rows"
         )
     if len(w) == 1:
         return x[:-1]
@@ -50,7 +50,7 @@ def product(do: Calls, x: Array, w: Array, out: Array) -> None:
         do(np.multiply, x, w, out)
     elif x.ndim <= 2 and w.ndim <= 2:
         # On small matrices x.dot(w, out) takes 0.8 times as long as np.dot, and 0.5 times as
-        # long as x @ w: less looking at arguments.
+        # long as x @ w: it does less argument checking.
         do(x.dot, w, out)
     else:
         do(np.matmul, x, w, out)
@@ -95,7 +95,7 @@ def _stacked_vjp(input_index: int, out: Array, grad: Array, x: Array, w: Array) 
 
 @register
 class MatMul(Op):
-    """The matrix product; stacks of matrices broadcast as in NumPy."""
+    """The matrix product X·W; stacks of matrices broadcast as in NumPy."""
 
     arity = (2, 2)
     role = "a matrix product sends to each factor the gradient times the other factor"
@@ -111,7 +111,7 @@ class MatMul(Op):
     def vjp_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """Grad·Wᵀ to X, Xᵀ·grad to W."""
+        """grad·Wᵀ to X, Xᵀ·grad to W."""
         product_vjp(do, input_index, out, grad, *inputs)
 
     def formula(self, *names: str) -> str:
@@ -127,8 +127,8 @@ class MatMul(Op):
 class Linear(Op):
     """X·W + b; with 2n+1 inputs, X₁·W₁ + ... + Xₙ·Wₙ + b.
 
-    Inputs: the n matrices, then the n weights, then the bias. The lesson's first printing gives
-    them as `Linear([x1, x2], [w1, w2], b)` with numbers; that is the case n = 2.
+    Inputs: the n matrices, then the n weights, then the bias. The first version of the lesson
+    passes numbers as `Linear([x1, x2], [w1, w2], b)`; that is the case n = 2.
     """
 
     arity = (3, None)
@@ -141,7 +141,7 @@ class Linear(Op):
         super()._check_arity(count, name)
         if count % 2 == 0:
             raise ShapeError(
-                f"Linear takes inputs, as many weights, and one bias, not {count} in all",
+                f"Linear takes n inputs, n weights and one bias, not {count} nodes",
                 where=name or "",
             )
 
@@ -178,20 +178,20 @@ class Linear(Op):
     def backward_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """Grad·Wᵀ, Xᵀ·grad, and the sum over the rows."""
+        """grad·Wᵀ to each X, Xᵀ·grad to each W, and the sum of grad over the rows to b."""
         n = len(inputs) // 2
         # The gradient in the shape of each product, summed where the product was broadcast.
-        narrowed = {grad.shape: grad}
+        summed = {grad.shape: grad}
         for input_index, out in targets:
             if input_index == 2 * n:
                 unbroadcast(do, grad, out)
                 continue
             x, w = inputs[input_index % n], inputs[n + input_index % n]
             shape = product_shape(x.shape, w.shape)
-            if shape not in narrowed:
-                narrowed[shape] = do.scratch(shape)
-                unbroadcast(do, grad, narrowed[shape])
-            product_vjp(do, input_index // n, out, narrowed[shape], x, w)
+            if shape not in summed:
+                summed[shape] = do.scratch(shape)
+                unbroadcast(do, grad, summed[shape])
+            product_vjp(do, input_index // n, out, summed[shape], x, w)
 
     def scalar(self) -> ScalarRule:
         """x₁w₁ + x₂w₂ + ... + b."""

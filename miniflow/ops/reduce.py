@@ -1,4 +1,4 @@
-"""Reductions: Sum and Mean, over everything or along axes."""
+"""Reductions: Sum and Mean, over all entries or along axes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _is_axes(value: Any) -> bool:
 
 
 class _Reduction(Op):
-    """What Sum and Mean share: which axes go, and copying the gradient back over them."""
+    """Base of Sum and Mean: the reduced axes, and the gradient copied back along them."""
 
     attributes: ClassVar = {
         "axis": Attribute(None, "an integer, a list of integers, or null for all", _is_axes),
@@ -41,11 +41,11 @@ class _Reduction(Op):
         if axis is None:
             return tuple(range(len(shape)))
         axes = (axis,) if is_integer(axis) else tuple(axis)
-        for one in axes:
-            check_axis(one, shape)
-        return tuple(sorted({one % len(shape) for one in axes}))
+        for index in axes:
+            check_axis(index, shape)
+        return tuple(sorted({index % len(shape) for index in axes}))
 
-    def _kept(self, shape: Shape) -> Shape:
+    def _shape_with_ones(self, shape: Shape) -> Shape:
         axes = self._axes(shape)
         return tuple(1 if axis in axes else n for axis, n in enumerate(shape))
 
@@ -56,31 +56,38 @@ class _Reduction(Op):
         """The shape without the reduced axes, or with size 1 there."""
         shape = shapes[0]
         if self.attrs["keepdims"]:
-            return self._kept(shape)
+            return self._shape_with_ones(shape)
         axes = self._axes(shape)
         return tuple(n for axis, n in enumerate(shape) if axis not in axes)
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """Σ x."""
         x = inputs[0]
-        do(np.add.reduce, x, self._axes(x.shape), None, out.reshape(self._kept(x.shape)), True)
+        do(
+            np.add.reduce,
+            x,
+            self._axes(x.shape),
+            None,
+            out.reshape(self._shape_with_ones(x.shape)),
+            True,
+        )
 
     def vjp_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """The gradient, copied to every entry that was summed."""
-        do(np.copyto, out, grad.reshape(self._kept(inputs[0].shape)))
+        do(np.copyto, out, grad.reshape(self._shape_with_ones(inputs[0].shape)))
 
-    def _named(self, word: str, name: str) -> str:
+    def _formula(self, operation: str, name: str) -> str:
         axis = self.attrs["axis"]
-        return f"{word} {name}" if axis is None else f"{word} {name} along axis {axis}"
+        return f"{operation} {name}" if axis is None else f"{operation} {name} along axis {axis}"
 
 
 def _identity(x: float) -> float:
     return x
 
 
-def _pass(g: float, _value: float, _x: float) -> tuple[float, ...]:
+def _pass_gradient(g: float, _value: float, _x: float) -> tuple[float, ...]:
     return (g,)
 
 
@@ -92,11 +99,11 @@ class Sum(_Reduction):
 
     def scalar(self) -> ScalarRule:
         """x."""
-        return ScalarRule(_identity, _pass)
+        return ScalarRule(_identity, _pass_gradient)
 
     def formula(self, *names: str) -> str:
         """Σ x."""
-        return self._named("Σ", names[0])
+        return self._formula("Σ", names[0])
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """1."""
@@ -121,22 +128,22 @@ class Mean(_Reduction):
         shape = inputs[0].shape
         do(
             np.multiply,
-            grad.reshape(self._kept(shape)),
+            grad.reshape(self._shape_with_ones(shape)),
             1.0 / max(self._count(shape), 1),
             out,
         )
 
     def scalar(self) -> ScalarRule:
         """x."""
-        return ScalarRule(_identity, _pass)
+        return ScalarRule(_identity, _pass_gradient)
 
     def legend(self, *shapes: Shape) -> str:
         """m is the number of entries in each mean."""
         return f"m = {self._count(shapes[0])}, the number of entries in a mean"
 
     def formula(self, *names: str) -> str:
-        """Mean of x."""
-        return self._named("mean of", names[0])
+        """mean of x."""
+        return self._formula("mean of", names[0])
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """1/m."""

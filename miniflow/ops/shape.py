@@ -1,6 +1,6 @@
 """Ops that move entries without changing them: Transpose, Reshape, Concat, Slice.
 
-Their backward rule moves the gradient back by the same way.
+Their backward rules move the gradient back the same way.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _is_integers(value: Any) -> bool:
 
 @register
 class Transpose(Op):
-    """The axes in another order: reversed, or as `axes` says."""
+    """The axes permuted: reversed, or in the order of `axes`."""
 
     attributes: ClassVar = {
         "axes": Attribute(
@@ -66,11 +66,11 @@ class Transpose(Op):
     def vjp_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """Gradᵀ."""
+        """gradᵀ."""
         do(np.copyto, out.transpose(self._axes(out.shape)), grad)
 
     def formula(self, *names: str) -> str:
-        """Xᵀ, or in which order the axes stand."""
+        """Xᵀ, or the order of the axes."""
         axes = self.attrs["axes"]
         if axes is None or list(axes) == [1, 0]:
             return f"{names[0]}ᵀ"
@@ -79,19 +79,19 @@ class Transpose(Op):
 
 @register
 class Reshape(Op):
-    """The same entries in another `shape`; one size may be -1, to be worked out."""
+    """The same entries in another `shape`; one size may be -1, which is computed."""
 
     attributes: ClassVar = {"shape": Attribute((-1,), "a list of integers", _is_integers)}
     role = "a reshape sends the gradient back in the old shape"
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        """The attribute `shape`, with -1 worked out."""
+        """The attribute `shape`, with -1 replaced by the size that fits."""
         wanted = tuple(self.attrs["shape"])
         size = math.prod(shapes[0])
         known = math.prod(n for n in wanted if n != -1)
-        holes = wanted.count(-1)
+        unknown = wanted.count(-1)
         fits = all(n >= -1 for n in wanted) and (
-            (holes == 0 and known == size) or (holes == 1 and known > 0 and size % known == 0)
+            (unknown == 0 and known == size) or (unknown == 1 and known > 0 and size % known == 0)
         )
         if not fits:
             raise ShapeError(
@@ -110,20 +110,20 @@ class Reshape(Op):
         do(np.copyto, out, grad.reshape(out.shape))
 
     def formula(self, *names: str) -> str:
-        """Reshape x."""
+        """x as [shape]."""
         return f"{names[0]} as {list(self.attrs['shape'])}"
 
 
 @register
 class Concat(Op):
-    """Its inputs one after the other along `axis`."""
+    """The inputs concatenated along `axis`."""
 
     arity = (1, None)
     attributes: ClassVar = {"axis": Attribute(0, "an integer", is_integer)}
-    role = "a concatenation cuts the gradient up again: each input gets its own part"
+    role = "a concatenation splits the gradient: each input gets its own part"
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        """Equal sizes but along the axis, where they add up."""
+        """Sizes add up along the axis and must be equal elsewhere."""
         first = shapes[0]
         check_axis(self.attrs["axis"], first)
         axis = self.attrs["axis"] % len(first)
@@ -132,7 +132,8 @@ class Concat(Op):
                 n != m for i, (n, m) in enumerate(zip(shape, first, strict=True)) if i != axis
             ):
                 raise ShapeError(
-                    f"{shape_text(first)} and {shape_text(shape)} do not join along axis {axis}"
+                    f"{shape_text(first)} and {shape_text(shape)} cannot be concatenated "
+                    f"along axis {axis}"
                 )
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
@@ -145,14 +146,14 @@ class Concat(Op):
             yield whole[(*before, slice(start, stop))]
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """Each input into its part."""
+        """Each input copied into its part."""
         for part, x in zip(self._parts(out, inputs), inputs, strict=True):
             do(np.copyto, part, x)
 
     def backward_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """The input's part of the gradient."""
+        """Each input's part of the gradient."""
         parts = list(self._parts(grad, inputs))
         for input_index, out in targets:
             do(np.copyto, out, parts[input_index])
@@ -164,7 +165,7 @@ class Concat(Op):
 
 @register
 class Slice(Op):
-    """The entries from `start` to before `stop` along `axis`."""
+    """The entries from `start` up to, not including, `stop` along `axis`."""
 
     attributes: ClassVar = {
         "start": Attribute(0, "an integer", is_integer),
@@ -183,7 +184,7 @@ class Slice(Op):
         return tuple(index)
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        """The shape with fewer entries along the axis."""
+        """The input's shape, with the size of the slice along the axis."""
         shape = tuple(
             len(range(*part.indices(n)))
             for part, n in zip(self._index(shapes[0]), shapes[0], strict=True)
@@ -199,7 +200,7 @@ class Slice(Op):
     def vjp_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """The gradient in its place, zeros elsewhere."""
+        """The gradient in the slice, zeros elsewhere."""
         do(out.fill, 0.0)
         do(np.copyto, out[self._index(out.shape)], grad)
 

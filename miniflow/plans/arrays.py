@@ -1,6 +1,6 @@
-"""The plan of a graph of arrays: calls with bound buffers, all of them parts of one arena.
+"""The plan of a graph of arrays: calls with bound buffers, which are all parts of one arena.
 
-The first consumer of a node assigns its gradient, later ones add to it.
+The first consumer of a node assigns its gradient; later consumers add to it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from miniflow.plans.custom_node import LessonNode
 from miniflow.plans.trace import ArrayTrace, Trace
 from miniflow.training.progress import Progress
 
-# Rows of a trace together: as much as stays in a processor's cache.
+# Size of all rows of a trace: what stays in a processor's cache.
 TRACE_BYTES = 2**21
 
 
@@ -43,10 +43,10 @@ class ArrayPlan(Plan):
             if not isinstance(node, Input) and not follows_rules(node)
         }
         self._do = [Calls(graph.dtype, self._pool, self._sgd_step) for _ in range(len(graph.nodes))]
-        self._quietly = _without_warnings().run
+        self._without_warnings = _context_without_warnings().run
         self._checks = True
         self._fed = self._find_fed()
-        self._takes = [(table.take, value) for table, value in self._fed]
+        self._gather_calls = [(table.take, value) for table, value in self._fed]
         self._backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
         self._lean_backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
         self._compile_backward()
@@ -64,14 +64,14 @@ class ArrayPlan(Plan):
         for i, node in enumerate(self.graph.nodes):
             if isinstance(node, Input) and not self.graph.fed_from_data(i):
                 self._values[i][...] = as_floats(node)
-        for name, before in zip(self._arena.kept, self._kept_before(), strict=True):
-            for own, numbers in zip(self._arena.kept_parts(name), before, strict=True):
-                own[...] = numbers
+        for name, initial in zip(self._arena.kept, self._initial_states(), strict=True):
+            for part, numbers in zip(self._arena.kept_parts(name), initial, strict=True):
+                part[...] = numbers
 
     # Compiling ---------------------------------------------------------------------------
 
     def _find_fed(self) -> list[tuple[Array, Array]]:
-        """Return each table of the data with the value that its rows go to."""
+        """Return each table of the data with the buffer that its rows are copied to."""
         if self.graph.data is None:
             return []
         return [
@@ -107,14 +107,14 @@ class ArrayPlan(Plan):
             for source in graph.inbound[i]:
                 first.append(source not in assigned)
                 assigned.add(source)
-            self._backward[i] = seed + self._sending(i, first)
+            self._backward[i] = seed + self._send_calls(i, first)
             if self._lessons:
                 self._lean_backward[i] = self._backward[i]
             else:
-                self._lean_backward[i] = seed + self._sending_lean(i, first)
+                self._lean_backward[i] = seed + self._lean_send_calls(i, first)
 
-    def _sending(self, i: int, first: list[bool]) -> tuple[Call, ...]:
-        """Return the calls that send node i's contributions, each kept to be shown."""
+    def _send_calls(self, i: int, first: list[bool]) -> tuple[Call, ...]:
+        """Return the calls that send node i's contributions and keep each of them, to be shown."""
         graph, do, node = self.graph, self._do[i], self.graph.nodes[i]
         arguments = [self._values[source] for source in graph.inbound[i]]
         targets: list[Array] = []
@@ -146,14 +146,14 @@ class ArrayPlan(Plan):
                 received.add(source)
         return do.take()
 
-    def _sending_lean(self, i: int, first: list[bool]) -> tuple[Call, ...]:
-        """Return the calls that send on what a trainable needs, and keep nothing else."""
+    def _lean_send_calls(self, i: int, first: list[bool]) -> tuple[Call, ...]:
+        """Return the calls that send the contributions that a trainable needs, and keep none."""
         graph, do, node = self.graph, self._do[i], self.graph.nodes[i]
         if not isinstance(node, Op):
             return ()
         arguments = [self._values[source] for source in graph.inbound[i]]
         grad, value = self._gradients[i], self._values[i]
-        shares: dict[Shape, Array] = {}
+        buffers: dict[Shape, Array] = {}
 
         def targets() -> Iterator[tuple[int, Array]]:
             for input_index, source in enumerate(graph.inbound[i]):
@@ -164,9 +164,10 @@ class ArrayPlan(Plan):
                     yield input_index, total
                     continue
                 shape = total.shape
-                share = shares[shape] = shares[shape] if shape in shares else do.scratch(shape)
-                yield input_index, share
-                do(np.add, total, share, total)
+                if shape not in buffers:
+                    buffers[shape] = do.scratch(shape)
+                yield input_index, buffers[shape]
+                do(np.add, total, buffers[shape], total)
 
         node.backward_calls(do, targets(), grad, value, arguments)
         return do.take()
@@ -183,13 +184,13 @@ class ArrayPlan(Plan):
         return do.take()
 
     def _compile_whole(self) -> None:
-        """Compile the forward calls, and with them whole SGD steps and walks."""
+        """Compile the forward calls, then whole SGD steps and the calls of `walk`."""
         self._forward = [self._compile_forward(i) for i in range(len(self.graph.nodes))]
         self._step_calls = self._compile_step(self._lean_backward)
-        self._line, self._begins = self._compile_line()
+        self._walk_calls, self._starts = self._compile_walk()
 
-    def take_any_value(self) -> None:
-        """Leave out the checks of values, where there are any."""
+    def skip_value_checks(self) -> None:
+        """Omit the checks of values, if there are any."""
         self._checks = False
         if any(
             type(n).check_calls is not Op.check_calls for n in self.graph.nodes if isinstance(n, Op)
@@ -201,28 +202,28 @@ class ArrayPlan(Plan):
         backward = [call for calls in reversed(backward_calls) for call in calls]
         return (*forward, *backward, *self._update)
 
-    def _compile_line(self) -> tuple[tuple[Call, ...], list[int]]:
-        """Return the calls of a walk in a line, and where in it each thing that happens begins.
+    def _compile_walk(self) -> tuple[tuple[Call, ...], list[int]]:
+        """Return the calls of a whole walk, and the offset in them of each moment.
 
-        The updates are left out: all at once they take fewer calls than one by one.
+        The updates are omitted: all at once they take fewer calls than one by one.
         """
         parts: list[tuple[Call, ...]] = [()]
         parts += [self._forward[i] for i in self.graph.forward_nodes]
         parts += [self._backward[i] for i in self.graph.backward_nodes]
-        begins = [0, *accumulate(map(len, parts))]
-        begins += begins[-1:] * len(self._updates)
-        return tuple(chain.from_iterable(parts)), begins
+        starts = [0, *accumulate(map(len, parts))]
+        starts += starts[-1:] * len(self._updates)
+        return tuple(chain.from_iterable(parts)), starts
 
     # Running -----------------------------------------------------------------------------
 
     def feed(self, sgd_step: int) -> None:
-        """Gather the rows of an SGD step into the fed inputs."""
+        """Copy the rows of an SGD step into the fed inputs."""
         self._sgd_step[0] = self.steps_before + sgd_step
         if self._fed:
             self._gather(None if self.batches is None else self.batches.rows_of(sgd_step))
 
     def _feeding(self, first: int, count: int) -> Iterator[int]:
-        """Feed one SGD step after the other, and yield its number when it is fed."""
+        """Feed one SGD step after the other, and yield the number of each fed step."""
         number, before, gather = self._sgd_step, self.steps_before, self._gather
         drawn = repeat(None) if self.batches is None else self.batches.rows_from(first)
         for sgd_step, rows in zip(range(first, first + count), drawn, strict=False):
@@ -235,34 +236,34 @@ class ArrayPlan(Plan):
             for table, value in self._fed:
                 np.copyto(value, table)
         else:
-            for take, value in self._takes:
+            for take, value in self._gather_calls:
                 # "clip" and out= take 0.27 times as long as table[rows].
                 take(rows, 0, value, "clip")
 
     def forward(self, node: int) -> None:
         """Run the node's forward calls."""
-        self._quietly(_run, self._forward[node])
+        self._without_warnings(_run, self._forward[node])
 
     def backward(self, node: int) -> None:
         """Run the node's backward calls."""
-        self._quietly(_run, self._backward[node])
+        self._without_warnings(_run, self._backward[node])
 
     def update(self, trainable: int) -> None:
         """Run the update calls of one parameter."""
-        self._quietly(_run, self._updates[trainable])
+        self._without_warnings(_run, self._updates[trainable])
 
     def walk(self, begin: int, end: int) -> None:
-        """Run a piece of the line, and the updates one by one unless it is all of them."""
-        self._quietly(self._walk, begin, end)
+        """Run a range of the compiled calls; updates run one by one unless all are in the range."""
+        self._without_warnings(self._walk, begin, end)
 
     def _walk(self, begin: int, end: int) -> None:
-        begins = self._begins
-        for call in self._line[begins[begin] : begins[end]]:
+        starts = self._starts
+        for call in self._walk_calls[starts[begin] : starts[end]]:
             call()
-        updates = len(begins) - 1 - len(self._updates)
+        updates = len(starts) - 1 - len(self._updates)
         if end <= updates:
             return
-        if begin <= updates and end == len(begins) - 1:
+        if begin <= updates and end == len(starts) - 1:
             _run(self._update)
         else:
             for update in self._updates[max(begin - updates, 0) : end - updates]:
@@ -271,9 +272,9 @@ class ArrayPlan(Plan):
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Run whole SGD steps in one loop over all calls."""
         if isinstance(trace, ArrayTrace):
-            self._quietly(self._run_traced, first, count, costs, trace)
+            self._without_warnings(self._run_traced, first, count, costs, trace)
         else:
-            self._quietly(self._run, first, count, costs)
+            self._without_warnings(self._run, first, count, costs)
 
     def _run(self, first: int, count: int, costs: array[float]) -> None:
         calls, read_cost = self._step_calls, self._read_cost
@@ -298,17 +299,17 @@ class ArrayPlan(Plan):
         trace.steps += count
 
     def new_trace(self, most: int, *, full: bool) -> ArrayTrace:
-        """Return rows of the block's size; a large block is traced where it is, step by step."""
+        """Return rows of the block's size; a large block is traced in place, step by step."""
         whole, offset = self._arena.whole, self._arena.offset
         capacity = min(most, TRACE_BYTES // whole.nbytes)
-        # Ones, not zeros: pages that have never been written double the cost of a row.
+        # Ones, not zeros: a row of pages that were never written costs twice as much.
         block = np.ones((capacity, whole.size), whole.dtype)
-        where = [
+        offsets = [
             (offset(value), offset(gradient))
             for value, gradient in zip(self._values, self._gradients, strict=True)
         ]
         rows = block if capacity else whole[None]
-        return ArrayTrace(rows, self.shapes, where, full=full, copies=capacity > 0)
+        return ArrayTrace(rows, self.shapes, offsets, full=full, copies=capacity > 0)
 
     # State -------------------------------------------------------------------------------
 
@@ -317,7 +318,7 @@ class ArrayPlan(Plan):
         return float(self._read_cost())
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set the rate, also where the update calls read it."""
+        """Set the rate, and the array from which the update calls read it."""
         super().set_learning_rate(rate)
         self._rate.fill(rate)
 
@@ -330,7 +331,7 @@ class ArrayPlan(Plan):
         return self._gradients[node]
 
     def contribution(self, consumer: int, input_index: int) -> Array:
-        """Return the edge's own buffer; a node with one consumer has only its gradient."""
+        """Return the edge's buffer; for a source with one consumer, that is its gradient."""
         source = self.graph.inbound[consumer][input_index]
         return self._edges.get((consumer, input_index), self._gradients[source])
 
@@ -357,12 +358,12 @@ class ArrayPlan(Plan):
         self.set_learning_rate(rate)
 
     def progress(self, sgd_steps: int) -> Progress:
-        """Copy the optimizer's parts of the block."""
+        """Return copies of the optimizer's parts of the block."""
         arena = self._arena
         kept = {
             name: {
-                self.graph.nodes[i].label: own.copy()
-                for i, own in zip(self.graph.trainables, arena.kept_parts(name), strict=True)
+                self.graph.nodes[i].label: part.copy()
+                for i, part in zip(self.graph.trainables, arena.kept_parts(name), strict=True)
             }
             for name in arena.kept
         }
@@ -370,20 +371,20 @@ class ArrayPlan(Plan):
 
     @property
     def state_bytes(self) -> int:
-        """The lasting part's size, and what an array object costs."""
+        """The size of the lasting part and of an array object, in bytes."""
         return self._arena.lasting.nbytes + 200
 
     @property
     def sgd_step(self) -> int:
-        """The number that ops which draw random numbers look at, less the steps before."""
+        """The step number that random ops read, minus the steps before this run."""
         return int(self._sgd_step[0]) - self.steps_before
 
 
-def _without_warnings() -> Context:
-    """Return a context in which NumPy warns of nothing.
+def _context_without_warnings() -> Context:
+    """Return a context in which NumPy issues no warnings.
 
-    To enter it takes 0.02 µs; an `np.errstate` round each node's calls would take 0.7, as much as
-    three of the calls.
+    Entering it takes 0.02 µs; an `np.errstate` around each node's calls would take 0.7 µs, as much
+    as three of the calls.
     """
     context = copy_context()
     context.run(np.seterr, all="ignore")

@@ -1,8 +1,8 @@
 """A plan: a graph compiled to run, node by node or as a whole.
 
-The plan that a debugger steps and the plan that trains are one: stepping runs the calls of one
-node, training runs them all, in the same order on the same memory. What training leaves out are
-gradients that no trainable needs (those of the data, say); leaving them out changes no other bit.
+A debugger and training use the same plan: stepping runs the calls of one node, training runs all
+calls, in the same order on the same memory. Training omits gradients that no trainable needs (such
+as those of the data), which changes no bit of any other number.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from miniflow.ops.base import Array, Shape, shape_text
 from miniflow.plans.trace import Trace
 from miniflow.training.progress import Progress
 
-# What lasts, in the plan's own form, and the learning rate.
+# The state that lasts between SGD steps, in the plan's own form, and the learning rate.
 State = tuple[Any, float]
 
 
-# Who is told of each SGD step of a training, when all that it computes is there but no update.
+# Called in each SGD step of a training, after its backward pass and before its update.
 Watcher = Callable[["Plan"], object]
 
 
 class Plan(ABC):
-    """A graph made ready to run, with its state between and within SGD steps.
+    """A compiled graph, with its state between and within SGD steps.
 
-    Nodes are named by their place in `graph.nodes`, trainables by their place in
-    `graph.trainables`. `learning_rate` is the rate in force. SGD steps are counted from 0;
-    `steps_before` were taken by the run that this one continues.
+    Nodes are indices into `graph.nodes`, trainables indices into `graph.trainables`.
+    `learning_rate` is the current rate. SGD steps are counted from 0; `steps_before` were taken by
+    the run that this one continues.
 
-    What happens in an SGD step is numbered too: first the feed (0), then forward of each of
+    The moments of an SGD step are numbered: the feed is 0, then come forward of each of
     `graph.forward_nodes`, backward of each of `graph.backward_nodes`, update of each trainable.
     """
 
-    # A recorder that watches this process: training then goes step by step, to the same bits.
+    # Set by a recorder in this process: training then runs step by step, to the same bits.
     watcher: ClassVar[Watcher | None] = None
-    # Whether whole SGD steps can be run at a stretch with a trace.
+    # Whether several SGD steps can be run in one call with a trace.
     traces: ClassVar[bool] = True
 
     def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
@@ -56,17 +56,17 @@ class Plan(ABC):
         self.integer_types = integer_types(graph)
         self.steps_before = graph.starts_from.sgd_steps
 
-    def _kept_before(self) -> list[list[Array]]:
-        """Return what the optimizer keeps at first: for each of its names, for each trainable.
+    def _initial_states(self) -> list[list[Array]]:
+        """Return the optimizer's initial state: for each of its names, one array per trainable.
 
-        Raises `ShapeError` where it is not of the parameter's shape.
+        Raises `ShapeError` for an array that does not have the shape of its parameter.
         """
         return [
-            [self._kept_of(name, node) for node in self.graph.trainables]
+            [self._initial_state(name, node) for node in self.graph.trainables]
             for name in self.graph.training.optimizer.keeps
         ]
 
-    def _kept_of(self, name: str, node: int) -> Array:
+    def _initial_state(self, name: str, node: int) -> Array:
         label, shape = self.graph.nodes[node].label, self.shapes[node]
         kept = self.graph.starts_from.kept.get(name, {})
         array = np.asarray(kept.get(label, np.zeros(shape)))
@@ -74,53 +74,53 @@ class Plan(ABC):
             raise ShapeError(
                 f"its {name} has shape {shape_text(array.shape)}, its value {shape_text(shape)}",
                 where=label,
-                hint="graph.progress = Progress() begins anew",
+                hint="graph.progress = Progress() resets it",
             )
         return array
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set the learning rate of the updates from now on."""
+        """Set the learning rate of later updates."""
         self.learning_rate = rate
 
     @abstractmethod
     def feed(self, sgd_step: int) -> None:
-        """Give every fed input its rows for an SGD step."""
+        """Feed every input from data its rows for an SGD step."""
 
     @abstractmethod
     def forward(self, node: int) -> None:
-        """Work out one node's value."""
+        """Compute the value of a node."""
 
     @abstractmethod
     def backward(self, node: int) -> None:
-        """Send one node's contributions to its inputs (for the cost: seed it with ones first)."""
+        """Send the contributions of a node to its inputs; the cost is seeded with ones first."""
 
     @abstractmethod
     def update(self, trainable: int) -> None:
-        """Update one trainable."""
+        """Update a trainable."""
 
     def walk(self, begin: int, end: int) -> None:
-        """Let things number `begin` to `end` - 1 of an SGD step happen; it has been fed (0).
+        """Run moments `begin` to `end` - 1 of an SGD step, which has been fed (moment 0).
 
-        They leave what they would have left one by one. A subclass may be faster at it.
+        The result is the same as running them one by one; a subclass may be faster.
         """
-        things = [
+        actions = [
             *(partial(self.forward, node) for node in self.graph.forward_nodes),
             *(partial(self.backward, node) for node in self.graph.backward_nodes),
             *(partial(self.update, i) for i in range(len(self.graph.trainables))),
         ]
-        for thing in things[begin - 1 : end - 1]:
-            thing()
+        for action in actions[begin - 1 : end - 1]:
+            action()
 
     @abstractmethod
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
-        """Run whole SGD steps from number `first`, adding each one's cost to `costs`.
+        """Run `count` whole SGD steps from step `first`, appending the cost of each to `costs`.
 
-        Gradients that no trainable needs are left out, unless a `trace` wants them. A trace gets a
-        row for each step, up to its capacity.
+        Gradients that no trainable needs are omitted, unless a full `trace` needs them. A trace
+        gets a row for each step, up to its capacity.
         """
 
     def run_watched(self, first: int, count: int, costs: array[float], watcher: Watcher) -> None:
-        """Run whole SGD steps as `run` does, and tell the watcher of each before its update."""
+        """Run whole SGD steps as `run` does, and call the watcher before each update."""
         updates = 1 + len(self.graph.forward_nodes) + len(self.graph.backward_nodes)
         for step in range(first, first + count):
             self.feed(step)
@@ -131,77 +131,77 @@ class Plan(ABC):
 
     @abstractmethod
     def new_trace(self, most: int, *, full: bool) -> Trace:
-        """Return an empty trace for up to `most` steps, fewer where they would take much memory."""
+        """Return an empty trace for up to `most` steps, or fewer to limit its memory."""
 
     @abstractmethod
     def value(self, node: int) -> Array:
-        """Return a node's value as it stands (a view: copy it to keep it)."""
+        """Return the current value of a node (a view: copy it to keep it)."""
 
     def typed_value(self, node: int) -> Array:
-        """Return a node's value as it was given: integers of an input that holds integers."""
+        """Return the current value of a node, as integers for an input that holds integers."""
         return in_type(self.value(node), self.integer_types.get(node))
 
     @abstractmethod
     def gradient(self, node: int) -> Array:
-        """Return a node's gradient as it stands: what its consumers have sent so far."""
+        """Return the current gradient of a node: the sum of what its consumers have sent so far."""
 
     @abstractmethod
     def contribution(self, consumer: int, input_index: int) -> Array:
-        """Return what `consumer` last sent to its input number `input_index`."""
+        """Return the contribution that `consumer` last sent to its input `input_index`."""
 
     @abstractmethod
     def set_value(self, node: int, value: Array) -> None:
-        """Overwrite an input's value."""
+        """Overwrite the value of an input."""
 
     @abstractmethod
     def set_gradient(self, node: int, gradient: Array) -> None:
-        """Overwrite a node's gradient, which its `backward` will send on."""
+        """Overwrite the gradient of a node, which its `backward` propagates."""
 
-    def take_any_value(self) -> None:  # noqa: B027 - few ops check values
-        """Let ops compute with values that they refuse: finite differences go a little too far."""
+    def skip_value_checks(self) -> None:  # noqa: B027 - few ops check values
+        """Let ops compute with values that they reject: finite differences may leave a range."""
 
     @abstractmethod
     def optimizer_state(self, trainable: int) -> list[Array]:
-        """Return what the optimizer keeps for a trainable, one array for each of its names."""
+        """Return the optimizer's state of a trainable, one array for each of its names."""
 
     @abstractmethod
     def save(self) -> State:
-        """Return a copy of what lasts from one SGD step to the next."""
+        """Return a copy of the state that lasts from one SGD step to the next."""
 
     @abstractmethod
     def restore(self, state: State) -> None:
-        """Put back what `save` returned."""
+        """Restore a state that `save` returned."""
 
     def progress(self, sgd_steps: int) -> Progress:
-        """Return what a run needs to continue after `sgd_steps` of this one, as things stand.
+        """Return the progress after `sgd_steps` of this run, from which another run can continue.
 
-        A plan that runs no optimizer has no progress.
+        It is empty for a plan without an optimizer.
         """
         return Progress()
 
     @property
     @abstractmethod
     def state_bytes(self) -> int:
-        """The size of what `save` returns."""
+        """The size of what `save` returns, in bytes."""
 
     @property
     @abstractmethod
     def sgd_step(self) -> int:
-        """The number of the SGD step that was fed last, counted from this plan's first."""
+        """The SGD step that was fed last, counted from the first step of this run."""
 
     def cost(self) -> float:
-        """Return the cost as it stands; of a cost that is not a scalar, the sum."""
+        """Return the current cost; for a cost that is not a scalar, the sum of its entries."""
         return float(self.value(self.graph.cost).sum())
 
     def store(self) -> None:
-        """Write parameters and the inputs' own values back to the graph's nodes."""
+        """Write the values of all inputs that are not fed from data back to the graph's nodes."""
         for i, node in enumerate(self.graph.nodes):
             if isinstance(node, Input) and not self.graph.fed_from_data(i):
                 node.value = self.typed_value(i).copy()
 
 
 def _needed(graph: Graph) -> list[bool]:
-    """Return which nodes' gradients a trainable needs; without trainables, all."""
+    """Return for each node whether a trainable needs its gradient; all True without trainables."""
     if not graph.trainables:
         return [True] * len(graph.nodes)
     trainables = set(graph.trainables)

@@ -1,4 +1,4 @@
-"""The calls of one node, with their arguments bound and their buffers made.
+"""The calls of one node, with bound arguments and allocated buffers.
 
 Bound calls are the fastest form measured: no Python frame for each operation.
 """
@@ -18,11 +18,11 @@ Call = Callable[[], object]
 
 
 class Calls:
-    """Collects the calls that one node makes, in order, with their arguments bound.
+    """Collects the calls of one node, in order, with their arguments bound.
 
-    `scratch` buffers hold nothing from one node to the next and are shared through `pool`;
-    `keep` buffers carry what forward worked out to the same node's backward. `sgd_step` holds
-    the number of the present SGD step, for ops that draw random numbers.
+    `scratch` buffers are temporary and shared between nodes through `pool`; `keep` buffers carry
+    results of a node's forward rule to its backward rule. `sgd_step` holds the number of the
+    current SGD step, for ops that draw random numbers.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Calls:
         self.dtype = np.dtype(dtype)
         self.sgd_step = np.zeros(1, np.int64) if sgd_step is None else sgd_step
         self._pool = {} if pool is None else pool
-        self._scratches = 0
+        self._scratch_count = 0
         self._kept: dict[str, Array] = {}
 
     def __call__(
@@ -43,32 +43,33 @@ class Calls:
     ) -> None:
         """Add a call of `function`.
 
-        Constants become arrays of no dimensions: with those a ufunc takes 0.55 times as long as
-        with a Python float, and 0.35 times as long as with an array of shape (1,).
+        Constants become 0-d arrays: with those a ufunc takes 0.55 times as long as with a Python
+        float, and 0.35 times as long as with an array of shape (1,).
         """
         if isinstance(function, np.ufunc):
             arguments = tuple(
-                np.array(one, self.dtype) if isinstance(one, float) else one for one in arguments
+                np.array(argument, self.dtype) if isinstance(argument, float) else argument
+                for argument in arguments
             )
         self.calls.append(partial(function, *arguments, **keywords))
 
     def take(self) -> tuple[Call, ...]:
-        """Return the calls collected so far and begin a new list."""
+        """Return the calls collected so far and start a new list."""
         taken = tuple(self.calls)
         self.calls.clear()
-        self._scratches = 0
+        self._scratch_count = 0
         return taken
 
     def scratch(self, shape: Shape) -> Array:
-        """Return a buffer that is free until this node's calls end."""
-        key = (shape, self._scratches)
-        self._scratches += 1
+        """Return a temporary buffer, reserved until the end of this node's calls."""
+        key = (shape, self._scratch_count)
+        self._scratch_count += 1
         if key not in self._pool:
             self._pool[key] = np.zeros(shape, self.dtype)
         return self._pool[key]
 
     def keep(self, key: str, shape: Shape, dtype: DTypeLike | None = None) -> Array:
-        """Return this node's own buffer called `key`, the same one in forward and backward."""
+        """Return the buffer `key` of this node, the same in forward and backward."""
         if key not in self._kept:
             self._kept[key] = np.zeros(shape, dtype or self.dtype)
         return self._kept[key]

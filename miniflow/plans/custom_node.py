@@ -1,8 +1,8 @@
 """A node in the lesson's style among the calls of a plan.
 
-Such a node overrides `forward()` and `backward()`: it reads `value` and `gradients[self]` from
-its neighbours' attributes and writes its own. Here its neighbours' attributes are set before it
-is called, and what it wrote is copied into the plan's buffers after.
+Such a node overrides `forward()` and `backward()`: it reads `value` and `gradients[self]` of its
+neighbours and writes its own. Here the attributes of its neighbours are set before each call, and
+what the node wrote is copied into the plan's buffers afterwards.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 
 class LessonNode:
-    """One node in the lesson's style, at place `index` of a graph.
+    """A node in the lesson's style, with index `index` in a graph.
 
-    `integers` are the types of the inputs that hold integers.
+    `integers` are the dtypes of the inputs that hold integers, by node index.
     """
 
     def __init__(
         self, node: Node, graph: Graph, index: int, integers: Mapping[int, np.dtype[Any]]
     ) -> None:
         self.node = node
-        # A consumer that takes no part in this pass must not add what it sent in another.
-        taking_part = {
+        # A consumer that is not part of this pass must not add what it sent in another.
+        consumers = {
             graph.nodes[consumer]
             for consumer, _ in graph.consumers[index]
             if graph.reaches_cost[consumer]
         }
-        self._absent = [n for n in node.outbound_nodes if n not in taking_part]
+        self._absent = [n for n in node.outbound_nodes if n not in consumers]
         self._is_cost = index == graph.cost
         self._types = [integers.get(source) for source in graph.inbound[index]]
 
@@ -48,7 +48,7 @@ class LessonNode:
         for source, value, dtype in zip(node.inbound_nodes, inputs, self._types, strict=True):
             source.value = read_only(in_type(value, dtype))
         run_method(node, "forward")
-        value = np.asarray(value_left(node))
+        value = np.asarray(computed_value(node))
         if value.shape != out.shape:
             raise ShapeError(
                 f"forward() of {type(node).__name__} gave a value of shape "
@@ -58,7 +58,7 @@ class LessonNode:
         np.copyto(out, value)
 
     def receive(self, consumer: Node, sent: Array, first: bool) -> None:
-        """Put what a consumer sent where this node will look for it."""
+        """Store what a consumer sent in its `gradients`, where this node reads it."""
         # A copy: the node may add to it in place.
         sent_value: Any = sent.copy() if sent.ndim else sent[()]
         if first:
@@ -67,10 +67,10 @@ class LessonNode:
             consumer.gradients[self.node] = consumer.gradients[self.node] + sent_value
 
     def backward(self, targets: list[Array]) -> None:
-        """Call the node's `backward()` and copy what it sends to each input into `targets`.
+        """Call the node's `backward()` and copy its contributions into `targets`.
 
-        The node keeps one entry an input: if it takes an input twice, the sum of both
-        contributions counts for the first, and 0 for the second. Integers need no entry.
+        `gradients` has one entry per input: if the node takes an input twice, the first target gets
+        the sum of both contributions and the second gets 0. Integers need no entry.
         """
         node = self.node
         if self._is_cost:
@@ -88,7 +88,7 @@ class LessonNode:
             sent_to.add(source)
             if source not in node.gradients:
                 raise ShapeError(
-                    f"backward() of {type(node).__name__} left no gradient for {source.label}",
+                    f"backward() of {type(node).__name__} set no gradient for {source.label}",
                     where=node.label,
                     hint=f"set self.gradients[{source.label}]",
                 )
@@ -96,7 +96,7 @@ class LessonNode:
 
 
 def read_only(value: Array) -> Any:
-    """Return an array as a node in the lesson's style may read it, and may not change it."""
+    """Return a read-only view for a node in the lesson's style; a scalar is returned by value."""
     if not value.ndim:
         return value[()]
     view = value.view()
@@ -105,7 +105,7 @@ def read_only(value: Array) -> Any:
 
 
 def run_method(node: Node, method: Literal["forward", "backward"]) -> None:
-    """Call a node's `forward()` or `backward()`; what it raises becomes an error that names it."""
+    """Call a node's `forward()` or `backward()`; wrap exceptions in an error that names it."""
     try:
         getattr(node, method)()
     except MiniflowError:
@@ -122,21 +122,21 @@ def run_method(node: Node, method: Literal["forward", "backward"]) -> None:
         hint = ""
         if "read-only" in str(error):
             problem = f"{method}() of {type(node).__name__} changes the value of an input in place"
-            hint = "other nodes take that value too: change a copy of it"
+            hint = "other nodes use that value too: change a copy of it"
         raise GraphError(
             f"{_printable(problem)} [{inputs}]", where=node.label, hint=hint
         ) from error
 
 
 def _printable(text: str) -> str:
-    return "".join(one if one.isprintable() else " " for one in text)[:300]
+    return "".join(c if c.isprintable() else " " for c in text)[:300]
 
 
-def value_left(node: Node) -> Any:
-    """Return the value that `forward()` has left, or raise `GraphError` if it left none."""
+def computed_value(node: Node) -> Any:
+    """Return the value that `forward()` has set; raise `GraphError` if it is None."""
     if node.value is None:
         raise GraphError(
-            f"forward() of {type(node).__name__} left no value",
+            f"forward() of {type(node).__name__} set no value",
             where=node.label,
             hint="set self.value",
         )

@@ -1,8 +1,9 @@
 """The plan of a graph of scalars, on Python floats.
 
-A NumPy call on one number costs ten times the arithmetic: here values and gradients are two lists
-of floats, and the plan is a tape, an entry a node, that two loops read. Stepping gives them one
-entry, running all. (A closure a node takes twice as long: a call more each way.)
+A NumPy call on one number costs ten times the arithmetic. Here values and gradients are two lists
+of floats, and the plan is a tape, with one entry per node, that two loops read. Stepping passes
+them one entry, running passes all. (One closure per node takes twice as long: one more call each
+way.)
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from miniflow.plans.base import Plan, State
 from miniflow.plans.trace import ScalarTrace, Trace
 from miniflow.training.progress import Progress
 
-# Floats kept by a trace together.
+# Most floats kept by a trace.
 TRACE_NUMBERS = 2**18
 
-# An entry of a tape: the rule, the node, its inputs a and b (None where there is one), and all of
-# them where there are more than two. Backward, also which inputs the node is the first to send to.
-# (Plain tuples: Python unpacks a named one more slowly.)
+# An entry of a tape: the rule, the node, its inputs a and b (b is None for a single input), and all
+# inputs if there are more than two. Backward entries also have flags: whether the node is the first
+# to send to an input. (Plain tuples: Python unpacks named tuples more slowly.)
 Forward = tuple[Callable[..., float], int, int, int | None, list[int] | None]
 Backward = tuple[
     Callable[..., tuple[float, ...]], int, int, int | None, list[int] | None, bool, list[bool]
@@ -34,7 +35,7 @@ Backward = tuple[
 def runs_on_floats(graph: Graph, shapes: list[Shape]) -> bool:
     """Whether every value is a float64 scalar and every op has a rule for Python floats.
 
-    A class derived from one of ours may have changed the array rule alone, so it does not count.
+    Subclasses of our ops are excluded: they may have changed the array rule alone.
     """
     return (
         graph.data is None
@@ -64,23 +65,24 @@ class ScalarPlan(Plan):
         for i in self._inputs:
             self._values[i] = float(as_floats(graph.nodes[i]))
         self._optimizer = graph.training.optimizer
-        kept = self._kept_before()
+        initial = self._initial_states()
         self._optimizer_state = [
-            [float(one[i]) for one in kept] for i in range(len(graph.trainables))
+            [float(arrays[i]) for arrays in initial] for i in range(len(graph.trainables))
         ]
         self._sent: list[tuple[float, ...]] = [()] * len(graph.nodes)
         self._forward_tape: list[Forward] = []
         self._backward_tape: list[Backward] = []
-        # How much of the backward tape lies before each of `graph.backward_nodes`: inputs have no
-        # entry there, and what is off the cost none at all.
-        self._backward_begins: list[int] = []
-        self._write_tapes()
+        # Where in the backward tape each of `graph.backward_nodes` starts; inputs have no entry.
+        self._backward_starts: list[int] = []
+        self._build_tapes()
         self._lean_tape = [entry for entry in self._backward_tape if self.needed[entry[1]]]
-        self._forward_of = {entry[1]: at for at, entry in enumerate(self._forward_tape)}
-        self._backward_of = {entry[1]: at for at, entry in enumerate(self._backward_tape)}
+        self._forward_of = {entry[1]: position for position, entry in enumerate(self._forward_tape)}
+        self._backward_of = {
+            entry[1]: position for position, entry in enumerate(self._backward_tape)
+        }
 
-    def _write_tapes(self) -> None:
-        """Write each node's entries."""
+    def _build_tapes(self) -> None:
+        """Append the entries of each node."""
         graph, inbound = self.graph, self.graph.inbound
         rules: dict[int, ScalarRule] = {}
         for i in graph.forward_nodes:
@@ -92,7 +94,7 @@ class ScalarPlan(Plan):
             self._forward_tape.append((rule.forward, i, a, b, more))
         assigned = [False] * len(graph.nodes)
         for i in graph.backward_nodes:
-            self._backward_begins.append(len(self._backward_tape))
+            self._backward_starts.append(len(self._backward_tape))
             if i not in rules:
                 continue
             first: list[bool] = []
@@ -101,23 +103,23 @@ class ScalarPlan(Plan):
                 assigned[source] = True
             a, b, more = _operands(inbound[i])
             self._backward_tape.append((rules[i].vjp, i, a, b, more, first[0], first))
-        self._backward_begins.append(len(self._backward_tape))
+        self._backward_starts.append(len(self._backward_tape))
 
     def feed(self, sgd_step: int) -> None:
-        """Note the SGD step: a graph of scalars keeps its inputs' own values."""
+        """Record the SGD step; a graph of scalars has no data to feed."""
         self._sgd_step = sgd_step
 
     def forward(self, node: int) -> None:
         """Run the node's entry."""
-        if (at := self._forward_of.get(node)) is not None:
-            _run_forward(self._forward_tape[at : at + 1], self._values)
+        if (position := self._forward_of.get(node)) is not None:
+            _run_forward(self._forward_tape[position : position + 1], self._values)
 
     def backward(self, node: int) -> None:
         """Run the node's entry; the cost's gradient is 1."""
         if node == self.graph.cost:
             self._gradients[node] = 1.0
-        if (at := self._backward_of.get(node)) is not None:
-            entry = self._backward_tape[at : at + 1]
+        if (position := self._backward_of.get(node)) is not None:
+            entry = self._backward_tape[position : position + 1]
             _run_backward(entry, self._values, self._gradients, self._sent)
 
     def update(self, trainable: int) -> None:
@@ -132,7 +134,7 @@ class ScalarPlan(Plan):
         )
 
     def walk(self, begin: int, end: int) -> None:
-        """Run a piece of the forward tape, of the backward tape, and some of the updates."""
+        """Run a range of the forward tape, of the backward tape, and of the updates."""
         begin, end = begin - 1, end - 1
         if forward := self._forward_tape[begin:end]:
             _run_forward(forward, self._values)
@@ -140,9 +142,9 @@ class ScalarPlan(Plan):
         if end > 0:
             if begin <= 0:
                 self._gradients[self.graph.cost] = 1.0
-            begins = self._backward_begins
-            last = len(begins) - 1
-            part = slice(begins[min(max(begin, 0), last)], begins[min(end, last)])
+            starts = self._backward_starts
+            last = len(starts) - 1
+            part = slice(starts[min(max(begin, 0), last)], starts[min(end, last)])
             _run_backward(self._backward_tape[part], self._values, self._gradients, self._sent)
             for trainable in range(max(begin - last, 0), end - last):
                 self.update(trainable)
@@ -173,19 +175,19 @@ class ScalarPlan(Plan):
         return ScalarTrace(max(1, min(most, TRACE_NUMBERS // numbers)), full=full)
 
     def value(self, node: int) -> Array:
-        """Return the float as an array of no dimensions."""
+        """Return the float as a 0-d array."""
         return np.array(self._values[node])
 
     def gradient(self, node: int) -> Array:
-        """Return the float as an array of no dimensions."""
+        """Return the float as a 0-d array."""
         return np.array(self._gradients[node])
 
     def set_gradient(self, node: int, gradient: Array) -> None:
-        """Take the only entry."""
+        """Set one float."""
         self._gradients[node] = float(gradient)
 
     def contribution(self, consumer: int, input_index: int) -> Array:
-        """Return the float as an array of no dimensions."""
+        """Return the float as a 0-d array."""
         sent = self._sent[consumer]
         return np.array(sent[input_index] if sent else np.nan)
 
@@ -194,7 +196,7 @@ class ScalarPlan(Plan):
         self._values[node] = float(value)
 
     def optimizer_state(self, trainable: int) -> list[Array]:
-        """Return the floats as arrays of no dimensions."""
+        """Return the floats as 0-d arrays."""
         return [np.array(number) for number in self._optimizer_state[trainable]]
 
     def save(self) -> State:
@@ -203,15 +205,15 @@ class ScalarPlan(Plan):
         return (values, [list(state) for state in self._optimizer_state]), self.learning_rate
 
     def restore(self, state: State) -> None:
-        """Put them back."""
+        """Restore them."""
         (values, optimizer_state), rate = state
         self.set_learning_rate(rate)
         for i, value in zip(self._inputs, values, strict=True):
             self._values[i] = value
-        self._optimizer_state = [list(one) for one in optimizer_state]
+        self._optimizer_state = [list(numbers) for numbers in optimizer_state]
 
     def progress(self, sgd_steps: int) -> Progress:
-        """Make arrays of the floats that the optimizer keeps."""
+        """Return the optimizer's floats as 0-d arrays."""
         labels = [self.graph.nodes[i].label for i in self.graph.trainables]
         kept = {
             name: {
@@ -224,17 +226,17 @@ class ScalarPlan(Plan):
 
     @property
     def state_bytes(self) -> int:
-        """An object of 32 bytes for each number, and the lists around them."""
+        """32 bytes for each number, and the lists that hold them."""
         numbers = len(self._inputs) + len(self._optimizer_state) * len(self._optimizer.keeps)
         return 32 * numbers + 64 * len(self._optimizer_state) + 200
 
     @property
     def sgd_step(self) -> int:
-        """The number noted when it was fed."""
+        """The step that was fed last."""
         return self._sgd_step
 
     def cost(self) -> float:
-        """Return the cost as it stands."""
+        """Return the current cost."""
         return self._values[self.graph.cost]
 
 
@@ -270,5 +272,8 @@ def _run_backward(
         else:
             inputs = [values[source] for source in more]
             sent[node] = vjp(gradients[node], values[node], *inputs)
-            for source, one, assign in zip(more, sent[node], first, strict=True):
-                gradients[source] = one if assign else gradients[source] + one
+            for source, contribution, is_first in zip(more, sent[node], first, strict=True):
+                if is_first:
+                    gradients[source] = contribution
+                else:
+                    gradients[source] += contribution

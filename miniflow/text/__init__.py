@@ -1,1 +1,1 @@
-"""Text for people: lists, characters, graphs."""
+"""Text output: lists, printable characters, graphs as text."""

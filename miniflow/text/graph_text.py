@@ -1,4 +1,4 @@
-"""A graph as text and as a table, for prompts and notebooks."""
+"""A graph as text and as an HTML table, for prompts and notebooks."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from miniflow.text.lists import series
 if TYPE_CHECKING:
     from miniflow.graph import Graph
 
-# Rows of a table; a graph may have a hundred thousand nodes.
+# Most rows of a table; a graph may have a hundred thousand nodes.
 MOST_ROWS = 60
 
 
 def as_line(graph: Graph) -> str:
-    """Return a graph in one line: its name, size, cost and what is trained."""
+    """Return a graph in one line: its name, size, cost and number of trainables."""
     trained = len(graph.trainables)
     cost = graph.nodes[graph.cost].label
     return f"<Graph {graph.name}: {len(graph)} nodes, cost {cost}, {trained} trained>"
 
 
 def as_html(graph: Graph) -> str:
-    """Return a graph as an HTML table, a row for each node in topological order."""
+    """Return a graph as an HTML table, one row per node, in topological order."""
     rows = []
     for i, node in enumerate(graph.nodes[:MOST_ROWS]):
         inputs = series([graph.nodes[source].label for source in graph.inbound[i]], ", ")

@@ -271,8 +271,11 @@ class WrongShape(NodeTanh):
 @pytest.mark.parametrize(
     ("style", "problem"),
     [
-        (Forgets, "h: backward() of Forgets left no gradient for x (set self.gradients[x])"),
-        (WrongShape, "h: backward() of WrongShape gave x a gradient of shape 7; its value has 2"),
+        (Forgets, "h: backward() of Forgets set no gradient for x (set self.gradients[x])"),
+        (
+            WrongShape,
+            "h: backward() of WrongShape gave x a gradient of shape 7; its value has shape 2",
+        ),
     ],
 )
 def test_a_students_mistake_is_named_with_its_node(style: Any, problem: str) -> None:

@@ -294,7 +294,7 @@ def neg(**fields: Any) -> dict[str, Any]:
         ([], {}, FileError, "$.nodes: expected a list of length >= 1, found an empty list"),
         ([X, {**X, "name": "y"}], {}, GraphError, "t.json: which node is the cost? x, y have no"),
         ([neg(inputs=["f"])], {}, GraphError, "$.nodes[0].inputs: a cycle: f → f"),
-        ([{**X, "shape": [2]}], {}, ShapeError, "$.nodes[0] (x): its value has shape (), declared"),
+        ([{**X, "shape": [2]}], {}, ShapeError, "$.nodes[0] (x): its value has shape (), not the"),
         (
             [{**X, "shape": [2.5]}],
             {},
@@ -334,7 +334,9 @@ def test_shapes_that_clash_name_the_node_and_its_inputs() -> None:
         {"name": "f", "op": "Add", "inputs": ["x", "y"]},
         kind=ShapeError,
     )
-    assert text.startswith("t.json: $.nodes[2] (f): shapes 2 and 3 do not fit together [x 2, y 3]")
+    assert text.startswith(
+        "t.json: $.nodes[2] (f): shapes 2 and 3 do not broadcast together [x 2, y 3]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -847,7 +849,10 @@ def test_other_inputs_are_checked_while_one_is_unfed() -> None:
         (lambda: fed({"x": True}), "expected a number, found true"),
         (lambda: fed({"x": np.array(["a"])}), "expected numbers, found <U1"),
         (lambda: fed({"f": 3}, X, neg()), "only an Input can be fed"),
-        (lambda: fed({"x": [1]}, {**UNFED, "shape": [2]}), "its value has shape 1, declared is 2"),
+        (
+            lambda: fed({"x": [1]}, {**UNFED, "shape": [2]}),
+            "its value has shape 1, not the declared 2",
+        ),
         (lambda: fed({"x": 1}, data={"feeds": {"x": [1]}}), "is fed from the graph's data"),
         (lambda: fed({"x": 1e300}, dtype="float32"), "too large for a float32"),
     ],

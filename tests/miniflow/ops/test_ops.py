@@ -253,8 +253,8 @@ def test_a_mean_square_error_divides_by_the_same_m_both_ways() -> None:
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda x, y: Add(x, y, name="s"), "s: shapes 2x3 and 4 do not fit together"),
-        (lambda x, y: MatMul(x, y, name="p"), "p: 2x3 · 4 does not fit: 3 columns meet 4 rows"),
+        (lambda x, y: Add(x, y, name="s"), "s: shapes 2x3 and 4 do not broadcast together"),
+        (lambda x, y: MatMul(x, y, name="p"), "p: 2x3 · 4 does not fit: 3 columns, 4 rows"),
         (lambda x, y: MSE(x, y, name="c"), "c: target 2x3 and prediction 4 differ in shape"),
         (lambda x, y: Reshape(x, shape=[4], name="r"), "r: 6 entries of shape 2x3 do not fit [4]"),
         (
@@ -263,7 +263,7 @@ def test_a_mean_square_error_divides_by_the_same_m_both_ways() -> None:
         ),
         (
             lambda x, y: OPS["Concat"](x, y, name="j"),
-            "j: 2x3 and 4 do not join along axis 0 [x 2x3, y 4]",
+            "j: 2x3 and 4 cannot be concatenated along axis 0 [x 2x3, y 4]",
         ),
         (lambda x, y: OPS["Concat"](x, x, axis=2, name="j"), "j: axis 2 does not exist in"),
         (lambda x, y: OPS["Sum"](x, axis=2, name="t"), "t: axis 2 does not exist in shape 2x3"),

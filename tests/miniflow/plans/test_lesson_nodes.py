@@ -250,8 +250,8 @@ class Grows(Own):
     ("kind", "error", "problem"),
     [
         (NoBackward, GraphError, "h: NoBackward does not define backward()"),
-        (NoValue, GraphError, "h: forward() of NoValue left no value"),
-        (Forgets, ShapeError, "h: backward() of Forgets left no gradient for x"),
+        (NoValue, GraphError, "h: forward() of NoValue set no value"),
+        (Forgets, ShapeError, "h: backward() of Forgets set no gradient for x"),
         (WrongShape, ShapeError, "h: backward() of WrongShape gave x a gradient of shape 7; "),
         (Transposed, ShapeError, "h: backward() of Transposed gave x a gradient of shape 2x3; "),
         (

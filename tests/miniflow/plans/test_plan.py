@@ -334,7 +334,7 @@ def test_what_cannot_be_a_graph_is_said() -> None:
     x, y = Input("x", value=1.0), Input("y", value=2.0)
     with pytest.raises(GraphError, match="the cost y is not among the nodes"):
         Graph([x, Tanh(x)], y)
-    with pytest.raises(GraphError, match="x stands twice among the nodes"):
+    with pytest.raises(GraphError, match="x is listed twice"):
         Graph([x, x, Tanh(x)])
     with pytest.raises(GraphError, match="dtype 'int64' is not one of float64, float32"):
         Graph([x], dtype="int64")
