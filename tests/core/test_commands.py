@@ -265,9 +265,9 @@ def test_a_count_is_taken_whole_or_refused_with_the_limit(line: str) -> None:
         ("goto there", "'there' is not a count (usage: goto MOMENT | start | end | sgd K)"),
         ("print", "print what? (usage: print EXPR, as in: print norm(W1.grad))"),
         ("save", "save where? (usage: save FILE)"),
-        ("back", "this is the start (`step` goes on)"),
+        ("back", "this is the start (`step` continues)"),
         ("undo", "nothing to undo (`set` changes a number)"),
-        ("redo", "nothing to redo (`redo` makes again what `undo` took back)"),
+        ("redo", "nothing to redo (`redo` reapplies what `undo` reverted)"),
     ],
 )
 def test_errors_say_what_to_do(line: str, problem: str) -> None:

@@ -9,7 +9,7 @@ from miniflow.node import Input
 from miniflow.ops import Mul
 from tests.tui.test_keys import opened
 
-START = "! this is the start (s goes on)"
+START = "! this is the start (s continues)"
 END = "! the line ends here (nothing is trained here); S goes back"
 
 
@@ -71,8 +71,8 @@ CASES = [
     ),
     # What there is nothing of.
     ("wx", "z", "! nothing to undo (e changes a number)"),
-    ("wx", "Z", "! nothing to redo (Z makes again what z took back)"),
-    ("wx", "R", "! no session of this graph was left (s begins a new one)"),
+    ("wx", "Z", "! nothing to redo (Z reapplies what z reverted)"),
+    ("wx", "R", "! no session of this graph was left (s starts a new one)"),
     ("wx", "l", "! no costs yet: t runs an SGD step"),
     ("diamond", "s l", "! nothing is trained: no costs"),
     (
