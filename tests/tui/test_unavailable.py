@@ -38,7 +38,7 @@ CASES = [
     ("diamond", "n n n t", END),
     ("diamond", "n n n c", END),
     ("diamond", "n n n P", END),
-    ("diamond", "n n n u", "! x has no further moment ahead (the line ends here; S goes back)"),
+    ("diamond", "n n n u", "! x has no further moment ahead (end of the run; S goes back)"),
     # Where no stop is.
     (
         "wx",
@@ -124,7 +124,7 @@ async def test_k_on_what_the_cost_does_not_depend_on() -> None:
 async def test_an_input_that_has_no_moment_of_its_own() -> None:
     async with opened(with_a_node_aside()) as driver:
         await driver.press("down", "down", "u")
-        words = "! y has no further moment ahead (the feed gives it its value)"
+        words = "! y has no further moment ahead (the feed sets its value)"
         assert driver.message == words
 
 
