@@ -457,7 +457,7 @@ class RecordedDebugger(Debugger):
         """How many passes the line has by now."""
         return len(self.steps)
 
-    def begins_block(self, step: int) -> int:
+    def block_first_step(self, step: int) -> int:
         """Return the first of the passes that follow each other up to this one in the program."""
         steps = self.steps
         while step and steps[step - 1] == steps[step] - 1:
@@ -466,7 +466,7 @@ class RecordedDebugger(Debugger):
 
     def block_start(self, step: int) -> int:
         """Return the first moment of those passes: their feed, if the program ran others before."""
-        first = self.begins_block(step)
+        first = self.block_first_step(step)
         return self.timeline.first_of(first) if self.steps[first] else 0
 
     def before_block(self, step: int) -> Debugger | None:

@@ -107,7 +107,7 @@ async def test_another_graph_gets_a_screen_of_its_own() -> None:
         assert "second MSE" in driver.text
         assert "first" not in driver.text
         await press(driver, "n", "n")
-        assert driver.message == "this pass ends here; s goes on"
+        assert driver.message == "this pass ends here; s continues"
         await press(driver, "t")
         assert "update" in driver.text
         await press(driver, "T", "S")

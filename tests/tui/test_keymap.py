@@ -117,9 +117,9 @@ async def test_changed_keys_do_what_they_are_for() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ("J", "! this is the start (j goes on)"),
+        ("J", "! this is the start (j continues)"),
         ("z", "! nothing to undo (e changes a number)"),
-        ("Z", "! nothing to redo (Z makes again what z took back)"),
+        ("Z", "! nothing to redo (Z reapplies what z reverted)"),
         ("c", "! no stop is set: this would go on for ever (b sets one, f2 runs SGD steps)"),
     ],
 )

@@ -9,7 +9,7 @@ from miniflow.node import Input
 from miniflow.ops import Mul
 from tests.support.app_driver import opened
 
-START = "! this is the start (s goes on)"
+START = "! this is the start (s continues)"
 END = "! the line ends here (nothing is trained here); S goes back"
 
 
@@ -38,7 +38,7 @@ CASES = [
     ("diamond", "n n n t", END),
     ("diamond", "n n n c", END),
     ("diamond", "n n n P", END),
-    ("diamond", "n n n u", "! x has no further moment ahead (the line ends here; S goes back)"),
+    ("diamond", "n n n u", "! x has no further moment ahead (end of the run; S goes back)"),
     # Where no stop is.
     (
         "wx",
@@ -71,8 +71,8 @@ CASES = [
     ),
     # What there is nothing of.
     ("wx", "z", "! nothing to undo (e changes a number)"),
-    ("wx", "Z", "! nothing to redo (Z makes again what z took back)"),
-    ("wx", "R", "! no session of this graph was left (s begins a new one)"),
+    ("wx", "Z", "! nothing to redo (Z reapplies what z reverted)"),
+    ("wx", "R", "! no session of this graph was left (s starts a new one)"),
     ("wx", "l", "! no costs yet: t runs an SGD step"),
     ("diamond", "s l", "! nothing is trained: no costs"),
     (
@@ -124,7 +124,7 @@ async def test_k_on_what_the_cost_does_not_depend_on() -> None:
 async def test_an_input_that_has_no_moment_of_its_own() -> None:
     async with opened(with_a_node_aside()) as driver:
         await driver.press("down", "down", "u")
-        words = "! y has no further moment ahead (the feed gives it its value)"
+        words = "! y has no further moment ahead (the feed sets its value)"
         assert driver.message == words
 
 

@@ -386,7 +386,7 @@ class Stops:
         """
         length = self.debugger.timeline.length
         step = self.debugger.timeline.sgd_step(min(now, self.debugger.moment))
-        begin = self.debugger.begins_block(step)
+        begin = self.debugger.block_first_step(step)
         if met := self._moments_met(step * length, now - 1):
             return met[-1]
         stretch = 1

@@ -29,7 +29,7 @@ from mfdebug.core.expressions.ast import (
 from mfdebug.core.expressions.environment import Environment, OneRow, Work
 from mfdebug.core.expressions.operators import Rows
 from mfdebug.core.expressions.parser import Expression
-from mfdebug.core.format.numbers import told_apart
+from mfdebug.core.format.numbers import distinct_texts
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, named
 from miniflow.graph import Graph
 
@@ -58,7 +58,7 @@ def evidence(condition: Expression, environment: Environment) -> list[Side]:
 
 def evidence_text(sides: list[Side]) -> str:
     """Return numbers in words: `cost = 1.25, prev(cost) = 1.2`."""
-    numbers = told_apart([side.number for side in sides])
+    numbers = distinct_texts([side.number for side in sides])
     return ", ".join(
         f"{side.text} = {number}" + (f" at {named('', side.at)}" if side.at else "")
         for side, number in zip(sides, numbers, strict=True)

@@ -23,7 +23,7 @@ from mfdebug.core.expressions.environment import TooManyRows
 from mfdebug.core.expressions.parser import Expression, ExpressionError, NotComputed, Place
 from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.expressions.sgd_steps import TracedEnvironment
-from mfdebug.core.format.numbers import told_apart
+from mfdebug.core.format.numbers import distinct_texts
 from mfdebug.core.timeline.debugger import Debugger, Edit
 from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.ops.base import Array
@@ -218,7 +218,7 @@ class OnChange(Struct):
         most = np.unravel_index(int(changed.argmax()), changed.shape)
         index = self.target.index or (tuple(map(int, most)) if self._now(debugger).ndim else ())
         ref = EntryRef(self.node, self.target.attribute, index)
-        numbers = " -> ".join(told_apart([float(before[most]), float(after[most])]))
+        numbers = " -> ".join(distinct_texts([float(before[most]), float(after[most])]))
         return Finding(f"{ref.text(debugger)} changed: {numbers}", ref)
 
     def may_fire(self, stretch: Stretch) -> Array:

@@ -1,7 +1,7 @@
-"""The letters of formulas: no node of the graph is called like one of them.
+"""Letters for formulas that do not clash with the names of nodes.
 
-A formula speaks of m entries, sums over j, keeps a velocity v. Where a node has that name, the next
-letter of a list is taken, always the same one, so that a letter never reads as a node.
+A formula has m entries, a sum over j, a velocity v. If a node has that name, the next free letter
+of a fixed list is used, always the same one, so a letter is never mistaken for a node.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import count
 
-# For the axes that a sum runs over, from the last axis on, and what else has a lowered form.
+# Letters for the axes of a sum, last axis first, then all others that have a subscript form.
 _AXES, _MORE_AXES = "jnstpkl", "ihruvxao"
 _LOWERED = str.maketrans("jnstpklihruvxao0123456789", "ⱼₙₛₜₚₖₗᵢₕᵣᵤᵥₓₐₒ₀₁₂₃₄₅₆₇₈₉")
-# None of these is a letter for an axis.
+# None of these is also a letter for an axis.
 _COUNTS, _MASKS, _LOGS = ("m", "M", "N", "C"), ("mask", "kept"), ("log", "ln")
-# A node of such a name before a bracket would be read as the function of what is in it.
+# A node with such a name before a bracket would read as a call of that function.
 _FUNCTIONS = frozenset(("exp", "gelu", "log", "max", "min", "sign", "softmax", "tanh", "σ"))
-# What formulas have besides names.
+# Words in formulas besides names of nodes.
 _SPECIAL = ("m", "mask", "e", *sorted(_FUNCTIONS))
 _STATES = {"m": ("m", "p", "q", "g"), "v": ("v", "u", "w", "h"), "t": ("t", "T"), "ε": ("ε", "eps")}
 _MARK = re.compile("\0(\\d+)\0(\\(?)")
@@ -27,17 +27,20 @@ _WHOLE_BRACKETS = re.compile(r"\([^()]*\)")
 
 
 class Letters:
-    """Letters that none of `names` is, whose `in` is cheap; `avoided` are no letters for counts."""
+    """Letters not in `names` (a dict or set: `in` must be cheap).
+
+    Letters in `avoided` are not used for counts.
+    """
 
     def __init__(self, names: Collection[str], avoided: Iterable[str] = ()) -> None:
         self._names = names
         self._avoided = frozenset(avoided)
 
     def free(self, *wanted: str, avoided: Iterable[str] = ()) -> str:
-        """Return the first of some letters that is free; else the first with primes."""
-        primed = (wanted[0] + "'" * more for more in count(1))
-        found = (one for letters in (wanted, primed) for one in letters)
-        return next(one for one in found if one not in self._names and one not in avoided)
+        """Return the first free letter of `wanted`, else the first of them with primes."""
+        primed = (wanted[0] + "'" * primes for primes in count(1))
+        candidates = (letter for letters in (wanted, primed) for letter in letters)
+        return next(c for c in candidates if c not in self._names and c not in avoided)
 
     @cached_property
     def count(self) -> str:
@@ -46,7 +49,7 @@ class Letters:
 
     @cached_property
     def mask(self) -> str:
-        """The word for what a dropout multiplies by."""
+        """The name of the mask of a dropout."""
         return self.free(*_MASKS)
 
     @cached_property
@@ -55,38 +58,38 @@ class Letters:
         return self.free(*_LOGS)
 
     def state(self, letter: str) -> str:
-        """Return the letter for a number that an optimizer keeps, or that its rule has."""
+        """Return the letter for an optimizer's state (m, v, t) or constant (ε)."""
         return self.free(*_STATES[letter])
 
     @cached_property
     def _axes(self) -> list[str]:
-        wanted = (f"{letter}{end}" for end in _endings() for letter in _AXES + _MORE_AXES)
-        others = (one for one in wanted if one not in self._names and one not in _AXES)
+        wanted = (f"{letter}{suffix}" for suffix in _suffixes() for letter in _AXES + _MORE_AXES)
+        others = (name for name in wanted if name not in self._names and name not in _AXES)
         return [letter if letter not in self._names else next(others) for letter in _AXES]
 
     def axis(self, last: int) -> str:
-        """Return the letter for an axis, counted from the last one."""
+        """Return the letter for an axis; 0 is the last axis."""
         return self._axes[last % len(_AXES)] + "'" * (last // len(_AXES))
 
     @property
     def product(self) -> str:
-        """The letter for the products that an entry of a matrix product sums."""
+        """The index that a matrix product sums over."""
         return self._axes[_AXES.index("k")]
 
     @staticmethod
     def lowered(letters: str) -> str:
-        """Return letters as they stand beside a Σ."""
+        """Return letters as subscripts, as beside a Σ."""
         return letters.translate(_LOWERED)
 
     def exp(self, text: str) -> str:
-        """Return e to some power; with a node called e as a function."""
+        """Return e to a power: `e^x`, or `exp(x)` if a node is called e."""
         if "e" not in self._names:
             return f"e^{text}"
         return f"exp{text}" if _WHOLE_BRACKETS.fullmatch(text) else f"exp({text})"
 
     def written(self, make: Callable[..., str], names: Sequence[str]) -> str:
-        """Return the formula that `make` makes of names, with these letters in it."""
-        if "m" not in self._avoided and not any(one in self._names for one in _SPECIAL):
+        """Return the formula `make(*names)`, with its letters replaced by free ones."""
+        if "m" not in self._avoided and not any(word in self._names for word in _SPECIAL):
             return make(*names)
         text = make(*(f"\0{i}\0" for i in range(len(names))))
         text = re.sub(r"(?<!\w)m(?!\w)", self.count, text)
@@ -102,7 +105,7 @@ class Letters:
         return _MARK.sub(named, text)
 
     def updated(self, make: Callable[..., Sequence[str]], rate: str, *names: str) -> list[str]:
-        """Return the rules of an optimizer for names, with these letters and word for the rate."""
+        """Return an optimizer's rules `make(*names)` with free letters; `rate` replaces lr."""
         marks = [f"\0{i}\0" for i in range(len(names))]
         rules = []
         for rule in make(*marks):
@@ -112,6 +115,6 @@ class Letters:
         return rules
 
 
-def _endings() -> Iterator[str]:
+def _suffixes() -> Iterator[str]:
     yield ""
     yield from map(str, count(1))

@@ -1,19 +1,19 @@
-"""Hints that name a command: what to do where something cannot be done, or is at its end.
+"""Hints that name a command: what to do where something is not possible or at its end.
 
-The core knows commands and no keys. Each hint is a whole phrase with its commands in backquotes,
-so that a screen finds it in an answer and puts the keys that are in force in their place.
+The core knows commands, not keys. Each hint is a whole phrase with its commands in backquotes, so
+that a screen can find it in a reply and replace the commands by the keys bound to them.
 """
 
 from __future__ import annotations
 
-GO_ON = "`step` goes on"
+GO_ON = "`step` continues"
 GO_BACK = "`back` goes back"
-CONTINUE = "`continue` goes on"
+CONTINUE = "`continue` resumes the run"
 SET_STOP = "`break` sets one"
 RUN_STEPS = "`sgd` runs SGD steps"
 CHANGE = "`set` changes a number"
-BEGIN = "`step` begins a new one"
-REDO = "`redo` makes again what `undo` took back"
+BEGIN = "`step` starts a new one"
+REDO = "`redo` reapplies what `undo` reverted"
 
 WATCH = "`watch` watches an expression"
 

@@ -1,7 +1,7 @@
-"""Numbers as text, so that a person can compare them.
+"""Numbers as text that a person can compare.
 
-One tensor has one format, or else 0.5 and 5e-05 side by side look alike. A number that is not
-zero never looks like zero, because "is this gradient 0?" is what people come to find out.
+All entries of a tensor share one format; otherwise 0.5 and 5e-05 side by side look alike. A nonzero
+number never looks like zero, because "is this gradient 0?" is what users want to find out.
 
 Tensors are read in pieces of `PIECE` entries: no temporary is larger than 512 KiB, whatever the
 tensor's size, and each piece stays in the cache.
@@ -23,16 +23,16 @@ from miniflow.ops.base import shape_text
 Array = NDArray[Any]
 
 PIECE = 65_536
-# Entries of an array that are written out in a sentence.
+# Up to this many entries of an array are written out in a sentence.
 WRITTEN_OUT = 4
 BARS = "▁▂▃▄▅▆▇█"
 
-# From here on a float's integers are more easily read in scientific notation.
+# From here on integers in a float array are easier to read in scientific notation.
 _BIG = 1e6
 _SMALL = 1e-3
-# Significant digits: what is shown, what is shown to tell entries apart, what room can add.
+# Significant digits: the default, the most used to distinguish entries, the most with room.
 _LEAST, _MOST, _ROOMY = 4, 6, 10
-# So many different values are compared as text; more would cost more than they are worth.
+# Up to this many values are compared as text; comparing more is not worth its cost.
 _FEW = 256
 
 
@@ -48,36 +48,36 @@ class NumberFormat(Struct, frozen=True):
     def of(cls, array: Array, width: int | None = None) -> NumberFormat:
         """Choose the format of `array`.
 
-        Integers are written as integers. Else the largest entry decides between fixed and
-        scientific notation, unless a quarter of the others would be lost in fixed notation.
-        There are 4 significant digits, or up to 6 where entries would look equal or be cut.
-        With `width`, as many digits as fit in it, up to 10; below 8 it may be exceeded.
+        Integers are written as integers. Otherwise the largest entry decides between fixed and
+        scientific notation, unless fixed notation would round more than a quarter of the nonzero
+        entries to 0. The default is 4 significant digits, or up to 6 if entries would look equal
+        or be cut. With `width`, as many digits as fit, up to 10; a width below 8 may be exceeded.
         """
         array = np.asarray(array)
-        seen = _Scan.of(array)
+        scan = _Scan.of(array)
         room = 1 << 30 if width is None else width
-        high = max(abs(seen.low), abs(seen.high))
-        if not seen.finite:
-            return cls("integer", 0, seen.special_width)
-        if seen.integral and high < _BIG:
-            return cls("integer", 0, 0)._wide_enough(seen)
+        high = max(abs(scan.low), abs(scan.high))
+        if not scan.finite:
+            return cls("integer", 0, scan.special_width)
+        if scan.integral and high < _BIG:
+            return cls("integer", 0, 0)._widened(scan)
         roomy = width is not None
-        fixed = _fixed_digits(array, seen, high, room, roomy) if _SMALL <= high < _BIG else None
+        fixed = _fixed_digits(array, scan, high, room, roomy) if _SMALL <= high < _BIG else None
         if fixed is not None:
-            return cls("fixed", fixed, 0)._wide_enough(seen)
-        exponents = [abs(_exponent(x)) for x in (high, seen.smallest)]
+            return cls("fixed", fixed, 0)._widened(scan)
+        exponents = [abs(_exponent(x)) for x in (high, scan.smallest)]
         exponent_digits = 3 if max(exponents) > 99 else 2
-        overhead = seen.negative + len("1.e+") + exponent_digits
+        overhead = scan.negative + len("1.e+") + exponent_digits
         most = min((_ROOMY if roomy else _MOST) - 1, max(0, room - overhead))
-        digits = _enough_digits(array, seen, _LEAST - 1, most, roomy, _scientific)
-        return cls("scientific", digits, 0, exponent_digits)._wide_enough(seen)
+        digits = _enough_digits(array, scan, _LEAST - 1, most, roomy, _scientific)
+        return cls("scientific", digits, 0, exponent_digits)._widened(scan)
 
     def fmt(self, number: SupportsFloat) -> str:
-        """Return `number` as text, aligned to the right of `width`."""
+        """Return `number` as text, right-aligned to `width`."""
         return self._text(float(number)).rjust(self.width)
 
     def _text(self, x: float) -> str:
-        x += 0.0  # a zero has no sign
+        x += 0.0  # drops the sign of -0.0
         if not math.isfinite(x):
             return str(x)
         if self.notation == "integer":
@@ -88,22 +88,22 @@ class NumberFormat(Struct, frozen=True):
         mantissa, _, exponent = f"{x:.{self.digits}e}".partition("e")
         return f"{mantissa}e{exponent[0]}{exponent[1:].zfill(self.exponent_digits)}"
 
-    def _wide_enough(self, seen: _Scan) -> NumberFormat:
-        # The longest is the lowest, the highest or, in an exponent of its own, the smallest.
-        numbers = [seen.low, seen.high, seen.smallest if seen.nonzeros else 0.0]
-        if seen.negative:
+    def _widened(self, scan: _Scan) -> NumberFormat:
+        # The longest text is that of the lowest, the highest or (by its exponent) the smallest.
+        numbers = [scan.low, scan.high, scan.smallest if scan.nonzeros else 0.0]
+        if scan.negative:
             numbers += [-0.0, -numbers[2]]
-        width = max(seen.special_width, *(len(self._text(x)) for x in numbers))
+        width = max(scan.special_width, *(len(self._text(x)) for x in numbers))
         return NumberFormat(self.notation, self.digits, width, self.exponent_digits)
 
 
 def scalar(number: SupportsFloat, digits: int = 6) -> str:
     """Return one number with up to `digits` significant digits: 0.2213, 600, -1.5e-07."""
-    return f"{float(number) + 0.0:.{digits}g}"  # + 0.0: a zero has no sign
+    return f"{float(number) + 0.0:.{digits}g}"  # + 0.0 drops the sign of -0.0
 
 
-def told_apart(numbers: Sequence[float]) -> list[str]:
-    """Return numbers with as many digits as it takes to see which of them differ."""
+def distinct_texts(numbers: Sequence[float]) -> list[str]:
+    """Return numbers as text with enough digits to distinguish those that differ."""
     texts: list[str] = []
     for digits in (6, 9, 17):
         texts = [scalar(number, digits) for number in numbers]
@@ -113,7 +113,7 @@ def told_apart(numbers: Sequence[float]) -> list[str]:
 
 
 class Summary(Struct, frozen=True):
-    """What a tensor holds; the lowest, the highest and the mean are of its finite entries."""
+    """Statistics of a tensor; `min`, `max` and `mean` are of its finite entries."""
 
     shape: tuple[int, ...]
     min: float
@@ -124,7 +124,7 @@ class Summary(Struct, frozen=True):
     negative_infs: int = 0
 
     def text(self, between: str = "…") -> str:
-        """Return one line: `0.45 … 0.62  mean 0.52`; a histogram may stand `between`."""
+        """Return one line: `0.45 … 0.62  mean 0.52`; `between` may be a histogram."""
         size = math.prod(self.shape)
         if not size:
             return f"empty {shape_text(self.shape)}"
@@ -150,19 +150,19 @@ class Summary(Struct, frozen=True):
 
 
 def summary(array: Array) -> Summary:
-    """Read `array` once and return what it holds."""
+    """Return the statistics of `array`, in one pass."""
     array = np.asarray(array)
-    seen = _Scan.of(array)
+    scan = _Scan.of(array)
     low, high, mean = (
-        (seen.low, seen.high, seen.mean(array)) if seen.finite else (math.nan, math.nan, math.nan)
+        (scan.low, scan.high, scan.mean(array)) if scan.finite else (math.nan, math.nan, math.nan)
     )
-    return Summary(array.shape, low, high, mean, seen.nans, seen.infs, seen.negative_infs)
+    return Summary(array.shape, low, high, mean, scan.nans, scan.infs, scan.negative_infs)
 
 
 def described(array: Array) -> str:
-    """Return what an array holds, its shape called that: `shape 4x2, values 0 … 1  mean 0.5`.
+    """Describe an array: `shape 4x2, values 0 … 1  mean 0.5`.
 
-    A few entries are written out: `shape 3, values 1, -2, 3`.
+    Up to `WRITTEN_OUT` entries are listed: `shape 3, values 1, -2, 3`.
     """
     array = np.asarray(array)
     shape = f"shape {shape_text(array.shape)}"
@@ -175,21 +175,21 @@ def described(array: Array) -> str:
 
 
 def histogram(array: Array, bins: int = 8) -> str:
-    """Return how the finite entries are spread from lowest to highest, a bar for each bin.
+    """Return a histogram of the finite entries, one bar per bin.
 
-    A bin without entries is blank. A tensor of equal entries is one bar in the middle.
+    An empty bin is blank. A tensor of equal entries is one bar in the middle.
     """
     array = np.asarray(array)
-    seen = _Scan.of(array)
-    if not seen.finite:
+    scan = _Scan.of(array)
+    if not scan.finite:
         return " " * bins
     counts = np.zeros(bins, np.int64)
-    if seen.low == seen.high:
-        counts[bins // 2] = seen.finite
+    if scan.low == scan.high:
+        counts[bins // 2] = scan.finite
     else:
-        # Divided first: the distance from -1e308 to 1e308 is no float.
-        scale = max(abs(seen.low), abs(seen.high))
-        low, high = seen.low / scale, seen.high / scale
+        # Scaled first: the distance from -1e308 to 1e308 overflows.
+        scale = max(abs(scan.low), abs(scan.high))
+        low, high = scan.low / scale, scan.high / scale
         for piece in _pieces(array):
             finite = piece[np.isfinite(piece)]
             where = ((finite / scale - low) / (high - low) * bins).astype(np.int64)
@@ -199,15 +199,15 @@ def histogram(array: Array, bins: int = 8) -> str:
 
 
 def sparkline(numbers: Sequence[float], width: int) -> str:
-    """Return how numbers went, a bar for each of the last `width`: the newest at the right.
+    """Return the last `width` numbers as bars, the newest at the right.
 
-    The bars go from the lowest to the highest; equal numbers are bars of half the height. What is
-    not finite is `!`.
+    Bar heights scale from the lowest to the highest; if all are equal, bars are half height.
+    A number that is not finite is `!`.
     """
     last = list(numbers[max(0, len(numbers) - width) :])
     finite = [x for x in last if math.isfinite(x)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
-    # Halved: the distance from -1e308 to 1e308 is no float.
+    # Halved: the distance from -1e308 to 1e308 overflows.
     spread = high / 2 - low / 2
 
     def bar(x: float) -> str:
@@ -219,18 +219,18 @@ def sparkline(numbers: Sequence[float], width: int) -> str:
 
 
 def slice_line(shape: tuple[int, ...], index: tuple[int, ...]) -> str:
-    """Say which 2-D slice is shown, by the `index` into the leading axes; nothing up to 2-D."""
+    """Name the 2-D slice shown: `slice [0,:,:] of 2x3x4`; empty for up to two axes."""
     if len(shape) <= 2:
         return ""
     chosen = ",".join([*(str(i) for i in index[: len(shape) - 2]), ":", ":"])
     return f"slice [{chosen}] of {shape_text(shape)}"
 
 
-# What a tensor holds ---------------------------------------------------------------------
+# Statistics of a tensor ------------------------------------------------------------------
 
 
 def _pieces(array: Array) -> Iterator[NDArray[np.float64]]:
-    """Yield all entries in float64, `PIECE` at a time, whatever the layout."""
+    """Yield all entries as float64, `PIECE` at a time, whatever the memory layout."""
     if array.size:
         flags: Any = ["external_loop", "buffered"]
         yield from np.nditer(
@@ -255,34 +255,34 @@ class _Scan(Struct):
 
     @classmethod
     def of(cls, array: Array) -> _Scan:
-        seen = cls()
+        scan = cls()
         sums = []
         for piece in _pieces(array):
             finite = piece
             if not (usable := np.isfinite(piece)).all():
                 nans = int(np.isnan(piece).sum())
-                seen.nans += nans
-                seen.infs += int(piece.size - usable.sum()) - nans
-                seen.negative_infs += int(np.isneginf(piece).sum())
+                scan.nans += nans
+                scan.infs += int(piece.size - usable.sum()) - nans
+                scan.negative_infs += int(np.isneginf(piece).sum())
                 finite = piece[usable]
             if not finite.size:
                 continue
-            seen.finite += finite.size
-            seen.low = min(seen.low, float(finite.min()))
-            seen.high = max(seen.high, float(finite.max()))
+            scan.finite += finite.size
+            scan.low = min(scan.low, float(finite.min()))
+            scan.high = max(scan.high, float(finite.max()))
             magnitudes = np.abs(finite)
             magnitudes = magnitudes[magnitudes > 0]
-            seen.nonzeros += magnitudes.size
-            seen.smallest = min(seen.smallest, float(magnitudes.min(initial=math.inf)))
-            seen.negative |= bool((finite < 0).any())
-            seen.integral = seen.integral and bool((finite == np.rint(finite)).all())
+            scan.nonzeros += magnitudes.size
+            scan.smallest = min(scan.smallest, float(magnitudes.min(initial=math.inf)))
+            scan.negative |= bool((finite < 0).any())
+            scan.integral = scan.integral and bool((finite == np.rint(finite)).all())
             with np.errstate(over="ignore", invalid="ignore"):
                 sums.append(float(finite.sum()))
-        seen._sums = tuple(sums)
-        return seen
+        scan._sums = tuple(sums)
+        return scan
 
     def mean(self, array: Array) -> float:
-        """Return the mean of the finite entries, also where their sum is no float."""
+        """Return the mean of the finite entries, even if their sum overflows."""
         with contextlib.suppress(OverflowError, ValueError):
             if math.isfinite(mean := math.fsum(self._sums) / self.finite):
                 return mean
@@ -294,7 +294,7 @@ class _Scan(Struct):
 
     @property
     def special_width(self) -> int:
-        """The width of the nan and infinities that there are."""
+        """The width of the longest of nan, inf and -inf that occurs."""
         return max(3 * bool(self.nans), 3 * bool(self.infs), 4 * bool(self.negative_infs))
 
 
@@ -313,62 +313,62 @@ def _scientific(x: float, digits: int) -> str:
     return f"{x:.{digits}e}"
 
 
-def _fixed_digits(array: Array, seen: _Scan, high: float, room: int, roomy: bool) -> int | None:
-    """Return the digits after the point, or None if fixed notation serves `array` badly."""
-    fit = room - len(f"{high:.0f}.") - seen.negative
-    # One digit at least: without any they would be taken for integers.
+def _fixed_digits(array: Array, scan: _Scan, high: float, room: int, roomy: bool) -> int | None:
+    """Return the digits after the point, or None if fixed notation does not suit `array`."""
+    fit = room - len(f"{high:.0f}.") - scan.negative
+    # At least one digit: without it they would be taken for integers.
     least, most = (max(1, n - 1 - _exponent(high)) for n in (_LEAST, _ROOMY if roomy else _MOST))
     most = min(most, fit)
     if most < min(least, 2):
         return None
-    digits = _enough_digits(array, seen, least, most, roomy, _fixed)
+    digits = _enough_digits(array, scan, least, most, roomy, _fixed)
     for candidate in (digits, most):
-        if 4 * _lost(array, seen, candidate) <= seen.nonzeros:
+        if 4 * _lost(array, scan, candidate) <= scan.nonzeros:
             return candidate
     return None
 
 
-def _lost(array: Array, seen: _Scan, digits: int) -> int:
-    """Count the entries that are not 0 but would be written so with `digits`."""
+def _lost(array: Array, scan: _Scan, digits: int) -> int:
+    """Count the nonzero entries that would be written as 0 with `digits`."""
     half = 0.5 * 10.0**-digits
-    if seen.smallest >= half:
+    if scan.smallest >= half:
         return 0
     return sum(int(((piece != 0) & (np.abs(piece) < half)).sum()) for piece in _pieces(array))
 
 
 def _enough_digits(
     array: Array,
-    seen: _Scan,
+    scan: _Scan,
     least: int,
     most: int,
     roomy: bool,
     write: Callable[[float, int], str],
 ) -> int:
-    """Return the fewest digits after the point, from `least` to `most`, that serve `array`.
+    """Return the fewest digits after the point, from `least` to `most`, that suit `array`.
 
-    Of few values: those that write all of them exactly, or else the fewest that tell most of
-    them apart. Of many: those that give the distance from lowest to highest 3 digits. With
-    `roomy` there is no need to be brief, unless fewer are exact.
+    Few values: enough to write all exactly, or else the fewest that distinguish most of them. Many
+    values: enough to give the distance from lowest to highest 3 digits. With `roomy`, `most`,
+    unless fewer are exact.
     """
     if most <= least:
         return most
     if array.size > _FEW:
         if roomy:
             return most
-        # Halved: the distance from -1e308 to 1e308 is no float.
-        spread = seen.high / 2 - seen.low / 2
+        # Halved: the distance from -1e308 to 1e308 overflows.
+        spread = scan.high / 2 - scan.low / 2
         wanted = 2 - _exponent(spread)
         if write is _scientific:
-            wanted += _exponent(max(abs(seen.low), abs(seen.high)))
+            wanted += _exponent(max(abs(scan.low), abs(scan.high)))
         return min(most, max(least, wanted)) if spread else least
     finite = array[np.isfinite(array)]
     close = float(np.finfo(finite.dtype).eps) if finite.dtype.kind == "f" else 0.0
     values = [float(x) for x in np.unique(finite)]
-    best, told_apart = most if roomy else least, 0
+    best, distinct = most if roomy else least, 0
     for digits in range(least, most + 1):
         texts = [write(x, digits) for x in values]
         if all(abs(float(t) - x) <= close * abs(x) for t, x in zip(texts, values, strict=True)):
             return digits
-        if not roomy and len(set(texts)) > told_apart:
-            best, told_apart = digits, len(set(texts))
+        if not roomy and len(set(texts)) > distinct:
+            best, distinct = digits, len(set(texts))
     return best

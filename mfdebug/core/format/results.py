@@ -1,4 +1,4 @@
-"""What an expression is worth, as text and as JSON."""
+"""The result of an expression, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from mfdebug.core.format.numbers import described, scalar
 from miniflow.ops.base import shape_text
 
-# Entries that are written out in one line.
+# Up to this many entries are written out in one line.
 FEW = 8
 
 
 def result_text(result: Any, *, brief: bool = False) -> str:
-    """Return a result as text; `brief` is one line, of a larger array a summary."""
+    """Return a result as text; `brief` is one line, a summary for a larger array."""
     if isinstance(result, bool | np.bool_):
         return str(bool(result)).lower()
     if isinstance(result, tuple):
@@ -29,13 +29,13 @@ def result_text(result: Any, *, brief: bool = False) -> str:
     if brief:
         return f"[{', '.join(result_text(row, brief=True) for row in array)}]"
     if array.dtype.kind == "f":
-        array = array + 0.0  # a zero has no sign
+        array = array + 0.0  # drops the sign of -0.0
     text = np.array2string(array, precision=6, threshold=200, edgeitems=3, max_line_width=78)
     return ("\n" if array.ndim > 1 else "") + text
 
 
 def as_json(value: Any) -> Any:
-    """Return `value` as JSON can hold it: arrays as nested lists, NaN and infinity as strings."""
+    """Return `value` as JSON data: arrays as nested lists, NaN and infinity as strings."""
     if isinstance(value, dict):
         return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

@@ -110,7 +110,7 @@ class Session:
     def return_to(self, state: State) -> None:
         """Restore an earlier state."""
         self.use(state.debugger or self.debugger)
-        self.debugger.return_to(state.position)
+        self.debugger.restore(state.position)
         self.stops.return_to(state.stops)
         self.watches.return_to(state.watches)
         self.quiz = copy.copy(state.quiz)

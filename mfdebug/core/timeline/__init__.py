@@ -1,1 +1,1 @@
-"""The line of moments, the cursor on it, and the state at a moment."""
+"""The timeline of moments, the cursor on it, and the state at a moment."""

@@ -1,9 +1,9 @@
-"""What makes time travel cheap: checkpoints of what lasts from one SGD step to the next.
+"""Checkpoints of the state that lasts from one SGD step to the next: they make time travel cheap.
 
-Any moment is a checkpoint and a short replay. Checkpoints are kept every `stride` SGD steps;
-when they would take more memory than allowed, every other one is dropped and the stride doubles,
-so a run of any length fits. The last few steps stepped through are kept besides, because going
-back by one moment is what people do most.
+Any moment is restored from a checkpoint and a short replay. Checkpoints are kept every `stride` SGD
+steps; when they would exceed the memory limit, every other one is dropped and the stride doubles,
+so a run of any length fits. The last few steps that were stepped through are kept as well, because
+going back by one moment is the most frequent use.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections import OrderedDict
 from miniflow.plans.base import Plan, State
 
 DEFAULT_MEMORY = 256 * 2**20
-# SGD steps between checkpoints, at first. A copy of the parameters every 16th step costs 2 % of a
-# small network's training; every step would cost 9 %. Tiny ones are replayed so fast that they can
-# have them further apart: every stretch between two costs as much as half a step of theirs.
+# Initial number of SGD steps between checkpoints. Copying the parameters every 16th step costs 2 %
+# of the training time of a small network; every step would cost 9 %. Tiny networks replay so fast
+# that checkpoints can be further apart: for them each checkpoint interval costs half an SGD step.
 FIRST_STRIDE = 16
 FIRST_STRIDE_TINY, TINY_BYTES, TINY_NODES = 128, 2**14, 64
 RECENT = 4
@@ -25,7 +25,7 @@ RECENT = 4
 class History:
     """Checkpoints by SGD step, within `memory` bytes, and the cost of every step so far.
 
-    A checkpoint of step k is the state in which step k begins. `costs[k]` is the cost of step k.
+    The checkpoint of step k is the state at its start. `costs[k]` is the cost of step k.
     """
 
     def __init__(self, plan: Plan, memory: int = DEFAULT_MEMORY) -> None:
@@ -45,15 +45,15 @@ class History:
 
     @property
     def bytes(self) -> int:
-        """The memory taken by states."""
+        """The memory used by states."""
         return len(self) * self._state_bytes
 
     def due(self, sgd_step: int) -> int:
-        """Return the first step at or after `sgd_step` that gets a checkpoint."""
+        """Return the first step at or after `sgd_step` that is due for a checkpoint."""
         return -(-sgd_step // self.stride) * self.stride
 
     def record(self, sgd_step: int, plan: Plan, *, recent: bool = False) -> None:
-        """Keep the state in which `sgd_step` begins, if one is due here or `recent` asks for it."""
+        """Save the state at the start of `sgd_step` if a checkpoint is due or `recent` is set."""
         if sgd_step % self.stride == 0 and sgd_step not in self._checkpoints:
             self._checkpoints[sgd_step] = plan.save()
             self._thin()
@@ -73,8 +73,8 @@ class History:
             }
 
     def before(self, sgd_step: int) -> tuple[int, State] | None:
-        """Return the last checkpoint at or before `sgd_step`, or None: then begin at `origin`."""
-        # The keys are few multiples of the stride: the nearest is found without a search.
+        """Return the last checkpoint at or before `sgd_step`; None means: start from `origin`."""
+        # The keys are multiples of the stride, so the nearest one needs no search.
         step = sgd_step // self.stride * self.stride
         while step > 0 and step not in self._checkpoints:
             step -= self.stride
@@ -90,20 +90,20 @@ class History:
         return self._origin
 
     def forget_from(self, sgd_step: int, *, costs_from: int) -> None:
-        """Drop the checkpoints of `sgd_step` and later, and costs: another branch begins."""
+        """Drop checkpoints from `sgd_step` on and costs from `costs_from` on: a branch starts."""
         self._checkpoints = {k: s for k, s in self._checkpoints.items() if k < sgd_step}
         for step in [k for k in self._recent if k >= sgd_step]:
             del self._recent[step]
         del self.costs[costs_from:]
 
     def forget_beyond(self, sgd_steps: int) -> None:
-        """Know the costs of so many SGD steps only, and no state that lies after them."""
+        """Keep the costs of the first `sgd_steps` steps only, and no checkpoint after them."""
         self.forget_from(sgd_steps + 1, costs_from=sgd_steps)
 
     def record_cost(self, sgd_step: int, cost: float) -> None:
-        """Note the cost of an SGD step."""
+        """Record the cost of an SGD step."""
         self.record_costs(sgd_step, array("d", [cost]))
 
     def record_costs(self, first: int, costs: array[float]) -> None:
-        """Note the costs of SGD steps from number `first` on."""
+        """Record the costs of consecutive SGD steps, starting with step `first`."""
         self.costs[first : first + len(costs)] = costs

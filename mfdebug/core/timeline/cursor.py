@@ -1,7 +1,7 @@
-"""A cursor on the line of moments: move it to moment t, and the plan is in the state of moment t.
+"""The cursor on the timeline: after a move to moment t the plan is in the state of moment t.
 
-Stepping, running, going back and replays are one operation. The state at t follows from the graph,
-the edits and t alone, bit for bit, by whatever way the cursor came.
+Stepping, running, going back and replaying are one operation. The state at t is a function of the
+graph, the edits and t alone, bit for bit, whatever path the cursor took.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from miniflow.plans.base import Plan
 from miniflow.plans.trace import Trace
 from miniflow.training.train import compile_plan
 
-# A long run looks up this often, in seconds, to report progress and to see whether to stop.
+# Seconds between progress reports in a long run, which can also stop it.
 REPORT_EVERY = 0.05
-# Moments let happen at a stretch, at first.
-FIRST_STRETCH = 64
+# Initial number of moments executed between two checks of the clock.
+FIRST_BATCH = 64
 
 Progress = Callable[[int], bool]
 
 
 class DebuggerError(MiniflowError):
-    """A command that cannot be carried out here and now."""
+    """A command that cannot be executed in the present state."""
 
 
 class Edit(Struct, frozen=True):
-    """A change made right after moment `after`: an input's entry, or the learning rate.
+    """A change made right after moment `after`: an input's value or entry, or the learning rate.
 
-    `node` None is the learning rate; `index` None is the whole value.
+    `node` is None for the learning rate; `index` is None for a whole value.
     """
 
     after: int
@@ -49,9 +49,9 @@ class Edit(Struct, frozen=True):
 
 
 class Update(Struct, frozen=True):
-    """What the update of the present moment did: the value before and after, and the rate.
+    """The update of the present moment: the parameter before and after, and the learning rate.
 
-    So too what the optimizer keeps for the parameter, an array for each of its `state_names`.
+    The optimizer's state for the parameter has one array for each of its `state_names`.
     """
 
     before: Array
@@ -62,10 +62,10 @@ class Update(Struct, frozen=True):
 
 
 class Cursor:
-    """A graph, its plan, and where on the line of moments it stands.
+    """A graph, its plan, and the present moment on its timeline.
 
-    `history_memory` bounds the memory of checkpoints, in bytes. `edits` are in force at the moments
-    after which they were made. `last_update` is what the present moment did, if it is an update.
+    `history_memory` bounds the memory of checkpoints, in bytes. Each of `edits` takes effect right
+    after its moment. `last_update` is the update that the present moment made, if it made one.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class Cursor:
         self.moment = 0
         self.last_update: Update | None = None
         self._edits_after: dict[int, list[Edit]] = {}
-        # SGD steps that are run at a stretch.
-        self._pace = 1
+        # SGD steps run in one call of the plan.
+        self._batch = 1
 
     @property
     def where(self) -> Moment:
@@ -99,17 +99,17 @@ class Cursor:
 
     @property
     def endless(self) -> bool:
-        """Whether a run that nothing stops would go on for ever."""
+        """Whether the timeline has no end."""
         return self.timeline.end is None
 
     @property
     def has_steps(self) -> bool:
-        """Whether there are SGD steps to be counted: where nothing is trained there are none."""
+        """Whether the graph has SGD steps: it has none if nothing is trained."""
         return self.graph.trains
 
     @property
     def ending(self) -> str:
-        """Why there is no later moment than the last one, in words."""
+        """Why the timeline ends, as text; empty if it does not."""
         return "" if self.graph.trains else "nothing is trained here"
 
     @property
@@ -119,7 +119,7 @@ class Cursor:
 
     @property
     def costs_reached(self) -> int:
-        """How many SGD steps have computed their cost up to the present moment."""
+        """The number of SGD steps whose cost is computed by the present moment."""
         cost = self.timeline.position_of("forward", self.graph.cost) or 1
         here = self.timeline.position(self.moment)
         return self.sgd_step + (here >= cost)
@@ -129,10 +129,10 @@ class Cursor:
         return None if self.at_end else self.timeline.name(self.moment + 1)
 
     def move(self, moment: int, progress: Progress | None = None) -> int:
-        """Move the cursor to `moment`, or the nearest that exists; return where it is.
+        """Move the cursor to `moment`, or the nearest that exists; return the moment reached.
 
-        During a long run `progress` is told the present moment now and then; when it returns
-        True the run stops at the end of an SGD step.
+        During a long run `progress` is called with the present moment every `REPORT_EVERY`
+        seconds; if it returns True, the run stops at the end of an SGD step.
         """
         target = self.timeline.clamp(moment)
         if target != self.moment:
@@ -144,111 +144,110 @@ class Cursor:
             else:
                 self._travel(target, progress)
         except MiniflowError:
-            # On the way far off, only what lasts was right.
+            # A run of whole SGD steps keeps only the state that lasts between steps.
             self.settle()
             raise
         return self.moment
 
     def step(self, count: int = 1, progress: Progress | None = None) -> int:
-        """Move by `count` moments, back when it is negative."""
+        """Move by `count` moments; a negative count moves back."""
         return self.move(self.moment + count, progress)
 
     def phases(self, count: int = 1, progress: Progress | None = None) -> int:
-        """Move to the end of this phase, or back to where it began, `count` times."""
+        """Move to the end of the phase, or back to its start if negative, `count` times."""
         return self.move(self.timeline.phases_from(self.moment, count), progress)
 
     def sgd(self, count: int = 1, progress: Progress | None = None) -> int:
-        """Move by whole SGD steps: to the end of this one first, or back to its start."""
+        """Move by whole SGD steps, first to the end (or back to the start) of the present one."""
         return self.move(self.sgd_target(count, progress), progress)
 
     def sgd_target(self, count: int, progress: Progress | None = None) -> int:
-        """Return where `count` SGD steps lead; `progress` as in `move`, where that takes a run."""
+        """Return the moment that `sgd(count)` moves to; finding it may itself take a run."""
         length = self.timeline.length
-        begun = self.moment // length if count >= 0 else -(-self.moment // length)
-        return (begun + count) * length
+        step = self.moment // length if count >= 0 else -(-self.moment // length)
+        return (step + count) * length
 
     def until(self, node: int, phase: Phase | None = None, progress: Progress | None = None) -> int:
-        """Run on to the next moment of a node: its next phase, or the one named."""
+        """Run to the next moment of a node, of any phase or of `phase`."""
         return self.move(self.next_moment(node, phase), progress)
 
     def next_moment(self, node: int, phase: Phase | None = None) -> int:
-        """Return the next moment of a node, or raise `DebuggerError` if there is none ahead."""
+        """Return the next moment of a node; raise `DebuggerError` if there is none."""
         phases = (phase,) if phase else NODE_PHASES
-        found = [self.timeline.next_of(self.moment, one, node) for one in phases]
+        found = [self.timeline.next_of(self.moment, name, node) for name in phases]
         ahead = [moment for moment in found if moment is not None]
         if not ahead:
             name = self.graph.nodes[node].label
-            ends = f"the line ends here; {GO_BACK}"
-            never = "the feed gives it its value" if phase is None else "nor in later SGD steps"
+            ends = f"end of the run; {GO_BACK}"
+            never = "the feed sets its value" if phase is None else "nor in later SGD steps"
             raise DebuggerError(
                 f"{name} has no {phase or 'further'} moment ahead",
                 hint=ends if self.timeline.end else never,
             )
         return min(ahead)
 
-    # How it moves ------------------------------------------------------------------------------
+    # Moving ------------------------------------------------------------------------------
 
     def _walk(self, target: int, progress: Progress | None = None) -> None:
-        """Let all that lies before `target` happen, and `target` itself with what it did noted.
+        """Execute moment by moment up to `target`, and record what the update at `target` did.
 
-        Ends early, at some moment before, when `progress` returns True.
+        Ends early, at an earlier moment, when `progress` returns True.
         """
-        stretch, told = FIRST_STRETCH, time.monotonic()
+        batch, last_report = FIRST_BATCH, time.monotonic()
         while self.moment < target - 1:
-            begun = time.monotonic()
-            self._happen_until(min(target - 1, self.moment + stretch))
+            started = time.monotonic()
+            self._execute_up_to(min(target - 1, self.moment + batch))
             now = time.monotonic()
-            if now - begun < REPORT_EVERY / 4:
-                stretch *= 2
-            if progress is not None and now - told > REPORT_EVERY:
-                told = now
+            if now - started < REPORT_EVERY / 4:
+                batch *= 2
+            if progress is not None and now - last_report > REPORT_EVERY:
+                last_report = now
                 if progress(self.moment):
                     return
         if self.moment < target:
-            self._happen(target, last=True)
+            self._execute(target, last=True)
 
-    def _happen_until(self, target: int) -> None:
-        """Let one thing happen, or as many at a stretch as need no look in between."""
-        step, begun = divmod(self.moment, self.timeline.length)
+    def _execute_up_to(self, target: int) -> None:
+        """Execute one moment, or all up to the next one that needs handling, `target` at most."""
+        step, position = divmod(self.moment, self.timeline.length)
         start = self.timeline.start_of(step)
         cost = self.timeline.position_of("forward", self.graph.cost) or 0
-        looks = [edited for edited in self._edits_after if edited > self.moment]
-        looks += [target, start + self.timeline.length]
-        looks += [start + cost] * (begun < cost)
-        last = min(looks)
-        if begun == 0 or last == self.moment + 1:
-            self._happen(self.moment + 1)
+        ends = [edited for edited in self._edits_after if edited > self.moment]
+        ends += [target, start + self.timeline.length]
+        ends += [start + cost] * (position < cost)
+        last = min(ends)
+        if position == 0 or last == self.moment + 1:
+            self._execute(self.moment + 1)
             return
         self.last_update = None
         try:
-            self.plan.walk(begun, last - start)
+            self.plan.walk(position, last - start)
         except MiniflowError:
-            self._walk_again(self.moment, last)
+            self._replay_singly(self.moment, last)
             raise
         self.moment = last
         self._apply_edits(last)
         if last == start + cost:
             self.history.record_cost(step, self.plan.cost())
 
-    def _walk_again(self, begin: int, end: int) -> None:
-        """Go once more through moments among which an op or a node raised an error, one by one.
+    def _replay_singly(self, start: int, end: int) -> None:
+        """Execute moments one by one after one of them raised an error.
 
-        So the cursor stands at the last moment before it.
+        The error is raised again, with the cursor at the last moment before it.
         """
-        self.moment = begin
+        self.moment = start
         self.settle()
         while self.moment < end:
-            self._happen(self.moment + 1)
+            self._execute(self.moment + 1)
 
-    def _happen(self, moment: int, *, last: bool = False) -> None:
-        """Let one thing happen: the plan's next call, then the edits made right after it.
+    def _execute(self, moment: int, *, last: bool = False) -> None:
+        """Execute one moment: the plan's next call, then the edits made right after it.
 
-        Of the `last` thing, the one that will be shown, it is noted what an update did.
+        For the `last` moment, which will be shown, what an update did is recorded.
         """
-        place = self.timeline.position(moment)
         name = self.timeline.name(moment)
         self.last_update = None
-        if place == 1:
+        if self.timeline.position(moment) == 1:
             self.history.record(name.sgd_step, self.plan, recent=True)
             self.plan.feed(name.sgd_step)
             if isinstance(self.graph.nodes[self.graph.cost], Input):
@@ -272,7 +271,7 @@ class Cursor:
             self.history.record_cost(name.sgd_step, self.plan.cost())
 
     def _parameter(self, node: int, trainable: int) -> tuple[Array, tuple[Array, ...]]:
-        """Return copies of a parameter and of what the optimizer keeps for it."""
+        """Return copies of a parameter and of the optimizer's state for it."""
         state = self.plan.optimizer_state(trainable)
         return self.plan.value(node).copy(), tuple(array.copy() for array in state)
 
@@ -288,26 +287,26 @@ class Cursor:
                 self.plan.set_value(edit.node, changed)
 
     def _travel(self, target: int, progress: Progress | None) -> None:
-        """Go far, or back: from a checkpoint, in whole SGD steps, then moment by moment.
+        """Move far, or back: from a checkpoint in whole SGD steps, then moment by moment.
 
         The SGD step before the target's is walked too: what the target's own pass has not
-        computed yet still shows the values of that one.
+        computed yet still shows the values of that step.
         """
         walk_from = max(self.timeline.sgd_step(target) - 1, 0)
-        begin = self._begin_at(walk_from, ahead=target > self.moment)
-        told = time.monotonic()
-        while begin < walk_from:
-            begin = self._run(begin, walk_from)
-            if progress is not None and time.monotonic() - told > REPORT_EVERY:
-                told = time.monotonic()
+        step = self._restore_at(walk_from, ahead=target > self.moment)
+        last_report = time.monotonic()
+        while step < walk_from:
+            step = self._run(step, walk_from)
+            if progress is not None and time.monotonic() - last_report > REPORT_EVERY:
+                last_report = time.monotonic()
                 if progress(self.moment):
-                    # One step more, walked: so all that is shown is of one pass.
-                    self._walk(self.timeline.start_of(begin + 1))
+                    # Walk one more step, so that all numbers shown are of one pass.
+                    self._walk(self.timeline.start_of(step + 1))
                     return
         self._walk(target, progress)
 
-    def _begin_at(self, sgd_step: int, *, ahead: bool) -> int:
-        """Put the plan at the start of the last SGD step known at or before `sgd_step`."""
+    def _restore_at(self, sgd_step: int, *, ahead: bool) -> int:
+        """Put the plan at the start of the last step known at or before `sgd_step`; return it."""
         found = self.history.before(sgd_step)
         if ahead:
             here = -(-self.moment // self.timeline.length)
@@ -327,57 +326,59 @@ class Cursor:
     def _run(self, first: int, last: int) -> int:
         """Run whole SGD steps from `first` towards `last`; return the step reached.
 
-        Ends early where a checkpoint is due, before a step with edits, or when it takes long.
+        Stops early where a checkpoint is due, before a step with edits, and to report progress.
         """
         last = self._unedited_until(first, last)
         if last == first:
             self._walk(self.timeline.start_of(first + 1))
             return first + 1
-        return self._run_on(first, last)
+        return self._run_batch(first, last)
 
-    def _run_on(self, first: int, last: int, trace: Trace | None = None) -> int:
-        """Run as many whole SGD steps as take no long; return the step reached."""
+    def _run_batch(self, first: int, last: int, trace: Trace | None = None) -> int:
+        """Run whole SGD steps for about `REPORT_EVERY` seconds at most; return the step reached."""
         self.history.record(first, self.plan)
-        count = min(last, self.history.due(first + 1), first + self._pace) - first
+        count = min(last, self.history.due(first + 1), first + self._batch) - first
         costs = array("d")
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
             self.plan.run(first, count, costs, trace)
         except MiniflowError:
-            self._walk_again(self.timeline.start_of(first), self.timeline.start_of(first + count))
+            self._replay_singly(
+                self.timeline.start_of(first), self.timeline.start_of(first + count)
+            )
             raise
-        taken = time.monotonic() - begun
-        if count == self._pace and taken < REPORT_EVERY / 4:
-            self._pace *= 2
-        elif taken > REPORT_EVERY:
-            self._pace = max(1, self._pace // 2)
+        elapsed = time.monotonic() - started
+        if count == self._batch and elapsed < REPORT_EVERY / 4:
+            self._batch *= 2
+        elif elapsed > REPORT_EVERY:
+            self._batch = max(1, self._batch // 2)
         self.history.record_costs(first, costs)
         self.moment = self.timeline.start_of(first + count)
         return first + count
 
     def _unedited_until(self, first: int, last: int) -> int:
-        """Return the first SGD step from `first` on that has edits in it, `last` at most."""
+        """Return the first SGD step at or after `first` that has edits, `last` at most."""
         length = self.timeline.length
         edited = [t for t in self._edits_after if first * length < t <= last * length]
         return self.timeline.sgd_step(min(edited)) if edited else last
 
     def run_traced(self, last: int, trace: Trace) -> None:
-        """Run whole SGD steps from the start of one, to `last` at most, and leave a trace.
+        """Run whole SGD steps into a trace, from the start of the present one to `last` at most.
 
-        Ends early when the trace is full, when it takes long, and before a step with edits: there
-        may be no step at all. What the moments after show of an earlier pass is right only if a
-        step at least was run.
+        Stops early when the trace is full, after `REPORT_EVERY` seconds and before a step with
+        edits, possibly without running a step. Stale numbers shown at later moments are right only
+        if at least one step was run.
         """
         first = self.moment // self.timeline.length
         trace.clear()
         last = self._unedited_until(first, min(last, first + trace.capacity))
-        begun = time.monotonic()
-        while first < last and time.monotonic() - begun < REPORT_EVERY:
-            first = self._run_on(first, last, trace)
+        started = time.monotonic()
+        while first < last and time.monotonic() - started < REPORT_EVERY:
+            first = self._run_batch(first, last, trace)
             self.last_update = None
 
     def settle(self) -> None:
-        """Work the present moment out again, with all that a run at a stretch has left out."""
+        """Recompute the present moment, with all that a run of whole SGD steps does not keep."""
         self._travel(self.moment, None)
 
     @property

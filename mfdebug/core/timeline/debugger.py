@@ -1,4 +1,4 @@
-"""The debugger: what there is to see, and edits, each a branch in time."""
+"""The debugger: a cursor with edits, each of which makes a branch of the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from mfdebug.core.format.hints import CHANGE, REDO
 from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
 from mfdebug.core.timeline.cursor import DebuggerError, Edit, Progress, Update
-from mfdebug.core.timeline.state import Contribution, Freshness, Sight
+from mfdebug.core.timeline.state import Contribution, Freshness, StateCursor
 from miniflow.errors import GraphError, MiniflowError, ShapeError
 from miniflow.files import save as save_graph
 from miniflow.gradcheck.checker import Verdict, check
@@ -37,12 +37,12 @@ __all__ = [
 ]
 
 
-# What was done to the edits, one after the other.
+# One action in the log of edits.
 EditAction = Edit | Literal["undo", "redo"]
 
 
 class Position(NamedTuple):
-    """Where a debugger stands: the moment, and all edits with what became of them."""
+    """The state of a debugger: the moment, the edits, the branches and the undo stacks."""
 
     moment: int
     edits: tuple[Edit, ...]
@@ -53,27 +53,27 @@ class Position(NamedTuple):
 
 
 class OtherRun(DebuggerError):  # noqa: N818 - nothing is wrong
-    """The run goes on elsewhere: with another graph, which has a debugger of its own."""
+    """The run continues with another graph, which has a debugger of its own."""
 
     def __init__(self, debugger: Debugger, *, back: bool = False) -> None:
-        goes_on = "before this the program ran" if back else "the program goes on with"
-        super().__init__(f"{goes_on} another graph: {debugger.graph.name}")
+        words = "before this the program ran" if back else "the program continues with"
+        super().__init__(f"{words} another graph: {debugger.graph.name}")
         self.debugger = debugger
         self.back = back
 
 
 class SetTrace(DebuggerError):  # noqa: N818 - nothing is wrong
-    """The program has called `set_trace`: here is the pass that came next."""
+    """The program has called `set_trace()`; the present pass is the next one after the call."""
 
     def __init__(self) -> None:
-        super().__init__("the program has called set_trace()")
+        super().__init__("the program called set_trace()")
 
 
-class Debugger(Sight):
-    """A graph, a cursor on its line of moments, and the branches that edits make.
+class Debugger(StateCursor):
+    """A graph, a cursor on its timeline, and the branches that edits make.
 
-    `branches[0]` is the run without edits; each edit adds the branch that it makes. `actions` done
-    again in their order make the same branches again.
+    `branches[0]` is the run without edits; each edit adds a branch. Replaying `actions` in order
+    makes the same branches again.
     """
 
     def __init__(
@@ -86,11 +86,13 @@ class Debugger(Sight):
         self.actions: list[EditAction] = []
 
     def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
-        """Set an input's entry, or its whole value: a branch in time.
+        """Set an input's entry, or its whole value: this makes a branch.
 
-        Within a pass the change counts from its feed on, and what lies downstream is worked out
-        again; a parameter already updated changes from here on. Returns the number of later
-        edits left behind on the old branch.
+        Within a pass the change takes effect at its feed, and all that depends on it is recomputed;
+        a parameter already updated in this pass changes from the present moment on. Returns the
+        number of later edits that remain on the old branch. Raises `DebuggerError` for a node that
+        is not an input or a value that is not numeric, `ShapeError` for a value or index that does
+        not fit.
         """
         target = self.graph.nodes[node]
         if not isinstance(target, Input):
@@ -100,17 +102,17 @@ class Debugger(Sight):
             )
         new = self._checked(node, index, value)
         words = f"{target.label}{index_text(index)} = {_short(new)}"
-        return self._branch(Edit(self._counts_from(node), node, index, new, words))
+        return self._branch(Edit(self._effective_after(node), node, index, new, words))
 
     def set_learning_rate(self, rate: float) -> int:
-        """Set the learning rate for all updates after the present moment."""
+        """Set the learning rate for all updates after the present moment; at least 0."""
         if not self.graph.trains:
             raise DebuggerError("nothing is trained here: no learning rate", where="set lr")
         if not np.isfinite(rate):
             raise DebuggerError(f"the learning rate must be a finite number, not {rate}")
         if rate < 0:
             raise DebuggerError(
-                f"the learning rate is at least 0, not {rate:g}", hint="to climb, negate the cost"
+                f"the learning rate is at least 0, not {rate:g}", hint="to ascend, negate the cost"
             )
         name = "lr()" if "lr" in self.graph.by_name else "lr"
         return self._branch(Edit(self.moment, None, None, np.array(rate), f"{name} = {rate:g}"))
@@ -119,7 +121,7 @@ class Debugger(Sight):
         name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
         new = np.asarray(value)
         if new.dtype.kind not in "biuf":
-            raise DebuggerError("that is not a number, nor rows of numbers", where=f"set {name}")
+            raise DebuggerError("not a number or rows of numbers", where=f"set {name}")
         with np.errstate(over="ignore"):
             new = new.astype(self.graph.dtype)
         if index is None:
@@ -146,13 +148,13 @@ class Debugger(Sight):
                 f"{name}{index_text(index)} does not exist: its shape is {shape_text(shape)}"
             )
 
-    def _counts_from(self, node: int) -> int:
-        """Return the moment after which an edit of this input, made now, counts."""
+    def _effective_after(self, node: int) -> int:
+        """Return the moment after which an edit of this input, made now, takes effect."""
         step_ends = (
             self.graph.trains and self.timeline.position(self.moment) == self.timeline.length
         )
         if self.moment == 0 or step_ends:
-            # The data will overwrite what it feeds: the edit waits until it has.
+            # The feed overwrites inputs that come from data: the edit is applied after it.
             return self.moment + self.graph.fed_from_data(node)
         updated = self.timeline.position_of("update", node)
         if updated is not None and updated <= self.timeline.position(self.moment):
@@ -170,9 +172,9 @@ class Debugger(Sight):
         return len(before) - len(kept)
 
     def _take_edits(self, edits: tuple[Edit, ...]) -> None:
-        """Put other edits in force, and work out the present moment again.
+        """Replace the edits and recompute the present moment.
 
-        When that fails the edits before are in force again, and the error is raised.
+        If that fails, the previous edits are restored and the error is raised.
         """
         before, moment = self.edits, self.moment
         try:
@@ -200,7 +202,7 @@ class Debugger(Sight):
         self._travel(self.moment, None)
 
     def undo(self) -> Edit:
-        """Take back the last edit; what it left behind comes back. Returns the edit."""
+        """Revert the last edit and return it; edits that it removed are restored."""
         if not self._done:
             raise DebuggerError("nothing to undo", hint=CHANGE)
         edits = self.edits
@@ -211,7 +213,7 @@ class Debugger(Sight):
         return edits[-1]
 
     def redo(self) -> Edit:
-        """Make the edit again that was taken back last."""
+        """Reapply the edit that was reverted last, and return it."""
         if not self._undone:
             raise DebuggerError("nothing to redo", hint=REDO)
         edits = self.edits
@@ -223,7 +225,7 @@ class Debugger(Sight):
 
     @property
     def position(self) -> Position:
-        """Where the debugger stands, to come back to."""
+        """The present position, for `restore`."""
         return Position(
             self.moment,
             self.edits,
@@ -233,7 +235,7 @@ class Debugger(Sight):
             tuple(self.actions),
         )
 
-    def return_to(self, position: Position) -> None:
+    def restore(self, position: Position) -> None:
         """Restore an earlier position, or `START`."""
         self._replay_with(position.edits)
         self.go(position.moment)
@@ -243,11 +245,11 @@ class Debugger(Sight):
 
     @contextmanager
     def visiting(self, moment: int, branch: int | None = None) -> Iterator[None]:
-        """Be at another moment for a while, on another branch too if one is given.
+        """Move to another moment, and branch if given, within a `with` block.
 
-        `branch` is a place in `branches`: 0 is the run without edits, n the one that the n-th edit
-        made. After it the debugger stands where it stood, bit for bit, and the costs noted are
-        those that were noted before.
+        `branch` is an index into `branches`: 0 is the run without edits, n is the branch of the
+        n-th edit. Afterwards the debugger's state and its recorded costs are restored, bit for
+        bit.
         """
         present, edits = self.moment, self.edits
         last_update, costs = self.last_update, self.history.costs[:]
@@ -267,27 +269,27 @@ class Debugger(Sight):
     # The passes of a record ----------------------------------------------------------------
 
     def last_position(self, step: int) -> int:
-        """Return the last place of an SGD step at which something happens."""
+        """Return the last position of an SGD step at which something is executed."""
         return self.timeline.length
 
     def has_ended(self, step: int) -> bool:
         """Whether the present moment is the last one of an SGD step."""
-        here, place = self.timeline.sgd_step(self.moment), self.timeline.position(self.moment)
-        return self.moment > 0 and here == step and place >= self.last_position(step)
+        here, position = self.timeline.sgd_step(self.moment), self.timeline.position(self.moment)
+        return self.moment > 0 and here == step and position >= self.last_position(step)
 
     def is_finite(self, step: int) -> bool:
-        """Whether it is known that no number of an SGD step is NaN or infinite."""
+        """Whether all numbers of an SGD step are known to be finite."""
         return False
 
     # The graphs of a run: a program may have several ----------------------------------------
 
     def go(self, moment: int, progress: Progress | None = None) -> int:
-        """Move to a moment of this very graph, whatever the program did in between."""
+        """Move to a moment of this graph, even if the program ran other graphs in between."""
         return self.move(moment, progress)
 
     @property
     def lines(self) -> Sequence[Debugger]:
-        """The debuggers of all graphs of the run, in the order in which it came to them."""
+        """The debuggers of all graphs of the run, in the order of their first pass."""
         return (self,)
 
     @property
@@ -296,7 +298,10 @@ class Debugger(Sight):
         return None
 
     def find_line(self, number: int, progress: Progress | None = None) -> Debugger:
-        """Return the debugger of a graph of the run by its number, from 0."""
+        """Return the debugger of a graph of the run by its number, from 0.
+
+        Raises `DebuggerError` if there is no such graph.
+        """
         if not 0 <= number < len(self.lines):
             count = len(self.lines)
             known = "there is only one" if count == 1 else f"there are 1 to {count}"
@@ -304,24 +309,24 @@ class Debugger(Sight):
         return self.lines[number]
 
     def must_stop(self) -> bool:
-        """Whether the program itself wants to stop at the present pass; that is told once."""
+        """Whether the program itself requests a stop at the present pass; True only once."""
         return False
 
-    def begins_block(self, step: int) -> int:
-        """Return the first of the SGD steps up to this one with no other graph's in between."""
+    def block_first_step(self, step: int) -> int:
+        """Return the first SGD step of a block: steps with no other graph's step in between."""
         return 0
 
     def block_start(self, step: int) -> int:
-        """Return the first moment of those SGD steps."""
+        """Return the moment at which the block of an SGD step starts."""
         return 0
 
     def before_block(self, step: int) -> Debugger | None:
-        """Return the debugger of the graph that was run before an SGD step, at its moment then."""
+        """Return the debugger of the graph run before an SGD step, at its end; None if none was."""
         return None
 
     @property
     def remark(self) -> str:
-        """What there is to say of the present moment besides its numbers, or nothing."""
+        """A remark on the present moment besides its numbers, or ""."""
         return ""
 
     def check(self, node: int | None = None) -> list[Verdict]:
@@ -329,10 +334,10 @@ class Debugger(Sight):
         return check(self.plan, node)
 
     def save(self, path: str | Path) -> None:
-        """Save the graph as it stands: parameters, learning rate and the optimizer's state.
+        """Save the graph at the present moment: parameters, learning rate and optimizer state.
 
-        A run from the file continues with the SGD step that the present moment is in, or with the
-        next one after its end.
+        A run from the file continues with the SGD step of the present moment, or with the next one
+        if the present step has ended.
         """
         graph = self.graph
         inputs = [node for node in graph.nodes if isinstance(node, Input)]
@@ -356,12 +361,12 @@ START = Position(0, (), ((),), (), (), ())
 
 
 def index_text(index: tuple[int, ...] | None) -> str:
-    """Return an index as it is typed: `[2,3]`, or nothing."""
+    """Return an index as it is typed: `[2,3]`, or ""."""
     return "" if not index else f"[{','.join(map(str, index))}]"
 
 
 def node_or_error(graph: Graph, name: str) -> int:
-    """Return a node's place by name, or raise an error with the nearest right name."""
+    """Return a node's index by name; raise `DebuggerError` with the nearest name as a hint."""
     try:
         return graph.index_of(name)
     except GraphError as error:

@@ -1,7 +1,7 @@
-"""Two moments, or one moment on two branches, side by side: what differs, and what is the same.
+"""Compares two moments, or one moment on two branches: what differs and what is equal.
 
-The same means the same bytes: a debugger that goes back and forward again owes that. Numbers of
-an earlier pass are not numbers of the moment, so they are never compared as if they were.
+Equal means the same bytes, as a debugger that goes back and forward again must reproduce them.
+Stale numbers do not belong to the moment, so they are not compared.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from miniflow.ops.base import Array
 
 Index = tuple[int, ...]
 What = Literal["value", "gradient", "cost", "learning rate"]
-# Rows that are told; a large graph differs in thousands.
+# Differences listed as text; a large graph may have thousands.
 MOST_ROWS = 20
-# What there is to compare: a partial gradient is a number of its moment too, the sum so far.
+# What is compared: a partial gradient belongs to its moment too, as the sum so far.
 PRESENT = (Freshness.CURRENT, Freshness.PARTIAL)
 ABSENT = {
     Freshness.NONE: "never computed",
@@ -44,14 +44,14 @@ class Instant(Struct, frozen=True):
 
 
 class Reading(NamedTuple):
-    """A copy of a value or a gradient and how it stands; None where it is not of its moment."""
+    """A copy of a value or gradient and its freshness; None if it is not of the moment."""
 
     array: Array | None
     freshness: Freshness
 
 
 class Snapshot(Struct, frozen=True):
-    """Copies of all there is to see at an instant."""
+    """Copies of all values and gradients at an instant."""
 
     values: list[Reading]
     gradients: list[Reading]
@@ -60,11 +60,11 @@ class Snapshot(Struct, frozen=True):
 
 
 class Difference(Struct, frozen=True):
-    """One thing that differs, told by the entry that differs most.
+    """A value, gradient, cost or learning rate that differs, shown by its most different entry.
 
-    `a` and `b` are the numbers there, None where there is none of that moment (then the freshness
-    says why), and both None where the shapes differ. `count` of `size` entries differ. `node` is
-    None for the learning rate.
+    `a` and `b` are the numbers of that entry; None if there is none of that moment (the freshness
+    says why), both None if the shapes differ. `count` of `size` entries differ. `node` is None for
+    the learning rate.
     """
 
     node: int | None
@@ -79,7 +79,7 @@ class Difference(Struct, frozen=True):
 
     @property
     def amount(self) -> float | None:
-        """How far apart the two numbers are, infinite when one is not finite; None: no telling."""
+        """The distance of the two numbers, inf if one is not finite; None if not comparable."""
         if self.a is None or self.b is None or self.a_freshness is not self.b_freshness:
             return None
         apart = abs(self.a - self.b)
@@ -87,10 +87,10 @@ class Difference(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """What differs, the largest difference first, then what is computed at one instant only.
+    """The differences, largest first, then what is computed at one instant only.
 
-    `same` things are equal bit for bit, `neither` have no number at either instant, and `stale`
-    have none of their moment because they are of an earlier pass.
+    `same` counts what is equal bit for bit, `neither` what has no number at either instant, and
+    `stale` what has numbers of an earlier pass only.
     """
 
     a: Instant
@@ -102,11 +102,11 @@ class Comparison(Struct, frozen=True):
 
 
 def take_snapshot(debugger: Debugger, instant: Instant) -> Snapshot:
-    """Copy what there is to see at an instant; the debugger comes back to where it stands."""
+    """Copy the state at an instant; the debugger returns to its present moment."""
     branch = instant.branch
     if branch is not None and not 0 <= branch < len(debugger.branches):
         last = len(debugger.branches) - 1
-        raise DebuggerError(f"there is no branch {branch}", hint=f"the last one is {last}")
+        raise DebuggerError(f"there is no branch {branch}", hint=f"the last is {last}")
     with debugger.visiting(instant.moment, branch):
         nodes = range(len(debugger.graph))
         cost = debugger.cost_freshness()
@@ -123,8 +123,8 @@ def _reading(array: Array, freshness: Freshness) -> Reading:
 
 
 def compare(debugger: Debugger, a: Instant, b: Instant) -> Comparison:
-    """Compare two instants node by node; a moment past the end is the end."""
-    a, b = (Instant(debugger.timeline.clamp(one.moment), one.branch) for one in (a, b))
+    """Compare two instants node by node; a moment past the end counts as the end."""
+    a, b = (Instant(debugger.timeline.clamp(i.moment), i.branch) for i in (a, b))
     first, second = take_snapshot(debugger, a), take_snapshot(debugger, b)
     found: list[Difference] = []
     same = neither = stale = 0
@@ -141,7 +141,7 @@ def compare(debugger: Debugger, a: Instant, b: Instant) -> Comparison:
 
 
 def _rank(difference: Difference) -> tuple[int, float]:
-    """Return what rows are sorted by: not finite, then by size, then what cannot be compared."""
+    """Return the sort key: not finite first, then by size, then what cannot be compared."""
     if difference.amount is None or difference.a is None or difference.b is None:
         return 2, 0.0
     finite = math.isfinite(difference.a) and math.isfinite(difference.b)
@@ -153,7 +153,7 @@ def _pairs(
 ) -> Iterator[tuple[int | None, What, Reading, Reading]]:
     graph = debugger.graph
     for node, shape in enumerate(debugger.plan.shapes):
-        # The value of a scalar cost is the cost: it is told once.
+        # The value of a scalar cost is listed as the cost, below.
         if node != graph.cost or shape:
             yield node, "value", first.values[node], second.values[node]
     for node in range(len(graph)):
@@ -164,27 +164,25 @@ def _pairs(
         yield None, "learning rate", _rate_of(first), _rate_of(second)
 
 
-def _rate_of(one: Snapshot) -> Reading:
-    """Return the learning rate; of a program's pass it may not be known."""
-    if math.isnan(one.learning_rate):
+def _rate_of(snapshot: Snapshot) -> Reading:
+    """Return the learning rate, which may not be known in a program's pass."""
+    if math.isnan(snapshot.learning_rate):
         return Reading(None, Freshness.UNKNOWN)
-    return Reading(np.array(one.learning_rate), Freshness.CURRENT)
+    return Reading(np.array(snapshot.learning_rate), Freshness.CURRENT)
 
 
 def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Difference | None:
-    """Return how two things differ, or None if they are equal byte for byte."""
-    there = x.array if x.array is not None else y.array
-    assert there is not None
+    """Return the difference of two readings, or None if they are equal byte for byte."""
+    present = x.array if x.array is not None else y.array
+    assert present is not None
     if x.array is None or y.array is None or x.freshness is not y.freshness:
-        if not there.size:
+        if not present.size:
             return None
-        index, count = (0,) * there.ndim, there.size
+        index, count = (0,) * present.ndim, present.size
     elif x.array.shape != y.array.shape:
         # A program's batches may be of any size.
-        nowhere = (0,) * there.ndim
-        return Difference(
-            node, what, nowhere, None, None, x.freshness, y.freshness, there.size, there.size
-        )
+        origin, size = (0,) * present.ndim, present.size
+        return Difference(node, what, origin, None, None, x.freshness, y.freshness, size, size)
     else:
         differs = _bits(x.array) != _bits(y.array)
         count = int(differs.sum())
@@ -192,46 +190,46 @@ def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Differe
             return None
         with np.errstate(all="ignore"):
             apart = np.abs(np.subtract(x.array, y.array, dtype=np.float64)).reshape(-1)
-        # Finite numbers can be infinitely far apart; what is not finite still comes first.
+        # The distance of finite numbers can overflow; entries that are not finite still come first.
         bad = ~(np.isfinite(x.array) & np.isfinite(y.array)).reshape(-1)
         candidates = differs & bad if (differs & bad).any() else differs
         apart[np.isnan(apart)] = np.inf
         apart[~candidates] = -1.0
-        index = tuple(map(int, np.unravel_index(int(apart.argmax()), there.shape)))
-    a, b = (None if one.array is None else float(one.array[index]) for one in (x, y))
-    return Difference(node, what, index, a, b, x.freshness, y.freshness, count, there.size)
+        index = tuple(map(int, np.unravel_index(int(apart.argmax()), present.shape)))
+    a, b = (None if r.array is None else float(r.array[index]) for r in (x, y))
+    return Difference(node, what, index, a, b, x.freshness, y.freshness, count, present.size)
 
 
 def _bits(array: Array) -> Array:
-    """Return the entries' bytes as integers: NaN equals itself there, and -0 is not +0."""
+    """Return the entries' bytes as integers: NaN equals itself, and -0 differs from +0."""
     return np.ascontiguousarray(array).reshape(-1).view(f"u{array.itemsize}")
 
 
-# In words, and for programs --------------------------------------------------------------------
+# As text, and as JSON --------------------------------------------------------------------
 
 
 _NOT_BOTH = "cannot be compared"
 
 
 def comparison_lines(found: Comparison, debugger: Debugger, most: int = MOST_ROWS) -> list[str]:
-    """Return the comparison in words, a line each."""
+    """Return the comparison as lines of text, with at most `most` differences."""
     between = f"moment {found.a} and moment {found.b}"
     if not found.differences and not found.same:
         return [f"{between}: nothing is computed at either"]
     if not found.differences:
         except_for = f", but for {_stale_words(found.stale)}" if found.stale else ""
         return [f"{between}: everything is equal bit for bit{except_for}"]
-    differ = sum(one.amount is not None for one in found.differences)
+    differ = sum(d.amount is not None for d in found.differences)
     apart = len(found.differences) - differ
     counts = f"{differ} differ{'s' * (differ == 1)}" + (f", {apart} {_NOT_BOTH}" if apart else "")
     equal = "1 is" if found.same == 1 else f"{found.same} are"
     lines = [f"{between}: {counts}, {equal} equal bit for bit"]
-    lines += [f"  {_line(debugger, one)}" for one in found.differences[:most]]
+    lines += [f"  {_line(debugger, difference)}" for difference in found.differences[:most]]
     if len(found.differences) > most:
-        unseen = sum(one.amount is not None for one in found.differences[most:])
-        rest = len(found.differences) - most - unseen
-        told = [f"{unseen} more that differ"] * bool(unseen) + [f"{rest} {_NOT_BOTH}"] * bool(rest)
-        lines.append(f"  … {', '.join(told)}")
+        more = sum(d.amount is not None for d in found.differences[most:])
+        rest = len(found.differences) - most - more
+        omitted = [f"{more} more that differ"] * bool(more) + [f"{rest} {_NOT_BOTH}"] * bool(rest)
+        lines.append(f"  … {', '.join(omitted)}")
     if found.stale:
         lines.append(f"  left out: {_stale_words(found.stale)}")
     return lines
@@ -241,56 +239,59 @@ def _stale_words(count: int) -> str:
     return f"{count} stale, of an earlier pass"
 
 
-def _line(debugger: Debugger, one: Difference) -> str:
-    told = f"{_name(debugger, one)}: {' | '.join(_number_texts(one))}"
-    if one.amount is None:
-        return told
-    if math.isfinite(one.amount):
-        told += f", {scalar(one.amount, 3)} apart"
-    return told + (f" ({one.count} of {one.size} differ)" if one.size > 1 else "")
+def _line(debugger: Debugger, difference: Difference) -> str:
+    line = f"{_name(debugger, difference)}: {' | '.join(_number_texts(difference))}"
+    if difference.amount is None:
+        return line
+    if math.isfinite(difference.amount):
+        line += f", {scalar(difference.amount, 3)} apart"
+    return line + (
+        f" ({difference.count} of {difference.size} differ)" if difference.size > 1 else ""
+    )
 
 
-def _name(debugger: Debugger, one: Difference) -> str:
+def _name(debugger: Debugger, difference: Difference) -> str:
     graph = debugger.graph
-    if one.node is None:
-        return one.what
-    if one.what == "cost":
+    if difference.node is None:
+        return difference.what
+    if difference.what == "cost":
         return cost_name(graph)
-    if one.what == "value":
-        return f"{graph.nodes[one.node].label}{index_text(one.index)}"
-    partial = Freshness.PARTIAL is one.a_freshness is one.b_freshness
-    return f"{gradient_name(debugger, one.node, one.index or ())}{' so far' if partial else ''}"
+    if difference.what == "value":
+        return f"{graph.nodes[difference.node].label}{index_text(difference.index)}"
+    partial = Freshness.PARTIAL is difference.a_freshness is difference.b_freshness
+    name = gradient_name(debugger, difference.node, difference.index or ())
+    return f"{name}{' so far' if partial else ''}"
 
 
-def _number_texts(one: Difference) -> tuple[str, str]:
-    """Return both numbers as text, with as many digits as it takes to tell them apart."""
-    if one.a is None and one.b is None:
+def _number_texts(difference: Difference) -> tuple[str, str]:
+    """Return both numbers as text, with enough digits to distinguish them."""
+    if difference.a is None and difference.b is None:
         return ("of another shape",) * 2
-    sides = ((one.a, one.a_freshness), (one.b, one.b_freshness))
-    if one.a is None or one.b is None or one.amount is None:
-        a, b = (_unlike(number, freshness) for number, freshness in sides)
+    sides = ((difference.a, difference.a_freshness), (difference.b, difference.b_freshness))
+    if difference.a is None or difference.b is None or difference.amount is None:
+        a, b = (_side_text(number, freshness) for number, freshness in sides)
         return a, b
     for digits in (6, 9, 17):
-        a, b = _signed(one.a, digits), _signed(one.b, digits)
+        a, b = _signed(difference.a, digits), _signed(difference.b, digits)
         if a != b:
             return a, b
     return a, f"{b} in other bits"
 
 
-def _unlike(number: float | None, freshness: Freshness) -> str:
+def _side_text(number: float | None, freshness: Freshness) -> str:
     if number is None:
         return ABSENT.get(freshness, freshness.value)
     return f"{_signed(number)}{' so far' if freshness is Freshness.PARTIAL else ''}"
 
 
 def _signed(number: float, digits: int = 6) -> str:
-    """Return a number as text; here a zero has its sign, which may be all the difference."""
+    """Return a number as text with the sign of a zero, which may be the only difference."""
     minus = "-" if number == 0 and math.copysign(1, number) < 0 else ""
     return minus + scalar(number, digits)
 
 
 def comparison_data(found: Comparison, graph: Graph) -> dict[str, Any]:
-    """Return the comparison as JSON can hold it."""
+    """Return the comparison as JSON data."""
     data: dict[str, Any] = as_json(
         {
             "a": str(found.a),
@@ -301,18 +302,18 @@ def comparison_data(found: Comparison, graph: Graph) -> dict[str, Any]:
             "stale": found.stale,
             "differences": [
                 {
-                    "node": None if one.node is None else graph.nodes[one.node].label,
-                    "what": one.what,
-                    "entry": one.index,
-                    "a": one.a,
-                    "b": one.b,
-                    "a_freshness": one.a_freshness.value,
-                    "b_freshness": one.b_freshness.value,
-                    "difference": one.amount,
-                    "differ": one.count,
-                    "of": one.size,
+                    "node": None if difference.node is None else graph.nodes[difference.node].label,
+                    "what": difference.what,
+                    "entry": difference.index,
+                    "a": difference.a,
+                    "b": difference.b,
+                    "a_freshness": difference.a_freshness.value,
+                    "b_freshness": difference.b_freshness.value,
+                    "difference": difference.amount,
+                    "differ": difference.count,
+                    "of": difference.size,
                 }
-                for one in found.differences
+                for difference in found.differences
             ],
         }
     )

@@ -1,4 +1,4 @@
-"""One number of a run: which node's value or gradient, which entry, and at which moment."""
+"""A reference to one number of a run: node, value or gradient, entry, and moment."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from miniflow.graph import Graph
 from miniflow.ops.base import Array
 
 Index = tuple[int, ...]
-# A subscript may be a letter, so that a rule is written for all entries at once: `X[n,1]`.
+# A subscript may be a letter, for a rule that holds for all entries: `X[n,1]`.
 Subscripts = tuple[int | str, ...]
-# "m" and "v" are the numbers that an optimizer keeps for each entry of a parameter.
+# "m" and "v" are an optimizer's state for each entry of a parameter.
 Attribute = Literal["value", "grad", "m", "v"]
 
 
-# A longer name of the cost would drown the names that it is differentiated by.
+# A longer name of the cost would make ∂cost/∂name hard to read.
 SHORT_NAME = 8
 
 
 class EntryRef(Struct, frozen=True):
-    """An entry of a node's value or gradient; `moment` None is the present one."""
+    """An entry of a node's value, gradient or optimizer state; `moment` None is the present."""
 
     node: int
     attribute: Attribute
@@ -43,7 +43,7 @@ class EntryRef(Struct, frozen=True):
         return f"{Letters(debugger.graph.by_name).state(self.attribute)} of {entry}"
 
     def array(self, debugger: Debugger) -> Array:
-        """Return the array of which it is an entry, as it stands at the present moment."""
+        """Return the array that contains the entry, at the present moment."""
         if self.attribute == "value":
             return debugger.value(self.node)
         if self.attribute == "grad":
@@ -53,13 +53,13 @@ class EntryRef(Struct, frozen=True):
         return state[names.index(self.attribute)]
 
     def number(self, debugger: Debugger) -> float:
-        """Return the number at its moment."""
+        """Return the entry's number at its moment."""
         with self.visited(debugger):
             return float(self.array(debugger)[self.index])
 
     @contextmanager
     def visited(self, debugger: Debugger) -> Iterator[None]:
-        """Be at its moment for a while."""
+        """Move the debugger to the moment of the entry within a `with` block."""
         if self.moment is None or self.moment == debugger.moment:
             yield
         else:
@@ -74,29 +74,29 @@ def named(label: str, index: Iterable[int | str]) -> str:
 
 
 def input_note(input_index: int) -> str:
-    """Return which input an edge leads to, for a node that is several inputs of another one."""
+    """Return a note for an edge of a node that is several inputs of another: ` (input 2)`."""
     return f" (input {input_index + 1})"
 
 
 def cost_name(graph: Graph) -> str:
-    """Return what the cost is called: by its node's name if that is short, as f or loss is."""
+    """Return the name of the cost in formulas: its node's if short, like f or loss, or `cost`."""
     label = graph.nodes[graph.cost].label
     short = len(label) <= SHORT_NAME and label.isidentifier()
     return label if short or "cost" in graph.by_name else "cost"
 
 
 def is_summed(debugger: Debugger) -> bool:
-    """Whether the cost has several entries: then gradients are those of their sum."""
+    """Whether the cost has several entries: gradients are then those of their sum."""
     return math.prod(debugger.plan.shapes[debugger.graph.cost]) != 1
 
 
 def descended_name(debugger: Debugger) -> str:
-    """Return what gradients are of: the cost, or where it has several entries their sum, `Σq`."""
+    """Return what is differentiated: the cost, or `Σq` for the sum of a cost's entries."""
     return f"{'Σ' if is_summed(debugger) else ''}{cost_name(debugger.graph)}"
 
 
-def gradient_name(debugger: Debugger, node: int, place: Iterable[int | str] = ()) -> str:
-    """Return how a node's gradient, or an entry of it, is written: `∂cost/∂W1[0,1]`."""
+def gradient_name(debugger: Debugger, node: int, index: Iterable[int | str] = ()) -> str:
+    """Return the notation of a node's gradient or an entry of it: `∂cost/∂W1[0,1]`."""
     graph = debugger.graph
     name = cost_name(graph) if node == graph.cost else graph.nodes[node].label
-    return f"∂{descended_name(debugger)}/∂{named(name, place)}"
+    return f"∂{descended_name(debugger)}/∂{named(name, index)}"

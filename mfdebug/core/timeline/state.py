@@ -1,4 +1,4 @@
-"""What there is to see at the present moment: values, gradients, and what they are worth."""
+"""The state at the present moment: values, gradients, and how fresh they are."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from miniflow.plans.base import Plan
 
 
 class Freshness(Enum):
-    """How a value or gradient stands at the present moment."""
+    """Whether a value or gradient is computed, and in which pass, at the present moment."""
 
-    NONE = "none"  # it never has one: not under the cost, or a class number
+    NONE = "none"  # never has one: does not reach the cost, or is a class number
     WAITING = "waiting"  # not computed yet
-    PARTIAL = "partial"  # a gradient that some consumers have not sent to yet
+    PARTIAL = "partial"  # a gradient that lacks some contributions
     CURRENT = "current"  # computed in this pass
     STALE = "stale"  # computed in an earlier pass
-    UNKNOWN = "not known"  # the record of a program's run does not have it, or it is no number
+    UNKNOWN = "not known"  # not in the record of a program's run, or not a number
 
     @property
     def absent(self) -> bool:
-        """Whether there is no number to be shown."""
+        """Whether there is no number to show."""
         return self in (Freshness.NONE, Freshness.WAITING, Freshness.UNKNOWN)
 
 
@@ -42,8 +42,8 @@ class Contribution(Struct, frozen=True):
     sent: Array | None
 
 
-class Sight(Cursor):
-    """A cursor that tells what there is to see where it stands."""
+class StateCursor(Cursor):
+    """A cursor that reports the state at its moment."""
 
     def __init__(
         self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY, plan: Plan | None = None
@@ -53,15 +53,15 @@ class Sight(Cursor):
         self._last_reports: dict[int, int] = {}
 
     def value(self, node: int) -> Array:
-        """Return a node's value as it stands; see `value_freshness` for what it is worth."""
+        """Return a node's present value, which may be stale: see `value_freshness`."""
         return self.plan.value(node)
 
     def gradient(self, node: int) -> Array:
-        """Return a node's gradient as it stands; see `gradient_freshness` for what it is worth."""
+        """Return a node's present gradient, which may be stale: see `gradient_freshness`."""
         return self.plan.gradient(node)
 
     def value_freshness(self, node: int) -> Freshness:
-        """Return whether a node's value is of this pass, of an earlier one, or not there yet."""
+        """Return whether a node's value is of this pass, stale, or not computed."""
         target = self.graph.nodes[node]
         if isinstance(target, Input):
             fed = target.trainable or self.moment > 0
@@ -69,44 +69,44 @@ class Sight(Cursor):
         return self._freshness(self.timeline.position_of("forward", node))
 
     def gradient_freshness(self, node: int) -> Freshness:
-        """Return whether a node's gradient is whole, partly there, old, or not there."""
+        """Return whether a node's gradient is complete, partial, stale, or not computed."""
         if not self.graph.reaches_cost[node] or node in self._class_numbers:
             return Freshness.NONE
         freshness = self._freshness(self.timeline.position_of("backward", node))
-        if freshness is not Freshness.CURRENT and self._has_heard(node):
+        if freshness is not Freshness.CURRENT and self._has_contribution(node):
             return Freshness.PARTIAL
         return freshness
 
     def unknown(self, node: int, *, gradient: bool = False) -> str:
-        """Say why a value or gradient is not known that the program had, or nothing."""
+        """Return why a value or gradient of the program is not known, or ""."""
         return ""
 
     def unsent(self, consumer: int, input_index: int) -> str:
-        """Say why it is not known what a node sent to one of its inputs, or nothing."""
+        """Return why it is not known what a node sent to one of its inputs, or ""."""
         return ""
 
     def departs(self, node: int, phase: Phase) -> str:
-        """Say how a recorded number departs from the rule of its op, or nothing."""
+        """Return how a recorded number deviates from its op's rule, or ""."""
         return ""
 
     def explicable(self, node: int) -> bool:
-        """Whether an op's rule can be told with the numbers at hand."""
+        """Whether an op's rule can be explained with the known numbers."""
         return True
 
     def overwritten_at(self, node: int) -> int | None:
-        """Return the last moment of this pass at which another node changed this one's value."""
+        """Return the last moment of this pass at which another node changed the value of `node`."""
         return None
 
     def overwrites(self, node: int) -> list[int]:
-        """Return the inputs whose values a node changes in its forward."""
+        """Return the inputs whose values a node changes in its forward, in place."""
         return []
 
     def origin(self, node: int) -> str:
-        """Say where the program made a node, or nothing."""
+        """Return where in the program a node was made, or ""."""
         return ""
 
     def no_gradient(self, node: int) -> str:
-        """Say why a node never has a gradient, or nothing."""
+        """Return why a node never has a gradient, or ""."""
         if not self.graph.reaches_cost[node]:
             return "the cost does not depend on it"
         return "a class number has no gradient" if node in self._class_numbers else ""
@@ -115,96 +115,97 @@ class Sight(Cursor):
     def _class_numbers(self) -> set[int]:
         return class_numbers(self.graph, self.plan.shapes)
 
-    def _has_heard(self, node: int) -> bool:
-        """Whether any consumer has sent to a node; asked for every visible row of every frame."""
+    def _has_contribution(self, node: int) -> bool:
+        """Whether a consumer has reported; cached, as it is called per visible row and frame."""
         first = self._first_reports.get(node)
         if first is None:
-            places = self._report_places(node)
-            first = self._first_reports[node] = min(places, default=self.timeline.length + 1)
+            positions = self._report_positions(node)
+            first = self._first_reports[node] = min(positions, default=self.timeline.length + 1)
         return first <= self.timeline.position(self.moment)
 
     def has_all(self, node: int) -> bool:
-        """Whether all consumers under the cost have sent to a node."""
+        """Whether all consumers that reach the cost have sent their contribution to a node."""
         last = self._last_reports.get(node)
         if last is None:
-            last = self._last_reports[node] = max(self._report_places(node), default=0)
+            last = self._last_reports[node] = max(self._report_positions(node), default=0)
         return last <= self.timeline.position(self.moment)
 
-    def _report_places(self, node: int) -> list[int]:
-        """Return the place in an SGD step at which each edge to a consumer reports."""
+    def _report_positions(self, node: int) -> list[int]:
+        """Return the position in an SGD step at which each edge to a consumer reports."""
         backward = (self.timeline.position_of("backward", c) for c, _ in self.graph.consumers[node])
-        return [place for place in backward if place is not None]
+        return [position for position in backward if position is not None]
 
-    def _freshness(self, place: int | None) -> Freshness:
-        if place is None:
+    def _freshness(self, position: int | None) -> Freshness:
+        if position is None:
             return Freshness.NONE
-        if place <= self.timeline.position(self.moment):
+        if position <= self.timeline.position(self.moment):
             return Freshness.CURRENT
         return Freshness.STALE if self.sgd_step > 0 else Freshness.WAITING
 
     def written_at(self, node: int, phase: Phase = "forward") -> int | None:
-        """Return the last moment of this phase of a node, or None when there was none."""
-        place = self.timeline.position_of(phase, node)
-        if place is None:
+        """Return the last moment of this phase of a node, or None if there was none."""
+        position = self.timeline.position_of(phase, node)
+        if position is None:
             return None
-        step = self.sgd_step - (place > self.timeline.position(self.moment))
-        return self.timeline.start_of(step) + place if step >= 0 else None
+        step = self.sgd_step - (position > self.timeline.position(self.moment))
+        return self.timeline.start_of(step) + position if step >= 0 else None
 
     def made_at(self, node: int, *, gradient: bool) -> int | None:
-        """Return the moment that computed a node's value or gradient as it stands, if one did."""
+        """Return the moment that computed a node's present value or gradient, or None."""
         if gradient:
             return self.written_at(node, "backward")
         fed = isinstance(self.graph.nodes[node], Input)
         return self.updated_at(node) if fed else self.written_at(node)
 
     def updated_at(self, node: int) -> int | None:
-        """Return the last moment that updated a trainable, or None when there was none."""
+        """Return the last moment that updated a trainable, or None if there was none."""
         return self.written_at(node, "update")
 
     def outdated_by(self, node: int) -> int | None:
-        """Return a parameter whose update came after a value of this pass was computed from it.
+        """Return a parameter that was updated after this pass computed a node's value from it.
 
-        Asked for every visible row of every frame, so it is looked up.
+        A table lookup, as it is called for every visible row of every frame.
         """
-        place, now = self.timeline.position_of("forward", node), self.timeline.position(self.moment)
-        if place is None or place > now or not self.timeline.update:
+        timeline, now = self.timeline, self.timeline.position(self.moment)
+        computed = timeline.position_of("forward", node)
+        if computed is None or computed > now or not timeline.update:
             return None
         first = self._first_updates[node]
         if first is None:
             return None
-        updated = self.timeline.position_of("update", first)
+        updated = timeline.position_of("update", first)
         return first if updated is not None and updated <= now else None
 
     @cached_property
     def _first_updates(self) -> list[int | None]:
-        """For every node, the parameter among what it depends on that is updated first."""
+        """For every node, the first updated parameter among those it depends on."""
         first: list[int | None] = []
         trainables = set(self.graph.trainables)
         for node, sources in enumerate(self.graph.inbound):
-            found = [one for source in sources if (one := first[source]) is not None]
+            found = [parameter for source in sources if (parameter := first[source]) is not None]
             first.append(min(found, default=node if node in trainables else None))
         return first
 
     def reported(self, node: int) -> int:
-        """Return how many of a node's edges to consumers have sent their contribution."""
+        """Return how many of a node's edges to consumers have reported their contribution."""
         now = self.timeline.position(self.moment)
-        return sum(place <= now for place in self._report_places(node))
+        return sum(position <= now for position in self._report_positions(node))
 
     def contributions(self, node: int) -> list[Contribution]:
-        """Return what comes back to a node, an edge each, in the order in which it is sent."""
+        """Return the contributions to a node's gradient, one per edge, in the order sent."""
         edges = sorted(self.graph.consumers[node], key=lambda edge: (-edge[0], edge[1]))
         found = (self.contribution(consumer, input_index) for consumer, input_index in edges)
         return [contribution for contribution in found if contribution is not None]
 
     def contribution(self, consumer: int, input_index: int) -> Contribution | None:
-        """Return what comes back along one edge; None if the consumer is not under the cost."""
-        when = self.timeline.position_of("backward", consumer)
-        if when is None:
+        """Return the contribution along one edge; None if the consumer does not reach the cost."""
+        position = self.timeline.position_of("backward", consumer)
+        if position is None:
             return None
-        reported = when <= self.timeline.position(self.moment)
+        reported = position <= self.timeline.position(self.moment)
         sent = self.plan.contribution(consumer, input_index) if reported else None
         return Contribution(consumer, input_index, reported, sent)
 
     def cost_freshness(self) -> Freshness:
-        """Return how the cost's value stands."""
+        """Return the freshness of the cost."""
         return self.value_freshness(self.graph.cost)

@@ -245,11 +245,11 @@ def test_a_count_is_taken_whole_or_refused_with_the_limit(line: str) -> None:
         ("step -1", "'-1' is not a count (usage: step [n])"),
         (
             "set lr = -1",
-            "the learning rate is at least 0, not -1 (to climb, negate the cost)",
+            "the learning rate is at least 0, not -1 (to ascend, negate the cost)",
         ),
         (
             "set lr = -1e-300",
-            "the learning rate is at least 0, not -1e-300 (to climb, negate the cost)",
+            "the learning rate is at least 0, not -1e-300 (to ascend, negate the cost)",
         ),
         ("print \udce9", "'print \\udce9': there are bytes in it that are not UTF-8"),
         ("print \x1b", "'print \\x1b': there are control characters in it"),
@@ -266,9 +266,9 @@ def test_a_count_is_taken_whole_or_refused_with_the_limit(line: str) -> None:
         ("goto there", "'there' is not a count (usage: goto MOMENT | start | end | sgd K)"),
         ("print", "print what? (usage: print EXPR, as in: print norm(W1.grad))"),
         ("save", "save where? (usage: save FILE)"),
-        ("back", "this is the start (`step` goes on)"),
+        ("back", "this is the start (`step` continues)"),
         ("undo", "nothing to undo (`set` changes a number)"),
-        ("redo", "nothing to redo (`redo` makes again what `undo` took back)"),
+        ("redo", "nothing to redo (`redo` reapplies what `undo` reverted)"),
     ],
 )
 def test_errors_say_what_to_do(line: str, problem: str) -> None:
