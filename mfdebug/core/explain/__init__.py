@@ -1,6 +1,7 @@
-"""Why each number is what it is.
+"""Explain how each number was computed.
 
-`report` describes a node at the present moment, `text` writes it as the answer of `explain`,
-`causes` walks from a number to the numbers that made it. What they say of an op comes from `ops`,
-one module a family of ops; `arithmetic` holds every equation to its digits.
+`report` describes a node at the present moment, `moment_text` formats it for the `explain` command,
+and `why` traces a number back to the numbers that it was computed from. The explanation of each op
+comes from `ops`, with one module per family of ops. `arithmetic` checks that every equation holds
+with the digits that are shown.
 """

@@ -1,8 +1,8 @@
-"""The arithmetic of what is shown: a line of numbers, computed again from its digits.
+"""Check displayed arithmetic: evaluate a formula from the digits that are shown.
 
-An equation is shown only if its two sides agree. A rule that special-cases a kink, cancels, or
-overflows on the way may leave a number that its formula does not give with six digits of each
-operand: then more digits are shown, or the number alone.
+An equation is shown only if its two sides agree. Because of a special case at a kink, cancellation
+or an overflow in between, a formula with six digits of each operand may not give the result: then
+more digits are shown, or the result alone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import numpy as np
 
 from mfdebug.core.format.numbers import scalar
 
-# Digits of each number in a formula: the first count that gives the result is shown.
+# Numbers of digits to try in a formula: the first that gives the result is used.
 DIGITS = (6, 9, 12, 17)
-# Six digits of each operand give a result at least this near, unless it cancels.
-NEAR = 1e-4
+# Relative error below which six digits of each operand stay, unless there is cancellation.
+TOLERANCE = 1e-4
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:e[+-]\d+)?|inf|nan)|(?P<word>[^\W\d_]+)"
@@ -36,18 +36,18 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
 }
 
 
-class _Reader:
-    """A recursive-descent reader of one line: sums of products of powers."""
+class _Parser:
+    """A recursive-descent parser of one line: sums of products of powers."""
 
     def __init__(self, text: str) -> None:
         self.tokens: list[tuple[str, str]] = []
-        at = 0
-        while at < len(text.rstrip()):
-            found = _TOKEN.match(text, at)
-            if found is None or found.lastgroup is None:
-                raise ValueError(f"{text[at:]!r} is not arithmetic")
-            self.tokens.append((found.lastgroup, found[found.lastgroup]))
-            at = found.end()
+        start = 0
+        while start < len(text.rstrip()):
+            match = _TOKEN.match(text, start)
+            if match is None or match.lastgroup is None:
+                raise ValueError(f"{text[start:]!r} is not arithmetic")
+            self.tokens.append((match.lastgroup, match[match.lastgroup]))
+            start = match.end()
         self.at = 0
 
     @property
@@ -56,7 +56,7 @@ class _Reader:
 
     def take(self) -> tuple[str, str]:
         if self.at == len(self.tokens):
-            raise ValueError("it ends in the middle")
+            raise ValueError("unexpected end of the formula")
         self.at += 1
         return self.tokens[self.at - 1]
 
@@ -119,54 +119,55 @@ class _Reader:
         if self.ahead != "(":
             return [self.factor()]
         self.take()
-        found = [self.sum()]
+        arguments = [self.sum()]
         while self.ahead == ",":
             self.take()
-            found.append(self.sum())
+            arguments.append(self.sum())
         self.expect(")")
-        return found
+        return arguments
 
 
 def evaluate(text: str) -> float:
-    """Return what a line of numbers comes to; raise `ValueError` if it is not arithmetic.
+    """Return the result of a formula in numbers; raise `ValueError` if it cannot be parsed.
 
-    Beside numbers it may have + - × · / ^ ², brackets, |x|, √, e^x, log, σ, tanh, sign, max, min,
-    and a factor beside a bracket, `2(1 - 3)`.
+    The grammar has numbers, + - × · / ^ ², brackets, |x|, √, e^x, log, ln, exp, σ, tanh, sign, max,
+    min, and implicit multiplication beside a bracket: `2(1 - 3)`.
     """
-    reader = _Reader(text)
+    parser = _Parser(text)
     with np.errstate(all="ignore"):
-        total = float(reader.sum())
-    if reader.at < len(reader.tokens):
-        raise ValueError(f"{reader.ahead!r} is not arithmetic")
+        total = float(parser.sum())
+    if parser.at < len(parser.tokens):
+        raise ValueError(f"{parser.ahead!r} is not arithmetic")
     return total
 
 
-def comes_to(text: str, number: float) -> bool:
-    """Whether a line of numbers gives a number, as nearly as its digits can."""
+def evaluates_to(text: str, number: float) -> bool:
+    """Whether a formula in numbers gives `number`, within the precision of its digits."""
     try:
-        found = evaluate(text)
+        result = evaluate(text)
     except (ValueError, RecursionError):
         return False
-    if not math.isfinite(number) or not math.isfinite(found):
-        return found == number or (math.isnan(found) and math.isnan(number))
-    return abs(found - number) <= NEAR * abs(number)
+    if not math.isfinite(number) or not math.isfinite(result):
+        return result == number or (math.isnan(result) and math.isnan(number))
+    return abs(result - number) <= TOLERANCE * abs(number)
 
 
-def worked(
+def checked_formula(
     numbers: Sequence[float], write: Callable[[Sequence[str]], str], result: float
 ) -> str | None:
-    """Return a formula with numbers in it that gives `result`, with as few digits as that takes.
+    """Return a formula in numbers that gives `result`, with as few digits as that needs.
 
-    `write` makes the formula from the numbers as text. None where no digits give it.
+    `write` formats the formula from the numbers as text. Returns None if no number of digits gives
+    the result.
     """
     for digits in DIGITS:
         text = write([bracketed(number, digits) for number in numbers])
-        if comes_to(text, result):
+        if evaluates_to(text, result):
             return text
     return None
 
 
 def bracketed(number: float, digits: int = 6) -> str:
-    """Return a number as a factor or a term: in parentheses unless it begins with a digit."""
+    """Format a number as a factor or a term: in parentheses unless it starts with a digit."""
     text = scalar(number, digits)
     return text if text[0].isdigit() or text in ("inf", "nan") else f"({text})"

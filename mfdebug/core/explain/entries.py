@@ -1,7 +1,7 @@
-"""Which entries of an op's inputs meet in which entry of its value.
+"""Map entries of an op's inputs to entries of its value, and back.
 
-Only subscripts are worked out here, no numbers: so it costs the same at any size. A subscript may
-be a letter, so that a rule is written for all entries at once: `X[n,1]`.
+Only subscripts are computed, no values, so the cost does not depend on the size of the arrays. A
+subscript may be a letter, for a rule that holds for all entries: `X[n,1]`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from miniflow.ops.linear import product_shape
 from miniflow.ops.reduce import Mean, Sum
 from miniflow.ops.shape import Reshape, Slice, Transpose
 
-# A block of entries, a slice an axis, with whole numbers as its start and stop.
+# A block of entries: one slice per axis, with integers as start and stop.
 Region = tuple[slice, ...]
 T = TypeVar("T", int, int | str)
 
 
 def matched(index: Sequence[T], shape: Shape) -> tuple[T, ...]:
-    """Return the entry of an array of `shape` that a broadcast copies to `index`."""
+    """Return the entry of an array of `shape` that broadcasting copies to `index`."""
     last = index[len(index) - len(shape) :]
     return tuple(0 if n == 1 else i for i, n in zip(last, shape, strict=True))
 
 
 def copies(entry: Index, source: Shape, shape: Shape) -> Region:
-    """Return where a broadcast from shape `source` to `shape` puts an entry."""
+    """Return the region to which broadcasting from shape `source` to `shape` copies an entry."""
     region = [slice(0, n) for n in shape]
     for axis, (i, n) in enumerate(zip(entry, source, strict=True), len(shape) - len(source)):
         if n == shape[axis]:
@@ -37,22 +37,22 @@ def copies(entry: Index, source: Shape, shape: Shape) -> Region:
     return tuple(region)
 
 
-def one_entry(place: Index) -> Region:
+def single_entry(index: Index) -> Region:
     """Return the region of a single entry."""
-    return tuple(slice(i, i + 1) for i in place)
+    return tuple(slice(i, i + 1) for i in index)
 
 
-def place_in(region: Region, k: int) -> Index:
+def entry_in(region: Region, k: int) -> Index:
     """Return the k-th entry of a region."""
     inside = np.unravel_index(k, tuple(part.stop - part.start for part in region))
     return tuple(int(i) + part.start for i, part in zip(inside, region, strict=True))
 
 
 class Product:
-    """A matrix product x·w, with stacks, vectors and scalars as NumPy has them.
+    """The subscripts of a matrix product x·w, with stacks, vectors and scalars as in `np.matmul`.
 
-    `length` is the number of products that each entry of the result sums; None when a scalar
-    multiplies.
+    `length` is the number of products summed in each entry of the result, or None if a factor is a
+    scalar.
     """
 
     def __init__(self, x: Shape, w: Shape) -> None:
@@ -61,25 +61,25 @@ class Product:
         self.shape = product_shape(x, w)
         self.stack = np.broadcast_shapes(x[:-2], w[:-2])
 
-    def factors(self, place: Sequence[Any], k: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Return the entries of x and w in the k-th product of the result's entry `place`."""
+    def factors(self, index: Sequence[Any], k: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return the entries of x and w in the k-th product of the result's entry `index`."""
         if self.length is None:
-            whole = tuple(place)
+            whole = tuple(index)
             return (whole if self.x else ()), (whole if self.w else ())
-        stack = place[: len(self.stack)]
-        row = place[len(stack) : len(stack) + 1] if len(self.x) > 1 else ()
-        column = place[-1:] if len(self.w) > 1 else ()
+        stack = index[: len(self.stack)]
+        row = index[len(stack) : len(stack) + 1] if len(self.x) > 1 else ()
+        column = index[-1:] if len(self.w) > 1 else ()
         of_x, of_w = matched(stack, self.x[:-2]), matched(stack, self.w[:-2])
         return (*of_x, *row, k), (*of_w, k, *column)
 
-    def met(self, input_index: int, entry: Index) -> int:
-        """Return which product of each sum an entry of x (input 0) or w (input 1) takes part in."""
+    def term_of(self, input_index: int, entry: Index) -> int:
+        """Return which product of each sum contains an entry of x (input 0) or w (input 1)."""
         if self.length is None:
             return 0
         return entry[-1] if input_index == 0 or len(self.w) == 1 else entry[-2]
 
     def region(self, input_index: int, entry: Index) -> Region:
-        """Return the entries of the result that an entry of x or w takes part in."""
+        """Return the entries of the result that depend on an entry of x or w."""
         own = self.w if input_index else self.x
         if self.length is None:
             return copies(entry, own, self.shape)
@@ -96,90 +96,90 @@ class Product:
 # Sums along axes ------------------------------------------------------------------------------
 
 
-def summed(op: Sum | Mean, place: Index, shape: Shape) -> Region:
-    """Return the entries of the input, of `shape`, that were summed to the value's `place`."""
-    gone = _gone(op, len(shape))
+def summed(op: Sum | Mean, index: Index, shape: Shape) -> Region:
+    """Return the entries of the input, of `shape`, that are summed in the value's entry `index`."""
+    reduced = _reduced_axes(op, len(shape))
     if op.attrs["keepdims"]:
-        kept = [i for axis, i in enumerate(place) if axis not in gone]
+        kept = [i for axis, i in enumerate(index) if axis not in reduced]
     else:
-        kept = list(place)
-    left = iter(kept)
+        kept = list(index)
+    remaining = iter(kept)
     region = []
     for axis, n in enumerate(shape):
-        i = None if axis in gone else next(left)
+        i = None if axis in reduced else next(remaining)
         region.append(slice(0, n) if i is None else slice(i, i + 1))
     return tuple(region)
 
 
 def summed_in(op: Sum | Mean, entry: Index) -> Index:
     """Return the entry of the value in which an entry of the input is summed."""
-    gone = _gone(op, len(entry))
+    reduced = _reduced_axes(op, len(entry))
     if op.attrs["keepdims"]:
-        return tuple(0 if axis in gone else i for axis, i in enumerate(entry))
-    return tuple(i for axis, i in enumerate(entry) if axis not in gone)
+        return tuple(0 if axis in reduced else i for axis, i in enumerate(entry))
+    return tuple(i for axis, i in enumerate(entry) if axis not in reduced)
 
 
-def _gone(op: Sum | Mean, axes: int) -> set[int]:
+def _reduced_axes(op: Sum | Mean, axes: int) -> set[int]:
     axis: Any = op.attrs["axis"]
     if axis is None:
         return set(range(axes))
-    return {one % axes for one in (axis if isinstance(axis, list | tuple) else [axis])}
+    return {i % axes for i in (axis if isinstance(axis, list | tuple) else [axis])}
 
 
 # Moves ----------------------------------------------------------------------------------------
 
 
-def moved_from(op: Op, place: Index, shape: Shape, sources: list[Shape]) -> tuple[int, Index]:
-    """Return the input and the entry of it that a move took to `place` of its value."""
+def moved_from(op: Op, index: Index, shape: Shape, sources: list[Shape]) -> tuple[int, Index]:
+    """Return the input, and its entry, that a moving op copies to entry `index` of its value."""
     source = sources[0]
     if isinstance(op, Transpose):
         entry = [0] * len(source)
-        for axis, i in zip(_order(op, len(source)), place, strict=True):
+        for axis, i in zip(_axis_order(op, len(source)), index, strict=True):
             entry[axis] = i
         return 0, tuple(entry)
     if isinstance(op, Reshape):
-        return 0, same_position(place, shape, source)
+        return 0, same_position(index, shape, source)
     axis = op.attrs["axis"] % len(shape)
-    at = place[axis]
+    at = index[axis]
     input_index = 0
     if isinstance(op, Slice):
-        at += _cut(op, source).start
+        at += _kept_range(op, source).start
     else:
         while at >= sources[input_index][axis]:
             at -= sources[input_index][axis]
             input_index += 1
-    return input_index, (*place[:axis], at, *place[axis + 1 :])
+    return input_index, (*index[:axis], at, *index[axis + 1 :])
 
 
 def moved_to(
     op: Op, input_index: int, entry: Index, shape: Shape, sources: list[Shape]
 ) -> Index | None:
-    """Return where a move took an entry of an input; None if a slice leaves it out."""
+    """Return where a moving op copies an entry of an input; None if a slice drops it."""
     if isinstance(op, Transpose):
-        return tuple(entry[axis] for axis in _order(op, len(entry)))
+        return tuple(entry[axis] for axis in _axis_order(op, len(entry)))
     if isinstance(op, Reshape):
         return same_position(entry, sources[0], shape)
     axis = op.attrs["axis"] % len(shape)
     if isinstance(op, Slice):
-        cut = _cut(op, sources[0])
+        cut = _kept_range(op, sources[0])
         at = entry[axis] - cut.start if entry[axis] in cut else None
     else:
         at = entry[axis] + sum(source[axis] for source in sources[:input_index])
     return None if at is None else (*entry[:axis], at, *entry[axis + 1 :])
 
 
-def _order(op: Transpose, axes: int) -> list[int]:
+def _axis_order(op: Transpose, axes: int) -> list[int]:
     given = op.attrs["axes"]
     return [axis % axes for axis in given] if given is not None else list(reversed(range(axes)))
 
 
 def same_position(index: Index, shape: Shape, other: Shape) -> Index:
-    """Return the entry of `other` that has the same place in the order of all entries."""
+    """Return the entry of shape `other` with the same flat (C-order) position."""
     count = 0
     for i, n in zip(index, shape, strict=True):
         count = count * n + i
     return tuple(map(int, np.unravel_index(count, other)))
 
 
-def _cut(op: Slice, source: Shape) -> range:
+def _kept_range(op: Slice, source: Shape) -> range:
     return range(*slice(op.attrs["start"], op.attrs["stop"]).indices(source[op.attrs["axis"]]))

@@ -1,4 +1,4 @@
-"""When a number was made, and whether the numbers that it was made of are still there."""
+"""When a number was computed, and whether the values that it was computed from have changed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from miniflow.ops.base import shape_text
 
 
 def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str] | None:
-    """Return the moment at which a number was made and why that matters, or None.
+    """Return the moment at which a number was computed, and a note, or None if `sums` is valid.
 
-    It matters where `sums`, which tells it with the numbers of the present moment, cannot be
-    right: the number is of an earlier pass, or something that it was made of has changed since.
+    `sums` explains the number with the values of the present moment. That is not valid if the
+    number is of an earlier pass, or if a value that it was computed from has changed since.
     """
     if ref.attribute == "value":
         made = debugger.written_at(ref.node) or 0
@@ -35,20 +35,20 @@ def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str
         stale = debugger.gradient_freshness(ref.node) is Freshness.STALE
         if written and not stale:
             made = max(written)
-        first_terms = [bundle.tell(0) for bundle in sums.bundles if len(bundle.amounts)]
-        refs = [one for told in first_terms for one in told.leads_to]
-        nodes = [one.node for one in refs if one.attribute == "value"]
+        first_terms = [bundle.term_text(0) for bundle in sums.bundles if len(bundle.amounts)]
+        refs = [source for term in first_terms for source in term.leads_to]
+        nodes = [source.node for source in refs if source.attribute == "value"]
         since = min(written, default=made)
     if stale:
         return made, f"stale: of SGD step {debugger.timeline.sgd_step(made)}"
     if changed := changed_note(debugger, nodes, since):
-        return made, f"made at moment {made}, with the numbers of then: {changed}"
+        return made, f"computed at moment {made}, from the values of that moment: {changed}"
     return None
 
 
 def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
-    """Return a moment from `moment` on that gave a node another value, or None."""
-    begun = moment
+    """Return the last moment from `moment` on that changed a node's value, or None."""
+    since = moment
     times = [edit.after for edit in debugger.edits if edit.node == node]
     if isinstance(debugger.graph.nodes[node], Input):
         times.append(debugger.updated_at(node) or 0)
@@ -58,14 +58,14 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
         times.append(debugger.written_at(node) or 0)
         moment += 1
     overwritten = debugger.overwritten_at(node)
-    if overwritten is not None and overwritten > begun:
+    if overwritten is not None and overwritten > since:
         times.append(overwritten)
     later = [time for time in times if moment <= time <= debugger.moment and time]
     return max(later, default=None)
 
 
 def overwritten_note(debugger: Debugger, node: int) -> str:
-    """Say which other node changed the value of this one in place, or nothing."""
+    """Return which other node changed this node's value in place, or an empty string."""
     when = debugger.overwritten_at(node)
     if when is None:
         return ""
@@ -75,7 +75,7 @@ def overwritten_note(debugger: Debugger, node: int) -> str:
 
 
 def changed_note(debugger: Debugger, nodes: Iterable[int], moment: int) -> str:
-    """Say which of the nodes have another value since `moment`, or nothing."""
+    """Return which of the nodes have changed since `moment`, or an empty string."""
     changed = []
     for node in dict.fromkeys(nodes):
         when = written_since(debugger, node, moment)
@@ -88,8 +88,8 @@ def changed_note(debugger: Debugger, nodes: Iterable[int], moment: int) -> str:
     return f"{', '.join(changed[:3])}{more} {verb} changed since"
 
 
-def changes_notes(debugger: Debugger, node: int) -> list[str]:
-    """Say which inputs a node has just changed in its forward, each by what changed most."""
+def overwrite_notes(debugger: Debugger, node: int) -> list[str]:
+    """Return a line for each input that the present forward changed, with its largest change."""
     where = debugger.where
     if where.node != node or where.phase != "forward":
         return []
@@ -102,12 +102,12 @@ def changes_notes(debugger: Debugger, node: int) -> list[str]:
             lines.append(f"it changes {label}: its shape was {shape_text(before.shape)}")
             continue
         with np.errstate(all="ignore"):
-            apart = np.abs(now - before)
+            difference = np.abs(now - before)
         differs = (now != before) & ~(np.isnan(now) & np.isnan(before))
         if not differs.any():
             continue
-        apart = np.where(differs, np.nan_to_num(apart, nan=np.inf, posinf=np.inf), -1.0)
-        entry = tuple(map(int, np.unravel_index(int(apart.argmax()), now.shape)))
+        difference = np.where(differs, np.nan_to_num(difference, nan=np.inf, posinf=np.inf), -1.0)
+        entry = tuple(map(int, np.unravel_index(int(difference.argmax()), now.shape)))
         count = int(differs.sum())
         many = f" ({count} of {now.size} entries)" if now.size > 1 else ""
         was, is_now = scalar(float(before[entry])), scalar(float(now[entry]))

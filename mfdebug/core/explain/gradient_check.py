@@ -1,4 +1,4 @@
-"""A gradient check in words: what each backward rule says against what the forward rule does."""
+"""The report of a gradient check, as text and as data for JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from miniflow.gradcheck.differences import Judgement
 from miniflow.graph import Graph
 from miniflow.ops.base import shape_text
 
-# By what the numbers were compared with: what a right one is, and what the two are.
+# For each kind of reference: the words for agreement, and the names of the two numbers.
 AGREES = {
     "difference": "agrees with the central difference",
     "sum": "is the sum of what came to it",
@@ -30,7 +30,7 @@ MEANING = {
     "undefined": "undefined: no finite difference can be taken here",
     "wrong": "WRONG",
 }
-# How verdicts are counted: one, and several.
+# The words for a count of verdicts: singular and plural.
 COUNTED = {
     "wrong": ("wrong", "wrong"),
     "kink": ("kink", "kinks"),
@@ -38,27 +38,27 @@ COUNTED = {
     "untested": ("not tested", "not tested"),
     "right": ("right", "right"),
 }
-# Lines for a large graph, the worst first.
-MOST_LINES = 40
+# The number of verdicts listed, the worst first.
+MAX_LINES = 40
 
 
-def check_lines(graph: Graph, verdicts: Sequence[Verdict], most: int = MOST_LINES) -> list[str]:
-    """Return the conclusion, and a line for each verdict, the worst first."""
+def check_lines(graph: Graph, verdicts: Sequence[Verdict], limit: int = MAX_LINES) -> list[str]:
+    """Return the conclusion, then a line for each verdict, the worst first, up to `limit`."""
     if nothing := _nothing_to_check(graph, verdicts):
         return [nothing]
-    worst = sorted(verdicts, key=_badness, reverse=True)
-    lines = [f"  {_line(graph, verdict)}" for verdict in worst[:most]]
-    if len(worst) > most:
-        lines.append(f"  … {len(worst) - most} more, none worse")
+    worst = sorted(verdicts, key=_severity, reverse=True)
+    lines = [f"  {_line(graph, verdict)}" for verdict in worst[:limit]]
+    if len(worst) > limit:
+        lines.append(f"  … {len(worst) - limit} more, none worse")
     lines += [f"  {line}" for line in _sampled(graph, verdicts)]
-    aside = [graph.nodes[i].label for i in graph.trainables if not graph.reaches_cost[i]]
-    if aside and len(verdicts) > 1:
-        lines.append(f"  trained, but the cost does not depend on it: {', '.join(aside)}")
+    unused = [graph.nodes[i].label for i in graph.trainables if not graph.reaches_cost[i]]
+    if unused and len(verdicts) > 1:
+        lines.append(f"  trained, but the cost does not depend on it: {', '.join(unused)}")
     return [_conclusion(verdicts), *lines]
 
 
 def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Return the verdicts for programs."""
+    """Return the verdicts as plain data, for JSON."""
     return {
         "all_right": passes(verdicts),
         "counts": {judgement: count for judgement, count in _counts(verdicts).items() if count},
@@ -79,7 +79,7 @@ def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
                 "of": verdict.size,
                 "shapes": verdict.shapes,
             }
-            for verdict in sorted(verdicts, key=_badness, reverse=True)
+            for verdict in sorted(verdicts, key=_severity, reverse=True)
         ],
     }
 
@@ -90,8 +90,8 @@ def passes(verdicts: Sequence[Verdict]) -> bool:
     return "wrong" not in judgements and bool(judgements - {"untested"})
 
 
-def _badness(verdict: Verdict) -> tuple[int, float]:
-    """Return how bad a verdict is; how far those are off that are right is rounding."""
+def _severity(verdict: Verdict) -> tuple[int, float]:
+    """Return a sort key; the errors of right gradients are rounding and do not count."""
     off = verdict.relative_error if verdict.judgement == "wrong" else 0.0
     return JUDGEMENTS.index(verdict.judgement), off
 
@@ -104,7 +104,7 @@ def _counts(verdicts: Sequence[Verdict]) -> dict[Judgement, int]:
 
 
 def _nothing_to_check(graph: Graph, verdicts: Sequence[Verdict]) -> str:
-    """Return why there is nothing to check, empty if there is something."""
+    """Return why there is nothing to check, or an empty string if there is something."""
     if not verdicts:
         return "there is nothing to check: no node sends a gradient"
     if all(verdict.reason == "no backward" for verdict in verdicts):
@@ -117,16 +117,16 @@ def _nothing_to_check(graph: Graph, verdicts: Sequence[Verdict]) -> str:
 
 def _conclusion(verdicts: Sequence[Verdict]) -> str:
     counts = _counts(verdicts)
-    told = ", ".join(
+    tally = ", ".join(
         f"{count} {COUNTED[judgement][count > 1]}" for judgement, count in counts.items() if count
     )
     if bad := counts["wrong"]:
-        return f"{bad} gradient{'s are' if bad > 1 else ' is'} wrong ({told})"
+        return f"{bad} gradient{'s are' if bad > 1 else ' is'} wrong ({tally})"
     if not passes(verdicts):
-        return f"nothing could be tested ({told})"
+        return f"nothing could be tested ({tally})"
     if not (counts["right"] or counts["kink"]):
-        return f"no gradient could be compared ({told})"
-    return f"no gradient is wrong ({told})"
+        return f"no gradient could be compared ({tally})"
+    return f"no gradient is wrong ({tally})"
 
 
 def _line(graph: Graph, verdict: Verdict) -> str:
@@ -174,12 +174,12 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
         case "not kept":
             return "the numbers of this pass were not kept"
         case "not known":
-            return f"not all that {cause} was given and sent is a number of the right shape"
+            return f"an input or a gradient of {cause} is not a number, or has the wrong shape"
     return "the difference is lost in rounding"
 
 
 def _sampled(graph: Graph, verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Yield a line for each node of so many inputs that only some were tried one by one."""
+    """Yield a line for each node with so many inputs that only some were tried one by one."""
     tried = Counter(verdict.node for verdict in verdicts if verdict.input_index is not None)
     for i, count in tried.items():
         inputs = len(set(graph.inbound[i]))

@@ -1,4 +1,4 @@
-"""The sum that is one entry of a node's gradient: what each consumer sent, term by term.
+"""One entry of a node's gradient as the sum of its consumers' contributions, term by term.
 
 Each term is an entry of the consumer's gradient (upstream) times the local derivative.
 """
@@ -10,10 +10,10 @@ from collections.abc import Iterable
 import numpy as np
 from msgspec.structs import replace
 
-from mfdebug.core.explain.arithmetic import bracketed, comes_to
-from mfdebug.core.explain.entries import Region, place_in
+from mfdebug.core.explain.arithmetic import bracketed, evaluates_to
+from mfdebug.core.explain.entries import Region, entry_in
 from mfdebug.core.explain.node_view import NodeView, unique
-from mfdebug.core.explain.ops import explained as explained_by
+from mfdebug.core.explain.ops import applicable_explainer
 from mfdebug.core.explain.ops.base import Explainer, factor
 from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.format.formula_letters import Letters
@@ -22,15 +22,15 @@ from mfdebug.core.timeline.entry_ref import EntryRef, Index, gradient_name, name
 from miniflow.graph import follows_rules
 from miniflow.ops.base import Op
 
-# Edges are explained until their consumers have so many inputs together; the others are known by
-# what was sent along them.
-MOST_INPUTS = 20_000
-# The rules of so many edges make a rule for their sum; of more, the terms say enough.
-MOST_RULES = 4
+# Edges are explained until their consumers have this many inputs in total; of the other edges only
+# the contribution is shown.
+MAX_INPUTS = 20_000
+# A rule for the sum is written for up to this many edges; of more, the terms are enough.
+MAX_RULES = 4
 
 
 def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
-    """Return what a node's consumers have sent to one entry of its gradient."""
+    """Return one entry of a node's gradient as the sum of its consumers' contributions."""
     if node == debugger.graph.cost:
         rule = gradient_name(debugger, node, index)
         return Sums(rule, (), (f"the start of backward: {rule} = 1",))
@@ -39,46 +39,46 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     notes: list[str] = []
     edges = debugger.contributions(node)
     partial = debugger.gradient_freshness(node) is Freshness.PARTIAL
-    edges_told = [edge for edge in edges if edge.reported or not partial]
-    sites = _sites(debugger, [edge.consumer for edge in edges_told])
+    sent_edges = [edge for edge in edges if edge.reported or not partial]
+    views = _consumer_views(debugger, [edge.consumer for edge in sent_edges])
     work = 0
-    for edge in edges_told:
-        view = sites[edge.consumer]
+    for edge in sent_edges:
+        view = views[edge.consumer]
         work += len(view.inputs)
-        sums = edge_sums(view, edge.input_index, index, explained=work <= MOST_INPUTS)
+        sums = edge_sums(view, edge.input_index, index, explained=work <= MAX_INPUTS)
         edge_name = (
             f"input {edge.input_index + 1} of {view.label}"
             if view.input_note(edge.input_index)
             else ""
         )
-        bundles.extend(bundle.along(edge_name) for bundle in sums.bundles)
+        bundles.extend(bundle.with_edge(edge_name) for bundle in sums.bundles)
         rules.append(sums.rule)
         notes.extend(sums.notes)
     if partial and len(rules) < len(edges):
         notes.insert(0, f"not complete: {len(rules)} of {len(edges)} contributions so far")
-    rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MOST_RULES else ""
+    rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MAX_RULES else ""
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
 
 
-def _sites(debugger: Debugger, consumers: Iterable[int]) -> dict[int, NodeView]:
-    """Return the consumers whose terms make one sum: in it one letter stands for one number."""
-    sites = {node: NodeView(debugger, node) for node in dict.fromkeys(consumers)}
+def _consumer_views(debugger: Debugger, consumers: Iterable[int]) -> dict[int, NodeView]:
+    """Return views of the consumers in one sum, throughout which a letter has one meaning."""
+    views = {node: NodeView(debugger, node) for node in dict.fromkeys(consumers)}
     letters: dict[str, str] = {}
     names = debugger.graph.by_name
-    for view in sites.values():
+    for view in views.values():
         # Means over different numbers of entries have different letters.
         meaning = view.legend().partition(" = ")[2]
         if meaning and meaning not in letters:
             letters[meaning] = Letters(names, letters.values()).count
         others = (letter for other, letter in letters.items() if other != meaning)
         view.letters = Letters(names, others)
-    return sites
+    return views
 
 
 def nothing_sent(
     view: NodeView, op: Op, explainer: Explainer, input_index: int, index: Index
 ) -> str:
-    """Say why an op sends nothing to one entry of an input, or nothing."""
+    """Return why an op sends nothing to one entry of an input, or an empty string."""
     return explainer.without_gradient(view, op, input_index) or explainer.left_out(
         view, op, input_index, index
     )
@@ -87,16 +87,16 @@ def nothing_sent(
 def edge_sums(
     view: NodeView, input_index: int, index: Index, *, explained: bool = True, ones: bool = False
 ) -> Sums:
-    """Return the terms of what a consumer sent to one entry of its input number `input_index`.
+    """Return the terms of a consumer's contribution to one entry of its input `input_index`.
 
-    With `ones` a local derivative of 1 is written out. Where nothing is sent there is no term, and
-    a note says why.
+    With `ones`, a local derivative of 1 is written out. If nothing is sent there is no term, and a
+    note says why. With `explained` False the contribution is a single term.
     """
     debugger = view.debugger
     if reason := debugger.unsent(view.node, input_index):
         return Sums("", (), (f"{view.label}: {reason}",))
     sent = float(debugger.plan.contribution(view.node, input_index)[index])
-    found = explained_by(view) if explained else None
+    found = applicable_explainer(view) if explained else None
     if found is not None and (departs := debugger.departs(view.node, "backward")):
         known = _known_only(view, input_index, index, sent)
         return replace(known, notes=(f"the program's number is another: {departs}",))
@@ -116,16 +116,16 @@ def edge_sums(
         amounts = upstream * numbers if upstream.size > 1 else np.array([sent])
     edge = _Edge(view, op, explainer, input_index, index, ones)
 
-    def tell(k: int) -> TermText:
-        place = place_in(local.region, k)
-        return edge.tell(place, float(upstream[k]), float(numbers[k]), float(amounts[k]))
+    def term_text(k: int) -> TermText:
+        output = entry_in(local.region, k)
+        return edge.term_text(output, float(upstream[k]), float(numbers[k]), float(amounts[k]))
 
     notes = tuple(filter(None, (view.legend(),)))
-    return Sums(edge.rule(local.region), (Bundle(amounts, tell),), notes)
+    return Sums(edge.rule(local.region), (Bundle(amounts, term_text),), notes)
 
 
 def _known_only(view: NodeView, input_index: int, index: Index, sent: float) -> Sums:
-    """Tell what was sent where it is known, and how it was made is not."""
+    """Return a contribution as a single term: its number is known, how it was computed is not."""
     symbols = named(f"{view.label}.gradients[{view.labels[input_index]}]", index)
     leads_to: list[EntryRef] = []
     if view.value.shape == view.inputs[input_index].shape:
@@ -140,7 +140,7 @@ def _known_only(view: NodeView, input_index: int, index: Index, sent: float) -> 
 
 
 class _Edge:
-    """An edge from an op back to one entry of its input: its terms in words."""
+    """An edge from an op back to one entry of an input; it formats the terms of a contribution."""
 
     def __init__(
         self,
@@ -151,25 +151,25 @@ class _Edge:
         entry: Index,
         ones: bool,
     ) -> None:
-        self._site, self._op, self._explainer = view, op, explainer
+        self._view, self._op, self._explainer = view, op, explainer
         self._input_index, self._entry, self._ones = input_index, entry, ones
 
     def rule(self, region: Region) -> str:
         """Return the sum over a region of the op's value in symbols: `Σₙ X[n,1]·…`."""
         return self._explainer.rule_over(
-            region, self._site, self._op, self._input_index, self._entry
+            region, self._view, self._op, self._input_index, self._entry
         )
 
-    def tell(self, place: Index, upstream: float, local: float, amount: float) -> TermText:
-        """Return one term: upstream × local."""
-        view, explainer = self._site, self._explainer
-        arguments = view, self._op, self._input_index, self._entry, place
-        refs = [EntryRef(view.node, "grad", place), *explainer.leads_to(*arguments)]
+    def term_text(self, output: Index, upstream: float, local: float, amount: float) -> TermText:
+        """Return one term, upstream × local, for the entry `output` of the op's value."""
+        view, explainer = self._view, self._explainer
+        arguments = view, self._op, self._input_index, self._entry, output
+        refs = [EntryRef(view.node, "grad", output), *explainer.leads_to(*arguments)]
         symbols = explainer.product(*arguments)
-        return TermText(symbols, self._numbers(place, upstream, local, amount), unique(refs))
+        return TermText(symbols, self._numbers(output, upstream, local, amount), unique(refs))
 
-    def _numbers(self, place: Index, upstream: float, local: float, amount: float) -> str:
-        arguments = self._site, self._op, self._input_index, self._entry, place
+    def _numbers(self, output: Index, upstream: float, local: float, amount: float) -> str:
+        arguments = self._view, self._op, self._input_index, self._entry, output
         number = bracketed(upstream)
         symbols = self._explainer.local(*arguments)
         if symbols in ("1", "-1") and not self._ones:
@@ -177,10 +177,10 @@ class _Edge:
         else:
             text = self._explainer.local_numbers(*arguments, local)
             text = self._explainer.times(
-                self._site, self._op, self._input_index, number, factor(text), " × "
+                self._view, self._op, self._input_index, number, factor(text), " × "
             )
-            if not comes_to(text, amount):
+            if not evaluates_to(text, amount):
                 text = self._explainer.times(
-                    self._site, self._op, self._input_index, number, bracketed(local), " × "
+                    self._view, self._op, self._input_index, number, bracketed(local), " × "
                 )
-        return text if comes_to(text, amount) else bracketed(amount)
+        return text if evaluates_to(text, amount) else bracketed(amount)

@@ -1,4 +1,4 @@
-"""A moment in words and numbers: what the `explain` command answers."""
+"""A moment in words and numbers: the text of the `explain` command."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mfdebug.core.timeline.timeline import Moment
 from miniflow.node import Input
 from miniflow.ops.base import Array
 
-# Inputs that the feed lists.
+# The number of inputs that a feed lists.
 INPUTS_SHOWN = 12
 NO_LOCAL = "the local derivative is not known"
 
 
 def name_moment(debugger: Debugger, moment: Moment) -> str:
-    """Return a moment's name as people say it: `backward of l1 (Linear)`."""
+    """Return a moment's name: `backward of l1 (Linear)`."""
     if moment.phase == "start":
         return "the start: nothing has happened yet"
     if moment.node is None:
@@ -27,7 +27,7 @@ def name_moment(debugger: Debugger, moment: Moment) -> str:
 
 
 def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
-    """Return the present moment in words and numbers, a line each."""
+    """Return the lines that explain the present moment, for entry `index` of its node."""
     moment = debugger.where
     title = name_moment(debugger, moment)
     if moment.phase == "start":
@@ -124,10 +124,10 @@ def _backward_lines(node: NodeReport) -> list[str]:
 
 
 def update_lines(node: NodeReport) -> list[str]:
-    """Return the assignments of an update: the rule, then its numbers."""
+    """Return the lines of an update: each assignment's rule, then its numbers."""
     lines = []
-    for one in node.update:
-        lines.append(f"  {one.rule}")
-        working = f" = {one.working}" if one.working else ""
-        lines.append(f"  {one.name}{working} = {scalar(one.number)}")
+    for assignment in node.update:
+        lines.append(f"  {assignment.rule}")
+        working = f" = {assignment.working}" if assignment.working else ""
+        lines.append(f"  {assignment.name}{working} = {scalar(assignment.number)}")
     return lines

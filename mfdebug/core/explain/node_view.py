@@ -1,4 +1,4 @@
-"""A node at the present moment with its inputs, whose entries are read and named."""
+"""A node at the present moment, with names and values of its entries and its inputs' entries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from miniflow.ops.base import Op
 
 
 class NodeView:
-    """A node of a run: `value` and `inputs` are its arrays as they stand."""
+    """A node at the present moment; `value` and `inputs` are its present arrays."""
 
     def __init__(self, debugger: Debugger, node: int) -> None:
         graph = debugger.graph
@@ -36,21 +36,21 @@ class NodeView:
 
     @cached_property
     def sgd_step(self) -> int:
-        """The SGD step in which the value was computed, from the first of the run it continues."""
+        """The SGD step in which the value was computed, including steps of a continued run."""
         step = self.debugger.timeline.sgd_step(self.debugger.written_at(self.node) or 0)
         return self.debugger.plan.steps_before + step
 
     @cached_property
     def letters(self) -> Letters:
-        """The letters in what is told of the node."""
+        """The letters that formulas of this node use."""
         return Letters(self.debugger.graph.by_name)
 
     def written(self, make: Callable[..., str], names: Sequence[str]) -> str:
-        """Return what an op's words make of some names, in letters that no name is."""
+        """Return the formula that `make` writes for `names`, in letters that are not node names."""
         return self.letters.written(make, names)
 
     def legend(self) -> str:
-        """Return what the letters of the op's formula stand for."""
+        """Return what the letters in the op's formula mean, such as `m = 4 rows`."""
         op = self.op
         shapes = [x.shape for x in self.inputs]
         return self.written(lambda: op.legend(*shapes), ()) if isinstance(op, Op) else ""
@@ -60,44 +60,44 @@ class NodeView:
         return {source for source, count in Counter(self.sources).items() if count > 1}
 
     def input_note(self, input_index: int) -> str:
-        """Return which input it is, in words, where the same node is several of them."""
+        """Return which input it is, such as ` (input 2)`, if the same node is several inputs."""
         return input_note(input_index) if self.sources[input_index] in self._repeated else ""
 
     def target(self, input_index: int) -> str:
-        """Name an input as that to which something is sent: `x`, or `x (input 2)`."""
+        """Return an input's name as the target of a contribution: `x`, or `x (input 2)`."""
         return self.labels[input_index] + self.input_note(input_index)
 
-    def gradient(self, place: Subscripts = ()) -> str:
-        """Name the gradient of the value, or of an entry of it."""
-        return gradient_name(self.debugger, self.node, place)
+    def gradient(self, index: Subscripts = ()) -> str:
+        """Return the name of the value's gradient, or of an entry of it."""
+        return gradient_name(self.debugger, self.node, index)
 
     def entry(self, input_index: int, index: Subscripts) -> str:
-        """Name an entry of an input: `X[2,0]`."""
+        """Return the name of an entry of an input: `X[2,0]`."""
         return named(self.labels[input_index], index)
 
     def number(self, input_index: int, index: Index) -> float:
-        """Return an entry of an input."""
+        """Return the value of an entry of an input."""
         return float(self.inputs[input_index][index])
 
     def ref(self, input_index: int, index: Index) -> EntryRef:
         """Return the ref of an entry of an input."""
         return EntryRef(self.sources[input_index], "value", index)
 
-    def broadcast(self, place: Subscripts, most: int | None = None) -> list[Subscripts]:
-        """Return the entry of each input, or of the first few, that is copied to `place`."""
-        return [matched(place, x.shape) for x in self.inputs[:most]]
+    def broadcast(self, index: Subscripts, limit: int | None = None) -> list[Subscripts]:
+        """Return the entry of each input (of the first `limit`) that broadcasts to `index`."""
+        return [matched(index, x.shape) for x in self.inputs[:limit]]
 
-    def alike(self, place: Index) -> tuple[EntryRef, ...]:
-        """Return the refs at `place` in those inputs that have such an entry, or only one."""
+    def matching_refs(self, index: Index) -> tuple[EntryRef, ...]:
+        """Return refs to `index` in the inputs of the value's shape, and to single entries."""
         found = []
         for input_index, x in enumerate(self.inputs):
             if x.shape == self.value.shape:
-                found.append(self.ref(input_index, place))
+                found.append(self.ref(input_index, index))
             elif x.size == 1:
                 found.append(self.ref(input_index, (0,) * x.ndim))
         return unique(found)
 
 
 def unique(refs: Iterable[EntryRef]) -> tuple[EntryRef, ...]:
-    """Return the refs in their order, each once."""
+    """Return the refs without duplicates, in their order."""
     return tuple(dict.fromkeys(refs))

@@ -1,7 +1,7 @@
-"""A node at the present moment, for one entry: what the app's panel and `explain` both show.
+"""A report on one entry of a node at the present moment, for the node panel and `explain`.
 
-Its rule, what came back to it from each consumer and their sum, and what it sends on to each
-input, term by term.
+It has the node's rule, the contribution of each consumer and their sum, and what the node sends to
+each input, term by term.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import math
 
 from msgspec import Struct
 
-from mfdebug.core.explain.freshness import changed_note, changes_notes, overwritten_note
+from mfdebug.core.explain.freshness import changed_note, overwrite_notes, overwritten_note
 from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
 from mfdebug.core.explain.node_view import NodeView
-from mfdebug.core.explain.ops import explained, explainer_of
+from mfdebug.core.explain.ops import applicable_explainer, explainer_of
 from mfdebug.core.explain.updates import Assignment, assignments
 from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.format.numbers import scalar
@@ -22,16 +22,16 @@ from mfdebug.core.timeline.entry_ref import Index, named
 from miniflow.node import Input, Node
 from miniflow.ops.base import Op, shape_text
 
-# Terms of a sum that are written out, and edges that are reported; the rest are counted.
+# Terms of a sum that are written out, and edges that are listed; the rest are only counted.
 TERMS_SHOWN, EDGES_SHOWN = 4, 12
 
 
 class Incoming(Struct, frozen=True):
-    """What one consumer sent back to the chosen entry; `number` None: it has not reported yet.
+    """The contribution of one consumer to the selected entry; `number` is None before it is sent.
 
-    `rule` is what it sends in symbols, `words` the same with the entry named. Where it never sends
-    anything, `remark` says why. `input` says which of the consumer's inputs it is about, where the
-    node is several of them.
+    `rule` is the contribution in symbols, `words` the same with the entry's subscripts. If the
+    consumer never sends anything, `remark` says why. `input` names the consumer's input where the
+    node is used as several of them.
     """
 
     consumer: str
@@ -43,7 +43,7 @@ class Incoming(Struct, frozen=True):
 
 
 class Outgoing(Struct, frozen=True):
-    """What the node sends to one input, as in `Incoming`, and the working of one entry of it."""
+    """What the node sends to one input, as in `Incoming`; `working` is one entry in numbers."""
 
     source: str
     entry: str
@@ -59,11 +59,11 @@ class Outgoing(Struct, frozen=True):
 class NodeReport(Struct, frozen=True):
     """One node at the present moment, reported for the entry `index` of its value.
 
-    `definition` says what a function in the formula stands for. `symbol` is how its gradient is
-    written, `no_gradient` why it has none. `reported` of `edges` to consumers have sent; `turn` is
-    the moment at which the node's own backward comes, if it is ahead in this pass. `outdated` names
-    a parameter that was updated since the value was computed from it. `incoming_more` and
-    `outgoing_more` count edges that are not listed.
+    `definition` defines a function that the formula names. `symbol` is the notation for the
+    gradient; `no_gradient` says why there is none. `reported` counts the edges, of `edges`, on
+    which the consumer has sent its contribution; `turn` is the moment of the node's own backward,
+    if it is still ahead in this pass. `outdated` names a parameter that was updated after the value
+    was computed from it. `incoming_more` and `outgoing_more` count the edges that are not listed.
     """
 
     name: str
@@ -96,7 +96,11 @@ class NodeReport(Struct, frozen=True):
 
 
 def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeReport:
-    """Report a node at the present moment for one entry of it (the first by default)."""
+    """Return a report on a node at the present moment for one entry, by default the first.
+
+    An index with another number of axes than the value selects the first entry; one past the end
+    of an axis selects the last on that axis.
+    """
     view = NodeView(debugger, node)
     shape = debugger.plan.shapes[node]
     if index is None or len(index) != len(shape):
@@ -124,7 +128,7 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         shape=shape_text(shape),
         formula=_formula(view),
         definition=view.written(view.op.definition, view.labels) if isinstance(view.op, Op) else "",
-        legend=view.legend() if explained(view) else "",
+        legend=view.legend() if applicable_explainer(view) else "",
         role=role_of(view),
         index=index,
         value=value,
@@ -144,12 +148,12 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         update=assignments(debugger, node, index),
         unknown=debugger.unknown(node),
         unknown_gradient=debugger.unknown(node, gradient=True),
-        notes=(*_notes(view), *changes_notes(debugger, node)),
+        notes=(*_notes(view), *overwrite_notes(debugger, node)),
     )
 
 
 def _notes(view: NodeView) -> tuple[str, ...]:
-    """Return what else there is to say of a value that a program's run has recorded."""
+    """Return notes on a value from a recorded run that does not follow from the inputs."""
     debugger, node = view.debugger, view.node
     departs = debugger.departs(node, "forward")
     notes = [
@@ -163,7 +167,7 @@ def _formula(view: NodeView) -> str:
     """Return the rule in symbols."""
     if not isinstance(view.op, Op):
         return ""
-    found = explained(view)
+    found = applicable_explainer(view)
     if found is None:
         return view.written(view.op.formula, view.labels)
     op, explainer = found
@@ -178,7 +182,7 @@ def kind_of(node: Node) -> str:
 def role_of(view: NodeView) -> str:
     """Return in one sentence what the node does in the backward pass."""
     node = view.op
-    if (found := explained(view)) is not None:
+    if (found := applicable_explainer(view)) is not None:
         op, explainer = found
         return explainer.role(view, op)
     if isinstance(node, Input):
@@ -189,21 +193,21 @@ def role_of(view: NodeView) -> str:
 
 
 def _forward_working(view: NodeView, index: Index, value: float | None) -> str:
-    """Return the forward rule with this entry's numbers in place of the names.
+    """Return the forward rule with this entry's numbers substituted for the names.
 
-    Nothing where an input has changed since: today's numbers do not make yesterday's value.
+    Empty if an input has changed since: its present value is not the one that was used.
     """
     debugger = view.debugger
     if (
         value is None
-        or explained(view) is None
+        or applicable_explainer(view) is None
         or _notes(view)
         or debugger.value_freshness(view.node) is not Freshness.CURRENT
         or changed_note(debugger, view.sources, debugger.written_at(view.node) or 0)
     ):
         return ""
     text = value_sums(debugger, view.node, index).working(TERMS_SHOWN)
-    # -5 = -5 tells nothing.
+    # -5 = -5 would be redundant.
     return "" if text.strip("()") == scalar(value) else text
 
 
@@ -213,12 +217,12 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
         seed = view.gradient(index)
         return (Incoming("the start of backward", seed, seed, 1.0),)
     found = []
-    sites: dict[int, NodeView] = {}
+    views: dict[int, NodeView] = {}
     for edge in edges:
-        if edge.consumer not in sites:
-            sites[edge.consumer] = NodeView(debugger, edge.consumer)
-        consumer = sites[edge.consumer]
-        rules = explained(consumer)
+        if edge.consumer not in views:
+            views[edge.consumer] = NodeView(debugger, edge.consumer)
+        consumer = views[edge.consumer]
+        rules = applicable_explainer(consumer)
         remark = ""
         if edge.reported and edge.sent is None:
             rule = words = ""
@@ -240,7 +244,7 @@ def _outgoing(view: NodeView, index: Index) -> tuple[Outgoing, ...]:
     debugger = view.debugger
     if debugger.gradient_freshness(view.node) is not Freshness.CURRENT:
         return ()
-    rules = explained(view)
+    rules = applicable_explainer(view)
     departs = debugger.departs(view.node, "backward")
     written = debugger.written_at(view.node, "backward") or 0
     changed = changed_note(debugger, view.sources, written)
@@ -269,7 +273,7 @@ def _outgoing(view: NodeView, index: Index) -> tuple[Outgoing, ...]:
 
 
 def matching_entry(index: Index, shape: tuple[int, ...]) -> Index:
-    """Return the entry of an input that a broadcast matches with `index`, or one near it."""
+    """Return the entry of an input that broadcasts to `index`, clipped to the input's shape."""
     padded = (0,) * (len(shape) - len(index)) + index
     matched = padded[len(padded) - len(shape) :]
     return tuple(min(i, n - 1) for i, n in zip(matched, shape, strict=True))

@@ -1,6 +1,6 @@
-"""A number as the sum that it is.
+"""A number as a sum of terms.
 
-A sum is kept as bundles of amounts in arrays; only the terms that are shown become text.
+The amounts are kept in arrays; only the terms that are displayed are formatted as text.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from miniflow.ops.base import Array
 
 
 class TermText(NamedTuple):
-    """One term in symbols and in numbers, and the refs it is made of, the main one first.
+    """One term in symbols and in numbers, and the refs that it depends on, the main ref first.
 
-    `edge` says which input it is about, where the same node is several of them.
+    `edge` names the input of the consumer where the same node is used as several inputs.
     """
 
     symbols: str
@@ -30,18 +30,20 @@ class TermText(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """Terms of one kind: what each of them adds, and how the k-th is told."""
+    """Terms of one kind: the amount of each, and a function that formats the k-th term."""
 
     amounts: Array
-    tell: Callable[[int], TermText]
+    term_text: Callable[[int], TermText]
 
-    def along(self, edge: str) -> Bundle:
-        """Return the same terms, which all belong to one edge."""
-        return Bundle(self.amounts, lambda k: self.tell(k)._replace(edge=edge)) if edge else self
+    def with_edge(self, edge: str) -> Bundle:
+        """Return the same terms, labelled with the edge that they belong to."""
+        if not edge:
+            return self
+        return Bundle(self.amounts, lambda k: self.term_text(k)._replace(edge=edge))
 
 
 class Sums(Struct, frozen=True):
-    """How one number was made: the general rule, the terms, and what else is to be said."""
+    """How one number was computed: the general rule, the terms, and additional notes."""
 
     rule: str
     bundles: tuple[Bundle, ...] = ()
@@ -49,34 +51,35 @@ class Sums(Struct, frozen=True):
 
     @property
     def amounts(self) -> Array:
-        """What each term adds, in the order of the rule."""
+        """The amount of each term, in the order of the rule."""
         parts = [np.asarray(bundle.amounts, np.float64) for bundle in self.bundles]
         joined: Array = np.concatenate(parts) if parts else np.zeros(0)
         return joined
 
-    def tell(self, terms: Iterable[int]) -> list[TermText]:
-        """Return terms as text, by their place in the order of the rule."""
-        begins = np.cumsum([0, *(len(bundle.amounts) for bundle in self.bundles)])
-        found = []
+    def term_texts(self, terms: Iterable[int]) -> list[TermText]:
+        """Return the given terms as text; a term is counted in the order of the rule."""
+        offsets = np.cumsum([0, *(len(bundle.amounts) for bundle in self.bundles)])
+        texts = []
         for k in terms:
-            number = int(np.searchsorted(begins, k, "right")) - 1
-            found.append(self.bundles[number].tell(k - int(begins[number])))
-        return found
+            number = int(np.searchsorted(offsets, k, "right")) - 1
+            texts.append(self.bundles[number].term_text(k - int(offsets[number])))
+        return texts
 
-    def working(self, most: int) -> str:
-        """Return the sum in numbers: up to `most` terms, what the others come to, how many are 0.
+    def working(self, max_terms: int) -> str:
+        """Return the sum in numbers, or an empty string if there are no terms.
 
-        Nothing where there are no terms.
+        Up to `max_terms` terms are written out, followed by the sum of the others and the number
+        of terms that are 0.
         """
         amounts = self.amounts
         chosen, counted = np.arange(amounts.size), ""
-        if amounts.size > most:
+        if amounts.size > max_terms:
             nonzero = np.flatnonzero(amounts)
-            chosen = nonzero[:most] if nonzero.size else chosen[:1]
+            chosen = nonzero[:max_terms] if nonzero.size else chosen[:1]
             zeros = amounts.size - nonzero.size - (not nonzero.size)
             if zeros:
                 counted = f" ({zeros:,} {'terms are' if zeros > 1 else 'term is'} 0)"
-        texts = [told.numbers for told in self.tell(chosen.tolist())]
+        texts = [term.numbers for term in self.term_texts(chosen.tolist())]
         left = int(np.count_nonzero(amounts)) - len(chosen)
         if left > 0:
             with np.errstate(all="ignore"):
@@ -86,12 +89,12 @@ class Sums(Struct, frozen=True):
 
 
 def one_term(number: float, symbols: str, numbers: str, leads_to: Iterable[EntryRef]) -> Bundle:
-    """Return a bundle of one term, which is the whole number."""
-    told = TermText(symbols, numbers, unique(leads_to))
-    return Bundle(np.array([number], np.float64), lambda _k: told)
+    """Return a bundle whose single term is the whole number."""
+    term = TermText(symbols, numbers, unique(leads_to))
+    return Bundle(np.array([number], np.float64), lambda _k: term)
 
 
 def joined(texts: list[str]) -> str:
-    """Write a sum of terms: a minus before those that begin with one."""
-    text = "".join(f" - {one[1:]}" if one.startswith("-") else f" + {one}" for one in texts)
+    """Join terms into a sum, with " - " before terms that start with a minus sign."""
+    text = "".join(f" - {term[1:]}" if term.startswith("-") else f" + {term}" for term in texts)
     return text[3:] if text.startswith(" + ") else text.replace(" - ", "-", 1)

@@ -1,4 +1,4 @@
-"""An update in numbers: each assignment that the optimizer made to one entry of a parameter."""
+"""An update in numbers: the optimizer's assignments for one entry of a parameter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.explain.arithmetic import bracketed, worked
+from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.sums import Bundle, Sums, TermText
 from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.format.formula_letters import Letters
@@ -22,9 +22,9 @@ OWN_RULE = "by the program's own rule"
 
 
 class Assignment(Struct, frozen=True):
-    """One assignment: the rule in symbols, what is assigned, its formula in numbers, the result.
+    """One assignment: the rule in symbols, the name assigned to, and the result.
 
-    `working` is empty where no rule is known to have made the number.
+    `working` is the formula in numbers, empty if no known rule gives the result.
     """
 
     rule: str
@@ -34,35 +34,35 @@ class Assignment(Struct, frozen=True):
 
 
 def assignments(debugger: Debugger, node: int, index: Index) -> tuple[Assignment, ...]:
-    """Return what the update of the present moment assigned; nothing if there was none."""
-    made = debugger.last_update
-    if made is None or debugger.where.node != node:
+    """Return the assignments of the present moment's update; empty if there was none."""
+    update = debugger.last_update
+    if update is None or debugger.where.node != node:
         return ()
     name = named(debugger.graph.nodes[node].label, index)
-    told = _Entry(debugger, node, index, made).assignments(name)
-    if all(one.working for one in told) and not math.isnan(made.rate):
-        return told
-    before, after = float(made.before[index]), float(made.after[index])
+    made = _EntryUpdate(debugger, node, index, update).assignments(name)
+    if all(assignment.working for assignment in made) and not math.isnan(update.rate):
+        return made
+    before, after = float(update.before[index]), float(update.after[index])
     return (Assignment(f"{name}: {scalar(before)} before, {OWN_RULE}", name, "", after),)
 
 
-class _Entry:
-    """One entry of a parameter in an update: what it was, and what the optimizer keeps for it."""
+class _EntryUpdate:
+    """The update of one entry of a parameter, with the optimizer's state before and after."""
 
-    def __init__(self, debugger: Debugger, node: int, index: Index, made: Update) -> None:
+    def __init__(self, debugger: Debugger, node: int, index: Index, update: Update) -> None:
         self.debugger, self.node, self.index = debugger, node, index
         self.optimizer: Optimizer = debugger.graph.training.optimizer
-        self.before, self.after = float(made.before[index]), float(made.after[index])
-        self.rate = made.rate
+        self.before, self.after = float(update.before[index]), float(update.after[index])
+        self.rate = update.rate
         self.gradient = float(debugger.gradient(node)[index])
         self.letters = Letters(debugger.graph.by_name)
         self.lr = word_typed("lr", debugger.graph.by_name)
         names = self.optimizer.state_names
-        self.old = {n: float(a[index]) for n, a in zip(names, made.state_before, strict=False)}
-        self.new = {n: float(a[index]) for n, a in zip(names, made.state_after, strict=False)}
+        self.old = {n: float(a[index]) for n, a in zip(names, update.state_before, strict=False)}
+        self.new = {n: float(a[index]) for n, a in zip(names, update.state_after, strict=False)}
 
     def _rules(self, name: str) -> list[str]:
-        """Return the optimizer's rules for the entry, in letters that it is not called."""
+        """Return the optimizer's rules for the entry, in letters that are not node names."""
         gradient = gradient_name(self.debugger, self.node, self.index)
         return self.letters.updated(self.optimizer.formula, self.lr, name, gradient)
 
@@ -111,11 +111,11 @@ class _Entry:
 
     @property
     def _adam_step(self) -> int:
-        """Adam's t: SGD steps from 1 on, those of the run that this one continues among them."""
+        """Adam's t: SGD steps counted from 1, including those of a run that this one continues."""
         return self.debugger.plan.steps_before + self.debugger.sgd_step + 1
 
     def corrected(self) -> tuple[float, float]:
-        """Return m̂ and v̂."""
+        """Return m̂ and v̂, Adam's bias-corrected moments."""
         assert isinstance(self.optimizer, Adam)
         step = self._adam_step
         betas = self.optimizer.beta1, self.optimizer.beta2
@@ -127,30 +127,30 @@ class _Entry:
     # As terms of a sum -------------------------------------------------------------------
 
     def sums(self, attribute: Attribute) -> Sums:
-        """Return the value, or a number of the optimizer's state, as a sum."""
+        """Return the updated value, or an entry of the optimizer's state, as a sum."""
         own = EntryRef(self.node, "value", self.index)
         name = own.text(self.debugger)
         rules = self._rules(name)
         if attribute == "m" or attribute == "v":
-            place = self.optimizer.state_names.index(attribute)
-            return self._state_sums(attribute, rules[place])
-        told = None if math.isnan(self.rate) else self._change(name)
-        if told is None:
+            position = self.optimizer.state_names.index(attribute)
+            return self._state_sums(attribute, rules[position])
+        change = None if math.isnan(self.rate) else self._change(name)
+        if change is None:
             before = f"{scalar(self.before)} before, {OWN_RULE}"
             return Sums("", (), (f"{name}: {before}",))
         notes: tuple[str, ...] = ()
         if isinstance(self.optimizer, Adam) and self.new:
             _, _, m_hat, v_hat, _ = self._adam(name, rules)
             notes = tuple(
-                f"{one.name} = {one.working} = {scalar(one.number)}" for one in (m_hat, v_hat)
+                f"{hat.name} = {hat.working} = {scalar(hat.number)}" for hat in (m_hat, v_hat)
             )
         first = TermText(f"{name} before", bracketed(self.before), (self._before("value"),))
-        return _two_terms(rules[-1], self.before, told[1], first, told[0], notes)
+        return _two_terms(rules[-1], self.before, change[1], first, change[0], notes)
 
     def _change(self, name: str) -> tuple[TermText, float] | None:
-        """Return the term that was added to the value, or None if no known rule made it.
+        """Return the term added to the value and its amount, or None if no known rule gives it.
 
-        Its amount is that of the rule: the difference of two numbers has fewer digits.
+        The amount is computed by the rule: the difference of the two values has fewer digits.
         """
         own: tuple[EntryRef, ...] = (EntryRef(self.node, "grad", self.index),)
         lr, (m, v, eps) = self.lr, map(self.letters.state, "mvε")
@@ -163,7 +163,7 @@ class _Entry:
             symbols, form = f"-{lr}·{m}̂/(√{v}̂ + {eps})", "-{0} × {1}/(√{2} + {3})"
             numbers = (self.rate, *self.corrected(), self.optimizer.epsilon)
             own = (EntryRef(self.node, "m", self.index), EntryRef(self.node, "v", self.index))
-        whole = worked(
+        whole = checked_formula(
             (self.before, *numbers), lambda texts: _sum(texts[0], form, texts[1:]), self.after
         )
         if whole is None:
@@ -200,10 +200,10 @@ class _Entry:
 
 
 def update_sums(debugger: Debugger, node: int, index: Index, attribute: Attribute) -> Sums:
-    """Return what the update of the present moment made of a parameter, or kept for it."""
-    made = debugger.last_update
-    assert made is not None
-    return _Entry(debugger, node, index, made).sums(attribute)
+    """Return an entry of a parameter, or of its optimizer state, as the present update set it."""
+    update = debugger.last_update
+    assert update is not None
+    return _EntryUpdate(debugger, node, index, update).sums(attribute)
 
 
 def _two_terms(
@@ -214,14 +214,14 @@ def _two_terms(
     second: TermText,
     notes: tuple[str, ...],
 ) -> Sums:
-    told = (first, second)
-    return Sums(rule, (Bundle(np.array([before, added]), lambda k: told[k]),), notes)
+    texts = (first, second)
+    return Sums(rule, (Bundle(np.array([before, added]), lambda k: texts[k]),), notes)
 
 
 def _assigned(
     rule: str, name: str, numbers: Sequence[float], form: str, result: float
 ) -> Assignment:
-    text = worked(numbers, lambda texts: form.format(*texts), result)
+    text = checked_formula(numbers, lambda texts: form.format(*texts), result)
     return Assignment(rule, name, text or "", result)
 
 

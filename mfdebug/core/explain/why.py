@@ -1,9 +1,9 @@
 """Where one number comes from: the terms that sum to it.
 
-Each term leads to the numbers it is made of, and each of those can be asked in turn: a walk
-through the dataflow from the cost back to the weight that caused it, and from the weight to the
-update that made it, as far back as the first moment. A number is explained at the moment at which
-it was made, with what it was made of.
+Each term refers to the numbers that it depends on, and each of those can be explained in turn: a
+walk through the dataflow from the cost back to a weight, and from the weight to the update that
+set it, back to the first moment. A number is explained at the moment at which it was computed,
+with the values of that moment.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from miniflow.node import Input
 
-# Terms beyond these, the smallest, are only counted and summed.
-MOST_TERMS = 1000
-# So many terms stand in the order of the rule and are all written out; of more, the largest.
-NATURAL, _WRITTEN = 8, 4
+# The largest terms are listed up to this number; the others are only counted and summed.
+MAX_TERMS = 1000
+# Up to `MAX_IN_ORDER` terms are all written out, in the order of the rule. Of more terms, the
+# `_LARGEST_SHOWN` largest are.
+MAX_IN_ORDER, _LARGEST_SHOWN = 8, 4
 
 
 class CauseTerm(Struct, frozen=True):
-    """One term: `leads_to` are the numbers it is made of, the one to follow first.
+    """One term: `leads_to` are the numbers that it depends on, the one to follow first.
 
-    `edge` says along which of several edges to the same node it came.
+    `edge` names the edge where several lead to the same node. `running` is the sum of the terms up
+    to and including this one.
     """
 
     symbols: str
@@ -46,16 +48,16 @@ class CauseTerm(Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """The term in symbols and numbers, with the edge that tells it from one like it."""
+        """The term in symbols and numbers, with its edge if the symbols alone are ambiguous."""
         return f"{self.symbols} = {self.numbers}" + (f"   ({self.edge})" if self.edge else "")
 
 
 class Cause(Struct, frozen=True):
-    """Why a number is what it is: the rule, and its terms.
+    """Where a number comes from: the rule, and its terms.
 
-    Up to eight terms stand in the order of the rule, more by size. `left_out` terms, together
-    `left_out_sum`, are too many to be listed. `note` says what the terms do not: where an input's
-    value is from, or at which moment the number was made.
+    Up to eight terms are in the order of the rule; more are sorted by size. The `left_out` smallest
+    terms, whose sum is `left_out_sum`, are not listed. `note` adds what the terms do not say: the
+    origin of an input's value, or the moment at which the number was computed.
     """
 
     ref: EntryRef
@@ -70,13 +72,14 @@ class Cause(Struct, frozen=True):
 def why(debugger: Debugger, ref: EntryRef) -> Cause:
     """Return where a number comes from.
 
-    Raises `NotComputed` for what there is not yet, `ShapeError` for an entry there is not.
+    Raises `NotComputed` if it is not computed yet, `ShapeError` if there is no such entry, and
+    `DebuggerError` if there is no such node.
     """
     graph = debugger.graph
     if not 0 <= ref.node < len(graph.nodes):
         raise DebuggerError(f"there is no node number {ref.node}")
     home = debugger.moment
-    # Infinities and NaN are what people come to ask about: they are no reason to warn.
+    # Infinities and NaN are often what the user is asking about: NumPy must not warn of them.
     with ref.visited(debugger), np.errstate(all="ignore"):
         debugger.check_index(ref.node, ref.index)
         shape = debugger.plan.shapes[ref.node]
@@ -85,44 +88,44 @@ def why(debugger: Debugger, ref: EntryRef) -> Cause:
 
 
 def _cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
-    """Explain a number of the moment that is visited; `home` is the one that was come from."""
+    """Explain a number at the visited moment; `home` is the moment to which `why` returns."""
     if ref.attribute in ("m", "v"):
         return _last_update(debugger, ref, home)
     if ref.attribute == "grad":
-        _gradient_there(debugger, ref.node)
+        _require_gradient(debugger, ref.node)
         sums = gradient_sums(debugger, ref.node, ref.index)
-        if debugger.moment == home and (turn := _turn_ahead(debugger, ref.node)):
+        if debugger.moment == home and (turn := _own_backward_note(debugger, ref.node)):
             sums = replace(sums, notes=(turn, *sums.notes))
     else:
-        _value_there(debugger, ref.node)
+        _require_value(debugger, ref.node)
         if note := overwritten_note(debugger, ref.node):
             return _overwritten(debugger, ref, note, home)
         if isinstance(debugger.graph.nodes[ref.node], Input):
             return _input_cause(debugger, ref, home)
         sums = value_sums(debugger, ref.node, ref.index)
     if (earlier := made_before(debugger, ref, sums)) is None:
-        return _told(debugger, ref, sums, home)
+        return _cause_from_sums(debugger, ref, sums, home)
     moment, note = earlier
     present = sums.notes
     with debugger.visiting(moment):
-        sums = _sums_now(debugger, ref)
-        return _told(debugger, ref, replace(sums, notes=(note, *present)), home)
+        sums = _sums_at_visited(debugger, ref)
+        return _cause_from_sums(debugger, ref, replace(sums, notes=(note, *present)), home)
 
 
 def _overwritten(debugger: Debugger, ref: EntryRef, note: str, home: int) -> Cause:
-    """Tell of a value that another node has changed what it was before that."""
+    """Explain a value that another node has overwritten: what it was before that."""
     before = (debugger.overwritten_at(ref.node) or 1) - 1
     with debugger.visiting(before):
         was = scalar(float(ref.array(debugger)[ref.index]))
     earlier = replace(ref, moment=before)
     number = float(ref.array(debugger)[ref.index])
-    told = f"{note}; before that it was {was}"
+    full_note = f"{note}; before that it was {was}"
     sums = Sums("", (one_term(number, ref.text(debugger), scalar(number), [earlier]),))
-    return _told(debugger, ref, replace(sums, notes=(told,)), home)
+    return _cause_from_sums(debugger, ref, replace(sums, notes=(full_note,)), home)
 
 
-def _turn_ahead(debugger: Debugger, node: int) -> str:
-    """Say when the turn of a node comes to which every consumer has sent already, or nothing."""
+def _own_backward_note(debugger: Debugger, node: int) -> str:
+    """Return when a node with a complete gradient runs its own backward, or an empty string."""
     partial = debugger.gradient_freshness(node) is Freshness.PARTIAL
     if not partial or not debugger.has_all(node):
         return ""
@@ -131,33 +134,33 @@ def _turn_ahead(debugger: Debugger, node: int) -> str:
     return f"complete ({count} of {count}); its turn comes at moment {turn}"
 
 
-def _sums_now(debugger: Debugger, ref: EntryRef) -> Sums:
+def _sums_at_visited(debugger: Debugger, ref: EntryRef) -> Sums:
     sums = gradient_sums if ref.attribute == "grad" else value_sums
     return sums(debugger, ref.node, ref.index)
 
 
-def _told(debugger: Debugger, ref: EntryRef, sums: Sums, home: int) -> Cause:
-    """Return the cause of a number by its terms, which lead to numbers of the moment visited."""
+def _cause_from_sums(debugger: Debugger, ref: EntryRef, sums: Sums, home: int) -> Cause:
+    """Return the cause of a number from its terms, which refer to numbers of the visited moment."""
     number = float(ref.array(debugger)[ref.index])
     terms, left_out, left_out_sum = _largest(sums)
     here = debugger.moment
     terms = tuple(
-        replace(term, leads_to=tuple(_stamped(one, here, home) for one in term.leads_to))
+        replace(term, leads_to=tuple(_with_moment(ref, here, home) for ref in term.leads_to))
         for term in terms
     )
     note = "; ".join(dict.fromkeys(sums.notes))
     return Cause(ref, sums.rule, number, terms, left_out, left_out_sum, note)
 
 
-def _stamped(ref: EntryRef, here: int, home: int) -> EntryRef:
+def _with_moment(ref: EntryRef, here: int, home: int) -> EntryRef:
     moment = here if ref.moment is None else ref.moment
     return replace(ref, moment=None if moment == home else moment)
 
 
-# What there is ------------------------------------------------------------------------------
+# What is available ------------------------------------------------------------------------------
 
 
-def _value_there(debugger: Debugger, node: int) -> None:
+def _require_value(debugger: Debugger, node: int) -> None:
     if reason := debugger.unknown(node):
         raise NotComputed(f"{debugger.graph.nodes[node].label}: {reason}")
     if debugger.value_freshness(node) is Freshness.WAITING:
@@ -167,7 +170,7 @@ def _value_there(debugger: Debugger, node: int) -> None:
         raise NotComputed(f"{label} is not {'fed' if fed else 'computed'} yet", hint=hint)
 
 
-def _gradient_there(debugger: Debugger, node: int) -> None:
+def _require_gradient(debugger: Debugger, node: int) -> None:
     freshness, label = debugger.gradient_freshness(node), debugger.graph.nodes[node].label
     if freshness is Freshness.NONE:
         raise NotComputed(f"{label} has no gradient: {debugger.no_gradient(node)}")
@@ -181,7 +184,7 @@ def _gradient_there(debugger: Debugger, node: int) -> None:
 
 
 def _input_cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
-    """Tell who gave an input its value: the data, an update, an edit, or itself."""
+    """Explain an input's value: it comes from the data, an update, an edit, or the input itself."""
     graph, node, index = debugger.graph, ref.node, ref.index
     target = graph.nodes[node]
     assert isinstance(target, Input)
@@ -194,36 +197,36 @@ def _input_cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
     if graph.fed_from_data(node):
         fed = debugger.timeline.start_of(debugger.sgd_step) + 1
         if edited < fed:
-            return _noted(debugger, ref, _row_note(debugger, index))
+            return _cause_from_note(debugger, ref, _row_note(debugger, index))
     updated = debugger.updated_at(node) if target.trainable else None
     if edits and edited >= (updated or 0):
-        return _noted(debugger, ref, f"set at moment {edited}: {edits[-1].words}")
+        return _cause_from_note(debugger, ref, f"set at moment {edited}: {edits[-1].words}")
     if not target.trainable:
-        return _noted(debugger, ref, "its own value")
+        return _cause_from_note(debugger, ref, "its own value")
     return _last_update(debugger, ref, home)
 
 
 def _last_update(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
-    """Explain a parameter's entry, or what the optimizer keeps for it, by the last update."""
+    """Explain an entry of a parameter, or of the optimizer's state for it, by the last update."""
     updated = debugger.updated_at(ref.node)
     if updated is None:
         first = "trainable: its starting value, not updated yet"
-        kept = f"what the optimizer starts with: {ref.attribute} of no update yet"
-        return _noted(debugger, ref, first if ref.attribute == "value" else kept)
+        state = f"{ref.attribute} as the optimizer starts with it: not updated yet"
+        return _cause_from_note(debugger, ref, first if ref.attribute == "value" else state)
     note = f"trainable: last updated at moment {updated}"
     with debugger.visiting(updated):
         if debugger.last_update is None:
-            # Back where it came from, `visiting` leaves what that moment's update did.
+            # `visiting` restores the state, but not the record of what that update did.
             debugger.move(updated - 1)
             debugger.move(updated)
         debugger.check_index(ref.node, ref.index)
         if debugger.last_update is None:
-            return _noted(debugger, ref, f"{note}; what it was before is not known")
+            return _cause_from_note(debugger, ref, f"{note}; its value before that is not known")
         sums = update_sums(debugger, ref.node, ref.index, ref.attribute)
-        return _told(debugger, ref, replace(sums, notes=(note, *sums.notes)), home)
+        return _cause_from_sums(debugger, ref, replace(sums, notes=(note, *sums.notes)), home)
 
 
-def _noted(debugger: Debugger, ref: EntryRef, note: str) -> Cause:
+def _cause_from_note(debugger: Debugger, ref: EntryRef, note: str) -> Cause:
     number = float(ref.array(debugger)[ref.index])
     return Cause(ref, "", number, (), 0, 0.0, note)
 
@@ -241,40 +244,40 @@ def _row_note(debugger: Debugger, index: Index) -> str:
 
 
 def _largest(sums: Sums) -> tuple[tuple[CauseTerm, ...], int, float]:
-    """Return the terms, how many are left out, and the sum of those."""
+    """Return the largest terms, the number of terms left out, and the sum of those."""
     amounts = sums.amounts
     if not amounts.size:
         return (), 0, 0.0
     sizes = np.abs(amounts)
-    # NaN stands among the largest: where one is, nothing else matters.
+    # NaN counts as the largest: if there is one, no other term matters.
     sizes[np.isnan(sizes)] = np.inf
     left_out_sum = 0.0
-    if amounts.size > MOST_TERMS:
-        chosen = np.sort(np.argpartition(sizes, -MOST_TERMS)[-MOST_TERMS:])
+    if amounts.size > MAX_TERMS:
+        chosen = np.sort(np.argpartition(sizes, -MAX_TERMS)[-MAX_TERMS:])
         rest = amounts.copy()
         rest[chosen] = 0.0
         left_out_sum = float(rest.sum())
     else:
         chosen = np.arange(amounts.size)
-    if amounts.size > NATURAL:
+    if amounts.size > MAX_IN_ORDER:
         chosen = chosen[np.argsort(-sizes[chosen], kind="stable")]
     terms = []
     running = 0.0
-    for k, told in zip(chosen.tolist(), sums.tell(chosen.tolist()), strict=True):
+    for k, text in zip(chosen.tolist(), sums.term_texts(chosen.tolist()), strict=True):
         running += float(amounts[k])
-        terms.append(CauseTerm(*told[:2], float(amounts[k]), running, told.leads_to, told.edge))
+        terms.append(CauseTerm(*text[:2], float(amounts[k]), running, text.leads_to, text.edge))
     return tuple(terms), int(amounts.size - len(chosen)), left_out_sum
 
 
 # As text and as data --------------------------------------------------------------------------
 
 
-def cause_lines(cause: Cause, debugger: Debugger, most: int = 12) -> list[str]:
+def cause_lines(cause: Cause, debugger: Debugger, max_terms: int = 12) -> list[str]:
     """Return a cause as text: the rule, the equation in symbols and numbers, then the terms.
 
-    The terms are listed where there are several: what each adds, the sum so far, the term.
+    Two or more terms are listed, one per line: the amount, the sum so far, the term.
     """
-    return [*equation_lines(cause, debugger), *_term_lines(cause, most), *_note_lines(cause)]
+    return [*equation_lines(cause, debugger), *_term_lines(cause, max_terms), *_note_lines(cause)]
 
 
 def equation_lines(cause: Cause, debugger: Debugger) -> list[str]:
@@ -300,21 +303,21 @@ def equation_lines(cause: Cause, debugger: Debugger) -> list[str]:
 
 
 def _sum_of(cause: Cause, texts: list[str], *, numbers: bool) -> str:
-    """Write a sum: all of a few terms, of many the largest and what the rest comes to."""
+    """Format a sum: a few terms in full; of many, the largest and the sum of the rest."""
     count = len(texts) + cause.left_out
-    if count <= NATURAL:
+    if count <= MAX_IN_ORDER:
         return joined(texts)
-    rest = f"… ({count - _WRITTEN:,} more"
+    rest = f"… ({count - _LARGEST_SHOWN:,} more"
     if numbers:
-        others = sum(term.amount for term in cause.terms[_WRITTEN:]) + cause.left_out_sum
+        others = sum(term.amount for term in cause.terms[_LARGEST_SHOWN:]) + cause.left_out_sum
         rest += f", together {scalar(others)}"
-    return joined([*texts[:_WRITTEN], f"{rest})"])
+    return joined([*texts[:_LARGEST_SHOWN], f"{rest})"])
 
 
-def _term_lines(cause: Cause, most: int) -> list[str]:
+def _term_lines(cause: Cause, max_terms: int) -> list[str]:
     if len(cause.terms) < 2:
         return []
-    shown = cause.terms[:most]
+    shown = cause.terms[:max_terms]
     rows = [(scalar(term.amount), scalar(term.running)) for term in shown]
     heads = ("term", "sum so far")
     widths = [max(len(head), *(len(row[i]) for row in rows)) for i, head in enumerate(heads)]
@@ -324,7 +327,7 @@ def _term_lines(cause: Cause, most: int) -> list[str]:
         lines.append(f"  {cells}  {term.words}")
     unseen = len(cause.terms) - len(shown) + cause.left_out
     if unseen:
-        rest = sum(term.amount for term in cause.terms[most:]) + cause.left_out_sum
+        rest = sum(term.amount for term in cause.terms[max_terms:]) + cause.left_out_sum
         lines.append(f"  … {unseen} more, together {scalar(rest)}")
     return lines
 

@@ -275,7 +275,7 @@ def test_a_turn_that_has_come_is_not_announced() -> None:
     debugger = opened("parabola")
     debugger.sgd(1)
     told = why_lines(debugger, "x", "grad")
-    assert "made at moment" in told[-1]
+    assert "computed at moment" in told[-1]
     assert "its turn comes" not in told[-1]
 
 

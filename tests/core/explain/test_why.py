@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.explain.why import (
-    MOST_TERMS,
-    NATURAL,
+    MAX_IN_ORDER,
+    MAX_TERMS,
     Cause,
     EntryRef,
     cause_data,
@@ -68,7 +68,7 @@ def check(debugger: Debugger, cause: Cause) -> None:
     """Hold what must be true of every cause: sums, order, text, data, and where it leads."""
     graph = debugger.graph
     amounts = [term.amount for term in cause.terms]
-    if len(amounts) > NATURAL and np.isfinite(amounts).all():
+    if len(amounts) > MAX_IN_ORDER and np.isfinite(amounts).all():
         assert amounts == sorted(amounts, key=abs, reverse=True)
     if cause.terms:
         total = sum(amounts) + cause.left_out_sum
@@ -353,7 +353,7 @@ def test_an_old_number_is_explained_with_the_numbers_of_its_own_moment() -> None
     assert cause.terms[0].numbers == f"1 × ({before:g})"
     assert [one.moment for one in cause.terms[0].leads_to] == [written, written]
     assert cause.note == (
-        f"made at moment {written}, with the numbers of then: "
+        f"computed at moment {written}, from the values of that moment: "
         f"W1 (moment {moment}) has changed since"
     )
     assert debugger.moment == moment
@@ -487,7 +487,7 @@ def test_of_many_terms_the_largest_are_listed() -> None:
     numbers = np.random.default_rng(0).normal(size=5000)
     debugger = debugger_at_end(Sum(Input("x", value=numbers), name="cost"))
     cause = why(debugger, EntryRef(debugger.graph.cost, "value", ()))
-    assert len(cause.terms) == MOST_TERMS
+    assert len(cause.terms) == MAX_TERMS
     assert cause.left_out == 4000
     check(debugger, cause)
     assert cause.terms[0].amount == numbers[np.abs(numbers).argmax()]

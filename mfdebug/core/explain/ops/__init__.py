@@ -1,4 +1,4 @@
-"""Which explainer explains which op: a family of ops a module."""
+"""The explainers of the ops, with one module per family of ops."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ EXPLAINERS: dict[type[Node], Explainer] = {
 _PROBE = ProbeExplainer()
 
 
-def explained(view: NodeView) -> tuple[Op, Explainer] | None:
-    """Return the op of a view with its explainer, if the numbers at hand fit its rule."""
+def applicable_explainer(view: NodeView) -> tuple[Op, Explainer] | None:
+    """Return a view's op and its explainer, or None if the recorded values do not fit its rule."""
     found = explainer_of(view.op)
     return found if found is not None and view.debugger.explicable(view.node) else None
 
 
 def explainer_of(node: Node) -> tuple[Op, Explainer] | None:
-    """Return an op with its explainer; None for an input and for nodes in the lesson's style.
+    """Return an op and its explainer; None for inputs and for nodes in the lesson's style.
 
-    A class derived from one of ours may have other rules, so it is probed.
+    A class derived from one of miniflow's ops may have other rules, so it is probed.
     """
     if not isinstance(node, Op) or not follows_rules(node):
         return None

@@ -1,9 +1,9 @@
-"""How ops are explained: what makes an entry of the value, and what an input's entry gets back.
+"""The base class of explainers: how an entry of the value and an input's gradient are computed.
 
 What a node sends back to one entry of an input is a sum over the entries of its own value:
-upstream (∂cost/∂value entry) x local (∂value entry/∂input entry). An explainer finds the locals:
-one column of the op's Jacobian, and of it only the entries that the input's entry touches, so
-that a number in a layer of millions is explained as fast as one in a layer of four.
+upstream (∂cost/∂value entry) x local (∂value entry/∂input entry). An explainer computes the
+locals: one column of the op's Jacobian, restricted to the entries that depend on the input's
+entry, so that the cost does not depend on the size of the layer.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _EXPONENT = re.compile(r"(?<=\d)e[+-]\d+")
 
 
 class Locals(NamedTuple):
-    """The region of the value that an entry of an input touches, and the derivatives there."""
+    """The region of the value that depends on an entry of an input, and the derivatives there."""
 
     region: Region
     numbers: Array
 
 
 class Sent(NamedTuple):
-    """What is sent to an input: a formula of whole tensors, or `whole` False, of one entry."""
+    """What is sent to an input: a formula of whole tensors, or of one entry if not `whole`."""
 
     text: str
     whole: bool = True
 
     def of(self, entry: Index) -> str:
-        """Return the formula for an entry, which it names: `(Xᵀ · ∂cost/∂l)[0,1]`."""
+        """Return the formula for one entry: `(Xᵀ · ∂cost/∂l)[0,1]`."""
         if not self.whole:
             return self.text
         return named(f"({self.text})" if entry and " " in self.text else self.text, entry)
@@ -46,8 +46,8 @@ class Sent(NamedTuple):
 class Explainer:
     """Explains the ops of one family; it has no state.
 
-    `input_index` is which input of the op, `entry` one of its entries, `place` an entry of the
-    value that it touches. Where a subscript is a letter, a rule is written for all entries at once.
+    `input_index` is an input of the op, `entry` one of its entries, and `output` an entry of the
+    value that depends on it. A subscript may be a letter, for a rule that holds for all entries.
     """
 
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
@@ -55,37 +55,37 @@ class Explainer:
         return view.written(op.formula, names)
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
-        """Return how the op made one entry of its value."""
+        """Return one entry of the value as a sum of terms."""
         raise NotImplementedError
 
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
-        """Return what is sent to an input in symbols."""
+        """Return the contribution to an input, in symbols."""
         raise NotImplementedError
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
-        """Return ∂value/∂entry where it is not 0 by the op's very nature; None: not known."""
+        """Return ∂value/∂entry where the op does not make it 0 by definition; None if unknown."""
         raise NotImplementedError
 
     def local(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
     ) -> str:
         """Return one local derivative in symbols."""
         raise NotImplementedError
 
     def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
-        """Return one local derivative, which is `number`, in numbers."""
+        """Return the formula in numbers of one local derivative, whose value is `number`."""
         return bracketed(number)
 
     def leads_to(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
     ) -> list[EntryRef]:
-        """Return the refs that a local derivative is made of."""
+        """Return the refs that a local derivative depends on."""
         return []
 
     def role(self, view: NodeView, op: Op) -> str:
-        """Return in one sentence what the op does in the backward pass."""
+        """Return one sentence on what the op does in the backward pass."""
         return op.role.format(
             gradient=view.gradient(),
             name=view.label,
@@ -97,14 +97,14 @@ class Explainer:
         )
 
     def without_gradient(self, view: NodeView, op: Op, input_index: int) -> str:
-        """Say why an input has no gradient, or nothing."""
+        """Return why an input has no gradient, or an empty string."""
         return ""
 
     def product(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
     ) -> str:
         """Return upstream × local in symbols, for one entry of the value."""
-        local, upstream = self.local(view, op, input_index, entry, place), view.gradient(place)
+        local, upstream = self.local(view, op, input_index, entry, output), view.gradient(output)
         if local in ("1", "-1"):
             return local[:-1] + upstream
         return self.times(view, op, input_index, upstream, factor(local), "·")
@@ -113,62 +113,62 @@ class Explainer:
         self, region: Region, view: NodeView, op: Op, input_index: int, entry: Index
     ) -> str:
         """Return the sum over a region of the value in symbols: `Σₙ X[n,1]·∂cost/∂l[n,0]`."""
-        place: list[int | str] = []
+        output: list[int | str] = []
         over = ""
         for axis, part in enumerate(region):
             if part.stop - part.start == 1:
-                place.append(part.start)
+                output.append(part.start)
                 continue
             last = len(region) - 1 - axis
-            place.append(view.letters.axis(last))
-            over += str(place[-1])
-        text = self.product(view, op, input_index, entry, tuple(place))
+            output.append(view.letters.axis(last))
+            over += str(output[-1])
+        text = self.product(view, op, input_index, entry, tuple(output))
         return f"Σ{view.letters.lowered(over)} {text}" if over else text
 
     def times(
         self, view: NodeView, op: Op, input_index: int, upstream: str, local: str, sign: str
     ) -> str:
-        """Return upstream × local, the other way round where the rule has it so."""
+        """Return upstream × local, or local × upstream if `upstream_last`."""
         factors = [upstream, local]
         return sign.join(factors[::-1] if self.upstream_last(view, op, input_index) else factors)
 
     def left_out(self, view: NodeView, op: Op, input_index: int, entry: Index) -> str:
-        """Say why an entry of an input gets nothing back, or nothing."""
+        """Return why an entry of an input gets no gradient, or an empty string."""
         return ""
 
     def upstream_last(self, view: NodeView, op: Op, input_index: int) -> bool:
-        """Whether the local derivative stands before the upstream gradient, as in Xᵀ · grad."""
+        """Whether the local derivative is written before the upstream gradient, as in Xᵀ · grad."""
         return False
 
 
 class _LocalWords:
-    """An op's local derivatives by input, in symbols; only those that a sentence names are made."""
+    """An op's local derivatives by input, in symbols, formatted only when a sentence uses them."""
 
     def __init__(self, view: NodeView, op: Op) -> None:
-        self._site, self._op = view, op
+        self._view, self._op = view, op
 
     def __getitem__(self, input_index: int) -> str:
-        view = self._site
+        view = self._view
         return view.written(lambda *n: self._op.local(input_index, *n), [view.label, *view.labels])
 
 
 class _Targets:
-    """An op's inputs as those to which something is sent."""
+    """The names of an op's inputs as targets of its contributions."""
 
     def __init__(self, view: NodeView) -> None:
-        self._site = view
+        self._view = view
 
     def __getitem__(self, input_index: int) -> str:
-        return self._site.target(input_index)
+        return self._view.target(input_index)
 
 
 def factor(text: str) -> str:
-    """Return a text as a factor, in brackets if it needs them."""
+    """Return a formula as a factor, in brackets if it needs them."""
     return f"({text})" if _needs_brackets(text) else text
 
 
 def _needs_brackets(text: str) -> bool:
-    """Whether a factor has a sum in it, a sign or a spaced product, outside all brackets."""
+    """Whether a formula has a sign, a sum or a × product outside all brackets."""
     depth = 0
     for character in _EXPONENT.sub("", text):
         depth += (character in "([") - (character in ")]")
@@ -182,13 +182,13 @@ _BESIDE_BRACKET = re.compile(r"(?<=[\d)])\(")
 
 
 def in_numbers(formula: str) -> str:
-    """Return a formula whose names have become numbers, with its products written out."""
+    """Return a formula, already in numbers, with its products written as ×."""
     text = _DOUBLED.sub(r"(\1\2", formula.replace("·", " × "))
     return _BESIDE_BRACKET.sub(" × (", text)
 
 
-def vjp_of_one(op: Op, input_index: int, inputs: list[Array]) -> Array:
-    """Return what an op with a scalar value sends to an input for an upstream gradient of 1."""
+def scalar_vjp(op: Op, input_index: int, inputs: list[Array]) -> Array:
+    """Return what an op with a scalar value sends to an input if its own gradient is 1."""
     do = Calls(inputs[0].dtype)
     value, out = np.zeros((), do.dtype), np.zeros_like(inputs[input_index])
     op.forward_calls(do, value, *inputs)
@@ -198,7 +198,7 @@ def vjp_of_one(op: Op, input_index: int, inputs: list[Array]) -> Array:
 
 
 def run(do: Calls) -> None:
-    """Run the calls collected, quietly: infinities and NaN are what people come to ask about."""
+    """Run the collected calls without warnings of infinities and NaN, which users ask about."""
     with np.errstate(all="ignore"):
         for call in do.take():
             call()

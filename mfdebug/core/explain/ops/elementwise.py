@@ -1,4 +1,4 @@
-"""Ops that work entry by entry: what a broadcast input gets back is summed over its copies."""
+"""Elementwise ops: the gradient of a broadcast input is summed over its copies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mfdebug.core.explain.arithmetic import bracketed, worked
+from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.entries import copies, matched
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import (
@@ -23,24 +23,26 @@ from miniflow.ops.arithmetic import Sub
 from miniflow.ops.base import Array, Calls, Elementwise, Op
 from miniflow.text.lists import ALL_UP_TO, series
 
-# Numbers of one term that one can go on to.
-MOST_LED_TO = 100
+# The number of refs in one term that the user can follow.
+MAX_REFS = 100
 
 
 class ElementwiseExplainer(Explainer):
-    """An op whose formula and local derivative say all with the names or numbers of one entry."""
+    """An op that its formula and local derivative, for a single entry, explain completely."""
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The formula with this entry's names, then with its numbers."""
-        names, numbers, refs = _of_inputs(view, index)
+        names, numbers, refs = _matching_inputs(view, index)
         rule, number = self.formula(view, op, names), float(view.value[index])
-        numbers_text = worked(numbers, lambda texts: self.forward_numbers(view, op, texts), number)
+        numbers_text = checked_formula(
+            numbers, lambda texts: self.forward_numbers(view, op, texts), number
+        )
         term = one_term(number, rule, numbers_text or bracketed(number), refs)
         definition = view.written(op.definition, names)
         return Sums(f"{rule} = {definition}" if definition else rule, (term,))
 
     def role(self, view: NodeView, op: Op) -> str:
-        """The op's sentence, and what a broadcast adds to it."""
+        """The op's sentence, and a clause on broadcast inputs."""
         role, shape = self.sentence(view, op), view.value.shape
         copied = dict.fromkeys(
             name for name, x in zip(view.labels, view.inputs, strict=True) if x.shape != shape
@@ -53,11 +55,11 @@ class ElementwiseExplainer(Explainer):
         return f"{role}; {names} were broadcast and get the sums over their copies"
 
     def sentence(self, view: NodeView, op: Op) -> str:
-        """Return the op's sentence alone."""
+        """Return the op's sentence without the clause on broadcast inputs."""
         return super().role(view, op)
 
     def forward_numbers(self, view: NodeView, op: Op, texts: Sequence[str]) -> str:
-        """Return the forward rule with numbers for its names."""
+        """Return the forward rule with numbers in output of names."""
         return in_numbers(view.written(op.formula, texts))
 
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
@@ -70,38 +72,38 @@ class ElementwiseExplainer(Explainer):
         return Sent(text)
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
-        """What the local rule makes of ones, where a broadcast put the entry."""
+        """The local rule applied to ones, at the copies of the entry."""
         return elementwise_locals(view, op, input_index, entry)
 
     def local_words(
         self, view: NodeView, op: Op, input_index: int, name: str, names: Sequence[str]
     ) -> str:
-        """Return the local derivative with these names, or numbers, in it."""
+        """Return the local derivative with the given names or numbers."""
         return view.written(lambda *n: op.local(input_index, *n), [name, *names])
 
     def local(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
     ) -> str:
-        """The op's words, with the names of the entries that meet at `place`."""
-        entries = view.broadcast(place, ALL_UP_TO)
-        names = [view.entry(i, one) for i, one in enumerate(entries)]
+        """The op's local derivative with the names of the input entries at `output`."""
+        entries = view.broadcast(output, ALL_UP_TO)
+        names = [view.entry(i, index) for i, index in enumerate(entries)]
         if len(view.inputs) > ALL_UP_TO:
-            # Of thousands only this one and a few others are named.
+            # Of thousands of inputs only this one and a few others are named.
             names += [""] * (len(view.inputs) - len(names))
             names[input_index] = view.entry(
-                input_index, matched(place, view.inputs[input_index].shape)
+                input_index, matched(output, view.inputs[input_index].shape)
             )
-        return self.local_words(view, op, input_index, named(view.label, place), names)
+        return self.local_words(view, op, input_index, named(view.label, output), names)
 
     def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
-        """The same with their numbers."""
+        """The op's local derivative with the numbers of the entries at `output`."""
         if len(view.inputs) > ALL_UP_TO:
             return bracketed(number)
-        _, numbers, _ = _of_inputs(view, place)
-        numbers = [float(view.value[place]), *numbers]
-        text = worked(
+        _, numbers, _ = _matching_inputs(view, output)
+        numbers = [float(view.value[output]), *numbers]
+        text = checked_formula(
             numbers,
             lambda texts: in_numbers(self.local_words(view, op, input_index, texts[0], texts[1:])),
             number,
@@ -109,17 +111,17 @@ class ElementwiseExplainer(Explainer):
         return text or bracketed(number)
 
     def leads_to(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
     ) -> list[EntryRef]:
-        """The value or the inputs that the words name."""
-        value, input_indices = _named_in(self, view, op, input_index)
-        _, _, refs = _of_inputs(view, place, MOST_LED_TO)
-        own = [EntryRef(view.node, "value", place)] if value else []
+        """The value or the inputs that the local derivative names."""
+        value, input_indices = _names_used(self, view, op, input_index)
+        _, _, refs = _matching_inputs(view, output, MAX_REFS)
+        own = [EntryRef(view.node, "value", output)] if value else []
         return own + [refs[i] for i in input_indices if i < len(refs)]
 
 
 def elementwise_locals(view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
-    """Return what an elementwise op's local rule makes of ones, where the entry was copied to."""
+    """Return an elementwise op's local rule applied to ones, at the copies of an entry."""
     assert isinstance(op, Elementwise)
     region = copies(entry, view.inputs[input_index].shape, view.value.shape)
     do = Calls(view.value.dtype, sgd_step=np.array([view.sgd_step]))
@@ -138,13 +140,13 @@ class SumExplainer(ElementwiseExplainer):
     """Add and Sub: each input is a term."""
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
-        """A term for each input."""
+        """One term per input."""
         entries = [tuple(map(int, entry)) for entry in view.broadcast(index)]
         amounts = np.array([float(x[i]) for x, i in zip(view.inputs, entries, strict=True)])
         if isinstance(op, Sub):
             amounts[1] = -amounts[1]
 
-        def tell(k: int) -> TermText:
+        def term_text(k: int) -> TermText:
             sign = "-" if isinstance(op, Sub) and k else ""
             number = bracketed(view.number(k, entries[k]))
             name = view.entry(k, entries[k])
@@ -152,46 +154,46 @@ class SumExplainer(ElementwiseExplainer):
             return TermText(sign + name, sign + number, refs, view.input_note(k).strip(" ()"))
 
         names = [named(view.labels[k], entries[k]) for k in range(len(entries))]
-        return Sums(self.formula(view, op, names), (Bundle(amounts, tell),))
+        return Sums(self.formula(view, op, names), (Bundle(amounts, term_text),))
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
-        """1 or -1, without a look at the inputs: there may be thousands."""
+        """1 or -1, without reading the inputs: there may be thousands."""
         region = copies(entry, view.inputs[input_index].shape, view.value.shape)
         local = -1.0 if isinstance(op, Sub) and input_index else 1.0
         return Locals(region, np.full([part.stop - part.start for part in region], local))
 
     def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
         """1 or -1."""
         return bracketed(number)
 
 
 class ProductExplainer(ElementwiseExplainer):
-    """Mul: each input gets the product of the others."""
+    """Mul: the local derivative is the product of the other inputs."""
 
     def sentence(self, view: NodeView, op: Op) -> str:
-        """The op's sentence, by how many others there are."""
+        """The op's sentence, with "the others" for three or more inputs."""
         role = super().sentence(view, op)
         return role if len(view.inputs) < 3 else role.replace("the other input", "the others")
 
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
-        """The others are whole tensors too."""
+        """The gradient ⊙ the other inputs, which are whole tensors too."""
         found = super().sent(view, op, input_index, entry)
         return found._replace(text=found.text.replace("·", " ⊙ ")) if view.value.shape else found
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
-        """The product is one term."""
-        names, numbers, refs = _of_inputs(view, index)
+        """The product, as one term."""
+        names, numbers, refs = _matching_inputs(view, index)
         number, text = float(view.value[index]), None
         if len(numbers) <= ALL_UP_TO:
-            text = worked(numbers, " × ".join, number)
+            text = checked_formula(numbers, " × ".join, number)
         product = series(names, "·")
-        term = one_term(number, product, text or bracketed(number), refs[:MOST_LED_TO])
+        term = one_term(number, product, text or bracketed(number), refs[:MAX_REFS])
         return Sums(product, (term,))
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
-        """The product of the others, of this entry's copies alone."""
+        """The product of the other inputs, at the copies of this entry only."""
         region = copies(entry, view.inputs[input_index].shape, view.value.shape)
         product = np.ones_like(view.value[region])
         with np.errstate(all="ignore"):
@@ -206,16 +208,16 @@ class ProductExplainer(ElementwiseExplainer):
     def local_words(
         self, view: NodeView, op: Op, input_index: int, name: str, names: Sequence[str]
     ) -> str:
-        """The others, multiplied; of many the first few."""
-        others = [one for i, one in enumerate(names) if i != input_index]
+        """The product of the others; of many, the first few."""
+        others = [name for i, name in enumerate(names) if i != input_index]
         return series(others, "·") or "1"
 
 
 class PowerExplainer(ElementwiseExplainer):
-    """Pow: the exponent is an attribute, or an input that gets a gradient of its own."""
+    """Pow: the exponent is an attribute, or an input with its own gradient."""
 
     def sentence(self, view: NodeView, op: Op) -> str:
-        """The rule of the base, and that of the exponent where it is an input."""
+        """The rule of the base, and the rule of the exponent if it is an input."""
         base = super().sentence(view, op)
         if len(view.inputs) == 1:
             return base
@@ -225,17 +227,15 @@ class PowerExplainer(ElementwiseExplainer):
 
 
 class SelectionExplainer(ElementwiseExplainer):
-    """Max and Min: the winner is the value, and takes the whole gradient."""
+    """Max and Min: the value is that of the winner, which gets the whole gradient."""
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
-        """The winner; on a tie the first."""
-        names, numbers, refs = _of_inputs(view, index)
+        """The winner; on a tie the first input."""
+        names, numbers, refs = _matching_inputs(view, index)
         number, rule = float(view.value[index]), self.formula(view, op, names)
-        winner = next(
-            (input_index for input_index, one in enumerate(numbers) if one == number), None
-        )
+        winner = next((i for i, x in enumerate(numbers) if x == number), None)
         if winner is None:
-            # Nothing equals NaN: what is NaN among the inputs made it so, and is to be followed.
+            # Nothing equals NaN. The inputs that are NaN are the cause, so they come first.
             order = sorted(
                 range(len(numbers)), key=lambda input_index: not np.isnan(numbers[input_index])
             )
@@ -244,40 +244,40 @@ class SelectionExplainer(ElementwiseExplainer):
         tie = ": on a tie the first one does" if numbers.count(number) > 1 else ""
         text = None
         if len(numbers) <= ALL_UP_TO:
-            text = worked(numbers, lambda texts: in_numbers(op.formula(*texts)), number)
+            text = checked_formula(numbers, lambda texts: in_numbers(op.formula(*texts)), number)
         term = one_term(number, rule, text or bracketed(number), [refs[winner]])
         return Sums(rule, (term,), (f"{names[winner]}{view.input_note(winner)} won{tie}",))
 
     def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
         """1 for the winner, 0 for the others."""
         return bracketed(number)
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
-        """1 where this input is the first that has the value."""
+        """1 where this input is the first that equals the value."""
         region = copies(entry, view.inputs[input_index].shape, view.value.shape)
         value = view.value[region]
-        has = [
+        earlier = [
             np.broadcast_to(x, view.value.shape)[region] == value for x in view.inputs[:input_index]
         ]
         own = np.broadcast_to(view.inputs[input_index], view.value.shape)[region] == value
-        wins = own & ~np.logical_or.reduce(has) if has else own
+        wins = own & ~np.logical_or.reduce(earlier) if earlier else own
         return Locals(region, wins.astype(value.dtype))
 
     def local_words(
         self, view: NodeView, op: Op, input_index: int, name: str, names: Sequence[str]
     ) -> str:
-        """1 where this input won; by its number where its name is another one's too."""
+        """1 where this input won; the input is numbered if its name occurs more than once."""
         if len(names) <= ALL_UP_TO and names.count(names[input_index]) > 1:
             return f"[input {input_index + 1} won]"
         return super().local_words(view, op, input_index, name, names)
 
     def leads_to(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
     ) -> list[EntryRef]:
-        """Who won depends on all of them."""
-        _, _, refs = _of_inputs(view, place, MOST_LED_TO)
+        """All inputs: which one won depends on all of them."""
+        _, _, refs = _matching_inputs(view, output, MAX_REFS)
         return refs
 
 
@@ -285,49 +285,49 @@ class GateExplainer(ElementwiseExplainer):
     """ReLU and LeakyReLU: the local derivative is one of two numbers."""
 
     def forward_numbers(self, view: NodeView, op: Op, texts: Sequence[str]) -> str:
-        """Of a leaky gate the side that was taken."""
+        """For a leaky ReLU, the branch that was taken."""
         if "slope" not in op.attrs:
             return in_numbers(view.written(op.formula, texts))
         (x,) = texts
         return x if float(x.strip("()")) > 0 else f"{bracketed(op.attrs['slope'])} × {x}"
 
     def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
         """The slope."""
         return bracketed(number)
 
 
 class DefinedExplainer(ElementwiseExplainer):
-    """GELU: a name alone says little, so the numbers stand in its definition."""
+    """GELU: its name says little, so its definition is shown in numbers."""
 
     def forward_numbers(self, view: NodeView, op: Op, texts: Sequence[str]) -> str:
         """The definition."""
         return in_numbers(view.written(op.definition, texts))
 
     def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
         """The slope of the curve."""
         return bracketed(number)
 
 
 class DropoutExplainer(ElementwiseExplainer):
-    """Dropout: its mask is drawn again from the seed and the SGD step."""
+    """Dropout: the mask is drawn again from the seed and the SGD step."""
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The input times its mask."""
-        _, (x,), refs = _of_inputs(view, index)
+        _, (x,), refs = _matching_inputs(view, index)
         mask, number = float(self._mask(view, op)[index]), float(view.value[index])
         name, mask_name = view.entry(0, index), named(view.letters.mask, index)
-        text = worked([x, mask], " × ".join, number) or bracketed(number)
+        text = checked_formula([x, mask], " × ".join, number) or bracketed(number)
         mask_word = f"mask {view.letters.mask}".removesuffix(" mask")
         note = f"the {mask_word} is 0, or 1/(1-rate), at random; rate {op.attrs['rate']:g}"
         term = one_term(number, f"{name}·{mask_name}", text, refs)
         return Sums(f"{name}·{mask_name}", (term,), (note,))
 
     def _mask(self, view: NodeView, op: Op) -> Array:
-        """The mask is what becomes of ones; it is drawn for the whole value or not at all."""
+        """Return the mask: the op applied to ones. It can only be drawn for the whole value."""
         do = Calls(view.value.dtype, sgd_step=np.array([view.sgd_step]))
         mask = np.zeros_like(view.value)
         op.forward_calls(do, mask, np.ones_like(view.value))
@@ -340,23 +340,23 @@ class DropoutExplainer(ElementwiseExplainer):
         return Locals(region, self._mask(view, op)[region])
 
     def local(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
     ) -> str:
-        """The mask of this entry."""
-        return named(view.letters.mask, place)
+        """The mask at this entry."""
+        return named(view.letters.mask, output)
 
     def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
-        """0, or what keeps the mean."""
+        """0, or 1/(1 - rate)."""
         return bracketed(number)
 
 
-def _of_inputs(
-    view: NodeView, place: Index, most: int | None = None
+def _matching_inputs(
+    view: NodeView, output: Index, limit: int | None = None
 ) -> tuple[list[str], list[float], list[EntryRef]]:
-    """Return the entries of the inputs that meet at `place`: their names, numbers and refs."""
-    entries = [tuple(map(int, entry)) for entry in view.broadcast(place, most)]
+    """Return the names, numbers and refs of the input entries that broadcast to `output`."""
+    entries = [tuple(map(int, entry)) for entry in view.broadcast(output, limit)]
     return (
         [view.entry(input_index, entry) for input_index, entry in enumerate(entries)],
         [view.number(input_index, entry) for input_index, entry in enumerate(entries)],
@@ -364,10 +364,10 @@ def _of_inputs(
     )
 
 
-def _named_in(
+def _names_used(
     explainer: ElementwiseExplainer, view: NodeView, op: Op, input_index: int
 ) -> tuple[bool, list[int]]:
-    """Return whether the words of a local derivative name the op's value, and which inputs."""
+    """Return whether a local derivative names the op's value, and the inputs that it names."""
     count = len(view.inputs)
     if count > ALL_UP_TO:
         return True, [i for i in range(ALL_UP_TO) if i != input_index]

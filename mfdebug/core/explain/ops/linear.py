@@ -1,4 +1,4 @@
-"""Linear and MatMul: sums of products; a gradient is a product with the other matrix, transposed.
+"""Linear and MatMul: sums of products; a gradient is a product with the other matrix transposed.
 
 For Y = X·W the gradients are ∂cost/∂X = ∂cost/∂Y · Wᵀ and ∂cost/∂W = Xᵀ · ∂cost/∂Y.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mfdebug.core.explain.arithmetic import bracketed, worked
+from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.entries import Product, Region, copies, matched
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
@@ -55,7 +55,7 @@ class MatrixExplainer(Explainer):
         if other_axes == 0 or own_axes == 0 or own_axes == other_axes == 1:
             return Sent(f"{gradient} × {name}")
         if max(own_axes, other_axes) > 2:
-            # Of stacks of matrices, no short form names one entry.
+            # For stacks of matrices there is no short form for one entry.
             found = self.locals(view, op, input_index, entry)
             return Sent(self.rule_over(found.region, view, op, input_index, entry), whole=False)
         if other_axes == 1:
@@ -63,7 +63,7 @@ class MatrixExplainer(Explainer):
         return Sent(f"{name}ᵀ · {gradient}" if weights else f"{gradient} · {name}ᵀ")
 
     def role(self, view: NodeView, op: Op) -> str:
-        """The matrix rules with the names of this node, where it is one product of two matrices."""
+        """The matrix rules with this node's names, if it is a single product of two matrices."""
         if len(view.inputs) > 3 or not all(x.ndim == 2 for x in view.inputs[:2]):
             return super().role(view, op)
         kind = "linear layer" if len(view.inputs) == 3 else "matrix product"
@@ -72,7 +72,7 @@ class MatrixExplainer(Explainer):
         return f"a {kind} sends {x}{',' if bias else ' and'} {w}{bias}"
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals:
-        """The entries of the other factor that meet this one, in the sums that it is in."""
+        """The entries of the other factor that this one is multiplied by."""
         pairs = len(view.inputs) // 2
         if input_index == 2 * pairs:
             region = copies(entry, view.inputs[input_index].shape, view.value.shape)
@@ -80,25 +80,25 @@ class MatrixExplainer(Explainer):
         x, w = view.inputs[input_index % pairs], view.inputs[input_index % pairs + pairs]
         product, side = Product(x.shape, w.shape), input_index // pairs
         region = product.region(side, entry)
-        other = _others(product, side, region, product.met(side, entry), w if side == 0 else x)
+        other = _others(product, side, region, product.term_of(side, entry), w if side == 0 else x)
         return _widened(region, other, product.shape, view.value.shape)
 
     def local(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
     ) -> str:
-        """The entry that multiplies this one; of the bias 1."""
-        met = _met(view, input_index, entry, place)
-        return "1" if met is None else view.entry(*met)
+        """The entry that multiplies this one; 1 for the bias."""
+        factors = _multiplier(view, input_index, entry, output)
+        return "1" if factors is None else view.entry(*factors)
 
     def leads_to(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
     ) -> list[EntryRef]:
         """The entry that multiplies this one."""
-        met = _met(view, input_index, entry, place)
-        return [] if met is None else [view.ref(met[0], tuple(map(int, met[1])))]
+        factors = _multiplier(view, input_index, entry, output)
+        return [] if factors is None else [view.ref(factors[0], tuple(map(int, factors[1])))]
 
     def upstream_last(self, view: NodeView, op: Op, input_index: int) -> bool:
-        """Xᵀ stands to the left of the gradient, as in the rule for matrices."""
+        """Xᵀ is written to the left of the gradient, as in the rule for matrices."""
         pairs = len(view.inputs) // 2
         return (
             pairs <= input_index < 2 * pairs and view.inputs[input_index].ndim > 0 < view.value.ndim
@@ -109,44 +109,44 @@ def _of_product(view: NodeView, left: int, right: int, index: Index) -> tuple[Bu
     x, w = view.inputs[left], view.inputs[right]
     product = Product(x.shape, w.shape)
     lead = len(index) - len(product.shape)
-    place = tuple(0 if n == 1 else i for i, n in zip(index[lead:], product.shape, strict=True))
-    every: tuple[Any, ...] = place
+    output = tuple(0 if n == 1 else i for i, n in zip(index[lead:], product.shape, strict=True))
+    every: tuple[Any, ...] = output
     of_x, of_w = product.factors(every, slice(None))
     amounts = np.atleast_1d(x[of_x].astype(np.float64) * w[of_w])
 
-    def tell(k: int) -> TermText:
-        of_x, of_w = product.factors(place, k)
+    def term_text(k: int) -> TermText:
+        of_x, of_w = product.factors(output, k)
         numbers = view.number(left, of_x), view.number(right, of_w)
-        text = worked(numbers, " × ".join, float(amounts[k]))
+        text = checked_formula(numbers, " × ".join, float(amounts[k]))
         return TermText(
             f"{view.entry(left, of_x)}·{view.entry(right, of_w)}",
             text or bracketed(float(amounts[k])),
             (view.ref(left, of_x), view.ref(right, of_w)),
         )
 
-    letters: tuple[int | str, ...] = place
+    letters: tuple[int | str, ...] = output
     k = view.letters.product
     of_x_named, of_w_named = product.factors(letters, k)
     rule = f"{view.entry(left, of_x_named)}·{view.entry(right, of_w_named)}"
     over = "" if product.length is None else f"Σ{view.letters.lowered(k)} "
-    return Bundle(amounts, tell), over + rule
+    return Bundle(amounts, term_text), over + rule
 
 
-def _met(
-    view: NodeView, input_index: int, entry: Index, place: Subscripts
+def _multiplier(
+    view: NodeView, input_index: int, entry: Index, output: Subscripts
 ) -> tuple[int, Subscripts] | None:
-    """Return which entry of which input multiplies this one in a product; None: a bias."""
+    """Return the input and the entry of it that multiply this one; None for a bias."""
     pairs = len(view.inputs) // 2
     if input_index == 2 * pairs:
         return None
     pair, side = input_index % pairs, input_index // pairs
     product = Product(view.inputs[pair].shape, view.inputs[pair + pairs].shape)
-    own = matched(place, product.shape)
-    return pair + (1 - side) * pairs, product.factors(own, product.met(side, entry))[1 - side]
+    own = matched(output, product.shape)
+    return pair + (1 - side) * pairs, product.factors(own, product.term_of(side, entry))[1 - side]
 
 
 def _others(product: Product, side: int, region: Region, k: int, other: Array) -> Array:
-    """Return, over a region of the product, the entry of the other factor that is met there."""
+    """Return, for each entry of a region of the product, the entry of the other factor there."""
     sizes = [part.stop - part.start for part in region]
     if product.length is None:
         return np.broadcast_to(other, product.shape)[region]
@@ -155,18 +155,18 @@ def _others(product: Product, side: int, region: Region, k: int, other: Array) -
     stacked: Array = np.broadcast_to(other, (*product.stack, *other.shape[-2:]))
     stack: tuple[Any, ...] = region[: len(product.stack)]
     if side:
-        met = stacked[(*stack, region[len(stack)], k)]
-        met = met[..., None] if len(product.w) > 1 else met
+        factors = stacked[(*stack, region[len(stack)], k)]
+        factors = factors[..., None] if len(product.w) > 1 else factors
     else:
-        met = stacked[(*stack, k, region[-1])]
-        met = met[..., None, :] if len(product.x) > 1 else met
-    return np.broadcast_to(met, sizes)
+        factors = stacked[(*stack, k, region[-1])]
+        factors = factors[..., None, :] if len(product.x) > 1 else factors
+    return np.broadcast_to(factors, sizes)
 
 
 def _widened(
     region: Region, numbers: Array, own: tuple[int, ...], shape: tuple[int, ...]
 ) -> Locals:
-    """Broadcast a region of a product on to the value it was added to."""
+    """Return the locals of a product, broadcast to the shape of the value it is added to."""
     lead = len(shape) - len(own)
     wide = [slice(0, n) for n in shape[:lead]]
     for part, n, m in zip(region, own, shape[lead:], strict=True):

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from mfdebug.core.explain.arithmetic import bracketed, worked
+from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.entries import same_position
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import (
@@ -16,7 +16,7 @@ from mfdebug.core.explain.ops.base import (
     Sent,
     factor,
     in_numbers,
-    vjp_of_one,
+    scalar_vjp,
 )
 from mfdebug.core.explain.sums import Bundle, Sums, TermText
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
@@ -30,19 +30,19 @@ _LOGIT = "(max({1}, 0) - {0}·{1} + log(1 + e^-|{1}|))/{m}"
 
 
 class PairCostExplainer(Explainer):
-    """A mean over m entries: each pair is a term."""
+    """A mean over m pairs; each pair is a term."""
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
-        """A term for each pair."""
+        """One term per pair."""
         y, a = (x.reshape(-1).astype(np.float64) for x in view.inputs)
         shapes = [x.shape for x in view.inputs]
         with np.errstate(all="ignore"):
             amounts = _amounts(op, y, a)
 
-        def tell(k: int) -> TermText:
+        def term_text(k: int) -> TermText:
             of_y, of_a = (same_position((k,), (y.size,), shape) for shape in shapes)
             form = _form(op, float(y[k]))
-            text = worked(
+            text = checked_formula(
                 (float(y[k]), float(a[k])),
                 lambda texts: in_numbers(view.written(partial(form.format, m=y.size), texts)),
                 float(amounts[k]),
@@ -57,7 +57,7 @@ class PairCostExplainer(Explainer):
             )
 
         rule = self.formula(view, op, view.labels)
-        return Sums(rule, (Bundle(amounts, tell),), (view.legend(),))
+        return Sums(rule, (Bundle(amounts, term_text),), (view.legend(),))
 
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
         """The gradient of the cost times the derivative of the mean."""
@@ -65,27 +65,27 @@ class PairCostExplainer(Explainer):
         return Sent(f"{view.gradient()} × {factor(local)}")
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
-        """A mean over one entry, divided by their number: the other entries have no say."""
+        """The derivative for this pair alone, divided by m: the other pairs do not matter."""
         shape = view.inputs[input_index].shape
         flat = int(np.ravel_multi_index(entry, shape)) if entry else 0
-        one = [x.reshape(-1)[flat : flat + 1] for x in view.inputs]
-        return Locals((), vjp_of_one(op, input_index, one)[0] / view.inputs[input_index].size)
+        pair = [x.reshape(-1)[flat : flat + 1] for x in view.inputs]
+        return Locals((), scalar_vjp(op, input_index, pair)[0] / view.inputs[input_index].size)
 
     def local(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
     ) -> str:
-        """The op's words, with the names of the pair."""
-        names = [view.entry(i, one) for i, one in enumerate(_pair(view, input_index, entry))]
+        """The op's local derivative with the names of the pair."""
+        names = [view.entry(i, index) for i, index in enumerate(_pair(view, input_index, entry))]
         return _local_words(view, op, input_index, names)
 
     def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
-        """The same with their numbers."""
+        """The op's local derivative with the numbers of the pair."""
         pair = _pair(view, input_index, entry)
         m = str(view.inputs[0].size)
-        text = worked(
-            [view.number(i, one) for i, one in enumerate(pair)],
+        text = checked_formula(
+            [view.number(i, index) for i, index in enumerate(pair)],
             lambda texts: in_numbers(
                 _local_words(view, op, input_index, texts).removesuffix(view.letters.count) + m
             ),
@@ -94,9 +94,9 @@ class PairCostExplainer(Explainer):
         return text or bracketed(number)
 
     def leads_to(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
     ) -> list[EntryRef]:
-        """The pair; the prediction first."""
+        """The prediction, then the target."""
         of_y, of_a = _pair(view, input_index, entry)
         return [view.ref(1, of_a), view.ref(0, of_y)]
 
@@ -106,13 +106,13 @@ def _local_words(view: NodeView, op: Op, input_index: int, names: Sequence[str])
 
 
 def _pair(view: NodeView, input_index: int, entry: Index) -> list[Index]:
-    """Return the entries of target and prediction that belong together."""
+    """Return the entries of target and prediction that form a pair."""
     own = view.inputs[input_index].shape
     return [same_position(entry, own, x.shape) for x in view.inputs]
 
 
 def _form(op: Op, y: float) -> str:
-    """Return the form of a term; of a cross-entropy the part that a target of 0 or 1 leaves."""
+    """Return the format of a term; for a cross-entropy the part that is not 0 if y is 0 or 1."""
     if isinstance(op, MSE | MAE):
         return _SQUARE if isinstance(op, MSE) else _SIZE
     if isinstance(op, SigmoidCrossEntropy):

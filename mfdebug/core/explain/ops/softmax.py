@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mfdebug.core.explain.arithmetic import bracketed, worked
-from mfdebug.core.explain.entries import one_entry
+from mfdebug.core.explain.arithmetic import bracketed, checked_formula
+from mfdebug.core.explain.entries import single_entry
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
 from mfdebug.core.explain.sums import Sums, one_term
@@ -13,15 +13,15 @@ from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
 from miniflow.ops.base import Op
 
-# Of a row: terms written out in the denominator, and entries that one can go on to.
-_ROW_SHOWN, _ROW_LED_TO = 4, 100
+# Limits for a row: terms written out in the denominator, and refs that the user can follow.
+_ROW_SHOWN, _ROW_REFS = 4, 100
 
 
 class SoftmaxExplainer(Explainer):
     """sᵢ = e^xᵢ / Σⱼ e^xⱼ; ∂sⱼ/∂xᵢ = sⱼ ([i = j] - sᵢ)."""
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
-        """The exponential over the row's sum; of a long row the sum as a number."""
+        """The exponential over the row's sum; for a long row the sum is a single number."""
         axis, number = _axis(view, op), float(view.value[index])
         width = view.value.shape[axis]
         row = [_along(index, axis, j) for j in range(width)]
@@ -31,11 +31,11 @@ class SoftmaxExplainer(Explainer):
         every = view.entry(0, (*index[:axis], j, *index[axis + 1 :]))
         over = f"Σ{letters.lowered(j)}"
         rule = f"{exp(name)} / {over} {exp(every)}"
-        refs = [view.ref(0, index), *(view.ref(0, entry) for entry in row[:_ROW_LED_TO])]
+        refs = [view.ref(0, index), *(view.ref(0, entry) for entry in row[:_ROW_REFS])]
         notes: tuple[str, ...] = ()
         if width <= _ROW_SHOWN:
             numbers = [view.number(0, index), *(view.number(0, entry) for entry in row)]
-            text = worked(
+            text = checked_formula(
                 numbers,
                 lambda texts: f"{exp(texts[0])} / ({' + '.join(map(exp, texts[1:]))})",
                 number,
@@ -44,7 +44,7 @@ class SoftmaxExplainer(Explainer):
             x = np.array([view.number(0, entry) for entry in row])
             with np.errstate(all="ignore"):
                 highest, total = float(x.max()), float(np.exp(x - x.max()).sum())
-            text = worked(
+            text = checked_formula(
                 [view.number(0, index), highest, total],
                 lambda texts: f"{exp(f'({texts[0]} - {texts[1]})')} / {texts[2]}",
                 number,
@@ -63,38 +63,40 @@ class SoftmaxExplainer(Explainer):
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
         """sⱼ ([i = j] - sᵢ) along the axis: the Jacobian is symmetric."""
         value, axis = view.value, _axis(view, op)
-        region = list(one_entry(entry))
+        region = list(single_entry(entry))
         region[axis] = slice(0, value.shape[axis])
         shares = value[tuple(region)]
         same = np.arange(value.shape[axis]) == entry[axis]
-        same = same.reshape([-1 if one == axis else 1 for one in range(value.ndim)])
+        same = same.reshape([-1 if i == axis else 1 for i in range(value.ndim)])
         return Locals(tuple(region), shares * (same - value[entry]))
 
     def local(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Subscripts
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
     ) -> str:
         """s(1-s) for the entry itself, -s·s for the others of its row."""
-        own, other = named(view.label, entry), named(view.label, place)
-        if place == entry:
+        own, other = named(view.label, entry), named(view.label, output)
+        if output == entry:
             return f"{own}(1-{own})"
-        if any(isinstance(i, str) for i in place):
-            letter = next(i for i in place if isinstance(i, str))
+        if any(isinstance(i, str) for i in output):
+            letter = next(i for i in output if isinstance(i, str))
             return f"{other}([{letter} = {entry[_axis(view, op)]}] - {own})"
         return f"-{other}·{own}"
 
     def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index, number: float
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
-        """The same with their numbers."""
-        numbers = [float(view.value[place]), float(view.value[entry])]
-        form = "{0} × (1-{0})" if place == entry else "-{0} × {1}"
-        return worked(numbers, lambda texts: form.format(*texts), number) or bracketed(number)
+        """The same in numbers."""
+        numbers = [float(view.value[output]), float(view.value[entry])]
+        form = "{0} × (1-{0})" if output == entry else "-{0} × {1}"
+        return checked_formula(numbers, lambda texts: form.format(*texts), number) or bracketed(
+            number
+        )
 
     def leads_to(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, place: Index
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
     ) -> list[EntryRef]:
         """Both probabilities."""
-        return [EntryRef(view.node, "value", place), EntryRef(view.node, "value", entry)]
+        return [EntryRef(view.node, "value", output), EntryRef(view.node, "value", entry)]
 
 
 def _axis(view: NodeView, op: Op) -> int:
