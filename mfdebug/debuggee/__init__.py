@@ -1,6 +1,7 @@
-"""What runs inside a program that is debugged: it notes what nodes compute, and waits when told.
+"""The recorder inside the debugged program: it records what nodes compute and pauses on request.
 
-Before the program begins, all of it but `trace` and `terminal` is loaded into the program's process
-under another name (`debuggee`), so that the program's own imports are the first ones. It therefore
-imports only what the interpreter has loaded anyway or is written in C: no numpy, json or typing.
+Before the program starts, everything except `trace` and `terminal` is loaded into its process under
+another name (`debuggee`), so that the program's own imports still run first. The package therefore
+imports only modules that the interpreter has already loaded or that are written in C: no numpy,
+json or typing.
 """

@@ -1,7 +1,7 @@
-"""The tap of Python 3.11: the methods of each class that is made are wrapped.
+"""Call hooks for Python 3.11: wrap the methods of every class that the program defines.
 
-It can be seen where the other one cannot: a frame more in tracebacks and in the depth of recursion,
-`inspect` finds the wrapper, and classes made by `type()` are not watched.
+Unlike `sys.monitoring`, the wrappers are visible: tracebacks and the recursion depth have one more
+frame per call, `inspect` finds the wrapper, and classes made by `type()` are not watched.
 """
 
 from __future__ import annotations
@@ -23,64 +23,64 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 
-def install(recorder: Recorder, *, made_already: bool = False) -> Callable[[], None]:
-    """Watch the nodes of classes made from now on; return what ends that.
+def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]:
+    """Watch the nodes of classes defined from now on; return a function that stops watching.
 
-    `made_already`: watch those that were made before, too.
+    `existing`: watch classes that are already defined, too.
     """
     build = builtins.__build_class__
     undo: list[tuple[type, str, Any]] = []
-    # The nodes whose methods run now, the outermost first.
+    # The nodes whose methods are running, outermost first.
     running: list[Any] = []
     thread: list[int] = []
 
-    def is_ours_to_note(node: Any) -> bool:
-        mine = get_ident()
+    def should_record(node: Any) -> bool:
+        current = get_ident()
         if recorder.off or not has_method(type(node), "forward"):
             return False
         caller = sys._getframe(2).f_code
         if caller.co_name == "run_method" and recorder.names.is_ours(caller.co_filename):
-            # Our engine's plan calls it, and tells of itself.
+            # Called by a plan of our engine, which reports its own steps.
             return False
         if not thread:
-            thread.append(mine)
-        if thread[0] != mine:
+            thread.append(current)
+        if thread[0] != current:
             return False
-        # `super().forward()`, or a node inside a node; but a node may call its inputs.
+        # Skip `super().forward()` and nodes inside nodes; but a node may call its inputs.
         return not running or (
-            running[-1] is not node and any(one is node for one in inputs_of(running[-1]))
+            running[-1] is not node and any(source is node for source in inputs_of(running[-1]))
         )
 
-    def method(plain: FunctionType, direction: str) -> Any:
-        @functools.wraps(plain)
+    def wrap_method(original: FunctionType, direction: str) -> Any:
+        @functools.wraps(original)
         def call(*arguments: Any, **keywords: Any) -> Any:
             node = arguments[0] if arguments else None
-            if not is_ours_to_note(node):
-                return plain(*arguments, **keywords)
+            if not should_record(node):
+                return original(*arguments, **keywords)
             frame = sys._getframe(1)
             running.append(node)
             try:
                 if direction == "f":
-                    note(recorder.begins, node)
-                result = plain(*arguments, **keywords)
+                    guarded(recorder.started, node)
+                result = original(*arguments, **keywords)
             except BaseException as error:
-                note(recorder.raised, direction, node, error, frame)
+                guarded(recorder.raised, direction, node, error, frame)
                 raise
             finally:
                 running.pop()
-            note(has_returned, direction, node, frame)
+            guarded(finished, direction, node, frame)
             return result
 
         return call
 
-    def has_returned(direction: str, node: Any, frame: FrameType) -> None:
+    def finished(direction: str, node: Any, frame: FrameType) -> None:
         script = recorder.script
-        if script is None or not script.follows(direction, node):
+        if script is None or not script.record(direction, node):
             recorder.returned(direction, node, frame)
 
-    def note(what: Callable[..., None], *arguments: Any) -> None:
+    def guarded(function: Callable[..., None], *arguments: Any) -> None:
         try:
-            what(*arguments)
+            function(*arguments)
         except (RecursionError, MemoryError):
             recorder.interrupted()
         except Exception as failure:
@@ -89,46 +89,46 @@ def install(recorder: Recorder, *, made_already: bool = False) -> Callable[[], N
             recorder.interrupted()
             raise
 
-    def init(plain: FunctionType) -> Any:
-        @functools.wraps(plain)
+    def wrap_init(original: FunctionType) -> Any:
+        @functools.wraps(original)
         def call(*arguments: Any, **keywords: Any) -> None:
             if arguments and not recorder.off:
-                note(recorder.names.made, arguments[0], sys._getframe(1))
-            plain(*arguments, **keywords)
+                guarded(recorder.names.record_creation, arguments[0], sys._getframe(1))
+            original(*arguments, **keywords)
 
         return call
 
-    def wrap(kind: type) -> None:
+    def wrap(cls: type) -> None:
         for name, direction in DIRECTIONS.items():
-            plain = kind.__dict__.get(name)
-            if type(plain) is FunctionType:
-                undo.append((kind, name, plain))
-                setattr(kind, name, method(plain, direction))
-        plain = kind.__dict__.get("__init__")
-        if type(plain) is FunctionType and has_method(kind, "forward"):
-            undo.append((kind, "__init__", plain))
-            setattr(kind, "__init__", init(plain))  # noqa: B010 - mypy knows the name
+            original = cls.__dict__.get(name)
+            if type(original) is FunctionType:
+                undo.append((cls, name, original))
+                setattr(cls, name, wrap_method(original, direction))
+        original = cls.__dict__.get("__init__")
+        if type(original) is FunctionType and has_method(cls, "forward"):
+            undo.append((cls, "__init__", original))
+            setattr(cls, "__init__", wrap_init(original))  # noqa: B010 - mypy rejects the assignment
 
     def build_class(*arguments: Any, **keywords: Any) -> Any:
-        made = build(*arguments, **keywords)
-        if isinstance(made, type) and not recorder.off:
-            note(wrap, made)
-            if made.__name__ == "Plan" and recorder.kinds.is_ours(made):
-                recorder.watch_training(made)
-        return made
+        cls = build(*arguments, **keywords)
+        if isinstance(cls, type) and not recorder.off:
+            guarded(wrap, cls)
+            if cls.__name__ == "Plan" and recorder.kinds.is_ours(cls):
+                recorder.watch_training(cls)
+        return cls
 
     def stop() -> None:
         if builtins.__build_class__ is build_class:
             builtins.__build_class__ = build
-        for kind, name, plain in undo:
-            setattr(kind, name, plain)
+        for cls, name, original in undo:
+            setattr(cls, name, original)
         undo.clear()
 
-    if made_already:
-        todo: list[type] = [object]
-        for one in todo:
-            todo.extend(type.__subclasses__(one))
-            if one is not object and one is not type and has_method(one, "forward"):
-                note(wrap, one)
+    if existing:
+        classes: list[type] = [object]
+        for cls in classes:
+            classes.extend(type.__subclasses__(cls))
+            if cls is not object and cls is not type and has_method(cls, "forward"):
+                guarded(wrap, cls)
     builtins.__build_class__ = build_class
     return stop

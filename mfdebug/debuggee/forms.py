@@ -1,4 +1,4 @@
-"""What is described once in the ring, and referred to by its number from then on."""
+"""Descriptions that are written to the ring once and referred to by number from then on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Forms:
-    """Numbers forms of one kind of record from 0 on, and writes each to the ring as JSON.
+    """Numbers the forms of one kind of record from 0, and writes each to the ring as JSON.
 
-    `most` are remembered: a program with ever new shapes has new ones for ever. One that was
-    forgotten is written again, under another number.
+    At most `most` are remembered, since a program whose shapes keep changing never stops making
+    new forms. A forgotten form is written again, under another number.
     """
 
     def __init__(self, ring: Ring, kind: int, most: int = sys.maxsize) -> None:
@@ -29,7 +29,7 @@ class Forms:
         self._known: dict[Hashable, int] = {}
 
     def number_of(self, form: Hashable) -> int:
-        """Return the number of a form; a text is JSON already."""
+        """Return the number of a form; a string is taken to be JSON already."""
         number = self._known.get(form)
         if number is None:
             if len(self._known) >= self._most:

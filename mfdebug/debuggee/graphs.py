@@ -1,7 +1,7 @@
-"""The graphs that a program goes over, known again by their very nodes.
+"""The graphs that a program runs, recognized by the identity of their nodes.
 
-Graphs of one structure are told apart, and graphs that are built anew around the same inputs are
-known to share them.
+This distinguishes graphs of the same structure, and detects that graphs rebuilt around the same
+inputs share them.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     # See `mfdebug.recording.records.Shared`.
     Shared = tuple[int, int, tuple[tuple[int, int], ...]]
 
-# Graphs that are known whole, by the identity of their nodes, which therefore live on.
-RECENT = 4
-# Graphs that are remembered while their program keeps them; of graphs built anew all but one go.
-MOST_LIVING = 1000
-# Ways in which graphs share their inputs that are remembered.
-MOST_SHARINGS = 5000
+# Graphs known in full. They hold references to their nodes, which keeps the nodes alive.
+MAX_RECENT = 4
+# Graphs remembered while the program keeps them; of rebuilt graphs all but one are freed.
+MAX_LIVING = 1000
+# Remembered sharings: which inputs two graphs have in common.
+MAX_SHARINGS = 5000
 
 
 class KnownGraph:
-    """The nodes of a pass that is over, which later passes may go over again, and the cost.
+    """The nodes and the cost of a finished pass; later passes may run the same nodes.
 
-    `number` is the graph's: that of these very nodes. `sharing` says which inputs it has in common
-    with other graphs. `script` is the fast way over it, if there is one.
+    `number` identifies this set of node objects. `sharing` is the number of the record of the
+    inputs that it has in common with other graphs. `script` is the fast path over it, if any.
     """
 
     __slots__ = (
@@ -51,74 +51,78 @@ class KnownGraph:
         "variables",
     )
 
-    def __init__(self, one: OpenPass, structure: int, number: int, sharing: int) -> None:
+    def __init__(self, open_pass: OpenPass, structure: int, number: int, sharing: int) -> None:
         self.structure = structure
         self.number = number
         self.sharing = sharing
-        self.nodes = one.nodes
-        self.numbers = one.numbers
-        self.calls = one.calls
-        self.cost = one.cost
-        self.variables = one.variables
+        self.nodes = open_pass.nodes
+        self.numbers = open_pass.numbers
+        self.calls = open_pass.calls
+        self.cost = open_pass.cost
+        self.variables = open_pass.variables
         self.script: Script | None = None
 
     def has(self, nodes: list[Any]) -> bool:
-        """Whether it consists of these nodes, in this order."""
+        """Whether the graph consists of these nodes, in this order."""
         return list(map(id, nodes)) == list(map(id, self.nodes))
 
 
 class Graphs:
-    """The last few graphs that the program has gone over, and the numbers of all that live."""
+    """The last few graphs that the program ran, and the numbers of all that are alive."""
 
     def __init__(self, ring: Ring) -> None:
-        self._sharings = Forms(ring, SHARING, MOST_SHARINGS)
-        self._living = _Living()
+        self._sharings = Forms(ring, SHARING, MAX_SHARINGS)
+        self._living = _LivingGraphs()
         self._recent: dict[tuple[Any, ...], KnownGraph] = {}
 
     def __iter__(self) -> Iterator[KnownGraph]:
         return iter(self._recent.values())
 
-    def of(self, one: OpenPass) -> KnownGraph | None:
-        """Return the graph whose nodes a pass has called in the same order."""
-        return self._recent.get(_key(one))
+    def of(self, open_pass: OpenPass) -> KnownGraph | None:
+        """Return the known graph with the same nodes and calls as a pass, or None."""
+        return self._recent.get(_key(open_pass))
 
-    def remember(self, one: OpenPass, structure: int) -> KnownGraph:
-        """Return the graph of a pass; it is known from now on if the pass shows it whole."""
-        if one.graph is not None:
-            # Its nodes are numbered as there.
-            number, sharing = one.graph.number, one.graph.sharing
+    def remember(self, open_pass: OpenPass, structure: int) -> KnownGraph:
+        """Return the graph of a pass, and remember it if the pass shows all of it."""
+        if open_pass.graph is not None:
+            # The pass uses the node numbers of that graph.
+            number, sharing = open_pass.graph.number, open_pass.graph.sharing
         else:
-            number = self._number_of(one)
-            sharing = self._sharing_of(one, number)
-        graph = KnownGraph(one, structure, number, sharing)
-        if one.gone_back or one.graph is None:
-            self._recent[_key(one)] = graph
-            if len(self._recent) > RECENT:
+            number = self._number_of(open_pass)
+            sharing = self._sharing_of(open_pass, number)
+        graph = KnownGraph(open_pass, structure, number, sharing)
+        if open_pass.backward_done or open_pass.graph is None:
+            self._recent[_key(open_pass)] = graph
+            if len(self._recent) > MAX_RECENT:
                 del self._recent[next(iter(self._recent))]
         return graph
 
-    def _number_of(self, one: OpenPass) -> int:
-        """Return the number of the graph that consists of a pass's nodes."""
-        if one.instance < 0:
-            same = (g for g in self._recent.values() if g.numbers.keys() == one.numbers.keys())
+    def _number_of(self, open_pass: OpenPass) -> int:
+        """Return the number of the graph that consists of the nodes of a pass."""
+        if open_pass.instance < 0:
+            same = (
+                g for g in self._recent.values() if g.numbers.keys() == open_pass.numbers.keys()
+            )
             known = next(same, None)
             if known is not None:
-                one.instance = known.number
+                open_pass.instance = known.number
             else:
-                one.instance = self._living.number_of(one.nodes, one.nodes[one.cost])
-        return one.instance
+                open_pass.instance = self._living.number_of(
+                    open_pass.nodes, open_pass.nodes[open_pass.cost]
+                )
+        return open_pass.instance
 
-    def _sharing_of(self, one: OpenPass, graph: int) -> int:
-        """Return the number of what a graph shares with others; -1 if it shares nothing.
+    def _sharing_of(self, open_pass: OpenPass, graph: int) -> int:
+        """Return the number of the inputs that a graph shares with others; -1 if there are none.
 
-        For graphs built anew around the same inputs it is the same each time.
+        Graphs rebuilt around the same inputs get the same number each time.
         """
         found: dict[int, Shared] = {}
-        inputs = _inputs_under(one.nodes[one.cost], one)
+        inputs = _inputs_of_cost(open_pass.nodes[open_pass.cost], open_pass)
         for known in self._recent.values():
             if known.number == graph:
                 continue
-            numbers = [known.numbers.get(id(one.nodes[i]), -1) for i in inputs]
+            numbers = [known.numbers.get(id(open_pass.nodes[i]), -1) for i in inputs]
             pairs = [pair for pair in zip(inputs, numbers, strict=True) if pair[1] >= 0]
             if pairs:
                 less = graph - known.number
@@ -126,10 +130,10 @@ class Graphs:
         return self._sharings.number_of(tuple(sorted(found.values()))) if found else -1
 
 
-class _Living:
-    """Numbers graphs from 0 on; one is known again as long as its nodes live.
+class _LivingGraphs:
+    """Numbers graphs from 0, and recognizes a graph as long as its nodes live.
 
-    They are not kept alive by that.
+    It does not keep the nodes alive.
     """
 
     def __init__(self) -> None:
@@ -137,8 +141,8 @@ class _Living:
         self._known: dict[tuple[int, int], tuple[ref[Any], int]] = {}
 
     def number_of(self, nodes: list[Any], cost: Any) -> int:
-        """Return the number of the graph of these nodes, `cost` being one of them."""
-        # While the cost lives, and is at the end of the same nodes, none of their ids is another's.
+        """Return the number of the graph of these nodes, one of which is `cost`."""
+        # While the cost lives and has the same ancestors, no id of theirs can be reused.
         key = id(cost), hash(frozenset(map(id, nodes)))
         known = self._known.pop(key, None)
         if known is not None and known[0]() is cost:
@@ -148,31 +152,31 @@ class _Living:
         self._count += 1
         try:
             self._known[key] = ref(cost), number
-        except TypeError:  # of a class with slots only
+        except TypeError:  # a class with __slots__ has no weak references
             return number
-        if len(self._known) > MOST_LIVING:
+        if len(self._known) > MAX_LIVING:
             self._forget()
         return number
 
     def _forget(self) -> None:
-        """Forget the graphs that are gone, and the longest unused of too many."""
-        living = [(key, one) for key, one in self._known.items() if one[0]() is not None]
-        self._known = dict(living[-MOST_LIVING // 2 :])
+        """Forget freed graphs and, if there are too many, the least recently used ones."""
+        living = [(key, entry) for key, entry in self._known.items() if entry[0]() is not None]
+        self._known = dict(living[-MAX_LIVING // 2 :])
 
 
-def _key(one: OpenPass) -> tuple[Any, ...]:
-    return tuple(map(id, one.nodes)), tuple(one.calls)
+def _key(open_pass: OpenPass) -> tuple[Any, ...]:
+    return tuple(map(id, open_pass.nodes)), tuple(open_pass.calls)
 
 
-def _inputs_under(cost: Any, one: OpenPass) -> list[int]:
-    """Return the inputs that the cost depends on: of others nobody asks later."""
-    found, seen, todo = [], {id(cost)}, [cost]
-    for node in todo:
+def _inputs_of_cost(cost: Any, open_pass: OpenPass) -> list[int]:
+    """Return the inputs that the cost depends on; no other input is asked for later."""
+    found, seen, queue = [], {id(cost)}, [cost]
+    for node in queue:
         inbound = inputs_of(node)
         if not inbound:
-            found.append(one.numbers[id(node)])
+            found.append(open_pass.numbers[id(node)])
         for source in inbound:
             if id(source) not in seen:
                 seen.add(id(source))
-                todo.append(source)
+                queue.append(source)
     return sorted(found)

@@ -1,7 +1,7 @@
-"""The tap of Python 3.12 and later: `sys.monitoring` tells when a method of a node returns.
+"""Call hooks for Python 3.12 and later: `sys.monitoring` reports when a node's method returns.
 
-Code is found by its name when it is first run, and by the methods of the classes that nodes have.
-Every other function of the program is looked at once and never again.
+Code objects are found by name when they first run, and through the classes of nodes. Every other
+function of the program triggers one event and is disabled from then on.
 """
 
 from __future__ import annotations
@@ -19,65 +19,65 @@ if TYPE_CHECKING:
 
     from .recorder import Recorder
 
-# Of our engine: what trains; what calls a node's methods for a plan; what makes a node that is no
-# part of a graph.
+# Functions of our engine: the training loop; the caller of a node's methods on behalf of a plan;
+# the one that makes a node that is not part of a graph.
 ENGINE = ("train", "run_method", "seeded")
-# Tools of sys.monitoring that nobody has reserved.
+# Tool ids of sys.monitoring that are not reserved.
 FREE_TOOLS = (4, 3)
-# A function with more frames than these between a node and the node that called it is its own.
-NEAR = 2
+# With more frames than these between two node methods, the inner call counts as one of its own.
+MAX_FRAMES = 2
 
 
-class Tapped:
-    """A piece of code that is a method of nodes: its direction, and where its first argument is."""
+class TappedCode:
+    """The code of a method of nodes: its direction, and where to find its first argument."""
 
     __slots__ = ("code", "direction", "first", "rest", "wrapped")
 
     def __init__(self, code: CodeType, direction: str) -> None:
         self.code = code
         self.direction = direction
-        # Whether another method of nodes was found to call it over one frame of its own.
+        # Whether another node method was seen calling it through a frame in between.
         self.wrapped = False
         self.first = code.co_varnames[0] if code.co_argcount else None
-        # `def forward(*arguments)`: the node is the first of them.
+        # `def forward(*arguments)`: the node is the first argument.
         self.rest = code.co_varnames[code.co_kwonlyargcount] if self.first is None else None
 
     def node(self, frame: FrameType) -> Any:
-        """Return the first argument of a call."""
+        """Return the first argument of a call: the node."""
         if self.first is not None:
             return frame.f_locals.get(self.first)
         return (frame.f_locals.get(self.rest or "") or (None,))[0]
 
 
 def install(recorder: Recorder) -> Callable[[], None]:
-    """Watch the nodes of this program; return what ends that."""
+    """Watch the nodes of this program; return a function that stops watching."""
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
     events = monitoring.events
-    tool = next(one for one in FREE_TOOLS if monitoring.get_tool(one) is None)
+    tool = next(tool_id for tool_id in FREE_TOOLS if monitoring.get_tool(tool_id) is None)
     monitoring.use_tool_id(tool, "mfdebug")
     disable, frame_of = monitoring.DISABLE, sys._getframe
-    tapped: dict[int, Tapped] = {}
-    # Functions of our engine that call a program's nodes for a plan, which tells of itself.
+    tapped: dict[int, TappedCode] = {}
+    # Functions of our engine that call a program's nodes for a plan, which reports its own steps.
     by_engine: dict[int, CodeType] = {}
-    # Whoever calls a node from one of these calls no node of a pass.
-    parts: set[int] = set()
-    kinds: set[type] = set()
-    # One thread is recorded: the first that calls a node.
+    # A node called from one of these is not a call of the pass.
+    node_code: set[int] = set()
+    classes: set[type] = set()
+    # Only one thread is recorded: the first that calls a node.
     thread = 0
 
-    def tap(code: CodeType, direction: str) -> Tapped | None:
+    def tap(code: CodeType, direction: str) -> TappedCode | None:
         known = tapped.get(id(code))
         if known is None and (code.co_argcount or code.co_flags & 4):
-            known = tapped[id(code)] = Tapped(code, direction)
-            parts.add(id(code))
+            known = tapped[id(code)] = TappedCode(code, direction)
+            node_code.add(id(code))
             monitoring.set_local_events(tool, code, events.PY_RETURN)
         return known
 
-    def tap_class(kind: type) -> None:
-        """Find the methods of a node's class that have other names, or were decorated."""
-        kinds.add(kind)
+    def tap_class(cls: type) -> None:
+        """Tap the methods of a node's class, also if they are decorated or have other names."""
+        classes.add(cls)
         for name, direction in DIRECTIONS.items():
-            for base in kind.__mro__:
+            for base in cls.__mro__:
                 method = base.__dict__.get(name)
                 if method is not None:
                     while hasattr(method, "__wrapped__"):
@@ -96,7 +96,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
                 node = found.node(frame_of(1))
                 if thread in (0, get_ident()):
                     if direction == "f" and has_method(type(node), "forward"):
-                        recorder.begins(node)
+                        recorder.started(node)
                     return None if recorder.changes_inputs(type(node)) else disable
                 return disable
             if code.co_name in ENGINE and recorder.names.is_ours(code.co_filename):
@@ -104,7 +104,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
                     recorder.watch_training(frame_of(1).f_globals.get("Plan"))
                 else:
                     by_engine[id(code)] = code
-                    parts.add(id(code))
+                    node_code.add(id(code))
             elif code.co_name == "__init__" and code.co_argcount:
                 frame = frame_of(1)
                 node = frame.f_locals.get(code.co_varnames[0])
@@ -112,32 +112,32 @@ def install(recorder: Recorder) -> Callable[[], None]:
                 if back is not None and id(back.f_code) in by_engine:
                     return None
                 if has_method(type(node), "forward"):
-                    if type(node) not in kinds:
+                    if type(node) not in classes:
                         tap_class(type(node))
-                    recorder.names.made(node, frame)
+                    recorder.names.record_creation(node, frame)
                     return None
         except Exception as error:
             recorder.failed(error)
         return disable
 
-    def is_part(found: Tapped, node: Any, frame: FrameType | None) -> bool:
-        """Whether a node's method calls this: `super().forward()`, or a node inside a node."""
-        for distance in range(NEAR):
+    def is_nested(found: TappedCode, node: Any, frame: FrameType | None) -> bool:
+        """Whether a node method makes this call: `super().forward()`, or a node inside a node."""
+        for distance in range(MAX_FRAMES):
             if frame is None:
                 return False
             code = frame.f_code
-            if id(code) in parts:
+            if id(code) in node_code:
                 found.wrapped = found.wrapped or distance > 0
                 outer = tapped.get(id(code))
-                # By our engine, for a plan that tells of itself.
+                # Called by our engine, for a plan that reports its own steps.
                 if outer is None:
                     return True
                 caller = outer.node(frame)
                 if caller is node:
                     return True
                 if own_attributes(caller) is not None and has_method(type(caller), "forward"):
-                    # A node that calls its inputs is no more than a way to go through them.
-                    return all(one is not node for one in inputs_of(caller))
+                    # A node that calls its inputs is only the way this program walks its graph.
+                    return all(source is not node for source in inputs_of(caller))
             frame = frame.f_back
         return False
 
@@ -155,15 +155,15 @@ def install(recorder: Recorder) -> Callable[[], None]:
             back: Any = frame.f_back
             script = recorder.script
             if script is not None:
-                # A frame between a node and its caller was there in the passes before, too.
-                if (id(back.f_code) in parts or found.wrapped) and is_part(found, node, back):
+                # A frame between a node and its caller was also there in earlier passes.
+                if (id(back.f_code) in node_code or found.wrapped) and is_nested(found, node, back):
                     return
-                if script.follows(found.direction, node):
+                if script.record(found.direction, node):
                     return
-            if is_part(found, node, back):
+            if is_nested(found, node, back):
                 return
             recorder.returned(found.direction, node, back)
-            if type(node) not in kinds:
+            if type(node) not in classes:
                 tap_class(type(node))
             if recorder.changes_inputs(type(node)):
                 monitoring.set_local_events(tool, code, events.PY_START | events.PY_RETURN)
@@ -172,7 +172,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
         except Exception as error:
             recorder.failed(error)
         except BaseException:
-            # A signal's error, Ctrl+C say: it is the program's.
+            # Raised by a signal, such as Ctrl+C: it belongs to the program.
             recorder.interrupted()
             raise
 
@@ -184,7 +184,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
             frame = frame_of(1)
             back: Any = frame.f_back
             node = found.node(frame)
-            if not is_part(found, node, back):
+            if not is_nested(found, node, back):
                 recorder.raised(found.direction, node, error, back)
         except (RecursionError, MemoryError):
             recorder.interrupted()
@@ -195,8 +195,8 @@ def install(recorder: Recorder) -> Callable[[], None]:
         if monitoring.get_tool(tool) != "mfdebug":
             return
         monitoring.set_events(tool, 0)
-        for one in tapped.values():
-            monitoring.set_local_events(tool, one.code, 0)
+        for method in tapped.values():
+            monitoring.set_local_events(tool, method.code, 0)
         monitoring.free_tool_id(tool)
 
     monitoring.register_callback(tool, events.PY_START, started)

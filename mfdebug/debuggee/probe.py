@@ -1,9 +1,8 @@
-"""One method of a node run once more, in a child process that nobody will ever hear of.
+"""Runs one method of a node again, in an isolated child process.
 
-Finite differences need a program's rule at other numbers. The child is a copy of the program as it
-stands at the end of a pass: each evaluation has one of its own, so each begins in the same state.
-Whatever it does ends with it: what it writes goes nowhere, and files, processes and sockets are
-denied to it.
+Finite differences need a program's rule at other numbers. The child is a fork of the program at the
+end of a pass; each evaluation has a child of its own, so each starts in the same state. The child
+has no side effects: its output is discarded, and files, processes and sockets are denied to it.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-# Seconds that an evaluation may take.
-LIMIT = 2.0
-NAP = 0.0002
+# Seconds that an evaluation may take, and between two checks whether it has ended.
+TIME_LIMIT = 2.0
+POLL_INTERVAL = 0.0002
 
 _DENIED = (
     "os.",
@@ -42,35 +41,35 @@ _ALLOWED = ("os.listdir", "os.scandir", "os.walk", "os.fwalk", "os.getxattr", "o
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def answer(nodes: list[Any], path: str, leave: Callable[[int], object]) -> None:
-    """Evaluate what the file `path`.ask asks for, and write the result to `path`.answer.
+def answer(nodes: list[Any], path: str, exit_now: Callable[[int], object]) -> None:
+    """Evaluate the question in the file `path`.ask, and write the result to `path`.answer.
 
-    `leave` ends the child at once.
+    `exit_now` ends the child immediately, without cleanup.
     """
     random: Any = sys.modules.get("random")
     state = random.getstate() if random is not None else None
     pthread_sigmask(SIG_BLOCK, [SIGCHLD])
     try:
         with warnings.catch_warnings():
-            # That there are threads is said once more, and the program's to hear.
+            # Python warns again that there are threads, which is for the program to hear.
             warnings.simplefilter("ignore")
             child = os.fork()
         if child == 0:
             try:
                 if state is not None:
-                    # Forking seeds it anew.
+                    # Forking reseeds it.
                     random.setstate(state)
                 _evaluate(nodes, path)
             finally:
-                leave(0)
-        until = time.monotonic() + LIMIT
+                exit_now(0)
+        until = time.monotonic() + TIME_LIMIT
         while os.waitpid(child, os.WNOHANG)[0] == 0:
             if time.monotonic() > until:
                 os.kill(child, SIGKILL)
                 os.waitpid(child, 0)
                 break
-            time.sleep(NAP)
-        # The program did not start it, and must not be told that it has ended.
+            time.sleep(POLL_INTERVAL)
+        # The program did not start the child, and must not get a signal for its end.
         sigtimedwait([SIGCHLD], 0)
     finally:
         pthread_sigmask(SIG_UNBLOCK, [SIGCHLD])
@@ -84,8 +83,8 @@ def _evaluate(nodes: list[Any], path: str) -> None:
     try:
         found = _run(nodes, data)
     except BaseException as error:
-        words = f"{type(error).__name__}: {error}"
-        found = [(-1, "text", (len(words.encode()),), words.encode("utf-8", "replace"))]
+        message = f"{type(error).__name__}: {error}"
+        found = [(-1, "text", (len(message.encode()),), message.encode("utf-8", "replace"))]
     head = as_json([entry[:3] for entry in found]).encode()
     rest = b"".join([Struct("=I").pack(len(head)), head, *(entry[3] for entry in found)])
     while rest:
@@ -106,44 +105,44 @@ def _run(nodes: list[Any], data: bytes) -> list[tuple[int, str, tuple[int, ...],
     node.backward()
     gradients = getattr(node, GRADIENTS)
     sent = []
-    for input_index, one in enumerate(inbound):
-        if one in gradients and (found := encoded(gradients[one])) is not None:
+    for input_index, source in enumerate(inbound):
+        if source in gradients and (found := encoded(gradients[source])) is not None:
             sent.append((input_index, *found))
     return sent
 
 
 def _seed(node: Any, nodes: list[Any], shares: Mapping[int, Any]) -> None:
-    """Let the consumers have sent these shares; without any, one that sends ones."""
+    """Set what the consumers have sent to `shares`; if empty, add a consumer that sends ones."""
     names = next((name for name in OUTBOUND if neighbours(node, (name,)) is not None), None)
     if not shares:
         numpy: Any = sys.modules["numpy"]
         ones = numpy.ones(numpy.shape(getattr(node, VALUE)))[()]
         if names is not None:
-            setattr(node, names, [_Beginning({node: ones})])
+            setattr(node, names, [_UnitConsumer({node: ones})])
         return
     for consumer in neighbours(node, OUTBOUND) or ():
-        number = next((i for i, one in enumerate(nodes) if one is consumer), -1)
+        number = next((i for i, other in enumerate(nodes) if other is consumer), -1)
         if number in shares:
             getattr(consumer, GRADIENTS)[node] = shares[number]
         elif node in getattr(consumer, GRADIENTS, {}):
             getattr(consumer, GRADIENTS)[node] = next(iter(shares.values())) * 0
 
 
-class _Beginning:
-    """What stands for a consumer of the cost."""
+class _UnitConsumer:
+    """Stands in for a consumer of the cost."""
 
     def __init__(self, gradients: dict[Any, Any]) -> None:
         self.gradients = gradients
 
 
 def _isolate(keep: int) -> None:
-    """Let nothing that is written reach anybody, and deny what would leave a trace."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
+    """Discard all output except to `keep`, and deny everything with a lasting effect."""
+    devnull = os.open(os.devnull, os.O_RDWR)
     folder = "/proc/self/fd" if os.path.exists("/proc/self/fd") else "/dev/fd"
     for descriptor in map(int, os.listdir(folder)):
-        if descriptor not in (keep, nowhere):
+        if descriptor not in (keep, devnull):
             try:
-                os.dup2(nowhere, descriptor)
+                os.dup2(devnull, descriptor)
             except OSError:
                 continue
 
@@ -152,8 +151,8 @@ def _isolate(keep: int) -> None:
             mode, flags = arguments[1], arguments[2]
             writes = isinstance(mode, str) and bool(set(mode) & set("wax+"))
             if writes or (isinstance(flags, int) and flags & _WRITING):
-                raise PermissionError("a node that is checked writes no files")
+                raise PermissionError("files cannot be written while a node is checked")
         elif event.startswith(_DENIED) and event not in _ALLOWED:
-            raise PermissionError(f"a node that is checked does no {event}")
+            raise PermissionError(f"{event} is not allowed while a node is checked")
 
     sys.addaudithook(deny)

@@ -1,4 +1,4 @@
-"""What a debugger asks a program that waits, about one node, and how it stands in a file."""
+"""A question of the debugger about one node of the paused program, and its file format."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-# The node's number, whether its backward is asked for, the numbers of inputs given and of consumers
-# given. Then each array: its key, lengths of dtype and shape, how many bytes.
+# The number of the node, whether its backward is asked for, how many inputs and how many consumers
+# are given. Then for each array: its key, the lengths of its dtype and shape, its size in bytes.
 _QUESTION = Struct("=IBII")
 _ARRAY = Struct("=IIIQ")
 
 
 class Question:
-    """Asks what a node computes from `inputs`, by input_index.
+    """Asks what a node computes from `inputs`, which are given by input index.
 
-    With `backward` it asks for what the node sends to its inputs when each of its consumers has
-    sent its share: `shares`, by the consumer's number.
+    With `backward` it asks what the node sends to its inputs when its consumers have sent `shares`,
+    which are given by the number of the consumer.
     """
 
     __slots__ = ("backward", "inputs", "node", "shares")
@@ -33,7 +33,7 @@ class Question:
         self.backward = backward
 
     def packed(self) -> bytes:
-        """Return the bytes of the question; the arrays are NumPy's."""
+        """Return the question as bytes; `inputs` and `shares` must hold NumPy arrays."""
         parts = [_QUESTION.pack(self.node, self.backward, len(self.inputs), len(self.shares))]
         for key, array in (*self.inputs.items(), *self.shares.items()):
             dtype = array.dtype.str.encode()
@@ -43,18 +43,18 @@ class Question:
 
 
 def unpacked(data: bytes, numpy: Any) -> Question:
-    """Return the question that has these bytes."""
+    """Return the question that `packed` has turned into these bytes."""
     node, backward, inputs, shares = _QUESTION.unpack_from(data)
-    at = _QUESTION.size
+    offset = _QUESTION.size
     arrays: list[tuple[int, Any]] = []
     for _ in range(inputs + shares):
-        key, dtype_length, axes, size = _ARRAY.unpack_from(data, at)
-        at += _ARRAY.size
-        dtype = data[at : at + dtype_length].decode()
-        at += dtype_length
-        shape = Struct(f"={axes}Q").unpack_from(data, at)
-        at += 8 * axes
-        array = numpy.frombuffer(data[at : at + size], dtype).reshape(shape).copy()
-        at += size
+        key, dtype_length, ndim, size = _ARRAY.unpack_from(data, offset)
+        offset += _ARRAY.size
+        dtype = data[offset : offset + dtype_length].decode()
+        offset += dtype_length
+        shape = Struct(f"={ndim}Q").unpack_from(data, offset)
+        offset += 8 * ndim
+        array = numpy.frombuffer(data[offset : offset + size], dtype).reshape(shape).copy()
+        offset += size
         arrays.append((key, array if shape else array[()]))
     return Question(node, dict(arrays[:inputs]), dict(arrays[inputs:]), backward=bool(backward))

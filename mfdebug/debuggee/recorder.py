@@ -1,7 +1,8 @@
-"""Notes what a program's nodes compute, pass by pass, as the taps tell of each call.
+"""Records what a program's nodes compute, pass by pass; the call hooks report each call.
 
-A pass begins where a node is called forward that the open pass cannot take: one that was called in
-it already, one after it has gone back or failed, one that no edge connects with it.
+A new pass starts with a forward call that cannot belong to the open pass: of a node that it has
+called already, of any node after its backward has begun or a node has raised, or of a node that no
+edge connects with it.
 """
 
 from __future__ import annotations
@@ -38,34 +39,34 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-# Layouts that are remembered.
-MOST_LAYOUTS = 5000
-# What a node says in words, and an error, is cut.
-LONGEST_WORDS = 500
+# Layouts remembered.
+MAX_LAYOUTS = 5000
+# Characters kept of an error message.
+MAX_MESSAGE = 500
 
 
 class Recorder:
     """The recorder of this process.
 
-    `engine` is the folder of our own miniflow, `rate` the bytes a second that are written while
-    nobody waits.
+    `engine` is the folder of our own miniflow; `rate` limits the bytes per second that are written
+    while the program runs freely.
     """
 
     def __init__(self, ring: Ring, engine: str, rate: float) -> None:
         self.ring = ring
         self.names = Names(engine)
         self.kinds = Kinds(engine)
-        self.layouts = Forms(ring, LAYOUT, MOST_LAYOUTS)
+        self.layouts = Forms(ring, LAYOUT, MAX_LAYOUTS)
         self.rate = rate
         self.off = False
         self.number = -1
         self.open: OpenPass | None = None
         self.script: Script | None = None
         self.stop: Callable[[], None] = lambda: None
-        self.leave_process: Callable[[int], object] = os._exit
-        # Whether the program has called `set_trace`, and is to wait at the end of its next pass.
+        self.exit_process: Callable[[int], object] = os._exit
+        # Whether the program has called `set_trace`: it then waits at the end of its next pass.
         self.traced = False
-        # The nodes of the last pass that is complete, by their numbers.
+        # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
         self._process = os.getpid()
         # Classes whose nodes have changed their inputs in place.
@@ -73,155 +74,160 @@ class Recorder:
         self._graphs = Graphs(ring)
         self._structures = Forms(ring, STRUCTURE)
 
-    # What the taps tell ------------------------------------------------------------------------
+    # Called by the hooks -----------------------------------------------------------------------
 
-    def begins(self, node: Any) -> None:
-        """A node's forward begins: what its inputs hold now is what it uses."""
-        one = self.open
-        if self.script is None and one is not None and one.takes("f", node) and is_node(node):
-            one.note_inputs(node)
+    def started(self, node: Any) -> None:
+        """Record the inputs of a node whose forward starts: these are the values it uses."""
+        open_pass = self.open
+        if (
+            self.script is None
+            and open_pass is not None
+            and open_pass.accepts("f", node)
+            and is_node(node)
+        ):
+            open_pass.record_inputs(node)
 
     def returned(self, direction: str, node: Any, frame: FrameType) -> None:
-        """A node's forward ("f") or backward ("b") has returned; `frame` is the caller's.
+        """Record a forward ("f") or backward ("b") that has returned; `frame` is the caller's.
 
-        The script, if there is one, has been asked: it is not the call that was expected.
+        If there is a script, this is not the call that it expected.
         """
         if self.script is not None:
-            if self._follows_another(direction, node):
+            if self._switch_script(direction, node):
                 return
-            self.unlearn()
+            self.drop_script()
         if not is_node(node):
             return
-        one = self._pass_for(direction, node, frame)
+        open_pass = self._pass_for(direction, node, frame)
         if direction == "f":
-            one.note_inputs(node)
-            one.note_value(node, again=True)
-            if not self.kinds.is_ours(type(node)) and one.note_changes(node):
+            open_pass.record_inputs(node)
+            open_pass.record_value(node, again=True)
+            if not self.kinds.is_ours(type(node)) and open_pass.record_changes(node):
                 self._watched.add(type(node))
         else:
-            one.note_gradients(node)
-        one.called(direction, node)
-        self._look(one, node)
+            open_pass.record_gradients(node)
+        open_pass.record_call(direction, node)
+        self._write_if_due(open_pass, node)
 
-    def _follows_another(self, direction: str, node: Any) -> bool:
-        """Whether the pass that begins is one over another graph that is known."""
+    def _switch_script(self, direction: str, node: Any) -> bool:
+        """Switch to the script of another known graph if this call starts it; return whether."""
         if self.script is None or not self.script.at_start:
             return False
         for graph in self._graphs:
             script = graph.script
             if script is None or script is self.script or script.first is not node:
                 continue
-            if script.follows(direction, node):
+            if script.record(direction, node):
                 self.script = script
                 return True
         return False
 
     def raised(self, direction: str, node: Any, error: BaseException, frame: FrameType) -> None:
-        """A node's method was left by an error."""
+        """Record that a node's method has raised."""
         if self.script is not None:
-            self.unlearn()
+            self.drop_script()
         if not is_node(node):
             return
-        one = self._pass_for(direction, node, frame)
-        one.note_inputs(node)
-        number = one.number_of(node)
-        one.fault = direction, number, type(error).__name__, self._words(error)
+        open_pass = self._pass_for(direction, node, frame)
+        open_pass.record_inputs(node)
+        number = open_pass.number_of(node)
+        open_pass.fault = direction, number, type(error).__name__, self._message(error)
         self.close()
 
     def interrupted(self) -> None:
-        """A note was cut short, by a signal's error say: the pass is not known whole."""
+        """Discard the open pass: recording it was interrupted, for instance by a signal."""
         self.script, self.open = None, None
 
-    def changes_inputs(self, kind: type) -> bool:
+    def changes_inputs(self, cls: type) -> bool:
         """Whether nodes of a class have changed their inputs in place."""
-        return kind in self._watched
+        return cls in self._watched
 
     # Passes ------------------------------------------------------------------------------------
 
     def _pass_for(self, direction: str, node: Any, frame: FrameType) -> OpenPass:
-        one = self.open
-        if one is None or not one.takes(direction, node):
+        open_pass = self.open
+        if open_pass is None or not open_pass.accepts(direction, node):
             self.close()
             self.number += 1
             known = (graph for graph in self._graphs if id(node) in graph.numbers)
             variables = self.names.variables(frame)
-            one = self.open = OpenPass(self.number, variables, next(known, None))
-        return one
+            open_pass = self.open = OpenPass(self.number, variables, next(known, None))
+        return open_pass
 
-    def _look(self, one: OpenPass, node: Any) -> None:
-        """Write the pass if it is complete, or if somebody waits for as much as there is."""
-        if one.is_complete:
-            self._write(one, complete=True)
-            self._learn(one)
-            self.pause(one.number)
-        elif self._is_last_forward(one, node) and self.ring.word(STOP_AT) <= one.number:
-            # It may be long until there is more, or for ever.
-            self._write(one, complete=False)
+    def _write_if_due(self, open_pass: OpenPass, node: Any) -> None:
+        """Write the pass if it is complete, or if the debugger waits for what there is."""
+        if open_pass.is_complete:
+            self._write(open_pass, complete=True)
+            self._make_script(open_pass)
+            self.pause(open_pass.number)
+        elif self._is_last_forward(open_pass, node) and self.ring.word(STOP_AT) <= open_pass.number:
+            # The next call may come much later, or never.
+            self._write(open_pass, complete=False)
 
     @staticmethod
-    def _is_last_forward(one: OpenPass, node: Any) -> bool:
-        """Whether nothing takes the value that a node has just computed."""
-        return not one.gone_back and neighbours(node, OUTBOUND) in ([], ())
+    def _is_last_forward(open_pass: OpenPass, node: Any) -> bool:
+        """Whether the pass is still in its forward, and a node without consumers was computed."""
+        return not open_pass.backward_done and neighbours(node, OUTBOUND) in ([], ())
 
     def close(self) -> None:
-        """End the open pass: another begins, it has failed, or the program ends."""
-        one = self.open
-        if one is None:
+        """End the open pass: another one starts, a node has raised, or the program ends."""
+        open_pass = self.open
+        if open_pass is None:
             return
         self.open = None
-        if not one.calls and one.fault is None:
+        if not open_pass.calls and open_pass.fault is None:
             return
-        if one.complete:
+        if open_pass.complete:
             return
-        self._write(one, complete=True)
-        self.pause(one.number)
+        self._write(open_pass, complete=True)
+        self.pause(open_pass.number)
 
     def pause(self, number: int) -> None:
-        """Wait at the end of a pass, if the debugger wants that, or the program itself."""
+        """Wait at the end of a pass, if the debugger or the program itself has asked for it."""
         traced, self.traced = self.traced, False
         self.ring.wait(number, self.answer, traced=traced)
 
-    def _write(self, one: OpenPass, *, complete: bool) -> None:
-        one.drop_what_is_not_used()
-        graph = self._graphs.of(one)
+    def _write(self, open_pass: OpenPass, *, complete: bool) -> None:
+        open_pass.drop_unused()
+        graph = self._graphs.of(open_pass)
         if graph is None:
-            structure = self._structures.number_of(as_json(self._described(one)))
-            graph = self._graphs.remember(one, structure)
+            structure = self._structures.number_of(as_json(self._description(open_pass)))
+            graph = self._graphs.remember(open_pass, structure)
         self.ring.put(
             Record(
                 PASS,
-                one.number,
+                open_pass.number,
                 graph=graph.number,
                 structure=graph.structure,
-                layout=self.layouts.number_of(tuple(one.entries)),
+                layout=self.layouts.number_of(tuple(open_pass.entries)),
                 sharing=graph.sharing,
-                flags=(WHOLE if one.whole else 0) | (COMPLETE if complete else 0),
-                text=as_json(one.fault).encode() if one.fault else b"",
-                data=b"".join(one.parts),
+                flags=(WHOLE if open_pass.whole else 0) | (COMPLETE if complete else 0),
+                text=as_json(open_pass.fault).encode() if open_pass.fault else b"",
+                data=b"".join(open_pass.parts),
             )
         )
-        one.complete = complete
-        self.nodes = one.nodes
+        open_pass.complete = complete
+        self.nodes = open_pass.nodes
 
-    def _learn(self, one: OpenPass) -> None:
-        """Know the next pass by this one, if it can be."""
-        graph = self._graphs.of(one)
-        if graph is None or not one.whole:
+    def _make_script(self, open_pass: OpenPass) -> None:
+        """Make a script for the passes that follow this one, if possible."""
+        graph = self._graphs.of(open_pass)
+        if graph is None or not open_pass.whole:
             return
-        self.script = graph.script = Script.of(self, one, graph)
+        self.script = graph.script = Script.of(self, open_pass, graph)
         if self.script is not None:
             self.open = None
 
-    def unlearn(self) -> None:
-        """Go on without the script: a pass differs from the last. What it has noted is kept."""
+    def drop_script(self) -> None:
+        """Continue without the script, since a pass differs; keep what it has recorded."""
         script, self.script = self.script, None
         if script is not None:
-            self.open = script.so_far()
+            self.open = script.partial_pass()
 
-    def _described(self, one: OpenPass) -> dict[str, Any]:
-        """Return what a structure says: nodes, calls, the cost, and the names as noted."""
+    def _description(self, open_pass: OpenPass) -> dict[str, Any]:
+        """Return the description of a structure: its nodes, calls, cost and name facts."""
         nodes = []
-        for node in one.nodes:
+        for node in open_pass.nodes:
             kind, ours = self.kinds.of(type(node))
             own_name = attribute(node, "name")
             attributes = attribute(node, "attrs") if ours else None
@@ -229,44 +235,44 @@ class Recorder:
                 {
                     "kind": kind,
                     "ours": ours,
-                    "inbound": [one.numbers[id(source)] for source in inputs_of(node)],
+                    "inbound": [open_pass.numbers[id(source)] for source in inputs_of(node)],
                     "named": own_name if type(own_name) is str else "",
-                    "variables": one.variables.get(id(node), []),
-                    "made": self.names.place(node),
+                    "variables": open_pass.variables.get(id(node), []),
+                    "made": self.names.creation_site(node),
                     "attributes": attributes if type(attributes) is dict else {},
                 }
             )
-        forward = [number for direction, number in one.calls if direction == "f"]
-        backward = [number for direction, number in one.calls if direction == "b"]
-        return {"nodes": nodes, "forward": forward, "backward": backward, "cost": one.cost}
+        forward = [number for direction, number in open_pass.calls if direction == "f"]
+        backward = [number for direction, number in open_pass.calls if direction == "b"]
+        return {"nodes": nodes, "forward": forward, "backward": backward, "cost": open_pass.cost}
 
-    # Our engine's own training ------------------------------------------------------------------
+    # Our engine's own training -----------------------------------------------------------------
 
     def watch_training(self, plan: Any) -> None:
-        """Be told of the SGD steps that `Plan`, the class of our engine's plans, runs."""
+        """Record the SGD steps of `plan`, the class of our engine's plans; None is ignored."""
         if plan is not None:
-            plan.watcher = self._trained
+            plan.watcher = self._record_step
 
-    def _trained(self, plan: Any) -> None:
-        """Note an SGD step of our engine: its nodes are called by none of their methods."""
+    def _record_step(self, plan: Any) -> None:
+        """Record an SGD step of our engine, which does not call the methods of its nodes."""
         if self.off or os.getpid() != self._process:
             return
         try:
-            self._note_step(plan, plan.graph)
+            self._write_step(plan, plan.graph)
         except Exception as error:
             self.failed(error)
 
-    def _note_step(self, plan: Any, graph: Any) -> None:
+    def _write_step(self, plan: Any, graph: Any) -> None:
         self.script = None
         self.close()
         self.number += 1
-        known = (one for one in self._graphs if one.has(graph.nodes))
+        known = (other for other in self._graphs if other.has(graph.nodes))
         variables = self.names.variables(sys._getframe(2))
-        one = OpenPass(self.number, variables, next(known, None))
+        open_pass = OpenPass(self.number, variables, next(known, None))
         for i, node in enumerate(graph.nodes):
-            one.number_of(node)
-            one.note("v", i, -1, encoded(plan.typed_value(i)))
-            one.called("f", node)
+            open_pass.number_of(node)
+            open_pass.add_entry("v", i, -1, encoded(plan.typed_value(i)))
+            open_pass.record_call("f", node)
         for i in graph.backward_nodes:
             sums: dict[int, Any] = {}
             for input_index, source in enumerate(graph.inbound[i]):
@@ -274,38 +280,38 @@ class Recorder:
                 first = graph.inbound[i].index(source)
                 sums[first] = sums[first] + sent if first in sums else sent
             for input_index, sent in sums.items():
-                one.note("s", i, input_index, encoded(sent))
+                open_pass.add_entry("s", i, input_index, encoded(sent))
             if not graph.inbound[i]:
-                one.note("g", i, -1, encoded(plan.gradient(i)))
-            one.called("b", graph.nodes[i])
-        self._write(one, complete=True)
-        self.pause(one.number)
+                open_pass.add_entry("g", i, -1, encoded(plan.gradient(i)))
+            open_pass.record_call("b", graph.nodes[i])
+        self._write(open_pass, complete=True)
+        self.pause(open_pass.number)
 
     # The end -----------------------------------------------------------------------------------
 
-    def _words(self, error: BaseException) -> str:
-        """Return what an error says, if saying it runs no code of the program's."""
-        kind = type(error)
-        plain = all(type(one) in (str, int, float) for one in error.args)
-        if self.kinds.is_made_here(kind) or (kind.__module__ == "builtins" and plain):
-            return str(error)[:LONGEST_WORDS]
+    def _message(self, error: BaseException) -> str:
+        """Return the message of an error, if that runs no code of the program."""
+        cls = type(error)
+        plain = all(type(argument) in (str, int, float) for argument in error.args)
+        if self.kinds.is_from_engine(cls) or (cls.__module__ == "builtins" and plain):
+            return str(error)[:MAX_MESSAGE]
         return ""
 
     def end(self) -> None:
-        """The program ends: write the open pass, and what its inputs hold now."""
+        """Write the open pass and the final values of inputs, since the program ends."""
         if self.off or os.getpid() != self._process:
             return
         try:
             if self.script is not None:
-                self.unlearn()
+                self.drop_script()
             self.close()
-            self._write_inputs()
+            self._write_final_inputs()
             self.ring.put(Record(END, data=as_json(self._last_error()).encode()))
         finally:
-            self.leave()
+            self.detach()
 
     def _last_error(self) -> dict[str, Any]:
-        """Return the error that ends the program, if one does: what it says, and where it arose."""
+        """Return the error that ends the program, if any: class, message, file and line."""
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
         if not isinstance(error, BaseException):
             return {}
@@ -314,19 +320,19 @@ class Recorder:
             if not self.names.is_ours(trace.tb_frame.f_code.co_filename):
                 file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
             trace = trace.tb_next
-        words = self._words(error)
+        message = self._message(error)
         if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
-            # The line that is meant has not run.
-            words, file, line = str(error.msg)[:LONGEST_WORDS], str(error.filename), error.lineno
-        return {"error": type(error).__name__, "words": words, "file": file, "line": line}
+            # The line with the error has not run, so the traceback does not have it.
+            message, file, line = str(error.msg)[:MAX_MESSAGE], str(error.filename), error.lineno
+        return {"error": type(error).__name__, "words": message, "file": file, "line": line}
 
-    def _write_inputs(self) -> None:
-        # One graph may be known with several orders of calls.
-        for graph in {(one.number, one.structure): one for one in self._graphs}.values():
+    def _write_final_inputs(self) -> None:
+        # The same graph may be known with several orders of calls.
+        for graph in {(graph.number, graph.structure): graph for graph in self._graphs}.values():
             last = OpenPass(self.number, {}, graph)
             for node in graph.nodes:
                 if not inputs_of(node):
-                    last.note_value(node, again=False)
+                    last.record_value(node, again=False)
             self.ring.put(
                 Record(
                     FINAL,
@@ -338,18 +344,18 @@ class Recorder:
             )
 
     def failed(self, error: BaseException) -> None:
-        """The recorder itself has failed: say so, and leave the program alone from here on."""
+        """Report a failure of the recorder itself, and stop recording."""
         if not self.off:
-            words = f"{type(error).__name__}: {error}"[:LONGEST_WORDS]
-            self.ring.put(Record(PROBLEM, text=words.encode("utf-8", "replace")))
-            self.leave()
+            message = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
+            self.ring.put(Record(PROBLEM, text=message.encode("utf-8", "replace")))
+            self.detach()
 
-    def leave(self) -> None:
-        """Note nothing more."""
+    def detach(self) -> None:
+        """Stop recording."""
         self.off = True
         self.open = self.script = None
         self.stop()
 
     def answer(self) -> None:
-        """Answer what the debugger asks while the program waits: about a node of the last pass."""
-        probe.answer(self.nodes, self.ring.beside, self.leave_process)
+        """Answer the debugger's question about a node of the last pass, while waiting."""
+        probe.answer(self.nodes, self.ring.sidecar, self.exit_process)

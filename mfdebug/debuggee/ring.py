@@ -1,8 +1,8 @@
-"""The memory that a program and its debugger share: records one way, a few words both ways.
+"""Memory shared by a program and its debugger: records one way, a few control words both ways.
 
-A file that both have mapped. The program writes records, the debugger takes them out; what is in
-it survives a kill -9 of either side, and needs no file descriptor, which a program might close.
-Each word is written by one side only, in one instruction.
+It is a file that both sides have mapped. The program writes records, the debugger reads them. The
+contents survive a kill -9 of either side, and the mapping needs no file descriptor, which a program
+might close. Each word is written by one side only, in one instruction.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 
     Bytes = bytes | bytearray | memoryview
 
-# Where the words are: how many bytes were written and taken; at the end of which pass the program
-# waits, and how often it was let go on; where it waits now (the pass + 1, or 0), and where it does
-# so because it has called `set_trace`; how often it was asked something, and has answered.
+# Offsets of the words: bytes written and taken; the pass from whose end on the program waits, and
+# how often it was resumed; where it waits now (the pass + 1, or 0), and where it does so because it
+# has called `set_trace`; how many questions it was asked, and has answered.
 WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED = range(0, 64, 8)
 DATA = 64
-# A pass that no program comes to.
+# A pass that no program reaches.
 NEVER = 2**64 - 1
 
 STRUCTURE, LAYOUT, PASS, FINAL, PROBLEM, END, PIECE, SHARING = range(1, 9)
 WHOLE, COMPLETE = 1, 2
 
-# Bytes of a ring: the program waits while they are full.
+# Size of a ring in bytes: the program waits while it is full.
 RING_BYTES = DATA + 16 * 2**20
 
 _WORD = Struct("=Q")
 _LENGTH = Struct("=I")
-# Bytes in the ring, bytes of the record, kind, flags, number, graph, structure, layout, sharing,
-# bytes of text.
+# Bytes taken in the ring, bytes of the record, kind, flags, number, graph, structure, layout,
+# sharing, bytes of text.
 _HEAD = Struct("=IIHHQQiiiI")
-# Bytes of the ring that are used as long as its reader keeps up.
-NEAR = 2**20
-# A descriptor that few programs come to.
-HIGH = 900
-# Seconds between two looks at a word.
-_NAP, _LONGEST_NAP = 0.0002, 0.002
+# Bytes of the ring in use while the reader keeps up.
+CACHED_BYTES = 2**20
+# A file descriptor that few programs reach.
+HIGH_DESCRIPTOR = 900
+# Seconds between two polls of a word.
+_POLL, _LONGEST_POLL = 0.0002, 0.002
 
 
 class Record:
-    """What goes through a ring: its kind, some numbers, flags, a text and bytes."""
+    """A record in a ring: its kind, some numbers, flags, a text and bytes."""
 
     __slots__ = (
         "data",
@@ -86,10 +86,10 @@ class Record:
 
 
 def new_ring(*, nameless: bool) -> Ring:
-    """Return a new ring, in memory where that can be.
+    """Return a new ring, in memory if possible.
 
-    `nameless`: it has no file, where the system can do without one, so that nothing of it is left
-    whoever is killed. It is open in this process until `Ring.forget`.
+    `nameless`: it has no file name, if the system supports that, so that nothing is left behind
+    whichever side is killed. It stays open in this process until `Ring.unlink`.
     """
     folder = "/dev/shm"
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -106,16 +106,16 @@ def new_ring(*, nameless: bool) -> Ring:
 
 
 def _map(descriptor: int, size: int) -> mmap.mmap:
-    """Map a file, so that a program finds the same descriptors free that it finds alone."""
+    """Map a file without occupying a descriptor that the program would get without us."""
     if sys.version_info >= (3, 13):
         return mmap.mmap(descriptor, size, trackfd=False)
-    # The mapping would keep a copy of the descriptor, and close it at its end: it gets a number
-    # that no program comes to, and is closed at once. The mapping itself needs none.
+    # The mapping would keep a copy of the descriptor and close it at the end: the copy gets a
+    # number that no program reaches, and is closed at once. The mapping itself does not need it.
     taken: list[int] = []
     try:
-        while not taken or taken[-1] < HIGH:
+        while not taken or taken[-1] < HIGH_DESCRIPTOR:
             taken.append(os.dup(descriptor))
-    except OSError:  # there are no such numbers
+    except OSError:  # the limit on descriptors is lower
         os.close(taken.pop())
     try:
         copy = os.dup(descriptor)
@@ -124,70 +124,70 @@ def _map(descriptor: int, size: int) -> mmap.mmap:
         os.close(copy)
         return mapped
     finally:
-        for one in taken:
-            os.close(one)
+        for number in taken:
+            os.close(number)
 
 
 class Ring:
-    """One mapping of `path`, made with room for `size` bytes if that is given.
+    """A mapping of `path`, which is resized to `size` bytes if that is given.
 
-    Files of the name `beside` and an ending hold what does not go through it. `gone` tells whether
-    the other side has ended; then nothing is written any more.
+    Data that does not go through the ring is in files named `sidecar` plus a suffix. `peer_ended`
+    returns whether the other side has ended; nothing is written after that.
     """
 
-    def __init__(self, path: str, beside: str, size: int = 0, kept_open: int = -1) -> None:
+    def __init__(self, path: str, sidecar: str, size: int = 0, kept_open: int = -1) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             if size:
                 os.ftruncate(descriptor, size)
                 if hasattr(os, "posix_fallocate"):
-                    # A sparse file on a full disk would be a SIGBUS later.
+                    # A sparse file on a full disk would cause a SIGBUS later.
                     os.posix_fallocate(descriptor, 0, size)
             self.memory = _map(descriptor, os.fstat(descriptor).st_size)
         finally:
             os.close(descriptor)
         self.path = path
-        self.beside = beside
+        self.sidecar = sidecar
         self._kept_open = kept_open
         self.capacity = len(self.memory) - DATA
-        self.gone: Callable[[], bool] = lambda: False
+        self.peer_ended: Callable[[], bool] = lambda: False
         self.dead = False
         self._at = self.word(WRITTEN)
-        # The bytes of a record that is taken out piece by piece, and how many are there.
-        self._whole: bytearray | None = None
-        self._there = 0
+        # The bytes of a record that arrives in pieces, and how many are there.
+        self._joined: bytearray | None = None
+        self._joined_bytes = 0
 
-    def forget(self) -> None:
-        """Let nobody open it any more: who has it mapped keeps it."""
+    def unlink(self) -> None:
+        """Remove its name, so that it cannot be opened again; existing mappings stay valid."""
         if self._kept_open >= 0:
             os.close(self._kept_open)
             self._kept_open = -1
-        elif self.path == self.beside and os.path.exists(self.path):
+        elif self.path == self.sidecar and os.path.exists(self.path):
             os.unlink(self.path)
 
-    def word(self, place: int) -> int:
-        """Return one of the words."""
-        value: int = _WORD.unpack_from(self.memory, place)[0]
+    def word(self, offset: int) -> int:
+        """Return the word at an offset."""
+        value: int = _WORD.unpack_from(self.memory, offset)[0]
         return value
 
-    def set_word(self, place: int, value: int) -> None:
-        """Write one of the words."""
-        _WORD.pack_into(self.memory, place, value)
+    def set_word(self, offset: int, value: int) -> None:
+        """Write the word at an offset."""
+        _WORD.pack_into(self.memory, offset, value)
 
     # The program's side ------------------------------------------------------------------------
 
     def put(self, record: Record, parts: Sequence[Bytes] = ()) -> None:
         """Write a record; wait for room as long as the debugger lives.
 
-        `parts` are its bytes where they are not in one place.
+        `parts` are its bytes if they are not contiguous; they replace `record.data`.
         """
         parts = parts or (record.data,)
-        size, most = sum(map(len, parts)), self.capacity // 4
-        if size > most:
-            pieces = _cut(parts, most)
+        size, limit = sum(map(len, parts)), self.capacity // 4
+        if size > limit:
+            pieces = _split(parts, limit)
             last = pieces.pop()
             for piece in pieces:
-                # How much there is in all, for whoever puts it together.
+                # The total size, for the reader, which joins the pieces.
                 self._put(Record(PIECE, size), piece, sum(map(len, piece)))
             parts, size = last, sum(map(len, last))
         self._put(record, parts, size)
@@ -223,50 +223,50 @@ class Ring:
         _WORD.pack_into(memory, WRITTEN, self._at)
 
     def _room(self, count: int) -> int:
-        """Return where `count` bytes can be written in one piece, once they can."""
+        """Wait until `count` contiguous bytes are free; return their offset."""
         at = self._at % self.capacity
-        if at + count > self.capacity or (at > NEAR and self.word(TAKEN) == self._at):
-            # It does not fit before the end, or all is taken and the start is in the processor's
-            # cache: on to there, which the length 0 says.
+        if at + count > self.capacity or (at > CACHED_BYTES and self.word(TAKEN) == self._at):
+            # It does not fit before the end, or everything is taken and the start is in the CPU
+            # cache: wrap around, which a length of 0 marks.
             _LENGTH.pack_into(self.memory, DATA + at, 0)
             self._at += self.capacity - at
             at = 0
-        nap = _NAP
+        delay = _POLL
         while self._at + count - self.word(TAKEN) > self.capacity and not self.dead:
-            # What was skipped must be taken too, or there will never be room.
+            # The reader must skip those bytes too, or there will never be room.
             _WORD.pack_into(self.memory, WRITTEN, self._at)
-            time.sleep(nap)
-            nap = min(2 * nap, _LONGEST_NAP)
-            self.dead = self.gone()
+            time.sleep(delay)
+            delay = min(2 * delay, _LONGEST_POLL)
+            self.dead = self.peer_ended()
         return DATA + at
 
     def wait(self, number: int, answer: Callable[[], None], *, traced: bool = False) -> None:
-        """Wait at the end of a pass as long as the debugger wants; answer what it asks.
+        """Wait at the end of a pass as long as the debugger wants; answer its questions.
 
-        `traced`: the program wants to wait here, until the debugger lets it go on.
+        `traced`: the program itself asked to stop here; wait until the debugger resumes it.
         """
         if self.dead or not (traced or number >= self.word(STOP_AT)):
             return
         resumed = self.word(RESUMED)
         self.set_word(TRACED_AT, number + 1 if traced else 0)
         self.set_word(WAITS_AT, number + 1)
-        nap = _NAP
+        delay = _POLL
         while not self.dead and (
             number >= self.word(STOP_AT) or (traced and resumed == self.word(RESUMED))
         ):
             if self.word(ASKED) != self.word(ANSWERED):
                 answer()
                 self.set_word(ANSWERED, self.word(ASKED))
-                nap = _NAP
-            time.sleep(nap)
-            nap = min(1.1 * nap, _LONGEST_NAP)
-            self.dead = self.gone()
+                delay = _POLL
+            time.sleep(delay)
+            delay = min(1.1 * delay, _LONGEST_POLL)
+            self.dead = self.peer_ended()
         self.set_word(WAITS_AT, 0)
 
     # The debugger's side -----------------------------------------------------------------------
 
     def take(self) -> Iterator[Record]:
-        """Take out what was written up to now, each record as it came."""
+        """Take the records that have been written so far, in order."""
         taken, written = self.word(TAKEN), self.word(WRITTEN)
         memory = self.memory
         while taken < written:
@@ -276,22 +276,22 @@ class Ring:
                 self.set_word(TAKEN, taken)
                 continue
             head = _HEAD.unpack_from(memory, DATA + at)
-            total, size, kind, flags, number, graph, structure, layout, sharing, words = head
-            begin = DATA + at + _HEAD.size
-            text = memory[begin : begin + words]
-            begin, end = begin + words, DATA + at + size
+            total, size, kind, flags, number, graph, structure, layout, sharing, text_length = head
+            start = DATA + at + _HEAD.size
+            text = memory[start : start + text_length]
+            start, end = start + text_length, DATA + at + size
             data: bytes | bytearray = b""
-            if kind == PIECE or self._whole is not None:
-                with memoryview(memory)[begin:end] as piece:
+            if kind == PIECE or self._joined is not None:
+                with memoryview(memory)[start:end] as piece:
                     self._add(piece, number)
             else:
-                data = memory[begin:end]
+                data = memory[start:end]
             taken += total
             self.set_word(TAKEN, taken)
             if kind == PIECE:
                 continue
-            if self._whole is not None:
-                data, self._whole = self._whole, None
+            if self._joined is not None:
+                data, self._joined = self._joined, None
             yield Record(
                 kind,
                 number,
@@ -305,23 +305,23 @@ class Ring:
             )
 
     def _add(self, piece: memoryview, size: int) -> None:
-        """Put a piece to the others of a record, which has `size` bytes in all."""
-        if self._whole is None:
-            self._whole, self._there = bytearray(size), 0
-        end = self._there + len(piece)
-        self._whole[self._there : end] = piece
-        self._there = end
+        """Append a piece to a record of `size` bytes in all."""
+        if self._joined is None:
+            self._joined, self._joined_bytes = bytearray(size), 0
+        end = self._joined_bytes + len(piece)
+        self._joined[self._joined_bytes : end] = piece
+        self._joined_bytes = end
 
 
-def _cut(parts: Sequence[Bytes], most: int) -> list[list[memoryview]]:
-    """Return the bytes of `parts` in lists of at most so many."""
+def _split(parts: Sequence[Bytes], limit: int) -> list[list[memoryview]]:
+    """Split `parts` into lists of at most `most` bytes each."""
     pieces: list[list[memoryview]] = [[]]
-    room = most
+    room = limit
     for part in parts:
         view = memoryview(part)
         while len(view) > room:
             pieces[-1].append(view[:room])
-            view, room = view[room:], most
+            view, room = view[room:], limit
             pieces.append([])
         pieces[-1].append(view)
         room -= len(view)

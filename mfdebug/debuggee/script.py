@@ -1,8 +1,8 @@
-"""The fast way: what the next call is, and what is to be read after it, known from the last pass.
+"""The fast path: the next call, and what to read after it, are known from the last pass.
 
-Most programs go over one graph again and again. As long as each call is the one that came at this
-place of the last pass, and what it leaves has the type and shape that it had, nothing has to be
-found out: the bytes are copied. At the first difference the recorder goes on without the script.
+Most programs run the same graph again and again. As long as each call is the one that came at this
+point of the last pass, and its results have the same types and shapes, the recorder only copies
+bytes. At the first difference it continues without the script.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
     from .graphs import KnownGraph
     from .recorder import Recorder
 
-    # What is read after a call: from which dictionary (None: the gradients), under which key, the
-    # class expected, dtype and shape (None for a Python float).
+    # What to read after a call: the dictionary (None: the gradients), the key, the expected class,
+    # dtype and shape (None for a Python float).
     Read = tuple[Any, Any, Any, Any, Any]
 
-# Bytes of an input that are kept in any case, and that are compared to see that it was not changed.
-SMALL = 4096
-# Bytes of an array that is not copied before it is written.
-LARGE = 65536
-# Bytes that may be written at once, before the rate counts.
-BURST = 64 * 2**20
+# Up to so many bytes, an input is recorded in every pass, and compared to detect in-place changes.
+SMALL_BYTES = 4096
+# An array of more bytes is written without being copied first.
+LARGE_BYTES = 65536
+# Bytes that may be written before the rate limit applies.
+BURST_BYTES = 64 * 2**20
 
 _DOUBLE = Struct("<d")
 _pack_double = _DOUBLE.pack
 
 
 class Step:
-    """One call: its direction and node, what to read, and which inputs to compare with what."""
+    """One call: its direction and node, what to read after it, and which inputs to compare."""
 
-    __slots__ = ("compared", "direction", "few", "gradients", "node", "reads")
+    __slots__ = ("compared", "direction", "gradients", "node", "reads", "small_reads")
 
     def __init__(self, direction: str, node: Any, gradients: Any) -> None:
         self.direction = direction
@@ -48,88 +48,91 @@ class Step:
         # The dictionary that holds the node's gradients.
         self.gradients = gradients
         self.reads: tuple[Read, ...] = ()
-        # Those of the reads that are kept of every pass.
-        self.few: tuple[Read, ...] = ()
+        # The reads that are recorded of every pass.
+        self.small_reads: tuple[Read, ...] = ()
         self.compared: tuple[tuple[Any, int], ...] = ()
 
 
 class Script:
-    """The calls of a pass, in their order, for the passes that follow it."""
+    """The calls of a pass, in order, as a script for the passes that follow."""
 
     @staticmethod
-    def of(recorder: Recorder, one: OpenPass, graph: KnownGraph) -> Script | None:
-        """Return the script of a pass, or None if what it notes is not of fixed size."""
-        if any(tag == "c" or dtype in ("int", "text") for tag, _, _, dtype, _ in one.entries):
+    def of(recorder: Recorder, open_pass: OpenPass, graph: KnownGraph) -> Script | None:
+        """Return the script of a pass, or None if its entries are not of fixed size."""
+        if any(tag == "c" or dtype in ("int", "text") for tag, _, _, dtype, _ in open_pass.entries):
             return None
-        made = Script(recorder, one, graph)
+        made = Script(recorder, open_pass, graph)
         return made if made.ready else None
 
-    def __init__(self, recorder: Recorder, one: OpenPass, graph: KnownGraph) -> None:
+    def __init__(self, recorder: Recorder, open_pass: OpenPass, graph: KnownGraph) -> None:
         self._recorder = recorder
         self._ring = recorder.ring
         self._graph = graph
-        self._entries = one.entries
-        self._ends = one.ends
+        self._entries = open_pass.entries
+        self._ends = open_pass.ends
         self._small = [
             tag == "v"
             and (
                 number == graph.cost
-                or (not inputs_of(one.nodes[number]) and _size(one, i) <= SMALL)
+                or (not inputs_of(open_pass.nodes[number]) and _size(open_pass, i) <= SMALL_BYTES)
             )
-            for i, (tag, number, *_) in enumerate(one.entries)
+            for i, (tag, number, *_) in enumerate(open_pass.entries)
         ]
-        few = [entry for entry, small in zip(one.entries, self._small, strict=True) if small]
-        self._whole_layout = recorder.layouts.number_of(tuple(one.entries))
-        self._few_layout = recorder.layouts.number_of(tuple(few))
+        small_entries = [
+            entry for entry, small in zip(open_pass.entries, self._small, strict=True) if small
+        ]
+        self._whole_layout = recorder.layouts.number_of(tuple(open_pass.entries))
+        self._small_layout = recorder.layouts.number_of(tuple(small_entries))
         self._steps: list[Step] = []
-        self.ready = self._make_steps(one)
+        self.ready = self._make_steps(open_pass)
         self._count = len(self._steps)
-        self._has_large = any(len(part) > LARGE for part in one.parts)
+        self._has_large = any(len(part) > LARGE_BYTES for part in open_pass.parts)
         directions = [step.direction for step in self._steps]
-        self._turn = directions.index("b") if "b" in directions else 0
-        self._at = 0
-        # What was read: bytes, or arrays whose bytes are copied when the pass ends, all at once.
+        self._first_backward = directions.index("b") if "b" in directions else 0
+        self._position = 0
+        # What was read: bytes, or arrays, which are copied together when the pass ends.
         self._raws: list[Any] = []
-        # Rules of ours leave arrays that nobody changes before the next pass.
-        self._late = all(recorder.kinds.is_ours(type(node)) for node in one.nodes)
+        # Our own rules produce arrays that do not change before the next pass.
+        self._copy_late = all(recorder.kinds.is_ours(type(node)) for node in open_pass.nodes)
         self._whole = True
         self._written = 0
         self._since = time.monotonic()
 
-    def _make_steps(self, one: OpenPass) -> bool:
-        begin = 0
-        place_of_value: dict[int, int] = {}
-        for (direction, number), end in zip(one.calls, one.ends, strict=True):
-            node = one.nodes[number]
+    def _make_steps(self, open_pass: OpenPass) -> bool:
+        start = 0
+        index_of_value: dict[int, int] = {}
+        for (direction, number), end in zip(open_pass.calls, open_pass.ends, strict=True):
+            node = open_pass.nodes[number]
             step = Step(direction, node, own_attributes(node))
             reads: list[Read] = []
-            for place in range(begin, end):
-                read = self._read(one, place)
+            for index in range(start, end):
+                read = self._read(open_pass, index)
                 if read is None:
                     return False
                 reads.append(read)
-                if one.entries[place][0] == "v":
-                    place_of_value[one.entries[place][1]] = place
+                if open_pass.entries[index][0] == "v":
+                    index_of_value[open_pass.entries[index][1]] = index
             step.reads = tuple(reads)
-            step.few = tuple(
+            step.small_reads = tuple(
                 read
-                for place, read in zip(range(begin, end), reads, strict=True)
-                if self._small[place]
+                for index, read in zip(range(start, end), reads, strict=True)
+                if self._small[index]
             )
             if direction == "f" and not self._recorder.kinds.is_ours(type(node)):
-                sources = [one.numbers[id(source)] for source in inputs_of(node)]
+                sources = [open_pass.numbers[id(source)] for source in inputs_of(node)]
                 step.compared = tuple(
-                    (own_attributes(one.nodes[source]), place_of_value[source])
+                    (own_attributes(open_pass.nodes[source]), index_of_value[source])
                     for source in dict.fromkeys(sources)
-                    if source in place_of_value and _size(one, place_of_value[source]) <= SMALL
+                    if source in index_of_value
+                    and _size(open_pass, index_of_value[source]) <= SMALL_BYTES
                 )
             self._steps.append(step)
-            begin = end
-        return bool(self._steps) and begin == len(one.entries)
+            start = end
+        return bool(self._steps) and start == len(open_pass.entries)
 
-    def _read(self, one: OpenPass, place: int) -> Read | None:
-        tag, number, input_index, dtype, shape = one.entries[place]
-        node = one.nodes[number]
+    def _read(self, open_pass: OpenPass, index: int) -> Read | None:
+        tag, number, input_index, dtype, shape = open_pass.entries[index]
+        node = open_pass.nodes[number]
         if tag == "v":
             held, key = own_attributes(node), VALUE
             if held is None or key not in held:
@@ -138,7 +141,7 @@ class Script:
         else:
             gradients = attribute(node, GRADIENTS)
             key = node if tag == "g" else inputs_of(node)[input_index]
-            # Looked up by the program's own hash and equality they would run its code.
+            # A lookup with the program's own hash and equality would run its code.
             if type(gradients) is not dict or _has_own_hash(type(key)):
                 return None
             if GRADIENTS not in (own_attributes(node) or {}):
@@ -153,29 +156,32 @@ class Script:
 
     @property
     def first(self) -> Any:
-        """The node that begins it."""
+        """The node of the first call."""
         return self._steps[0].node
 
     @property
     def at_start(self) -> bool:
-        """Whether no call of the coming pass has come yet."""
-        return self._at == 0
+        """Whether no call of the next pass has been recorded yet."""
+        return self._position == 0
 
-    # Following it ------------------------------------------------------------------------------
+    # Recording ---------------------------------------------------------------------------------
 
-    def follows(self, direction: str, node: Any) -> bool:
-        """Note a call if it is the one expected, with results of the types expected."""
-        at = self._at
+    def record(self, direction: str, node: Any) -> bool:
+        """Record a call if it is the expected one, with results of the expected types.
+
+        Returns whether it was.
+        """
+        at = self._position
         step = self._steps[at]
         if step.node is not node or step.direction != direction:
             return False
         if at == 0:
-            self._begin()
-        raws, late = self._raws, self._late
-        begun = len(raws)
+            self._start_pass()
+        raws, copy_late = self._raws, self._copy_late
+        already = len(raws)
         gradients: Any = None
         value: Any
-        for held, key, kind, dtype, shape in step.reads if self._whole else step.few:
+        for held, key, cls, dtype, shape in step.reads if self._whole else step.small_reads:
             if held is not None:
                 value = held.get(key)
             else:
@@ -184,51 +190,51 @@ class Script:
                     if type(gradients) is not dict:
                         return False
                 value = gradients.get(key)
-            if type(value) is not kind:
-                del raws[begun:]
+            if type(value) is not cls:
+                del raws[already:]
                 return False
             if dtype is None:
                 raws.append(_pack_double(value))
             elif value.shape == shape and (value.dtype is dtype or value.dtype == dtype):
-                raws.append(value if late else value.tobytes())
+                raws.append(value if copy_late else value.tobytes())
             else:
-                del raws[begun:]
+                del raws[already:]
                 return False
         if step.compared and self._whole and not self._is_unchanged(step):
-            del raws[begun:]
+            del raws[already:]
             return False
         if at == 0:
             self._recorder.number += 1
-        self._at = at = at + 1
+        self._position = at = at + 1
         if at == self._count:
-            self._end()
-        elif at == self._turn and self._ring.word(STOP_AT) <= self._recorder.number:
+            self._end_pass()
+        elif at == self._first_backward and self._ring.word(STOP_AT) <= self._recorder.number:
             self._write(self._recorder.layouts.number_of(tuple(self._entries[: len(raws)])), WHOLE)
         return True
 
     def _is_unchanged(self, step: Step) -> bool:
-        """Whether a node has left its small inputs as they were."""
-        for held, place in step.compared:
+        """Whether a node has left its small inputs unchanged."""
+        for held, index in step.compared:
             value = held.get(VALUE)
             same = _pack_double(value) if type(value) is float else value.tobytes()
-            if same != self._raws[place]:
+            if same != self._raws[index]:
                 return False
         return True
 
-    def _begin(self) -> None:
-        """Decide whether all of the coming pass is noted, or only a little."""
+    def _start_pass(self) -> None:
+        """Decide whether to record the next pass in full, or only its small entries."""
         recorder = self._recorder
         self._raws = []
-        allowed = BURST + recorder.rate * (time.monotonic() - self._since)
+        allowed = BURST_BYTES + recorder.rate * (time.monotonic() - self._since)
         self._whole = self._written <= allowed or self._ring.word(STOP_AT) <= recorder.number + 1
 
-    def _end(self) -> None:
-        self._at = 0
+    def _end_pass(self) -> None:
+        self._position = 0
         self._recorder.nodes = self._graph.nodes
         if self._whole:
             self._write(self._whole_layout, WHOLE | COMPLETE)
         else:
-            self._write(self._few_layout, COMPLETE)
+            self._write(self._small_layout, COMPLETE)
         self._recorder.pause(self._recorder.number)
 
     def _write(self, layout: int, flags: int) -> None:
@@ -249,54 +255,56 @@ class Script:
         )
 
     def _parts(self) -> list[bytes | memoryview]:
-        """Return the bytes of the pass, large arrays where they are."""
+        """Return the bytes of the pass; large arrays are views, not copies."""
         parts: list[bytes | memoryview] = []
-        begin = 0
+        start = 0
         try:
             if not self._has_large:
                 return [b"".join(self._raws)]
             for i, raw in enumerate(self._raws):
-                if type(raw) is not bytes and raw.nbytes > LARGE:
-                    parts += [b"".join(self._raws[begin:i]), memoryview(raw).cast("B")]
-                    begin = i + 1
-            parts.append(b"".join(self._raws[begin:]))
+                if type(raw) is not bytes and raw.nbytes > LARGE_BYTES:
+                    parts += [b"".join(self._raws[start:i]), memoryview(raw).cast("B")]
+                    start = i + 1
+            parts.append(b"".join(self._raws[start:]))
         except (BufferError, TypeError, ValueError):
-            # A column of a table, say, whose bytes are not side by side, or complex numbers.
+            # An array that is not contiguous, such as a column of a table, or complex numbers.
             return [b"".join(self._copies())]
         return parts
 
     def _copies(self) -> list[bytes]:
-        return [one if type(one) is bytes else one.tobytes() for one in self._raws]
+        return [raw if type(raw) is bytes else raw.tobytes() for raw in self._raws]
 
-    def so_far(self) -> OpenPass | None:
-        """Return the pass that it is in the middle of, as far as it has come, or None."""
-        if not self._at:
+    def partial_pass(self) -> OpenPass | None:
+        """Return the unfinished pass as recorded so far, or None between passes."""
+        if not self._position:
             return None
-        one = OpenPass(self._recorder.number, {}, self._graph)
-        for step in self._steps[: self._at]:
-            number = one.numbers[id(step.node)]
-            (one.forwarded if step.direction == "f" else one.gone_back).add(number)
-        one.calls = self._graph.calls[: self._at]
-        one.ends = self._ends[: self._at]
-        end = one.ends[-1]
+        open_pass = OpenPass(self._recorder.number, {}, self._graph)
+        for step in self._steps[: self._position]:
+            number = open_pass.numbers[id(step.node)]
+            (open_pass.forward_done if step.direction == "f" else open_pass.backward_done).add(
+                number
+            )
+        open_pass.calls = self._graph.calls[: self._position]
+        open_pass.ends = self._ends[: self._position]
+        end = open_pass.ends[-1]
         if self._whole:
-            one.entries = self._entries[:end]
+            open_pass.entries = self._entries[:end]
         else:
-            few = zip(self._entries[:end], self._small[:end], strict=True)
-            one.entries = [entry for entry, small in few if small]
-            one.whole = False
-        one.parts = self._copies()
-        for entry, data in zip(one.entries, one.parts, strict=True):
+            small = zip(self._entries[:end], self._small[:end], strict=True)
+            open_pass.entries = [entry for entry, small in small if small]
+            open_pass.whole = False
+        open_pass.parts = self._copies()
+        for entry, data in zip(open_pass.entries, open_pass.parts, strict=True):
             if entry[0] == "v":
-                one.noted[entry[1]] = data
-        return one
+                open_pass.recorded[entry[1]] = data
+        return open_pass
 
 
-def _has_own_hash(kind: type) -> bool:
+def _has_own_hash(cls: type) -> bool:
     return any(
-        "__hash__" in base.__dict__ or "__eq__" in base.__dict__ for base in kind.__mro__[:-1]
+        "__hash__" in base.__dict__ or "__eq__" in base.__dict__ for base in cls.__mro__[:-1]
     )
 
 
-def _size(one: OpenPass, place: int) -> int:
-    return len(one.parts[place])
+def _size(open_pass: OpenPass, index: int) -> int:
+    return len(open_pass.parts[index])

@@ -1,4 +1,4 @@
-"""Starts the recorder in this process, so that the program will not see it."""
+"""Starts the recorder in this process, hidden from the program."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Our own miniflow stands beside mfdebug.
+# Our own miniflow is installed next to mfdebug.
 ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "miniflow", "")
-# Bytes a second that are noted while the program runs on.
+# Bytes per second that are recorded while the program runs freely.
 BYTES_A_SECOND = 50 * 2**20
 
 
 def start(settings: str) -> None:
-    """Record from now on; `settings` are the debugger's process and the paths of the ring."""
-    parent, path, beside = settings.split("\n")
-    ring = Ring(path, beside)
-    # Both sides have it mapped: without a name it is gone when they are, however they end.
-    ring.forget()
-    ring.gone = lambda: os.getppid() != int(parent)
-    record(ring, made_already=False)
+    """Start recording; `settings` are the debugger's process id and the paths of the ring."""
+    parent, path, sidecar = settings.split("\n")
+    ring = Ring(path, sidecar)
+    # Both sides have it mapped: without a name it vanishes with them, however they end.
+    ring.unlink()
+    ring.peer_ended = lambda: os.getppid() != int(parent)
+    record(ring, existing=False)
 
 
-def record(ring: Ring, *, made_already: bool) -> Recorder:
-    """Record into a ring; `made_already`: watch the nodes of classes that there are, too."""
+def record(ring: Ring, *, existing: bool) -> Recorder:
+    """Record into a ring; `existing`: also watch the nodes of classes that are already defined."""
     recorder = Recorder(ring, ENGINE, BYTES_A_SECOND)
     if sys.version_info >= (3, 12):
         from .monitoring import install
@@ -39,28 +39,28 @@ def record(ring: Ring, *, made_already: bool) -> Recorder:
     else:
         from .classes import install as wrap_classes
 
-        recorder.stop = wrap_classes(recorder, made_already=made_already)
+        recorder.stop = wrap_classes(recorder, existing=existing)
     atexit.register(recorder.end)
-    os.register_at_fork(after_in_child=lambda: _leave_child(recorder))
-    leave = os._exit
+    os.register_at_fork(after_in_child=lambda: _detach_child(recorder))
+    exit_process = os._exit
 
     def _exit(status: Any) -> Any:
         recorder.end()
-        leave(status)
+        exit_process(status)
 
-    # The one thing of ours that stays where the program can see it; `set_trace` finds us by it.
+    # This is all that the program could see of us; `set_trace` finds the recorder through it.
     _exit.recorder = recorder  # type: ignore[attr-defined]
     os._exit = _exit
     return recorder
 
 
-def _leave_child(recorder: Recorder) -> None:
-    """A child process is not watched, and leaves the ring to its parent."""
+def _detach_child(recorder: Recorder) -> None:
+    """Stop recording in a child process; the ring belongs to its parent."""
     recorder.ring.dead = True
-    recorder.leave()
+    recorder.detach()
 
 
 def recorder_here() -> Recorder | None:
-    """Return the recorder of this process, if one runs."""
+    """Return the recorder of this process, if one is active."""
     found: Recorder | None = getattr(os._exit, "recorder", None)
     return None if found is None or found.off else found

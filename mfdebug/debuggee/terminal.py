@@ -1,4 +1,4 @@
-"""A terminal for what a program prints, where nobody is to see it but the debugger."""
+"""A pseudo-terminal for a program's output, which only the debugger reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROWS, COLUMNS = 24, 80
 
 
 def new_terminal() -> tuple[int, int]:
-    """Return the descriptors of a new terminal's two ends: what is printed comes out as it is."""
+    """Return the descriptors of our end and the program's end of a new terminal, in raw mode."""
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))

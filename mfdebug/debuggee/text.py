@@ -1,4 +1,4 @@
-"""JSON, written by hand: the program's own `import json` must be the first one."""
+"""A JSON encoder of our own, because the program's `import json` must be the first one."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 
 def as_json(value: Any) -> str:
-    """Return plain data as JSON; what is no plain data becomes null."""
+    """Return plain data as JSON; anything else becomes null."""
     if value is True or value is False:
         return "true" if value else "false"
-    kind = type(value)
-    if kind is int:
+    cls = type(value)
+    if cls is int:
         return str(value)
-    if kind is float:
-        # Infinities and NaN have no JSON.
+    if cls is float:
+        # JSON has no infinities and no NaN.
         return repr(value) if value - value == 0 else "null"
-    if kind is str:
+    if cls is str:
         return str(encode_basestring_ascii(value))
-    if kind in (list, tuple):
+    if cls in (list, tuple):
         return "[" + ",".join(map(as_json, value)) + "]"
-    if kind is dict:
-        pairs = (f"{as_json(str(key))}:{as_json(one)}" for key, one in value.items())
+    if cls is dict:
+        pairs = (f"{as_json(str(key))}:{as_json(item)}" for key, item in value.items())
         return "{" + ",".join(pairs) + "}"
     return "null"

@@ -1,4 +1,4 @@
-"""`set_trace` and `debug` in a program that no debugger has started: it starts one, and waits."""
+"""`set_trace` and `debug` in a program without a debugger: they start one and wait for it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from mfdebug.debuggee.ring import new_ring
 from mfdebug.debuggee.start import record, recorder_here
 from mfdebug.debuggee.terminal import new_terminal
 
-# What leaves every mode that an app may have left a terminal in.
-_RESTORE = b"\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[<u\x1b[0m"
+# Escape sequences that reset every terminal mode an app may have set.
+_RESET_MODES = b"\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[<u\x1b[0m"
 
 
 def stop_at_next_pass() -> None:
-    """Stop at the end of the next pass: in the debugger that is there, or in a new one."""
+    """Stop at the end of the next pass, in the running debugger or in a new one."""
     recorder = recorder_here()
     if recorder is None:
         recorder = _Debugger().recorder
@@ -36,41 +36,41 @@ class _Debugger:
 
     def __init__(self) -> None:
         self._ring = new_ring(nameless=False)
-        self._ring.gone = self._is_gone
+        self._ring.peer_ended = self._has_ended
         self._ring.set_word(words.STOP_AT, words.NEVER)
         self._process: subprocess.Popen[bytes] | None = None
         self._terminal = self._reading = -1
-        self._modes: list[Any] = []
-        self._kept: dict[int, int] = {}
-        # It runs after the recorder has written how the program ends.
-        atexit.register(self._see_out)
-        self.recorder: Recorder = record(self._ring, made_already=True)
+        self._attributes: list[Any] = []
+        self._saved: dict[int, int] = {}
+        # Runs after the recorder has written how the program ends.
+        atexit.register(self._wait_for_end)
+        self.recorder: Recorder = record(self._ring, existing=True)
 
-    def _is_gone(self) -> bool:
-        """Start the debugger, if it does not run yet; return whether it has ended."""
+    def _has_ended(self) -> bool:
+        """Start the debugger if it is not running yet; return whether it has ended."""
         if self._process is None:
             self._process = self._start()
             if self._terminal < 0:
-                # At a prompt Ctrl+C is for the debugger; on the screen of the app it is a key.
+                # At the prompt, Ctrl+C is for the debugger; in the app it is a key.
                 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         if self._process.poll() is None:
             return False
-        self._put_back()
-        self.recorder.leave()
+        self._restore()
+        self.recorder.detach()
         return True
 
     def _start(self) -> subprocess.Popen[bytes]:
-        home = str(Path(mfdebug.__file__ or "").parents[1])
+        package_folder = str(Path(mfdebug.__file__ or "").parents[1])
         before = os.environ.get("PYTHONPATH")
-        # The program may have found us where its own path led.
-        paths = os.pathsep.join(filter(None, [home, before]))
+        # The program may have imported us through a path of its own.
+        paths = os.pathsep.join(filter(None, [package_folder, before]))
         environment = {**os.environ, "PYTHONPATH": paths}
         name = Path(sys.argv[0] or "program").stem
         command = [sys.executable, "-m", "mfdebug", "--attach", self._ring.path]
         self._terminal = _open_terminal()
         if self._terminal < 0:
             return subprocess.Popen([*command, "-1", name, "--plain"], env=environment)
-        self._modes = termios.tcgetattr(self._terminal)
+        self._attributes = termios.tcgetattr(self._terminal)
         reading = self._take_output()
         return subprocess.Popen(
             [*command, str(reading), name],
@@ -82,55 +82,55 @@ class _Debugger:
         )
 
     def _take_output(self) -> int:
-        """Let the debugger have what would be printed into its screen; return where it reads."""
+        """Redirect terminal output to the debugger; return the descriptor that it reads."""
         ours, theirs = new_terminal()
         for stream in (1, 2):
             if os.isatty(stream):
-                self._kept[stream] = os.dup(stream)
+                self._saved[stream] = os.dup(stream)
                 os.dup2(theirs, stream)
         os.close(theirs)
-        # Kept here too: without a reader a print of the program would fail.
+        # Stays open here too: without a reader, a print of the program would fail.
         self._reading = ours
         return ours
 
-    def _put_back(self) -> None:
-        """Have the terminal, and Ctrl+C, as they were before the debugger."""
+    def _restore(self) -> None:
+        """Restore the terminal and Ctrl+C to their state before the debugger."""
         if self._terminal < 0:
             signal.sigtimedwait([signal.SIGINT], 0)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        for stream, kept in self._kept.items():
-            os.dup2(kept, stream)
-            os.close(kept)
-        self._kept = {}
+        for stream, saved in self._saved.items():
+            os.dup2(saved, stream)
+            os.close(saved)
+        self._saved = {}
         if self._terminal >= 0:
             if self._process is not None and self._process.returncode:
-                # It died: what it has set is still set.
-                os.write(self._terminal, _RESTORE)
-                termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._modes)
+                # It crashed: its terminal modes are still set.
+                os.write(self._terminal, _RESET_MODES)
+                termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._attributes)
             self._show_rest()
             os.close(self._terminal)
             self._terminal = -1
-        self._ring.forget()
+        self._ring.unlink()
 
     def _show_rest(self) -> None:
-        """Show what was printed last, and nobody has read."""
+        """Show the last output, which the debugger has not read."""
         os.set_blocking(self._reading, False)
         with contextlib.suppress(OSError):
             while rest := os.read(self._reading, 2**16):
                 os.write(self._terminal, rest)
         os.close(self._reading)
 
-    def _see_out(self) -> None:
-        """At the end of the program: wait until the debugger has been left."""
+    def _wait_for_end(self) -> None:
+        """At the end of the program, wait until the user quits the debugger."""
         if self._process is None or self._process.poll() is not None:
-            self._ring.forget()
+            self._ring.unlink()
             return
         self._process.wait()
-        self._put_back()
+        self._restore()
 
 
 def _open_terminal() -> int:
-    """Return a descriptor of the terminal that a person sits at, or -1."""
+    """Return a descriptor of the controlling terminal, or -1 without an interactive one."""
     if not any(map(os.isatty, (0, 1, 2))) or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
         return -1
     try:

@@ -24,7 +24,7 @@ class Attached(Debuggee):
         self._program = os.getppid()
         mapped = Ring(ring, ring)
         # Without a name it is gone when both sides are, however they end.
-        mapped.forget()
+        mapped.unlink()
         super().__init__(mapped, sink, None if reading < 0 else reading)
 
     def is_gone(self) -> bool:

@@ -123,8 +123,8 @@ class Debuggee:
 
     def ask(self, question: bytes) -> bytes:
         """Ask about a node of the pass that the program waits after; return its answer, if any."""
-        answer = Path(f"{self.ring.beside}.answer")
-        asked = Path(f"{self.ring.beside}.ask")
+        answer = Path(f"{self.ring.sidecar}.answer")
+        asked = Path(f"{self.ring.sidecar}.ask")
         try:
             asked.write_bytes(question)
             number = self.ring.word(words.ASKED) + 1

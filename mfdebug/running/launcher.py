@@ -57,7 +57,7 @@ class Program(Debuggee):
         try:
             reading = self._start([sys.executable, name, *arguments], ring, streams)
         except BaseException:
-            ring.forget()
+            ring.unlink()
             raise
         super().__init__(ring, sink, reading)
 
@@ -69,7 +69,7 @@ class Program(Debuggee):
             environment["MFDEBUG_PYTHONPATH"] = before
         # An empty PYTHONPATH is the same as none; joined, it would be the working folder.
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(BOOTSTRAP), before]))
-        environment["MFDEBUG_RECORD"] = f"{os.getpid()}\n{ring.path}\n{ring.beside}"
+        environment["MFDEBUG_RECORD"] = f"{os.getpid()}\n{ring.path}\n{ring.sidecar}"
         reading: int | None = None
         options: dict[str, object] = {}
         if streams == "piped":
@@ -104,7 +104,7 @@ class Program(Debuggee):
 
     def _finish(self) -> None:
         self.status = self._process.wait()
-        self.ring.forget()
+        self.ring.unlink()
         super()._finish()
 
     def _how_it_ended(self) -> str:

@@ -1,8 +1,8 @@
-"""Runs before the program, in its interpreter, and then leaves no trace of itself.
+"""Starts the recorder in the program's interpreter before the program, then removes every trace.
 
-The interpreter is started as `python prog.py` would be, with this folder in front of PYTHONPATH;
-`site` imports this file, which starts the recorder, puts the environment and `sys.path` back, and
-imports the `sitecustomize` that would have been imported without it.
+The interpreter is started as for `python prog.py`, with this folder first on PYTHONPATH. `site`
+imports this file, which starts the recorder, restores the environment and `sys.path`, and imports
+the `sitecustomize` that would have been imported without it.
 """
 
 import os
@@ -22,7 +22,7 @@ def _start() -> None:
     del sys.modules["sitecustomize"]
     missing = None
     try:
-        # Another one: that of this machine, if it has one.
+        # The one that this file shadows, if there is one.
         import sitecustomize  # type: ignore[import-not-found] # noqa: F401
     except ImportError as error:
         if error.name != "sitecustomize":
@@ -31,7 +31,7 @@ def _start() -> None:
     if settings:
         _load(os.path.dirname(os.path.dirname(here)), settings)
     if missing is not None:
-        # `site` expects it, and goes on.
+        # `site` expects this error and continues.
         raise missing
 
 
