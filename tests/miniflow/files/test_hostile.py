@@ -118,7 +118,7 @@ def test_many_values_just_below_the_limit_are_refused_in_sum(
     loads(json.dumps({"miniflow": 1, "nodes": [add, *nodes[:2]]}).encode(), ".", "t.json")
     monkeypatch.setattr(limits, "TOTAL_NUMBERS", 2500)
     content["nodes"] = [*nodes[:2], add]
-    assert "all values together would be 3,000 numbers" in refused(json.dumps(content))
+    assert "all values together would have 3,000 numbers" in refused(json.dumps(content))
 
 
 def test_ops_that_would_make_billions_of_numbers_are_refused() -> None:
