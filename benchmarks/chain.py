@@ -40,8 +40,8 @@ from miniflow.node import Input, Node
 from miniflow.ops.activation import Tanh
 from miniflow.ops.arithmetic import Mul
 from miniflow.ops.cost import MSE
+from miniflow.plans.compile import compile_plan
 from miniflow.training.optimizers import SGD
-from miniflow.training.train import compile_plan
 
 ROUNDS = 100
 LENGTHS = (1_000, 10_000)

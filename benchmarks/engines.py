@@ -25,9 +25,9 @@ from miniflow.node import Input
 from miniflow.ops.activation import Sigmoid
 from miniflow.ops.cost import MSE
 from miniflow.ops.linear import Linear
+from miniflow.plans.compile import compile_plan
 from miniflow.training.data import Batches, Data
 from miniflow.training.optimizers import SGD
-from miniflow.training.train import compile_plan
 
 RATE = 0.01
 DRAWN = 2048

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from miniflow import ops
+from miniflow.arguments import as_numbers
 from miniflow.errors import GraphError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.node import scope as scope
-from miniflow.training.arguments import as_numbers
 from miniflow.training.optimizers import SGD as SGD
 from miniflow.training.optimizers import Adam as Adam
 from miniflow.training.optimizers import Momentum as Momentum

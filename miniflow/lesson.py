@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import FeedError, GraphError
-from miniflow.graph import in_order
 from miniflow.node import Input, Node, seeded
-from miniflow.training.arguments import LEARNING_RATE
+from miniflow.structure import in_order
 
 
 def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miniflow.arguments import as_numbers
 from miniflow.errors import FeedError, GraphError, ShapeError
-from miniflow.training.arguments import as_numbers
+from miniflow.registry import OPS
 
 _serial = itertools.count()
 # The names of the open scopes, each with its slash: `layer1/`.
@@ -184,9 +185,8 @@ class Node:
 
 
 def _new_node(op: str, *operands: Any, **attributes: Any) -> Node:
-    from miniflow.ops.base import OPS
-
-    return OPS[op](*map(_operand, operands), **attributes)
+    node: Node = OPS[op](*map(_operand, operands), **attributes)
+    return node
 
 
 def _operand(value: Any) -> Node:

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable
 
 from mfdebug.recording.records import RecordedNode, Structure
+from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import GraphError, printable
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import OPS, Op
-from miniflow.training.arguments import LEARNING_RATE
 from miniflow.training.optimizers import SGD
 
 # A name may be of any length in a program.
@@ -130,7 +130,8 @@ def _node(
         if node.kind == "Input" and not inbound:
             return Input(name)
         try:
-            return OPS[node.kind].of(inbound, name, node.attributes)
+            ours: Node = OPS[node.kind].of(inbound, name, node.attributes)
+            return ours
         except (KeyError, GraphError):
             # Of a miniflow of another version: its rules are not known here.
             pass

@@ -29,10 +29,11 @@ from miniflow.files.sources import Sources
 from miniflow.files.state import read_state
 from miniflow.files.values import Value, read_array, scalar_or_array, shown
 from miniflow.garbage import collector_paused
-from miniflow.graph import Graph, Training, check_declared
-from miniflow.integers import type_class_numbers
+from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import OPS
+from miniflow.plans.integers import type_class_numbers
+from miniflow.structure import check_declared
 from miniflow.text.characters import is_printable
 from miniflow.toposort import CycleError, topological_order
 from miniflow.training.data import Data

@@ -15,9 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from miniflow import limits
-from miniflow.files.values import SPELLED
-from miniflow.ops import OPS, Op
-from miniflow.training.arguments import (
+from miniflow.arguments import (
     BATCH_SIZE,
     BETA,
     EPSILON,
@@ -26,6 +24,8 @@ from miniflow.training.arguments import (
     SEED,
     SGD_STEPS,
 )
+from miniflow.files.values import SPELLED
+from miniflow.ops import OPS, Op
 from miniflow.training.data import Sampling
 from miniflow.training.optimizers import OPTIMIZERS, Optimizer
 

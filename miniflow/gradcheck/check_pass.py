@@ -18,13 +18,13 @@ import numpy as np
 from miniflow.errors import ShapeError
 from miniflow.gradcheck.differences import EPSILON
 from miniflow.gradcheck.restoring import as_before, attributes_as_before
-from miniflow.graph import Graph, follows_rules
-from miniflow.integers import in_type, integer_types
 from miniflow.node import Input, Node, gradient_sent
-from miniflow.ops.base import Array
+from miniflow.ops.base import Array, follows_rules
 from miniflow.plans.base import Plan
+from miniflow.plans.compile import compile_plan
 from miniflow.plans.custom_node import run_method
-from miniflow.training.train import compile_plan
+from miniflow.plans.integers import in_type, integer_types
+from miniflow.structure import Structure
 
 # A sum of contributions that is so much smaller than these is 0.
 CANCELS = 8 * EPSILON
@@ -52,7 +52,7 @@ class CheckPass:
     the plan's gradients is read by no later node.
     """
 
-    def __init__(self, subject: Graph | Plan, graph: Graph) -> None:
+    def __init__(self, subject: Structure | Plan, graph: Structure) -> None:
         self.graph = graph
         self.own = {i for i, node in enumerate(graph.nodes) if has_own_rule(node)}
         self.plan = _plan_of(subject, graph)
@@ -160,7 +160,7 @@ def _without_zeros(gradient: Array, place: int) -> Array:
     return np.asarray(np.where(zeros, scale * numbers.reshape(gradient.shape), gradient))
 
 
-def _plan_of(subject: Graph | Plan, graph: Graph) -> Plan:
+def _plan_of(subject: Structure | Plan, graph: Structure) -> Plan:
     """Return a plan in float64 with the subject's inputs."""
     double = copy.copy(graph)
     double.dtype = np.dtype(np.float64)
@@ -182,7 +182,7 @@ def _plan_of(subject: Graph | Plan, graph: Graph) -> Plan:
 
 
 @contextlib.contextmanager
-def unchanged(graph: Graph) -> Iterator[None]:
+def unchanged(graph: Structure) -> Iterator[None]:
     """Restore the inputs' values; where there are nodes of a program's own, all that nodes hold."""
     inputs = [(node, node.value) for node in graph.nodes if isinstance(node, Input)]
     with as_before(graph.nodes if any(map(has_own_rule, graph.nodes)) else []):

@@ -23,9 +23,9 @@ from miniflow.gradcheck.check_pass import CheckPass, Upstream, unchanged
 from miniflow.gradcheck.differences import TOLERANCE, Finding, Judgement, judge
 from miniflow.gradcheck.function import Function, Move
 from miniflow.gradcheck.screening import Direction, suspect
-from miniflow.graph import Graph
 from miniflow.ops.base import Array, Shape
 from miniflow.plans.base import Plan
+from miniflow.structure import Structure
 
 Index = tuple[int, ...]
 # Why something is not tested: it takes integers alone; two evaluations differ; a node defines no
@@ -103,7 +103,7 @@ class _Case:
     sent: Array
 
 
-def check(subject: Graph | Plan, node: int | None = None) -> list[Verdict]:
+def check(subject: Structure | Plan, node: int | None = None) -> list[Verdict]:
     """Check the gradients of one node, or of every op under the cost.
 
     An op gets a verdict for each of its inputs; an input gets one for its own gradient, in a check
@@ -113,7 +113,7 @@ def check(subject: Graph | Plan, node: int | None = None) -> list[Verdict]:
     Raises `GraphError` if the cost does not depend on the node, or a node of the program's own
     raises.
     """
-    graph = subject if isinstance(subject, Graph) else subject.graph
+    graph = subject if isinstance(subject, Structure) else subject.graph
     if node is not None and not graph.reaches_cost[node]:
         raise GraphError(
             f"the cost does not depend on {graph.nodes[node].label}: it has no gradient",

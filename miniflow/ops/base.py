@@ -18,20 +18,19 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 
+from miniflow.arguments import as_numbers
 from miniflow.errors import GraphError, ShapeError, nearest
 from miniflow.node import Node, gradient_received
 from miniflow.node import shape_text as shape_text
-from miniflow.plans.calls import Array as Array
-from miniflow.plans.calls import Call as Call
-from miniflow.plans.calls import Calls as Calls
-from miniflow.plans.calls import Shape as Shape
+from miniflow.ops.calls import Array as Array
+from miniflow.ops.calls import Call as Call
+from miniflow.ops.calls import Calls as Calls
+from miniflow.ops.calls import Shape as Shape
+from miniflow.registry import OPS as OPS
 from miniflow.text.lists import series as series
-from miniflow.training.arguments import as_numbers
 
 # Input indices in ascending order, each with the buffer for the contribution to that input.
 Targets = Iterable[tuple[int, Array]]
-
-OPS: dict[str, type[Op]] = {}
 
 
 class ScalarRule(NamedTuple):
@@ -370,3 +369,9 @@ def as_floats(node: Node) -> Array:
         raise ShapeError("the input has no value yet", where=node.label, hint="run forward first")
     array = as_numbers(node.value, node.label)
     return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def follows_rules(node: Node) -> bool:
+    """Whether a node is an op that does not override the lesson's `forward` and `backward`."""
+    kind = type(node)
+    return isinstance(node, Op) and kind.forward is Op.forward and kind.backward is Op.backward

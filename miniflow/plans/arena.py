@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array, Shape
+from miniflow.structure import Structure
 
 # Arrays start at multiples of this many bytes: with that, an SGD step of a medium-sized network
 # takes 0.98 times as long. The padding between two parameters stays zero.
@@ -28,7 +28,7 @@ class Arena:
     are flat; `parts` are the slices of each trainable in them. `lasting` and `whole` are flat too.
     """
 
-    def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
+    def __init__(self, graph: Structure, shapes: list[Shape]) -> None:
         itemsize = graph.dtype.itemsize
         sizes = [math.prod(shape) for shape in shapes]
         line = CACHE_LINE // itemsize

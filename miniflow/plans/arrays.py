@@ -13,13 +13,13 @@ from itertools import accumulate, chain, repeat
 
 import numpy as np
 
-from miniflow.graph import Graph, follows_rules
 from miniflow.node import Input
-from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats
+from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats, follows_rules
 from miniflow.plans.arena import Arena
 from miniflow.plans.base import Plan, State
 from miniflow.plans.custom_node import LessonNode
 from miniflow.plans.trace import ArrayTrace, Trace
+from miniflow.structure import Structure
 from miniflow.training.progress import Progress
 
 # Size of all rows of a trace: what stays in a processor's cache.
@@ -29,7 +29,7 @@ TRACE_BYTES = 2**21
 class ArrayPlan(Plan):
     """The plan of a graph of arrays."""
 
-    def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
+    def __init__(self, graph: Structure, shapes: list[Shape]) -> None:
         super().__init__(graph, shapes)
         self._sgd_step = np.zeros(1, np.int64)
         self._rate = np.full((), self.learning_rate, graph.dtype)

@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from miniflow.errors import ShapeError
-from miniflow.graph import Graph
-from miniflow.integers import in_type, integer_types
 from miniflow.node import Input
 from miniflow.ops.base import Array, Shape, shape_text
+from miniflow.plans.integers import in_type, integer_types
 from miniflow.plans.trace import Trace
+from miniflow.structure import Structure
 from miniflow.training.progress import Progress
 
 # The state that lasts between SGD steps, in the plan's own form, and the learning rate.
@@ -47,7 +47,7 @@ class Plan(ABC):
     # Whether several SGD steps can be run in one call with a trace.
     traces: ClassVar[bool] = True
 
-    def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
+    def __init__(self, graph: Structure, shapes: list[Shape]) -> None:
         self.graph = graph
         self.shapes = shapes
         self.batches = graph.batches()
@@ -200,7 +200,7 @@ class Plan(ABC):
                 node.value = self.typed_value(i).copy()
 
 
-def _needed(graph: Graph) -> list[bool]:
+def _needed(graph: Structure) -> list[bool]:
     """Return for each node whether a trainable needs its gradient; all True without trainables."""
     if not graph.trainables:
         return [True] * len(graph.nodes)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from miniflow.errors import GraphError, MiniflowError, ShapeError
-from miniflow.integers import in_type
 from miniflow.node import Node, gradient_sent, seeded, shape_text
 from miniflow.ops.base import Array
+from miniflow.plans.integers import in_type
 from miniflow.text.lists import series
 
 if TYPE_CHECKING:
-    from miniflow.graph import Graph
+    from miniflow.structure import Structure
 
 
 class LessonNode:
@@ -29,7 +29,7 @@ class LessonNode:
     """
 
     def __init__(
-        self, node: Node, graph: Graph, index: int, integers: Mapping[int, np.dtype[Any]]
+        self, node: Node, graph: Structure, index: int, integers: Mapping[int, np.dtype[Any]]
     ) -> None:
         self.node = node
         # A consumer that is not part of this pass must not add what it sent in another.

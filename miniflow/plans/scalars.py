@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from miniflow.graph import Graph, follows_rules
 from miniflow.node import Input, Node
-from miniflow.ops.base import OPS, Array, Op, ScalarRule, Shape, as_floats
+from miniflow.ops.base import OPS, Array, Op, ScalarRule, Shape, as_floats, follows_rules
 from miniflow.plans.base import Plan, State
 from miniflow.plans.trace import ScalarTrace, Trace
+from miniflow.structure import Structure
 from miniflow.training.progress import Progress
 
 # Most floats kept by a trace.
@@ -32,7 +32,7 @@ Backward = tuple[
 ]
 
 
-def runs_on_floats(graph: Graph, shapes: list[Shape]) -> bool:
+def runs_on_floats(graph: Structure, shapes: list[Shape]) -> bool:
     """Whether every value is a float64 scalar and every op has a rule for Python floats.
 
     Subclasses of our ops are excluded: they may have changed the array rule alone.
@@ -56,7 +56,7 @@ def _has_rule(node: Node) -> bool:
 class ScalarPlan(Plan):
     """The plan of a graph of scalars."""
 
-    def __init__(self, graph: Graph, shapes: list[Shape]) -> None:
+    def __init__(self, graph: Structure, shapes: list[Shape]) -> None:
         super().__init__(graph, shapes)
         self._sgd_step = 0
         self._values = [0.0] * len(graph.nodes)

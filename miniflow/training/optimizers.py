@@ -14,9 +14,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from miniflow.arguments import BETA, EPSILON, LEARNING_RATE, MOMENTUM, Range, check_fields
 from miniflow.ops import ieee
 from miniflow.ops.base import Array, Calls
-from miniflow.training.arguments import BETA, EPSILON, LEARNING_RATE, MOMENTUM, Range, check_fields
 
 Factors = tuple[Array, ...]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from miniflow.arguments import BATCH_SIZE, SEED, check_fields
 from miniflow.errors import GraphError, nearest
 from miniflow.ops.base import Array
-from miniflow.training.arguments import BATCH_SIZE, SEED, check_fields
 from miniflow.training.data import SAMPLINGS, Sampling
 from miniflow.training.optimizers import SGD, Optimizer
 

@@ -31,7 +31,7 @@ from miniflow import (
 from miniflow.errors import FeedError, GraphError, MiniflowError, ShapeError
 from miniflow.graph import Graph
 from miniflow.plans.arrays import ArrayPlan
-from miniflow.training.train import compile_plan
+from miniflow.plans.compile import compile_plan
 
 # The surface -----------------------------------------------------------------------------------
 

@@ -21,10 +21,9 @@ from mfdebug.recording.records import (
     RecordedNode,
     Structure,
 )
-from miniflow.graph import follows_rules
 from miniflow.lesson import backward_from
 from miniflow.node import Input
-from miniflow.ops.base import Array, Op
+from miniflow.ops.base import Array, Op, follows_rules
 from tests.program.compare import same
 
 Program = Callable[["Loop"], Iterator[None]]

@@ -118,7 +118,8 @@ def test_small_inputs_go_last(tmp_path: Path) -> None:
     reader = RunReader(recording.path)
     with_inputs = [n for n in range(1500) if reader.inputs(n)]
     assert set(whole(reader)) <= set(with_inputs)
-    assert 20 < len(with_inputs) < 100
+    # How many depends on the moments at which it was committed.
+    assert 10 < len(with_inputs) < 100
     assert np.array_equal(reader.costs(0), 2000.0 * np.arange(1500))
     for number in with_inputs:
         assert all((x == number).all() for x in list(reader.inputs(number).values())[:count])

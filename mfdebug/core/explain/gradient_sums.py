@@ -19,8 +19,7 @@ from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, gradient_name, named
-from miniflow.graph import follows_rules
-from miniflow.ops.base import Op
+from miniflow.ops.base import Op, follows_rules
 
 # Edges are explained until their consumers have this many inputs in total; of the other edges only
 # the contribution is shown.

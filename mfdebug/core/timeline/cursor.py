@@ -20,8 +20,8 @@ from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array
 from miniflow.plans.base import Plan
+from miniflow.plans.compile import compile_plan
 from miniflow.plans.trace import Trace
-from miniflow.training.train import compile_plan
 
 # Seconds between progress reports in a long run, which can also stop it.
 REPORT_EVERY = 0.05

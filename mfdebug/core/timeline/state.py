@@ -11,10 +11,10 @@ from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
 from mfdebug.core.timeline.cursor import Cursor
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.graph import Graph
-from miniflow.integers import class_numbers
 from miniflow.node import Input
 from miniflow.ops.base import Array
 from miniflow.plans.base import Plan
+from miniflow.plans.integers import class_numbers
 
 
 class Freshness(Enum):

@@ -18,8 +18,8 @@ from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, Sha
 from miniflow.files import load, loads, save
 from miniflow.graph import Graph
 from miniflow.node import Input
+from miniflow.plans.train import train
 from miniflow.training.optimizers import SGD, Adam, Momentum
-from miniflow.training.train import train
 from tests.support.paths import ROOT
 
 GRAPHS = sorted((ROOT / "graphs").glob("*.json"))

@@ -25,9 +25,9 @@ from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, Add, Dropout, LeakyReLU, Linear, Neg, Pow, Reshape, Slice, Sum
 from miniflow.ops.base import Op
+from miniflow.plans.train import train
 from miniflow.training.data import Data
 from miniflow.training.optimizers import SGD, Adam, Momentum, Optimizer
-from miniflow.training.train import train
 from tests.support.paths import ROOT
 from tests.support.sizes import examples
 

@@ -39,8 +39,8 @@ from miniflow.ops import (
 )
 from miniflow.ops.base import Array, Calls, Elementwise
 from miniflow.plans.base import Plan
+from miniflow.plans.compile import compile_plan
 from miniflow.training.data import Data
-from miniflow.training.train import compile_plan
 from tests.support.sizes import examples, some
 
 

@@ -13,7 +13,7 @@ from miniflow.graph import Graph
 from miniflow.node import Input, Layer, Neuron, Node
 from miniflow.ops import Add, Mul, Neg, Sum
 from miniflow.ops.base import Array
-from miniflow.training.train import compile_plan
+from miniflow.plans.compile import compile_plan
 from tests.support.sizes import pick
 
 # Right rules, in the three spellings ---------------------------------------------------------

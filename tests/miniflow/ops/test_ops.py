@@ -35,8 +35,8 @@ from miniflow.ops import (
 from miniflow.ops.base import Calls
 from miniflow.plans.arrays import ArrayPlan
 from miniflow.plans.base import Plan
+from miniflow.plans.compile import compile_plan
 from miniflow.plans.scalars import ScalarPlan
-from miniflow.training.train import compile_plan
 from tests.support.op_cases import COVERED, Case, cases
 from tests.support.sizes import examples
 

@@ -12,7 +12,7 @@ from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.shipped import find
 from miniflow.files import load
 from miniflow.graph import Graph
-from miniflow.training.train import compile_plan
+from miniflow.plans.compile import compile_plan
 
 
 def graph(name: str) -> Graph:

@@ -25,7 +25,7 @@ from miniflow import (
 from miniflow.errors import GraphError, MiniflowError, ShapeError
 from miniflow.graph import Graph
 from miniflow.plans.base import Plan
-from miniflow.training.train import compile_plan
+from miniflow.plans.compile import compile_plan
 
 
 class Own(Node):

@@ -32,10 +32,11 @@ from miniflow.ops import (
 )
 from miniflow.plans.arrays import ArrayPlan
 from miniflow.plans.base import Plan
+from miniflow.plans.compile import compile_plan
 from miniflow.plans.scalars import ScalarPlan
+from miniflow.plans.train import train
 from miniflow.training.data import SAMPLINGS, Data, Sampling
 from miniflow.training.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
-from miniflow.training.train import compile_plan, train
 from tests.support.counting import assert_linear
 from tests.support.sizes import examples
 

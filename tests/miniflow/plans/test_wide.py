@@ -24,8 +24,8 @@ from miniflow.node import Input, Node
 from miniflow.ops import OPS, Op, Sum
 from miniflow.plans.arrays import ArrayPlan
 from miniflow.plans.base import Plan
+from miniflow.plans.compile import compile_plan
 from miniflow.text.lists import series
-from miniflow.training.train import compile_plan
 from tests.support.sizes import pick
 
 WIDE = sorted(name for name, op in OPS.items() if op.arity[1] is None)

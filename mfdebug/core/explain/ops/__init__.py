@@ -21,9 +21,9 @@ from mfdebug.core.explain.ops.reduce import ReductionExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
 from mfdebug.core.explain.ops.softmax import SoftmaxExplainer
 from mfdebug.core.explain.ops.unknown import ProbeExplainer
-from miniflow.graph import follows_rules
 from miniflow.node import Node
 from miniflow.ops import OPS, Op
+from miniflow.ops.base import follows_rules
 
 _FAMILIES: dict[Explainer, str] = {
     ElementwiseExplainer(): "Abs Div Exp Log Neg Sigmoid Softplus Sqrt Tanh",

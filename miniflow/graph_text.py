@@ -11,20 +11,20 @@ from miniflow.node import Input, shape_text
 from miniflow.text.lists import series
 
 if TYPE_CHECKING:
-    from miniflow.graph import Graph
+    from miniflow.structure import Structure
 
 # Most rows of a table; a graph may have a hundred thousand nodes.
 MOST_ROWS = 60
 
 
-def as_line(graph: Graph) -> str:
+def as_line(graph: Structure) -> str:
     """Return a graph in one line: its name, size, cost and number of trainables."""
     trained = len(graph.trainables)
     cost = graph.nodes[graph.cost].label
     return f"<Graph {graph.name}: {len(graph)} nodes, cost {cost}, {trained} trained>"
 
 
-def as_html(graph: Graph) -> str:
+def as_html(graph: Structure) -> str:
     """Return a graph as an HTML table, one row per node, in topological order."""
     rows = []
     for i, node in enumerate(graph.nodes[:MOST_ROWS]):

@@ -1,29 +1,16 @@
-"""Training: make a graph's plan and run SGD steps."""
+"""Training: compile a graph's plan and run SGD steps."""
 
 from __future__ import annotations
 
 from array import array
 
-from miniflow.garbage import collector_paused
-from miniflow.graph import Graph
-from miniflow.plans.arrays import ArrayPlan
+from miniflow.arguments import SGD_STEPS
 from miniflow.plans.base import Plan
-from miniflow.plans.scalars import ScalarPlan, runs_on_floats
-from miniflow.training.arguments import SGD_STEPS
+from miniflow.plans.compile import compile_plan
+from miniflow.structure import Structure
 
 
-def compile_plan(graph: Graph) -> Plan:
-    """Return the plan of a graph: on Python floats if all its values are scalars, else on arrays.
-
-    Raises `FeedError` for an input without a value and `ShapeError` for shapes that clash.
-    """
-    with collector_paused():
-        shapes = graph.shapes()
-        kind = ScalarPlan if runs_on_floats(graph, shapes) else ArrayPlan
-        return kind(graph, shapes)
-
-
-def train(graph: Graph, sgd_steps: int) -> list[float]:
+def train(graph: Structure, sgd_steps: int) -> list[float]:
     """Run SGD steps, and return the cost of each.
 
     The trained values stay in the graph's nodes and the optimizer's state in `graph.progress`:

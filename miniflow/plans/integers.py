@@ -14,12 +14,12 @@ from miniflow.node import Input
 from miniflow.ops.base import Array, Op, Shape
 
 if TYPE_CHECKING:
-    from miniflow.graph import Graph
+    from miniflow.structure import Structure
 
 Type = np.dtype[Any]
 
 
-def integer_types(graph: Graph) -> dict[int, Type]:
+def integer_types(graph: Structure) -> dict[int, Type]:
     """Return the dtype of each input that holds integers, by node index."""
     found: dict[int, Type] = {}
     for i, node in enumerate(graph.nodes):
@@ -39,7 +39,7 @@ def in_type(value: Array, dtype: Type | None) -> Array:
     return whole if (whole == value).all() else value
 
 
-def class_numbers(graph: Graph, shapes: list[Shape]) -> set[int]:
+def class_numbers(graph: Structure, shapes: list[Shape]) -> set[int]:
     """Return the inputs that every consumer takes as class numbers; they have no gradient."""
     edges: set[tuple[int, int]] = set()
     for i, node in enumerate(graph.nodes):
@@ -59,7 +59,7 @@ def class_numbers(graph: Graph, shapes: list[Shape]) -> set[int]:
     return found
 
 
-def type_class_numbers(graph: Graph, shapes: list[Shape]) -> None:
+def type_class_numbers(graph: Structure, shapes: list[Shape]) -> None:
     """Convert the inputs that every consumer takes as class numbers to integers."""
     for source in class_numbers(graph, shapes):
         node = graph.nodes[source]
@@ -71,7 +71,7 @@ def type_class_numbers(graph: Graph, shapes: list[Shape]) -> None:
             node.value = numbers
 
 
-def _value_or_table(graph: Graph, node: Input) -> Any:
+def _value_or_table(graph: Structure, node: Input) -> Any:
     if graph.data is not None and node.label in graph.data.feeds:
         return graph.data.feeds[node.label]
     return node.value
