@@ -9,6 +9,7 @@ from __future__ import annotations
 from _weakref import ref
 
 from .forms import Forms
+from .known_graph import KnownGraph
 from .reading import inputs_of
 from .ring import SHARING
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from .passes import OpenPass
     from .ring import Ring
-    from .script import Script
 
     # See `mfdebug.recording.records.Shared`.
     Shared = tuple[int, int, tuple[tuple[int, int], ...]]
@@ -30,41 +30,6 @@ MAX_RECENT = 4
 MAX_LIVING = 1000
 # Remembered sharings: which inputs two graphs have in common.
 MAX_SHARINGS = 5000
-
-
-class KnownGraph:
-    """The nodes and the cost of a finished pass; later passes may run the same nodes.
-
-    `number` identifies this set of node objects. `sharing` is the number of the record of the
-    inputs that it has in common with other graphs. `script` is the fast path over it, if any.
-    """
-
-    __slots__ = (
-        "calls",
-        "cost",
-        "nodes",
-        "number",
-        "numbers",
-        "script",
-        "sharing",
-        "structure",
-        "variables",
-    )
-
-    def __init__(self, open_pass: OpenPass, structure: int, number: int, sharing: int) -> None:
-        self.structure = structure
-        self.number = number
-        self.sharing = sharing
-        self.nodes = open_pass.nodes
-        self.numbers = open_pass.numbers
-        self.calls = open_pass.calls
-        self.cost = open_pass.cost
-        self.variables = open_pass.variables
-        self.script: Script | None = None
-
-    def has(self, nodes: list[Any]) -> bool:
-        """Whether the graph consists of these nodes, in this order."""
-        return list(map(id, nodes)) == list(map(id, self.nodes))
 
 
 class Graphs:
@@ -90,7 +55,16 @@ class Graphs:
         else:
             number = self._number_of(open_pass)
             sharing = self._sharing_of(open_pass, number)
-        graph = KnownGraph(open_pass, structure, number, sharing)
+        graph = KnownGraph(
+            structure,
+            number,
+            sharing,
+            nodes=open_pass.nodes,
+            numbers=open_pass.numbers,
+            calls=open_pass.calls,
+            cost=open_pass.cost,
+            variables=open_pass.variables,
+        )
         if open_pass.backward_done or open_pass.graph is None:
             self._recent[_key(open_pass)] = graph
             if len(self._recent) > MAX_RECENT:

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .graphs import KnownGraph
+    from .known_graph import KnownGraph
     from .naming import Variable
 
 # An entry of a layout: tag, node, input index, dtype, shape (`mfdebug.recording.records.Entry`).

@@ -17,14 +17,30 @@ from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
-    from .graphs import KnownGraph
-    from .recorder import Recorder
+    from .forms import Forms
+    from .kinds import Kinds
+    from .known_graph import KnownGraph
+    from .ring import Ring
 
     # What to read after a call: the dictionary (None: the gradients), the key, the expected class,
     # dtype and shape (None for a Python float).
     Read = tuple[Any, Any, Any, Any, Any]
+
+    class Host(Protocol):
+        """The recorder that a script records for."""
+
+        ring: Ring
+        kinds: Kinds
+        layouts: Forms
+        rate: float
+        number: int
+        nodes: list[Any]
+
+        def pause(self, number: int) -> None:
+            """Wait at the end of a pass if the debugger asks for it."""
+
 
 # Up to so many bytes, an input is recorded in every pass, and compared to detect in-place changes.
 SMALL_BYTES = 4096
@@ -57,14 +73,14 @@ class Script:
     """The calls of a pass, in order, as a script for the passes that follow."""
 
     @staticmethod
-    def of(recorder: Recorder, open_pass: OpenPass, graph: KnownGraph) -> Script | None:
+    def of(recorder: Host, open_pass: OpenPass, graph: KnownGraph) -> Script | None:
         """Return the script of a pass, or None if its entries are not of fixed size."""
         if any(tag == "c" or dtype in ("int", "text") for tag, _, _, dtype, _ in open_pass.entries):
             return None
         made = Script(recorder, open_pass, graph)
         return made if made.ready else None
 
-    def __init__(self, recorder: Recorder, open_pass: OpenPass, graph: KnownGraph) -> None:
+    def __init__(self, recorder: Host, open_pass: OpenPass, graph: KnownGraph) -> None:
         self._recorder = recorder
         self._ring = recorder.ring
         self._graph = graph

@@ -24,7 +24,7 @@ from mfdebug.core.timeline.debugger import DebuggerError
 from mfdebug.opening.graphs import Opened
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.demo import SILENT, DemoScreen
-from mfdebug.tui.terminal.cells import CellUpdate, Terminal
+from mfdebug.tui.terminal.cells import CellApp, CellUpdate, Terminal
 from miniflow.files.paths import check_ordinary
 
 SIZE = (100, 30)
@@ -66,7 +66,7 @@ def export(
         assert isinstance(screen, DemoScreen)
         writer.frame(app)
         for beat in demo.beats:
-            await _play_beat(pilot, screen, beat, writer)
+            await _play_beat(pilot, app, screen, beat, writer)
             if screen.problem:
                 problems.append(screen.problem)
                 break
@@ -78,7 +78,9 @@ def export(
     return writer.write(path)
 
 
-async def _play_beat(pilot: Pilot[Any], screen: DemoScreen, beat: Beat, writer: Writer) -> None:
+async def _play_beat(
+    pilot: Pilot[Any], app: CellApp[Any], screen: DemoScreen, beat: Beat, writer: Writer
+) -> None:
     screen.begin_beat()
     for number, line in beat.lines:
         word, _, rest = line.partition(" ")
@@ -88,12 +90,12 @@ async def _play_beat(pilot: Pilot[Any], screen: DemoScreen, beat: Beat, writer: 
             break
         else:
             await pilot.pause()
-            writer.frame(screen.app)
+            writer.frame(app)
             writer.rest(0.0 if line.startswith(SILENT) else A_KEY)
     screen.end_beat()
     await pilot.pause()
-    writer.frame(screen.app)
-    writer.end_beat(screen.app, beat)
+    writer.frame(app)
+    writer.end_beat(app, beat)
 
 
 class Writer:
@@ -102,13 +104,13 @@ class Writer:
     def __init__(self, demo: Demo) -> None:
         self.demo = demo
 
-    def frame(self, app: DebuggerApp) -> None:
+    def frame(self, app: CellApp[Any]) -> None:
         """Note what is shown now."""
 
     def rest(self, seconds: float) -> None:
         """Note that nothing happens for a while."""
 
-    def end_beat(self, app: DebuggerApp, beat: Beat) -> None:
+    def end_beat(self, app: CellApp[Any], beat: Beat) -> None:
         """Note the last frame of a beat."""
 
     def write(self, path: Path) -> list[Path]:
@@ -123,7 +125,7 @@ class Pictures(Writer):
         super().__init__(demo)
         self._pictures: list[str] = []
 
-    def end_beat(self, app: DebuggerApp, beat: Beat) -> None:
+    def end_beat(self, app: CellApp[Any], beat: Beat) -> None:
         """Draw the beat."""
         self._pictures.append(app.export_screenshot(title=f"mfdebug: {self.demo.title}"))
 
@@ -146,7 +148,7 @@ class Texts(Writer):
         super().__init__(demo)
         self._screens: list[str] = []
 
-    def end_beat(self, app: DebuggerApp, beat: Beat) -> None:
+    def end_beat(self, app: CellApp[Any], beat: Beat) -> None:
         """Note the text of the screen."""
         strips = app.screen._compositor.render_strips()
         shown = "\n".join(strip.text.rstrip() for strip in strips)
@@ -171,7 +173,7 @@ class Recording(Writer):
         self._events: list[tuple[float, str]] = []
         self._size = Size(0, 0)
 
-    def frame(self, app: DebuggerApp) -> None:
+    def frame(self, app: CellApp[Any]) -> None:
         """Note what differs from the frame before."""
         if not self._events:
             self._events.append((0.0, "\x1b[?25l\x1b[2J"))
@@ -188,7 +190,7 @@ class Recording(Writer):
         """Let time pass."""
         self._now += seconds
 
-    def end_beat(self, app: DebuggerApp, beat: Beat) -> None:
+    def end_beat(self, app: CellApp[Any], beat: Beat) -> None:
         """Give time to read."""
         self._now += beat.seconds
 

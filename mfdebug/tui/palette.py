@@ -9,21 +9,32 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.screen import Screen
 from textual.types import IgnoreReturnCallbackType
 
 from mfdebug.config.bindings import at
 from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.table import COMMANDS
-
-if TYPE_CHECKING:
-    from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.keys import keys_of
 
 # What keys of the screen and the app do, but not from the palette.
 NOT_HERE = {"calm", "prompt", "palette", "suspend", "redraw", "how-to-leave"}
+
+
+class CommandScreen(Screen[None]):
+    """A screen that runs command lines."""
+
+    def action_prompt(self, text: str, replaced: int = 0) -> None:
+        """Open the prompt with the beginning of a line."""
+        raise NotImplementedError
+
+    async def action_command(self, template: str, asks: bool) -> None:
+        """Run the line of a key, or ask for the rest of it."""
+        raise NotImplementedError
 
 
 class Choice(NamedTuple):
@@ -58,14 +69,14 @@ class CommandProvider(Provider):
     """Finds commands, and the few keys of the screen that are none."""
 
     def _choices(self) -> list[Choice]:
-        screen = cast("DebugScreen", self.screen)
+        screen = cast("CommandScreen", self.screen)
         choices = [_of_command(screen, command) for command in COMMANDS.values()]
         for node, place in ((screen, "screen"), (screen.app, "app")):
             for one in at(place):
                 if one.command or one.id in NOT_HERE:
                     continue
                 run = partial(screen.app.run_action, one.action, node)
-                shown = screen.app.keys.shown(one.id)
+                shown = keys_of(screen).shown(one.id)
                 choices.append(Choice(one.words, f"key {shown}" if shown else "", "", run))
         return choices
 
@@ -88,8 +99,8 @@ def _shown(choice: Choice) -> tuple[Content, Content]:
     return Content(choice.name), Content(choice.words)
 
 
-def _of_command(screen: DebugScreen, command: Command) -> Choice:
-    shown = screen.app.keys.of_command(command.name)
+def _of_command(screen: CommandScreen, command: Command) -> Choice:
+    shown = keys_of(screen).of_command(command.name)
     keys = f"{shown} ∙ " if shown else ""
     run: IgnoreReturnCallbackType
     if takes_argument(command):

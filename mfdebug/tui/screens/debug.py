@@ -7,13 +7,12 @@ frame: the command moves the debugger, then every panel shows the new moment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key, Resize
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input as TextInput
 from textual.widgets import Static
@@ -27,8 +26,8 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
-from mfdebug.tui.keys import bindings_at, key_hints, with_keys
-from mfdebug.tui.palette import Palette
+from mfdebug.tui.keys import bindings_at, key_hints, keys_of, with_keys
+from mfdebug.tui.palette import CommandScreen, Palette
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import HelpScreen
@@ -48,9 +47,6 @@ from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 from miniflow.errors import MiniflowError
 
-if TYPE_CHECKING:
-    from mfdebug.tui.app import DebuggerApp
-
 # More than any count has: a longer one is refused, and says why.
 MOST_DIGITS = 20
 # In fewer lines a curve leaves the numbers no space to be read from afar.
@@ -61,12 +57,10 @@ ANSWER = "answer "
 KEPT_AFTER = 0.3
 
 
-class DebugScreen(Screen[None]):
+class DebugScreen(CommandScreen):
     """A debugger on the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("screen")
-
-    app: DebuggerApp
 
     def __init__(
         self,
@@ -105,7 +99,7 @@ class DebugScreen(Screen[None]):
                 yield NodePanel(self.debugger, id="node")
                 yield CostPlot(self.debugger, id="cost")
                 yield OutputList(
-                    self.session.printed or list, self.app.keys.name("output"), id="output"
+                    self.session.printed or list, keys_of(self).name("output"), id="output"
                 )
         yield Caption(id="caption")
         yield MessageStrip(self.debugger, id="strip")
@@ -123,7 +117,7 @@ class DebugScreen(Screen[None]):
         self.show_moment()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
         if self.autosaver is not None and not self._greeting:
-            keys = self.app.keys
+            keys = keys_of(self)
             self._greeting = self.autosaver.greeting(keys.name("resume"), keys.name("step"))
         if self._greeting:
             self.query_one(MessageStrip).say(self._greeting, "answer")
@@ -184,7 +178,7 @@ class DebugScreen(Screen[None]):
 
     def hints(self) -> list[tuple[str, str]]:
         """Return the keys worth a place at the foot."""
-        return key_hints(self.app.keys, steps=self.debugger.has_steps)
+        return key_hints(keys_of(self), steps=self.debugger.has_steps)
 
     def key_arrived(self, event: Key) -> bool:
         """Show a key that was pressed, if keys are shown; return whether it is dealt with."""
@@ -317,8 +311,8 @@ class DebugScreen(Screen[None]):
             self.app.push_screen(WhyScreen(self.debugger, reply.subject), self._walked)
         elif command.shows == "text" or (command.name == "print" and len(lines) > 1):
             if command.name == "help":
-                lines.append(f"  keys: {self.app.keys.of_command(reply.subject) or 'none'}")
-            self.app.push_screen(TextScreen(line, [with_keys(one, self.app.keys) for one in lines]))
+                lines.append(f"  keys: {keys_of(self).of_command(reply.subject) or 'none'}")
+            self.app.push_screen(TextScreen(line, [with_keys(one, keys_of(self)) for one in lines]))
         else:
             self.query_one(MessageStrip).say(lines[0], "answer")
 
@@ -331,7 +325,7 @@ class DebugScreen(Screen[None]):
         if ref.node != self._chosen().at:
             self._select(ref.node)
         name = ref.text(self.debugger)
-        back = self.app.keys.name("follow")
+        back = keys_of(self).name("follow")
         words = f"this is where {name} is; {back} goes back to the present node"
         self.query_one(MessageStrip).say(words, "answer")
         self.query_one(NodePanel).choose(ref)
@@ -381,7 +375,7 @@ class DebugScreen(Screen[None]):
         digit = event.character or ""
         if digit.isdecimal() and (self._count or digit != "0"):
             self._count = (self._count + digit)[:MOST_DIGITS]
-            step, phase, sgd = map(self.app.keys.name, ("step", "next", "sgd"))
+            step, phase, sgd = map(keys_of(self).name, ("step", "next", "sgd"))
             counted = f"{step} steps, {phase} phases"
             if self.debugger.has_steps:
                 counted += f", {sgd} SGD steps"
@@ -391,12 +385,12 @@ class DebugScreen(Screen[None]):
         elif event.key not in self.active_bindings:
             self._count = ""
             pressed = repr(event.character) if event.is_printable else key_text(event.key)
-            words = f"no key {pressed}; {self.app.keys.name('help')} lists the keys"
+            words = f"no key {pressed}; {keys_of(self).name('help')} lists the keys"
             self.query_one(MessageStrip).say(words, "error")
 
     def action_help(self) -> None:
         """Show all keys and commands."""
-        self.app.push_screen(HelpScreen(self.app.keys))
+        self.app.push_screen(HelpScreen(keys_of(self)))
 
     def action_palette(self) -> None:
         """Let a command be found by its words."""
@@ -433,7 +427,7 @@ class DebugScreen(Screen[None]):
         if not plot.display:
             why = "no room for the costs in so few lines"
             if not self.debugger.moment:
-                why = f"no costs yet: {self.app.keys.name('sgd')} runs an SGD step"
+                why = f"no costs yet: {keys_of(self).name('sgd')} runs an SGD step"
             if not self.debugger.graph.trains:
                 why = "nothing is trained: no costs"
             strip.say(why, "error")
@@ -441,7 +435,7 @@ class DebugScreen(Screen[None]):
         plot.logarithmic = not plot.logarithmic
         plot.show()
         scale = "a log scale" if plot.logarithmic else "an even scale"
-        strip.say(f"costs on {scale}; {self.app.keys.name('log')} changes it", "answer")
+        strip.say(f"costs on {scale}; {keys_of(self).name('log')} changes it", "answer")
 
     def action_panel(self) -> None:
         """Move the focus between the order and the node's numbers; show it if folded."""

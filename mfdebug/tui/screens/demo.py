@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from mfdebug.core.commands.demo import seconds_of
 from mfdebug.core.session.demo import WAIT, Beat, Playback
-from mfdebug.tui.keys import bindings_at, bindings_over, key_hints
+from mfdebug.tui.keys import bindings_at, bindings_over, key_hints, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.caption import Caption
@@ -52,7 +52,7 @@ class DemoScreen(DebugScreen):
 
     async def on_mount(self) -> None:
         """Have it said first how a demo goes on."""
-        keys = self.app.keys
+        keys = keys_of(self)
         self._bindings = bindings_over(self._bindings, "demo", keys)
         on, back, play, leave = map(keys.name, ("demo-on", "demo-back", "demo-play", "quit"))
         words = f"{on} begins and goes on, {back} goes back, {play} plays by itself, {leave} leaves"
@@ -111,7 +111,7 @@ class DemoScreen(DebugScreen):
                 self.problem = str(error)
             self.query_one(Caption).show(self.session.caption)
         else:
-            self.cast(line_text(line, self.app.keys))
+            self.cast(line_text(line, keys_of(self)))
             await self.run_line(line)
             await self.runner.finished()
         if self.problem:
@@ -172,7 +172,7 @@ class DemoScreen(DebugScreen):
             self._rushing = True
             return
         if self.playback.on_script and not over_it:
-            back = self.app.keys.name("demo-back")
+            back = keys_of(self).name("demo-back")
             words = f"this is where the script is; {back} goes back a beat"
             self.query_one(MessageStrip).say(words, "answer")
             return
@@ -194,7 +194,7 @@ class DemoScreen(DebugScreen):
             self.app.pop_screen()
 
     def _say_end(self) -> None:
-        keys = self.app.keys
+        keys = keys_of(self)
         leave, back = keys.name("quit"), keys.name("demo-back")
         words = f"the demo ends here: {leave} leaves, {back} goes back; or go on with the keys"
         self.query_one(MessageStrip).say(words, "answer")
@@ -231,7 +231,7 @@ class DemoScreen(DebugScreen):
         Any other key takes a demo that plays by itself out of its hands.
         """
         super().key_arrived(event)
-        keys = self.app.keys
+        keys = keys_of(self)
         known = {key: id for id in OF_THE_DEMO for key in keys.of(id)}  # noqa: A001
         its_own = known.get(event.key)
         if self._showing and event.key in keys.of("quit"):
@@ -272,7 +272,7 @@ class DemoScreen(DebugScreen):
 
     def hints(self) -> list[tuple[str, str]]:
         """The keys of the demo come first."""
-        keys = self.app.keys
+        keys = keys_of(self)
         chosen = HINTS if self.playback.on_script else HINTS_OFF
         own = [(keys.name(bound), words) for bound, words in chosen]
         return own + key_hints(keys, steps=self.debugger.has_steps)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from msgspec.structs import replace
 from rich.cells import cell_len
@@ -27,14 +27,11 @@ from mfdebug.core.explain.why import Cause, equation_lines, why
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef
-from mfdebug.tui.keys import bindings_at, with_keys
+from mfdebug.tui.keys import bindings_at, keys_of, with_keys
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.lines import LinesView
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
-
-if TYPE_CHECKING:
-    from mfdebug.tui.app import DebuggerApp
 
 STEP = " › "
 # Lines of the equation at most; a sum of a thousand terms is told by its list.
@@ -140,8 +137,6 @@ class WhyScreen(ModalScreen[EntryRef | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("why")
 
-    app: DebuggerApp
-
     def __init__(self, debugger: Debugger, cause: Cause) -> None:
         super().__init__()
         self._debugger = debugger
@@ -221,7 +216,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         """Return where Enter leads, and how to see a stale number made."""
         lines = self._terms_lead(view, width)
         if self._is_stale:
-            key = self.app.keys.name("why-made")
+            key = keys_of(self).name("why-made")
             words = f"{key} goes to moment {self._made}, which made it"
             lines.append(Strip([Segment(fit(words, width), view.style("dim"))]))
         return lines
@@ -297,7 +292,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         try:
             self._go_to(why(self._debugger, ref))
         except MiniflowError as error:
-            self._problem = with_keys(str(error), self.app.keys)
+            self._problem = with_keys(str(error), keys_of(self))
         self._show()
 
     def _go_to(self, cause: Cause) -> None:
