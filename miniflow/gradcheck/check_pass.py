@@ -26,7 +26,7 @@ from miniflow.plans.base import Plan
 from miniflow.plans.custom_node import run_method
 from miniflow.training.train import compile_plan
 
-# A sum of contributions counts as 0 if it is smaller than their size by this factor.
+# A sum of contributions counts as 0 if it is at most this fraction of the sum of their sizes.
 CANCELS = 8 * EPSILON
 # The fractional parts of its multiples are evenly distributed, without a period along any axis.
 GOLDEN_RATIO = (5**0.5 - 1) / 2

@@ -52,9 +52,9 @@ JUDGEMENTS: tuple[Judgement, ...] = ("right", "untested", "undefined", "kink", "
 # For the entries of one input: an untested entry does not outweigh the tested ones.
 _ENTRY_JUDGEMENTS: tuple[Judgement, ...] = ("untested", "right", "undefined", "kink", "wrong")
 
-# Most entries tried per input: the one with the largest gradient, and others evenly spaced.
+# Evenly spaced entries tried per input, besides the one with the largest gradient.
 ENTRIES = 100
-# The most numbers computed for a node, and the least number of entries tried.
+# The maximum of numbers computed for a node, and the minimum of entries tried.
 WORK = 2e7
 LEAST = 8
 # How often evaluations of a node are compared before its rule is judged wrong.
