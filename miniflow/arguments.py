@@ -1,7 +1,7 @@
-"""What the arguments of training take: one rule each, for Python and for graph files.
+"""Ranges of the training arguments, for the Python API and for graph files.
 
-A wrong argument is refused where it is given, in one sentence; the types of the graph file format
-take their bounds from here.
+An invalid argument is reported where it is passed, in one sentence; the types of the graph file
+format take their bounds from here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from miniflow.errors import FeedError, GraphError, printable
 
 @dataclass(frozen=True)
 class Range:
-    """The finite numbers that an argument takes: all from `least` to `most`, or to below `below`.
+    """A range of finite numbers from `least` to `most`, or to below `below`.
 
-    Only whole ones, if `whole`.
+    If `whole`, it contains whole numbers only.
     """
 
     whole: bool = False
@@ -32,14 +32,14 @@ class Range:
 
     @property
     def takes(self) -> str:
-        """What it takes, in words: `a number from 0 to below 1`."""
+        """The range in words: `a finite number from 0 to below 1`."""
         bounds = {"from": self.least, "to": self.most, "to below": self.below}
         words = [f"{word} {bound:,}" for word, bound in bounds.items() if bound is not None]
         return " ".join([f"a {'whole' if self.whole else 'finite'} number", *words])
 
     @property
     def bounds(self) -> dict[str, float]:
-        """The bounds under msgspec's names, for the types of the graph file format."""
+        """The bounds as arguments of `msgspec.Meta`, for the types of the graph file format."""
         bounds = {"ge": self.least, "le": self.most, "lt": self.below}
         return {name: bound for name, bound in bounds.items() if bound is not None}
 
@@ -59,13 +59,13 @@ class Range:
         )
 
     def check(self, value: Any, name: str, where: str) -> Any:
-        """Return `value` as a plain number; raise `GraphError` unless it is in this range."""
+        """Return `value` as an int or float; raise `GraphError` unless it is in this range."""
         if value not in self:
-            raise GraphError(f"{name} is {_found(value)}; it takes {self.takes}", where=where)
+            raise GraphError(f"{name} is {_describe(value)}; it takes {self.takes}", where=where)
         return int(value) if self.whole else float(value)
 
 
-def _found(value: Any) -> str:
+def _describe(value: Any) -> str:
     if not isinstance(value, Real):
         return f"of type {type(value).__name__}"
     try:
@@ -84,26 +84,26 @@ SGD_STEPS = Range(whole=True, least=0, most=2**53)
 
 
 def check_fields(instance: Any, ranges: Mapping[str, Range]) -> None:
-    """Check the fields of a frozen dataclass, and make plain numbers of NumPy's."""
+    """Check the fields of a frozen dataclass, and convert NumPy numbers to plain ones."""
     for name, allowed in ranges.items():
         value = allowed.check(getattr(instance, name), name, type(instance).__name__)
         object.__setattr__(instance, name, value)
 
 
 def as_numbers(value: Any, where: str) -> np.ndarray[Any, Any]:
-    """Return a number, or numbers in rows, as an array of their own type.
+    """Return a number, or nested sequences of numbers, as an array of their own dtype.
 
-    Raises `FeedError`, which names `where`, for all else: words, objects, complex numbers, rows of
-    different lengths, and masked arrays, of which nobody says what stands for a missing number.
+    Raises `FeedError`, which names `where`, for anything else: strings, objects, complex numbers,
+    ragged rows, and masked arrays, which do not define a value for masked entries.
     """
     if isinstance(value, np.ma.MaskedArray):
         raise FeedError(
-            "its value is a masked array", where=where, hint="fill what is missing: x.filled(0.0)"
+            "its value is a masked array", where=where, hint="fill masked entries: x.filled(0.0)"
         )
     try:
         array = np.asarray(value)
     except (ValueError, TypeError):  # rows of different lengths
         array = np.asarray("")
     if array.dtype.kind not in "biuf":
-        raise FeedError("its value is not a number, nor numbers in rows", where=where)
+        raise FeedError("its value is not a number or an array of numbers", where=where)
     return array

@@ -1,6 +1,6 @@
 """Graph files: loading, saving, and the JSON Schema of their format.
 
-Nothing here runs code from a file, unpickles, or follows a link out of a graph's folder.
+Nothing here runs code from a file, unpickles, or follows a link out of the graph's folder.
 """
 
 from miniflow.files.load import load, loads

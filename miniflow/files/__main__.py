@@ -1,4 +1,4 @@
-"""`python -m miniflow.files` writes the JSON Schema that ships, after a change of the format."""
+"""`python -m miniflow.files` regenerates the JSON Schema file, after a change of the format."""
 
 from miniflow.files.schema import write_schema_file
 

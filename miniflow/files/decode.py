@@ -1,7 +1,7 @@
-"""From the bytes of a graph file to its form, or to an error that says what to mend.
+"""Decoding the bytes of a graph file to its form, or to an error that says what to fix.
 
-msgspec finds the errors; the work here is to say where they are (line and column of wrong JSON,
-the JSON path of a wrong field), what stands there, and what was meant.
+msgspec finds the errors; this module reports where they are (line and column of invalid JSON, the
+JSON path of an invalid field), what was found there, and what was expected.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from miniflow.training.optimizers import OPTIMIZERS
 _DECODER = msgspec.json.Decoder(GraphForm)
 _BOM = b"\xef\xbb\xbf"
 
-# Above this size an error does not say what was found: looking decodes the file once more.
-_LOOK_UP_TO = 16 * 2**20
+# Above this size an error does not say what was found: that would decode the file once more.
+_LOOK_UP_LIMIT = 16 * 2**20
 
 _TYPES = {
     "object": "an object",
@@ -47,13 +47,13 @@ _TYPES = {
 
 A_NAME = f"a name of 1 to {limits.NAME_LENGTH} printable characters"
 
-# What people write that JSON does not allow: found where the error is, and what to do.
-_HABITS = (
+# Common mistakes in JSON: what is found at the error, and a hint.
+_COMMON_MISTAKES = (
     (rb"-?(NaN|Infinity)\b", 'write it as a string: "NaN", "Infinity" or "-Infinity"'),
     (rb"//|/\*|#", "JSON has no comments"),
-    (rb"'", "strings stand in double quotes"),
-    (rb"(True|False|None)\b", "JSON says true, false and null"),
-    (rb"\.\d|\+", "a number begins with a digit or a minus"),
+    (rb"'", "strings need double quotes"),
+    (rb"(True|False|None)\b", "in JSON it is true, false or null"),
+    (rb"\.\d|\+", "a number starts with a digit or a minus sign"),
 )
 
 
@@ -68,16 +68,16 @@ def decode(data: bytes, file: str) -> GraphForm:
         raise FileError("lists or objects are nested too deep", where=file) from None
     except msgspec.ValidationError as error:
         _check_format(data, file)
-        raise form_error(str(error), GraphForm, f"{file}: $", _Found(data)) from None
+        raise form_error(str(error), GraphForm, f"{file}: $", _ContentLookup(data)) from None
     except msgspec.DecodeError as error:
         if "UTF-8" in str(error):
             raise _not_utf8(data, file) from None
         raise _syntax_error(str(error), data, file) from None
     if form.miniflow != FORMAT:
         raise _wrong_format(form.miniflow, file)
-    # Written out again, the form has as many colons as the file, unless a key stood twice in an
-    # object and only its last value was kept: a look at the whole file, in a tenth of the time.
-    # A colon that is written as an escape could make up for one that is lost.
+    # Encoded again, the form has as many colons as the file, unless an object had a duplicate key
+    # and only its last value was kept. This test takes a tenth of the time of scanning the whole
+    # file. Escaped colons are counted too: one could make up for a lost colon.
     colons = data.count(b":") + len(_ESCAPED_COLON.findall(data))
     if msgspec.json.encode(form).count(b":") != colons:
         _check_keys(data, file)
@@ -85,11 +85,11 @@ def decode(data: bytes, file: str) -> GraphForm:
 
 
 def convert(value: dict[str, Any], form: type[Any], where: str) -> Any:
-    """Return `value` as a form of a part of the file that stands at `where`."""
+    """Return `value`, found at `where` in the file, as a form; raise `FileError`."""
     try:
         return msgspec.convert(value, form)
     except msgspec.ValidationError as error:
-        raise form_error(str(error), form, where, _Found(value)) from None
+        raise form_error(str(error), form, where, _ContentLookup(value)) from None
 
 
 # JSON that is not JSON ------------------------------------------------------------------------
@@ -121,20 +121,20 @@ def _syntax_error(message: str, data: bytes, file: str) -> FileError:
         return FileError("not UTF-8 text", where=file, hint="it looks like UTF-16: save as UTF-8")
     if "truncated" in message:
         return FileError(
-            "the file ends too soon: a string, list or object is still open",
+            "unexpected end of file: a string, list or object is still open",
             where=_position(data, len(data), file),
         )
-    problem, _, place = message.removeprefix("JSON is malformed: ").partition(" (byte ")
-    offset = int(place.removesuffix(")") or 0)
+    problem, _, byte = message.removeprefix("JSON is malformed: ").partition(" (byte ")
+    offset = int(byte.removesuffix(")") or 0)
     if problem == "trailing characters":
         offset -= 1
     rest = data[offset : offset + 200]
     if data[offset - 1 : offset] == b"-" and rest.startswith(b"Infinity"):
         offset -= 1
         rest = b"-" + rest
-    hint = next((hint for habit, hint in _HABITS if re.match(habit, rest)), "")
+    hint = next((hint for pattern, hint in _COMMON_MISTAKES if re.match(pattern, rest)), "")
     if "surrogate" in problem:
-        hint = "a \\uD800 escape stands only with its second half"
+        hint = "a \\uD800 escape must be followed by its second half"
         offset = max(data.rfind(b'"', 0, offset), 0)
     line = data[offset : offset + 40].decode(errors="replace").splitlines()
     found = f": found {line[0]}" if line and line[0] else ""
@@ -146,7 +146,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
 
 
 def _check_keys(data: bytes, file: str) -> None:
-    """Raise `FileError` if an object of the file, which is JSON, has a key twice."""
+    """Raise `FileError` if an object of the file, which is valid JSON, has a duplicate key."""
     open_objects: list[set[str] | None] = []
     string, offset = b"", 0
     for match in _TOKEN.finditer(data):
@@ -161,11 +161,11 @@ def _check_keys(data: bytes, file: str) -> None:
             open_objects.pop()
         elif token == b":":
             keys = open_objects[-1]
-            # One key can be written in several ways: with escapes and without.
+            # A key can be written in several ways, with and without escapes.
             key = msgspec.json.decode(string, type=str)
             if keys is not None and key in keys:
                 raise FileError(
-                    f"the key {shown(key)} stands twice in one object",
+                    f"duplicate key {shown(key)} in one object",
                     where=_position(data, offset, file),
                 )
             if keys is not None:
@@ -180,7 +180,7 @@ class _OnlyFormat(msgspec.Struct):
 
 
 def _check_format(data: bytes, file: str) -> None:
-    """Raise `FileError` if the file says it is of another format, or of none."""
+    """Raise `FileError` if the file has another format number, or none."""
     try:
         found = msgspec.json.decode(data, type=_OnlyFormat).miniflow
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -195,26 +195,26 @@ def _wrong_format(found: Any, file: str) -> FileError:
         return FileError(
             'not a graph file: the field "miniflow" is missing',
             where=where,
-            hint=f'a graph file begins {{"miniflow": {FORMAT}, ...',
+            hint=f'a graph file starts with {{"miniflow": {FORMAT}, ...',
         )
     newer = type(found) is int and found > FORMAT
-    hint = "the file was made by a newer miniflow: update it" if newer else ""
+    hint = "the file is from a newer version: update miniflow" if newer else ""
     return FileError(
-        f"expected {FORMAT}, the format this miniflow reads, found {shown(found)}",
+        f"expected {FORMAT}, the format this version reads, found {shown(found)}",
         where=where,
         hint=hint,
     )
 
 
-class _Found:
-    """What stands at a JSON path of a file or of a value, looked up only after an error."""
+class _ContentLookup:
+    """Looks up what is at a JSON path of a file or of a value; decodes only after an error."""
 
     def __init__(self, content: Any) -> None:
         self._content = content
         self._decoded = not isinstance(content, bytes)
 
     def at(self, path: str) -> tuple[bool, Any]:
-        """Return whether there is anything at `path` (`$.nodes[3].op`), and what."""
+        """Return whether there is anything at `path` (such as `$.nodes[3].op`), and what it is."""
         if not self._decoded:
             self._decode()
         found = self._content
@@ -228,52 +228,52 @@ class _Found:
     def _decode(self) -> None:
         self._decoded = True
         try:
-            too_long = len(self._content) > _LOOK_UP_TO
+            too_long = len(self._content) > _LOOK_UP_LIMIT
             self._content = None if too_long else msgspec.json.decode(self._content)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._content = None
 
 
-def form_error(message: str, form: type[Form], where: str, found: _Found) -> FileError:
-    """Return msgspec's error about a form that stands at `where`, in our words."""
+def form_error(message: str, form: type[Form], where: str, content: _ContentLookup) -> FileError:
+    """Return msgspec's error about a form at `where` as a `FileError`."""
     problem, _, path = message.partition(" - at `")
     path = path.removesuffix("`") or "$"
-    place = where + path[1:].partition("[...]")[0]
+    location = where + path[1:].partition("[...]")[0]
     if path.endswith(".name") and "of length" in problem:
-        name = found.at(path)[1]
-        return FileError(f"expected {A_NAME}, found {shown(name)}", where=place)
+        name = content.at(path)[1]
+        return FileError(f"expected {A_NAME}, found {shown(name)}", where=location)
     if node := re.match(r"\$\.nodes\[\d+\]", path):
-        is_there, name = found.at(node.group() + ".name")
+        is_there, name = content.at(node.group() + ".name")
         if is_there and isinstance(name, str):
-            place += f" ({name:.50})"
+            location += f" ({name:.50})"
     if match := re.fullmatch(r"Object contains unknown field `(.*)`", problem, re.DOTALL):
-        known = _known_fields(form, path, found)
+        known = _known_fields(form, path, content)
         return FileError(
             f"unknown field {shown(match[1])}; known: {', '.join(known)}",
-            where=place,
+            where=location,
             hint=nearest(match[1], known),
         )
     if match := re.fullmatch(r"Object missing required field `(.*)`", problem):
-        return FileError(f'the field "{match[1]}" is missing', where=place)
-    is_there, value = found.at(path)
+        return FileError(f'the field "{match[1]}" is missing', where=location)
+    is_there, value = content.at(path)
     if problem.startswith("Invalid "):
         known = _choices(path)
         return FileError(
             f"expected {_either(known)}" + (f", found {shown(value)}" if is_there else ""),
-            where=place,
+            where=location,
             hint=nearest(value, known) if isinstance(value, str) else "",
         )
     if problem in ("Number out of range", "Integer value out of range"):
-        return FileError("the number is too large for a float64", where=place)
+        return FileError("the number is too large for a float64", where=location)
     if match := re.fullmatch(r"Expected `([^`]*)`(.*?)(?:, got `([^`]*)`)?", problem):
         got = shown(value) if is_there else _TYPES.get(match[3], match[3])
         wanted = _either(_TYPES.get(kind, kind) for kind in match[1].split(" | "))
         if path.endswith(".value"):
             wanted = 'a number, a list of numbers, or an object with "init" or "file"'
         return FileError(
-            f"expected {wanted}{match[2]}" + (f", found {got}" if got else ""), where=place
+            f"expected {wanted}{match[2]}" + (f", found {got}" if got else ""), where=location
         )
-    return FileError(problem, where=place)
+    return FileError(problem, where=location)
 
 
 def _either(words: Iterable[str]) -> str:
@@ -291,13 +291,13 @@ def _choices(path: str) -> list[str]:
     return choices.get(path, [])
 
 
-def _known_fields(form: type[Form], path: str, found: _Found) -> list[str]:
+def _known_fields(form: type[Form], path: str, content: _ContentLookup) -> list[str]:
     if form is not GraphForm:
         return fields(form)
     if path == "$.training.state":
         return fields(StateForm)
     if path == "$.training.optimizer":
-        _, name = found.at(f"{path}.name")
+        _, name = content.at(f"{path}.name")
         forms: list[type[Form]] = [SGDForm, MomentumForm, AdamForm]
         return next((fields(kind) for kind in forms if kind.__struct_config__.tag == name), [])
     parts: dict[str, type[Form]] = {

@@ -1,7 +1,7 @@
-"""Loading a graph file: from its form to a graph whose names, shapes and values all fit.
+"""Loading a graph file: from the decoded form to a graph with valid names, shapes and values.
 
-A graph file may come from anyone: see `limits`, `paths` and `tensors` for what it cannot do.
-What it says wrongly is reported with the file's name and the JSON path.
+A graph file may come from anyone: see `limits`, `paths` and `tensors` for what is rejected. Errors
+give the file's name and the JSON path.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from miniflow.training.optimizers import SGD
 
 
 def load(path: str | Path, *, feeds: Mapping[str, Any] | None = None) -> Graph:
-    """Return the graph of a graph file; `feeds` gives inputs their values, by name.
+    """Return the graph of a graph file; `feeds` maps input names to values.
 
-    Inputs may be left without a value: `graph.unfed()` names them. Raises `FileError`, or
-    another `MiniflowError` where the graph itself is wrong.
+    Inputs may have no value: `graph.unfed()` returns them. Raises `FileError`, or another
+    `MiniflowError` if the graph itself is invalid.
     """
     path = Path(path)
     real = paths.real(path, path.name or str(path))
@@ -55,7 +55,7 @@ def load(path: str | Path, *, feeds: Mapping[str, Any] | None = None) -> Graph:
 def loads(
     data: bytes, folder: str | Path, name: str, *, feeds: Mapping[str, Any] | None = None
 ) -> Graph:
-    """Return the graph of a graph file's bytes, as if it were the file `name` in `folder`."""
+    """Return the graph of a graph file's bytes, as if read from the file `name` in `folder`."""
     with collector_paused():
         loader = _Loader(decode(data, name), Path(folder), name)
         graph = loader.graph(feeds or {})
@@ -64,12 +64,12 @@ def loads(
     return graph
 
 
-class _ComesLater(Exception):  # noqa: N818 - it is no error, only a sign to sort first.
-    """A node takes an input that stands after it in the file."""
+class _NotInOrder(Exception):  # noqa: N818 - not an error: the nodes are then sorted.
+    """A node takes an input that comes later in the file, or does not exist."""
 
 
 class _Loader:
-    """Turns one file's form into its graph. `where` places begin with the file's name."""
+    """Turns the form of a file into its graph. Locations (`where`) start with the file's name."""
 
     def __init__(self, form: GraphForm, folder: Path, file: str) -> None:
         self.form = form
@@ -77,7 +77,7 @@ class _Loader:
         self.file = file
         self.name = form.name or self._default_name()
         self.names = [node.name for node in form.nodes]
-        self.place = dict(zip(self.names, range(len(self.names)), strict=True))
+        self.index = dict(zip(self.names, range(len(self.names)), strict=True))
         self.dtype: np.dtype[Any] = np.dtype(form.dtype or "float64")
         self.training = _training(form.training or TrainingForm())
         self.digest = hashlib.sha256()
@@ -87,7 +87,7 @@ class _Loader:
         return Sources(self.folder, self.dtype, self.training.seed, self.digest)
 
     def graph(self, feeds: Mapping[str, Any]) -> Graph:
-        """Return the graph, with everything checked that can be."""
+        """Return the graph, fully checked."""
         form = self.form
         self._check_names()
         nodes, inbound = self._nodes()
@@ -113,7 +113,7 @@ class _Loader:
                 graph.progress = read_state(state, graph, self._open_sources)
             self._check_shapes(graph)
         except MiniflowError as error:
-            raise self._placed(error) from None
+            raise self._located(error) from None
         return graph
 
     def _check_shapes(self, graph: Graph) -> None:
@@ -126,8 +126,8 @@ class _Loader:
                 if isinstance(node, Input) and node.value is not None and node not in unfed:
                     check_declared(node, np.shape(node.value))
 
-    def _placed(self, error: MiniflowError) -> MiniflowError:
-        """Return an error of the graph with the place in the file that it is about."""
+    def _located(self, error: MiniflowError) -> MiniflowError:
+        """Return an error of the graph with its location in the file."""
         where, error.where = error.where, ""
         if where == "data" or where.startswith(("data.feeds", "training.")):
             return error.within(f"{self.file}: $.{where}")
@@ -148,7 +148,7 @@ class _Loader:
         self._check_printable(self.form.name or "", "$.name")
         for line in (self.form.description or "").splitlines():
             self._check_printable(line, "$.description", "printable characters")
-        if len(self.place) == len(self.names):
+        if len(self.index) == len(self.names):
             return
         first: dict[str, int] = {}
         for position, name in enumerate(self.names):
@@ -186,22 +186,22 @@ class _Loader:
     # Nodes -------------------------------------------------------------------------------
 
     def _nodes(self) -> tuple[list[Node], list[list[int]] | None]:
-        """Return the nodes as they stand in the file, and each one's inputs by their place.
+        """Return the nodes in file order, and the inputs of each as node indices.
 
-        Where the file is not in topological order, as it mostly is, there are no places.
+        The indices are None if the file is not in topological order; most files are.
         """
         made: list[Node | None] = [None] * len(self.names)
         try:
             inbound = self._make_all(made, range(len(made)))
-        except _ComesLater:
+        except _NotInOrder:
             self.sources = self._open_sources()
             self._make_all(made, self._order())
             inbound = None
         return cast("list[Node]", made), inbound
 
     def _make_all(self, made: list[Node | None], positions: Iterable[int]) -> list[list[int]]:
-        """Fill `made`; return the places of each one's inputs, in the order of `positions`."""
-        forms, place = self.form.nodes, self.place
+        """Fill `made`; return the input indices of each node, in the order of `positions`."""
+        forms, index = self.form.nodes, self.index
         inbound: list[list[int]] = []
         for position in positions:
             form = forms[position]
@@ -215,12 +215,12 @@ class _Loader:
             sources = []
             try:
                 if form.inputs:
-                    sources = [place[name] for name in form.inputs]
+                    sources = [index[name] for name in form.inputs]
             except KeyError:
-                raise _ComesLater from None
+                raise _NotInOrder from None
             inputs = [made[source] for source in sources]
             if None in inputs:
-                raise _ComesLater
+                raise _NotInOrder
             try:
                 made[position] = op.of(cast("list[Node]", inputs), form.name, form.attrs or {})
             except MiniflowError as error:
@@ -229,12 +229,12 @@ class _Loader:
         return inbound
 
     def _order(self) -> list[int]:
-        """Return the positions in topological order, or raise for unknown names and cycles."""
+        """Return the positions in topological order; raise for unknown names and cycles."""
         inbound: list[list[int]] = []
         for position, form in enumerate(self.form.nodes):
             names = form.inputs or []
             try:
-                inbound.append([self.place[name] for name in names])
+                inbound.append([self.index[name] for name in names])
             except KeyError as error:
                 (name,) = error.args
                 raise GraphError(
@@ -257,10 +257,10 @@ class _Loader:
         return f"{self.file}: $.nodes[{position}]"
 
     def _op_error(self, error: MiniflowError, position: int, form: NodeForm) -> MiniflowError:
-        """Return an error that an op raised, with the field it is about."""
+        """Return an error that an op raised, with the field that causes it."""
         error.where = ""
-        about_attrs = form.attrs and "attribute" in error.problem
-        field = "attrs" if about_attrs else "inputs"
+        caused_by_attrs = form.attrs and "attribute" in error.problem
+        field = "attrs" if caused_by_attrs else "inputs"
         return error.within(f"{self._node(position)}.{field} ({form.name})")
 
     def _check_op_fields(self, position: int, form: NodeForm) -> None:

@@ -1,8 +1,8 @@
-"""Which files may be read and written, and reading them without waiting and without surprises.
+"""Which files may be read and written, and safe reading of them.
 
-A graph file names files beside it. Such a name is relative, and what it leads to must lie in the
-graph's folder after all links are followed. Only ordinary files are read, and replaced: a pipe
-would make the reader wait for ever, a device could do anything. Sizes are checked first.
+A graph file names files beside it. Such a name must be a relative path, and must lie in the graph's
+folder after all links are followed. Only ordinary files are read or replaced: a pipe could block
+the reader for ever, a device could do anything. Sizes are checked before reading.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-# Seconds after which nobody writes a half-written file any more.
+# Seconds after which a half-written file is taken to have no writer.
 LEFT_BEHIND = 60.0
 
 
 def real(path: Path, where: str, *, exists: bool = True) -> Path:
-    """Return the path of a file (an existing one, unless said) with all links followed."""
+    """Return a path with all links followed; raise `FileError` if it must exist and does not."""
     try:
         return path.resolve(strict=exists)
     except FileNotFoundError:
@@ -53,16 +53,16 @@ def beside(folder: Path, name: str, where: str) -> Path:
     if ".." in re.split(r"[/\\]", name):
         raise FileError(f"the path {name!r} leads out of the graph's folder", where=where)
     folder = real(folder, where)
-    found = real(folder / name, where)
-    if not found.is_relative_to(folder):
+    path = real(folder / name, where)
+    if not path.is_relative_to(folder):
         raise FileError(f"{name!r} is a link that leads out of the graph's folder", where=where)
-    return found
+    return path
 
 
 def read_bytes(path: Path, limit: int, where: str) -> bytes:
     """Return the content of an ordinary file of at most `limit` bytes."""
     try:
-        # Looked at before it is opened, too: some devices do something then.
+        # Checked before it is opened, too: opening alone has an effect on some devices.
         _check_kind(os.stat(path), where)
         descriptor = os.open(path, _FLAGS)
         try:
@@ -81,7 +81,7 @@ def read_bytes(path: Path, limit: int, where: str) -> bytes:
 
 
 def check_ordinary(path: Path, where: str) -> None:
-    """Raise `FileError` if something is there that is not an ordinary file, or cannot be."""
+    """Raise `FileError` if `path` exists and is not an ordinary file, or is not a valid path."""
     try:
         _check_kind(path.stat(), where)
     except FileNotFoundError:
@@ -119,9 +119,9 @@ def _nearest_file(path: Path) -> str:
 
 
 def clear_leftovers(folder: Path, pattern: str) -> None:
-    """Remove half-written files that a killed writer has left; not those of one at work."""
+    """Remove half-written files of killed writers, but not those of active writers."""
     with contextlib.suppress(OSError):
-        for left in folder.glob(pattern):
+        for leftover in folder.glob(pattern):
             with contextlib.suppress(OSError):
-                if time.time() - left.lstat().st_mtime > LEFT_BEHIND:
-                    left.unlink()
+                if time.time() - leftover.lstat().st_mtime > LEFT_BEHIND:
+                    leftover.unlink()

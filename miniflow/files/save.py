@@ -1,10 +1,9 @@
-"""Saving a graph: a file that loads to the same graph, bit for bit, and that people can read.
+"""Saving a graph to a readable file that loads to the same graph, bit for bit.
 
-One node stands on a line. Up to a thousand numbers stand in the file itself; more go to a
-.safetensors file beside it. That file is named after its contents: nothing that exists is
-overwritten, so the one moment at which a save takes effect is when the graph file is replaced,
-and a crash leaves the old graph whole. Tensors that only the old graph file needed are removed
-after that.
+There is one node per line. Up to a thousand numbers are written in the file itself; more go to a
+.safetensors file beside it. That file is named after a hash of its content, so no existing file is
+overwritten: a save takes effect when the graph file is replaced, and a crash leaves the old graph
+intact. Tensors that only the old graph file needed are removed after that.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from miniflow.errors import FileError
 from miniflow.files import paths
 from miniflow.files.leftovers import remove_unneeded, tensor_file_name, tensor_files
 from miniflow.files.schema import FORMAT, optimizer_fields
-from miniflow.files.state import is_begun, state_text
+from miniflow.files.state import has_progress, state_text
 from miniflow.files.values import is_plain, shown, written
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
@@ -37,21 +36,21 @@ from miniflow.text.characters import is_printable
 from miniflow.training.data import Data
 from miniflow.training.optimizers import OPTIMIZERS
 
-# Numbers of one value, or of all tables together, that stand in the graph file itself.
+# Most numbers of one value, or of all tables together, written in the graph file itself.
 INLINE = 1000
 
-# Names are followed by spaces up to this width, so that ops stand below each other.
+# Names are padded to this width, so that ops are aligned.
 _NAME_COLUMN = 16
 
-# Not a tensor's name in a .safetensors file, but a node may be called so.
+# Reserved in a .safetensors file, but a node may have this name.
 _RESERVED = "__metadata__"
 
 
 def save(graph: Graph, path: str | Path) -> None:
-    """Write a graph to a file, at once or not at all.
+    """Write a graph to a file, atomically.
 
-    Data that came from a file in the same folder stays a reference to it. Raises `FileError` if
-    the file cannot be written, or if the graph holds what the format cannot.
+    Data from a file in the same folder is saved as a reference to that file. Raises `FileError` if
+    the file cannot be written, or if the format cannot represent the graph.
     """
     path = Path(path)
     _Saver(graph, paths.real(path, path.name, exists=False), path.name).save()
@@ -64,15 +63,15 @@ class _Saver:
         self.graph = graph
         self.path = path
         self.file = file
-        # Tensor files that were not there before.
-        self._made: list[Path] = []
+        # Tensor files that did not exist before.
+        self._created: list[Path] = []
 
     def save(self) -> None:
-        """Write the tensors, then the graph file; or leave nothing."""
+        """Write the tensors, then the graph file; remove the tensors if that fails."""
         try:
             self._write()
         except FileError:
-            for tensors in self._made:
+            for tensors in self._created:
                 with contextlib.suppress(OSError):
                     tensors.unlink()
             raise
@@ -80,9 +79,9 @@ class _Saver:
     def _write(self) -> None:
         graph, data = self.graph, self.graph.data
         if path_of(data) == self.path:
-            raise FileError("this file holds the graph's data", where=self.file)
+            raise FileError("this file contains the graph's data", where=self.file)
         paths.check_ordinary(self.path, self.file)
-        self._check_words()
+        self._check_texts()
         before = tensor_files(self.path)
         values: dict[Node, Array | None] = {
             node: self._value(node) for node in graph.declared if isinstance(node, Input)
@@ -90,7 +89,7 @@ class _Saver:
         large = {
             _tensor_name(node.label): value
             for node, value in values.items()
-            if value is not None and not _stands_inline(value)
+            if value is not None and not _is_inline(value)
         }
         tensor_file = self._write_tensors(large) if large else ""
         width = min(_NAME_COLUMN, max(len(node.label) for node in graph.declared))
@@ -108,10 +107,10 @@ class _Saver:
         replace_file(self.path, ("{" + ",\n ".join(parts) + "}\n").encode(), self.file)
         remove_unneeded(before, self.path.parent)
 
-    def _check_words(self) -> None:
+    def _check_texts(self) -> None:
         for text in (self.graph.name, *self.graph.description.splitlines()):
             if not is_printable(text):
-                raise FileError(f"{shown(text)} holds unprintable characters", where=self.file)
+                raise FileError(f"{shown(text)} contains unprintable characters", where=self.file)
         name, description = len(self.graph.name), len(self.graph.description)
         if name > limits.NAME_LENGTH or description > limits.DESCRIPTION_LENGTH:
             raise FileError("the graph's name or description is too long", where=self.file)
@@ -119,13 +118,13 @@ class _Saver:
     # Nodes -------------------------------------------------------------------------------
 
     def _value(self, node: Input) -> Array | None:
-        """Return an input's value as the graph computes with it."""
+        """Return an input's value in the graph's dtype."""
         if node.value is None:
             return None
         try:
             array = np.asarray(node.value)
         except ValueError:
-            raise self._refusal(node, "its value is no array") from None
+            raise self._refusal(node, "its value is not an array") from None
         if array.dtype.kind not in "fiub" or not array.size:
             raise self._refusal(node, f"its value is of type {array.dtype}, {array.shape}")
         if array.ndim > limits.AXES or array.size > limits.NUMBERS:
@@ -142,7 +141,7 @@ class _Saver:
         if type(node) is Input:
             return f"{start}{''.join(self._input_fields(node, value, tensor_file))}}}"
         if not isinstance(node, Op) or OPS.get(kind) is not type(node):
-            raise self._refusal(node, f"{kind} is no op of graph files")
+            raise self._refusal(node, f"graph files have no op {kind}")
         inputs = [source.label for source in node.inbound_nodes]
         attrs = {
             key: value
@@ -157,11 +156,11 @@ class _Saver:
             yield f', "shape": {self._json(node.shape)}'
         if node.trainable:
             yield ', "trainable": true'
-        if value is not None and _stands_inline(value):
+        if value is not None and _is_inline(value):
             yield f', "value": {written(value)}'
         elif value is not None:
-            place = {"file": tensor_file, "tensor": _tensor_name(node.label)}
-            yield f', "value": {self._json(place)}'
+            reference = {"file": tensor_file, "tensor": _tensor_name(node.label)}
+            yield f', "value": {self._json(reference)}'
 
     def _refusal(self, node: Node, problem: str) -> FileError:
         return FileError(f"{shown(node.label)} cannot be saved: {problem}", where=self.file)
@@ -175,25 +174,27 @@ class _Saver:
         optimizer = training.optimizer
         if OPTIMIZERS.get(type(optimizer).__name__) is not type(optimizer):
             raise FileError(
-                f"{type(optimizer).__name__} is no optimizer of graph files", where=self.file
+                f"graph files have no optimizer {type(optimizer).__name__}", where=self.file
             )
         content: dict[str, Any] = {"optimizer": optimizer_fields(optimizer)}
         if training.batch_size is not None:
             content["batch_size"] = training.batch_size
         content |= {"sampling": training.sampling, "seed": training.seed}
         text = self._json(content)
-        if self.graph.trains and is_begun(progress):
-            text = f'{text[:-1]},\n  "state": {state_text(progress, self._json, self._kept)}}}'
+        if self.graph.trains and has_progress(progress):
+            text = (
+                f'{text[:-1]},\n  "state": {state_text(progress, self._json, self._kept_as_json)}}}'
+            )
         return [f'"training": {text}']
 
-    def _kept(self, arrays: Mapping[str, Array]) -> dict[str, str]:
-        """Return arrays as JSON, the large ones as where they are in a tensor file."""
+    def _kept_as_json(self, arrays: Mapping[str, Array]) -> dict[str, str]:
+        """Return arrays as JSON: small ones inline, large ones as references to a tensor file."""
         arrays = {name: array.astype(self.graph.dtype) for name, array in arrays.items()}
-        large = {_tensor_name(n): a for n, a in arrays.items() if not _stands_inline(a)}
+        large = {_tensor_name(n): a for n, a in arrays.items() if not _is_inline(a)}
         file = self._write_tensors(large) if large else ""
         return {
             name: written(array)
-            if _stands_inline(array)
+            if _is_inline(array)
             else self._json({"file": file, "tensor": _tensor_name(name)})
             for name, array in arrays.items()
         }
@@ -205,7 +206,7 @@ class _Saver:
             if data.standardize:
                 content["standardize"] = data.standardize
             return f'"data": {self._json(content)}'
-        # The tables are standardised already: written out, they must not be once more.
+        # The tables are already standardised, so the field "standardize" is not written.
         tables = {name: table.astype(self.graph.dtype) for name, table in data.feeds.items()}
         if sum(table.size for table in tables.values()) <= INLINE and all(
             map(is_plain, tables.values())
@@ -217,12 +218,12 @@ class _Saver:
         return f'"data": {self._json({"file": file, "feeds": feeds})}'
 
     def _write_tensors(self, arrays: Mapping[str, Array]) -> str:
-        """Write arrays to a file beside the graph, named after its contents; return its name."""
+        """Write arrays to a tensor file beside the graph; return the file's name."""
         content = safetensors.numpy.save({n: np.array(a, order="C") for n, a in arrays.items()})
         name = tensor_file_name(self.path, hashlib.sha256(content).hexdigest())
         path = self.path.with_name(name)
         if not path.exists():
-            self._made.append(path)
+            self._created.append(path)
         replace_file(path, content, self.file)
         return name
 
@@ -234,14 +235,14 @@ class _Saver:
 
 
 def path_of(data: Data | None) -> Path | None:
-    """Return the path of the file that data came from, if it came from one."""
+    """Return the path of the file that the data came from, or None."""
     if data is None or data.file is None or data.folder is None:
         return None
     return (data.folder / data.file).resolve()
 
 
 def replace_file(path: Path, content: bytes, where: str) -> None:
-    """Write a file at once or not at all: beside it first, to the disk, then in its place."""
+    """Write a file atomically: write and sync a temporary file beside it, then rename that."""
     paths.clear_leftovers(path.parent, ".miniflow-*.tmp")
     temporary = path.with_name(f".miniflow-{secrets.token_hex(8)}.tmp")
     try:
@@ -263,7 +264,7 @@ def replace_file(path: Path, content: bytes, where: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Not every system can; the file itself is on the disk by now.
+    # Not every system supports this; the file itself is already on disk.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -272,10 +273,10 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _stands_inline(value: Array) -> bool:
+def _is_inline(value: Array) -> bool:
     return value.size <= INLINE and is_plain(value)
 
 
 def _tensor_name(name: str) -> str:
-    """Return the name of a node's tensor: the node's own, except where that means something."""
+    """Return the name of a node's tensor: the node's own, unless it is reserved."""
     return name if name != _RESERVED else name + "_" * limits.NAME_LENGTH

@@ -1,7 +1,7 @@
-"""The graph file format, as types to decode into, and as a JSON Schema for editors.
+"""The graph file format, as types to decode into and as a JSON Schema for editors.
 
-Both come from here, so they agree. What types cannot say (names that must exist, shapes that must
-fit) `load` checks.
+The schema is generated from the types, so they agree. `load` checks what types cannot express
+(names that must exist, shapes that must fit).
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ Dtype = Literal["float64", "float32"]
 
 
 class Form(msgspec.Struct, forbid_unknown_fields=True):
-    """An object of the format; a field it does not know is an error."""
+    """An object of the format; an unknown field is an error."""
 
 
 class NodeForm(Form, gc=False):
-    """A node; `value`, `shape` and `trainable` are for an Input, `attrs` for the others."""
+    """A node; `value`, `shape` and `trainable` are for an Input, `inputs` and `attrs` for ops."""
 
     name: Name
     op: str
@@ -67,7 +67,7 @@ class NodeForm(Form, gc=False):
 
 
 class InitForm(Form):
-    """Numbers made when the graph is loaded."""
+    """Numbers generated when the graph is loaded."""
 
     init: Literal["zeros", "ones", "normal", "uniform", "xavier"]
     shape: Annotated[list[Size], Meta(max_length=limits.AXES)]
@@ -105,7 +105,7 @@ class AdamForm(Form, tag="Adam", tag_field="name"):
 
 
 class StateForm(Form):
-    """Where training continues: the SGD steps taken, and what the optimizer keeps by parameter."""
+    """The training state: the SGD steps taken, and the optimizer's arrays by parameter name."""
 
     sgd_steps: Annotated[int, Meta(**SGD_STEPS.bounds)]
     velocity: dict[str, Any] | UnsetType = UNSET
@@ -114,7 +114,7 @@ class StateForm(Form):
 
 
 class TrainingForm(Form):
-    """How the graph is trained."""
+    """The training settings."""
 
     optimizer: SGDForm | MomentumForm | AdamForm | UnsetType = UNSET
     batch_size: BatchSize | UnsetType = UNSET
@@ -124,7 +124,7 @@ class TrainingForm(Form):
 
 
 class DataForm(Form):
-    """Tables that feed inputs: columns or tensors of `file`, or the numbers themselves."""
+    """Tables that feed inputs: columns or tensors of `file`, or inline numbers."""
 
     feeds: dict[str, Any]
     file: str | UnsetType = UNSET
@@ -146,19 +146,19 @@ class GraphForm(Form):
 
 
 def fields(form: type[msgspec.Struct]) -> list[str]:
-    """Return the names of a form's fields, as they stand in a file."""
+    """Return the names of a form's fields, as in a file."""
     tag = form.__struct_config__.tag_field
     return [*([tag] if tag else []), *form.__struct_encode_fields__]
 
 
 def make_optimizer(form: SGDForm | MomentumForm | AdamForm) -> Optimizer:
-    """Return the optimizer a form stands for."""
+    """Return the optimizer of a form."""
     given = {key: x for key, x in msgspec.structs.asdict(form).items() if x is not UNSET}
     return OPTIMIZERS[str(form.__struct_config__.tag)](**given)
 
 
 def optimizer_fields(optimizer: Optimizer) -> dict[str, Any]:
-    """Return an optimizer as it stands in a file."""
+    """Return an optimizer's fields, as in a file."""
     return {"name": type(optimizer).__name__, **dataclasses.asdict(optimizer)}
 
 
@@ -246,6 +246,6 @@ def _data_schema() -> dict[str, Any]:
 
 
 def write_schema_file() -> None:
-    """Write the schema to the file that ships."""
+    """Write the JSON Schema to `SCHEMA_FILE`, which is part of the package."""
     text = json.dumps(schema(), indent=1, ensure_ascii=False)
     SCHEMA_FILE.write_text(text + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Where an input's numbers come from: the graph file, an initial value, or a file beside it.
+"""The sources of an input's numbers: the graph file, an initial value, or a file beside it.
 
-All that one graph takes, in numbers and in bytes read, is counted here against the limits.
+The numbers and bytes that one graph reads are counted here, against the limits.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _SUFFIXES = (".csv", ".npz", ".safetensors")
 class Sources:
     """Reads the numbers of one graph, in its dtype, from its file and from `folder`.
 
-    `where` is always the place in the graph file that asks for the numbers; `digest` takes in each
-    file that is read.
+    `where` is always the location in the graph file that requests the numbers; `digest` is updated
+    with each file that is read.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Sources:
         self._tensors: dict[str, tensors.Tensors] = {}
 
     def value(self, value: Any, name: str, where: str) -> Value:
-        """Return the value that the file gives for the input `name`."""
+        """Return the value of the input `name`, from its entry in the file."""
         if not isinstance(value, dict):
             array = self.inline(value, where)
         elif "init" in value:
@@ -63,7 +63,7 @@ class Sources:
         return scalar_or_array(self.own(array, where))
 
     def given(self, value: Any, name: str, where: str) -> Array:
-        """Return numbers that stand in the graph file or in a file beside it, in its dtype."""
+        """Return numbers from the graph file or from a file beside it, in the graph's dtype."""
         if isinstance(value, dict):
             array = self._from_file(convert(value, TensorForm, where), name, where)
         else:
@@ -71,7 +71,7 @@ class Sources:
         return self.own(array, where)
 
     def inline(self, value: Any, where: str) -> Array:
-        """Return numbers that stand in the file itself, in float64."""
+        """Return numbers from the graph file itself, in float64."""
         array = read_array(value, where)
         self.take(array.shape, where)
         return array
@@ -83,7 +83,7 @@ class Sources:
             raise FileError(
                 "a .csv file holds one matrix, without a name",
                 where=f"{where}.tensor",
-                hint="leave the field out",
+                hint="leave out this field",
             )
         array = tables.read_matrix(self._read(form.file, where), f"{where}: {form.file}")
         self.take(array.shape, where)
@@ -102,7 +102,7 @@ class Sources:
         suffix = PurePosixPath(file).suffix.lower()
         if suffix not in _SUFFIXES:
             raise FileError(
-                f"{shown(file)} is not of a kind that holds numbers",
+                f"{shown(file)} is not a file of a supported type",
                 where=f"{where}.file",
                 hint="expected " + ", ".join(_SUFFIXES),
             )
@@ -116,46 +116,48 @@ class Sources:
         return content
 
     def tables(self, form: DataForm, where: str) -> dict[str, Array]:
-        """Return the tables of `data`, standardised where it says so."""
-        places = {name: f"{where}.feeds.{name:.60}" for name in form.feeds}
+        """Return the tables of `data`, standardised if it requests that."""
+        locations = {name: f"{where}.feeds.{name:.60}" for name in form.feeds}
         if isinstance(form.file, str):
-            feeds = self._tables_of_file(form.file, form.feeds, where, places)
+            feeds = self._tables_of_file(form.file, form.feeds, where, locations)
         else:
-            feeds = {name: self.inline(value, places[name]) for name, value in form.feeds.items()}
+            feeds = {
+                name: self.inline(value, locations[name]) for name, value in form.feeds.items()
+            }
         for name, table in feeds.items():
             if not table.ndim:
-                raise FileError("expected a list of rows, found one number", where=places[name])
+                raise FileError("expected a list of rows, found one number", where=locations[name])
         for position, name in enumerate(form.standardize or []):
-            place = f"{where}.standardize[{position}]"
+            location = f"{where}.standardize[{position}]"
             if name not in feeds:
                 hint = nearest(name, feeds)
-                raise FileError(f"{shown(name)} is not fed", where=place, hint=hint)
-            feeds[name] = _standardized(feeds[name], place)
-        return {name: self.own(table, places[name]) for name, table in feeds.items()}
+                raise FileError(f"{shown(name)} is not fed", where=location, hint=hint)
+            feeds[name] = _standardized(feeds[name], location)
+        return {name: self.own(table, locations[name]) for name, table in feeds.items()}
 
     def _tables_of_file(
-        self, file: str, feeds: dict[str, Any], where: str, places: dict[str, str]
+        self, file: str, feeds: dict[str, Any], where: str, locations: dict[str, str]
     ) -> dict[str, Array]:
         if self._suffix(file, where) != ".csv":
             for name, tensor in feeds.items():
                 if not isinstance(tensor, str):
                     raise FileError(
                         f"expected the name of a tensor, found {shown(tensor)}",
-                        where=places[name],
+                        where=locations[name],
                     )
             return {
-                name: self._tensor(file, tensor, places[name]) for name, tensor in feeds.items()
+                name: self._tensor(file, tensor, locations[name]) for name, tensor in feeds.items()
             }
-        wanted: list[str] = []
+        requested: list[str] = []
         for name, columns in feeds.items():
-            several = columns if isinstance(columns, list) else [columns]
-            if not several or not all(isinstance(column, str) for column in several):
+            names = columns if isinstance(columns, list) else [columns]
+            if not names or not all(isinstance(column, str) for column in names):
                 raise FileError(
                     f"expected the names of columns, found {shown(columns)}",
-                    where=places[name],
+                    where=locations[name],
                 )
-            wanted += several
-        table = tables.read_columns(self._read(file, where), wanted, f"{where}: {file}")
+            requested += names
+        table = tables.read_columns(self._read(file, where), requested, f"{where}: {file}")
         self.take(table.shape, where)
         found: dict[str, Array] = {}
         start = 0
@@ -167,18 +169,18 @@ class Sources:
         return found
 
     def take(self, shape: Sequence[int], where: str, *, counts: bool = True) -> None:
-        """Raise `FileError` unless there is room for a value of this shape."""
+        """Count a value of this shape; raise `FileError` if that exceeds the limits."""
         size = math.prod(shape)
         self.numbers += size if counts else 0
         if size > limits.NUMBERS or self.numbers > limits.NUMBERS:
             raise FileError(
                 f"the shape {shape_text(tuple(shape))} has {size:,} numbers",
                 where=where,
-                hint=f"at most {limits.NUMBERS:,} in all values of a file together",
+                hint=f"at most {limits.NUMBERS:,} in all values of a file",
             )
 
     def own(self, array: Array, where: str) -> Array:
-        """Return a copy in the graph's dtype: nothing shares it, nor keeps a whole file alive."""
+        """Return a copy in the graph's dtype, which shares no memory with the content of a file."""
         return np.array(fit(array, self.dtype, where), order="C")
 
 

@@ -1,7 +1,7 @@
-"""Where training continues, as a graph file says it: SGD steps taken, and what the optimizer keeps.
+"""The training state in a graph file: the SGD steps taken, and the optimizer's state.
 
-What is kept (a velocity, say) has the shape of its parameter, so each kind of it may take as many
-numbers as the parameters do, and stands in a tensor file of its own when it is large.
+The optimizer's arrays (a velocity, say) have the shapes of their parameters, so each kind of array
+may have as many numbers as the parameters do, and is in a tensor file of its own if it is large.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ KEPT = tuple(dict.fromkeys(name for kind in OPTIMIZERS.values() for name in kind
 
 
 def read_state(form: StateForm, graph: Graph, open_sources: Callable[[], Sources]) -> Progress:
-    """Return where training continues; `open_sources` gives a reader with limits of its own.
+    """Return the progress from which training continues.
 
-    Raises `FileError` or `ShapeError` where it does not fit the optimizer and the parameters.
+    `open_sources` returns a reader with its own limits. Raises `FileError` or `ShapeError` for a
+    state that does not fit the optimizer and the parameters.
     """
     optimizer = graph.training.optimizer
     for name in KEPT:
@@ -36,7 +37,7 @@ def read_state(form: StateForm, graph: Graph, open_sources: Callable[[], Sources
             raise FileError(
                 f"{type(optimizer).__name__} keeps {keeps} for each trainable input",
                 where=f"training.state.{name}",
-                hint='leave out "state" to begin anew',
+                hint='leave out "state" to start from step 0',
             )
     shapes = {}
     for node in (graph.nodes[i] for i in graph.trainables):
@@ -56,7 +57,7 @@ def _read(
     for label in shapes:
         if label not in given:
             raise FileError(
-                f"there is none for {shown(label)}",
+                f"no entry for {shown(label)}",
                 where=f"training.state.{name}",
                 hint="give one for each trainable input",
             )
@@ -70,10 +71,10 @@ def _read(
                 hint=nearest(label, shapes),
             )
         kept[label] = sources.given(value, label, where)
-        found, wanted = kept[label].shape, shapes[label]
-        if wanted is not None and found != wanted:
+        found, expected = kept[label].shape, shapes[label]
+        if expected is not None and found != expected:
             raise ShapeError(
-                f"expected the shape of {shown(label)}, {shape_text(wanted)}, "
+                f"expected the shape of {shown(label)}, {shape_text(expected)}, "
                 f"found {shape_text(found)}",
                 where=where,
             )
@@ -85,7 +86,7 @@ def state_text(
     json: Callable[[Any], str],
     values: Callable[[Mapping[str, Array]], Mapping[str, str]],
 ) -> str:
-    """Return the state as JSON; `values` returns each array of a kind as JSON, or where it is."""
+    """Return the state as JSON; `values` converts each array to JSON, inline or a reference."""
     parts = [f'"sgd_steps": {progress.sgd_steps}']
     for name, kept in progress.kept.items():
         fields = (f"{json(label)}: {text}" for label, text in values(kept).items())
@@ -93,7 +94,7 @@ def state_text(
     return f"{{{', '.join(parts)}}}"
 
 
-def is_begun(progress: Progress) -> bool:
-    """Whether there is anything to continue from."""
+def has_progress(progress: Progress) -> bool:
+    """Whether there is any progress to continue from."""
     arrays = (array for kept in progress.kept.values() for array in kept.values())
     return progress.sgd_steps > 0 or any(np.any(array != 0) for array in arrays)

@@ -1,7 +1,7 @@
-"""Tables of numbers in .csv files, read a row at a time.
+"""Tables of numbers in .csv files, read row by row.
 
-The first row of a data table names its columns. Only the columns asked for are read as numbers;
-others may hold anything.
+The first row of a data table names its columns. Only the requested columns are read as numbers;
+others may contain anything.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def read_columns(content: bytes, columns: Sequence[str], where: str) -> Array:
     """Return the named columns of a table with a header, side by side."""
     rows = _rows(content, where)
     line, header = _first(rows, where)
-    places = [_place(header, column, f"{where}:{line}") for column in columns]
-    return _numbers(rows, places, header, where)
+    indices = [_column_index(header, column, f"{where}:{line}") for column in columns]
+    return _numbers(rows, indices, header, where)
 
 
 def read_matrix(content: bytes, where: str) -> Array:
-    """Return a table of numbers as a matrix; a first row of words is passed over."""
+    """Return a table of numbers as a matrix; a header row is skipped."""
     rows = _rows(content, where)
     line, first = _first(rows, where)
     if all(map(_is_number, first)):
@@ -41,7 +41,7 @@ def read_matrix(content: bytes, where: str) -> Array:
 
 
 def _rows(content: bytes, where: str) -> Rows:
-    """Yield the rows that are not blank, each with the number of its line."""
+    """Yield the rows that are not blank, each with its line number."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -64,7 +64,7 @@ def _first(rows: Rows, where: str) -> tuple[int, list[str]]:
     raise FileError("the table is empty", where=where)
 
 
-def _place(header: list[str], column: str, where: str) -> int:
+def _column_index(header: list[str], column: str, where: str) -> int:
     count = header.count(column)
     if count == 1:
         return header.index(column)
@@ -78,14 +78,16 @@ def _place(header: list[str], column: str, where: str) -> int:
 
 def _numbers(
     rows: Rows,
-    places: Sequence[int],
+    indices: Sequence[int],
     header: list[str],
     where: str,
     width: int = 0,
 ) -> Array:
     width = width or len(header)
     numbers = array("d")
-    pick = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
+    pick = (
+        itemgetter(*indices) if len(indices) > 1 else itemgetter(slice(indices[0], indices[0] + 1))
+    )
     for line, row in rows:
         if len(row) != width:
             raise FileError(
@@ -96,21 +98,21 @@ def _numbers(
         try:
             numbers.extend(map(float, cells))
         except ValueError:
-            raise _not_a_number(row, places, header, f"{where}:{line}") from None
-        # Python reads 1_000 as a number; a table that holds it holds something else.
+            raise _not_a_number(row, indices, header, f"{where}:{line}") from None
+        # Python reads 1_000 as a number, but in a table it is something else.
         if any("_" in cell for cell in cells):
-            raise _not_a_number(row, places, header, f"{where}:{line}")
+            raise _not_a_number(row, indices, header, f"{where}:{line}")
     if not numbers:
         raise FileError("the table has no rows", where=where)
-    return np.frombuffer(numbers, np.float64).reshape(-1, len(places))
+    return np.frombuffer(numbers, np.float64).reshape(-1, len(indices))
 
 
 def _not_a_number(
-    row: list[str], places: Sequence[int], header: list[str], where: str
+    row: list[str], indices: Sequence[int], header: list[str], where: str
 ) -> FileError:
-    place = next(place for place in places if not _is_number(row[place]))
-    name = f"column {shown(header[place]) if header else place + 1}"
-    found = shown(row[place]) if row[place].strip() else "an empty cell"
+    index = next(i for i in indices if not _is_number(row[i]))
+    name = f"column {shown(header[index]) if header else index + 1}"
+    found = shown(row[index]) if row[index].strip() else "an empty cell"
     return FileError(f"{name}: expected a number, found {found}", where=where)
 
 

@@ -1,7 +1,7 @@
-"""Tensors in .safetensors and .npz files, without unpickling and without trust in headers.
+"""Tensors in .safetensors and .npz files, without unpickling and without trusting headers.
 
-What a header says of a tensor's type and size is checked against limits and against what the file
-holds before memory is taken for it.
+The dtype and size that a header gives for a tensor are checked against limits and against the
+file's content before memory is allocated.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _DTYPES = {
 }
 
 Tensors = Callable[[str, str], Array]
-"""Looks up a tensor by name; the second argument says where an error happened."""
+"""Looks up a tensor by name; the second argument is the location for errors."""
 
 
 def open_tensors(suffix: str, content: bytes, where: str) -> Tensors:
-    """Return the look-up of a .safetensors or .npz file with this content."""
+    """Return the tensors of a .safetensors or .npz file with this content."""
     return _safetensors(content, where) if suffix == ".safetensors" else _npz(content, where)
 
 
@@ -63,7 +63,7 @@ def _safetensors(content: bytes, where: str) -> Tensors:
         entry = entries[name]
         if entry["dtype"] not in _DTYPES:
             raise FileError(
-                f"tensor {shown(name)} has the type {entry['dtype']}, not numbers that we read",
+                f"tensor {shown(name)} has the unsupported type {entry['dtype']}",
                 where=where,
             )
         shape = tuple(entry["shape"])
@@ -91,7 +91,7 @@ def _npz(content: bytes, where: str) -> Tensors:
         if name not in members:
             _unknown(name, members, where)
         if members[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise FileError(f"tensor {shown(name)} is compressed in an unknown way", where=where)
+            raise FileError(f"tensor {shown(name)} has an unknown compression method", where=where)
         try:
             with archive.open(members[name]) as file:
                 return _npy(file, name, where)
@@ -116,8 +116,8 @@ _BROKEN_ZIP = (
 )
 
 
-# The header of an .npy member is the text of a Python dictionary. NumPy evaluates it; we look for
-# the only three entries that there may be.
+# The header of an .npy member is the source text of a Python dictionary. NumPy evaluates it; here
+# the only three valid entries are matched by patterns.
 _NPY_HEADER = {
     "descr": r"'([<>|=]?)([A-Za-z])(\d*)'",
     "fortran_order": "(True|False)",
@@ -127,10 +127,10 @@ _HEADER_BYTES = 10_000
 
 
 def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any] | None]:
-    """Return shape, whether columns come first, and the type (None: pickled objects)."""
+    """Return the shape, whether the order is Fortran's, and the dtype (None: pickled objects)."""
     magic = file.read(8)
     if magic[:6] != b"\x93NUMPY" or magic[6] not in (1, 2, 3):
-        raise ValueError("it does not begin as a NumPy array does")
+        raise ValueError("it does not start like a NumPy array")
     length = int.from_bytes(file.read(2 if magic[6] == 1 else 4), "little")
     if length > _HEADER_BYTES:
         raise ValueError(f"its header has {length:,} bytes")
@@ -139,7 +139,7 @@ def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any] |
     for key, pattern in _NPY_HEADER.items():
         matches = re.findall(rf"""['"]{key}['"]\s*:\s*{pattern}""", header)
         if len(matches) != 1:
-            raise ValueError(f"its header gives no {key} of plain numbers")
+            raise ValueError(f"its header has no valid {key}")
         (found[key],) = matches
     order, kind, size = found["descr"]
     dtype = None if kind == "O" else np.dtype(order + kind + size)

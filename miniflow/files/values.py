@@ -1,7 +1,7 @@
-"""Numbers in JSON: a number, nested lists, and the three that JSON cannot spell.
+"""Numbers in JSON: a number, nested lists, and the three values that JSON lacks.
 
-`"NaN"`, `"Infinity"` and `"-Infinity"` stand as strings. Every number survives being written and
-read bit for bit.
+`"NaN"`, `"Infinity"` and `"-Infinity"` are strings. Every number is written and read back bit for
+bit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read_value(value: Any, where: str, dtype: np.dtype[Any]) -> Value:
 def read_array(value: Any, where: str) -> Array:
     """Return a number, or nested lists of numbers, as an array of float64.
 
-    Lists are opened level by level: no recursion, and each level is checked at once.
+    Lists are flattened level by level, without recursion; each level is checked as a whole.
     """
     level: list[Any] = [value]
     shape: list[int] = []
@@ -38,9 +38,9 @@ def read_array(value: Any, where: str) -> Array:
         if kinds != {list}:
             odd = next(i for i, entry in enumerate(level) if type(entry) is not type(level[0]))
             raise FileError(
-                f"a list stands beside {shown(next(x for x in level if type(x) is not list))}",
-                where=where + _place(odd, shape),
-                hint="all rows have the same depth",
+                f"a list is next to {shown(next(x for x in level if type(x) is not list))}",
+                where=where + _index_text(odd, shape),
+                hint="all rows must have the same depth",
             )
         lengths = set(map(len, level))
         if len(lengths) > 1:
@@ -48,13 +48,13 @@ def read_array(value: Any, where: str) -> Array:
             raise FileError(
                 f"expected a list of {len(level[0])} entries, as before it, "
                 f"found one of {len(level[odd])}",
-                where=where + _place(odd, shape),
+                where=where + _index_text(odd, shape),
             )
         shape += lengths
         if len(shape) > limits.AXES:
             raise FileError(f"lists are nested more than {limits.AXES} deep", where=where)
         if not shape[-1]:
-            raise FileError("the list is empty", where=where + _place(0, shape[:-1]))
+            raise FileError("the list is empty", where=where + _index_text(0, shape[:-1]))
         level = list(chain.from_iterable(level))
     if not kinds <= {int, float}:
         level = [
@@ -66,12 +66,12 @@ def read_array(value: Any, where: str) -> Array:
     except OverflowError:
         odd = next(i for i, entry in enumerate(level) if _overflows(entry))
         raise FileError(
-            f"{shown(level[odd])} is too large for a float64", where=where + _place(odd, shape)
+            f"{shown(level[odd])} is too large for a float64", where=where + _index_text(odd, shape)
         ) from None
 
 
 def fit(array: Array, dtype: np.dtype[Any], where: str) -> Array:
-    """Return `array` in `dtype`; a number that turns infinite on the way is an error."""
+    """Return `array` in `dtype`; raise `FileError` for a number that overflows to infinity."""
     if array.dtype == dtype:
         return array
     with np.errstate(all="ignore"):
@@ -82,20 +82,20 @@ def fit(array: Array, dtype: np.dtype[Any], where: str) -> Array:
             odd = int(lost.reshape(-1).argmax())
             raise FileError(
                 f"{array.reshape(-1)[odd]:g} is too large for a {dtype}",
-                where=where + _place(odd, array.shape),
+                where=where + _index_text(odd, array.shape),
             )
     return fitted
 
 
 def scalar_or_array(array: Array) -> Value:
-    """Return an array as it is, one without axes as its number."""
+    """Return an array unchanged, but a 0-d array as a number."""
     if array.shape:
         return array
     return float(array) if array.dtype == np.float64 else array[()]
 
 
 def shown(found: Any) -> str:
-    """Return what was found in a file, as JSON, short and printable."""
+    """Return a value found in a file as short, printable JSON."""
     if isinstance(found, str):
         return f'"{printable(found, 60)}"'
     if isinstance(found, list | tuple):
@@ -106,7 +106,7 @@ def shown(found: Any) -> str:
         return {None: "null", True: "true", False: "false"}[found]
     try:
         return printable(str(found), 30)
-    except ValueError:  # An integer of more than 4,300 digits.
+    except ValueError:  # an integer of more than 4,300 digits
         return "a huge integer"
 
 
@@ -117,7 +117,7 @@ def _number(entry: Any, where: str, i: int, shape: list[int]) -> int | float:
         return SPELLED[entry]
     hint = 'as strings only "NaN", "Infinity" and "-Infinity"' if isinstance(entry, str) else ""
     raise FileError(
-        f"expected a number, found {shown(entry)}", where=where + _place(i, shape), hint=hint
+        f"expected a number, found {shown(entry)}", where=where + _index_text(i, shape), hint=hint
     )
 
 
@@ -129,7 +129,7 @@ def _overflows(entry: int | float) -> bool:
     return False
 
 
-def _place(flat: int, shape: list[int] | tuple[int, ...]) -> str:
+def _index_text(flat: int, shape: list[int] | tuple[int, ...]) -> str:
     if not shape:
         return ""
     return "".join(f"[{i}]" for i in np.unravel_index(flat, tuple(shape)))
@@ -139,16 +139,16 @@ def _place(flat: int, shape: list[int] | tuple[int, ...]) -> str:
 
 
 def is_plain(array: Array) -> bool:
-    """Whether text can hold `array` bit for bit: each NaN in it is the usual one."""
-    unusual = np.isnan(array)
-    if not unusual.any():
+    """Whether JSON can represent `array` bit for bit: each NaN in it is the default one."""
+    nan = np.isnan(array)
+    if not nan.any():
         return True
-    usual = np.array(np.nan, array.dtype).tobytes()
-    return all(number.tobytes() == usual for number in array[unusual])
+    default = np.array(np.nan, array.dtype).tobytes()
+    return all(number.tobytes() == default for number in array[nan])
 
 
 def written(array: Array) -> str:
-    """Return `array` as JSON, each number as short as it can be."""
+    """Return `array` as JSON, with the shortest text of each number."""
     if array.ndim == 0:
         return _written_number(array[()])
     return f"[{', '.join(_parts(array))}]"
@@ -163,8 +163,8 @@ def _written_number(number: Any) -> str:
         return '"NaN"' if math.isnan(number) else '"Infinity"' if number > 0 else '"-Infinity"'
     text = repr(float(number))
     if isinstance(number, np.float32):
-        # The shortest text of a float32 is read as a float64 first, which in rare cases rounds
-        # to a neighbour.
+        # The shortest text of a float32 is read as a float64 first, which in rare cases rounds to a
+        # neighbour.
         short = str(number)
         text = short if np.float32(float(short)) == number else text
     return text.removesuffix(".0") if text != "-0.0" else text

@@ -1,4 +1,4 @@
-"""Gradient checking: what a backward rule says against what the forward rule does."""
+"""Gradient checking: backward rules compared with finite differences of forward rules."""
 
 from miniflow.gradcheck.checker import Verdict, check
 

@@ -1,9 +1,9 @@
-"""A pass over a graph in a plan of its own, whose nodes can be asked again what they send.
+"""A pass over a graph in its own plan, whose backward rules can be run again.
 
-A gradient check gives a node a gradient and reads what its backward rule sends for it, once for
-the gradient that came to it in the pass, and once more for another. A node in the lesson's style
-reads that from its consumers' attributes, and keeps what it likes in its own: both are as before
-after each answer, so that a second one is found as the first was.
+A gradient check gives a node a gradient and reads the contributions that its backward rule sends,
+once for the gradient that the node received in the pass, and once for another. A node in the
+lesson's style reads the gradient from its consumers' attributes, and may keep any state in its own;
+both are restored after each run, so that every run starts from the same state.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from miniflow.errors import ShapeError
 from miniflow.gradcheck.differences import EPSILON
-from miniflow.gradcheck.restoring import as_before, attributes_as_before
+from miniflow.gradcheck.restoring import attributes_restored, state_restored
 from miniflow.node import Input, Node, gradient_sent
 from miniflow.ops.base import Array, follows_rules
 from miniflow.plans.base import Plan
@@ -26,17 +26,17 @@ from miniflow.plans.custom_node import run_method
 from miniflow.plans.integers import in_type, integer_types
 from miniflow.structure import Structure
 
-# A sum of contributions that is so much smaller than these is 0.
+# A sum of contributions counts as 0 if it is at most this fraction of the sum of their sizes.
 CANCELS = 8 * EPSILON
-# Fractions of its multiples are spread evenly, and repeat along no axis.
+# The fractional parts of its multiples are evenly distributed, without a period along any axis.
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """The gradient that came to a node; `shares` are what came from each consumer.
+    """The gradient that a node receives; `shares` are the contributions by consumer.
 
-    A node of ours reads the total alone and has no shares. `assumed`: zeros were replaced.
+    Ops of ours read only the total and have no shares. `assumed`: zeros were replaced.
     """
 
     total: Array
@@ -45,11 +45,11 @@ class Upstream:
 
 
 class CheckPass:
-    """A pass over a graph, in float64, over the values of the subject's inputs.
+    """A pass over a graph, in float64, at the values of the subject's inputs.
 
     `own` are the nodes whose backward rule is the program's, `integers` those that hold integers.
-    Asked in topological order, a node finds the gradient that came to it: what an answer leaves in
-    the plan's gradients is read by no later node.
+    Nodes must be checked in topological order: then each node still finds the gradient that it
+    received, because a check only overwrites gradients that no later check reads.
     """
 
     def __init__(self, subject: Structure | Plan, graph: Structure) -> None:
@@ -60,7 +60,7 @@ class CheckPass:
             self.plan.forward(i)
         for i in graph.backward_nodes:
             if graph.inbound[i] and not self.lacks_rule(i):
-                with self._sent_to(i, self.upstream(i)):
+                with self._receiving(i, self.upstream(i)):
                     self.plan.backward(i)
         self.integers = self.plan.integer_types.keys()
         self.plan.skip_value_checks()
@@ -71,7 +71,7 @@ class CheckPass:
         return rule is None or rule is Node.backward
 
     def upstream(self, node: int) -> Upstream:
-        """Return the gradient that came to a node in the pass."""
+        """Return the gradient that a node received in the pass."""
         if node == self.graph.cost:
             return Upstream(np.ones(self.plan.shapes[node]), {})
         if node not in self.own:
@@ -84,28 +84,27 @@ class CheckPass:
         return Upstream(np.asarray(sum(shares.values())), shares)
 
     def assumed(self, node: int, upstream: Upstream) -> list[Upstream]:
-        """Return the gradient with other numbers for its zeros, if there are any."""
+        """Return the gradient with its zeros replaced, or an empty list if it has none."""
         if node == self.graph.cost:
             return []
         if not upstream.shares:
             filled = _without_zeros(upstream.total, 0)
             return [] if filled is upstream.total else [Upstream(filled, {}, assumed=True)]
         shares = {
-            consumer: _without_zeros(share, place)
-            for place, (consumer, share) in enumerate(upstream.shares.items())
+            consumer: _without_zeros(share, i)
+            for i, (consumer, share) in enumerate(upstream.shares.items())
         }
         if all(shares[consumer] is share for consumer, share in upstream.shares.items()):
             return []
         return [Upstream(np.asarray(sum(shares.values())), shares, assumed=True)]
 
     def send(self, node: int, upstream: Upstream) -> dict[int, Array]:
-        """Let a node send its contributions for `upstream`; return their sum for each source.
+        """Run a node's backward rule for `upstream`; return its contributions, summed by source.
 
-        What a node in the lesson's style keeps is as before: a second call finds what the first
-        one found.
+        The state of a node in the lesson's style is restored, so every call gives the same result.
         """
         inbound, plan = self.graph.inbound[node], self.plan
-        with self._sent_to(node, upstream):
+        with self._receiving(node, upstream):
             plan.backward(node)
             sums: dict[int, Array] = {}
             sizes: dict[int, Array] = {}
@@ -117,46 +116,46 @@ class CheckPass:
                 else:
                     sums[source] = sent
         for source, size in sizes.items():
-            # What is left of contributions that cancel is rounding.
+            # The remainder of contributions that cancel is rounding error.
             sums[source] = np.where(abs(sums[source]) <= CANCELS * size, 0.0, sums[source])
         return {source: sent for source, sent in sums.items() if sent.size}
 
     def own_gradient(self, node: int, upstream: Upstream) -> Array:
-        """Return what an input's own backward rule makes of what its consumers sent."""
+        """Return the gradient that an input's own backward rule computes from its contributions."""
         own = self.graph.nodes[node]
-        with self._sent_to(node, upstream):
+        with self._receiving(node, upstream):
             run_method(own, "backward")
             if own not in own.gradients:
                 raise ShapeError(
-                    f"backward() of {type(own).__name__} left no gradient for itself",
+                    f"backward() of {type(own).__name__} set no gradient for itself",
                     where=own.label,
                     hint="set self.gradients[self]",
                 )
             return gradient_sent(own, own, self.plan.shapes[node]).astype(np.float64)
 
     @contextlib.contextmanager
-    def _sent_to(self, node: int, upstream: Upstream) -> Iterator[None]:
-        """Let `upstream` be what came to a node."""
+    def _receiving(self, node: int, upstream: Upstream) -> Iterator[None]:
+        """Set the gradient that a node receives to `upstream` within the block."""
         if node not in self.own:
             self.plan.set_gradient(node, upstream.total)
             yield
             return
         own = self.graph.nodes[node]
         consumers = {self.graph.nodes[i]: share for i, share in upstream.shares.items()}
-        with attributes_as_before([own]):
+        with attributes_restored([own]):
             for consumer, share in consumers.items():
                 consumer.gradients[own] = share.copy() if share.ndim else share[()]
             yield
 
 
-def _without_zeros(gradient: Array, place: int) -> Array:
-    """Return a gradient with numbers of its own size for its zeros, itself if it has none."""
+def _without_zeros(gradient: Array, offset: int) -> Array:
+    """Return a gradient with its zeros replaced by numbers of its own scale, or the same array."""
     zeros = gradient == 0
     if not zeros.any():
         return gradient
     finite = np.abs(gradient[np.isfinite(gradient)])
     scale = finite.max(initial=0.0) or 1.0
-    numbers = 1 + (np.arange(gradient.size) * GOLDEN_RATIO + 0.3 * place) % 1
+    numbers = 1 + (np.arange(gradient.size) * GOLDEN_RATIO + 0.3 * offset) % 1
     return np.asarray(np.where(zeros, scale * numbers.reshape(gradient.shape), gradient))
 
 
@@ -166,7 +165,7 @@ def _plan_of(subject: Structure | Plan, graph: Structure) -> Plan:
     double.dtype = np.dtype(np.float64)
     inputs = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
     if isinstance(subject, Plan):
-        # The shapes are those of the subject's pass: a program's batches are of any size.
+        # Compile with the shapes of the subject's pass: a program may use batches of any size.
         integers = integer_types(graph)
         for i in inputs:
             value = np.asarray(subject.value(i), np.float64)
@@ -183,9 +182,9 @@ def _plan_of(subject: Structure | Plan, graph: Structure) -> Plan:
 
 @contextlib.contextmanager
 def unchanged(graph: Structure) -> Iterator[None]:
-    """Restore the inputs' values; where there are nodes of a program's own, all that nodes hold."""
+    """Restore the inputs' values at the end; with a program's own nodes, the state of all nodes."""
     inputs = [(node, node.value) for node in graph.nodes if isinstance(node, Input)]
-    with as_before(graph.nodes if any(map(has_own_rule, graph.nodes)) else []):
+    with state_restored(graph.nodes if any(map(has_own_rule, graph.nodes)) else []):
         try:
             yield
         finally:

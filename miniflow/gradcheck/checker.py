@@ -1,13 +1,14 @@
-"""Gradient checking: what a backward rule says against what the forward rule does.
+"""Gradient checking: backward rules compared with finite differences of forward rules.
 
-For an op, the function whose derivative is judged (`differences`) is the cost as far as this op
-alone decides it: Σ g · value, with the gradient g that has come to the op held fast. So each rule
-is judged alone, and a mistake is found where it is made. Where g is 0 a rule sends 0, whatever it
-is: there it is tried with other numbers too. For an input, the function is the cost, through the
-whole graph; one with a backward rule of its own is also judged by what came to it.
+For an op, the function whose derivative is judged (see `differences`) is Σ g · value, with the
+gradient g that the op received held constant. So each rule is judged alone, and an error is found
+in the op that makes it. Where g is 0, any rule sends 0, so the rule is also tried with other
+numbers there. For an input, the function is the cost, through the whole graph; an input with its
+own backward rule is also compared with the sum of the contributions that it received.
 
-An evaluation takes time in proportion to a node's inputs, and so does a check: of many inputs some
-are tried one by one, and all of them together, along one direction (`screening`).
+The time of an evaluation is proportional to the number of a node's inputs, and so is the time of a
+check: of many inputs some are tried one by one, and all together along one direction (see
+`screening`).
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ from miniflow.errors import GraphError
 from miniflow.gradcheck.check_pass import CheckPass, Upstream, unchanged
 from miniflow.gradcheck.differences import TOLERANCE, Finding, Judgement, judge
 from miniflow.gradcheck.function import Function, Move
-from miniflow.gradcheck.screening import Direction, suspect
+from miniflow.gradcheck.screening import Direction, find_suspect
 from miniflow.ops.base import Array, Shape
 from miniflow.plans.base import Plan
 from miniflow.structure import Structure
 
 Index = tuple[int, ...]
-# Why something is not tested: it takes integers alone; two evaluations differ; a node defines no
-# backward rule; rounding is larger than the derivative. In the record of a program's run: its
-# numbers were not kept, or are no numbers of its value's shape; its class is the program's own.
+# Why something is not tested: it takes only integers; two evaluations differ; a node defines no
+# backward rule; rounding is larger than the derivative. In the recording of a program's run: its
+# numbers were not kept, or are not known, or do not have its value's shape; its class is the
+# program's own.
 Reason = Literal[
     "",
     "integers",
@@ -42,39 +44,39 @@ Reason = Literal[
     "own class",
     "wrong shape",
 ]
-# What the analytic number is compared with: a central difference; the sum of what came to an input;
-# what the rule of its op gives.
+# What the analytic number is compared with: a central difference; the sum of the contributions that
+# an input received; the result of the op's own rule.
 Against = Literal["difference", "sum", "rule"]
 # From best to worst.
 JUDGEMENTS: tuple[Judgement, ...] = ("right", "untested", "undefined", "kink", "wrong")
-# An entry that could not be tested says nothing of the others.
-_OF_AN_ENTRY: tuple[Judgement, ...] = ("untested", "right", "undefined", "kink", "wrong")
+# For the entries of one input: an untested entry does not outweigh the tested ones.
+_ENTRY_JUDGEMENTS: tuple[Judgement, ...] = ("untested", "right", "undefined", "kink", "wrong")
 
-# Entries tried of one input: the one with the largest gradient, and others evenly spread.
+# Evenly spaced entries tried per input, besides the one with the largest gradient.
 ENTRIES = 100
-# So many numbers may be computed at a node, and so many entries are tried at least.
+# The maximum of numbers computed for a node, and the minimum of entries tried.
 WORK = 2e7
 LEAST = 8
-# Evaluations of a node are compared so often before a rule is called wrong.
+# How often evaluations of a node are compared before its rule is judged wrong.
 REPEATS = 10
-# Faults that are looked for among what was not tried one by one.
+# How many suspects are tried among the entries that were not tried one by one.
 SUSPECTS = 2
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found for one input of a node, described by its worst entry.
+    """The result for one input of a node, described by its worst entry.
 
-    `node` sends to `source`, its input number `input_index` (the first, if it takes it more than
-    once: contributions to the same input are judged as one sum). For an input's own gradient
-    `source` is `node` and `input_index` None. `analytic` is what the backward rule says of the
-    entry at `index`, `numeric` the central difference, `relative_error` how far they are apart,
-    `tolerance` how far they may be. `checked` of the `size` entries were tried.
+    `node` sends to `source`, its input `input_index` (the first, if it takes the source more than
+    once: contributions to the same source are judged as one sum). For an input's own gradient
+    `source` is `node` and `input_index` None. `analytic` is the number of the backward rule for the
+    entry at `index`, `numeric` the central difference, `relative_error` their difference, and
+    `tolerance` the allowed difference. `checked` of the `size` entries were tried.
 
-    `assumed`: zeros in the gradient that came to the node were replaced by other numbers. An
-    "untested" verdict has its `reason`, and the node that is the `cause`. `against` says what
-    `numeric` is. `shapes` are those of what was sent and of the value, where they do not fit: that
-    is wrong, whatever the numbers.
+    `assumed`: zeros in the gradient that the node received were replaced by other numbers. An
+    "untested" verdict has a `reason`, and the node that is its `cause`. `against` says what
+    `numeric` is. `shapes` are those of the contribution and of the value, if they do not fit: then
+    the verdict is "wrong", whatever the numbers.
     """
 
     node: int
@@ -97,21 +99,20 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Case:
-    """A gradient that came to a node, and what the node sends for it to one of its inputs."""
+    """A gradient that a node receives, and the contribution that it sends to one input for it."""
 
     upstream: Upstream
     sent: Array
 
 
 def check(subject: Structure | Plan, node: int | None = None) -> list[Verdict]:
-    """Check the gradients of one node, or of every op under the cost.
+    """Check the gradients of one node, or of every op that the cost depends on.
 
-    An op gets a verdict for each of its inputs; an input gets one for its own gradient, in a check
-    of all nodes only if it has a backward rule of its own. All is computed apart, in float64, in a
-    pass over the inputs' values as they stand: neither a plan nor its nodes are changed.
+    An op gets a verdict for each of its inputs. An input gets one for its own gradient; in a check
+    of all nodes, only if it has its own backward rule. Everything is computed separately, in
+    float64, in a pass over the current values of the inputs: the plan and its nodes do not change.
 
-    Raises `GraphError` if the cost does not depend on the node, or a node of the program's own
-    raises.
+    Raises `GraphError` if the cost does not depend on the node, or if a program's own node raises.
     """
     graph = subject if isinstance(subject, Structure) else subject.graph
     if node is not None and not graph.reaches_cost[node]:
@@ -122,21 +123,23 @@ def check(subject: Structure | Plan, node: int | None = None) -> list[Verdict]:
     with unchanged(graph), np.errstate(all="ignore"):
         checker = _Checker(CheckPass(subject, graph))
         if node is not None and not graph.inbound[node]:
-            return checker.through_the_graph(node)
+            return checker.check_input(node)
         nodes = range(len(graph)) if node is None else [node]
-        return [verdict for i in nodes if graph.reaches_cost[i] for verdict in checker.alone(i)]
+        return [
+            verdict for i in nodes if graph.reaches_cost[i] for verdict in checker.check_node(i)
+        ]
 
 
 class _Checker:
     """The check of the nodes of a pass, in topological order."""
 
-    def __init__(self, run: CheckPass) -> None:
-        self.run, self.graph, self.plan = run, run.graph, run.plan
+    def __init__(self, check_pass: CheckPass) -> None:
+        self.check_pass, self.graph, self.plan = check_pass, check_pass.graph, check_pass.plan
 
-    def alone(self, node: int) -> list[Verdict]:
-        """Judge what one node sends to each of its inputs."""
+    def check_node(self, node: int) -> list[Verdict]:
+        """Judge the contributions of a node to each of its inputs."""
         if not self.graph.inbound[node]:
-            return self._sums_up(node) if node in self.run.own else []
+            return self._check_sum(node) if node in self.check_pass.own else []
         input_indices: dict[int, int] = {}
         for input_index, source in enumerate(self.graph.inbound[node]):
             if self.plan.value(source).size:
@@ -149,28 +152,28 @@ class _Checker:
                 for source in sources
             ]
 
-        if self.run.lacks_rule(node):
+        if self.check_pass.lacks_rule(node):
             return untested("no backward")
         function = Function(self.plan, sources, [node])
-        if function.unsteady(self.run.own, 1) is not None:
+        if function.find_nondeterministic(self.check_pass.own, 1) is not None:
             return untested("random")
-        verdicts = self._inputs_of(node, input_indices, function)
-        accused = any(verdict.judgement in ("kink", "wrong") for verdict in verdicts)
-        if accused and function.unsteady(self.run.own, REPEATS) is not None:
+        verdicts = self._check_inputs(node, input_indices, function)
+        suspected = any(verdict.judgement in ("kink", "wrong") for verdict in verdicts)
+        if suspected and function.find_nondeterministic(self.check_pass.own, REPEATS) is not None:
             return untested("random")
         function.restore()
         return verdicts
 
-    def _inputs_of(
+    def _check_inputs(
         self, node: int, input_indices: dict[int, int], function: Function
     ) -> list[Verdict]:
-        upstream = self.run.upstream(node)
+        upstream = self.check_pass.upstream(node)
         cases: dict[int, list[_Case]] = {source: [] for source in input_indices}
-        for one in (upstream, *self.run.assumed(node, upstream)):
-            for source, sent in self.run.send(node, one).items():
-                cases[source].append(_Case(one, sent))
+        for received in (upstream, *self.check_pass.assumed(node, upstream)):
+            for source, sent in self.check_pass.send(node, received).items():
+                cases[source].append(_Case(received, sent))
         budget = max(LEAST, int(WORK / function.work))
-        tried = _spread(list(input_indices), budget)
+        tried = _evenly_spaced(list(input_indices), budget)
         most = min(ENTRIES, budget // max(1, len(tried)))
         verdicts = {
             source: self._judge(
@@ -178,29 +181,32 @@ class _Checker:
             )
             for source in tried
         }
-        left = {
-            source: of_it
-            for source, of_it in cases.items()
-            if source not in self.run.integers and not _is_closed(verdicts.get(source))
+        open_cases = {
+            source: source_cases
+            for source, source_cases in cases.items()
+            if source not in self.check_pass.integers and not _is_final(verdicts.get(source))
         }
-        if any(source not in tried or of_it[0].sent.size > most for source, of_it in left.items()):
-            for verdict in self._suspects(node, input_indices, function, left):
+        if any(
+            source not in tried or source_cases[0].sent.size > most
+            for source, source_cases in open_cases.items()
+        ):
+            for verdict in self._screen(node, input_indices, function, open_cases):
                 verdicts[verdict.source] = verdict
         return list(verdicts.values())
 
-    def _suspects(
+    def _screen(
         self,
         node: int,
         input_indices: dict[int, int],
         function: Function,
         cases: dict[int, list[_Case]],
     ) -> Iterator[Verdict]:
-        """Yield a wrong entry, if there is one, among those that were not tried one by one."""
+        """Yield a verdict of a wrong entry, if there is one among those not tried one by one."""
         upstream = next(iter(cases.values()))[-1].upstream
-        sent = {source: of_it[-1].sent for source, of_it in cases.items()}
+        sent = {source: source_cases[-1].sent for source, source_cases in cases.items()}
         direction = Direction(function, sent, upstream.total)
         for _ in range(SUSPECTS):
-            position = suspect(direction)
+            position = find_suspect(direction)
             if position is None:
                 return
             source, index = direction.entry(position)
@@ -209,10 +215,10 @@ class _Checker:
             if verdict.judgement == "wrong":
                 yield verdict
                 return
-            direction.leave_out(position)
+            direction.exclude(position)
 
-    def through_the_graph(self, node: int) -> list[Verdict]:
-        """Judge an input's own gradient against the cost."""
+    def check_input(self, node: int) -> list[Verdict]:
+        """Judge an input's own gradient, through the whole graph."""
         graph = self.graph
         base = self.plan.value(node)
         if not base.size:
@@ -222,50 +228,50 @@ class _Checker:
         depends[node] = True
         for i, sources in enumerate(graph.inbound):
             depends[i] = depends[i] or any(depends[source] for source in sources)
-        run = [i for i, yes in enumerate(depends) if yes and i != node and graph.reaches_cost[i]]
-        lacking = next((i for i in run if self.run.lacks_rule(i)), None)
+        run = [i for i in range(len(graph)) if depends[i] and i != node and graph.reaches_cost[i]]
+        lacking = next((i for i in run if self.check_pass.lacks_rule(i)), None)
         if lacking is not None:
             return [self._untested(*edge, "no backward", lacking)]
         function = Function(self.plan, [node], run)
-        unsteady = function.unsteady(self.run.own, REPEATS)
-        if unsteady is not None:
-            return [self._untested(*edge, "random", unsteady)]
+        nondeterministic = function.find_nondeterministic(self.check_pass.own, REPEATS)
+        if nondeterministic is not None:
+            return [self._untested(*edge, "random", nondeterministic)]
         sent = self.plan.gradient(node).copy()
-        if node in self.run.own:
-            sent = self.run.own_gradient(node, self.run.upstream(node))
+        if node in self.check_pass.own:
+            sent = self.check_pass.own_gradient(node, self.check_pass.upstream(node))
         upstream = Upstream(np.ones(self.plan.shapes[graph.cost]), {})
         most = min(ENTRIES, max(LEAST, int(WORK / function.work)))
         verdict = self._judge(edge, function, [_Case(upstream, sent)], most)
         function.restore()
-        if verdict.judgement == "wrong" and self._kinks_alone(run):
+        if verdict.judgement == "wrong" and self._only_kinks(run):
             verdict = replace(verdict, judgement="kink")
         return [verdict]
 
-    def _kinks_alone(self, run: list[int]) -> bool:
-        """Whether some nodes stand at kinks, each of which chose a side, and none is wrong."""
-        judgements = {verdict.judgement for node in run for verdict in self.alone(node)}
+    def _only_kinks(self, run: list[int]) -> bool:
+        """Whether some nodes are at kinks, where each rule chose a side, and none is wrong."""
+        judgements = {verdict.judgement for node in run for verdict in self.check_node(node)}
         return "kink" in judgements and "wrong" not in judgements
 
-    def _sums_up(self, node: int) -> list[Verdict]:
-        """Judge an input's own rule: its gradient is the sum of what its consumers sent."""
+    def _check_sum(self, node: int) -> list[Verdict]:
+        """Judge an input's own rule: its gradient must be the sum of its contributions."""
         if not self.plan.value(node).size:
             return []
-        upstream = self.run.upstream(node)
+        upstream = self.check_pass.upstream(node)
         verdicts = []
-        for one in (upstream, *self.run.assumed(node, upstream)):
-            gradient = self.run.own_gradient(node, one)
-            off = np.abs(gradient - one.total)
-            scale = np.maximum(np.abs(gradient), np.abs(one.total))
-            errors = np.divide(off, scale, out=np.zeros_like(off), where=off != 0)
+        for received in (upstream, *self.check_pass.assumed(node, upstream)):
+            gradient = self.check_pass.own_gradient(node, received)
+            difference = np.abs(gradient - received.total)
+            scale = np.maximum(np.abs(gradient), np.abs(received.total))
+            errors = np.zeros_like(difference)
+            np.divide(difference, scale, out=errors, where=difference != 0)
             index = _entry(int(errors.argmax()), errors.shape)
             judgement: Judgement = "right" if errors[index] <= TOLERANCE else "wrong"
-            if not np.isfinite(one.total[index]):
+            if not np.isfinite(received.total[index]):
                 judgement = "undefined"
-            finding = Finding(judgement, float(one.total[index]), float(errors[index]))
-            a = float(gradient[index])
-            edge = _Edge(node, node, None)
-            verdicts.append(_verdict(edge, index, a, finding, one.assumed, errors.size))
-        return [replace(max(verdicts, key=_badness), against="sum")]
+            finding = Finding(judgement, float(received.total[index]), float(errors[index]))
+            edge, analytic = _Edge(node, node, None), float(gradient[index])
+            verdicts.append(_verdict(edge, index, analytic, finding, received.assumed, errors.size))
+        return [replace(max(verdicts, key=_severity), against="sum")]
 
     def _judge(
         self,
@@ -275,20 +281,20 @@ class _Checker:
         most: int,
         entries: Iterable[Index] | None = None,
     ) -> Verdict:
-        """Judge what is sent to one input: the entries given, or some of all."""
+        """Judge the contribution to one input, at the given entries or at a sample of all."""
         base = function.base[edge.source]
         chosen = list(_entries([case.sent for case in cases], most) if entries is None else entries)
         verdicts = []
         for index in chosen:
             move = Move(function, edge.source, index)
             verdicts.append(_judge_entry(edge, move, cases))
-            if move.refused and np.array_equal(base, np.rint(base)):
+            if move.failed and np.array_equal(base, np.rint(base)):
                 return self._untested(*edge, "integers", edge.source)
-        worst = max(verdicts, key=_badness)
-        labels = edge.node in self.run.own and edge.source in self.run.integers
+        worst = max(verdicts, key=_severity)
+        labels = edge.node in self.check_pass.own and edge.source in self.check_pass.integers
         if labels and worst.judgement != "right" and not any(case.sent.any() for case in cases):
             return self._untested(*edge, "integers", edge.source)
-        return replace(worst, checked=sum(one.judgement != "untested" for one in verdicts))
+        return replace(worst, checked=sum(verdict.judgement != "untested" for verdict in verdicts))
 
     def _untested(
         self, node: int, source: int, input_index: int | None, reason: Reason, cause: int
@@ -298,7 +304,7 @@ class _Checker:
 
 
 class _Edge(NamedTuple):
-    """From a node to one of its inputs, by the first input_index in which it takes that."""
+    """From a node to one of its inputs, with the first input index of that source."""
 
     node: int
     source: int
@@ -306,9 +312,9 @@ class _Edge(NamedTuple):
 
 
 def _judge_entry(edge: _Edge, move: Move, cases: Sequence[_Case]) -> Verdict:
-    """Judge one entry by the gradient that came; by the assumed one, where that shows more."""
-    found: Verdict | None = None
-    nothing_came = not cases[0].upstream.total.any()
+    """Judge one entry with the received gradient, or with the assumed one if that shows more."""
+    best: Verdict | None = None
+    received_zeros = not cases[0].upstream.total.any()
     for case in cases:
         analytic = float(case.sent[move.index])
         finding = judge(move.x, analytic, case.upstream.total, move, move.noise)
@@ -316,25 +322,25 @@ def _judge_entry(edge: _Edge, move: Move, cases: Sequence[_Case]) -> Verdict:
             finding = finding._replace(judgement="undefined")
         size, assumed = case.sent.size, case.upstream.assumed
         verdict = _verdict(edge, move.index, analytic, finding, assumed, size)
-        if found is None or _shows_more(verdict, found, nothing_came=nothing_came):
-            found = verdict
-    assert found is not None
-    return found
+        if best is None or _shows_more(verdict, best, received_zeros=received_zeros):
+            best = verdict
+    assert best is not None
+    return best
 
 
-def _is_closed(verdict: Verdict | None) -> bool:
-    """Whether nothing more can be found of an input."""
+def _is_final(verdict: Verdict | None) -> bool:
+    """Whether further checks cannot change the verdict of an input."""
     return verdict is not None and (verdict.judgement == "wrong" or verdict.reason == "integers")
 
 
-def _shows_more(verdict: Verdict, before: Verdict, *, nothing_came: bool) -> bool:
-    """Whether a verdict finds what was not seen, or tests what was 0 for any rule."""
+def _shows_more(verdict: Verdict, before: Verdict, *, received_zeros: bool) -> bool:
+    """Whether a verdict finds an error that `before` missed, or tests what was 0 for any rule."""
     if before.judgement != "right" or verdict.judgement == "wrong":
         return before.judgement == "right"
-    said_nothing = before.analytic == 0
+    was_zero = before.analytic == 0
     if verdict.judgement in ("untested", "undefined"):
-        return said_nothing and nothing_came
-    return said_nothing and (verdict.judgement == "kink" or verdict.analytic != 0)
+        return was_zero and received_zeros
+    return was_zero and (verdict.judgement == "kink" or verdict.analytic != 0)
 
 
 def _verdict(
@@ -356,31 +362,31 @@ def _verdict(
     )
 
 
-def _badness(verdict: Verdict) -> tuple[int, bool, float, float, float]:
-    """Return how bad a verdict is; of two that are equally bad, the one that says more is worse."""
-    order = _OF_AN_ENTRY.index(verdict.judgement)
-    as_it_came = verdict.judgement == "wrong" and not verdict.assumed
-    # Errors that differ by rounding alone are alike.
+def _severity(verdict: Verdict) -> tuple[int, bool, float, float, float]:
+    """Return a sort key, worst verdict last; of equally bad ones, the more informative is worse."""
+    order = _ENTRY_JUDGEMENTS.index(verdict.judgement)
+    as_received = verdict.judgement == "wrong" and not verdict.assumed
+    # Errors that differ only by rounding compare equal.
     error = float(f"{verdict.relative_error:.6g}")
-    off = abs(verdict.analytic - verdict.numeric)
-    return order, as_it_came, error, off, abs(verdict.analytic)
+    difference = abs(verdict.analytic - verdict.numeric)
+    return order, as_received, error, difference, abs(verdict.analytic)
 
 
-def _spread(sources: list[int], most: int) -> list[int]:
-    """Return at most so many of the sources, the first, the last, and evenly between."""
+def _evenly_spaced(sources: list[int], most: int) -> list[int]:
+    """Return at most `most` sources: the first, the last, and evenly spaced ones between."""
     if len(sources) <= most:
         return sources
-    return [sources[place] for place in np.linspace(0, len(sources) - 1, most).astype(int)]
+    return [sources[i] for i in np.linspace(0, len(sources) - 1, most).astype(int)]
 
 
 def _entries(sent: Sequence[Array], most: int) -> list[Index]:
-    """Return the entries that are tried: all of a small array, some of a large one."""
+    """Return the entries to try: all of a small array, a sample of a large one."""
     size, shape = sent[0].size, sent[0].shape
-    places = set(np.linspace(0, size - 1, min(size, most)).astype(int).tolist())
+    positions = set(np.linspace(0, size - 1, min(size, most)).astype(int).tolist())
     if size > most:
-        places.update(int(np.abs(one).argmax()) for one in sent)
-    return [_entry(place, shape) for place in sorted(places)]
+        positions.update(int(np.abs(array).argmax()) for array in sent)
+    return [_entry(position, shape) for position in sorted(positions)]
 
 
-def _entry(place: int, shape: tuple[int, ...]) -> Index:
-    return tuple(map(int, np.unravel_index(place, shape)))
+def _entry(position: int, shape: tuple[int, ...]) -> Index:
+    return tuple(map(int, np.unravel_index(position, shape)))

@@ -1,4 +1,4 @@
-"""One derivative against finite differences, each of which knows how far it can be trusted.
+"""One derivative compared with finite differences, each with an estimate of its rounding error.
 
 The derivative of f at x is compared with the central difference
 
@@ -7,10 +7,10 @@ The derivative of f at x is compared with the central difference
 the step at which truncation (of order h²) and rounding (of order ε/h) balance: W. H. Press et al.,
 "Numerical Recipes", 3rd ed., section 5.7. The relative error is |a - n| / max(|a|, |n|), as in
 Stanford's CS231n notes on gradient checks, which also warn of kinks: where the slopes to the left
-and to the right differ, no difference can agree with a backward rule that had to choose.
+and to the right differ, no difference can agree with a backward rule that had to choose one.
 
-A derivative is right if one difference agrees with it that could have disagreed, and wrong only if
-the differences settle on another number. What they cannot decide stays untested.
+A derivative is right if it agrees with a difference that is precise enough to disagree, and wrong
+only if the differences converge to another number. Otherwise it is untested.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ EPSILON = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
 STEP = EPSILON ** (1 / 3)
 TOLERANCE = 1e-6
-# A sum of a hundred products is off by about so many ε.
+# The error of a sum of a hundred products, about so many ε.
 ROUNDING = 100 * EPSILON
-# Where rounding alone may be off by this much, agreement says nothing.
+# Agreement is meaningless if rounding alone may cause a relative error of this size.
 LOOSE = 1e-2
-# Parts of a step, by which it is tried whether a difference depends on its step.
+# Fractions of a step, to test whether a difference depends on its step.
 NEARBY = (0.77, 0.83, 0.91, 0.97)
 
 
 class Finding(NamedTuple):
-    """What the differences say of one derivative.
+    """The judgement of one derivative.
 
-    `numeric` is the central difference, `relative_error` what was measured, and `tolerance` what it
-    was held to: `TOLERANCE`, and what rounding can do to this difference.
+    `numeric` is the central difference, `relative_error` its measured error, and `tolerance` the
+    allowed error: `TOLERANCE` plus the rounding error of this difference.
     """
 
     judgement: Judgement
@@ -53,9 +53,9 @@ class Finding(NamedTuple):
 
 
 class _Difference(NamedTuple):
-    """A central difference, and how far rounding can have moved it.
+    """A central difference, with its rounding error.
 
-    `hidden`: an entry of the value is infinite, so that a change of it cannot be seen.
+    `hidden`: an entry of the value is infinite, so changes of it cannot be measured.
     """
 
     step: float
@@ -73,15 +73,15 @@ def judge(
 ) -> Finding:
     """Judge the derivative of Σ upstream · value at x; `value_at` evaluates the value near x.
 
-    `noise` returns how far that sum moves if the last digits of all that it is computed from do.
+    `noise` returns how far that sum moves if the last digits of all its operands change.
     """
     if not math.isfinite(x):
         return Finding("undefined")
-    return _Entry(x, analytic, upstream, value_at).judged(noise)
+    return _Entry(x, analytic, upstream, value_at).judge(noise)
 
 
 class _Entry:
-    """The entry at x, what the backward rule says of it, and the function to compare with."""
+    """The entry at x, its analytic derivative, and the function to compare it with."""
 
     def __init__(self, x: float, analytic: float, upstream: Array, value_at: ValueAt) -> None:
         self.x = x
@@ -90,8 +90,8 @@ class _Entry:
         self.value_at = value_at
         self.step = STEP * max(1.0, abs(x))
 
-    def judged(self, noise: Callable[[Array], float]) -> Finding:
-        """Take as few differences as it needs: most entries are right at the first."""
+    def judge(self, noise: Callable[[Array], float]) -> Finding:
+        """Judge with as few differences as possible: most entries agree with the first."""
         first = self._difference(self.step)
         if first is not None and self._agrees(first, 0.0, 0.0):
             return self._finding("right", first, 0.0)
@@ -102,11 +102,11 @@ class _Entry:
         if not math.isfinite(self.analytic):
             judgement: Judgement = "wrong" if self._is_sound() else "undefined"
             return Finding(judgement, small[0].slope, math.inf)
-        # Wider steps see a slope that rounding hides from the others.
+        # Wider steps show a slope that rounding hides at the other steps.
         wide = self._differences([100 * self.step, 1e4 * self.step])
-        return self._weighed(small, wide, noise)
+        return self._compare(small, wide, noise)
 
-    def _weighed(
+    def _compare(
         self, small: list[_Difference], wide: list[_Difference], noise: Callable[[Array], float]
     ) -> Finding:
         first = small[0].slope
@@ -120,27 +120,27 @@ class _Entry:
             return self._finding("undefined", best, first)
         if self._is_kink():
             return self._finding("kink", best, first)
-        settled = self._settled(small, wide)
-        if settled is not None and not self._wavers(settled):
-            off = abs(self.analytic - settled.slope)
-            if off > 3 * noise(self.upstream) / settled.step:
-                return self._finding("wrong", settled, first)
+        converged = self._converged(small, wide)
+        if converged is not None and not self._depends_on_step(converged):
+            error = abs(self.analytic - converged.slope)
+            if error > 3 * noise(self.upstream) / converged.step:
+                return self._finding("wrong", converged, first)
         return self._finding("untested", best, first)
 
     # Differences -------------------------------------------------------------------------
 
     def _narrower_steps(self) -> Iterator[float]:
-        """Yield the steps for places close to a kink or to the end of where f is defined."""
+        """Yield steps for points close to a kink or to the edge of the domain of f."""
         yield self.step / 100
         if 0 < STEP * abs(self.x) < self.step / 1000:
             yield STEP * abs(self.x)
 
     def _differences(self, steps: Iterable[float]) -> list[_Difference]:
-        found = map(self._difference, steps)
-        return [difference for difference in found if difference is not None]
+        differences = map(self._difference, steps)
+        return [difference for difference in differences if difference is not None]
 
     def _difference(self, step: float) -> _Difference | None:
-        """Return the central difference with this step, None where it has no finite value."""
+        """Return the central difference with this step, or None if it is not finite."""
         difference = self._slope(step, self.upstream)
         if not math.isfinite(difference.slope) or (difference.hidden and not difference.slope):
             return None
@@ -159,26 +159,26 @@ class _Entry:
     def _error(self, difference: _Difference, first: float) -> tuple[float, float]:
         """Return the relative error, and the scale that it is relative to.
 
-        For a derivative of 0 that includes the `first` slope: x³ at 0 has differences of h².
+        For a derivative of 0 the scale includes the `first` slope: x³ at 0 has differences of h².
         """
-        off = abs(self.analytic - difference.slope)
+        error = abs(self.analytic - difference.slope)
         least = 0.0 if self.analytic else abs(first)
         scale = max(abs(self.analytic), abs(difference.slope), least)
-        return (off / scale if off else 0.0), scale
+        return (error / scale if error else 0.0), scale
 
     def _agrees(self, difference: _Difference, first: float, nearby: float) -> bool:
-        """Whether a difference agrees, and is not so rounded that it agrees with anything."""
+        """Whether a difference agrees, and is precise enough that agreement means something."""
         error, scale = self._error(difference, first)
         if self.analytic:
             rounding = difference.rounding / scale
             return error <= TOLERANCE + rounding and rounding <= LOOSE
-        # Of 0 it must be seen that it is none of the slopes nearby.
+        # A 0 must be distinguishable from the slopes nearby.
         return error <= TOLERANCE and difference.rounding <= TOLERANCE * max(scale, nearby)
 
     def _is_zero(self, differences: list[_Difference]) -> bool:
-        """Whether all are 0 but for rounding, as where contributions cancel."""
-        # The first step times STEP is the size of x: this is the rounding of a slope of the size
-        # of value/x.
+        """Whether all differences are 0 up to rounding, as when contributions cancel."""
+        # Rounding times STEP is the rounding error of a slope of the size of value/x, as the first
+        # step is STEP times the size of x.
         rounding = differences[0].rounding * STEP
         return abs(self.analytic) <= rounding and all(
             abs(d.slope - self.analytic) <= d.rounding for d in differences
@@ -192,10 +192,10 @@ class _Entry:
     # Not right ---------------------------------------------------------------------------
 
     def _is_sound(self) -> bool:
-        """Whether all has a finite slope, also what does not count since its upstream is 0.
+        """Whether every entry has a finite slope, including those whose upstream is 0.
 
-        0 times an infinite slope is NaN, and not a mistake of the rule; nor is it one that a number
-        of the size of value/x overflows.
+        0 × an infinite slope is NaN, which is not an error of the rule; nor is an overflow of a
+        number of the size of value/x.
         """
         weights = np.where(self.upstream == 0, 1.0, self.upstream)
         with np.errstate(all="ignore"):
@@ -209,8 +209,8 @@ class _Entry:
     def _is_kink(self) -> bool:
         """Whether the slopes on both sides of x differ, and the derivative lies between them.
 
-        On a smooth curve the two slopes come together as the step shrinks; at a kink they do not.
-        Each entry of the value may choose a side of its own.
+        On a smooth curve the two slopes converge as the step shrinks; at a kink they do not. Each
+        entry of the value may choose its own side.
         """
         wider, narrower = self._sides(self.step), self._sides(self.step / 100)
         for low, high in (wider, narrower):
@@ -220,44 +220,44 @@ class _Entry:
         return _gap(wider) > slack and _gap(narrower) > _gap(wider) / 10
 
     def _sides(self, step: float) -> tuple[float, float]:
-        """Return the least and the largest slope that the sides of x allow."""
-        here = self.value_at(self.x)
+        """Return the smallest and the largest slope that the sides of x allow."""
+        center = self.value_at(self.x)
         below, above = self.value_at(self.x - step), self.value_at(self.x + step)
         with np.errstate(all="ignore"):
-            left = _moves(below, here, self.upstream) / step
-            right = _moves(here, above, self.upstream) / step
+            left = _moves(below, center, self.upstream) / step
+            right = _moves(center, above, self.upstream) / step
             return float(np.minimum(left, right).sum()), float(np.maximum(left, right).sum())
 
-    def _settled(self, small: list[_Difference], wide: list[_Difference]) -> _Difference | None:
-        """Return the difference that is surest, if it is sure to differ from what is judged."""
+    def _converged(self, small: list[_Difference], wide: list[_Difference]) -> _Difference | None:
+        """Return the most reliable difference, if it clearly differs from the derivative."""
 
-        def doubt(pair: tuple[_Difference, _Difference]) -> float:
+        def uncertainty(pair: tuple[_Difference, _Difference]) -> float:
             wider, narrower = pair
             return abs(wider.slope - narrower.slope) + wider.rounding + narrower.rounding
 
-        pair = min(pairwise([*reversed(wide), *small]), key=doubt, default=None)
+        pair = min(pairwise([*reversed(wide), *small]), key=uncertainty, default=None)
         if pair is None:
             return None
         wider, narrower = pair
-        off = abs(self.analytic - narrower.slope)
+        error = abs(self.analytic - narrower.slope)
         around, close = self._sides(wider.step), self._sides(narrower.step)
         if _gap(close) > _gap(around) / 10:
-            # Not smooth: any slope from the least to the largest may be meant.
+            # Not smooth: any slope from the smallest to the largest is possible.
             low, high = min(around[0], close[0]), max(around[1], close[1])
-            off = max(low - self.analytic, self.analytic - high)
-        apart = any(abs(d.slope - narrower.slope) > d.rounding + off / 3 for d in small)
-        # Slopes that grow as the step shrinks belong to a step that is too wide.
+            error = max(low - self.analytic, self.analytic - high)
+        apart = any(abs(d.slope - narrower.slope) > d.rounding + error / 3 for d in small)
+        # Slopes that grow as the step shrinks mean that the step is too wide.
         grow = max(map(abs, close)) > 2 * max(map(abs, around)) + wider.rounding
-        if not off > 3 * doubt(pair) or apart or grow:
+        if not error > 3 * uncertainty(pair) or apart or grow:
             return None
         return min(pair, key=lambda difference: difference.rounding)
 
-    def _wavers(self, settled: _Difference) -> bool:
-        """Whether it depends on the step, as it does where a value is cut to few digits."""
-        tried = self._differences(settled.step * factor for factor in NEARBY)
-        slopes = [difference.slope for difference in tried]
+    def _depends_on_step(self, converged: _Difference) -> bool:
+        """Whether a difference depends on its step, as for a value rounded to few digits."""
+        others = self._differences(converged.step * factor for factor in NEARBY)
+        slopes = [difference.slope for difference in others]
         spread = max(slopes, default=math.inf) - min(slopes, default=0.0)
-        return 10 * spread >= abs(self.analytic - settled.slope)
+        return 10 * spread >= abs(self.analytic - converged.slope)
 
 
 def _gap(sides: tuple[float, float]) -> float:
@@ -265,7 +265,7 @@ def _gap(sides: tuple[float, float]) -> float:
 
 
 def _extrapolated(small: list[_Difference]) -> Iterator[_Difference]:
-    """Yield what neighbouring differences, off by order h², tend to as the step goes to 0."""
+    """Yield Richardson extrapolations of neighbouring differences, whose error is of order h²."""
     for wider, narrower in pairwise(small):
         ratio = wider.step / narrower.step
         if ratio < 1e3:
@@ -276,11 +276,11 @@ def _extrapolated(small: list[_Difference]) -> Iterator[_Difference]:
 
 
 def change_between(down: Array, up: Array, upstream: Array) -> tuple[float, float, bool]:
-    """Return how far Σ g · value moves, the size of what rounds it, and if any of it is hidden.
+    """Return the change of Σ g · value, the size of the rounded terms, and if any change is hidden.
 
-    Entries that do not change are left out, so that they cannot round it; but if one is about
-    to change, as a saturated one is, half its last digit is missing. Of an infinite one a change
-    cannot be seen, and a change that underflows is NaN.
+    Entries that do not change are excluded, so they add no rounding error, except 0.01 of their
+    size: a saturated entry may be about to change by half its last digit. A change of an infinite
+    entry is hidden, and a change that underflows is NaN.
     """
     with np.errstate(all="ignore"):
         change = _changes(down, up) & (upstream != 0)
@@ -300,5 +300,5 @@ def _changes(down: Array, up: Array) -> Array:
 
 
 def _moves(down: Array, up: Array, upstream: Array) -> Array:
-    """Return how far each entry of g · value moves; one that stays infinite does not."""
+    """Return the change of each entry of g · value; 0 for an entry that stays infinite."""
     return np.where(_changes(down, up), upstream * (up - down), 0.0)

@@ -1,8 +1,8 @@
-"""Nodes of a program's own can be run for a while, and then hold what they held before.
+"""Running a program's own nodes and restoring their state afterwards.
 
 A node in the lesson's style keeps its state in its attributes, in arrays that it changes in place,
-in its class, in its module, in NumPy's random numbers. Whoever runs it to look at it puts all of
-that back, or the program computes something else afterwards.
+in its class, in its module and in NumPy's random generator. A check that runs the node restores all
+of that, or the program would compute something else afterwards.
 """
 
 from __future__ import annotations
@@ -22,40 +22,40 @@ _OURS = {name for name in sys.modules if name.partition(".")[0] == "miniflow"}
 
 
 @contextlib.contextmanager
-def as_before(nodes: Iterable[Node]) -> Iterator[None]:
-    """Restore, at the end, all that the nodes hold, count and draw from."""
+def state_restored(nodes: Iterable[Node]) -> Iterator[None]:
+    """Restore the state of the nodes, their classes, modules and random generators at the end."""
     nodes = list(nodes)
-    kinds = {type(holder) for holder in _holders(nodes)}
-    places = [(place, dict(vars(place))) for place in _places_of(kinds)]
-    numbers, python_numbers = np.random.get_state(), random.getstate()
+    classes = {type(node) for node in _with_consumers(nodes)}
+    namespaces = [(owner, dict(vars(owner))) for owner in _namespace_owners(classes)]
+    numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
-        with attributes_as_before(nodes):
+        with attributes_restored(nodes):
             yield
     finally:
-        for place, names in places:
-            for name, value in names.items():
-                if vars(place).get(name) is not value:
-                    setattr(place, name, value)
-        np.random.set_state(numbers)
-        random.setstate(python_numbers)
+        for owner, attributes in namespaces:
+            for name, value in attributes.items():
+                if vars(owner).get(name) is not value:
+                    setattr(owner, name, value)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 @contextlib.contextmanager
-def attributes_as_before(nodes: Iterable[Node]) -> Iterator[None]:
-    """Restore, at the end, the attributes of the nodes and of their consumers."""
-    kept = [(holder, dict(vars(holder))) for holder in _holders(nodes)]
-    undo = [_undoing(value) for _, held in kept for value in held.values()]
+def attributes_restored(nodes: Iterable[Node]) -> Iterator[None]:
+    """Restore the attributes of the nodes and of their consumers at the end."""
+    saved = [(node, dict(vars(node))) for node in _with_consumers(nodes)]
+    restorers = [_restorer(value) for _, attributes in saved for value in attributes.values()]
     try:
         yield
     finally:
-        for holder, held in kept:
-            vars(holder).clear()
-            vars(holder).update(held)
-        for put_back in undo:
-            put_back()
+        for node, attributes in saved:
+            vars(node).clear()
+            vars(node).update(attributes)
+        for restore in restorers:
+            restore()
 
 
-def _holders(nodes: Iterable[Node]) -> Iterator[Any]:
+def _with_consumers(nodes: Iterable[Node]) -> Iterator[Any]:
     """Yield the nodes and their consumers."""
     all_nodes = dict.fromkeys(nodes)
     for node in list(all_nodes):
@@ -63,37 +63,37 @@ def _holders(nodes: Iterable[Node]) -> Iterator[Any]:
     yield from all_nodes
 
 
-def _places_of(kinds: Iterable[type]) -> Iterator[Any]:
-    """Yield the program's own classes, and the modules in which they stand: both may count."""
+def _namespace_owners(classes: Iterable[type]) -> Iterator[Any]:
+    """Yield the program's own classes and their modules: both may hold state of a node."""
     modules = {}
-    for kind in dict.fromkeys(base for one in kinds for base in one.__mro__):
-        module = kind.__module__.partition(".")[0]
-        ours = issubclass(kind, Node) and kind.__module__ in _OURS
-        if module not in ("builtins", "mfdebug", "numpy") and not ours:
-            yield kind
-            modules[kind.__module__] = sys.modules.get(kind.__module__)
+    for owner in dict.fromkeys(base for kind in classes for base in kind.__mro__):
+        package = owner.__module__.partition(".")[0]
+        ours = issubclass(owner, Node) and owner.__module__ in _OURS
+        if package not in ("builtins", "mfdebug", "numpy") and not ours:
+            yield owner
+            modules[owner.__module__] = sys.modules.get(owner.__module__)
     yield from (module for module in modules.values() if module is not None)
 
 
-def _undoing(value: Any) -> Callable[[], object]:
-    """Return what puts back the contents of a thing that a node may change in place."""
+def _restorer(value: Any) -> Callable[[], object]:
+    """Return a function that restores the content of `value`, which a node may change in place."""
     if isinstance(value, np.ndarray) and value.flags.writeable:
         return partial(np.copyto, value, value.copy())
     if isinstance(value, list):
         return partial(value.__setitem__, slice(None), value[:])
     if isinstance(value, dict):
-        return partial(_refill, value, dict(value), [_undoing(one) for one in value.values()])
+        return partial(_refill, value, dict(value), [_restorer(item) for item in value.values()])
     return _nothing
 
 
 def _refill(
-    held: dict[Any, Any], contents: dict[Any, Any], undo: list[Callable[[], object]]
+    target: dict[Any, Any], content: dict[Any, Any], restorers: list[Callable[[], object]]
 ) -> None:
-    held.clear()
-    held.update(contents)
-    for put_back in undo:
-        put_back()
+    target.clear()
+    target.update(content)
+    for restore in restorers:
+        restore()
 
 
 def _nothing() -> None:
-    """What cannot be changed in place needs nothing."""
+    """Values that cannot be changed in place need no restoring."""

@@ -1,8 +1,8 @@
-"""All entries of many inputs at once: the derivative along one direction, and where it goes wrong.
+"""A check of all entries of many inputs at once, by the derivative along one direction.
 
-Two evaluations compare Σ sent · step with how far the value moves, whatever the number of entries.
-Where the two differ, halves are compared, and halves of these, until one entry is left. A kink
-leads to an entry as a mistake does: the entry is then to be judged by itself.
+Two evaluations compare Σ sent · step with the change of the value, whatever the number of entries.
+If the two differ, a bisection finds one entry that contributes to the difference. A kink leads to
+an entry as an error does, so the entry is then judged on its own.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from miniflow.ops.base import Array
 
 
 class Direction:
-    """A step of every entry of some sources, of random sign and size, and what it should change.
+    """A step of random sign and size for every entry of some sources, and the expected changes.
 
-    `sent` is what the backward rule says of each source, for the gradient `upstream` of the value.
-    Entries that are not finite, or of which it says nothing finite, stay where they are.
+    `sent` are the gradients that the backward rule sends to each source for the gradient `upstream`
+    of the value. Entries that are not finite, or whose gradient is not, are not moved.
     """
 
     def __init__(self, function: Function, sent: Mapping[int, Array], upstream: Array) -> None:
@@ -42,20 +42,20 @@ class Direction:
     def __len__(self) -> int:
         return len(self._steps)
 
-    def leave_out(self, position: int) -> None:
-        """Let one entry stay where it is."""
+    def exclude(self, position: int) -> None:
+        """Set the step of an entry to 0."""
         self._steps[position] = self._changes[position] = 0.0
 
     def entry(self, position: int) -> tuple[int, tuple[int, ...]]:
-        """Return the source that an entry belongs to, and its index there."""
-        place = int(np.searchsorted(self._starts, position, "right")) - 1
-        source = self._sources[place]
+        """Return the source of an entry, and the entry's index in it."""
+        i = int(np.searchsorted(self._starts, position, "right")) - 1
+        source = self._sources[i]
         shape = self._function.base[source].shape
-        found = np.unravel_index(position - int(self._starts[place]), shape)
-        return source, tuple(map(int, found))
+        index = np.unravel_index(position - int(self._starts[i]), shape)
+        return source, tuple(map(int, index))
 
     def differs(self, first: int, end: int) -> bool:
-        """Whether steps of the entries from `first` to before `end` change something else."""
+        """Whether steps of the entries `first` to `end` - 1 change the value unexpectedly."""
         up, down = (self._function.at(self._moved(first, end, sign)) for sign in (1.0, -1.0))
         change, size, _ = change_between(down, up, self._upstream)
         changes = self._changes[first:end]
@@ -77,8 +77,8 @@ class Direction:
         return moved
 
 
-def suspect(direction: Direction) -> int | None:
-    """Return the position of an entry whose step changes something else, None if there is none."""
+def find_suspect(direction: Direction) -> int | None:
+    """Return the position of an entry whose step changes the value unexpectedly, or None."""
     first, end = 0, len(direction)
     if not direction.differs(first, end):
         return None

@@ -42,7 +42,7 @@ def _distribute(g: float, _y: float, *xs: float) -> tuple[float, ...]:
 
 @register
 class Add(Elementwise):
-    """The sum of its inputs."""
+    """The elementwise sum of its inputs."""
 
     arity = (1, None)
     role = "an add gate distributes: every input gets the gradient unchanged"
@@ -134,7 +134,7 @@ def _swap(g: float, _value: float, x: float, y: float) -> tuple[float, float]:
 
 @register
 class Mul(Elementwise):
-    """The product of its inputs, entry by entry."""
+    """The elementwise product of its inputs."""
 
     arity = (1, None)
     role = "a multiply gate swaps: each input gets the gradient times the other input"
@@ -482,11 +482,11 @@ def _route_scalar(g: float, value: float, *xs: float) -> tuple[float, ...]:
     return tuple(g if input_index == winner else 0.0 for input_index in range(len(xs)))
 
 
-def _greatest(*xs: float) -> float:
+def _max_or_nan(*xs: float) -> float:
     return math.nan if any(x != x for x in xs) else max(xs)
 
 
-def _least(*xs: float) -> float:
+def _min_or_nan(*xs: float) -> float:
     return math.nan if any(x != x for x in xs) else min(xs)
 
 
@@ -518,7 +518,7 @@ class _Selection(Elementwise):
 
 @register
 class Max(_Selection):
-    """The greatest of its inputs, entry by entry; on a tie the first one wins."""
+    """The elementwise maximum of its inputs; on a tie the first input wins."""
 
     role = "a max gate routes: the winner gets the whole gradient (on a tie, the first), others 0"
 
@@ -530,12 +530,12 @@ class Max(_Selection):
 
     def scalar(self) -> ScalarRule:
         """max(x, y, ...)."""
-        return ScalarRule(_greatest, _route_scalar)
+        return ScalarRule(_max_or_nan, _route_scalar)
 
 
 @register
 class Min(_Selection):
-    """The least of its inputs, entry by entry; on a tie the first one wins."""
+    """The elementwise minimum of its inputs; on a tie the first input wins."""
 
     role = "a min gate routes: the winner gets the whole gradient (on a tie, the first), others 0"
 
@@ -547,4 +547,4 @@ class Min(_Selection):
 
     def scalar(self) -> ScalarRule:
         """min(x, y, ...)."""
-        return ScalarRule(_least, _route_scalar)
+        return ScalarRule(_min_or_nan, _route_scalar)

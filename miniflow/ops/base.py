@@ -316,7 +316,7 @@ def unbroadcast(do: Calls, full: Array, out: Array) -> None:
 
 
 class Elementwise(Op):
-    """An op that works entry by entry, after broadcasting its inputs to one shape.
+    """An elementwise op, which broadcasts its inputs to one shape.
 
     A subclass defines `local_calls`, or `all_local_calls` if it takes any number of inputs;
     contributions to broadcast inputs are summed here.

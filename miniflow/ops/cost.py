@@ -378,7 +378,7 @@ class SoftmaxCrossEntropy(Op):
             do(out.fill, 0.0)
 
     def takes_class_numbers(self, input_index: int, *shapes: Shape) -> bool:
-        """Whether it is the labels, with one number per row."""
+        """Whether the input is the labels, with one number per row."""
         return input_index == 1 and len(shapes[1]) < len(shapes[0])
 
     def legend(self, *shapes: Shape) -> str:

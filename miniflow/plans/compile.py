@@ -13,7 +13,7 @@ from miniflow.structure import Structure
 def compile_plan(graph: Structure) -> Plan:
     """Return the plan of a graph: on Python floats if all its values are scalars, else on arrays.
 
-    Raises `FeedError` for an input without a value and `ShapeError` for shapes that clash.
+    Raises `FeedError` for an input without a value and `ShapeError` for shapes that do not fit.
     """
     with collector_paused():
         shapes = shapes_of(graph)

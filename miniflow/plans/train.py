@@ -1,4 +1,4 @@
-"""Training: compile a graph's plan and run SGD steps."""
+"""Training: compile the plan of a graph and run SGD steps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from miniflow.structure import Structure
 
 
 def train(graph: Structure, sgd_steps: int) -> list[float]:
-    """Run SGD steps, and return the cost of each.
+    """Run SGD steps and return the cost of each.
 
-    The trained values stay in the graph's nodes and the optimizer's state in `graph.progress`:
-    training continues from there. Raises `MiniflowError` when an input has no value, when shapes
-    clash, and when `sgd_steps` is not a whole number from 0.
+    The trained values are stored in the graph's nodes and the optimizer's state in
+    `graph.progress`, from which the next call continues. Raises `MiniflowError` if an input has no
+    value, if shapes do not fit, and if `sgd_steps` is not a whole number from 0.
     """
     sgd_steps = SGD_STEPS.check(sgd_steps, "sgd_steps", "train")
     plan = compile_plan(graph)

@@ -1,7 +1,7 @@
-"""Tables of examples, and which of their rows each SGD step sees.
+"""Tables of examples, and the batches of rows that SGD steps see.
 
-The rows of SGD step k follow from the seed and k alone, so that a debugger can come back to any
-step without replaying the draws before it.
+The rows of SGD step k depend on the seed and k alone, so that a debugger can return to any step
+without repeating the draws before it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from miniflow.ops.base import Array
 Sampling = Literal["all", "epoch", "replacement"]
 SAMPLINGS: tuple[Sampling, ...] = ("all", "epoch", "replacement")
 
-# Draws with replacement are made this many steps at a time, or fewer for large batches: starting
-# a generator costs as much as a whole SGD step of a small network.
+# Draws with replacement are made for this many steps at a time, or fewer for large batches:
+# creating a generator costs as much as a whole SGD step of a small network.
 DRAWS = 256
 DRAWN_ROWS = 2**20
 
@@ -29,8 +29,8 @@ DRAWN_ROWS = 2**20
 class Data:
     """Tables that feed inputs by name; row r of each belongs to the same example.
 
-    `file`, in `folder`, and `columns` remember where they came from, `standardize` which ones
-    were shifted to mean 0 and scaled to standard deviation 1.
+    `file`, in `folder`, and `columns` are their source; `standardize` names the tables that were
+    shifted to mean 0 and scaled to standard deviation 1.
     """
 
     feeds: dict[str, Array]
@@ -55,9 +55,9 @@ class Data:
 
 
 class Batches:
-    """Which rows each SGD step sees; `before` steps were taken by the run that this one continues.
+    """The rows of each SGD step; `before` steps were taken by the run that this one continues.
 
-    Raises `FeedError` when a batch does not fit the table.
+    Raises `FeedError` if a batch without replacement is larger than the table.
     """
 
     def __init__(
@@ -81,21 +81,21 @@ class Batches:
 
     @property
     def steps_per_epoch(self) -> int:
-        """SGD steps to see the table once; a last part smaller than a batch is left out."""
+        """SGD steps per pass over the table; a last batch that is not full is omitted."""
         return max(1, self.rows // self.size)
 
     def rows_of(self, sgd_step: int) -> Array | None:
         """Return the row numbers of an SGD step, or None for the whole table."""
         if self.sampling == "all":
             return None
-        block, place = divmod(self._before + sgd_step, self._length)
+        block, position = divmod(self._before + sgd_step, self._length)
         if block != self._block:
             self._drawn = list(self._draw(block, self._length))
             self._block = block
-        return self._drawn[place]
+        return self._drawn[position]
 
     def rows_from(self, first: int) -> Iterator[Array | None]:
-        """Yield what `rows_of` returns for SGD step `first` and the ones after it, without end."""
+        """Yield what `rows_of` returns for SGD step `first` and all later steps, endlessly."""
         while True:
             rows = self.rows_of(first)
             if rows is None:

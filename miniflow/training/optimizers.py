@@ -1,8 +1,8 @@
-"""Optimizers: how a gradient becomes an update.
+"""Optimizers: the rules that update parameters from gradients.
 
 An optimizer lists calls, as an op does, over a block of parameters: the whole block in training,
-one parameter's part of it when a debugger steps. Every operation is entry by entry, so both ways
-give the same bits.
+the part of one parameter when a debugger steps. Every operation is elementwise, so both give the
+same bits.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from miniflow.ops.base import Array, Calls
 Factors = tuple[Array, ...]
 
 # A piece of this many bytes stays in the processor's cache from one call to the next. With
-# 5,800,000 parameters Adam takes 0.66 times as long as in one piece; smaller pieces make SGD, of
-# two calls a piece, slower than one piece.
+# 5,800,000 parameters Adam takes 0.66 times as long as in one piece; smaller pieces make SGD, which
+# has two calls per piece, slower than one piece.
 PIECE_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What all optimizers share: a learning rate, and numbers kept for each parameter.
+    """Base of the optimizers: a learning rate, and state for each parameter.
 
-    `keeps` names what is kept from one SGD step to the next, in the parameter's shape;
-    `state_names` are the letters for it in the formula; `ranges` says what the fields take. Raises
+    `keeps` names the arrays kept from one SGD step to the next, each of the parameter's shape;
+    `state_names` are their letters in the formula; `ranges` are the ranges of the fields. Raises
     `GraphError` for a field out of its range.
     """
 
@@ -48,7 +48,7 @@ class Optimizer:
     ) -> None:
         """List the calls that update flat `parameters` in place, a piece at a time.
 
-        `rate`, an array of no dimensions, holds the learning rate in force.
+        `rate`, a 0-d array, holds the current learning rate.
         """
         factors = self.factors(do, rate)
         piece = max(1, PIECE_BYTES // parameters.itemsize)
@@ -59,7 +59,7 @@ class Optimizer:
             self.piece_calls(do, p, g, [s[part] for s in state], factors, change[: p.size])
 
     def factors(self, do: Calls, rate: Array) -> Factors:
-        """Return the factors of this SGD step, arrays of no dimensions; list their calls."""
+        """Return the factors of an SGD step, as 0-d arrays; list the calls that compute them."""
         return (rate,)
 
     def piece_calls(
@@ -71,7 +71,7 @@ class Optimizer:
     def update_scalar(
         self, p: float, g: float, state: list[float], rate: float, sgd_step: int
     ) -> float:
-        """Return the new value of one Python float; change `state` in place."""
+        """Return the updated value of one Python float; update `state` in place."""
         raise NotImplementedError
 
     def formula(self, name: str, gradient: str) -> tuple[str, ...]:
@@ -86,14 +86,14 @@ class SGD(Optimizer):
     def piece_calls(
         self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
     ) -> None:
-        """p - lr g."""
+        """p - lr × g."""
         do(np.multiply, g, factors[0], change)
         do(np.subtract, p, change, p)
 
     def update_scalar(
         self, p: float, g: float, state: list[float], rate: float, sgd_step: int
     ) -> float:
-        """p - lr g."""
+        """p - lr × g."""
         return p - g * rate
 
     def formula(self, name: str, gradient: str) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ class Momentum(Optimizer):
     def piece_calls(
         self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
     ) -> None:
-        """v = m v + g; p - lr v."""
+        """v = momentum × v + g; p - lr × v."""
         (v,) = state
         do(np.multiply, v, self.momentum, v)
         do(np.add, v, g, v)
@@ -127,7 +127,7 @@ class Momentum(Optimizer):
     def update_scalar(
         self, p: float, g: float, state: list[float], rate: float, sgd_step: int
     ) -> float:
-        """v = m v + g; p - lr v."""
+        """v = momentum × v + g; p - lr × v."""
         state[0] = state[0] * self.momentum + g
         return p - state[0] * rate
 
@@ -166,7 +166,7 @@ class Adam(Optimizer):
     def piece_calls(
         self, do: Calls, p: Array, g: Array, state: list[Array], factors: Factors, change: Array
     ) -> None:
-        """m and v, then p - lr m̂ / (√v̂ + ε)."""
+        """m and v, then p - lr × m̂ / (√v̂ + ε)."""
         m, v = state
         scale, correction = factors
         do(np.multiply, m, self.beta1, m)
@@ -186,7 +186,7 @@ class Adam(Optimizer):
     def update_scalar(
         self, p: float, g: float, state: list[float], rate: float, sgd_step: int
     ) -> float:
-        """m and v, then p - lr m̂ / (√v̂ + ε)."""
+        """m and v, then p - lr × m̂ / (√v̂ + ε)."""
         first, second = self._corrections(sgd_step)
         state[0] = state[0] * self.beta1 + g * (1.0 - self.beta1)
         state[1] = state[1] * self.beta2 + g * g * (1.0 - self.beta2)
@@ -194,7 +194,7 @@ class Adam(Optimizer):
         return p - ieee.divide(state[0], size) * (rate * first)
 
     def formula(self, name: str, gradient: str) -> tuple[str, ...]:
-        """The moments m and v, corrected for their start at 0, then w - lr × m̂ / (√v̂ + ε)."""
+        """m and v; then w ← w - lr × m̂ / (√v̂ + ε), with the bias-corrected m̂ and v̂."""
         return (
             f"m ← {self.beta1:g} × m + (1 - {self.beta1:g}) × {gradient}",
             f"v ← {self.beta2:g} × v + (1 - {self.beta2:g}) × ({gradient})²",

@@ -1,4 +1,4 @@
-"""How a graph is trained, and how far that has come: what a run needs to continue another."""
+"""The training settings of a graph, and the progress from which a run can continue."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from miniflow.training.optimizers import SGD, Optimizer
 
 @dataclass(frozen=True)
 class Training:
-    """How a graph is trained: the optimizer, and which rows make a batch.
+    """Training settings: the optimizer, and how batches of rows are chosen.
 
-    Raises `GraphError` for a field out of its range.
+    Raises `GraphError` for an invalid field.
     """
 
     optimizer: Optimizer = field(default_factory=SGD)
@@ -43,11 +43,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Progress:
-    """The SGD steps taken, and what the optimizer keeps from one to the next.
+    """The number of SGD steps taken, and the optimizer's state.
 
-    `kept` has an array of each parameter's shape by the name of what is kept and the parameter's
-    name: `kept["velocity"]["W1"]`. The rows of the next step and what `Dropout` leaves out follow
-    from the number of steps taken, and so does Adam's bias correction.
+    `kept` has an array of the parameter's shape for each name of state and each parameter:
+    `kept["velocity"]["W1"]`. The rows of the next step, the masks of `Dropout` and Adam's bias
+    correction follow from the number of steps taken.
     """
 
     sgd_steps: int = 0

@@ -95,5 +95,5 @@ def test_the_infinities_of_a_mask_can_be_left_out() -> None:
 
 @pytest.mark.parametrize("key", ["name", "value"])
 def test_a_key_that_stands_twice_is_found_however_it_is_written(key: str) -> None:
-    with pytest.raises(FileError, match=f'the key "{key}" stands twice in one object'):
+    with pytest.raises(FileError, match=f'duplicate key "{key}" in one object'):
         load(CASES / f"hidden-duplicate-{key}.json")

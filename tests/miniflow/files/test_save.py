@@ -388,7 +388,7 @@ def test_data_whose_file_is_gone_is_written(table: Path) -> None:
 
 def test_a_graph_is_not_saved_over_its_own_data(table: Path) -> None:
     graph = load(table)
-    with pytest.raises(FileError, match="this file holds the graph's data"):
+    with pytest.raises(FileError, match="this file contains the graph's data"):
         save(graph, table.with_name("t.csv"))
     assert table.with_name("t.csv").read_text().startswith("a,b")
 
@@ -411,19 +411,25 @@ def graph_with(**fields: Any) -> Graph:
 @pytest.mark.parametrize(
     ("graph", "said"),
     [
-        (Graph.of(OurOp(Input("x", value=1.0), name="f")), '"f" cannot be saved: OurOp is no op'),
-        (Graph([Node(name="n")]), '"n" cannot be saved: Node is no op'),
+        (
+            Graph.of(OurOp(Input("x", value=1.0), name="f")),
+            '"f" cannot be saved: graph files have no op OurOp',
+        ),
+        (Graph([Node(name="n")]), '"n" cannot be saved: graph files have no op Node'),
         (Graph([Input("a\nb", value=1.0)]), "a name has 1 to 200 printable characters"),
         (Graph([Input("n" * 201, value=1.0)]), "a name has 1 to 200 printable characters"),
         (Graph([Input("x", value="word")]), "its value is of type <U4"),
         (Graph([Input("x", value=1j)]), "its value is of type complex128"),
-        (Graph([Input("x", value=[[1], [2, 3]])]), "its value is no array"),
+        (Graph([Input("x", value=[[1], [2, 3]])]), "its value is not an array"),
         (Graph([Input("x", value=[])]), "its value is of type float64, (0,)"),
         (Graph([Input("x", value=np.zeros((1,) * 9))]), "its value is too large"),
-        (graph_with(name="a\x1b"), '"a\\x1b" holds unprintable characters'),
+        (graph_with(name="a\x1b"), '"a\\x1b" contains unprintable characters'),
         (graph_with(name="n" * 201), "too long"),
-        (graph_with(description="\x9b"), "holds unprintable characters"),
-        (graph_with(training=Training(OurOptimizer())), "OurOptimizer is no optimizer"),
+        (graph_with(description="\x9b"), "contains unprintable characters"),
+        (
+            graph_with(training=Training(OurOptimizer())),
+            "graph files have no optimizer OurOptimizer",
+        ),
         (Graph.of(Pow(Input("x", value=1.0), exponent=float("inf"))), "cannot be written"),
     ],
 )

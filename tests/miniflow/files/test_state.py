@@ -194,7 +194,7 @@ MOMENTUM = {"name": "Momentum"}
             {"sgd_steps": 1, "velocity": {"w": 1}},
             "state.velocity: Adam keeps first_moment and second_moment for each",
         ),
-        (MOMENTUM, {"sgd_steps": 1, "velocity": {}}, 'state.velocity: there is none for "w" (give'),
+        (MOMENTUM, {"sgd_steps": 1, "velocity": {}}, 'state.velocity: no entry for "w" (give'),
         (
             MOMENTUM,
             {"sgd_steps": 1, "velocity": {"w": 1, "W": 1}},

@@ -112,14 +112,14 @@ OBJECTS = np.array([1.0, None, 2.0], object)
 NO_TABLES: dict[str, tuple[Any, str]] = {
     "masked": (
         np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]),
-        "a masked array (fill what is missing",
+        "a masked array (fill masked entries",
     ),
-    "objects": (OBJECTS, "not a number, nor numbers in rows"),
-    "complex": (np.array([1j, 2, 3]), "not a number, nor numbers in rows"),
-    "words": (["1", "2", "3"], "not a number, nor numbers in rows"),
-    "ragged": ([[1.0], [2.0, 3.0], [4.0]], "not a number, nor numbers in rows"),
-    "dates": (np.array(["2026-01-01"] * 3, "M8[D]"), "not a number, nor numbers in rows"),
-    "nothing": (None, "not a number, nor numbers in rows"),
+    "objects": (OBJECTS, "not a number or an array of numbers"),
+    "complex": (np.array([1j, 2, 3]), "not a number or an array of numbers"),
+    "words": (["1", "2", "3"], "not a number or an array of numbers"),
+    "ragged": ([[1.0], [2.0, 3.0], [4.0]], "not a number or an array of numbers"),
+    "dates": (np.array(["2026-01-01"] * 3, "M8[D]"), "not a number or an array of numbers"),
+    "nothing": (None, "not a number or an array of numbers"),
 }
 
 
