@@ -21,6 +21,7 @@ ADDED = {
     "index.md": "README.md",
     "contributing.md": "CONTRIBUTING.md",
     "changes.md": "CHANGELOG.md",
+    "report-security.md": "SECURITY.md",
     "graphs/index.md": "graphs/README.md",
     "examples/index.md": "examples/README.md",
     "graph.schema.json": "miniflow/files/graph.schema.json",
