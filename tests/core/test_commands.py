@@ -151,7 +151,7 @@ def test_print_says_what_is_not_computed_and_what_is_stale() -> None:
     assert refused("wx", "next 2", "print y.grad") == (
         "y has no gradient yet (run: until y backward)"
     )
-    assert "1 of 2 contributions have come back" in refused("diamond", "step 6", "print x.grad")
+    assert "1 of 2 contributions have arrived" in refused("diamond", "step 6", "print x.grad")
     assert said("wx", "sgd", "step", "print y") == "y = 50  (y: stale, of SGD step 0)"
 
 

@@ -173,7 +173,7 @@ class Playback:
     def return_to_script(self) -> None:
         """Have all as the last beat has left it."""
         state, caption = self._stands[-1]
-        self.session.return_to(state)
+        self.session.restore(state)
         self.session.caption = caption
 
     def back(self) -> None:

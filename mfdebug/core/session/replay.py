@@ -96,6 +96,6 @@ def run_script(session: Session, script: Script) -> int:
             if session.closed:
                 break
     except DebuggerError:
-        session.return_to(before)
+        session.restore(before)
         raise
     return len(script.lines)

@@ -107,14 +107,14 @@ class Session:
             self.debugger,
         )
 
-    def return_to(self, state: State) -> None:
+    def restore(self, state: State) -> None:
         """Restore an earlier state."""
         self.use(state.debugger or self.debugger)
         self.debugger.restore(state.position)
-        self.stops.return_to(state.stops)
-        self.watches.return_to(state.watches)
+        self.stops.restore(state.stops)
+        self.watches.restore(state.watches)
         self.quiz = copy.copy(state.quiz)
 
     def clear(self) -> None:
         """Go to the start, and discard edits, stops and watches."""
-        self.return_to(State(START, (0, ()), (0, ()), None))
+        self.restore(State(START, (0, ()), (0, ()), None))
