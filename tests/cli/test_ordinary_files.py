@@ -112,7 +112,7 @@ def test_as_a_session(tmp_path: Path, make: Callable[[Path], None]) -> None:
     session = open_session(Debugger(graph), origin=origin)
     session.run("step")
     autosaver.keep(session)
-    assert f"this session cannot be kept: {path}: it is {KINDS[make]}" in autosaver.problem
+    assert f"cannot save this session: {path}: it is {KINDS[make]}" in autosaver.problem
     assert identity(path) == before
 
 

@@ -115,7 +115,7 @@ def test_a_file_system_without_room(tiny_disk: Path, tmp_path: Path) -> None:
         filled.write_bytes(bytes(64 * 1024))
         # One key: the next would take the words away that say so.
         app.press("s")
-        app.wait_for("cannot be kept")
+        app.wait_for("cannot save this session")
         app.press(*"ss")
         app.wait_for("moment 3")
         filled.unlink()
@@ -151,7 +151,7 @@ def test_a_session_that_cannot_be_kept_is_told_and_the_app_goes_on(locked: Path)
     with PtyApp([sys.executable, "-c", starter], env=state) as app:
         app.wait_for("press s to begin")
         app.press(*"ss")
-        app.wait_for("cannot be kept: [Errno 13] Permission denied")
+        app.wait_for("cannot save this session: [Errno 13] Permission denied")
         app.press("s")
         app.wait_for("moment 3")
         app.send(b"q")

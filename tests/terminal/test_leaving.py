@@ -73,7 +73,7 @@ def test_the_app_comes_back_after(start: Start, ended_by: str) -> None:
     straight = printed(*BY_HAND, *ASKED, resume=False)
     assert there.startswith("back where it was left")
     assert there[there.index("W1 =") :] == straight[straight.index("W1 =") :]
-    again = start("xor", ready="R goes on there")
+    again = start("xor", ready="R resumes there")
     again.press("R")
     again.wait_for("moment 70")
     assert "set lr = 0.123" not in again.text
@@ -129,4 +129,4 @@ def test_a_damaged_session_is_refused(start: Start) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "line 6: the lines above are not those that were written" in done.stderr
+    assert "line 6: the checksum does not match" in done.stderr

@@ -462,7 +462,7 @@ def test_commands_of_the_command_line_come_first_and_count_too() -> None:
     [
         (["nowhere.json", "--plain"], "there is no such file"),
         (["--plain"], "name a graph file"),
-        (["wx", "--plain", "--resume"], "no session of wx was left"),
+        (["wx", "--plain", "--resume"], "no saved session of wx"),
     ],
 )
 def test_what_cannot_be_opened_is_status_2(arguments: list[str], problem: str) -> None:
@@ -553,13 +553,13 @@ def test_the_quiz_asks_judges_and_counts(start: Start) -> None:
     assert ask(app, "step")[-1] == question
     assert ask(app, "print w") == ["w = 5"]
     (again,) = ask(app, "answer fifty")
-    assert again.startswith(f"answer fifty: 'fifty' is no answer: {question}")
+    assert again.startswith(f"answer fifty: 'fifty' is not a valid answer: {question}")
     right = ask(app, "answer 50")
     assert right[0].startswith("right: y = 5 × 10 = 50")
     assert "1 of 1 right" in right[0]
     assert right[-1].startswith("what is cost = ")
     wrong = ask(app, "answer 1")
-    assert wrong[0].startswith("not so, it is 900: cost = ")
+    assert wrong[0].startswith("wrong, it is 900: cost = ")
     assert "1 of 2 right" in wrong[0]
     assert ask(app, "quiz off") == ["no more questions; 1 of 2 right"]
     assert not any(line.endswith("?") for line in ask(app, "step"))

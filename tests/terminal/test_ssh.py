@@ -111,7 +111,7 @@ def test_a_line_that_drops_is_taken_up_again(
         assert app.wait() == 255
     before = printed(state, "print W1", "print lr", "print moment")
     assert before.endswith("lr = 0.123\nmoment = 68\n")
-    again = log_in("xor", ready="R goes on there")
+    again = log_in("xor", ready="R resumes there")
     again.press("R", idle=0.3)
     again.wait_for("68 ")
     again.wait_for("0.123")

@@ -192,7 +192,7 @@ async def test_a_session_that_was_left_names_the_keys_that_go_on() -> None:
             greeting = driver.message
             await driver.press("j", "j")
             await driver.pilot.pause(0.4)
-    assert greeting == "this graph was left at moment 2: f5 goes on there, j begins anew"
+    assert greeting == "this graph was left at moment 2: f5 resumes there, j starts over"
 
 
 async def test_the_help_shows_them_and_opens_and_closes_by_its_key() -> None:

@@ -38,7 +38,7 @@ async def test_what_is_no_answer_is_said_and_asked_again() -> None:
         await driver.type("perhaps")
         await driver.press("enter")
         assert driver.moment == 2
-        assert "'perhaps' is no answer" in driver.text
+        assert "'perhaps' is not a valid answer" in driver.text
         prompt = driver.screen.query_one(Prompt)
         assert prompt.display
         assert prompt.value == "answer "

@@ -62,12 +62,12 @@ CASES = [
     (
         "wx",
         "s s home down L",
-        "! nothing before forward of y (Mul) changed w (it is what it began with)",
+        "! nothing before forward of y (Mul) changed w (it has its initial value)",
     ),
     (
         "diamond",
         "n n L",
-        "! nothing before forward of y (Mul) changed y (it got its first number here)",
+        "! nothing before forward of y (Mul) changed y (it was first computed here)",
     ),
     # What there is nothing of.
     ("wx", "z", "! nothing to undo (e changes a number)"),

@@ -1,4 +1,4 @@
-"""What is wrong with a node at the present moment, by the health rules that stops are set for."""
+"""Problems of nodes at the present moment, by the health rules for which stops are set."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.breakpoints.triggers import Unhealthy
 from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
 
-# A tensor of more entries is not judged: a frame must not wait for it.
+# Tensors with more entries are not checked, to keep frames fast.
 MOST_JUDGED = 100_000
 
 
 class Diagnosis:
-    """The health rules of the armed stops, asked about the nodes that a screen shows."""
+    """The health rules of the armed stops, for the nodes that a screen shows."""
 
     def __init__(self, debugger: Debugger, stops: Stops) -> None:
         self._debugger = debugger
         self._stops = stops
         self._rules: list[Unhealthy] = []
-        # Within an SGD step nothing that is current changes, short of an edit.
+        # Within an SGD step current numbers do not change, except by an edit.
         self._known: dict[tuple[int, int], str] = {}
         self._known_for: tuple[int, tuple[Edit, ...]] = (0, debugger.edits)
 
-    def look_up(self) -> None:
-        """Note which rules are armed now; once a frame."""
+    def refresh(self) -> None:
+        """Collect the armed rules; called once per frame."""
         triggers = [stop.trigger for stop in self._stops.armed]
         rules = [trigger for trigger in triggers if isinstance(trigger, Unhealthy)]
         step, edits = self._known_for
@@ -32,12 +32,12 @@ class Diagnosis:
         self._rules, self._known_for = rules, (debugger.sgd_step, debugger.edits)
 
     def word(self, node: int) -> str:
-        """Return the name of the first rule that a node breaks as it stands, or nothing."""
+        """Return the name of the first rule that a node breaks at the present moment, or ""."""
         for i, trigger in enumerate(self._rules):
             if node in trigger.nodes and self._is_current(trigger, node):
                 word = self._known.get((i, node))
                 if word is None:
-                    word = trigger.rule.name if trigger.of(self._debugger, node) else ""
+                    word = trigger.rule.name if trigger.problem_of(self._debugger, node) else ""
                     if trigger.rule.name != "update-ratio":
                         self._known[i, node] = word
                 if word:
@@ -45,13 +45,13 @@ class Diagnosis:
         return ""
 
     def _is_current(self, trigger: Unhealthy, node: int) -> bool:
-        """Whether what the rule judges is of this pass."""
+        """Whether the number that the rule checks is of this pass."""
         debugger, rule = self._debugger, trigger.rule
         if debugger.value(node).size > MOST_JUDGED:
             return False
         if rule.phase == "forward":
             return debugger.value_freshness(node) is Freshness.CURRENT
         if rule.name == "update-ratio":
-            # What a weight was before is kept for the update of the present moment alone.
+            # The weight before an update is kept only at the moment of that update.
             return debugger.where.phase == "update" and debugger.where.node == node
         return debugger.gradient_freshness(node) in (Freshness.CURRENT, Freshness.NONE)

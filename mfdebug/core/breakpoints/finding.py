@@ -1,4 +1,4 @@
-"""What a stop was met for: in words, and the number that the words name."""
+"""The reason for which a stop is met: its text, and the entry that the text names."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from miniflow.ops.base import Array
 
 
 class Finding(Struct, frozen=True):
-    """Why a trigger fires; `ref` is the number that shows it, if one does."""
+    """Why a trigger fires; `ref` is the entry that shows it, if there is one."""
 
     words: str
     ref: EntryRef | None = None
 
 
-def held(name: str, array: Array) -> str:
-    """Return what an array holds: `cost = 0.25`, or `s (shape 4x2, values 0 … 1  mean 0.5)`."""
+def array_text(name: str, array: Array) -> str:
+    """Describe a named array: `cost = 0.25`, or `s (shape 4x2, values 0 … 1  mean 0.5)`."""
     if array.size == 1:
         return f"{name} = {scalar(array.item())}"
     return f"{name} ({described(array)})"
 
 
 def result_of(debugger: Debugger) -> str:
-    """Return what the present moment, which is a node's, has left there."""
+    """Describe the value or gradient computed by the present moment, which must be a node's."""
     where = debugger.where
     assert where.node is not None
     name = debugger.graph.nodes[where.node].label
     if where.phase == "backward":
-        return held(gradient_name(debugger, where.node), debugger.gradient(where.node))
-    return held(name, debugger.value(where.node))
+        return array_text(gradient_name(debugger, where.node), debugger.gradient(where.node))
+    return array_text(name, debugger.value(where.node))

@@ -1,4 +1,4 @@
-"""When a number last changed."""
+"""Finds the moment at which a number last changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mfdebug.core.breakpoints.breakpoints import Interrupted, Stops
 from mfdebug.core.breakpoints.triggers import OnChange
 from mfdebug.core.explain.moment_text import name_moment
 from mfdebug.core.expressions.names import typed
-from mfdebug.core.expressions.parser import Place
+from mfdebug.core.expressions.parser import NodeRef
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness, Progress
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.core.timeline.timeline import Phase
@@ -16,16 +16,16 @@ from miniflow.node import Input
 
 
 def last_change(debugger: Debugger, ref: EntryRef, progress: Progress | None = None) -> str:
-    """Move to the moment before the present one that last changed a number; say what it did.
+    """Move to the last moment before the present one that changed a number; return what it did.
 
-    The first moment that computes it counts. Raises `DebuggerError` when nothing has changed it.
+    The first moment that computes it counts as a change. Raises `DebuggerError` if there is none.
     """
     now, what = debugger.moment, ref.text(debugger)
-    _must_be_there(debugger, ref, what)
+    _check_exists(debugger, ref, what)
     stops = Stops(debugger)
     attribute: Literal["value", "grad"] = "grad" if ref.attribute == "grad" else "value"
-    target = Place(debugger.graph.nodes[ref.node].label, attribute, ref.index)
-    stops.add("", OnChange(target, ref.node, _places(debugger, ref), 0))
+    target = NodeRef(debugger.graph.nodes[ref.node].label, attribute, ref.index)
+    stops.add("", OnChange(target, ref.node, _positions(debugger, ref), 0))
     try:
         found = stops.last_before(now, progress)
     except Interrupted:
@@ -37,16 +37,16 @@ def last_change(debugger: Debugger, ref: EntryRef, progress: Progress | None = N
     first = _first(debugger, ref)
     if 0 < first < now:
         debugger.move(first)
-        return f"{what} got its first number here"
+        return f"{what} was first computed here"
     debugger.move(now)
-    hint = "it got its first number here" if first == now else "it is what it began with"
+    hint = "it was first computed here" if first == now else "it has its initial value"
     raise DebuggerError(
         f"nothing before {name_moment(debugger, debugger.where)} changed {what}", hint=hint
     )
 
 
-def _must_be_there(debugger: Debugger, ref: EntryRef, what: str) -> None:
-    """Raise `DebuggerError` for a number that there has not been up to now."""
+def _check_exists(debugger: Debugger, ref: EntryRef, what: str) -> None:
+    """Raise `DebuggerError` if the number has not been computed up to now."""
     node, gradient = ref.node, ref.attribute == "grad"
     freshness = (debugger.gradient_freshness if gradient else debugger.value_freshness)(node)
     name = debugger.graph.nodes[node].label
@@ -63,7 +63,7 @@ def _must_be_there(debugger: Debugger, ref: EntryRef, what: str) -> None:
 
 
 def _first(debugger: Debugger, ref: EntryRef) -> int:
-    """Return the first moment at which it has a number: 0 for a trainable."""
+    """Return the first moment at which the entry has a number: 0 for a trainable."""
     target = debugger.graph.nodes[ref.node]
     if ref.attribute == "value" and isinstance(target, Input):
         return 0 if target.trainable else 1
@@ -74,8 +74,10 @@ def _phase(ref: EntryRef) -> Phase:
     return "backward" if ref.attribute == "grad" else "forward"
 
 
-def _places(debugger: Debugger, ref: EntryRef) -> frozenset[int]:
-    """Return where in an SGD step it may change: an input also by an edit, anywhere."""
+def _positions(debugger: Debugger, ref: EntryRef) -> frozenset[int]:
+    """Return the positions in an SGD step at which it may change: any for an input (edits)."""
     timeline = debugger.timeline
-    place = timeline.position_of(_phase(ref), ref.node)
-    return frozenset({place}) if place is not None else frozenset(range(1, timeline.length + 1))
+    position = timeline.position_of(_phase(ref), ref.node)
+    return (
+        frozenset({position}) if position is not None else frozenset(range(1, timeline.length + 1))
+    )

@@ -1,6 +1,6 @@
-"""NaN and infinity, found at the very node that made them: its inputs have none.
+"""Finds NaN and infinity at the node that makes them: a node whose inputs have none.
 
-What is passed on from node to node is not found again: the first one is the cause.
+Nodes that only propagate them are not reported: the first node is the cause.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from mfdebug.core.breakpoints.finding import Finding, held
+from mfdebug.core.breakpoints.finding import Finding, array_text
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
@@ -19,27 +19,27 @@ from miniflow.ops.base import Array, Elementwise
 from miniflow.plans.trace import Trace
 
 KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}
-# Inputs that are told; the rest of a long list says nothing new.
+# The most inputs listed in a message.
 MOST_INPUTS = 4
 
 
-def made_here(
-    debugger: Debugger, kind: str, left_out: Collection[int] = frozenset()
+def find_nonfinite(
+    debugger: Debugger, kind: str, excluded: Collection[int] = frozenset()
 ) -> Finding | None:
-    """Return what the present moment made that is `kind`, at its first entry.
+    """Return the first entry that is `kind` and was made by the present moment, or None.
 
-    The numbers of nodes that are `left_out` are not looked at.
+    Nodes in `excluded` are not checked.
     """
     where = debugger.where
     has = _finder(kind)
     if where.phase == "feed":
-        return next((f for f in _fed(debugger, kind) if _node(f) not in left_out), None)
+        return next((f for f in _fed(debugger, kind) if _node(f) not in excluded), None)
     if where.node is None:
         return None
     if where.phase == "backward":
         sent = _sent(debugger, where.node, kind)
-        return next((finding for finding in sent if _node(finding) not in left_out), None)
-    if where.node in left_out:
+        return next((finding for finding in sent if _node(finding) not in excluded), None)
+    if where.node in excluded:
         return None
     if where.phase == "forward":
         return _computed(debugger, where.node, kind)
@@ -59,7 +59,7 @@ def _finder(kind: str) -> Callable[[Array], bool]:
 def _first(
     debugger: Debugger, node: int, attribute: Attribute, array: Array, kind: str
 ) -> tuple[str, EntryRef]:
-    """Return the first entry that is `kind`, as `l1[2,3] = nan`, and where it is."""
+    """Return the first entry that is `kind`, as text `l1[2,3] = nan` and as a reference."""
     ref = EntryRef(node, attribute, tuple(map(int, np.argwhere(KINDS[kind](array))[0])))
     return f"{ref.text(debugger)} = {array[ref.index]}", ref
 
@@ -69,9 +69,9 @@ def _node(finding: Finding) -> int | None:
 
 
 def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
-    """Yield the inputs that this feed gives a value that is `kind`.
+    """Yield a finding for every input whose fed value has an entry that is `kind`.
 
-    What an input holds for good, like the -inf of a mask, is fed again and again: it is new once.
+    A constant input, like a mask with -inf, is fed in every step but reported only in step 0.
     """
     graph = debugger.graph
     for i, node in enumerate(graph.nodes):
@@ -98,9 +98,9 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     if not made.any():
         return None
     sources = list(dict.fromkeys(graph.inbound[node]))
-    told = [held(graph.nodes[s].label, debugger.value(s)) for s in sources[:MOST_INPUTS]]
+    listed = [array_text(graph.nodes[s].label, debugger.value(s)) for s in sources[:MOST_INPUTS]]
     more = f", {len(sources) - MOST_INPUTS} more" if len(sources) > MOST_INPUTS else ""
-    inputs = "; ".join(told) + more
+    inputs = "; ".join(listed) + more
     made_by = kind_of(graph.nodes[node])
     ref = EntryRef(node, "value", tuple(map(int, np.argwhere(made)[0])))
     entry = f"{ref.text(debugger)} = {value[ref.index]}"
@@ -108,12 +108,12 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
 
 
 def _first_known(debugger: Debugger, node: int, kind: str) -> Finding | None:
-    """Return that a value is `kind` in a pass of which no more was kept, and was not before."""
+    """Return a finding for a pass whose inputs were not kept, if the cost was finite before."""
     earlier = debugger.history.costs[max(0, debugger.sgd_step - 1) : debugger.sgd_step]
     if any(not np.isfinite(cost) for cost in earlier):
         return None
     entry, ref = _first(debugger, node, "value", debugger.value(node), kind)
-    return Finding(f"{kind}: {entry}; where it was made was not kept", ref)
+    return Finding(f"{kind}: {entry}; which node made it was not kept", ref)
 
 
 def _made(
@@ -124,26 +124,26 @@ def _made(
     *,
     entrywise: bool,
 ) -> Array:
-    """Return which entries of a value are `kind` where nothing that they are made of is.
+    """Return which entries of a value are `kind` while none of the entries they depend on is.
 
-    Of an op that works entry by entry those are the entries that meet there; of any other all. The
-    first `lead` axes are SGD steps.
+    An entry of an elementwise op depends on the matching entries of the inputs, an entry of any
+    other op on all entries. The first `lead` axes are SGD steps.
     """
     made = kind(value)
     for x in inputs:
-        taken = kind(x)
+        bad = kind(x)
         if entrywise:
             ones = (1,) * (value.ndim - x.ndim)
-            taken = taken.reshape(x.shape[:lead] + ones + x.shape[lead:])
+            bad = bad.reshape(x.shape[:lead] + ones + x.shape[lead:])
         else:
             axes = tuple(range(lead, x.ndim))
-            taken = np.asarray(taken.any(axes)).reshape(x.shape[:lead] + (1,) * (value.ndim - lead))
-        made = made & ~taken
+            bad = np.asarray(bad.any(axes)).reshape(x.shape[:lead] + (1,) * (value.ndim - lead))
+        made = made & ~bad
     return np.asarray(made)
 
 
 def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
-    """Yield what the node sends back that is `kind` where nothing it works with is."""
+    """Yield what the node sends back that is `kind` while none of its operands is."""
     has, graph = _finder(kind), debugger.graph
     name = graph.nodes[node].label
     sources = graph.inbound[node]
@@ -161,77 +161,77 @@ def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
             if sound:
                 entry, ref = _first(debugger, source, "grad", sent, kind)
                 yield Finding(f"{kind}: {kind_of(graph.nodes[node])} {name} sends {entry}", ref)
-        elif has(debugger.gradient(source)) and not _was_there(debugger, source, node, has):
+        elif has(debugger.gradient(source)) and not _already_sent(debugger, source, node, has):
             entry, ref = _first(debugger, source, "grad", debugger.gradient(source), kind)
-            told = graph.nodes[source].label
-            yield Finding(f"{kind}: what came back to {told} adds up to {entry}", ref)
+            label = graph.nodes[source].label
+            yield Finding(f"{kind}: the contributions to {label} add up to {entry}", ref)
 
 
-def _was_there(debugger: Debugger, source: int, node: int, has: Callable[[Array], bool]) -> bool:
-    """Whether another consumer has sent it already."""
+def _already_sent(debugger: Debugger, source: int, node: int, has: Callable[[Array], bool]) -> bool:
+    """Whether another consumer has already sent such an entry."""
     return any(
         c.consumer != node and c.sent is not None and has(c.sent)
         for c in debugger.contributions(source)
     )
 
 
-def may_be_made(
-    trace: Trace, graph: Graph, needed: list[bool], left_out: Collection[int] = frozenset()
+def may_make_nonfinite(
+    trace: Trace, graph: Graph, needed: list[bool], excluded: Collection[int] = frozenset()
 ) -> Array:
-    """Return for each step whether a node may have made NaN or infinity; in doubt, True.
+    """Return per step whether a node may have made NaN or infinity; True if in doubt.
 
-    After the first NaN there is NaN everywhere: only where it begins is worth a closer look.
+    After the first NaN there is NaN everywhere: only the step in which it starts is reported.
     """
     suspects = ~trace.finite()
     if suspects.any():
-        made = [_may_begin(trace, graph, needed, left_out, kind) for kind in KINDS.values()]
+        made = [_may_start(trace, graph, needed, excluded, kind) for kind in KINDS.values()]
         suspects = suspects & np.logical_or(*made)
     return suspects
 
 
-def _may_begin(
+def _may_start(
     trace: Trace,
     graph: Graph,
     needed: list[bool],
-    left_out: Collection[int],
+    excluded: Collection[int],
     kind: Callable[[Array], Array],
 ) -> Array:
     nodes = range(len(graph))
-    nowhere: Array = np.zeros(trace.steps, bool)
-    left = [_any(kind(trace.value(i))) for i in nodes]
-    # What the pass worked with: a trainable as it was before its update.
-    used = [_any(kind(trace.before(i))) if i in graph.trainables else left[i] for i in nodes]
+    never: Array = np.zeros(trace.steps, bool)
+    values = [_any(kind(trace.value(i))) for i in nodes]
+    # The values that the pass used: those of a trainable before its update.
+    used = [_any(kind(trace.before(i))) if i in graph.trainables else values[i] for i in nodes]
     gradients = [
-        _any(kind(trace.gradient(i))) if needed[i] and graph.reaches_cost[i] else nowhere
+        _any(kind(trace.gradient(i))) if needed[i] and graph.reaches_cost[i] else never
         for i in nodes
     ]
-    taken = [np.logical_or.reduce([nowhere, *(used[s] for s in graph.inbound[i])]) for i in nodes]
-    begins = np.arange(trace.first, trace.first + trace.steps) == 0
-    found = [nowhere]
+    inputs = [np.logical_or.reduce([never, *(used[s] for s in graph.inbound[i])]) for i in nodes]
+    is_first = np.arange(trace.first, trace.first + trace.steps) == 0
+    found = [never]
     for i in nodes:
-        if i in left_out:
+        if i in excluded:
             continue
-        passed_on = taken[i]
+        propagated = inputs[i]
         if i in graph.trainables:
-            passed_on = used[i] | gradients[i]
+            propagated = used[i] | gradients[i]
         elif isinstance(graph.nodes[i], Input) and not graph.fed_from_data(i):
-            passed_on = ~begins
+            propagated = ~is_first
         senders = [
-            gradients[c] | used[c] | taken[c]
+            gradients[c] | used[c] | inputs[c]
             for c, _ in graph.consumers[i]
             if graph.reaches_cost[c]
         ]
-        if left[i].any() and graph.inbound[i]:
-            worked_with = [
+        if values[i].any() and graph.inbound[i]:
+            operands = [
                 trace.before(s) if s in graph.trainables else trace.value(s)
                 for s in graph.inbound[i]
             ]
             entrywise = isinstance(graph.nodes[i], Elementwise)
-            made = _made(trace.value(i), worked_with, kind, 1, entrywise=entrywise)
+            made = _made(trace.value(i), operands, kind, 1, entrywise=entrywise)
             found.append(_any(made))
         else:
-            found.append(left[i] & ~passed_on)
-        found.append(gradients[i] & ~np.logical_and.reduce([~nowhere, *senders]))
+            found.append(values[i] & ~propagated)
+        found.append(gradients[i] & ~np.logical_and.reduce([~never, *senders]))
     return np.asarray(np.logical_or.reduce(found))
 
 

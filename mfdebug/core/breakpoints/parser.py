@@ -1,4 +1,4 @@
-"""From the words of a `break` command to what the stop waits for."""
+"""Parses the argument of a `break` command into triggers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ USAGE = (
 
 
 def triggers(debugger: Debugger, text: str) -> list[tuple[str, Trigger]]:
-    """Read what follows `break`; return the stops it sets, each with a line that sets it alone.
+    """Parse what follows `break`; return the triggers, each with the text that sets it alone.
 
-    Raises `MiniflowError` with what is wrong, and where.
+    Raises `MiniflowError` for text that is not valid.
     """
     word, _, rest = text.partition(" ")
     rest = rest.strip()
@@ -50,35 +50,35 @@ def triggers(debugger: Debugger, text: str) -> list[tuple[str, Trigger]]:
 
 
 def at_node(debugger: Debugger, text: str) -> AtPositions:
-    """Read `NODE [phase] [if EXPR]`."""
+    """Parse `NODE [phase] [if EXPR]`."""
     names = debugger.graph.by_name
     try:
-        place, rest = take_entry(text, names)
+        ref, rest = take_entry(text, names)
     except ExpressionError:
         first = text.split()[0]
         if hint := nearest(first, (*RULE_NAMES, "health", "on-change")):
-            raise DebuggerError(f"{first!r} is no node and no rule", hint=hint) from None
+            raise DebuggerError(f"{first!r} is not a node or a rule", hint=hint) from None
         raise
-    if place.index is not None or place.attribute == "grad":
+    if ref.index is not None or ref.attribute == "grad":
         hint = f"break on-change {text}"
-        raise DebuggerError("this stop stands at a node, not at one number", hint=hint)
-    node = node_or_error(debugger.graph, place.node)
+        raise DebuggerError("this stop takes a node, not an entry or gradient", hint=hint)
+    node = node_or_error(debugger.graph, ref.node)
     phases: tuple[Phase, ...] = NODE_PHASES
     for phase in NODE_PHASES:
         if re.match(rf"{phase}(\s|$)", rest):
             phases, rest = (phase,), rest[len(phase) :].strip()
-    places = _places(debugger, node, phases)
+    positions = _positions(debugger, node, phases)
     if not rest:
-        return AtPositions(places, node=node)
+        return AtPositions(positions, node=node)
     if not re.match(r"if(\W|$)", rest):
         raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {USAGE}")
     condition = _condition(debugger, rest[2:].strip())
-    possible = frozenset(p for p in places if all(p >= q for q in _known_from(debugger, condition)))
+    required = _required_positions(debugger, condition)
+    possible = frozenset(p for p in positions if all(p >= q for q in required))
     if not possible:
-        late = max(_known_from(debugger, condition))
-        when = debugger.timeline.name(late)
-        name = "" if when.node is None else debugger.graph.nodes[when.node].label
-        known = f"it is known from {when.phase} of {name} on"
+        last = debugger.timeline.name(max(required))
+        name = "" if last.node is None else debugger.graph.nodes[last.node].label
+        known = f"it is known from {last.phase} of {name} on"
         raise DebuggerError(
             f"{condition.text} is not computed there yet: {known}",
             hint=f"break if {condition.text}",
@@ -88,58 +88,60 @@ def at_node(debugger: Debugger, text: str) -> AtPositions:
 
 
 def at_condition(debugger: Debugger, text: str) -> AtPositions:
-    """Read `EXPR`: tested wherever something it names has been computed, once all of it is."""
+    """Parse `EXPR`: tested where a number in it changes, once all numbers in it are computed."""
     condition = _condition(debugger, text)
-    known = max(_known_from(debugger, condition), default=1)
-    changing = {place for place in _changes(debugger, condition) if place >= known}
-    places = frozenset(changing | {known})
+    known = max(_required_positions(debugger, condition), default=1)
+    changing = {p for p in _changing_positions(debugger, condition) if p >= known}
+    positions = frozenset(changing | {known})
     needs_all, lookback = _needs_all(debugger, condition), _lookback(debugger, condition)
-    return AtPositions(places, condition, None, needs_all, lookback)
+    return AtPositions(positions, condition, None, needs_all, lookback)
 
 
 def on_change(debugger: Debugger, text: str) -> OnChange:
-    """Read `NODE[i,j] [by AMOUNT]`."""
+    """Parse `NODE[i,j] [by AMOUNT]`."""
     if not text:
-        raise DebuggerError("on a change of what?", hint="as in: break on-change W1[0,1] by 0.1")
-    place, rest = take_entry(text, debugger.graph.by_name)
-    node = node_or_error(debugger.graph, place.node)
-    if place.index is not None:
-        debugger.check_index(node, place.index)
+        raise DebuggerError(
+            "break on a change of what?", hint="as in: break on-change W1[0,1] by 0.1"
+        )
+    ref, rest = take_entry(text, debugger.graph.by_name)
+    node = node_or_error(debugger.graph, ref.node)
+    if ref.index is not None:
+        debugger.check_index(node, ref.index)
     amount = 0.0
     if rest:
         word, _, given = rest.partition(" ")
         if word != "by":
             raise DebuggerError(f"{rest!r} is not understood", hint="as in: by 0.1")
         amount = _amount(given)
-    if place.attribute == "grad":
+    if ref.attribute == "grad":
         if reason := debugger.no_gradient(node):
-            raise DebuggerError(f"{place.node} has no gradient: {reason}")
-        places = _places(debugger, node, ("backward",))
+            raise DebuggerError(f"{ref.node} has no gradient: {reason}")
+        positions = _positions(debugger, node, ("backward",))
     else:
-        places = frozenset(_value_places(debugger, node))
-    return OnChange(place, node, places, amount)
+        positions = frozenset(_value_positions(debugger, node))
+    return OnChange(ref, node, positions, amount)
 
 
 def health_rule(debugger: Debugger, name: str, text: str) -> Trigger:
-    """Read `[THRESHOLD] [at NODE | except NODE, ...]` after the name of a rule."""
-    given, node, left_out = _which_nodes(debugger, text)
+    """Parse `[THRESHOLD] [at NODE | except NODE, ...]` after the name of a rule."""
+    given, node, excluded = _which_nodes(debugger, text)
     if name in KINDS:
         if given:
             raise DebuggerError(f"{name} takes no threshold", hint=f"break {name} at NODE")
-        return NotFinite(name, node, left_out)
+        return NotFinite(name, node, excluded)
     rule = RULES[name]
     threshold = rule.threshold or 0.0
     if given:
         if rule.threshold is None:
             raise DebuggerError(f"{name} takes no threshold", hint=f"break {name} at NODE")
         threshold = _amount(given)
-    return Unhealthy(rule, threshold, _concerned(debugger, rule, node) - left_out, node)
+    return Unhealthy(rule, threshold, _concerned(debugger, rule, node) - excluded, node)
 
 
 def _which_nodes(debugger: Debugger, text: str) -> tuple[str, int | None, frozenset[int]]:
-    """Read `at NODE` or `except NODE, ...` at the end of a text.
+    """Parse `at NODE` or `except NODE, ...` at the end of a text.
 
-    Returns what stands before it, the one node to look at, and the nodes not to look at.
+    Returns the text before it, the node to check (None: all), and the nodes to exclude.
     """
     found = re.search(r"(?:^|\s)(at|except)(?:\s+|$)", text)
     if found is None:
@@ -148,11 +150,11 @@ def _which_nodes(debugger: Debugger, text: str) -> tuple[str, int | None, frozen
     while True:
         if not rest:
             raise DebuggerError(f"{found[1]} which node?", hint=f"usage: {USAGE}")
-        target, after = take_entry(rest, debugger.graph.by_name)
+        ref, after = take_entry(rest, debugger.graph.by_name)
         after = after.strip()
-        if target.index is not None or target.attribute == "grad":
+        if ref.index is not None or ref.attribute == "grad":
             raise DebuggerError(f"{rest!r} is not a node", where=found[1])
-        nodes.append(node_or_error(debugger.graph, target.node))
+        nodes.append(node_or_error(debugger.graph, ref.node))
         if not after:
             break
         if found[1] == "at" or not after.startswith(","):
@@ -165,14 +167,14 @@ def _concerned(debugger: Debugger, rule: Rule, node: int | None) -> frozenset[in
     graph = debugger.graph
     concerned = {
         i
-        for i, one in enumerate(graph.nodes)
-        if rule.concerns(one)
+        for i, candidate in enumerate(graph.nodes)
+        if rule.concerns(candidate)
         and (rule.phase != "backward" or (graph.reaches_cost[i] and debugger.plan.needed[i]))
     }
     if node is None:
         matrices = {i for i in concerned if len(debugger.plan.shapes[i]) > 1}
         if rule.name == "update-ratio" and matrices:
-            # A bias that begins at 0 changes by more than itself: that is no fault.
+            # A bias that starts at 0 changes by more than its own size, which is not a problem.
             concerned = matrices
         return frozenset(concerned)
     if node not in concerned:
@@ -190,24 +192,24 @@ def _amount(text: str) -> float:
     return amount
 
 
-def _places(debugger: Debugger, node: int, phases: tuple[Phase, ...]) -> frozenset[int]:
+def _positions(debugger: Debugger, node: int, phases: tuple[Phase, ...]) -> frozenset[int]:
     timeline = debugger.timeline
     found = [timeline.position_of(phase, node) for phase in phases]
-    places = frozenset(place for place in found if place is not None)
+    positions = frozenset(position for position in found if position is not None)
     may_be_trained = debugger.passes_run is not None and debugger.graph.inbound[node] == []
-    if not places and not (may_be_trained and "update" in phases):
+    if not positions and not (may_be_trained and "update" in phases):
         name = debugger.graph.nodes[node].label
         phase = f"{phases[0]} " if len(phases) == 1 else ""
         why = "" if debugger.graph.reaches_cost[node] else ": the cost does not depend on it"
         raise DebuggerError(f"{name} has no {phase}moment{why}")
-    return places
+    return positions
 
 
 # Conditions ------------------------------------------------------------------------------------
 
 
 def _condition(debugger: Debugger, text: str) -> Expression:
-    """Read a condition, and try it on zeros: a wrong index or shape is an error now, not later."""
+    """Parse a condition and evaluate it on zeros, so that a wrong index or shape fails now."""
     if not text:
         raise DebuggerError("no condition given", hint="as in: if norm(W1.grad) > 10")
     condition = parse(text, debugger.graph.by_name)
@@ -216,13 +218,13 @@ def _condition(debugger: Debugger, text: str) -> Expression:
 
 
 def _needs_all(debugger: Debugger, condition: Expression) -> bool:
-    """Whether a condition names a gradient that training leaves out."""
+    """Whether a condition uses a gradient that training does not compute."""
     names, needed = debugger.graph.by_name, debugger.plan.needed
     return any(not needed[names[name]] for name in condition.gradients)
 
 
 def _lookback(debugger: Debugger, condition: Expression) -> Lookback:
-    """Return what a condition with `prev` asks for of the SGD steps before."""
+    """Return what a condition with `prev` needs of earlier SGD steps."""
     if not condition.lookback:
         return Lookback()
     graph = debugger.graph
@@ -234,7 +236,7 @@ def _lookback(debugger: Debugger, condition: Expression) -> Lookback:
 
 
 class _Zeros:
-    """A moment at which all is computed, and 0."""
+    """An environment in which every number is computed and 0."""
 
     def __init__(self, debugger: Debugger) -> None:
         self._debugger = debugger
@@ -257,28 +259,28 @@ class _Zeros:
         return self
 
 
-def _value_places(debugger: Debugger, node: int) -> set[int]:
-    """Return the places in an SGD step at which a node's value may change."""
+def _value_positions(debugger: Debugger, node: int) -> set[int]:
+    """Return the positions in an SGD step at which a node's value may change."""
     found = [debugger.timeline.position_of(phase, node) for phase in ("forward", "update")]
-    return {place for place in found if place is not None} or {1}
+    return {position for position in found if position is not None} or {1}
 
 
-def _known_from(debugger: Debugger, condition: Expression) -> set[int]:
-    """Return from which places of an SGD step on the things a condition names are computed."""
+def _required_positions(debugger: Debugger, condition: Expression) -> set[int]:
+    """Return the positions in an SGD step that compute the numbers of a condition."""
     names, timeline = debugger.graph.by_name, debugger.timeline
     values = {timeline.position_of("forward", names[name]) for name in condition.values}
     gradients = {timeline.position_of("backward", names[name]) for name in condition.gradients}
     if "cost" in condition.words:
         values.add(timeline.position_of("forward", debugger.graph.cost))
-    return {place for place in values | gradients if place is not None}
+    return {position for position in values | gradients if position is not None}
 
 
-def _changes(debugger: Debugger, condition: Expression) -> set[int]:
-    """Return the places in an SGD step at which something that a condition names may change."""
+def _changing_positions(debugger: Debugger, condition: Expression) -> set[int]:
+    """Return the positions in an SGD step at which a number of a condition may change."""
     names, timeline = debugger.graph.by_name, debugger.timeline
     if "moment" in condition.words or not (condition.nodes or condition.words):
         return set(range(1, timeline.length + 1))
-    found = {place for name in condition.values for place in _value_places(debugger, names[name])}
+    found = {p for name in condition.values for p in _value_positions(debugger, names[name])}
     for name in condition.gradients:
         found.add(timeline.position_of("backward", names[name]) or 1)
     if "cost" in condition.words:

@@ -1,7 +1,7 @@
-"""What health rules ask about a node over some SGD steps: sizes, shares, and how the cost does.
+"""Statistics for health rules, over some SGD steps: of nodes, and of the cost.
 
-Many rules ask the same of a node. It is computed once, for all steps together; a single moment is
-a period of one step.
+Several rules use the same statistic of a node. It is computed once, for all steps together; a
+single moment is a period of one step.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from miniflow.node import Input
 from miniflow.ops.activation import Tanh
 from miniflow.ops.base import Array
 
-# SGD steps in which a cost that falls has fallen, and by which share of itself at least.
+# A cost that falls does so within PATIENCE SGD steps, by at least LEAST_FALL of itself.
 PATIENCE, LEAST_FALL = 10, 1e-4
-# Less than this share of the cost is no change of it that counts.
+# A smaller relative change of the cost is not noticeable.
 NOTICED = 0.01
-# A sigmoid this near to 0 or 1, a tanh half of it near to -1 or 1, passes on 1 % of its gradient.
+# A sigmoid this near to 0 or 1 passes on 1 % of its gradient. A tanh is first scaled to 0 ... 1.
 SATURATED = 0.01
 
 
-class Seen(Protocol):
-    """Nodes over some SGD steps: the first axis of each array is the steps."""
+class StepArrays(Protocol):
+    """Values and gradients over some SGD steps: the first axis of each array is the step."""
 
     def value(self, node: int) -> Array:
         """Return the node's values."""
@@ -39,7 +39,7 @@ class Seen(Protocol):
         """Return the node's gradients."""
 
 
-class Present:
+class PresentStep:
     """The present moment as a trace of one step."""
 
     def __init__(self, debugger: Debugger) -> None:
@@ -50,7 +50,7 @@ class Present:
         return self._debugger.value(node)[None]
 
     def before(self, node: int) -> Array:
-        """Return what the update of the present moment began with."""
+        """Return a trainable's value before the update of the present moment."""
         made = self._debugger.last_update
         return self.value(node) if made is None else made.before[None]
 
@@ -60,37 +60,34 @@ class Present:
 
 
 class Period:
-    """Some SGD steps in a row, from number `first` on, with what the rules ask of all nodes."""
+    """Consecutive SGD steps, starting with step `first`, with statistics shared by all rules."""
 
-    def __init__(self, seen: Seen, debugger: Debugger, first: int, steps: int) -> None:
-        self.seen = seen
+    def __init__(self, arrays: StepArrays, debugger: Debugger, first: int, steps: int) -> None:
+        self.arrays = arrays
         self.graph = debugger.graph
         self.first = first
         self.steps = steps
         self._costs = debugger.history.costs
         self._needed = debugger.plan.needed
-        self._looks: dict[int, NodeStats] = {}
-        # The largest mean |gradient| of the last n layers, at place n.
+        self._stats: dict[int, NodeStats] = {}
+        # Item n: the largest mean |gradient| of the last n layers.
         self._strongest = [np.zeros(steps)]
 
-    def look(self, node: int) -> NodeStats:
-        """Return what can be asked of a node."""
-        if node not in self._looks:
-            self._looks[node] = NodeStats(self, node)
-        return self._looks[node]
+    def stats(self, node: int) -> NodeStats:
+        """Return the statistics of a node."""
+        if node not in self._stats:
+            self._stats[node] = NodeStats(self, node)
+        return self._stats[node]
 
     @cached_property
     def leaving_cost(self) -> Array:
-        """What each step's backward pass begins with: the largest |gradient| of the cost's inputs.
-
-        Gradients are measured by their mean |entry|.
-        """
+        """The largest mean |gradient| of the cost's inputs, per step."""
         return self._largest_gradient(self.graph.inbound[self.graph.cost])
 
     def strongest_after(self, node: int) -> Array:
-        """Return the largest mean |gradient| of each step among the layers after a node.
+        """Return the largest mean |gradient| among the layers after a node, per step.
 
-        A layer is what takes a trainable, or an input where nothing is trained.
+        A layer is a consumer of a trainable, or of an input if nothing is trained.
         """
         later = len(self._layers) - bisect_right(self._layers, node)
         while len(self._strongest) <= later:
@@ -105,23 +102,23 @@ class Period:
         return sorted({c for i in graph.trainables or inputs for c, _ in graph.consumers[i]})
 
     def _largest_gradient(self, nodes: Iterable[int]) -> Array:
-        """Return the largest mean |gradient| among nodes; 0 where that is not finite."""
-        heard = [i for i in set(nodes) if self._needed[i] and self.graph.reaches_cost[i]]
-        sizes = [np.zeros(self.steps), *(self.look(i).gradient_size for i in heard)]
+        """Return the largest mean |gradient| among nodes; 0 where it is not finite."""
+        with_gradient = [i for i in set(nodes) if self._needed[i] and self.graph.reaches_cost[i]]
+        sizes = [np.zeros(self.steps), *(self.stats(i).gradient_size for i in with_gradient)]
         largest: Array = np.maximum.reduce(sizes)
         return np.where(np.isfinite(largest), largest, 0.0)
 
     @cached_property
     def stalled(self) -> Array:
-        """Whether each step ends ten whose highest cost is no lower than that of the ten before.
+        """Whether the ten steps up to each step have no lower peak cost than the ten before.
 
-        A cost that swings while it falls, as with momentum, has peaks that fall.
+        Peaks are compared because a cost that falls may oscillate, as with momentum.
         """
         return self._stalled_by(self.first)
 
     @cached_property
     def stalled_before(self) -> Array:
-        """Whether the step before each step does, whose own cost is not known yet."""
+        """`stalled` for the step before each step, whose own cost is not known yet."""
         return self._stalled_by(self.first - 1)
 
     def _stalled_by(self, first: int) -> Array:
@@ -132,9 +129,9 @@ class Period:
         return stalled
 
     def peaks(self, sgd_step: int) -> tuple[float, float]:
-        """Return the highest cost of the ten steps that end with this one, and of the ten before.
+        """Return the highest cost of the ten steps up to this one, and of the ten before.
 
-        NaN where there are not so many.
+        Both are NaN if there are fewer steps.
         """
         end = sgd_step + 1
         costs = self._costs[max(0, end - 2 * PATIENCE) : end]
@@ -144,14 +141,14 @@ class Period:
 
     @cached_property
     def barely_begun(self) -> Array:
-        """Whether the cost has hardly fallen since the start, though ten steps are over."""
+        """Whether at least ten steps are over and the cost has hardly fallen since the start."""
         past = np.arange(self.first, self.first + self.steps) >= PATIENCE
         start = self.first_cost
         return np.asarray(past & (self.costs > start - NOTICED * abs(start)))
 
     @cached_property
     def costs(self) -> Array:
-        """The cost of each step, NaN where it is not known."""
+        """The cost of each step; NaN if not known."""
         known = self._costs[self.first : self.first + self.steps]
         return np.array([*known, *[np.nan] * (self.steps - len(known))])
 
@@ -162,30 +159,30 @@ class Period:
 
 
 class NodeStats:
-    """One node over some SGD steps, with what several rules ask of it."""
+    """Statistics of one node over some SGD steps."""
 
     def __init__(self, period: Period, node: int) -> None:
         self.period = period
-        self.seen = period.seen
+        self.arrays = period.arrays
         self.graph = period.graph
         self.node = node
 
     @cached_property
     def value(self) -> Array:
-        """The node's values, a row of entries for each step."""
-        return _rows(self.seen.value(self.node))
+        """The node's values, one row of entries per step."""
+        return _rows(self.arrays.value(self.node))
 
     @cached_property
     def gradient_size(self) -> Array:
         """The mean |gradient| of each step."""
-        gradient = _rows(self.seen.gradient(self.node))
+        gradient = _rows(self.arrays.gradient(self.node))
         sizes: Array = np.add.reduce(np.abs(gradient), 1) / gradient.shape[1]
         return sizes
 
     @cached_property
     def _before(self) -> Array:
         """The weights before the update of each step."""
-        return _rows(self.seen.before(self.node))
+        return _rows(self.arrays.before(self.node))
 
     @cached_property
     def weight(self) -> Array:
@@ -204,40 +201,40 @@ class NodeStats:
         return ratio
 
     def moves_cost(self, change: Array) -> Array:
-        """Return whether a change of this size in the weight changes the cost noticeably.
+        """Return whether a change of the weight of this norm changes the cost noticeably.
 
-        To first order, by |gradient| · |change|.
+        To first order the cost changes by at most |gradient| · |change|.
         """
-        gradient = _norm(_rows(self.seen.gradient(self.node)))
+        gradient = _norm(_rows(self.arrays.gradient(self.node)))
         return np.asarray(gradient * change >= NOTICED * np.abs(self.period.costs))
 
     @cached_property
     def cut_off(self) -> Array:
-        """Whether in each step nothing can come back to the node, though the cost sends something.
+        """Whether no gradient can reach the node in a step, although the cost sends one.
 
         Its consumers have no gradient, or multiply by zeros. A gradient that is 0 because its terms
-        cancel is another matter: so training ends.
+        cancel does not count: that is how training converges.
         """
         cut: Array = self.period.leaving_cost > 0
         for consumer, _ in self.graph.consumers[self.node]:
             if not self.graph.reaches_cost[consumer]:
                 continue
-            reached = self.period.look(consumer).gradient_size > 0
+            reached = self.period.stats(consumer).gradient_size > 0
             for other in self.graph.inbound[consumer]:
                 if other != self.node and other not in self.graph.trainables:
-                    reached = reached & self.period.look(other).value.any(1)
+                    reached = reached & self.period.stats(other).value.any(1)
             cut = cut & ~reached
         return cut
 
     @cached_property
     def zeros(self) -> Array:
-        """The share of the value's entries that are 0."""
+        """The fraction of the value's entries that are 0."""
         share: Array = (self.value == 0).mean(1)
         return share
 
     @cached_property
     def near_bounds(self) -> Array:
-        """The share of a sigmoid's or tanh's entries that are near their bounds."""
+        """The fraction of a sigmoid's or tanh's entries that are near the bounds."""
         value = self.value
         if isinstance(self.graph.nodes[self.node], Tanh):
             value = (value + 1) / 2

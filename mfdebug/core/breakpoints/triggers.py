@@ -1,8 +1,8 @@
-"""What a stop waits for.
+"""Triggers: the conditions under which stops are met.
 
-A trigger is asked after single moments whether it fires, and about whole SGD steps that have been
-run at a stretch whether it may have fired in them. It may be wrong about a step in one direction
-only: when it says no, stepping through would find nothing.
+A trigger is tested after single moments (`fires`), and for batches of executed SGD steps
+(`may_fire`). `may_fire` may be wrong in one direction only: if it is False for a step, stepping
+through that step meets nothing.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from msgspec import Struct
 from mfdebug.core.breakpoints.evidence import evidence, evidence_ref, evidence_text
 from mfdebug.core.breakpoints.finding import Finding, result_of
 from mfdebug.core.breakpoints.health import Rule
-from mfdebug.core.breakpoints.nonfinite import made_here
-from mfdebug.core.breakpoints.statistics import Period, Present
-from mfdebug.core.breakpoints.step_batch import Stretch
-from mfdebug.core.expressions.earlier_steps import Kind, Lookback, NoStepBefore, TraceTooShort
+from mfdebug.core.breakpoints.nonfinite import find_nonfinite
+from mfdebug.core.breakpoints.statistics import Period, PresentStep
+from mfdebug.core.breakpoints.step_batch import StepBatch
+from mfdebug.core.expressions.earlier_steps import Kind, Lookback, NoEarlierStep, TraceTooShort
 from mfdebug.core.expressions.environment import TooManyRows
-from mfdebug.core.expressions.parser import Expression, ExpressionError, NotComputed, Place
+from mfdebug.core.expressions.parser import Expression, ExpressionError, NodeRef, NotComputed
 from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.expressions.sgd_steps import TracedEnvironment
 from mfdebug.core.format.numbers import distinct_texts
@@ -30,67 +30,67 @@ from miniflow.ops.base import Array
 
 
 class Trigger(Protocol):
-    """What a stop waits for; `node` is where it stands in the order, if at one node."""
+    """The condition under which a stop is met."""
 
     @property
     def node(self) -> int | None:
-        """The node at which it stands."""
+        """The node at which the stop is set, if at a single node."""
 
     @property
     def needs_all_gradients(self) -> bool:
-        """Whether it asks for gradients that no trainable needs."""
+        """Whether it needs gradients that training does not compute."""
 
     @property
     def lookback(self) -> Lookback:
-        """What it asks for of the SGD steps before."""
+        """What it needs of earlier SGD steps."""
 
     def prepare(self, debugger: Debugger) -> None:
-        """Note what the coming moment may change."""
+        """Record what the next moment may change."""
 
     def fires(self, debugger: Debugger) -> Finding | None:
-        """Return why it fires at the present moment, if it does."""
+        """Return why it fires at the present moment, or None."""
 
-    def may_fire(self, stretch: Stretch) -> Array:
-        """Return for each of these steps whether it may have fired in it."""
+    def may_fire(self, batch: StepBatch) -> Array:
+        """Return for each step of the batch whether it may have fired."""
 
 
 class Elsewhere(Struct):
-    """Nothing: what the stop is about is not in this graph, but in another of the program."""
+    """Never fires: the nodes of the stop are in another graph of the program."""
 
     node: int | None = None
     needs_all_gradients: bool = False
     lookback: Lookback = Lookback()
 
     def prepare(self, debugger: Debugger) -> None:
-        """Nothing has to be noted."""
+        """Do nothing."""
 
     def fires(self, debugger: Debugger) -> Finding | None:
-        """Never here."""
+        """Return None."""
         return None
 
-    def may_fire(self, stretch: Stretch) -> Array:
-        """In no step."""
-        return np.zeros(stretch.steps, bool)
+    def may_fire(self, batch: StepBatch) -> Array:
+        """Return False for all steps."""
+        return np.zeros(batch.steps, bool)
 
 
 class AtPositions(Struct):
-    """Certain places of each SGD step, with a condition or without.
+    """Fires at certain positions of each SGD step, if the condition holds or there is none.
 
-    `places` count from the feed, which is 1.
+    `positions` count from the feed, which is 1.
     """
 
-    places: frozenset[int]
+    positions: frozenset[int]
     condition: Expression | None = None
     node: int | None = None
     needs_all_gradients: bool = False
     lookback: Lookback = Lookback()
 
     def prepare(self, debugger: Debugger) -> None:
-        """Nothing has to be noted."""
+        """Do nothing."""
 
     def fires(self, debugger: Debugger) -> Finding | None:
-        """Test the condition, if this is one of the places; say the numbers that met it."""
-        if debugger.timeline.position(debugger.moment) not in self.places:
+        """Test the condition at one of the positions; the finding has the numbers that met it."""
+        if debugger.timeline.position(debugger.moment) not in self.positions:
             return None
         where = debugger.where
         words = ""
@@ -111,107 +111,108 @@ class AtPositions(Struct):
         numbers = f": {evidence_text(sides)}" if sides else ""
         return Finding(words + numbers, evidence_ref(sides, debugger.graph))
 
-    def may_fire(self, stretch: Stretch) -> Array:
-        """Test the condition at each place of each step, with what the step has left."""
+    def may_fire(self, batch: StepBatch) -> Array:
+        """Test the condition at each position of each step, on the trace."""
         if self.condition is None:
-            return np.ones(stretch.steps, bool)
-        fires = np.zeros(stretch.steps, bool)
-        for place in self.places:
-            present = TracedEnvironment(stretch.debugger, stretch.trace, stretch.past, place)
-            fires |= _holds_in(self.condition, present)
+            return np.ones(batch.steps, bool)
+        fires = np.zeros(batch.steps, bool)
+        for position in self.positions:
+            environment = TracedEnvironment(
+                batch.debugger, batch.trace, batch.earlier_steps, position
+            )
+            fires |= _may_hold_in(self.condition, environment)
         return fires
 
 
-def places_worth(trigger: Trigger, debugger: Debugger) -> frozenset[int] | None:
-    """Return the places of the present SGD step at which a trigger may fire; None: at any."""
+def positions_to_check(trigger: Trigger, debugger: Debugger) -> frozenset[int] | None:
+    """Return the positions of the present SGD step at which a trigger may fire; None: any."""
     timeline = debugger.timeline
     match trigger:
         case Elsewhere():
             return frozenset()
         case AtPositions() | OnChange():
-            return trigger.places
+            return trigger.positions
         case Unhealthy():
             found = {timeline.position_of(trigger.rule.phase, node) for node in trigger.nodes}
-            return frozenset(place for place in found if place is not None)
+            return frozenset(position for position in found if position is not None)
         case NotFinite() if debugger.is_finite(debugger.sgd_step):
             return frozenset()
     return None
 
 
-def _holds_in(condition: Expression, present: TracedEnvironment) -> Array:
-    """Return for each traced step whether a condition may hold in it: for all of them at once."""
-    holds = np.ones(present.rows, bool)
-    for first in range(present.rows):
-        later = present.part(first, present.rows)
+def _may_hold_in(condition: Expression, environment: TracedEnvironment) -> Array:
+    """Return for each traced step whether a condition may hold, evaluated for all at once."""
+    rows = environment.rows
+    holds = np.ones(rows, bool)
+    for first in range(rows):
+        rest = environment.part(first, rows)
         try:
-            holds[first:] = condition.holds_over(later, later.rows)
+            holds[first:] = condition.holds_over(rest, rest.rows)
         except TraceTooShort:
-            # `prev` asks for a step before the first that is known: the others are for themselves.
-            holds[first] = _may_hold(condition, present, first)
+            # `prev` needs a step before the first known one: test this step alone, then the rest.
+            holds[first] = _may_hold(condition, environment, first)
             continue
         except (ExpressionError, TooManyRows):
-            holds[first:] = [
-                _may_hold(condition, present, row) for row in range(first, present.rows)
-            ]
+            holds[first:] = [_may_hold(condition, environment, row) for row in range(first, rows)]
         break
     return holds
 
 
-def _may_hold(condition: Expression, present: TracedEnvironment, row: int) -> bool:
+def _may_hold(condition: Expression, environment: TracedEnvironment, row: int) -> bool:
     """Return whether a condition may hold in one traced step."""
     try:
-        return bool(condition.holds_over(present.part(row, row + 1), 1)[0])
-    except (NotComputed, NoStepBefore):
+        return bool(condition.holds_over(environment.part(row, row + 1), 1)[0])
+    except (NotComputed, NoEarlierStep):
         return False
     except (ExpressionError, TraceTooShort):
         return True
 
 
 class OnChange(Struct):
-    """A value, gradient or entry of one that changes by more than `amount`."""
+    """Fires when a value, gradient or entry of either changes by more than `amount`."""
 
-    target: Place
+    target: NodeRef
     node: int
-    places: frozenset[int]
+    positions: frozenset[int]
     amount: float
-    # What was there before the coming moment.
+    # The number before the next moment.
     before: Array | None = None
 
     @property
     def needs_all_gradients(self) -> bool:
-        """Whether it is about a gradient: it is asked of one number, whatever that costs."""
+        """Whether it watches a gradient, which training may not compute."""
         return self.target.attribute == "grad"
 
     @property
     def lookback(self) -> Lookback:
-        """The step before, of its own number."""
+        """The previous step, for its own number."""
         node = frozenset({self.node})
         gradient = self.target.attribute == "grad"
         return Lookback(1, gradients=node) if gradient else Lookback(1, values=node)
 
     def prepare(self, debugger: Debugger) -> None:
-        """Copy what is about to be overwritten, if it was ever computed."""
+        """Copy the number if the next moment may overwrite it."""
         self.before = None
         if self.target.attribute == "grad":
-            return  # consumers overwrite it before its own moment comes
-        coming = debugger.timeline.position(debugger.moment + 1) in self.places
-        if coming and self._is_there(debugger):
+            return  # consumers overwrite it before its own moment
+        next_position = debugger.timeline.position(debugger.moment + 1)
+        if next_position in self.positions and self._exists(debugger):
             self.before = np.array(self._now(debugger))
 
     def fires(self, debugger: Debugger) -> Finding | None:
-        """Compare with what was there before."""
-        if debugger.timeline.position(debugger.moment) not in self.places:
+        """Compare with the number before."""
+        if debugger.timeline.position(debugger.moment) not in self.positions:
             return None
         if self.target.attribute == "grad" and debugger.sgd_step > 0:
             with debugger.visiting(debugger.moment - debugger.timeline.length):
-                if self._is_there(debugger):
+                if self._exists(debugger):
                     self.before = np.array(self._now(debugger))
-        if self.before is None or not self._is_there(debugger):
+        if self.before is None or not self._exists(debugger):
             return None
         before, after = np.atleast_1d(self.before), np.atleast_1d(self._now(debugger))
         if before.shape != after.shape:
             # A program's batches may be of any size.
-            return Finding(f"{self.target.node} has another shape")
+            return Finding(f"the shape of {self.target.node} changed")
         changed = _change(before, after)
         if not (changed > self.amount).any():
             return None
@@ -221,20 +222,20 @@ class OnChange(Struct):
         numbers = " -> ".join(distinct_texts([float(before[most]), float(after[most])]))
         return Finding(f"{ref.text(debugger)} changed: {numbers}", ref)
 
-    def may_fire(self, stretch: Stretch) -> Array:
+    def may_fire(self, batch: StepBatch) -> Array:
         """Compare each step with the one before it."""
         part: tuple[slice | int, ...] = (slice(None), *(self.target.index or ()))
-        gradient, trace = self.target.attribute == "grad", stretch.trace
+        gradient, trace = self.target.attribute == "grad", batch.trace
         kind: Kind = "gradient" if gradient else "value"
         after = (trace.gradient(self.node) if gradient else trace.value(self.node))[part]
-        if not gradient and stretch.debugger.timeline.position_of("update", self.node) is not None:
+        if not gradient and batch.debugger.timeline.position_of("update", self.node) is not None:
             return self._changes(trace.before(self.node)[part], after)
         changed = self._changes(after[:-1], after[1:])
         if trace.first == 0:
-            # What has never been computed before has not changed.
+            # The first computation is not a change.
             return np.concatenate([[False], changed])
         try:
-            last = stretch.past.rows(kind, self.node)[-1:][part]
+            last = batch.earlier_steps.rows(kind, self.node)[-1:][part]
         except TraceTooShort:
             return np.concatenate([[True], changed])
         return np.concatenate([self._changes(last, after[:1]), changed])
@@ -243,7 +244,7 @@ class OnChange(Struct):
         beyond = _change(before, after) > self.amount
         return np.asarray(beyond.any(tuple(range(1, beyond.ndim))))
 
-    def _is_there(self, debugger: Debugger) -> bool:
+    def _exists(self, debugger: Debugger) -> bool:
         gradient = self.target.attribute == "grad"
         freshness = debugger.gradient_freshness if gradient else debugger.value_freshness
         if freshness(self.node).absent:
@@ -262,7 +263,7 @@ class OnChange(Struct):
 
 
 def _change(before: Array, after: Array) -> Array:
-    """Return how much each entry changes; NaN that comes or goes is a change beyond any amount."""
+    """Return |after - before| per entry; a change to or from NaN counts as infinite."""
     with np.errstate(all="ignore"):
         change = np.abs(after - before)
     same = (before == after) | (np.isnan(before) & np.isnan(after))
@@ -271,7 +272,7 @@ def _change(before: Array, after: Array) -> Array:
 
 
 class Unhealthy(Struct, eq=False):
-    """A health rule, at every node that it concerns or at one."""
+    """Fires when a node breaks a health rule: any node that the rule concerns, or a given one."""
 
     rule: Rule
     threshold: float
@@ -279,72 +280,72 @@ class Unhealthy(Struct, eq=False):
     node: int | None = None
     needs_all_gradients: bool = False
     lookback: Lookback = Lookback()
-    # What has been asked in the present SGD step, and by which edits.
-    asked: tuple[Period, tuple[Edit, ...]] | None = None
+    # The statistics of the present SGD step, and the edits in force.
+    cached: tuple[Period, tuple[Edit, ...]] | None = None
 
     def prepare(self, debugger: Debugger) -> None:
-        """Nothing has to be noted."""
+        """Do nothing."""
 
     def fires(self, debugger: Debugger) -> Finding | None:
-        """Judge the node of the present moment."""
+        """Check the node of the present moment."""
         where = debugger.where
         if where.node is None or where.phase != self.rule.phase or where.node not in self.nodes:
             return None
         if debugger.unknown(where.node, gradient=where.phase == "backward"):
             return None
-        words = self.of(debugger, where.node)
+        words = self.problem_of(debugger, where.node)
         return Finding(words) if words else None
 
-    def of(self, debugger: Debugger, node: int) -> str:
-        """Return what is wrong with a node as it stands, or nothing."""
-        look = self._present(debugger).look(node)
+    def problem_of(self, debugger: Debugger, node: int) -> str:
+        """Return how a node breaks the rule at the present moment, or ""."""
+        stats = self._present(debugger).stats(node)
         with np.errstate(all="ignore"):
-            broken = self.rule.judge(look, self.threshold)[0]
+            broken = self.rule.judge(stats, self.threshold)[0]
             if not broken:
                 return ""
-            return f"{self.rule.name}: {debugger.graph.nodes[node].label}: {self.rule.words(look)}"
+            return f"{self.rule.name}: {debugger.graph.nodes[node].label}: {self.rule.words(stats)}"
 
     def _present(self, debugger: Debugger) -> Period:
-        """Return the present SGD step as a period; what is known of its nodes stays known."""
-        if self.asked is not None:
-            period, edits = self.asked
+        """Return the present SGD step as a period; its statistics are cached."""
+        if self.cached is not None:
+            period, edits = self.cached
             if period.first == debugger.sgd_step and edits is debugger.edits:
                 return period
-        period = Period(Present(debugger), debugger, debugger.sgd_step, 1)
-        self.asked = period, debugger.edits
+        period = Period(PresentStep(debugger), debugger, debugger.sgd_step, 1)
+        self.cached = period, debugger.edits
         return period
 
-    def may_fire(self, stretch: Stretch) -> Array:
-        """Judge the nodes at all steps."""
-        broken: Array = np.zeros(stretch.steps, bool)
+    def may_fire(self, batch: StepBatch) -> Array:
+        """Check the nodes at all steps."""
+        broken: Array = np.zeros(batch.steps, bool)
         with np.errstate(all="ignore"):
             for node in self.nodes:
-                broken |= self.rule.judge(stretch.look(node), self.threshold)
+                broken |= self.rule.judge(batch.stats(node), self.threshold)
         return broken
 
 
 class NotFinite(Struct):
-    """NaN or infinity, at the node that made it."""
+    """Fires at the node that makes NaN or infinity."""
 
     kind: str
     node: int | None = None
-    left_out: frozenset[int] = frozenset()
+    excluded: frozenset[int] = frozenset()
     needs_all_gradients: bool = False
     lookback: Lookback = Lookback()
 
     def prepare(self, debugger: Debugger) -> None:
-        """Nothing has to be noted."""
+        """Do nothing."""
 
     def fires(self, debugger: Debugger) -> Finding | None:
-        """Look at what the present moment has made."""
+        """Check what the present moment has computed."""
         where = debugger.where
         if self.node is not None and where.node != self.node:
             return None
         gradient = where.phase == "backward" and where.node is not None
         if gradient and not debugger.plan.needed[where.node or 0]:
             return None
-        return made_here(debugger, self.kind, self.left_out)
+        return find_nonfinite(debugger, self.kind, self.excluded)
 
-    def may_fire(self, stretch: Stretch) -> Array:
-        """Look for the steps in which it may have begun."""
-        return stretch.not_finite(self.left_out)
+    def may_fire(self, batch: StepBatch) -> Array:
+        """Find the steps in which it may have started."""
+        return batch.not_finite(self.excluded)

@@ -96,7 +96,7 @@ def _resume(session: Session, text: str) -> Reply:
     try:
         count = _run_all(session, script)
     except DebuggerError as error:
-        session.return_to(before)
+        session.restore(before)
         if note := changed_note(session, script):
             raise DebuggerError(f"{error}{note}") from None
         raise

@@ -1,9 +1,9 @@
-"""What an expression is made of once it is read, and how each part is evaluated.
+"""The syntax tree of an expression, and the evaluation of its terms.
 
-A condition may come from a session file that somebody sent. So it is never given to Python:
-these few forms are all that can run, and each knows the size of its result before it allocates.
+A condition may come from an untrusted session file, so it is never passed to Python: only these
+forms can run, and each checks the size of its result before it allocates.
 
-Every part is evaluated at several moments at once, whose rows `operators` combines.
+Every term is evaluated at several moments at once, as rows that `operators` combines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from mfdebug.core.expressions.environment import Work, sizes
+from mfdebug.core.expressions.environment import EvaluationContext, sizes
 from mfdebug.core.expressions.operators import (
     SUMMARIES,
     ExpressionError,
@@ -35,10 +35,10 @@ Item = int | slice | EllipsisType
 
 
 class Term(Protocol):
-    """A part of an expression that can be evaluated."""
+    """A node of the syntax tree."""
 
-    def evaluate(self, work: Work) -> Value:
-        """Return the term's values in `work.environment`."""
+    def evaluate(self, context: EvaluationContext) -> Value:
+        """Return the term's values in `context.environment`."""
 
 
 class Number(Struct, frozen=True):
@@ -46,9 +46,9 @@ class Number(Struct, frozen=True):
 
     value: float
 
-    def evaluate(self, work: Work) -> Value:
+    def evaluate(self, context: EvaluationContext) -> Value:
         """Return the number as float64."""
-        del work
+        del context
         return np.array([self.value])
 
 
@@ -57,9 +57,9 @@ class Word(Struct, frozen=True):
 
     name: str
 
-    def evaluate(self, work: Work) -> Value:
-        """Look the word up."""
-        return work.environment.word(self.name)
+    def evaluate(self, context: EvaluationContext) -> Value:
+        """Return the value of the word."""
+        return context.environment.word(self.name)
 
 
 class NodeTerm(Struct, frozen=True):
@@ -68,16 +68,16 @@ class NodeTerm(Struct, frozen=True):
     name: str
     attribute: str = "value"
 
-    def evaluate(self, work: Work) -> Value:
-        """Look the node up."""
+    def evaluate(self, context: EvaluationContext) -> Value:
+        """Return the node's value, gradient or shape."""
         if self.attribute == "grad":
-            return work.environment.gradient(self.name)
-        value = work.environment.value(self.name)
+            return context.environment.gradient(self.name)
+        value = context.environment.value(self.name)
         return value.shape[1:] if self.attribute == "shape" else value
 
 
 class Bracket(Struct, frozen=True):
-    """The integers, slices and ellipsis between one pair of brackets, and how it was written."""
+    """The integers, slices and ellipsis between one pair of brackets, with the source text."""
 
     items: tuple[Item, ...]
     text: str
@@ -85,14 +85,14 @@ class Bracket(Struct, frozen=True):
 
 
 class Indexed(Struct, frozen=True):
-    """`x[0][1:, ...]`: flat, so that a long row of brackets is no deep tree."""
+    """`x[0][1:, ...]`: flat, so that a long row of brackets is not a deep tree."""
 
     operand: Term
     brackets: tuple[Bracket, ...]
 
-    def evaluate(self, work: Work) -> Value:
-        """Take the part of the operand."""
-        value = self.operand.evaluate(work)
+    def evaluate(self, context: EvaluationContext) -> Value:
+        """Index the operand, bracket by bracket."""
+        value = self.operand.evaluate(context)
         for bracket in self.brackets:
             value = _part(value, bracket)
         return value
@@ -105,16 +105,16 @@ class Signed(Struct, frozen=True):
     operand: Term
     column: int
 
-    def evaluate(self, work: Work) -> Value:
+    def evaluate(self, context: EvaluationContext) -> Value:
         """Apply the sign."""
         ufunc = np.negative if self.operator == "-" else np.positive
-        operand = numbers(self.operand.evaluate(work), self.operator, self.column)
-        work.allot(operand.shape[1:], self.column)
+        operand = numbers(self.operand.evaluate(context), self.operator, self.column)
+        context.allocate(operand.shape[1:], self.column)
         return np.asarray(ufunc(operand, dtype=np.float64))
 
 
 class Operand(Struct, frozen=True):
-    """A part of an expression with its text, and the column at which it begins."""
+    """A term with its source text and the column where it starts."""
 
     term: Term
     text: str
@@ -122,7 +122,7 @@ class Operand(Struct, frozen=True):
 
 
 class Link(Struct, frozen=True):
-    """An operator with its column, and what stands to its right."""
+    """An operator with its column and its right operand."""
 
     operator: str
     column: int
@@ -130,16 +130,16 @@ class Link(Struct, frozen=True):
 
 
 class Chain(Struct, frozen=True):
-    """`a + b - c`: flat, so that a long sum is no deep tree."""
+    """`a + b - c`: flat, so that a long sum is not a deep tree."""
 
     first: Term
     links: tuple[Link, ...]
 
-    def evaluate(self, work: Work) -> Value:
+    def evaluate(self, context: EvaluationContext) -> Value:
         """Apply the operators from left to right."""
-        left = self.first.evaluate(work)
+        left = self.first.evaluate(context)
         for link in self.links:
-            left = _combine(left, link, link.right.term.evaluate(work), work)
+            left = _combine(left, link, link.right.term.evaluate(context), context)
         return left
 
 
@@ -149,15 +149,15 @@ class Comparison(Struct, frozen=True):
     first: Operand
     links: tuple[Link, ...]
 
-    def evaluate(self, work: Work) -> Value:
-        """Compare neighbours; as in Python, a number for which it is false ends it."""
-        left = self.first.term.evaluate(work)
+    def evaluate(self, context: EvaluationContext) -> Value:
+        """Compare neighbours; as in Python, a scalar comparison that is false ends the chain."""
+        left = self.first.term.evaluate(context)
         result: Rows | None = None
         for link in self.links:
-            right = link.right.term.evaluate(work)
-            holds = _compare(left, link, right, work)
+            right = link.right.term.evaluate(context)
+            holds = _compare(left, link, right, context)
             if result is not None:
-                work.allot(_fit(result, link, holds), link.column)
+                context.allocate(_fit(result, link, holds), link.column)
                 holds = np.logical_and(*aligned(result, holds))
             if len(self.links) == 1:
                 return holds
@@ -168,16 +168,16 @@ class Comparison(Struct, frozen=True):
 
 
 class Logic(Struct, frozen=True):
-    """`a and b and c`, or the same with `or`; each operand is one truth."""
+    """`a and b and c`, or the same with `or`; each operand is a single truth value."""
 
     operator: str
     operands: tuple[Operand, ...]
 
-    def evaluate(self, work: Work) -> Value:
-        """Stop at the operand that decides the last row, as Python does for one."""
+    def evaluate(self, context: EvaluationContext) -> Value:
+        """Evaluate operands until all rows are decided, as Python does for one value."""
         holds: Rows = np.array([self.operator == "and"])
         for operand in self.operands:
-            truths = truth(operand.term.evaluate(work), operand.column)
+            truths = truth(operand.term.evaluate(context), operand.column)
             holds = holds & truths if self.operator == "and" else holds | truths
             if (holds if self.operator == "or" else ~holds).all():
                 break
@@ -189,9 +189,9 @@ class Not(Struct, frozen=True):
 
     operand: Operand
 
-    def evaluate(self, work: Work) -> Value:
-        """Negate one truth."""
-        return ~truth(self.operand.term.evaluate(work), self.operand.column)
+    def evaluate(self, context: EvaluationContext) -> Value:
+        """Negate the truth value."""
+        return ~truth(self.operand.term.evaluate(context), self.operand.column)
 
 
 class Call(Struct, frozen=True):
@@ -201,31 +201,34 @@ class Call(Struct, frozen=True):
     operand: Operand
     column: int
 
-    def evaluate(self, work: Work) -> Value:
+    def evaluate(self, context: EvaluationContext) -> Value:
         """Evaluate the operand, one SGD step earlier for `prev`, and apply the function."""
         if self.function == "prev":
-            here = work.environment
-            work.environment = here.earlier()
+            present = context.environment
+            context.environment = present.earlier()
             try:
-                return self.operand.term.evaluate(work)
+                return self.operand.term.evaluate(context)
             finally:
-                work.environment = here
-        value = self.operand.term.evaluate(work)
+                context.environment = present
+        value = self.operand.term.evaluate(context)
         if self.function == "shape":
             return value if isinstance(value, tuple) else value.shape[1:]
         x = numbers(value, self.function, self.column)
         if self.function in SUMMARIES:
-            if self.function in _NEED_ONE and not x[0].size:
+            if self.function in _NONEMPTY and not x[0].size:
                 raise ExpressionError(f"{self.function} of an empty array", column=self.column)
             if self.function in _COPY:
-                work.allot(x.shape[1:], self.column)
+                context.allocate(x.shape[1:], self.column)
             return summary(self.function, x)
-        work.allot(x.shape[1:], self.column)
+        context.allocate(x.shape[1:], self.column)
         return elementwise(self.function, x)
 
 
 def truth(value: Value, column: int) -> Rows:
-    """Return whether the one number of each row is true, as Python has it: zero is not, NaN is."""
+    """Return the truth value of each row's single number, as in Python: 0 is false, NaN is true.
+
+    Raises `ExpressionError` for a shape or an array of several numbers.
+    """
     if isinstance(value, tuple):
         raise ExpressionError("a shape is neither true nor false", column=column)
     if value[0].size != 1:
@@ -238,36 +241,36 @@ def truth(value: Value, column: int) -> Rows:
 
 
 def numbers(value: Value, user: str, column: int) -> Rows:
-    """Return `value` if it is numbers; a shape is not."""
+    """Return `value` if it is numeric; raise `ExpressionError` for a shape."""
     if isinstance(value, tuple):
         raise ExpressionError(
-            f"{user!r} needs numbers, not a shape", column=column, hint="take one side: shape(x)[0]"
+            f"{user!r} needs numbers, not a shape", column=column, hint="take one axis: shape(x)[0]"
         )
     return value
 
 
-_NEED_ONE = frozenset({"min", "max", "mean", "std"})
+_NONEMPTY = frozenset({"min", "max", "mean", "std"})
 _COPY = frozenset({"norm", "std"})
 
 
-def _combine(left: Value, link: Link, right: Value, work: Work) -> Value:
+def _combine(left: Value, link: Link, right: Value, context: EvaluationContext) -> Value:
     a = numbers(left, link.operator, link.column)
     b = numbers(right, link.operator, link.column)
-    work.allot(_fit(a, link, b), link.column)
+    context.allocate(_fit(a, link, b), link.column)
     return arithmetic(link.operator, a, b)
 
 
-def _compare(left: Value, link: Link, right: Value, work: Work) -> Rows:
+def _compare(left: Value, link: Link, right: Value, context: EvaluationContext) -> Rows:
     if isinstance(left, tuple) and isinstance(right, tuple) and link.operator in ("==", "!="):
         return np.array([(left == right) is (link.operator == "==")])
     a = numbers(left, link.operator, link.column)
     b = numbers(right, link.operator, link.column)
-    work.allot(_fit(a, link, b), link.column)
+    context.allocate(_fit(a, link, b), link.column)
     return comparison(link.operator, a, b)
 
 
 def _fit(a: Rows, link: Link, b: Rows) -> tuple[int, ...]:
-    """Return the shape that the operator will give to the entries of a row."""
+    """Return the shape of a row of the result; raise `ExpressionError` if the shapes do not fit."""
     left, right = a.shape[1:], b.shape[1:]
     try:
         if link.operator == "@":
@@ -305,5 +308,5 @@ def _part(value: Value, bracket: Bracket) -> Value:
     if isinstance(item, int) and -len(value) <= item < len(value):
         return np.array([value[item]], np.float64)
     raise ExpressionError(
-        f"index {bracket.text} does not fit a shape of {len(value)} sides", column=bracket.column
+        f"index {bracket.text} does not fit a shape of {len(value)} axes", column=bracket.column
     )

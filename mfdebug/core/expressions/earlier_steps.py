@@ -1,8 +1,7 @@
-"""The SGD steps before those of a trace, as far as stops look back at them.
+"""The SGD steps before those of a trace, as far as stops look back.
 
-`prev(x)` asks for the step before, and a trace begins anew with each stretch of steps. Without what
-came before, nothing would be known of its first step, which would have to be gone through moment by
-moment, stretch after stretch.
+`prev(x)` refers to the previous step, and every batch of steps starts a new trace. Without the
+steps before it, the first step of every batch would have to be replayed moment by moment.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from miniflow.plans.trace import Trace
 Kind = Literal["value", "before", "gradient"]
 
 
-class TraceTooShort(Exception):  # noqa: N818 - it is no error, only not known
-    """What is asked for happened before the trace begins."""
+class TraceTooShort(Exception):  # noqa: N818 - not an error, only not known
+    """The requested step is before the start of the trace."""
 
 
-class NoStepBefore(TraceTooShort):
-    """What is asked for would have happened before the run began."""
+class NoEarlierStep(TraceTooShort):
+    """The requested step is before the start of the run."""
 
 
 class Lookback(Struct, frozen=True):
-    """How many SGD steps back a stop looks, and at which nodes' values and gradients."""
+    """How many SGD steps back a stop looks, and which nodes' values and gradients it needs."""
 
     steps: int = 0
     values: frozenset[int] = frozenset()
     gradients: frozenset[int] = frozenset()
 
     def joined(self, other: Lookback) -> Lookback:
-        """Return what both look back at together."""
+        """Return the union of both."""
         return Lookback(
             max(self.steps, other.steps),
             self.values | other.values,
@@ -43,11 +42,11 @@ class Lookback(Struct, frozen=True):
         )
 
 
-class Past:
-    """Copies of what was looked at in SGD steps in a row, from number `first` on.
+class EarlierSteps:
+    """Copies of the rows of some nodes in consecutive SGD steps, starting with step `first`.
 
-    `edits` are those in force: what is known of a step holds only with them. `full` is as of the
-    trace that it is from.
+    The copies are valid only with the same `edits` in force. `full` is that of the trace that they
+    are from.
     """
 
     def __init__(
@@ -66,22 +65,24 @@ class Past:
         self._rows = rows or {}
 
     def rows(self, kind: Kind, node: int) -> Rows:
-        """Return the rows of a node; raises `TraceTooShort` where it was not looked at."""
+        """Return the rows of a node; raise `TraceTooShort` if they were not copied."""
         if (kind, node) not in self._rows:
             raise TraceTooShort
         return self._rows[kind, node]
 
-    def until(self, sgd_step: int, steps: int, edits: tuple[Edit, ...], *, full: bool) -> Past:
-        """Return what is known of up to so many SGD steps right before a certain one."""
+    def before(
+        self, sgd_step: int, steps: int, edits: tuple[Edit, ...], *, full: bool
+    ) -> EarlierSteps:
+        """Return the copies of up to `steps` SGD steps right before `sgd_step`."""
         end = sgd_step - self.first
-        begin = max(0, end - steps)
+        start = max(0, end - steps)
         if edits is not self.edits or full != self.full or not 0 < end <= self.steps:
-            return Past(edits, sgd_step, full=full)
-        rows = {key: array[begin:end] for key, array in self._rows.items()}
-        return Past(edits, self.first + begin, end - begin, rows, full=full)
+            return EarlierSteps(edits, sgd_step, full=full)
+        rows = {key: array[start:end] for key, array in self._rows.items()}
+        return EarlierSteps(edits, self.first + start, end - start, rows, full=full)
 
-    def and_then(self, trace: Trace, lookback: Lookback, trained: set[int]) -> Past:
-        """Return this together with what a trace that follows right on it has of some nodes."""
+    def extended(self, trace: Trace, lookback: Lookback, trained: set[int]) -> EarlierSteps:
+        """Return these steps followed by those of the trace right after them."""
         kinds: dict[tuple[Kind, int], Rows] = {}
         for node in lookback.values:
             kinds["value", node] = trace.value(node)
@@ -91,6 +92,6 @@ class Past:
             kinds["gradient", node] = trace.gradient(node)
         if not self.steps or not kinds.keys() <= self._rows.keys():
             copies = {key: array.copy() for key, array in kinds.items()}
-            return Past(self.edits, trace.first, trace.steps, copies, full=trace.full)
+            return EarlierSteps(self.edits, trace.first, trace.steps, copies, full=trace.full)
         rows = {key: np.concatenate([self._rows[key], array]) for key, array in kinds.items()}
-        return Past(self.edits, self.first, self.steps + trace.steps, rows, full=trace.full)
+        return EarlierSteps(self.edits, self.first, self.steps + trace.steps, rows, full=trace.full)

@@ -1,4 +1,4 @@
-"""Where an expression looks things up, one moment or many at once, and what it may allocate."""
+"""The environment of an evaluation: one moment or many at once, and the limits on memory."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from mfdebug.core.expressions.operators import ExpressionError, Rows
 
 LARGEST = 10_000_000
-"""Numbers in one intermediate result: 80 MB."""
+"""The most numbers in one intermediate result: 80 MB."""
 BUDGET = 10 * LARGEST
-"""Numbers in all intermediate results of one evaluation; it bounds the time as well."""
+"""The most numbers in all intermediate results of one evaluation; this also bounds its time."""
 
 
 class Environment(Protocol):
     """The state of a run at one moment, as expressions see it."""
 
     def node_names(self) -> Collection[str]:
-        """Return the names of all nodes; `in` must be cheap, so give a dict or a set."""
+        """Return the names of all nodes, as a dict or a set: `in` must be cheap."""
 
     def value(self, node: str) -> NDArray[Any]:
         """Return the node's value, or raise `NotComputed`."""
@@ -38,7 +38,7 @@ class Environment(Protocol):
 
 
 class RowEnvironment(Protocol):
-    """The state of a run at several moments: each array has a row for each of them."""
+    """The state of a run at several moments: each array has a row per moment."""
 
     def value(self, node: str) -> Rows:
         """Return the node's values, or raise `NotComputed`."""
@@ -47,7 +47,7 @@ class RowEnvironment(Protocol):
         """Return the node's gradients, or raise `NotComputed`."""
 
     def word(self, name: str) -> Rows:
-        """Return `cost`, `lr`, `sgd_step` or `moment`, a number for each row or for all."""
+        """Return `cost`, `lr`, `sgd_step` or `moment`, as a number per row or one for all."""
 
     def earlier(self) -> RowEnvironment:
         """Return the states one SGD step earlier."""
@@ -76,19 +76,22 @@ class OneRow:
         return OneRow(self._environment.earlier())
 
 
-class TooManyRows(Exception):  # noqa: N818 - fewer rows at once are not too many
-    """All rows together take more memory than one evaluation may."""
+class TooManyRows(Exception):  # noqa: N818 - the caller retries with fewer rows
+    """All rows together need more memory than one evaluation may use."""
 
 
-class Work(Struct):
-    """One evaluation of `rows` moments at once: where it looks things up, what it allocated."""
+class EvaluationContext(Struct):
+    """The environment of one evaluation of `rows` moments, and the numbers it has allocated."""
 
     environment: RowEnvironment
     rows: int = 1
     spent: int = 0
 
-    def allot(self, shape: tuple[int, ...], column: int) -> None:
-        """Refuse a result with entries of this shape before it is allocated if it is too large."""
+    def allocate(self, shape: tuple[int, ...], column: int) -> None:
+        """Account for a result of this shape per row, before it is allocated.
+
+        Raises `ExpressionError` if it is too large, `TooManyRows` if all rows together are.
+        """
         size = math.prod(shape)
         if size > LARGEST:
             raise ExpressionError(
@@ -105,5 +108,5 @@ class Work(Struct):
 
 
 def sizes(shape: tuple[int, ...]) -> str:
-    """Return a shape as it is written, `(4, 3)`; that of a number in words."""
+    """Return a shape as `(4, 3)`; the shape of a scalar as `a number`."""
     return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})" if shape else "a number"

@@ -1,4 +1,4 @@
-"""Names of nodes, and the words beside them, as a command line takes them."""
+"""How names of nodes and words are typed on a command line."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ RESERVED = {"and", "or", "not", "nan", "inf", *FUNCTIONS, *NODE_PHASES}
 
 
 def typed(name: str) -> str:
-    """Return a node's name as a command line takes it: in backquotes if it is an odd one."""
+    """Return a node's name as typed on a command line: in backquotes if it is not a plain word."""
     plain = re.fullmatch(r"[^\W\d][\w/]*", name) and name not in RESERVED
     return name if plain else quoted(name)
 
 
 def word_typed(word: str, names: Collection[str]) -> str:
-    """Return `lr`, or `lr()` where a node is called so: that is always the learning rate."""
+    """Return a word as typed: `lr`, or `lr()` if a node has that name."""
     return f"{word}()" if word in names else word
 
 
 def which_is_meant(expression: Expression, debugger: Debugger) -> str:
-    """Say of the words that are nodes in an expression how to get what they stand for elsewhere.
+    """Return a note on the words of an expression that are names of nodes, or "".
 
-    Nothing is said of a cost of that name: there both are the same number.
+    The note has no entry for a node `cost` that is the cost: both are the same number.
     """
     graph = debugger.graph
     same = graph.by_name.get("cost") == graph.cost and not is_summed(debugger)

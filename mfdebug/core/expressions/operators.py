@@ -1,10 +1,10 @@
-"""What the operators and functions of an expression do, for several moments at once.
+"""The operators and functions of expressions, for several moments at once.
 
-The first axis of every array is its *rows*: one row for each moment that an expression is evaluated
-at, or a single row that all moments share. A row comes out bit for bit as it does alone, so a
-condition that is tested over a thousand SGD steps holds where stepping finds it: sums run over
-contiguous rows of float64, and what NumPy rounds differently in a longer array (exp, log, powers,
-matrix products) is called row by row.
+The first axis of every array is its *rows*: one row per moment of the evaluation, or a single row
+that all moments share. Each row is bit for bit what it is when evaluated alone, so a condition
+tested over a thousand SGD steps holds exactly where stepping finds it: sums run over contiguous
+rows of float64, and functions that NumPy rounds differently in a longer array (exp, log, powers,
+matrix products) are called row by row.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Rows = NDArray[Any]
 
 
 class ExpressionError(MiniflowError):
-    """An expression cannot be read or evaluated; `column` (from 1) is where, if it is known."""
+    """An expression that cannot be parsed or evaluated; `column` counts from 1, None if unknown."""
 
     def __init__(
         self, problem: str, *, column: int | None = None, where: str = "", hint: str = ""
@@ -33,12 +33,12 @@ class ExpressionError(MiniflowError):
         super().__init__(problem + at, where=where, hint=hint)
 
 
-class NotComputed(ExpressionError):  # noqa: N818 - it is shown as a state, not as a failure
-    """What is asked for has not happened yet: shown as "not computed", never as 0."""
+class NotComputed(ExpressionError):  # noqa: N818 - shown as a state, not as a failure
+    """A number that is not computed yet: shown as "not computed", never as 0."""
 
 
 def aligned(a: Rows, b: Rows) -> tuple[Rows, Rows]:
-    """Give the entries of both as many axes, so that their last axes meet as in NumPy."""
+    """Insert axes after the rows so that the other axes broadcast as in NumPy."""
     axes = max(a.ndim, b.ndim)
     return _with_axes(a, axes), _with_axes(b, axes)
 
@@ -48,7 +48,7 @@ def _with_axes(x: Rows, axes: int) -> Rows:
 
 
 def arithmetic(operator: str, a: Rows, b: Rows) -> Rows:
-    """Return `a operator b` in float64; the entries must fit."""
+    """Return `a operator b` in float64; the shapes must be compatible."""
     if operator == "@":
         return _row_by_row(np.matmul, a, b)
     ufunc = _ARITHMETIC[operator]
@@ -59,20 +59,20 @@ def arithmetic(operator: str, a: Rows, b: Rows) -> Rows:
 
 
 def comparison(operator: str, a: Rows, b: Rows) -> Rows:
-    """Return where `a operator b` holds; the entries must fit."""
+    """Return the truth of `a operator b` per entry; the shapes must be compatible."""
     a, b = aligned(a, b)
     return np.asarray(_COMPARE[operator](a, b))
 
 
 def elementwise(function: str, x: Rows) -> Rows:
-    """Return a function of each entry."""
+    """Apply a function to each entry."""
     if function in _ROUNDED:
         return _row_by_row(_ROUNDED[function], x)
     return np.asarray(_ELEMENTWISE[function](x))
 
 
 def summary(function: str, x: Rows) -> Rows:
-    """Return one number for the entries of each row."""
+    """Reduce the entries of each row to one number."""
     return np.asarray(SUMMARIES[function](np.ascontiguousarray(x.reshape(len(x), -1))))
 
 
@@ -102,7 +102,8 @@ def _std(x: Rows) -> Rows:
 def _norm(x: Rows) -> Rows:
     x = _float64(x)
     norms = np.sqrt(_sum(x * x))
-    # Squares of very small or large entries under- or overflow: a vanishing gradient is not 0.
+    # Squares of very small or large entries underflow or overflow: scale those rows first, so that
+    # a vanishing gradient does not have norm 0.
     for row in np.flatnonzero(~((norms > 1e-140) & (norms < 1e140))):
         largest = float(np.max(np.abs(x[row]), initial=0.0))
         if 0.0 < largest < math.inf:
@@ -130,7 +131,7 @@ _COMPARE: dict[str, np.ufunc] = {
     "!=": np.not_equal,
 }
 _ROUNDED: dict[str, np.ufunc] = {"exp": np.exp, "log": np.log}
-# float64 throughout: a float32 graph's sums are judged by their entries, not by rounding.
+# float64 throughout, so that results for a float32 graph do not depend on float32 rounding.
 _ELEMENTWISE: dict[str, Callable[[Rows], Any]] = {
     "abs": lambda x: np.absolute(x, dtype=np.float64),
     "sqrt": lambda x: np.sqrt(x, dtype=np.float64),

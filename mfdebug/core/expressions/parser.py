@@ -1,15 +1,15 @@
-"""The small language of conditions, watches and `print`.
+"""The parser of the expression language of conditions, watches and `print`.
 
-People write what they mean about a run: `norm(W1.grad) > 10`, `l1[2, 3]`, `cost > prev(cost)`.
-The text may come from a file somebody sent, so it is read here, by a parser that knows these
-forms and nothing else, with a limit on its length and depth.
+Examples are `norm(W1.grad) > 10`, `l1[2, 3]` and `cost > prev(cost)`. The text may come from an
+untrusted file, so this parser accepts these forms and nothing else, with a limit on length and
+depth.
 
-Node names are whatever a graph calls them (`layer1/W`, `my node`), so the text cannot be cut
-into tokens before the names are known. Where an operand is expected the longest node name that
-fits is taken: with nodes `a`, `b` and `a-b`, `a-b` is the third and `a - b` is the difference.
-Numbers, `nan`, `inf`, `and`, `or`, `not` and a function before its `(` keep their meaning even if
-a node is called so, and such a node is written in backquotes. `cost`, `lr`, `sgd_step` and `moment`
-are nodes where nodes are called so; with empty parentheses, `lr()`, they never are.
+A node may have any name (`layer1/W`, `my node`), so the text cannot be tokenized before the names
+are known. Where an operand is expected, the longest matching node name is taken: with nodes `a`,
+`b` and `a-b`, `a-b` is the third and `a - b` is the difference. Numbers, `nan`, `inf`, `and`, `or`,
+`not` and a function before its `(` keep their meaning even if a node has that name; such a node is
+written in backquotes. `cost`, `lr`, `sgd_step` and `moment` mean the node if one has that name;
+with empty parentheses, `lr()`, they never do.
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ from mfdebug.core.expressions.ast import (
     Word,
     truth,
 )
-from mfdebug.core.expressions.environment import Environment, OneRow, RowEnvironment, Work
+from mfdebug.core.expressions.environment import (
+    Environment,
+    EvaluationContext,
+    OneRow,
+    RowEnvironment,
+)
 from mfdebug.core.expressions.operators import FUNCTIONS, ExpressionError, NotComputed, Rows
 from miniflow.errors import nearest
 
@@ -51,8 +56,8 @@ __all__ = [
     "Environment",
     "Expression",
     "ExpressionError",
+    "NodeRef",
     "NotComputed",
-    "Place",
     "Result",
     "parse",
     "parse_entry",
@@ -83,49 +88,49 @@ _OPERATOR = re.compile(r"\*\*|//|[<>=!]=|[-+*/%@<>]|(?:and|or)(?!\w)")
 _PREFIX = re.compile(r"[-+]|not(?!\w)")
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _TAIL = re.compile(r"[\w.]+")
-_WHOLE = re.compile(r"[-+]?[0-9]+")
+_INTEGER = re.compile(r"[-+]?[0-9]+")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _ATTRIBUTE = re.compile(r"\s*\.(?!\.)\s*(\w*)")
 _SCOPED = re.compile(r"([\w/.:-]*?\w)(?:\.(?:value|grad|shape))?(?![\w/.:-])")
 _RUN = re.compile(r"\w+|[^\w\s()\[\],`]+|.", re.DOTALL)
 _CALLED_WORD = re.compile(rf"({'|'.join(sorted(WORDS))})\s*\(\s*\)")
 _QUOTED = re.compile(r"`((?:[^`]|``)*)`")
-_MEANT = {
+_SUGGESTIONS = {
     "=": "compare with ==",
     "!": "write 'not'",
     "&": "write 'and'",
     "&&": "write 'and'",
     "|": "write 'or'",
     "||": "write 'or'",
-    "^": "a power is **",
+    "^": "write ** for a power",
 }
 
 
 class Expression(Struct, frozen=True):
-    """A text that was read: what it mentions, and what it is worth at a moment."""
+    """A parsed expression."""
 
     text: str
     values: frozenset[str]
-    """The nodes whose values it mentions, ..."""
+    """The nodes whose values it uses."""
     gradients: frozenset[str]
-    """... whose gradients, ..."""
+    """The nodes whose gradients it uses."""
     words: frozenset[str]
-    """... and the words. Only a moment that changes one of these can change what it is worth."""
+    """The words it uses. The result changes only if a value, gradient or word changes."""
     root: Term
     lookback: int = 0
-    """How many SGD steps back it asks for: how deep `prev` stands in `prev`."""
+    """The number of earlier SGD steps it needs: the nesting depth of `prev`."""
     hiding: frozenset[str] = frozenset()
-    """The words that it has as names of nodes, and not in backquotes."""
+    """The words that it uses as names of nodes without backquotes."""
 
     @property
     def nodes(self) -> frozenset[str]:
-        """The nodes whose values or gradients it mentions."""
+        """The nodes whose values or gradients it uses."""
         return self.values | self.gradients
 
     def evaluate(self, environment: Environment) -> Result:
-        """Return the result; an array is the caller's own copy, a number is a plain `float`."""
+        """Return the result: a copy of an array, a `float`, a `bool`, or a shape as a tuple."""
         with np.errstate(all="ignore"):
-            value = self.root.evaluate(Work(OneRow(environment)))
+            value = self.root.evaluate(EvaluationContext(OneRow(environment)))
         if isinstance(value, tuple):
             return value
         row = value[0]
@@ -134,22 +139,22 @@ class Expression(Struct, frozen=True):
         return bool(row) if value.dtype == np.bool_ else float(row)
 
     def holds(self, environment: Environment) -> bool:
-        """Return whether it is true, as a condition; an array of several numbers is an error."""
+        """Return the truth of a condition; raise `ExpressionError` for several numbers."""
         return bool(self.holds_over(OneRow(environment), 1)[0])
 
     def holds_over(self, environment: RowEnvironment, rows: int) -> Rows:
-        """Return for each of several moments whether it is true there.
+        """Return the truth of a condition at each of several moments.
 
-        Raises `ExpressionError` if it has no truth at one of them, and `TooManyRows` if they are
-        too many at once.
+        Raises `ExpressionError` if it has no truth value at one of them, and `TooManyRows` if they
+        are too many at once.
         """
         with np.errstate(all="ignore"):
-            holds = truth(self.root.evaluate(Work(environment, rows)), 1)
+            holds = truth(self.root.evaluate(EvaluationContext(environment, rows)), 1)
         return holds if len(holds) == rows else np.broadcast_to(holds, rows)
 
 
-class Place(Struct, frozen=True):
-    """A node, or its gradient, or one entry of either."""
+class NodeRef(Struct, frozen=True):
+    """A node's value or gradient, or an entry of either, by the node's name."""
 
     node: str
     attribute: Literal["value", "grad"] = "value"
@@ -157,38 +162,38 @@ class Place(Struct, frozen=True):
 
 
 def parse(text: str, names: Collection[str]) -> Expression:
-    """Read an expression about the nodes in `names`, whose `in` should be cheap."""
+    """Parse an expression about the nodes in `names`, a dict or set; raise `ExpressionError`."""
     reader = _Reader(text, names)
     root = reader.expression()
-    reader.must_end()
+    reader.expect_end()
     values, gradients = (frozenset(reader.mentions[of]) for of in ("value", "grad"))
     words, hiding = frozenset(reader.words), frozenset(reader.hiding)
     return Expression(text, values, gradients, words, root, reader.lookback, hiding)
 
 
-def parse_entry(text: str, names: Collection[str]) -> Place:
-    """Read a node with an optional `.value` or `.grad` and an optional index, and nothing else."""
+def parse_entry(text: str, names: Collection[str]) -> NodeRef:
+    """Parse a node with an optional `.value` or `.grad` and an optional index, and nothing else."""
     reader = _Reader(text, names)
-    place = reader.place()
-    reader.must_end()
-    return place
+    ref = reader.node_ref()
+    reader.expect_end()
+    return ref
 
 
-def take_entry(text: str, names: Collection[str]) -> tuple[Place, str]:
-    """Read a place at the start of `text`; return it and what follows the space after it."""
-    # What follows may be longer than any expression: the numbers of a whole tensor.
+def take_entry(text: str, names: Collection[str]) -> tuple[NodeRef, str]:
+    """Parse a node or entry at the start of `text`; return it and the rest of the text."""
+    # The rest may be longer than any expression: the numbers of a whole tensor.
     reader = _Reader(text[:LONGEST_TEXT], names)
-    place = reader.place()
-    return place, text[reader.skip() - 1 :]
+    ref = reader.node_ref()
+    return ref, text[reader.skip() - 1 :]
 
 
 def quoted(name: str) -> str:
-    """Return `name` in backquotes, which every text read here takes for that node alone."""
+    """Return `name` in backquotes, which the parser always takes as that node."""
     return "`" + name.replace("`", "``") + "`"
 
 
 class _Reader:
-    """A Pratt parser that cuts its tokens as it goes, for only it knows where a name may stand."""
+    """A Pratt parser that tokenizes as it parses: the tokens depend on where a name is expected."""
 
     def __init__(self, text: str, names: Collection[str]) -> None:
         if len(text) > LONGEST_TEXT:
@@ -200,10 +205,10 @@ class _Reader:
         self.hiding: set[str] = set()
         self.at = 0
         self.depth = 0
-        self.back = self.lookback = 0
+        self.prev_depth = self.lookback = 0
 
     def expression(self, floor: int = _OR) -> Term:
-        """Read operands and operators that bind at least as tightly as `floor`."""
+        """Parse operands and operators that bind at least as tightly as `floor`."""
         self.depth += 1
         if self.depth > DEEPEST:
             raise self.error("nested too deeply")
@@ -222,22 +227,22 @@ class _Reader:
         return left
 
     def as_operand(self, term: Term, column: int) -> Operand:
-        """Return a term that has just been read with its text, which begins at `column`."""
+        """Return a term just parsed, which starts at `column`, with its source text."""
         return Operand(term, self.text[column - 1 : self.at].rstrip(), column)
 
     def links(self, binding: int) -> tuple[Link, ...]:
-        """Read all that follows with operators of one binding; `**` takes the right side first."""
+        """Parse all following operators of one binding; `**` is right-associative."""
         found: list[Link] = []
         while _BINDING.get(operator := self.operator(), 0) == binding:
             column = self.skip()
             self.at += len(operator)
-            begins = self.skip()
+            start = self.skip()
             right = self.expression(_SIGN if binding == _POWER else binding + 1)
-            found.append(Link(operator, column, self.as_operand(right, begins)))
+            found.append(Link(operator, column, self.as_operand(right, start)))
         return tuple(found)
 
     def operand(self, floor: int) -> Term:
-        """Read a sign or `not` with its operand, or one thing with its brackets."""
+        """Parse a sign or `not` with its operand, or a primary with its brackets."""
         column = self.skip()
         name = self.bare_name()
         if not name and (prefix := _PREFIX.match(self.text, self.at)):
@@ -260,7 +265,7 @@ class _Reader:
         return Indexed(term, tuple(brackets)) if brackets else term
 
     def primary(self, node: str, column: int) -> Term:
-        """Read a node, number, word, call or parenthesis."""
+        """Parse a node, number, word, call or parenthesis."""
         if node or self.sees("`"):
             term = NodeTerm(self.node(node), self.attribute())
             self.mentions[term.attribute].add(term.name)
@@ -283,10 +288,10 @@ class _Reader:
             return Word(name)
         start, self.at = self.at, identifier.end()
         if name in FUNCTIONS and self.sees("("):
-            self.back += name == "prev"
-            self.lookback = max(self.lookback, self.back)
+            self.prev_depth += name == "prev"
+            self.lookback = max(self.lookback, self.prev_depth)
             call = Call(name, self.argument(), column)
-            self.back -= name == "prev"
+            self.prev_depth -= name == "prev"
             return call
         if name in ("nan", "inf"):
             return Number(float(name))
@@ -304,7 +309,7 @@ class _Reader:
         raise self.unknown(name, sorted(WORDS | FUNCTIONS))
 
     def group(self) -> Term:
-        """Read an expression in parentheses."""
+        """Parse an expression in parentheses."""
         self.at += 1
         inside = self.expression()
         if not self.sees(")"):
@@ -313,14 +318,14 @@ class _Reader:
         return inside
 
     def argument(self) -> Operand:
-        """Read the operand of a function, in its parentheses."""
+        """Parse the operand of a function, in its parentheses."""
         self.skip()
-        begins = self.at + 1
+        start = self.at + 1
         inside = self.group()
-        return Operand(inside, self.text[begins : self.at - 1].strip(), begins + 1)
+        return Operand(inside, self.text[start : self.at - 1].strip(), start + 1)
 
     def node(self, bare: str) -> str:
-        """Take a node's name: `bare`, found here already, or one in backquotes."""
+        """Consume a node's name: `bare`, already matched here, or one in backquotes."""
         if bare:
             name = bare
             self.at += len(bare)
@@ -329,7 +334,7 @@ class _Reader:
         else:
             quoted = _QUOTED.match(self.text, self.at)
             if quoted is None:
-                raise self.error("this '`' has no partner")
+                raise self.error("unmatched '`'")
             name = quoted[1].replace("``", "`")
             if name not in self.names:
                 raise self.unknown(name)
@@ -337,7 +342,7 @@ class _Reader:
         return name
 
     def bare_name(self) -> str:
-        """Return the longest node name that stands here and is nothing else, or nothing."""
+        """Return the longest node name here that is not another token, or ""."""
         if self.text[self.at : self.at + 1] in ("+", "-", "(", "`"):
             return ""
         if _CALLED_WORD.match(self.text, self.at):
@@ -351,16 +356,16 @@ class _Reader:
         return name
 
     def longest_name(self) -> str:
-        """Return the longest node name that stands here, or nothing."""
+        """Return the longest node name here, or ""."""
         text, start = self.text, self.at
         for end in range(min(len(text), start + LONGEST_NAME), start, -1):
-            cut_a_word = end < len(text) and _is_word(text[end])
-            if not cut_a_word and not text[end - 1].isspace() and text[start:end] in self.names:
+            inside_word = end < len(text) and _is_word(text[end])
+            if not inside_word and not text[end - 1].isspace() and text[start:end] in self.names:
                 return text[start:end]
         return ""
 
     def attribute(self, known: tuple[str, ...] = _ATTRIBUTES) -> str:
-        """Read `.grad` and the like; `value` if there is none."""
+        """Parse `.value`, `.grad` or `.shape`; return `value` if there is none."""
         match = _ATTRIBUTE.match(self.text, self.at)
         if match is None:
             return "value"
@@ -372,7 +377,7 @@ class _Reader:
         return match[1]
 
     def bracket(self) -> Bracket:
-        """Read `[2, -1]`, `[0, 1:]` or `[..., 0]`."""
+        """Parse `[2, -1]`, `[0, 1:]` or `[..., 0]`."""
         column, start = self.skip(), self.at
         items: list[Item] = []
         while not items or self.sees(","):
@@ -384,91 +389,92 @@ class _Reader:
         return Bracket(tuple(items), self.text[start : self.at], column)
 
     def item(self) -> Item:
-        """Read a whole number, a slice or an ellipsis."""
+        """Parse an integer, a slice or an ellipsis."""
         self.skip()
         if self.text.startswith("...", self.at):
             self.at += 3
             return ...
-        bounds = [self.whole()]
+        bounds = [self.integer()]
         while self.sees(":") and len(bounds) < 3:
             self.at += 1
             self.skip()
-            bounds.append(self.whole())
+            bounds.append(self.integer())
         if len(bounds) > 1:
             if bounds[2:] == [0]:
                 raise self.error("the step of a slice cannot be 0")
             return slice(*bounds)
         if bounds[0] is None:
-            raise self.unexpected("a whole number, ':' or '...'")
+            raise self.unexpected("an integer, ':' or '...'")
         return bounds[0]
 
-    def whole(self) -> int | None:
-        """Read a whole number if there is one."""
-        match = _WHOLE.match(self.text, self.at)
+    def integer(self) -> int | None:
+        """Parse an integer if there is one."""
+        match = _INTEGER.match(self.text, self.at)
         if match is None:
             return None
         self.at = match.end()
         return int(match[0])
 
-    def place(self) -> Place:
-        """Read a node, where any name may stand bare: nothing else is expected."""
+    def node_ref(self) -> NodeRef:
+        """Parse a node or entry. No name needs backquotes, as nothing else is expected."""
         self.skip()
         name = "" if self.sees("`") else self.longest_name()
         if not name and not self.sees("`"):
             if run := _RUN.match(self.text, self.at):
                 raise self.unknown(run[0])
-            raise self.error("a node's name is missing")
+            raise self.error("expected a node name")
         node = self.node(name)
         attribute = self.attribute(("value", "grad"))
         if not self.sees("["):
-            return Place(node, "grad" if attribute == "grad" else "value")
+            return NodeRef(node, "grad" if attribute == "grad" else "value")
         bracket = self.bracket()
         index = tuple(item for item in bracket.items if isinstance(item, int))
         if len(index) < len(bracket.items):
             raise ExpressionError(
                 f"{bracket.text} is not one entry", column=bracket.column, hint="as in [0, 1]"
             )
-        return Place(node, "grad" if attribute == "grad" else "value", index)
+        return NodeRef(node, "grad" if attribute == "grad" else "value", index)
 
-    def must_end(self) -> None:
-        """Raise an error if anything is left."""
+    def expect_end(self) -> None:
+        """Raise an error unless all text is consumed."""
         self.skip()
         if self.at < len(self.text):
             raise self.unexpected()
 
     def skip(self) -> int:
-        """Pass over spaces; return the column."""
+        """Skip spaces; return the column."""
         while self.at < len(self.text) and self.text[self.at].isspace():
             self.at += 1
         return self.at + 1
 
     def sees(self, character: str) -> bool:
-        """Return whether this character is next, after spaces."""
+        """Return whether this character is next, after skipping spaces."""
         self.skip()
         return self.text.startswith(character, self.at)
 
     def operator(self) -> str:
-        """Return the binary operator that is next, or nothing."""
+        """Return the next binary operator, or ""."""
         self.skip()
         match = _OPERATOR.match(self.text, self.at)
         return match[0] if match else ""
 
     def error(self, problem: str, hint: str = "") -> ExpressionError:
-        """Return an error that points here."""
+        """Return an error at the present column."""
         return ExpressionError(problem, column=self.at + 1, hint=hint)
 
     def unexpected(self, expected: str = "") -> ExpressionError:
-        """Return an error about what stands here, be it the end."""
+        """Return an error about the next token, or the end of the text."""
         self.skip()
-        wanted = f", expected {expected}" if expected else ""
+        suffix = f", expected {expected}" if expected else ""
         run = _RUN.match(self.text, self.at)
         if run is None:
-            return self.error(("unexpected end" if self.text.strip() else "nothing here") + wanted)
-        return self.error(f"unexpected {run[0][:40]!r}{wanted}", hint=_MEANT.get(run[0], ""))
+            problem = "unexpected end" if self.text.strip() else "empty expression"
+            return self.error(problem + suffix)
+        return self.error(f"unexpected {run[0][:40]!r}{suffix}", hint=_SUGGESTIONS.get(run[0], ""))
 
     def unknown(self, name: str, others: Iterable[str] = ()) -> ExpressionError:
         """Return an error about a name, with the nearest right one."""
-        # `layr1/W` is a misspelt name, `W9/2` a division: the nearest name tells which.
+        # `layr1/W` is a misspelt name, `W9/2` a division: the nearest name decides which.
         match = _SCOPED.match(self.text, self.at)
         if match and len(match[1]) > len(name):
             hint = self.nearest_name(match[1])
@@ -477,7 +483,7 @@ class _Reader:
         return self.error(f"unknown name {name[:80]!r}", hint=self.nearest_name(name, others))
 
     def nearest_name(self, name: str, others: Iterable[str] = ()) -> str:
-        """Return a hint; in a large graph names of about this length are compared, not all."""
+        """Return a hint; in a large graph only names of about this length are compared."""
         if len(self.names) <= 10_000:
             return nearest(name, [*others, *self.names])
         alike = (known for known in self.names if abs(len(known) - len(name)) <= 2)

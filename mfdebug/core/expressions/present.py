@@ -1,4 +1,4 @@
-"""The present moment as an expression sees it: values, gradients, and the words besides them."""
+"""The environment of an expression at one moment of a debugger."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class PresentEnvironment:
-    """The debugger's present moment as an expression sees it.
+    """The debugger's present moment as the environment of an expression.
 
-    To a `strict` present numbers of an earlier pass are not computed.
+    With `strict`, stale numbers count as not computed.
     """
 
     def __init__(
@@ -28,45 +28,46 @@ class PresentEnvironment:
         self._stale: set[str] = set()
 
     def node_names(self) -> dict[str, int]:
-        """Return the nodes by name."""
+        """Return the node indices by name."""
         return self._debugger.graph.by_name
 
     def value(self, node: str) -> Array:
         """Return a node's value, or raise `NotComputed`."""
-        place = self._at(node)
-        freshness = self._debugger.value_freshness(place)
+        index = self._index_of(node)
+        freshness = self._debugger.value_freshness(index)
         if freshness is Freshness.UNKNOWN:
-            raise NotComputed(f"{node}: {self._debugger.unknown(place)}")
+            raise NotComputed(f"{node}: {self._debugger.unknown(index)}")
         if freshness is Freshness.WAITING:
-            fed = self._debugger.timeline.position_of("forward", place) is None
+            fed = self._debugger.timeline.position_of("forward", index) is None
             hint = "run: step" if fed else f"run: until {node} forward"
             raise NotComputed(f"{node} is not {'fed' if fed else 'computed'} yet", hint=hint)
         if freshness is Freshness.STALE:
             self._note_stale(node)
-        return self._debugger.plan.typed_value(place)
+        return self._debugger.plan.typed_value(index)
 
     def gradient(self, node: str) -> Array:
         """Return a node's gradient, or raise `NotComputed`."""
-        place = self._at(node)
-        freshness = self._debugger.gradient_freshness(place)
+        index = self._index_of(node)
+        freshness = self._debugger.gradient_freshness(index)
         if freshness is Freshness.NONE:
-            raise NotComputed(f"{node} has no gradient: {self._debugger.no_gradient(place)}")
+            raise NotComputed(f"{node} has no gradient: {self._debugger.no_gradient(index)}")
         if freshness is Freshness.UNKNOWN:
-            raise NotComputed(f"{node}.grad: {self._debugger.unknown(place, gradient=True)}")
+            raise NotComputed(f"{node}.grad: {self._debugger.unknown(index, gradient=True)}")
         if freshness is Freshness.WAITING:
             raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
         if freshness is Freshness.PARTIAL:
-            count, heard = len(self._debugger.contributions(place)), self._debugger.reported(place)
-            state = f"{heard} of {count} contributions have come back"
-            if heard == count:
-                state = "all has come back, but its own turn has not come"
+            count = len(self._debugger.contributions(index))
+            reported = self._debugger.reported(index)
+            state = f"{reported} of {count} contributions have arrived"
+            if reported == count:
+                state = "all contributions have arrived, but its backward has not run"
             raise NotComputed(
                 f"{node}'s gradient is not complete: {state}",
                 hint=f"run: until {node} backward",
             )
         if freshness is Freshness.STALE:
             self._note_stale(f"{node}.grad")
-        return self._debugger.gradient(place)
+        return self._debugger.gradient(index)
 
     def word(self, name: str) -> float:
         """Return cost, lr, sgd_step or moment."""
@@ -81,19 +82,19 @@ class PresentEnvironment:
             return debugger.plan.cost()
         if name == "lr":
             if math.isnan(debugger.learning_rate):
-                raise NotComputed("no learning rate is known here")
+                raise NotComputed("the learning rate is not known here")
             return debugger.learning_rate
         return float(debugger.sgd_step if name == "sgd_step" else debugger.moment)
 
-    def earlier(self) -> Earlier:
-        """Return the same moment one SGD step earlier."""
+    def earlier(self) -> EarlierEnvironment:
+        """Return the environment one SGD step earlier."""
         moment = self._moment - self._debugger.timeline.length
         if moment < 0:
             raise NotComputed("there is no earlier SGD step")
-        return Earlier(self._debugger, moment, strict=self._strict)
+        return EarlierEnvironment(self._debugger, moment, strict=self._strict)
 
     def note(self) -> str:
-        """Return in words which of the numbers seen are of an earlier pass."""
+        """Return a note that names the stale numbers read so far, or ""."""
         if not self._stale:
             return ""
         names = ", ".join(sorted(self._stale))
@@ -101,28 +102,28 @@ class PresentEnvironment:
 
     def _note_stale(self, what: str) -> None:
         if self._strict:
-            raise NotComputed(f"{what} is of an earlier pass")
+            raise NotComputed(f"{what} is stale")
         self._stale.add(what)
 
-    def _at(self, node: str) -> int:
+    def _index_of(self, node: str) -> int:
         return node_or_error(self._debugger.graph, node)
 
 
-class Earlier(PresentEnvironment):
-    """A moment of the past, as `prev(x)` sees it: each look goes there and comes back."""
+class EarlierEnvironment(PresentEnvironment):
+    """An earlier moment, for `prev(x)`: each access visits that moment and returns."""
 
     def value(self, node: str) -> Array:
         """Return the node's value at that moment."""
-        return self._there(lambda: super(Earlier, self).value(node).copy())
+        return self._visit(lambda: super(EarlierEnvironment, self).value(node).copy())
 
     def gradient(self, node: str) -> Array:
         """Return the node's gradient at that moment."""
-        return self._there(lambda: super(Earlier, self).gradient(node).copy())
+        return self._visit(lambda: super(EarlierEnvironment, self).gradient(node).copy())
 
     def word(self, name: str) -> float:
         """Return the word's value at that moment."""
-        return self._there(lambda: super(Earlier, self).word(name))
+        return self._visit(lambda: super(EarlierEnvironment, self).word(name))
 
-    def _there(self, look: Callable[[], T]) -> T:
+    def _visit(self, read: Callable[[], T]) -> T:
         with self._debugger.visiting(self._moment):
-            return look()
+            return read()

@@ -1,4 +1,4 @@
-"""Watches: expressions shown at every moment, with the way their numbers went."""
+"""Watches: expressions shown at every moment, with the trend of their numbers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.format.results import result_text
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit
 
-# Numbers remembered for each watch.
+# Numbers kept for each watch.
 MEMORY = 1000
 
 
 class Reading(Struct, frozen=True):
     """A watch at the present moment.
 
-    `note` is what `shown` ends with if numbers of an earlier pass are in it. `trend`: the numbers
-    at the moments seen so far, in order; what stays the same within an SGD step counts once.
+    `note` is the suffix of `shown` that names stale numbers, or "". `trend` has the numbers at the
+    moments read so far, in order; a number that stays the same within an SGD step counts once.
     """
 
     number: int
@@ -34,14 +34,14 @@ class Reading(Struct, frozen=True):
 
 
 class Watch:
-    """An expression, and what it was worth at the moments at which it was read."""
+    """An expression, and its results by moment."""
 
     def __init__(self, number: int, expression: Expression) -> None:
         self.number = number
         self.expression = expression
-        self.seen: dict[int, float] = {}
-        # What it was worth in other graphs of the same program.
-        self.seen_in: dict[Debugger, dict[int, float]] = {}
+        self.results: dict[int, float] = {}
+        # The results in other graphs of the same program.
+        self.results_in: dict[Debugger, dict[int, float]] = {}
 
 
 class Watches:
@@ -57,15 +57,18 @@ class Watches:
         return len(self._watches)
 
     def follow(self, debugger: Debugger) -> None:
-        """Watch another debugger: that of another graph of the same program."""
+        """Switch to the debugger of another graph of the same program."""
         for watch in self._watches.values():
-            watch.seen_in[self.debugger] = watch.seen
-            watch.seen = watch.seen_in.get(debugger, {})
+            watch.results_in[self.debugger] = watch.results
+            watch.results = watch.results_in.get(debugger, {})
         self.debugger = debugger
         self._edits = debugger.edits
 
     def add(self, text: str) -> Watch:
-        """Watch an expression, once; raise `ExpressionError` if it never has a value."""
+        """Add a watch, or return the existing one.
+
+        Raises `ExpressionError` if it can never be evaluated.
+        """
         expression = parse(text, self.debugger.graph.by_name)
         for known in self._watches.values():
             if known.expression.text == expression.text:
@@ -78,7 +81,7 @@ class Watches:
         return watch
 
     def remove(self, number: int) -> Watch:
-        """Watch an expression no longer."""
+        """Remove a watch and return it; raise `DebuggerError` if there is none of that number."""
         if number not in self._watches:
             known = ", ".join(map(str, self._watches))
             hint = f"there are {known}" if known else "nothing is watched"
@@ -86,56 +89,56 @@ class Watches:
         return self._watches.pop(number)
 
     def lines(self) -> list[str]:
-        """Return the lines that set them."""
+        """Return the command lines that set the watches."""
         return [f"watch {watch.expression.text}" for watch in self._watches.values()]
 
     @property
     def state(self) -> tuple[int, tuple[Watch, ...]]:
-        """The watches as they are, to come back to."""
+        """The present watches, for `restore`."""
         return self._last_number, tuple(self._watches.values())
 
-    def return_to(self, state: tuple[int, tuple[Watch, ...]]) -> None:
-        """Watch what was watched once."""
+    def restore(self, state: tuple[int, tuple[Watch, ...]]) -> None:
+        """Restore earlier watches."""
         self._last_number = state[0]
         self._watches = {watch.number: watch for watch in state[1]}
 
     def read(self) -> list[Reading]:
-        """Read them all at the present moment."""
+        """Evaluate all watches at the present moment."""
         if self.debugger.edits is not self._edits:
-            # On another branch the numbers were others.
+            # Numbers of another branch do not belong to the trend.
             self._edits = self.debugger.edits
             for watch in self._watches.values():
-                watch.seen.clear()
+                watch.results.clear()
         return [self._reading(watch) for watch in self._watches.values()]
 
     def _reading(self, watch: Watch) -> Reading:
         present = PresentEnvironment(self.debugger)
         if not watch.expression.nodes <= present.node_names().keys():
-            return self._told(watch, "not in this graph", known=False)
+            return self._shown(watch, "not in this graph", known=False)
         try:
             result = watch.expression.evaluate(present)
         except NotComputed:
-            return self._told(watch, "not computed yet", known=False)
+            return self._shown(watch, "not computed yet", known=False)
         except ExpressionError as error:
-            return self._told(watch, str(error), known=False)
+            return self._shown(watch, str(error), known=False)
         note = present.note()
         if isinstance(result, float | bool | np.floating) and not note:
-            watch.seen[self.debugger.moment] = float(result)
-            if len(watch.seen) > MEMORY:
-                del watch.seen[next(iter(watch.seen))]
-        return self._told(watch, result_text(result, brief=True) + note, known=not note, note=note)
+            watch.results[self.debugger.moment] = float(result)
+            if len(watch.results) > MEMORY:
+                del watch.results[next(iter(watch.results))]
+        return self._shown(watch, result_text(result, brief=True) + note, known=not note, note=note)
 
-    def _told(self, watch: Watch, shown: str, *, known: bool, note: str = "") -> Reading:
-        trend = tuple(self._trend(watch.seen))
+    def _shown(self, watch: Watch, shown: str, *, known: bool, note: str = "") -> Reading:
+        trend = tuple(self._trend(watch.results))
         return Reading(watch.number, watch.expression.text, shown, known, trend, note)
 
-    def _trend(self, seen: dict[int, float]) -> Iterator[float]:
-        # Stepping reads the same cost at every moment of a backward pass: that is no trend.
+    def _trend(self, results: dict[int, float]) -> Iterator[float]:
+        # Stepping through a backward pass reads the same cost at every moment: it counts once.
         last = None
-        for moment in sorted(seen):
+        for moment in sorted(results):
             if moment > self.debugger.moment:
                 return
-            here = self.debugger.timeline.sgd_step(moment), struct.pack("d", seen[moment])
-            if here != last:
-                yield seen[moment]
-            last = here
+            current = self.debugger.timeline.sgd_step(moment), struct.pack("d", results[moment])
+            if current != last:
+                yield results[moment]
+            last = current

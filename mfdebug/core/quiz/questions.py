@@ -1,7 +1,7 @@
 """Questions about the next moment that can be answered from what is on the screen.
 
-A number is asked for where it can be worked out in the head, else its sign, the winner of a gate,
-or the way a parameter goes.
+A question asks for a number if mental arithmetic can compute it, else for its sign, the input that
+a gate sends its gradient to, or the direction in which a parameter changes.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from miniflow.ops.reduce import Mean, Sum
 
 Kind = Literal["value", "sign", "input"]
 About = Literal["value", "sum", "sent", "winner", "update"]
-# Longer numbers, or more products, are not for the head.
+# Numbers with more characters, or more products, are too hard for mental arithmetic.
 SHORT, PRODUCTS = 5, 3
-# Entries that are tried for one that is neither 0 nor NaN.
+# The most entries tried in search of one that is neither 0 nor NaN.
 TRIES = 16
-# A formula longer than this (of a Concat, say) is left out of the question.
+# A longer formula (of a Concat, for example) is omitted from the question.
 FORMULA = 60
 
 ARITHMETIC = (
@@ -42,14 +42,14 @@ ARITHMETIC = (
 )  # fmt: skip
 FUNCTIONS = (Exp, Log, Sqrt, Sigmoid, Tanh)
 
-# The kind of an answer, and the form in which it is wanted.
+# The kind of an answer, and its expected form in words.
 NUMBER: tuple[Kind, str] = "value", "a number, as in 0.5, -2e-3 or 1/3"
 SIGN: tuple[Kind, str] = "sign", "+, - or 0"
-WAY: tuple[Kind, str] = "sign", "up, down or same"
+DIRECTION: tuple[Kind, str] = "sign", "up, down or same"
 
 
 class Question(Struct, frozen=True):
-    """What is asked about the moment `moment`, and in which form the answer is wanted."""
+    """A question about moment `moment`, with the expected form of its answer."""
 
     moment: int
     text: str
@@ -65,7 +65,7 @@ class Question(Struct, frozen=True):
 
 
 def question_about(debugger: Debugger) -> Question | None:
-    """Return the question about the next moment, or None where there is nothing to ask."""
+    """Return the question about the next moment, or None if there is nothing to ask."""
     coming = debugger.coming()
     if coming is None or coming.node is None:
         return None
@@ -77,12 +77,12 @@ def question_about(debugger: Debugger) -> Question | None:
         return _ask_update(debugger, coming, coming.node)
 
 
-def _chosen(
+def _choose_entry(
     shape: Index, moment: int, number: Callable[[Index], float], *, zeros: bool = False
 ) -> Index | None:
-    """Return the entry to ask about: not 0 if there is one, unless `zeros` are welcome.
+    """Return the index of the entry to ask about; prefer a nonzero entry unless `zeros`.
 
-    It is another one at another moment, and always the same at the same moment.
+    The choice is a function of the moment, so that it varies but is reproducible.
     """
     size, zero = math.prod(shape), None
     for k in range(min(size, TRIES)):
@@ -98,29 +98,33 @@ def _chosen(
 
 def _ask_forward(debugger: Debugger, coming: Moment, node: int) -> Question | None:
     target, value = debugger.graph.nodes[node], debugger.value(node)
-    # Where a ReLU gives 0 is what there is to learn of it.
-    index = _chosen(
+    # For a ReLU, entries that are 0 are instructive.
+    index = _choose_entry(
         value.shape, coming.number, lambda i: float(value[i]), zeros=isinstance(target, ReLU)
     )
-    # What a dropout drops, nobody can know.
+    # Which entries a dropout drops is random.
     if index is None or (isinstance(target, Dropout) and not value[index]):
         return None
-    told, number = report(debugger, node, index), float(value[index])
-    name = f"{told.name}{index_text(index)}"
-    what = f"{name} = {told.formula}{_legend(told)}" if 0 < len(told.formula) <= FORMULA else name
+    node_report, number = report(debugger, node, index), float(value[index])
+    name = f"{node_report.name}{index_text(index)}"
+    what = (
+        f"{name} = {node_report.formula}{_legend(node_report)}"
+        if 0 < len(node_report.formula) <= FORMULA
+        else name
+    )
     scalars = _is_scalar(debugger, node)
     known = isinstance(target, ARITHMETIC) or (
         isinstance(target, FUNCTIONS) and (scalars or _is_short(scalar(number)))
     )
-    easy = known and _for_the_head(told.working, scalars=scalars)
-    return _number_question(coming, what, number, "value", index, told.working, easy=easy)
+    easy = known and _is_easy(node_report.working, scalars=scalars)
+    return _number_question(coming, what, number, "value", index, node_report.working, easy=easy)
 
 
 def _ask_backward(debugger: Debugger, coming: Moment, node: int) -> Question | None:
     target = debugger.graph.nodes[node]
     if isinstance(target, Max | Min) and (gate := _ask_winner(debugger, coming, node)):
         return gate
-    # A shared node sums and sends; now the one is asked, now the other.
+    # A shared node sums and sends: alternate between both questions.
     shared = len(debugger.contributions(node)) > 1
     if isinstance(target, Input) or (shared and coming.number % 2):
         return _ask_sum(debugger, coming, node) or _ask_sent(debugger, coming, node)
@@ -128,10 +132,10 @@ def _ask_backward(debugger: Debugger, coming: Moment, node: int) -> Question | N
 
 
 def _ask_winner(debugger: Debugger, coming: Moment, node: int) -> Question | None:
-    """Ask which input of a gate gets the gradient, where exactly one of them gets some."""
+    """Ask which input of a gate gets the gradient, if exactly one does."""
     graph, shapes = debugger.graph, debugger.plan.shapes
-    names = tuple(dict.fromkeys(one.label for one in graph.nodes[node].inbound_nodes))
-    # An input that is broadcast adds up several entries: no one of them wins.
+    names = tuple(dict.fromkeys(source.label for source in graph.nodes[node].inbound_nodes))
+    # A broadcast input sums several entries, so there is no single winner.
     if len(names) < 2 or any(shapes[source] != shapes[node] for source in graph.inbound[node]):
         return None
 
@@ -140,41 +144,43 @@ def _ask_winner(debugger: Debugger, coming: Moment, node: int) -> Question | Non
         got = list(dict.fromkeys(out.source for out in sent if out.number))
         return got if all(math.isfinite(out.number) for out in sent) else []
 
-    def one(index: Index) -> float:
+    def has_one_winner(index: Index) -> float:
         return 1.0 if len(winners(index)) == 1 else math.nan
 
-    index = _chosen(shapes[node], coming.number, one)
+    index = _choose_entry(shapes[node], coming.number, has_one_winner)
     if index is None:
         return None
     choice = f"{', '.join(names[:-1])} or {names[-1]}"
     gate = f"{graph.nodes[node].label}{index_text(index)}"
-    text, (won,) = f"which input of {gate} gets the gradient: {choice}?", winners(index)
-    return Question(coming.number, text, "input", choice, names, won, about="winner", index=index)
+    text, (winner,) = f"which input of {gate} gets the gradient: {choice}?", winners(index)
+    return Question(
+        coming.number, text, "input", choice, names, winner, about="winner", index=index
+    )
 
 
 def _ask_sum(debugger: Debugger, coming: Moment, node: int) -> Question | None:
-    """Ask what the contributions to a node add up to."""
+    """Ask for the sum of the contributions to a node."""
     gradient = debugger.gradient(node)
-    index = _chosen(gradient.shape, coming.number, lambda i: float(gradient[i]))
+    index = _choose_entry(gradient.shape, coming.number, lambda i: float(gradient[i]))
     if index is None:
         return None
-    told = report(debugger, node, index)
-    if any(one.remark for one in told.incoming):
+    node_report = report(debugger, node, index)
+    if any(contribution.remark for contribution in node_report.incoming):
         return None
-    terms = [scalar(one.number) for one in told.incoming if one.number is not None]
+    terms = [scalar(c.number) for c in node_report.incoming if c.number is not None]
     given = f"the sum of {len(terms)} contributions"
     if len(terms) == 1:
-        given = f"given {told.incoming[0].words}"
-    what = f"{told.symbol}{index_text(index)}, {given}"
+        given = f"given {node_report.incoming[0].words}"
+    what = f"{node_report.symbol}{index_text(index)}, {given}"
     easy = len(terms) <= PRODUCTS and all(map(_is_short, terms))
     number, working = float(gradient[index]), " + ".join(terms)
     return _number_question(coming, what, number, "sum", index, working, easy=easy)
 
 
 def _ask_sent(debugger: Debugger, coming: Moment, node: int) -> Question | None:
-    """Ask what a node sends to one of its inputs: all of it where that is there twice."""
+    """Ask what a node sends to one of its inputs, over all edges to it."""
     target = debugger.graph.nodes[node]
-    sources = list(dict.fromkeys(one.label for one in target.inbound_nodes))
+    sources = list(dict.fromkeys(source.label for source in target.inbound_nodes))
     if not sources:
         return None
     source = sources[coming.number % len(sources)]
@@ -183,17 +189,17 @@ def _ask_sent(debugger: Debugger, coming: Moment, node: int) -> Question | None:
         return sum(out.number for out in sent_to(report(debugger, node, index), source))
 
     shape = debugger.plan.shapes[node]
-    index = _chosen(shape, coming.number, number, zeros=isinstance(target, ReLU))
+    index = _choose_entry(shape, coming.number, number, zeros=isinstance(target, ReLU))
     if index is None:
         return None
-    told = report(debugger, node, index)
-    sent = sent_to(told, source)
+    node_report = report(debugger, node, index)
+    sent = sent_to(node_report, source)
     if not sent or any(out.remark for out in sent):
         # A program's node that raises sends nothing; a class number gets nothing.
         return None
     words = " + ".join(out.words for out in sent)
-    formula = f", {words}{_legend(told)}," if len(words) <= FORMULA else ""
-    what = f"upstream × local{formula} that {told.name} sends to {source}{sent[0].entry}"
+    formula = f", {words}{_legend(node_report)}," if len(words) <= FORMULA else ""
+    what = f"upstream × local{formula} that {node_report.name} sends to {source}{sent[0].entry}"
     what += " in all" if len(sent) > 1 else ""
     scalars = _is_scalar(debugger, node)
     easy = all(_is_easy_product(out.working, target, scalars=scalars) for out in sent)
@@ -204,9 +210,9 @@ def _ask_sent(debugger: Debugger, coming: Moment, node: int) -> Question | None:
 
 
 def _ask_update(debugger: Debugger, coming: Moment, node: int) -> Question | None:
-    """Ask which way a parameter goes, where it goes against its gradient.
+    """Ask in which direction a parameter changes, for an entry that moves against its gradient.
 
-    With momentum it may go on against it for a while: that cannot be seen on the screen.
+    With momentum an entry may move along its gradient, which the screen does not explain.
     """
     made, gradient = debugger.last_update, debugger.gradient(node)
     if made is None:
@@ -217,24 +223,24 @@ def _ask_update(debugger: Debugger, coming: Moment, node: int) -> Question | Non
         moved = float(after[index]) - float(before[index])
         return moved if _sign(moved) == _sign(-rate * float(gradient[index])) else math.nan
 
-    index = _chosen(after.shape, coming.number, change)
+    index = _choose_entry(after.shape, coming.number, change)
     if index is None:
         return None
     name = f"{debugger.graph.nodes[node].label}{index_text(index)}"
     text = f"does {name} go up or down, or stay the same?"
     answer = _sign(change(index))
-    return Question(coming.number, text, *WAY, answer=answer, about="update", index=index)
+    return Question(coming.number, text, *DIRECTION, answer=answer, about="update", index=index)
 
 
-def _legend(told: NodeReport) -> str:
-    return f" ({told.legend})" if told.legend else ""
+def _legend(node_report: NodeReport) -> str:
+    return f" ({node_report.legend})" if node_report.legend else ""
 
 
 def _number_question(
     coming: Moment, what: str, number: float, about: About, index: Index, working: str,
     *, easy: bool, source: str = "",
 ) -> Question:  # fmt: skip
-    """Ask for a number if it can be worked out in the head, else for its sign."""
+    """Ask for a number if it is `easy`, else for its sign."""
     scale = max(map(float, _numbers_in(working)), default=0.0)
     if easy:
         text, answer = f"what is {what}?", scalar(number)
@@ -247,10 +253,10 @@ def _number_question(
     )
 
 
-def _for_the_head(working: str, *, scalars: bool) -> bool:
-    """Whether a working is short enough to be done in the head; between scalars, if short at all.
+def _is_easy(working: str, *, scalars: bool) -> bool:
+    """Whether mental arithmetic can evaluate a working; between scalars numbers may be long.
 
-    Scalar graphs are what people begin with, and they have a calculator.
+    Beginners start with scalar graphs and may use a calculator.
     """
     numbers = _numbers_in(working)
     few = bool(numbers) and "…" not in working and working.count("×") <= PRODUCTS
@@ -258,11 +264,11 @@ def _for_the_head(working: str, *, scalars: bool) -> bool:
 
 
 def _is_easy_product(working: str, op: Node, *, scalars: bool) -> bool:
-    """Whether upstream × local can be worked out: the local derivative is not on the screen."""
+    """Whether upstream × local is easy; the local derivative is not on the screen."""
     if working.count("×") == 1 and _numbers_in(working)[-1:] == ["1"]:
         return True
     known = scalars and isinstance(op, (*ARITHMETIC, *FUNCTIONS))
-    return _for_the_head(working, scalars=known)
+    return _is_easy(working, scalars=known)
 
 
 def _numbers_in(text: str) -> list[str]:
@@ -274,14 +280,14 @@ def _is_short(number: str) -> bool:
 
 
 def _is_scalar(debugger: Debugger, node: int) -> bool:
-    """Whether a node is made of scalars alone."""
+    """Whether a node and its inputs are scalars."""
     shapes = debugger.plan.shapes
     return all(math.prod(shapes[i]) == 1 for i in (node, *debugger.graph.inbound[node]))
 
 
-def sent_to(told: NodeReport, source: str) -> list[Outgoing]:
-    """Return what a node sends to an input, by each of the edges to it."""
-    return [out for out in told.outgoing if out.source == source]
+def sent_to(node_report: NodeReport, source: str) -> list[Outgoing]:
+    """Return what a node sends to an input, one item per edge."""
+    return [out for out in node_report.outgoing if out.source == source]
 
 
 def _sign(number: float) -> str:

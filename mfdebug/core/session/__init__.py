@@ -1,1 +1,1 @@
-"""What outlives the app: sessions, scripts, transcripts and demos."""
+"""Sessions and what is saved of them: scripts, session files, transcripts and demos."""

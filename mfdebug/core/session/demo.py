@@ -1,4 +1,4 @@
-"""A demo: a script on a graph, told in beats, each with its caption.
+"""A demo: a script on a graph, divided into beats with captions.
 
     # mfdebug demo 1
     # graph "wx"
@@ -8,9 +8,9 @@
     expect w == 5
     pause
 
-A beat ends with `pause`. All else are command lines as anywhere; lines that begin with # are
-remarks. A demo is played on the screen, or run through without one, where an `expect` that does
-not hold fails it.
+A beat ends with `pause`. All other lines are ordinary command lines; lines that start with # are
+comments. A demo is played on the screen, or run without one, and fails if an `expect` does not
+hold.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ HEAD = "# mfdebug demo 1"
 _GRAPH, _TITLE = "# graph ", "# title "
 MOST_BYTES = 2**20
 PAUSE, WAIT, SAY, EXPECT = "pause", "wait", "say", "expect"
-# What a person needs to read a caption aloud, in seconds: to begin with, and for each word.
-TO_BEGIN, A_WORD = 1.2, 0.33
+# Seconds that a caption takes to read aloud: to start with, and per word.
+START_SECONDS, WORD_SECONDS = 1.2, 0.33
 
 
 class Beat(Struct, frozen=True):
-    """What is shown at one press of a key: command lines with their numbers in the file."""
+    """The part of a demo shown at one key press: command lines with their line numbers."""
 
     lines: tuple[tuple[int, str], ...]
 
     @property
     def captions(self) -> list[str]:
-        """What is said in it."""
+        """The captions of the beat."""
         said = (line.partition(" ") for _, line in self.lines)
         return [text.strip() for word, _, text in said if word == SAY]
 
     @property
     def seconds(self) -> float:
-        """How long it stays when the demo plays by itself: until its captions have been read."""
+        """How long autoplay shows the beat: the time to read its captions."""
         words = sum(len(text.split()) for text in self.captions)
-        return TO_BEGIN + A_WORD * words
+        return START_SECONDS + WORD_SECONDS * words
 
 
 class Demo(Struct, frozen=True):
-    """A demo as its file has it; `graph` is a shipped graph's name or a path beside the file."""
+    """The contents of a demo file; `graph` is the name of a shipped graph or a path."""
 
     name: str
     title: str
@@ -66,9 +66,9 @@ class Demo(Struct, frozen=True):
 
 
 def read_demo(path: Path, known: Callable[[str], object]) -> Demo:
-    """Read a demo; `known` raises an error for a line that is no command.
+    """Read a demo; `known` raises an error for a line that is not a command.
 
-    Raises `MiniflowError` with the line that is wrong.
+    Raises `MiniflowError` with the number of the line that is wrong.
     """
     script = read_script(path, known)
     graph, title = _head(path, script.name)
@@ -83,16 +83,16 @@ def read_demo(path: Path, known: Callable[[str], object]) -> Demo:
     if lines:
         beats.append(Beat(tuple(lines)))
     if not beats:
-        raise DebuggerError("there is nothing in it to show", where=script.name)
-    beside = path.parent / graph
-    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
-        if not Path(graph).is_absolute() and beside.is_file():
-            graph = str(beside)
+        raise DebuggerError("the demo is empty", where=script.name)
+    relative = path.parent / graph
+    with contextlib.suppress(OSError, ValueError):  # not a valid file name
+        if not Path(graph).is_absolute() and relative.is_file():
+            graph = str(relative)
     return Demo(path.stem, title or path.stem, graph, tuple(beats))
 
 
 def _head(path: Path, name: str) -> tuple[str, str]:
-    """Return the graph and the title that the remarks at the top of a demo give."""
+    """Return the graph and the title from the comments at the top of a demo."""
     text = paths.read_bytes(paths.real(path, name), MOST_BYTES, name).decode("utf-8")
     graph = title = ""
     for number, row in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
@@ -105,19 +105,19 @@ def _head(path: Path, name: str) -> tuple[str, str]:
                 graph = ""
             if not isinstance(graph, str) or not graph:
                 where = f"{name}: line {number}"
-                raise DebuggerError('the graph is not named as in: # graph "wx"', where=where)
+                raise DebuggerError('expected a graph name, as in: # graph "wx"', where=where)
         elif row.strip() and not row.startswith("#"):
             break
     if not graph:
-        raise DebuggerError('it does not say which graph: a line like # graph "wx"', where=name)
+        raise DebuggerError('no graph is named: add a line like # graph "wx"', where=name)
     return graph, title if is_printable(title) else ""
 
 
 def demo_text(graph: str, title: str, lines: Iterable[str]) -> str:
-    """Return the file of a demo made of the lines of a live session.
+    """Return the text of a demo file made from the command lines of a session.
 
-    Where none of them is a `pause`, each line that does something has a beat of its own, with what
-    is said before it and what is expected after it.
+    If there is no `pause` among them, each command gets a beat of its own, with the captions before
+    it and the expectations after it.
     """
     lines = list(lines)
     rows = [HEAD, _GRAPH + json.dumps(graph, ensure_ascii=False), _TITLE + title, ""]
@@ -133,58 +133,58 @@ def demo_text(graph: str, title: str, lines: Iterable[str]) -> str:
 
 
 class Playback:
-    """A demo on a session: which beat it stands at, and the way back to each.
+    """A demo played on a session, with the session's state after each beat shown.
 
-    `beat` counts the beats that have been shown. Whoever takes the keys wanders off from there:
-    `return_to_script` comes back, to the same bits.
+    The user may leave the script between beats; `return_to_script` restores the state after the
+    last beat, bit for bit.
     """
 
     def __init__(self, session: Session, demo: Demo) -> None:
         self.session = session
         self.demo = demo
-        self._stands: list[tuple[State, str]] = [(session.state, session.caption)]
+        self._snapshots: list[tuple[State, str]] = [(session.state, session.caption)]
 
     @property
     def beat(self) -> int:
-        """How many beats have been shown."""
-        return len(self._stands) - 1
+        """The number of beats shown so far."""
+        return len(self._snapshots) - 1
 
     @property
     def next_beat(self) -> Beat | None:
-        """The beat that comes, or None at the end."""
+        """The next beat, or None at the end."""
         beats = self.demo.beats
         return beats[self.beat] if self.beat < len(beats) else None
 
     @property
     def on_script(self) -> bool:
-        """Whether all is as the last beat has left it: moment, edits, stops, watches and quiz."""
-        here, there = self.session.state, self._stands[-1][0]
-        actions, others = here.position.actions, there.position.actions
-        if here.position.moment != there.position.moment or len(actions) != len(others):
+        """Whether moment, edits, stops, watches and quiz are those after the last beat."""
+        present, expected = self.session.state, self._snapshots[-1][0]
+        actions, others = present.position.actions, expected.position.actions
+        if present.position.moment != expected.position.moment or len(actions) != len(others):
             return False
         if any(a is not b and a != b for a, b in zip(actions, others, strict=True)):
             return False
-        return _set_up(here) == _set_up(there)
+        return _comparable(present) == _comparable(expected)
 
     def shown(self) -> None:
-        """Note that the next beat has been shown."""
-        self._stands.append((self.session.state, self.session.caption))
+        """Record the state after the next beat, which has been shown."""
+        self._snapshots.append((self.session.state, self.session.caption))
 
     def return_to_script(self) -> None:
-        """Have all as the last beat has left it."""
-        state, caption = self._stands[-1]
-        self.session.return_to(state)
+        """Restore the state after the last beat."""
+        state, caption = self._snapshots[-1]
+        self.session.restore(state)
         self.session.caption = caption
 
     def back(self) -> None:
-        """Have all as it was a beat ago."""
+        """Restore the state of one beat before."""
         if self.beat:
-            self._stands.pop()
+            self._snapshots.pop()
         self.return_to_script()
 
 
-def _set_up(state: State) -> tuple[object, ...]:
-    """Return what is stopped at, watched and asked, in a form that can be compared."""
+def _comparable(state: State) -> tuple[object, ...]:
+    """Return stops, watches and quiz in a form that can be compared."""
     stops = [(s.number, s.line, s.enabled, s.temporary, s.ignored) for s in state.stops[1]]
     watches = [watch.expression.text for watch in state.watches[1]]
     quiz = None if state.quiz is None else (state.quiz.right, state.quiz.asked)
@@ -192,9 +192,9 @@ def _set_up(state: State) -> tuple[object, ...]:
 
 
 def run_through(session: Session, demo: Demo) -> int:
-    """Run a demo without a screen; return how many expectations were met.
+    """Run a demo without a screen; return the number of expectations met.
 
-    Raises `DebuggerError` with the line that cannot be carried out, or does not hold.
+    Raises `DebuggerError` with the number of a line that fails or an `expect` that does not hold.
     """
     met = 0
     for beat in demo.beats:

@@ -1,6 +1,6 @@
-"""A session is the state of a session as a few command lines: edits, stops, watches, the moment.
+"""Saves a session as command lines (edits, stops, watches, moment) and replays them.
 
-Run on the same graph the lines bring back the same state, bit for bit.
+Run on the same graph, the lines restore the same state, bit for bit.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from miniflow.ops.base import Array
 
 
 def session_lines(session: Session) -> list[str]:
-    """Return the lines that bring back the state that a session is in."""
+    """Return the command lines that restore the state of a session."""
     return [*_edits(session.debugger), *_stops(session), *_rest(session)]
 
 
 def _graph(debugger: Debugger) -> Iterator[str]:
-    """Yield the line that chooses a graph, where a program runs several."""
+    """Yield the line that selects a graph, if the program runs several."""
     if len(debugger.lines) > 1:
         yield f"graph {debugger.lines.index(debugger) + 1}"
 
 
 def _edits(debugger: Debugger) -> Iterator[str]:
-    at = 0
+    moment = 0
     for action in debugger.actions:
         if isinstance(action, str):
             yield action
             continue
-        if action.after != at:
+        if action.after != moment:
             yield f"goto {action.after}"
-            at = action.after
+            moment = action.after
         yield _set_line(debugger, action)
 
 
@@ -48,26 +48,26 @@ def _set_line(debugger: Debugger, edit: Edit) -> str:
 
 
 def _exact(value: Array) -> str:
-    """Return numbers that are read back bit for bit."""
+    """Return numbers as text that parses to the same bits."""
     if value.ndim == 0:
         return repr(float(value))
     return written(value)
 
 
 def _stops(session: Session) -> Iterator[str]:
-    at = session.debugger
-    yield from _graph(at)
+    selected = session.debugger
+    yield from _graph(selected)
     for stop in session.stops:
         home = session.stops.home_of(stop)
-        if home is not at:
-            at = home
-            yield from _graph(at)
+        if home is not selected:
+            selected = home
+            yield from _graph(selected)
         yield stop.line
         if not stop.enabled:
             yield "disable last"
         if stop.ignored:
             yield f"ignore last {stop.ignored}"
-    if at is not session.debugger:
+    if selected is not session.debugger:
         yield from _graph(session.debugger)
 
 
@@ -79,9 +79,9 @@ def _rest(session: Session) -> Iterator[str]:
 
 
 def run_script(session: Session, script: Script) -> int:
-    """Run all lines of a script, or none: return how many.
+    """Run all lines of a script; return their number.
 
-    Raises `DebuggerError` with the line that cannot be carried out; all is then as it was.
+    Raises `DebuggerError` with the line that fails; the state before the script is then restored.
     """
     before = session.state
     try:
@@ -96,6 +96,6 @@ def run_script(session: Session, script: Script) -> int:
             if session.closed:
                 break
     except DebuggerError:
-        session.return_to(before)
+        session.restore(before)
         raise
     return len(script.lines)

@@ -1,4 +1,4 @@
-"""What a command line answers."""
+"""The reply to a command line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from mfdebug.core.timeline.entry_ref import EntryRef
 
 
 class Reply(Struct, frozen=True):
-    """What a command answers: text for people, data for programs.
+    """The reply to a command: text for users, data for programs.
 
-    `stopped` says why a run ended where it did, if a stop ended it; `ref` is the number that
-    the answer is about, if it is about one; `subject` is the answer itself, for a screen of its
-    own.
+    `stopped` is the reason if a stop ended a run; `ref` is the entry that the reply is about, if
+    there is one; `subject` is the result as an object, for a screen of its own.
     """
 
     text: str

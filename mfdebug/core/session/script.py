@@ -1,7 +1,7 @@
-"""Scripts: files of command lines. A session is one whose first and last lines vouch for it.
+"""Scripts: files of command lines. A session file is a script with a header and a checksum.
 
-A script is looked through as a whole before its first line is run: a file that is damaged, or
-that is none, is refused with the line, and nothing has happened.
+A whole script is checked before its first line runs: a file that is damaged or not a script is
+rejected with the number of the line, and nothing is executed.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ MOST_BYTES = 256 * 2**20
 
 
 class Origin(Struct, frozen=True):
-    """Where a graph came from: its file (or the name of a shipped one), a hash, hand-fed values.
+    """The origin of a graph: its file or the name of a shipped graph, a hash, values given by hand.
 
-    Of a program's graph: the program, and its `arguments`; of a recorded one the run's file.
+    For a program's graph: the program and its `arguments`; for a recorded run: the run file.
     """
 
     graph: str
@@ -42,7 +42,7 @@ class Origin(Struct, frozen=True):
 
 
 class Script(Struct, frozen=True):
-    """Command lines with their numbers in the file; of a session also what it is about."""
+    """Command lines with their line numbers; for a session file also the origin of its graph."""
 
     name: str
     lines: tuple[tuple[int, str], ...]
@@ -50,7 +50,7 @@ class Script(Struct, frozen=True):
 
 
 def session_text(origin: Origin, lines: Iterable[str]) -> str:
-    """Return the file of a session."""
+    """Return the text of a session file."""
     head = [HEAD, _GRAPH + _quoted(origin.graph), _HASH + origin.fingerprint]
     head += [f"{_FEED}{_quoted(name)} {json.dumps(v)}" for name, v in origin.feeds.items()]
     head += [_ARGUMENT + _quoted(argument) for argument in origin.arguments]
@@ -60,9 +60,10 @@ def session_text(origin: Origin, lines: Iterable[str]) -> str:
 
 
 def read_script(path: Path, known: Callable[[str], object]) -> Script:
-    """Read a script or session; `known` raises an error for a line that is no command.
+    """Read a script or session; `known` raises an error for a line that is not a command.
 
-    Raises `DebuggerError` with the line that is wrong, `FileError` when there is no such file.
+    Raises `DebuggerError` with the number of the line that is wrong, `FileError` if there is no
+    such file.
     """
     name = path.name or str(path)
     data = paths.read_bytes(paths.real(path, name), MOST_BYTES, name)
@@ -70,26 +71,26 @@ def read_script(path: Path, known: Callable[[str], object]) -> Script:
 
 
 def read_session(path: Path, known: Callable[[str], object]) -> tuple[Script, Origin]:
-    """Read a session; raise an error also for a script that is none."""
+    """Read a session file; raise `DebuggerError` also for a script that is not one."""
     script = read_script(path, known)
     if script.origin is None:
-        raise _damaged(script.name, 1, f"a session begins with {HEAD!r}")
+        raise _damaged(script.name, 1, f"a session file starts with {HEAD!r}")
     return script, script.origin
 
 
 def script_of(data: bytes, name: str, known: Callable[[str], object]) -> Script:
-    """Read a script's bytes, as if they were those of the file `name`."""
+    """Parse the bytes of a script; `name` is used in errors."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        reached = data[: error.start].count(b"\n") + 1
-        raise _damaged(name, reached, "it is not UTF-8 text") from None
-    # Not splitlines: it breaks lines at characters that a node's name may hold.
+        bad_line = data[: error.start].count(b"\n") + 1
+        raise _damaged(name, bad_line, "not UTF-8 text") from None
+    # Not splitlines: it also splits at characters that a node's name may contain.
     rows = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     origin = _origin(rows, text, name) if rows[0].rstrip() == HEAD else None
-    # A tab is let pass between words, as a blank: it would be shown as who knows how many.
-    blank = [row.replace("\t", " ").strip() for row in rows]
-    lines = [(number, row) for number, row in enumerate(blank, 1) if _is_command(row)]
+    # A tab becomes a blank: its width on the screen is not defined.
+    stripped = [row.replace("\t", " ").strip() for row in rows]
+    lines = [(number, row) for number, row in enumerate(stripped, 1) if _is_command(row)]
     for number, line in lines:
         if problem := unreadable(line):
             raise _damaged(name, number, problem)
@@ -101,18 +102,19 @@ def script_of(data: bytes, name: str, known: Callable[[str], object]) -> Script:
 
 
 def _origin(rows: list[str], text: str, name: str) -> Origin:
-    """Return what a session is about, once its last line has vouched for all above it."""
+    """Return the origin of a session's graph, after checking the last line's checksum."""
     while rows and not rows[-1].strip():
         rows.pop()
     last = rows[-1]
     if not last.startswith(_END):
-        reason = 'the last line ("# end ...") is missing: the file was cut off'
+        reason = 'the last line ("# end ...") is missing: the file is truncated'
         raise _damaged(name, len(rows), reason)
     count, _, sum_ = last.removeprefix(_END).partition(" ")
     above = text[: text.rindex(_END)]
     if sum_ != _hash(above) or count != str(sum(map(_is_command, rows))):
-        reason = "the lines above are not those that were written"
-        raise _damaged(name, len(rows), reason, hint="a script has no such first and last line")
+        reason = "the checksum does not match: the lines above have changed"
+        hint = "to run it as a script, delete the first and the last line"
+        raise _damaged(name, len(rows), reason, hint=hint)
     return _read_head(rows, name)
 
 
@@ -134,20 +136,20 @@ def _read_head(rows: list[str], name: str) -> Origin:
             elif row.startswith(_HASH):
                 fields["fingerprint"] = row.removeprefix(_HASH).strip()
         except (ValueError, RecursionError):
-            raise _damaged(name, number, "it cannot be read") from None
+            raise _damaged(name, number, "invalid JSON") from None
     if len(fields) < 2:
-        raise _damaged(name, 2, "the graph and its sha256 are not named")
+        raise _damaged(name, 2, "the graph or its sha256 is missing")
     return Origin(fields["graph"], fields["fingerprint"], feeds, tuple(arguments))
 
 
 def unreadable(line: str) -> str:
-    """Say why a command line cannot be read by people: bytes or characters in it; or nothing."""
+    """Return why a command line is not printable text, or ""."""
     if is_printable(line):
         return ""
-    # So Python tells of bytes on the command line that are not text.
+    # Python decodes invalid bytes on the command line to these surrogates.
     if any("\udc80" <= character <= "\udcff" for character in line):
-        return "there are bytes in it that are not UTF-8"
-    return "there are control characters in it"
+        return "contains bytes that are not UTF-8"
+    return "contains control characters"
 
 
 def _is_command(row: str) -> bool:
@@ -163,23 +165,23 @@ def _hash(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text as JSON: readable, unless it could not be written as UTF-8."""
+    """Return text as JSON, unescaped unless it is not printable."""
     shown = json.dumps(text, ensure_ascii=False)
     return shown if is_printable(shown) else json.dumps(text)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file at once or not at all; raise `MiniflowError` when it cannot be written."""
+    """Write a file atomically; raise `MiniflowError` if it cannot be written."""
     where = str(path)
     path = paths.real(path, where, exists=False)
     paths.check_ordinary(path, where)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         try:
-            beside.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(beside, path)
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+            os.replace(temporary, path)
         finally:
             with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DebuggerError(error.strerror or str(error), where=where) from None

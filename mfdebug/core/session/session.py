@@ -1,4 +1,4 @@
-"""A session: what is debugged, where the cursor is, and all that commands can change."""
+"""A session: a debugger and all other state that commands can change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mfdebug.core.session.script import Origin, Script, read_script
 from mfdebug.core.session.transcript import Transcript
 from mfdebug.core.timeline.debugger import START, Debugger, Position, Progress
 
-# A demo of more lines than these nobody would watch.
+# The most command lines kept for making a demo of the session.
 MOST_ACTIONS = 10_000
 
 
@@ -31,10 +31,10 @@ class State(NamedTuple):
 
 
 class Interpreter(Protocol):
-    """Knows the commands."""
+    """Runs command lines on a session."""
 
     def run(self, session: Session, line: str) -> Reply:
-        """Run a command line; raise `MiniflowError` when it cannot be carried out."""
+        """Run a command line; raise `MiniflowError` if it fails."""
 
     def check(self, line: str) -> None:
         """Raise `DebuggerError` for a line that is not a command."""
@@ -43,10 +43,9 @@ class Interpreter(Protocol):
 class Session:
     """A debugger with its stops, watches, quiz and transcript.
 
-    `progress` is given the present
-    moment during long runs and ends them by returning True. `origin` is where the graph came from,
-    if from a file; `left` the session in which it was left the last time. `depth` counts the
-    scripts that run each other.
+    `progress` is called with the present moment during long runs and ends them by returning True.
+    `origin` is the origin of the graph, if known; `left` is the last saved session of the graph.
+    `depth` is the nesting depth of scripts.
     """
 
     def __init__(
@@ -63,10 +62,10 @@ class Session:
         self.progress = progress
         self.origin = origin
         self.left = left
-        # How to read the session before that one, and whether either was continued.
+        # Reads the session before `left`; and whether either was resumed.
         self.left_before: Callable[[], Script] | None = None
         self.resumed = False
-        # What the program that runs has printed, if one does.
+        # Returns the output of the debugged program, if there is one.
         self.printed: Callable[[], list[str]] | None = None
         self.stops = Stops(debugger)
         self.watches = Watches(debugger)
@@ -74,23 +73,23 @@ class Session:
         self.transcript: Transcript | None = None
         self.depth = 0
         self.closed = False
-        # What a demo says, and the lines that make a demo of this session.
+        # The caption of a demo, and the lines from which a demo of this session can be made.
         self.caption = ""
         self.actions: deque[str] = deque(maxlen=MOST_ACTIONS)
 
     def run(self, line: str) -> Reply:
         """Run one command line.
 
-        Raises `MiniflowError` when the command is unknown or cannot be carried out.
+        Raises `MiniflowError` if the command is unknown or fails.
         """
         return self._interpreter.run(self, line)
 
     def read(self, path: Path) -> Script:
-        """Read a script; raise `DebuggerError` with the line that is not a command."""
+        """Read a script; raise `DebuggerError` with the number of a line that is not a command."""
         return read_script(path, self._interpreter.check)
 
     def use(self, debugger: Debugger) -> None:
-        """Look at another graph of the same program; stops and watches hold there too."""
+        """Switch to another graph of the same program, with stops and watches."""
         if debugger is not self.debugger:
             self.debugger = debugger
             self.stops.follow(debugger)
@@ -98,7 +97,7 @@ class Session:
 
     @property
     def state(self) -> State:
-        """All that commands can change, as it is now."""
+        """The present state, for `restore`."""
         return State(
             self.debugger.position,
             self.stops.state,
@@ -107,14 +106,14 @@ class Session:
             self.debugger,
         )
 
-    def return_to(self, state: State) -> None:
+    def restore(self, state: State) -> None:
         """Restore an earlier state."""
         self.use(state.debugger or self.debugger)
         self.debugger.restore(state.position)
-        self.stops.return_to(state.stops)
-        self.watches.return_to(state.watches)
+        self.stops.restore(state.stops)
+        self.watches.restore(state.watches)
         self.quiz = copy.copy(state.quiz)
 
     def clear(self) -> None:
         """Go to the start, and discard edits, stops and watches."""
-        self.return_to(State(START, (0, ()), (0, ()), None))
+        self.restore(State(START, (0, ()), (0, ()), None))

@@ -1,4 +1,4 @@
-"""The store: a folder in which the last session of each graph is kept, and the one before it."""
+"""The session store: a folder with the last two sessions of each graph."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from miniflow.errors import FileError, MiniflowError
 from miniflow.files.paths import check_ordinary, clear_leftovers
 
 SUFFIX, BEFORE = ".session", ".previous"
-# A session in which nothing has been done yet.
+# The lines of a session without any action.
 NOTHING = ["goto 0"]
 
 
 class SessionStore:
-    """Sessions by the graph's file; a shipped graph's by its name.
+    """Session files by the path of the graph file, or by the name of a shipped graph.
 
     `check` raises `DebuggerError` for a line that is not a command.
     """
@@ -34,26 +34,26 @@ class SessionStore:
         self.folder = folder or platformdirs.user_state_path("mfdebug", False) / "sessions"
 
     def path_for(self, graph: str) -> Path:
-        """Return the file of a graph's session, there or not."""
+        """Return the path of a graph's session file, which may not exist."""
         words = re.sub(r"[^\w-]+", "-", Path(graph).stem, flags=re.ASCII)[:40]
         hashed = hashlib.sha256(os.fsencode(graph)).hexdigest()[:8]
         return self.folder / f"{words}-{hashed}{SUFFIX}"
 
     def latest(self) -> Origin:
-        """Return what the last session was about; raise `DebuggerError` if there is none."""
+        """Return the origin of the last session's graph; raise `DebuggerError` if there is none."""
         found = []
         with contextlib.suppress(OSError):
             found = [(path.stat().st_mtime, path) for path in self.folder.glob(f"*{SUFFIX}")]
         if not found:
-            raise DebuggerError("no session was left", hint="mfdebug GRAPH begins one")
+            raise DebuggerError("there is no saved session", hint="mfdebug GRAPH starts one")
         return read_session(max(found)[1], self.check)[1]
 
 
 class AutoSaver:
-    """Keeps the session of one graph as it goes on.
+    """Saves the session of one graph continuously.
 
-    `left` is the session found there, if anything was done in it; `problem` says why it could not
-    be read, or why this one cannot be kept.
+    `left` is the saved session found at the start, unless nothing was done in it; `problem` says
+    why it could not be read, or why the present session cannot be saved.
     """
 
     def __init__(self, store: SessionStore, origin: Origin) -> None:
@@ -62,43 +62,43 @@ class AutoSaver:
         self.path = store.path_for(origin.graph)
         self.problem = ""
         self.left: Script | None = None
-        self._kept = NOTHING
+        self._saved = NOTHING
         self._stamp = self._on_disk()
         clear_leftovers(self.path.parent, f".{self.path.name}.*")
         if os.path.lexists(self.path):
             try:
                 found, _ = read_session(self.path, self._check)
             except MiniflowError as error:
-                self.problem = f"the session that was left cannot be read: {error}"
+                self.problem = f"the saved session cannot be read: {error}"
             else:
                 if [line for _, line in found.lines] != NOTHING:
                     self.left = found
 
     def greeting(self, resume: str, step: str) -> str:
-        """Return what to say at the start: how to go on, or that it cannot be; or nothing.
+        """Return a message for the start: how to resume the saved session, a problem, or "".
 
-        `resume` and `step` are the keys that do so.
+        `resume` and `step` are the names of the keys of these commands.
         """
-        begins = f"{step} begins anew"
+        restart = f"{step} starts over"
         if self.left is None:
-            return f"{self.problem}; {begins}" if self.problem else ""
+            return f"{self.problem}; {restart}" if self.problem else ""
         moment = self.left.lines[-1][1].removeprefix("goto ")
-        return f"this graph was left at moment {moment}: {resume} goes on there, {begins}"
+        return f"this graph was left at moment {moment}: {resume} resumes there, {restart}"
 
     def before(self) -> Script:
-        """Return the session before the last one, which beginning anew has put aside."""
+        """Return the session before the last one; raise `DebuggerError` if there is none."""
         try:
             return read_session(self.path.with_suffix(BEFORE), self._check)[0]
         except FileError:
-            raise DebuggerError("no session before the last one was left") from None
+            raise DebuggerError("there is no session before the last one") from None
 
     def must_be_left(self) -> None:
-        """Raise `DebuggerError` unless a session was left that can be gone on with."""
+        """Raise `DebuggerError` unless there is a saved session that can be resumed."""
         if self.left is None:
-            raise DebuggerError(self.problem or f"no session of {self.origin.graph} was left")
+            raise DebuggerError(self.problem or f"no saved session of {self.origin.graph}")
 
     def _on_disk(self) -> tuple[int, int] | None:
-        """Return what tells a written file from another, or None if there is none."""
+        """Return a stamp that identifies the file as written, or None if there is no file."""
         try:
             found = self.path.stat()
         except OSError:
@@ -106,22 +106,22 @@ class AutoSaver:
         return found.st_mtime_ns, found.st_ino
 
     def keep(self, session: Session) -> None:
-        """Write the session as it is now, if it has changed.
+        """Write the present session if it has changed.
 
-        What another session has left there stays beside it: the one before, or one that goes on
-        at the same time.
+        A file of another session, an earlier one or one that runs at the same time, is renamed to
+        the previous session.
         """
         lines = session_lines(session)
-        if lines == self._kept:
+        if lines == self._saved:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             check_ordinary(self.path, str(self.path))
-            anew = self._kept is NOTHING and not session.resumed
-            if anew or self._on_disk() != self._stamp:
+            is_new = self._saved is NOTHING and not session.resumed
+            if is_new or self._on_disk() != self._stamp:
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(self.path, self.path.with_suffix(BEFORE))
             write_whole(self.path, session_text(self.origin, lines))
-            self._kept, self._stamp = lines, self._on_disk()
+            self._saved, self._stamp = lines, self._on_disk()
         except (OSError, MiniflowError) as error:
-            self.problem = f"this session cannot be kept: {error}"
+            self.problem = f"cannot save this session: {error}"

@@ -94,7 +94,7 @@ class Cursor:
 
     @property
     def at_end(self) -> bool:
-        """Whether there is no later moment."""
+        """Whether the cursor is at the end of the timeline."""
         return self.moment == self.timeline.end
 
     @property

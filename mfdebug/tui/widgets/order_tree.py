@@ -152,7 +152,7 @@ class OrderTree(LinesView, can_focus=True):
 
     def show(self) -> None:
         """Show the present moment."""
-        self._diagnosis.look_up()
+        self._diagnosis.refresh()
         self._stop_marks = self._marks_of_stops()
         self.reload(Size(self.line_width, len(self._rows) * self._spacing))
         self.reveal(self._cursor * self._spacing)

@@ -166,7 +166,7 @@ def test_conditions_are_met_where_stepping_meets_them(
 ) -> None:
     """Also where a trace begins, whether it is of many steps or of the last one alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mfdebug.core.breakpoints.breakpoints.FIRST_STRETCH", stretch)
+        patch.setattr("mfdebug.core.breakpoints.breakpoints.FIRST_BATCH", stretch)
         patch.setattr("mfdebug.core.breakpoints.breakpoints.LONGEST_TRACE", stretch)
         if not copies:
             patch.setattr("miniflow.plans.arrays.TRACE_BYTES", 0)
@@ -308,7 +308,7 @@ def test_inf_is_found_where_it_is_made() -> None:
     ("line", "words"),
     [
         ("break", "break where?"),
-        ("break nothing", "no node and no rule"),
+        ("break nothing", "not a node or a rule"),
         ("break vanishin", "did you mean 'vanishing'"),
         ("break l1 sideways", "not understood"),
         ("break l1[0,0]", "on-change"),
@@ -320,7 +320,7 @@ def test_inf_is_found_where_it_is_made() -> None:
         ("break if cots > 1", "did you mean 'cost'"),
         ("break if __import__('os')", "column"),
         ("break l1 forward if l1.grad[0,0] > 0", "not computed there yet"),
-        ("break on-change", "on a change of what?"),
+        ("break on-change", "break on a change of what?"),
         ("break on-change W1[5,5]", "does not exist"),
         ("break on-change W1 by lots", "not a number"),
         ("break nan 3", "takes no threshold"),

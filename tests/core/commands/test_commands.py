@@ -152,7 +152,7 @@ def test_print_says_what_is_not_computed_and_what_is_stale() -> None:
     assert refused("wx", "next 2", "print y.grad") == (
         "y has no gradient yet (run: until y backward)"
     )
-    assert "1 of 2 contributions have come back" in refused("diamond", "step 6", "print x.grad")
+    assert "1 of 2 contributions have arrived" in refused("diamond", "step 6", "print x.grad")
     assert said("wx", "sgd", "step", "print y") == "y = 50  (y: stale, of SGD step 0)"
 
 
@@ -251,8 +251,8 @@ def test_a_count_is_taken_whole_or_refused_with_the_limit(line: str) -> None:
             "set lr = -1e-300",
             "the learning rate is at least 0, not -1e-300 (to ascend, negate the cost)",
         ),
-        ("print \udce9", "'print \\udce9': there are bytes in it that are not UTF-8"),
-        ("print \x1b", "'print \\x1b': there are control characters in it"),
+        ("print \udce9", "'print \\udce9': contains bytes that are not UTF-8"),
+        ("print \x1b", "'print \\x1b': contains control characters"),
         ("until", "until which node? (usage: until NODE [phase])"),
         ("goto", "goto where? (usage: goto MOMENT | start | end | sgd K)"),
         ("goto sgd", "which SGD step? (usage: goto MOMENT | start | end | sgd K)"),

@@ -322,7 +322,9 @@ def test_a_printed_matrix_begins_on_its_own_line_and_zero_has_no_sign() -> None:
 
 def test_a_gradient_whose_turn_has_not_come_says_so() -> None:
     run = session("wx", "until cost backward")
-    with pytest.raises(MiniflowError, match="all has come back, but its own turn has not come"):
+    with pytest.raises(
+        MiniflowError, match="all contributions have arrived, but its backward has not run"
+    ):
         run.run("print y.grad")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.expressions.environment import TooManyRows, Work
+from mfdebug.core.expressions.environment import EvaluationContext, TooManyRows
 from mfdebug.core.expressions.operators import FUNCTIONS, Rows
 from mfdebug.core.expressions.parser import ExpressionError, parse
 from tests.support.sizes import examples
@@ -85,7 +85,9 @@ def test_each_row_is_what_it_is_alone(text: str, dtype: type) -> None:
     def evaluated(first: int, last: int) -> list[bytes | tuple[int, ...]] | None:
         with np.errstate(all="ignore"):
             try:
-                value = root.evaluate(Work(Moments(moments, first, last), last - first))
+                value = root.evaluate(
+                    EvaluationContext(Moments(moments, first, last), last - first)
+                )
             except ExpressionError:
                 return None
         if isinstance(value, tuple):

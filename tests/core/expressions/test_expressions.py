@@ -20,8 +20,8 @@ from mfdebug.core.expressions.parser import (
     WORDS,
     Environment,
     ExpressionError,
+    NodeRef,
     NotComputed,
-    Place,
     Result,
     parse,
     parse_entry,
@@ -266,7 +266,7 @@ def test_any_name_can_be_quoted() -> None:
     assert worth("`odd ``name``` + 1") == 14.0
     for name in VALUES:
         assert parse(quoted(name) + ".grad", VALUES).nodes == {name}
-        assert parse_entry(quoted(name), VALUES) == Place(name)
+        assert parse_entry(quoted(name), VALUES) == NodeRef(name)
 
 
 def test_an_expression_knows_what_it_mentions() -> None:
@@ -321,7 +321,7 @@ def test_prev_comes_back_to_now_after_an_error() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "nothing here at column 1"),
+        ("", "empty expression at column 1"),
         ("1 +", "unexpected end at column 4"),
         ("(1", "unexpected end, expected ')' at column 3"),
         ("1)", "unexpected ')' at column 2"),
@@ -332,12 +332,12 @@ def test_prev_comes_back_to_now_after_an_error() -> None:
         ("1 + not 2", "'not' needs parentheses here at column 5"),
         ("a = 5", "unexpected '=' at column 3 (compare with ==)"),
         ("a && b", "unexpected '&&' at column 3 (write 'and')"),
-        ("a ^ 2", "unexpected '^' at column 3 (a power is **)"),
+        ("a ^ 2", "unexpected '^' at column 3 (write ** for a power)"),
         ("!a", "unexpected '!' at column 1 (write 'not')"),
         ("2x", "unexpected '2x' at column 1"),
         ("1.2.3", "unexpected '1.2.3' at column 1"),
         ("'text'", "unexpected \"'\" at column 1"),
-        ("`odd", "this '`' has no partner at column 1"),
+        ("`odd", "unmatched '`' at column 1"),
         ("1 +  W9", "unknown name 'W9' at column 6 (did you mean 'W1'?)"),
         ("`W9`.grad", "unknown name 'W9' at column 1 (did you mean 'W1'?)"),
         ("zzz", "unknown name 'zzz' at column 1"),
@@ -353,8 +353,8 @@ def test_prev_comes_back_to_now_after_an_error() -> None:
         ("a.__class__", "unknown attribute '__class__' at column 3 (there are value, grad, shape)"),
         ("l1[0].grad", "unexpected '.grad' at column 6 (it belongs right after a node's name)"),
         ("cost.grad", "unexpected '.grad' at column 5 (it belongs right after a node's name)"),
-        ("l1[]", "unexpected ']', expected a whole number, ':' or '...' at column 4"),
-        ("l1[a]", "unexpected 'a', expected a whole number, ':' or '...' at column 4"),
+        ("l1[]", "unexpected ']', expected an integer, ':' or '...' at column 4"),
+        ("l1[a]", "unexpected 'a', expected an integer, ':' or '...' at column 4"),
         ("l1[1.5]", "unexpected '.', expected ']' at column 5"),
         ("l1[0", "unexpected end, expected ']' at column 5"),
         ("l1[::0]", "the step of a slice cannot be 0 at column 7"),
@@ -363,15 +363,15 @@ def test_prev_comes_back_to_now_after_an_error() -> None:
         ("a[0]", "index [0] does not fit a number at column 2"),
         ("l1[99999999999999999999]",
          "index [99999999999999999999] does not fit (4, 3) at column 3"),
-        ("l1.shape[2]", "index [2] does not fit a shape of 2 sides at column 9"),
+        ("l1.shape[2]", "index [2] does not fit a shape of 2 axes at column 9"),
         ("l1 + W1", "'+' does not fit (4, 3) and (2, 3) at column 4"),
         ("l1 @ W1", "'@' does not fit (4, 3) and (2, 3) at column 4"),
         ("l1 @ 2", "'@' does not fit (4, 3) and a number at column 4"),
         ("l1 == W1", "'==' does not fit (4, 3) and (2, 3) at column 4"),
         ("l1.shape + 1", "'+' needs numbers, not a shape at column 10"
-                         " (take one side: shape(x)[0])"),
+                         " (take one axis: shape(x)[0])"),
         ("l1.shape < 1", "'<' needs numbers, not a shape at column 10"
-                         " (take one side: shape(x)[0])"),
+                         " (take one axis: shape(x)[0])"),
         ("not l1.shape", "a shape is neither true nor false at column 5"),
         ("1 and l1", "an array of shape (4, 3) is neither true nor false at column 7"
                      " (use any(...) or all(...))"),
@@ -412,23 +412,23 @@ def test_a_long_row_is_no_deep_tree(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("l1", Place("l1")),
-        (" W1.grad [0, -1] ", Place("W1", "grad", (0, -1))),
-        ("layer1/W.value[1]", Place("layer1/W", "value", (1,))),
-        ("1", Place("1")),
-        ("nan", Place("nan")),
-        ("max", Place("max")),
-        ("`odd ``name```.grad", Place("odd `name`", "grad")),
+        ("l1", NodeRef("l1")),
+        (" W1.grad [0, -1] ", NodeRef("W1", "grad", (0, -1))),
+        ("layer1/W.value[1]", NodeRef("layer1/W", "value", (1,))),
+        ("1", NodeRef("1")),
+        ("nan", NodeRef("nan")),
+        ("max", NodeRef("max")),
+        ("`odd ``name```.grad", NodeRef("odd `name`", "grad")),
     ],
 )
-def test_a_place_is_read(text: str, expected: Place) -> None:
+def test_a_node_or_entry_is_read(text: str, expected: NodeRef) -> None:
     assert parse_entry(text, VALUES) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "a node's name is missing at column 1"),
+        ("", "expected a node name at column 1"),
         ("W9[0]", "unknown name 'W9' at column 1 (did you mean 'W1'?)"),
         ("(l1)", "unknown name '(' at column 1"),
         ("cost", "unknown name 'cost' at column 1"),
@@ -444,9 +444,9 @@ def test_a_wrong_place_says(text: str, message: str) -> None:
 
 
 def test_a_place_can_stand_before_more_text() -> None:
-    assert take_entry("W1[0,1] = 3", VALUES) == (Place("W1", "value", (0, 1)), "= 3")
+    assert take_entry("W1[0,1] = 3", VALUES) == (NodeRef("W1", "value", (0, 1)), "= 3")
     assert take_entry("my node forward if cost > 1", VALUES) == (
-        Place("my node"),
+        NodeRef("my node"),
         "forward if cost > 1",
     )
 

@@ -94,7 +94,7 @@ def ask_all(moments: int, debugger: Debugger, twin: Debugger, behind: Debugger) 
             right, wrong = answers(question, truth(question, twin, behind))
             told = wrong_quiz.answer(behind, wrong)
             assert not told.right, (question, wrong)
-            assert told.text.startswith("not so, it ")
+            assert told.text.startswith("wrong, it ")
             verdict = quiz.answer(debugger, right)
             assert verdict.right, (question, right, verdict)
             assert verdict.text.startswith("right: ")
@@ -170,11 +170,11 @@ def test_the_questions_of_a_product_and_what_is_said_then() -> None:
     assert question.form == "a number, as in 0.5, -2e-3 or 1/3"
     assert quiz.answer(debugger, "50.4").text == "right: y = 5 × 10 = 50"
     told = quiz.answer(debugger, "30")
-    assert told.text == "not so, it is 900: cost = (20 - 50)²/1 = 900"
+    assert told.text == "wrong, it is 900: cost = (20 - 50)²/1 = 900"
     assert (quiz.right, quiz.asked, quiz.streak, quiz.score) == (1, 2, 0, "1 of 2 right")
     debugger.move(8)
     told = quiz.answer(debugger, "up")
-    assert told.text == "not so, it goes down: w = 5 - 0.001 × 600 = 4.4"
+    assert told.text == "wrong, it goes down: w = 5 - 0.001 × 600 = 4.4"
 
 
 def test_the_same_node_twice_gets_both() -> None:
@@ -186,7 +186,7 @@ def test_the_same_node_twice_gets_both() -> None:
         "what is upstream × local, ∂y/∂y × x + ∂y/∂y × x, that y sends to x in all?"
     )
     assert quiz.answer(debugger, "3").text == (
-        "not so, it is 6: to x (input 1): ∂y/∂y × x = 1 × 3 = 3; "
+        "wrong, it is 6: to x (input 1): ∂y/∂y × x = 1 × 3 = 3; "
         "to x (input 2): ∂y/∂y × x = 1 × 3 = 3; 6 in all"
     )
     question = quiz.ask(debugger)
@@ -214,7 +214,7 @@ def test_a_gate_asks_for_the_winner_by_name() -> None:
     question = asked(debugger, "larger", "backward")
     assert question.text == "which input of larger gets the gradient: z or w?"
     assert (question.kind, question.choices, question.form) == ("input", ("z", "w"), "z or w")
-    with pytest.raises(DebuggerError, match="'v' is no answer"):
+    with pytest.raises(DebuggerError, match="'v' is not a valid answer"):
         quiz.answer(debugger, "v")
     assert quiz.answer(debugger, " z ").text == (
         "right: to z: ∂f/∂larger × [z won] = 2 × 1 = 2; to w: ∂f/∂larger × [w won] = 2 × 0 = 0 "

@@ -61,10 +61,10 @@ def test_a_graph_beside_the_demo_is_found(tmp_path: Path) -> None:
     ("lines", "graph", "problem"),
     [
         (["stpe", "pause"], '"wx"', "some.demo: line 3: there is no command 'stpe'"),
-        (["step \x1b[2J"], '"wx"', "some.demo: line 3: there are control characters in it"),
-        ([], '"wx"', "some.demo: there is nothing in it to show"),
-        (["step"], "wx", "some.demo: line 2: the graph is not named as in"),
-        (["step"], "[1]", "some.demo: line 2: the graph is not named as in"),
+        (["step \x1b[2J"], '"wx"', "some.demo: line 3: contains control characters"),
+        ([], '"wx"', "some.demo: the demo is empty"),
+        (["step"], "wx", "some.demo: line 2: expected a graph name, as in"),
+        (["step"], "[1]", "some.demo: line 2: expected a graph name, as in"),
     ],
 )
 def test_a_demo_that_is_wrong_is_refused_with_its_line(
@@ -78,7 +78,7 @@ def test_a_demo_that_is_wrong_is_refused_with_its_line(
 def test_a_script_without_a_graph_is_no_demo(tmp_path: Path) -> None:
     path = tmp_path / "some.demo"
     path.write_text("step\npause\n")
-    with pytest.raises(DebuggerError, match="does not say which graph"):
+    with pytest.raises(DebuggerError, match="no graph is named"):
         read_demo(path, check_known)
 
 

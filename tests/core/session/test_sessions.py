@@ -179,10 +179,10 @@ def test_any_bytes_are_a_script_or_refused(data: bytes) -> None:
     ("text", "problem"),
     [
         (b"step\nfly\n", r"line 2: there is no command 'fly'"),
-        (b"step\n\xff\n", r"line 2: it is not UTF-8 text"),
-        (b"step\x1b[2J\n", r"line 1: there are control characters"),
+        (b"step\n\xff\n", r"line 2: not UTF-8 text"),
+        (b"step\x1b[2J\n", r"line 1: contains control characters"),
         (b"# mfdebug session 1\ngoto 3\n", r'line 2: the last line \("# end ..."\) is missing'),
-        (b"# mfdebug session 1\ngoto 3\n# end 1 00\n", r"line 3: the lines above are not those"),
+        (b"# mfdebug session 1\ngoto 3\n# end 1 00\n", r"line 3: the checksum does not match"),
     ],
 )
 def test_what_is_wrong_is_said(text: bytes, problem: str) -> None:
@@ -299,7 +299,7 @@ def test_a_session_that_cannot_be_kept_is_said_so(tmp_path: Path) -> None:
     assert first.origin is not None
     autosaver = AutoSaver(SessionStore(check_known, tmp_path / "file"), first.origin)
     autosaver.keep(first)
-    assert "this session cannot be kept" in autosaver.problem
+    assert "cannot save this session" in autosaver.problem
 
 
 def test_nothing_left_is_said_so() -> None:
@@ -343,7 +343,7 @@ def test_a_transcript_is_a_script_too(tmp_path: Path) -> None:
     assert again.debugger.moment == 18
     other = tmp_path / "other"
     other.write_text("precious")
-    with pytest.raises(DebuggerError, match="it is no transcript"):
+    with pytest.raises(DebuggerError, match="is not a transcript"):
         there.run(f"transcript {other}")
 
 
