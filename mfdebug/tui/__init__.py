@@ -1,1 +1,1 @@
-"""The Textual app: screens and widgets over one debugger."""
+"""The Textual app: the screens and widgets of the debugger."""

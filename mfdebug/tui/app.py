@@ -1,4 +1,4 @@
-"""The app: from a graph, or a choice of graphs, to the debugger's screen."""
+"""The Textual app: it opens a graph, a demo or a session and shows the debugger's screen."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ from mfdebug.tui.themes import DARK, LIGHT
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 
-# Of a traceback: those nearest to what went wrong.
-MOST_FRAMES = 12
+# The innermost frames of a traceback that are printed after a crash.
+MAX_FRAMES = 12
 
 
 class DebuggerApp(
@@ -53,7 +53,7 @@ class DebuggerApp(
     SizedApp[int],
     StoppableApp[int],
     CellApp[int],
-    # Textual's own key to leave could neither be changed nor be switched off.
+    # Textual's own quit key could neither be changed nor be disabled.
     inherit_bindings=False,
 ):
     """The terminal app."""
@@ -77,14 +77,14 @@ class DebuggerApp(
         settings: Settings = DEFAULTS,
         demo: Demo | None = None,
     ) -> None:
-        """Sessions are kept on the `store`, of a graph whose `origin` is known.
+        """Sessions of a graph with a known `origin` are saved in the `store`.
 
-        A `session` is there already where a program runs, with a `autosaver` of its session.
-        `abilities` are those of the terminal; Textual has been told them when it was imported.
+        A running program brings its own `session`, with the `autosaver` of that session.
+        `abilities` are those of the terminal; Textual reads them when it is imported.
         """
         super().__init__(ascii_only=abilities.ascii_only)
         self.abilities = abilities
-        # Before the style sheets are read: they would be read again.
+        # Before the style sheets are loaded, or they would be loaded twice.
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = abilities.theme
@@ -93,13 +93,13 @@ class DebuggerApp(
         self.demo = demo
         self.keys = Keys(settings.keys)
         self.set_keymap(self.keys.keymap())
-        # The signal that has asked for the end.
-        self._ended_by = 0
-        # What is kept of this run, and where.
-        self._kept: tuple[AutoSaver, Session] | None = None
-        self.session_given = session
+        # The signal that requested the exit, or 0.
+        self._exit_signal = 0
+        # The session to save, and its saver.
+        self._saving: tuple[AutoSaver, Session] | None = None
+        self.given_session = session
         if session is not None and autosaver is not None:
-            self._kept = autosaver, session
+            self._saving = autosaver, session
         self.graph = graph
         self.origin = origin
         self.store = store
@@ -107,24 +107,24 @@ class DebuggerApp(
         self.history_memory = history_memory
 
     def get_driver_class(self) -> type[Driver]:
-        """Return the driver that is used unless the environment names another one."""
-        found = super().get_driver_class()
-        return TerminalDriver if found is LinuxDriver else found
+        """Return the driver; the environment may name another one than ours."""
+        driver = super().get_driver_class()
+        return TerminalDriver if driver is LinuxDriver else driver
 
     def on_load(self) -> None:
-        """Be ready to end before the terminal is changed."""
+        """Handle the signals that end the app, before the terminal is changed."""
         loop = asyncio.get_running_loop()
-        # Without a handler these end the process with the terminal in raw mode.
+        # Without a handler these signals end the process with the terminal in raw mode.
         for number in ending_signals():
             loop.add_signal_handler(number, self._end, number)
 
     def on_mount(self) -> None:
-        """Open the graph, or let one be chosen."""
-        if self.session_given is not None:
-            autosaver = self._kept[0] if self._kept is not None else None
+        """Show the given session or graph, or the picker."""
+        if self.given_session is not None:
+            autosaver = self._saving[0] if self._saving is not None else None
             self.push_screen(
                 DebugScreen(
-                    self.session_given, self.commands, autosaver, presentation=self.presentation
+                    self.given_session, self.commands, autosaver, presentation=self.presentation
                 )
             )
         elif self.graph is None:
@@ -133,43 +133,43 @@ class DebuggerApp(
             self.open(self.graph)
 
     def _end(self, number: int) -> None:
-        self._ended_by = self._ended_by or number
+        self._exit_signal = self._exit_signal or number
         self.exit(return_code=128 + number)
 
     def _handle_exception(self, error: Exception) -> None:
-        # A screen that was just being made when the end was asked for finds itself incomplete.
+        # A screen that is being composed when the app exits is incomplete; that is not an error.
         if not (self._exit and isinstance(error, NoMatches)):
             super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
-        """End after an error of our own; `left` tells it when the terminal is as it was."""
+        """Exit after an internal error; `exit_status` reports it once the terminal is restored."""
         self._close_messages_no_wait()
 
-    def left(self) -> int:
-        """Say what went wrong, if anything did, when the screen has been left; the exit status.
+    def exit_status(self) -> int:
+        """Report a crash on stderr, if there was one, and return the exit status.
 
-        Raises `EndedBySignal` if a signal has asked for the end.
+        Called after the terminal is restored. Raises `EndedBySignal` if a signal ended the app.
         """
         error = self._exception
         if error is not None:
-            lines = ["mfdebug: something in mfdebug itself went wrong, and it had to end:\n"]
+            lines = ["mfdebug crashed; this is a bug in mfdebug:\n"]
             lines += [f"  {line}" for line in traceback.format_exception_only(error)]
-            if self._keep_at_last():
-                lines.append("What you did is kept: mfdebug --resume goes on there.\n")
-            lines.append("For whoever mends it:\n")
+            if self._save_after_crash():
+                lines.append("Your session is saved: mfdebug --resume continues it.\n")
+            lines.append("Traceback (innermost call last):\n")
             frames = traceback.extract_tb(error.__traceback__)
             own = [frame for frame in frames if "/textual/" not in frame.filename]
-            lines += traceback.format_list((own or frames)[-MOST_FRAMES:])
+            lines += traceback.format_list((own or frames)[-MAX_FRAMES:])
             sys.stderr.write("".join(lines))
-        elif self._ended_by:
-            raise EndedBySignal(self._ended_by)
+        elif self._exit_signal:
+            raise EndedBySignal(self._exit_signal)
         return self.return_code or 0
 
-    def _keep_at_last(self) -> bool:
-        """Keep the session, whatever has gone wrong; return whether it is kept."""
-        if self._kept is None:
+    def _save_after_crash(self) -> bool:
+        """Save the session after an error; return whether that succeeded."""
+        if self._saving is None:
             return False
-        autosaver, session = self._kept
+        autosaver, session = self._saving
         if not session.actions:
             return False
         with contextlib.suppress(Exception):
@@ -178,7 +178,7 @@ class DebuggerApp(
         return False
 
     def pick(self) -> None:
-        """Let a shipped graph be chosen."""
+        """Let the user choose a shipped graph or demo."""
         self.push_screen(PickerScreen(), self._picked)
 
     def _picked(self, path: Path | None) -> None:
@@ -195,7 +195,7 @@ class DebuggerApp(
             self.exit(2, return_code=2, message=f"mfdebug: {error}")
 
     def open(self, graph: Graph, problem: str = "") -> None:
-        """Ask for what is missing, then show the debugger."""
+        """Ask for the values of unfed inputs, then show the debugger."""
         unfed = graph.unfed()
         if not unfed:
             self._show(graph)
@@ -235,49 +235,49 @@ class DebuggerApp(
         session = open_session(debugger, origin=self.origin, left=left)
         if autosaver is not None:
             session.left_before = autosaver.before
-            self._kept = autosaver, session
+            self._saving = autosaver, session
         self.push_screen(
             DebugScreen(session, self.commands, autosaver, presentation=self.presentation)
         )
 
     async def key_arrived(self, event: Key) -> None:
-        """Let any key stop a run that goes on in the background, and do nothing else.
+        """Let any key stop a command that runs in the background, and do nothing else.
 
-        One that leaves does so at once, whatever goes on.
+        A key that quits always quits at once.
         """
-        leaves = event.key in (*self.keys.of("quit"), *self.keys.of("leave"))
+        quits = event.key in (*self.keys.of("quit"), *self.keys.of("leave"))
         if self.too_small:
-            # What is pressed would change what cannot be seen.
-            if leaves:
+            # Other keys would change what the user cannot see.
+            if quits:
                 self.exit()
             elif event.key in self.keys.of("suspend"):
                 await self.action_suspend_process()
             return
         screen = self.screen if self.screen_stack else None
         if isinstance(screen, DebugScreen) and screen.interrupt():
-            if leaves and not isinstance(self.focused, Input):
+            if quits and not isinstance(self.focused, Input):
                 self.exit()
             return
-        for below in self.screen_stack:
-            if isinstance(below, DebugScreen) and below.key_arrived(event):
+        for stacked in self.screen_stack:
+            if isinstance(stacked, DebugScreen) and stacked.key_arrived(event):
                 return
         await super().key_arrived(event)
 
     @property
-    def leaving(self) -> str:
-        """The key that leaves."""
+    def quit_key(self) -> str:
+        """The name of the key that quits."""
         return self.keys.name("quit")
 
     def action_how_to_leave(self) -> None:
-        """Ctrl+C is pressed by habit: it must not lose anyone's edits."""
-        leaves = f"{self.keys.name('quit')} leaves"
-        self.notify(f"{leaves}, Esc stops what is going on", timeout=3, markup=False)
+        """Show the keys that quit and stop: Ctrl+C is pressed by habit and must not lose edits."""
+        quits = f"{self.keys.name('quit')} quits"
+        self.notify(f"{quits}, Esc stops a running command", timeout=3, markup=False)
 
     def action_toggle_theme(self) -> None:
-        """Change between dark and light."""
+        """Switch between the dark and the light theme."""
         dark = self.current_theme.dark
         if self.theme.startswith("ansi"):
-            # Where there are few colours or none, only these themes can be read.
+            # With few colours or none, only these themes are readable.
             self.theme = "ansi-light" if dark else "ansi-dark"
         else:
             self.theme = LIGHT.name if dark else DARK.name
@@ -304,13 +304,13 @@ def run(
         settings=settings,
         demo=demo,
     )
-    return _run_to_the_end(app)
+    return _run_app(app)
 
 
-def _run_to_the_end(app: DebuggerApp) -> int:
+def _run_app(app: DebuggerApp) -> int:
     with handlers_restored():
         app.run()
-    return app.left()
+    return app.exit_status()
 
 
 def run_session(
@@ -321,7 +321,7 @@ def run_session(
     abilities: Abilities,
     autosaver: AutoSaver | None = None,
 ) -> int:
-    """Run the app on a session that is there already, and return the exit status."""
+    """Run the app on an existing session and return the exit status."""
     app = DebuggerApp(
         None,
         commands=commands,
@@ -331,4 +331,4 @@ def run_session(
         abilities=abilities,
         settings=settings,
     )
-    return _run_to_the_end(app)
+    return _run_app(app)

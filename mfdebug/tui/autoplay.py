@@ -1,4 +1,4 @@
-"""Plays a run: steps by itself at a chosen speed."""
+"""Autoplay: steps automatically at a chosen speed."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Autoplay:
-    """Calls `step` at `speed` moments a second while it plays."""
+    """Calls `step` `speed` times per second while playing."""
 
     def __init__(self, host: MessagePump, step: Callable[[], Awaitable[None]]) -> None:
         self._host = host
         self._step = step
         self._timer: Timer | None = None
-        self._chosen = 1
+        self._level = 1
 
     @property
     def playing(self) -> bool:
-        """Whether it plays."""
+        """Whether autoplay is on."""
         return self._timer is not None
 
     @property
     def speed(self) -> float:
-        """Moments a second."""
-        return SPEEDS[self._chosen]
+        """Moments per second."""
+        return SPEEDS[self._level]
 
     @property
     def words(self) -> str:
-        """How fast it plays, and what changes that."""
-        end = ", the slowest" if self._chosen == 0 else ""
-        end = ", the fastest" if self._chosen == len(SPEEDS) - 1 else end
+        """A sentence on the speed, and the keys that change it."""
+        end = ", the slowest" if self._level == 0 else ""
+        end = ", the fastest" if self._level == len(SPEEDS) - 1 else end
         moments = "moment" if self.speed == 1 else "moments"
         play, faster, slower = map(keys_of(self._host).name, ("play", "faster", "slower"))
         keys = f"{play} starts and stops, {faster} {slower} change it"
         return f"plays {self.speed:g} {moments} a second{end}; {keys}"
 
     def start(self) -> None:
-        """Play from here on."""
+        """Start playing."""
         self.stop()
         self._timer = self._host.set_interval(1 / self.speed, self._step)
 
     def stop(self) -> None:
-        """Play no longer."""
+        """Stop playing."""
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
 
     def faster(self, by: int) -> None:
-        """Choose a faster speed, or with a negative number a slower one."""
-        self._chosen = min(max(self._chosen + by, 0), len(SPEEDS) - 1)
+        """Increase the speed by `by` levels, or decrease it if `by` is negative."""
+        self._level = min(max(self._level + by, 0), len(SPEEDS) - 1)
         if self.playing:
             self.start()

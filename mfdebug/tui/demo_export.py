@@ -1,7 +1,7 @@
-"""A demo as pictures of its beats, as text, or as a recording (asciicast 2) of the whole.
+"""Export a demo as a picture per beat, as text, or as one recording (asciicast 2).
 
-The app runs without a terminal, and what it draws is written down: the same frames that a terminal
-would be sent, each as the cells that differ from the one before.
+The app runs headless. A recording has the frames that a terminal would receive, each as the cells
+that differ from the frame before.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from mfdebug.tui.terminal.cells import CellApp, CellUpdate, Terminal
 from miniflow.files.paths import check_ordinary
 
 SIZE = (100, 30)
-# Seconds between two keys of a beat in a recording, so that each frame is seen.
-A_KEY = 0.7
+# Seconds between two keys of a beat in a recording, so that each frame is visible.
+KEY_SECONDS = 0.7
 
 
 def export(
@@ -41,13 +41,13 @@ def export(
     settings: Settings,
     abilities: Abilities,
 ) -> list[Path]:
-    """Write a demo as FILE.svg, FILE.txt or FILE.cast; return the files that were written.
+    """Write a demo as FILE.svg, FILE.txt or FILE.cast; return the written files.
 
-    Pictures are numbered by their beats, unless there is only one. Raises `MiniflowError` when a
-    line of the demo fails, or a file cannot be written.
+    Pictures are numbered by beat, unless there is only one. `size` is the screen's in columns and
+    rows. Raises `MiniflowError` if a line of the demo fails or a file cannot be written.
     """
     if path.suffix not in WRITERS:
-        raise DebuggerError(f"its name ends in none of {', '.join(WRITERS)}", where=str(path))
+        raise DebuggerError(f"its name must end in one of {', '.join(WRITERS)}", where=str(path))
     check_ordinary(path, str(path))
     writer = WRITERS[path.suffix](demo)
     app = DebuggerApp(
@@ -85,13 +85,13 @@ async def _play_beat(
     for number, line in beat.lines:
         word, _, rest = line.partition(" ")
         if word == WAIT:
-            writer.rest(seconds_of(rest.strip()))
+            writer.pause(seconds_of(rest.strip()))
         elif not await screen.show_line(number, line):
             break
         else:
             await pilot.pause()
             writer.frame(app)
-            writer.rest(0.0 if line.startswith(SILENT) else A_KEY)
+            writer.pause(0.0 if line.startswith(SILENT) else KEY_SECONDS)
     screen.end_beat()
     await pilot.pause()
     writer.frame(app)
@@ -99,34 +99,34 @@ async def _play_beat(
 
 
 class Writer:
-    """Notes what is shown; `write` writes it."""
+    """Collects the frames of a demo; `write` writes them."""
 
     def __init__(self, demo: Demo) -> None:
         self.demo = demo
 
     def frame(self, app: CellApp[Any]) -> None:
-        """Note what is shown now."""
+        """Record the present frame."""
 
-    def rest(self, seconds: float) -> None:
-        """Note that nothing happens for a while."""
+    def pause(self, seconds: float) -> None:
+        """Record a pause."""
 
     def end_beat(self, app: CellApp[Any], beat: Beat) -> None:
-        """Note the last frame of a beat."""
+        """Record the last frame of a beat."""
 
     def write(self, path: Path) -> list[Path]:
-        """Write all; return the files."""
+        """Write the files and return their paths."""
         raise NotImplementedError
 
 
 class Pictures(Writer):
-    """A picture of each beat, as SVG."""
+    """One SVG picture per beat."""
 
     def __init__(self, demo: Demo) -> None:
         super().__init__(demo)
         self._pictures: list[str] = []
 
     def end_beat(self, app: CellApp[Any], beat: Beat) -> None:
-        """Draw the beat."""
+        """Take a picture of the beat's last frame."""
         self._pictures.append(app.export_screenshot(title=f"mfdebug: {self.demo.title}"))
 
     def write(self, path: Path) -> list[Path]:
@@ -136,8 +136,8 @@ class Pictures(Writer):
             path.with_stem(f"{path.stem}-{number:0{digits}}") if len(self._pictures) > 1 else path
             for number in range(1, len(self._pictures) + 1)
         ]
-        for one, picture in zip(paths, self._pictures, strict=True):
-            write_whole(one, picture)
+        for file, picture in zip(paths, self._pictures, strict=True):
+            write_whole(file, picture)
         return paths
 
 
@@ -149,13 +149,13 @@ class Texts(Writer):
         self._screens: list[str] = []
 
     def end_beat(self, app: CellApp[Any], beat: Beat) -> None:
-        """Note the text of the screen."""
+        """Record the text of the screen."""
         strips = app.screen._compositor.render_strips()
         shown = "\n".join(strip.text.rstrip() for strip in strips)
         if app.ascii_only:
             shown = shown.encode("ascii", register()).decode()
-        place = f"beat {len(self._screens) + 1} of {len(self.demo.beats)}"
-        self._screens.append(f"{place}\n\n{shown}\n")
+        heading = f"beat {len(self._screens) + 1} of {len(self.demo.beats)}"
+        self._screens.append(f"{heading}\n\n{shown}\n")
 
     def write(self, path: Path) -> list[Path]:
         """Write the file."""
@@ -164,7 +164,7 @@ class Texts(Writer):
 
 
 class Recording(Writer):
-    """The bytes that a terminal would be sent, with their times: asciicast, version 2."""
+    """The bytes that a terminal would receive, with their times: asciicast, version 2."""
 
     def __init__(self, demo: Demo) -> None:
         super().__init__(demo)
@@ -174,7 +174,7 @@ class Recording(Writer):
         self._size = Size(0, 0)
 
     def frame(self, app: CellApp[Any]) -> None:
-        """Note what differs from the frame before."""
+        """Record the difference from the frame before."""
         if not self._events:
             self._events.append((0.0, "\x1b[?25l\x1b[2J"))
             self._size = app.size
@@ -186,16 +186,16 @@ class Recording(Writer):
         if text := update.render_segments(app.console):
             self._events.append((self._now, text))
 
-    def rest(self, seconds: float) -> None:
-        """Let time pass."""
+    def pause(self, seconds: float) -> None:
+        """Advance the time."""
         self._now += seconds
 
     def end_beat(self, app: CellApp[Any], beat: Beat) -> None:
-        """Give time to read."""
+        """Advance by the time it takes to read the beat."""
         self._now += beat.seconds
 
     def write(self, path: Path) -> list[Path]:
-        """Write the file: a header, then an event a line."""
+        """Write the file: a header, then one event per line."""
         header = {
             "version": 2,
             "width": self._size.width,

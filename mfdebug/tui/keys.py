@@ -1,4 +1,4 @@
-"""Keys in the app: bindings made from the table of what keys do, and those worth a place below."""
+"""Textual bindings, made from the table of key bindings, and the hints of the bottom line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.message_pump import MessagePump
 from mfdebug.config.bindings import SHIPPED_KEYS, Keys, at
 from mfdebug.core.format.hints import HINTS
 
-# By id, from left to right as many as fit; the last one always.
+# By id, from left to right, as many as fit; the last one is always shown.
 KEY_HINTS = [
     ("step", "step"),
     ("back", "back"),
@@ -32,50 +32,57 @@ KEY_HINTS = [
 ]
 
 
-def bindings_at(place: str) -> list[BindingType]:
-    """Return the bindings of a place with the keys that ship; Textual's keymap changes them."""
+def bindings_at(group: str) -> list[BindingType]:
+    """Return the bindings of a screen or widget; Textual's keymap replaces the default keys."""
     return [
-        Binding(",".join(one.keys), one.action, one.words, id=one.id, tooltip=one.words, show=False)
-        for one in at(place)
+        Binding(
+            ",".join(bound.keys),
+            bound.action,
+            bound.words,
+            id=bound.id,
+            tooltip=bound.words,
+            show=False,
+        )
+        for bound in at(group)
     ]
 
 
-def bindings_over(bindings: BindingsMap, place: str, keys: Keys) -> BindingsMap:
-    """Return the bindings of the main screen with those of a place going before them.
+def bindings_over(bindings: BindingsMap, group: str, keys: Keys) -> BindingsMap:
+    """Return the bindings of the main screen, with those of another group taking precedence.
 
-    Textual's keymap cannot do that: there a changed key takes the place of another one's.
+    Textual's keymap cannot do that: a changed key would replace another binding of the same key.
     """
-    made = BindingsMap()
-    for one in (*at(place), *at("screen")):
-        for key in keys.of(one.id):
-            if key not in made.key_to_bindings:
-                made.bind(key, one.action, one.words, show=False)
+    merged = BindingsMap()
+    for bound in (*at(group), *at("screen")):
+        for key in keys.of(bound.id):
+            if key not in merged.key_to_bindings:
+                merged.bind(key, bound.action, bound.words, show=False)
     for key, binding in bindings:
-        # Textual's own have no id.
+        # Textual's own bindings have no id.
         if binding.id is None:
-            made.key_to_bindings.setdefault(key, [binding])
-    return made
+            merged.key_to_bindings.setdefault(key, [binding])
+    return merged
 
 
 def keys_of(host: MessagePump) -> Keys:
-    """Return the keys in force in the app that something is a part of."""
+    """Return the keys in force in the app of a screen or widget."""
     keys = getattr(host.app, "keys", None)
     return keys if isinstance(keys, Keys) else SHIPPED_KEYS
 
 
 def with_keys(text: str, keys: Keys) -> str:
-    """Return an answer with the keys in force for the commands that its hints name."""
+    """Return a text whose hints name the keys in force instead of the commands."""
     for hint in HINTS:
         if hint in text:
-            keyed = re.sub("`([a-z-]+)`", lambda found: keys.name(found[1]), hint)
+            keyed = re.sub("`([a-z-]+)`", lambda match: keys.name(match[1]), hint)
             text = text.replace(hint, keyed)
     return text
 
 
 def key_hints(keys: Keys, *, steps: bool = True) -> list[tuple[str, str]]:
-    """Return the keys worth knowing, with a word for each; what has no key is left out.
+    """Return (key, word) pairs for the bottom line; actions without a key are omitted.
 
-    `steps`: whether there are SGD steps to go through.
+    `steps` says whether the run has SGD steps.
     """
     return [
         (keys.name(id), words)

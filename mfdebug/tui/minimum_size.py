@@ -1,6 +1,6 @@
-"""A window too small for the app: one sentence instead, until it grows again.
+"""In a window that is too small, show a sentence instead of the app until the window grows.
 
-The app goes on beneath it, whatever screen is open, and stands where it stood when there is room.
+The app keeps running behind it, with any screen open, and is unchanged when there is room again.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from textual.strip import Strip
 
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 
-LEAST = Size(60, 20)
+MIN_SIZE = Size(60, 20)
 
 
 class SizedApp(App[ReturnType]):
-    """An app that is drawn from `LEAST` on."""
+    """An app that is drawn in windows of at least `MIN_SIZE`."""
 
     @property
     def too_small(self) -> bool:
-        """Whether the window has no room for the app."""
-        return self.size.width < LEAST.width or self.size.height < LEAST.height
+        """Whether the window is too small for the app."""
+        return self.size.width < MIN_SIZE.width or self.size.height < MIN_SIZE.height
 
     @property
-    def leaving(self) -> str:
-        """The key that leaves."""
+    def quit_key(self) -> str:
+        """The name of the key that quits."""
         return "q"
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
@@ -39,10 +39,10 @@ class SizedApp(App[ReturnType]):
 
     def _sentence(self) -> list[Strip]:
         width, height = self.size
-        least, here = (f"{size.width} x {size.height}" for size in (LEAST, self.size))
+        needed, present = (f"{size.width} x {size.height}" for size in (MIN_SIZE, self.size))
         words = (
-            f"mfdebug needs {least} characters; here are {here}. "
-            f"Make the window larger, or press {self.leaving} to leave."
+            f"mfdebug needs {needed} characters; this window has {present}. "
+            f"Make the window larger, or press {self.quit_key} to quit."
         )
         rows = wrap(words, max(1, width))[:height]
         rows += [""] * (height - len(rows))

@@ -1,8 +1,8 @@
-"""The command palette: Textual's own, filled from the table of commands and nothing else.
+"""The command palette: Textual's own, filled only from the table of commands.
 
-Textual's matcher tries all ways in which the letters typed may be spread over a text, which takes
-very long for some, and reads the text as markup. Here a command is found by the words it is told
-in, as in the help, and is shown as text.
+Textual's fuzzy matcher tries every way to spread the typed letters over a text, which takes very
+long for some, and parses the text as markup. Here a command is found by the words of its
+description, as in the help, and is shown as plain text.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.tui.keys import keys_of
 
-# What keys of the screen and the app do, but not from the palette.
-NOT_HERE = {"calm", "prompt", "palette", "suspend", "redraw", "how-to-leave"}
+# Key bindings of the screen and the app that the palette omits.
+EXCLUDED = {"calm", "prompt", "palette", "suspend", "redraw", "how-to-leave"}
 
 
 class CommandScreen(Screen[None]):
@@ -38,7 +38,7 @@ class CommandScreen(Screen[None]):
 
 
 class Choice(NamedTuple):
-    """A line of the palette: what it is called, what it does, and how it is run."""
+    """A line of the palette: its name, its description, and the callback that runs it."""
 
     name: str
     words: str
@@ -46,7 +46,7 @@ class Choice(NamedTuple):
     run: IgnoreReturnCallbackType
 
     def score(self, query: str) -> float:
-        """Return how well all the words of `query` are found in it: 0 if one is not."""
+        """Return how well the line matches all words of `query`; 0 if it lacks one."""
         name = self.name.casefold()
         texts = (name, self.words.casefold(), self.details.casefold())
         whole = " ".join(query.casefold().split())
@@ -60,34 +60,34 @@ class Choice(NamedTuple):
 
 
 def takes_argument(command: Command) -> bool:
-    """Return whether a command is to be completed at the prompt: not if it may stand alone."""
+    """Return whether a command must be completed at the prompt because it needs an argument."""
     asked_for = any(key.asks for key in command.keys) and command.argument is not Argument.COMMAND
     return command.required or asked_for
 
 
 class CommandProvider(Provider):
-    """Finds commands, and the few keys of the screen that are none."""
+    """Finds commands, and the key bindings that are not commands."""
 
     def _choices(self) -> list[Choice]:
         screen = cast("CommandScreen", self.screen)
         choices = [_of_command(screen, command) for command in COMMANDS.values()]
-        for node, place in ((screen, "screen"), (screen.app, "app")):
-            for one in at(place):
-                if one.command or one.id in NOT_HERE:
+        for node, group in ((screen, "screen"), (screen.app, "app")):
+            for bound in at(group):
+                if bound.command or bound.id in EXCLUDED:
                     continue
-                run = partial(screen.app.run_action, one.action, node)
-                shown = keys_of(screen).shown(one.id)
-                choices.append(Choice(one.words, f"key {shown}" if shown else "", "", run))
+                run = partial(screen.app.run_action, bound.action, node)
+                shown = keys_of(screen).shown(bound.id)
+                choices.append(Choice(bound.words, f"key {shown}" if shown else "", "", run))
         return choices
 
     async def discover(self) -> Hits:
-        """Yield everything, before anything is typed."""
+        """Yield all choices, before anything is typed."""
         for choice in self._choices():
             name, words = _shown(choice)
             yield DiscoveryHit(name, choice.run, choice.name, cast("str", words))
 
     async def search(self, query: str) -> Hits:
-        """Yield what has all the words typed in it."""
+        """Yield the choices that match all typed words."""
         for choice in self._choices():
             if score := choice.score(query):
                 name, words = _shown(choice)
@@ -95,7 +95,7 @@ class CommandProvider(Provider):
 
 
 def _shown(choice: Choice) -> tuple[Content, Content]:
-    """Return name and words as content: Textual reads text as markup here, as in `NODE[i,j]`."""
+    """Return name and words as content: Textual would parse a string such as `NODE[i,j]`."""
     return Content(choice.name), Content(choice.words)
 
 
@@ -112,7 +112,7 @@ def _of_command(screen: CommandScreen, command: Command) -> Choice:
 
 
 class Palette(CommandPalette):
-    """Textual's palette, in the look of the prompt and without characters few terminals have."""
+    """Textual's palette, styled as the prompt and without characters that few terminals have."""
 
     DEFAULT_CSS = """
     Palette {
@@ -134,6 +134,6 @@ class Palette(CommandPalette):
         super().__init__([CommandProvider], placeholder="what do you want to do?")
 
     def _action_command_list(self, action: str) -> None:
-        # Right after a letter was typed the list is not laid out: it has no pages (Textual 8.2.8).
+        # Right after a letter is typed the list has no layout, so it has no pages (Textual 8.2.8).
         with contextlib.suppress(KeyError):
             super()._action_command_list(action)

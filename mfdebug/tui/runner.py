@@ -1,4 +1,4 @@
-"""Runs command lines for a screen: at once, or in a thread while the screen lives on."""
+"""Runs command lines for a screen, in a thread if needed so that the screen responds."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from miniflow.errors import MiniflowError
 
-# A command that takes longer than this goes on in the background: keys work, and one stops it.
-PATIENCE = 0.25
-# Redraws a second while a run goes on; each step its own message would drown the keys.
+# Seconds after which a command moves to the background: keys then work, and any key stops it.
+BACKGROUND_AFTER = 0.25
+# Redraws per second during a run; a message for each step would delay the keys.
 REPORTS_PER_SECOND = 8
-# Lines that end at once, as their command moves by one moment or phase: they need no thread.
+# Lines that need no thread, because they move by one moment or phase only.
 ONE_MOVE = re.compile(r"(step|back|next|previous)( 1)?")
 
 
 class Listener(Protocol):
-    """Who is told what came of a line."""
+    """Receives the results of command lines."""
 
     def answered(self, line: str, reply: Reply) -> None:
-        """A line was carried out."""
+        """A line succeeded."""
 
     def failed(self, error: MiniflowError) -> None:
-        """A line could not be carried out."""
+        """A line failed."""
 
-    def goes_on(self, words: str) -> None:
-        """A run in the background has come this far."""
+    def progressed(self, words: str) -> None:
+        """A run in the background made progress; `words` describes it."""
 
 
 class Runner:
-    """Runs one line at a time; `host` is the screen whose timers and messages it uses."""
+    """Runs one line at a time; `host` is the screen whose timers and message queue it uses."""
 
     def __init__(
-        self, session: Session, host: MessagePump, teller: Listener, lines: Sequence[str] = ()
+        self, session: Session, host: MessagePump, listener: Listener, lines: Sequence[str] = ()
     ) -> None:
         session.progress = self._on_progress
         self.session = session
         self._host = host
-        self._teller = teller
-        self._waiting = deque(lines)
+        self._listener = listener
+        self._initial = deque(lines)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="run")
         self._turn = asyncio.Lock()
         self._running = ""
@@ -57,52 +57,52 @@ class Runner:
 
     @property
     def busy(self) -> bool:
-        """Whether a run goes on in the background."""
+        """Whether a command runs in the background."""
         return bool(self._running)
 
     def interrupt(self) -> bool:
-        """Stop a run that goes on in the background; return whether there was one."""
+        """Stop the command that runs in the background; return whether there was one."""
         self._stop = self.busy
         return self.busy
 
     def close(self) -> None:
-        """End a run that still goes on."""
+        """Stop a command that is still running."""
         self._stop = True
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def finished(self) -> None:
-        """Wait for a run that goes on in the background."""
+        """Wait until no command runs in the background."""
         while self.busy:
             await asyncio.sleep(0.02)
 
-    async def run_waiting(self) -> None:
-        """Run the lines given to begin with, one after the other."""
-        while self._waiting and not self.busy:
-            await self.run(self._waiting.popleft())
+    async def run_initial(self) -> None:
+        """Run the initial lines, one after the other."""
+        while self._initial and not self.busy:
+            await self.run(self._initial.popleft())
 
     async def run(self, line: str) -> None:
-        """Run a command line and tell its answer; nothing while one goes on in the background."""
+        """Run a command line and pass on its reply; do nothing if one runs in the background."""
         async with self._turn:
             if self.busy:
                 return
             self._stop = self._was_stopped = False
             command = command_of(line)
             try:
-                # A program may take its time even for one move.
+                # A program may take long even for a single move.
                 at_once = ONE_MOVE.fullmatch(line) and self.session.printed is None
                 if at_once or (command is not None and command.instant):
-                    self._teller.answered(line, self.session.run(line))
+                    self._listener.answered(line, self.session.run(line))
                 else:
-                    await self._run_patiently(line)
+                    await self._run_in_thread(line)
             except MiniflowError as error:
-                self._teller.failed(error)
+                self._listener.failed(error)
 
-    async def _run_patiently(self, line: str) -> None:
+    async def _run_in_thread(self, line: str) -> None:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._worker, self.session.run, line)
-        done, _ = await asyncio.wait({future}, timeout=PATIENCE)
+        done, _ = await asyncio.wait({future}, timeout=BACKGROUND_AFTER)
         if done:
-            self._teller.answered(line, future.result())
+            self._listener.answered(line, future.result())
             return
         self._running = line
         self._report()
@@ -111,7 +111,7 @@ class Runner:
         def ended(_future: asyncio.Future[Reply]) -> None:
             reports.stop()
             if self._host.is_attached:
-                # Back in the screen's own turn, where an error reaches the app.
+                # In the screen's own message loop, where an exception reaches the app.
                 self._host.call_later(self._ended, line, future)
 
         future.add_done_callback(ended)
@@ -121,16 +121,16 @@ class Runner:
         try:
             reply = future.result()
         except MiniflowError as error:
-            self._teller.failed(error)
+            self._listener.failed(error)
         else:
             if self._was_stopped:
                 words = f"stopped at moment {self.session.debugger.moment}; {line} was not finished"
                 reply = Reply(reply.text, reply.data, stopped=words)
-            self._teller.answered(line, reply)
-        await self.run_waiting()
+            self._listener.answered(line, reply)
+        await self.run_initial()
 
     def _on_progress(self, moment: int) -> bool:
-        """Note how far a run has come (called from its thread) and whether it shall stop."""
+        """Record the progress of a run and return whether it must stop; called from its thread."""
         self._reached = moment
         self._was_stopped = self._stop
         return self._stop
@@ -138,4 +138,4 @@ class Runner:
     def _report(self) -> None:
         if self.busy:
             step = self.session.debugger.timeline.sgd_step(self._reached)
-            self._teller.goes_on(f"{self._running}: at SGD step {step}   any key stops")
+            self._listener.progressed(f"{self._running}: at SGD step {step}   any key stops")

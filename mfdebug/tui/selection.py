@@ -1,4 +1,4 @@
-"""What has been chosen on the screen, and the command lines that keys make of it."""
+"""The selection on the screen, and the command lines that keys build from it."""
 
 from __future__ import annotations
 
@@ -16,45 +16,48 @@ SET = "set "
 
 @dataclass(frozen=True)
 class Selection:
-    """The node `under` the cursor of the order, the one looked `at`, and its chosen entry."""
+    """The node cursor the `cursor` of the order, the `shown` node, and its selected entry."""
 
     debugger: Debugger
-    under: int
-    at: int
+    cursor: int
+    shown: int
     entry: Index
 
     @property
     def settable(self) -> bool:
-        """Whether the node looked at is an input, which can be changed."""
-        return isinstance(self.debugger.graph.nodes[self.at], Input)
+        """Whether the shown node is an input, whose value can be set."""
+        return isinstance(self.debugger.graph.nodes[self.shown], Input)
 
     @property
     def number(self) -> str:
-        """The chosen number of the node looked at: of its gradient while that is the topic."""
+        """The name of the selected entry of the shown node, of its gradient during backward."""
         backward = self.debugger.where.phase == "backward"
-        heard = self.debugger.gradient_freshness(self.at) in (Freshness.CURRENT, Freshness.PARTIAL)
-        gradient = ".grad" if backward and heard else ""
-        return f"{self._name(self.at)}{gradient}{index_text(self.entry)}"
+        received = self.debugger.gradient_freshness(self.shown) in (
+            Freshness.CURRENT,
+            Freshness.PARTIAL,
+        )
+        gradient = ".grad" if backward and received else ""
+        return f"{self._name(self.shown)}{gradient}{index_text(self.entry)}"
 
     def line(self, template: str, count: str) -> str:
-        """Return the line of a key, with the count and what is chosen filled in."""
+        """Return the command line of a key, with the count and the selection filled in."""
         line = template.replace("{n}", count)
-        return line.replace("{node}", self._name(self.under)).replace("{entry}", self.number)
+        return line.replace("{node}", self._name(self.cursor)).replace("{entry}", self.number)
 
-    def begun(self, template: str) -> tuple[str, int]:
-        """Return the beginning of the line that a key asks for, and how much of it to replace."""
-        name = self._name(self.at)
+    def prefilled(self, template: str) -> tuple[str, int]:
+        """Return the prefilled prompt of a key, and how many of its last characters to select."""
+        name = self._name(self.shown)
         command = command_of(template)
         argument = None if command is None else command.argument
         if argument is Argument.ASSIGNMENT:
-            begun, old = self._setting(name)
-            return f"{begun} = {old}", len(old)
+            target, old = self._setting(name)
+            return f"{target} = {old}", len(old)
         if argument is Argument.EXPRESSION:
             return f"{template}{name}", len(name)
         if argument is Argument.MOMENTS:
-            moments = self._compared()
+            moments = self._default_moments()
             return f"{template}{moments}", len(moments)
-        # A node that is not meant is typed over.
+        # Selected, so that typing another node replaces it.
         filled = template.replace("{node}", name)
         return filled, len(name) + 1 if filled != template else 0
 
@@ -62,15 +65,15 @@ class Selection:
         return typed(self.debugger.graph.nodes[node].label)
 
     def _setting(self, name: str) -> tuple[str, str]:
-        """Return what to set, and what it is now: the chosen number, or the learning rate."""
+        """Return the target of `set` and its present value: the entry, or the learning rate."""
         if not self.settable:
             rate = word_typed("lr", self.debugger.graph.by_name)
             return f"{SET}{rate}", repr(self.debugger.learning_rate)
-        now = float(self.debugger.value(self.at)[self.entry])
+        now = float(self.debugger.value(self.shown)[self.entry])
         return f"{SET}{name}{index_text(self.entry)}", repr(now)
 
-    def _compared(self) -> str:
-        """Return two moments worth comparing: without the edits, or one SGD step earlier."""
+    def _default_moments(self) -> str:
+        """Return two moments to compare: without the edits and now, or one SGD step apart."""
         now = self.debugger.moment
         if self.debugger.edits:
             return f"{now}@0 {now}"

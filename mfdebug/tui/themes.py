@@ -1,4 +1,4 @@
-"""Two themes of our own, dark and light, made for numbers that must be told apart."""
+"""The dark and the light theme, with colours that keep kinds of numbers distinguishable."""
 
 from __future__ import annotations
 

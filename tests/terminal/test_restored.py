@@ -151,9 +151,9 @@ def test_a_crash_is_told_after_the_screen_is_left(start: Start) -> None:
         assert app.wait() == 1, where
         assert app.not_restored() == []
         last = bytes(app.output).rpartition(LEFT)[2].decode()
-        assert "something in mfdebug itself went wrong" in last
+        assert "mfdebug crashed; this is a bug in mfdebug:" in last
         assert "ZeroDivisionError: a panel fell off the wall" in last
-        assert "What you did is kept: mfdebug --resume goes on there." in last
+        assert "Your session is saved: mfdebug --resume continues it." in last
         assert "in fail" in last
         # Where it went wrong, not all that led there.
         assert last.count("\n") < 30

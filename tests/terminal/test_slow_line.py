@@ -13,7 +13,7 @@ from tests.support.sizes import pick
 from tests.terminal.held_line import HeldApp
 
 # However slow the machine is, no answer is given up.
-PATIENT = "import sys, mfdebug.tui.terminal.pacing as pacing; pacing.LONGEST = 3600.0; "
+PATIENT = "import sys, mfdebug.tui.terminal.pacing as pacing; pacing.MAX_WAIT = 3600.0; "
 COMMAND = [sys.executable, "-c", PATIENT + "from mfdebug.cli.main import main; sys.exit(main())"]
 IN_256_COLOURS = {"TERM": "xterm-256color", "COLORTERM": None}
 # Keys that arrive while nothing gets through, and the bytes of a frame.

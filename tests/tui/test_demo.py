@@ -73,8 +73,8 @@ async def played(path: Path = THREE, **settings: bool) -> AsyncIterator[Show]:
 async def test_space_goes_on_and_b_goes_back() -> None:
     async with played() as show:
         assert "Three beats" in show.text
-        assert "space begins and goes on, B goes back, P plays by itself" in show.text
-        assert show.foot.startswith(" 0/3  space goes on")
+        assert "space starts and continues, B goes back, P plays by itself" in show.text
+        assert show.foot.startswith(" 0/3  space next beat")
         await show.press("space")
         assert show.moment == 1
         assert "The feed gives every input its value." in show.text
@@ -87,7 +87,7 @@ async def test_space_goes_on_and_b_goes_back() -> None:
         assert "The feed gives every input its value." in show.text
         await show.press("B", "B")
         assert show.moment == 0
-        assert "this is where the demo begins" in show.text
+        assert "this is the start of the demo" in show.text
 
 
 async def test_a_rest_is_ended_by_the_next_key() -> None:
@@ -99,7 +99,7 @@ async def test_a_rest_is_ended_by_the_next_key() -> None:
         assert show.moment == 9
         assert show.foot.startswith(" 3/3 ")
         await show.press("space")
-        assert "the demo ends here" in show.text
+        assert "end of the demo" in show.text
 
 
 async def test_another_key_in_a_rest_ends_the_beat_and_b_goes_back_to_where_it_began() -> None:
@@ -122,7 +122,7 @@ async def test_p_in_the_middle_of_a_beat_goes_on_from_there() -> None:
         for _ in range(50):
             await show.pilot.pause(0.02)
         assert show.moment == 9
-        assert "the demo ends here" in show.text
+        assert "end of the demo" in show.text
 
 
 async def test_q_in_the_middle_of_a_beat_leaves() -> None:
@@ -140,7 +140,7 @@ async def test_the_presenter_wanders_off_and_returns() -> None:
         assert show.foot.startswith(" 2/3 left  R returns to the script")
         await show.press("R")
         assert show.moment == 3
-        assert show.foot.startswith(" 2/3  space goes on")
+        assert show.foot.startswith(" 2/3  space next beat")
         await show.press("t", "t", "space", "space")
         # It went on from where the script was.
         assert show.moment == 9
@@ -173,7 +173,7 @@ async def test_what_the_presenter_has_set_up_is_off_the_script_too() -> None:
             await show.press("enter")
             assert show.foot.startswith(" 2/3 left  R returns to the script"), line
             await show.press("R")
-            assert show.foot.startswith(" 2/3  space goes on")
+            assert show.foot.startswith(" 2/3  space next beat")
             assert show.moment == 3
             await show.press("space", "space")
             assert show.moment == 9
@@ -184,7 +184,7 @@ async def test_what_the_presenter_has_set_up_is_off_the_script_too() -> None:
 async def test_r_on_the_script_says_so_and_in_the_middle_of_a_beat_goes_to_its_end() -> None:
     async with played() as show:
         await show.press("space", "R")
-        assert "this is where the script is; B goes back a beat" in show.text
+        assert "this is the script's moment; B goes back a beat" in show.text
         assert show.moment == 1
         await show.press("space", "space", "R")
         assert show.moment == 9
@@ -223,7 +223,7 @@ async def test_it_plays_by_itself_until_a_key_is_pressed(tmp_path: Path) -> None
                 break
         assert show.moment == 3
         await show.pilot.pause(0.8)
-        assert "the demo ends here" in show.text
+        assert "end of the demo" in show.text
         await show.press("B", "B", "B", "P")
         assert show.moment == 1
         await show.press("x", "escape")

@@ -170,12 +170,12 @@ async def test_the_screen_names_the_keys_in_force() -> None:
         )
         assert driver.text.split("\n")[-1].endswith("f1 help")
         await driver.press("4")
-        assert driver.message == "4 times: j steps, s phases, f2 SGD steps; Esc forgets it"
+        assert driver.message == "4 times: j steps, s phases, f2 SGD steps; Esc clears it"
         await driver.press("escape", "question_mark")
         assert driver.message == "! no costs yet: f2 runs an SGD step"
         await driver.press("ctrl+c")
         assert [note.message for note in driver.app._notifications] == [
-            "Q leaves, Esc stops what is going on"
+            "Q quits, Esc stops a running command"
         ]
 
 
@@ -278,7 +278,7 @@ async def test_the_keys_of_a_demo_go_before_those_of_the_screen() -> None:
 
 async def test_the_list_of_graphs_is_changed() -> None:
     async with changed(None, picker_leave=("f3",), picker_down=("n",)) as driver:
-        assert "f3 leaves" in driver.text
+        assert "f3 quits" in driver.text
         await driver.press("n", "enter")
         debugger: Debugger = driver.debugger
         assert debugger.graph.name == "circuit-a"

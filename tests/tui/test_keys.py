@@ -195,7 +195,7 @@ async def test_playing_stops_where_the_line_ends() -> None:
         await driver.press("plus", "plus", "plus", "P")
         await driver.pilot.pause(1.0)
         assert driver.debugger.at_end
-        assert driver.message.startswith("the line ends here")
+        assert driver.message.startswith("end of the run")
 
 
 async def test_a_long_run_reports_and_stops_at_a_key() -> None:

@@ -78,11 +78,11 @@ CASES = [
     (
         "diamond",
         "n n e",
-        "! only inputs can be changed where nothing is trained: choose one",
+        "! nothing is trained here: select an input to set its value",
     ),
     # What changes nothing that is seen.
-    ("wx", "f", "no node is at work at the start"),
-    ("wx", "s f", "no node is at work at the feed"),
+    ("wx", "f", "the start has no node"),
+    ("wx", "s f", "the feed has no node"),
     ("wx", "s s f", "this is the present node"),
     ("wx", "P", "plays 1 moment a second; P starts and stops, + - change it"),
     (
@@ -92,7 +92,7 @@ CASES = [
     ),
     ("wx", "t l", "costs on a log scale; l changes it"),
     # Once more.
-    ("wx", "t l", "costs on an even scale; l changes it"),
+    ("wx", "t l", "costs on a linear scale; l changes it"),
     # What is no key.
     ("wx", "v", "! no key 'v'; ? lists the keys"),
     ("wx", "é", "! no key 'é'; ? lists the keys"),

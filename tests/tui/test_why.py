@@ -164,7 +164,7 @@ async def test_a_key_goes_to_where_a_stale_number_was_made() -> None:
             await driver.press("colon")
             await driver.type(line)
             await driver.press("enter")
-            assert f"g goes to moment {moment}, which made it" in driver.text
+            assert f"g goes to moment {moment}, which computed it" in driver.text
             await driver.press("g")
             assert not isinstance(driver.app.screen, WhyScreen)
             assert driver.moment == moment

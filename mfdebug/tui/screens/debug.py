@@ -1,6 +1,6 @@
-"""The main screen: order, node, cost, and the keys that move in time.
+"""The main screen: order, node and cost, and the keys that move through time.
 
-Keys, prompt and scripts all run command lines through one session. A key is one handler and one
+Keys, prompt and scripts all run command lines in one session. A key takes one handler and one
 frame: the command moves the debugger, then every panel shows the new moment.
 """
 
@@ -37,7 +37,7 @@ from mfdebug.tui.selection import SET, Selection
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
-from mfdebug.tui.widgets.message_line import KeyLine, MessageStrip
+from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
@@ -47,18 +47,18 @@ from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 from miniflow.errors import MiniflowError
 
-# More than any count has: a longer one is refused, and says why.
-MOST_DIGITS = 20
-# In fewer lines a curve leaves the numbers no space to be read from afar.
+# More digits than any valid count has; the command rejects such a count with a message.
+MAX_DIGITS = 20
+# Below this height a curve leaves too little space for numbers that an audience can read.
 ROOMY_HEIGHT = 30
 ONE_STEP = "step {n}"
 ANSWER = "answer "
-# Seconds from an action to its being on the disk; several keys are written once.
-KEPT_AFTER = 0.3
+# Seconds from an action to saving it; the actions of several keys are written at once.
+SAVE_DELAY = 0.3
 
 
 class DebugScreen(CommandScreen):
-    """A debugger on the screen."""
+    """The debugger's main screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("screen")
 
@@ -68,9 +68,9 @@ class DebugScreen(CommandScreen):
         commands: Sequence[str] = (),
         autosaver: AutoSaver | None = None,
         greeting: str = "",
-        presentation: Presentation = Presentation(),  # noqa: B008 - it cannot be changed
+        presentation: Presentation = Presentation(),  # noqa: B008 - it is immutable
     ) -> None:
-        """`greeting` is what is said first; without one, how to go on with the last session."""
+        """`greeting` is the first message; by default, how to resume the last session."""
         super().__init__()
         self.presentation = presentation
         self._cast = KeyCast()
@@ -79,13 +79,13 @@ class DebugScreen(CommandScreen):
         self.debugger = session.debugger
         self.runner = Runner(session, self, self, commands)
         self.autosaver = autosaver
-        self._keeping: Timer | None = None
-        self.autoplay = Autoplay(self, self._play_on)
+        self._save_timer: Timer | None = None
+        self.autoplay = Autoplay(self, self._autoplay_step)
         self._count = ""
         self._followed = -1
 
     def compose(self) -> ComposeResult:
-        """The status on top, order and node side by side, cost below the node, keys at the foot."""
+        """Order and node side by side, the status above them, cost and keys below."""
         yield StatusLine(self.debugger, id="status")
         with Horizontal(id="body"):
             with Vertical(id="left"):
@@ -102,12 +102,12 @@ class DebugScreen(CommandScreen):
                     self.session.printed or list, keys_of(self).name("output"), id="output"
                 )
         yield Caption(id="caption")
-        yield MessageStrip(self.debugger, id="strip")
+        yield MessageLine(self.debugger, id="message")
         yield Prompt(lambda line: complete(self.session, line), id="prompt")
         yield KeyLine(self.hints(), id="keys")
 
     async def on_mount(self) -> None:
-        """Show the start, after the commands that were given to begin with."""
+        """Show the first moment, then run the initial commands."""
         self.set_class(self.presentation.roomy, "roomy")
         self.query_one(NodePanel).roomy = self.presentation.roomy
         self.query_one(OrderTree).roomy = self.presentation.roomy
@@ -120,26 +120,26 @@ class DebugScreen(CommandScreen):
             keys = keys_of(self)
             self._greeting = self.autosaver.greeting(keys.name("resume"), keys.name("step"))
         if self._greeting:
-            self.query_one(MessageStrip).say(self._greeting, "answer")
-        await self.runner.run_waiting()
+            self.query_one(MessageLine).say(self._greeting, "answer")
+        await self.runner.run_initial()
 
     def on_unmount(self) -> None:
-        """End a run that still goes on, keep the session."""
-        self._keep()
+        """Stop a running command and save the session."""
+        self._save()
         self.runner.close()
 
-    def _keep(self) -> None:
-        """Keep the session, unless a run in the background is changing it just now."""
-        self._keeping = None
+    def _save(self) -> None:
+        """Save the session, unless a command in the background is changing it."""
+        self._save_timer = None
         if self.autosaver is not None and not self.runner.busy:
-            known = self.autosaver.problem
+            reported = self.autosaver.problem
             self.autosaver.keep(self.session)
-            if self.autosaver.problem != known and self.is_current:
-                self.query_one(MessageStrip).say(self.autosaver.problem, "error")
+            if self.autosaver.problem != reported and self.is_current:
+                self.query_one(MessageLine).say(self.autosaver.problem, "error")
 
-    def _keep_soon(self) -> None:
-        if self.autosaver is not None and self._keeping is None:
-            self._keeping = self.set_timer(KEPT_AFTER, self._keep)
+    def _save_soon(self) -> None:
+        if self.autosaver is not None and self._save_timer is None:
+            self._save_timer = self.set_timer(SAVE_DELAY, self._save)
 
     # Showing -----------------------------------------------------------------------------
 
@@ -153,17 +153,17 @@ class DebugScreen(CommandScreen):
             self.query_one(OrderTree).select(node)
 
     def _follow_if_moved(self) -> None:
-        """Show the node of the present moment, unless nothing has happened since it was shown."""
+        """Show the node of the present moment, if the moment has changed since."""
         if self.debugger.moment != self._followed:
             self.follow()
 
     def _select(self, node: int) -> None:
-        """Show a node that was asked for."""
+        """Show a node that a command names."""
         self.query_one(NodePanel).node = node
         self.query_one(OrderTree).select(node)
 
     def show_moment(self) -> None:
-        """Let every panel show the present moment: one frame."""
+        """Update every panel to the present moment, in one frame."""
         self.query_one(StatusLine).show()
         self.query_one(OrderTree).show()
         self.query_one(WatchList).show()
@@ -174,38 +174,38 @@ class DebugScreen(CommandScreen):
         plot.display = self._has_curve()
         plot.show()
         self.query_one(Caption).show(self.session.caption)
-        self.query_one(MessageStrip).show_next()
+        self.query_one(MessageLine).show_next()
 
     def hints(self) -> list[tuple[str, str]]:
-        """Return the keys worth a place at the foot."""
+        """Return the key hints of the bottom line."""
         return key_hints(keys_of(self), steps=self.debugger.has_steps)
 
     def key_arrived(self, event: Key) -> bool:
-        """Show a key that was pressed, if keys are shown; return whether it is dealt with."""
+        """Display a pressed key, if keys are displayed; return whether the key is handled."""
         if not isinstance(self.app.focused, TextInput):
             self.cast(key_text(event.key))
         return False
 
     def cast(self, pressed: str) -> None:
-        """Show a key, or a line that was typed, if keys are shown."""
+        """Display a pressed key or a typed line, if keys are displayed."""
         if self.presentation.keys:
             self._cast.press(pressed)
             self.query_one(KeyLine).cast(self._cast)
 
     def _has_curve(self) -> bool:
-        """Whether there is a curve to show, and room for it."""
+        """Whether there are costs to plot, and room for the plot."""
         trained = self.debugger.graph.trains and self.debugger.moment > 0
         cramped = self.presentation.roomy and self.size.height < ROOMY_HEIGHT
         return trained and not cramped and not self.has_class("low")
 
     def _restyle(self) -> None:
-        """Build every line again in the colours of another theme."""
+        """Render every line again in the colours of a new theme."""
         self.query_one(CostPlot).forget()
         self.show_moment()
         self.query_one(KeyLine).show()
 
     def on_resize(self, event: Resize) -> None:
-        """Fold what there is no room for, and draw the titles' lines to their width."""
+        """Hide panels that do not fit, and draw the title lines to their new width."""
         self.set_class(event.size.width < 76, "narrow")
         self.set_class(event.size.height < 20, "low")
         self.query_one(CostPlot).display = self._has_curve()
@@ -222,36 +222,36 @@ class DebugScreen(CommandScreen):
             widget.update(f"{mark} {words} {mark * max(0, width - len(words) - 3)}", layout=False)
 
     def on_order_tree_selected(self, event: OrderTree.Selected) -> None:
-        """Show the node that the cursor of the tree has moved to."""
+        """Show the node under the cursor of the tree."""
         panel = self.query_one(NodePanel)
         panel.node = event.node
         panel.show()
 
     def on_node_panel_entry_chosen(self) -> None:
-        """Tell the node again for the entry that was chosen."""
+        """Update the node panel for the selected entry."""
         self.query_one(NodePanel).show()
 
     # Commands ----------------------------------------------------------------------------
 
     async def action_command(self, template: str, asks: bool) -> None:
-        """Run the line of a key, with the count and the node filled in, or ask for the rest."""
+        """Run the command line of a key, or open the prompt for the rest of it."""
         count, self._count = self._count or "1", ""
-        chosen = self._chosen()
+        selection = self._selection()
         if template == "help":
             self.action_help()
-        elif template == SET and not (chosen.settable or self.debugger.graph.trains):
-            words = "only inputs can be changed where nothing is trained: choose one"
-            self.query_one(MessageStrip).say(words, "error")
+        elif template == SET and not (selection.settable or self.debugger.graph.trains):
+            words = "nothing is trained here: select an input to set its value"
+            self.query_one(MessageLine).say(words, "error")
         elif asks:
-            self.action_prompt(*chosen.begun(template))
+            self.action_prompt(*selection.prefilled(template))
         elif template == ONE_STEP and self.session.quiz is not None:
             await self._step_in_quiz(int(count))
         else:
-            await self.run_line(chosen.line(template, count))
+            await self.run_line(selection.line(template, count))
 
     async def _step_in_quiz(self, count: int) -> None:
-        """Step so many moments on, up to the first that the quiz asks about, and ask."""
-        strip = self.query_one(MessageStrip)
+        """Step `count` moments, but stop at the first that the quiz asks about, and ask."""
+        strip = self.query_one(MessageLine)
         for left in range(count, 0, -1):
             if question := asked(self.session):
                 why = "  (the quiz asks before each step)" if left > 1 else ""
@@ -263,24 +263,24 @@ class DebugScreen(CommandScreen):
             if self.debugger.moment == before or strip.tone == "stop":
                 return
 
-    def _chosen(self) -> Selection:
-        """Return what is chosen; at the feed, which has no node, what the cursor is on."""
-        under, panel = self.query_one(OrderTree).selected, self.query_one(NodePanel)
-        at = under if panel.node is None else panel.node
-        return Selection(self.debugger, under, at, panel.entry_of(at))
+    def _selection(self) -> Selection:
+        """Return the selection; at the feed, which has no node, the node under the cursor."""
+        cursor, panel = self.query_one(OrderTree).selected, self.query_one(NodePanel)
+        shown = cursor if panel.node is None else panel.node
+        return Selection(self.debugger, cursor, shown, panel.entry_of(shown))
 
     async def run_line(self, line: str) -> None:
-        """Run a command line and show its answer; a long one goes on in the background."""
+        """Run a command line and show its reply; a long command continues in the background."""
         await self.runner.run(line)
 
     def answered(self, line: str, reply: Reply) -> None:
-        """Show what a command came to."""
+        """Show the reply to a command."""
         if self.runner.session.closed:
             self.app.exit()
             return
-        self._keep_soon()
+        self._save_soon()
         if self.session.debugger is not self.debugger:
-            # The program goes on with another graph: a screen for that one.
+            # The program continues with another graph, which gets its own screen.
             screen = DebugScreen(
                 self.session,
                 autosaver=self.autosaver,
@@ -291,7 +291,7 @@ class DebugScreen(CommandScreen):
             return
         command = command_of(line)
         if command is not None and command.name in ("find", "show"):
-            self._select(_next_of(reply.subject, self._chosen().at))
+            self._select(_next_of(reply.subject, self._selection().shown))
         else:
             self._follow_if_moved()
         if reply.ref is not None:
@@ -299,7 +299,7 @@ class DebugScreen(CommandScreen):
         self.show_moment()
         if reply.stopped:
             self.autoplay.stop()
-            self.query_one(MessageStrip).say(reply.stopped, "stop")
+            self.query_one(MessageLine).say(reply.stopped, "stop")
             return
         if command is not None and command.name == "help" and len(line.split()) == 1:
             self.action_help()
@@ -308,60 +308,62 @@ class DebugScreen(CommandScreen):
         if command is None or command.shows == "picture" or not reply.text:
             return
         if isinstance(reply.subject, Cause):
-            self.app.push_screen(WhyScreen(self.debugger, reply.subject), self._walked)
+            self.app.push_screen(WhyScreen(self.debugger, reply.subject), self._go_to_cause)
         elif command.shows == "text" or (command.name == "print" and len(lines) > 1):
             if command.name == "help":
                 lines.append(f"  keys: {keys_of(self).of_command(reply.subject) or 'none'}")
-            self.app.push_screen(TextScreen(line, [with_keys(one, keys_of(self)) for one in lines]))
+            self.app.push_screen(
+                TextScreen(line, [with_keys(text, keys_of(self)) for text in lines])
+            )
         else:
-            self.query_one(MessageStrip).say(lines[0], "answer")
+            self.query_one(MessageLine).say(lines[0], "answer")
 
-    async def _walked(self, ref: EntryRef | None) -> None:
-        """Go to the number that a walk through causes has come to, if that was wanted."""
+    async def _go_to_cause(self, ref: EntryRef | None) -> None:
+        """Go to the number that the user selected on the `why` screen, if any."""
         if ref is None:
             return
         if ref.moment is not None:
             await self.run_line(f"goto {ref.moment}")
-        if ref.node != self._chosen().at:
+        if ref.node != self._selection().shown:
             self._select(ref.node)
         name = ref.text(self.debugger)
         back = keys_of(self).name("follow")
-        words = f"this is where {name} is; {back} goes back to the present node"
-        self.query_one(MessageStrip).say(words, "answer")
+        words = f"{name} is shown here; {back} goes back to the present node"
+        self.query_one(MessageLine).say(words, "answer")
         self.query_one(NodePanel).choose(ref)
         self.query_one(NodePanel).show()
 
     def failed(self, error: MiniflowError) -> None:
-        """Show why a command could not be carried out."""
+        """Show why a command failed."""
         self.autoplay.stop()
         self.show_moment()
-        self.query_one(MessageStrip).say(str(error), "error")
+        self.query_one(MessageLine).say(str(error), "error")
 
-    def goes_on(self, words: str) -> None:
-        """Show how far a run in the background has come."""
+    def progressed(self, words: str) -> None:
+        """Show the progress of a command in the background."""
         self.query_one(OutputList).show()
-        self.query_one(MessageStrip).say(words, "busy")
+        self.query_one(MessageLine).say(words, "busy")
 
     # Prompt ------------------------------------------------------------------------------
 
     def action_prompt(self, text: str, replaced: int = 0) -> None:
-        """Open the prompt with `text` in it; what is typed replaces its last characters."""
+        """Open the prompt with `text`, whose last `replaced` characters are selected."""
         self.autoplay.stop()
-        self.query_one(MessageStrip).display = False
+        self.query_one(MessageLine).display = False
         self.query_one(Prompt).open(text, replaced)
 
     def _close_prompt(self) -> None:
         self.query_one(Prompt).display = False
-        self.query_one(MessageStrip).display = True
+        self.query_one(MessageLine).display = True
         self.query_one(OrderTree).focus()
 
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
         self._close_prompt()
         self.cast(f":{event.line}")
-        # Who has no answer goes on without one.
+        # Without an answer to the quiz, Enter just steps.
         await self.run_line("step" if event.line == ANSWER.strip() else event.line)
-        if event.line.startswith(ANSWER) and self.query_one(MessageStrip).tone == "error":
+        if event.line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
             self.query_one(Prompt).open(ANSWER)
 
     def on_prompt_left(self) -> None:
@@ -371,42 +373,42 @@ class DebugScreen(CommandScreen):
     # Keys that are not commands ----------------------------------------------------------
 
     def on_key(self, event: Key) -> None:
-        """Collect the digits of a count; a key that does nothing says so."""
+        """Collect the digits of a count; report a key that is not bound."""
         digit = event.character or ""
         if digit.isdecimal() and (self._count or digit != "0"):
-            self._count = (self._count + digit)[:MOST_DIGITS]
+            self._count = (self._count + digit)[:MAX_DIGITS]
             step, phase, sgd = map(keys_of(self).name, ("step", "next", "sgd"))
             counted = f"{step} steps, {phase} phases"
             if self.debugger.has_steps:
                 counted += f", {sgd} SGD steps"
-            words = f"{self._count} times: {counted}; Esc forgets it"
-            self.query_one(MessageStrip).say(words, "answer")
+            words = f"{self._count} times: {counted}; Esc clears it"
+            self.query_one(MessageLine).say(words, "answer")
             event.stop()
         elif event.key not in self.active_bindings:
             self._count = ""
             pressed = repr(event.character) if event.is_printable else key_text(event.key)
             words = f"no key {pressed}; {keys_of(self).name('help')} lists the keys"
-            self.query_one(MessageStrip).say(words, "error")
+            self.query_one(MessageLine).say(words, "error")
 
     def action_help(self) -> None:
         """Show all keys and commands."""
         self.app.push_screen(HelpScreen(keys_of(self)))
 
     def action_palette(self) -> None:
-        """Let a command be found by its words."""
+        """Open the command palette."""
         if self.query_one(Prompt).display:
             self._close_prompt()
         self.app.push_screen(Palette())
 
     def interrupt(self) -> bool:
-        """Stop a run that goes on in the background; return whether there was one."""
+        """Stop the command that runs in the background; return whether there was one."""
         return self.runner.interrupt()
 
     def action_calm(self) -> None:
-        """Forget the count, stop playing."""
+        """Clear the count and stop autoplay."""
         self._count = ""
         self.autoplay.stop()
-        self.query_one(MessageStrip).show_next()
+        self.query_one(MessageLine).show_next()
 
     def action_follow(self) -> None:
         """Show the node of the present moment again."""
@@ -415,17 +417,17 @@ class DebugScreen(CommandScreen):
         self.follow()
         self.show_moment()
         if before == (panel.node, order.selected):
-            at = self.debugger.where
-            words = f"no node is at work at the {at.phase}"
-            words = "this is the present node" if at.node is not None else words
-            self.query_one(MessageStrip).say(words, "answer")
+            where = self.debugger.where
+            words = f"the {where.phase} has no node"
+            words = "this is the present node" if where.node is not None else words
+            self.query_one(MessageLine).say(words, "answer")
 
     def action_log(self) -> None:
-        """Draw the costs on a logarithmic scale, or back."""
+        """Toggle the logarithmic scale of the cost plot."""
         plot = self.query_one(CostPlot)
-        strip = self.query_one(MessageStrip)
+        strip = self.query_one(MessageLine)
         if not plot.display:
-            why = "no room for the costs in so few lines"
+            why = "the window is too low for the cost plot"
             if not self.debugger.moment:
                 why = f"no costs yet: {keys_of(self).name('sgd')} runs an SGD step"
             if not self.debugger.graph.trains:
@@ -434,44 +436,44 @@ class DebugScreen(CommandScreen):
             return
         plot.logarithmic = not plot.logarithmic
         plot.show()
-        scale = "a log scale" if plot.logarithmic else "an even scale"
+        scale = "a log scale" if plot.logarithmic else "a linear scale"
         strip.say(f"costs on {scale}; {keys_of(self).name('log')} changes it", "answer")
 
     def action_panel(self) -> None:
-        """Move the focus between the order and the node's numbers; show it if folded."""
+        """Move the focus between the order and the node panel, and show the focused one."""
         order = self.query_one(OrderTree)
         to_node = self.focused is order
         self.set_class(to_node, "at-node")
         (self.query_one(NodePanel) if to_node else order).focus()
 
     def on_descendant_focus(self) -> None:
-        """Draw the title of what has the focus heavier."""
+        """Draw the focused panel's title in bold lines."""
         self._draw_titles()
 
     # Play --------------------------------------------------------------------------------
 
     async def action_play(self) -> None:
-        """Step by itself, or stop doing so."""
+        """Start or stop autoplay."""
         if self.autoplay.playing:
             self.autoplay.stop()
-            self.query_one(MessageStrip).show_next()
+            self.query_one(MessageLine).show_next()
         elif self.debugger.at_end:
-            # Which says why it cannot.
+            # The error says why there is no next moment.
             await self.run_line("step")
         else:
             self.autoplay.start()
-            self.query_one(MessageStrip).say(self.autoplay.words, "answer")
+            self.query_one(MessageLine).say(self.autoplay.words, "answer")
 
     def on_screen_suspend(self) -> None:
-        """Stop playing behind a dialog."""
+        """Stop autoplay behind a dialog."""
         self.autoplay.stop()
 
     def action_speed(self, by: int) -> None:
-        """Play faster or slower."""
+        """Change the speed of autoplay."""
         self.autoplay.faster(by)
-        self.query_one(MessageStrip).say(self.autoplay.words, "answer")
+        self.query_one(MessageLine).say(self.autoplay.words, "answer")
 
-    async def _play_on(self) -> None:
+    async def _autoplay_step(self) -> None:
         if self.debugger.at_end:
             self.autoplay.stop()
         elif not self.runner.busy:
@@ -479,5 +481,5 @@ class DebugScreen(CommandScreen):
 
 
 def _next_of(found: list[int], now: int) -> int:
-    """Return the first of the nodes found that comes after the present one, or the first."""
+    """Return the first of the nodes found that is after the present one, or else the first."""
     return next((node for node in found if node > now), found[0])

@@ -1,4 +1,4 @@
-"""Asks for the value of an input that has neither a value nor data."""
+"""A dialog that asks for the value of an input without value and data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from miniflow.ops.base import shape_text
 
 
 class FeedScreen(ModalScreen[Any]):
-    """A question for one input's value; None when it is left without an answer."""
+    """Asks for one input's value; dismissed with the value, or with None if the user quits."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("feed")
 
@@ -27,7 +27,7 @@ class FeedScreen(ModalScreen[Any]):
         self._problem = problem
 
     def compose(self) -> ComposeResult:
-        """The question, the answer, what is wrong with it."""
+        """The question, the answer, and an error message."""
         shape = "" if self._shape is None else f" of shape {shape_text(self._shape)}"
         with Vertical(id="dialog"):
             yield Static(f"{self._node} has no value", id="dialog-title", markup=False)
@@ -36,10 +36,10 @@ class FeedScreen(ModalScreen[Any]):
             )
             yield Input(id="feed-value", compact=True)
             yield Static(self._problem, id="dialog-problem", markup=False)
-            yield Static("Enter feeds it   Esc leaves", id="dialog-keys", markup=False)
+            yield Static("Enter feeds it   Esc quits", id="dialog-keys", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the answer if it is a number or a list."""
+        """Accept the answer if it is a number or a list."""
         try:
             value = json.loads(event.value)
         except (ValueError, RecursionError):

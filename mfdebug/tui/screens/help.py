@@ -1,7 +1,7 @@
-"""The help: all keys, commands, forms of expressions and marks, which typing filters.
+"""The help screen: keys, commands, forms of expressions and marks, filtered by typing.
 
-What it says is made from the table of commands, from the bindings and from the language of
-expressions, so that it cannot name what there is not.
+It is generated from the table of commands, the key bindings and the grammar of expressions, so it
+cannot be out of date.
 """
 
 from __future__ import annotations
@@ -33,35 +33,35 @@ from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.terminal.text_fitting import wrap
 from mfdebug.tui.widgets.lines import LinesView
 
-# The groups of commands whose keys are shown by them; all others belong to the screen.
+# The groups of commands that have a section of keys; all other keys are under `SCREEN`.
 KEY_GROUPS = ("move", "stop", "look", "change")
 SCREEN = "this screen"
 MARKS = {
     "✓": "the value is computed",
     "∂": "the gradient is computed",
-    "◐": "the gradient is there in part: not every consumer has sent its share",
-    "⊕": "every consumer has sent its share; the node's own turn is still to come",
+    "◐": "the gradient is partial: not every consumer has sent its contribution",
+    "⊕": "every consumer has sent its contribution; the node's own backward is still ahead",
     "∙": "not computed yet",
-    "?": "not known: not kept of a program's run, or no number",
+    "?": "unknown: not recorded in a program's run, or not a number",
     "~": "stale: of the SGD step before this one, or of parameters before their update",
     "*": "trained: the update changes it",
-    "!": "a NaN or an infinity is in it",
+    "!": "it contains NaN or infinity",
     "●": "a stop is set here",
-    "○": "a stop is set here, but switched off",
+    "○": "a stop is set here, but disabled",
     "▶": "the node of the present moment",
     "▾ ▸": "a scope, open or folded; Enter changes it",
 }
 INDENT = 2
 GAP = 2
-# Cells of the first column, if it needs so many; what is longer has a line of its own.
-MOST_HEAD = 24
-# In fewer cells there is no room for whole sentences beside the first column.
+# The most cells of the first column; a longer head has its own line.
+MAX_HEAD = 24
+# Below this width there is no room for whole sentences beside the first column.
 ROOMY = 70
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the help: a key, a command or a form, what it does, and more about it."""
+    """An entry of the help: a key, a command or a form, its description, and details."""
 
     head: str
     words: str
@@ -70,9 +70,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Section:
-    """Lines with a title, which begins with what kind of lines they are.
+    """Entries under a title, whose first word is their kind.
 
-    `column` is how many cells the heads of all lines of this kind want.
+    `column` is the width, in cells, of the column of heads, the same for all sections of a kind.
     """
 
     title: str
@@ -81,11 +81,11 @@ class Section:
 
     @property
     def kind(self) -> str:
-        """The part of the title that sections of one kind share."""
+        """The first word of the title, which sections of one kind share."""
         return self.title.split()[0]
 
     def filtered(self, wanted: Iterable[str]) -> Section:
-        """Return this section with the lines that contain all the wanted words, or its title."""
+        """Return this section with only the entries that, with the title, have all wanted words."""
         title = self.title.casefold()
         missing = [word for word in wanted if word not in title]
         kept = [
@@ -124,17 +124,17 @@ def sections(keys: Keys) -> list[Section]:
     )
 
 
-def _aligned(made: list[Section]) -> list[Section]:
+def _aligned(unaligned: list[Section]) -> list[Section]:
     columns: dict[str, int] = {}
-    for one in made:
-        heads = [cell_len(entry.head) for entry in one.entries]
-        fitting = [head for head in heads if head <= MOST_HEAD]
-        columns[one.kind] = max(columns.get(one.kind, 0), *fitting)
-    return [replace(one, column=columns[one.kind]) for one in made]
+    for section in unaligned:
+        heads = [cell_len(entry.head) for entry in section.entries]
+        fitting = [head for head in heads if head <= MAX_HEAD]
+        columns[section.kind] = max(columns.get(section.kind, 0), *fitting)
+    return [replace(section, column=columns[section.kind]) for section in unaligned]
 
 
-def _pairs(told: dict[str, str]) -> tuple[Entry, ...]:
-    return tuple(Entry(head, words) for head, words in told.items())
+def _pairs(meanings: dict[str, str]) -> tuple[Entry, ...]:
+    return tuple(Entry(head, words) for head, words in meanings.items())
 
 
 def _command_entry(command: Command, keys: Keys) -> Entry:
@@ -145,11 +145,11 @@ def _command_entry(command: Command, keys: Keys) -> Entry:
 
 def _key_sections(keys: Keys) -> list[Section]:
     groups: dict[str, list[Bound]] = {name: [] for name in (*KEY_GROUPS, SCREEN)}
-    for one in (*at("screen"), *at("app")):
-        groups[one.group if one.group in KEY_GROUPS else SCREEN].append(one)
-    found = {name: _key_entries(made, keys) for name, made in groups.items()}
+    for bound in (*at("screen"), *at("app")):
+        groups[bound.group if bound.group in KEY_GROUPS else SCREEN].append(bound)
+    found = {name: _key_entries(group, keys) for name, group in groups.items()}
     counted = f"10{keys.name('step')} 500{keys.name('sgd')}"
-    found["move"] += (Entry(counted, "ten steps, 500 SGD steps: a count first"),)
+    found["move"] += (Entry(counted, "ten steps, 500 SGD steps: type a count first"),)
     if not (keys.is_changed("step") or keys.is_changed("back")):
         found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
     found[PLACES["order"]] = _key_entries(at("order"), keys)
@@ -159,12 +159,12 @@ def _key_sections(keys: Keys) -> list[Section]:
 
 
 def _key_entries(bound: Iterable[Bound], keys: Keys) -> tuple[Entry, ...]:
-    """Return a line for each thing that keys do, with all keys that do it."""
-    return tuple(Entry(keys.shown(one.id), one.words) for one in bound if keys.of(one.id))
+    """Return an entry per binding that has keys, with all its keys."""
+    return tuple(Entry(keys.shown(b.id), b.words) for b in bound if keys.of(b.id))
 
 
 class HelpText(LinesView):
-    """The lines that are left by the filter."""
+    """The lines that match the filter."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"help--title", "help--head", "help--dim"}
     DEFAULT_CSS = """
@@ -178,8 +178,8 @@ class HelpText(LinesView):
     """
 
     def show(self, shown: list[Section], *, details: bool) -> None:
-        """Show these sections, with what there is to say besides or without."""
-        # A column is left for the scrollbar, so that lines do not move when it comes.
+        """Show the given sections, with or without the details of each entry."""
+        # A column is reserved for the scrollbar, so that lines do not move when it appears.
         width = max(20, self.outer_size.width - 2)
         lines: list[Strip] = []
         for section in shown:
@@ -217,10 +217,10 @@ class HelpText(LinesView):
 
 
 class Filter(Input):
-    """Where the wanted words are typed."""
+    """The input for the wanted words."""
 
     def on_key(self, event: Key) -> None:
-        """The key that opens the help closes it, until it may be a part of what is typed."""
+        """Close the help at the key that opens it, while nothing is typed yet."""
         if event.key in keys_of(self).of("help") and not self.value:
             event.stop()
             event.prevent_default()
@@ -228,7 +228,7 @@ class Filter(Input):
 
 
 class HelpScreen(ModalScreen[None]):
-    """The help over the whole screen."""
+    """The help, as large as the screen."""
 
     DEFAULT_CSS = """
     HelpScreen {
@@ -264,30 +264,31 @@ class HelpScreen(ModalScreen[None]):
             yield Static("", id="help-keys", markup=False)
 
     def on_mount(self) -> None:
-        """Take what is typed."""
+        """Focus the filter."""
         self.query_one(Filter).focus()
 
     def on_resize(self, _event: Resize) -> None:
-        """Break the lines where they have to be."""
+        """Wrap the lines to the new width."""
         self.call_after_refresh(self._show)
 
     def on_input_changed(self) -> None:
-        """Show what is left."""
+        """Show the entries that match."""
         self._show()
         self.query_one(HelpText).scroll_to(y=0, animate=False)
 
     def _show(self) -> None:
         typed = self.query_one(Filter).value
         wanted = typed.casefold().split()
-        left = [found for one in self._sections if (found := one.filtered(wanted)).entries]
-        if not left:
-            left = [Section(f"nothing found: {typed.strip()}", (), 1)]
-        self.query_one(HelpText).show(left, details=bool(wanted))
+        filtered = [section.filtered(wanted) for section in self._sections]
+        shown = [section for section in filtered if section.entries]
+        if not shown:
+            shown = [Section(f"nothing found: {typed.strip()}", (), 1)]
+        self.query_one(HelpText).show(shown, details=bool(wanted))
         keys = "Esc clears" if typed else "Esc closes"
         self.query_one("#help-keys", Static).update(f" ↑ ↓ PgUp PgDn scroll   {keys}")
 
     def action_leave(self) -> None:
-        """Clear the filter; when there is none, close."""
+        """Clear the filter, or close if it is empty."""
         typed = self.query_one(Filter)
         if typed.value:
             typed.value = ""
@@ -299,6 +300,6 @@ class HelpScreen(ModalScreen[None]):
         self.query_one(HelpText).scroll_relative(y=by, animate=False)
 
     def action_page(self, by: int) -> None:
-        """Scroll by a page, of which one line stays."""
+        """Scroll by a page less one line."""
         text = self.query_one(HelpText)
         text.scroll_relative(y=by * max(1, text.size.height - 1), animate=False)

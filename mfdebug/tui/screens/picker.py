@@ -1,4 +1,4 @@
-"""The first screen without a graph: a demo to be shown, or a graph to step through oneself."""
+"""The first screen when no graph is given: it offers the shipped demos and graphs."""
 
 from __future__ import annotations
 
@@ -25,18 +25,22 @@ class _Choice(NamedTuple):
 
 
 class PickerScreen(Screen[Path | None]):
-    """A list of the shipped demos and graphs, with what the one under the cursor is about."""
+    """A list of the shipped demos and graphs, with a description of the selected one."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("picker")
 
     def __init__(self) -> None:
         super().__init__()
-        graphs = [_Choice(one.name, one.name, one.description, one.path) for one in shipped()]
+        graphs = [
+            _Choice(graph.name, graph.name, graph.description, graph.path) for graph in shipped()
+        ]
         self._choices: dict[str, list[_Choice]] = {"demos": [], "graphs": graphs}
         for demo in shipped_demos():
             text = f"{demo.opening}\n\nFrom the command line: mfdebug demo {demo.name}"
             self._choices["demos"].append(_Choice(demo.title, demo.title, text, demo.path))
-        self._by_id = {str(one.path): one for some in self._choices.values() for one in some}
+        self._by_id = {
+            str(choice.path): choice for group in self._choices.values() for choice in group
+        }
 
     def compose(self) -> ComposeResult:
         """The list, the description, the keys."""
@@ -52,7 +56,7 @@ class PickerScreen(Screen[Path | None]):
                 with VerticalScroll(can_focus=False):
                     yield Static("", id="picker-description", markup=False)
         yield Static(
-            f" ↑ ↓ choose   Enter opens   {keys_of(self).name('picker-leave')} leaves"
+            f" ↑ ↓ choose   Enter opens   {keys_of(self).name('picker-leave')} quits"
             "   own graph: mfdebug FILE",
             id="picker-keys",
             markup=False,
@@ -63,29 +67,29 @@ class PickerScreen(Screen[Path | None]):
             if group == "graphs":
                 yield None
             yield Option(group, disabled=True)
-            for one in choices:
-                yield Option(f" {one.label}", id=str(one.path))
+            for choice in choices:
+                yield Option(f" {choice.label}", id=str(choice.path))
 
     def on_mount(self) -> None:
-        """Begin with the first demo."""
+        """Select the first demo."""
         self.query_one(OptionList).highlighted = 1
         self.query_one(OptionList).focus()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Describe what is under the cursor."""
+        """Describe the demo or graph under the cursor."""
         chosen = self._by_id[event.option_id or ""]
         self.query_one("#picker-name", Static).update(chosen.heading)
         self.query_one("#picker-description", Static).update(chosen.text)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Open it."""
+        """Open the selected demo or graph."""
         self.dismiss(self._by_id[event.option_id or ""].path)
 
     def action_move(self, by: int) -> None:
-        """Move in the list."""
+        """Move the cursor."""
         options = self.query_one(OptionList)
         options.action_cursor_down() if by > 0 else options.action_cursor_up()
 
     def action_leave(self) -> None:
-        """Leave the app."""
+        """Quit the app."""
         self.dismiss(None)

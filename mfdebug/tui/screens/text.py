@@ -1,4 +1,4 @@
-"""A text over the picture: an explanation, a printed value, the help."""
+"""A dialog with text: an explanation, a printed value, the help of a command."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.terminal.text_fitting import wrap
 from mfdebug.tui.widgets.lines import LinesView
 
-MOST_COLUMNS = 100
+MAX_COLUMNS = 100
 
 
 class TextScreen(ModalScreen[None]):
-    """Lines of text in a frame; any of the usual keys closes it."""
+    """Lines of text in a frame."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("text")
 
@@ -37,15 +37,15 @@ class TextScreen(ModalScreen[None]):
             yield Static("↑ ↓ scroll   Esc closes", id="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
-        """Take no more room than the text needs."""
-        width = min(self.size.width * 9 // 10, MOST_COLUMNS) - 8
+        """Size the dialog to its text."""
+        width = min(self.size.width * 9 // 10, MAX_COLUMNS) - 8
         lines = [part for line in self._text for part in _wrapped(line, width)]
         text = self.query_one("#dialog-text", LinesView)
         text.styles.height = min(len(lines), max(3, self.size.height - 8))
         text.update_lines(Strip([Segment(line)]) for line in lines)
 
     async def action_prompt(self) -> None:
-        """Close, and go on with a command line: who types does not wait for a frame to go."""
+        """Close, and open the prompt: the user need not close the dialog first."""
         await self.app.pop_screen()
         await self.app.screen.run_action("prompt('')")
 
@@ -55,6 +55,6 @@ class TextScreen(ModalScreen[None]):
 
 
 def _wrapped(line: str, width: int) -> list[str]:
-    """Break a line that is too long, keeping its indent."""
+    """Wrap a long line, keeping its indent."""
     indent = line[: len(line) - len(line.lstrip())]
     return [indent + part for part in wrap(line.strip(), width - len(indent))] or [""]

@@ -1,7 +1,7 @@
-"""Why a number is what it is: its terms, and a walk along them from cause to cause.
+"""The `why` dialog: a number's terms, and navigation from each term to its causes.
 
-Enter follows the chosen term to a number that it is made of, whose own terms are shown next;
-Backspace returns. So one walks from the cost to the weight that caused it.
+Enter follows the selected term to a number that it depends on and shows that number's terms;
+Backspace returns. This leads from the cost back to the weight that caused it.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from miniflow.errors import MiniflowError
 from miniflow.node import Input
 
 STEP = " › "
-# Lines of the equation at most; a sum of a thousand terms is told by its list.
-MOST_EQUATION = 7
+# The most lines of the equation; a sum of a thousand terms is shown by the list of terms.
+MAX_EQUATION = 7
 KEYS = "↑ ↓ term  ← → factor  Enter follows it  Backspace returns  g goes there  Esc closes"
 FEW_KEYS = "↑↓ term ←→ factor Enter follow Bksp back g go Esc"
 
 
 @dataclass
 class _Visit:
-    """A number on the way, and what is chosen there: a term, and one of the numbers in it."""
+    """A number on the trail, with the selected term and the selected number in that term."""
 
     cause: Cause
     term: int = 0
@@ -50,18 +50,18 @@ class _Visit:
 
     @property
     def leads_to(self) -> tuple[EntryRef, ...]:
-        """The numbers that the chosen term is made of."""
+        """The numbers that the selected term depends on."""
         terms = self.cause.terms
         return terms[self.term].leads_to if terms else ()
 
     @property
     def chosen(self) -> EntryRef | None:
-        """The number to go to."""
+        """The selected number, which Enter follows."""
         return self.leads_to[self.factor] if self.leads_to else None
 
 
 class WhyLines(LinesView, can_focus=False):
-    """Lines of this screen, in its colours."""
+    """Lines of this dialog, in its styles."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"why--chosen", "why--dim", "why--here"}
     DEFAULT_CSS = """
@@ -75,12 +75,12 @@ class WhyLines(LinesView, can_focus=False):
     """
 
     def style(self, name: str) -> Style:
-        """Return the look of what is chosen, dim, or here."""
+        """Return the style `chosen`, `dim` or `here`."""
         return self.get_component_rich_style(f"why--{name}")
 
 
 class TermList(WhyLines):
-    """A row for each term: what it adds, the sum so far, in symbols and numbers."""
+    """A row per term: its amount, the sum so far, and the term in symbols and numbers."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -88,7 +88,7 @@ class TermList(WhyLines):
         self._widths = (0, 0)
 
     def show(self, visit: _Visit) -> None:
-        """Show the terms of a number, and which one is chosen."""
+        """Show the terms of a number, and which term is selected."""
         self._visit = visit
         terms, left_out = visit.cause.terms, visit.cause.left_out
         self._widths = (
@@ -107,7 +107,7 @@ class TermList(WhyLines):
         )
 
     def line(self, y: int) -> Strip:
-        """Return a term, or how many are left out."""
+        """Return the line of a term, or the number of terms that are left out."""
         assert self._visit is not None
         cause = self._visit.cause
         if y == len(cause.terms):
@@ -123,7 +123,7 @@ class TermList(WhyLines):
 
 
 class WhyScreen(ModalScreen[EntryRef | None]):
-    """The walk; the screen closes with the number to go to, or nothing."""
+    """The dialog; it is dismissed with the number to go to, or with None."""
 
     DEFAULT_CSS = """
     WhyScreen {
@@ -146,7 +146,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         self._go_to(cause)
 
     def compose(self) -> ComposeResult:
-        """The way so far, the number as a sum, its terms, where they lead."""
+        """The trail, the number as a sum, its terms, and the numbers to follow."""
         with Vertical(id="dialog"):
             yield WhyLines(id="why-trail")
             yield WhyLines(id="why-equation")
@@ -160,7 +160,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         return self._trail[-1]
 
     def on_resize(self, _event: Resize) -> None:
-        """Break the lines where they have to be."""
+        """Wrap the lines to the new width."""
         self.call_after_refresh(self._show)
 
     # Showing -----------------------------------------------------------------------------
@@ -171,15 +171,19 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         width = trail.size.width
         trail.update_lines([self._trail_line(trail)])
 
-        lines = [_broken(line, width) for line in equation_lines(here.cause, self._debugger)]
+        lines = [_wrapped(line, width) for line in equation_lines(here.cause, self._debugger)]
         equation = [Segment(part) for line in lines for part in line]
-        if len(equation) > MOST_EQUATION:
+        if len(equation) > MAX_EQUATION:
             # The last line is the number itself.
-            equation = [*equation[: MOST_EQUATION - 1], equation[-1]]
-        told = self.query_one("#why-equation", WhyLines)
-        notes = [Segment(part, told.style("dim")) for part in wrap(here.cause.note, width) if part]
-        told.styles.height = len(equation) + len(notes)
-        told.update_lines(Strip([segment]) for segment in [*equation, *notes])
+            equation = [*equation[: MAX_EQUATION - 1], equation[-1]]
+        equation_view = self.query_one("#why-equation", WhyLines)
+        notes = [
+            Segment(part, equation_view.style("dim"))
+            for part in wrap(here.cause.note, width)
+            if part
+        ]
+        equation_view.styles.height = len(equation) + len(notes)
+        equation_view.update_lines(Strip([segment]) for segment in [*equation, *notes])
 
         several = len(here.cause.terms) > 1
         view = self.query_one("#why-leads", WhyLines)
@@ -199,10 +203,10 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         view.update_lines(leads)
 
     def _trail_line(self, view: WhyLines) -> Strip:
-        """Return the way so far, its beginning left out where there is no room for it."""
+        """Return the trail, without its beginning if it does not fit."""
         refs = [visit.cause.ref for visit in self._trail]
         moments = [None, *(ref.moment for ref in refs)]
-        names = [self._titled(ref, at) for ref, at in zip(refs, moments, strict=False)]
+        names = [self._label(ref, at) for ref, at in zip(refs, moments, strict=False)]
         here = names.pop()
         before = "why " + STEP.join([*names, ""])
         while names and cell_len(before) + cell_len(here) > view.size.width:
@@ -213,17 +217,17 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         return Strip([Segment(before, view.style("dim")), Segment(here, view.style("here"))])
 
     def _lead_lines(self, view: WhyLines, width: int) -> list[Strip]:
-        """Return where Enter leads, and how to see a stale number made."""
-        lines = self._terms_lead(view, width)
+        """Return the numbers to follow, and the key that goes to a stale number's moment."""
+        lines = self._ref_lines(view, width)
         if self._is_stale:
             key = keys_of(self).name("why-made")
-            words = f"{key} goes to moment {self._made}, which made it"
+            words = f"{key} goes to moment {self._made}, which computed it"
             lines.append(Strip([Segment(fit(words, width), view.style("dim"))]))
         return lines
 
     @property
     def _made(self) -> int | None:
-        """The moment that made a stale number."""
+        """The moment at which a stale number was computed."""
         ref, debugger = self._here.cause.ref, self._debugger
         return debugger.made_at(ref.node, gradient=ref.attribute == "grad")
 
@@ -236,8 +240,8 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         freshness = debugger.gradient_freshness if gradient else debugger.value_freshness
         return freshness(ref.node) is Freshness.STALE
 
-    def _terms_lead(self, view: WhyLines, width: int) -> list[Strip]:
-        """Return where Enter leads: the numbers of the chosen term, one of them chosen."""
+    def _ref_lines(self, view: WhyLines, width: int) -> list[Strip]:
+        """Return the numbers of the selected term, of which Enter follows the selected one."""
         if self._problem:
             return [Strip([Segment(part)]) for part in wrap(self._problem, width)]
         here = self._here
@@ -246,7 +250,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         segments = [Segment("Enter ", view.style("dim"))]
         for k, ref in enumerate(here.leads_to):
             chosen = view.style("chosen") if k == here.factor else None
-            name = self._titled(ref, here.cause.ref.moment)
+            name = self._label(ref, here.cause.ref.moment)
             text = f" {name} = {scalar(self._number(ref))} "
             segments += [Segment(text, chosen), Segment(" ")]
         lines = [Strip(segments[:1])]
@@ -257,35 +261,35 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         return lines
 
     def _number(self, ref: EntryRef) -> float:
-        """Return a number of the walk; those of other moments are looked up once."""
+        """Return a number on the trail; those of other moments are looked up only once."""
         if ref not in self._numbers:
             self._numbers[ref] = ref.number(self._debugger)
         return self._numbers[ref]
 
-    def _titled(self, ref: EntryRef, here: int | None) -> str:
-        """Name a number, with its moment where that is another one than `here`."""
+    def _label(self, ref: EntryRef, here: int | None) -> str:
+        """Return a number's name, with its moment if that differs from `here`."""
         at = "" if ref.moment == here else f" at {ref.moment or self._debugger.moment}"
         return ref.text(self._debugger) + at
 
     # Keys --------------------------------------------------------------------------------
 
     def action_term(self, by: int) -> None:
-        """Choose another term."""
+        """Select another term."""
         here = self._here
         last = max(0, len(here.cause.terms) - 1)
         here.term, self._problem = min(max(here.term + by, 0), last), ""
-        here.factor = self._likely_factor(here)
+        here.factor = self._first_factor(here)
         self._show()
 
     def action_factor(self, by: int) -> None:
-        """Choose another number of the term."""
+        """Select another number of the term."""
         here = self._here
         if here.leads_to:
             here.factor, self._problem = (here.factor + by) % len(here.leads_to), ""
             self._show()
 
     def action_follow(self) -> None:
-        """Ask why the chosen number is what it is."""
+        """Explain the selected number."""
         ref = self._here.chosen
         if ref is None:
             return
@@ -296,14 +300,14 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         self._show()
 
     def _go_to(self, cause: Cause) -> None:
-        visit = _Visit(cause, self._likely_term(cause))
-        visit.factor = self._likely_factor(visit)
+        visit = _Visit(cause, self._first_term(cause))
+        visit.factor = self._first_factor(visit)
         self._trail.append(visit)
 
-    def _likely_term(self, cause: Cause) -> int:
-        """Return the term to begin with: the largest, of equal ones one that was computed.
+    def _first_term(self, cause: Cause) -> int:
+        """Return the term to select first: the largest, and among equals a computed one.
 
-        Of a parameter what its update added: the rest is what it was before.
+        For a parameter it is the change by its update; the other term is the value before.
         """
         if " ← " in cause.rule:
             return len(cause.terms) - 1
@@ -313,12 +317,12 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         return next(computed, largest[0] if largest else 0)
 
     def _is_constant(self, ref: EntryRef) -> bool:
-        """Whether a number is an input's that is not trained: it explains nothing."""
+        """Whether a number belongs to an input that is not trained, which explains nothing."""
         node = self._debugger.graph.nodes[ref.node]
         return ref.attribute == "value" and isinstance(node, Input) and not node.trainable
 
-    def _likely_factor(self, visit: _Visit) -> int:
-        """Return the number to follow first: what is not finite, and what was not just fed."""
+    def _first_factor(self, visit: _Visit) -> int:
+        """Return the number to select first: one that is not finite, or else not constant."""
         if not math.isfinite(visit.cause.number):
             for k, ref in enumerate(visit.leads_to):
                 if not math.isfinite(self._number(ref)):
@@ -329,29 +333,29 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         return 0
 
     def action_return(self) -> None:
-        """Go back to the number before."""
+        """Return to the previous number."""
         if len(self._trail) > 1:
             self._trail.pop()
         self._problem = ""
         self._show()
 
     async def action_prompt(self) -> None:
-        """Close, and go on with a command line."""
+        """Close, and open the prompt."""
         await self.app.pop_screen()
         await self.app.screen.run_action("prompt('')")
 
     def action_leave(self) -> None:
-        """Close, back where it was asked."""
+        """Close without going anywhere."""
         self.dismiss(None)
 
     def action_made(self) -> None:
-        """Close, and go to the number that was come to, at the moment that made it."""
+        """Close, and go to the present number, at the moment that computed it."""
         ref = self._here.cause.ref
         self.dismiss(replace(ref, moment=self._made) if self._is_stale else ref)
 
 
-def _broken(line: str, width: int) -> list[str]:
-    """Break a line of an equation at its terms; what follows is indented."""
+def _wrapped(line: str, width: int) -> list[str]:
+    """Wrap a line of an equation at its terms; continuation lines are indented."""
     indent = line[: len(line) - len(line.lstrip())]
     first, *rest = wrap_terms(line.strip(), width - len(indent) - 4) or [""]
     return [indent + first, *(f"{indent}    {part}" for part in rest)]

@@ -1,1 +1,1 @@
-"""Between Textual and the terminal: what is sent, and what arrives."""
+"""The layer between Textual and the terminal: output, input, resizing and suspension."""

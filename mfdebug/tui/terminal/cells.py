@@ -1,13 +1,13 @@
-"""An app that sends the terminal what changed: the cells that differ from what it shows.
+"""An app that sends the terminal only the cells that differ from what it shows.
 
 Over ssh every byte counts. Textual marks dirty regions but sends each span from the left edge of
 its widget, style by style (Textual #5625): one number in each of two lines of an 80x24 panel took
-7459 bytes as a whole widget, 624 as two lines, 446 as two exact spans. Narrower regions therefore
-cannot help; sending cells can, and it takes 69.
+7459 bytes as a whole widget, 624 as two lines, 446 as two exact spans. So narrower regions do not
+help; sending cells does, and takes 69 bytes.
 
-That serves every widget: a plot drawn anew, a focus that moved, a list that scrolled, a dialog
-over it all. And no control character of any widget's text gets past it to the terminal, nor,
-where only ASCII can be shown, anything else.
+That helps every widget: a redrawn plot, a moved focus, a scrolled list, a dialog. It also keeps
+control characters in any widget's text from the terminal and, if only ASCII can be shown, all
+other characters.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.timer import Timer
 
-# Seconds after which a terminal has taken its new size.
+# Seconds after which a terminal has settled at its new size.
 SETTLED = 0.25
-# A cluster with one of these has another width in each terminal: emoji in one, emoji as such.
+# Terminals disagree on the width of a cluster with one of these: one draws a single emoji, another
+# each character by itself.
 _OF_ANY_WIDTH = frozenset({JOINER, "\ufe0f"})
 
 
@@ -56,7 +57,7 @@ class CellApp(PacedApp[ReturnType]):
             self.animation_level = "none"
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        # The one place every frame passes. Inline apps send other kinds of update, untouched.
+        # Every frame passes here. Inline apps send other kinds of update, which stay unchanged.
         frame: Any = renderable
         if isinstance(renderable, ChopsUpdate | LayoutUpdate):
             frame = CellUpdate(
@@ -65,21 +66,21 @@ class CellApp(PacedApp[ReturnType]):
         super()._display(screen, frame)
 
     def _set_pointer_shape(self, shape: str) -> None:
-        """Leave the mouse pointer as it is: older terminals print the sequence (OSC 22)."""
+        """Do not change the mouse pointer: older terminals print the sequence (OSC 22)."""
 
     def action_redraw(self) -> None:
-        """Send the whole screen again, for when something else has written to it."""
+        """Send the whole screen again, after something else has written to it."""
         self._terminal.known = False
         self.refresh(layout=True)
 
     def on_mount(self) -> None:
-        """After a suspension nothing of ours is on the screen (Textual #6298: it stays blank)."""
+        """Redraw after a suspension, when the screen is blank (Textual #6298)."""
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
 
     def on_resize(self) -> None:
-        """Trust nothing on the screen: terminals cut, wrap or clear when they are resized.
+        """Redraw everything: terminals cut, wrap or clear the screen when they are resized.
 
-        Nor a frame that was on its way meanwhile: it met a screen of another size.
+        Redraw again a little later: a frame in transit met a screen of another size.
         """
         if self._terminal.rows:
             if self._redrawing is not None:
@@ -89,10 +90,10 @@ class CellApp(PacedApp[ReturnType]):
 
 
 class _Look(NamedTuple):
-    """How a cell looks: parameters of SGR, and a link (OSC 8).
+    """The look of a cell: SGR parameters, and a link (OSC 8).
 
-    A `blank` has only what shows on a space: its foreground and boldness are left open, so that
-    the spaces between two words of one style cost no change of style.
+    A `blank` has only what is visible on a space: its foreground and boldness are unspecified, so
+    that the spaces between two words of one style need no change of style.
     """
 
     attributes: str = ""
@@ -105,29 +106,29 @@ class _Look(NamedTuple):
 _PLAIN = _Look()
 _BLANK = _Look(blank=True)
 
-# A cell is its character, with what combines with it, and its look. The second cell of a wide
-# character holds the same after a NUL: it differs from another cell exactly when the first
-# does, so no difference begins or ends in the middle of one.
+# A cell is its character, with combining characters, and its look. The second cell of a wide
+# character has the same text after a NUL: it differs from another cell exactly when the first
+# does, so no difference starts or ends in the middle of a wide character.
 _Cell = tuple[str, _Look]
 
-# Attributes that show on a blank: underlines, blinking, reverse, strike, overline.
+# Attributes that are visible on a blank: underlines, blinking, reverse, strike, overline.
 _SHOWN_ON_BLANKS = {"4", "5", "6", "7", "9", "21", "53"}
-# What turns attributes off again: bold or dim, italic, underline, blink, reverse, strike.
+# The codes that turn attributes off: bold or dim, italic, underline, blink, reverse, strike.
 _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "9": "29"}
 
-# What moving the cursor takes ("\x1b[12;34H"), in cells that may be sent again instead.
+# Up to this many unchanged cells are sent again, instead of moving the cursor ("\x1b[12;34H").
 _MOVE = 8
 
 
 class Terminal:
-    """What the terminal shows, row by row; nothing of it is `known` before a full update."""
+    """What the terminal shows, row by row; it is not `known` before a full update."""
 
     def __init__(self) -> None:
         self.rows: dict[int, list[_Cell | None]] = {}
         self.known = False
 
     def row(self, y: int, width: int) -> list[_Cell | None]:
-        """Return the cells of a row, at least `width` of them; None is not known."""
+        """Return the cells of a row, at least `width` of them; None is an unknown cell."""
         row = self.rows.setdefault(y, [])
         if len(row) < width:
             row.extend([None] * (width - len(row)))
@@ -135,7 +136,7 @@ class Terminal:
 
 
 class CellUpdate(CompositorUpdate):
-    """A frame of Textual's, sent as the cells that differ from what the `terminal` shows."""
+    """A frame of Textual's, rendered as the cells that differ from what the `terminal` shows."""
 
     def __init__(
         self,
@@ -146,7 +147,7 @@ class CellUpdate(CompositorUpdate):
         *,
         ascii_only: bool = False,
     ) -> None:
-        """`sent` is asked what to send for the text of the frame, once it is sent for sure."""
+        """`sent` maps the text of the frame to what is sent, and is called only when it is sent."""
         self.update = update
         self.terminal = terminal
         self.size = size
@@ -154,7 +155,7 @@ class CellUpdate(CompositorUpdate):
         self.ascii_only = ascii_only
 
     def render_segments(self, console: Console) -> str:
-        """Return what is to be sent. It is sent for sure: Textual asks when it writes."""
+        """Return the text to send. Textual calls this only when it writes the frame."""
         colors = console._color_system or ColorSystem.TRUECOLOR  # as Strip.render does
         terminal, update = self.terminal, self.update
         if not terminal.known:
@@ -166,11 +167,11 @@ class CellUpdate(CompositorUpdate):
                 for strip in strips:
                     pen.draw(x, y, self._cells(strip, colors, strip.cell_length))
                     x += strip.cell_length
-            # One that was laid out for the size before a resize may have been cut or wrapped.
+            # A frame laid out for the size before a resize may have been cut or wrapped.
             terminal.known = update.region.size == self.size
         else:
-            # Whole chops, the parts of a line between edges of widgets: the compositor has
-            # rendered them anyway, and a span may begin inside a wide character.
+            # Whole chops (the parts of a line between edges of widgets): the compositor has
+            # rendered them anyway, and a span may start inside a wide character.
             for y, start, stop in update.spans:
                 chops = zip(update.chop_ends[y], update.chops[y].items(), strict=True)
                 for end, (x, chop) in chops:
@@ -186,7 +187,7 @@ class CellUpdate(CompositorUpdate):
 
 
 class _Pen:
-    """Draws cells where they differ, with as few moves and changes of style as will do."""
+    """Draws the cells that differ, with as few cursor moves and style changes as possible."""
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
@@ -203,14 +204,14 @@ class _Pen:
                 continue
             shown[at] = cell
             if cell[0][0] == "\0":
-                # The cursor has gone past it with the first cell of its character.
+                # The cursor moved past it with the first cell of the character.
                 self.x += 1
                 continue
             self.go(at, y, cells[max(0, self.x - x) : at - x])
             self.put(cell)
 
     def go(self, x: int, y: int, between: list[_Cell]) -> None:
-        """Go to a cell: over the ones `between`, sending them again, where that is shorter."""
+        """Move to a cell, by sending the cells `between` again where that is shorter."""
         if y == self.y and x == self.x:
             return
         if (
@@ -225,7 +226,7 @@ class _Pen:
         self.x, self.y = x, y
 
     def suits(self, look: _Look) -> bool:
-        """Whether a cell of this look can be put as things are; a blank has no foreground."""
+        """Whether a cell of this look needs no change of style; a blank has no foreground."""
         return look is self.look or (look.blank and _shows_as_blank(self.look) == look)
 
     def put(self, cell: _Cell) -> None:
@@ -237,7 +238,7 @@ class _Pen:
         if text.isascii() or _OF_ANY_WIDTH.isdisjoint(text):
             self.out.append(text)
             return
-        # Nothing of what was there shows beside a narrow one, and the cursor is then anywhere.
+        # Blanks erase what a narrow drawing would leave; the cursor is then at an unknown column.
         self.out.append(f"{' ' * cell_len(text)}\x1b[{self.y + 1};{self.x}H{text}")
         self.y = -1
 
@@ -247,7 +248,7 @@ class _Pen:
 
 
 def _cells(segments: Iterable[Segment], colors: ColorSystem, width: int) -> list[_Cell]:
-    """Return the `width` cells that `segments` take on the screen."""
+    """Return the `width` cells that `segments` occupy on the screen."""
     cells: list[_Cell] = []
     for text, style, control in segments:
         if control:
@@ -263,26 +264,26 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem, width: int) -> list
                 elif size := cell_len(cluster):
                     cells += [(cluster, look), *[("\0" + cluster, look)] * (size - 1)]
                 elif cells and cells[-1][0][0] != "\0":
-                    # What combines with the last character of the segment before.
+                    # It combines with the last character of the segment before.
                     cells[-1] = cells[-1][0] + cluster, cells[-1][1]
-    # Rich counts some nonsense differently (a control character after a joiner).
+    # Rich counts some odd sequences differently (a control character after a joiner).
     return [*cells[:width], *[(" ", _BLANK)] * (width - len(cells))]
 
 
 def _column(text: str) -> str:
-    """Return the one ASCII character of a column; the second one of a wide sign has its own."""
+    """Return the ASCII character of a cell, also of the second cell of a wide character."""
     sign = in_ascii(text.lstrip("\0"))
     return sign if text[0] != "\0" or sign == UNKNOWN else " "
 
 
 def _clusters(text: str) -> list[str]:
-    """Split `text` into characters with what combines with them; drop control characters."""
+    """Split `text` into characters with their combining characters; replace control characters."""
     clusters: list[str] = []
     for character in text:
         width = cell_len(character)
         joins = not width or (clusters and clusters[-1].endswith(JOINER))
         if not character.isprintable() and character not in (JOINER, NON_JOINER):
-            # Lone surrogates cannot be encoded, and no one knows what private ones look like.
+            # Lone surrogates cannot be encoded, and private-use characters have no known look.
             character = " " if character.isspace() else "\ufffd"
             clusters += [character] * width
         elif joins and clusters:
@@ -312,13 +313,13 @@ def _look(style: Style, colors: ColorSystem) -> _Look:
 
 @lru_cache(4096)
 def _interned(look: _Look) -> _Look:
-    """Return one object for equal looks, so that cells compare fast."""
+    """Return the same object for equal looks, so that cells compare fast."""
     return look
 
 
 @lru_cache(4096)
 def _shows_as_blank(look: _Look) -> _Look:
-    """Return the look of a space in this look."""
+    """Return the look of a space drawn in this look."""
     if look.link or _SHOWN_ON_BLANKS.intersection(look.attributes.split(";")):
         return look
     return _interned(_Look(background=look.background, blank=True))
@@ -326,7 +327,7 @@ def _shows_as_blank(look: _Look) -> _Look:
 
 @lru_cache(4096)
 def _change(old: _Look, new: _Look) -> str:
-    """Return what takes the terminal from one look to another."""
+    """Return the sequence that changes the terminal from one look to another."""
     link = f"\x1b]8;{new.link or ';'}\x1b\\" if new.link != old.link else ""
     if new[:3] == old[:3]:
         return link
@@ -337,13 +338,13 @@ def _change(old: _Look, new: _Look) -> str:
 
 
 def _codes(old: _Look, new: _Look) -> list[str]:
-    """Return the SGR parameters that turn off what goes and turn on what comes."""
+    """Return the SGR parameters that turn off old attributes and turn on new ones."""
     before, after = (look.attributes.split(";") if look.attributes else [] for look in (old, new))
     gone = [code for code in before if code not in after]
     if any(code not in _OFF for code in gone):
         return ["0", *filter(None, new[:3])]
     off = list(dict.fromkeys(_OFF[code] for code in gone))
-    # Bold and dim have one way off: what remains of the two comes on again.
+    # One code turns off both bold and dim: if one of them stays, it is turned on again.
     on = [code for code in after if code not in before or _OFF.get(code) in off]
     codes = [*off, *on]
     if new.foreground != old.foreground:

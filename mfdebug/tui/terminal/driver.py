@@ -1,6 +1,6 @@
-"""The driver: whatever bytes a terminal sends, and whatever size it says it has, the app goes on.
+"""A driver with which the app survives any bytes and any size that a terminal sends.
 
-Textual's own ends the app, with exit status 0, at a byte that is not UTF-8.
+Textual's own driver ends the app, with exit status 0, at a byte that is not UTF-8.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from mfdebug.tui.terminal.escapes import EscapeParser
 
-# Columns and rows of the largest screen that is drawn: no display has more. A size beyond it is a
+# Columns and rows of the largest screen that is drawn: no display has more. A larger size is a
 # mistake, and 65535 x 65535 would take gigabytes.
-LARGEST = (1000, 500)
+MAX_SIZE = (1000, 500)
 
 
 class TerminalDriver(LinuxDriver):
-    """Reads keys from a terminal that may send anything, and draws on one of any size."""
+    """Reads keys from a terminal that may send anything, and draws at any size."""
 
     def run_input_thread(self) -> None:
-        """Read until the end is asked for; what cannot be decoded is replaced."""
+        """Read until the app exits; bytes that cannot be decoded are replaced."""
         decode = getincrementaldecoder("utf-8")("replace").decode
         parser = EscapeParser(self._debug)
         with selectors.SelectSelector() as selector:
@@ -33,13 +33,13 @@ class TerminalDriver(LinuxDriver):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         raise EOFError
-                    # Half a character is nothing yet; to the parser it would be the end.
+                    # Half a character decodes to "", which the parser would take for the end.
                     if text := decode(data):
                         for message in parser.feed(text):
                             self.process_message(message)
                 for message in parser.tick():
                     self.process_message(message)
-            # An answer that is still on its way would be typed into the shell.
+            # A reply of the terminal that arrives later would be typed into the shell.
             if selector.select(0.1):
                 os.read(self.fileno, 4096)
 
@@ -47,18 +47,18 @@ class TerminalDriver(LinuxDriver):
         try:
             self.run_input_thread()
         except (OSError, EOFError):
-            # The terminal is gone; nobody is left to wait for keys.
+            # The terminal is gone, so no keys will come.
             self._app.call_later(self._app.exit, return_code=128 + signal.SIGHUP)
         except Exception as error:
             self._app.call_later(self._app._handle_exception, error)
 
     def _query_in_band_window_resize(self) -> None:
-        """Have sizes from the kernel alone, which every terminal tells them.
+        """Do not ask for in-band resize reports: the kernel reports the size of every terminal.
 
-        In this mode anyone who types could give the screen any size; and mice would point at
-        pixels, which are not drawn on.
+        In that mode, typed text could set the screen to any size, and the mouse would be reported
+        in pixels instead of cells.
         """
 
     def _get_terminal_size(self) -> tuple[int, int]:
         width, height = super()._get_terminal_size()
-        return min(max(1, width), LARGEST[0]), min(max(1, height), LARGEST[1])
+        return min(max(1, width), MAX_SIZE[0]), min(max(1, height), MAX_SIZE[1])

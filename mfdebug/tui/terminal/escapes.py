@@ -1,8 +1,8 @@
-"""Reads what a terminal sends by its grammar (ECMA-48), so that nothing is taken for what it isn't.
+"""Parse the input from a terminal by its grammar (ECMA-48), so that no sequence is misread.
 
-Textual compares what arrives with a list of the sequences that it knows: one that it does not know
-is typed into the app character by character, and a number that no character or screen has ends the
-app. Here a sequence is read to its end first. Then it is a key, an event, or it is ignored.
+Textual compares the input with a list of known sequences: an unknown sequence is typed into the
+app character by character, and a number out of the range of characters or screen positions crashes
+the app. Here a sequence is read to its end first; then it is a key, an event, or ignored.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from textual.message import Message
 
 ESC, END_OF_STRING = "\x1b", "\x1b\\"
 PASTE_BEGINS, PASTE_ENDS = "\x1b[200~", "\x1b[201~"
-# What begins a string: device control, start of string, operating system command, and so on.
+# The characters that start a string: device control, start of string, operating system command, ...
 _STRINGS = frozenset("PX]^_")
-# A control sequence ends at its final byte, or at a character that none may have.
+# A control sequence ends at its final byte, or at a character that is not allowed in it.
 _WHOLE = re.compile(
     r"\x1b(?:\[M...|\[\[.|\[(?![M\[])[ -?]*[^ -?]|O.|[PX\]^_].*\x07|[^\[OPX\]^_])", re.DOTALL
 )
@@ -35,17 +35,17 @@ _KEY = re.compile(
     r"(?:;([0-9]{0,3})(?::([0-9]?))?(?:;((?:[0-9]{1,7}:)*[0-9]{0,7}))?)?([u~A-FHPQRS])"
 )
 _RELEASED = "3"
-# Sequences of the terminals of today have less than half of this.
-LONGEST = 64
-# Characters of one paste; the rest of it is dropped.
-MOST_PASTED = 1 << 18
+# Sequences of today's terminals are less than half as long.
+MAX_SEQUENCE = 64
+# Characters of one paste; the rest is dropped.
+MAX_PASTE = 1 << 18
 
 
 class EscapeParser(XTermParser):
     """Turns characters from a terminal into Textual's events. No input makes it raise."""
 
     def parse(self, token_callback: TokenCallback[Message]) -> Generator[Read1 | Peek1, str, None]:
-        """Ask for one character after the other, and call back with each event."""
+        """Read one character after the other, and pass each event to `token_callback`."""
         cut_short = in_string = False
         while not self.is_eof:
             try:
@@ -64,23 +64,23 @@ class EscapeParser(XTermParser):
             in_string = sequence[1:2] in _STRINGS
 
     def _sequence(self) -> Generator[Read1 | Peek1, str, tuple[str, bool]]:
-        """Read on after an ESC; return all that belongs to it, and whether an ESC cut it short."""
+        """Read the sequence after an ESC; return it, and whether another ESC cut it short."""
         sequence = ESC
         try:
             while not _is_whole(sequence):
                 character = yield self.read1(constants.ESCAPE_DELAY)
                 if character == ESC:
                     return sequence, True
-                kept = 2 if sequence[1:2] in _STRINGS else LONGEST
+                kept = 2 if sequence[1:2] in _STRINGS else MAX_SEQUENCE
                 sequence = sequence[:kept] + character
         except (ParseTimeout, ParseEOF):
             pass
         return sequence, False
 
     def _pasted(self, token_callback: TokenCallback[Message]) -> Generator[Read1 | Peek1, str, str]:
-        """Read a paste to its end; or, if that is lost, to the Escape of whoever waits for it.
+        """Read a paste to its end; if the end is lost, the user's Escape ends it.
 
-        A terminal may answer while it pastes.
+        A terminal may send a cursor position during a paste.
         """
         pasted: list[str] = []
         cut_short = False
@@ -94,16 +94,16 @@ class EscapeParser(XTermParser):
                 part, cut_short = yield from self._sequence()
                 if part == PASTE_ENDS:
                     break
-                said = next(iter(self._events(part)), None) if not cut_short else None
-                if isinstance(said, events.Key) and said.key == "escape":
+                event = next(iter(self._events(part)), None) if not cut_short else None
+                if isinstance(event, events.Key) and event.key == "escape":
                     break
-                if isinstance(said, events.CursorPosition):
-                    token_callback(said)
+                if isinstance(event, events.CursorPosition):
+                    token_callback(event)
                     continue
-            if len(pasted) < MOST_PASTED:
+            if len(pasted) < MAX_PASTE:
                 pasted.append(part)
         # NUL: Textual #1661.
-        return "".join(pasted)[:MOST_PASTED].replace("\0", "")
+        return "".join(pasted)[:MAX_PASTE].replace("\0", "")
 
     def _emit(self, found: Iterable[Message], token_callback: TokenCallback[Message]) -> None:
         for event in found:
@@ -114,7 +114,7 @@ class EscapeParser(XTermParser):
         return list(self._sequence_to_key_events(sequence, alt=alt))
 
     def _events(self, sequence: str) -> Iterable[Message]:
-        """Return what a sequence says, whole or as far as it came; nothing if it says nothing."""
+        """Return the events of a sequence, which may be incomplete; empty if it is unknown."""
         if sequence == ESC:
             return [events.Key("escape", ESC)]
         if len(sequence) == 2:
@@ -138,31 +138,31 @@ class EscapeParser(XTermParser):
     ) -> list[events.Key] | None:
         """Return the keys of a sequence of the kitty protocol; None if it is not one.
 
-        Of a code only what Textual can take is left: no alternates, no kind of event.
+        Only the fields that Textual supports are passed on: no alternate codes, no event type.
         """
         found = _KEY.fullmatch(sequence)
         if found is None:
             return None
         code, modifiers, kind, text, final = found.groups(default="")
         if not code if final == "u" else f"{code or 1}{final}" not in FUNCTIONAL_KEYS:
-            # Not that of a character either: perhaps that of an older terminal's key.
+            # Not the code of a character either: perhaps a key of an older terminal.
             return None
         if kind == _RELEASED or not all(map(_is_character, [code or "1", *text.split(":")])):
             return []
-        # Textual takes any two or three parts, and of those below 1 the modifiers for -1.
+        # Textual accepts any two or three fields, and takes modifiers below 1 for -1.
         modifiers = modifiers if modifiers.strip("0") else ""
         fields = ";".join([code, modifiers, text]).rstrip(";")
         return super()._parse_extended_key(f"\x1b[{fields}{final}")
 
 
 def _is_whole(sequence: str) -> bool:
-    # Some keys of rxvt end in what is no end by the standard.
+    # Some keys of rxvt end in a character that the standard does not allow as the final byte.
     return bool(_WHOLE.fullmatch(sequence)) or (
         sequence.endswith("$") and sequence in ANSI_SEQUENCES_KEYS
     )
 
 
 def _is_character(code: str) -> bool:
-    """Whether the decimal `code` is that of a character, or is left out."""
+    """Whether the decimal `code` is a Unicode scalar value, or omitted."""
     number = int(code or "1")
     return number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF

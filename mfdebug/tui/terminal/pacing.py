@@ -1,11 +1,11 @@
-"""One frame on its way at a time, so that what is seen is never far behind the keys.
+"""Only one frame in transit at a time, so that the screen is never far behind the keys.
 
-A slow line is not seen from here: ssh, and each machine on the way, takes whatever is written and
-keeps it. Frames for a key that is held down queue up there, and the screen runs on for seconds
-after the key is let go. So a frame ends with a question that every terminal answers (where its
-cursor is, DSR 6 of the VT100), and the answer says that the frame has been drawn. Until it comes
-the next frame waits; and as frames are differences from what the terminal shows, all that has
-happened meanwhile is one frame.
+The app cannot see that a line is slow: ssh, and each machine on the way, buffers whatever is
+written. The frames of a held key queue up there, and the screen keeps changing for seconds after
+the key is released. So a frame ends with a query that every terminal answers (the position of its
+cursor, DSR 6 of the VT100), and the answer shows that the frame has been drawn. The next frame
+waits for it; and as frames are differences from what the terminal shows, all changes in between
+are one frame.
 """
 
 from __future__ import annotations
@@ -20,84 +20,88 @@ from textual.events import CursorPosition
 from textual.message import Message
 from textual.screen import Screen
 
-# Asked at the top left: an answer from elsewhere in the first row would be that of a key (F3 with
-# Shift, and so on).
-QUESTION = "\x1b[H\x1b[6n"
-# Seconds after which an answer is no longer waited for, and how long to wait for it at the end:
-# one that came after the end would be typed into the shell.
-LONGEST, LONGEST_AT_END = 2.0, 0.5
-# Seconds after which it is looked again whether changes that belong together are all made.
-SOON = 0.01
+# Sent with the cursor at the top left: an answer from elsewhere in the first row would look like a
+# key (F3 with Shift, and so on).
+QUERY = "\x1b[H\x1b[6n"
+# Seconds to wait for an answer, and seconds to wait for it at exit: an answer after the exit would
+# be typed into the shell.
+MAX_WAIT, MAX_WAIT_AT_EXIT = 2.0, 0.5
+# Seconds after which a frame is tried again that was due during a batch of updates.
+RETRY = 0.01
 
 
 class PacedApp(App[ReturnType]):
-    """An app that draws its next frame when the last one has been drawn by the terminal."""
+    """An app that sends a frame only after the terminal has drawn the one before."""
 
-    # When a question was asked that is not answered yet; whether the terminal answers at all.
+    # The time of the query that is still open; whether the terminal answers queries at all.
     _asked: float | None = None
     _answers = False
-    _owed = False
-    _began = False
+    _frame_due = False
+    _sent_first = False
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         waits = self._answers and self._asked is not None
         if waits and isinstance(renderable, CompositorUpdate):
-            if not self._owed:
-                self._owed = True
-                self.set_timer(LONGEST, self._give_up)
+            if not self._frame_due:
+                self._frame_due = True
+                self.set_timer(MAX_WAIT, self._give_up)
             return
         super()._display(screen, renderable)
 
     def paced(self, frame: str) -> str:
-        """Return what to send for a frame: with a question, unless one is still open."""
+        """Return what to send for a frame: the frame with a query, unless one is still open."""
         if not frame or self._asked is not None:
             return frame
         self._asked = time.monotonic()
-        if self._began:
-            return frame + QUESTION
-        # The first screen is the largest: whether there will be answers is known before its end.
-        self._began = True
-        return QUESTION + frame
+        if self._sent_first:
+            return frame + QUERY
+        # The first frame is the largest: with the query before it, the answer comes early.
+        self._sent_first = True
+        return QUERY + frame
 
     def post_message(self, message: Message) -> bool:
-        """Take the terminal's answers, also while the app closes and hears nothing else."""
+        """Handle the terminal's answers, even while the app closes and drops other messages."""
         if isinstance(message, CursorPosition):
             self._asked, self._answers = None, True
-            # It comes from the driver's thread: a timer that is set now must know its app.
+            # This runs in the driver's thread, where a new timer needs the app's context.
             with self._context():
-                self._draw_owed()
+                self._draw_due()
             return True
         return super().post_message(message)
 
     def _give_up(self) -> None:
-        if self._owed and self._asked is not None and time.monotonic() - self._asked >= LONGEST:
-            # It will count again as one that answers, once it has answered this.
+        if (
+            self._frame_due
+            and self._asked is not None
+            and time.monotonic() - self._asked >= MAX_WAIT
+        ):
+            # The terminal counts as answering again once it answers this query.
             self._answers = False
-        self._draw_owed()
+        self._draw_due()
 
-    def _draw_owed(self) -> None:
-        if not self._owed or not self.screen_stack or not self._running:
+    def _draw_due(self) -> None:
+        if not self._frame_due or not self.screen_stack or not self._running:
             return
         if self._batch_count:
-            # Not call_later: what ends the batch may wait for the app to be idle.
-            self.set_timer(SOON, self._draw_owed)
+            # Not call_later: the end of the batch may wait for the app to be idle.
+            self.set_timer(RETRY, self._draw_due)
             return
-        self._owed = False
+        self._frame_due = False
         whole = self.screen._compositor.render_update(
             full=True, screen_stack=self._background_screens
         )
         self._display(self.screen, whole)
 
-    async def _last_answer(self) -> None:
-        end = time.monotonic() + LONGEST_AT_END
+    async def _wait_for_answer(self) -> None:
+        end = time.monotonic() + MAX_WAIT_AT_EXIT
         while self._answers and self._asked is not None and time.monotonic() < end:
             await asyncio.sleep(0.005)
 
     async def _shutdown(self) -> None:
-        await self._last_answer()
+        await self._wait_for_answer()
         await super()._shutdown()
 
     async def action_suspend_process(self) -> None:  # type: ignore[override]
-        """Go to the background when nothing is on its way from the terminal."""
-        await self._last_answer()
+        """Suspend the app when no answer of the terminal is outstanding."""
+        await self._wait_for_answer()
         super().action_suspend_process()

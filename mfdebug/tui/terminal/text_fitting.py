@@ -1,4 +1,4 @@
-"""Text fitted to cells: cut, filled up, or broken into lines; wide characters count as two."""
+"""Fit text to a width in cells: truncate, pad or wrap it; wide characters count as two."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len, set_cell_size, split_graphemes
 
-# What no line begins with, and what none ends with, where it is broken between characters: the
-# marks that Chinese and Japanese typesetting keeps with what is before or after them.
+# Characters that must not start, and characters that must not end, a line that is broken between
+# characters: the marks that Chinese and Japanese typesetting keeps with their neighbours.
 _NOT_FIRST = frozenset(",.:;!?)]}%…、。，．：；！？）］｝〉》」』】〕〗〙〛’”")
 _NOT_FIRST |= frozenset("・ー々〻ゝゞヽヾ～％‰℃ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
 _NOT_LAST = frozenset("([{（［｛〈《「『【〔〖〘〚‘“￥＄£＃")
 
 
 def fit(text: str, width: int) -> str:
-    """Return `text` in exactly `width` cells: filled up, or cut with an ellipsis."""
+    """Return `text` in exactly `width` cells: padded, or truncated with an ellipsis."""
     if cell_len(text) > width:
         return set_cell_size(text, max(0, width - 1)) + "…"
     return set_cell_size(text, width)
@@ -23,8 +23,8 @@ def fit(text: str, width: int) -> str:
 def wrap(text: str, width: int) -> list[str]:
     """Break `text` into lines of at most `width` cells.
 
-    A line ends at a space; between characters of scripts that are written without them; and, where
-    a word has more than `width` cells, within it.
+    Lines break at spaces, between characters of scripts that are written without spaces, and
+    within a word that has more than `width` cells.
     """
     lines: list[str] = []
     line, used = "", 0
@@ -41,7 +41,7 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _pieces(word: str, width: int) -> Iterator[tuple[str, int]]:
-    """Yield the parts of a word that stay together, each with its cells."""
+    """Yield the unbreakable parts of a word, each with its width in cells."""
     if word.isascii() and len(word) <= width:
         yield word, len(word)
         return
@@ -61,6 +61,6 @@ def _pieces(word: str, width: int) -> Iterator[tuple[str, int]]:
 
 
 def wrap_terms(text: str, width: int) -> list[str]:
-    """Break an equation into lines of at most `width` cells, between its terms if it can be."""
+    """Break an equation into lines of at most `width` cells, preferably between its terms."""
     joined = text.replace(" × ", "\xa0×\xa0")
     return [line.replace("\xa0", " ") for line in wrap(joined, width)]

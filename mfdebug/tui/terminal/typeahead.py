@@ -1,9 +1,9 @@
-"""Keys that come faster than they are handled: a key pressed is what it was pressed for.
+"""Handle keys that arrive faster than they are processed, each in the right context.
 
-Textual sends each key to the widget that has the focus when the key arrives, and looks for its
-binding when it has bubbled up again: of `:sgd 5` typed, pasted or sent by a script in one go, the
+Textual sends each key to the widget that has the focus when the key arrives, and looks up its
+binding after it has bubbled up: if `:sgd 5` is typed, pasted or sent by a script at once, the
 colon opens the prompt after `s` and `g` have already been taken for keys of the tree. Here a key
-waits until the one before it has been dealt with, and what that has changed.
+waits until the one before it, and everything that it caused, has been processed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from textual.app import App, ReturnType
 from textual.events import Event, Key
 from textual.message_pump import MessagePump
 
-# Seconds after which a key is no longer waited for: its widget may have gone.
-LONGEST_WAIT = 1.0
+# Seconds to wait for a key to be handled: its widget may be gone.
+MAX_WAIT = 1.0
 
 
 class InOrderApp(App[ReturnType]):
@@ -27,14 +27,14 @@ class InOrderApp(App[ReturnType]):
     _sent: float | None = None
 
     async def on_event(self, event: Event) -> None:
-        """Let a key wait while another one is on its way."""
+        """Queue a key while another one is being handled."""
         if not isinstance(event, Key) or event.is_forwarded:
             await super().on_event(event)
             return
         if not hasattr(self, "_waiting"):
             self._waiting = deque()
         self._waiting.append(event)
-        if self._sent is None or time.monotonic() - self._sent > LONGEST_WAIT:
+        if self._sent is None or time.monotonic() - self._sent > MAX_WAIT:
             await self._send_next()
 
     async def _send_next(self) -> None:
@@ -51,33 +51,33 @@ class InOrderApp(App[ReturnType]):
             self._settle()
 
     async def key_arrived(self, event: Key) -> None:
-        """Handle a key whose turn it is."""
+        """Handle the next key of the queue."""
         await super().on_event(event)
 
-    def _follow(self, event: Key, at: MessagePump) -> None:
-        """Look again when `at` has handled the key: it stops there, or bubbles up."""
+    def _follow(self, event: Key, target: MessagePump) -> None:
+        """Wait until `target` has handled the key, then follow it if it bubbles up."""
 
         def handled() -> None:
-            parent = at._parent
-            if at is self or event._stop_propagation or parent is None:
+            parent = target._parent
+            if target is self or event._stop_propagation or parent is None:
                 self._settle()
             else:
                 self._follow(event, parent)
 
-        if not at.call_later(handled):
+        if not target.call_later(handled):
             self._settle()
 
     def _settle(self) -> None:
-        """Send the next key after what this one has set going: a line entered, a new focus."""
+        """Send the next key after the effects of this one: a submitted line, a new focus."""
         if not self._waiting:
             self._sent = None
             return
         focused: MessagePump = self.focused or self.screen
-        # A message may be answered by another one: Enter by "submitted", that by "entered".
+        # A message may cause another one: Enter causes "submitted", and that causes "entered".
         self._hop([focused, focused, focused, self.screen, self.screen, self])
 
     def _hop(self, route: list[MessagePump]) -> None:
-        """Let the queues be worked off on the way to the next key."""
+        """Let the message queues along `route` be processed before the next key."""
         first, *rest = route
         then = partial(self._hop, rest) if rest else self._send_next
         if not first.call_later(then):

@@ -1,1 +1,1 @@
-"""The widgets: one a file."""
+"""The widgets, one per file."""

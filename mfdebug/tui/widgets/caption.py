@@ -1,4 +1,4 @@
-"""What is said about the moment, in a strip that a whole room can read."""
+"""Captions of a demo, large enough for an audience."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from textual.strip import Strip
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
 
-# Lines that a strip has at least, so that nothing moves from caption to caption.
+# The least height in lines, so that nothing moves from caption to caption.
 LINES = 3
-# From so many lines of the screen on a blank line stands above and below.
+# On screens of at least this height a blank line is above and below the caption.
 TALL = 30
 MARGIN = 3
-# The eye loses longer lines.
-LONGEST = 92
+# Longer lines are hard to read.
+MAX_WIDTH = 92
 
 
 class Caption(LinesView):
-    """The words of `say`; hidden while there are none."""
+    """The text of `say`; hidden while there is none."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"caption--text"}
     DEFAULT_CSS = """
@@ -39,26 +39,28 @@ class Caption(LinesView):
         self._text = ""
 
     def show(self, text: str) -> None:
-        """Show a caption, or none."""
+        """Show a caption, or hide it if `text` is empty."""
         self._text = text
         if self.display != bool(text):
             self.display = bool(text)
         self._show()
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
+        """Wrap the text to the new width."""
         self._show()
 
     def _show(self) -> None:
         width = self.app.size.width
         style = self.get_component_rich_style("caption--text")
-        lines = wrap(self._text, max(20, min(width - 2 * MARGIN, LONGEST)))
+        lines = wrap(self._text, max(20, min(width - 2 * MARGIN, MAX_WIDTH)))
         lines += [""] * (LINES - len(lines))
         if self.app.size.height >= TALL:
             lines = ["", *lines, ""]
         if self.styles.height is None or self.styles.height.value != len(lines):
             self.styles.height = len(lines)
-        left = max(MARGIN, (width - max(map(cell_len, lines))) // 2) if width > LONGEST else MARGIN
+        left = (
+            max(MARGIN, (width - max(map(cell_len, lines))) // 2) if width > MAX_WIDTH else MARGIN
+        )
         self.update_lines(
             Strip([Segment(fit(f"{' ' * left}{line}", width), style)]) for line in lines
         )

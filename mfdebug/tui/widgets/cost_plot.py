@@ -1,8 +1,8 @@
-"""The cost after each SGD step, with a mark where the cursor is.
+"""A plot of the cost after each SGD step, with a mark at the present step.
 
-The curve is binned to the pane before it is drawn: the least and the greatest cost of each
-column, so that a spike is never lost and a million steps cost what a hundred do. NaN and
-infinity are breaks in the curve.
+The curve is binned to the width of the panel before it is drawn: the minimum and the maximum of
+each column, so that no spike is lost and a million steps cost the same as a hundred. NaN and
+infinity are gaps in the curve.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from mfdebug.core.timeline.entry_ref import descended_name
 
 Costs = NDArray[np.float64]
 LARGEST = 1e300
-# One cost is no curve.
-FEWEST = 2
-# The axis of costs spans at least this share of the greatest.
-LEAST_SPAN = 1e-3
-# Characters for the labels of the axis of costs.
+# The fewest costs that make a curve.
+MIN_COSTS = 2
+# The cost axis spans at least this fraction of the largest magnitude.
+MIN_SPAN = 1e-3
+# Characters for the labels of the cost axis.
 LABEL = 8
 
 
 class _CostFormatter(NumericAxisFormatter):
-    """Few ticks, as many as there are rows for, whose labels fit the margin."""
+    """A few ticks on the cost axis, at most one per two rows, whose labels fit the margin."""
 
     def __init__(self, rows: int, *, logarithmic: bool) -> None:
         super().__init__()
-        self._most = max(2, rows // 2)
+        self._tick_limit = max(2, rows // 2)
         self._logarithmic = logarithmic
 
     def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
-        """Return ticks no two of which fall into one row; powers of ten on a logarithmic axis."""
+        """Return ticks that are in different rows; powers of ten on a logarithmic axis."""
         ticks = super().get_ticks(min_, max_, max_ticks)
         powers = [tick for tick in ticks if float(tick).is_integer()]
         if self._logarithmic and len(powers) > 1:
             ticks = powers
         ticks = [tick for tick in ticks if min_ <= tick <= max_]
-        if len(ticks) <= self._most:
+        if len(ticks) <= self._tick_limit:
             return ticks
-        spread = np.linspace(0, len(ticks) - 1, self._most).round().astype(int)
-        return [ticks[place] for place in spread]
+        spread = np.linspace(0, len(ticks) - 1, self._tick_limit).round().astype(int)
+        return [ticks[i] for i in spread]
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
         """Return labels of at most `LABEL` characters."""
@@ -64,14 +64,14 @@ class _CostFormatter(NumericAxisFormatter):
 
 
 class _StepFormatter(NumericAxisFormatter):
-    """Ticks of an axis of whole SGD steps, as many as there is room for their labels."""
+    """Ticks at whole SGD steps, as many as have room for their labels."""
 
     def __init__(self, columns: int) -> None:
         super().__init__()
         self._columns = columns
 
     def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
-        """Return ticks at whole numbers only, none so far right that its label would be cut."""
+        """Return ticks at integers, none so far right that its label would be cut."""
         room = max(2, min(max_ticks, self._columns // 9))
         ticks = [t for t in super().get_ticks(min_, max_, room) if t.is_integer()]
         cell = (max_ - min_) / max(1, self._columns)
@@ -90,7 +90,7 @@ def _short(step: float) -> str:
 
 
 class CostPlot(Vertical):
-    """The plot under its title; `logarithmic` is whether its axis is logarithmic."""
+    """The plot with its title; `logarithmic` says whether the cost axis is logarithmic."""
 
     DEFAULT_CSS = """
     CostPlot {
@@ -109,7 +109,7 @@ class CostPlot(Vertical):
         self._drawn: object = None
 
     def compose(self) -> ComposeResult:
-        """A title, the plot, and what stands there before the first cost."""
+        """A title, the plot, and the text shown before there is a curve."""
         yield Static("", id="cost-title", markup=False)
         plot = PlotWidget(allow_pan_and_zoom=False)
         plot.can_focus = False
@@ -120,24 +120,24 @@ class CostPlot(Vertical):
         yield Static("the curve grows by a point after each SGD step", id="cost-none", markup=False)
 
     def show(self) -> None:
-        """Draw the costs so far, if anything of them has changed."""
+        """Draw the costs so far, if anything has changed."""
         debugger = self.debugger
-        # Of a copy: while NumPy reads an array, a run in the background cannot append to it.
+        # A copy: a run in the background cannot append to an array while NumPy exports its buffer.
         costs = np.array(debugger.history.costs[:])
         computed = debugger.cost_freshness() is Freshness.CURRENT
         step = min(debugger.sgd_step - (not computed), len(costs) - 1)
-        # As bytes: a NaN would never equal itself.
+        # As bytes, because NaN never equals itself.
         state = (len(costs), costs[-1:].tobytes(), step, self.logarithmic, self.size)
         if state == self._drawn:
             return
         self._drawn = state
-        self.set_class(len(costs) < FEWEST, "empty")
+        self.set_class(len(costs) < MIN_COSTS, "empty")
         self.query_one("#cost-title", Static).update(self._title(costs, step), layout=False)
-        if len(costs) >= FEWEST:
+        if len(costs) >= MIN_COSTS:
             self._draw(costs, step)
 
     def forget(self) -> None:
-        """Draw again at the next `show`, whatever has changed."""
+        """Draw again at the next `show`, even if nothing has changed."""
         self._drawn = None
 
     def on_resize(self) -> None:
@@ -178,14 +178,17 @@ class CostPlot(Vertical):
         if step >= 0 and np.isfinite(heights[step]):
             mark = "bold yellow" if dark else "bold red"
             plot.scatter([float(step)], [heights[step]], marker="◆", marker_style=mark)
-        # A little room at the right, so that the frame does not cover the last point.
+        # Some room at the right, so that the frame does not cover the last point.
         plot.set_xlimits(0, max(len(costs) - 1, 1) * 1.03)
         low, high = _limits(heights)
         plot.set_ylimits(low, high)
 
 
 def binned(heights: Costs, columns: int) -> tuple[Costs, Costs]:
-    """Return x and y of the curve with at most two points a column: its least and its greatest."""
+    """Return x and y of the curve with at most two points per column, its minimum and maximum.
+
+    `heights` has shape (n,); NaN marks a gap.
+    """
     n = len(heights)
     if n <= 2 * columns:
         return np.arange(n, dtype=np.float64), heights
@@ -200,7 +203,7 @@ def binned(heights: Costs, columns: int) -> tuple[Costs, Costs]:
 
 
 def _unbroken(ys: Costs) -> list[slice]:
-    """Return the parts of the curve between its breaks."""
+    """Return the parts of the curve between its gaps."""
     finite = np.concatenate([[False], np.isfinite(ys), [False]])
     turns = np.flatnonzero(finite[1:] != finite[:-1])
     return [slice(start, stop) for start, stop in turns.reshape(-1, 2)]
@@ -211,10 +214,10 @@ def _limits(heights: Costs) -> tuple[float, float]:
     if not finite.size:
         return 0.0, 1.0
     low, high = float(finite.min()), float(finite.max())
-    # Axis labels need the difference of the limits to be finite.
+    # For the axis labels the difference of the limits must be finite.
     low, high = max(low, -LARGEST), min(high, LARGEST)
-    # What hardly changes shall not look like a fall from the top to the bottom.
-    short = LEAST_SPAN * max(abs(low), abs(high)) - (high - low)
+    # A nearly constant cost must not look like a drop from top to bottom.
+    short = MIN_SPAN * max(abs(low), abs(high)) - (high - low)
     if short > 0:
         low, high = low - short / 2, high + short / 2
     room = (high - low) * 0.08 or 1.0

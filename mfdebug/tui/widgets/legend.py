@@ -19,6 +19,6 @@ class Legend(Static):
         super().__init__(SHORT, id=id, markup=False)
 
     def on_resize(self) -> None:
-        """Write in full what there is room for."""
+        """Show the full or the short legend, whichever fits."""
         full = self.size.width >= max(map(len, FULL.split("\n")))
         self.update(FULL if full else SHORT, layout=False)

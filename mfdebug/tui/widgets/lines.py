@@ -1,10 +1,10 @@
-"""Panels that cost what changes in them: a line-API base widget.
+"""The base widget of the panels, which renders only the lines that change.
 
 A step changes a few numbers. `LinesView` compares its new lines with those last rendered and
 refreshes only the lines that differ, without a layout; `mfdebug.tui.terminal.cells` then sends only
 the cells that differ.
 
-Text here may come from a hostile file. Lines are made of segments, never of markup.
+Text may come from a hostile file. Lines consist of segments, never of markup.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     from textual.selection import Selection
 
-# Copying a selection asks for every line of it; a virtual view may have millions.
-MOST_LINES_COPIED = 10_000
+# Copying a selection reads all its lines, and a virtual view may have millions.
+MAX_LINES_COPIED = 10_000
 
 
 class LinesView(ScrollView):
     """Lines of text that scroll; only those that change are rendered again.
 
-    Give it lines with `update_lines`, or subclass it, override `line` and call `reload` when
-    the answers of `line` have changed. Only visible lines are ever asked for, so millions of
-    rows cost what twenty do. Where a line leaves them open, colours are the widget's own.
+    Set the lines with `update_lines`, or subclass it, override `line` and call `reload` when the
+    results of `line` have changed. Only visible lines are requested, so millions of rows cost the
+    same as twenty. Colours that a line does not set are the widget's own.
     """
 
     DEFAULT_CSS = """
@@ -54,7 +54,7 @@ class LinesView(ScrollView):
         super().__init__(name=name, id=id, classes=classes, disabled=disabled)
         self._lines: tuple[Strip, ...] = tuple(lines)
         self._extent = _extent(self._lines)
-        # What was rendered at each visible row, and what it depended on besides the lines.
+        # The rendered strip of each visible row, and what else it depended on besides the lines.
         self._rendered: dict[int, Strip] = {}
         self._rendered_for: object = None
         self._painting = False
@@ -68,29 +68,29 @@ class LinesView(ScrollView):
 
     @property
     def line_width(self) -> int:
-        """The cells that a line may fill: `size` has those under the scrollbar too.
+        """The width available to a line, in cells; `size` includes those under the scrollbar.
 
-        One before the scrollbar stays blank: a number that touches it looks cut.
+        The cell before the scrollbar stays blank: a number that touches it looks truncated.
         """
         bar = self.scrollbar_size_vertical
         return self.size.width - (bar + 1 if bar else 0)
 
     def update_lines(self, lines: Iterable[Strip]) -> None:
-        """Show `lines` instead of those before; lines that are the same objects cost least."""
+        """Show `lines` instead of the previous ones; reusing the same objects is fastest."""
         self._lines = tuple(lines)
         self.reload(_extent(self._lines))
 
     def reload(self, extent: Size | None = None) -> None:
-        """Ask `line` again for what is visible; `extent` is the content's new size, if any."""
+        """Request the visible lines again; `extent` is the content's new size, if it changed."""
         if extent is not None:
             self._extent = extent
         if not self.is_mounted:
             return
         self._resize_content()
-        self._forget_if_moved()
+        self._clear_if_stale()
         width, height = self.size
         if not height:
-            # Hidden: Textual keeps rendered lines for when it is shown again in the same size.
+            # Hidden: Textual would reuse its rendered lines when the widget is shown again.
             self.refresh()
         changed = []
         for y in range(height):
@@ -102,9 +102,9 @@ class LinesView(ScrollView):
             super().refresh(*changed)
 
     def _resize_content(self) -> None:
-        """Let scrollbars and scroll offset know the new extent.
+        """Update scrollbars and scroll offset for the new extent.
 
-        Assigning `virtual_size` lays the screen out; nothing needs that while all fits.
+        Assigning `virtual_size` causes a layout, which is unnecessary while everything fits.
         """
         if self._extent == self.virtual_size:
             return
@@ -121,9 +121,9 @@ class LinesView(ScrollView):
     # Scrolling ---------------------------------------------------------------------------
 
     def reveal(self, y: int) -> None:
-        """Make line `y` visible: where it is out of view, scroll so that it is in the middle.
+        """Make line `y` visible; if it is out of view, scroll it to the middle.
 
-        A list that scrolls by one changes every row; recentring does so once in half a page.
+        Scrolling by one line changes every row; recentring does so only once per half page.
         """
         self._revealed = y
         top, height = self.scroll_offset.y, self.size.height
@@ -131,14 +131,14 @@ class LinesView(ScrollView):
             self.scroll_to(y=max(0, y - height // 2), animate=False)
 
     def on_resize(self) -> None:
-        """Keep the line that was revealed in view, also if that was before the first layout."""
+        """Keep the revealed line in view, also if it was revealed before the first layout."""
         if self._revealed is not None:
             self.reveal(self._revealed)
 
     # Rendering ---------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Size the content."""
+        """Set the size of the content."""
         self.virtual_size = self._extent
 
     def refresh(
@@ -148,14 +148,14 @@ class LinesView(ScrollView):
         layout: bool = False,
         recompose: bool = False,
     ) -> Self:
-        """Render again, all or `regions`; to show new content, `reload` is cheaper."""
+        """Render everything or `regions` again; for new content, `reload` is cheaper."""
         if repaint:
             self._rendered.clear()
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Render for the screen."""
-        self._forget_if_moved()
+        self._clear_if_stale()
         self._painting = True
         try:
             return super().render_lines(crop)
@@ -165,11 +165,11 @@ class LinesView(ScrollView):
     def render_line(self, y: int) -> Strip:
         """Return visible row `y`.
 
-        Textual asks here too where in the text a mouse selection is. Only then do the segments
+        Textual also calls this to map a mouse selection to the text. Only then do the segments
         carry offsets: on every line they would cost more than the rest of rendering.
         """
         if not self._painting:
-            self._forget_if_moved()
+            self._clear_if_stale()
         strip = self._rendered.get(y)
         if strip is None:
             strip = self._rendered[y] = self._visible_line(y)
@@ -177,7 +177,7 @@ class LinesView(ScrollView):
             return strip
         return strip.apply_offsets(self.scroll_offset.x, self.scroll_offset.y + y)
 
-    def _forget_if_moved(self) -> None:
+    def _clear_if_stale(self) -> None:
         now = (self.scroll_offset, self.size, self.visual_style, self.text_selection)
         if now != self._rendered_for:
             self._rendered.clear()
@@ -207,10 +207,10 @@ class LinesView(ScrollView):
         return Strip.join([line.crop(0, start), Strip(chosen), line.crop(end, line.cell_length)])
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """Return the selected text, of at most `MOST_LINES_COPIED` lines."""
+        """Return the selected text, of at most `MAX_LINES_COPIED` lines."""
         first = selection.start.y if selection.start else 0
         last = selection.end.y if selection.end else self._extent.height - 1
-        last = min(last, self._extent.height - 1, first + MOST_LINES_COPIED - 1)
+        last = min(last, self._extent.height - 1, first + MAX_LINES_COPIED - 1)
         texts = []
         for y in range(first, last + 1):
             if (span := selection.get_span(y)) is not None:

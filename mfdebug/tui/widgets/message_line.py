@@ -1,6 +1,6 @@
-"""The line above the keys: what comes next, or what the last command answered.
+"""The message line above the keys: what comes next, or the reply to the last command.
 
-An answer or an error stays until the next key.
+A reply or an error stays until the next key. `KeyLine` below it lists keys.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from mfdebug.tui.presentation import KeyCast
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
 
-# A question or a reason may take so many lines; a screen of 20 has no more to give.
-MOST_LINES = 3
+# The most lines of a message; a screen of 20 lines has no room for more.
+MAX_LINES = 3
 
 Tone = Literal["next", "answer", "ask", "stop", "error", "busy"]
 
 
-class MessageStrip(LinesView):
-    """A line of words for the person at the keys, or a few."""
+class MessageLine(LinesView):
+    """A message of one to `MAX_LINES` lines."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "strip--next",
-        "strip--answer",
-        "strip--ask",
-        "strip--stop",
-        "strip--error",
-        "strip--busy",
+        "message--next",
+        "message--answer",
+        "message--ask",
+        "message--stop",
+        "message--error",
+        "message--busy",
     }
     DEFAULT_CSS = """
-    MessageStrip {
+    MessageLine {
         height: 1;
         background: $background;
-        & > .strip--next { color: $text-muted; }
-        & > .strip--answer { color: $text; text-style: bold; }
-        & > .strip--ask { color: $accent; text-style: bold; }
-        & > .strip--stop { color: $warning; text-style: bold; }
-        & > .strip--error { color: $text-error; text-style: bold; }
-        & > .strip--busy { color: $warning; text-style: bold; }
+        & > .message--next { color: $text-muted; }
+        & > .message--answer { color: $text; text-style: bold; }
+        & > .message--ask { color: $accent; text-style: bold; }
+        & > .message--stop { color: $warning; text-style: bold; }
+        & > .message--error { color: $text-error; text-style: bold; }
+        & > .message--busy { color: $warning; text-style: bold; }
     }
     """
 
@@ -57,12 +57,12 @@ class MessageStrip(LinesView):
         self._tone: Tone = "next"
 
     def say(self, text: str, tone: Tone) -> None:
-        """Show an answer, an error, or that a run goes on."""
+        """Show a reply, an error, or the progress of a run."""
         self._text, self._tone = with_keys(text, keys_of(self)), tone
         self._show()
 
     def show_next(self) -> None:
-        """Say what comes next."""
+        """Show what comes next."""
         self.say(self._next(), "next")
 
     def on_resize(self) -> None:
@@ -75,11 +75,11 @@ class MessageStrip(LinesView):
         lines = wrap(self._text, width - len(prefix)) or [""]
         if self._tone in ("next", "busy"):
             lines = [self._text]
-        elif len(lines) > MOST_LINES:
-            lines = [*lines[: MOST_LINES - 1], " ".join(lines[MOST_LINES - 1 :])]
+        elif len(lines) > MAX_LINES:
+            lines = [*lines[: MAX_LINES - 1], " ".join(lines[MAX_LINES - 1 :])]
         if self.styles.height is None or self.styles.height.value != len(lines):
             self.styles.height = len(lines)
-        style: Style = self.get_component_rich_style(f"strip--{self._tone}")
+        style: Style = self.get_component_rich_style(f"message--{self._tone}")
         self.update_lines(
             Strip([Segment(fit(f"{prefix if not i else ' ' * len(prefix)}{line}", width), style)])
             for i, line in enumerate(lines)
@@ -87,16 +87,16 @@ class MessageStrip(LinesView):
 
     @property
     def tone(self) -> Tone:
-        """What kind of words are shown."""
+        """The kind of the shown message."""
         return self._tone
 
     def _next(self) -> str:
         coming = self.debugger.coming()
         if coming is None and not self.debugger.at_end:
-            # What comes next is not known before the program goes on.
+            # What comes next is unknown until the program continues.
             return f"this pass ends here; {GO_ON}"
         if coming is None:
-            return f"the line ends here ({self.debugger.ending}); {GO_BACK}"
+            return f"end of the run ({self.debugger.ending}); {GO_BACK}"
         if coming.number == 1:
             step = keys_of(self).name("step")
             return f"press {step} to begin: the feed gives every input its value"
@@ -106,12 +106,12 @@ class MessageStrip(LinesView):
         return f"next: {words}"
 
 
-# From this width on keys stand further apart.
+# From this width on, there is more space between keys.
 WIDE = 110
 
 
 class KeyLine(LinesView):
-    """The bottom line: the keys worth knowing."""
+    """The bottom line: the most useful keys."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--words"}
     DEFAULT_CSS = """
@@ -131,13 +131,13 @@ class KeyLine(LinesView):
         self._cast: KeyCast | None = None
 
     def use(self, keys: list[tuple[str, str]], lead: str = "") -> None:
-        """Show other keys, after words of what is going on."""
+        """Show other keys, after the highlighted text `lead`."""
         if (keys, lead) != (self._keys, self._lead):
             self._keys, self._lead = keys, lead
             self.show()
 
     def cast(self, keys: KeyCast) -> None:
-        """Show the keys that were pressed, at the right."""
+        """Show the pressed keys, at the right."""
         self._cast = keys
         self.show()
 
@@ -146,7 +146,7 @@ class KeyLine(LinesView):
         self.show()
 
     def show(self) -> None:
-        """Show as many keys as fit; the last one, help, always."""
+        """Show as many keys as fit, and always the last one, help."""
         key = self.get_component_rich_style("keys--key")
         words = self.get_component_rich_style("keys--words")
         *keys, last = self._keys

@@ -1,7 +1,7 @@
-"""One node at the present moment: its rule, its tensors, what came back and what it sends on.
+"""The panel of a node at the present moment: its rule, tensors, incoming and outgoing gradients.
 
-The number that has just been computed stands first and is the most visible; what has not been
-computed says so and is never shown as 0.
+The number that has just been computed comes first and is the most prominent. A number that is not
+computed yet is shown as such, never as 0.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from mfdebug.tui.widgets.tensor import Line, Paint, summary_text, tensor_lines
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
 
-# Beside each other from this width of the panel on, one below the other in a narrower one.
+# From this width on, value and gradient are side by side; in a narrower panel, one below the other.
 SIDE_BY_SIDE = 66
-# And with the inputs beside them from this width on.
+# From this width on, the inputs are beside them.
 INPUTS_TOO = 110
 
 
 class NodePanel(LinesView, can_focus=True):
-    """The panel; `node` is the node it shows, None for the moments that have none."""
+    """The node panel; `node` is the shown node, or None at moments without one."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "node--title",
@@ -71,31 +71,31 @@ class NodePanel(LinesView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("entries")
 
     class EntryChosen(Message):
-        """Another entry of the tensor has been chosen."""
+        """Another entry of the tensor has been selected."""
 
     def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.debugger = debugger
         self.node: int | None = None
-        # For a room: less, with more space, and bold only what has just been computed.
+        # For an audience: fewer lines, more space, and only new numbers in bold.
         self.roomy = False
-        # What is told at the start instead of what the graph is about.
+        # Lines shown at the start instead of the graph's description.
         self.opening: list[str] = []
         self._entries: dict[int, Index] = {}
 
     def entry_of(self, node: int) -> Index:
-        """Return the chosen entry of a node; each remembers its own."""
+        """Return the selected entry of a node; each node has its own."""
         return self._entries.get(node, (0,) * len(self.debugger.plan.shapes[node]))
 
     def choose(self, ref: EntryRef) -> None:
-        """Choose an entry of a node, and the same one of the node shown if it is of that shape."""
+        """Select an entry of a node, and of the shown node if it has the same shape."""
         shapes = self.debugger.plan.shapes
         self._entries[ref.node] = ref.index
         if self.node is not None and shapes[self.node] == shapes[ref.node]:
             self._entries[self.node] = ref.index
 
     def action_entry(self, rows: int, columns: int) -> None:
-        """Choose another entry, by rows and columns; past the end of a row, the next one."""
+        """Move the selected entry by rows and columns; past the end of a row is the next row."""
         node = self.node
         shape = () if node is None else self.debugger.plan.shapes[node]
         if node is None or not shape:
@@ -125,15 +125,15 @@ class NodePanel(LinesView, can_focus=True):
         return Paint(self._style, now=now, stale=stale, weighed=not self.roomy)
 
     def _compose_lines(self) -> Iterable[Line]:
-        # Two columns are left, for the scrollbar and a blank before it, so that lines do not move
-        # when it comes.
+        # Two columns are reserved for the scrollbar and a blank before it, so that lines do not
+        # move when it appears.
         width = max(20, self.outer_size.width - self.styles.gutter.width - 2)
         if self.node is None:
             return self._moment_lines(width)
         return self._node_lines(self.node, width)
 
     def _moment_lines(self, width: int) -> Iterable[Line]:
-        """Tell a moment that has no node: the start, and the feed."""
+        """Yield the lines of a moment without a node: the start or the feed."""
         graph = self.debugger.graph
         if self.debugger.where.phase == "start" and self.opening:
             yield from ([Segment(line, self._style("title"))] for line in self.opening)
@@ -166,45 +166,47 @@ class NodePanel(LinesView, can_focus=True):
             yield from ([Segment(f"    {part}")] for part in rest)
 
     def _node_lines(self, node: int, width: int) -> Iterable[Line]:
-        told = report(self.debugger, node, self.entry_of(node))
+        node_report = report(self.debugger, node, self.entry_of(node))
         where = self.debugger.where
         now = where.phase if where.node == node else ""
-        yield self._title(node, told, width)
-        if told.legend:
-            yield [Segment(told.legend, self._style("dim"))]
+        yield self._title(node, node_report, width)
+        if node_report.legend:
+            yield [Segment(node_report.legend, self._style("dim"))]
         if self.roomy:
             yield []
-        if told.update:
+        if node_report.update:
             yield [Segment("update", self._style("label"))]
-            yield from self._update(told, width)
+            yield from self._update(node_report, width)
         if width >= SIDE_BY_SIDE:
             inbound = self.debugger.graph.inbound[node] if width >= INPUTS_TOO else []
             column = (width - 2) // (3 if inbound else 2) - 1
-            forward = self._value(node, told, now == "forward", column)
-            backward = self._gradient(node, told, now == "backward", column)
+            forward = self._value(node, node_report, now == "forward", column)
+            backward = self._gradient(node, node_report, now == "backward", column)
             columns = [list(forward), list(backward)]
             if inbound:
-                columns.insert(0, list(self._inputs(told, inbound, column)))
-            yield from _beside(columns, column)
+                columns.insert(0, list(self._inputs(node_report, inbound, column)))
+            yield from _side_by_side(columns, column)
             yield []
-            yield from self._flow(told, width)
+            yield from self._flow(node_report, width)
         else:
-            forward = self._value(node, told, now == "forward", width)
-            backward = self._gradient(node, told, now == "backward", width)
-            flow = self._flow(told, width)
+            forward = self._value(node, node_report, now == "forward", width)
+            backward = self._gradient(node, node_report, now == "backward", width)
+            flow = self._flow(node_report, width)
             order = (backward, flow, forward) if now == "backward" else (forward, backward, flow)
             for lines_of in order:
                 yield from lines_of
                 if self.roomy:
                     yield []
-        if told.role and not self.roomy:
+        if node_report.role and not self.roomy:
             yield []
-            yield from ([Segment(text, self._style("dim"))] for text in wrap(told.role, width))
+            yield from (
+                [Segment(text, self._style("dim"))] for text in wrap(node_report.role, width)
+            )
 
-    def _title(self, node: int, told: NodeReport, width: int) -> Line:
-        rule = [told.name, *filter(None, (told.formula, told.definition))]
+    def _title(self, node: int, node_report: NodeReport, width: int) -> Line:
+        rule = [node_report.name, *filter(None, (node_report.formula, node_report.definition))]
         text = " = ".join(rule)
-        kind = f"{told.kind} {told.shape}"
+        kind = f"{node_report.kind} {node_report.shape}"
         target = self.debugger.graph.nodes[node]
         if isinstance(target, Input) and target.trainable:
             kind = f"trained {kind}"
@@ -214,8 +216,8 @@ class NodePanel(LinesView, can_focus=True):
             Segment(f" {kind}", self._style("dim")),
         ]
 
-    def _inputs(self, told: NodeReport, inbound: list[int], width: int) -> Iterable[Line]:
-        """Tell what flows in: a few rows of each input, round the entry that matches."""
+    def _inputs(self, node_report: NodeReport, inbound: list[int], width: int) -> Iterable[Line]:
+        """Yield a few rows of each input, around the entry that broadcasts to the selected one."""
         sources = list(dict.fromkeys(inbound))
         fit_in = max(1, 2 * self._rows // 3)  # a name and two rows each
         height = max(2, self._rows // min(len(sources), fit_in) - 1)
@@ -232,7 +234,7 @@ class NodePanel(LinesView, can_focus=True):
                 yield [Segment(f"  {reason}", self._style("dim"))]
                 continue
             value = self.debugger.value(source)
-            entry = matching_entry(told.index, shape)
+            entry = matching_entry(node_report.index, shape)
             paint = self._paint(stale=freshness is Freshness.STALE)
             yield from tensor_lines(
                 value.reshape(shape or (1,)), entry or (0,), width, height, paint
@@ -240,26 +242,26 @@ class NodePanel(LinesView, can_focus=True):
         if len(sources) > fit_in:
             yield [Segment(f"… {len(sources) - fit_in:,} more inputs", self._style("dim"))]
 
-    def _value(self, node: int, told: NodeReport, now: bool, width: int) -> Iterable[Line]:
+    def _value(self, node: int, node_report: NodeReport, now: bool, width: int) -> Iterable[Line]:
         label = [Segment("value", self._style("label"))]
-        if told.value_freshness.absent:
-            reason = told.unknown or "not computed yet"
+        if node_report.value_freshness.absent:
+            reason = node_report.unknown or "not computed yet"
             yield [*label, Segment(f"     {reason}", self._style("dim"))]
             return
         value = self.debugger.value(node)
-        stale = told.value_freshness is Freshness.STALE
+        stale = node_report.value_freshness is Freshness.STALE
         paint = self._paint(now=now, stale=stale)
         note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
-        if told.outdated:
-            note = f"  from before {told.outdated}'s update"
+        if node_report.outdated:
+            note = f"  from before {node_report.outdated}'s update"
         if value.size == 1:
             number = float(value.reshape(()))
             shown = paint.number(scalar(number), number)
             end = [shown, Segment(note, self._style("dim"))]
-            working = f"{told.working} = " if told.working else ""
+            working = f"{node_report.working} = " if node_report.working else ""
             if len(label[0].text) + 5 + cell_len(working + scalar(number) + note) > width:
                 yield [*label, Segment("     "), *end]
-                yield from self._equation(f"= {told.working}", width)
+                yield from self._equation(f"= {node_report.working}", width)
             else:
                 yield [*label, Segment("     "), Segment(working, self._style("dim")), *end]
             return
@@ -267,11 +269,13 @@ class NodePanel(LinesView, can_focus=True):
             *label,
             Segment(f"     {_with_note(value, width - 10, note)}", self._style("dim")),
         ]
-        yield from tensor_lines(value, told.index, width, self._rows, paint)
-        if told.working and told.value is not None:
-            entry = index_text(told.index)
-            yield from self._equation(f"{entry} = {told.working} = {scalar(told.value)}", width)
-        for remark in told.notes:
+        yield from tensor_lines(value, node_report.index, width, self._rows, paint)
+        if node_report.working and node_report.value is not None:
+            entry = index_text(node_report.index)
+            yield from self._equation(
+                f"{entry} = {node_report.working} = {scalar(node_report.value)}", width
+            )
+        for remark in node_report.notes:
             for line in wrap(remark, width - 2):
                 yield [Segment(f"  {line}", self._style("dim"))]
 
@@ -279,14 +283,16 @@ class NodePanel(LinesView, can_focus=True):
         for part in wrap_terms(text, width - 2):
             yield [Segment(f"  {part}", self._style("dim"))]
 
-    def _gradient(self, node: int, told: NodeReport, now: bool, width: int) -> Iterable[Line]:
+    def _gradient(
+        self, node: int, node_report: NodeReport, now: bool, width: int
+    ) -> Iterable[Line]:
         label = Segment("gradient", self._style("label"))
-        freshness = told.gradient_freshness
-        if told.no_gradient:
-            yield [label, Segment(f"  none: {told.no_gradient}", self._style("dim"))]
+        freshness = node_report.gradient_freshness
+        if node_report.no_gradient:
+            yield [label, Segment(f"  none: {node_report.no_gradient}", self._style("dim"))]
             return
         if freshness.absent:
-            reason = told.unknown_gradient or "not computed yet"
+            reason = node_report.unknown_gradient or "not computed yet"
             yield [label, Segment(f"  {reason}", self._style("dim"))]
         else:
             gradient = self.debugger.gradient(node)
@@ -294,8 +300,8 @@ class NodePanel(LinesView, can_focus=True):
             paint = self._paint(now=now, stale=stale)
             note = f"  stale (step {self.debugger.sgd_step - 1})" if stale else ""
             if freshness is Freshness.PARTIAL:
-                note = f"  ({_so_far(told)})"
-            meaning = f"  {told.symbol}"
+                note = f"  ({_partial_words(node_report)})"
+            meaning = f"  {node_report.symbol}"
             if gradient.size == 1:
                 number = float(gradient.reshape(()))
                 yield [
@@ -307,27 +313,31 @@ class NodePanel(LinesView, can_focus=True):
             else:
                 head = _with_note(gradient, width - 12 - cell_len(meaning), note)
                 yield [label, Segment(f"{meaning}  {head}", self._style("dim"))]
-                yield from tensor_lines(gradient, told.index, width, self._rows, paint)
+                yield from tensor_lines(gradient, node_report.index, width, self._rows, paint)
 
-    def _flow(self, told: NodeReport, width: int) -> Iterable[Line]:
-        entry = index_text(told.index)
-        stale = told.gradient_freshness is Freshness.STALE
-        if told.incoming and not stale and told.gradient_freshness is not Freshness.WAITING:
-            yield [Segment(f"came back to {told.name}{entry}", self._style("label"))]
-            for incoming in told.incoming:
+    def _flow(self, node_report: NodeReport, width: int) -> Iterable[Line]:
+        entry = index_text(node_report.index)
+        stale = node_report.gradient_freshness is Freshness.STALE
+        if (
+            node_report.incoming
+            and not stale
+            and node_report.gradient_freshness is not Freshness.WAITING
+        ):
+            yield [Segment(f"came back to {node_report.name}{entry}", self._style("label"))]
+            for incoming in node_report.incoming:
                 yield self._incoming(incoming, width)
-            yield from self._more(told.incoming_more)
-            if len(told.incoming) > 1 and told.gradient is not None:
-                words = "sum" if told.reported == told.edges else "sum so far"
-                yield self._numbered(f"  {words}", told.gradient, width, "fresh")
-        if told.outgoing:
+            yield from self._more(node_report.incoming_more)
+            if len(node_report.incoming) > 1 and node_report.gradient is not None:
+                words = "sum" if node_report.reported == node_report.edges else "sum so far"
+                yield self._numbered(f"  {words}", node_report.gradient, width, "fresh")
+        if node_report.outgoing:
             yield [
                 Segment("sends on", self._style("label")),
                 Segment("  upstream × local = downstream", self._style("dim")),
             ]
-            for outgoing in told.outgoing:
+            for outgoing in node_report.outgoing:
                 yield from self._outgoing(outgoing, width)
-            yield from self._more(told.outgoing_more)
+            yield from self._more(node_report.outgoing_more)
 
     def _more(self, count: int) -> Iterable[Line]:
         if count:
@@ -345,7 +355,7 @@ class NodePanel(LinesView, can_focus=True):
 
     @property
     def _rows(self) -> int:
-        """Rows of a tensor that leave room for the rest."""
+        """The number of rows of a tensor that leaves room for the other lines."""
         return max(4, (self.size.height - 6) // 2)
 
     def _fresh(self, number: float) -> Segment:
@@ -370,34 +380,34 @@ class NodePanel(LinesView, can_focus=True):
             for part in wrap_terms(f"= {outgoing.working}", width - 5):
                 yield [Segment(f"     {part}", self._style("dim"))]
 
-    def _update(self, told: NodeReport, width: int) -> Iterable[Line]:
-        *lines, last = update_lines(told)
+    def _update(self, node_report: NodeReport, width: int) -> Iterable[Line]:
+        *lines, last = update_lines(node_report)
         for line in lines:
             yield from ([Segment(part, self._style("dim"))] for part in self._wrapped(line, width))
-        number = scalar(told.update[-1].number)
+        number = scalar(node_report.update[-1].number)
         formula = last.removesuffix(number)
         *before, tail = self._wrapped(formula, width - len(number) - 1)
         yield from ([Segment(part, self._style("dim"))] for part in before)
-        yield [Segment(f"{tail} ", self._style("dim")), self._fresh(told.update[-1].number)]
+        yield [Segment(f"{tail} ", self._style("dim")), self._fresh(node_report.update[-1].number)]
 
     @staticmethod
     def _wrapped(line: str, width: int) -> list[str]:
         return [f"  {part}" for part in wrap_terms(line.strip(), width - 2)]
 
 
-def _so_far(told: NodeReport) -> str:
-    """Say how many consumers have sent; once all have, when the node's own turn comes."""
-    counted = f"{told.reported} of {told.edges}"
-    if told.reported < told.edges or told.turn is None:
+def _partial_words(node_report: NodeReport) -> str:
+    """Return how many consumers have sent, and when all have, the node's own backward moment."""
+    counted = f"{node_report.reported} of {node_report.edges}"
+    if node_report.reported < node_report.edges or node_report.turn is None:
         return f"{counted} so far"
-    return f"complete, {counted}: its turn is moment {told.turn}"
+    return f"complete, {counted}: its turn is moment {node_report.turn}"
 
 
 def _with_note(array: Array, width: int, note: str) -> str:
     return summary_text(array, width - len(note)) + note
 
 
-def _beside(columns: list[list[Line]], width: int) -> Iterable[Line]:
+def _side_by_side(columns: list[list[Line]], width: int) -> Iterable[Line]:
     for lines in itertools.zip_longest(*columns, fillvalue=[]):
         line: Line = []
         for part in lines:

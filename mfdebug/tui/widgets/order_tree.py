@@ -1,7 +1,7 @@
-"""The topological order as a tree: what has a value, what has a gradient, what comes next.
+"""The topological order as a tree, with marks for values and gradients.
 
-Rows are made when they become visible, so a graph of 100,000 nodes costs what one of 100 does.
-Consecutive nodes of one scope (`layer1/W`, `layer1/b`) stand under a row of the scope, which
+Rows are rendered when they become visible, so a graph of 100,000 nodes costs the same as one of
+100. Consecutive nodes of one scope (`layer1/W`, `layer1/b`) are under a row of the scope, which
 folds; a node's row opens to its edges.
 """
 
@@ -33,9 +33,9 @@ from mfdebug.tui.widgets.lines import LinesView
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
 
-# A tensor of more entries gets no histogram in its row: a frame must not wait for it.
+# A larger tensor gets no histogram in its row, which would delay the frame.
 SUMMARY_LIMIT = 100_000
-# In fewer cells a histogram says nothing, and costs bytes whenever the list scrolls.
+# A narrower histogram is not readable, and costs bytes whenever the list scrolls.
 HISTOGRAM = 8
 VALUE_MARKS = {
     Freshness.WAITING: "∙",
@@ -56,7 +56,7 @@ COMPLETE_MARK = "⊕"
 
 
 class Row(Struct, frozen=True, gc=False):
-    """A row: a scope, a node, or an edge of a node (by its place among the node's edges)."""
+    """A row: a scope, a node, or an edge of a node (its position among the node's edges)."""
 
     node: int
     scope: str = ""
@@ -65,7 +65,7 @@ class Row(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True)
 class _Columns:
-    """Widths of the columns, chosen once for the graph and again when the pane is resized."""
+    """Widths of the columns, computed for the graph and again when the panel is resized."""
 
     name: int
     kind: int
@@ -122,9 +122,9 @@ class OrderTree(LinesView, can_focus=True):
         self.debugger = debugger
         self._stops = stops
         self._diagnosis = Diagnosis(debugger, stops)
-        # The marks of the nodes and scopes at which stops stand.
+        # The marks of nodes and scopes with stops.
         self._stop_marks: dict[int | str, str] = {}
-        # For a room: a blank line between rows, while there is room for it.
+        # For an audience: a blank line between rows, while there is room for it.
         self.roomy = False
         self._opened: set[int] = set()
         self._folded: set[str] = set()
@@ -136,11 +136,11 @@ class OrderTree(LinesView, can_focus=True):
         self._cursor = 0
         self._lay_out()
 
-    # What the screen asks of it ----------------------------------------------------------
+    # Interface for the screen ----------------------------------------------------------
 
     @property
     def selected(self) -> int:
-        """The node under the cursor (a scope's or an edge's row stands for its node)."""
+        """The node under the cursor; the row of a scope or an edge counts as its node."""
         return self._rows[self._cursor].node
 
     def select(self, node: int) -> None:
@@ -171,11 +171,11 @@ class OrderTree(LinesView, can_focus=True):
             self.post_message(self.Selected(self.selected))
 
     def action_move(self, by: int) -> None:
-        """Move by a row."""
+        """Move the cursor by `by` rows."""
         self._go(self._cursor + by)
 
     def action_page(self, by: int) -> None:
-        """Move by a page."""
+        """Move the cursor by `by` pages."""
         self._go(self._cursor + by * max(1, self.size.height - 1))
 
     def action_edge(self, side: int) -> None:
@@ -194,7 +194,7 @@ class OrderTree(LinesView, can_focus=True):
         self.show()
 
     def on_click(self, event: Click) -> None:
-        """Select the row clicked on."""
+        """Move the cursor to the clicked row."""
         self._go((event.y + self.scroll_offset.y) // self._spacing)
 
     # Rows --------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ class OrderTree(LinesView, can_focus=True):
         self._cursor = min(self._cursor, len(rows) - 1)
 
     def on_resize(self) -> None:
-        """Fit the columns to the pane."""
+        """Fit the columns to the panel."""
         self._fit_columns()
         self.show()
 
@@ -247,9 +247,9 @@ class OrderTree(LinesView, can_focus=True):
         return shape_text(self.debugger.plan.shapes[node])
 
     def line(self, y: int) -> Strip:
-        """Return the row's line."""
+        """Return line `y`: a row, or a blank between rows."""
         if self.line_width != self._fitted_to:
-            # A scrollbar has come or gone, of which Textual tells nobody.
+            # A scrollbar has appeared or disappeared, of which Textual sends no event.
             self._fit_columns()
         y, blank = divmod(y, self._spacing)
         if blank:
@@ -264,7 +264,7 @@ class OrderTree(LinesView, can_focus=True):
         strip = Strip(segments)
         if y == self._cursor:
             chosen = self.get_component_rich_style("order--selected")
-            # Over the columns' own styles, whose colours stay.
+            # On top of the columns' styles, whose colours stay.
             over = Style(bgcolor=chosen.bgcolor, bold=chosen.bold, reverse=chosen.reverse)
             wide = strip.extend_cell_length(self.size.width)
             strip = Strip(Segment.apply_style(wide, post_style=over))
@@ -274,20 +274,18 @@ class OrderTree(LinesView, can_focus=True):
         marks: dict[int | str, str] = {}
         for stop in self._stops:
             if (node := stop.trigger.node) is not None:
-                for place in (node, scope_of(self._names[node])):
-                    if marks.get(place) != "●":
-                        marks[place] = "●" if stop.enabled else "○"
+                for key in (node, scope_of(self._names[node])):
+                    if marks.get(key) != "●":
+                        marks[key] = "●" if stop.enabled else "○"
         return marks
 
-    def _stop_mark(self, place: int | str) -> Segment:
-        return Segment(
-            self._stop_marks.get(place, " "), self.get_component_rich_style("order--stop")
-        )
+    def _stop_mark(self, key: int | str) -> Segment:
+        return Segment(self._stop_marks.get(key, " "), self.get_component_rich_style("order--stop"))
 
     def _scope_segments(self, scope: str) -> list[Segment]:
         folded = scope in self._folded
         return [
-            # A scope that is open shows the mark at the node itself.
+            # In an open scope the mark is at the node itself.
             self._stop_mark(scope if folded else ""),
             Segment(
                 f"{'▸' if folded else '▾'} {scope}/", self.get_component_rich_style("order--scope")
@@ -314,7 +312,7 @@ class OrderTree(LinesView, can_focus=True):
             self._stop_mark(node),
             Segment("▶ " if now else "  ", style("order--now")),
             Segment(fit(text, columns.name), style("order--now") if now else plain),
-            # Few changes of colour: when the list scrolls, each costs ten bytes a row.
+            # Few changes of colour: each costs ten bytes per row when the list scrolls.
             Segment("*" if trained else " ", style("order--now") if now else plain),
             *self._kind_and_shape(node, "" if in_summary else word),
             self._value_mark(node, value),
@@ -323,7 +321,7 @@ class OrderTree(LinesView, can_focus=True):
         ]
 
     def _wrong(self, node: int, value: Freshness, gradient: Freshness) -> str:
-        """Return in a word what is wrong with a node, by what is current in it."""
+        """Return a word for what is wrong with a node's current numbers, or an empty string."""
         debugger = self.debugger
         word = ""
         if not value.absent:
@@ -333,7 +331,7 @@ class OrderTree(LinesView, can_focus=True):
         return word or self._diagnosis.word(node)
 
     def _kind_and_shape(self, node: int, wrong: str) -> list[Segment]:
-        """Return the two columns, or what is `wrong` in place of the shape or of both."""
+        """Return the two columns, or `wrong` in place of the shape or of both."""
         columns, style = self._columns, self.get_component_rich_style
         kind = f"{fit(self._kind(node), columns.kind)} "
         if not wrong:
@@ -407,24 +405,24 @@ class OrderTree(LinesView, can_focus=True):
         return [Segment(line, self.get_component_rich_style("order--dim"))]
 
     def _input_note(self, node: int, input_index: int) -> str:
-        """Return which input an edge is, where the same node is several inputs of a node."""
+        """Return which input an edge is, if the same node is several inputs of another node."""
         sources = self.debugger.graph.inbound[node]
         return input_note(input_index) if sources.count(sources[input_index]) > 1 else ""
 
 
 def _short_number(number: float, width: int) -> str:
-    """Return a number in at most `width` characters, if one digit fits."""
+    """Return a number in at most `width` characters, or with one digit if none fits."""
     texts = [scalar(number, digits) for digits in (4, 3, 2, 1)]
     return next((text for text in texts if len(text) <= width), texts[-1])
 
 
 def unhealthy(array: Array) -> str:
-    """Return "nan" or "inf" when an array has one, else nothing; huge ones are not searched."""
+    """Return "nan" or "inf" if an array contains one; huge arrays are not searched."""
     if array.size > SUMMARY_LIMIT or np.isfinite(array).all():
         return ""
     return "nan" if np.isnan(array).any() else "inf"
 
 
 def scope_of(name: str) -> str:
-    """Return the scope of a name: `layer1` of `layer1/W`, nothing of `W`."""
+    """Return the scope of a name: `layer1` for `layer1/W`, an empty string for `W`."""
     return name.rpartition("/")[0]

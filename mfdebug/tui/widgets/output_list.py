@@ -1,4 +1,4 @@
-"""What the program that runs has printed: the last lines, in the order in which they came."""
+"""The last lines that the debugged program printed, in their order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mfdebug.tui.widgets.side_list import SideList
 
 
 class OutputList(SideList):
-    """A row for each line; what comes last is in view."""
+    """A row per line, scrolled to the last one."""
 
     def __init__(
         self,
@@ -22,18 +22,18 @@ class OutputList(SideList):
         *,
         id: str | None = None,  # noqa: A002 - Textual's own name for it
     ) -> None:
-        """`key` is the one that shows all."""
+        """`key` is the name of the key that shows the whole output."""
         super().__init__("output", f"{key} shows all", id=id)
         self._printed = printed
         self._shown: list[str] = []
 
     def show(self) -> None:
-        """Show what is printed by now."""
+        """Show the output so far."""
         self._shown = self._printed()
         self.show_rows(len(self._shown), len(self._shown) - 1)
 
     def row(self, y: int, width: int) -> Strip:
-        """Return a line in `width` cells."""
+        """Return a line, `width` cells wide."""
         style = self.get_component_rich_style("list--plain")
         line = as_seen(self._shown[y]).expandtabs()
         return Strip([Segment(fit(f" {line}", width), style)])

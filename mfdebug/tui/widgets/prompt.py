@@ -1,4 +1,4 @@
-"""The command prompt: one line over the message strip, with completion and history."""
+"""The command prompt, in place of the message line, with completion and history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from miniflow.text.characters import JOINER, NON_JOINER
 
 
 class CommandSuggester(Suggester):
-    """Completes the last word of a command line: a command first, then nodes and words."""
+    """Completes the last word of a command line: a command, then nodes and other words."""
 
     def __init__(self, complete: Callable[[str], list[str]]) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -30,25 +30,25 @@ class CommandSuggester(Suggester):
 
 
 class Prompt(Input):
-    """A line of input; Enter runs it, Escape leaves, Tab completes, up and down recall."""
+    """The input line; Enter runs it, Escape closes, Tab completes, up and down recall."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("prompt")
 
     class Entered(Message):
-        """A line has been entered."""
+        """A line was entered."""
 
         def __init__(self, line: str) -> None:
             super().__init__()
             self.line = line
 
     class Left(Message):
-        """The prompt has been left without a line."""
+        """The prompt was closed without a line."""
 
     def __init__(self, complete: Callable[[str], list[str]], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(
             id=id,
             compact=True,
-            placeholder="a command, as in: until l1 backward   Tab completes, Esc leaves",
+            placeholder="a command, as in: until l1 backward   Tab completes, Esc closes",
             suggester=CommandSuggester(complete),
             select_on_focus=False,
         )
@@ -67,7 +67,7 @@ class Prompt(Input):
             self.selection = Selection(len(text) - replaced, len(text))
 
     def on_key(self, event: Key) -> None:
-        """Let a space keep what would be typed over, to go on after it; take joiners, too."""
+        """At a space, keep the selected text instead of replacing it; also accept joiners."""
         if event.key == "space" and not self.selection.is_empty:
             event.prevent_default()
             self.value = self.value.rstrip() + " "
@@ -77,7 +77,7 @@ class Prompt(Input):
             self.insert_text_at_cursor(event.character)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Hand the line on."""
+        """Post the line that was entered."""
         event.stop()
         line = self.value.strip()
         if line and self._history[-1:] != [line]:
@@ -85,11 +85,11 @@ class Prompt(Input):
         self.post_message(self.Entered(line) if line else self.Left())
 
     def action_leave(self) -> None:
-        """Leave without a line."""
+        """Close without a line."""
         self.post_message(self.Left())
 
     def action_complete(self) -> None:
-        """Complete as far as all completions agree."""
+        """Complete the common prefix of all completions."""
         found = self._complete(self.value)
         if found:
             common = _common_prefix(found)
@@ -99,10 +99,10 @@ class Prompt(Input):
 
     def action_recall(self, by: int) -> None:
         """Recall an earlier or later line."""
-        place = self._recalled + by
-        if 0 <= place <= len(self._history):
-            self._recalled = place
-            self.value = self._history[place] if place < len(self._history) else ""
+        position = self._recalled + by
+        if 0 <= position <= len(self._history):
+            self._recalled = position
+            self.value = self._history[position] if position < len(self._history) else ""
             self.cursor_position = len(self.value)
 
 

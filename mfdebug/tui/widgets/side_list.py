@@ -1,4 +1,4 @@
-"""A titled list below the order tree, which is there only while it has something to say."""
+"""A titled list below the order tree, visible only while it has rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mfdebug.tui.widgets.lines import LinesView
 
 
 class _Rows(LinesView, can_focus=False):
-    """The rows, made for the width that a scrollbar leaves them."""
+    """The rows, fitted to the width beside the scrollbar."""
 
     def __init__(self, owner: SideList) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class _Rows(LinesView, can_focus=False):
 
 
 class SideList(Vertical):
-    """Rows below a title line; hidden while there are none, and scrolled when there are many."""
+    """Rows below a title line; hidden without rows, and scrollable when there are many."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "list--plain",
@@ -56,7 +56,7 @@ class SideList(Vertical):
     """
 
     def __init__(self, words: str, over_last: str = "", *, id: str | None = None) -> None:  # noqa: A002
-        """`words` is the title; `over_last` stands in it above the last column."""
+        """`words` is the title; `over_last` is the heading of the last column."""
         super().__init__(id=id)
         self._words = words
         self._over_last = over_last
@@ -69,11 +69,11 @@ class SideList(Vertical):
         yield self._rows
 
     def row(self, y: int, width: int) -> Strip:
-        """Return row `y` in `width` cells."""
+        """Return row `y`, `width` cells wide."""
         raise NotImplementedError
 
     def show_rows(self, count: int, revealed: int | None = None) -> None:
-        """Ask for `count` rows again, and bring one of them into view."""
+        """Show `count` rows, and scroll row `revealed` into view."""
         self.display = count > 0
         if count:
             self.styles.height = count + 1
@@ -82,7 +82,7 @@ class SideList(Vertical):
             self._rows.reveal(revealed)
 
     def on_resize(self) -> None:
-        """Draw the title's line to its width."""
+        """Draw the title line to its new width."""
         room = self.size.width - len(self._words) - 3
         end = f" {self._over_last} ─" if self._over_last else ""
         line = "─" * max(0, room - len(end)) + end

@@ -1,4 +1,4 @@
-"""The top line: which graph, and where in time: SGD step, phase, moment, cost, learning rate."""
+"""The top line: graph, SGD step, phase, moment, cost and learning rate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mfdebug.tui.widgets.lines import LinesView
 
 
 class StatusLine(LinesView):
-    """One line that always says where the cursor is."""
+    """The status line, which always shows the present moment."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"status--name", "status--number", "status--label"}
     DEFAULT_CSS = """
@@ -50,7 +50,7 @@ class StatusLine(LinesView):
         if _width(left + right) + SHORTEST_NAME + 3 > self.size.width:
             left, right = self._pieces(short=True)
         if _width(left + right) + SHORTEST_NAME + 3 > self.size.width:
-            left = left[:-2]  # the moment's number is what one misses least
+            left = left[:-2]  # the moment's number is the least important
         used = _width(left + right)
         name = self.debugger.graph.name
         room = max(SHORTEST_NAME, min(cell_len(name), self.size.width - used - 5))
@@ -61,7 +61,7 @@ class StatusLine(LinesView):
         return [Segment(text, style) for text, style in pieces]
 
     def _pieces(self, *, short: bool) -> tuple[list[Piece], list[Piece]]:
-        """Return what stands to the left and to the right; `short` for narrow terminals."""
+        """Return the left and the right pieces, abbreviated if `short`, for narrow terminals."""
         debugger, where = self.debugger, self.debugger.where
         number = self.get_component_rich_style("status--number")
         label = self.get_component_rich_style("status--label")

@@ -1,4 +1,4 @@
-"""The stops: what each waits for, whether it is on, and how often it was met."""
+"""The list of stops: the condition of each, whether it is enabled, and its hit count."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mfdebug.tui.widgets.side_list import SideList
 
 
 class StopList(SideList):
-    """A row for each stop; those met at the present moment are marked."""
+    """A row per stop; those met at the present moment are marked."""
 
     def __init__(self, stops: Stops, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__("stops", "met", id=id)
@@ -20,18 +20,18 @@ class StopList(SideList):
         self._met: frozenset[int] = frozenset()
 
     def show(self) -> None:
-        """Show the stops as they are at the present moment."""
+        """Show the stops at the present moment."""
         self._shown = list(self._stops)
         self._met = frozenset(hit.stop.number for hit in self._stops.met_now)
         met = (i for i, stop in enumerate(self._shown) if stop.number in self._met)
         self.show_rows(len(self._shown), next(met, None))
 
     def row(self, y: int, width: int) -> Strip:
-        """Return a stop in `width` cells."""
+        """Return the row of a stop, `width` cells wide."""
         stop = self._shown[y]
         met = stop.enabled and stop.number in self._met
-        numbers = max(len(str(one.number)) for one in self._shown)
-        hits = max(3, *(len(str(one.hits)) for one in self._shown))
+        numbers = max(len(str(shown.number)) for shown in self._shown)
+        hits = max(3, *(len(str(shown.hits)) for shown in self._shown))
         notes = "" if stop.enabled else " off"
         if stop.temporary:
             notes += " once"

@@ -1,7 +1,7 @@
-"""Numbers on the screen: one number, and the part of a tensor round a chosen entry.
+"""Render numbers: a single number, or the part of a tensor around a selected entry.
 
-A number's sign shows in its text and in its colour; how large it is beside the others shows in its
-weight: faint below a tenth of the largest, bold from two thirds on.
+A number's colour shows its sign, and its weight shows its size relative to the largest: faint below
+a tenth of it, bold from two thirds on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from miniflow.ops.base import Array
 
 Line = list[Segment]
 
-# A statistic over more entries than this would hold up the frame.
+# Statistics over more entries than this would delay the frame.
 STATISTICS_LIMIT = 1_000_000
 FAINT = 0.1
 STRONG = 2 / 3
@@ -30,10 +30,11 @@ GAP = "  "
 
 @dataclass(frozen=True)
 class Paint:
-    """How numbers look: `style` gives a named style, `now` they have just been computed.
+    """How numbers are styled.
 
-    `stale` numbers, of an earlier pass, have no colour. Unless they are `weighed`, only what has
-    just been computed is bold.
+    `style` returns a style by name; `now` says that the numbers have just been computed. `stale`
+    numbers, of an earlier pass, have no colour. Without `weighed`, only numbers that have just been
+    computed are bold.
     """
 
     style: Callable[[str], Style]
@@ -42,11 +43,11 @@ class Paint:
     weighed: bool = True
 
     def number(self, text: str, number: float, largest: float = 0.0) -> Segment:
-        """Return `text`, painted as `number` deserves beside the `largest` of its tensor."""
+        """Return `text` styled for `number`, given the `largest` magnitude in its tensor."""
         if self.stale or number == 0:
             style = self.style("dim")
         else:
-            # NaN has the colour of trouble, not that of a positive number.
+            # NaN has the colour of an error, not that of a positive number.
             sign = "positive" if number > 0 else "negative"
             faint = abs(number) < FAINT * largest
             style = self.style(f"{sign}-faint" if faint else sign)
@@ -56,7 +57,7 @@ class Paint:
         return Segment(text, style)
 
     def chosen(self, segment: Segment) -> Segment:
-        """Mark the chosen entry."""
+        """Mark the selected entry."""
         mark = self.style("chosen")
         over = Style(underline=mark.underline, reverse=mark.reverse, bold=True)
         return Segment(segment.text, (segment.style or Style.null()) + over)
@@ -65,7 +66,7 @@ class Paint:
 def tensor_lines(
     array: Array, entry: Index, width: int, height: int, paint: Paint
 ) -> Iterable[Line]:
-    """Return the part of a tensor round `entry` that fits `width` cells and `height` rows."""
+    """Yield the lines of a tensor around `entry` that fit `width` cells and `height` rows."""
     dim = paint.style("dim")
     if array.ndim > 2:
         yield [Segment(f"{GAP}{slice_line(array.shape, entry)}", dim)]
@@ -94,18 +95,18 @@ def tensor_lines(
 
 
 def summary_text(array: Array, width: int) -> str:
-    """Return what a tensor holds in at most `width` cells: spread, lowest, highest, mean."""
+    """Return statistics of a tensor in at most `width` cells, or an empty string if none fit."""
     if array.size > STATISTICS_LIMIT:
         return ""
-    told = summary(array)
-    longest = f"{histogram(array)} {told.text()}"
-    shortest = f"{scalar(told.min, 4)} … {scalar(told.max, 4)}"
-    fitting = [text for text in (longest, told.text(), shortest) if cell_len(text) <= width]
+    statistics = summary(array)
+    longest = f"{histogram(array)} {statistics.text()}"
+    shortest = f"{scalar(statistics.min, 4)} … {scalar(statistics.max, 4)}"
+    fitting = [text for text in (longest, statistics.text(), shortest) if cell_len(text) <= width]
     return fitting[0] if fitting else ""
 
 
 def _window(size: int, room: int, at: int) -> tuple[int, int]:
-    """Return start and length of the part of `size` things that shows `at` in `room`."""
+    """Return start and length of a window of up to `room` of `size` items that includes `at`."""
     if size <= room:
         return 0, size
     start = min(max(at - room // 2, 0), size - room)

@@ -1,4 +1,4 @@
-"""The watches: each expression, what it is worth at the present moment, and how it went."""
+"""The list of watches: each expression, its present value, and its trend."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mfdebug.core.format.numbers import scalar, sparkline
 from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.side_list import SideList
 
-# From this width on numbers have all their digits.
+# From this width on, numbers are shown with all their digits.
 ROOMY = 40
 DIGITS, ALL_DIGITS = 8, 12
-# Fewer bars show no trend; more are wider than the eye follows.
-FEWEST_BARS, MOST_BARS = 5, 24
+# Fewer bars show no trend; more are too wide to take in.
+MIN_BARS, MAX_BARS = 5, 24
 STALE = " stale"
 
 
 class WatchList(SideList):
-    """A row for each watch: its number, expression, value, and a bar for each number before."""
+    """A row per watch: its number, expression and value, and a bar for each earlier value."""
 
     def __init__(self, watches: Watches, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__("watches", id=id)
         self._watches = watches
-        # As last read: reading may visit other moments, which no resize must do during a run.
+        # The last readings. Reading may visit other moments, which a resize must not do in a run.
         self._readings: list[Reading] = []
 
     def show(self) -> None:
@@ -36,13 +36,13 @@ class WatchList(SideList):
         self.show_rows(len(self._readings))
 
     def row(self, y: int, width: int) -> Strip:
-        """Return a watch in `width` cells."""
+        """Return the row of a watch, `width` cells wide."""
         reading = self._readings[y]
         digits = ALL_DIGITS if width >= ROOMY else DIGITS
-        numbers = max(len(str(one.number)) for one in self._readings)
-        longest = max(cell_len(one.text) for one in self._readings)
+        numbers = max(len(str(shown.number)) for shown in self._readings)
+        longest = max(cell_len(shown.text) for shown in self._readings)
         room = width - numbers - 3
-        name = max(4, min(longest, room - digits - 1 - FEWEST_BARS))
+        name = max(4, min(longest, room - digits - 1 - MIN_BARS))
         style = self.get_component_rich_style
         return Strip(
             [
@@ -57,10 +57,10 @@ class WatchList(SideList):
         value = reading.shown.removesuffix(reading.note)
         number = _number(value)
         if not reading.known and not reading.note:
-            asleep = value.startswith("not computed")
-            if asleep and room < len(value):
+            waiting = value.startswith("not computed")
+            if waiting and room < len(value):
                 value = "not computed"
-            return [Segment(fit(value, room), style("list--dim" if asleep else "list--wrong"))]
+            return [Segment(fit(value, room), style("list--dim" if waiting else "list--wrong"))]
         stale = STALE if reading.note else ""
         plain = style("list--dim" if stale else "list--plain")
         if number is None:
@@ -68,11 +68,11 @@ class WatchList(SideList):
         if not math.isfinite(number):
             plain = style("list--wrong")
         text = value
-        for kept in range(6, 0, -1):
+        for significant in range(6, 0, -1):
             if len(text) > digits:
-                text = scalar(number, kept)
-        bars = min(room - digits - len(stale) - 1, MOST_BARS)
-        trend = sparkline(reading.trend, bars) if bars >= FEWEST_BARS else ""
+                text = scalar(number, significant)
+        bars = min(room - digits - len(stale) - 1, MAX_BARS)
+        trend = sparkline(reading.trend, bars) if bars >= MIN_BARS else ""
         return [
             Segment(text.rjust(digits) + stale, plain),
             Segment(f" {trend}", style("list--trend")),

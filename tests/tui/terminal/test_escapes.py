@@ -12,7 +12,7 @@ from textual._parser import Parser
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
-from mfdebug.tui.terminal.escapes import MOST_PASTED, EscapeParser
+from mfdebug.tui.terminal.escapes import MAX_PASTE, EscapeParser
 from tests.soak.input_bytes import piece
 
 
@@ -134,9 +134,9 @@ def test_pastes() -> None:
     # Its end is lost: whoever waits presses Escape.
     assert told(parser, "\x1b[200~a", "\x1b") == ["paste 'a'"]
     assert told(parser, "\x1b[200~a", "\x1b[27u") == ["paste 'a'"]
-    (long,) = parser.feed("\x1b[200~" + "a" * (MOST_PASTED + 9) + "\x1b[201~")
+    (long,) = parser.feed("\x1b[200~" + "a" * (MAX_PASTE + 9) + "\x1b[201~")
     assert isinstance(long, events.Paste)
-    assert len(long.text) == MOST_PASTED
+    assert len(long.text) == MAX_PASTE
 
 
 def test_random_input_never_raises_and_a_key_is_a_key_after_it() -> None:
