@@ -375,9 +375,9 @@ class RecordedDebugger(Debugger):
         running = not run.outline(count - 1).complete
         beyond = step - len(self.steps)
         if running:
-            run.go_on(count - 1, self._impatience(progress))
+            run.run_to(count - 1, self._impatience(progress))
             return bool(run.ending) or run.outline(count - 1).complete
-        run.go_on(count + max(beyond, 0), self._impatience(progress))
+        run.run_to(count + max(beyond, 0), self._impatience(progress))
         return bool(run.ending) or len(run) > count
 
     def _know_updates(self, step: int, progress: Progress | None) -> bool:
@@ -393,7 +393,7 @@ class RecordedDebugger(Debugger):
             return False
         if not outline.backward and not self._graph.goes_back:
             return False
-        run.go_on(len(run), self._impatience(progress))
+        run.run_to(len(run), self._impatience(progress))
         self.recorded.renew()
         return bool(run.inputs_after(steps[step])) or bool(run.ending)
 
@@ -480,7 +480,7 @@ class RecordedDebugger(Debugger):
         """Return the debugger of a line, from 0; let the program run until it comes to it."""
         while number >= len(self.family) and not self.run_of.ending:
             count = len(self.run_of)
-            self.run_of.go_on(count, self._impatience(progress))
+            self.run_of.run_to(count, self._impatience(progress))
             if len(self.run_of) == count and not self.run_of.ending:
                 break
         return super().find_line(number, progress)

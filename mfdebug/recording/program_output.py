@@ -15,7 +15,7 @@ class Output:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.dropped = 0
-        self.told: Callable[[str], object] = lambda _text: None
+        self.on_text: Callable[[str], object] = lambda _text: None
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         # The pieces of the line that is not finished: joined only when it is.
         self._open: list[str] = []
@@ -46,4 +46,4 @@ class Output:
             gone = len(self.lines) - MOST_LINES
             self.dropped += gone
             del self.lines[:gone]
-        self.told(text)
+        self.on_text(text)

@@ -31,10 +31,10 @@ from mfdebug.recording.lines import Lines, inputs_first
 from mfdebug.recording.records import (
     Entry,
     Fault,
-    Impatience,
     Numbers,
     Outline,
     RecordedNode,
+    ShouldStop,
     Structure,
 )
 from mfdebug.recording.schema import (
@@ -414,7 +414,7 @@ class RunReader:
     def traced_at(self) -> None:
         """Nothing: a file waits nowhere."""
 
-    def go_on(self, number: int, impatience: Impatience | None = None) -> None:
+    def run_to(self, number: int, should_stop: ShouldStop | None = None) -> None:
         """Do nothing: a file cannot run on."""
 
     # Staying up to date ---------------------------------------------------------------------------

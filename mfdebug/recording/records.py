@@ -18,8 +18,8 @@ from msgspec import Struct
 from miniflow.ops.base import Array
 
 Direction = Literal["forward", "backward"]
-# TermText now and then while the program runs on; True: do not wait for it any longer.
-Impatience = Callable[[], bool]
+# Called now and then while the program runs; True means: do not wait any longer.
+ShouldStop = Callable[[], bool]
 
 
 class RecordedNode(Struct, frozen=True):
@@ -178,5 +178,5 @@ class Run(Protocol):
     def traced_at(self) -> int | None:
         """The pass at whose end the program waits because it has called `set_trace`."""
 
-    def go_on(self, number: int, impatience: Impatience | None = None) -> None:
-        """Let the program run until pass `number` is complete, or it ends, or none will wait."""
+    def run_to(self, number: int, impatience: ShouldStop | None = None) -> None:
+        """Run the program until pass `number` is complete, it ends, or `should_stop` is True."""

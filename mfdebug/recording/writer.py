@@ -146,7 +146,7 @@ class RunWriter:
         self._shapes[number] = _Shape(input_counts, structure.cost)
         self._structures.append((number, form.decode(), checksum(form, number)))
         self._came(len(form))
-        self.keep_due()
+        self.flush_if_due()
 
     def layout(self, number: int, entries: tuple[Entry, ...]) -> None:
         """Write a layout; its number is its own."""
@@ -155,14 +155,14 @@ class RunWriter:
         _remember(self._layouts, number, entries, len)
         self._forms.append((number, form.decode(), checksum(form, number)))
         self._came(len(form))
-        self.keep_due()
+        self.flush_if_due()
 
     def sharing(self, number: int, form: Sharing) -> None:
         """Write which inputs graphs share; its number is its own."""
         text = msgspec.json.encode(form)
         self._sharings.append((number, text.decode(), checksum(text, number)))
         self._came(len(text))
-        self.keep_due()
+        self.flush_if_due()
 
     def add_pass(
         self,
@@ -186,7 +186,7 @@ class RunWriter:
         if not self._passes - REPLACEABLE <= number <= self._passes or number < 0:
             raise ValueError(f"pass {number} cannot come after {self._passes} passes")
         if number not in self._heads:
-            self.keep_due()
+            self.flush_if_due()
         how = self._plan(structure, layout)
         if how.size != len(data):
             raise ValueError(f"pass {number} has {len(data)} bytes, its layout {how.size}")
@@ -226,7 +226,7 @@ class RunWriter:
         sum_of_all = checksum(data, number, graph, structure, layout)
         self._final_rows[number] = (number, graph, structure, layout, data, sum_of_all)
         self._came(len(data) + 100)
-        self.keep_due()
+        self.flush_if_due()
 
     def output(self, number: int, stream: Stream, data: bytes) -> None:
         """Write what the program printed while a pass was the latest; -1: before the first."""
@@ -238,7 +238,7 @@ class RunWriter:
         else:
             self._outputs.append((number, stream, [data]))
         self._came(len(data) + 50)
-        self.keep_due()
+        self.flush_if_due()
 
     def end(self, status: int | None, ending: str) -> None:
         """Write that there will be no further pass, and why; commit."""
@@ -255,7 +255,7 @@ class RunWriter:
         if self._pending or self._changed:
             self._commit()
 
-    def show(self) -> bool:
+    def publish(self) -> bool:
         """Commit so that readers see what has come; return whether `flush` has more to do.
 
         The bytes of the last pass can follow where they are many: until they do, they are at hand
@@ -348,7 +348,7 @@ class RunWriter:
         self._pending_since = 0.0
         self._changed = False
 
-    def keep_due(self) -> None:
+    def flush_if_due(self) -> None:
         """Commit what has waited long enough, or has become much; call it while nothing comes."""
         if self._broken is not None:
             raise self._broken

@@ -101,7 +101,7 @@ def test_the_reader_is_a_run(recording: Recording, reader: RunReader) -> None:
     run: Run = reader
     recording.squares(3)
     recording.writer.flush()
-    run.go_on(10)
+    run.run_to(10)
     assert (len(run), run.name, run.ending) == (3, "prog.py", "")
     assert run.lines == [SQUARE]
     assert list(run.steps(0)) == [0, 1, 2]
