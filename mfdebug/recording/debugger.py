@@ -77,9 +77,9 @@ class RecordedDebugger(Debugger):
 
     def __init__(self, run_lines: RecordedLines, line: int) -> None:
         self.run_lines, self.line = run_lines, line
-        self.run_of = run_lines.run
-        graph = graph_of(self.run_of.lines[line], run_lines.name(line))
-        self.recorded = RecordedPlan(self.run_of, line, graph)
+        self.recorded_run = run_lines.run
+        graph = graph_of(self.recorded_run.lines[line], run_lines.name(line))
+        self.recorded = RecordedPlan(self.recorded_run, line, graph)
         super().__init__(graph, history_memory=run_lines.history_memory, plan=self.recorded)
         self._graph = graph
         self._call_order = self._current_call_order()
@@ -90,12 +90,12 @@ class RecordedDebugger(Debugger):
         self._rebuild()
         self._set_moment(0)
 
-    # The line of moments -----------------------------------------------------------------------
+    # Timeline ----------------------------------------------------------------------------------
 
     @property
     def steps(self) -> Sequence[int]:
         """The numbers of the passes of this line in the whole run."""
-        return self.run_of.steps(self.line)
+        return self.recorded_run.steps(self.line)
 
     def _rebuild(self, target: int = 0) -> int:
         """Rebuild the timeline if more is known about the moments of a pass.
@@ -105,7 +105,7 @@ class RecordedDebugger(Debugger):
         updates, graph = self.recorded.updates, self._graph
         if self._current_call_order() != self._call_order:
             # The first pass with backward has arrived.
-            graph.follow(self.run_of.lines[self.line])
+            graph.follow(self.recorded_run.lines[self.line])
             self._call_order = self._current_call_order()
         updates.learn()
         graph.note_trained(updates.trained)
@@ -113,14 +113,10 @@ class RecordedDebugger(Debugger):
         built = tuple(graph.forward_nodes), tuple(graph.backward_nodes), tuple(graph.trainables)
         if built != self._built:
             self._built = built
-            step, position = (
-                self.timeline.sgd_step(self.moment),
-                self.timeline.position(self.moment),
-            )
-            target_step, target_position = (
-                self.timeline.sgd_step(target),
-                self.timeline.position(target),
-            )
+            step = self.timeline.sgd_step(self.moment)
+            position = self.timeline.position(self.moment)
+            target_step = self.timeline.sgd_step(target)
+            target_position = self.timeline.position(target)
             to_its_end = target_position == self.timeline.length
             self.timeline.build(graph, backward=graph.has_backward)
             self.recorded.timeline = self.timeline
@@ -133,24 +129,22 @@ class RecordedDebugger(Debugger):
             self.recorded.go_to(step, self.timeline.position(self.moment))
             if to_its_end:
                 target_position = self.timeline.length
-            asked, target = (
-                target,
-                self.timeline.start_of(target_step) + target_position if target else 0,
-            )
-            if asked == self._end_of_pass:
-                self._end_of_pass = target
+            moved = self.timeline.start_of(target_step) + target_position if target else 0
+            if target == self._end_of_pass:
+                self._end_of_pass = moved
+            target = moved
         self._find_end()
         return target
 
     def _current_call_order(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        structure = self.run_of.lines[self.line]
+        structure = self.recorded_run.lines[self.line]
         return structure.forward, structure.backward
 
     def _find_end(self) -> None:
         """Set the end of the timeline, if the program ended in this line."""
         self.timeline.end = None
         last = len(self.steps) - 1
-        if self.run_of.ending and self.steps[last] == len(self.run_of) - 1:
+        if self.recorded_run.ending and self.steps[last] == len(self.recorded_run) - 1:
             self.timeline.end = self._last_moment(last)
 
     def last_position(self, step: int) -> int:
@@ -163,8 +157,8 @@ class RecordedDebugger(Debugger):
         forward = 1 + len(timeline.forward)
         if outline.fault is not None:
             return 1 if outline.fault.direction == "forward" else forward
-        if not outline.complete and self.run_of.ending:
-            return self._last_position_run(step)
+        if not outline.complete and self.recorded_run.ending:
+            return self._position_at_exit(step)
         if not outline.backward:
             return forward
         backward = forward + len(timeline.backward)
@@ -175,7 +169,7 @@ class RecordedDebugger(Debugger):
         found = self.recorded.pass_of(step)
         return found is not None and found.finite
 
-    def _last_position_run(self, step: int) -> int:
+    def _position_at_exit(self, step: int) -> int:
         """Return the last position of a pass during which the program ended."""
         found = self.recorded.pass_of(step)
         if found is None or found.numbers is None:
@@ -208,14 +202,14 @@ class RecordedDebugger(Debugger):
     @property
     def ending(self) -> str:
         """How the program ended, and the node that raised in its last pass, if any."""
-        last, ending = len(self.steps) - 1, self.run_of.ending
+        last, ending = len(self.steps) - 1, self.recorded_run.ending
         fault = self.recorded.outline(last).fault
         if fault is None:
             return ending
-        words = self._fault_message(fault, last)
+        message = self._fault_message(fault, last)
         if not ending or fault.error in ending:
-            return f"the program ended: {words}" if ending else words
-        return f"{words}; {ending}"
+            return f"the program ended: {message}" if ending else message
+        return f"{message}; {ending}"
 
     def coming(self) -> Moment | None:
         """Return the next moment, or None if this line has none yet."""
@@ -329,7 +323,7 @@ class RecordedDebugger(Debugger):
             if position == self.timeline.length and self.moment < at_the_end:
                 # Stop at the end of a pass that ends earlier than others.
                 return at_the_end
-            if step + 1 >= len(self.steps) and self.run_of.ending and self._is_last(step):
+            if step + 1 >= len(self.steps) and self.recorded_run.ending and self._is_last(step):
                 return at_the_end
             target = self.timeline.first_of(step + 1)
 
@@ -338,39 +332,39 @@ class RecordedDebugger(Debugger):
 
         From the end of a pass, the next moment is its first update, if there is one.
         """
-        here, builds = self.timeline.sgd_step(self.moment), self.timeline.builds
-        if self.timeline.sgd_step(target) <= here or not self._find_updates(here, progress):
+        current, builds = self.timeline.sgd_step(self.moment), self.timeline.builds
+        if self.timeline.sgd_step(target) <= current or not self._find_updates(current, progress):
             return target
-        next_one = target == self.moment + 1
+        is_next = target == self.moment + 1
         target = self._rebuild(target)
-        return self.moment + 1 if next_one and self.timeline.builds != builds else target
+        return self.moment + 1 if is_next and self.timeline.builds != builds else target
 
     def _trace_ahead(self) -> int | None:
         """Return the moment at which the program calls `set_trace`, if it is ahead in this line."""
-        number = self.run_of.traced_at
+        number = self.recorded_run.traced_at
         if number is None or number == self.run_lines.stopped_at:
             return None
-        outline = self.run_of.outline(number)
+        outline = self.recorded_run.outline(number)
         stop = self.timeline.first_of(outline.step)
         return stop if outline.line == self.line and stop > self.moment else None
 
     def must_stop(self) -> bool:
         """Whether the program itself stopped at the current pass; True only once per stop."""
-        number = self.run_of.traced_at
+        number = self.recorded_run.traced_at
         if number in (None, self.run_lines.stopped_at) or self.steps[self.sgd_step] != number:
             return False
         self.run_lines.stopped_at = number
         return True
 
     def _is_complete(self, step: int) -> bool:
-        return self.recorded.outline(step).complete or bool(self.run_of.ending)
+        return self.recorded.outline(step).complete or bool(self.recorded_run.ending)
 
     def _is_last(self, step: int) -> bool:
-        return self.steps[step] == len(self.run_of) - 1
+        return self.steps[step] == len(self.recorded_run) - 1
 
     def _last_reached(self, target: int) -> int:
         last = len(self.steps) - 1
-        if not self.run_of.ending:
+        if not self.recorded_run.ending:
             # Interrupted during a pass: its feed exists, but not its end.
             while last and not self.recorded.outline(last).complete:
                 last -= 1
@@ -378,7 +372,7 @@ class RecordedDebugger(Debugger):
 
     def _run_program(self, step: int, progress: Progress | None) -> bool:
         """Run the program towards a pass of this line; return whether it advanced."""
-        run, count = self.run_of, len(self.run_of)
+        run, count = self.recorded_run, len(self.recorded_run)
         if run.ending:
             return False
         running = not run.outline(count - 1).complete
@@ -394,7 +388,7 @@ class RecordedDebugger(Debugger):
 
         It does not run past a pass of another line. Returns whether more is known than before.
         """
-        steps, run = self.steps, self.run_of
+        steps, run = self.steps, self.recorded_run
         if step >= len(steps) or run.inputs_after(steps[step]) or run.ending:
             return False
         outline = run.outline(steps[step])
@@ -425,9 +419,9 @@ class RecordedDebugger(Debugger):
             return
         for i in range(step, known + 1):
             following = steps[i] + 1
-            if i == known == target or following >= len(self.run_of):
+            if i == known == target or following >= len(self.recorded_run):
                 return
-            other = self.run_of.outline(following).line
+            other = self.recorded_run.outline(following).line
             if other != self.line:
                 self.go(self._last_moment(i))
                 raise self._other_run(following, at_its_end=False)
@@ -444,12 +438,12 @@ class RecordedDebugger(Debugger):
             return
         for i in range(step, max(target, -1), -1):
             before = steps[i] - 1
-            if before >= 0 and self.run_of.outline(before).line != self.line:
+            if before >= 0 and self.recorded_run.outline(before).line != self.line:
                 self.go(self.timeline.first_of(i))
                 raise self._other_run(before, at_its_end=True)
 
     def _other_run(self, number: int, *, at_its_end: bool) -> OtherRun:
-        outline = self.run_of.outline(number)
+        outline = self.recorded_run.outline(number)
         other = self.run_lines.debugger(outline.line)
         other._rebuild()
         first = other.timeline.first_of(outline.step)
@@ -487,10 +481,10 @@ class RecordedDebugger(Debugger):
 
     def find_line(self, number: int, progress: Progress | None = None) -> Debugger:
         """Return the debugger of a line, counted from 0; run the program until it exists."""
-        while number >= len(self.run_lines) and not self.run_of.ending:
-            count = len(self.run_of)
-            self.run_of.run_to(count, self._stop_test(progress))
-            if len(self.run_of) == count and not self.run_of.ending:
+        while number >= len(self.run_lines) and not self.recorded_run.ending:
+            count = len(self.recorded_run)
+            self.recorded_run.run_to(count, self._stop_test(progress))
+            if len(self.recorded_run) == count and not self.recorded_run.ending:
                 break
         return super().find_line(number, progress)
 
@@ -597,11 +591,11 @@ class RecordedDebugger(Debugger):
     def contributions(self, node: int) -> list[Contribution]:
         """Return the contributions to a node; an input used twice may have only their sum."""
         found = self.recorded.present
-        there = set() if found is None else set(found.edges(node))
+        known_edges = set() if found is None else set(found.edges(node))
         return [
             edge
             for edge in super().contributions(node)
-            if (edge.consumer, edge.input_index) in there
+            if (edge.consumer, edge.input_index) in known_edges
         ]
 
     def contribution(self, consumer: int, input_index: int) -> Contribution | None:
@@ -685,8 +679,8 @@ class RecordedDebugger(Debugger):
             text = "?" if shape is None else shape_text(shape)
             shapes.append(f"{self.graph.nodes[i].label} {text}")
         inputs = ", ".join(shapes) or "none"
-        words = f"{fault.error}: {fault.words}" if fault.words else fault.error
-        return f"{fault.direction} of {node.label} raised {words} [its inputs: {inputs}]"
+        message = f"{fault.error}: {fault.words}" if fault.words else fault.error
+        return f"{fault.direction} of {node.label} raised {message} [its inputs: {inputs}]"
 
     # Checking and saving -----------------------------------------------------------------------
 

@@ -158,12 +158,12 @@ class _PassCheck(Struct, frozen=True):
         op, recorded = self.graph.nodes[node], self.recorded
         assert isinstance(op, Op)
         values = {source: recorded.value(source, position) for source in self.graph.inbound[node]}
-        there = {source: value for source, value in values.items() if value is not None}
+        known = {source: value for source, value in values.items() if value is not None}
         try:
             return check_alone(
                 self.graph,
                 node,
-                there,
+                known,
                 upstream,
                 lambda inputs: type(op).of(inputs, op.label, op.attrs),
             )

@@ -112,7 +112,7 @@ class RecordedPass:
         if node in self.numbers.texts:
             return self.numbers.texts[node]
         value = self._initial_value(node)
-        if value is None or not _is_not_numeric(value):
+        if value is None or _is_numeric(value):
             return ""
         return f"{value.dtype} of shape {shape_text(value.shape)}"
 
@@ -154,7 +154,7 @@ class RecordedPass:
             if inbound.index(source) != input_index:
                 return None
         raw = self.numbers.sent.get((consumer, input_index))
-        return None if raw is None or _is_not_numeric(raw) else _fitted(raw, self.shape(source))
+        return None if raw is None or not _is_numeric(raw) else _fitted(raw, self.shape(source))
 
     def unsent(self, consumer: int, input_index: int) -> str:
         """Return why there is no contribution from a node to one of its inputs."""
@@ -168,7 +168,7 @@ class RecordedPass:
             return f"{self._graph.nodes[consumer].label} left no gradient for {label}"
         if first != input_index:
             return "part of its first contribution: only the sum of both is known"
-        if _is_not_numeric(raw):
+        if not _is_numeric(raw):
             return f"it sent {raw.dtype}, which is not a number"
         shape = self.shape(source)
         has = "no shape" if shape is None else shape_text(shape)
@@ -182,7 +182,7 @@ class RecordedPass:
     def own(self, node: int) -> Array | None:
         """Return the gradient that a node stores for itself, in its value's shape."""
         raw = None if self.numbers is None else self.numbers.own.get(node)
-        return None if raw is None or _is_not_numeric(raw) else _fitted(raw, self.shape(node))
+        return None if raw is None or not _is_numeric(raw) else _fitted(raw, self.shape(node))
 
     def gradient(self, node: int, position: int) -> Array | None:
         """Return a node's gradient at a position: the sum of the contributions so far."""
@@ -263,7 +263,7 @@ class RecordedPass:
         recorded: dict[int, Array]
         if phase == "forward":
             value = self._computed(node)
-            if value is None or _is_not_numeric(value):
+            if value is None or not _is_numeric(value):
                 return ""
             recorded = {0: as_floats(value)}
             found = self.by_rule(node, backward=False)
@@ -341,7 +341,7 @@ class RecordedPass:
             raw = self.numbers.sent.get((consumer, input_index))
             if (
                 raw is None
-                or _is_not_numeric(raw)
+                or not _is_numeric(raw)
                 or raw.tobytes() != total.astype(raw.dtype).tobytes()
             ):
                 return None
@@ -387,12 +387,12 @@ def _summed(shares: Mapping[int, Array], inbound: list[int]) -> dict[int, Array]
     return sums
 
 
-def _is_not_numeric(value: Array | None) -> bool:
-    return value is not None and value.dtype.kind not in _NUMERIC_KINDS
+def _is_numeric(value: Array) -> bool:
+    return value.dtype.kind in _NUMERIC_KINDS
 
 
 def _as_numbers(value: Array | None) -> Array | None:
-    if value is None or value.dtype.kind in _NUMERIC_KINDS:
+    if value is None or _is_numeric(value):
         return value
     return as_floats(value) if value.dtype.kind == "O" else None
 
@@ -418,7 +418,7 @@ def _fitted(sent: Array, shape: Shape | None) -> Array | None:
 
 def misfit(sent: Array, shape: Shape) -> bool:
     """Whether a gradient is numeric and its shape does not fit its value's."""
-    return not _is_not_numeric(sent) and _fitted(sent, shape) is None
+    return _is_numeric(sent) and _fitted(sent, shape) is None
 
 
 def _is_close(a: Array, b: Array) -> bool:

@@ -41,7 +41,7 @@ class RecordedPlan(Plan):
         super().__init__(graph, [])
         # Readers only need a sequence.
         self.shapes = cast("list[Shape]", _Shapes(self))
-        self.run_of, self.line = run, line
+        self.recorded_run, self.line = run, line
         self.recorded_graph = graph
         self.timeline = Timeline(graph)
         inputs = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
@@ -55,10 +55,10 @@ class RecordedPlan(Plan):
         """Return a pass of the line, or None if there is no such pass."""
         found = self._passes.get(step)
         if found is None:
-            steps = self.run_of.steps(self.line)
+            steps = self.recorded_run.steps(self.line)
             if not 0 <= step < len(steps):
                 return None
-            found = RecordedPass(self.run_of, steps[step], self.recorded_graph, self.timeline)
+            found = RecordedPass(self.recorded_run, steps[step], self.recorded_graph, self.timeline)
             self._passes[step] = found
             if len(self._passes) > PASSES_IN_MEMORY:
                 self._passes.popitem(last=False)
@@ -71,7 +71,7 @@ class RecordedPlan(Plan):
 
     def outline(self, step: int) -> Outline:
         """Return the part of a pass that is always kept."""
-        return self.run_of.outline(self.run_of.steps(self.line)[step])
+        return self.recorded_run.outline(self.recorded_run.steps(self.line)[step])
 
     @property
     def present(self) -> RecordedPass | None:

@@ -263,13 +263,13 @@ class Updates:
             return {}
         before, after = self._run.inputs(number), self._run.inputs_after(number)
         others = self._run.others_after(number)
-        went_back = self._run.outline(number).backward
+        has_backward = self._run.outline(number).backward
         found = {}
         for i in self._inputs:
             old, new = before.get(i), after.get(i)
             if old is None or new is None or _same(old, new):
                 continue
-            gradient = self._gradient(step, i) if went_back else None
+            gradient = self._gradient(step, i) if has_backward else None
             fits = gradient is not None and gradient.shape == old.shape == new.shape
             found[i] = _Change(old, new, gradient if fits else None, i not in others)
         return found
@@ -302,13 +302,9 @@ class Updates:
                 moved = np.asarray(before - after, np.float64)
             # The quotient is most precise where the input moved most.
             order = np.argsort(-np.abs(np.where(np.isfinite(moved), moved, 0.0)), kind="stable")
-            for entry in order[:GUESSED_FROM].tolist():
+            for i in order[:GUESSED_FROM].tolist():
                 with np.errstate(all="ignore"):
-                    rate = (
-                        float(moved[entry]) / float(gradient[entry])
-                        if gradient[entry]
-                        else math.nan
-                    )
+                    rate = float(moved[i]) / float(gradient[i]) if gradient[i] else math.nan
                 if not (math.isfinite(rate) and rate > 0):
                     continue
                 rounded = (float(f"{rate:.{digits}g}") for digits in range(1, MAX_DIGITS + 1))
