@@ -335,11 +335,11 @@ def _attached(options: argparse.Namespace, settings: Settings) -> int:
     finally:
         running.run.program.kill()
         if on_screen:
-            _see_off(running.run.program)
+            _drain(running.run.program)
         running.run.close()
 
 
-def _see_off(program: Debuggee) -> None:
+def _drain(program: Debuggee) -> None:
     """Show what a program has printed while the app was open, and what it prints until it waits."""
     from mfdebug.running.attached import Attached
 
@@ -355,8 +355,8 @@ def _see_off(program: Debuggee) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    output.told = show
-    program.see_off()
+    output.on_text = show
+    program.drain()
 
 
 def _run_file(options: argparse.Namespace, settings: Settings) -> int:

@@ -68,7 +68,7 @@ def open_program(
             name, arguments, sink, streams=streams, stop_at=0, interruptible=interruptible
         )
         if told is not None:
-            program.output.told = told
+            program.output.on_text = told
         meanwhile()
         return program
 
@@ -91,7 +91,7 @@ def _session_on(
 ) -> Running:
     run = LiveRun(name, start, most_bytes=memory)
     try:
-        run.go_on(0, _stands_still(run))
+        run.run_to(0, _stands_still(run))
         if not len(run):
             needs = "it needs nodes with a list of inputs, and calls of their forward()"
             problem = f"it ran no graph; {run.ending}" if run.ending else "it ran no graph"
@@ -111,7 +111,7 @@ def _stands_still(run: LiveRun) -> Callable[[], bool]:
     since: list[float] = []
 
     def still() -> bool:
-        if run.program.taker.count and not since:
+        if run.program.intake.count and not since:
             since.append(time.monotonic())
         return bool(since) and time.monotonic() - since[0] > STANDSTILL
 

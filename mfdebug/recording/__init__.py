@@ -1,1 +1,1 @@
-"""The run of somebody else's program: written down as it happens, read back as often as wanted."""
+"""The run of a program: recorded in a file while it happens, and read back from there."""

@@ -1,7 +1,6 @@
-"""The bytes of a pass: checked against what its layout says, cut into rows, made into arrays.
+"""The bytes of a pass: checked against its layout, split into rows, turned into arrays.
 
-A pass stands in two rows: the small values of its inputs, which are kept as long as anything is,
-and all the rest.
+A pass is stored in two rows: the small values of its inputs, which are dropped last, and the rest.
 """
 
 from __future__ import annotations
@@ -26,46 +25,47 @@ _SIZES = {
     "f": (2, 4, 8, 12, 16),
     "c": (8, 16, 24, 32),
 }
-_AXES = 32
-_LONGEST = 1 << 40
+_MAX_AXES = 32
+_MAX_ENTRIES = 1 << 40
 _INTEGER = re.compile(rb"-?[0-9]+")
-# An integer of more digits is beyond every float64.
-_DIGITS = 310
+# An integer of more digits is beyond the range of float64.
+_MAX_DIGITS = 310
 
 Part = tuple[int, int]
 Value = Array | str
 
 
 class Plan(NamedTuple):
-    """Where the entries of a layout stand: in the bytes of a pass, and in its two rows.
+    """The positions of a layout's entries in the bytes of a pass and in its two rows.
 
     `inputs`, `rest` and `large` are the parts of a pass's bytes that go to the row of its inputs,
-    to the other row, and to that of a pass that is not kept whole. `places` says for each entry
-    whether it is in the first row, and where in its row. `cost` is the entry of the cost.
+    to the other row, and to the other row if the pass is not kept whole. `positions` has for each
+    entry whether it is in the first row, and its offset there. `cost` is the entry of the cost and
+    its offset.
     """
 
     size: int
     inputs: tuple[Part, ...]
     rest: tuple[Part, ...]
     large: tuple[Part, ...]
-    places: tuple[tuple[bool, int], ...]
+    positions: tuple[tuple[bool, int], ...]
     cost: tuple[Entry, int] | None
 
 
 def plan(entries: Sequence[Entry], input_counts: Sequence[int], cost: int) -> Plan:
-    """Return where checked entries stand; `input_counts` are the numbers of each node's inputs."""
+    """Return the positions of checked entries; `input_counts` is the number of inputs per node."""
     at = in_inputs = in_rest = 0
     inputs: list[Part] = []
     rest: list[Part] = []
     large: list[Part] = []
-    places = []
-    found = None
+    positions = []
+    cost_entry = None
     for entry in entries:
         size = entry.size
         part = at, at + size
         of_input = entry.tag == "v" and not input_counts[entry.node]
         small = of_input and size <= SMALL_INPUT
-        places.append((small, in_inputs if small else in_rest))
+        positions.append((small, in_inputs if small else in_rest))
         if small:
             in_inputs += size
             _add(inputs, part)
@@ -75,13 +75,13 @@ def plan(entries: Sequence[Entry], input_counts: Sequence[int], cost: int) -> Pl
             if of_input:
                 _add(large, part)
         if entry.tag == "v" and entry.node == cost:
-            found = entry, at
+            cost_entry = entry, at
         at += size
-    return Plan(at, tuple(inputs), tuple(rest), tuple(large), tuple(places), found)
+    return Plan(at, tuple(inputs), tuple(rest), tuple(large), tuple(positions), cost_entry)
 
 
-def large_places(entries: Sequence[Entry], input_counts: Sequence[int]) -> Iterator[int]:
-    """Yield for each entry where it stands in the row of a pass that is not whole, or -1."""
+def large_offsets(entries: Sequence[Entry], input_counts: Sequence[int]) -> Iterator[int]:
+    """Yield the offset of each entry in the large row of a pass that is not whole, or -1."""
     at = 0
     for entry in entries:
         if entry.tag == "v" and not input_counts[entry.node] and entry.size > SMALL_INPUT:
@@ -99,7 +99,7 @@ def _add(parts: list[Part], part: Part) -> None:
 
 
 def cut(data: bytes | bytearray, parts: Sequence[Part]) -> bytes:
-    """Return some parts of the bytes of a pass, one after the other."""
+    """Return some parts of the bytes of a pass, concatenated."""
     with memoryview(data) as view:
         return b"".join([view[start:stop] for start, stop in parts])
 
@@ -108,10 +108,10 @@ def cut(data: bytes | bytearray, parts: Sequence[Part]) -> bytes:
 
 
 def check_entries(entries: Sequence[Entry]) -> None:
-    """Raise `ValueError` unless each entry is of a type and size that there is."""
+    """Raise `ValueError` unless each entry has a valid type and size."""
     total = 0
     for entry in entries:
-        if any(n < 0 for n in entry.shape) or len(entry.shape) > _AXES:
+        if any(n < 0 for n in entry.shape) or len(entry.shape) > _MAX_AXES:
             raise ValueError(f"an entry of shape {entry.shape}")
         if entry.dtype in ("int", "text"):
             if len(entry.shape) != 1:
@@ -121,7 +121,7 @@ def check_entries(entries: Sequence[Entry]) -> None:
                 raise ValueError(f"a float of shape {entry.shape}")
         else:
             _check_dtype(entry.dtype)
-            if math.prod(n for n in entry.shape if n) > _LONGEST:
+            if math.prod(n for n in entry.shape if n) > _MAX_ENTRIES:
                 raise ValueError(f"an entry of shape {entry.shape}")
         total += entry.size
         # Rows are cut from the bytes of a whole pass.
@@ -140,8 +140,8 @@ def _check_dtype(dtype: str) -> None:
         raise ValueError(f"an entry of type {dtype}, which this machine does not have") from None
 
 
-def check_places(entries: Sequence[Entry], input_counts: Sequence[int]) -> None:
-    """Raise `ValueError` unless each entry is of a node, or of an input that its node has."""
+def check_references(entries: Sequence[Entry], input_counts: Sequence[int]) -> None:
+    """Raise `ValueError` unless each entry refers to an existing node and input."""
     for entry in entries:
         if not 0 <= entry.node < len(input_counts):
             raise ValueError(f"an entry of node {entry.node} of {len(input_counts)}")
@@ -154,7 +154,7 @@ def check_places(entries: Sequence[Entry], input_counts: Sequence[int]) -> None:
 
 
 def value_of(entry: Entry, data: bytes | bytearray, at: int) -> Value:
-    """Return the array of an entry, which looks into `data`, or the text of one without."""
+    """Return the array of an entry, a view of `data` if possible, or its text."""
     if entry.dtype == "float":
         return np.array(struct.unpack_from("<d", data, at)[0])
     if entry.dtype == "int":
@@ -166,8 +166,8 @@ def value_of(entry: Entry, data: bytes | bytearray, at: int) -> Value:
 
 def _integer(digits: bytes | bytearray) -> Value:
     if not _INTEGER.fullmatch(digits):
-        raise ValueError("an integer that has other characters than digits")
-    if len(digits) > _DIGITS:
+        raise ValueError("an integer with characters other than digits")
+    if len(digits) > _MAX_DIGITS:
         return f"an integer of {len(digits.lstrip(b'-')):,} digits"
     number = int(digits)
     if -(2**63) <= number < 2**63:
@@ -179,9 +179,9 @@ def _integer(digits: bytes | bytearray) -> Value:
 
 
 def cost_of(plan: Plan, data: bytes | bytearray) -> float | None:
-    """Return the cost that stands in the bytes of a pass: a number, or the sum of an array.
+    """Return the cost in the bytes of a pass: a number, or the sum of an array.
 
-    None if there is none, or none that can be compared.
+    None if there is none, or if it is NaN, complex or not a number.
     """
     if plan.cost is None:
         return None

@@ -1,9 +1,9 @@
-"""The check of a recorded pass: what can be judged without running the program.
+"""The gradient check of a recorded pass, without running the program.
 
-A rule of an op of ours is compared with central differences, at the recorded numbers, and what the
-program recorded with that rule. The gradient that an input keeps is compared with the sum of what
-its consumers sent in the same pass. A node of the program's own class can be checked only where
-the program runs.
+The rule of one of our ops is compared with central differences at the recorded numbers, and the
+recorded contributions with that rule. The gradient that an input stores is compared with the sum of
+what its consumers sent in the same pass. Nodes of the program's own classes can be checked only in
+the running program.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from miniflow.ops.arithmetic import Mul
 from miniflow.ops.base import Array, Op
 from miniflow.ops.reduce import Sum
 
-# What a program computes in single precision has fewer digits than a central difference.
+# Results in single precision have fewer digits than a central difference.
 SINGLE_TOLERANCE = 1e-3
 
 
 class Checker(Protocol):
-    """Checks nodes of the program's own classes, in the program: only that can run them."""
+    """Checks nodes of the program's own classes in the running program."""
 
     def check(
         self, graph: RecordedGraph, recorded: RecordedPass, nodes: Sequence[int]
     ) -> list[Verdict]:
-        """Return verdicts on these nodes of a line, in the state that the pass had."""
+        """Return verdicts on these nodes of a line, at the recorded values of the pass."""
 
 
 def check_pass(
@@ -72,13 +72,15 @@ def check_pass(
             verdicts += pass_check.untested(i, "own class")
     if asked and checker is not None:
         verdicts += checker.check(graph, recorded, asked)
-    misfits = {(one.node, one.source): one for i in wanted for one in pass_check.misfits(i)}
-    verdicts = [misfits.get((one.node, one.source), one) for one in verdicts]
-    return sorted(verdicts, key=lambda one: (one.node, one.input_index or 0))
+    misfits = {
+        (misfit.node, misfit.source): misfit for i in wanted for misfit in pass_check.misfits(i)
+    }
+    verdicts = [misfits.get((verdict.node, verdict.source), verdict) for verdict in verdicts]
+    return sorted(verdicts, key=lambda verdict: (verdict.node, verdict.input_index or 0))
 
 
 def untested(graph: Graph, node: int, reason: Reason) -> list[Verdict]:
-    """Return that nothing of a node was tested, for each of its inputs."""
+    """Return an "untested" verdict for each input of a node."""
     inbound = graph.inbound[node]
     return [
         Verdict(node, source, inbound.index(source), "untested", 0, reason=reason, cause=node)
@@ -92,11 +94,11 @@ class _PassCheck(Struct, frozen=True):
     timeline: Timeline
 
     def untested(self, node: int, reason: Reason) -> list[Verdict]:
-        """Return that nothing of a node was tested, for each of its inputs."""
+        """Return an "untested" verdict for each input of a node."""
         return untested(self.graph, node, reason)
 
     def misfits(self, node: int) -> Iterator[Verdict]:
-        """Yield a verdict for each gradient that a node sent in another shape than its input's."""
+        """Yield a verdict for each contribution of a node whose shape is not its input's."""
         numbers, inbound = self.recorded.numbers, self.graph.inbound[node]
         for source in dict.fromkeys(inbound):
             input_index = inbound.index(source)
@@ -112,13 +114,13 @@ class _PassCheck(Struct, frozen=True):
                 shapes=(raw.shape, shape),
             )
 
-    # What an input keeps -----------------------------------------------------------------------
+    # Stored gradients --------------------------------------------------------------------------
 
     def kept_gradient(self, node: int, *, always: bool) -> Iterator[Verdict]:
-        """Compare the gradient that an input keeps with what its consumers sent in this pass.
+        """Compare the gradient that an input stores with what its consumers sent in this pass.
 
-        `always`: also where it keeps none of its own, so that the sum is all there is. Else an
-        input of ours, which adds up rightly, is mentioned only if its gradient was changed.
+        `always`: also yield a verdict if it stores none, so that there is only the sum. Otherwise
+        one of our inputs, which sums correctly, gets a verdict only if its gradient was changed.
         """
         recorded = self.recorded
         if recorded.numbers is None:
@@ -140,28 +142,28 @@ class _PassCheck(Struct, frozen=True):
     # Our own rules -----------------------------------------------------------------------------
 
     def rule(self, node: int) -> list[Verdict]:
-        """Check the rule of an op of ours, and that the program's numbers follow it."""
-        place = self.timeline.position_of("backward", node)
-        upstream = None if place is None else self.recorded.gradient(node, place)
-        if place is None or upstream is None or not self.recorded.fits(node, place):
+        """Check the rule of one of our ops, and that the program's numbers follow it."""
+        position = self.timeline.position_of("backward", node)
+        upstream = None if position is None else self.recorded.gradient(node, position)
+        if position is None or upstream is None or not self.recorded.fits(node, position):
             return self.untested(node, "not known")
-        found = self._by_differences(node, place, upstream)
+        found = self._by_differences(node, position, upstream)
         if any(verdict.judgement == "wrong" for verdict in found):
             return found
         departing = self._departing(node)
         return [departing.get(verdict.source, verdict) for verdict in found]
 
-    def _by_differences(self, node: int, place: int, upstream: Array) -> list[Verdict]:
-        """Check an op of ours by its rules at the recorded numbers."""
+    def _by_differences(self, node: int, position: int, upstream: Array) -> list[Verdict]:
+        """Check one of our ops by central differences at the recorded numbers."""
         op, recorded = self.graph.nodes[node], self.recorded
         assert isinstance(op, Op)
-        values = {source: recorded.value(source, place) for source in self.graph.inbound[node]}
-        there = {source: value for source, value in values.items() if value is not None}
+        values = {source: recorded.value(source, position) for source in self.graph.inbound[node]}
+        known = {source: value for source, value in values.items() if value is not None}
         try:
             return check_alone(
                 self.graph,
                 node,
-                there,
+                known,
                 upstream,
                 lambda inputs: type(op).of(inputs, op.label, op.attrs),
             )
@@ -169,7 +171,7 @@ class _PassCheck(Struct, frozen=True):
             return self.untested(node, "not known")
 
     def _departing(self, node: int) -> dict[int, Verdict]:
-        """Return a verdict for each input to which the program sent something else."""
+        """Return a verdict, by input, for each contribution that differs from the rule."""
         if not self.recorded.departs(node, "backward") or self.recorded.numbers is None:
             return {}
         rules = self.recorded.by_rule(node, backward=True)
@@ -194,17 +196,17 @@ def check_alone(
     upstream: Array,
     make: Callable[[list[Node]], Node],
 ) -> list[Verdict]:
-    """Check one node of a graph, in a graph of its own whose cost is Σ upstream · value.
+    """Check one node of a graph, in a separate graph whose cost is Σ upstream · value.
 
-    `make` makes the node on inputs that have the `values` of its inputs in the graph. Raises
-    `MiniflowError` if it cannot be evaluated.
+    `make` creates the node on inputs with the given `values`, which are by node number of `graph`.
+    Raises `MiniflowError` if the node cannot be evaluated.
     """
     inputs: dict[int, Input] = {}
     for source in dict.fromkeys(graph.inbound[node]):
         value = values[source]
         kept = value if value.dtype.kind in "iu" else value.astype(np.float64)
         inputs[source] = Input(graph.nodes[source].label, value=kept)
-    names = {one.label for one in inputs.values()} | {graph.nodes[node].label}
+    names = {copy.label for copy in inputs.values()} | {graph.nodes[node].label}
     tested = make([inputs[source] for source in graph.inbound[node]])
     weight = Input(_unused("upstream", names), value=upstream.astype(np.float64))
     product = Mul(tested, weight, name=_unused("product", names))
@@ -214,8 +216,10 @@ def check_alone(
         cost = Sum(product, name=_unused("total", names))
         nodes.append(cost)
     alone = Graph(nodes, cost, name=tested.label)
-    place = alone.index_of(tested.label)
-    known = {alone.index_of(one.label): source for source, one in inputs.items()} | {place: node}
+    position = alone.index_of(tested.label)
+    known = {alone.index_of(copy.label): source for source, copy in inputs.items()} | {
+        position: node
+    }
     return [
         replace(
             verdict,
@@ -223,37 +227,41 @@ def check_alone(
             source=known[verdict.source],
             cause=None if verdict.cause is None else known.get(verdict.cause, node),
         )
-        for verdict in check(alone, place)
+        for verdict in check(alone, position)
     ]
 
 
 def _compared(
-    node: int, source: int, input_index: int | None, found: Array, wanted: Array, against: Against
+    node: int, source: int, input_index: int | None, found: Array, expected: Array, against: Against
 ) -> Verdict:
-    """Judge recorded numbers by what they should be, by the entry that is farthest off."""
-    a, b = (np.asarray(x, np.float64).reshape(-1) for x in (found, wanted))
+    """Return a verdict on recorded numbers, by the entry that differs most from `expected`."""
+    a, b = (np.asarray(x, np.float64).reshape(-1) for x in (found, expected))
     with np.errstate(all="ignore"):
-        off = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+        differences = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
         scale = np.maximum(np.abs(a), np.abs(b))
-        errors = np.divide(off, scale, out=np.zeros_like(off), where=off != 0)
+        errors = np.divide(
+            differences, scale, out=np.zeros_like(differences), where=differences != 0
+        )
     errors[np.isnan(errors)] = np.inf
-    at = int(errors.argmax())
+    worst = int(errors.argmax())
     double = found.dtype == np.float64
     tolerance = TOLERANCE if double else SINGLE_TOLERANCE
-    # Sums that cancel keep the rounding of their terms.
-    near = off[at] <= 1e-12 * float(np.nanmax(scale, initial=0.0)) if double else False
-    right = errors[at] <= tolerance or near
-    index = tuple(map(int, np.unravel_index(at, found.shape)))
+    # A sum whose terms cancel keeps their rounding errors.
+    is_rounding = (
+        differences[worst] <= 1e-12 * float(np.nanmax(scale, initial=0.0)) if double else False
+    )
+    is_right = errors[worst] <= tolerance or is_rounding
+    index = tuple(map(int, np.unravel_index(worst, found.shape)))
     return Verdict(
         node,
         source,
         input_index,
-        "right" if right else "wrong",
+        "right" if is_right else "wrong",
         a.size,
         index,
-        float(a[at]),
-        float(b[at]),
-        float(errors[at]),
+        float(a[worst]),
+        float(b[worst]),
+        float(errors[worst]),
         tolerance,
         a.size,
         against=against,

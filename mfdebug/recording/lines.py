@@ -1,11 +1,11 @@
-"""Which structures are one line of time: the same graph under the cost, however it was walked.
+"""Which structures form one line of time: those with the same graph below the cost.
 
-Every node that the cost depends on is reached from the cost by following inputs in their order, so
-a walk from the cost numbers them in one way only: two graphs are the same if their walks are. That
-is exact, twins without a name and shared inputs included, and linear in nodes and edges.
+Every node that the cost depends on is reached from the cost by following inputs in order, so a walk
+from the cost numbers them in a unique way: two graphs are the same if their walks are. This is
+exact, also for identical nameless nodes and shared inputs, and linear in nodes and edges.
 
-Nodes that the cost does not depend on do not tell lines apart. They are found again by their class,
-name and inputs, as far as the line has them.
+Nodes that the cost does not depend on do not distinguish lines. They are matched by class, name and
+inputs, if the line has them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Key = tuple[str, bool, str, tuple[int, ...]]
 
 
 def inputs_first(nodes: Sequence[RecordedNode]) -> list[int]:
-    """Return the numbers of all nodes, each after its inputs; `ValueError` if there is a circle."""
+    """Return the numbers of all nodes, each after its inputs; raise `ValueError` on a cycle."""
     if all(source < i for i, node in enumerate(nodes) for source in node.inbound):
         return list(range(len(nodes)))
     missing = [len(node.inbound) for node in nodes]
@@ -37,36 +37,36 @@ def inputs_first(nodes: Sequence[RecordedNode]) -> list[int]:
             if not missing[consumer]:
                 order.append(consumer)
     if len(order) < len(nodes):
-        raise ValueError("nodes that depend on themselves")
+        raise ValueError("the nodes have a cycle")
     return order
 
 
 def walk(nodes: Sequence[RecordedNode], cost: int) -> list[int]:
-    """Return the nodes that the cost depends on, as they are met on a walk from it."""
+    """Return the nodes that the cost depends on, in depth-first order from the cost."""
     order: list[int] = []
-    met = bytearray(len(nodes))
-    ahead = [cost]
-    while ahead:
-        i = ahead.pop()
-        if not met[i]:
-            met[i] = 1
+    visited = bytearray(len(nodes))
+    stack = [cost]
+    while stack:
+        i = stack.pop()
+        if not visited[i]:
+            visited[i] = 1
             order.append(i)
-            ahead.extend(reversed(nodes[i].inbound))
+            stack.extend(reversed(nodes[i].inbound))
     return order
 
 
 def fingerprint(nodes: Sequence[RecordedNode], order: Sequence[int]) -> bytes:
-    """Return what all graphs have in common that are the same as this one, walked in `order`."""
-    place = {i: k for k, i in enumerate(order)}
+    """Return a hash that is equal for equal graphs; `order` is the walk of this one."""
+    position = {i: k for k, i in enumerate(order)}
     form = [
-        (node.kind, node.ours, node.name, [place[source] for source in node.inbound])
+        (node.kind, node.ours, node.name, [position[source] for source in node.inbound])
         for node in (nodes[i] for i in order)
     ]
     return blake2b(msgspec.msgpack.encode(form), digest_size=16).digest()
 
 
 class Line:
-    """The nodes of a line, numbered as in its first structure, and how a pass goes through them."""
+    """The nodes of a line, numbered as in its first structure, and the order of the calls."""
 
     def __init__(self, structure: Structure, order: list[int]) -> None:
         self.structure = structure
@@ -74,13 +74,13 @@ class Line:
         self.both = bool(structure.forward and structure.backward)
 
     def mapping(self, structure: Structure) -> list[int]:
-        """Return for each node of a structure of this line its number here, -1 if it has none."""
-        return self._place(structure, None)
+        """Return the number in this line of each node of a structure, -1 if it has none."""
+        return self._match(structure, None)
 
     def adopt(self, structure: Structure) -> None:
-        """Take over the order of the calls of a structure, and the nodes that were not here."""
+        """Take over the call order of a structure, and add the nodes that the line lacks."""
         added: list[RecordedNode] = []
-        mapping = self._place(structure, added)
+        mapping = self._match(structure, added)
         self.structure = Structure(
             (*self.structure.nodes, *added),
             tuple(mapping[i] for i in structure.forward),
@@ -89,8 +89,8 @@ class Line:
         )
         self.both = True
 
-    def _place(self, structure: Structure, added: list[RecordedNode] | None) -> list[int]:
-        """Return the mapping; nodes that are not here go to `added`, unless that is None."""
+    def _match(self, structure: Structure, added: list[RecordedNode] | None) -> list[int]:
+        """Return the mapping; append missing nodes to `added`, unless that is None."""
         nodes, ours = structure.nodes, self.structure.nodes
         mapping = [-1] * len(nodes)
         for i, here in zip(walk(nodes, structure.cost), self.order, strict=True):
@@ -122,14 +122,14 @@ def _key(node: RecordedNode, inbound: tuple[int, ...]) -> _Key:
 
 
 class Lines:
-    """The lines of a run, in the order in which their first structures came."""
+    """The lines of a run, in the order of their first structures."""
 
     def __init__(self) -> None:
         self.all: list[Line] = []
         self._by_fingerprint: dict[bytes, int] = {}
 
     def add(self, structure: Structure) -> tuple[int, bool]:
-        """Return the line of a structure, and whether that was there and is another now."""
+        """Return the line of a structure, and whether an existing line was changed."""
         order = walk(structure.nodes, structure.cost)
         number = self._by_fingerprint.setdefault(fingerprint(structure.nodes, order), len(self.all))
         if number == len(self.all):

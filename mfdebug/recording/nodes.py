@@ -1,8 +1,8 @@
-"""The graph of a recorded line: the program's nodes as the debugger knows them.
+"""The graph of a recorded line: the program's nodes as nodes of the debugger.
 
 An op of this miniflow becomes that op, so that its rules explain its numbers. A node of any other
-class is a stand-in under the program's own class name, with the names and the edges of the real
-one and no rule: nothing of it can run here.
+class becomes a placeholder with the program's class name, the same name and edges, and no rules:
+its code cannot run here.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from miniflow.node import Input, Node
 from miniflow.ops import OPS, Op
 from miniflow.training.optimizers import SGD
 
-# A name may be of any length in a program.
-LONGEST_NAME = 80
+# A program may use names of any length.
+MAX_NAME = 80
 
 
 class Recorded(Node):
-    """Stands for a node of a program's own class, by whose rules its numbers were made."""
+    """A placeholder for a node of a program's own class; it has no rules."""
 
 
 class RecordedInput(Recorded, Input):
-    """Stands for an input of a program's own class: its value is known, like any input's."""
+    """A placeholder for an input of a program's own class; its value is known."""
 
 
 class RecordedGraph(Graph):
-    """The graph of a line; moments are in the order of the program's own calls.
+    """The graph of a line; moments are in the order of the program's calls.
 
-    `fed` are the inputs that the program sets between passes. `made_at` is the file and line at
-    which the program made each node, where that is known.
+    `fed` are the inputs that the program sets between passes. `made_at` is the file and line in
+    which the program created each node; empty and 0 if unknown.
     """
 
     feeder = "the program"
@@ -50,23 +50,25 @@ class RecordedGraph(Graph):
         )
         self.fed: set[int] = set()
         self.made_at = [(node.file, node.line) for node in structure.nodes]
-        self.goes_back = False
+        self.has_backward = False
         self.follow(structure)
 
     def follow(self, structure: Structure) -> None:
-        """Order the moments as the structure has the calls; it may come to know of backward."""
+        """Order the moments by a structure's calls; it may be the first one with backward."""
         computed = [i for i, sources in enumerate(self.inbound) if sources]
-        self.forward_nodes = _first_called(structure.forward, computed)
-        self.goes_back = bool(structure.backward)
+        self.forward_nodes = _by_first_call(structure.forward, computed)
+        self.has_backward = bool(structure.backward)
         reached = [i for i in reversed(range(len(self))) if self.reaches_cost[i]]
-        self.backward_nodes = _first_called(structure.backward, reached) if self.goes_back else []
+        self.backward_nodes = (
+            _by_first_call(structure.backward, reached) if self.has_backward else []
+        )
 
     def fed_from_data(self, node: int) -> bool:
-        """Whether the program gives this input its value between passes."""
+        """Whether the program sets this input between passes."""
         return node in self.fed
 
     def note_trained(self, nodes: Iterable[int]) -> None:
-        """Mark inputs as those that the program trains."""
+        """Mark inputs as trained by the program."""
         self.trainables = sorted({*self.trainables, *nodes})
         for i in self.trainables:
             node = self.nodes[i]
@@ -75,49 +77,49 @@ class RecordedGraph(Graph):
         self.fed -= set(self.trainables)
 
     def saveable(self) -> Graph:
-        """Return the same network of new nodes, without values.
+        """Return a copy of the network with new nodes and without values.
 
         Raises `GraphError` naming the nodes that are not of this miniflow.
         """
-        strange = [node for node in self.nodes if isinstance(node, Recorded)]
-        strange = [node for node in strange if not isinstance(node, Input)]
-        if strange:
-            shown = [f"{node.label} ({type(node).__name__})" for node in strange[:5]]
-            more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
+        foreign = [node for node in self.nodes if isinstance(node, Recorded)]
+        foreign = [node for node in foreign if not isinstance(node, Input)]
+        if foreign:
+            shown = [f"{node.label} ({type(node).__name__})" for node in foreign[:5]]
+            more = f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""
             raise GraphError(
-                f"{', '.join(shown)}{more}: a graph file holds miniflow's own ops alone",
+                f"{', '.join(shown)}{more}: a graph file can hold only miniflow's own ops",
                 where=self.name,
             )
-        made: list[Node] = []
+        nodes: list[Node] = []
         for node, sources in zip(self.nodes, self.inbound, strict=True):
             if isinstance(node, Input):
-                made.append(Input(node.label, trainable=node.trainable))
+                nodes.append(Input(node.label, trainable=node.trainable))
             else:
                 assert isinstance(node, Op)
-                made.append(
-                    type(node).of([made[source] for source in sources], node.label, node.attrs)
+                nodes.append(
+                    type(node).of([nodes[source] for source in sources], node.label, node.attrs)
                 )
-        return Graph(made, made[self.cost], name=self.name, training=Training(SGD()))
+        return Graph(nodes, nodes[self.cost], name=self.name, training=Training(SGD()))
 
 
 def sgd_at(rate: float) -> Training:
-    """Return a training by plain gradient descent, at the default rate if this is not one."""
+    """Return training by plain gradient descent, at the default rate if `rate` is not valid."""
     return Training(SGD(rate) if rate in LEARNING_RATE else SGD())
 
 
 def graph_of(structure: Structure, name: str) -> RecordedGraph:
     """Return the graph of a line, called `name`.
 
-    Raises `GraphError` if a node stands before one of its inputs.
+    Raises `GraphError` if a node comes before one of its inputs.
     """
     names = _names(structure.nodes)
     kinds: dict[tuple[str, bool], type[Recorded]] = {}
-    made: list[Node] = []
-    for i, (node, called) in enumerate(zip(structure.nodes, names, strict=True)):
+    nodes: list[Node] = []
+    for i, (node, label) in enumerate(zip(structure.nodes, names, strict=True)):
         if any(not 0 <= source < i for source in node.inbound):
-            raise GraphError(f"{called} stands before one of its inputs", where=name)
-        made.append(_node(node, [made[source] for source in node.inbound], called, kinds))
-    return RecordedGraph(structure, made, name)
+            raise GraphError(f"{label} comes before one of its inputs", where=name)
+        nodes.append(_node(node, [nodes[source] for source in node.inbound], label, kinds))
+    return RecordedGraph(structure, nodes, name)
 
 
 def _node(
@@ -133,7 +135,7 @@ def _node(
             ours: Node = OPS[node.kind].of(inbound, name, node.attributes)
             return ours
         except (KeyError, GraphError):
-            # Of a miniflow of another version: its rules are not known here.
+            # From another version of miniflow: its rules are not known here.
             pass
     key = node.kind, bool(inbound)
     if key not in kinds:
@@ -144,13 +146,13 @@ def _node(
 
 
 def _class_name(kind: str) -> str:
-    return printable(kind, LONGEST_NAME) or "Node"
+    return printable(kind, MAX_NAME) or "Node"
 
 
 def _names(nodes: tuple[RecordedNode, ...]) -> list[str]:
-    """Return a printable name for each node, each only once: `name_2` for a second one.
+    """Return a unique printable name for each node: a second `name` becomes `name_2`.
 
-    A node without a name is called by its class and a number, as in any graph.
+    A node without a name gets its class and a number, as in any graph.
     """
     wanted = [_printable_name(node.name) for node in nodes]
     taken = set(filter(None, wanted))
@@ -175,10 +177,10 @@ def _names(nodes: tuple[RecordedNode, ...]) -> list[str]:
 
 
 def _printable_name(name: str) -> str:
-    return printable(re.sub(r"[\s`]+", " ", name).strip(), LONGEST_NAME)
+    return printable(re.sub(r"[\s`]+", " ", name).strip(), MAX_NAME)
 
 
-def _first_called(called: Iterable[int], wanted: list[int]) -> list[int]:
-    """Return the wanted nodes in the order of the calls, those that were not called last."""
-    there = set(wanted)
-    return list(dict.fromkeys([*(i for i in called if i in there), *wanted]))
+def _by_first_call(calls: Iterable[int], wanted: list[int]) -> list[int]:
+    """Return the wanted nodes in the order of their first calls; uncalled ones come last."""
+    remaining = set(wanted)
+    return list(dict.fromkeys([*(i for i in calls if i in remaining), *wanted]))

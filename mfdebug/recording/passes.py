@@ -1,7 +1,7 @@
-"""One pass of a record, by what is asked of it: a value or a gradient at a place of the pass.
+"""A recorded pass: the value or gradient of a node at any position of the pass.
 
-What a place shows follows from the record alone, so any moment can be shown at once. None stands
-for what there is not: not computed in this pass, not kept, or no number.
+All results follow from the record alone, so any moment can be shown directly. None means that there
+is no number: not computed in this pass, not kept, or not a number.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from miniflow.node import Input, shape_text
 from miniflow.ops.base import Array, Calls, Op, Shape
 
 NOT_KEPT = "not kept"
-# Numbers are of these kinds: bool, int, unsigned, float.
-_NUMBERS = "biuf"
+# Numeric dtype kinds: bool, int, unsigned, float.
+_NUMERIC_KINDS = "biuf"
 
 
 class RecordedPass:
-    """A pass of a line, `number` in the whole run; `numbers` is None if they were not kept."""
+    """A pass of a line; `number` counts in the whole run, `numbers` is None if not kept."""
 
     def __init__(self, run: Run, number: int, graph: RecordedGraph, timeline: Timeline) -> None:
         self._graph, self._timeline = graph, timeline
@@ -43,32 +43,32 @@ class RecordedPass:
 
     @property
     def finished(self) -> bool:
-        """Whether no more can become known of it."""
+        """Whether nothing more can become known about the pass."""
         return self.outline.complete and bool(self.after) and self._settled
 
     @cached_property
     def finite(self) -> bool:
-        """Whether all numbers of the pass are kept, and finite."""
+        """Whether all numbers of the pass are kept and finite; False if that is not certain."""
         if self.numbers is None or not self.after:
             return False
         numbers = self.numbers
         held = (numbers.values, numbers.changed, numbers.sent, numbers.own, self.inputs, self.after)
-        arrays = [array for one in held for array in one.values()]
+        arrays = [array for group in held for array in group.values()]
         floats = [array for array in arrays if array.dtype.kind not in "biu"]
         with np.errstate(all="ignore"):
-            # The sum of what is finite may overflow: then the pass is only looked at closely.
-            return all(one.dtype.kind == "f" and math.isfinite(one.sum()) for one in floats)
+            # A sum of finite numbers may overflow: the only cost is a closer look at the pass.
+            return all(x.dtype.kind == "f" and math.isfinite(x.sum()) for x in floats)
 
     @cached_property
     def _changes(self) -> dict[int, list[tuple[int, Array]]]:
-        """For each node, what others made of its value, with the place at which they did."""
+        """For each node, the in-place changes of its value by others, with their positions."""
         found: dict[int, list[tuple[int, Array]]] = {}
         changed = {} if self.numbers is None else self.numbers.changed
         for (consumer, input_index), value in changed.items():
-            place = self._timeline.position_of("forward", consumer)
-            if place is not None:
+            position = self._timeline.position_of("forward", consumer)
+            if position is not None:
                 found.setdefault(self._graph.inbound[consumer][input_index], []).append(
-                    (place, value)
+                    (position, value)
                 )
         for changes in found.values():
             changes.sort(key=lambda change: change[0])
@@ -76,24 +76,24 @@ class RecordedPass:
 
     # Values ------------------------------------------------------------------------------------
 
-    def value(self, node: int, place: int) -> Array | None:
-        """Return a node's value at a place of the pass, of its own type."""
+    def value(self, node: int, position: int) -> Array | None:
+        """Return a node's value at a position of the pass, in its own dtype."""
         if isinstance(self._graph.nodes[node], Input):
-            updated = self._timeline.position_of("update", node)
-            if updated is not None and updated <= place:
+            update = self._timeline.position_of("update", node)
+            if update is not None and update <= position:
                 return _as_numbers(self.after.get(node))
-            value = self._began_with(node)
+            value = self._initial_value(node)
         else:
             computed = self._timeline.position_of("forward", node)
-            if computed is None or computed > place:
+            if computed is None or computed > position:
                 return None
             value = self._computed(node)
         for changed, now in self._changes.get(node, ()):
-            if changed <= place:
+            if changed <= position:
                 value = now
         return _as_numbers(value)
 
-    def _began_with(self, node: int) -> Array | None:
+    def _initial_value(self, node: int) -> Array | None:
         if self.numbers is not None and node in self.numbers.values:
             return self.numbers.values[node]
         return self.inputs.get(node)
@@ -106,19 +106,22 @@ class RecordedPass:
         return None
 
     def text(self, node: int) -> str:
-        """Return what a node holds that is no number, in a few words, or nothing."""
+        """Return a short description of a value that is not a number, or an empty string."""
         if self.numbers is None:
             return ""
         if node in self.numbers.texts:
             return self.numbers.texts[node]
-        value = self._began_with(node)
-        if value is None or not _is_other(value):
+        value = self._initial_value(node)
+        if value is None or _is_numeric(value):
             return ""
         return f"{value.dtype} of shape {shape_text(value.shape)}"
 
-    def changed_at(self, node: int, place: int) -> int | None:
-        """Return the last place up to `place` at which another node changed this one's value."""
-        return max((at for at, _ in self._changes.get(node, ()) if at <= place), default=None)
+    def changed_at(self, node: int, position: int) -> int | None:
+        """Return the last position up to this one at which another node changed the value."""
+        return max(
+            (change for change, _ in self._changes.get(node, ()) if change <= position),
+            default=None,
+        )
 
     def changes_of(self, consumer: int) -> list[int]:
         """Return the nodes whose values a node changed in its forward."""
@@ -133,7 +136,7 @@ class RecordedPass:
     # Gradients ---------------------------------------------------------------------------------
 
     def sent(self, consumer: int, input_index: int) -> Array | None:
-        """Return what a node sent to one of its inputs, in the shape of that input's value."""
+        """Return the contribution of a node to one of its inputs, in that input's shape."""
         key = consumer, input_index
         if key not in self._fitted:
             self._fitted[key] = self._fit_sent(consumer, input_index)
@@ -151,10 +154,10 @@ class RecordedPass:
             if inbound.index(source) != input_index:
                 return None
         raw = self.numbers.sent.get((consumer, input_index))
-        return None if raw is None or _is_other(raw) else _fitted(raw, self.shape(source))
+        return None if raw is None or not _is_numeric(raw) else _fitted(raw, self.shape(source))
 
     def unsent(self, consumer: int, input_index: int) -> str:
-        """Say why there is no number for what a node sent to one of its inputs."""
+        """Return why there is no contribution from a node to one of its inputs."""
         if self.numbers is None:
             return NOT_KEPT
         inbound = self._graph.inbound[consumer]
@@ -164,39 +167,39 @@ class RecordedPass:
         if raw is None:
             return f"{self._graph.nodes[consumer].label} left no gradient for {label}"
         if first != input_index:
-            return "in what it sends there first: only the sum of both is known"
-        if _is_other(raw):
-            return f"it sent {raw.dtype}, which is no number"
+            return "part of its first contribution: only the sum of both is known"
+        if not _is_numeric(raw):
+            return f"it sent {raw.dtype}, which is not a number"
         shape = self.shape(source)
         has = "no shape" if shape is None else shape_text(shape)
         return f"wrong shape: it sent {shape_text(raw.shape)}, {label}'s value has {has}"
 
-    def knows_the_sum_alone(self, consumer: int, source: int) -> bool:
-        """Whether a node takes another more than once, and what it sent is known only in all."""
+    def only_sum_known(self, consumer: int, source: int) -> bool:
+        """Whether a node takes another more than once, and only the sum it sent is known."""
         inbound = self._graph.inbound[consumer]
         return inbound.count(source) > 1 and self._shares(consumer, source) is None
 
     def own(self, node: int) -> Array | None:
-        """Return the gradient that a node keeps of itself, in its value's shape."""
+        """Return the gradient that a node stores for itself, in its value's shape."""
         raw = None if self.numbers is None else self.numbers.own.get(node)
-        return None if raw is None or _is_other(raw) else _fitted(raw, self.shape(node))
+        return None if raw is None or not _is_numeric(raw) else _fitted(raw, self.shape(node))
 
-    def gradient(self, node: int, place: int) -> Array | None:
-        """Return a node's gradient at a place of the pass: the sum of what was sent up to there."""
+    def gradient(self, node: int, position: int) -> Array | None:
+        """Return a node's gradient at a position: the sum of the contributions so far."""
         if self.numbers is None or not self.outline.backward:
             return None
-        turn = self._timeline.position_of("backward", node)
-        if turn is not None and turn <= place:
+        due = self._timeline.position_of("backward", node)
+        if due is not None and due <= position:
             if node in self.numbers.own:
                 return self.own(node)
             if node == self._graph.cost:
                 shape = self.shape(node)
                 return None if shape is None else np.ones(shape)
-        return self.sum_sent(node, place)
+        return self.sum_sent(node, position)
 
-    def sum_sent(self, node: int, place: int) -> Array | None:
-        """Return the sum of what consumers sent up to a place; None if one part is not known."""
-        edges = [edge for edge in self.edges(node) if self._backward_place(edge[0]) <= place]
+    def sum_sent(self, node: int, position: int) -> Array | None:
+        """Return the sum of contributions up to a position; None if one is not known."""
+        edges = [edge for edge in self.edges(node) if self._backward_position(edge[0]) <= position]
         key = node, len(edges)
         if key in self._sums:
             return self._sums[key]
@@ -215,20 +218,22 @@ class RecordedPass:
         return total
 
     def edges(self, node: int) -> list[tuple[int, int]]:
-        """Return the edges to consumers whose contribution is a number of its own."""
+        """Return the edges to consumers, (consumer, input index), with separate contributions."""
         found = []
         for consumer, input_index in self._graph.consumers[node]:
             inbound = self._graph.inbound[consumer]
             second = inbound.index(node) != input_index
-            if not (second and self.knows_the_sum_alone(consumer, node)):
+            if not (second and self.only_sum_known(consumer, node)):
                 found.append((consumer, input_index))
         return found
 
-    def heard(self, node: int, place: int) -> bool:
-        """Whether a consumer has sent something to a node up to a place."""
-        return any(self._backward_place(consumer) <= place for consumer, _ in self.edges(node))
+    def has_received(self, node: int, position: int) -> bool:
+        """Whether a node has received a contribution up to a position."""
+        return any(
+            self._backward_position(consumer) <= position for consumer, _ in self.edges(node)
+        )
 
-    def _backward_place(self, node: int) -> int:
+    def _backward_position(self, node: int) -> int:
         return self._timeline.position_of("backward", node) or self._timeline.length + 1
 
     def shape(self, node: int) -> Shape | None:
@@ -243,9 +248,9 @@ class RecordedPass:
     # The rules of our own ops ------------------------------------------------------------------
 
     def departs(self, node: int, phase: Phase) -> str:
-        """Say how the record departs from the rule of an op of ours, or nothing.
+        """Return how the record differs from the rule of one of our ops, or an empty string.
 
-        Nothing too where something is not known.
+        Also empty if anything needed for the comparison is not known.
         """
         key = node, phase
         if key not in self._agrees:
@@ -258,7 +263,7 @@ class RecordedPass:
         recorded: dict[int, Array]
         if phase == "forward":
             value = self._computed(node)
-            if value is None or _is_other(value):
+            if value is None or not _is_numeric(value):
                 return ""
             recorded = {0: as_floats(value)}
             found = self.by_rule(node, backward=False)
@@ -267,42 +272,42 @@ class RecordedPass:
                 input_index: self.numbers.sent.get((node, input_index))
                 for input_index in map(self._graph.inbound[node].index, self._graph.inbound[node])
             }
-            recorded = {input_index: one for input_index, one in sent.items() if one is not None}
+            recorded = {index: array for index, array in sent.items() if array is not None}
             found = self.by_rule(node, backward=True)
         worst = ""
         for input_index, array in recorded.items():
-            rules = [one[input_index] for one in found if input_index in one]
-            if not rules or any(_alike(array, rule) for rule in rules):
+            rules = [arrays[input_index] for arrays in found if input_index in arrays]
+            if not rules or any(_is_close(array, rule) for rule in rules):
                 continue
-            worst = worst or _differs(array, rules[0])
+            worst = worst or _difference(array, rules[0])
         return worst
 
-    def fits(self, node: int, place: int) -> bool:
-        """Whether the shapes of an op of ours and of its inputs fit its rule; all are known."""
-        op, value = self._graph.nodes[node], self.value(node, place)
-        inputs = [self.value(i, place) for i in self._graph.inbound[node]]
+    def fits(self, node: int, position: int) -> bool:
+        """Whether the shapes of one of our ops and its inputs are known and fit its rule."""
+        op, value = self._graph.nodes[node], self.value(node, position)
+        inputs = [self.value(i, position) for i in self._graph.inbound[node]]
         if not isinstance(op, Op) or value is None:
             return False
         shapes = [x.shape for x in inputs if x is not None]
         try:
             return len(shapes) == len(inputs) and op.output_shape(*shapes) == value.shape
         except (MiniflowError, LookupError, TypeError, ValueError):
-            # Of a damaged file, or of another version.
+            # From a damaged file or another version.
             return False
 
     def by_rule(self, node: int, *, backward: bool) -> list[dict[int, Array]]:
-        """Return what the rule of an op of ours makes of the recorded numbers.
+        """Return the results of the rule of one of our ops at the recorded numbers.
 
-        The value, under 0; or what is sent, summed under the first index of each input. Of an op
-        that draws random numbers there is more than one possibility.
+        Forward: the value under 0. Backward: the contributions, summed under the first index of
+        each input. An op that draws random numbers has more than one possible result.
         """
         op = self._graph.nodes[node]
         assert isinstance(op, Op)
         phase: Phase = "backward" if backward else "forward"
-        place = self._timeline.position_of(phase, node)
-        inputs = [self.value(i, place or 0) for i in self._graph.inbound[node]]
-        upstream = self.gradient(node, place or 0) if backward else None
-        if place is None or (backward and upstream is None) or not self.fits(node, place):
+        position = self._timeline.position_of(phase, node)
+        inputs = [self.value(i, position or 0) for i in self._graph.inbound[node]]
+        upstream = self.gradient(node, position or 0) if backward else None
+        if position is None or (backward and upstream is None) or not self.fits(node, position):
             return []
         found = []
         for step in (0, self.outline.step) if "rate" in op.attrs else (0,):
@@ -312,9 +317,9 @@ class RecordedPass:
         return found
 
     def _shares(self, consumer: int, source: int) -> dict[int, Array] | None:
-        """Return what an op of ours sent along each edge to an input that it takes twice.
+        """Return the contributions of one of our ops along each edge to an input used twice.
 
-        It follows from its rule, if the sum is the recorded one.
+        They are computed by its rule; None unless their sum equals the recorded one.
         """
         if consumer not in self._shared:
             self._shared[consumer] = self._split(consumer)
@@ -322,19 +327,23 @@ class RecordedPass:
 
     def _split(self, consumer: int) -> dict[int, Array] | None:
         op, inbound = self._graph.nodes[consumer], self._graph.inbound[consumer]
-        place = self._timeline.position_of("backward", consumer)
-        if not isinstance(op, Op) or self.numbers is None or place is None:
+        position = self._timeline.position_of("backward", consumer)
+        if not isinstance(op, Op) or self.numbers is None or position is None:
             return None
-        inputs = [self.value(i, place) for i in inbound]
-        upstream = self.gradient(consumer, place)
-        if upstream is None or not self.fits(consumer, place):
+        inputs = [self.value(i, position) for i in inbound]
+        upstream = self.gradient(consumer, position)
+        if upstream is None or not self.fits(consumer, position):
             return None
         shares = _run_rule(op, [x for x in inputs if x is not None], upstream, 0)
         if shares is None:
             return None
         for input_index, total in _summed(shares, inbound).items():
             raw = self.numbers.sent.get((consumer, input_index))
-            if raw is None or _is_other(raw) or raw.tobytes() != total.astype(raw.dtype).tobytes():
+            if (
+                raw is None
+                or not _is_numeric(raw)
+                or raw.tobytes() != total.astype(raw.dtype).tobytes()
+            ):
                 return None
         return shares
 
@@ -342,7 +351,7 @@ class RecordedPass:
 def _run_rule(
     op: Op, inputs: list[Array], upstream: Array | None, sgd_step: int
 ) -> dict[int, Array] | None:
-    """Run an op's rule as the lesson's protocol does: the value, or a share for each input."""
+    """Run an op's rule: return the value under 0, or with `upstream` a share for each input."""
     arrays = [as_floats(x) for x in inputs]
     dtype = np.result_type(*[x.dtype for x in arrays])
     arrays = [x.astype(dtype, copy=False) for x in arrays]
@@ -361,7 +370,7 @@ def _run_rule(
             _call(do)
             return shares
     except (MiniflowError, ArithmeticError, LookupError, TypeError, ValueError):
-        # A record of a damaged file, or of another version: the op refuses such inputs.
+        # From a damaged file or another version: the op rejects such inputs.
         return None
 
 
@@ -378,18 +387,18 @@ def _summed(shares: Mapping[int, Array], inbound: list[int]) -> dict[int, Array]
     return sums
 
 
-def _is_other(value: Array | None) -> bool:
-    return value is not None and value.dtype.kind not in _NUMBERS
+def _is_numeric(value: Array) -> bool:
+    return value.dtype.kind in _NUMERIC_KINDS
 
 
 def _as_numbers(value: Array | None) -> Array | None:
-    if value is None or value.dtype.kind in _NUMBERS:
+    if value is None or _is_numeric(value):
         return value
     return as_floats(value) if value.dtype.kind == "O" else None
 
 
 def as_floats(value: Array) -> Array:
-    """Return a value as floats, as the debugger computes with it."""
+    """Return a value as floats; integers beyond float64 become infinite."""
     if value.dtype.kind == "f":
         return value
     try:
@@ -399,7 +408,7 @@ def as_floats(value: Array) -> Array:
 
 
 def _fitted(sent: Array, shape: Shape | None) -> Array | None:
-    """Return a gradient in its value's shape, if only axes of length 1 are in the way."""
+    """Return a gradient in its value's shape if they differ only in axes of length 1."""
     if shape is None or sent.shape == shape:
         return None if shape is None else as_floats(sent)
     if [n for n in sent.shape if n != 1] == [n for n in shape if n != 1]:
@@ -408,30 +417,30 @@ def _fitted(sent: Array, shape: Shape | None) -> Array | None:
 
 
 def misfit(sent: Array, shape: Shape) -> bool:
-    """Whether a gradient is one of numbers, and of a shape that its value's cannot be made of."""
-    return not _is_other(sent) and _fitted(sent, shape) is None
+    """Whether a gradient is numeric and its shape does not fit its value's."""
+    return _is_numeric(sent) and _fitted(sent, shape) is None
 
 
-def _alike(a: Array, b: Array) -> bool:
-    """Whether two arrays differ by no more than rounding."""
+def _is_close(a: Array, b: Array) -> bool:
+    """Whether two arrays differ by rounding only."""
     if a.size != b.size:
         return False
-    x, y = (as_floats(one).astype(np.float64).reshape(-1) for one in (a, b))
+    x, y = (as_floats(array).astype(np.float64).reshape(-1) for array in (a, b))
     single = a.dtype.itemsize < 8 and a.dtype.kind == "f"
     with np.errstate(all="ignore"):
         finite = np.abs(y[np.isfinite(y)])
         scale = float(finite.max(initial=0.0))
-    near = 1e-3 if single else 1e-7
-    return bool(np.allclose(x, y, rtol=near, atol=near * scale, equal_nan=True))
+    tolerance = 1e-3 if single else 1e-7
+    return bool(np.allclose(x, y, rtol=tolerance, atol=tolerance * scale, equal_nan=True))
 
 
-def _differs(recorded: Array, rule: Array) -> str:
-    """Say what the rule gives for the entry that is farthest from it."""
+def _difference(recorded: Array, rule: Array) -> str:
+    """Describe the entry that differs most from the rule."""
     if recorded.size != rule.size:
-        return f"by its rule the shape is {shape_text(rule.shape)}"
-    x, y = (one.astype(np.float64).reshape(-1) for one in (as_floats(recorded), rule))
+        return f"by the rule the shape is {shape_text(rule.shape)}"
+    x, y = (array.astype(np.float64).reshape(-1) for array in (as_floats(recorded), rule))
     with np.errstate(all="ignore"):
-        apart = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
-    apart[np.isnan(apart)] = np.inf
-    at = int(apart.argmax())
-    return f"{float(x[at]):.6g}, by the rule {float(y[at]):.6g}"
+        distance = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
+    distance[np.isnan(distance)] = np.inf
+    entry = int(distance.argmax())
+    return f"{float(x[entry]):.6g}, by the rule {float(y[entry]):.6g}"

@@ -1,8 +1,8 @@
-"""What a program calls its nodes, from the facts that were noted and the program's source.
+"""The names of a program's nodes, from the recorded facts and the program's source.
 
-A name is, in this order: what the node itself says, a variable of a module that holds it, what the
-line that made it assigns it to, a variable of the function that built the graph. A variable that a
-loop assigns is no name: it holds one node after the other.
+A name is, in order of preference: the node's own `name`, a module variable that holds it, the
+target of the assignment that created it, a variable of the function that built the graph. A loop
+variable is not a name, since it holds one node after another.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from msgspec import Struct
 
 from miniflow.text.characters import is_printable
 
-# A source file that is read, in bytes.
-LARGEST_SOURCE = 4 * 2**20
+# Larger source files are not read, in bytes.
+MAX_SOURCE_BYTES = 4 * 2**20
 
 
 class Variable(NamedTuple):
-    """A variable that held a node: its name, the function that it is local to, the file."""
+    """A variable that holds a node; `function` is empty for a module's variable."""
 
     name: str
     function: str
     file: str
 
 
-class Place(NamedTuple):
-    """Where an expression stands: lines from 1, columns in bytes from 0."""
+class SourceSpan(NamedTuple):
+    """The span of an expression in the source: lines from 1, columns in bytes from 0."""
 
     file: str
     function: str
@@ -41,28 +41,27 @@ class Place(NamedTuple):
 
 
 class NodeFacts(Struct, frozen=True):
-    """What was noted of a node: the name that it says, its variables, where it was made."""
+    """The naming facts of a node: its own name, its variables, where it was created."""
 
     named: str = ""
     variables: list[Variable] = []
-    made: Place | None = None
+    made: SourceSpan | None = None
 
 
 class Naming:
-    """Names for nodes; each source file is read once."""
+    """Chooses names for nodes; reads each source file once."""
 
     def __init__(self) -> None:
         self._sources: dict[str, _Source] = {}
 
     def names(self, graph: Sequence[NodeFacts]) -> list[str]:
-        """Return the name of each node of a graph, or nothing where the program has none for it.
+        """Return the name of each node of a graph, empty if the program has none for it.
 
-        A better name is never given again: not what a line assigns now and again, where a variable
-        of that name holds another node.
+        A name that one node got from a better source is not given to another node.
         """
         names = [""] * len(graph)
         taken: set[str] = set()
-        for candidates in (self._said, self._of_modules, self._assigned, self._of_functions):
+        for candidates in (self._own_name, self._of_modules, self._assigned, self._of_functions):
             for i, facts in enumerate(graph):
                 if not names[i]:
                     found = (name for name in candidates(facts) if _usable(name))
@@ -71,20 +70,20 @@ class Naming:
         return names
 
     @staticmethod
-    def _said(facts: NodeFacts) -> Iterator[str]:
+    def _own_name(facts: NodeFacts) -> Iterator[str]:
         yield facts.named
 
     def _of_modules(self, facts: NodeFacts) -> Iterator[str]:
-        return self._held(facts.variables, local=False)
+        return self._variable_names(facts.variables, local=False)
 
     def _assigned(self, facts: NodeFacts) -> Iterator[str]:
         if facts.made is not None:
             yield self._source(facts.made.file).assigned(facts.made)
 
     def _of_functions(self, facts: NodeFacts) -> Iterator[str]:
-        return self._held(facts.variables, local=True)
+        return self._variable_names(facts.variables, local=True)
 
-    def _held(self, variables: Sequence[Variable], *, local: bool) -> Iterator[str]:
+    def _variable_names(self, variables: Sequence[Variable], *, local: bool) -> Iterator[str]:
         for variable in variables:
             if bool(variable.function) == local:
                 source = self._source(variable.file)
@@ -103,14 +102,14 @@ def _usable(name: str) -> bool:
 
 
 class _Source:
-    """A source file, or nothing where it cannot be read."""
+    """The assignments and loop variables of a source file; empty if it cannot be read."""
 
     def __init__(self, file: str) -> None:
         self._targets: dict[tuple[int, int, int, int], str] = {}
         self._loops: dict[str, set[str]] = {}
         try:
             path = Path(file)
-            if path.stat().st_size > LARGEST_SOURCE:
+            if path.stat().st_size > MAX_SOURCE_BYTES:
                 return
             with tokenize.open(path) as text:
                 tree = ast.parse(text.read())
@@ -119,36 +118,36 @@ class _Source:
         self._read(tree, "")
 
     def _read(self, tree: ast.AST, function: str) -> None:
-        todo = [(tree, function)]
-        while todo:
-            node, inside = todo.pop()
+        stack = [(tree, function)]
+        while stack:
+            node, scope = stack.pop()
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                inside = node.name
+                scope = node.name
             elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
-                self._loops.setdefault(inside, set()).update(_names(node.target))
+                self._loops.setdefault(scope, set()).update(_names(node.target))
             elif isinstance(node, ast.Assign):
                 for target in node.targets:
                     self._assign(target, node.value)
             elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
                 self._assign(node.target, node.value)
-            todo.extend((child, inside) for child in ast.iter_child_nodes(node))
+            stack.extend((child, scope) for child in ast.iter_child_nodes(node))
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         pairs = [(target, value)]
         while pairs:
-            one, given = pairs.pop()
-            if isinstance(one, ast.Tuple | ast.List):
-                if isinstance(given, ast.Tuple | ast.List) and len(given.elts) == len(one.elts):
-                    pairs.extend(zip(one.elts, given.elts, strict=True))
-            elif (name := _name(one)) and (at := _span(given)) not in self._targets:
-                self._targets[at] = name
+            target, value = pairs.pop()
+            if isinstance(target, ast.Tuple | ast.List):
+                if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+                    pairs.extend(zip(target.elts, value.elts, strict=True))
+            elif (name := _name(target)) and (span := _span(value)) not in self._targets:
+                self._targets[span] = name
 
-    def assigned(self, place: Place) -> str:
-        """Return the name that the value of an expression is given, if it is given one."""
-        return self._targets.get((place.line, place.end_line, place.column, place.end_column), "")
+    def assigned(self, span: SourceSpan) -> str:
+        """Return the name that the value of an expression is assigned to, or nothing."""
+        return self._targets.get((span.line, span.end_line, span.column, span.end_column), "")
 
     def loop_variables(self, function: str) -> set[str]:
-        """Return the variables that loops of a function assign, or of the module's own lines."""
+        """Return the loop variables of a function; of the module itself for an empty name."""
         return self._loops.get(function, set())
 
 
@@ -162,7 +161,7 @@ def _span(node: ast.expr) -> tuple[int, int, int, int]:
 
 
 def _name(target: ast.expr) -> str:
-    """Return the last word of what is assigned to: `w` of `self.w`."""
+    """Return the last name of an assignment target: `w` of `self.w`."""
     if isinstance(target, ast.Name):
         return target.id
     return target.attr if isinstance(target, ast.Attribute) else ""

@@ -1,37 +1,37 @@
-"""What a program prints, kept in order, and handed on as it comes."""
+"""The output of a program: its last lines, and a callback for new text."""
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Callable
 
-# Lines that are kept; a program that prints for hours must not fill the memory.
-MOST_LINES = 10_000
+# Lines kept: a program that prints for hours must not fill the memory.
+MAX_LINES = 10_000
 
 
 class Output:
-    """The lines printed so far; `told` is called with each piece of text as it comes."""
+    """The lines printed so far; `on_text` is called with each new piece of text."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.dropped = 0
-        self.told: Callable[[str], object] = lambda _text: None
+        self.on_text: Callable[[str], object] = lambda _text: None
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        # The pieces of the line that is not finished: joined only when it is.
+        # The pieces of the unfinished line, joined only when it is complete.
         self._open: list[str] = []
 
     @property
     def all(self) -> list[str]:
-        """The lines, the unfinished one too."""
+        """The lines, including the unfinished one."""
         return [*self.lines, self.unfinished] if self._open else [*self.lines]
 
     @property
     def unfinished(self) -> str:
-        """The line that is not finished, as far as it was printed."""
+        """The unfinished line, as far as it was printed."""
         return "".join(self._open)
 
     def take(self, data: bytes) -> None:
-        """Take what was printed."""
+        """Add output."""
         text = self._decode(data)
         if not text:
             return
@@ -42,8 +42,8 @@ class Output:
             self.lines.append("".join(self._open))
             self.lines += rest[:-1]
             self._open = [rest[-1]] if rest[-1] else []
-        if len(self.lines) > MOST_LINES:
-            gone = len(self.lines) - MOST_LINES
-            self.dropped += gone
-            del self.lines[:gone]
-        self.told(text)
+        if len(self.lines) > MAX_LINES:
+            excess = len(self.lines) - MAX_LINES
+            self.dropped += excess
+            del self.lines[:excess]
+        self.on_text(text)

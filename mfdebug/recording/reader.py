@@ -1,7 +1,7 @@
-"""Reads a run file, while it is written or years later; it trusts nothing that stands in it.
+"""Reads a run file, while it is being written or years later, without trusting its contents.
 
-Of each pass a few numbers are in memory: its line, cost, and whether it was kept. All else is read
-when it is asked for, and its sum is checked then.
+A few numbers of each pass are in memory: its line, its cost, and whether it was kept. Everything
+else is read on demand, and its checksum is verified then.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from msgspec.json import Decoder
 from mfdebug.recording.encoding import (
     Plan,
     check_entries,
-    check_places,
-    large_places,
+    check_references,
+    large_offsets,
     plan,
     value_of,
 )
@@ -31,10 +31,10 @@ from mfdebug.recording.lines import Lines, inputs_first
 from mfdebug.recording.records import (
     Entry,
     Fault,
-    Impatience,
     Numbers,
     Outline,
     RecordedNode,
+    ShouldStop,
     Structure,
 )
 from mfdebug.recording.schema import (
@@ -69,13 +69,13 @@ from miniflow.ops.base import Array
 
 _HEADS = "SELECT * FROM pass WHERE number>=? ORDER BY number"
 _HEAD = "SELECT * FROM pass WHERE number=?"
-# Passes, structures and layouts that are at hand.
+# Passes, structures and layouts kept in memory.
 _NUMBERS, _NUMBERS_BYTES = 8, 64 << 20
 _STRUCTURES = 4
 _LAYOUTS = 16
-# Passes after one among which are looked for that share inputs with its graph: a recorder compares
-# a graph with so many others.
-_REACH = 4
+# Later passes that are searched for graphs sharing inputs with a pass's graph: the recorder
+# compares a graph with as many others.
+_SEARCHED = 4
 _PATH_LENGTH = 500
 
 _T = TypeVar("_T")
@@ -84,7 +84,7 @@ _WHOLE, _COMPLETE, _BACKWARD = 1, 2, 4
 
 
 class Output(NamedTuple):
-    """A piece of what a program printed, as it came: it may hold any bytes."""
+    """A piece of a program's output; it may contain any bytes."""
 
     stream: Stream
     data: bytes
@@ -111,34 +111,35 @@ class _Head(NamedTuple):
 
 
 class _After(NamedTuple):
-    """What the inputs of a pass held next, and which of that is another graph's."""
+    """The next values of a pass's inputs, and the inputs whose value is from another graph."""
 
     values: dict[int, Array]
     others: frozenset[int]
 
 
 class _Numbered(NamedTuple):
-    """A structure, how many inputs each of its nodes has, and their numbers in its line."""
+    """A structure, the number of inputs of each node, and the node numbers in its line."""
 
     structure: Structure
     input_counts: array[int]
     mapping: list[int]
 
 
-def _not_late(_number: int) -> None:
-    """Nothing is at hand of a file that somebody else has written."""
+def _nothing_late(_number: int) -> None:
+    """Return None: another process writes the file, so no late bytes are available."""
 
 
 class RunReader:
-    """A run in a file, as far as it has been committed: a `Run` that waits for nothing.
+    """The committed part of a run in a file: a `Run` that never runs a program.
 
-    `live`: somebody is writing the file, so that there may be further passes. `late` gives the
-    bytes of a pass that are still to be written. Numbers of nodes are those of a pass's line. What
-    cannot be read raises `FileError`, at any call. It is used by one thread at a time.
+    `live`: the file is being written, so that there may be further passes. `late` returns the body
+    of a pass that is still to be written, or None. Node numbers are those of a pass's line. Every
+    method raises `FileError` if the file cannot be read or is damaged. Not safe for use by several
+    threads at a time.
     """
 
     def __init__(
-        self, path: Path, *, live: bool = False, late: Callable[[int], bytes | None] = _not_late
+        self, path: Path, *, live: bool = False, late: Callable[[int], bytes | None] = _nothing_late
     ) -> None:
         self._where: Final = str(path)
         self._live = live
@@ -148,20 +149,20 @@ class RunReader:
         self._state = State("")
         self._lines = Lines()
         self._line_of: dict[int, tuple[int, bool]] = {}
-        # Of each pass.
+        # One item per pass.
         self._structure, self._turn = array("q"), array("q")
         self._flags, self._crc = array("B"), array("q")
         self._line, self._step = array("q"), array("q")
         self._graph, self._sharing = array("q"), array("q")
-        # The passes of its line over the same graph before and after it, -1 if there is none.
+        # The previous and next pass of its line over the same graph, -1 if there is none.
         self._before, self._next = array("q"), array("q")
         self._faults: dict[int, Fault] = {}
-        # Of each line.
+        # One item per line.
         self._steps: list[array[int]] = []
         self._costs: list[array[float]] = []
-        # The last pass over each graph; whether a graph has come again after another.
+        # The last pass over each graph; whether a graph was run again after another one.
         self._latest: list[dict[int, int]] = []
-        self._returns: list[bool] = []
+        self._graph_returns: list[bool] = []
         # The row of the final values, by line and graph.
         self._finals: list[dict[int, int]] = []
         self._read_bytes = 0
@@ -169,7 +170,7 @@ class RunReader:
         self._layouts: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
         self._plans: OrderedDict[tuple[int, int], Plan] = OrderedDict()
         self._sharings: OrderedDict[int, dict[int, SharedForm]] = OrderedDict()
-        self._after: tuple[int, int, _After] | None = None
+        self._after_cache: tuple[int, int, _After] | None = None
         self._numbers: OrderedDict[int, tuple[int, int, Numbers]] = OrderedDict()
         try:
             self._refresh()
@@ -181,7 +182,7 @@ class RunReader:
         """Close the file."""
         self._connection.close()
 
-    # What there is --------------------------------------------------------------------------------
+    # Reading --------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -190,7 +191,7 @@ class RunReader:
 
     @property
     def ending(self) -> str:
-        """Why there will be no further pass; empty while there may be."""
+        """Why there will be no further pass, as a message; empty while there may be one."""
         self._refresh()
         if self._state.ended:
             return printable(self._state.ending, WORDS) or "the program has ended"
@@ -210,31 +211,31 @@ class RunReader:
 
     @property
     def lines(self) -> Sequence[Structure]:
-        """The structure of each line, its nodes numbered as in the first of its passes.
+        """The structure of each line, with nodes numbered as in its first pass.
 
-        The order of the calls is that of the first pass that went both ways, if one did. A line
-        may have no pass, if a pass turned out to be of another.
+        The call order is that of the first pass with forward and backward, if any. A line may have
+        no pass, if its pass turned out to belong to another line.
         """
         self._refresh()
         return [line.structure for line in self._lines.all]
 
     def __len__(self) -> int:
-        """Return how many passes have begun."""
+        """Return how many passes have started."""
         self._refresh()
         return len(self._structure)
 
     def steps(self, line: int) -> Sequence[int]:
-        """Return the numbers of the passes of a line, in their order: a view that grows."""
+        """Return the numbers of the passes of a line, in order: a view that grows."""
         self._refresh()
         return self._steps[line]
 
     def costs(self, line: int) -> Array:
-        """Return the cost of each pass of a line, NaN where there is none."""
+        """Return the cost of each pass of a line, NaN if there is none."""
         self._refresh()
         return np.array(self._costs[line])
 
     def outline(self, number: int) -> Outline:
-        """Return what is always kept of a pass."""
+        """Return the part of a pass that is always kept."""
         self._refresh()
         self._check_number(number)
         line, step, flags = self._line[number], self._step[number], self._flags[number]
@@ -266,11 +267,11 @@ class RunReader:
             body = self._body(head)
             with self._checking(number):
                 found = self._all_numbers(head, inputs, body)
-        self._keep(number, crc, len(inputs) + len(body), found)
+        self._cache_numbers(number, crc, len(inputs) + len(body), found)
         return found
 
     def inputs(self, number: int) -> Mapping[int, Array]:
-        """Return what the inputs of a pass began with, as far as it was kept."""
+        """Return the initial values of a pass's inputs, as far as they were kept."""
         with self._snapshot():
             self._check_number(number)
             head = self._head(number)
@@ -278,69 +279,69 @@ class RunReader:
             inputs = body = None
             if self._state.inputs.keeps(number, turn):
                 inputs = self._bytes("inputs", head, head.inputs, head.inputs_crc)
-            if self._state.bodies.keeps(number, turn) and self._is_there(number):
+            if self._state.bodies.keeps(number, turn) and self._has_body(number):
                 body = self._body(head)
             with self._checking(number):
                 return self._input_values(head, inputs, body)
 
     def inputs_after(self, number: int) -> Mapping[int, Array]:
-        """Return what the inputs of a pass held next: when a pass of its line began with them.
+        """Return the next values of a pass's inputs: those at the next pass of its line with them.
 
-        Or at the end of the run. Where that is not known, it is what the next pass of the line
-        began with, over another graph (`others_after`), unless graphs of the line come again.
-        Empty while there is nothing of it.
+        Or at the end of the run. If that is not known: the initial values of the line's next pass,
+        over another graph (`others_after`), unless graphs of the line are run again. Empty as long
+        as nothing is known.
         """
         return self._inputs_after(number).values
 
     def others_after(self, number: int) -> Set[int]:
-        """Return which of `inputs_after` are another graph's, which may be this one built anew."""
+        """Return the keys of `inputs_after` with values of another graph, perhaps a rebuilt one."""
         return self._inputs_after(number).others
 
     def _inputs_after(self, number: int) -> _After:
         self._refresh()
         self._check_number(number)
-        if self._after is None or self._after[:2] != (number, self._version):
-            self._after = number, self._version, self._find_after(number)
-        return self._after[2]
+        if self._after_cache is None or self._after_cache[:2] != (number, self._version):
+            self._after_cache = number, self._version, self._find_after(number)
+        return self._after_cache[2]
 
     def _find_after(self, number: int) -> _After:
         line, step = self._line[number], self._step[number]
-        following = self._steps[line][step + 1 : step + 1 + _REACH]
+        following = self._steps[line][step + 1 : step + 1 + _SEARCHED]
         found: dict[int, Array] = {}
         settled: set[int] = set()
-        again = self._next[number]
+        next_pass = self._next[number]
         for other in following:
-            if other == again:
+            if other == next_pass:
                 break
             if shared := self._shared(number, other) - settled:
                 values = self.inputs(other)
                 found |= {i: values[i] for i in shared if i in values}
                 settled |= shared
-        if again >= 0:
-            rest = self.inputs(again)
+        if next_pass >= 0:
+            rest = self.inputs(next_pass)
             found |= {i: value for i, value in rest.items() if i not in settled}
             return _After(found, frozenset())
         end = self._end_of(number, settled)
-        if not following or self._returns[line]:
+        if not following or self._graph_returns[line]:
             return _After(end | found, frozenset())
-        # It may be built anew: then its own inputs stay as they were, or hold, if they are changed
-        # in place, what later graphs have made of them.
-        several, began = self._before[number] >= 0, self.inputs(number)
+        # The next graph may be this one rebuilt: then its own inputs keep their values, or hold, if
+        # they are changed in place, the values that later graphs gave them.
+        has_earlier, initial = self._before[number] >= 0, self.inputs(number)
         rest = {i: x for i, x in self.inputs(following[0]).items() if i not in settled}
-        if several:
-            rest |= {i: x for i, x in end.items() if i in began and not _same(x, began[i])}
+        if has_earlier:
+            rest |= {i: x for i, x in end.items() if i in initial and not _same(x, initial[i])}
         return _After(rest | found, frozenset(rest))
 
     def _end_of(self, number: int, settled: set[int]) -> dict[int, Array]:
-        """Return what the inputs of a pass, the last one of its graph, hold at the end of the run.
+        """Return the final values of the inputs of a pass that is the last one over its graph.
 
-        Those that have gone on in another graph of the line are left out, and settled.
+        Inputs that another graph of the line used later are left out, and added to `settled`.
         """
         line, graph = self._line[number], self._graph[number]
         if graph not in self._finals[line]:
             return {}
-        for one in self._finals[line]:
-            last = self._latest[line].get(one, -1)
+        for other in self._finals[line]:
+            last = self._latest[line].get(other, -1)
             if last > number:
                 settled |= self._shared(number, last)
         with self._snapshot():
@@ -351,26 +352,26 @@ class RunReader:
         """Return the inputs that the graphs of two passes of a line have in common."""
         found: set[int] = set()
         line = self._line[number]
-        for one, two in ((number, other), (other, number)):
-            sharing = self._sharing[one]
+        for first, second in ((number, other), (other, number)):
+            sharing = self._sharing[first]
             if sharing < 0:
                 continue
-            less = self._graph[one] - self._graph[two]
+            less = self._graph[first] - self._graph[second]
             with self._snapshot():
                 shared = self._sharing_form(sharing).get(less)
                 if shared is None or self._line_of_structure(shared.structure)[0] != line:
                     continue
-                mapping = self._structure_of(self._structure[one]).mapping
+                mapping = self._structure_of(self._structure[first]).mapping
                 others = self._structure_of(shared.structure).mapping
                 try:
-                    places = ((mapping[i], others[j]) for i, j in shared.pairs)
-                    found.update(i for i, j in places if i == j >= 0)
+                    pairs = ((mapping[i], others[j]) for i, j in shared.pairs)
+                    found.update(i for i, j in pairs if i == j >= 0)
                 except IndexError:
-                    raise damaged(f"pass {one}", self._where) from None
+                    raise damaged(f"pass {first}", self._where) from None
         return found
 
     def outputs(self, number: int) -> tuple[Output, ...]:
-        """Return what the program printed while a pass was the latest; -1: before the first.
+        """Return the output printed while `number` was the last pass; -1 is before the first.
 
         As far as it was kept (`output_from`).
         """
@@ -393,16 +394,16 @@ class RunReader:
         return tuple(found)
 
     def structure(self, number: int) -> Structure:
-        """Return the structure of a pass itself: its own settings, places and order of calls.
+        """Return the structure of the pass itself: its settings, source lines and call order.
 
-        Its nodes are numbered as in the pass, not as in its line; `mapping` has those.
+        Nodes are numbered as in the pass; `mapping` has their numbers in the line.
         """
         with self._snapshot():
             self._check_number(number)
             return self._structure_of(self._structure[number]).structure
 
     def mapping(self, number: int) -> Sequence[int]:
-        """Return the number in its line of each node of a pass's own structure, or -1.
+        """Return the number in the line of each node of the pass's own structure, or -1.
 
         A node that the cost does not depend on may be missing in the line.
         """
@@ -412,15 +413,15 @@ class RunReader:
 
     @property
     def traced_at(self) -> None:
-        """Nothing: a file waits nowhere."""
+        """None: a file has no program that waits."""
 
-    def go_on(self, number: int, impatience: Impatience | None = None) -> None:
-        """Do nothing: a file cannot run on."""
+    def run_to(self, number: int, should_stop: ShouldStop | None = None) -> None:
+        """Do nothing: a file has no program to run."""
 
-    # Staying up to date ---------------------------------------------------------------------------
+    # Updating -------------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        """Take in what has been committed since the last time."""
+        """Load what has been committed since the last call."""
         if self._version >= 0 and self._fixed:
             return
         with reading(self._where):
@@ -431,42 +432,42 @@ class RunReader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """See one state of the file within, and be up to date with it."""
+        """Read from one consistent, up-to-date state of the file."""
         with reading(self._where):
             if self._fixed:
                 if self._version < 0:
-                    self._take_in()
+                    self._load()
                     self._version = 0
                 yield
                 return
             self._connection.execute("BEGIN")
             try:
-                # The first look at a table settles which state is seen.
+                # The first query fixes the state that the transaction sees.
                 state = self._row("SELECT * FROM run WHERE number=0", ())
                 (version,) = self._connection.execute("PRAGMA data_version").fetchone()
                 if version != self._version:
                     bound_lengths(self._connection, self._path)
-                    self._take_in(state)
+                    self._load(state)
                     self._version = version
                 yield
             finally:
                 self._connection.execute("ROLLBACK")
 
-    def _take_in(self, state: tuple[Any, ...] | None = None) -> None:
+    def _load(self, state: tuple[Any, ...] | None = None) -> None:
         state = state or self._row("SELECT * FROM run WHERE number=0", ())
         form = self._form(state, "the file", STATE)
         finals_before, self._state = self._state.finals, form
         known = len(self._structure)
         expected = max(0, known - REPLACEABLE)
         for row in self._connection.execute(_HEADS, (expected,)):
-            self._take_head(self._checked_head(row, expected))
+            self._load_head(self._checked_head(row, expected))
             expected += 1
         if expected != form.passes or expected < known:
             raise damaged(f"pass {min(expected, form.passes)}", self._where)
         if form.finals != finals_before:
-            self._take_finals(form.finals)
+            self._load_finals(form.finals)
 
-    def _take_finals(self, count: int) -> None:
+    def _load_finals(self, count: int) -> None:
         found = 0
         query = "SELECT number, graph, structure FROM final ORDER BY number LIMIT ?"
         for number, graph, structure in self._connection.execute(query, (count + 1,)):
@@ -477,7 +478,7 @@ class RunReader:
         if found != count:
             raise damaged("the end of the run", self._where)
 
-    def _take_head(self, head: _Head) -> None:
+    def _load_head(self, head: _Head) -> None:
         number = head.number
         if number < len(self._crc) and self._crc[number] == head.crc:
             return
@@ -515,7 +516,7 @@ class RunReader:
         self._join_graph(number)
 
     def _join_graph(self, number: int) -> None:
-        """Put a pass among those of its line over the same graph."""
+        """Insert a pass into the list of its line's passes over the same graph."""
         line, graph = self._line[number], self._graph[number]
         latest = self._latest[line]
         before, after = latest.get(graph, -1), -1
@@ -532,7 +533,7 @@ class RunReader:
         for later in range(self._step[number], len(steps)):
             earlier = self._before[steps[later]]
             if earlier >= 0 and earlier != steps[later - 1]:
-                self._returns[line] = True
+                self._graph_returns[line] = True
 
     def _leave_graph(self, number: int) -> None:
         latest, graph = self._latest[self._line[number]], self._graph[number]
@@ -561,16 +562,16 @@ class RunReader:
         return row
 
     def _checked_head(self, row: tuple[Any, ...] | None, number: int) -> _Head:
-        """Return a row of the table `pass`, or raise the error of a damaged one."""
+        """Return a row of the table `pass`; raise `FileError` if it is damaged."""
         if row is None or row[0] != number or type(row[9]) not in (Text, type(None)):
             raise damaged(f"pass {number}", self._where)
         head = _Head(*row)
         try:
-            right = head.crc == head_checksum(*head[:14])
+            matches = head.crc == head_checksum(*head[:14])
         except Exception:
-            right = False
+            matches = False
         if (
-            not right
+            not matches
             or not 0 <= head.structure < MOST_PASSES
             or not 0 <= head.layout < MOST_PASSES
             or not 0 <= head.graph < MOST_PASSES
@@ -606,7 +607,7 @@ class RunReader:
         return self._bytes("body", head, head.body, head.body_crc)
 
     def _form(self, row: tuple[Any, ...] | None, what: str, decoder: Decoder[_T]) -> _T:
-        """Return what the JSON of a row says: rows of a number, a form and a sum."""
+        """Return the decoded JSON of a row that has a number, a form and a checksum."""
         if row is None or list(map(type, row)) != [int, Text, int]:
             raise damaged(what, self._where)
         number, form, crc = row
@@ -621,7 +622,7 @@ class RunReader:
             raise damaged(what, self._where) from None
 
     def _bounded(self, size: int, what: str) -> None:
-        """Count what was read of forms: rows that lie on one another could go on for ever."""
+        """Limit the bytes read to the file size: overlapping rows could yield endless data."""
         self._read_bytes += size
         if self._read_bytes > file_bytes(self._path):
             raise damaged(what, self._where)
@@ -629,7 +630,7 @@ class RunReader:
     # Structures and layouts -----------------------------------------------------------------------
 
     def _line_of_structure(self, number: int) -> tuple[int, bool]:
-        """Return the line of a structure, and whether its passes go back."""
+        """Return the line of a structure, and whether its passes run backward."""
         if (found := self._line_of.get(number)) is None:
             row = self._row("SELECT * FROM structure WHERE number=?", (number,))
             if row is not None and isinstance(row[1], bytes):
@@ -640,7 +641,7 @@ class RunReader:
                 self._steps.append(array("q"))
                 self._costs.append(array("d"))
                 self._latest.append({})
-                self._returns.append(False)
+                self._graph_returns.append(False)
                 self._finals.append({})
             elif changed:
                 # The line has more nodes now.
@@ -656,8 +657,8 @@ class RunReader:
         referred += [node.inbound for node in form.nodes]
         try:
             if any(max(numbers) >= len(form.nodes) for numbers in referred if numbers):
-                raise ValueError("a node that is not there")
-            nodes = tuple(_shown(node_of(node)) for node in form.nodes)
+                raise ValueError("a reference to a missing node")
+            nodes = tuple(_printable_node(node_of(node)) for node in form.nodes)
             inputs_first(nodes)
         except (ValueError, RecursionError):
             raise damaged(what, self._where) from None
@@ -672,7 +673,7 @@ class RunReader:
             try:
                 found = _Numbered(structure, input_counts, line.mapping(structure))
             except ValueError:
-                # It is another one than when its line was found.
+                # The structure has changed since its line was determined.
                 raise damaged(f"structure {number}", self._where) from None
             _remember(self._numbered, number, found, _STRUCTURES)
         return found
@@ -694,7 +695,7 @@ class RunReader:
         if (found := self._sharings.get(number)) is None:
             row = self._row("SELECT * FROM sharing WHERE number=?", (number,))
             forms = self._form(row, f"sharing {number}", SHARING)
-            found = {one.less: one for one in forms}
+            found = {form.less: form for form in forms}
             _remember(self._sharings, number, found, _LAYOUTS)
         return found
 
@@ -702,7 +703,7 @@ class RunReader:
         numbered, entries = self._structure_of(structure), self._entries(layout)
         key = structure, layout
         if (found := self._plans.get(key)) is None:
-            check_places(entries, numbered.input_counts)
+            check_references(entries, numbered.input_counts)
             found = plan(entries, numbered.input_counts, numbered.structure.cost)
             _remember(self._plans, key, found, _LAYOUTS)
         return numbered, entries, found
@@ -711,19 +712,22 @@ class RunReader:
 
     @contextmanager
     def _checking(self, number: int) -> Iterator[None]:
-        """Turn what does not fit together in a pass into the error that says so."""
+        """Turn inconsistencies in a pass into `FileError`."""
         try:
             yield
         except (ValueError, TypeError, OverflowError, UnicodeError):
             raise damaged(f"pass {number}", self._where) from None
 
     def _all_numbers(self, head: _Head, inputs: bytes, body: bytes) -> Numbers:
-        numbered, entries, how = self._plan(head.structure, head.layout)
-        sizes = [sum(stop - start for start, stop in parts) for parts in (how.inputs, how.rest)]
+        numbered, entries, layout_plan = self._plan(head.structure, head.layout)
+        sizes = [
+            sum(stop - start for start, stop in parts)
+            for parts in (layout_plan.inputs, layout_plan.rest)
+        ]
         if sizes != [len(inputs), len(body)]:
             raise ValueError("rows of another size than the layout says")
         found = Numbers({}, {}, {}, {}, {})
-        for entry, (small, at) in zip(entries, how.places, strict=True):
+        for entry, (small, at) in zip(entries, layout_plan.positions, strict=True):
             node = numbered.mapping[entry.node]
             if node < 0:
                 continue
@@ -743,26 +747,26 @@ class RunReader:
     def _input_values(
         self, head: _Head, inputs: bytes | None, body: bytes | None
     ) -> dict[int, Array]:
-        numbered, entries, how = self._plan(head.structure, head.layout)
-        parts = how.rest if head.whole else how.large
-        for data, expected in ((inputs, how.inputs), (body, parts)):
-            # A pass that was too large for a row has none.
+        numbered, entries, layout_plan = self._plan(head.structure, head.layout)
+        parts = layout_plan.rest if head.whole else layout_plan.large
+        for data, expected in ((inputs, layout_plan.inputs), (body, parts)):
+            # A pass that was too large for a row has no data.
             if data and len(data) != sum(stop - start for start, stop in expected):
                 raise ValueError("rows of another size than the layout says")
         in_large: Iterator[int] | Sequence[int]
         in_large = (
-            [-1] * len(entries) if head.whole else large_places(entries, numbered.input_counts)
+            [-1] * len(entries) if head.whole else large_offsets(entries, numbered.input_counts)
         )
         found = {}
-        for entry, (small, at), large in zip(entries, how.places, in_large, strict=True):
+        for entry, (small, at), large in zip(entries, layout_plan.positions, in_large, strict=True):
             node = numbered.mapping[entry.node]
             if node < 0 or entry.tag != "v" or numbered.input_counts[entry.node]:
                 continue
             data = inputs if small else body
-            place = at if small or head.whole else large
-            if data is None or len(data) < place + entry.size or (entry.size and not data):
+            offset = at if small or head.whole else large
+            if data is None or len(data) < offset + entry.size or (entry.size and not data):
                 continue
-            value = value_of(entry, data, place)
+            value = value_of(entry, data, offset)
             if not isinstance(value, str):
                 found[node] = value
         return found
@@ -773,13 +777,13 @@ class RunReader:
         if row is None or list(map(type, row)) != [int, int, int, int, bytes, int]:
             raise damaged("the end of the run", self._where)
         _, found_graph, structure, layout, data, crc = row
-        right = crc == checksum(data, number, found_graph, structure, layout)
-        if not right or found_graph != graph or self._line_of_structure(structure)[0] != line:
+        matches = crc == checksum(data, number, found_graph, structure, layout)
+        if not matches or found_graph != graph or self._line_of_structure(structure)[0] != line:
             raise damaged("the end of the run", self._where)
         found = {}
         try:
-            numbered, entries, how = self._plan(structure, layout)
-            if how.size != len(data):
+            numbered, entries, layout_plan = self._plan(structure, layout)
+            if layout_plan.size != len(data):
                 raise ValueError("final values of another size than the layout says")
             at = 0
             for entry in entries:
@@ -809,19 +813,19 @@ class RunReader:
         )
 
     def _is_whole(self, number: int) -> bool:
-        if not (self._flags[number] & _WHOLE and self._is_there(number)):
+        if not (self._flags[number] & _WHOLE and self._has_body(number)):
             return False
         return self._state.bodies.keeps(number, self._turn[number])
 
-    def _is_there(self, number: int) -> bool:
-        """Whether the large row of a pass is in the file, or at hand."""
+    def _has_body(self, number: int) -> bool:
+        """Whether the body of a pass is in the file or available from `late`."""
         return number != self._state.late or self._late(number) is not None
 
     def _check_number(self, number: int) -> None:
         if not 0 <= number < len(self._structure):
-            raise IndexError(f"there is no pass {number}")
+            raise IndexError(f"no pass {number}")
 
-    def _keep(self, number: int, crc: int, size: int, found: Numbers) -> None:
+    def _cache_numbers(self, number: int, crc: int, size: int, found: Numbers) -> None:
         self._numbers[number] = crc, size, found
         self._numbers.move_to_end(number)
         while len(self._numbers) > 1 and (
@@ -841,10 +845,11 @@ def _remember(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> N
         kept.popitem(last=False)
 
 
-def _shown(node: RecordedNode) -> RecordedNode:
-    """Return a node whose text may be shown."""
+def _printable_node(node: RecordedNode) -> RecordedNode:
+    """Return a node with printable text."""
     attributes = {
-        printable(key, NAME_LENGTH): _shown_setting(value) for key, value in node.attributes.items()
+        printable(key, NAME_LENGTH): _printable_setting(value)
+        for key, value in node.attributes.items()
     }
     return RecordedNode(
         printable(node.kind, NAME_LENGTH),
@@ -857,9 +862,9 @@ def _shown(node: RecordedNode) -> RecordedNode:
     )
 
 
-def _shown_setting(value: Any) -> Any:
+def _printable_setting(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value, WORDS)
     if isinstance(value, tuple):
-        return tuple(_shown_setting(entry) for entry in value)
+        return tuple(_printable_setting(entry) for entry in value)
     return value if value is None or isinstance(value, int | float) else "an object"

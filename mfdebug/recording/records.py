@@ -1,10 +1,10 @@
-"""What is known of a program's run: its graphs, and of each pass what every node worked out.
+"""The recorded data of a run: its graphs, and what every node computed in each pass.
 
 A *pass* is one forward and perhaps one backward run over a graph; passes are numbered from 0 over
 the whole run, whatever their graph. Passes over graphs of the same structure (the same classes,
 names and edges) are one *line* of time; nodes are numbered as in the first graph of their line.
-A line may be of one graph, of one that is built anew again and again, or of several that live
-side by side: which of them a pass went over, the number of its graph says.
+A line may have one graph, one that is rebuilt again and again, or several that exist side by side;
+the graph number of a pass says which of them it ran.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from msgspec import Struct
 from miniflow.ops.base import Array
 
 Direction = Literal["forward", "backward"]
-# TermText now and then while the program runs on; True: do not wait for it any longer.
-Impatience = Callable[[], bool]
+# Called now and then while the program runs; True means: do not wait any longer.
+ShouldStop = Callable[[], bool]
 
 
 class RecordedNode(Struct, frozen=True):
     """A node of a program: its class, its inputs by number, and the program's name for it.
 
-    `ours`: an op or input of this miniflow whose rules nobody has overridden; `attributes` are
-    then its settings. `file` and `line` are where the program made it, if that is known.
+    `ours`: an op or input of this miniflow, with no rule overridden; `attributes` are then its
+    settings. `file` and `line` are where the program created it, if known.
     """
 
     kind: str
@@ -39,9 +39,9 @@ class RecordedNode(Struct, frozen=True):
 
 
 class Structure(Struct, frozen=True):
-    """A graph of a program, as one of its passes went through it.
+    """A graph of a program, as one of its passes ran it.
 
-    `forward` and `backward` are the nodes whose method was called, in the order of the calls.
+    `forward` and `backward` are the nodes whose method was called, in call order.
     """
 
     nodes: tuple[RecordedNode, ...]
@@ -53,12 +53,12 @@ class Structure(Struct, frozen=True):
 class Entry(Struct, frozen=True, array_like=True):
     """One number or array within the bytes of a pass.
 
-    `tag`: v, the value of `node` after its forward (of an input without one, when it was first
-    used); c, what `node` made in place of its input number `input_index`; s, what it sent to that
-    input; g, the gradient that it keeps of itself. `input_index` is -1 where there is none.
+    `tag`: v, the value of `node` after its forward (for an input without one, when it was first
+    used); c, the value to which `node` changed its input `input_index` in place; s, what it sent to
+    that input; g, the gradient that it stores for itself. `input_index` is -1 if there is none.
     `dtype` is NumPy's (`<f8`), or `float` for a Python float, `int` for a Python integer in decimal
-    digits, `text` for a few words on what is no number; of the last two `shape` is the length in
-    bytes.
+    digits, `text` for a description of something that is not a number; for the last two, `shape` is
+    the length in bytes.
     """
 
     tag: Literal["v", "c", "s", "g"]
@@ -69,7 +69,7 @@ class Entry(Struct, frozen=True, array_like=True):
 
     @property
     def size(self) -> int:
-        """The number of bytes that it takes."""
+        """The size of the entry in bytes."""
         if self.dtype in ("int", "text"):
             return self.shape[0]
         item = 8 if self.dtype == "float" else int(self.dtype[2:])
@@ -77,9 +77,9 @@ class Entry(Struct, frozen=True, array_like=True):
 
 
 class Shared(Struct, frozen=True, array_like=True):
-    """The inputs that a graph shares with the one whose number is less by `less`.
+    """The inputs that a graph shares with the graph whose number is smaller by `less`.
 
-    `pairs` are their numbers in the structure of the pass, and in the other one's `structure`.
+    `pairs` are the numbers of each input in the structure of the pass and in `structure`.
     """
 
     less: int
@@ -91,7 +91,7 @@ Sharing = tuple[Shared, ...]
 
 
 class Fault(Struct, frozen=True):
-    """A node whose method raised: in which direction, the error's class and its words."""
+    """A node whose method raised: the direction, and the class and message of the error."""
 
     direction: Direction
     node: int
@@ -100,11 +100,11 @@ class Fault(Struct, frozen=True):
 
 
 class Outline(Struct, frozen=True):
-    """What is always kept of a pass.
+    """The part of a pass that is always kept.
 
-    `step` counts the passes of its line. `backward`: it went back. `whole`: every number is kept.
-    `complete`: nothing more will happen in it. `cost` is NaN where there is none. `graph` is the
-    number of the graph: two passes with the same one went over the same nodes.
+    `step` counts the passes of its line. `backward`: backward ran. `whole`: every number is kept.
+    `complete`: the pass is finished. `cost` is NaN if there is none. Two passes with the same
+    `graph` number ran the same node objects.
     """
 
     number: int
@@ -119,12 +119,12 @@ class Outline(Struct, frozen=True):
 
 
 class Numbers(Struct, frozen=True):
-    """Every number of a pass, or those that were kept, by nodes of its line.
+    """The recorded numbers of a pass, by node number of its line.
 
-    `values[i]` is the value after forward; `changed[i, k]` what node i made in place of its input
-    number k; `sent[i, k]` what it sent there (for a node used twice as an input, the sum of both
-    under the first k); `own[i]` a gradient that a node keeps of itself; `texts[i]` what a node held
-    that is not a number.
+    `values[i]` is the value after forward; `changed[i, k]` the value to which node i changed its
+    input k in place; `sent[i, k]` what it sent to that input (for a node used twice as an input,
+    the sum of both under the first k); `own[i]` the gradient that a node stores for itself;
+    `texts[i]` describes a value that is not a number.
     """
 
     values: dict[int, Array]
@@ -143,40 +143,40 @@ class Run(Protocol):
 
     @property
     def ending(self) -> str:
-        """Why there will be no further pass, in words; empty while there may be."""
+        """Why there will be no further pass, as a message; empty while there may be one."""
 
     @property
     def lines(self) -> Sequence[Structure]:
-        """The structure of each line: the first of its passes that went both ways, if one did."""
+        """The structure of each line: of its first pass with forward and backward, if any."""
 
     def __len__(self) -> int:
-        """Return how many passes have begun."""
+        """Return how many passes have started."""
 
     def steps(self, line: int) -> Sequence[int]:
-        """Return the numbers of the passes of a line, in their order."""
+        """Return the numbers of the passes of a line, in order."""
 
     def outline(self, number: int) -> Outline:
-        """Return what is always kept of a pass."""
+        """Return the part of a pass that is always kept."""
 
     def numbers(self, number: int) -> Numbers | None:
         """Return every number of a pass, or None if they were not kept."""
 
     def inputs(self, number: int) -> Mapping[int, Array]:
-        """Return what the inputs of a pass began with, as far as it was kept."""
+        """Return the initial values of a pass's inputs, as far as they were kept."""
 
     def inputs_after(self, number: int) -> Mapping[int, Array]:
-        """Return what the inputs of a pass held next: when a pass of its line began with them.
+        """Return the next values of a pass's inputs: those at the next pass of its line with them.
 
-        Or at the end of the run. Where that is not known, it is what the next pass of the line
-        began with, over another graph (`others_after`). Empty while there is nothing of it.
+        Or at the end of the run. If that is not known: the initial values of the line's next pass,
+        over another graph (`others_after`). Empty as long as nothing is known.
         """
 
     def others_after(self, number: int) -> Set[int]:
-        """Return which of `inputs_after` are another graph's, which may be this one built anew."""
+        """Return the keys of `inputs_after` with values of another graph, perhaps a rebuilt one."""
 
     @property
     def traced_at(self) -> int | None:
-        """The pass at whose end the program waits because it has called `set_trace`."""
+        """The pass at whose end the program waits because it has called `set_trace`, or None."""
 
-    def go_on(self, number: int, impatience: Impatience | None = None) -> None:
-        """Let the program run until pass `number` is complete, or it ends, or none will wait."""
+    def run_to(self, number: int, impatience: ShouldStop | None = None) -> None:
+        """Run the program until pass `number` is complete, it ends, or `should_stop` is True."""

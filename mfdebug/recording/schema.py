@@ -1,8 +1,8 @@
-"""What stands in a run file: its tables, the forms of their JSON, and the sum that guards each row.
+"""The format of a run file: its tables, their JSON, and the checksum of each row.
 
-A run file is a SQLite database that is written while a program runs, so that it is whole after
-any end, and that is opened later, elsewhere, by somebody who need not trust it. The tables are
-described for people in docs/run-file.md.
+A run file is a SQLite database that is written while a program runs, so that it is intact however
+the program ends. It may be opened later, on another machine, by a user who does not trust it.
+docs/run-file.md describes the tables.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TABLES = {
     "structure": "CREATE TABLE structure (number INTEGER PRIMARY KEY, form TEXT, crc INTEGER)",
     "layout": "CREATE TABLE layout (number INTEGER PRIMARY KEY, form TEXT, crc INTEGER)",
     "sharing": "CREATE TABLE sharing (number INTEGER PRIMARY KEY, form TEXT, crc INTEGER)",
-    # A cost without a type: one of REAL would lose the sign of -0.0.
+    # The cost has no type: a REAL column would lose the sign of -0.0.
     "pass": "CREATE TABLE pass (number INTEGER PRIMARY KEY, structure INTEGER, layout INTEGER, "
     "graph INTEGER, sharing INTEGER, turn INTEGER, whole INTEGER, complete INTEGER, cost, "
     "fault TEXT, inputs INTEGER, inputs_crc INTEGER, body INTEGER, body_crc INTEGER, crc INTEGER)",
@@ -42,19 +42,19 @@ TABLES = {
     "crc INTEGER)",
 }
 
-# The place of a piece of output: the pass before which it stands, times this, plus its number.
+# The key of a piece of output is (pass + 1) * PIECES + its number; -1 is before the first pass.
 PIECES = 1 << 20
 Stream = Literal["stdout", "stderr"]
 
-# A pass may come again while it is one of the last so many.
+# The last so many passes may be replaced.
 REPLACEABLE = 2
 
-# Numbers beyond these are no run of a program.
+# Larger numbers do not come from a recorded program.
 MOST_NODES = 1 << 20
 MOST_PASSES = 1 << 40
-# A pass of more bytes keeps its cost and small inputs only: SQLite's rows have a limit.
+# A pass of more bytes keeps only its cost and small inputs: SQLite limits the size of a row.
 BODY_BYTES = 1 << 29
-# An input of a pass that is always kept has at most so many bytes.
+# An input of at most so many bytes is always kept.
 SMALL_INPUT = 4096
 WORDS = 2000
 
@@ -63,10 +63,10 @@ Number = Annotated[int, Meta(ge=0, lt=MOST_NODES)]
 
 
 class State(Struct, forbid_unknown_fields=True):
-    """What the file says of itself; written anew with every commit.
+    """The state of the whole file, rewritten with every commit.
 
-    `passes` and `finals` count rows, so that a row that is lost is missed. Output before pass
-    `output_from` is not all there. The large row of pass `late` is still to be written, -1 if none.
+    `passes` and `finals` count rows, so that a lost row is detected. Output before pass
+    `output_from` is incomplete. The large row of pass `late` is still to be written, -1 if none.
     """
 
     name: str
@@ -95,7 +95,7 @@ class NodeForm(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class StructureForm(Struct, forbid_unknown_fields=True):
-    """A structure; numbers of nodes are those of its own list."""
+    """A structure; node numbers are indices into `nodes`."""
 
     nodes: Annotated[tuple[NodeForm, ...], Meta(min_length=1, max_length=MOST_NODES)]
     forward: tuple[Number, ...]
@@ -140,7 +140,7 @@ def structure_form(structure: Structure) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Return a setting of an op as JSON can hold it; what it cannot becomes text."""
+    """Return a setting of an op as plain JSON data; anything else becomes its `repr`."""
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     if value is None or isinstance(value, bool | str):
@@ -155,7 +155,7 @@ def _plain(value: Any) -> Any:
 
 
 def attribute(value: Any) -> Any:
-    """Return a setting of an op from its JSON: lists are tuples."""
+    """Return a setting of an op from its JSON; lists become tuples."""
     if isinstance(value, list):
         return tuple(attribute(entry) for entry in value)
     if isinstance(value, str):
@@ -164,20 +164,20 @@ def attribute(value: Any) -> Any:
 
 
 def node_of(form: NodeForm) -> RecordedNode:
-    """Return the node of a form, its text as it stands there."""
+    """Return the node of a form, with its text unchanged."""
     attributes = {key: attribute(value) for key, value in form.attributes.items()}
     return RecordedNode(
         form.kind, form.inbound, form.name, form.ours, attributes, form.file, form.line
     )
 
 
-# Sums --------------------------------------------------------------------------------------------
+# Checksums ---------------------------------------------------------------------------------------
 
 _HEAD = struct.Struct("<qqqqqqqqdqqqq")
 
 
 def checksum(data: bytes | bytearray, *numbers: int) -> int:
-    """Return the sum over a row of some numbers and one text or blob."""
+    """Return the CRC-32 of a row of some numbers and one text or blob."""
     return zlib.crc32(data, zlib.crc32(struct.pack(f"<{len(numbers)}q", *numbers)))
 
 
@@ -197,9 +197,9 @@ def head_checksum(
     body: int,
     body_crc: int,
 ) -> int:
-    """Return the sum over a row of the table `pass`; it covers its inputs and body by theirs."""
-    told = math.nan if cost is None else cost
+    """Return the CRC-32 of a row of the table `pass`; it includes those of inputs and body."""
+    packed_cost = math.nan if cost is None else cost
     numbers = number, structure, layout, graph, sharing, turn, whole, complete
-    packed = _HEAD.pack(*numbers, told, inputs, inputs_crc, body, body_crc)
-    # No fault is another thing than one without words.
+    packed = _HEAD.pack(*numbers, packed_cost, inputs, inputs_crc, body, body_crc)
+    # No fault must differ from an empty one.
     return zlib.crc32(packed if fault is None else packed + b"\0" + fault)

@@ -1,8 +1,8 @@
-"""Which passes keep their numbers when a run has become too large to keep them all.
+"""Which passes keep their numbers once a run is too large to keep all of them.
 
-The newest keep them all; of older ones every 2nd does, then every 4th, and so on. What is kept
-follows from three numbers, so that nothing has to be noted for each pass, and thinning goes on a
-few passes at a time.
+The newest passes keep theirs; of older ones every 2nd does, then every 4th, and so on. Three
+numbers determine what is kept, so nothing is stored per pass, and thinning advances a few passes at
+a time.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
-# Passes that are looked at in one go.
+# Passes processed in one step.
 CHUNK = 64
 _MOST = 1 << 41
 
 
 class Thinning(Struct, frozen=True, forbid_unknown_fields=True):
-    """Of the passes below `until` those whose turn is a multiple of `stride` are kept.
+    """Below pass `until`, those whose turn is a multiple of `stride` are kept.
 
-    Below `swept` it is twice the stride already.
+    Below `swept`, the stride is already doubled.
     """
 
     stride: Annotated[int, Meta(ge=1, le=_MOST)] = 1
@@ -29,19 +29,19 @@ class Thinning(Struct, frozen=True, forbid_unknown_fields=True):
     until: Annotated[int, Meta(ge=0, le=_MOST)] = 0
 
     def keeps(self, number: int, turn: int) -> bool:
-        """Whether a pass is kept; `turn` counts the passes over its structure."""
+        """Whether a pass is kept; `turn` is its number among the passes over its structure."""
         if number >= self.until:
             return True
         return turn % (2 * self.stride if number < self.swept else self.stride) == 0
 
     def is_within(self, other: Thinning) -> bool:
-        """Whether all is kept here that `other` keeps."""
+        """Whether this keeps everything that `other` keeps."""
         most = 2 * self.stride if self.swept else self.stride
         return self.until <= other.until and other.stride % most == 0
 
 
 class Step(NamedTuple):
-    """A step of thinning: how it stands after it, the passes looked at, and with which stride."""
+    """A step of thinning: the state after it, the passes that it covers, and their stride."""
 
     thinning: Thinning
     passes: range
@@ -49,17 +49,17 @@ class Step(NamedTuple):
 
 
 class StoredRows:
-    """The bytes that each pass has in one table, and how far that is thinned."""
+    """The size of each pass in one table, and how far the table is thinned."""
 
     def __init__(self) -> None:
         self.thinning = Thinning()
         self.sizes = array("q")
         self.total = 0
-        # Of those below `until`.
+        # The total of the passes below `until`.
         self.old = 0
 
     def put(self, number: int, size: int) -> None:
-        """Note the size of a pass, a new one or one that replaces another."""
+        """Set the size of a pass, which may be new or replace another."""
         if number == len(self.sizes):
             self.sizes.append(0)
         change = size - self.sizes[number]
@@ -69,25 +69,25 @@ class StoredRows:
             self.old += change
 
     def next_step(self, end: int) -> Step | None:
-        """Return what to thin next below pass `end`, or None if there is nothing more.
+        """Return the next step below pass `end`, or None if nothing is left to thin.
 
-        While the older half is the lighter one, newer passes are thinned as it is; else the older
-        are thinned once more.
+        While the thinned part is at most half of the total, more passes are thinned with the same
+        stride; otherwise the thinned part is thinned again.
         """
-        now = self.thinning
-        if now.until < end and not now.swept and 2 * self.old <= self.total:
-            stop = min(end, now.until + CHUNK)
-            return Step(Thinning(now.stride, 0, stop), range(now.until, stop), now.stride)
-        if not now.until or now.stride > len(self.sizes):
+        state = self.thinning
+        if state.until < end and not state.swept and 2 * self.old <= self.total:
+            stop = min(end, state.until + CHUNK)
+            return Step(Thinning(state.stride, 0, stop), range(state.until, stop), state.stride)
+        if not state.until or state.stride > len(self.sizes):
             return None
-        stop = min(now.until, now.swept + CHUNK)
-        after = Thinning(now.stride, stop, now.until)
-        if stop == now.until:
-            after = Thinning(2 * now.stride, 0, now.until)
-        return Step(after, range(now.swept, stop), 2 * now.stride)
+        stop = min(state.until, state.swept + CHUNK)
+        after = Thinning(state.stride, stop, state.until)
+        if stop == state.until:
+            after = Thinning(2 * state.stride, 0, state.until)
+        return Step(after, range(state.swept, stop), 2 * state.stride)
 
-    def take(self, step: Step, turns: Sequence[int]) -> list[int]:
-        """Take a step; return the passes whose bytes are dropped."""
+    def apply(self, step: Step, turns: Sequence[int]) -> list[int]:
+        """Apply a step; return the passes whose bytes are dropped."""
         newer = step.thinning.until > self.thinning.until
         self.thinning = step.thinning
         dropped = []

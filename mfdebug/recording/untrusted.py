@@ -1,9 +1,9 @@
-"""Opening a run file that may come from anyone: it is looked at only, and is what it should be.
+"""Opens an untrusted run file: read-only, and only if it has exactly the expected schema.
 
-SQLite reads the file; what it would do for another database, it is kept from doing for this one.
-A schema that differs in one character is refused, so there is no view, trigger, generated column
-or virtual table that could run while rows are read. Locks are SQLite's own: the file is never
-opened beside it, since closing it there would drop the locks of a writer in this process.
+SQLite reads the file with its optional features disabled. A schema that differs in one character is
+refused, so there is no view, trigger, generated column or virtual table that could run while rows
+are read. Only SQLite opens the file: if this module opened it too, closing it would drop the locks
+of a writer in this process.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from mfdebug.recording.schema import APPLICATION, BODY_BYTES, FORMAT, TABLES
 from miniflow.errors import FileError
 from miniflow.files.paths import check_ordinary, real
 
-# Instructions of SQLite's machine while it reads the schema; the true one takes some hundred.
+# Steps of SQLite's virtual machine allowed for the schema; the real one takes a few hundred.
 _SCHEMA_STEPS = 10_000
-# What a row takes in the file besides its blob.
+# Bytes of a row besides its blob, at most.
 _LEAST_LENGTH = 1 << 16
 
 
 class Text(bytes):
-    """Text of a row, not yet decoded; a blob is `bytes`."""
+    """Undecoded text of a row; a blob is plain `bytes`."""
 
 
 class Opened(NamedTuple):
-    """A run file that has been found to be one; `fixed`: nobody can be writing it."""
+    """A checked run file; `fixed`: no process can be writing it."""
 
     connection: sqlite3.Connection
     path: Path
@@ -48,15 +48,15 @@ def open_run(path: Path, where: str) -> Opened:
         raise FileError("Permission denied", where=where)
     if not path.stat().st_size:
         raise FileError("the file is empty", where=where, hint="record the program again")
-    fixed = not _beside(path, "-wal", where)
-    _beside(path, "-shm", where)
-    if _beside(path, "-journal", where):
+    fixed = not _has_companion(path, "-wal", where)
+    _has_companion(path, "-shm", where)
+    if _has_companion(path, "-journal", where):
         raise FileError(
-            f"the file {path.name}-journal stands beside it, and no run file has one",
+            f"the file {path.name}-journal is next to it, and a run file has no journal",
             where=where,
-            hint="move it away if it is not needed",
+            hint="move the journal away if it is not needed",
         )
-    # As nobody writes, nothing is locked and no file is made beside it: it may be read-only.
+    # If no process writes, SQLite takes no lock and creates no file: the folder may be read-only.
     address = f"file:{quote(os.fsencode(path))}?mode=ro" + ("&immutable=1" if fixed else "")
     with reading(where):
         connection = sqlite3.connect(
@@ -64,7 +64,7 @@ def open_run(path: Path, where: str) -> Opened:
         )
     try:
         with reading(where):
-            # The first thing that is asked has the whole schema read.
+            # The first query makes SQLite read the whole schema.
             connection.set_progress_handler(_Steps(), 100)
             _harden(connection)
             bound_lengths(connection, path)
@@ -78,7 +78,7 @@ def open_run(path: Path, where: str) -> Opened:
 
 
 def file_bytes(path: Path) -> int:
-    """Return the bytes of a run file, with those that SQLite keeps beside it for now."""
+    """Return the size of a run file, including SQLite's write-ahead log."""
     size = 0
     for name in (path, path.with_name(path.name + "-wal")):
         try:
@@ -89,27 +89,27 @@ def file_bytes(path: Path) -> int:
 
 
 def bound_lengths(connection: sqlite3.Connection, path: Path) -> None:
-    """Let no row be read that says it is larger than the file."""
-    most = max(_LEAST_LENGTH, min(file_bytes(path), BODY_BYTES + _LEAST_LENGTH))
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
+    """Refuse rows that claim to be larger than the file."""
+    limit = max(_LEAST_LENGTH, min(file_bytes(path), BODY_BYTES + _LEAST_LENGTH))
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limit)
 
 
 @contextmanager
 def reading(where: str) -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
+    """Turn SQLite's errors into `FileError`."""
     try:
         yield
     except sqlite3.Error as error:
         raise _refusal(error, where) from None
     except UnicodeDecodeError:
-        # Python cannot read SQLite's own message, which quotes the file.
+        # Python cannot decode SQLite's message, which quotes the file.
         raise damaged("the file", where) from None
     except MemoryError:
-        raise FileError("there is not enough memory to read it", where=where) from None
+        raise FileError("not enough memory to read it", where=where) from None
 
 
 def damaged(what: str, where: str) -> FileError:
-    """Return the error of a part of a file that does not hold what was written."""
+    """Return the error for a damaged part of a file."""
     return FileError(
         f"{what} is damaged", where=where, hint="copy the file again, or record the program again"
     )
@@ -118,31 +118,31 @@ def damaged(what: str, where: str) -> FileError:
 def _refusal(error: sqlite3.Error, where: str) -> FileError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_NOTADB:
-        return _no_run_file(where)
+        return _not_a_run_file(where)
     if code == sqlite3.SQLITE_INTERRUPT:
         return _other_tables(where)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return FileError(
-            f"it cannot be opened: {error}",
+            f"cannot be opened: {error}",
             where=where,
-            hint="its recording was cut off: copy it, with the file -wal beside it, to a folder "
-            "that you may write in",
+            hint="its recording was cut off: copy it and its -wal file to a folder that you can "
+            "write to",
         )
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return FileError("another process has locked the file", where=where, hint="try again")
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL):
-        return FileError(f"it cannot be read: {error}", where=where)
+        return FileError(f"cannot be read: {error}", where=where)
     if code == sqlite3.SQLITE_NOMEM:
-        return FileError("there is not enough memory to read it", where=where)
+        return FileError("not enough memory to read it", where=where)
     return damaged("the file", where)
 
 
-def _no_run_file(where: str) -> FileError:
+def _not_a_run_file(where: str) -> FileError:
     return FileError("not a run file", where=where, hint="mfdebug record PROGRAM -o FILE makes one")
 
 
-def _beside(path: Path, suffix: str, where: str) -> bool:
-    """Whether a file that SQLite would read stands beside it, and is not empty."""
+def _has_companion(path: Path, suffix: str, where: str) -> bool:
+    """Whether the file with this suffix, which SQLite would read, exists and is not empty."""
     try:
         status = path.with_name(path.name + suffix).lstat()
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def _beside(path: Path, suffix: str, where: str) -> bool:
         raise FileError(error.strerror or str(error), where=where) from None
     if not stat.S_ISREG(status.st_mode):
         raise FileError(
-            f"{path.name}{suffix} beside it is not an ordinary file",
+            f"{path.name}{suffix} next to it is not an ordinary file",
             where=where,
             hint="move it away",
         )
@@ -160,7 +160,7 @@ def _beside(path: Path, suffix: str, where: str) -> bool:
 
 def _harden(connection: sqlite3.Connection) -> None:
     connection.text_factory = Text
-    for limit, most in (
+    for option, value in (
         (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
         (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 1),
         (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 10_000),
@@ -168,7 +168,7 @@ def _harden(connection: sqlite3.Connection) -> None:
         (sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 20),
         (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
     ):
-        connection.setlimit(limit, most)
+        connection.setlimit(option, value)
     # Python 3.12 and later can set these.
     if setconfig := getattr(connection, "setconfig", None):
         for name, on in (
@@ -191,7 +191,7 @@ def _harden(connection: sqlite3.Connection) -> None:
 def _check_format(connection: sqlite3.Connection, where: str) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION:
-        raise _no_run_file(where)
+        raise _not_a_run_file(where)
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if found == FORMAT:
         return
@@ -216,12 +216,12 @@ def _other_tables(where: str) -> FileError:
     return FileError(
         f"its tables are not those of a run file of format {FORMAT}",
         where=where,
-        hint="mfdebug did not write it, or something else has changed it",
+        hint="it was not written by mfdebug, or it was changed afterwards",
     )
 
 
 class _Steps:
-    """Ends SQLite's reading of a schema that is longer than ours."""
+    """Interrupts SQLite while it reads a schema that is longer than ours."""
 
     def __init__(self) -> None:
         self._done = 0

@@ -1,9 +1,9 @@
-"""What a program trains, and by which rule, from what its inputs were before and after a pass.
+"""Which inputs a program trains and by which rule, from their values before and after a pass.
 
-A learning rate is shown only where one number of few digits explains every entry that was trained,
-bit for bit. Where none does, an update is by a rule of the program's own. Everything else that
-changes between passes is data: batches and labels may change in any way, what is trained follows
-its gradient.
+A learning rate is shown only if one number of few digits explains every trained entry, bit for bit.
+Otherwise the update follows a rule of the program's own. All other inputs that change between
+passes are data: batches and labels may change in any way, while a trained input follows its
+gradient.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from msgspec import Struct
 from mfdebug.recording.records import Run
 from miniflow.ops.base import Array
 
-# A learning rate has no more digits than people type.
-MOST_DIGITS = 6
-# Entries of one input from which rates are guessed: the others only confirm them.
+# People type learning rates of few digits.
+MAX_DIGITS = 6
+# Entries of one input from which rates are guessed; the others only confirm them.
 GUESSED_FROM = 3
-# Of what no rate explains, so many entries must have gone downhill, and such a share of them.
-ENOUGH, MOSTLY = 8, 0.8
-# How much of its average of gradients a momentum keeps, as a rule.
-KEPT = 0.9
-# A rule that adds a decay or a little more to rate × gradient stays this near to it.
-NEARLY = 0.3
-# Passes that are looked at from the first on, to know what is trained; later ones when visited.
-LEARNED_FROM = 64
-# Values of an input that are kept in mind, to know data that comes round again.
-REMEMBERED = 4096
+# Without a rate, an input is trained if so many entries, and such a share, went downhill.
+MIN_ENTRIES, MIN_SHARE = 8, 0.8
+# The usual momentum coefficient.
+MOMENTUM = 0.9
+# A rule that adds weight decay or the like to rate × gradient stays this close to it.
+MAX_REST = 0.3
+# The first passes are examined to learn what is trained; later ones when they are visited.
+EXAMINED_PASSES = 64
+# Values of an input that are remembered, to recognize data that repeats.
+MAX_REMEMBERED = 4096
 
-# Passes that are asked at a time whether more is known of them.
-ASKED = 4
+# Unsettled passes that are checked for news at a time.
+CHECKED_AT_ONCE = 4
 
 UNKNOWN_RATE = math.nan
 
 
 class PassUpdates(Struct, frozen=True):
-    """What was updated after a pass: the inputs, and the rate of those that one explains.
+    """The inputs updated after a pass, and those explained by the learning rate.
 
-    `rate` is that of the pass: NaN unless it explains every input that was updated.
+    `rate` is NaN unless it explains every updated input.
     """
 
     changed: frozenset[int]
@@ -49,7 +49,7 @@ class PassUpdates(Struct, frozen=True):
     rate: float
 
     def rate_of(self, node: int) -> float:
-        """Return the rate by which an input was updated, NaN if its rule is the program's own."""
+        """Return the rate of an input's update, NaN if the rule is the program's own."""
         return self.rate if node in self.explained else UNKNOWN_RATE
 
 
@@ -57,10 +57,10 @@ NOTHING = PassUpdates(frozenset(), frozenset(), UNKNOWN_RATE)
 
 
 class _Change(Struct, frozen=True):
-    """An input over one pass; `gradient` has its value's shape.
+    """The change of an input over one pass; `gradient` has its value's shape.
 
-    `own` is False where `after` is another graph's, which may be this one built anew: then it is
-    an update only if a rate explains it.
+    `own` is False if `after` comes from another graph, which may be this one rebuilt: then the
+    change counts as an update only if a rate explains it.
     """
 
     before: Array
@@ -69,7 +69,7 @@ class _Change(Struct, frozen=True):
     own: bool = True
 
     def explained_by(self, rate: float) -> bool:
-        """Whether before - rate × gradient is after, bit for bit."""
+        """Whether before - rate × gradient equals after, bit for bit."""
         if self.gradient is None or self.after.dtype.kind != "f" or math.isnan(rate):
             return False
         with np.errstate(all="ignore"):
@@ -80,15 +80,15 @@ class _Change(Struct, frozen=True):
 
     @property
     def whole(self) -> bool:
-        """Whether it holds whole numbers before and after, as labels and counters do."""
+        """Whether all values before and after are integers, as of labels and counters."""
         return all(bool((np.rint(x) == x).all()) for x in (self.before, self.after))
 
 
 class Updates:
-    """The updates of a line's passes, known as far as the run has come.
+    """The updates of a line's passes, as far as the run has come.
 
-    `trained` are the inputs that the program trains, `fed` those that it sets. What is once known
-    to be trained stays so. `gradient(step, node)` returns an input's gradient after a pass.
+    `trained` are the inputs that the program trains, `fed` those that it sets. An input that is
+    known to be trained stays so. `gradient(step, node)` returns an input's gradient after a pass.
     """
 
     def __init__(
@@ -103,110 +103,110 @@ class Updates:
         self._gradient = gradient
         self.trained: set[int] = set()
         self.fed: set[int] = set()
-        # Of the passes that were looked at, the inputs that were known then.
+        # For each examined pass, the inputs that were known at that time.
         self._learned: dict[int, Set[int]] = {}
-        self._looked = 0
-        # Early passes of whose inputs more may become known: nothing, or what another graph began
-        # with, is known of some.
+        self._examined = 0
+        # Early passes about which more may become known: of some inputs, nothing is known, or only
+        # the initial value in another graph.
         self._unsure: list[int] = []
         self._next_unsure = 0
         self._sets: dict[frozenset[int], frozenset[int]] = {}
-        # What differs in other graphs.
+        # Inputs that only differ in other graphs.
         self._differs: set[int] = set()
         self._ended = False
-        # What was found of such passes, when the run had so many.
-        self._known_for_now: tuple[int, dict[int, PassUpdates]] = 0, {}
+        # Provisional results for unsettled passes, valid while the run has that many passes.
+        self._provisional_known: tuple[int, dict[int, PassUpdates]] = 0, {}
         self._known: dict[int, PassUpdates] = {}
         self._rates: dict[float, int] = {}
         self._last_rate = UNKNOWN_RATE
-        # Inputs that are surely data.
+        # Inputs that are certainly data.
         self._data: set[int] = set()
         self._weak: dict[tuple[int, float], int] = {}
         self._averages: dict[int, Array] = {}
         self._moved: dict[int, Array] = {}
-        # Entries that went on in their direction so far, and those that turned back.
+        # Counts of entries that kept their direction, and of entries that reversed it.
         self._kept: dict[int, tuple[int, int]] = {}
-        # Entries that went downhill so far, and those that moved otherwise.
+        # Counts of entries that went downhill, and of entries that moved otherwise.
         self._followed: dict[tuple[int, str], tuple[int, int]] = {}
         self._seen: dict[int, set[int]] = {}
 
     def known(self, step: int) -> bool:
-        """Whether it is known what was updated after a pass."""
+        """Whether the updates after a pass are known."""
         number = self._number(step)
         return number is not None and bool(self._run.inputs_after(number))
 
     def learn(self) -> bool:
-        """Learn from the passes that have come; return whether more is known than before."""
+        """Learn from new passes; return whether more is known than before."""
         before = len(self.trained), len(self.fed)
-        if self._unsure and self._is_surer():
+        if self._unsure and self._has_news():
             again, self._unsure = self._unsure, []
             self.fed -= self._differs
             self._differs.clear()
             self._known.clear()
-            self._known_for_now = 0, {}
+            self._provisional_known = 0, {}
             for step in again:
-                self._look_early(step)
-        while self._looked < LEARNED_FROM and self.known(self._looked):
-            self._look_early(self._looked)
-            self._looked += 1
+                self._examine_early(step)
+        while self._examined < EXAMINED_PASSES and self.known(self._examined):
+            self._examine_early(self._examined)
+            self._examined += 1
         return before != (len(self.trained), len(self.fed))
 
-    def _is_surer(self) -> bool:
-        """Whether graphs have turned out to come again, or their last values have come."""
+    def _has_news(self) -> bool:
+        """Whether a graph was seen again, or the final values have arrived."""
         ended, self._ended = self._ended, bool(self._run.ending)
         if ended != self._ended:
             return True
-        for _ in range(min(ASKED, len(self._unsure))):
+        for _ in range(min(CHECKED_AT_ONCE, len(self._unsure))):
             self._next_unsure += 1
             step = self._unsure[self._next_unsure % len(self._unsure)]
             if self._own(step) != self._learned.get(step):
                 return True
         return False
 
-    def _look_early(self, step: int) -> None:
+    def _examine_early(self, step: int) -> None:
         if not self._is_settled(step):
             self._unsure.append(step)
-        self.look_at(step)
+        self.examine(step)
 
     def _own(self, step: int) -> Set[int]:
-        """Return the inputs of which it is known what they themselves were after a pass."""
+        """Return the inputs whose own values after a pass are known."""
         number = self._number(step)
         if number is None:
             return frozenset()
         return self._run.inputs_after(number).keys() - self._run.others_after(number)
 
     def _is_settled(self, step: int) -> bool:
-        """Whether no more can become known of what the inputs of a pass were after it."""
+        """Whether nothing more can become known about the inputs after a pass."""
         number = self._number(step)
         if number is None or self._run.ending:
             return number is not None
         return self._own(step) >= self._run.inputs(number).keys()
 
-    def look_at(self, step: int) -> None:
+    def examine(self, step: int) -> None:
         """Learn from one pass, once."""
         if not self.known(step):
             return
         own_known = self._own(step)
         if self._learned.get(step) == own_known:
             return
-        self._learned[step] = self._kept_set(own_known)
+        self._learned[step] = self._shared_set(own_known)
         changes = self._changes(step)
         if not changes.keys() - self.trained - self._data:
             return
         own = {i: change for i, change in changes.items() if change.own}
         for i, change in own.items():
-            if self._comes_round(i, change):
+            if self._repeats_value(i, change):
                 self._data.add(i)
         trained = self._find_trained(changes)
         if trained - self.trained:
             self.trained |= trained
             self._known.clear()
-            self._known_for_now[1].clear()
+            self._provisional_known[1].clear()
         self._differs |= changes.keys() - own.keys() - self.fed
         self.fed = (self.fed | set(changes)) - self.trained
 
-    def _kept_set(self, inputs: Set[int]) -> Set[int]:
-        """Return a set that most passes have in common."""
+    def _shared_set(self, inputs: Set[int]) -> Set[int]:
+        """Return an equal set that passes share, to save memory."""
         kept = frozenset(inputs)
         return self._sets.setdefault(kept, kept)
 
@@ -216,22 +216,22 @@ class Updates:
             return NOTHING
         if step not in self._known:
             if not self._is_settled(step):
-                return self._for_now(step)
-            self.look_at(step)
+                return self._provisional(step)
+            self.examine(step)
             found = self._of(step)
-            if len(self._known) > REMEMBERED:
+            if len(self._known) > MAX_REMEMBERED:
                 self._known.clear()
             self._known[step] = found
         return self._known[step]
 
-    def _for_now(self, step: int) -> PassUpdates:
-        """Return what was updated after a pass of which more may become known."""
-        count, known = self._known_for_now
+    def _provisional(self, step: int) -> PassUpdates:
+        """Return the provisional updates of a pass about which more may become known."""
+        count, known = self._provisional_known
         if count != len(self._run):
             known = {}
-            self._known_for_now = len(self._run), known
+            self._provisional_known = len(self._run), known
         if step not in known:
-            self.look_at(step)
+            self.examine(step)
             known[step] = self._of(step)
         return known[step]
 
@@ -243,10 +243,10 @@ class Updates:
         rate, explained = self._best_rate(changed)
         self._last_rate = rate
         if any(not change.own and i not in explained for i, change in changed.items()):
-            # What another graph began with is no update.
+            # The initial value in another graph is not an update.
             return NOTHING
         if len(explained) < len(changed):
-            # One number must explain all that was trained: else it is no rate of this pass.
+            # One number must explain every trained input, otherwise it is not the pass's rate.
             return PassUpdates(frozenset(changed), frozenset(), UNKNOWN_RATE)
         return PassUpdates(frozenset(changed), frozenset(explained), rate)
 
@@ -257,25 +257,25 @@ class Updates:
         return steps[step] if step < len(steps) else None
 
     def _changes(self, step: int) -> dict[int, _Change]:
-        """Return the inputs that changed after a pass in which the program went back."""
+        """Return the inputs that changed after a pass, with gradients if backward ran."""
         number = self._number(step)
         if number is None:
             return {}
         before, after = self._run.inputs(number), self._run.inputs_after(number)
         others = self._run.others_after(number)
-        went_back = self._run.outline(number).backward
+        has_backward = self._run.outline(number).backward
         found = {}
         for i in self._inputs:
             old, new = before.get(i), after.get(i)
             if old is None or new is None or _same(old, new):
                 continue
-            gradient = self._gradient(step, i) if went_back else None
+            gradient = self._gradient(step, i) if has_backward else None
             fits = gradient is not None and gradient.shape == old.shape == new.shape
             found[i] = _Change(old, new, gradient if fits else None, i not in others)
         return found
 
     def _best_rate(self, changes: Mapping[int, _Change]) -> tuple[float, set[int]]:
-        """Return the rate that explains most entries, and the inputs that it explains."""
+        """Return the rate that explains the most entries, and the inputs that it explains."""
         if all(change.explained_by(self._last_rate) for change in changes.values()):
             return self._last_rate, set(changes)
         best, explained, rank = UNKNOWN_RATE, set[int](), (0, 0, 0, 0.0)
@@ -290,7 +290,7 @@ class Updates:
         return best, explained
 
     def _candidates(self, changes: Mapping[int, _Change]) -> list[float]:
-        """Return rates that explain some entries: those of earlier passes first."""
+        """Return rates that explain some entries, those of earlier passes first."""
         found = dict.fromkeys(self._rates)
         for change in changes.values():
             if change.gradient is None or change.after.dtype.kind != "f":
@@ -300,15 +300,15 @@ class Updates:
             )
             with np.errstate(all="ignore"):
                 moved = np.asarray(before - after, np.float64)
-            # Where it moved most the quotient has the most digits.
+            # The quotient is most precise where the input moved most.
             order = np.argsort(-np.abs(np.where(np.isfinite(moved), moved, 0.0)), kind="stable")
-            for at in order[:GUESSED_FROM].tolist():
+            for i in order[:GUESSED_FROM].tolist():
                 with np.errstate(all="ignore"):
-                    rate = float(moved[at]) / float(gradient[at]) if gradient[at] else math.nan
+                    rate = float(moved[i]) / float(gradient[i]) if gradient[i] else math.nan
                 if not (math.isfinite(rate) and rate > 0):
                     continue
-                rounded = (float(f"{rate:.{digits}g}") for digits in range(1, MOST_DIGITS + 1))
-                found.update(dict.fromkeys(one for one in rounded if one > 0))
+                rounded = (float(f"{rate:.{digits}g}") for digits in range(1, MAX_DIGITS + 1))
+                found.update(dict.fromkeys(value for value in rounded if value > 0))
         return list(found)
 
     # What is trained ---------------------------------------------------------------------------
@@ -320,8 +320,8 @@ class Updates:
             entries = sum(changes[i].before.size for i in strong)
             strong = strong if entries > 1 else strong & self.trained
         if explained and not strong:
-            # Whole numbers fit some rate by chance, and so does one number of another graph: twice
-            # the same rate is none.
+            # Integers fit some rate by chance, and so does a single number of another graph. The
+            # same rate twice is not chance.
             for i in explained:
                 self._weak[i, rate] = self._weak.get((i, rate), 0) + 1
             strong = {i for i in explained if self._weak[i, rate] > 1}
@@ -330,41 +330,43 @@ class Updates:
         if strong:
             self._rates[rate] = self._rates.get(rate, 0) + 1
             own = {i: change for i, change in changes.items() if change.own}
-            found = explained | {i for i, change in own.items() if _is_near(change, rate)}
+            found = explained | {i for i, change in own.items() if _is_approximate(change, rate)}
             entries = sum(changes[i].before.size for i in explained)
-            if entries >= ENOUGH or self._rates[rate] > 1:
+            if entries >= MIN_ENTRIES or self._rates[rate] > 1:
                 self._data |= own.keys() - found
             return found
-        return {i for i, change in changes.items() if change.own and self._goes_downhill(i, change)}
+        return {
+            i for i, change in changes.items() if change.own and self._follows_gradient(i, change)
+        }
 
-    def _goes_downhill(self, node: int, change: _Change) -> bool:
-        """Whether an input follows its gradient, as far as this pass and earlier ones show."""
+    def _follows_gradient(self, node: int, change: _Change) -> bool:
+        """Whether an input follows its gradient, judging by this pass and earlier ones."""
         if change.gradient is None or change.whole or node in self._data:
             return False
         with np.errstate(all="ignore"):
             moved = np.asarray(change.after - change.before, np.float64).reshape(-1)
             slope = np.asarray(change.gradient, np.float64).reshape(-1)
-            # What momentum and its kin follow: this gradient, and less and less of earlier ones.
+            # Momentum and related rules follow a decaying average of gradients.
             average = self._averages.get(node, np.zeros(0))
-            average = slope if average.shape != slope.shape else KEPT * average + slope
+            average = slope if average.shape != slope.shape else MOMENTUM * average + slope
             self._averages[node] = average
             directions = {"now": moved * slope, "average": moved * average}
-        steady = self._is_steady(node, moved)
+        steady = self._keeps_direction(node, moved)
         found = False
         for name, signs in directions.items():
-            # What moves without a gradient may be a decay, but is more often data.
+            # A change without a gradient may be weight decay, but is more often data.
             down = int(np.count_nonzero(signs < 0))
             others = int(np.count_nonzero(moved)) - down
             before = self._followed.get((node, name), (0, 0))
             down, others = down + before[0], others + before[1]
             self._followed[node, name] = down, others
-            found = found or (down >= ENOUGH and down >= MOSTLY * (down + others))
+            found = found or (down >= MIN_ENTRIES and down >= MIN_SHARE * (down + others))
         return found and steady
 
-    def _is_steady(self, node: int, moved: Array) -> bool:
-        """Whether an input has kept its direction from pass to pass more often than not.
+    def _keeps_direction(self, node: int, moved: Array) -> bool:
+        """Whether an input kept its direction between passes more often than it reversed it.
 
-        Labels that are drawn anew fall where they were high: downhill, but to and fro.
+        Redrawn labels fall where they were high: that is downhill, but back and forth.
         """
         before = self._moved.get(node, np.zeros(0))
         self._moved[node] = moved
@@ -373,24 +375,24 @@ class Updates:
             kept += int(np.count_nonzero(before * moved > 0))
             turned += int(np.count_nonzero(before * moved < 0))
         self._kept[node] = kept, turned
-        return kept >= ENOUGH and kept > turned
+        return kept >= MIN_ENTRIES and kept > turned
 
-    def _comes_round(self, node: int, change: _Change) -> bool:
-        """Whether an input takes a value again that it had, as batches do."""
+    def _repeats_value(self, node: int, change: _Change) -> bool:
+        """Whether an input returns to an earlier value, as batches do."""
         seen = self._seen.setdefault(node, set())
-        if len(seen) < REMEMBERED:
+        if len(seen) < MAX_REMEMBERED:
             seen.add(hash(change.before.tobytes()))
         return node not in self.trained and hash(change.after.tobytes()) in seen
 
 
-def _is_near(change: _Change, rate: float) -> bool:
-    """Whether a change is rate × gradient but for a little, as with a decay of weights."""
+def _is_approximate(change: _Change, rate: float) -> bool:
+    """Whether a change is approximately rate × gradient, for instance with weight decay."""
     if change.gradient is None or change.whole:
         return False
     with np.errstate(all="ignore"):
         moved = np.asarray(change.after - change.before, np.float64).reshape(-1)
         rest = moved + rate * np.asarray(change.gradient, np.float64).reshape(-1)
-        return bool(np.linalg.norm(rest) <= NEARLY * np.linalg.norm(moved))
+        return bool(np.linalg.norm(rest) <= MAX_REST * np.linalg.norm(moved))
 
 
 def _same(a: Array, b: Array) -> bool:

@@ -1,7 +1,7 @@
-"""The only writer of a run file: rows are gathered, and committed a few times a second or more.
+"""Writes a run file: collects rows, and commits them at least a few times a second.
 
-Whatever ends this process, the file holds all that was committed: SQLite writes ahead into a file
-of its own first. The file stays below a bound: above it, older passes are thinned.
+However this process ends, the file holds everything that was committed, since SQLite uses a
+write-ahead log. The file has a size limit: to stay below it, older passes are thinned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from mfdebug.recording.encoding import Plan, check_entries, check_places, cost_of, cut, plan
+from mfdebug.recording.encoding import Plan, check_entries, check_references, cost_of, cut, plan
 from mfdebug.recording.records import Entry, Fault, Sharing, Structure
 from mfdebug.recording.schema import (
     APPLICATION,
@@ -48,31 +48,31 @@ from miniflow.files.paths import LEFT_BEHIND, check_ordinary
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
-# Large pages hold a pass of a small net each, and take a large pass in fewer pieces.
+# A large page holds a whole pass of a small network, and a large pass takes fewer pages.
 _PAGE = 16384
-# Pages that are written ahead before they are put in their places.
-_AHEAD = 1000
+# Pages in the write-ahead log before a checkpoint.
+_LOG_PAGES = 1000
 BATCH_BYTES = 8 << 20
 BATCH_SECONDS = 0.02
-# Structures whose passes are counted apart for thinning; those beyond are counted together.
-_APART = 64
+# Structures whose passes are counted separately for thinning; all others share one count.
+_MAX_COUNTED = 64
 _FOLDER = "mfdebug-run-"
 _LOCK = "lock"
-# Bytes of a pass that are worth being committed after all the rest of it.
+# From so many bytes on, the body of a pass is committed after the rest of it.
 _LATE_BYTES = 256 << 10
-# Layouts that are at hand, and the entries in them.
-_MOST_KEPT, _MOST_ENTRIES = 256, 1 << 20
+# Layouts in memory, and the entries in them.
+_MAX_LAYOUTS, _MAX_ENTRIES = 256, 1 << 20
 
 
 class _Shape(NamedTuple):
-    """What is known of a structure at all times: how many inputs each node has, and the cost."""
+    """The part of a structure kept in memory: the number of inputs per node, and the cost."""
 
     input_counts: array[int]
     cost: int
 
 
 class _Head(NamedTuple):
-    """What a row of the table `pass` begins with: without the sizes and sums of its bytes."""
+    """The first columns of the table `pass`, before the sizes and checksums."""
 
     number: int
     structure: int
@@ -87,15 +87,16 @@ class _Head(NamedTuple):
 
 
 class RunWriter:
-    """Writes a run file of at most `most_bytes`, or a temporary one that goes when it is closed.
+    """Writes a run file of at most `most_bytes`; without a path, a temporary one.
 
-    What cannot be written raises `FileError`, then and at every later call.
+    A temporary file is deleted on `close`. If the file cannot be written, that call and every later
+    one raise `FileError`.
     """
 
     def __init__(self, path: Path | None, *, name: str, most_bytes: int) -> None:
         self._folder: Path | None = None
         self._lock: IO[bytes] | None = None
-        self._most = most_bytes
+        self._most_bytes = most_bytes
         self._state = State(name)
         self._broken: FileError | None = None
         self._closed = False
@@ -118,13 +119,13 @@ class RunWriter:
         self._key_of: dict[int, int] = {}
         self._sent_output: deque[tuple[int, int]] = deque()
         self._output_bytes = 0
-        self._printing = -1
+        self._output_pass = -1
         self._pieces = {-1: 0}
         self._finals: dict[tuple[int, int], int] = {}
-        # The bytes of the last two passes that were late, for a reader that cannot wait for them.
+        # The bodies of the last two late passes, for readers that need them before the commit.
         self._late: OrderedDict[int, bytes] = OrderedDict()
         self._clear()
-        # A file that is being written has something written ahead: so others can see that it is.
+        # While a file is being written, its log is not empty: other processes can tell by that.
         self._changed = True
         self.flush()
 
@@ -133,36 +134,36 @@ class RunWriter:
 
     @property
     def size(self) -> int:
-        """The bytes in use of the committed file, without what is written ahead."""
+        """The bytes in use in the committed file, without the write-ahead log."""
         with self._writing():
             return self._used()
 
-    # What comes -----------------------------------------------------------------------------------
+    # Records --------------------------------------------------------------------------------------
 
     def structure(self, number: int, structure: Structure) -> None:
-        """Write a structure; its number is its own."""
+        """Write a structure under its number."""
         form = structure_form(structure)
         input_counts = array("I", [len(node.inbound) for node in structure.nodes])
         self._shapes[number] = _Shape(input_counts, structure.cost)
         self._structures.append((number, form.decode(), checksum(form, number)))
-        self._came(len(form))
-        self.keep_due()
+        self._add_pending(len(form))
+        self.flush_if_due()
 
     def layout(self, number: int, entries: tuple[Entry, ...]) -> None:
-        """Write a layout; its number is its own."""
+        """Write a layout under its number."""
         check_entries(entries)
         form = msgspec.json.encode(entries)
         _remember(self._layouts, number, entries, len)
         self._forms.append((number, form.decode(), checksum(form, number)))
-        self._came(len(form))
-        self.keep_due()
+        self._add_pending(len(form))
+        self.flush_if_due()
 
     def sharing(self, number: int, form: Sharing) -> None:
-        """Write which inputs graphs share; its number is its own."""
+        """Write which inputs graphs share, under its number."""
         text = msgspec.json.encode(form)
         self._sharings.append((number, text.decode(), checksum(text, number)))
-        self._came(len(text))
-        self.keep_due()
+        self._add_pending(len(text))
+        self.flush_if_due()
 
     def add_pass(
         self,
@@ -177,27 +178,30 @@ class RunWriter:
         fault: Fault | None,
         data: bytes | bytearray,
     ) -> None:
-        """Write the next pass, or one of the last two once more, more complete.
+        """Write the next pass, or a more complete version of one of the last two.
 
-        `data` holds the bytes of the entries of its layout, one after the other. Of a pass that
-        is not `whole` its cost and the values of its inputs are kept. `graph` is the number of
-        its graph, `sharing` that of the inputs which this shares with others, -1 for none.
+        `data` holds the bytes of the entries of its layout, concatenated. Of a pass that is not
+        `whole`, only the cost and the values of inputs are kept. `graph` is the number of its
+        graph, `sharing` that of the inputs which the graph shares with others, -1 for none.
+        Raises `ValueError` if `number` or the size of `data` is wrong.
         """
         if not self._passes - REPLACEABLE <= number <= self._passes or number < 0:
-            raise ValueError(f"pass {number} cannot come after {self._passes} passes")
+            raise ValueError(f"pass {number} cannot follow {self._passes} passes")
         if number not in self._heads:
-            self.keep_due()
-        how = self._plan(structure, layout)
-        if how.size != len(data):
-            raise ValueError(f"pass {number} has {len(data)} bytes, its layout {how.size}")
-        inputs, body = cut(data, how.inputs), b""
+            self.flush_if_due()
+        layout_plan = self._plan(structure, layout)
+        if layout_plan.size != len(data):
+            raise ValueError(f"pass {number} has {len(data)} bytes, its layout {layout_plan.size}")
+        inputs, body = cut(data, layout_plan.inputs), b""
         if whole:
-            whole = len(data) - len(inputs) <= min(BODY_BYTES, self._most // 4)
+            whole = len(data) - len(inputs) <= min(BODY_BYTES, self._most_bytes // 4)
         if whole:
-            body = cut(data, how.rest)
-        elif sum(stop - start for start, stop in how.large) <= min(BODY_BYTES, self._most // 4):
-            body = cut(data, how.large)
-        self._count(number, structure)
+            body = cut(data, layout_plan.rest)
+        elif sum(stop - start for start, stop in layout_plan.large) <= min(
+            BODY_BYTES, self._most_bytes // 4
+        ):
+            body = cut(data, layout_plan.large)
+        self._assign_turn(number, structure)
         self._inputs.put(number, len(inputs))
         self._bodies.put(number, len(body))
         self._heads[number] = _Head(
@@ -209,39 +213,41 @@ class RunWriter:
             self._turns[number],
             int(whole),
             int(complete),
-            cost_of(how, data),
+            cost_of(layout_plan, data),
             None if fault is None else msgspec.json.encode(_clipped(fault)),
         )
         self._input_rows[number] = inputs
         self._body_rows[number] = body
-        self._came(len(inputs) + len(body) + 100)
+        self._add_pending(len(inputs) + len(body) + 100)
         self._passes = max(self._passes, number + 1)
 
     def final(self, structure: int, layout: int, data: bytes | bytearray, *, graph: int) -> None:
-        """Write the values that the inputs of a graph have at the end of the program."""
-        how = self._plan(structure, layout)
-        if how.size != len(data):
-            raise ValueError(f"the final values have {len(data)} bytes, their layout {how.size}")
+        """Write the values of a graph's inputs at the end of the program."""
+        layout_plan = self._plan(structure, layout)
+        if layout_plan.size != len(data):
+            raise ValueError(
+                f"the final values have {len(data)} bytes, their layout {layout_plan.size}"
+            )
         number = self._finals.setdefault((graph, structure), len(self._finals))
-        sum_of_all = checksum(data, number, graph, structure, layout)
-        self._final_rows[number] = (number, graph, structure, layout, data, sum_of_all)
-        self._came(len(data) + 100)
-        self.keep_due()
+        crc = checksum(data, number, graph, structure, layout)
+        self._final_rows[number] = (number, graph, structure, layout, data, crc)
+        self._add_pending(len(data) + 100)
+        self.flush_if_due()
 
     def output(self, number: int, stream: Stream, data: bytes) -> None:
-        """Write what the program printed while a pass was the latest; -1: before the first."""
-        # It never belongs to a pass before one that has printed.
-        number = self._printing = max(number, self._printing)
+        """Write output printed while `number` was the last pass; -1 is before the first."""
+        # Output is never assigned to an earlier pass than the output before it.
+        number = self._output_pass = max(number, self._output_pass)
         last = self._outputs[-1] if self._outputs else None
         if last is not None and last[:2] == (number, stream):
             last[2].append(data)
         else:
             self._outputs.append((number, stream, [data]))
-        self._came(len(data) + 50)
-        self.keep_due()
+        self._add_pending(len(data) + 50)
+        self.flush_if_due()
 
     def end(self, status: int | None, ending: str) -> None:
-        """Write that there will be no further pass, and why; commit."""
+        """Write that there will be no further pass, and why, and commit."""
         self._state.ended, self._state.status, self._state.ending = True, status, ending[:WORDS]
         self._changed = True
         self.flush()
@@ -249,17 +255,17 @@ class RunWriter:
     # Committing -----------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Commit what has come, so that readers see it and nothing can lose it."""
+        """Commit all pending rows."""
         if self._broken is not None:
             raise self._broken
         if self._pending or self._changed:
             self._commit()
 
-    def show(self) -> bool:
-        """Commit so that readers see what has come; return whether `flush` has more to do.
+    def publish(self) -> bool:
+        """Commit so that readers see all passes; return whether `flush` has more to write.
 
-        The bytes of the last pass can follow where they are many: until they do, they are at hand
-        (`late_body`), and should this process end before, the pass was not kept whole.
+        If the body of the last pass is large, it is left for `flush`. Until then, `late_body`
+        returns it; if this process ends first, the pass counts as not kept whole.
         """
         last = self._passes - 1
         if len(self._body_rows.get(last, b"")) < _LATE_BYTES or self._broken is not None:
@@ -272,22 +278,24 @@ class RunWriter:
         return True
 
     def late_body(self, number: int) -> bytes | None:
-        """Return the bytes of a pass that may not have been committed yet."""
+        """Return the body of a pass that may not have been committed yet, or None."""
         return self._late.get(number)
 
     def _commit(self, late: int = -1) -> None:
         body = self._body_rows.pop(late, b"")
         with self._writing():
-            execute, many = self._connection.execute, self._connection.executemany
+            execute, execute_many = self._connection.execute, self._connection.executemany
             execute("BEGIN IMMEDIATE")
-            many("INSERT OR REPLACE INTO structure VALUES (?,?,?)", self._structures)
-            many("INSERT OR REPLACE INTO layout VALUES (?,?,?)", self._forms)
-            many("INSERT OR REPLACE INTO sharing VALUES (?,?,?)", self._sharings)
+            execute_many("INSERT OR REPLACE INTO structure VALUES (?,?,?)", self._structures)
+            execute_many("INSERT OR REPLACE INTO layout VALUES (?,?,?)", self._forms)
+            execute_many("INSERT OR REPLACE INTO sharing VALUES (?,?,?)", self._sharings)
             heads = f"INSERT OR REPLACE INTO pass VALUES ({','.join('?' * 15)})"
-            many(heads, [self._head_row(head, body) for head in self._heads.values()])
+            execute_many(heads, [self._head_row(head, body) for head in self._heads.values()])
             for table, rows in (("inputs", self._input_rows), ("body", self._body_rows)):
                 self._write_bytes(table, rows)
-            many("INSERT OR REPLACE INTO final VALUES (?,?,?,?,?,?)", self._final_rows.values())
+            execute_many(
+                "INSERT OR REPLACE INTO final VALUES (?,?,?,?,?,?)", self._final_rows.values()
+            )
             self._write_output()
             self._state.passes, self._state.finals = self._passes, len(self._finals)
             self._state.late = late
@@ -300,12 +308,12 @@ class RunWriter:
         self._clear()
         if head is not None:
             self._heads[late], self._input_rows[late], self._body_rows[late] = head, inputs, body
-            self._came(len(body))
+            self._add_pending(len(body))
 
     def close(self) -> None:
-        """Commit, and make one file of what SQLite has in several; a temporary file goes.
+        """Commit and merge the write-ahead log into the file, or delete a temporary file.
 
-        A reader that is still open keeps the files apart: close it before.
+        Close readers first: an open one prevents the merge.
         """
         if self._closed:
             return
@@ -313,7 +321,7 @@ class RunWriter:
         try:
             if self._broken is None and self._folder is None:
                 self.flush()
-                self._make_one_file()
+                self._merge_log()
         finally:
             self._connection.close()
             if self._folder is not None:
@@ -321,18 +329,18 @@ class RunWriter:
             if self._lock is not None:
                 self._lock.close()
 
-    def _make_one_file(self) -> None:
-        # Of a file that another has replaced, nothing beside it is ours.
+    def _merge_log(self) -> None:
+        # If the file was replaced, the log next to it is not ours.
         with contextlib.suppress(OSError):
             if self.path.stat().st_ino != self._inode:
                 return
         with self._writing():
             self._connection.execute("PRAGMA busy_timeout=0")
-            # From here on it is to outlive the machine's end, too.
+            # From here on, the file is to survive a crash of the machine, too.
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             with contextlib.suppress(sqlite3.OperationalError):
-                # Not DELETE: a journal that a kill leaves would have to be played back.
+                # Not DELETE: a journal left by a kill would have to be rolled back.
                 self._connection.execute("PRAGMA journal_mode=MEMORY").fetchall()
 
     def _clear(self) -> None:
@@ -348,22 +356,22 @@ class RunWriter:
         self._pending_since = 0.0
         self._changed = False
 
-    def keep_due(self) -> None:
-        """Commit what has waited long enough, or has become much; call it while nothing comes."""
+    def flush_if_due(self) -> None:
+        """Commit if rows have waited long enough or are many; also call this while idle."""
         if self._broken is not None:
             raise self._broken
-        if self._pending > min(BATCH_BYTES, self._most // 16) or (
+        if self._pending > min(BATCH_BYTES, self._most_bytes // 16) or (
             self._pending and time.monotonic() - self._pending_since > BATCH_SECONDS
         ):
             self.flush()
 
-    def _came(self, size: int) -> None:
+    def _add_pending(self, size: int) -> None:
         if not self._pending:
             self._pending_since = time.monotonic()
         self._pending += size
 
     def _head_row(self, head: _Head, late: bytes) -> tuple[object, ...]:
-        """Return the row of a pass; the bytes of one that is `late` are summed up with them."""
+        """Return the row of a pass; `late` is its body if that is committed later."""
         inputs, body = self._input_rows[head.number], self._body_rows.get(head.number)
         size, body_sum = len(late), 0
         if body is not None:
@@ -373,12 +381,12 @@ class RunWriter:
         return (*row[:9], text, *row[10:], head_checksum(*row))
 
     def _write_bytes(self, table: str, rows: dict[int, bytes]) -> None:
-        many = self._connection.executemany
+        execute_many = self._connection.executemany
         full = [row for row in rows.items() if row[1]]
-        many(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", full)
+        execute_many(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", full)
         if len(full) < len(rows):
             empty = [(n,) for n, data in rows.items() if not data and n < self._committed]
-            many(f"DELETE FROM {table} WHERE number=?", empty)
+            execute_many(f"DELETE FROM {table} WHERE number=?", empty)
 
     def _write_output(self) -> None:
         rows = []
@@ -386,23 +394,23 @@ class RunWriter:
             piece = self._pieces.get(number, 0)
             if piece >= PIECES:
                 continue
-            # Only of the latest is it still needed how many there are.
+            # Only the count of the latest pass is still needed.
             self._pieces = {number: piece + 1}
             place, data = (number + 1) * PIECES + piece, b"".join(parts)
-            sum_of_all = checksum(stream.encode() + b"\0" + data, place)
-            rows.append((place, stream, data, sum_of_all))
+            crc = checksum(stream.encode() + b"\0" + data, place)
+            rows.append((place, stream, data, crc))
             self._sent_output.append((place, len(data) + 50))
             self._output_bytes += len(data) + 50
         self._connection.executemany("INSERT OR REPLACE INTO output VALUES (?,?,?,?)", rows)
         dropped = []
-        while self._output_bytes > self._most // 8:
+        while self._output_bytes > self._most_bytes // 8:
             place, size = self._sent_output.popleft()
             self._output_bytes -= size
             dropped.append((place,))
             self._state.output_from = place // PIECES
         self._connection.executemany("DELETE FROM output WHERE place=?", dropped)
 
-    # The bound ------------------------------------------------------------------------------------
+    # The size limit -------------------------------------------------------------------------------
 
     def _used(self) -> int:
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
@@ -410,31 +418,31 @@ class RunWriter:
         return int(pages - free) * _PAGE
 
     def _thin(self) -> None:
-        """Drop bytes of older passes until the file has room for the next batch."""
-        most = self._most - self._most // 8
+        """Drop data of older passes until the file has room for the next batch."""
+        most = self._most_bytes - self._most_bytes // 8
         while self._used() > most and self._thin_one_step():
             pass
 
     def _thin_one_step(self) -> bool:
-        """Thin until something is dropped; return whether something was."""
+        """Thin until something is dropped; return whether anything was."""
         end = self._passes - REPLACEABLE
         while True:
             step, rows, table = self._bodies.next_step(end), self._bodies, "body"
-            if step is None or 2 * self._inputs.total > self._most:
+            if step is None or 2 * self._inputs.total > self._most_bytes:
                 further = self._inputs.next_step(end)
-                # So a pass that has its body has its inputs.
+                # This way a pass that has its body also has its inputs.
                 if further is not None and further.thinning.is_within(self._bodies.thinning):
                     step, rows, table = further, self._inputs, "inputs"
             if step is None:
                 return False
-            if dropped := rows.take(step, self._turns):
+            if dropped := rows.apply(step, self._turns):
                 numbers = [(number,) for number in dropped]
                 self._connection.executemany(f"DELETE FROM {table} WHERE number=?", numbers)
                 return True
 
-    def _count(self, number: int, structure: int) -> None:
-        """Note the turn of a pass: so many passes over its structure were before it."""
-        key = structure if structure in self._turn_of or len(self._turn_of) < _APART else -1
+    def _assign_turn(self, number: int, structure: int) -> None:
+        """Set the turn of a pass: the number of earlier passes over its structure."""
+        key = structure if structure in self._turn_of or len(self._turn_of) < _MAX_COUNTED else -1
         if number < self._passes and self._key_of.get(number) == key:
             return
         turn = self._turn_of.get(key, 0)
@@ -446,15 +454,15 @@ class RunWriter:
         else:
             self._turns.append(turn)
 
-    # Help -----------------------------------------------------------------------------------------
+    # Helpers --------------------------------------------------------------------------------------
 
     def _plan(self, structure: int, layout: int) -> Plan:
         key = structure, layout
         if (found := self._plans.get(key)) is None:
             shape, entries = self._shapes[structure], self._entries(layout)
-            check_places(entries, shape.input_counts)
+            check_references(entries, shape.input_counts)
             found = plan(entries, shape.input_counts, shape.cost)
-            _remember(self._plans, key, found, lambda how: len(how.places))
+            _remember(self._plans, key, found, lambda layout_plan: len(layout_plan.positions))
         return found
 
     def _entries(self, layout: int) -> tuple[Entry, ...]:
@@ -477,16 +485,16 @@ class RunWriter:
             self._broken = FileError(
                 f"the run file cannot be written: {reason}",
                 where=self._where,
-                hint="is there room on the disk, and may you write there?",
+                hint="check the free disk space and your write permission",
             )
             raise self._broken from None
 
 
 def _remember(kept: OrderedDict[_K, _V], key: _K, value: _V, entries: Callable[[_V], int]) -> None:
-    """Keep a value, and the last ones before it that are not too large together."""
+    """Add a value, and drop the oldest ones while there are too many or they are too large."""
     kept[key] = value
     while len(kept) > 2 and (
-        len(kept) > _MOST_KEPT or sum(map(entries, kept.values())) > _MOST_ENTRIES
+        len(kept) > _MAX_LAYOUTS or sum(map(entries, kept.values())) > _MAX_ENTRIES
     ):
         kept.popitem(last=False)
 
@@ -504,27 +512,27 @@ def _state_row(state: State) -> tuple[int, str, int]:
 
 
 def _create(path: Path, state: State, where: str) -> sqlite3.Connection:
-    """Return the connection to a new run file, which takes the place of another in one go."""
+    """Create a run file, atomically replacing an existing one; return its connection."""
     check_ordinary(path, where)
     _check_replaceable(path, where)
-    fresh = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
     try:
-        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        _fill(fresh, state)
-        # What was written ahead of another file would be taken for this one's.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        _fill(temporary, state)
+        # SQLite would take the log of the old file for the log of this one.
         for suffix in ("-wal", "-shm", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        fresh.replace(path)
+        temporary.replace(path)
     finally:
-        fresh.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     connection = _connect(path)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=OFF",
         "secure_delete=OFF",
         "cache_size=-16000",
-        f"wal_autocheckpoint={_AHEAD}",
-        f"journal_size_limit={2 * _AHEAD * _PAGE}",
+        f"wal_autocheckpoint={_LOG_PAGES}",
+        f"journal_size_limit={2 * _LOG_PAGES * _PAGE}",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     return connection
@@ -555,7 +563,7 @@ def _fill(path: Path, state: State) -> None:
 
 
 def _check_replaceable(path: Path, where: str) -> None:
-    """Raise `FileError` if a file is there that is no run file: nothing else is written over."""
+    """Raise `FileError` if the file exists and is not a run file: never overwrite anything else."""
     try:
         with path.open("rb") as file:
             header = file.read(100)
@@ -564,15 +572,15 @@ def _check_replaceable(path: Path, where: str) -> None:
     ours = header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION.to_bytes(4)
     if header and not ours:
         raise FileError(
-            "a file of this name is there, and it is not a run file",
+            "the file exists and is not a run file",
             where=where,
-            hint="choose another name, or remove it",
+            hint="choose another name, or remove the file",
         )
 
 
 def _temporary_folder() -> tuple[Path, IO[bytes]]:
-    """Return a folder of one's own, and the lock that says that it is in use."""
-    _clear_left_folders()
+    """Return a new folder, and the lock that marks it as in use."""
+    _remove_stale_folders()
     folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
     lock = (folder / "locking").open("wb")
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -580,8 +588,8 @@ def _temporary_folder() -> tuple[Path, IO[bytes]]:
     return folder, lock
 
 
-def _clear_left_folders() -> None:
-    """Remove the folders of processes that were killed."""
+def _remove_stale_folders() -> None:
+    """Remove the temporary folders of processes that were killed."""
     with contextlib.suppress(OSError):
         for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
             with contextlib.suppress(OSError):

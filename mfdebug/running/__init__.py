@@ -1,1 +1,1 @@
-"""A program that runs, seen from its debugger: it is started, let go on, asked, and left."""
+"""The debugger's side of a running program: start it, resume it, question it, end it."""

@@ -1,4 +1,4 @@
-"""Takes what a recorder has noted out of the ring: decoded, with names, to whoever keeps it."""
+"""Reads a recorder's records from the ring, decodes them, names the nodes, and stores them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mfdebug.recording.records import Entry, Fault, RecordedNode, Sharing, Struc
 
 
 class Sink(Protocol):
-    """What takes the records: the writer of a run file."""
+    """Stores the records: the writer of a run file."""
 
     def structure(self, number: int, structure: Structure) -> None:
-        """Take a structure."""
+        """Store a structure."""
 
     def layout(self, number: int, entries: tuple[Entry, ...]) -> None:
-        """Take a layout."""
+        """Store a layout."""
 
     def sharing(self, number: int, form: Sharing) -> None:
-        """Take which inputs graphs share."""
+        """Store which inputs graphs share."""
 
     def add_pass(
         self,
@@ -39,25 +39,25 @@ class Sink(Protocol):
         fault: Fault | None,
         data: bytes | bytearray,
     ) -> None:
-        """Take a pass, or more of one."""
+        """Store a pass, or a more complete version of one."""
 
     def final(self, structure: int, layout: int, data: bytes | bytearray, *, graph: int) -> None:
-        """Take what the inputs of a graph hold at the end."""
+        """Store the values of a graph's inputs at the end."""
 
     def output(self, number: int, stream: Literal["stdout", "stderr"], data: bytes) -> None:
-        """Take what the program has printed."""
+        """Store output of the program."""
 
     def end(self, status: int | None, ending: str) -> None:
-        """Know that the program has ended."""
+        """Record that the program has ended."""
 
-    def show(self) -> bool:
-        """Let readers see all of it; return whether more is to be done, which `flush` does."""
+    def publish(self) -> bool:
+        """Make everything visible to readers; return whether `flush` has more to write."""
 
-    def keep_due(self) -> None:
-        """Keep what has waited for long: nothing comes just now."""
+    def flush_if_due(self) -> None:
+        """Commit records that have waited long enough."""
 
     def flush(self) -> None:
-        """Keep all of it."""
+        """Commit everything."""
 
 
 class _Node(NodeFacts, frozen=True):
@@ -79,7 +79,7 @@ class _Graph(msgspec.Struct, frozen=True):
 
 
 class _LastError(msgspec.Struct, frozen=True):
-    """The error that has ended a program."""
+    """The error that has ended a program; all empty if there is none."""
 
     error: str = ""
     words: str = ""
@@ -89,26 +89,26 @@ class _LastError(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         said = f"{self.error}: {self.words}" if self.words else self.error
         if self.error == "KeyboardInterrupt":
-            said = "it was interrupted"
+            said = "interrupted"
         return f"{said} (line {self.line} of {Path(self.file).name})" if self.line else said
 
 
-class Taker:
-    """Takes what was noted out of a ring, and gives it to whoever keeps it."""
+class Intake:
+    """Reads records from a ring and passes them, decoded, to a sink."""
 
     def __init__(self, ring: Ring, sink: Sink) -> None:
         self.ring = ring
         self.sink = sink
-        # Passes that were taken; the last one is complete or not.
+        # Passes read so far, and the last one that was complete.
         self.count = 0
         self.complete = -1
-        # What ended the program, if an error did; why nothing is noted any more, if so.
+        # The error that ended the program, and why recording stopped; empty if they do not apply.
         self.error = ""
         self.problem = ""
-        # Whether the program has said that it ends.
+        # Whether the program has reported its end.
         self.over = False
         self._naming = Naming()
-        self._take: dict[int, Callable[[Record], None]] = {
+        self._handlers: dict[int, Callable[[Record], None]] = {
             words.STRUCTURE: self._structure,
             words.LAYOUT: self._layout,
             words.SHARING: self._sharing,
@@ -118,13 +118,13 @@ class Taker:
             words.END: self._end,
         }
 
-    def take(self) -> bool:
-        """Take all that there is; return whether there was anything."""
-        any_there = False
+    def read_all(self) -> bool:
+        """Read all available records; return whether there were any."""
+        found = False
         for record in self.ring.take():
-            self._take[record.kind](record)
-            any_there = True
-        return any_there
+            self._handlers[record.kind](record)
+            found = True
+        return found
 
     def _structure(self, record: Record) -> None:
         graph = msgspec.json.decode(record.data, type=_Graph)

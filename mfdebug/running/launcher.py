@@ -1,4 +1,4 @@
-"""Starts a program to be debugged, as the interpreter alone would run it, and ends it."""
+"""Starts a program for debugging, as the plain interpreter would run it, and ends it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from typing import Literal
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Ring, new_ring
 from mfdebug.debuggee.terminal import new_terminal
-from mfdebug.running.debuggee import LOOK_AT_MOST_EVERY, LOOK_EVERY, Debuggee
+from mfdebug.running.debuggee import MAX_POLL_INTERVAL, POLL_INTERVAL, Debuggee
 from mfdebug.running.intake import Sink
 from mfdebug.signals import EndedBySignal
 from miniflow.errors import FileError
 from miniflow.files.paths import check_ordinary
 
 BOOTSTRAP = Path(words.__file__).parent / "bootstrap"
-# Seconds that a program has, once it was told to end.
-TO_END = 0.3
-# What Linux calls the signal that a process gets when its parent dies.
+# Seconds that a program has to exit after a signal.
+EXIT_SECONDS = 0.3
+# The option of Linux's prctl that sets the signal a process gets when its parent dies.
 PR_SET_PDEATHSIG = 1
 
-# Where the program's output goes: where ours goes; to us, through a pipe; or through a terminal.
+# Where the program's output goes: where ours goes, or to us through a pipe or a terminal.
 Streams = Literal["inherited", "piped", "on a terminal"]
 
 
 class Program(Debuggee):
     """A program in a process of its own.
 
-    It runs as `python NAME ARGUMENTS` would, and waits at the end of pass `stop_at`. Raises
-    `FileError` where it cannot be started.
+    It runs as with `python NAME ARGUMENTS`, and waits at the end of pass `stop_at`. Raises
+    `FileError` if it cannot be started.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Program(Debuggee):
         stop_at: int = words.NEVER,
         interruptible: bool = True,
     ) -> None:
-        """`interruptible`: Ctrl+C on a terminal that it shares with us is for the program too."""
+        """`interruptible`: Ctrl+C on a shared terminal interrupts the program, too."""
         self._interruptible = interruptible
         ring = new_ring(nameless=True)
         ring.set_word(words.STOP_AT, stop_at)
@@ -62,13 +62,13 @@ class Program(Debuggee):
         super().__init__(ring, sink, reading)
 
     def _start(self, command: list[str], ring: Ring, streams: Streams) -> int | None:
-        """Start the process; return the descriptor of what it prints, if that comes to us."""
+        """Start the process; return the descriptor of its output, or None if inherited."""
         environment = dict(os.environ)
-        before = environment.get("PYTHONPATH")
-        if before is not None:
-            environment["MFDEBUG_PYTHONPATH"] = before
-        # An empty PYTHONPATH is the same as none; joined, it would be the working folder.
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(BOOTSTRAP), before]))
+        python_path = environment.get("PYTHONPATH")
+        if python_path is not None:
+            environment["MFDEBUG_PYTHONPATH"] = python_path
+        # An empty PYTHONPATH means none; as a joined item it would mean the current folder.
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(BOOTSTRAP), python_path]))
         environment["MFDEBUG_RECORD"] = f"{os.getpid()}\n{ring.path}\n{ring.sidecar}"
         reading: int | None = None
         options: dict[str, object] = {}
@@ -88,17 +88,17 @@ class Program(Debuggee):
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 command,
                 env=environment,
-                preexec_fn=_prepared(interruptible=self._interruptible),
+                preexec_fn=_child_setup(interruptible=self._interruptible),
                 **options,  # type: ignore[call-overload]
             )
         except OSError as error:
-            raise FileError(error.strerror or "it cannot be started", where=command[0]) from None
+            raise FileError(error.strerror or "cannot be started", where=command[0]) from None
         finally:
             if reading is not None:
                 os.close(theirs)
         return reading
 
-    def is_gone(self) -> bool:
+    def has_exited(self) -> bool:
         """Whether the process of the program has ended."""
         return self._process.poll() is not None
 
@@ -107,19 +107,19 @@ class Program(Debuggee):
         self.ring.unlink()
         super()._finish()
 
-    def _how_it_ended(self) -> str:
+    def _exit_message(self) -> str:
         assert self.status is not None
         if self.status < 0:
-            return f"the program was ended by {_signal_name(-self.status)}"
+            return f"the program was killed by {_signal_name(-self.status)}"
         if self.status:
-            return f"the program ended: it left with status {self.status}"
+            return f"the program ended with status {self.status}"
         return "the program has ended"
 
     def kill(self) -> None:
-        """End the program, wherever it is and whatever it does."""
-        self._leaving = True
+        """End the program, whatever it is doing."""
+        self._detaching = True
         for number in (signal.SIGTERM, signal.SIGKILL):
-            self.look()
+            self.poll()
             if self.ended:
                 return
             with contextlib.suppress(ProcessLookupError):
@@ -127,22 +127,22 @@ class Program(Debuggee):
                     os.killpg(self._process.pid, number)
                 else:
                     self._process.send_signal(number)
-            until = time.monotonic() + TO_END
-            while not self.ended and time.monotonic() < until:
-                # It may be writing what it noted: it must not wait for room.
-                self.look()
-                time.sleep(LOOK_EVERY)
+            deadline = time.monotonic() + EXIT_SECONDS
+            while not self.ended and time.monotonic() < deadline:
+                # It may be writing records: keep reading, so that it does not wait for room.
+                self.poll()
+                time.sleep(POLL_INTERVAL)
         if not self.ended:
             self._process.wait()
-            self.look()
+            self.poll()
 
-    def wait_and_repeat(self) -> int:
-        """Let the program run to its end; end by the signal that ended it, or return its status."""
+    def run_to_end(self) -> int:
+        """Run the program to its end and return its status; raise `EndedBySignal` if killed."""
         self.ring.set_word(words.STOP_AT, words.NEVER)
-        nap = LOOK_EVERY
+        delay = POLL_INTERVAL
         while not self.ended:
-            nap = LOOK_EVERY if self.look() else min(1.2 * nap, LOOK_AT_MOST_EVERY)
-            time.sleep(nap)
+            delay = POLL_INTERVAL if self.poll() else min(1.2 * delay, MAX_POLL_INTERVAL)
+            time.sleep(delay)
         assert self.status is not None
         if self.status < 0:
             raise EndedBySignal(-self.status)
@@ -150,11 +150,11 @@ class Program(Debuggee):
 
 
 def check_program(name: str) -> None:
-    """Raise `FileError` where there is no program."""
+    """Raise `FileError` if the program does not exist or is not an ordinary file."""
     path = Path(name)
     check_ordinary(path, name)
     if not path.exists():
-        raise FileError("there is no such program", where=name)
+        raise FileError("no such program", where=name)
 
 
 def _signal_name(number: int) -> str:
@@ -164,10 +164,10 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _prepared(*, interruptible: bool) -> Callable[[], None]:
-    """Return what a child calls before it becomes the program.
+def _child_setup(*, interruptible: bool) -> Callable[[], None]:
+    """Return the function that the child calls before it becomes the program.
 
-    It is ended when this process is, where the system can do that.
+    On Linux, the child is killed when this process ends.
     """
     prctl = ctypes.CDLL(None).prctl if sys.platform.startswith("linux") else None
 

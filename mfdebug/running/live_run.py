@@ -1,4 +1,4 @@
-"""A run that goes on: it is read as far as it has come, and goes on where more is wanted."""
+"""The run of a live program: read what is recorded, and run the program further on demand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mfdebug.recording.reader import RunReader
-from mfdebug.recording.records import Impatience, Numbers, Outline, Structure
+from mfdebug.recording.records import Numbers, Outline, ShouldStop, Structure
 from mfdebug.recording.writer import RunWriter
 from mfdebug.running.debuggee import Debuggee
 from mfdebug.running.intake import Sink
@@ -17,10 +17,10 @@ from miniflow.ops.base import Array
 
 
 class LiveRun:
-    """The run of a program, kept in `file`, or in a temporary one of at most `most_bytes`; a `Run`.
+    """The `Run` of a program, stored in `file` or a temporary file of at most `most_bytes`.
 
-    `start` starts the program and lets it write into the file. Raises `MiniflowError` where it
-    cannot be started, or the file not be written.
+    `start` starts the program, which then writes into the given sink. Raises `MiniflowError` if it
+    cannot be started or the file cannot be written.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LiveRun:
             raise
 
     def close(self) -> None:
-        """Leave the program, end it if it was started here, and close the file."""
+        """Detach from the program, end it if it was started here, and close the file."""
         try:
             self.program.kill()
         finally:
@@ -59,20 +59,20 @@ class LiveRun:
 
     @contextmanager
     def _reading(self) -> Iterator[RunReader]:
-        """Read within; raise `FileError` once the file is closed.
+        """Hold the lock while reading; raise `FileError` once the file is closed.
 
-        The app is left while its worker may still look at the run.
+        When the user quits the app, its worker may still be reading the run.
         """
         with self._lock:
             if self._closed:
-                raise FileError("the debugger is left", where=self.name)
+                raise FileError("the debugger is closed", where=self.name)
             yield self._reader
 
-    # What is known -----------------------------------------------------------------------------
+    # Reading -----------------------------------------------------------------------------------
 
     @property
     def ending(self) -> str:
-        """Why there will be no further pass, in words; empty while there may be."""
+        """Why there will be no further pass, as a message; empty while there may be one."""
         return self.program.ending
 
     @property
@@ -86,12 +86,12 @@ class LiveRun:
             return len(reader)
 
     def steps(self, line: int) -> Sequence[int]:
-        """Return the numbers of the passes of a line, in their order."""
+        """Return the numbers of the passes of a line, in order."""
         with self._reading() as reader:
             return reader.steps(line)
 
     def outline(self, number: int) -> Outline:
-        """Return what is always kept of a pass."""
+        """Return the part of a pass that is always kept."""
         with self._reading() as reader:
             return reader.outline(number)
 
@@ -101,30 +101,30 @@ class LiveRun:
             return reader.numbers(number)
 
     def inputs(self, number: int) -> Mapping[int, Array]:
-        """Return what the inputs of a pass began with, as far as it was kept."""
+        """Return the initial values of a pass's inputs, as far as they were kept."""
         with self._reading() as reader:
             return reader.inputs(number)
 
     def inputs_after(self, number: int) -> Mapping[int, Array]:
-        """Return what the inputs of a pass held next, as far as that is known."""
+        """Return the next values of a pass's inputs, as far as they are known."""
         with self._reading() as reader:
             return reader.inputs_after(number)
 
     def others_after(self, number: int) -> Set[int]:
-        """Return which of `inputs_after` are another graph's."""
+        """Return the keys of `inputs_after` whose values come from another graph."""
         with self._reading() as reader:
             return reader.others_after(number)
 
-    def places(self, number: int) -> dict[int, int]:
-        """Return the number that each node of the line has in a pass itself, where it is there."""
+    def numbering(self, number: int) -> dict[int, int]:
+        """Return the number in the pass's own structure of each node of the line that it has."""
         with self._reading() as reader:
-            return {one: i for i, one in enumerate(reader.mapping(number)) if one >= 0}
+            return {node: i for i, node in enumerate(reader.mapping(number)) if node >= 0}
 
-    def go_on(self, number: int, impatience: Impatience | None = None) -> None:
-        """Let the program run until pass `number` is complete, or it ends, or none will wait."""
-        self.program.go_on(number, impatience)
+    def run_to(self, number: int, should_stop: ShouldStop | None = None) -> None:
+        """Run the program until pass `number` is complete, it ends, or `should_stop` is True."""
+        self.program.run_to(number, should_stop)
 
     @property
     def traced_at(self) -> int | None:
-        """The pass at whose end the program waits because it has called `set_trace`."""
+        """The pass at whose end the program waits because it has called `set_trace`, or None."""
         return self.program.traced_at

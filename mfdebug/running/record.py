@@ -1,4 +1,4 @@
-"""Records a program's run in a file, without a screen and without the debugger."""
+"""Records a program's run in a file, without the debugger and without a screen."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from mfdebug.running.launcher import Program, check_program
 
 
 def record(name: str, arguments: Sequence[str], file: Path, *, most_bytes: int) -> int:
-    """Run a program to its end, recorded in a file, and return its status.
+    """Run a program to its end, record it in a file, and return its exit status.
 
-    Raises `EndedBySignal` where a signal ends it, `MiniflowError` where it cannot be recorded.
+    Raises `EndedBySignal` if a signal kills it, `MiniflowError` if it cannot be recorded.
     """
     check_program(name)
     writer = RunWriter(file, name=Path(name).stem, most_bytes=most_bytes)
     try:
         program = Program(name, arguments, writer, streams="inherited")
         try:
-            return program.wait_and_repeat()
+            return program.run_to_end()
         finally:
             program.kill()
     finally:

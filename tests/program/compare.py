@@ -129,7 +129,7 @@ def states(run: Run) -> Iterator[PassSeen]:
     """Yield the passes of a run, in their order."""
     number_of = 0
     while True:
-        run.go_on(number_of)
+        run.run_to(number_of)
         if number_of >= len(run):
             return
         yield state(run, number_of)

@@ -182,7 +182,7 @@ def test_the_app_is_suspended_and_goes_on_with_its_program_until_that_is_killed(
         assert found is not None
         os.kill(int(found[1]), signal.SIGKILL)
         shell.press("c")
-        shell.wait_for("ended by SIGKILL")
+        shell.wait_for("killed by SIGKILL")
         end = shell.moment
         shell.press("S")
         assert shell.moment == end - 1

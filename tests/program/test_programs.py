@@ -118,8 +118,8 @@ def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
         ),
         ("def f(:\n", "the program ended: SyntaxError: invalid syntax (line 1 of prog.py)"),
         ("1/0\n", "the program ended: ZeroDivisionError: division by zero (line 1 of prog.py)"),
-        ("import sys; sys.exit(3)\n", "the program ended: it left with status 3"),
-        ("import os; os.kill(os.getpid(), 9)\n", "the program was ended by SIGKILL"),
+        ("import sys; sys.exit(3)\n", "the program ended with status 3"),
+        ("import os; os.kill(os.getpid(), 9)\n", "the program was killed by SIGKILL"),
     ],
 )
 def test_a_program_without_a_pass_is_refused(tmp_path: Path, text: str, problem: str) -> None:

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from mfdebug.recording.records import (
     Fault,
-    Impatience,
     Numbers,
     Outline,
     RecordedNode,
+    ShouldStop,
     Structure,
 )
 from miniflow.lesson import backward_from
@@ -82,7 +82,7 @@ class MemoryRun:
         self.asked: list[int] = []
         self._loop = Loop(self)
         self._program = program(self._loop)
-        self.go_on(10**9 if to_the_end else 0)
+        self.run_to(10**9 if to_the_end else 0)
         self.asked.clear()
 
     @property
@@ -153,7 +153,7 @@ class MemoryRun:
         changes = sum(a != b for a, b in itertools.pairwise(graphs))
         return changes >= len(set(graphs))
 
-    def go_on(self, number: int, impatience: Impatience | None = None) -> None:
+    def run_to(self, number: int, should_stop: ShouldStop | None = None) -> None:
         self.asked.append(number)
         while not self.ending and len(self.seen) <= number:
             try:
@@ -164,7 +164,7 @@ class MemoryRun:
                 self.ending = f"the program ended: {type(error).__name__}: {error}"
             if self.ending:
                 self._loop.note_the_end()
-            if impatience is not None and impatience():
+            if should_stop is not None and should_stop():
                 return
 
 

@@ -164,7 +164,7 @@ def test_what_stands_beside_a_file(path: Path) -> None:
     journal = path.with_name(path.name + "-journal")
     journal.write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(600))
     before = path.read_bytes()
-    refused(path, "a.mfrun-journal stands beside it")
+    refused(path, "a.mfrun-journal is next to it")
     assert (path.read_bytes(), journal.exists()) == (before, True)
 
 

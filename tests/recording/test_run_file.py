@@ -102,7 +102,7 @@ def test_the_reader_is_a_run(recording: Recording, reader: RunReader) -> None:
     run: Run = reader
     recording.squares(3)
     recording.writer.flush()
-    run.go_on(10)
+    run.run_to(10)
     assert (len(run), run.name, run.ending) == (3, "prog.py", "")
     assert run.lines == [SQUARE]
     assert list(run.steps(0)) == [0, 1, 2]
@@ -166,9 +166,9 @@ def test_a_pass_comes_again_more_complete(recording: Recording, reader: RunReade
     numbers = reader.numbers(2)
     assert numbers is not None
     assert list(numbers.values) == [0, 1, 2]
-    with pytest.raises(ValueError, match="pass 1 cannot come after 4"):
+    with pytest.raises(ValueError, match="pass 1 cannot follow 4"):
         recording.add(SQUARE, *square(2.0, 5.0), number=1)
-    with pytest.raises(ValueError, match="pass 5 cannot come after 4"):
+    with pytest.raises(ValueError, match="pass 5 cannot follow 4"):
         recording.add(SQUARE, *square(2.0, 5.0), number=5)
 
 

@@ -33,7 +33,7 @@ def test_what_is_kept_follows_from_three_numbers(sizes: list[int], data: st.Data
         shelf.put(number, size)
         kept[number] = size
         while shelf.total > 500 and (step := shelf.next_step(number - 1)) is not None:
-            for dropped in shelf.take(step, turns):
+            for dropped in shelf.apply(step, turns):
                 del kept[dropped]
         assert shelf.total == sum(kept.values())
         assert shelf.old == sum(size for n, size in kept.items() if n < shelf.thinning.until)

@@ -43,7 +43,7 @@ def compare(debugger: RecordedDebugger, passes: list[Seen]) -> None:
             assert freshness is not Freshness.CURRENT
         elif isinstance(node, Input) or i in forward:
             assert freshness is Freshness.CURRENT
-            after = debugger.run_of.inputs_after(debugger.steps[step])
+            after = debugger.recorded_run.inputs_after(debugger.steps[step])
             expected = after[i] if i in updated else seen.values[i]
             for (consumer, input_index), value in seen.changed.items():
                 if consumer in forward and debugger.graph.inbound[consumer][input_index] == i:

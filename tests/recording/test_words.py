@@ -60,8 +60,8 @@ def said(name: str, *lines: str) -> str:
             "to h[0,0]: r.gradients[h][0,0] = 2, by rules of its own: the local derivative is not",
         ),
         ("overwrites_its_input", ["step 3"], "made in prog.py, line 8"),
-        ("text_for_a_value", ["step 3"], "own: no number, but str 'text'"),
-        ("text_for_a_value", ["step 3", "print own"], "error: own: no number, but str 'text'"),
+        ("text_for_a_value", ["step 3"], "own: not a number but str 'text'"),
+        ("text_for_a_value", ["step 3", "print own"], "error: own: not a number but str 'text'"),
         ("integer_labels", ["step", "print y"], "y = [0 2]"),
         ("forward_only", ["step 2", "print f"], "f = 9"),
         ("forward_only", ["check"], "there is nothing to check"),
@@ -77,11 +77,11 @@ def said(name: str, *lines: str) -> str:
         ),
         ("accumulates", ["sgd 2", "check w"], "1 gradient is wrong"),
         ("zero_upstream", ["sgd", "check s"], "not tested: Square is the program's own class"),
-        ("update_by_hand", ["set w = 1"], "a running program's numbers are its own"),
+        ("update_by_hand", ["set w = 1"], "the values of a program cannot be changed"),
         (
             "zero_upstream",
             ["step", "save out.json"],
-            "s (Square): a graph file holds miniflow's own",
+            "s (Square): a graph file can hold only miniflow's own",
         ),
         ("update_by_hand", ["sgd 2", "why w"], "4.4 - 0.001 × 480"),
         ("update_by_hand", ["sgd 2", "diff 8 17"], "differ"),
@@ -248,7 +248,7 @@ def test_names_are_unique_and_printable_and_nothing_of_the_program_can_run() -> 
 
 def test_a_node_before_its_input_is_refused() -> None:
     nodes = (RecordedNode("Neg", (1,), ours=True), RecordedNode("Input", ours=True))
-    with pytest.raises(MiniflowError, match="stands before one of its inputs"):
+    with pytest.raises(MiniflowError, match="comes before one of its inputs"):
         graph_of(Structure(nodes, (), (), 0), "upside down")
 
 

@@ -216,7 +216,7 @@ def test_the_program_s_rule_put_right_leaves_with_status_0(tmp_path: Path) -> No
 
 UNUSABLE = [
     (["nowhere.json"], "there is no such file"),
-    (["nowhere.py"], "there is no such program"),
+    (["nowhere.py"], "no such program"),
     (["xro"], "did you mean 'xor'?"),
     ([], "name a graph file"),
     (["xor", "--plain"], "exclude each other"),
