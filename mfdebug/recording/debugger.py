@@ -236,7 +236,7 @@ class RecordedDebugger(Debugger):
             raise SetTrace
         if target <= start < moment and start == self.timeline.end:
             why = f" ({self.ending})" if self.ending else ""
-            raise DebuggerError(f"the line ends here{why}; {GO_BACK}")
+            raise DebuggerError(f"end of the run{why}; {GO_BACK}")
         return self.moment
 
     def go(self, moment: int, progress: Progress | None = None) -> int:

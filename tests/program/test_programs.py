@@ -101,7 +101,7 @@ def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
             "the program ended: backward of y raised GraphError: "
             "square#1: Square does not define backward() [its inputs: x ()]"
         )
-        with pytest.raises(MiniflowError, match="the line ends here"):
+        with pytest.raises(MiniflowError, match="end of the run"):
             session.run("step")
         assert asked(session) == ""
         session.run("back")

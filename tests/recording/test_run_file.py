@@ -473,7 +473,7 @@ def test_a_large_pass_is_shown_before_it_is_in_the_file(recording: Recording) ->
     with contextlib.closing(live), contextlib.closing(elsewhere):
         for number in range(4):
             recording.add(SQUARE, *square(float(number), x + number))
-            assert recording.writer.show()
+            assert recording.writer.publish()
             found = live.numbers(number)
             assert found is not None
             assert same(found.values[1], x + number)
@@ -492,6 +492,6 @@ def test_a_large_pass_is_shown_before_it_is_in_the_file(recording: Recording) ->
 
 def test_a_small_pass_is_in_the_file_as_soon_as_it_is_shown(recording: Recording) -> None:
     recording.squares(1)
-    assert not recording.writer.show()
+    assert not recording.writer.publish()
     with contextlib.closing(RunReader(recording.path, live=True)) as reader:
         assert reader.numbers(0) is not None

@@ -10,7 +10,7 @@ from miniflow.ops import Mul
 from tests.support.app_driver import opened
 
 START = "! this is the start (s continues)"
-END = "! the line ends here (nothing is trained here); S goes back"
+END = "! end of the run (nothing is trained here); S goes back"
 
 
 def with_a_node_aside() -> Graph:
@@ -49,7 +49,7 @@ CASES = [
     (
         "diamond",
         "c",
-        "● no stop was met; the line ends here (nothing is trained here); S goes back",
+        "● no stop was met; end of the run (nothing is trained here); S goes back",
     ),
     # What has not been computed, or never changed.
     ("wx", "y", "! x is not fed yet (run: step)"),

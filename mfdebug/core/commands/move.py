@@ -29,7 +29,7 @@ from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
 
 # SGD steps after which `continue` has looked long enough: a script must not run for ever.
 FAR = 10_000
-ENDS = "the line ends here"
+ENDS = "the run ends"
 # More than any run has that ends by itself.
 TO_THE_END = 10**9
 
@@ -60,7 +60,7 @@ def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     told += [*met, *filter(None, [note])]
     if debugger.at_end and ENDS not in note:
         why = f" ({debugger.ending})" if debugger.ending else ""
-        told.append(f"the line ends here{why}; {GO_BACK}")
+        told.append(f"end of the run{why}; {GO_BACK}")
     return Reply("\n".join(told), data, stopped=stopped, ref=ref)
 
 
@@ -85,7 +85,7 @@ def _must_go_on(debugger: Debugger) -> None:
 
 def _line_ends(debugger: Debugger) -> NoReturn:
     why = f" ({debugger.ending})" if debugger.ending else ""
-    raise DebuggerError(f"the line ends here{why}; {GO_BACK}")
+    raise DebuggerError(f"end of the run{why}; {GO_BACK}")
 
 
 def _must_go_back(debugger: Debugger) -> None:
@@ -205,7 +205,7 @@ def _continue(session: Session, text: str) -> Reply:
     steps = debugger.moment // length - begun
     ran = f" in {steps:,} SGD steps; {CONTINUE}" if debugger.graph.trains else ""
     if debugger.at_end:
-        ran = f"; the line ends here ({debugger.ending}); {GO_BACK}"
+        ran = f"; end of the run ({debugger.ending}); {GO_BACK}"
     return moved(session, hits, "" if hits else f"no stop was met{ran}")
 
 

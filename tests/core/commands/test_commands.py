@@ -276,7 +276,7 @@ def test_errors_say_what_to_do(line: str, problem: str) -> None:
 
 
 def test_where_the_line_ends_it_is_said() -> None:
-    assert "the line ends here (nothing is trained here)" in refused("square", "next 3", "step")
+    assert "end of the run (nothing is trained here)" in refused("square", "next 3", "step")
     assert "has no further moment ahead" in refused("square", "next 3", "until y")
 
 
@@ -495,7 +495,7 @@ def test_goto_sgd_stands_in_the_step_that_the_status_names(graph: str, step: int
 
 def test_a_graph_that_is_not_trained_has_one_step() -> None:
     told = said("circuit-a", "goto sgd 3")
-    assert "there is no SGD step 3: the line ends here at moment" in told
+    assert "there is no SGD step 3: the run ends at moment" in told
 
 
 def named_like_words(word: str) -> Session:
