@@ -84,10 +84,10 @@ def read_demo(path: Path, known: Callable[[str], object]) -> Demo:
         beats.append(Beat(tuple(lines)))
     if not beats:
         raise DebuggerError("the demo is empty", where=script.name)
-    relative = path.parent / graph
+    graph_path = path.parent / graph
     with contextlib.suppress(OSError, ValueError):  # not a valid file name
-        if not Path(graph).is_absolute() and relative.is_file():
-            graph = str(relative)
+        if not Path(graph).is_absolute() and graph_path.is_file():
+            graph = str(graph_path)
     return Demo(path.stem, title or path.stem, graph, tuple(beats))
 
 
