@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> int:
-    """Run the command line; a signal ends it as a signal does, without a traceback."""
+    """Run the command line; if a signal ends it, exit by that signal, without a traceback."""
     from mfdebug.signals import EndedBySignal, end_by
 
     try:
@@ -19,10 +19,10 @@ def main() -> int:
         end_by(signal.SIGINT)
 
 
-def _leave_out_the_working_folder() -> None:
-    """Import nothing of ours from where a program has modules of its own, a miniflow.py say.
+def _remove_working_directory() -> None:
+    """Remove the working directory, which may have a miniflow.py of its own, from `sys.path`.
 
-    `python -m` puts the working folder in front of all others.
+    `python -m` inserts the working directory at the front.
     """
     ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     if sys.path and os.path.abspath(sys.path[0]) != ours:
@@ -30,5 +30,5 @@ def _leave_out_the_working_folder() -> None:
 
 
 if __name__ == "__main__":
-    _leave_out_the_working_folder()
+    _remove_working_directory()
     sys.exit(main())

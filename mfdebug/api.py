@@ -1,4 +1,4 @@
-"""The debugger on a graph that lives in a Python process."""
+"""Open the debugger on a graph within a Python process."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from mfdebug.core.session.session import Session
 
 NO_TERMINAL = """\
-there is no terminal here for mfdebug to draw on. Either save the graph and open it in a terminal:
+mfdebug needs a terminal, and there is none. Either save the graph and open it in a terminal:
 
     miniflow.save(cost, "graph.json")     then:  mfdebug graph.json
 
-or go through it here, a command at a time:
+or step through it here, one command at a time:
 
     from mfdebug.core.session.session import Session
     from mfdebug.core.commands.interpreter import open_session
@@ -40,14 +40,14 @@ or go through it here, a command at a time:
 
 
 def has_terminal() -> bool:
-    """Whether a person can see an app here, and press its keys."""
-    # Within a notebook's server the streams may be those of the terminal it was started from.
+    """Whether the app can be shown to the user here."""
+    # In a notebook, the streams may be those of the terminal that started the server.
     notebook = "ipykernel" in sys.modules and hasattr(sys.stdout, "pub_thread")
     return not notebook and has_screen()
 
 
 def run_app(session: Session) -> None:
-    """Show the app on a session, until it is left."""
+    """Run the app on a session until the user quits."""
     settings = read_settings()
     able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
     able.prepare()
@@ -63,12 +63,16 @@ def debug_graph(
     optimizer: Optimizer | None,
     frame: FrameType,
 ) -> None:
-    """Open the debugger on a graph, or say how else to go through it; `frame` is the caller's."""
+    """Open the debugger on a graph, or without a terminal print what to do instead.
+
+    `frame` is the caller's, whose variables name the nodes. Raises `FeedError` if a node in
+    `feed_dict` is not an input.
+    """
     for node, value in feed_dict.items():
         if not isinstance(node, Input):
             raise FeedError(f"{node!r} is fed, but it is not an Input", where="feed_dict")
         node.value = value
-    with _named_by(frame, _nodes_of(subject)):
+    with _named_by(frame, _nodes(subject)):
         _debug(subject, trainables, optimizer)
 
 
@@ -89,30 +93,30 @@ def _debug(
     run_app(open_session(Debugger(graph, history_memory=read_settings().history_bytes)))
 
 
-def _nodes_of(subject: Any) -> list[Node]:
-    """Return the nodes that a graph will be made of, or none where it is given otherwise."""
+def _nodes(subject: Any) -> list[Node]:
+    """Return the nodes that a graph will be built from; empty if `subject` is a graph."""
     found = [subject] if isinstance(subject, Node) else []
     if isinstance(subject, list | tuple):
         found = [node for node in subject if isinstance(node, Node)]
     for node in found:
-        found.extend(one for one in dict.fromkeys(node.inbound_nodes) if one not in found)
+        found.extend(source for source in dict.fromkeys(node.inbound_nodes) if source not in found)
     return found
 
 
 @contextmanager
 def _named_by(frame: FrameType, nodes: Sequence[Node]) -> Iterator[None]:
-    """Let nodes without a name have the caller's names for them, within."""
+    """Within the context, name unnamed nodes after the caller's variables."""
     names = Names(str(Path(miniflow.__file__ or "").parent))
     variables = names.variables(frame)
     facts = [
-        NodeFacts(node.name or "", [Variable(*one) for one in variables.get(id(node), [])])
+        NodeFacts(node.name or "", [Variable(*fields) for fields in variables.get(id(node), [])])
         for node in nodes
     ]
-    nameless = [node for node in nodes if not node.name]
+    unnamed = [node for node in nodes if not node.name]
     for node, name in zip(nodes, Naming().names(facts), strict=True):
         node.name = node.name or name or None
     try:
         yield
     finally:
-        for node in nameless:
+        for node in unnamed:
             node.name = None

@@ -1,4 +1,4 @@
-"""Signals that end the process: the terminal is restored and the session kept, then they do so."""
+"""Signals that end the process, after the terminal is restored and the session saved."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
-# What these do by default is nothing, or to stop the process.
-_NAMES_WITHOUT_END = ["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN"]
-_NAMES_WITHOUT_END += ["SIGTTOU", "SIGSTOP"]
+# By default these are ignored, or stop (suspend) the process.
+_NAMES_NOT_ENDING = ["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN"]
+_NAMES_NOT_ENDING += ["SIGTTOU", "SIGSTOP"]
 if sys.platform != "linux":
-    _NAMES_WITHOUT_END.append("SIGIO")
-# The first cannot be handled. The others are faults of the process itself: after a handler in
-# Python the instruction that failed would be run again, for ever.
+    _NAMES_NOT_ENDING.append("SIGIO")
+# The first cannot be handled. The others are faults of the process itself: after a Python handler
+# the failing instruction would be executed again, forever.
 _NAMES_WITHOUT_HANDLER = ("SIGKILL", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE")
-_LEFT_ALONE = {
-    getattr(signal, name, None) for name in (*_NAMES_WITHOUT_END, *_NAMES_WITHOUT_HANDLER)
-}
-# Sent by people, terminals and service managers; the event loop has its own handler of the first.
+_EXCLUDED = {getattr(signal, name, None) for name in (*_NAMES_NOT_ENDING, *_NAMES_WITHOUT_HANDLER)}
+# Sent by users, terminals and service managers; the event loop has its own handler of the first.
 _ALWAYS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class EndedBySignal(SystemExit):
-    """The end that a signal asks for; `number` is the signal's."""
+    """Raised to exit because of the signal `number`."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -33,13 +31,13 @@ class EndedBySignal(SystemExit):
 
 
 def ending_signals() -> list[int]:
-    """Return the signals that end the process unless they are handled.
+    """Return the signals that would end the process if they were not handled.
 
-    Whatever is ignored stays ignored, as under nohup, and a program's own alarms are its own.
+    Ignored signals, as under nohup, and signals with a handler of the program are excluded.
     """
     return sorted(
         number
-        for number in signal.valid_signals() - _LEFT_ALONE
+        for number in signal.valid_signals() - _EXCLUDED
         if (handler := signal.getsignal(number)) is signal.SIG_DFL
         or (number in _ALWAYS and handler is not signal.SIG_IGN)
     )
@@ -47,8 +45,8 @@ def ending_signals() -> list[int]:
 
 @contextlib.contextmanager
 def handlers_restored() -> Iterator[None]:
-    """Have the same handlers after a `with` statement as before it."""
-    before = {number: signal.getsignal(number) for number in signal.valid_signals() - _LEFT_ALONE}
+    """Restore all signal handlers at the end of the context."""
+    before = {number: signal.getsignal(number) for number in signal.valid_signals() - _EXCLUDED}
     try:
         yield
     finally:
@@ -58,11 +56,11 @@ def handlers_restored() -> Iterator[None]:
 
 
 def end_by(number: int) -> NoReturn:
-    """End the process by a signal, so that whoever waits for it learns which one it was."""
+    """End the process by a signal, so that its parent process sees which one it was."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     if number != signal.SIGKILL:
-        # That one has no handler.
+        # SIGKILL has no handler.
         signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     raise SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""Without a screen: command lines run one after the other, answered as text or as JSON."""
+"""Batch mode: run command lines one after the other, with replies as text or as JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 
 
 class Interrupt:
-    """Ctrl+C while commands run: a run ends at the end of an SGD step, nothing is torn.
+    """Handles Ctrl+C while commands run: a run stops at the end of an SGD step.
 
-    Only while a line is `awaited` it is an exception, which ends the waiting.
+    Only while an input line is `awaited` it raises `KeyboardInterrupt`, which ends the wait.
     """
 
     def __init__(self) -> None:
@@ -40,19 +40,19 @@ class Interrupt:
         self.happened = True
 
     def asked(self, _moment: int) -> bool:
-        """Whether the run shall end; what a session asks as its progress."""
+        """Whether the run must stop; used as the session's `progress`."""
         return self.happened
 
 
 class OutputLines:
-    """What a program prints, as JSON: an object a line, once the line is whole."""
+    """Writes a program's output as JSON: one object per complete line."""
 
     def __init__(self) -> None:
-        self._open = ""
+        self._incomplete = ""
 
     def write(self, text: str) -> None:
-        """Take a piece of it."""
-        *lines, self._open = (self._open + text).split("\n")
+        """Write the lines that `text` completes."""
+        *lines, self._incomplete = (self._incomplete + text).split("\n")
         for line in lines:
             sys.stdout.write(json.dumps({"output": line}, ensure_ascii=False) + "\n")
 
@@ -60,24 +60,24 @@ class OutputLines:
 def run_batch(
     session: Session, lines: Sequence[str], *, as_json: bool, check_all: bool = False
 ) -> int:
-    """Run all lines, then check all gradients if asked to; return the exit status."""
-    fine = True
+    """Run all lines, then check all gradients if `check_all`; return the exit status."""
+    succeeded = True
     with Interrupt() as interrupt:
         session.progress = interrupt.asked
         for line in lines:
-            fine = _run_one(session, line, as_json=as_json) and fine
-            # A program may print to the same place.
+            succeeded = _run_line(session, line, as_json=as_json) and succeeded
+            # A program may write to the same stream.
             sys.stdout.flush()
             if session.closed or interrupt.happened:
                 break
         if check_all and not interrupt.happened:
-            fine = _check(session, as_json=as_json) and fine
+            succeeded = _check(session, as_json=as_json) and succeeded
     if interrupt.happened:
         return INTERRUPTED
-    return OK if fine else FAILED
+    return OK if succeeded else FAILED
 
 
-def _run_one(session: Session, line: str, *, as_json: bool) -> bool:
+def _run_line(session: Session, line: str, *, as_json: bool) -> bool:
     answer: dict[str, Any]
     try:
         reply = session.run(line)
@@ -101,7 +101,7 @@ def _run_one(session: Session, line: str, *, as_json: bool) -> bool:
 
 
 def _check(session: Session, *, as_json: bool) -> bool:
-    """Check every gradient; only here it is a failure that one is wrong, or none is tested."""
+    """Check every gradient; return False if one is wrong or none is tested."""
     graph = session.debugger.graph
     try:
         verdicts = session.debugger.check()
@@ -120,7 +120,7 @@ def _check(session: Session, *, as_json: bool) -> bool:
 def _write_json(session: Session, line: str, answer: dict[str, Any]) -> None:
     where = session.debugger.where
     node = None if where.node is None else session.debugger.graph.nodes[where.node].label
-    place = {
+    position = {
         "command": line,
         "moment": where.number,
         "sgd_step": where.sgd_step,
@@ -128,6 +128,6 @@ def _write_json(session: Session, line: str, answer: dict[str, Any]) -> None:
         "node": node,
     }
     if len(session.debugger.lines) > 1:
-        # Of a program that runs several: moments are counted in each.
-        place["graph"] = session.debugger.graph.name
-    sys.stdout.write(json.dumps({**place, **answer}, ensure_ascii=False, allow_nan=False) + "\n")
+        # A program may run several graphs; moments are counted in each.
+        position["graph"] = session.debugger.graph.name
+    sys.stdout.write(json.dumps({**position, **answer}, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""`mfdebug demo`: plays a demo on the screen, runs it through as a test, or writes its pictures."""
+"""`mfdebug demo`: play a demo on the screen, run it as a test, or export it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _RECORDED = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
 
 def run_demo(options: argparse.Namespace, settings: Settings) -> int:
-    """Do with a demo what the command line asks for; return the exit status.
+    """Play, check or export a demo, as the options say; return the exit status.
 
-    Raises `MiniflowError` when there is no such demo, or one of its lines cannot be carried out.
+    Raises `MiniflowError` if there is no such demo, or if one of its lines fails.
     """
     demo = read_demo(_find(options.demo), check_known)
     opened = open_graph(demo.graph)
     if options.check:
         return _check(demo, opened, settings)
     if options.export:
-        # Not drawn on this terminal, so whatever it can show.
+        # Independent of this terminal, on which nothing is drawn.
         able = abilities(_RECORDED, theme=settings.theme, ascii_only=settings.ascii_only or False)
         able.prepare()
         from mfdebug.tui.demo_export import export
@@ -45,9 +45,9 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
         return 0
     if not has_screen():
         raise FileError(
-            "a demo is played in a terminal, and there is none here",
+            "a demo needs a terminal, and there is none",
             where=options.demo,
-            hint="--check runs it without one, --export draws it",
+            hint="--check runs it without a terminal, --export writes it to a file",
         )
     able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
     able.prepare()
@@ -65,7 +65,7 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _find(name: str) -> Path:
-    """Return the file of a demo: a path, or the name of one that ships."""
+    """Return the file of a demo, given its path or the name of a shipped demo."""
     path = Path(name)
     if path.suffix == SUFFIX or "/" in name:
         return path

@@ -1,6 +1,6 @@
-"""The command line. `--help`, `--version` and `--list` load neither numpy nor textual.
+"""The command line. `--help`, `--version` and `--list` import neither numpy nor textual.
 
-Nor what reads settings and completes for the shell, where neither is asked for.
+The modules for settings and shell completion, too, are imported only when they are needed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from mfdebug.running.debuggee import Debuggee
 
 OK, FAILED, UNUSABLE = 0, 1, 2
-# What a shell sets when it wants a line completed.
+# The variables that a shell sets when it requests completions.
 COMPLETION_ASKED = {"_ARGCOMPLETE", "COMP_LINE"}
-# Options that are settings, by what they are there.
+# Options that are settings, by the name of the setting.
 SETTINGS = {
     "theme": "--theme",
     "ascii_only": "--ascii",
@@ -44,7 +44,7 @@ SETTINGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever has started this
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115
     if os.environ.keys() >= COMPLETION_ASKED:
         from mfdebug.cli.shell_completion import answer
@@ -52,20 +52,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # What the stream's encoding does not have is written as near as can be.
+            # Characters that the encoding lacks are written as similar ASCII characters.
             stream.reconfigure(errors=register())
     try:
         status = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has left, as `head` does: nobody is there to be told.
+        # The reader of the output has exited, as `head` does, so no message is written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EIO):
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _unusable(f"what was to be said cannot be written: {error.strerror}")
+        return _reject(f"cannot write output: {error.strerror}")
     return status
 
 
@@ -78,8 +78,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         options = main_parser().parse_intermixed_args(words)
         if options.list:
             return _list()
-        if problem := _clash(options):
-            return _unusable(problem)
+        if problem := _conflict(options):
+            return _reject(problem)
         run = _open
     if run is _record or (run is _open and _is_recorded(options)):
         _load_numpy()
@@ -88,13 +88,13 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         return run(options)
     except MiniflowError as error:
-        return _unusable(str(error))
+        return _reject(str(error))
 
 
 def _load_numpy() -> None:
-    """Load NumPy without threads for matrices, which would only delay the first screen.
+    """Import NumPy with a single BLAS thread: more threads would only delay the first screen.
 
-    The program finds the environment as it was.
+    The environment is restored for the program.
     """
     name = "OPENBLAS_NUM_THREADS"
     if name in os.environ:
@@ -107,22 +107,22 @@ def _load_numpy() -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """Return the settings in force; raise `MiniflowError` for a file that cannot be used."""
+    """Return the settings in force; raise `MiniflowError` for an invalid settings file."""
     from mfdebug.config.settings import read_settings
 
     settings = read_settings()
     for name, option in SETTINGS.items():
         given = getattr(options, name, None)
-        # Only one of them can be switched off: of the others False is what they are without.
+        # Only --ascii can be switched off; for the others False means that they are not given.
         if given or (given is False and name == "ascii_only"):
-            settings = settings.overruled(option, **{name: given})
+            settings = settings.overridden(option, **{name: given})
     return settings
 
 
 def _write_ascii(options: argparse.Namespace, settings: Settings) -> None:
-    """Write ASCII alone where that is wanted, or where a person sits at such a terminal.
+    """Write only ASCII if that is set, or if the output is a terminal that needs it.
 
-    What programs read stays UTF-8: JSON is, and a pipe is taken to be.
+    Output for programs stays UTF-8: JSON, and pipes.
     """
     if options.json:
         return
@@ -135,14 +135,14 @@ def _write_ascii(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _abilities(settings: Settings) -> Abilities:
-    """Return what the terminal can show; Textual, which must not be loaded yet, is told."""
+    """Return the terminal's abilities, and prepare Textual, which must not be imported yet."""
     able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
     able.prepare()
     return able
 
 
 def _open(options: argparse.Namespace) -> int:
-    """Open the graph in the way that was asked for; raise `MiniflowError` if it is unusable."""
+    """Open the graph as the options say; raise `MiniflowError` if it cannot be used."""
     from mfdebug.core.commands.interpreter import check_known
     from mfdebug.core.session.store import SessionStore
     from mfdebug.opening.graphs import open_graph
@@ -166,37 +166,37 @@ def _open(options: argparse.Namespace) -> int:
         return _app(opened, lines, store, options, settings)
     _write_ascii(options, settings)
     if opened is None:
-        return _unusable("name a graph file, or a shipped graph (see mfdebug --list)")
+        return _reject("name a graph file, or a shipped graph (see mfdebug --list)")
     return _without_screen(opened, lines, store, options, settings)
 
 
 def _lines(given: list[str | Path]) -> list[str]:
-    """Return the lines of -c and -x in the order in which they were given.
+    """Return the command lines of -c and -x, in their order.
 
-    Raises `MiniflowError` with the line of a script that is none.
+    Raises `MiniflowError` with the line of a script that is not a command.
     """
     from mfdebug.core.commands.interpreter import read_commands
 
     lines: list[str] = []
-    for one in given:
-        if isinstance(one, Path):
-            lines += [line for _, line in read_commands(one).lines]
+    for source in given:
+        if isinstance(source, Path):
+            lines += [line for _, line in read_commands(source).lines]
         else:
-            lines.append(one)
+            lines.append(source)
     return lines
 
 
-def _clash(options: argparse.Namespace) -> str:
-    """Return what is wrong with the options taken together, or nothing."""
+def _conflict(options: argparse.Namespace) -> str:
+    """Return why the options cannot be combined, or an empty string."""
     if options.attach:
         return ""
     if options.batch and options.plain:
-        return "--batch and --plain exclude each other"
+        return "--batch and --plain are mutually exclusive"
     if options.check and options.plain:
-        return "--check and --plain exclude each other"
+        return "--check and --plain are mutually exclusive"
     if options.json and not (options.batch or options.check):
-        return "--json goes with --batch or --check"
-    if problem := _program_clash(options) if _is_recorded(options) else _graph_clash(options):
+        return "--json requires --batch or --check"
+    if problem := _program_conflict(options) if _is_recorded(options) else _graph_conflict(options):
         return problem
     if options.batch and not (options.commands or options.check or options.save):
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
@@ -208,25 +208,25 @@ def _clash(options: argparse.Namespace) -> str:
 
 
 def _is_recorded(options: argparse.Namespace) -> bool:
-    """Whether what is debugged is the run of a program, which computes elsewhere or has done so."""
+    """Whether the options name a program or a run file, rather than a graph."""
     return bool(options.attach) or is_program(options.graph) or is_run_file(options.graph)
 
 
-def _program_clash(options: argparse.Namespace) -> str:
+def _program_conflict(options: argparse.Namespace) -> str:
     if options.feed:
-        return "--feed goes with a graph: a program feeds its own"
+        return "--feed requires a graph: a program feeds its own inputs"
     if options.arguments and is_run_file(options.graph):
         return f"{options.arguments[0]!r} is too much: only a program takes arguments"
     return ""
 
 
-def _graph_clash(options: argparse.Namespace) -> str:
+def _graph_conflict(options: argparse.Namespace) -> str:
     if options.arguments:
         return f"{options.arguments[0]!r} is too much: only a program takes arguments"
-    return "--save goes with a program" if options.save else ""
+    return "--save requires a program" if options.save else ""
 
 
-def _unusable(problem: str) -> int:
+def _reject(problem: str) -> int:
     sys.stderr.write(f"mfdebug: {problem}\n")
     return UNUSABLE
 
@@ -290,7 +290,7 @@ def _without_screen(
 
 
 def _program(options: argparse.Namespace, settings: Settings) -> int:
-    """Run a program, and debug it."""
+    """Start a program and debug it."""
     from mfdebug.cli.batch import OutputLines
     from mfdebug.opening.programs import open_program, origin_of
 
@@ -301,16 +301,16 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
         options.arguments,
         memory=settings.history_bytes,
         streams="on a terminal" if on_screen else "piped" if options.json else "inherited",
-        told=OutputLines().write if options.json else None,
-        # At a prompt Ctrl+C begins a new line, or ends a run of moments.
+        on_output=OutputLines().write if options.json else None,
+        # At a prompt Ctrl+C starts a new line, or interrupts a command.
         interruptible=not options.plain,
-        meanwhile=(lambda: _load_app(settings)) if on_screen else lambda: None,
+        on_started=(lambda: _load_app(settings)) if on_screen else lambda: None,
     )
     program = running.run.program
     try:
         origin = origin_of(options.graph, options.arguments)
         status = _debug(running.session, lines, options, settings, origin, on_screen=on_screen)
-        # What has ended it later is our own signal.
+        # Checked before `close`, which ends the program by a signal.
         failed = program.ended and program.failed
     finally:
         running.run.close()
@@ -318,13 +318,13 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _load_app(settings: Settings) -> None:
-    """Load what the screen needs, while the program loads what it needs."""
+    """Import the app while the program starts."""
     _abilities(settings)
     importlib.import_module("mfdebug.tui.app")
 
 
 def _attached(options: argparse.Namespace, settings: Settings) -> int:
-    """Debug the program that has started this process."""
+    """Debug the program that started this process."""
     from mfdebug.opening.programs import attach
 
     ring, reading, name = options.attach
@@ -335,20 +335,20 @@ def _attached(options: argparse.Namespace, settings: Settings) -> int:
     finally:
         running.run.program.kill()
         if on_screen:
-            _drain(running.run.program)
+            _write_remaining_output(running.run.program)
         running.run.close()
 
 
-def _drain(program: Debuggee) -> None:
-    """Show what a program has printed while the app was open, and what it prints until it waits."""
+def _write_remaining_output(program: Debuggee) -> None:
+    """Write what a program printed while the app was open, and what it prints until it waits."""
     from mfdebug.running.attached import Attached
 
     assert isinstance(program, Attached)
-    # Ctrl+C is the program's again.
+    # Ctrl+C goes to the program again.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = program.output
     if output.dropped:
-        sys.stdout.write(f"... {output.dropped} lines before these are not kept\n")
+        sys.stdout.write(f"... {output.dropped} earlier lines are not kept\n")
     sys.stdout.write("\n".join([*output.lines, output.unfinished]))
 
     def show(text: str) -> None:
@@ -360,7 +360,7 @@ def _drain(program: Debuggee) -> None:
 
 
 def _run_file(options: argparse.Namespace, settings: Settings) -> int:
-    """Debug a run that was recorded."""
+    """Debug a recorded run."""
     from mfdebug.opening.programs import open_run, origin_of
 
     lines = _lines(options.commands or [])
@@ -383,7 +383,7 @@ def _debug(
     *,
     on_screen: bool,
 ) -> int:
-    """Debug the run of a program in the way that was asked for."""
+    """Debug the run of a program as the options say."""
     from mfdebug.core.commands.interpreter import check_known
     from mfdebug.core.session.store import AutoSaver, SessionStore
 
@@ -402,7 +402,7 @@ def _debug(
         )
     _write_ascii(options, settings)
     if options.save:
-        # Where the command was given, and not where the program has gone.
+        # Relative to the folder of the command, not to one that the program changes to.
         lines.append(f"save {Path(options.save).absolute()}")
     if options.batch or options.check or (options.save and not options.plain):
         from mfdebug.cli.batch import run_batch
@@ -410,7 +410,7 @@ def _debug(
         return run_batch(session, lines, as_json=options.json, check_all=options.check)
     from mfdebug.cli.prompt import Plain
 
-    # Of what comes after a command the program may be the reader.
+    # The program may read the input after a command.
     autosaver = autosaver if sys.stdin.isatty() else None
     return Plain(session, autosaver, shares_input=not is_run_file(options.graph)).run(lines)
 
@@ -432,7 +432,7 @@ def _app(
     return run(opened, commands=lines, settings=settings, store=store, abilities=able)
 
 
-# The commands that are words -----------------------------------------------------------------
+# Named commands -----------------------------------------------------------------
 
 
 def _record(options: argparse.Namespace) -> int:
@@ -446,12 +446,12 @@ def _demo(options: argparse.Namespace) -> int:
     from mfdebug.opening.shipped import shipped_demos
 
     if options.check and options.export:
-        return _unusable("--check and --export exclude each other")
+        return _reject("--check and --export are mutually exclusive")
     if options.size and not options.export:
-        return _unusable("--size goes with --export")
+        return _reject("--size requires --export")
     if options.demo is None:
         if options.check or options.export:
-            return _unusable("name a demo (mfdebug demo lists them)")
+            return _reject("name a demo (mfdebug demo lists them)")
         demos = shipped_demos()
         width = max((len(demo.name) for demo in demos), default=0)
         for demo in demos:

@@ -1,7 +1,7 @@
-"""What the command line takes: a parser for each command, and what they complete.
+"""The argument parsers of the command line, one per command, with their completers.
 
-`mfdebug GRAPH` has no word of its own; every other command is the first word. A completer is a
-function from what has been typed of a word to the words that it may become.
+`mfdebug GRAPH` has no command name; every other command is the first word. A completer is a
+function from the typed prefix of a word to its completions.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from mfdebug import __version__
 
 Completer = Callable[..., Iterable[str]]
 COMMANDS = {
-    "record": "a program's run, written into a file, without a screen",
-    "demo": "a demonstration: a graph and a script that plays by itself",
-    "config": "the settings in force, and where each comes from",
-    "keys": "the keys in force, as the settings file writes them",
-    "completion": "completion for the shell: bash, zsh or fish",
+    "record": "record a program's run into a file, without a screen",
+    "demo": "play a demonstration: a graph and a script",
+    "config": "show the settings in force, and where each comes from",
+    "keys": "list the keys in force, in the format of the settings file",
+    "completion": "print the completion code for bash, zsh or fish",
 }
 SHELLS = ("bash", "zsh", "fish")
-# How the names of programs and of recorded runs end.
+# The file name extensions of programs and recorded runs.
 PROGRAM, RUN_FILE = ".py", ".mfrun"
 
 EPILOG = """\
@@ -41,12 +41,12 @@ other commands (mfdebug COMMAND --help; a graph file of such a name is ./demo):
 
 
 def is_program(name: str | None) -> bool:
-    """Whether a name on the command line is that of a program."""
+    """Whether a command-line argument names a program."""
     return name is not None and name.endswith(PROGRAM)
 
 
 def is_run_file(name: str | None) -> bool:
-    """Whether a name on the command line is that of the file of a run."""
+    """Whether a command-line argument names a run file."""
     return name is not None and name.endswith(RUN_FILE)
 
 
@@ -62,8 +62,8 @@ def main_parser() -> argparse.ArgumentParser:
         parser.add_argument(
             "graph",
             nargs="?",
-            help="a graph file, the name of a shipped graph, a Python program, or the file of a "
-            "recorded run; none: choose one",
+            help="a graph file, the name of a shipped graph, a Python program, or a run file; "
+            "without it, choose from a list",
         ),
         graphs_and_commands,
     )
@@ -72,9 +72,9 @@ def main_parser() -> argparse.ArgumentParser:
             "arguments",
             nargs="*",
             metavar="args",
-            help="of a program: its own arguments; those that begin with - after --",
+            help="arguments of the program; put -- before arguments that start with -",
         ),
-        of_a_program,
+        program_argument,
     )
     parser.add_argument("--list", action="store_true", help="list the shipped graphs")
     parser.add_argument("--version", action="version", version=f"mfdebug {__version__}")
@@ -101,11 +101,11 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         any_file,
     )
-    # How a program that calls `set_trace` starts us: the file of its ring, where what it prints is
-    # to be read, and its name.
+    # Used by a program that calls `set_trace` to start mfdebug: the path of its ring, the file
+    # descriptor of its output, and its name.
     parser.add_argument("--attach", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument(
-        "--json", action="store_true", help="with --batch or --check: one JSON object a command"
+        "--json", action="store_true", help="with --batch or --check: one JSON object per command"
     )
     parser.add_argument(
         "--check",
@@ -115,7 +115,7 @@ def main_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on where the graph (without one: the last graph) was left",
+        help="continue the last session of the graph (by default, of the last graph)",
     )
     _complete(
         parser.add_argument(
@@ -131,7 +131,7 @@ def main_parser() -> argparse.ArgumentParser:
         parser.add_argument(
             "--save",
             metavar="FILE",
-            help="of a program: save its network as a graph file, after all commands",
+            help="save the program's network as a graph file, after all commands",
         ),
         any_file,
     )
@@ -140,7 +140,7 @@ def main_parser() -> argparse.ArgumentParser:
             "--history-memory",
             metavar="MB",
             type=_megabytes,
-            help="memory for going back in time (default 256)",
+            help="memory for the history (default 256)",
         ),
         nothing,
     )
@@ -149,25 +149,27 @@ def main_parser() -> argparse.ArgumentParser:
 
 
 def _add_screen_options(parser: argparse.ArgumentParser) -> None:
-    """Add what changes the picture, of the app and of a demonstration."""
+    """Add the options for the display of the app and of a demo."""
     screen = parser.add_argument_group("the screen")
     screen.add_argument("--theme", choices=("auto", "dark", "light"), help="dark or light")
     screen.add_argument(
         "--ascii",
         dest="ascii_only",
         action=argparse.BooleanOptionalAction,
-        help="draw with ASCII alone, or with every sign",
+        help="draw with ASCII only, or with all characters",
     )
-    screen.add_argument("--present", action="store_true", help="for a projector: less, and larger")
-    screen.add_argument("--show-keys", action="store_true", help="show the keys that are pressed")
+    screen.add_argument(
+        "--present", action="store_true", help="layout for a projector: fewer panels, more space"
+    )
+    screen.add_argument("--show-keys", action="store_true", help="show the pressed keys")
 
 
 def record_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug record`."""
     parser = argparse.ArgumentParser(
         prog="mfdebug record",
-        description="Run a program as python does, and write down what its nodes compute.",
-        epilog="mfdebug FILE opens it, here or elsewhere.",
+        description="Run a program as python does, and record what its nodes compute.",
+        epilog="mfdebug FILE opens the recorded run, on this or another machine.",
     )
     _complete(parser.add_argument("program", metavar="PROGRAM", help="a Python program"), programs)
     _complete(
@@ -175,7 +177,7 @@ def record_parser() -> argparse.ArgumentParser:
             "arguments",
             nargs="*",
             metavar="args",
-            help="its own arguments; those that begin with - after --",
+            help="arguments of the program; put -- before arguments that start with -",
         ),
         any_file,
     )
@@ -186,7 +188,7 @@ def record_parser() -> argparse.ArgumentParser:
             metavar="FILE",
             type=_run_file,
             required=True,
-            help=f"the file, which ends in {RUN_FILE}",
+            help=f"the run file, whose name ends in {RUN_FILE}",
         ),
         any_file,
     )
@@ -196,7 +198,7 @@ def record_parser() -> argparse.ArgumentParser:
             metavar="MB",
             type=_megabytes,
             default=2048,
-            help="the most that the file may take; of older passes less is kept (default 2048)",
+            help="the maximum size of the file; older passes are thinned (default 2048)",
         ),
         nothing,
     )
@@ -207,14 +209,14 @@ def demo_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug demo`."""
     parser = argparse.ArgumentParser(
         prog="mfdebug demo",
-        description="Play a demonstration; without a name: list those that ship.",
+        description="Play a demonstration; without a name, list the shipped ones.",
     )
     _complete(
         parser.add_argument(
             "demo",
             nargs="?",
             metavar="NAME|FILE",
-            help="a shipped demonstration, or a file; none: list them",
+            help="a shipped demonstration, or a file; without it, list them",
         ),
         demos,
     )
@@ -241,9 +243,9 @@ def config_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug config`."""
     parser = argparse.ArgumentParser(
         prog="mfdebug config",
-        description="Show every setting in force, where it comes from, and what auto came to.",
+        description="Show every setting in force, its origin, and what auto means here.",
     )
-    parser.add_argument("--path", action="store_true", help="print the path of the file, no more")
+    parser.add_argument("--path", action="store_true", help="only print the path of the file")
     return parser
 
 
@@ -251,7 +253,7 @@ def keys_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug keys`."""
     return argparse.ArgumentParser(
         prog="mfdebug keys",
-        description="List what keys do, with the keys in force, as the settings file writes them.",
+        description="List the keys in force, in the format of the settings file.",
     )
 
 
@@ -259,12 +261,12 @@ def completion_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug completion`."""
     parser = argparse.ArgumentParser(
         prog="mfdebug completion",
-        description="Print what makes the shell complete mfdebug.",
+        description="Print shell code that completes mfdebug command lines.",
         epilog="""\
 bash:  mfdebug completion bash > ~/.local/share/bash-completion/completions/mfdebug
 zsh:   mfdebug completion zsh > a file _mfdebug in a folder of $fpath
 fish:  mfdebug completion fish > ~/.config/fish/completions/mfdebug.fish
-or, for this shell alone:  eval "$(mfdebug completion bash)\"""",
+or, only for this shell:  eval "$(mfdebug completion bash)\"""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("shell", choices=SHELLS, help="the shell")
@@ -307,12 +309,12 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _complete(action: argparse.Action, completer: Completer) -> None:
-    # The attribute by which argcomplete finds it.
+    # argcomplete looks for this attribute.
     action.completer = completer  # type: ignore[attr-defined]
 
 
 def nothing(**_: Any) -> Iterable[str]:
-    """Complete a word that only its writer knows."""
+    """Complete nothing: the word is free text."""
     return ()
 
 
@@ -321,8 +323,8 @@ def any_file(prefix: str, **_: Any) -> Iterable[str]:
     return _paths(prefix, ("",))
 
 
-def of_a_program(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
-    """Complete an argument of a program: it may be a path, but a graph has none."""
+def program_argument(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+    """Complete an argument of a program, which may be a path; graphs take no arguments."""
     return _paths(prefix, ("",)) if is_program(parsed_args.graph) else ()
 
 
@@ -332,7 +334,7 @@ def programs(prefix: str, **_: Any) -> Iterable[str]:
 
 
 def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:
-    """Complete a graph, a program or a run, or the word of a command."""
+    """Complete a graph, a program, a run file or a command."""
     from mfdebug.opening.shipped import names
 
     found = [*names(), *COMMANDS]
@@ -341,7 +343,7 @@ def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:
 
 
 def demos(prefix: str, **_: Any) -> Iterable[str]:
-    """Complete a demonstration."""
+    """Complete a demo."""
     from mfdebug.opening.shipped import shipped_demos
 
     found = [demo.name for demo in shipped_demos()]
@@ -349,8 +351,8 @@ def demos(prefix: str, **_: Any) -> Iterable[str]:
 
 
 def _paths(prefix: str, endings: tuple[str, ...]) -> list[str]:
-    """Return the folders that `prefix` may become, and the files that end so."""
-    folder, slash, begun = prefix.rpartition("/")
+    """Return the folders that start with `prefix`, and the files with one of the `endings`."""
+    folder, slash, typed = prefix.rpartition("/")
     before = folder + slash
     try:
         entries = list(os.scandir(os.path.expanduser(before) or "."))
@@ -358,7 +360,7 @@ def _paths(prefix: str, endings: tuple[str, ...]) -> list[str]:
         return []
     found = []
     for entry in entries:
-        if not entry.name.startswith(begun) or (entry.name.startswith(".") and not begun):
+        if not entry.name.startswith(typed) or (entry.name.startswith(".") and not typed):
             continue
         if entry.is_dir():
             found.append(f"{before}{entry.name}/")

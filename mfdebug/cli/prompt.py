@@ -1,6 +1,6 @@
 """The line prompt: the same commands for screen readers, dumb terminals and pipes.
 
-No boxes, no colours, one fact a line; of the status only what has changed is told.
+No boxes, no colours, one fact per line; only the changed parts of the status are written.
 """
 
 from __future__ import annotations
@@ -27,39 +27,39 @@ from miniflow.errors import FileError, MiniflowError, printable
 from miniflow.files.paths import check_ordinary
 
 PROMPT = "(mfdebug) "
-MOST_REMEMBERED = 1000
+MAX_HISTORY = 1000
 
 
 class Plain:
-    """A session at a line prompt; with a person at it the session is kept after every line."""
+    """A session at a line prompt; with an `autosaver` the session is saved after every line."""
 
     def __init__(
         self, session: Session, autosaver: AutoSaver | None = None, *, shares_input: bool = False
     ) -> None:
-        """`shares_input`: a program reads the same standard input, which is not read ahead."""
-        self._readline = _read_no_further if shares_input else sys.stdin.readline
+        """With `shares_input` a program reads the same standard input, so it is not buffered."""
+        self._readline = _read_unbuffered if shares_input else sys.stdin.readline
         self.session = session
         self.autosaver = autosaver
-        self._told: list[str] = []
+        self._status_parts: list[str] = []
         self._question = ""
         self._greeted = False
         self._interrupt = Interrupt()
 
     def run(self, lines: Sequence[str]) -> int:
-        """Run the lines given to begin with, then those that are typed; return the status."""
+        """Run the initial lines, then the lines of standard input; return the exit status."""
         with self._interrupt:
             return self._run(lines)
 
     def _run(self, lines: Sequence[str]) -> int:
         typed = sys.stdin.isatty()
         if typed and threading.current_thread() is threading.main_thread():
-            # Ended by default, it would leave the terminal as the line editor has set it.
+            # The default action would not restore the terminal from the line editor's mode.
             for number in ending_signals():
                 if number != signal.SIGINT:
-                    signal.signal(number, _leave)
-        fine = True
+                    signal.signal(number, _raise_ended)
+        succeeded = True
         for line in lines:
-            fine = self._run_one(line) and fine
+            succeeded = self._run_line(line) and succeeded
             if self.session.closed:
                 break
         if typed and not (self.session.closed or self._greeted):
@@ -68,10 +68,10 @@ class Plain:
         for line in self._typed() if typed else self._piped():
             if self.session.closed:
                 break
-            fine = self._run_one(line.rstrip("\r\n")) and fine
+            succeeded = self._run_line(line.rstrip("\r\n")) and succeeded
             if self.session.closed:
                 break
-        return OK if fine or typed else FAILED
+        return OK if succeeded or typed else FAILED
 
     def _greet(self) -> None:
         graph = self.session.debugger.graph
@@ -79,17 +79,17 @@ class Plain:
         for part in self._changed(status(self.session.debugger)):
             self._say(part)
         if self.session.left is not None and not self._moved:
-            self._say("resume goes on where it was left")
+            self._say("resume continues the last session")
         if self.autosaver is not None and self.autosaver.problem:
             self._say(self.autosaver.problem)
-        self._say("help lists the commands, quit leaves")
+        self._say("help lists the commands, quit exits")
 
     @property
     def _moved(self) -> bool:
         return self.session.debugger.moment > 0
 
     def _typed(self) -> Iterator[str]:
-        """Yield the lines that a person types; Ctrl+C begins a new one, Ctrl+D ends."""
+        """Yield the lines that the user types; Ctrl+C starts a new line, Ctrl+D ends."""
         with _line_editing(self.session):
             while not self.session.closed:
                 try:
@@ -103,7 +103,7 @@ class Plain:
                 yield line
 
     def _piped(self) -> Iterator[str]:
-        """Yield the lines of a pipe; an interrupt while it is waited for ends them."""
+        """Yield the lines of a pipe; an interrupt during the wait for a line exits."""
         while True:
             try:
                 line = self._awaited(self._readline)
@@ -114,14 +114,14 @@ class Plain:
             yield line
 
     def _awaited(self, read: Callable[[], str]) -> str:
-        """Read a line; Ctrl+C is an exception meanwhile, and at no other time."""
+        """Read a line; only during this call Ctrl+C raises `KeyboardInterrupt`."""
         try:
             self._interrupt.awaited = True
             return read()
         finally:
             self._interrupt.awaited = False
 
-    def _run_one(self, line: str) -> bool:
+    def _run_line(self, line: str) -> bool:
         self._interrupt.happened = False
         self.session.progress = self._interrupt.asked
         try:
@@ -136,47 +136,47 @@ class Plain:
                 self._say(part)
         self._ask(reply.text)
         if self.autosaver is not None:
-            known = self.autosaver.problem
+            reported = self.autosaver.problem
             self.autosaver.keep(self.session)
-            if self.autosaver.problem != known:
+            if self.autosaver.problem != reported:
                 self._say(self.autosaver.problem)
         return True
 
-    def _ask(self, said: str) -> None:
-        """Put the quiz's question, unless it has just been put."""
+    def _ask(self, reply: str) -> None:
+        """Write the quiz's question, unless it has just been written."""
         question = asked(self.session)
-        if question and question != self._question and question not in said:
+        if question and question != self._question and question not in reply:
             self._say(question)
         self._question = question
 
     def _changed(self, whole: str) -> list[str]:
-        """Return the parts of the status that are others than those told before."""
+        """Return the parts of the status that have changed since the last call."""
         parts = whole.split(" ∙ ")
-        changed = [part for part in parts if part not in self._told]
-        self._told = parts
+        changed = [part for part in parts if part not in self._status_parts]
+        self._status_parts = parts
         return changed
 
     def _say(self, text: str) -> None:
         sys.stdout.write(f"{text}\n")
-        # Whoever is at the other end of a pipe waits for it.
+        # A reader at the other end of a pipe waits for it.
         sys.stdout.flush()
 
 
-def _read_no_further() -> str:
-    """Return the next line of standard input, and leave what comes after it to other readers."""
-    found, number = bytearray(), sys.stdin.fileno()
-    while not found.endswith(b"\n") and (byte := os.read(number, 1)):
-        found += byte
-    return found.decode(sys.stdin.encoding, sys.stdin.errors or "replace")
+def _read_unbuffered() -> str:
+    """Return the next line of standard input without consuming what follows it."""
+    line, number = bytearray(), sys.stdin.fileno()
+    while not line.endswith(b"\n") and (byte := os.read(number, 1)):
+        line += byte
+    return line.decode(sys.stdin.encoding, sys.stdin.errors or "replace")
 
 
-def _leave(number: int, _frame: object) -> NoReturn:
+def _raise_ended(number: int, _frame: object) -> NoReturn:
     raise EndedBySignal(number)
 
 
 @contextlib.contextmanager
 def _line_editing(session: Session) -> Iterator[None]:
-    """Have history and completion at the prompt, where Python was built with them."""
+    """Enable history and completion at the prompt, if Python has readline."""
     try:
         import readline
     except ImportError:
@@ -191,7 +191,7 @@ def _line_editing(session: Session) -> Iterator[None]:
     with contextlib.suppress(OSError, FileError):
         check_ordinary(history, "")
         readline.read_history_file(history)
-    readline.set_history_length(MOST_REMEMBERED)
+    readline.set_history_length(MAX_HISTORY)
     readline.set_completer_delims("")
     readline.set_completer(completion)
     readline.parse_and_bind("tab: complete")

@@ -1,7 +1,7 @@
-"""Completion of the command line: the shell asks this program, which answers and ends.
+"""Shell completion: the shell runs this program to complete a line.
 
-argcomplete reads the same parsers that read the command line, so that what is completed is what
-is taken. It is imported only when the shell asks.
+argcomplete uses the parsers of the command line, so that completions are always valid. It is
+imported only when the shell requests completions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mfdebug.cli.parsers import COMMANDS, PARSERS, main_parser
 
 
 def answer() -> None:
-    """Tell the shell how its line may go on, and end the process."""
+    """Write the completions of the shell's line, and end the process."""
     import argcomplete
 
     line = os.environ.get("COMP_LINE", "")
@@ -22,7 +22,7 @@ def answer() -> None:
 
 
 def _parser_for(line: str) -> argparse.ArgumentParser:
-    """Return what reads a line that is not finished yet, up to the cursor."""
+    """Return the parser for an incomplete line, up to the cursor."""
     words = line.split()
     command = words[1] if len(words) > 1 else ""
     if command not in COMMANDS or (len(words) == 2 and not line[-1:].isspace()):
@@ -35,7 +35,7 @@ def _parser_for(line: str) -> argparse.ArgumentParser:
 
 
 def code_for(shell: str) -> str:
-    """Return the code that makes a shell ask."""
+    """Return the code that enables completion in a shell."""
     from argcomplete.shell_integration import shellcode
 
     return shellcode(["mfdebug"], shell=shell)

@@ -1,7 +1,7 @@
-"""Every sign beyond ASCII in one that a plain terminal has: the same columns, as near as can be.
+"""ASCII replacements for other characters, as similar as possible and of the same width.
 
-One table serves the screen, where each cell passes through it at the last stage, and the text of
-the line modes, where an output that cannot encode a sign asks it.
+One table serves the screen, where it is applied to each cell at the last stage, and the text of
+the line modes, where it is the error handler of an output that cannot encode a character.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import codecs
 import unicodedata
 from functools import lru_cache
 
-# What the app draws with and writes in, each for one column.
+# The characters that the app uses, each one column wide.
 _SIGNS = {
     # mathematics
     "∂": "d",
@@ -28,7 +28,7 @@ _SIGNS = {
     "±": "+",
     "ᵀ": "'",
     "⁻": "-",
-    # what has been computed, where the cursor is, what is chosen
+    # marks: computed, cursor, selected
     "✓": "v",
     "◐": "c",
     "●": "@",
@@ -50,13 +50,13 @@ _SIGNS = {
     "→": ">",
     "↑": "^",
     "↓": "v",
-    # heights, from a low one to a full block
+    # bars, from the lowest to a full block
     **dict(zip("▁▂▃▄▅▆▇█", ".:-=+*%#", strict=True)),
     "▀": "'",
     **dict.fromkeys("▌▐▎▍▋▊▉▏▕", "|"),
     **dict.fromkeys("░▒▓■", "#"),
     "▔": "-",
-    # writing
+    # punctuation
     **dict.fromkeys("‘’", "'"),
     **dict.fromkeys("“”", '"'),
     **dict.fromkeys("–—", "-"),
@@ -67,7 +67,7 @@ _SIGNS = {
 }
 UNKNOWN = "?"
 
-# The two dots of each row of a braille sign, from the top.
+# The two dots of each row of a braille character, from the top.
 _BRAILLE_ROWS = (0x09, 0x12, 0x24, 0xC0)
 _BRAILLE = range(0x2800, 0x2900)
 _BOX = range(0x2500, 0x2580)
@@ -75,9 +75,9 @@ _BOX = range(0x2500, 0x2580)
 
 @lru_cache(4096)
 def in_ascii(cluster: str) -> str:
-    """Return one ASCII character for a sign, with all that combines with it.
+    """Return one ASCII character for a character with its combining characters.
 
-    A letter with an accent is the letter; a sign that nothing stands for is a question mark.
+    An accented letter becomes the letter; a character without a replacement becomes `?`.
     """
     sign = cluster[0]
     if sign.isascii():
@@ -96,8 +96,8 @@ def in_ascii(cluster: str) -> str:
 
 
 def _braille(dots: int) -> str:
-    """Return what looks like a line at the height of the dots."""
-    rows = [place for place, mask in enumerate(_BRAILLE_ROWS) if dots & mask]
+    """Return a character that looks like a line at the height of the dots."""
+    rows = [row for row, mask in enumerate(_BRAILLE_ROWS) if dots & mask]
     if not rows:
         return " "
     if len(rows) > 2:
@@ -107,7 +107,7 @@ def _braille(dots: int) -> str:
 
 
 def _box(name: str) -> str:
-    """Return the line or the corner that a sign of a frame is."""
+    """Return the line or corner that a box-drawing character shows."""
     across = "HORIZONTAL" in name or "LEFT" in name or "RIGHT" in name
     along = "VERTICAL" in name or "UP" in name or "DOWN" in name
     if across and along:
@@ -121,12 +121,12 @@ def _unencodable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     wrong = error.object[error.start : error.end]
-    # What combines with a sign before it is left out with it.
+    # Combining characters are dropped.
     return "".join(in_ascii(sign) for sign in wrong if not unicodedata.combining(sign)), error.end
 
 
 def register() -> str:
-    """Return the name of an error handler for encoders that writes what `in_ascii` returns."""
+    """Register an encoding error handler that writes `in_ascii` of a character; return its name."""
     name = "mfdebug.ascii"
     codecs.register_error(name, _unencodable)
     return name

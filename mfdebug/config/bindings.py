@@ -1,8 +1,8 @@
-"""What keys do: the id of each thing, the keys it ships with, and the keys in force.
+"""The table of key bindings: ids, default keys, and the keys in force.
 
-The app makes its bindings, its help and its key line from this table, and settings are checked
-against it before there is an app. A key that settings change is changed in the app; at the prompt
-and in scripts keys stay as they ship, so that a script means the same to everyone.
+The app generates its bindings, its help and its key line from this table, and settings are checked
+against it before the app starts. Changed keys apply in the app only; at the prompt and in scripts
+the default keys are used, so that a script means the same to everyone.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from mfdebug.config.key_names import FIXED, character_of, shown
 from mfdebug.core.commands.table import COMMANDS, GROUPS
 from miniflow.errors import MiniflowError
 
-# Where keys do something, and what that place is called.
+# The groups of bindings, by the part of the app in which they work, with a description of it.
 PLACES = {
     "screen": "on the main screen",
-    "app": "everywhere but in dialogs",
+    "app": "everywhere except in dialogs",
     "order": "in the order",
     "entries": "in the node panel",
     "prompt": "at the prompt",
-    "why": "in the walk through causes",
-    "text": "in a text",
+    "why": "in the why dialog",
+    "text": "in a text dialog",
     "help": "in the help",
     "picker": "in the list of graphs",
-    "feed": "where a value is asked for",
+    "feed": "in the value dialog",
     "demo": "in a demo",
 }
-# Places whose keys are heard at the same time.
-_TOGETHER = (
+# Groups whose keys are active at the same time.
+_SIMULTANEOUS = (
     ("screen", "app", "order"),
     ("screen", "app", "entries"),
     ("picker", "app"),
     *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo")),
 )
-# Where characters are typed: a key that is one would never arrive.
-_TYPED_AT = ("prompt", "help", "feed")
-# Without these nobody could find the way, or out.
+# Groups in which characters are typed, so that a character cannot be a key.
+_TYPING = ("prompt", "help", "feed")
+# Without these the user could not find the help or quit.
 NEEDED = ("quit", "help", "prompt")
-# A name that no key has: Textual's keymap knows no way to leave a binding without a key.
+# A name that no key has, because Textual's keymap cannot leave a binding without a key.
 NO_KEY = "no_key"
 
 
 @dataclass(frozen=True)
 class Bound:
-    """Something that keys do: `action` is what Textual runs, `words` what people read.
+    """A binding: `action` is Textual's action, `words` the description shown to users.
 
-    `command` and its `group` are those of the command that is run, if one is.
+    `command` and `group` are the command that the action runs, if any, and the command's group.
     """
 
     id: str
@@ -59,8 +59,8 @@ class Bound:
     group: str = ""
 
 
-def _of_commands() -> Iterator[Bound]:
-    """Yield one for each line that keys run, with all keys that run it."""
+def _command_bindings() -> Iterator[Bound]:
+    """Yield a binding per command line that keys run, with all its keys."""
     for group, commands in GROUPS.items():
         for command in commands:
             by_line: dict[str, list[str]] = {}
@@ -79,9 +79,9 @@ def _of_commands() -> Iterator[Bound]:
                 )
 
 
-_OF_THE_APP = (
+_APP_BINDINGS = (
     Bound("prompt", ("colon",), "prompt('')", "command prompt", "screen"),
-    Bound("play", ("P",), "play", "play and stop playing", "screen"),
+    Bound("play", ("P",), "play", "start or stop autoplay", "screen"),
     Bound("faster", ("plus",), "speed(1)", "play faster", "screen"),
     Bound("slower", ("minus",), "speed(-1)", "play slower", "screen"),
     Bound("log", ("l",), "log", "cost on a log scale", "screen"),
@@ -91,8 +91,8 @@ _OF_THE_APP = (
     Bound("palette", ("ctrl+p",), "palette", "find a command", "screen"),
     Bound("suspend", ("ctrl+z",), "suspend_process", "to the shell and back with fg", "app"),
     Bound("redraw", ("ctrl+l",), "redraw", "draw the screen again", "app"),
-    Bound("how-to-leave", ("ctrl+c",), "how_to_leave", "how to leave", "app"),
-    Bound("leave", ("ctrl+q",), "quit", "leave, also from the prompt", "app"),
+    Bound("how-to-leave", ("ctrl+c",), "how_to_leave", "show how to quit", "app"),
+    Bound("leave", ("ctrl+q",), "quit", "quit, also from the prompt", "app"),
     Bound("theme", ("ctrl+t",), "toggle_theme", "dark or light", "app"),
     Bound("order-up", ("up",), "move(-1)", "node above", "order"),
     Bound("order-down", ("down",), "move(1)", "node below", "order"),
@@ -107,7 +107,7 @@ _OF_THE_APP = (
     Bound("entry-right", ("right",), "entry(0, 1)", "entry to the right", "entries"),
     Bound("entry-page-up", ("pageup",), "entry(-10, 0)", "ten rows up", "entries"),
     Bound("entry-page-down", ("pagedown",), "entry(10, 0)", "ten rows down", "entries"),
-    Bound("prompt-leave", ("escape",), "leave", "leave", "prompt"),
+    Bound("prompt-leave", ("escape",), "leave", "close", "prompt"),
     Bound("prompt-complete", ("tab",), "complete", "complete", "prompt"),
     Bound("prompt-earlier", ("up",), "recall(-1)", "earlier line", "prompt"),
     Bound("prompt-later", ("down",), "recall(1)", "later line", "prompt"),
@@ -115,13 +115,13 @@ _OF_THE_APP = (
     Bound("why-down", ("down", "j"), "term(1)", "term below", "why"),
     Bound("why-page-up", ("pageup",), "term(-10)", "ten terms up", "why"),
     Bound("why-page-down", ("pagedown",), "term(10)", "ten terms down", "why"),
-    Bound("why-left", ("left", "h"), "factor(-1)", "factor before", "why"),
-    Bound("why-right", ("right", "l", "tab"), "factor(1)", "factor after", "why"),
-    Bound("why-follow", ("enter",), "follow", "go to the chosen number", "why"),
-    Bound("why-return", ("backspace",), "return", "go back to the number before", "why"),
+    Bound("why-left", ("left", "h"), "factor(-1)", "previous factor", "why"),
+    Bound("why-right", ("right", "l", "tab"), "factor(1)", "next factor", "why"),
+    Bound("why-follow", ("enter",), "follow", "explain the selected number", "why"),
+    Bound("why-return", ("backspace",), "return", "return to the previous number", "why"),
     Bound("why-made", ("g",), "made", "go to the number, at its moment", "why"),
     Bound("why-close", ("escape", "q", "y"), "leave", "close", "why"),
-    Bound("why-prompt", ("colon",), "prompt", "a command", "why"),
+    Bound("why-prompt", ("colon",), "prompt", "command prompt", "why"),
     Bound(
         "text-close",
         ("escape", "enter", "q", "x", "question_mark", "space"),
@@ -129,7 +129,7 @@ _OF_THE_APP = (
         "close",
         "text",
     ),
-    Bound("text-prompt", ("colon",), "prompt", "a command", "text"),
+    Bound("text-prompt", ("colon",), "prompt", "command prompt", "text"),
     Bound("text-up", ("up", "k"), "scroll(-1)", "up", "text"),
     Bound("text-down", ("down", "j"), "scroll(1)", "down", "text"),
     Bound("text-page-up", ("pageup",), "scroll(-10)", "page up", "text"),
@@ -139,25 +139,25 @@ _OF_THE_APP = (
     Bound("help-down", ("down",), "scroll(1)", "down", "help"),
     Bound("help-page-up", ("pageup",), "page(-1)", "page up", "help"),
     Bound("help-page-down", ("pagedown",), "page(1)", "page down", "help"),
-    Bound("picker-leave", ("q",), "leave", "leave", "picker"),
+    Bound("picker-leave", ("q",), "leave", "quit", "picker"),
     Bound("picker-down", ("j",), "move(1)", "down", "picker"),
     Bound("picker-up", ("k",), "move(-1)", "up", "picker"),
-    Bound("feed-leave", ("escape",), "dismiss(None)", "leave", "feed"),
+    Bound("feed-leave", ("escape",), "dismiss(None)", "quit", "feed"),
     Bound("demo-on", ("space",), "on", "the next beat of the demo", "demo"),
-    Bound("demo-back", ("B",), "beat_back", "a beat back", "demo"),
-    Bound("demo-play", ("P",), "by_itself", "let the demo play by itself, or stop it", "demo"),
+    Bound("demo-back", ("B",), "beat_back", "go back a beat", "demo"),
+    Bound("demo-play", ("P",), "by_itself", "start or stop autoplay of the demo", "demo"),
     Bound("demo-return", ("R",), "to_script", "return to the script", "demo"),
 )
-BOUND: dict[str, Bound] = {one.id: one for one in (*_of_commands(), *_OF_THE_APP)}
+BOUND: dict[str, Bound] = {bound.id: bound for bound in (*_command_bindings(), *_APP_BINDINGS)}
 
 
 def at(place: str) -> list[Bound]:
-    """Return what keys do at a place."""
-    return [one for one in BOUND.values() if one.place == place]
+    """Return the bindings of a group, a key of `PLACES`."""
+    return [bound for bound in BOUND.values() if bound.place == place]
 
 
 class BindingError(MiniflowError):
-    """Keys that cannot be bound so; `id` is whose setting is to be changed."""
+    """A binding that is not possible; `id` is the setting to change."""
 
     def __init__(self, problem: str, id: str, *, hint: str = "") -> None:  # noqa: A002
         super().__init__(problem, hint=hint)
@@ -165,72 +165,73 @@ class BindingError(MiniflowError):
 
 
 class Keys:
-    """The keys in force: as they ship, but for those `changed`, by id."""
+    """The keys in force: the default keys, except those `changed`, by id."""
 
     def __init__(self, changed: Mapping[str, tuple[str, ...]] | None = None) -> None:
-        self._given = dict(changed or {})
+        self._changed = dict(changed or {})
 
     def of(self, id: str) -> tuple[str, ...]:  # noqa: A002
-        """Return the keys that do something, by Textual's names.
+        """Return the keys of a binding, by Textual's names.
 
-        Keys that cannot be bound stay where they are.
+        Keys that cannot be changed are always included.
         """
-        ships = BOUND[id].keys
-        if id not in self._given:
-            return ships
-        return (*self._given[id], *(key for key in ships if key in FIXED))
+        default = BOUND[id].keys
+        if id not in self._changed:
+            return default
+        return (*self._changed[id], *(key for key in default if key in FIXED))
 
     def is_changed(self, id: str) -> bool:  # noqa: A002
-        """Whether other keys do it than those that it ships with."""
+        """Whether a binding has other keys than the default keys."""
         return set(self.of(id)) != set(BOUND[id].keys)
 
     def shown(self, id: str) -> str:  # noqa: A002
-        """Return the keys as people read them: `s → space`."""
+        """Return the keys of a binding as shown to users: `s → space`."""
         return " ".join(map(shown, self.of(id)))
 
     def of_command(self, name: str) -> str:
-        """Return the keys that run a command, as people read them."""
-        texts = (self.shown(one.id) for one in BOUND.values() if one.command == name)
+        """Return the keys that run a command, as shown to users."""
+        texts = (self.shown(bound.id) for bound in BOUND.values() if bound.command == name)
         return " ".join(filter(None, texts))
 
     def name(self, id: str) -> str:  # noqa: A002
-        """Return the key to name in a sentence: the first, or how to do without one."""
+        """Return the key to name in a sentence: the first one, or the command at the prompt."""
         if keys := self.of(id):
             return shown(keys[0])
         return f"{shown(self.of('prompt')[0])}{id}" if id in COMMANDS else "(no key)"
 
     def keymap(self) -> dict[str, str]:
-        """Return what is changed, as Textual takes it."""
+        """Return the changed keys in the form of a Textual keymap."""
         return {id: ",".join(self.of(id)) or NO_KEY for id in BOUND if self.is_changed(id)}  # noqa: A001
 
     def check(self) -> None:
-        """Raise `BindingError` for keys that are missing, do two things at once, or never come."""
+        """Raise `BindingError` for keys that are missing, ambiguous or typed as characters."""
         for needed in NEEDED:
             if not self.of(needed):
                 raise BindingError(f"{needed!r} needs at least one key", needed)
-        for one, keys in self._given.items():
-            place = BOUND[one].place
-            for key in keys if place in _TYPED_AT else ():
+        for id, keys in self._changed.items():  # noqa: A001
+            place = BOUND[id].place
+            for key in keys if place in _TYPING else ():
                 if character_of(key):
                     raise BindingError(
-                        f"{shown(key)!r} is typed {PLACES[place]}: it cannot be a key of {one!r}",
-                        one,
+                        f"{shown(key)!r} is typed {PLACES[place]}: it cannot be a key of {id!r}",
+                        id,
                         hint="as in f5 or ctrl+j",
                     )
-        for places in _TOGETHER:
+        for places in _SIMULTANEOUS:
             self._check_places(places)
 
     def _check_places(self, places: tuple[str, ...]) -> None:
-        """Look for a key of two things; those that ship so take turns by the focus."""
-        held: dict[str, str] = dict(OF_TEXTUAL) if "screen" in places else {}
-        for one in (one for place in places for one in at(place)):
-            for key in self.of(one.id):
-                other = held.setdefault(key, one.id)
-                if other == one.id:
+        """Raise `BindingError` for a key of two bindings; by default some share keys by focus."""
+        owners: dict[str, str] = dict(OF_TEXTUAL) if "screen" in places else {}
+        for bound in (bound for place in places for bound in at(place)):
+            for key in self.of(bound.id):
+                other = owners.setdefault(key, bound.id)
+                if other == bound.id:
                     continue
-                if other in BOUND and key in BOUND[other].keys and key in one.keys:
+                if other in BOUND and key in BOUND[other].keys and key in bound.keys:
                     continue
-                blamed, rival = (one.id, other) if one.id in self._given else (other, one.id)
+                changed = bound.id in self._changed
+                blamed, rival = (bound.id, other) if changed else (other, bound.id)
                 raise BindingError(
                     f"{shown(key)!r} is a key of both {blamed!r} and {rival!r}",
                     blamed,
@@ -238,6 +239,9 @@ class Keys:
                 )
 
 
-# What Textual itself does on every screen.
-OF_TEXTUAL = {"shift+tab": "to the part before", "super+c": "copy what the mouse has marked"}
+# Textual's own bindings on every screen.
+OF_TEXTUAL = {
+    "shift+tab": "to the previous part",
+    "super+c": "copy the text selected with the mouse",
+}
 SHIPPED_KEYS = Keys()

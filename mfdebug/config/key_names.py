@@ -1,7 +1,7 @@
-"""Names of keys: as people and settings write them, as Textual calls them, as they are shown.
+"""Names of keys: as written in settings, as used by Textual, and as shown to users.
 
-A setting may say `?`, `J`, `ctrl+j` or `question_mark`. Textual takes any name, and a wrong one is
-a key that nobody can press; so a name is checked here before it gets there.
+A setting may be `?`, `J`, `ctrl+j` or `question_mark`. Textual accepts any name, and a wrong one
+would be a key that nobody can press; so names are checked here first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import unicodedata
 
 from miniflow.errors import nearest
 
-# Textual's names that are not Unicode's.
+# Textual's names that differ from Unicode's.
 _RENAMED = {
     "solidus": "slash",
     "reverse_solidus": "backslash",
@@ -38,13 +38,13 @@ _SHOWN = {
 }
 _SPECIAL = {*_SHOWN, "insert", "delete", *(f"f{number}" for number in range(1, 25))}
 _MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
-# Each of these has one meaning in the whole app, or none that a binding could get.
+# Keys that have one meaning in the whole app, and so cannot be bound.
 FIXED = {
-    "escape": "it always leaves what is open",
-    "enter": "it always goes on",
-    "ctrl+c": "it always says how to leave",
+    "escape": "it always closes what is open",
+    "enter": "it always confirms",
+    "ctrl+c": "it always shows how to quit",
 }
-# What a terminal sends for these is what it sends for another key.
+# A terminal sends the same byte for each of these as for another key.
 _SAME_BYTE = {
     "ctrl+m": "Enter",
     "ctrl+i": "Tab",
@@ -54,7 +54,7 @@ _SAME_BYTE = {
 
 
 class KeyNameError(ValueError):
-    """A name that is no key's, or that of one that cannot be bound; `hint` says what to do."""
+    """A name that is not a key, or a key that cannot be bound; `hint` says what to do."""
 
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(problem)
@@ -72,7 +72,7 @@ _CHARACTERS = {_of_character(character): character for character in string.punct
 
 
 def character_of(key: str) -> str:
-    """Return the character that a key types, or nothing."""
+    """Return the character that a key types, or an empty string."""
     if key == "space":
         return " "
     if len(key) == 1:
@@ -80,26 +80,26 @@ def character_of(key: str) -> str:
     if key in _CHARACTERS:
         return _CHARACTERS[key]
     try:
-        found = unicodedata.lookup(key.replace("_", " "))
+        character = unicodedata.lookup(key.replace("_", " "))
     except KeyError:
         return ""
-    # `tab` and `delete` are names of characters, too.
-    return found if found.isprintable() else ""
+    # `tab` and `delete` are names of control characters, too.
+    return character if character.isprintable() else ""
 
 
 def shown(key: str) -> str:
-    """Return a key as people read it: `?`, `→`, `ctrl+j`."""
+    """Return a key as shown to users: `?`, `→`, `ctrl+j`."""
     *modifiers, last = key.split("+")
     return "+".join([*modifiers, _SHOWN.get(last) or character_of(last) or last])
 
 
 def written(key: str) -> str:
-    """Return a key as one writes it into the settings: `?`, `right`, `ctrl+j`."""
+    """Return a key as written in the settings: `?`, `right`, `ctrl+j`."""
     return key if key == "space" or "+" in key else character_of(key) or key
 
 
 def read_key(text: str) -> str:
-    """Return Textual's name of the key that `text` names; raise `KeyNameError` if it names none."""
+    """Return Textual's name of the key `text`; raise `KeyNameError` if it cannot be bound."""
     key = _named(text)
     if len(key) == 1 and key.isdecimal():
         raise KeyNameError(f"{text!r} cannot be bound: digits are counts, as in 10s")
@@ -120,14 +120,14 @@ def _named(text: str) -> str:
     for modifier in modifiers:
         if modifier not in _MODIFIERS:
             raise KeyNameError(
-                f"{text!r} is no key: it may have {', '.join(_MODIFIERS)} before the +",
+                f"{text!r} is not a key: before the + may be {', '.join(_MODIFIERS)}",
                 nearest(modifier, _MODIFIERS),
             )
     base = _base(last)
     if not base:
         known = [*sorted(_SPECIAL), *_CHARACTERS]
         raise KeyNameError(
-            f"{text!r} is no key", nearest(last, known) or "as in j, ?, f5, space or ctrl+j"
+            f"{text!r} is not a key", nearest(last, known) or "as in j, ?, f5, space or ctrl+j"
         )
     if not modifiers:
         return base
@@ -137,14 +137,14 @@ def _named(text: str) -> str:
         base = base.lower()
     if modifiers == ["shift"] and (character_of(base) or base == "space"):
         raise KeyNameError(
-            f"{text!r} is no key: terminals send the character that it types",
+            f"{text!r} is not a key: terminals send the character that it types",
             f"write {base.upper()!r}" if len(base) == 1 else "write that character",
         )
     return "+".join([*sorted(set(modifiers)), base])
 
 
 def _base(text: str) -> str:
-    """Return Textual's name of a key without modifiers, or nothing."""
+    """Return Textual's name of a key without modifiers, or an empty string."""
     if len(text) == 1:
         return _of_character(text) if text.isprintable() and text != " " else ""
     lower = text.lower()

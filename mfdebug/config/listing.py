@@ -1,4 +1,4 @@
-"""Settings and keys, told in the words in which the settings file has them."""
+"""List the settings and keys in force, in the format of the settings file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _COLOURS: dict[Colours, str] = {
 
 
 def settings_lines(settings: Settings, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Yield every setting in force, where it came from, and what `auto` came to."""
+    """Yield a line per setting: its value, what `auto` means here, and its origin."""
     able = abilities(environ, theme=settings.theme, ascii_only=settings.ascii_only)
     ascii_only = {None: "auto", True: "true", False: "false"}[settings.ascii_only]
-    here = {"theme": "dark" if able.dark else "light", "ascii": str(able.ascii_only).lower()}
-    changed = f"{len(settings.keys)} changed" if settings.keys else "as they ship"
+    resolved = {"theme": "dark" if able.dark else "light", "ascii": str(able.ascii_only).lower()}
+    changed = f"{len(settings.keys)} changed" if settings.keys else "defaults"
     rows = [
         ("theme", settings.theme, settings.origin("theme")),
         ("ascii", ascii_only, settings.origin("ascii")),
@@ -35,13 +35,13 @@ def settings_lines(settings: Settings, environ: Mapping[str, str] = os.environ) 
             for id in settings.keys  # noqa: A001
         ),
     ]
-    told = [
-        (name, f"{value} ({here[name]} here)" if value == "auto" else value, origin)
+    shown = [
+        (name, f"{value} ({resolved[name]} here)" if value == "auto" else value, origin)
         for name, value, origin in rows
     ]
-    names = max(len(name) for name, _, _ in told)
-    values = max(len(value) for _, value, _ in told)
-    for name, value, origin in told:
+    names = max(len(name) for name, _, _ in shown)
+    values = max(len(value) for _, value, _ in shown)
+    for name, value, origin in shown:
         yield f"{name:{names}}  {value:{values}}  {origin}"
     yield ""
     yield f"terminal: {_COLOURS[able.colours]}, theme {able.theme}"
@@ -49,18 +49,17 @@ def settings_lines(settings: Settings, environ: Mapping[str, str] = os.environ) 
     if path is None:
         yield f"file: none, as {VARIABLE} is empty"
     else:
-        yield f"file: {path} ({'read' if settings.path else 'not there'})"
+        yield f"file: {path} ({'read' if settings.path else 'not found'})"
 
 
 def key_lines(settings: Settings) -> Iterator[str]:
-    """Yield what keys do as TOML: a settings file that has every key in it."""
+    """Yield a settings file, in TOML, with all keys in force."""
     keys = Keys(settings.keys)
     yield "[keys]"
-    for place, called in PLACES.items():
+    for place, description in PLACES.items():
         yield ""
-        yield f"# {called}"
-        bound = at(place)
-        lines = [(_line(keys, one), _words(keys, one)) for one in bound]
+        yield f"# {description}"
+        lines = [(_line(keys, bound), _words(keys, bound)) for bound in at(place)]
         width = max(len(line) for line, _ in lines)
         for line, words in lines:
             yield f"{line:{width}}  # {words}"
@@ -71,19 +70,19 @@ def _toml(keys: Keys, id: str) -> str:  # noqa: A002
     return json.dumps(names, ensure_ascii=False)
 
 
-def _line(keys: Keys, one: Bound) -> str:
-    """Return a line of the file; a comment where there is nothing that could be changed."""
-    if set(one.keys) <= set(FIXED):
-        return f"# {one.id}: {', '.join(keys.of(one.id))}"
-    return f"{one.id} = {_toml(keys, one.id)}"
+def _line(keys: Keys, bound: Bound) -> str:
+    """Return a line of the file; a comment if none of the keys can be changed."""
+    if set(bound.keys) <= set(FIXED):
+        return f"# {bound.id}: {', '.join(keys.of(bound.id))}"
+    return f"{bound.id} = {_toml(keys, bound.id)}"
 
 
-def _words(keys: Keys, one: Bound) -> str:
+def _words(keys: Keys, bound: Bound) -> str:
     notes = []
-    if fixed := [key for key in one.keys if key in FIXED and not set(one.keys) <= set(FIXED)]:
+    if fixed := [key for key in bound.keys if key in FIXED and not set(bound.keys) <= set(FIXED)]:
         notes.append(f"and always {' '.join(fixed)}")
-    if one.id in NEEDED:
+    if bound.id in NEEDED:
         notes.append("needs a key")
-    if keys.is_changed(one.id):
-        notes.append(f"changed; ships with {_toml(Keys(), one.id)}")
-    return f"{one.words} ({'; '.join(notes)})" if notes else one.words
+    if keys.is_changed(bound.id):
+        notes.append(f"changed; default {_toml(Keys(), bound.id)}")
+    return f"{bound.words} ({'; '.join(notes)})" if notes else bound.words

@@ -1,8 +1,8 @@
-"""The settings: a TOML file, environment variables and options of the command line, in one object.
+"""The settings: a TOML file, environment variables and command-line options, in one object.
 
-What comes later overrules what comes before, and of each setting is known where it came from. A
-file is either used as a whole or refused with its line: a setting that is silently ignored sends
-someone looking for the mistake in the wrong place.
+Later sources override earlier ones, and the origin of each setting is recorded. A file is either
+used as a whole or rejected with the line of the error: a setting that is silently ignored makes
+the user look for the mistake in the wrong place.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from miniflow.errors import FileError, MiniflowError, nearest
 VARIABLE = "MFDEBUG_CONFIG"
 NAME = "config.toml"
 THEMES: tuple[Choice, ...] = ("auto", "dark", "light")
-# A file of settings has no more; a device might have no end.
-MOST_BYTES = 1 << 20
+# No settings file is larger; a device might be endless.
+MAX_BYTES = 1 << 20
 DEFAULT = "default"
-_WITHOUT = f"{VARIABLE}= mfdebug ... goes on without the file"
+_WITHOUT = f"{VARIABLE}= mfdebug ... runs without the file"
 
 
 class SettingsError(MiniflowError):
@@ -34,9 +34,9 @@ class SettingsError(MiniflowError):
 class Settings:
     """The settings in force.
 
-    `ascii_only` is None where the terminal decides, `history_memory` is in MB. `keys` are those
-    that were changed, by the id of what they do. `path` is the file that was read. `origins` says
-    of a setting that is not the default where it came from; of a key as `keys.step`.
+    `ascii_only` is None if the terminal decides; `history_memory` is in MB. `keys` are the changed
+    keys, by the id of their binding. `path` is the file that was read. `origins` gives the origin
+    of each setting that is not a default; keys are listed as `keys.step`.
     """
 
     theme: Choice = "auto"
@@ -50,15 +50,15 @@ class Settings:
 
     @property
     def history_bytes(self) -> int:
-        """The memory for going back in time, in bytes."""
+        """The memory for the history, in bytes."""
         return int(self.history_memory * 2**20)
 
     def origin(self, name: str) -> str:
-        """Return where a setting came from, by its name in the file."""
+        """Return the origin of a setting, by its name in the file."""
         return self.origins.get(name, DEFAULT)
 
-    def overruled(self, origin: str, **changes: Any) -> Settings:
-        """Return these settings with some of them changed, which came from `origin`."""
+    def overridden(self, origin: str, **changes: Any) -> Settings:
+        """Return these settings with some of them overridden by `origin`."""
         names = (_NAMES_IN_FILE.get(name, name) for name in changes)
         return replace(self, **changes, origins={**self.origins, **dict.fromkeys(names, origin)})
 
@@ -68,35 +68,35 @@ DEFAULTS = Settings()
 
 
 def settings_path(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the file to be read, there or not; None if the environment wants none."""
+    """Return the path of the settings file, which may not exist; None if it is disabled."""
     named = environ.get(VARIABLE)
     if named is None:
         import platformdirs
 
         return platformdirs.user_config_path("mfdebug", False) / NAME
-    # The device that is empty is another way to say that there is none.
+    # The null device also means that there is no file.
     return Path(named) if named not in ("", os.devnull) else None
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings of the file and the environment.
+    """Return the settings from the file and the environment.
 
-    Raises `SettingsError` with the file and the line of what cannot be used.
+    Raises `SettingsError` with the file and line of an invalid setting.
     """
     path = settings_path(environ)
     settings = DEFAULTS
     if path is not None and (text := _text(path, named=VARIABLE in environ)) is not None:
-        settings = _of_file(path, text)
+        settings = _parse_file(path, text)
     for name in _PLAIN:
         variable = f"MFDEBUG_{name.upper()}"
-        if told := environ.get(variable, "").strip():
-            value = _read_plain(name, _of_variable(name, told), variable, "")
-            settings = settings.overruled(variable, **{_FIELDS.get(name, name): value})
+        if text := environ.get(variable, "").strip():
+            value = _read_plain(name, _parse_variable(name, text), variable, "")
+            settings = settings.overridden(variable, **{_FIELDS.get(name, name): value})
     return settings
 
 
 def _text(path: Path, *, named: bool) -> str | None:
-    """Return what a file says, or None if nobody has made one."""
+    """Return the text of the file, or None if it does not exist."""
     from miniflow.files import paths
 
     try:
@@ -105,22 +105,22 @@ def _text(path: Path, *, named: bool) -> str | None:
         if not named:
             return None
         raise SettingsError(
-            f"there is no such file, which {VARIABLE} names", where=str(path), hint=_WITHOUT
+            f"{VARIABLE} names a file that does not exist", where=str(path), hint=_WITHOUT
         ) from None
     except OSError:
-        # Reading it says why.
+        # Reading the file gives the error message.
         pass
     try:
-        data = paths.read_bytes(paths.real(path, str(path)), MOST_BYTES, str(path))
+        data = paths.read_bytes(paths.real(path, str(path)), MAX_BYTES, str(path))
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise SettingsError("not a text in UTF-8", where=str(path), hint=_WITHOUT) from None
+        raise SettingsError("not UTF-8 text", where=str(path), hint=_WITHOUT) from None
     except FileError as error:
         hint = _hint(error.hint, _WITHOUT)
         raise SettingsError(error.problem, where=str(path), hint=hint) from None
 
 
-def _of_file(path: Path, text: str) -> Settings:
+def _parse_file(path: Path, text: str) -> Settings:
     import tomllib
 
     try:
@@ -144,7 +144,7 @@ def _of_file(path: Path, text: str) -> Settings:
             settings = _with_keys(settings, value, lines)
         elif name in _PLAIN:
             plain = _read_plain(name, value, where, _WITHOUT)
-            settings = settings.overruled(where, **{_FIELDS.get(name, name): plain})
+            settings = settings.overridden(where, **{_FIELDS.get(name, name): plain})
         else:
             known = (*_PLAIN, "keys")
             raise SettingsError(
@@ -158,7 +158,7 @@ def _of_file(path: Path, text: str) -> Settings:
 def _misplaced(name: str) -> str:
     from mfdebug.config.bindings import BOUND
 
-    return f"keys stand below a line [keys]: {name} = ..." if name in BOUND else ""
+    return f"keys go below a line [keys]: {name} = ..." if name in BOUND else ""
 
 
 def _hint(*parts: str) -> str:
@@ -166,7 +166,7 @@ def _hint(*parts: str) -> str:
 
 
 class _Lines:
-    """Finds the line of a setting, which the reader of TOML does not tell."""
+    """Finds the line of a setting, which the TOML parser does not report."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
@@ -185,7 +185,7 @@ class _Lines:
                     self._lines.setdefault((names[0], names[1]), number)
 
     def of(self, table: str, name: str) -> str:
-        """Return `file:line`, or the file alone where the line is not found."""
+        """Return `file:line`, or only the file if the line is not found."""
         line = self._lines.get((table, name)) or self._lines.get(("", table))
         return f"{self.path}:{line}" if line else str(self.path)
 
@@ -235,8 +235,8 @@ def _read_plain(name: str, value: object, where: str, advice: str) -> Any:
         raise wrong("a number of megabytes above 0 and below 1000000", "") from None
 
 
-def _of_variable(name: str, text: str) -> object:
-    """Return what a variable's text stands for in the file."""
+def _parse_variable(name: str, text: str) -> object:
+    """Return the value that the text of an environment variable means in the file."""
     if name == "ascii":
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if name == "history_memory":
@@ -261,7 +261,7 @@ def _with_keys(settings: Settings, table: object, lines: _Lines) -> Settings:
         where = lines.of("keys", name)
         if name not in BOUND:
             raise SettingsError(
-                f"there is nothing called {name!r} to bind keys to",
+                f"there is no binding {name!r}",
                 where=where,
                 hint=_hint(nearest(name, BOUND) or "mfdebug keys lists the names", _WITHOUT),
             )
@@ -273,8 +273,8 @@ def _with_keys(settings: Settings, table: object, lines: _Lines) -> Settings:
         raise SettingsError(
             error.problem, where=lines.of("keys", error.id), hint=_hint(error.hint, _WITHOUT)
         ) from None
-    here = {"keys": lines.of("", "keys"), **origins}
-    return replace(settings, keys=changed, origins={**settings.origins, **here})
+    key_origins = {"keys": lines.of("", "keys"), **origins}
+    return replace(settings, keys=changed, origins={**settings.origins, **key_origins})
 
 
 def _key_names(name: str, value: object, where: str) -> tuple[str, ...]:
@@ -286,11 +286,11 @@ def _key_names(name: str, value: object, where: str) -> tuple[str, ...]:
     elif not isinstance(value, str):
         raise _wrong(name, value, 'a key or a list of keys, as in ["j", "f5"]', where, _WITHOUT)
     keys = []
-    for one in given:
-        if not isinstance(one, str):
+    for key in given:
+        if not isinstance(key, str):
             raise _wrong(name, value, 'a list of keys in quotes, as in ["j"]', where, _WITHOUT)
         try:
-            keys.append(read_key(one))
+            keys.append(read_key(key))
         except KeyNameError as error:
             raise SettingsError(
                 f"{name}: {error}", where=where, hint=_hint(error.hint, _WITHOUT)

@@ -1,7 +1,7 @@
-"""What the terminal can show, as far as its environment says: signs, colours, dark or light.
+"""The terminal's abilities according to the environment: characters, colours, dark or light.
 
-Textual reads no terminfo: it sends any sign and 16 colours to whatever is there. What it cannot
-know is settled here, before it is imported.
+Textual does not read terminfo: it sends any character and 16 colours to every terminal. The
+abilities are determined here, before Textual is imported.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Literal, NamedTuple
 Colours = Literal["none", "16", "256", "true"]
 Choice = Literal["auto", "dark", "light"]
 
-# Their fonts have neither ✓ nor braille, or their lines only 7 bits, whatever the locale says.
+# These lack ✓ or braille in their fonts, or have 7-bit lines, whatever the locale says.
 _FEW_SIGNS = ("linux", "vt", "ansi", "cons", "sun", "wy")
 _NO_COLOURS = ("vt1", "vt2", "wy")
-# Terminals of today that do not say so in their name, as ssh forwards the name alone.
+# Terminals with many colours that TERM does not mention; ssh forwards only TERM.
 _MANY_COLOURS = ("alacritty", "foot", "ghostty", "kitty", "wezterm", "rio", "contour", "direct")
 _COLOUR_SYSTEMS = {"none": "standard", "16": "standard", "256": "256", "true": "truecolor"}
-# What COLORFGBG calls a light background: white, bright white.
+# The values of COLORFGBG for a light background: white, bright white.
 _LIGHT = ("7", "15")
 
 
@@ -33,32 +33,32 @@ class Abilities(NamedTuple):
 
     @property
     def theme(self) -> str:
-        """Textual's name of the theme to begin with."""
-        # Where there are few colours only the terminal's own can be told apart.
+        """Textual's name of the initial theme."""
+        # With few colours, only the terminal's own are distinguishable.
         family = "mfdebug" if self.colours in ("256", "true") else "ansi"
         return f"{family}-{'dark' if self.dark else 'light'}"
 
     def prepare(self) -> None:
-        """Tell Textual, which reads the environment when it is imported."""
+        """Set the environment variables that Textual reads when it is imported."""
         os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[self.colours]
         if not self.theme.startswith("mfdebug"):
             os.environ["TEXTUAL_THEME"] = self.theme
         if self.colours == "none":
             os.environ["NO_COLOR"] = "1"
         else:
-            # Set to nothing it means nothing, but not to Textual.
+            # By convention an empty NO_COLOR has no effect, but Textual heeds it.
             os.environ.pop("NO_COLOR", None)
         if self.ascii_only:
-            # The keyboard protocol is that of newer terminals, and garbage on the oldest.
+            # Old terminals would print the sequences of the kitty keyboard protocol.
             os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")
 
 
-# What can be shown where nothing is known to be missing.
+# The abilities of a terminal that lacks nothing.
 ANY = Abilities(ascii_only=False, colours="true", dark=True)
 
 
 def has_screen(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether there is a terminal that can be drawn on, at both ends."""
+    """Whether stdin and stdout are a terminal that can be drawn on."""
     dumb = environ.get("TERM", "") in ("dumb", "unknown", "")
     return sys.stdin.isatty() and sys.stdout.isatty() and not dumb
 
@@ -70,19 +70,19 @@ def abilities(
     ascii_only: bool | None = None,
     utf8_mode: bool = bool(sys.flags.utf8_mode),
 ) -> Abilities:
-    """Return what the terminal can show; `theme` and `ascii_only` overrule what is found.
+    """Return the terminal's abilities; `theme` and `ascii_only` override the environment.
 
-    `utf8_mode` is whether Python speaks UTF-8 though the locale may not.
+    `utf8_mode` says whether Python is in UTF-8 mode, independently of the locale.
     """
     term = environ.get("TERM", "").lower()
     if ascii_only is None:
-        ascii_only = term.startswith(_FEW_SIGNS) or not _speaks_utf8(environ, utf8_mode)
+        ascii_only = term.startswith(_FEW_SIGNS) or not _is_utf8(environ, utf8_mode)
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
     dark = background not in _LIGHT if theme == "auto" else theme == "dark"
     return Abilities(ascii_only, _colours(environ, term), dark)
 
 
-def _speaks_utf8(environ: Mapping[str, str], utf8_mode: bool) -> bool:
+def _is_utf8(environ: Mapping[str, str], utf8_mode: bool) -> bool:
     if utf8_mode and environ.get("PYTHONUTF8", "0") == "0":
         # Python found the locale C or POSIX, and may have changed LC_CTYPE since.
         return False

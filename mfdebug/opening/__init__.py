@@ -1,1 +1,1 @@
-"""From a name on the command line to a graph or a run."""
+"""Open a graph, a program or a run by its name on the command line."""

@@ -1,4 +1,4 @@
-"""From a name on the command line to a graph: a file's path, or the bare name of a shipped one."""
+"""Open a graph by its path, or a shipped graph by its name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from miniflow.graph import Graph
 
 
 class Opened(NamedTuple):
-    """A graph, and what it takes to open it again."""
+    """A graph, and the origin from which it can be opened again."""
 
     graph: Graph
     origin: Origin
@@ -23,24 +23,24 @@ class Opened(NamedTuple):
 def open_graph(name: str, feeds: Mapping[str, Any] | None = None) -> Opened:
     """Open a graph file, or the shipped graph of that name.
 
-    Raises `MiniflowError` with the nearest shipped name when there is neither.
+    Raises `MiniflowError`, with the nearest shipped name, if there is neither.
     """
     path = Path(name)
     try:
-        there = path.exists()
-    except (OSError, ValueError):  # too long, or with characters that no name has
-        there = False
-    if not there:
-        found = find(name)
-        if found is None:
+        exists = path.exists()
+    except (OSError, ValueError):  # too long, or with invalid characters
+        exists = False
+    if not exists:
+        shipped_path = find(name)
+        if shipped_path is None:
             bare = path.name.removesuffix(".json")
             hint = nearest(bare, [graph.name for graph in shipped()])
             raise FileError(
-                "there is no such file, nor a shipped graph of that name",
+                "there is no such file, and no shipped graph of that name",
                 where=name,
                 hint=hint or "mfdebug --list names the shipped graphs",
             )
-        path = found
+        path = shipped_path
     graph = load(path, feeds=feeds)
     real = path.resolve()
     known = real.stem if real.parent == folder().resolve() else str(real)
@@ -48,5 +48,5 @@ def open_graph(name: str, feeds: Mapping[str, Any] | None = None) -> Opened:
 
 
 def load_graph(name: str, feeds: Mapping[str, Any] | None = None) -> Graph:
-    """Return the graph that `open_graph` opens."""
+    """Return the graph that `open_graph` opens, without its origin."""
     return open_graph(name, feeds).graph

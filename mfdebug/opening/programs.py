@@ -1,4 +1,4 @@
-"""From a program, or the file of a run, to a session on its first pass."""
+"""Open a session on the first pass of a program or of a run file."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from mfdebug.running.live_run import LiveRun
 from mfdebug.running.node_check import Prober
 from miniflow.errors import FileError
 
-# Bytes of a file that tell it from others.
-HASHED = 2**20
-# Seconds that a pass may stand still, forward alone, before it is shown as it is.
+# The number of bytes of a file that are hashed to identify it.
+HASHED_BYTES = 2**20
+# Seconds without progress after which an incomplete first pass is shown, as forward only.
 STANDSTILL = 0.3
 
 
 class Running(NamedTuple):
-    """A program that waits at its first pass, and the session on it."""
+    """A program that waits at the end of its first pass, and the session on it."""
 
     run: LiveRun
     session: Session
 
 
 def origin_of(name: str, arguments: Sequence[str]) -> Origin:
-    """Return what it takes to begin again with a program, or the file of a run."""
+    """Return the origin from which a program or a run file can be opened again."""
     path = Path(name).resolve()
-    # The file of a run may be of any size: its beginning and its length tell it from others.
+    # A run file may be huge: its first bytes and its length identify it.
     with path.open("rb") as file:
-        hashed = hashlib.sha256(file.read(HASHED))
+        hashed = hashlib.sha256(file.read(HASHED_BYTES))
     hashed.update(str(path.stat().st_size).encode())
     return Origin(str(path), hashed.hexdigest(), arguments=tuple(arguments))
 
@@ -50,16 +50,16 @@ def open_program(
     *,
     memory: int,
     streams: Streams,
-    told: Callable[[str], object] | None = None,
+    on_output: Callable[[str], object] | None = None,
     interruptible: bool = True,
-    meanwhile: Callable[[], object] = lambda: None,
+    on_started: Callable[[], object] = lambda: None,
 ) -> Running:
     """Start a program and let it run to the end of its first pass over a graph.
 
-    `told` gets what it prints, where that comes to us; `memory` bounds what is kept of the run, in
-    bytes; `interruptible`: Ctrl+C on a terminal that it shares with us is for the program too;
-    `meanwhile` is called once it runs.
-    Raises `MiniflowError` when it cannot be started, or ends before it has run a graph.
+    `on_output` receives what the program prints, unless it inherits our streams; `memory` bounds
+    the recorded run, in bytes; with `interruptible`, Ctrl+C on a shared terminal also interrupts
+    the program; `on_started` is called once it runs.
+    Raises `MiniflowError` if the program cannot be started, or ends before it has run a graph.
     """
     check_program(name)
 
@@ -67,31 +67,31 @@ def open_program(
         program = Program(
             name, arguments, sink, streams=streams, stop_at=0, interruptible=interruptible
         )
-        if told is not None:
-            program.output.on_text = told
-        meanwhile()
+        if on_output is not None:
+            program.output.on_text = on_output
+        on_started()
         return program
 
-    return _session_on(name, Path(name).stem, start, memory, captured=streams != "inherited")
+    return _open_session_on(name, Path(name).stem, start, memory, captured=streams != "inherited")
 
 
 def attach(ring: str, reading: int, name: str, *, memory: int) -> Running:
-    """Debug the program that has started this process, and waits at the end of a pass.
+    """Debug the program that started this process and waits at the end of a pass.
 
-    It writes into the ring of that path, and prints into the descriptor `reading`, or, if that is
-    negative, where it did before.
+    `ring` is the path of the ring that it writes to, `reading` the file descriptor from which its
+    output is read, or negative if its output is not redirected; `memory` is in bytes.
     """
-    return _session_on(
+    return _open_session_on(
         name, name, lambda sink: Attached(ring, reading, sink), memory, captured=reading >= 0
     )
 
 
-def _session_on(
+def _open_session_on(
     where: str, name: str, start: Callable[[Sink], Debuggee], memory: int, *, captured: bool
 ) -> Running:
     run = LiveRun(name, start, most_bytes=memory)
     try:
-        run.run_to(0, _stands_still(run))
+        run.run_to(0, _is_stalled(run))
         if not len(run):
             needs = "it needs nodes with a list of inputs, and calls of their forward()"
             problem = f"it ran no graph; {run.ending}" if run.ending else "it ran no graph"
@@ -106,8 +106,8 @@ def _session_on(
     return Running(run, session)
 
 
-def _stands_still(run: LiveRun) -> Callable[[], bool]:
-    """Return what tells that the program has begun its first pass and comes on no more."""
+def _is_stalled(run: LiveRun) -> Callable[[], bool]:
+    """Return a predicate: whether the program has started its first pass and makes no progress."""
     since: list[float] = []
 
     def still() -> bool:
@@ -119,9 +119,9 @@ def _stands_still(run: LiveRun) -> Callable[[], bool]:
 
 
 def open_run(name: str, *, memory: int) -> Session:
-    """Return a session on the first pass of a run that was recorded.
+    """Return a session on the first pass of a recorded run; `memory` is in bytes.
 
-    Raises `MiniflowError` for a file that cannot be used.
+    Raises `MiniflowError` if the file cannot be used.
     """
     run = RunReader(Path(name))
     if not len(run):

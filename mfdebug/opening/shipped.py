@@ -1,6 +1,6 @@
-"""The graphs that ship: found by bare name, listed with what they teach.
+"""The shipped graphs and demos: found by name, and listed with their descriptions.
 
-Listing reads the files as plain JSON: it must not wait for numpy to load.
+Listing reads the files as plain JSON, so that it does not wait for numpy to be imported.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Shipped(NamedTuple):
-    """A graph that ships: its bare name, its file, its description."""
+    """A shipped graph: its name, file and description."""
 
     name: str
     path: Path
@@ -19,16 +19,16 @@ class Shipped(NamedTuple):
 
 
 def folder() -> Path:
-    """Return the folder of the shipped graphs: in the package, or beside it in a checkout."""
+    """Return the folder of the shipped graphs: in the package, or next to it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "graphs"
     return inside if inside.is_dir() else package.parent / "graphs"
 
 
 def shipped() -> list[Shipped]:
-    """Return the shipped graphs in the order in which they teach."""
-    found = [_read(path) for path in sorted(folder().glob("*.json"))]
-    return sorted(found, key=lambda graph: (_LESSONS.get(graph.name, len(_LESSONS)), graph.name))
+    """Return the shipped graphs, in the order of the lessons."""
+    graphs = [_read(path) for path in sorted(folder().glob("*.json"))]
+    return sorted(graphs, key=lambda graph: (_LESSONS.get(graph.name, len(_LESSONS)), graph.name))
 
 
 def find(name: str) -> Path | None:
@@ -40,12 +40,12 @@ def find(name: str) -> Path | None:
 
 
 def names() -> list[str]:
-    """Return the bare names of the shipped graphs, without reading them."""
+    """Return the names of the shipped graphs, without reading the files."""
     return sorted(path.stem for path in folder().glob("*.json"))
 
 
 class ShippedDemo(NamedTuple):
-    """A demo that ships: its bare name, its file, what it is called, what it says first."""
+    """A shipped demo: its name, file, title and first caption."""
 
     name: str
     path: Path
@@ -54,16 +54,17 @@ class ShippedDemo(NamedTuple):
 
 
 def shipped_demos() -> list[ShippedDemo]:
-    """Return the shipped demos in the order in which they teach."""
-    found = [_read_demo(path) for path in (folder() / "demos").glob("*.demo")]
-    return sorted(found, key=lambda demo: (_DEMOS.get(demo.name, len(_DEMOS)), demo.name))
+    """Return the shipped demos, in the order of the lessons."""
+    demos = [_read_demo(path) for path in (folder() / "demos").glob("*.demo")]
+    return sorted(demos, key=lambda demo: (_DEMOS.get(demo.name, len(_DEMOS)), demo.name))
 
 
 def _read_demo(path: Path) -> ShippedDemo:
     rows = path.read_text(encoding="utf-8").splitlines()
 
-    def first(begun: str) -> str:
-        return next((row.removeprefix(begun).strip() for row in rows if row.startswith(begun)), "")
+    def first(prefix: str) -> str:
+        texts = (row.removeprefix(prefix).strip() for row in rows if row.startswith(prefix))
+        return next(texts, "")
 
     return ShippedDemo(path.stem, path, first("# title ") or path.stem, first("say "))
 
@@ -74,8 +75,8 @@ def _read(path: Path) -> Shipped:
 
 
 _LESSONS = {
-    name: place
-    for place, name in enumerate(
+    name: position
+    for position, name in enumerate(
         [
             "wx",
             "circuit-a",
@@ -87,8 +88,8 @@ _LESSONS = {
     )
 }
 _DEMOS = {
-    name: place
-    for place, name in enumerate(
+    name: position
+    for position, name in enumerate(
         [
             "five-to-two",
             "chain-rule",

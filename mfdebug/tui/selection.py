@@ -16,7 +16,7 @@ SET = "set "
 
 @dataclass(frozen=True)
 class Selection:
-    """The node cursor the `cursor` of the order, the `shown` node, and its selected entry."""
+    """The node under the `cursor` of the order, the `shown` node, and its selected entry."""
 
     debugger: Debugger
     cursor: int

@@ -89,8 +89,8 @@ UNUSABLE = [
     (["nowhere.json", "--batch", "-c", "step"], "there is no such file"),
     (["xro", "--batch", "-c", "step"], "did you mean 'xor'?"),
     (["xor", "--batch"], "--batch needs commands"),
-    (["xor", "--json"], "--json goes with --batch"),
-    (["xor", "--batch", "--plain", "-c", "step"], "exclude each other"),
+    (["xor", "--json"], "--json requires --batch"),
+    (["xor", "--batch", "--plain", "-c", "step"], "are mutually exclusive"),
     (["--batch", "-c", "step"], "name a graph file"),
     ([], "name a graph file"),
     (["xor", "--batch", "-x", "nowhere.txt"], "there is no file 'nowhere.txt'"),
@@ -98,8 +98,8 @@ UNUSABLE = [
     (["xor", "--xyzzy"], "unrecognized arguments"),
     # Words that cannot be carried out.
     (["demo", "--check"], "name a demo"),
-    (["demo", "five-to-two", "--check", "--export", "x"], "exclude each other"),
-    (["demo", "five-to-two", "--size", "80x24"], "--size goes with --export"),
+    (["demo", "five-to-two", "--check", "--export", "x"], "are mutually exclusive"),
+    (["demo", "five-to-two", "--size", "80x24"], "--size requires --export"),
     (["demo", "five-to-two", "--export", "x", "--size", "80"], "is not COLUMNSxROWS"),
     (["demo", "five-to-tow", "--check"], "did you mean 'five-to-two'?"),
     (["completion", "tcsh"], "invalid choice"),
@@ -213,7 +213,7 @@ def test_bad_settings_are_one_clear_error(settings_file: Path) -> None:
         assert (done.returncode, done.stdout) == (2, ""), arguments
         assert done.stderr == (
             f'mfdebug: {settings_file}:2: theme is \'drak\', but may be "auto", "dark" or "light" '
-            "(did you mean 'dark'?; MFDEBUG_CONFIG= mfdebug ... goes on without the file)\n"
+            "(did you mean 'dark'?; MFDEBUG_CONFIG= mfdebug ... runs without the file)\n"
         )
 
 
@@ -245,7 +245,7 @@ def test_keys_lists_them_as_the_file_has_them(settings_file: Path) -> None:
     settings_file.write_text('[keys]\nstep = "j"\n')
     done = mfdebug("keys")
     assert tomllib.loads(done.stdout)["keys"]["step"] == ["j"]
-    assert "one moment on (changed; ships with" in done.stdout
+    assert "one moment on (changed; default" in done.stdout
 
 
 def test_the_settings_bound_the_memory_without_a_screen_too(settings_file: Path) -> None:

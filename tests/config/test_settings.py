@@ -35,7 +35,7 @@ def refused(config: Path, text: str, **environ: str) -> str:
     return str(caught.value).replace(str(config), "FILE")
 
 
-WITHOUT = "MFDEBUG_CONFIG= mfdebug ... goes on without the file"
+WITHOUT = "MFDEBUG_CONFIG= mfdebug ... runs without the file"
 
 
 def test_without_a_file_all_is_as_it_ships() -> None:
@@ -97,7 +97,7 @@ def test_later_overrules_earlier(config: Path) -> None:
     assert settings.origin("theme") == "MFDEBUG_THEME"
     assert settings.origin("ascii") == f"{config}:2"
     assert settings.history_bytes == 8 * 2**20
-    given = settings.overruled("--ascii", ascii_only=True)
+    given = settings.overridden("--ascii", ascii_only=True)
     assert given.ascii_only
     assert given.origin("ascii") == "--ascii"
 
@@ -107,7 +107,7 @@ def test_later_overrules_earlier(config: Path) -> None:
     [
         ('thema = "dark"', "FILE:1: there is no setting 'thema', only theme, ascii, "),
         ('thema = "dark"', "did you mean 'theme'?"),
-        ('step = "j"', "keys stand below a line [keys]: step = ..."),
+        ('step = "j"', "keys go below a line [keys]: step = ..."),
         ('theme = "drak"', 'FILE:1: theme is \'drak\', but may be "auto", "dark" or "light"'),
         ('theme = "drak"', "did you mean 'dark'?"),
         ("theme = 3", "theme is 3, but"),
@@ -118,18 +118,18 @@ def test_later_overrules_earlier(config: Path) -> None:
         ("history_memory = true", "history_memory is True, but"),
         (f"history_memory = 1{'0' * 400}", "but may be a number of megabytes"),
         ('\nkeys = "j"', "FILE:2: keys is 'j', but is a table"),
-        ('[keys]\nstpe = "j"', "FILE:2: there is nothing called 'stpe' to bind keys to"),
+        ('[keys]\nstpe = "j"', "FILE:2: there is no binding 'stpe'"),
         ('[keys]\nstpe = "j"', "did you mean 'step'?"),
         ("[keys]\nstep = 3", "step is 3, but may be a key or a list of keys"),
         ("[keys]\nstep = [3]", "a list of keys in quotes"),
-        ('[keys]\nstep = "jj"', "FILE:2: step: 'jj' is no key"),
+        ('[keys]\nstep = "jj"', "FILE:2: step: 'jj' is not a key"),
         ('[keys]\nstep = "question_marc"', "did you mean 'question_mark'?"),
         ('[keys]\nstep = "control+j"', "did you mean 'ctrl'?"),
         ('[keys]\nstep = "shift+j"', "write 'J'"),
         ('[keys]\nstep = "7"', "digits are counts"),
-        ('[keys]\nstep = "escape"', "it always leaves what is open"),
-        ('[keys]\nstep = "ctrl+c"', "it always says how to leave"),
-        ('[keys]\nstep = "Enter"', "it always goes on"),
+        ('[keys]\nstep = "escape"', "it always closes what is open"),
+        ('[keys]\nstep = "ctrl+c"', "it always shows how to quit"),
+        ('[keys]\nstep = "Enter"', "it always confirms"),
         ('[keys]\nstep = "ctrl+m"', "terminals send it for Enter"),
         ('[keys]\n\nstep = "x"', "FILE:3: 'x' is a key of both 'step' and 'explain'"),
         ('[keys]\nstep = "x"', "give 'explain' another one, too"),
@@ -173,11 +173,11 @@ def test_a_file_that_cannot_be_read_is_refused(
             read_settings({"MFDEBUG_CONFIG": str(path)})
         return str(caught.value)
 
-    assert "there is no such file, which MFDEBUG_CONFIG names" in problem(tmp_path / "nowhere")
+    assert "MFDEBUG_CONFIG names a file that does not exist" in problem(tmp_path / "nowhere")
     assert "it is a folder, not a file" in problem(tmp_path)
     config.write_bytes(b"theme = '\xff'")
-    assert "not a text in UTF-8" in problem(config)
-    monkeypatch.setattr(module, "MOST_BYTES", 3)
+    assert "not UTF-8 text" in problem(config)
+    monkeypatch.setattr(module, "MAX_BYTES", 3)
     assert "the file has 11 bytes (at most 3" in problem(config)
 
 
@@ -255,8 +255,8 @@ def test_the_list_of_keys_marks_what_is_changed(config: Path) -> None:
     lines = list(key_lines(settings))
     (step,) = (line for line in lines if line.startswith("step ="))
     assert step.startswith('step = ["j", "?"] ')
-    assert step.endswith('# one moment on (changed; ships with ["s", "right", "space"])')
-    assert sum("changed; ships" in line for line in lines) == 2
+    assert step.endswith('# one moment on (changed; default ["s", "right", "space"])')
+    assert sum("changed; default" in line for line in lines) == 2
     assert Keys(read(config, "\n".join(lines)).keys).keymap() == Keys(settings.keys).keymap()
 
 

@@ -265,7 +265,7 @@ def test_what_is_told_from_the_greeting_on_is_a_fact_a_line(start: Start) -> Non
     description, *facts, last, prompt = app.output.decode().split("\r\n")
     assert description.startswith("wx: The smallest network there is")
     assert facts == ["SGD step 0", "start", "moment 0", "cost not computed", "lr 0.001"]
-    assert (last, prompt) == ("help lists the commands, quit leaves", PROMPT)
+    assert (last, prompt) == ("help lists the commands, quit exits", PROMPT)
     assert_help_lists_every_command_and_tells_each(app)
     assert_a_bad_line_tells_the_error_and_goes_on(app)
     # Of the status only what has changed is told.
@@ -590,7 +590,7 @@ def test_a_session_that_was_left_is_offered_again(start: Start, leave: str) -> N
         app.signal(signal.SIGHUP)
     app.wait()
     again = start("wx")
-    assert "\r\nresume goes on where it was left\r\n" in again.output.decode()
+    assert "\r\nresume continues the last session\r\n" in again.output.decode()
     assert ask(again, "print w") == ["w = 5"]
     back = ask(again, "resume")
     assert back[:3] == ["back where it was left", "SGD step 1", "update 1 of 1"]

@@ -214,7 +214,7 @@ async def test_the_palette_shows_them_and_opens_by_its_key() -> None:
         await driver.pilot.pause(0.1)
         assert "j space ∙ one moment on" in driver.text
     async with opened(settings=Settings(keys={"play": ("f7",), "follow": ()})) as driver:
-        assert "play and stop playing" in await choices(driver, "play and")
+        assert "start or stop autoplay" in await choices(driver, "stop autop")
         assert "key f7" in driver.text
         await driver.press("escape", "escape")
         await choices(driver, "present")

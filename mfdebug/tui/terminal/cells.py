@@ -340,10 +340,10 @@ def _change(old: _Look, new: _Look) -> str:
 def _codes(old: _Look, new: _Look) -> list[str]:
     """Return the SGR parameters that turn off old attributes and turn on new ones."""
     before, after = (look.attributes.split(";") if look.attributes else [] for look in (old, new))
-    gone = [code for code in before if code not in after]
-    if any(code not in _OFF for code in gone):
+    removed = [code for code in before if code not in after]
+    if any(code not in _OFF for code in removed):
         return ["0", *filter(None, new[:3])]
-    off = list(dict.fromkeys(_OFF[code] for code in gone))
+    off = list(dict.fromkeys(_OFF[code] for code in removed))
     # One code turns off both bold and dim: if one of them stays, it is turned on again.
     on = [code for code in after if code not in before or _OFF.get(code) in off]
     codes = [*off, *on]

@@ -219,7 +219,7 @@ UNUSABLE = [
     (["nowhere.py"], "no such program"),
     (["xro"], "did you mean 'xor'?"),
     ([], "name a graph file"),
-    (["xor", "--plain"], "exclude each other"),
+    (["xor", "--plain"], "are mutually exclusive"),
     (["xor", "-x", "nowhere.txt"], "there is no file 'nowhere.txt'"),
     (["xor", "--feed", "Z=1"], 'there is no node "Z"'),
 ]

@@ -259,4 +259,4 @@ def test_without_a_name_those_that_ship_are_listed() -> None:
 def test_without_a_terminal_it_says_what_can_be_done() -> None:
     done = mfdebug(str(THREE))
     assert done.returncode == 2
-    assert "--check runs it without one, --export draws it" in done.stderr
+    assert "--check runs it without a terminal, --export writes it to a file" in done.stderr

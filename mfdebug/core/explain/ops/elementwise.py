@@ -59,7 +59,7 @@ class ElementwiseExplainer(Explainer):
         return super().role(view, op)
 
     def forward_numbers(self, view: NodeView, op: Op, texts: Sequence[str]) -> str:
-        """Return the forward rule with numbers in output of names."""
+        """Return the forward rule with numbers in place of names."""
         return in_numbers(view.written(op.formula, texts))
 
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
