@@ -62,9 +62,9 @@ def answer(nodes: list[Any], path: str, exit_now: Callable[[int], object]) -> No
                 _evaluate(nodes, path)
             finally:
                 exit_now(0)
-        until = time.monotonic() + TIME_LIMIT
+        deadline = time.monotonic() + TIME_LIMIT
         while os.waitpid(child, os.WNOHANG)[0] == 0:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 os.kill(child, SIGKILL)
                 os.waitpid(child, 0)
                 break
@@ -112,7 +112,7 @@ def _run(nodes: list[Any], data: bytes) -> list[tuple[int, str, tuple[int, ...],
 
 
 def _seed(node: Any, nodes: list[Any], shares: Mapping[int, Any]) -> None:
-    """Set what the consumers have sent to `shares`; if empty, add a consumer that sends ones."""
+    """Set what the consumers have sent to `shares`; if empty, use one that sends ones."""
     names = next((name for name in OUTBOUND if neighbours(node, (name,)) is not None), None)
     if not shares:
         numpy: Any = sys.modules["numpy"]

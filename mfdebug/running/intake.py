@@ -87,10 +87,10 @@ class _LastError(msgspec.Struct, frozen=True):
     line: int = 0
 
     def __str__(self) -> str:
-        said = f"{self.error}: {self.words}" if self.words else self.error
+        message = f"{self.error}: {self.words}" if self.words else self.error
         if self.error == "KeyboardInterrupt":
-            said = "interrupted"
-        return f"{said} (line {self.line} of {Path(self.file).name})" if self.line else said
+            message = "interrupted"
+        return f"{message} (line {self.line} of {Path(self.file).name})" if self.line else message
 
 
 class Intake:
@@ -154,10 +154,10 @@ class Intake:
     def _pass(self, record: Record) -> None:
         fault = None
         if record.text:
-            direction, node, error, said = msgspec.json.decode(
+            direction, node, error, message = msgspec.json.decode(
                 record.text, type=tuple[str, int, str, str]
             )
-            fault = Fault("forward" if direction == "f" else "backward", node, error, said)
+            fault = Fault("forward" if direction == "f" else "backward", node, error, message)
         complete = bool(record.flags & words.COMPLETE)
         self.sink.add_pass(
             record.number,
