@@ -158,7 +158,7 @@ def test_drawing_does_not_disturb_a_run(start: Start) -> None:
 
 
 def test_a_demo_follows_the_window(start: Start) -> None:
-    app = start("demo", "five-to-two", ready="space begins")
+    app = start("demo", "five-to-two", ready="space starts")
     app.press("space", "space", "space")
     for columns, rows in ((120, 40), (60, 20), (50, 10), (100, 30)):
         app.resize(columns, rows)
