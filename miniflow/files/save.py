@@ -11,9 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import secrets
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ import safetensors.numpy
 from miniflow import limits
 from miniflow.errors import FileError
 from miniflow.files import paths
+from miniflow.files.atomic import replace_file
 from miniflow.files.leftovers import remove_unneeded, tensor_file_name, tensor_files
 from miniflow.files.schema import FORMAT, optimizer_fields
 from miniflow.files.state import has_progress, state_text
@@ -239,38 +237,6 @@ def path_of(data: Data | None) -> Path | None:
     if data is None or data.file is None or data.folder is None:
         return None
     return (data.folder / data.file).resolve()
-
-
-def replace_file(path: Path, content: bytes, where: str) -> None:
-    """Write a file atomically: write and sync a temporary file beside it, then rename that."""
-    paths.clear_leftovers(path.parent, ".miniflow-*.tmp")
-    temporary = path.with_name(f".miniflow-{secrets.token_hex(8)}.tmp")
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with open(os.open(temporary, flags, 0o666), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-        temporary.replace(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileError(f"cannot be written: {reason}", where=where) from None
-    finally:
-        with contextlib.suppress(OSError, ValueError):
-            temporary.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Not every system supports this; the file itself is already on disk.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _is_inline(value: Array) -> bool:

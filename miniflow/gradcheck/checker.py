@@ -24,11 +24,10 @@ from miniflow.gradcheck.check_pass import CheckPass, Upstream, unchanged
 from miniflow.gradcheck.differences import TOLERANCE, Finding, Judgement, judge
 from miniflow.gradcheck.function import Function, Move
 from miniflow.gradcheck.screening import Direction, find_suspect
-from miniflow.ops.base import Array, Shape
+from miniflow.ops.base import Array, Index, Shape
 from miniflow.plans.base import Plan
 from miniflow.structure import Structure
 
-Index = tuple[int, ...]
 # Why something is not tested: it takes only integers; two evaluations differ; a node defines no
 # backward rule; rounding is larger than the derivative. In the recording of a program's run: its
 # numbers were not kept, or are not known, or do not have its value's shape; its class is the

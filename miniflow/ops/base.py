@@ -25,6 +25,7 @@ from miniflow.node import shape_text as shape_text
 from miniflow.ops.calls import Array as Array
 from miniflow.ops.calls import Call as Call
 from miniflow.ops.calls import Calls as Calls
+from miniflow.ops.calls import Index as Index
 from miniflow.ops.calls import Shape as Shape
 from miniflow.registry import OPS as OPS
 from miniflow.text.lists import series as series

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
+# Which entry of an array, counted from 0 on every axis.
+Index = tuple[int, ...]
 Shape = tuple[int, ...]
 Call = Callable[[], object]
 

@@ -139,7 +139,11 @@ def locked(tmp_path: Path) -> Iterator[Path]:
 def test_folders_that_may_not_be_written(locked: Path) -> None:
     lines = ["save here.json", "record here.script", "sgd", "print cost"]
     done = batch("xor", *lines, state=locked, prepare=ordinary)
-    refused(done, "cannot be written: Permission denied", "here.script: Permission denied")
+    refused(
+        done,
+        "cannot be written: Permission denied",
+        "here.script: cannot be written: Permission denied",
+    )
     assert "cost = " in done.stdout
     assert list(locked.iterdir()) == []
 

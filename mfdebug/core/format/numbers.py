@@ -16,11 +16,8 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from miniflow.ops.base import shape_text
-
-Array = NDArray[Any]
+from miniflow.ops.base import Array, shape_text
 
 PIECE = 65_536
 # Up to this many entries of an array are written out in a sentence.

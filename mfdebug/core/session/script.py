@@ -6,11 +6,8 @@ rejected with the number of the line, and nothing is executed.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from msgspec import Struct, field
 
 from mfdebug.core.timeline.debugger import DebuggerError
 from miniflow.files import paths
+from miniflow.files.atomic import replace_file
 from miniflow.text.characters import is_printable
 
 HEAD = "# mfdebug session 1"
@@ -175,13 +173,4 @@ def write_whole(path: Path, text: str) -> None:
     where = str(path)
     path = paths.real(path, where, exists=False)
     paths.check_ordinary(path, where)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(temporary, path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise DebuggerError(error.strerror or str(error), where=where) from None
+    replace_file(path, text.encode(), where, sync=False)

@@ -16,6 +16,7 @@ from mfdebug.core.session.script import Origin, Script, read_session, session_te
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 from miniflow.errors import FileError, MiniflowError
+from miniflow.files.atomic import LEFTOVERS
 from miniflow.files.paths import check_ordinary, clear_leftovers
 
 SUFFIX, BEFORE = ".session", ".previous"
@@ -64,7 +65,7 @@ class AutoSaver:
         self.left: Script | None = None
         self._saved = NOTHING
         self._stamp = self._on_disk()
-        clear_leftovers(self.path.parent, f".{self.path.name}.*")
+        clear_leftovers(self.path.parent, LEFTOVERS)
         if os.path.lexists(self.path):
             try:
                 found, _ = read_session(self.path, self._check)

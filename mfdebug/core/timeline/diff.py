@@ -18,9 +18,8 @@ from mfdebug.core.format.results import as_json
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import cost_name, gradient_name
 from miniflow.graph import Graph
-from miniflow.ops.base import Array
+from miniflow.ops.base import Array, Index
 
-Index = tuple[int, ...]
 What = Literal["value", "gradient", "cost", "learning rate"]
 # Differences listed as text; a large graph may have thousands.
 MOST_ROWS = 20

@@ -13,8 +13,8 @@ from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.graph import Graph
 from miniflow.ops.base import Array
+from miniflow.ops.base import Index as Index
 
-Index = tuple[int, ...]
 # A subscript may be a letter, for a rule that holds for all entries: `X[n,1]`.
 Subscripts = tuple[int | str, ...]
 # "m" and "v" are an optimizer's state for each entry of a parameter.
