@@ -226,7 +226,7 @@ def slice_line(shape: tuple[int, ...], index: tuple[int, ...]) -> str:
 # Statistics of a tensor ------------------------------------------------------------------
 
 
-def _pieces(array: Array) -> Iterator[NDArray[np.float64]]:
+def _pieces(array: Array) -> Iterator[Array]:
     """Yield all entries as float64, `PIECE` at a time, whatever the memory layout."""
     if array.size:
         flags: Any = ["external_loop", "buffered"]
