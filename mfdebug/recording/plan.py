@@ -15,8 +15,9 @@ from typing import ClassVar, NoReturn, cast, overload
 import numpy as np
 
 from mfdebug.core.timeline.timeline import Timeline
+from mfdebug.recording.arrays import as_floats
 from mfdebug.recording.nodes import RecordedGraph
-from mfdebug.recording.passes import RecordedPass, as_floats
+from mfdebug.recording.passes import RecordedPass
 from mfdebug.recording.records import Outline, Run
 from mfdebug.recording.updates import UNKNOWN_RATE, Updates
 from miniflow.node import Input
