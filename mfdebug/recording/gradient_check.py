@@ -16,8 +16,9 @@ import numpy as np
 from msgspec import Struct
 
 from mfdebug.core.timeline.timeline import Timeline
+from mfdebug.recording.arrays import as_floats, misfit
 from mfdebug.recording.nodes import Recorded, RecordedGraph
-from mfdebug.recording.passes import RecordedPass, as_floats, misfit
+from mfdebug.recording.passes import RecordedPass
 from miniflow.errors import MiniflowError
 from miniflow.gradcheck.checker import Against, Reason, Verdict, check
 from miniflow.gradcheck.differences import TOLERANCE

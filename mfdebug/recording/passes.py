@@ -7,21 +7,20 @@ is no number: not computed in this pass, not kept, or not a number.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
 
 from mfdebug.core.timeline.timeline import Phase, Timeline
+from mfdebug.recording.arrays import as_floats, as_numbers, fitted, is_numeric
 from mfdebug.recording.nodes import RecordedGraph
+from mfdebug.recording.op_rule import difference, is_close, run_rule, summed_by_input
 from mfdebug.recording.records import Outline, Run
 from miniflow.errors import MiniflowError
 from miniflow.node import Input, shape_text
-from miniflow.ops.base import Array, Calls, Op, Shape
+from miniflow.ops.base import Array, Op, Shape
 
 NOT_KEPT = "not kept"
-# Numeric dtype kinds: bool, int, unsigned, float.
-_NUMERIC_KINDS = "biuf"
 
 
 class RecordedPass:
@@ -81,7 +80,7 @@ class RecordedPass:
         if isinstance(self._graph.nodes[node], Input):
             update = self._timeline.position_of("update", node)
             if update is not None and update <= position:
-                return _as_numbers(self.after.get(node))
+                return as_numbers(self.after.get(node))
             value = self._initial_value(node)
         else:
             computed = self._timeline.position_of("forward", node)
@@ -91,7 +90,7 @@ class RecordedPass:
         for changed, now in self._changes.get(node, ()):
             if changed <= position:
                 value = now
-        return _as_numbers(value)
+        return as_numbers(value)
 
     def _initial_value(self, node: int) -> Array | None:
         if self.numbers is not None and node in self.numbers.values:
@@ -112,7 +111,7 @@ class RecordedPass:
         if node in self.numbers.texts:
             return self.numbers.texts[node]
         value = self._initial_value(node)
-        if value is None or _is_numeric(value):
+        if value is None or is_numeric(value):
             return ""
         return f"{value.dtype} of shape {shape_text(value.shape)}"
 
@@ -154,7 +153,7 @@ class RecordedPass:
             if inbound.index(source) != input_index:
                 return None
         raw = self.numbers.sent.get((consumer, input_index))
-        return None if raw is None or not _is_numeric(raw) else _fitted(raw, self.shape(source))
+        return None if raw is None or not is_numeric(raw) else fitted(raw, self.shape(source))
 
     def unsent(self, consumer: int, input_index: int) -> str:
         """Return why there is no contribution from a node to one of its inputs."""
@@ -168,7 +167,7 @@ class RecordedPass:
             return f"{self._graph.nodes[consumer].label} left no gradient for {label}"
         if first != input_index:
             return "part of its first contribution: only the sum of both is known"
-        if not _is_numeric(raw):
+        if not is_numeric(raw):
             return f"it sent {raw.dtype}, which is not a number"
         shape = self.shape(source)
         has = "no shape" if shape is None else shape_text(shape)
@@ -182,7 +181,7 @@ class RecordedPass:
     def own(self, node: int) -> Array | None:
         """Return the gradient that a node stores for itself, in its value's shape."""
         raw = None if self.numbers is None else self.numbers.own.get(node)
-        return None if raw is None or not _is_numeric(raw) else _fitted(raw, self.shape(node))
+        return None if raw is None or not is_numeric(raw) else fitted(raw, self.shape(node))
 
     def gradient(self, node: int, position: int) -> Array | None:
         """Return a node's gradient at a position: the sum of the contributions so far."""
@@ -263,7 +262,7 @@ class RecordedPass:
         recorded: dict[int, Array]
         if phase == "forward":
             value = self._computed(node)
-            if value is None or not _is_numeric(value):
+            if value is None or not is_numeric(value):
                 return ""
             recorded = {0: as_floats(value)}
             found = self.by_rule(node, backward=False)
@@ -277,9 +276,9 @@ class RecordedPass:
         worst = ""
         for input_index, array in recorded.items():
             rules = [arrays[input_index] for arrays in found if input_index in arrays]
-            if not rules or any(_is_close(array, rule) for rule in rules):
+            if not rules or any(is_close(array, rule) for rule in rules):
                 continue
-            worst = worst or _difference(array, rules[0])
+            worst = worst or difference(array, rules[0])
         return worst
 
     def fits(self, node: int, position: int) -> bool:
@@ -311,9 +310,9 @@ class RecordedPass:
             return []
         found = []
         for step in (0, self.outline.step) if "rate" in op.attrs else (0,):
-            out = _run_rule(op, [x for x in inputs if x is not None], upstream, step)
+            out = run_rule(op, [x for x in inputs if x is not None], upstream, step)
             if out is not None:
-                found.append(_summed(out, self._graph.inbound[node]) if backward else out)
+                found.append(summed_by_input(out, self._graph.inbound[node]) if backward else out)
         return found
 
     def _shares(self, consumer: int, source: int) -> dict[int, Array] | None:
@@ -334,113 +333,15 @@ class RecordedPass:
         upstream = self.gradient(consumer, position)
         if upstream is None or not self.fits(consumer, position):
             return None
-        shares = _run_rule(op, [x for x in inputs if x is not None], upstream, 0)
+        shares = run_rule(op, [x for x in inputs if x is not None], upstream, 0)
         if shares is None:
             return None
-        for input_index, total in _summed(shares, inbound).items():
+        for input_index, total in summed_by_input(shares, inbound).items():
             raw = self.numbers.sent.get((consumer, input_index))
             if (
                 raw is None
-                or not _is_numeric(raw)
+                or not is_numeric(raw)
                 or raw.tobytes() != total.astype(raw.dtype).tobytes()
             ):
                 return None
         return shares
-
-
-def _run_rule(
-    op: Op, inputs: list[Array], upstream: Array | None, sgd_step: int
-) -> dict[int, Array] | None:
-    """Run an op's rule: return the value under 0, or with `upstream` a share for each input."""
-    arrays = [as_floats(x) for x in inputs]
-    dtype = np.result_type(*[x.dtype for x in arrays])
-    arrays = [x.astype(dtype, copy=False) for x in arrays]
-    try:
-        with np.errstate(all="ignore"):
-            out = np.zeros(op.output_shape(*(x.shape for x in arrays)), dtype)
-            do = Calls(dtype, sgd_step=np.array([sgd_step]))
-            op.check_calls(do, *arrays)
-            op.forward_calls(do, out, *arrays)
-            if upstream is None:
-                _call(do)
-                return {0: out}
-            _call(do)
-            shares = {input_index: np.zeros(x.shape, dtype) for input_index, x in enumerate(arrays)}
-            op.backward_calls(do, shares.items(), upstream.astype(dtype), out, arrays)
-            _call(do)
-            return shares
-    except (MiniflowError, ArithmeticError, LookupError, TypeError, ValueError):
-        # From a damaged file or another version: the op rejects such inputs.
-        return None
-
-
-def _call(do: Calls) -> None:
-    for call in do.take():
-        call()
-
-
-def _summed(shares: Mapping[int, Array], inbound: list[int]) -> dict[int, Array]:
-    sums: dict[int, Array] = {}
-    for input_index, share in shares.items():
-        first = inbound.index(inbound[input_index])
-        sums[first] = np.asarray(sums[first] + share) if first in sums else share
-    return sums
-
-
-def _is_numeric(value: Array) -> bool:
-    return value.dtype.kind in _NUMERIC_KINDS
-
-
-def _as_numbers(value: Array | None) -> Array | None:
-    if value is None or _is_numeric(value):
-        return value
-    return as_floats(value) if value.dtype.kind == "O" else None
-
-
-def as_floats(value: Array) -> Array:
-    """Return a value as floats; integers beyond float64 become infinite."""
-    if value.dtype.kind == "f":
-        return value
-    try:
-        return value.astype(np.float64)
-    except OverflowError:  # an integer of hundreds of digits
-        return np.full(value.shape, np.inf)
-
-
-def _fitted(sent: Array, shape: Shape | None) -> Array | None:
-    """Return a gradient in its value's shape if they differ only in axes of length 1."""
-    if shape is None or sent.shape == shape:
-        return None if shape is None else as_floats(sent)
-    if [n for n in sent.shape if n != 1] == [n for n in shape if n != 1]:
-        return as_floats(sent).reshape(shape)
-    return None
-
-
-def misfit(sent: Array, shape: Shape) -> bool:
-    """Whether a gradient is numeric and its shape does not fit its value's."""
-    return _is_numeric(sent) and _fitted(sent, shape) is None
-
-
-def _is_close(a: Array, b: Array) -> bool:
-    """Whether two arrays differ by rounding only."""
-    if a.size != b.size:
-        return False
-    x, y = (as_floats(array).astype(np.float64).reshape(-1) for array in (a, b))
-    single = a.dtype.itemsize < 8 and a.dtype.kind == "f"
-    with np.errstate(all="ignore"):
-        finite = np.abs(y[np.isfinite(y)])
-        scale = float(finite.max(initial=0.0))
-    tolerance = 1e-3 if single else 1e-7
-    return bool(np.allclose(x, y, rtol=tolerance, atol=tolerance * scale, equal_nan=True))
-
-
-def _difference(recorded: Array, rule: Array) -> str:
-    """Describe the entry that differs most from the rule."""
-    if recorded.size != rule.size:
-        return f"by the rule the shape is {shape_text(rule.shape)}"
-    x, y = (array.astype(np.float64).reshape(-1) for array in (as_floats(recorded), rule))
-    with np.errstate(all="ignore"):
-        distance = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
-    distance[np.isnan(distance)] = np.inf
-    entry = int(distance.argmax())
-    return f"{float(x[entry]):.6g}, by the rule {float(y[entry]):.6g}"

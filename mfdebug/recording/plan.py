@@ -15,10 +15,12 @@ from typing import ClassVar, NoReturn, cast, overload
 import numpy as np
 
 from mfdebug.core.timeline.timeline import Timeline
+from mfdebug.recording.arrays import as_floats
 from mfdebug.recording.nodes import RecordedGraph
-from mfdebug.recording.passes import RecordedPass, as_floats
+from mfdebug.recording.passes import RecordedPass
+from mfdebug.recording.rates import UNKNOWN_RATE
 from mfdebug.recording.records import Outline, Run
-from mfdebug.recording.updates import UNKNOWN_RATE, Updates
+from mfdebug.recording.updates import Updates
 from miniflow.node import Input
 from miniflow.ops.base import Array, Shape
 from miniflow.plans.base import Plan, State

@@ -139,6 +139,12 @@ def structure_form(structure: Structure) -> bytes:
     return msgspec.json.encode(form)
 
 
+def state_row(state: State) -> tuple[int, str, int]:
+    """Return the row of the table `run`."""
+    form = msgspec.json.encode(state)
+    return 0, form.decode(), checksum(form, 0)
+
+
 def _plain(value: Any) -> Any:
     """Return a setting of an op as plain JSON data; anything else becomes its `repr`."""
     if isinstance(value, list | tuple):

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.recording.reader import Output, RunReader
+from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Entry, Fault, Numbers, Run, Shared
+from mfdebug.recording.run_rows import Output
 from mfdebug.recording.schema import BODY_BYTES, SMALL_INPUT
 from mfdebug.recording.writer import RunWriter
 from miniflow.errors import FileError

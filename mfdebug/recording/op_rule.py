@@ -1,0 +1,77 @@
+"""The rule of one of our ops, run with recorded numbers, and how the record differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mfdebug.recording.arrays import as_floats
+from miniflow.errors import MiniflowError
+from miniflow.node import shape_text
+from miniflow.ops.base import Array, Calls, Op
+
+
+def run_rule(
+    op: Op, inputs: list[Array], upstream: Array | None, sgd_step: int
+) -> dict[int, Array] | None:
+    """Run an op's rule: return the value under 0, or with `upstream` a share for each input."""
+    arrays = [as_floats(x) for x in inputs]
+    dtype = np.result_type(*[x.dtype for x in arrays])
+    arrays = [x.astype(dtype, copy=False) for x in arrays]
+    try:
+        with np.errstate(all="ignore"):
+            out = np.zeros(op.output_shape(*(x.shape for x in arrays)), dtype)
+            do = Calls(dtype, sgd_step=np.array([sgd_step]))
+            op.check_calls(do, *arrays)
+            op.forward_calls(do, out, *arrays)
+            if upstream is None:
+                _call(do)
+                return {0: out}
+            _call(do)
+            shares = {input_index: np.zeros(x.shape, dtype) for input_index, x in enumerate(arrays)}
+            op.backward_calls(do, shares.items(), upstream.astype(dtype), out, arrays)
+            _call(do)
+            return shares
+    except (MiniflowError, ArithmeticError, LookupError, TypeError, ValueError):
+        # From a damaged file or another version: the op rejects such inputs.
+        return None
+
+
+def _call(do: Calls) -> None:
+    for call in do.take():
+        call()
+
+
+def summed_by_input(shares: Mapping[int, Array], inbound: list[int]) -> dict[int, Array]:
+    """Return the sum of the shares of each input, under the first index of that input."""
+    sums: dict[int, Array] = {}
+    for input_index, share in shares.items():
+        first = inbound.index(inbound[input_index])
+        sums[first] = np.asarray(sums[first] + share) if first in sums else share
+    return sums
+
+
+def is_close(a: Array, b: Array) -> bool:
+    """Whether two arrays differ by rounding only."""
+    if a.size != b.size:
+        return False
+    x, y = (as_floats(array).astype(np.float64).reshape(-1) for array in (a, b))
+    single = a.dtype.itemsize < 8 and a.dtype.kind == "f"
+    with np.errstate(all="ignore"):
+        finite = np.abs(y[np.isfinite(y)])
+        scale = float(finite.max(initial=0.0))
+    tolerance = 1e-3 if single else 1e-7
+    return bool(np.allclose(x, y, rtol=tolerance, atol=tolerance * scale, equal_nan=True))
+
+
+def difference(recorded: Array, rule: Array) -> str:
+    """Return how the entry that differs most from the rule does so."""
+    if recorded.size != rule.size:
+        return f"by the rule the shape is {shape_text(rule.shape)}"
+    x, y = (array.astype(np.float64).reshape(-1) for array in (as_floats(recorded), rule))
+    with np.errstate(all="ignore"):
+        distance = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
+    distance[np.isnan(distance)] = np.inf
+    entry = int(distance.argmax())
+    return f"{float(x[entry]):.6g}, by the rule {float(y[entry]):.6g}"
