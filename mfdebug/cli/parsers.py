@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mfdebug import __version__
+from mfdebug.opening.readers import PROGRAM, READERS, RUN_FILE, Kind, reader_of
 
 Completer = Callable[..., Iterable[str]]
 COMMANDS = {
@@ -24,8 +25,6 @@ COMMANDS = {
     "completion": "print the completion code for bash, zsh or fish",
 }
 SHELLS = ("bash", "zsh", "fish")
-# The file name extensions of programs and recorded runs.
-PROGRAM, RUN_FILE = ".py", ".mfrun"
 
 EPILOG = """\
 examples:
@@ -38,16 +37,6 @@ examples:
 
 other commands (mfdebug COMMAND --help; a graph file of such a name is ./demo):
 """ + "\n".join(f"  mfdebug {name:<32} {words}" for name, words in COMMANDS.items())
-
-
-def is_program(name: str | None) -> bool:
-    """Whether a command-line argument names a program."""
-    return name is not None and name.endswith(PROGRAM)
-
-
-def is_run_file(name: str | None) -> bool:
-    """Whether a command-line argument names a run file."""
-    return name is not None and name.endswith(RUN_FILE)
 
 
 def main_parser() -> argparse.ArgumentParser:
@@ -188,7 +177,7 @@ def record_parser() -> argparse.ArgumentParser:
             metavar="FILE",
             type=_run_file,
             required=True,
-            help=f"the run file, whose name ends in {RUN_FILE}",
+            help=f"the file, which ends in {RUN_FILE.suffix}",
         ),
         any_file,
     )
@@ -283,8 +272,8 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
 
 
 def _run_file(text: str) -> Path:
-    if not is_run_file(text):
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in {RUN_FILE}")
+    if reader_of(text).kind is not Kind.RUN:
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in {RUN_FILE.suffix}")
     return Path(text)
 
 
@@ -325,12 +314,13 @@ def any_file(prefix: str, **_: Any) -> Iterable[str]:
 
 def program_argument(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
     """Complete an argument of a program, which may be a path; graphs take no arguments."""
-    return _paths(prefix, ("",)) if is_program(parsed_args.graph) else ()
+    takes_arguments = reader_of(parsed_args.graph).kind is Kind.PROGRAM
+    return _paths(prefix, ("",)) if takes_arguments else ()
 
 
 def programs(prefix: str, **_: Any) -> Iterable[str]:
     """Complete a program."""
-    return _paths(prefix, (PROGRAM,))
+    return _paths(prefix, (PROGRAM.suffix,))
 
 
 def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:
@@ -338,7 +328,7 @@ def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:
     from mfdebug.opening.shipped import names
 
     found = [*names(), *COMMANDS]
-    files = _paths(prefix, (".json", PROGRAM, RUN_FILE))
+    files = _paths(prefix, tuple(reader.suffix for reader in READERS))
     return [*(name for name in found if name.startswith(prefix)), *files]
 
 

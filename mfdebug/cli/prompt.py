@@ -16,7 +16,8 @@ from typing import NoReturn
 
 import platformdirs
 
-from mfdebug.cli.batch import FAILED, INTERRUPTED, OK, Interrupt
+from mfdebug.cli.batch import Interrupt
+from mfdebug.cli.exit_status import FAILED, INTERRUPTED, OK
 from mfdebug.core.commands.completion import complete
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.commands.status import status

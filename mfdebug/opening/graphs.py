@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mfdebug.core.session.script import Origin
+from mfdebug.opening.readers import GRAPH_FILE, reader_of
 from mfdebug.opening.shipped import find, folder, shipped
 from miniflow.errors import FileError, nearest
-from miniflow.files import load
 from miniflow.graph import Graph
 
 
@@ -33,7 +33,7 @@ def open_graph(name: str, feeds: Mapping[str, Any] | None = None) -> Opened:
     if not exists:
         shipped_path = find(name)
         if shipped_path is None:
-            bare = path.name.removesuffix(".json")
+            bare = path.name.removesuffix(GRAPH_FILE.suffix)
             hint = nearest(bare, [graph.name for graph in shipped()])
             raise FileError(
                 "there is no such file, and no shipped graph of that name",
@@ -41,7 +41,7 @@ def open_graph(name: str, feeds: Mapping[str, Any] | None = None) -> Opened:
                 hint=hint or "mfdebug --list names the shipped graphs",
             )
         path = shipped_path
-    graph = load(path, feeds=feeds)
+    graph = reader_of(name).load(path, feeds)
     real = path.resolve()
     known = real.stem if real.parent == folder().resolve() else str(real)
     return Opened(graph, Origin(known, graph.fingerprint, dict(feeds or {})))

@@ -23,7 +23,6 @@ from miniflow.files.values import SPELLED
 FORMAT = 1
 # "mfru", in the header of the database.
 APPLICATION = 0x6D667275
-SUFFIX = ".mfrun"
 
 TABLES = {
     "run": "CREATE TABLE run (number INTEGER PRIMARY KEY, state TEXT, crc INTEGER)",

@@ -1,7 +1,7 @@
 """The ops, one family per module, and their registry."""
 
 from miniflow.ops.activation import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
-from miniflow.ops.arithmetic import Abs, Add, Div, Exp, Log, Max, Min, Mul, Neg, Pow, Sqrt, Sub
+from miniflow.ops.arithmetic import Add, Div, Mul, Neg, Sub
 from miniflow.ops.base import OPS, Op
 from miniflow.ops.cost import (
     MAE,
@@ -11,7 +11,9 @@ from miniflow.ops.cost import (
     SoftmaxCrossEntropy,
 )
 from miniflow.ops.dropout import Dropout
+from miniflow.ops.extremes import Abs, Max, Min
 from miniflow.ops.linear import Linear, MatMul
+from miniflow.ops.powers import Exp, Log, Pow, Sqrt
 from miniflow.ops.reduce import Mean, Sum
 from miniflow.ops.shape import Concat, Reshape, Slice, Transpose
 

@@ -12,7 +12,7 @@ from mfdebug.core.expressions.parser import FUNCTIONS, WORDS, parse
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.help import MARKS, HelpScreen, HelpText, sections
 from mfdebug.tui.screens.text import TextScreen
-from mfdebug.tui.widgets.order_tree import GRADIENT_MARKS, VALUE_MARKS
+from mfdebug.tui.widgets.order_lines import GRADIENT_MARKS, VALUE_MARKS
 from tests.support.app_driver import opened, whole
 from tests.support.sizes import some
 

@@ -1,4 +1,4 @@
-"""Stops: breakpoints, conditions, changes and health rules, and running until one is met.
+"""The stops of a debugger, and running forward or backward until one is met.
 
 A run stops right after the moment that meets a stop. Long runs execute batches of whole SGD steps;
 only a step in which a stop may have been met is replayed moment by moment, and that replay decides.
@@ -6,18 +6,13 @@ only a step in which a stop may have been met is replayed moment by moment, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import reduce
+from collections.abc import Iterator
 
-import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
-from mfdebug.core.breakpoints.finding import Finding
-from mfdebug.core.breakpoints.parser import triggers
-from mfdebug.core.breakpoints.step_batch import StepBatch
-from mfdebug.core.breakpoints.triggers import AtPositions, Elsewhere, Trigger, positions_to_check
-from mfdebug.core.expressions.earlier_steps import EarlierSteps, Lookback
+from mfdebug.core.breakpoints.batches import Batches
+from mfdebug.core.breakpoints.stop import Hit, Stop, trigger_of
+from mfdebug.core.breakpoints.triggers import Elsewhere, Trigger, positions_to_check
 from mfdebug.core.timeline.debugger import (
     Debugger,
     DebuggerError,
@@ -27,51 +22,11 @@ from mfdebug.core.timeline.debugger import (
     SetTrace,
 )
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
-from miniflow.errors import MiniflowError
-from miniflow.plans.trace import Trace
 
 # The most rows of a trace: with this many, NumPy's call overhead is small beside the arithmetic.
 LONGEST_TRACE = 256
 # Initial number of SGD steps in a batch; it doubles after each batch in which nothing was found.
 FIRST_BATCH = 16
-
-
-class Stop(Struct):
-    """A stop, with the command line that sets it; the next `ignored` hits do not stop the run."""
-
-    number: int
-    line: str
-    trigger: Trigger
-    temporary: bool = False
-    enabled: bool = True
-    ignored: int = 0
-    hits: int = 0
-
-
-class Hit(Struct, frozen=True):
-    """A stop that is met, and why."""
-
-    stop: Stop
-    finding: Finding
-
-
-def hit_lines(hits: Iterable[Hit]) -> list[str]:
-    """Return one line per reason, with the numbers of all stops that were met for it.
-
-    `stop 1: nan: ...`, `stops 1 and 9: nan: ...`; for stops with different command lines these are
-    included: `stops 1 and 9 (break nan, break nan at q): nan: ...`.
-    """
-    by_reason: dict[str, list[Stop]] = {}
-    for hit in hits:
-        by_reason.setdefault(hit.finding.words, []).append(hit.stop)
-    lines = []
-    for words, stops in by_reason.items():
-        *most, last = [str(stop.number) for stop in stops]
-        numbers = f"stops {', '.join(most)} and {last}" if most else f"stop {last}"
-        set_by = list(dict.fromkeys(stop.line for stop in stops))
-        note = f" ({', '.join(set_by)})" if len(set_by) > 1 else ""
-        lines.append(f"{numbers}{note}: {words}")
-    return lines
 
 
 class Stops:
@@ -81,10 +36,8 @@ class Stops:
         self.debugger = debugger
         self._stops: dict[int, Stop] = {}
         self._last_number = 0
-        self._trace: Trace | None = None
+        self._batches = Batches(debugger)
         self._built_for = debugger, debugger.timeline.builds
-        # Copies of the steps before the trace, and of those together with the trace's steps.
-        self._earlier, self._known = EarlierSteps(), EarlierSteps()
         # The stops met at the last moment that was checked, with that moment and its branch.
         self._last_met: tuple[Hit, ...] = ()
         self._last_met_at: tuple[int, tuple[Edit, ...]] = (0, debugger.edits)
@@ -107,14 +60,14 @@ class Stops:
         Stops on nodes that it does not have are inactive until their own graph is back.
         """
         self.debugger = debugger
-        self._trace = None
+        self._batches.follow(debugger)
         self._last_met, self._last_met_at = (), (0, debugger.edits)
         self._update_triggers()
 
     def home_of(self, stop: Stop) -> Debugger:
         """Return a debugger whose graph has the nodes of a stop, preferably the present one."""
         for debugger in (self.debugger, *self.debugger.lines):
-            if stop.line and _parse_trigger(debugger, stop.line) is not None:
+            if stop.line and trigger_of(debugger, stop.line) is not None:
                 return debugger
         return self.debugger
 
@@ -127,7 +80,7 @@ class Stops:
         for stop in self._stops.values():
             if not stop.line:
                 continue
-            stop.trigger = _parse_trigger(self.debugger, stop.line) or Elsewhere()
+            stop.trigger = trigger_of(self.debugger, stop.line) or Elsewhere()
 
     def add(self, line: str, trigger: Trigger, *, temporary: bool = False) -> Stop:
         """Set a stop and return it."""
@@ -229,10 +182,11 @@ class Stops:
             step, position = divmod(debugger.moment, length)
             # The last SGD step is walked, so that all numbers shown are of one pass.
             last = self._next_fixed(target) // length - 1
-            if position == 0 and self._traces and last > step:
-                suspect = self._run_batch(min(last, step + batch_size))
+            if position == 0 and self._batches.possible and last > step:
+                batch_end = min(last, step + batch_size)
+                suspects = self._batches.run(self.armed, batch_end, LONGEST_TRACE)
                 settled = False
-                if suspect is None:
+                if not suspects:
                     batch_size = min(2 * batch_size, LONGEST_TRACE)
                     if debugger.moment > step * length:
                         if progress is not None and progress(debugger.moment):
@@ -241,7 +195,7 @@ class Stops:
                         continue
                 else:
                     batch_size = max(1, batch_size // 2)
-                    debugger.move(suspect * length)
+                    debugger.move(suspects[0] * length)
                     settled = True
             near = (debugger.moment // length + 1) * length
             hits = self._walk(near if target is None else min(target, near), whole)
@@ -253,49 +207,13 @@ class Stops:
                 break
         return ()
 
-    @property
-    def _traces(self) -> bool:
-        return self.debugger.graph.trains and self.debugger.plan.traces
-
     def _next_fixed(self, target: int | None) -> int:
         """Return the next moment at which the run certainly stops, or a moment far ahead."""
         timeline, now = self.debugger.timeline, self.debugger.moment
         found = [] if target is None else [target]
         for stop in self.armed:
-            if isinstance(stop.trigger, AtPositions) and stop.trigger.condition is None:
-                found += [timeline.next_at(now, position) for position in stop.trigger.positions]
+            found += [timeline.next_at(now, at) for at in stop.fixed_positions or ()]
         return min(found, default=now + (2 * LONGEST_TRACE + 2) * timeline.length)
-
-    def _run_batch(self, last: int) -> int | None:
-        """Run whole SGD steps up to `last`; return the first in which a stop may have been met."""
-        debugger = self.debugger
-        full = any(stop.trigger.needs_all_gradients for stop in self.armed)
-        if self._trace is None or self._trace.full != full:
-            self._trace = debugger.plan.new_trace(LONGEST_TRACE, full=full)
-        lookback = reduce(
-            Lookback.joined, (stop.trigger.lookback for stop in self.armed), Lookback()
-        )
-        step = debugger.moment // debugger.timeline.length
-        earlier = self._known.before(step, lookback.steps, debugger.edits, full=full)
-        debugger.run_traced(last, self._trace)
-        self._earlier = self._known = earlier
-        if lookback.steps and self._trace.steps:
-            self._known = earlier.extended(self._trace, lookback, set(debugger.graph.trainables))
-        suspects = self._suspects(self._trace)
-        return suspects[0] if suspects else None
-
-    def _suspects(self, trace: Trace) -> list[int]:
-        if not trace.steps:
-            return []
-        batch = StepBatch(self.debugger, trace, self._earlier)
-        may_fire = [
-            stop.trigger.may_fire(batch)
-            for stop in self.armed
-            if not (isinstance(stop.trigger, AtPositions) and stop.trigger.condition is None)
-        ]
-        if not may_fire:
-            return []
-        return [trace.first + int(i) for i in np.flatnonzero(np.logical_or.reduce(may_fire))]
 
     def _walk(self, target: int, last: int | None) -> tuple[Hit, ...]:
         """Step to `target` or the end of SGD step `last`, whichever is first; return the hits."""
@@ -403,22 +321,19 @@ class Stops:
     def _suspects_between(self, first: int, last: int) -> list[int]:
         """Return the SGD steps from `first` to `last` - 1 in which a stop may have been met."""
         debugger, length = self.debugger, self.debugger.timeline.length
-        fixed = any(
-            isinstance(stop.trigger, AtPositions) and stop.trigger.condition is None
-            for stop in self.armed
-        )
-        if fixed or not self._traces:
+        fixed = any(stop.fixed_positions is not None for stop in self.armed)
+        if fixed or not self._batches.possible:
             return list(range(first, last))
         found: list[int] = []
         debugger.move(first * length)
         while (step := debugger.moment // length) < last:
-            suspect = self._run_batch(last)
+            suspects = self._batches.run(self.armed, last, LONGEST_TRACE)
             if debugger.moment == step * length:
                 # A step with edits is not run in a batch.
                 found.append(step)
                 debugger.move((step + 1) * length)
-            elif suspect is not None and self._trace is not None:
-                found += self._suspects(self._trace)
+            else:
+                found += suspects
         return found
 
     def _moments_met(self, first: int, last: int) -> list[int]:
@@ -436,15 +351,6 @@ class Stops:
             if any(stop.trigger.fires(debugger) for stop in self.armed if not stop.ignored):
                 met.append(debugger.moment)
         return met
-
-
-def _parse_trigger(debugger: Debugger, line: str) -> Trigger | None:
-    """Return the trigger of a command line; None if the graph lacks what it names."""
-    try:
-        ((_, trigger),) = triggers(debugger, line.partition(" ")[2])
-    except MiniflowError:
-        return None
-    return trigger
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
-from mfdebug.core.breakpoints.breakpoints import Hit, hit_lines
 from mfdebug.core.breakpoints.last_change import last_change
+from mfdebug.core.breakpoints.stop import Hit, hit_lines
 from mfdebug.core.commands.arguments import chosen_number
 from mfdebug.core.commands.command import Argument, Command, Key, count_of
 from mfdebug.core.commands.status import status

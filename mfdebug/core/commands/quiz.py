@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mfdebug.core.breakpoints.breakpoints import Hit
+from mfdebug.core.breakpoints.stop import Hit
 from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.move import moved
 from mfdebug.core.quiz.quiz import Quiz

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mfdebug.core.breakpoints.breakpoints import Stop
 from mfdebug.core.breakpoints.health import RULES
 from mfdebug.core.breakpoints.parser import USAGE, triggers
+from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.breakpoints.triggers import AtPositions, Elsewhere
 from mfdebug.core.commands.arguments import number_of
 from mfdebug.core.commands.command import Argument, Command, Key, count_of

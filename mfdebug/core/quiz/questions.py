@@ -21,10 +21,12 @@ from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.core.timeline.timeline import Moment
 from miniflow.node import Input, Node
 from miniflow.ops.activation import LeakyReLU, ReLU, Sigmoid, Tanh
-from miniflow.ops.arithmetic import Abs, Add, Div, Exp, Log, Max, Min, Mul, Neg, Pow, Sqrt, Sub
+from miniflow.ops.arithmetic import Add, Div, Mul, Neg, Sub
 from miniflow.ops.cost import MAE, MSE
 from miniflow.ops.dropout import Dropout
+from miniflow.ops.extremes import Abs, Max, Min
 from miniflow.ops.linear import Linear, MatMul
+from miniflow.ops.powers import Exp, Log, Pow, Sqrt
 from miniflow.ops.reduce import Mean, Sum
 
 Kind = Literal["value", "sign", "input"]

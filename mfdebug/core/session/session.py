@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from mfdebug.core.breakpoints.breakpoints import Stop, Stops
+from mfdebug.core.breakpoints.breakpoints import Stops
+from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.expressions.watches import Watch, Watches
 from mfdebug.core.quiz.quiz import Quiz
 from mfdebug.core.session.reply import Reply

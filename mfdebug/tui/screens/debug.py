@@ -11,50 +11,37 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
 from textual.events import Key, Resize
-from textual.timer import Timer
 from textual.widgets import Input as TextInput
-from textual.widgets import Static
 
 from mfdebug.core.commands.completion import complete
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.commands.quiz import asked
-from mfdebug.core.explain.why import Cause
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
-from mfdebug.tui.keys import bindings_at, key_hints, keys_of, with_keys
+from mfdebug.tui.count import Count
+from mfdebug.tui.keys import bindings_at, key_hints, keys_of
 from mfdebug.tui.palette import CommandScreen, Palette
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
+from mfdebug.tui.replies import view_of
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import HelpScreen
-from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.screens.why import WhyScreen
-from mfdebug.tui.selection import SET, Selection
+from mfdebug.tui.selection import SET
+from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.widgets.caption import Caption
-from mfdebug.tui.widgets.cost_plot import CostPlot
-from mfdebug.tui.widgets.legend import Legend
-from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
-from mfdebug.tui.widgets.node_panel import NodePanel
-from mfdebug.tui.widgets.order_tree import OrderTree
+from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.output_list import OutputList
+from mfdebug.tui.widgets.panels import Panels
 from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
-from mfdebug.tui.widgets.stop_list import StopList
-from mfdebug.tui.widgets.watch_list import WatchList
 from miniflow.errors import MiniflowError
 
-# More digits than any valid count has; the command rejects such a count with a message.
-MAX_DIGITS = 20
-# Below this height a curve leaves too little space for numbers that an audience can read.
-ROOMY_HEIGHT = 30
 ONE_STEP = "step {n}"
 ANSWER = "answer "
-# Seconds from an action to saving it; the actions of several keys are written at once.
-SAVE_DELAY = 0.3
 
 
 class DebugScreen(CommandScreen):
@@ -79,28 +66,15 @@ class DebugScreen(CommandScreen):
         self.debugger = session.debugger
         self.runner = Runner(session, self, self, commands)
         self.autosaver = autosaver
-        self._save_timer: Timer | None = None
+        self._saver = SessionSaver(self, self.runner, autosaver, self._report_unsaved)
         self.autoplay = Autoplay(self, self._autoplay_step)
-        self._count = ""
-        self._followed = -1
+        self.count = Count()
+        self.panels = Panels(session, roomy=presentation.roomy, id="body")
 
     def compose(self) -> ComposeResult:
-        """Order and node side by side, the status above them, cost and keys below."""
+        """The panels, the status above them, message and keys below."""
         yield StatusLine(self.debugger, id="status")
-        with Horizontal(id="body"):
-            with Vertical(id="left"):
-                yield Static("", id="order-title", markup=False)
-                yield OrderTree(self.debugger, self.session.stops, id="order")
-                yield Legend(id="legend")
-                yield WatchList(self.session.watches, id="watches")
-                yield StopList(self.session.stops, id="stops")
-            with Vertical(id="right"):
-                yield Static("", id="node-title", markup=False)
-                yield NodePanel(self.debugger, id="node")
-                yield CostPlot(self.debugger, id="cost")
-                yield OutputList(
-                    self.session.printed or list, keys_of(self).name("output"), id="output"
-                )
+        yield self.panels
         yield Caption(id="caption")
         yield MessageLine(self.debugger, id="message")
         yield Prompt(lambda line: complete(self.session, line), id="prompt")
@@ -109,10 +83,8 @@ class DebugScreen(CommandScreen):
     async def on_mount(self) -> None:
         """Show the first moment, then run the initial commands."""
         self.set_class(self.presentation.roomy, "roomy")
-        self.query_one(NodePanel).roomy = self.presentation.roomy
-        self.query_one(OrderTree).roomy = self.presentation.roomy
         self.query_one(Prompt).display = False
-        self.query_one(OrderTree).focus()
+        self.panels.order.focus()
         self.follow()
         self.show_moment()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._restyle())
@@ -120,59 +92,33 @@ class DebugScreen(CommandScreen):
             keys = keys_of(self)
             self._greeting = self.autosaver.greeting(keys.name("resume"), keys.name("step"))
         if self._greeting:
-            self.query_one(MessageLine).say(self._greeting, "answer")
+            self.say(self._greeting)
         await self.runner.run_initial()
 
     def on_unmount(self) -> None:
         """Stop a running command and save the session."""
-        self._save()
+        self._saver.save()
         self.runner.close()
 
-    def _save(self) -> None:
-        """Save the session, unless a command in the background is changing it."""
-        self._save_timer = None
-        if self.autosaver is not None and not self.runner.busy:
-            reported = self.autosaver.problem
-            self.autosaver.keep(self.session)
-            if self.autosaver.problem != reported and self.is_current:
-                self.query_one(MessageLine).say(self.autosaver.problem, "error")
-
-    def _save_soon(self) -> None:
-        if self.autosaver is not None and self._save_timer is None:
-            self._save_timer = self.set_timer(SAVE_DELAY, self._save)
+    def _report_unsaved(self, problem: str) -> None:
+        """Show why the session could not be saved."""
+        if self.is_current:
+            self.say(problem, "error")
 
     # Showing -----------------------------------------------------------------------------
 
+    def say(self, words: str, tone: Tone = "answer") -> None:
+        """Show a message in the message line."""
+        self.query_one(MessageLine).say(words, tone)
+
     def follow(self) -> None:
         """Show the node of the present moment."""
-        self._followed = self.debugger.moment
-        node = self.debugger.where.node
-        panel = self.query_one(NodePanel)
-        panel.node = node
-        if node is not None:
-            self.query_one(OrderTree).select(node)
-
-    def _follow_if_moved(self) -> None:
-        """Show the node of the present moment, if the moment has changed since."""
-        if self.debugger.moment != self._followed:
-            self.follow()
-
-    def _select(self, node: int) -> None:
-        """Show a node that a command names."""
-        self.query_one(NodePanel).node = node
-        self.query_one(OrderTree).select(node)
+        self.panels.shown.follow()
 
     def show_moment(self) -> None:
         """Update every panel to the present moment, in one frame."""
         self.query_one(StatusLine).show()
-        self.query_one(OrderTree).show()
-        self.query_one(WatchList).show()
-        self.query_one(StopList).show()
-        self.query_one(OutputList).show()
-        self.query_one(NodePanel).show()
-        plot = self.query_one(CostPlot)
-        plot.display = self._has_curve()
-        plot.show()
+        self.panels.show()
         self.query_one(Caption).show(self.session.caption)
         self.query_one(MessageLine).show_next()
 
@@ -192,15 +138,9 @@ class DebugScreen(CommandScreen):
             self._cast.press(pressed)
             self.query_one(KeyLine).cast(self._cast)
 
-    def _has_curve(self) -> bool:
-        """Whether there are costs to plot, and room for the plot."""
-        trained = self.debugger.graph.trains and self.debugger.moment > 0
-        cramped = self.presentation.roomy and self.size.height < ROOMY_HEIGHT
-        return trained and not cramped and not self.has_class("low")
-
     def _restyle(self) -> None:
         """Render every line again in the colours of a new theme."""
-        self.query_one(CostPlot).forget()
+        self.panels.cost.forget()
         self.show_moment()
         self.query_one(KeyLine).show()
 
@@ -208,40 +148,21 @@ class DebugScreen(CommandScreen):
         """Hide panels that do not fit, and draw the title lines to their new width."""
         self.set_class(event.size.width < 76, "narrow")
         self.set_class(event.size.height < 20, "low")
-        self.query_one(CostPlot).display = self._has_curve()
+        self.panels.show_curve_if_it_fits()
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
-        self.call_after_refresh(self._draw_titles)
-
-    def _draw_titles(self) -> None:
-        for title, words in (("order", "order"), ("node", "node")):
-            widget = self.query_one(f"#{title}-title", Static)
-            width = widget.size.width
-            focused = self.focused is not None and self.focused.id == title
-            mark = "━" if focused else "─"
-            widget.update(f"{mark} {words} {mark * max(0, width - len(words) - 3)}", layout=False)
-
-    def on_order_tree_selected(self, event: OrderTree.Selected) -> None:
-        """Show the node under the cursor of the tree."""
-        panel = self.query_one(NodePanel)
-        panel.node = event.node
-        panel.show()
-
-    def on_node_panel_entry_chosen(self) -> None:
-        """Update the node panel for the selected entry."""
-        self.query_one(NodePanel).show()
+        self.call_after_refresh(self.panels.draw_titles)
 
     # Commands ----------------------------------------------------------------------------
 
     async def action_command(self, template: str, asks: bool) -> None:
         """Run the command line of a key, or open the prompt for the rest of it."""
-        count, self._count = self._count or "1", ""
-        selection = self._selection()
+        count, selection = self.count.take(), self.panels.shown.selection
         if template == "help":
             self.action_help()
         elif template == SET and not (selection.settable or self.debugger.graph.trains):
             words = "nothing is trained here: select an input to set its value"
-            self.query_one(MessageLine).say(words, "error")
+            self.say(words, "error")
         elif asks:
             self.action_prompt(*selection.prefilled(template))
         elif template == ONE_STEP and self.session.quiz is not None:
@@ -263,12 +184,6 @@ class DebugScreen(CommandScreen):
             if self.debugger.moment == before or strip.tone == "stop":
                 return
 
-    def _selection(self) -> Selection:
-        """Return the selection; at the feed, which has no node, the node under the cursor."""
-        cursor, panel = self.query_one(OrderTree).selected, self.query_one(NodePanel)
-        shown = cursor if panel.node is None else panel.node
-        return Selection(self.debugger, cursor, shown, panel.entry_of(shown))
-
     async def run_line(self, line: str) -> None:
         """Run a command line and show its reply; a long command continues in the background."""
         await self.runner.run(line)
@@ -278,7 +193,7 @@ class DebugScreen(CommandScreen):
         if self.runner.session.closed:
             self.app.exit()
             return
-        self._save_soon()
+        self._saver.save_soon()
         if self.session.debugger is not self.debugger:
             # The program continues with another graph, which gets its own screen.
             screen = DebugScreen(
@@ -291,32 +206,21 @@ class DebugScreen(CommandScreen):
             return
         command = command_of(line)
         if command is not None and command.name in ("find", "show"):
-            self._select(_next_of(reply.subject, self._selection().shown))
+            self.panels.shown.go_to_next(reply.subject)
         else:
-            self._follow_if_moved()
+            self.panels.shown.follow_if_moved()
         if reply.ref is not None:
-            self.query_one(NodePanel).choose(reply.ref)
+            self.panels.node.choose(reply.ref)
         self.show_moment()
         if reply.stopped:
             self.autoplay.stop()
-            self.query_one(MessageLine).say(reply.stopped, "stop")
-            return
-        if command is not None and command.name == "help" and len(line.split()) == 1:
-            self.action_help()
-            return
-        lines = reply.text.split("\n")
-        if command is None or command.shows == "picture" or not reply.text:
-            return
-        if isinstance(reply.subject, Cause):
-            self.app.push_screen(WhyScreen(self.debugger, reply.subject), self._go_to_cause)
-        elif command.shows == "text" or (command.name == "print" and len(lines) > 1):
-            if command.name == "help":
-                lines.append(f"  keys: {keys_of(self).of_command(reply.subject) or 'none'}")
-            self.app.push_screen(
-                TextScreen(line, [with_keys(text, keys_of(self)) for text in lines])
-            )
-        else:
-            self.query_one(MessageLine).say(lines[0], "answer")
+        view = view_of(line, reply, self.debugger, keys_of(self))
+        if isinstance(view.dialog, WhyScreen):
+            self.app.push_screen(view.dialog, self._go_to_cause)
+        elif view.dialog is not None:
+            self.app.push_screen(view.dialog)
+        elif view.message:
+            self.say(view.message, view.tone)
 
     async def _go_to_cause(self, ref: EntryRef | None) -> None:
         """Go to the number that the user selected on the `why` screen, if any."""
@@ -324,25 +228,23 @@ class DebugScreen(CommandScreen):
             return
         if ref.moment is not None:
             await self.run_line(f"goto {ref.moment}")
-        if ref.node != self._selection().shown:
-            self._select(ref.node)
+        self.panels.shown.go_to_entry(ref)
         name = ref.text(self.debugger)
         back = keys_of(self).name("follow")
         words = f"{name} is shown here; {back} goes back to the present node"
-        self.query_one(MessageLine).say(words, "answer")
-        self.query_one(NodePanel).choose(ref)
-        self.query_one(NodePanel).show()
+        self.say(words)
+        self.panels.node.show()
 
     def failed(self, error: MiniflowError) -> None:
         """Show why a command failed."""
         self.autoplay.stop()
         self.show_moment()
-        self.query_one(MessageLine).say(str(error), "error")
+        self.say(str(error), "error")
 
     def progressed(self, words: str) -> None:
         """Show the progress of a command in the background."""
         self.query_one(OutputList).show()
-        self.query_one(MessageLine).say(words, "busy")
+        self.say(words, "busy")
 
     # Prompt ------------------------------------------------------------------------------
 
@@ -355,7 +257,7 @@ class DebugScreen(CommandScreen):
     def _close_prompt(self) -> None:
         self.query_one(Prompt).display = False
         self.query_one(MessageLine).display = True
-        self.query_one(OrderTree).focus()
+        self.panels.order.focus()
 
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
@@ -374,21 +276,14 @@ class DebugScreen(CommandScreen):
 
     def on_key(self, event: Key) -> None:
         """Collect the digits of a count; report a key that is not bound."""
-        digit = event.character or ""
-        if digit.isdecimal() and (self._count or digit != "0"):
-            self._count = (self._count + digit)[:MAX_DIGITS]
-            step, phase, sgd = map(keys_of(self).name, ("step", "next", "sgd"))
-            counted = f"{step} steps, {phase} phases"
-            if self.debugger.has_steps:
-                counted += f", {sgd} SGD steps"
-            words = f"{self._count} times: {counted}; Esc clears it"
-            self.query_one(MessageLine).say(words, "answer")
+        if self.count.add(event.character):
+            self.say(self.count.words(keys_of(self), steps=self.debugger.has_steps))
             event.stop()
         elif event.key not in self.active_bindings:
-            self._count = ""
+            self.count.clear()
             pressed = repr(event.character) if event.is_printable else key_text(event.key)
             words = f"no key {pressed}; {keys_of(self).name('help')} lists the keys"
-            self.query_one(MessageLine).say(words, "error")
+            self.say(words, "error")
 
     def action_help(self) -> None:
         """Show all keys and commands."""
@@ -406,49 +301,36 @@ class DebugScreen(CommandScreen):
 
     def action_calm(self) -> None:
         """Clear the count and stop autoplay."""
-        self._count = ""
+        self.count.clear()
         self.autoplay.stop()
         self.query_one(MessageLine).show_next()
 
     def action_follow(self) -> None:
         """Show the node of the present moment again."""
-        panel, order = self.query_one(NodePanel), self.query_one(OrderTree)
-        before = (panel.node, order.selected)
-        self.follow()
+        changed = self.panels.shown.follow()
         self.show_moment()
-        if before == (panel.node, order.selected):
+        if not changed:
             where = self.debugger.where
             words = f"the {where.phase} has no node"
             words = "this is the present node" if where.node is not None else words
-            self.query_one(MessageLine).say(words, "answer")
+            self.say(words)
 
     def action_log(self) -> None:
         """Toggle the logarithmic scale of the cost plot."""
-        plot = self.query_one(CostPlot)
-        strip = self.query_one(MessageLine)
+        plot = self.panels.cost
         if not plot.display:
-            why = "the window is too low for the cost plot"
-            if not self.debugger.moment:
-                why = f"no costs yet: {keys_of(self).name('sgd')} runs an SGD step"
-            if not self.debugger.graph.trains:
-                why = "nothing is trained: no costs"
-            strip.say(why, "error")
+            self.say(plot.why_hidden(keys_of(self)), "error")
             return
-        plot.logarithmic = not plot.logarithmic
-        plot.show()
-        scale = "a log scale" if plot.logarithmic else "a linear scale"
-        strip.say(f"costs on {scale}; {keys_of(self).name('log')} changes it", "answer")
+        plot.toggle_scale()
+        self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")
 
     def action_panel(self) -> None:
         """Move the focus between the order and the node panel, and show the focused one."""
-        order = self.query_one(OrderTree)
-        to_node = self.focused is order
-        self.set_class(to_node, "at-node")
-        (self.query_one(NodePanel) if to_node else order).focus()
+        self.set_class(self.panels.focus_other(), "at-node")
 
     def on_descendant_focus(self) -> None:
         """Draw the focused panel's title in bold lines."""
-        self._draw_titles()
+        self.panels.draw_titles()
 
     # Play --------------------------------------------------------------------------------
 
@@ -462,7 +344,7 @@ class DebugScreen(CommandScreen):
             await self.run_line("step")
         else:
             self.autoplay.start()
-            self.query_one(MessageLine).say(self.autoplay.words, "answer")
+            self.say(self.autoplay.words)
 
     def on_screen_suspend(self) -> None:
         """Stop autoplay behind a dialog."""
@@ -471,15 +353,10 @@ class DebugScreen(CommandScreen):
     def action_speed(self, by: int) -> None:
         """Change the speed of autoplay."""
         self.autoplay.faster(by)
-        self.query_one(MessageLine).say(self.autoplay.words, "answer")
+        self.say(self.autoplay.words)
 
     async def _autoplay_step(self) -> None:
         if self.debugger.at_end:
             self.autoplay.stop()
         elif not self.runner.busy:
             await self.run_line("step")
-
-
-def _next_of(found: list[int], now: int) -> int:
-    """Return the first of the nodes found that is after the present one, or else the first."""
-    return next((node for node in found if node > now), found[0])

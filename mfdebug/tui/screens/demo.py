@@ -66,7 +66,7 @@ class DemoScreen(DebugScreen):
 
     def action_on(self) -> None:
         """Play the next beat; during a beat, skip the present wait."""
-        self._count = ""
+        self.count.clear()
         self._skip_wait.set()
         if not self._showing and not self._autoplaying:
             self._showing = True
@@ -127,8 +127,8 @@ class DemoScreen(DebugScreen):
         self.playback.shown()
         self._showing = False
         if self._beats_back:
-            self._count, self._beats_back = str(self._beats_back), 0
-            self.action_beat_back()
+            beats, self._beats_back = self._beats_back, 0
+            self._go_back(beats)
         self._show_progress()
 
     def failed(self, error: MiniflowError) -> None:
@@ -151,7 +151,9 @@ class DemoScreen(DebugScreen):
 
     def action_beat_back(self) -> None:
         """Go back to the start of the last beat, or by as many beats as the count says."""
-        count, self._count = int(self._count or 1), ""
+        self._go_back(int(self.count.take()))
+
+    def _go_back(self, count: int) -> None:
         self._take_over()
         if self._showing:
             # The lines of a beat depend on each other: go back when they are done.
@@ -166,7 +168,7 @@ class DemoScreen(DebugScreen):
 
     def action_to_script(self) -> None:
         """Return to the state after the last beat, wherever the presenter has moved."""
-        self._count = ""
+        self.count.clear()
         covered = self.app.screen is not self
         self._take_over()
         if self._showing:
@@ -205,7 +207,7 @@ class DemoScreen(DebugScreen):
 
     def action_by_itself(self) -> None:
         """Start or stop playing without keys, with time to read."""
-        self._count = ""
+        self.count.clear()
         self._skip_wait.set()
         self._autoplaying = not self._autoplaying
         self._show_progress()

@@ -17,6 +17,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
+from mfdebug.config.bindings import Keys
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
@@ -135,6 +136,24 @@ class CostPlot(Vertical):
         self.query_one("#cost-title", Static).update(self._title(costs, step), layout=False)
         if len(costs) >= MIN_COSTS:
             self._draw(costs, step)
+
+    def toggle_scale(self) -> None:
+        """Change between a linear and a logarithmic cost axis."""
+        self.logarithmic = not self.logarithmic
+        self.show()
+
+    @property
+    def scale(self) -> str:
+        """The name of the scale of the cost axis."""
+        return "a log scale" if self.logarithmic else "a linear scale"
+
+    def why_hidden(self, keys: Keys) -> str:
+        """Return why there is no plot."""
+        if not self.debugger.graph.trains:
+            return "nothing is trained: no costs"
+        if not self.debugger.moment:
+            return f"no costs yet: {keys.name('sgd')} runs an SGD step"
+        return "the window is too low for the cost plot"
 
     def forget(self) -> None:
         """Draw again at the next `show`, even if nothing has changed."""

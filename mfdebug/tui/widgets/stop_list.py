@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.segment import Segment
 from textual.strip import Strip
 
-from mfdebug.core.breakpoints.breakpoints import Stop, Stops
+from mfdebug.core.breakpoints.breakpoints import Stops
+from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.side_list import SideList
 

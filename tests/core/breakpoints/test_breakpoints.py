@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.breakpoints.breakpoints import Hit
 from mfdebug.core.breakpoints.parser import RULE_NAMES
+from mfdebug.core.breakpoints.stop import Hit
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger

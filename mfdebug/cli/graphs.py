@@ -1,0 +1,68 @@
+"""`mfdebug GRAPH`: debugs a graph, in the app, at a line prompt or in a batch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from mfdebug.cli.exit_status import unusable
+from mfdebug.cli.options import abilities_of, lines_of, wants_screen, write_ascii
+from mfdebug.config.settings import Settings
+from mfdebug.core.commands.interpreter import check_known, open_session
+from mfdebug.core.session.store import AutoSaver, SessionStore
+from mfdebug.opening.graphs import Opened, open_graph
+
+
+def debug_graph(options: argparse.Namespace, settings: Settings, feeds: Mapping[str, Any]) -> int:
+    """Open the graph as the options say; raise `MiniflowError` if it cannot be used."""
+    store = SessionStore(check_known)
+    opened = open_graph(options.graph, feeds) if options.graph else None
+    lines = lines_of(options.commands or [])
+    if wants_screen(options):
+        return _app(opened, lines, store, options, settings)
+    write_ascii(options, settings)
+    if opened is None:
+        return unusable("name a graph file, or a shipped graph (see mfdebug --list)")
+    return _without_screen(opened, lines, store, options, settings)
+
+
+def _without_screen(
+    opened: Opened,
+    lines: list[str],
+    store: SessionStore,
+    options: argparse.Namespace,
+    settings: Settings,
+) -> int:
+    from mfdebug.cli.batch import run_batch
+    from mfdebug.cli.prompt import Plain
+    from mfdebug.core.timeline.debugger import Debugger
+
+    debugger = Debugger(opened.graph, history_memory=settings.history_bytes)
+    origin = opened.origin
+    autosaver = AutoSaver(store, origin)
+    if options.resume:
+        lines = ["resume", *lines]
+        autosaver.must_be_left()
+    session = open_session(debugger, origin=origin, left=autosaver.left)
+    session.left_before = autosaver.before
+    if options.batch or options.check:
+        return run_batch(session, lines, as_json=options.json, check_all=options.check)
+    return Plain(session, autosaver if sys.stdin.isatty() else None).run(lines)
+
+
+def _app(
+    opened: Opened | None,
+    lines: list[str],
+    store: SessionStore,
+    options: argparse.Namespace,
+    settings: Settings,
+) -> int:
+    able = abilities_of(settings)
+    from mfdebug.tui.app import run
+
+    if options.resume and opened is not None:
+        lines = ["resume", *lines]
+        AutoSaver(store, opened.origin).must_be_left()
+    return run(opened, commands=lines, settings=settings, store=store, abilities=able)

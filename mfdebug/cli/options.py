@@ -1,0 +1,144 @@
+"""What the options of `mfdebug [GRAPH] ...` come to: settings, lines, feeds, and what clashes."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mfdebug.config.ascii import register
+from mfdebug.config.terminal import Abilities, abilities, has_screen
+from mfdebug.opening.readers import Kind, reader_of
+
+if TYPE_CHECKING:
+    from mfdebug.config.settings import Settings
+
+# Options that are settings, by the name of the setting.
+SETTINGS = {
+    "theme": "--theme",
+    "ascii_only": "--ascii",
+    "history_memory": "--history-memory",
+    "present": "--present",
+    "show_keys": "--show-keys",
+}
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Return the settings in force; raise `MiniflowError` for an invalid settings file."""
+    from mfdebug.config.settings import read_settings
+
+    settings = read_settings()
+    for name, option in SETTINGS.items():
+        given = getattr(options, name, None)
+        # Only --ascii can be switched off; for the others False means that they are not given.
+        if given or (given is False and name == "ascii_only"):
+            settings = settings.overridden(option, **{name: given})
+    return settings
+
+
+def lines_of(given: list[str | Path]) -> list[str]:
+    """Return the command lines of -c and -x, in their order.
+
+    Raises `MiniflowError` with the line of a script that is not a command.
+    """
+    from mfdebug.core.commands.interpreter import read_commands
+
+    lines: list[str] = []
+    for source in given:
+        if isinstance(source, Path):
+            lines += [line for _, line in read_commands(source).lines]
+        else:
+            lines.append(source)
+    return lines
+
+
+def feeds_of(given: list[str]) -> dict[str, Any]:
+    """Return the values of `--feed`; raise `FeedError` for one that is not NODE=VALUE."""
+    import json
+
+    from miniflow.errors import FeedError
+
+    feeds: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        try:
+            if not (name and equals):
+                raise ValueError
+            feeds[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            raise FeedError(
+                f"{text!r} is not NODE=VALUE with a number or list",
+                where="--feed",
+                hint="as in --feed x=3 or --feed 'X=[[1,2],[3,4]]'",
+            ) from None
+    return feeds
+
+
+def problem_with(options: argparse.Namespace) -> str:
+    """Return why the options cannot be combined, or an empty string."""
+    if options.attach:
+        return ""
+    if options.batch and options.plain:
+        return "--batch and --plain are mutually exclusive"
+    if options.check and options.plain:
+        return "--check and --plain are mutually exclusive"
+    if options.json and not (options.batch or options.check):
+        return "--json requires --batch or --check"
+    if problem := _program_conflict(options) if is_recorded(options) else _graph_conflict(options):
+        return problem
+    if options.batch and not (options.commands or options.check or options.save):
+        return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
+    if options.resume:
+        return ""
+    if options.graph is None and (options.batch or options.plain or options.check or options.feed):
+        return "name a graph file, or a shipped graph (see mfdebug --list)"
+    return ""
+
+
+def is_recorded(options: argparse.Namespace) -> bool:
+    """Whether the options name a program or a run file, rather than a graph."""
+    return bool(options.attach) or reader_of(options.graph).recorded
+
+
+def _program_conflict(options: argparse.Namespace) -> str:
+    if options.feed:
+        return "--feed requires a graph: a program feeds its own inputs"
+    if options.arguments and reader_of(options.graph).kind is Kind.RUN:
+        return f"{options.arguments[0]!r} is too much: only a program takes arguments"
+    return ""
+
+
+def _graph_conflict(options: argparse.Namespace) -> str:
+    if options.arguments:
+        return f"{options.arguments[0]!r} is too much: only a program takes arguments"
+    return "--save requires a program" if options.save else ""
+
+
+def wants_screen(options: argparse.Namespace) -> bool:
+    """Whether the app is asked for, and there is a terminal for it."""
+    without = options.batch or options.plain or options.check or options.save
+    return not without and has_screen()
+
+
+def write_ascii(options: argparse.Namespace, settings: Settings) -> None:
+    """Write only ASCII if that is set, or if the output is a terminal that needs it.
+
+    Output for programs stays UTF-8: JSON, and pipes.
+    """
+    if options.json:
+        return
+    ascii_only = settings.ascii_only
+    for stream in (sys.stdout, sys.stderr):
+        if ascii_only is None and stream.isatty():
+            ascii_only = abilities().ascii_only
+        if ascii_only and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="ascii", errors=register())
+
+
+def abilities_of(settings: Settings) -> Abilities:
+    """Return the terminal's abilities, and prepare Textual, which must not be imported yet."""
+    able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
+    able.prepare()
+    return able

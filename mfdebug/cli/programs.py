@@ -1,0 +1,133 @@
+"""`mfdebug prog.py` and `mfdebug run.mfrun`: debugs a program's run, while it runs or later."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+from pathlib import Path
+
+from mfdebug.cli.exit_status import FAILED, OK
+from mfdebug.cli.options import abilities_of, lines_of, wants_screen, write_ascii
+from mfdebug.config.settings import Settings
+from mfdebug.core.commands.interpreter import check_known
+from mfdebug.core.session.script import Origin
+from mfdebug.core.session.session import Session
+from mfdebug.core.session.store import AutoSaver, SessionStore
+from mfdebug.opening.programs import attach, open_program, open_run, origin_of
+from mfdebug.opening.readers import Kind, reader_of
+from mfdebug.running.attached import Attached
+from mfdebug.running.debuggee import Debuggee
+
+
+def debug_program(options: argparse.Namespace, settings: Settings) -> int:
+    """Start a program and debug it."""
+    from mfdebug.cli.batch import OutputLines
+
+    lines = lines_of(options.commands or [])
+    on_screen = wants_screen(options)
+    running = open_program(
+        options.graph,
+        options.arguments,
+        memory=settings.history_bytes,
+        streams="on a terminal" if on_screen else "piped" if options.json else "inherited",
+        on_output=OutputLines().write if options.json else None,
+        # At a prompt Ctrl+C starts a new line, or interrupts a command.
+        interruptible=not options.plain,
+        on_started=(lambda: _load_app(settings)) if on_screen else lambda: None,
+    )
+    program = running.run.program
+    try:
+        origin = origin_of(options.graph, options.arguments)
+        status = _debug(running.session, lines, options, settings, origin, on_screen=on_screen)
+        # Checked before `close`, which ends the program by a signal.
+        failed = program.ended and program.failed
+    finally:
+        running.run.close()
+    return status or (FAILED if failed else OK)
+
+
+def _load_app(settings: Settings) -> None:
+    """Import the app while the program starts."""
+    abilities_of(settings)
+    importlib.import_module("mfdebug.tui.app")
+
+
+def debug_attached(options: argparse.Namespace, settings: Settings) -> int:
+    """Debug the program that started this process."""
+    ring, reading, name = options.attach
+    running = attach(ring, int(reading), name, memory=settings.history_bytes)
+    on_screen = not options.plain
+    try:
+        return _debug(running.session, [], options, settings, None, on_screen=on_screen)
+    finally:
+        running.run.program.kill()
+        if on_screen:
+            _write_remaining_output(running.run.program)
+        running.run.close()
+
+
+def _write_remaining_output(program: Debuggee) -> None:
+    """Write what a program printed while the app was open, and what it prints until it waits."""
+    assert isinstance(program, Attached)
+    # Ctrl+C goes to the program again.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    output = program.output
+    if output.dropped:
+        sys.stdout.write(f"... {output.dropped} earlier lines are not kept\n")
+    sys.stdout.write("\n".join([*output.lines, output.unfinished]))
+
+    def show(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    output.on_text = show
+    program.drain()
+
+
+def debug_run_file(options: argparse.Namespace, settings: Settings) -> int:
+    """Debug a recorded run."""
+    lines = lines_of(options.commands or [])
+    session = open_run(options.graph, memory=settings.history_bytes)
+    origin = origin_of(options.graph, [])
+    return _debug(session, lines, options, settings, origin, on_screen=wants_screen(options))
+
+
+def _debug(
+    session: Session,
+    lines: list[str],
+    options: argparse.Namespace,
+    settings: Settings,
+    origin: Origin | None,
+    *,
+    on_screen: bool,
+) -> int:
+    """Debug the run of a program as the options say."""
+    autosaver = None if origin is None else AutoSaver(SessionStore(check_known), origin)
+    if autosaver is not None:
+        session.origin, session.left, session.left_before = origin, autosaver.left, autosaver.before
+        if options.resume:
+            autosaver.must_be_left()
+            lines = ["resume", *lines]
+    if on_screen:
+        able = abilities_of(settings)
+        from mfdebug.tui.app import run_session
+
+        return run_session(
+            session, commands=lines, settings=settings, abilities=able, autosaver=autosaver
+        )
+    write_ascii(options, settings)
+    if options.save:
+        # Relative to the folder of the command, not to one that the program changes to.
+        lines.append(f"save {Path(options.save).absolute()}")
+    if options.batch or options.check or (options.save and not options.plain):
+        from mfdebug.cli.batch import run_batch
+
+        return run_batch(session, lines, as_json=options.json, check_all=options.check)
+    from mfdebug.cli.prompt import Plain
+
+    # The program may read the input after a command.
+    autosaver = autosaver if sys.stdin.isatty() else None
+    shares_input = reader_of(options.graph).kind is not Kind.RUN
+    return Plain(session, autosaver, shares_input=shares_input).run(lines)

@@ -1,0 +1,57 @@
+"""The node that the main screen shows: that of the present moment, or one that was selected."""
+
+from __future__ import annotations
+
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.entry_ref import EntryRef
+from mfdebug.tui.selection import Selection
+from mfdebug.tui.widgets.node_panel import NodePanel
+from mfdebug.tui.widgets.order_tree import OrderTree
+
+
+class ShownNode:
+    """Keeps the cursor of the order and the node panel at one node; `show` draws neither."""
+
+    def __init__(self, debugger: Debugger, order: OrderTree, panel: NodePanel) -> None:
+        self._debugger = debugger
+        self._order = order
+        self._panel = panel
+        self._followed = -1
+
+    @property
+    def selection(self) -> Selection:
+        """The selection; at the feed, which has no node, the node under the cursor."""
+        cursor, panel = self._order.selected, self._panel
+        shown = cursor if panel.node is None else panel.node
+        return Selection(self._debugger, cursor, shown, panel.entry_of(shown))
+
+    def follow(self) -> bool:
+        """Go to the node of the present moment; return whether that is another one."""
+        before = (self._panel.node, self._order.selected)
+        self._followed = self._debugger.moment
+        node = self._debugger.where.node
+        self._panel.node = node
+        if node is not None:
+            self._order.select(node)
+        return before != (self._panel.node, self._order.selected)
+
+    def follow_if_moved(self) -> None:
+        """Go to the node of the present moment, if the moment has changed since."""
+        if self._debugger.moment != self._followed:
+            self.follow()
+
+    def go_to(self, node: int) -> None:
+        """Go to a node that a command names."""
+        self._panel.node = node
+        self._order.select(node)
+
+    def go_to_next(self, found: list[int]) -> None:
+        """Go to the first of several nodes that is after the present one, or else the first."""
+        now = self.selection.shown
+        self.go_to(next((node for node in found if node > now), found[0]))
+
+    def go_to_entry(self, ref: EntryRef) -> None:
+        """Go to the node of an entry, and select the entry."""
+        if ref.node != self.selection.shown:
+            self.go_to(ref.node)
+        self._panel.choose(ref)

@@ -1,0 +1,141 @@
+"""Extremes: the maximum, the minimum and the absolute value, which is max(x, -x).
+
+Each is linear on both sides of a kink; the docstrings say what the gradient is at the kink itself.
+"Max routes" is the wording of Stanford's CS231n notes on backpropagation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from miniflow.ops.base import (
+    Array,
+    Calls,
+    Elementwise,
+    ScalarRule,
+    Targets,
+    register,
+    series,
+)
+
+
+def _sign(x: float) -> float:
+    return x if math.isnan(x) else float((x > 0) - (x < 0))
+
+
+@register
+class Abs(Elementwise):
+    """The absolute value; at the kink, x = 0, the gradient is 0."""
+
+    role = "an absolute value passes the gradient with the sign of its input"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """|x|."""
+        do(np.absolute, inputs[0], out)
+
+    def local_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """The sign of x."""
+        do(np.sign, inputs[0], out)
+        do(np.multiply, grad, out, out)
+
+    def scalar(self) -> ScalarRule:
+        """|x|."""
+        return ScalarRule(abs, lambda g, _value, x: (g * _sign(x),))
+
+    def formula(self, *names: str) -> str:
+        """|x|."""
+        return f"|{names[0]}|"
+
+    def local(self, input_index: int, name: str, *names: str) -> str:
+        """The sign of x."""
+        return f"sign({names[0]})"
+
+
+def _wins(x: Array, value: Array, decided: Array) -> Array:
+    """Return where `x` is the first input that equals the value, and mark it in `decided`."""
+    wins: Array = np.equal(x, value) & ~decided
+    decided |= wins
+    return wins
+
+
+def _route(out: Array, grad: Array, x: Array, value: Array, decided: Array) -> None:
+    np.copyto(out, np.where(_wins(x, value, decided), grad, 0.0))
+
+
+def _route_scalar(g: float, value: float, *xs: float) -> tuple[float, ...]:
+    # NaN equals nothing, so a NaN value sends nothing back, as in the array rule.
+    winner = next((input_index for input_index, x in enumerate(xs) if x == value), -1)
+    return tuple(g if input_index == winner else 0.0 for input_index in range(len(xs)))
+
+
+def _max_or_nan(*xs: float) -> float:
+    return math.nan if any(x != x for x in xs) else max(xs)
+
+
+def _min_or_nan(*xs: float) -> float:
+    return math.nan if any(x != x for x in xs) else min(xs)
+
+
+class _Selection(Elementwise):
+    """Base of Max and Min: the winner gets the whole gradient."""
+
+    arity = (1, None)
+
+    def all_local_calls(
+        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
+    ) -> None:
+        """1 for the first input that equals the value, 0 for the others."""
+        decided, passed = do.keep("decided", value.shape, np.bool_), 0
+        do(decided.fill, False)
+        for input_index, out in targets:
+            for x in inputs[passed:input_index]:
+                do(_wins, x, value, decided)
+            do(_route, out, grad, inputs[input_index], value, decided)
+            passed = input_index + 1
+
+    def local(self, input_index: int, name: str, *names: str) -> str:
+        """1 where this input won."""
+        return f"[{names[input_index]} won]"
+
+    def formula(self, *names: str) -> str:
+        """max(x, y)."""
+        return f"{type(self).__name__.lower()}({series(names, ', ')})"
+
+
+@register
+class Max(_Selection):
+    """The elementwise maximum of its inputs; on a tie the first input wins."""
+
+    role = "a max gate routes: the winner gets the whole gradient (on a tie, the first), others 0"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """max(x, y, ...)."""
+        do(np.copyto, out, inputs[0])
+        for x in inputs[1:]:
+            do(np.maximum, out, x, out=out)
+
+    def scalar(self) -> ScalarRule:
+        """max(x, y, ...)."""
+        return ScalarRule(_max_or_nan, _route_scalar)
+
+
+@register
+class Min(_Selection):
+    """The elementwise minimum of its inputs; on a tie the first input wins."""
+
+    role = "a min gate routes: the winner gets the whole gradient (on a tie, the first), others 0"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """min(x, y, ...)."""
+        do(np.copyto, out, inputs[0])
+        for x in inputs[1:]:
+            do(np.minimum, out, x, out=out)
+
+    def scalar(self) -> ScalarRule:
+        """min(x, y, ...)."""
+        return ScalarRule(_min_or_nan, _route_scalar)
