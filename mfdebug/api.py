@@ -95,7 +95,9 @@ def _nodes_of(subject: Any) -> list[Node]:
     if isinstance(subject, list | tuple):
         found = [node for node in subject if isinstance(node, Node)]
     for node in found:
-        found.extend(one for one in dict.fromkeys(node.inbound_nodes) if one not in found)
+        found.extend(
+            inbound for inbound in dict.fromkeys(node.inbound_nodes) if inbound not in found
+        )
     return found
 
 
@@ -105,7 +107,9 @@ def _named_by(frame: FrameType, nodes: Sequence[Node]) -> Iterator[None]:
     names = Names(str(Path(miniflow.__file__ or "").parent))
     variables = names.variables(frame)
     facts = [
-        NodeFacts(node.name or "", [Variable(*one) for one in variables.get(id(node), [])])
+        NodeFacts(
+            node.name or "", [Variable(*variable) for variable in variables.get(id(node), [])]
+        )
         for node in nodes
     ]
     nameless = [node for node in nodes if not node.name]

@@ -135,14 +135,14 @@ def _write_ascii(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _abilities(settings: Settings) -> Abilities:
-    """Return what the terminal can show; Textual, which must not be loaded yet, is told."""
+    """Return what the terminal can show, and set it for Textual, which must not be loaded yet."""
     able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
     able.prepare()
     return able
 
 
 def _open(options: argparse.Namespace) -> int:
-    """Open the graph in the way that was asked for; raise `MiniflowError` if it is unusable."""
+    """Open the graph as the options say; raise `MiniflowError` if it is unusable."""
     from mfdebug.core.commands.interpreter import check_known
     from mfdebug.core.session.store import SessionStore
     from mfdebug.opening.graphs import open_graph
@@ -171,23 +171,23 @@ def _open(options: argparse.Namespace) -> int:
 
 
 def _lines(given: list[str | Path]) -> list[str]:
-    """Return the lines of -c and -x in the order in which they were given.
+    """Return the lines of -c and -x in the order on the command line.
 
-    Raises `MiniflowError` with the line of a script that is none.
+    Raises `MiniflowError` naming the line of a script that is not a command.
     """
     from mfdebug.core.commands.interpreter import read_commands
 
     lines: list[str] = []
-    for one in given:
-        if isinstance(one, Path):
-            lines += [line for _, line in read_commands(one).lines]
+    for source in given:
+        if isinstance(source, Path):
+            lines += [line for _, line in read_commands(source).lines]
         else:
-            lines.append(one)
+            lines.append(source)
     return lines
 
 
 def _clash(options: argparse.Namespace) -> str:
-    """Return what is wrong with the options taken together, or nothing."""
+    """Return a conflict between options, or an empty text."""
     if options.attach:
         return ""
     if options.batch and options.plain:
@@ -340,7 +340,7 @@ def _attached(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _drain(program: Debuggee) -> None:
-    """Show what a program has printed while the app was open, and what it prints until it waits."""
+    """Show the output of a program since the app opened, and what it prints until it waits."""
     from mfdebug.running.attached import Attached
 
     assert isinstance(program, Attached)

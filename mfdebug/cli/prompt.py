@@ -1,6 +1,6 @@
 """The line prompt: the same commands for screen readers, dumb terminals and pipes.
 
-No boxes, no colours, one fact a line; of the status only what has changed is told.
+No boxes, no colours, one fact a line; only changed parts of the status are printed.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ class Plain:
         for part in self._changed(status(self.session.debugger)):
             self._say(part)
         if self.session.left is not None and not self._moved:
-            self._say("resume goes on where it was left")
+            self._say("resume continues the last session")
         if self.autosaver is not None and self.autosaver.problem:
             self._say(self.autosaver.problem)
-        self._say("help lists the commands, quit leaves")
+        self._say("help lists the commands, quit exits")
 
     @property
     def _moved(self) -> bool:

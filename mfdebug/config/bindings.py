@@ -60,7 +60,7 @@ class Bound:
 
 
 def _of_commands() -> Iterator[Bound]:
-    """Yield one for each line that keys run, with all keys that run it."""
+    """Yield a `Bound` for each line that keys run, with all its keys."""
     for group, commands in GROUPS.items():
         for command in commands:
             by_line: dict[str, list[str]] = {}
@@ -81,18 +81,18 @@ def _of_commands() -> Iterator[Bound]:
 
 _OF_THE_APP = (
     Bound("prompt", ("colon",), "prompt('')", "command prompt", "screen"),
-    Bound("play", ("P",), "play", "play and stop playing", "screen"),
+    Bound("play", ("P",), "play", "start or stop playing", "screen"),
     Bound("faster", ("plus",), "speed(1)", "play faster", "screen"),
     Bound("slower", ("minus",), "speed(-1)", "play slower", "screen"),
     Bound("log", ("l",), "log", "cost on a log scale", "screen"),
     Bound("panel", ("tab",), "panel", "to the node's numbers and back", "screen"),
     Bound("calm", ("escape",), "calm", "stop, clear the count", "screen"),
-    Bound("follow", ("f",), "follow", "back to the present node", "screen"),
+    Bound("follow", ("f",), "follow", "back to the current node", "screen"),
     Bound("palette", ("ctrl+p",), "palette", "find a command", "screen"),
-    Bound("suspend", ("ctrl+z",), "suspend_process", "to the shell and back with fg", "app"),
-    Bound("redraw", ("ctrl+l",), "redraw", "draw the screen again", "app"),
-    Bound("how-to-leave", ("ctrl+c",), "how_to_leave", "how to leave", "app"),
-    Bound("leave", ("ctrl+q",), "quit", "leave, also from the prompt", "app"),
+    Bound("suspend", ("ctrl+z",), "suspend_process", "to the shell; fg returns", "app"),
+    Bound("redraw", ("ctrl+l",), "redraw", "redraw the screen", "app"),
+    Bound("how-to-leave", ("ctrl+c",), "how_to_leave", "how to quit", "app"),
+    Bound("leave", ("ctrl+q",), "quit", "quit, also from the prompt", "app"),
     Bound("theme", ("ctrl+t",), "toggle_theme", "dark or light", "app"),
     Bound("order-up", ("up",), "move(-1)", "node above", "order"),
     Bound("order-down", ("down",), "move(1)", "node below", "order"),
@@ -107,7 +107,7 @@ _OF_THE_APP = (
     Bound("entry-right", ("right",), "entry(0, 1)", "entry to the right", "entries"),
     Bound("entry-page-up", ("pageup",), "entry(-10, 0)", "ten rows up", "entries"),
     Bound("entry-page-down", ("pagedown",), "entry(10, 0)", "ten rows down", "entries"),
-    Bound("prompt-leave", ("escape",), "leave", "leave", "prompt"),
+    Bound("prompt-leave", ("escape",), "leave", "close the prompt", "prompt"),
     Bound("prompt-complete", ("tab",), "complete", "complete", "prompt"),
     Bound("prompt-earlier", ("up",), "recall(-1)", "earlier line", "prompt"),
     Bound("prompt-later", ("down",), "recall(1)", "later line", "prompt"),
@@ -139,21 +139,21 @@ _OF_THE_APP = (
     Bound("help-down", ("down",), "scroll(1)", "down", "help"),
     Bound("help-page-up", ("pageup",), "page(-1)", "page up", "help"),
     Bound("help-page-down", ("pagedown",), "page(1)", "page down", "help"),
-    Bound("picker-leave", ("q",), "leave", "leave", "picker"),
+    Bound("picker-leave", ("q",), "leave", "quit", "picker"),
     Bound("picker-down", ("j",), "move(1)", "down", "picker"),
     Bound("picker-up", ("k",), "move(-1)", "up", "picker"),
-    Bound("feed-leave", ("escape",), "dismiss(None)", "leave", "feed"),
+    Bound("feed-leave", ("escape",), "dismiss(None)", "quit", "feed"),
     Bound("demo-on", ("space",), "on", "the next beat of the demo", "demo"),
     Bound("demo-back", ("B",), "beat_back", "a beat back", "demo"),
-    Bound("demo-play", ("P",), "by_itself", "let the demo play by itself, or stop it", "demo"),
+    Bound("demo-play", ("P",), "by_itself", "start or stop playing the demo", "demo"),
     Bound("demo-return", ("R",), "to_script", "return to the script", "demo"),
 )
-BOUND: dict[str, Bound] = {one.id: one for one in (*_of_commands(), *_OF_THE_APP)}
+BOUND: dict[str, Bound] = {bound.id: bound for bound in (*_of_commands(), *_OF_THE_APP)}
 
 
 def at(place: str) -> list[Bound]:
     """Return what keys do at a place."""
-    return [one for one in BOUND.values() if one.place == place]
+    return [bound for bound in BOUND.values() if bound.place == place]
 
 
 class BindingError(MiniflowError):
@@ -190,7 +190,7 @@ class Keys:
 
     def of_command(self, name: str) -> str:
         """Return the keys that run a command, as people read them."""
-        texts = (self.shown(one.id) for one in BOUND.values() if one.command == name)
+        texts = (self.shown(bound.id) for bound in BOUND.values() if bound.command == name)
         return " ".join(filter(None, texts))
 
     def name(self, id: str) -> str:  # noqa: A002
@@ -208,13 +208,13 @@ class Keys:
         for needed in NEEDED:
             if not self.of(needed):
                 raise BindingError(f"{needed!r} needs at least one key", needed)
-        for one, keys in self._given.items():
-            place = BOUND[one].place
+        for id, keys in self._given.items():  # noqa: A001
+            place = BOUND[id].place
             for key in keys if place in _TYPED_AT else ():
                 if character_of(key):
                     raise BindingError(
-                        f"{shown(key)!r} is typed {PLACES[place]}: it cannot be a key of {one!r}",
-                        one,
+                        f"{shown(key)!r} is typed {PLACES[place]}: it cannot be a key of {id!r}",
+                        id,
                         hint="as in f5 or ctrl+j",
                     )
         for places in _TOGETHER:
@@ -223,14 +223,14 @@ class Keys:
     def _check_places(self, places: tuple[str, ...]) -> None:
         """Look for a key of two things; those that ship so take turns by the focus."""
         held: dict[str, str] = dict(OF_TEXTUAL) if "screen" in places else {}
-        for one in (one for place in places for one in at(place)):
-            for key in self.of(one.id):
-                other = held.setdefault(key, one.id)
-                if other == one.id:
+        for bound in (bound for place in places for bound in at(place)):
+            for key in self.of(bound.id):
+                other = held.setdefault(key, bound.id)
+                if other == bound.id:
                     continue
-                if other in BOUND and key in BOUND[other].keys and key in one.keys:
+                if other in BOUND and key in BOUND[other].keys and key in bound.keys:
                     continue
-                blamed, rival = (one.id, other) if one.id in self._given else (other, one.id)
+                blamed, rival = (bound.id, other) if bound.id in self._given else (other, bound.id)
                 raise BindingError(
                     f"{shown(key)!r} is a key of both {blamed!r} and {rival!r}",
                     blamed,

@@ -40,9 +40,9 @@ _SPECIAL = {*_SHOWN, "insert", "delete", *(f"f{number}" for number in range(1, 2
 _MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
 # Each of these has one meaning in the whole app, or none that a binding could get.
 FIXED = {
-    "escape": "it always leaves what is open",
-    "enter": "it always goes on",
-    "ctrl+c": "it always says how to leave",
+    "escape": "it always closes what is open",
+    "enter": "it always continues",
+    "ctrl+c": "it always says how to quit",
 }
 # What a terminal sends for these is what it sends for another key.
 _SAME_BYTE = {

@@ -60,7 +60,7 @@ def key_lines(settings: Settings) -> Iterator[str]:
         yield ""
         yield f"# {called}"
         bound = at(place)
-        lines = [(_line(keys, one), _words(keys, one)) for one in bound]
+        lines = [(_line(keys, row), _words(keys, row)) for row in bound]
         width = max(len(line) for line, _ in lines)
         for line, words in lines:
             yield f"{line:{width}}  # {words}"

@@ -23,7 +23,7 @@ THEMES: tuple[Choice, ...] = ("auto", "dark", "light")
 # A file of settings has no more; a device might have no end.
 MOST_BYTES = 1 << 20
 DEFAULT = "default"
-_WITHOUT = f"{VARIABLE}= mfdebug ... goes on without the file"
+_WITHOUT = f"{VARIABLE}= mfdebug ... ignores the file"
 
 
 class SettingsError(MiniflowError):
@@ -286,11 +286,11 @@ def _key_names(name: str, value: object, where: str) -> tuple[str, ...]:
     elif not isinstance(value, str):
         raise _wrong(name, value, 'a key or a list of keys, as in ["j", "f5"]', where, _WITHOUT)
     keys = []
-    for one in given:
-        if not isinstance(one, str):
+    for key in given:
+        if not isinstance(key, str):
             raise _wrong(name, value, 'a list of keys in quotes, as in ["j"]', where, _WITHOUT)
         try:
-            keys.append(read_key(one))
+            keys.append(read_key(key))
         except KeyNameError as error:
             raise SettingsError(
                 f"{name}: {error}", where=where, hint=_hint(error.hint, _WITHOUT)

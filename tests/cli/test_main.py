@@ -213,7 +213,7 @@ def test_bad_settings_are_one_clear_error(settings_file: Path) -> None:
         assert (done.returncode, done.stdout) == (2, ""), arguments
         assert done.stderr == (
             f'mfdebug: {settings_file}:2: theme is \'drak\', but may be "auto", "dark" or "light" '
-            "(did you mean 'dark'?; MFDEBUG_CONFIG= mfdebug ... goes on without the file)\n"
+            "(did you mean 'dark'?; MFDEBUG_CONFIG= mfdebug ... ignores the file)\n"
         )
 
 
@@ -245,7 +245,7 @@ def test_keys_lists_them_as_the_file_has_them(settings_file: Path) -> None:
     settings_file.write_text('[keys]\nstep = "j"\n')
     done = mfdebug("keys")
     assert tomllib.loads(done.stdout)["keys"]["step"] == ["j"]
-    assert "one moment on (changed; ships with" in done.stdout
+    assert "one moment forward (changed; ships with" in done.stdout
 
 
 def test_the_settings_bound_the_memory_without_a_screen_too(settings_file: Path) -> None:

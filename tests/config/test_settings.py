@@ -35,7 +35,7 @@ def refused(config: Path, text: str, **environ: str) -> str:
     return str(caught.value).replace(str(config), "FILE")
 
 
-WITHOUT = "MFDEBUG_CONFIG= mfdebug ... goes on without the file"
+WITHOUT = "MFDEBUG_CONFIG= mfdebug ... ignores the file"
 
 
 def test_without_a_file_all_is_as_it_ships() -> None:
@@ -127,9 +127,9 @@ def test_later_overrules_earlier(config: Path) -> None:
         ('[keys]\nstep = "control+j"', "did you mean 'ctrl'?"),
         ('[keys]\nstep = "shift+j"', "write 'J'"),
         ('[keys]\nstep = "7"', "digits are counts"),
-        ('[keys]\nstep = "escape"', "it always leaves what is open"),
-        ('[keys]\nstep = "ctrl+c"', "it always says how to leave"),
-        ('[keys]\nstep = "Enter"', "it always goes on"),
+        ('[keys]\nstep = "escape"', "it always closes what is open"),
+        ('[keys]\nstep = "ctrl+c"', "it always says how to quit"),
+        ('[keys]\nstep = "Enter"', "it always continues"),
         ('[keys]\nstep = "ctrl+m"', "terminals send it for Enter"),
         ('[keys]\n\nstep = "x"', "FILE:3: 'x' is a key of both 'step' and 'explain'"),
         ('[keys]\nstep = "x"', "give 'explain' another one, too"),
@@ -255,7 +255,7 @@ def test_the_list_of_keys_marks_what_is_changed(config: Path) -> None:
     lines = list(key_lines(settings))
     (step,) = (line for line in lines if line.startswith("step ="))
     assert step.startswith('step = ["j", "?"] ')
-    assert step.endswith('# one moment on (changed; ships with ["s", "right", "space"])')
+    assert step.endswith('# one moment forward (changed; ships with ["s", "right", "space"])')
     assert sum("changed; ships" in line for line in lines) == 2
     assert Keys(read(config, "\n".join(lines)).keys).keymap() == Keys(settings.keys).keymap()
 
