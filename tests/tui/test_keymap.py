@@ -217,7 +217,7 @@ async def test_the_palette_shows_them_and_opens_by_its_key() -> None:
         assert "start or stop playing" in await choices(driver, "start or")
         assert "key f7" in driver.text
         await driver.press("escape", "escape")
-        await choices(driver, "present")
+        await choices(driver, "current node")
         await driver.press("enter")
         await driver.pilot.pause(0.1)
         assert isinstance(driver.app.screen, DebugScreen)

@@ -150,7 +150,7 @@ STOPPING = [
         "stop at a node, on a condition, or when something goes wrong",
         _break,
         (Key("b", "break {node} ", "set a stop at the node under the cursor", asks=True),),
-        f"All forms: {USAGE}. A condition is tested at moments where all that it names is computed. "
+        f"All forms: {USAGE}. A condition is tested wherever all it names is computed. "
         f"{_RULE_HELP}.",
         shows="line",
         argument=Argument.TRIGGER,
