@@ -60,5 +60,5 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         parts += [LINK.sub(on_site, markdown[end : code.start()]), code[0]]
         end = code.end()
     parts.append(LINK.sub(on_site, markdown[end:]))
-    text = "".join(parts).replace("\n```session\n", "\n```console\n")
+    text = "".join(parts)
     return NAMED_BLOCK.sub(r'```\1 title="\2"', text)

@@ -39,8 +39,8 @@ def debug(
 def set_trace() -> None:
     """Stop at the end of the next pass that this program runs over a graph.
 
-    Under `mfdebug prog.py` the program waits there. Else a debugger is opened on the terminal, in a
-    process of its own; `q` leaves it, and the program goes on without it.
+    Under `mfdebug prog.py` the program waits there. Otherwise a debugger opens on the terminal, in
+    a process of its own; `q` quits it, and the program continues without it.
     """
     from mfdebug.debuggee.trace import stop_at_next_pass
 

@@ -87,7 +87,7 @@ _APP_BINDINGS = (
     Bound("log", ("l",), "log", "cost on a log scale", "screen"),
     Bound("panel", ("tab",), "panel", "to the node's numbers and back", "screen"),
     Bound("calm", ("escape",), "calm", "stop, clear the count", "screen"),
-    Bound("follow", ("f",), "follow", "back to the present node", "screen"),
+    Bound("follow", ("f",), "follow", "back to the current node", "screen"),
     Bound("palette", ("ctrl+p",), "palette", "find a command", "screen"),
     Bound("suspend", ("ctrl+z",), "suspend_process", "to the shell and back with fg", "app"),
     Bound("redraw", ("ctrl+l",), "redraw", "draw the screen again", "app"),

@@ -64,7 +64,7 @@ SUSPECTS = 2
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result for one input of a node, described by its worst entry.
+    """The result for an input of a node, described by its worst entry.
 
     `node` sends to `source`, its input `input_index` (the first, if it takes the source more than
     once: contributions to the same source are judged as one sum). For an input's own gradient

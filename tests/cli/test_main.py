@@ -245,7 +245,7 @@ def test_keys_lists_them_as_the_file_has_them(settings_file: Path) -> None:
     settings_file.write_text('[keys]\nstep = "j"\n')
     done = mfdebug("keys")
     assert tomllib.loads(done.stdout)["keys"]["step"] == ["j"]
-    assert "one moment on (changed; default" in done.stdout
+    assert "one moment forward (changed; default" in done.stdout
 
 
 def test_the_settings_bound_the_memory_without_a_screen_too(settings_file: Path) -> None:

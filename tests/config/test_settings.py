@@ -255,7 +255,7 @@ def test_the_list_of_keys_marks_what_is_changed(config: Path) -> None:
     lines = list(key_lines(settings))
     (step,) = (line for line in lines if line.startswith("step ="))
     assert step.startswith('step = ["j", "?"] ')
-    assert step.endswith('# one moment on (changed; default ["s", "right", "space"])')
+    assert step.endswith('# one moment forward (changed; default ["s", "right", "space"])')
     assert sum("changed; default" in line for line in lines) == 2
     assert Keys(read(config, "\n".join(lines)).keys).keymap() == Keys(settings.keys).keymap()
 

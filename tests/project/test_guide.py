@@ -31,7 +31,7 @@ from tests.support.paths import ROOT
 
 GUIDE = ROOT / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
-CONSOLE = re.compile(r"^```session\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"^```(?:json|python|text) (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Keys that the app names by a word, as people write them.
@@ -92,7 +92,7 @@ def test_every_console_block_prints_what_the_page_says(
     for name, text in FILE.findall(_page(page)):
         (tmp_path / name).write_text(text, encoding="utf-8")
     blocks = CONSOLE.findall(_page(page))
-    assert len(blocks) == _page(page).count("```session"), "a block without an end"
+    assert len(blocks) == _page(page).count("```console"), "a block without an end"
     for block in blocks:
         runs = list(_runs(block))
         status = 0

@@ -71,7 +71,7 @@ def test_the_app_comes_back_after(start: Start, ended_by: str) -> None:
     app.wait()
     there = printed(*ASKED)
     straight = printed(*BY_HAND, *ASKED, resume=False)
-    assert there.startswith("back where it was left")
+    assert there.startswith("session restored")
     assert there[there.index("W1 =") :] == straight[straight.index("W1 =") :]
     again = start("xor", ready="R resumes there")
     again.press("R")

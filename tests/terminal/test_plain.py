@@ -268,7 +268,7 @@ def test_what_is_told_from_the_greeting_on_is_a_fact_a_line(start: Start) -> Non
     assert (last, prompt) == ("help lists the commands, quit exits", PROMPT)
     assert_help_lists_every_command_and_tells_each(app)
     assert_a_bad_line_tells_the_error_and_goes_on(app)
-    # Of the status only what has changed is told.
+    # Only changed parts of the status are printed.
     assert ask(app, "step 2")[:3] == ["forward 1 of 2", "moment 2", "forward of y (Mul)"]
     assert ask(app, "step")[:3] == ["forward 2 of 2", "moment 3", "cost 900"]
     assert ask(app, "set lr = 0.002")[-1] == "lr 0.002"
@@ -302,7 +302,7 @@ def assert_a_bad_line_tells_the_error_and_goes_on(app: PtyApp) -> None:
     (start_already,) = ask(app, "back")
     assert start_already.startswith("back: this is the start")
     (nothing_left,) = ask(app, "resume")
-    assert nothing_left.startswith("resume: no session of this graph was left")
+    assert nothing_left.startswith("resume: no saved session of this graph")
     assert ask(app, "print w") == ["w = 5"]
     assert ask(app, "") == []
 
@@ -593,7 +593,7 @@ def test_a_session_that_was_left_is_offered_again(start: Start, leave: str) -> N
     assert "\r\nresume continues the last session\r\n" in again.output.decode()
     assert ask(again, "print w") == ["w = 5"]
     back = ask(again, "resume")
-    assert back[:3] == ["back where it was left", "SGD step 1", "update 1 of 1"]
+    assert back[:3] == ["session restored", "SGD step 1", "update 1 of 1"]
     assert [ask(again, line) for line in ("print moment", "print w", "stops", "watch")] == stand
 
 

@@ -120,7 +120,7 @@ async def test_changed_keys_do_what_they_are_for() -> None:
         ("J", "! this is the start (j continues)"),
         ("z", "! nothing to undo (e changes a number)"),
         ("Z", "! nothing to redo (Z reapplies what z reverted)"),
-        ("c", "! no stop is set: this would go on for ever (b sets one, f2 runs SGD steps)"),
+        ("c", "! no stop is set: this would run forever (b sets one, f2 runs SGD steps)"),
     ],
 )
 async def test_a_hint_names_the_keys_that_are_in_force(keys: str, message: str) -> None:
@@ -199,10 +199,10 @@ async def test_the_help_shows_them_and_opens_and_closes_by_its_key() -> None:
     async with changed() as driver:
         await driver.press("f1")
         told = whole(driver)
-        assert "j space one moment on" in told
+        assert "j space one moment forward" in told
         assert "10j 500f2 ten steps" in told
         assert "commands, at the prompt (;)" in told
-        assert "one moment on (j space)" in told
+        assert "one moment forward (j space)" in told
         assert "watch an expression at every moment (" not in told
         await driver.press("f1")
         assert isinstance(driver.app.screen, DebugScreen)
@@ -212,12 +212,12 @@ async def test_the_palette_shows_them_and_opens_by_its_key() -> None:
     async with changed() as driver:
         await driver.press("t")
         await driver.pilot.pause(0.1)
-        assert "j space ∙ one moment on" in driver.text
+        assert "j space ∙ one moment forward" in driver.text
     async with opened(settings=Settings(keys={"play": ("f7",), "follow": ()})) as driver:
         assert "start or stop autoplay" in await choices(driver, "stop autop")
         assert "key f7" in driver.text
         await driver.press("escape", "escape")
-        await choices(driver, "present")
+        await choices(driver, "current node")
         await driver.press("enter")
         await driver.pilot.pause(0.1)
         assert isinstance(driver.app.screen, DebugScreen)

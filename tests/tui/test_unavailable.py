@@ -43,7 +43,7 @@ CASES = [
     (
         "wx",
         "c",
-        "! no stop is set: this would go on for ever (b sets one, t runs SGD steps)",
+        "! no stop is set: this would run forever (b sets one, t runs SGD steps)",
     ),
     ("wx", "s C", "● no stop was met; this is the start"),
     (
@@ -72,7 +72,7 @@ CASES = [
     # What there is nothing of.
     ("wx", "z", "! nothing to undo (e changes a number)"),
     ("wx", "Z", "! nothing to redo (Z reapplies what z reverted)"),
-    ("wx", "R", "! no session of this graph was left (s starts a new one)"),
+    ("wx", "R", "! no saved session of this graph (s starts a new one)"),
     ("wx", "l", "! no costs yet: t runs an SGD step"),
     ("diamond", "s l", "! nothing is trained: no costs"),
     (

@@ -1,1 +1,1 @@
-"""The command language: every key, prompt line, script and batch run goes through it."""
+"""The command language, used by every key, prompt line, script and batch run."""

@@ -1,4 +1,4 @@
-"""What a command is about: one number of a node, or a stop or a watch by its number."""
+"""Parsers of command arguments: an entry of a node, a file, the number of a stop or a watch."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from miniflow.files.paths import check_ordinary
 
 
 def chosen_number(session: Session, text: str, usage: str) -> EntryRef:
-    """Read `[grad] NODE[i,j]` or `NODE.grad[i,j]`.
+    """Parse `[grad] NODE[i,j]` or `NODE.grad[i,j]`.
 
-    Without an index it is the number that a stop was met for just now, or the first entry; without
-    a node, too.
+    The default index is that of the entry for which a stop was just met, else the first entry.
+    Without a node, the result is the entry for which a stop was just met.
     """
     debugger, stops = session.debugger, session.stops
     if not text:
         for hit in stops.met_now:
             if hit.finding.ref is not None:
                 return hit.finding.ref
-        raise DebuggerError("of which number?", hint=f"usage: {usage}")
+        raise DebuggerError("which number?", hint=f"usage: {usage}")
     names = debugger.graph.by_name
     gradient = text.startswith("grad ") and "grad" not in names
-    place, rest = take_entry(text[5:] if gradient else text, names)
+    entry, rest = take_entry(text[5:] if gradient else text, names)
     if rest:
         raise DebuggerError(f"{rest!r} is not understood", hint=f"usage: {usage}")
-    node = node_or_error(debugger.graph, place.node)
-    attribute: Attribute = "grad" if gradient else place.attribute
-    if place.index is None and (ref := stops.ref_of(node, attribute)) is not None:
+    node = node_or_error(debugger.graph, entry.node)
+    attribute: Attribute = "grad" if gradient else entry.attribute
+    if entry.index is None and (ref := stops.ref_of(node, attribute)) is not None:
         return ref
     shape = debugger.plan.shapes[node]
-    index = (0,) * len(shape) if place.index is None else place.index
+    index = (0,) * len(shape) if entry.index is None else entry.index
     debugger.check_index(node, index)
     return EntryRef(node, attribute, tuple(i % n for i, n in zip(index, shape, strict=True)))
 
 
 def file_named(text: str) -> Path:
-    """Return the path of a file to be read or written, there or not.
+    """Return the path of a file to read or write; it need not exist.
 
-    Raises `MiniflowError` for what is no name of a file, a folder, a device or a pipe.
+    Raises `MiniflowError` for an invalid file name, a folder, a device or a pipe.
     """
     try:
         text.encode()
         path = Path(text).expanduser()
     except (RuntimeError, ValueError) as error:
-        raise DebuggerError(f"no name of a file: {error}", where=text[:100]) from None
+        raise DebuggerError(f"not a file name: {error}", where=text[:100]) from None
     check_ordinary(path, text)
     return path
 
 
 def number_of(text: str, what: str, usage: str) -> int:
-    """Read the number of a stop or a watch."""
+    """Parse the number of a stop or a watch."""
     if not text.isdecimal() or len(text) > 9:
         raise DebuggerError(f"{text!r} is not the number of a {what}", hint=f"usage: {usage}")
     return int(text)

@@ -1,4 +1,4 @@
-"""What a command is: its names, its keys, and the function that runs it."""
+"""The command type: names, keys, argument, and the function that runs it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 from miniflow.errors import nearest
 
-# No run comes this far: at a million moments a second it would take eleven days.
+# No run gets this far: at a million moments a second it would take eleven days.
 LARGEST_COUNT = 10**12 - 1
 
 
 class Key(Struct, frozen=True):
-    """A key of the app and the line it runs.
+    """A key of the app and the command line that it runs.
 
-    In the line {n} stands for the count typed before the key, {node} for the node under the app's
-    cursor, {entry} for the chosen entry of the node that is shown. `asks`: the command wants an
-    argument, which a dialog or the prompt asks for. `id` is what settings call it, if it is not
-    the command's name.
+    Placeholders in the line: {n} is the count typed before the key, {node} the node under the
+    app's cursor, {entry} the selected entry of the node on the screen. With `asks`, a dialog or
+    the prompt asks for the command's argument. `id` is the key's name in the settings; the default
+    is the command's name.
     """
 
     key: str
@@ -35,7 +35,7 @@ class Key(Struct, frozen=True):
 
 
 class Argument(Enum):
-    """What follows a command's name; completion and the app's prompt go by it."""
+    """The kind of a command's argument, used by completion and by the app's prompt."""
 
     NONE = auto()
     COUNT = auto()
@@ -56,12 +56,12 @@ class Argument(Enum):
 
 
 class Command(Struct, frozen=True):
-    """A row of the table. Keys without words of their own are described by the `summary`.
+    """A row of the command table. The `summary` describes keys that have no words of their own.
 
-    `argument` is what follows the name, `choices` the words that can follow as well; `required`:
-    nothing is done without it. `shows` is where the app puts the answer: nowhere (the picture
-    shows it), in one line, or as a text; `instant` commands always end at once. `aliases` are
-    other names, which gdb's users expect.
+    `argument` is the kind of argument, `choices` are words accepted in its place, and `required`
+    says that the command needs it. `shows` is where the app puts the reply: in the panels
+    ("picture"), in the message line, or as a text. `instant` commands always return at once.
+    `aliases` are other names, mostly those of gdb.
     """
 
     name: str
@@ -79,9 +79,9 @@ class Command(Struct, frozen=True):
 
 
 def short_forms(command: Command) -> dict[str, str]:
-    """Return the characters that stand for a line of a command, with that line.
+    """Return the one-character short forms of a command, each with the line that it runs.
 
-    They are those of its keys as they ship, where the line needs no node and asks for nothing.
+    These are its default keys whose line has no node or entry and asks for no argument.
     """
     forms = {
         key.key: key.line.replace("{n}", "1")
@@ -93,9 +93,9 @@ def short_forms(command: Command) -> dict[str, str]:
 
 
 def count_of(text: str, usage: str, *, negative: bool = False) -> int:
-    """Return the number of times that `text` asks for: 1 if it says nothing.
+    """Parse a repeat count; an empty text is 1.
 
-    Raises `DebuggerError` for what is not a whole number, and for one above `LARGEST_COUNT`.
+    Raises `DebuggerError` if it is not a whole number or is above `LARGEST_COUNT`.
     """
     if not text:
         return 1
@@ -110,7 +110,7 @@ def count_of(text: str, usage: str, *, negative: bool = False) -> int:
 
 
 def find_in(commands: Mapping[str, Command], word: str) -> Command:
-    """Return the command called `word`, or the only one that begins with it."""
+    """Return the command named `word`, or the only one whose name starts with it."""
     if word in commands:
         return commands[word]
     begun = [name for name in commands if name.startswith(word)]

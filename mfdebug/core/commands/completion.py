@@ -1,4 +1,4 @@
-"""What a command line that is being typed can become: by the kind of the command's argument."""
+"""Completion of command lines, by the kind of the command's argument."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.timeline import NODE_PHASES
 
 MOST_COMPLETIONS = 50
-# Entries of a folder that are looked at.
+# Entries of a folder that are read.
 MOST_FILES = 2000
 CALLS = [f"{name}(" for name in FUNCTIONS]
 EXPRESSION_WORDS = [*WORDS, *CALLS]
@@ -27,7 +27,7 @@ MOMENTS = ["start", "end", "sgd ", "now"]
 
 
 def complete(session: Session, line: str) -> list[str]:
-    """Return whole lines that `line` can become: commands first, then what fits their argument."""
+    """Return complete lines that start with `line`: command names, then arguments."""
     if " " not in line:
         return [f"{name} " for name in (*COMMANDS, *ALIASES) if name.startswith(line)]
     try:
@@ -43,7 +43,7 @@ def _nothing(_session: Session, _command: Command, _line: str) -> Iterator[str]:
 
 
 def _named(words: Iterable[str]) -> Completer:
-    """Complete names of nodes, and these words beside them."""
+    """Complete node names, these words and the command's choices."""
 
     def found(session: Session, command: Command, line: str) -> Iterator[str]:
         return _names_and_words(session.debugger, line, [*words, *command.choices])
@@ -56,10 +56,10 @@ def _names_and_words(debugger: Debugger, line: str, words: list[str]) -> Iterato
     known = [
         word_typed(word, names) if word in WORDS else word
         for word in words
-        # The node of that name that is the cost stands for the word as well.
+        # If the cost node has the name of a word, the node name stands for both.
         if word not in names or (word in WORDS and names[word] != debugger.graph.cost)
     ]
-    # A name may hold a slash: the longest end of the line that begins a name counts.
+    # A name may contain a slash, so the longest suffix that starts a name is completed.
     for start in sorted({match.end() for match in re.finditer(r"[ (+*/<>=,-]", line)}):
         begun = line[start:].removeprefix("`")
         if not begun:
@@ -75,7 +75,7 @@ def _names_and_words(debugger: Debugger, line: str, words: list[str]) -> Iterato
 
 
 def _trigger(session: Session, _command: Command, line: str) -> Iterator[str]:
-    """Complete what a stop waits for; functions belong into a condition."""
+    """Complete the trigger of a stop; functions are offered only inside a condition."""
     words = [*TRIGGER_WORDS, *WORDS]
     if re.search(r" (if|on-change) ", line):
         words += CALLS
@@ -88,7 +88,7 @@ def _assignment(session: Session, _command: Command, line: str) -> Iterator[str]
 
 
 def _words(of: Callable[[Session], Iterable[str]]) -> Completer:
-    """Complete the last word of a line to one of these, or of the command's choices."""
+    """Complete the last word of a line to one of these words or of the command's choices."""
 
     def found(session: Session, command: Command, line: str) -> Iterator[str]:
         begun, space, last = line.rpartition(" ")

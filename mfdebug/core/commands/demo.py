@@ -1,4 +1,4 @@
-"""Commands of demos: captions, pauses, and what must be true at a beat."""
+"""Commands for demos: captions, pauses and expectations."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def _pause(_console: Session, text: str) -> Reply:
 
 
 def seconds_of(text: str) -> float:
-    """Read `2`, `2s`, `0.5 s` or `300ms` as seconds; raise `DebuggerError` for anything else."""
+    """Parse `2`, `2s`, `0.5 s` or `300ms` as seconds; raise `DebuggerError` for anything else."""
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s*(s|ms)?", text)
     seconds = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else -1.0
     if not 0 <= seconds <= LONGEST_WAIT:
         hint = f"usage: wait 2s, at most {LONGEST_WAIT:g}s"
-        raise DebuggerError(f"{text!r} is no time to wait", hint=hint)
+        raise DebuggerError(f"{text!r} is not a time to wait", hint=hint)
     return seconds
 
 
@@ -56,9 +56,9 @@ DEMONSTRATING = [
     Command(
         "say",
         "say TEXT",
-        "show a caption; without a text, none",
+        "show a caption; without TEXT, remove it",
         _say,
-        details="In a demo it stays until the next one.",
+        details="In a demo it stays until the next caption.",
         instant=True,
         argument=Argument.TEXT,
         required=True,
@@ -66,17 +66,17 @@ DEMONSTRATING = [
     Command(
         "pause",
         "pause",
-        "end a beat of a demo: it goes on at a key",
+        "end a beat of a demo; a key continues it",
         _pause,
-        details="Nothing elsewhere.",
+        details="Does nothing elsewhere.",
         instant=True,
     ),
     Command(
         "wait",
         "wait SECONDS",
-        "let a demo rest, as in: wait 2s",
+        "pause a demo for a time, as in: wait 2s",
         _wait,
-        details="Nothing elsewhere.",
+        details="Does nothing elsewhere.",
         instant=True,
         argument=Argument.TEXT,
         required=True,
@@ -84,9 +84,9 @@ DEMONSTRATING = [
     Command(
         "expect",
         "expect EXPR",
-        "an error unless it is true",
+        "fail unless an expression is true",
         _expect,
-        details="With it a demo, or a script in --batch, is also a test.",
+        details="It makes a demo, or a script run with --batch, a test as well.",
         shows="line",
         argument=Argument.EXPRESSION,
         required=True,

@@ -1,4 +1,4 @@
-"""Commands that change the run: each makes a branch in time."""
+"""Commands that edit the run; each edit starts a branch."""
 
 from __future__ import annotations
 
@@ -28,25 +28,27 @@ def _set(session: Session, text: str) -> Reply:
     if rate is None and "lr" not in names:
         rate = re.match(r"lr\s*(?==)", text)
     if rate is not None:
-        place, rest = None, text[rate.end() :]
+        entry, rest = None, text[rate.end() :]
     else:
-        place, rest = take_entry(text, names) if text else (None, "")
+        entry, rest = take_entry(text, names) if text else (None, "")
     if not rest.startswith("="):
         raise DebuggerError("set what to what?", hint=f"usage: {usage}")
     value = _given(debugger, rest[1:].strip(), usage)
-    if place is None:
-        left = debugger.set_learning_rate(_number(value))
+    if entry is None:
+        dropped = debugger.set_learning_rate(_number(value))
     else:
-        if place.attribute == "grad":
+        if entry.attribute == "grad":
             raise DebuggerError("a gradient is computed; set an input", where="set")
-        left = debugger.set_value(node_or_error(debugger.graph, place.node), place.index, value)
-    later = f"; {left} later edit{'s' * (left > 1)} left behind (undo brings back)" if left else ""
+        dropped = debugger.set_value(node_or_error(debugger.graph, entry.node), entry.index, value)
+    later = (
+        f"; {dropped} later edit{'s' * (dropped > 1)} set aside (undo restores)" if dropped else ""
+    )
     words = debugger.edits[-1].words
-    if place is not None and re.match(r"lr\s*=", text):
+    if entry is not None and re.match(r"lr\s*=", text):
         later = f" (the node; set lr() = VALUE sets the learning rate){later}"
     if debugger.edits[-1].after > debugger.moment:
-        later = f", when SGD step {debugger.coming_step} has been fed{later}"
-    return Reply(f"{words}{later}\n{status(debugger)}", {"set": words, "left_behind": left})
+        later = f", after the feed of SGD step {debugger.coming_step}{later}"
+    return Reply(f"{words}{later}\n{status(debugger)}", {"set": words, "left_behind": dropped})
 
 
 def _given(debugger: Debugger, text: str, usage: str) -> Any:
@@ -74,12 +76,12 @@ def _number(value: Any) -> float:
 
 def _undo(session: Session, _text: str) -> Reply:
     edit = session.debugger.undo()
-    return Reply(f"taken back: {edit.words}\n{status(session.debugger)}", {"undone": edit.words})
+    return Reply(f"undone: {edit.words}\n{status(session.debugger)}", {"undone": edit.words})
 
 
 def _redo(session: Session, _text: str) -> Reply:
     edit = session.debugger.redo()
-    return Reply(f"made again: {edit.words}\n{status(session.debugger)}", {"redone": edit.words})
+    return Reply(f"redone: {edit.words}\n{status(session.debugger)}", {"redone": edit.words})
 
 
 def _branches(session: Session, _text: str) -> Reply:
@@ -100,17 +102,17 @@ EDITING = [
         "change an input or the learning rate",
         _set,
         (Key("e", "set ", "change the chosen number, or the learning rate", asks=True),),
-        "A branch in time: what lies downstream is worked out again. `undo` takes it back. "
-        "Where a node is called lr, set lr() = VALUE sets the learning rate.",
+        "Starts a branch: everything downstream is computed again. `undo` reverts it. "
+        "In a graph with a node named lr, set lr() = VALUE sets the learning rate.",
         shows="line",
         argument=Argument.ASSIGNMENT,
         required=True,
     ),
-    Command("undo", "undo", "take back the last edit", _undo, (Key("z", "undo"),), shows="line"),
+    Command("undo", "undo", "undo the last edit", _undo, (Key("z", "undo"),), shows="line"),
     Command(
         "redo",
         "redo",
-        "make again the edit taken back",
+        "reapply the last reverted edit",
         _redo,
         (Key("Z", "redo"),),
         shows="line",
@@ -118,9 +120,9 @@ EDITING = [
     Command(
         "branches",
         "branches",
-        "the branches that edits have made",
+        "list the branches that edits have made",
         _branches,
-        details="diff compares them: diff 61@0 61",
+        details="`diff` compares them, as in: diff 61@0 61",
         shows="text",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Commands that write files, and the one that leaves."""
+"""`save` and `quit`."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def _quit(session: Session, _text: str) -> Reply:
     return Reply("")
 
 
-LEAVING = [
+CLOSING = [
     Command(
         "save",
         "save FILE",
-        "the graph with its present parameters",
+        "save the graph with its current parameters",
         _save,
         shows="line",
         argument=Argument.FILE,
         required=True,
     ),
-    Command("quit", "quit", "leave", _quit, (Key("q", "quit"),), instant=True),
+    Command("quit", "quit", "quit", _quit, (Key("q", "quit"),), instant=True),
 ]

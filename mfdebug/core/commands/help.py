@@ -1,4 +1,4 @@
-"""Help: the table of commands, told."""
+"""The `help` command: the table of commands as text."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from mfdebug.core.session.session import Session
 
 EXPRESSIONS = (
     "EXPR: a node is its value; NODE.grad, NODE.shape, NODE[i,j], NODE.grad[0,:]; "
-    f"{', '.join(sorted(WORDS))} (with (), as in lr(), where a node is called so); "
+    f"{', '.join(sorted(WORDS))} (with (), as in lr(), if a node has that name); "
     "+ - * / // % ** @, < <= > >= == !=, and or not; "
     f"{', '.join(f'{name}()' for name in sorted(FUNCTIONS))}; prev(x) is x one SGD step earlier"
 )
-# What the language of `print`, `watch` and conditions has, a line each.
+# The forms of an expression in `print`, `watch` and conditions, a line each.
 FORMS = {
     "W1": "a node is its value",
     "W1.grad": "∂cost/∂W1; also W1.value and W1.shape",
     "W1[0,1]": "one number; negative indices count from the end",
     "W1.grad[0,:]": "a row; slices as in NumPy",
     "`my node`": "a node with an odd name, in backquotes",
-    "lr()": "the word where a node is called lr, which lr alone is then",
+    "lr()": "the learning rate, in a graph with a node named lr",
     "+ - * / // % ** @": "arithmetic; @ is the matrix product",
-    "< <= > >= == !=": "comparisons; 0 < x < 1 is one, too",
+    "< <= > >= == !=": "comparisons, also chained: 0 < x < 1",
     "and or not": "for conditions, as in: break if cost > 1 or isnan(cost)",
     "1e-3 nan inf": "numbers",
 }
@@ -36,8 +36,8 @@ FUNCTION_MEANINGS = {
     "sqrt": "the square root of each number",
     "isnan": "which numbers are NaN",
     "isinf": "which numbers are infinite",
-    "min": "the least number",
-    "max": "the greatest number",
+    "min": "the smallest number",
+    "max": "the largest number",
     "mean": "the mean of all numbers",
     "sum": "the sum of all numbers",
     "std": "the standard deviation of all numbers",
@@ -49,7 +49,7 @@ FUNCTION_MEANINGS = {
 }
 EXAMPLES = {
     "print W1.grad[0,:]": "a row of a gradient",
-    "print norm(W1.grad) / norm(W1)": "how large a gradient is beside its weights",
+    "print norm(W1.grad) / norm(W1)": "the size of a gradient relative to its weights",
     "watch lr * max(abs(W1.grad))": "the largest change that the update will make",
     "break if cost > prev(cost)": "stop when the cost goes up",
     "break l1 backward if any(isnan(l1.grad))": "stop where a gradient becomes NaN",
@@ -57,12 +57,12 @@ EXAMPLES = {
 
 
 def help_command(commands: Mapping[str, Command]) -> Command:
-    """Return the command that describes `commands`, itself among them once it is in there."""
+    """Return the command that describes `commands`, which may include the command itself."""
 
     def run(_session: Session, text: str) -> Reply:
         if not text:
             return _all(commands)
-        # A short form, or a key of the app, is said of the command that it runs.
+        # A short form or a key of the app stands for the command that it runs.
         named = [c for c in commands.values() if text in {key.key for key in c.keys}]
         named += [c for c in commands.values() if text in c.aliases]
         return _one(named[0] if named else find_in(commands, text))
@@ -70,9 +70,9 @@ def help_command(commands: Mapping[str, Command]) -> Command:
     return Command(
         "help",
         "help [COMMAND]",
-        "this list, or one command",
+        "list all commands, or describe one",
         run,
-        (Key("question_mark", "help", "this help; or close it", asks=True),),
+        (Key("question_mark", "help", "show or close this help", asks=True),),
         shows="text",
         instant=True,
         argument=Argument.COMMAND,

@@ -1,4 +1,4 @@
-"""Runs command lines: every key, prompt line, script and batch run goes through here."""
+"""The interpreter: runs a command line from a key, the prompt, a script or `--batch`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def open_session(
     origin: Origin | None = None,
     left: Script | None = None,
 ) -> Session:
-    """Return a new session whose command lines are run here."""
+    """Return a new session that uses this interpreter."""
     return Session(debugger, TableInterpreter(), progress, origin=origin, left=left)
 
 
@@ -42,14 +42,14 @@ class TableInterpreter:
         return run_line(session, line)
 
     def check(self, line: str) -> None:
-        """Raise `DebuggerError` for a line that no command or key answers."""
+        """Raise `DebuggerError` if no command or key matches a line."""
         check_known(line)
 
 
 def run_line(session: Session, line: str) -> Reply:
-    """Run one command line, and add it to the session's transcript.
+    """Run one command line and add it to the session's transcript.
 
-    Raises `MiniflowError` when the command is unknown or cannot be carried out.
+    Raises `MiniflowError` if the command is unknown or fails.
     """
     if session.depth:
         return _run(session, line)
@@ -70,7 +70,7 @@ def run_line(session: Session, line: str) -> Reply:
 
 
 def _add_to_transcript(session: Session, line: str, answer: str) -> str:
-    """Add a line and its answer; if that cannot be, end the transcript and return why."""
+    """Add a line and its reply; if that fails, close the transcript and return the reason."""
     assert session.transcript is not None
     try:
         session.transcript.add(line, answer)
@@ -103,12 +103,12 @@ def _run(session: Session, line: str) -> Reply:
 
 
 def read_commands(path: Path) -> Script:
-    """Read a script; raise `DebuggerError` with the line that is not a command."""
+    """Read a script; raise `DebuggerError` naming the first line that is not a command."""
     return read_script(path, check_known)
 
 
 def key_line(key: str, count: str) -> str:
-    """Return the line that a key runs after a count: `sgd 500` for 500 and `t`."""
+    """Return the line that a key with a count runs: `sgd 500` for `500t`."""
     for command in COMMANDS.values():
         for known in command.keys:
             if known.key == key and "{n}" in known.line:
@@ -128,7 +128,7 @@ def command_of(line: str) -> Command | None:
 
 
 def check_known(line: str) -> None:
-    """Raise `DebuggerError` for a line that no command or key answers."""
+    """Raise `DebuggerError` if no command or key matches a line."""
     word, rest = split(line.strip())
     if not rest and word in KEY_OF:
         return

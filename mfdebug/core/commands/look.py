@@ -1,4 +1,4 @@
-"""Commands that tell what there is at the present moment."""
+"""Commands that show state: values, causes, watches, checks, comparisons, graphs, output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from miniflow.ops.base import shape_text
 
 # Nodes that `find` lists.
 MOST_FOUND = 20
-# And that it names in its first line, which is all that the app has room for.
+# Nodes named in its first line, the only one that fits in the app.
 FEW_NAMED = 6
 
 
@@ -62,9 +62,9 @@ def _print(session: Session, text: str) -> Reply:
     expression = parse(text, present.node_names())
     result = expression.evaluate(present)
     note = present.note() + which_is_meant(expression, session.debugger)
-    told = result_text(result)
-    between = "" if told.startswith("\n") else " "
-    return Reply(f"{text} ={between}{told}{note}", result)
+    shown = result_text(result)
+    between = "" if shown.startswith("\n") else " "
+    return Reply(f"{text} ={between}{shown}{note}", result)
 
 
 def _why(session: Session, text: str) -> Reply:
@@ -78,23 +78,24 @@ def _why(session: Session, text: str) -> Reply:
 def _watch(session: Session, text: str) -> Reply:
     if text:
         watch = session.watches.add(text)
-        readings = [one for one in session.watches.read() if one.number == watch.number]
+        readings = [row for row in session.watches.read() if row.number == watch.number]
         meant = which_is_meant(watch.expression, session.debugger)
     else:
         readings, meant = session.watches.read(), ""
-    lines = [f"{one.number}  {one.text} = {one.shown}{meant}" for one in readings]
-    data = [{"watch": one.number, "text": one.text, "shown": one.shown} for one in readings]
-    return Reply("\n".join(lines) or f"nothing is watched; {WATCH}", data)
+    lines = [f"{row.number}  {row.text} = {row.shown}{meant}" for row in readings]
+    data = [{"watch": row.number, "text": row.text, "shown": row.shown} for row in readings]
+    return Reply("\n".join(lines) or f"no watch is set; {WATCH}", data)
 
 
 def _unwatch(session: Session, text: str) -> Reply:
     usage = "unwatch N | all"
-    numbers = [one.number for one in session.watches.read()]
+    numbers = [watch.number for watch in session.watches.read()]
     if text != "all":
         numbers = [number_of(text, "watch", usage)]
     for number in numbers:
         session.watches.remove(number)
-    return Reply("no longer watched: " + ", ".join(map(str, numbers)), {"unwatched": numbers})
+    shown = ", ".join(map(str, numbers)) or "none"
+    return Reply(f"deleted watch {shown}", {"unwatched": numbers})
 
 
 def _check(session: Session, text: str) -> Reply:
@@ -112,7 +113,7 @@ def _check(session: Session, text: str) -> Reply:
     lines = check_lines(debugger.graph, verdicts)
     if debugger.where.phase == "update" and debugger.passes_run is None:
         lines.append(
-            "(at the updated parameters; the gradients of this moment are of those before)"
+            "(at the updated parameters; this moment's gradients are from before the update)"
         )
     return Reply("\n".join(lines), check_data(debugger.graph, verdicts))
 
@@ -122,7 +123,7 @@ def _diff(session: Session, text: str) -> Reply:
     usage = "diff A [B], where A and B are moments; A@N is on branch N"
     words = text.replace("sgd ", "sgd\0").split()
     if not 1 <= len(words) <= 2:
-        raise DebuggerError("between which moments?", hint=f"usage: {usage}")
+        raise DebuggerError("compare which moments?", hint=f"usage: {usage}")
     instants = [_instant(debugger, word.replace("\0", " "), usage) for word in words]
     if len(instants) == 1:
         instants.append(Instant(debugger.moment, None))
@@ -152,13 +153,13 @@ def _graphs(session: Session, text: str) -> Reply:
             f"graph {number}: {here.graph.name}\n{status(here)}", {"graph": here.graph.name}
         )
     lines, data = [], []
-    for number, one in enumerate(debugger.lines, 1):
-        cost, passes = one.graph.nodes[one.graph.cost], one.passes_run
+    for number, line in enumerate(debugger.lines, 1):
+        cost, passes = line.graph.nodes[line.graph.cost], line.passes_run
         ran = "" if passes is None else f", {passes:,} pass{'es' * (passes != 1)}"
-        here_mark = "  <- here" if one is debugger else ""
-        nodes = f"{len(one.graph):,} nodes to {cost.label}"
-        lines.append(f"{number}  {one.graph.name}  ({nodes}{ran}){here_mark}")
-        data.append({"graph": one.graph.name, "nodes": len(one.graph), "passes": passes})
+        here_mark = "  <- here" if line is debugger else ""
+        nodes = f"{len(line.graph):,} nodes to {cost.label}"
+        lines.append(f"{number}  {line.graph.name}  ({nodes}{ran}){here_mark}")
+        data.append({"graph": line.graph.name, "nodes": len(line.graph), "passes": passes})
     return Reply("\n".join(lines), data)
 
 
@@ -190,29 +191,29 @@ def _show(session: Session, text: str) -> Reply:
     ref = chosen_number(session, text, "show [grad] NODE[i,j]")
     gradient = ".grad" if ref.attribute == "grad" else ""
     number = f"{typed(graph.nodes[ref.node].label)}{gradient}{index_text(ref.index)}"
-    told = _print(session, number)
-    return Reply(told.text, told.data, ref=ref, subject=[ref.node])
+    printed = _print(session, number)
+    return Reply(printed.text, printed.data, ref=ref, subject=[ref.node])
 
 
 def _output(session: Session, _text: str) -> Reply:
     if session.printed is None:
         raise DebuggerError(
-            "what a program prints is shown here only in the app",
-            hint="elsewhere it goes where mfdebug's own answers go",
+            "`output` works only in the app",
+            hint="elsewhere a program's output goes to that of mfdebug",
         )
     lines = session.printed()
     seen = "\n".join(as_seen(line).expandtabs() for line in lines)
-    return Reply(seen or "nothing is printed yet", lines)
+    return Reply(seen or "no output yet", lines)
 
 
 LOOKING = [
     Command(
         "explain",
         "explain [[i,j]]",
-        "this moment in words and numbers",
+        "explain this moment in words and numbers",
         _explain,
-        (Key("x", "explain", "explain this moment in words and numbers"),),
-        "With an index it tells that entry of the node, as in: explain [2,3]",
+        (Key("x", "explain"),),
+        "With an index it explains that entry of the node, as in: explain [2,3]",
         shows="text",
         instant=True,
         argument=Argument.INDEX,
@@ -220,9 +221,9 @@ LOOKING = [
     Command(
         "print",
         "print EXPR",
-        "a value, gradient or expression",
+        "print a value, gradient or expression",
         _print,
-        (Key("p", "print ", "print a value, gradient or expression", asks=True),),
+        (Key("p", "print ", asks=True),),
         "As in: print l1, print W1.grad[0,:], print norm(W1.grad), print cost",
         shows="line",
         argument=Argument.EXPRESSION,
@@ -231,10 +232,10 @@ LOOKING = [
     Command(
         "why",
         "why [grad] NODE[i,j]",
-        "where a number comes from, term by term",
+        "explain a number term by term",
         _why,
         (Key("y", "why {entry}", "where the chosen number comes from"),),
-        "The largest terms first. In the app each term can be followed to where it came from.",
+        "The largest terms first. In the app each term can be followed to its source.",
         shows="text",
         argument=Argument.ENTRY,
         choices=("grad",),
@@ -246,7 +247,7 @@ LOOKING = [
         "show an expression at every moment",
         _watch,
         (Key("w", "watch ", "watch an expression at every moment", asks=True),),
-        "As in: watch norm(W1.grad), watch cost - prev(cost). Alone it tells all watches.",
+        "As in: watch norm(W1.grad), watch cost - prev(cost). Without EXPR it lists all watches.",
         aliases=("display",),
         shows="line",
         argument=Argument.EXPRESSION,
@@ -254,7 +255,7 @@ LOOKING = [
     Command(
         "unwatch",
         "unwatch N | all",
-        "watch it no longer",
+        "delete a watch",
         _unwatch,
         aliases=("undisplay",),
         shows="line",
@@ -265,21 +266,21 @@ LOOKING = [
     Command(
         "check",
         "check [NODE]",
-        "gradients against finite differences",
+        "check gradients against finite differences",
         _check,
         (Key("k", "check {node}", "check the gradients of the node under the cursor"),),
-        "The worst entry of each, both numbers, and the verdict; all nodes without a name.",
+        "For each gradient the worst entry, both numbers and the verdict. Without NODE: all nodes.",
         shows="text",
         argument=Argument.NODE,
     ),
     Command(
         "diff",
         "diff A [B]",
-        "two moments side by side",
+        "compare two moments",
         _diff,
-        (Key("d", "diff ", "compare two moments", asks=True),),
-        "A and B are moments, as in goto; 61@0 is moment 61 on branch 0, the run without edits. "
-        "Without B: the present moment.",
+        (Key("d", "diff ", asks=True),),
+        "A and B are moments, as in `goto`; 61@0 is moment 61 on branch 0, the run without edits. "
+        "The default of B is the current moment.",
         shows="text",
         argument=Argument.MOMENTS,
         required=True,
@@ -287,17 +288,17 @@ LOOKING = [
     Command(
         "graph",
         "graph [N]",
-        "the graphs that the program runs, or another one of them",
+        "list the program's graphs, or switch to one",
         _graphs,
-        details="A program may run several; each has its own line of moments. Stops and watches "
-        "hold in all that have the nodes they name.",
+        details="A program may run several; each has its own moments. Stops and watches apply to "
+        "every graph that has the nodes they name.",
         shows="text",
         argument=Argument.GRAPH_NUMBER,
     ),
     Command(
         "output",
         "output",
-        "what the program has printed",
+        "show the program's output",
         _output,
         (Key("o", "output"),),
         shows="text",
@@ -306,9 +307,9 @@ LOOKING = [
     Command(
         "show",
         "show [grad] NODE[i,j]",
-        "look at a node and one of its numbers",
+        "show a node and one of its numbers",
         _show,
-        details="In the app the cursor stays there until it follows the present node again.",
+        details="In the app the cursor stays there until it follows the current node again.",
         shows="line",
         argument=Argument.ENTRY,
         choices=("grad",),
@@ -317,9 +318,9 @@ LOOKING = [
     Command(
         "find",
         "find TEXT",
-        "a node by name, op or shape",
+        "find a node by name, op or shape",
         _find,
-        (Key("slash", "find ", "find a node by name, op or shape", asks=True),),
+        (Key("slash", "find ", asks=True),),
         shows="line",
         argument=Argument.TEXT,
         required=True,

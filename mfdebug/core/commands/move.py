@@ -27,15 +27,15 @@ from mfdebug.core.timeline.debugger import (
 from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
 
-# SGD steps after which `continue` has looked long enough: a script must not run for ever.
+# SGD steps that `continue` runs at most: a script must not run forever.
 FAR = 10_000
 ENDS = "the run ends"
-# More than any run has that ends by itself.
+# More SGD steps than any finite run has.
 TO_THE_END = 10**9
 
 
 def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
-    """Return where the cursor is now, and the stops that it was stopped by."""
+    """Return a reply with the status, the moment's text and the stops that were met."""
     debugger = session.debugger
     ref = next((hit.finding.ref for hit in hits if hit.finding.ref is not None), None)
     lines = explain(debugger, None if ref is None else _index_here(debugger, ref))
@@ -54,54 +54,54 @@ def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     stopped = "; ".join(met) or note
     if debugger.remark:
         data["remark"] = debugger.remark
-    told = [status(debugger), *lines]
+    shown = [status(debugger), *lines]
     if debugger.remark and not (debugger.at_end and debugger.remark in debugger.ending):
-        told.append(debugger.remark)
-    told += [*met, *filter(None, [note])]
+        shown.append(debugger.remark)
+    shown += [*met, *filter(None, [note])]
     if debugger.at_end and ENDS not in note:
         why = f" ({debugger.ending})" if debugger.ending else ""
-        told.append(f"end of the run{why}; {GO_BACK}")
-    return Reply("\n".join(told), data, stopped=stopped, ref=ref)
+        shown.append(f"end of the run{why}; {GO_BACK}")
+    return Reply("\n".join(shown), data, stopped=stopped, ref=ref)
 
 
 def _index_here(debugger: Debugger, ref: EntryRef) -> Index | None:
-    """Return the entry of the present moment's node that belongs to a number, if one does."""
+    """Return the index of `ref` if it also fits the node of the current moment."""
     node, shapes = debugger.where.node, debugger.plan.shapes
     return ref.index if node is not None and shapes[node] == shapes[ref.node] else None
 
 
-def _on(session: Session, target: int) -> Reply:
-    """Move on to a moment, or to the first stop before it."""
+def _move(session: Session, target: int) -> Reply:
+    """Move to a moment, or to the first stop before it."""
     if target > session.debugger.moment:
         return moved(session, session.stops.run(target, session.progress))
     session.debugger.move(target, session.progress)
     return moved(session)
 
 
-def _must_go_on(debugger: Debugger) -> None:
+def _require_next(debugger: Debugger) -> None:
     if debugger.at_end:
-        _line_ends(debugger)
+        _raise_at_end(debugger)
 
 
-def _line_ends(debugger: Debugger) -> NoReturn:
+def _raise_at_end(debugger: Debugger) -> NoReturn:
     why = f" ({debugger.ending})" if debugger.ending else ""
     raise DebuggerError(f"end of the run{why}; {GO_BACK}")
 
 
-def _must_go_back(debugger: Debugger) -> None:
+def _require_previous(debugger: Debugger) -> None:
     if debugger.moment == 0:
         raise DebuggerError("this is the start", hint=GO_ON)
 
 
 def _step(session: Session, text: str) -> Reply:
     count = count_of(text, "step [n]")
-    _must_go_on(session.debugger)
-    return _on(session, session.debugger.moment + count)
+    _require_next(session.debugger)
+    return _move(session, session.debugger.moment + count)
 
 
 def _back(session: Session, text: str) -> Reply:
     count = count_of(text, "back [n]")
-    _must_go_back(session.debugger)
+    _require_previous(session.debugger)
     session.debugger.step(-count, session.progress)
     return moved(session)
 
@@ -109,13 +109,13 @@ def _back(session: Session, text: str) -> Reply:
 def _next(session: Session, text: str) -> Reply:
     debugger = session.debugger
     count = count_of(text, "next [n]")
-    _must_go_on(debugger)
-    return _on(session, debugger.timeline.phases_from(debugger.moment, count))
+    _require_next(debugger)
+    return _move(session, debugger.timeline.phases_from(debugger.moment, count))
 
 
 def _previous(session: Session, text: str) -> Reply:
     count = count_of(text, "previous [n]")
-    _must_go_back(session.debugger)
+    _require_previous(session.debugger)
     session.debugger.phases(-count, session.progress)
     return moved(session)
 
@@ -124,9 +124,9 @@ def _sgd(session: Session, text: str) -> Reply:
     debugger = session.debugger
     count = count_of(text, "sgd [n]", negative=True)
     if count >= 0:
-        _must_go_on(debugger)
-        return _on(session, debugger.sgd_target(count, session.progress))
-    _must_go_back(debugger)
+        _require_next(debugger)
+        return _move(session, debugger.sgd_target(count, session.progress))
+    _require_previous(debugger)
     debugger.sgd(count, session.progress)
     return moved(session)
 
@@ -134,9 +134,9 @@ def _sgd(session: Session, text: str) -> Reply:
 def _finish(session: Session, text: str) -> Reply:
     debugger = session.debugger
     if text:
-        raise DebuggerError("finish takes nothing", hint="`sgd N` runs N SGD steps")
-    _must_go_on(debugger)
-    return _on(session, debugger.timeline.first_of(debugger.sgd_step + 1))
+        raise DebuggerError("finish takes no argument", hint="`sgd N` runs N SGD steps")
+    _require_next(debugger)
+    return _move(session, debugger.timeline.first_of(debugger.sgd_step + 1))
 
 
 def _until(session: Session, text: str) -> Reply:
@@ -149,11 +149,11 @@ def _until(session: Session, text: str) -> Reply:
     if not name:
         raise DebuggerError("until which node?", hint="usage: until NODE [phase]")
     place = parse_entry(name, debugger.graph.by_name)
-    return _on(session, debugger.next_moment(node_or_error(debugger.graph, place.node), phase))
+    return _move(session, debugger.next_moment(node_or_error(debugger.graph, place.node), phase))
 
 
 def moment_of(debugger: Debugger, text: str, usage: str) -> int:
-    """Read a moment: a number, `start`, `end`, `sgd K`, or `now`."""
+    """Parse a moment: a number, `start`, `end`, `sgd K` or `now`."""
     word, _, rest = text.partition(" ")
     if text == "start":
         return 0
@@ -178,7 +178,7 @@ def _goto(session: Session, text: str) -> Reply:
     debugger.go(target, session.progress)
     known = moment_of(debugger, text, usage)
     if known != target:
-        # On the way more has become known of what a program's pass is made of.
+        # The move may reveal the structure of further passes of a program.
         debugger.go(known, session.progress)
     end = debugger.timeline.end
     note = ""
@@ -191,11 +191,11 @@ def _goto(session: Session, text: str) -> Reply:
 def _continue(session: Session, text: str) -> Reply:
     debugger = session.debugger
     if text:
-        raise DebuggerError("continue takes nothing", hint="until NODE, or break and continue")
-    _must_go_on(debugger)
+        raise DebuggerError("continue takes no argument", hint="until NODE, or break and continue")
+    _require_next(debugger)
     if debugger.endless and not session.stops.armed:
         raise DebuggerError(
-            "no stop is set: this would go on for ever", hint=f"{SET_STOP}, {RUN_STEPS}"
+            "no stop is set: this would run forever", hint=f"{SET_STOP}, {RUN_STEPS}"
         )
     length = debugger.timeline.length
     begun = debugger.moment // length
@@ -210,7 +210,7 @@ def _continue(session: Session, text: str) -> Reply:
 
 
 def _run_through(session: Session, sgd_steps: int) -> tuple[Hit, ...]:
-    """Run on to a stop, through all graphs of a program."""
+    """Run to the next stop, in any graph of a program."""
     while True:
         debugger = session.debugger
         try:
@@ -227,7 +227,7 @@ def _run_through(session: Session, sgd_steps: int) -> tuple[Hit, ...]:
 
 
 def _run_back_through(session: Session) -> tuple[Hit, ...]:
-    """Run back to a stop, through all graphs of a program."""
+    """Run back to the last stop, in any graph of a program."""
     hits = session.stops.run_back(session.progress)
     while not hits and session.debugger.moment:
         debugger = session.debugger
@@ -241,8 +241,8 @@ def _run_back_through(session: Session) -> tuple[Hit, ...]:
 
 def _reverse_continue(session: Session, text: str) -> Reply:
     if text:
-        raise DebuggerError("reverse-continue takes nothing", hint="back N, or goto MOMENT")
-    _must_go_back(session.debugger)
+        raise DebuggerError("reverse-continue takes no argument", hint="back N, or goto MOMENT")
+    _require_previous(session.debugger)
     hits = _run_back_through(session)
     at_start = session.debugger.moment == 0
     note = "no stop was met; this is the start" if at_start else "the search was not finished"
@@ -252,7 +252,7 @@ def _reverse_continue(session: Session, text: str) -> Reply:
 def _last(session: Session, text: str) -> Reply:
     debugger = session.debugger
     ref = chosen_number(session, text, "last NODE[i,j]")
-    _must_go_back(debugger)
+    _require_previous(debugger)
     note = last_change(debugger, ref, session.progress)
     return replace(moved(session, note=note), ref=ref)
 
@@ -261,7 +261,7 @@ MOVING = [
     Command(
         "step",
         "step [n]",
-        "one moment on",
+        "one moment forward",
         _step,
         (Key("s", "step {n}"), Key("right", "step {n}"), Key("space", "step {n}")),
         "A moment is one feed, one node forward, one node backward, or one update.",
@@ -286,7 +286,7 @@ MOVING = [
     Command(
         "previous",
         "previous [n]",
-        "back to where this phase began",
+        "back to the start of this phase",
         _previous,
         (Key("N", "previous {n}"),),
         argument=Argument.COUNT,
@@ -294,32 +294,33 @@ MOVING = [
     Command(
         "sgd",
         "sgd [n]",
-        "whole SGD steps on",
+        "whole SGD steps forward",
         _sgd,
         (Key("t", "sgd {n}"), Key("T", "sgd -{n}", "whole SGD steps back", id="sgd-back")),
-        "In the middle of a step the first one goes to its end. `sgd -n` goes back. The first SGD "
+        "In the middle of a step the first one completes it. `sgd -n` goes back. The first SGD "
         "step is step 0: from the start, `sgd 3` runs steps 0 to 2.",
         argument=Argument.COUNT,
     ),
     Command(
         "finish",
         "finish",
-        "let this pass end, and begin the next one",
+        "finish this pass and start the next one",
         _finish,
-        details="A program goes on to its next pass meanwhile.",
+        details="A program runs on to its next pass.",
     ),
     Command(
         "continue",
         "continue",
-        "to the next stop",
+        "run to the next stop",
         _continue,
         (Key("c", "continue"),),
-        "step, next, sgd and until stop at stops too; going back only reverse-continue does.",
+        "`step`, `next`, `sgd` and `until` stop there too; going back, only "
+        "`reverse-continue` does.",
     ),
     Command(
         "reverse-continue",
         "reverse-continue",
-        "back to the last stop",
+        "run back to the last stop",
         _reverse_continue,
         (Key("C", "reverse-continue"),),
     ),
@@ -336,9 +337,9 @@ MOVING = [
     Command(
         "goto",
         "goto MOMENT | start | end | sgd K",
-        "to any moment",
+        "go to any moment",
         _goto,
-        (Key("g", "goto ", "go to any moment", asks=True),),
+        (Key("g", "goto ", asks=True),),
         "`goto sgd K` goes to the first moment of SGD step K, its feed. From the start, `sgd K` "
         "ends with step K - 1; the next moment is the feed of step K.",
         argument=Argument.MOMENT,
@@ -347,10 +348,10 @@ MOVING = [
     Command(
         "last",
         "last NODE[i,j]",
-        "back to the moment that last changed a number",
+        "go back to the moment that last changed a number",
         _last,
         (Key("L", "last {entry}", "back to what last changed the chosen number"),),
-        "Again: the one before. `last W1.grad[0,1]` asks for the gradient.",
+        "Repeat it for the change before. `last W1.grad[0,1]` is about the gradient.",
         argument=Argument.ENTRY,
         required=True,
     ),

@@ -1,4 +1,4 @@
-"""Commands of the quiz: to say what the next moment brings before it is shown."""
+"""Commands of the quiz: questions about the next moment before it is shown."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ def _quiz(session: Session, text: str) -> Reply:
         raise DebuggerError(f"{text!r} is neither on nor off", hint="usage: quiz [on|off]")
     if text == "off":
         quiz, session.quiz = session.quiz, None
-        told = f"; {quiz.score}" if quiz is not None else ""
-        return Reply(f"no more questions{told}", {"quiz": "off"})
+        score_text = f"; {quiz.score}" if quiz is not None else ""
+        return Reply(f"no more questions{score_text}", {"quiz": "off"})
     session.quiz = session.quiz or Quiz()
     if score:
-        # As a session writes it.
+        # A saved session writes the score.
         session.quiz.right, session.quiz.asked = int(score[1]), int(score[2])
     return Reply(asked(session) or "the quiz is on: it asks before each step")
 
 
 def asked(session: Session) -> str:
-    """Return the question about the next moment, or nothing."""
+    """Return the question about the next moment, or an empty text."""
     question = None if session.quiz is None else session.quiz.ask(session.debugger)
     return question.text if question is not None else ""
 
 
 def _answer(session: Session, text: str) -> Reply:
     if session.quiz is None:
-        raise DebuggerError("nothing was asked", hint="quiz asks")
+        raise DebuggerError("there is no question to answer", hint="quiz asks one")
     hits: list[Hit] = []
     verdict = session.quiz.answer(
         session.debugger, text, lambda: hits.extend(session.stops.run(session.debugger.moment + 1))
     )
     after = moved(session, tuple(hits))
-    told = f"{verdict.text}  {session.quiz.score}"
+    judged = f"{verdict.text}  {session.quiz.score}"
     data = {**after.data, "right": verdict.right, "told": verdict.text}
-    return Reply(f"{told}\n{after.text}", data, ref=verdict.ref)
+    return Reply(f"{judged}\n{after.text}", data, ref=verdict.ref)
 
 
 PREDICTING = [
     Command(
         "quiz",
         "quiz [on|off]",
-        "be asked about each moment before it is shown",
+        "ask about each moment before it is shown",
         _quiz,
-        details="answer TEXT answers; step goes on without an answer. The score is kept.",
+        details="`answer TEXT` answers; `step` skips the question. The score is kept.",
         shows="line",
         argument=Argument.TEXT,
         choices=("on", "off"),
@@ -61,7 +61,7 @@ PREDICTING = [
     Command(
         "answer",
         "answer TEXT",
-        "answer the quiz, and see the working",
+        "answer the question and show the working",
         _answer,
         details="A number (1 % off counts as right), + or -, up or down, or a node's name.",
         shows="line",

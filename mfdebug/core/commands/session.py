@@ -1,4 +1,4 @@
-"""Commands that keep a session as a file, and run files of commands."""
+"""Commands that record a session as a file and run files of commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.transcript import Transcript
 from mfdebug.core.timeline.debugger import DebuggerError
 
-# Scripts that run each other may do so for ever.
+# The limit of nesting: scripts may run each other.
 DEEPEST = 8
 
 
@@ -27,12 +27,12 @@ def _record(session: Session, text: str) -> Reply:
     demo = path.suffix == demos.SUFFIX
     if _begins_otherwise(path, demos.HEAD if demo else HEAD):
         kind = "demo" if demo else "session"
-        raise DebuggerError(f"there is such a file, and it is no {kind}", where=text)
+        raise DebuggerError(f"the file exists and is not a {kind} file", where=text)
     origin = session.origin or Origin(session.debugger.graph.name, "")
     if demo:
         lines = [line for line in session.actions if not _of_files(line)]
         if not lines:
-            raise DebuggerError("nothing has been done yet that a demo could show")
+            raise DebuggerError("no command has been run yet that a demo could show")
         write_whole(path, demos.demo_text(origin.graph, path.stem, lines))
     else:
         lines = session_lines(session)
@@ -43,7 +43,7 @@ def _record(session: Session, text: str) -> Reply:
 
 
 def _of_files(line: str) -> bool:
-    """Whether a line writes files, or leaves: no part of a demo."""
+    """Whether a line writes files or quits, and so is not part of a demo."""
     return line.split()[0] in ("record", "save", "transcript", "quit", "q")
 
 
@@ -52,7 +52,7 @@ def _begins_otherwise(path: Path, head: str) -> bool:
         with path.open("rb") as file:
             return file.read(len(head)) != head.encode()
     except OSError:
-        # It is not there; or writing it will say what is wrong.
+        # It does not exist, or writing it reports the problem.
         return False
 
 
@@ -67,7 +67,7 @@ def _source(session: Session, text: str) -> Reply:
 
 def _run_all(session: Session, script: Script) -> int:
     if session.depth >= DEEPEST:
-        raise DebuggerError(f"{DEEPEST} scripts that run each other are enough", where=script.name)
+        raise DebuggerError(f"scripts are nested more than {DEEPEST} deep", where=script.name)
     session.depth += 1
     try:
         return run_script(session, script)
@@ -76,11 +76,13 @@ def _run_all(session: Session, script: Script) -> int:
 
 
 def changed_note(session: Session, script: Script) -> str:
-    """Say that a session was left on another graph than this, or nothing."""
+    """Return a note if a session was recorded on another graph, else an empty text."""
     there, here = script.origin, session.origin
     if there is None or here is None or there.fingerprint == here.fingerprint:
         return ""
-    return "; the graph has changed since" if there.graph == here.graph else "; of another graph"
+    return (
+        "; the graph has changed since" if there.graph == here.graph else "; it is of another graph"
+    )
 
 
 def _resume(session: Session, text: str) -> Reply:
@@ -90,7 +92,7 @@ def _resume(session: Session, text: str) -> Reply:
     if text:
         script = None if session.left_before is None else session.left_before()
     if script is None:
-        raise DebuggerError("no session of this graph was left", hint=BEGIN)
+        raise DebuggerError("no saved session of this graph", hint=BEGIN)
     before = session.state
     session.clear()
     try:
@@ -101,7 +103,7 @@ def _resume(session: Session, text: str) -> Reply:
             raise DebuggerError(f"{error}{note}") from None
         raise
     session.resumed = not text
-    words = f"back where it was left{changed_note(session, script)}"
+    words = f"session restored{changed_note(session, script)}"
     return Reply(f"{words}\n{status(session.debugger)}", {"resumed": count})
 
 
@@ -114,18 +116,18 @@ def _transcript(session: Session, text: str) -> Reply:
             raise DebuggerError("no transcript is being written")
         return Reply(f"the transcript is in {ended.path}", {"transcript": str(ended.path)})
     session.transcript = Transcript(file_named(text), session.debugger.graph.name)
-    return Reply(f"from now on written to {text}; transcript off ends it", {"transcript": text})
+    return Reply(f"writing a transcript to {text}; transcript off ends it", {"transcript": text})
 
 
 SCRIPTING = [
     Command(
         "resume",
         "resume [previous]",
-        "go on where this graph was left the last time",
+        "continue the last session of this graph",
         _resume,
         (Key("R", "resume"),),
-        "Edits, stops, watches and the moment come back, with the same bits. "
-        "`resume previous` goes on with the session before the last one.",
+        "Restores edits, stops, watches and the moment, bit for bit. "
+        "`resume previous` continues the session before the last one.",
         shows="line",
         argument=Argument.TEXT,
         choices=("previous",),
@@ -133,9 +135,9 @@ SCRIPTING = [
     Command(
         "record",
         "record FILE",
-        "this session as a script",
+        "write this session as a script",
         _record,
-        details="The edits, stops, watches and the moment, as lines that `source` runs.",
+        details="It has the edits, stops, watches and the moment; `source` runs it.",
         shows="line",
         argument=Argument.FILE,
         required=True,
@@ -143,9 +145,9 @@ SCRIPTING = [
     Command(
         "source",
         "source FILE",
-        "run a script: all of it, or nothing",
+        "run a script, all of it or nothing",
         _source,
-        details="If a line is wrong, it is named, and everything is as it was before.",
+        details="An error names the line and restores the state from before the script.",
         shows="line",
         argument=Argument.FILE,
         required=True,
@@ -153,9 +155,9 @@ SCRIPTING = [
     Command(
         "transcript",
         "transcript FILE | off",
-        "write every command and its answer to a file",
+        "write every command and its reply to a file",
         _transcript,
-        details="The answers are comments: a transcript is a script too.",
+        details="Replies are comments, so a transcript is also a script.",
         shows="line",
         argument=Argument.FILE,
         choices=("off",),

@@ -1,4 +1,4 @@
-"""Where the cursor is, in one line."""
+"""The status line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mfdebug.core.timeline.entry_ref import cost_name, is_summed
 
 
 def status(debugger: Debugger) -> str:
-    """Return the status in one line: SGD step, phase, moment, cost, learning rate."""
+    """Return SGD step, phase, moment, cost and learning rate in one line."""
     where = debugger.where
     part = f" {where.part} of {where.parts}" if where.node is not None else ""
     step = f"SGD step {where.sgd_step} ∙ " if debugger.has_steps else ""
@@ -22,7 +22,7 @@ def status(debugger: Debugger) -> str:
 
 
 def cost_text(debugger: Debugger) -> str:
-    """Return the cost in words, by its own name; one of other parameters than now says so."""
+    """Return the cost with its name; a cost of other parameters than the current ones says so."""
     freshness = debugger.cost_freshness()
     name = cost_name(debugger.graph)
     if freshness is Freshness.WAITING:

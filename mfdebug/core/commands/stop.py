@@ -1,4 +1,4 @@
-"""Commands that set stops and say what there are."""
+"""Commands that set, list and change stops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stop_line(stop: Stop) -> str:
     if stop.temporary:
         notes.append("once")
     if stop.ignored:
-        notes.append(f"passes over {stop.ignored} more")
+        notes.append(f"ignores {stop.ignored} more")
     if isinstance(stop.trigger, Elsewhere):
         notes.append("not in this graph")
     notes.append(f"met {stop.hits} time{'s' * (stop.hits != 1)}")
@@ -39,7 +39,7 @@ def _set(session: Session, text: str, *, temporary: bool) -> Reply:
     ]
     lines = [
         f"stop {stop.number}: {stop.line}"
-        + (f" (as stop {known[stop.line]})" if stop.line in known else "")
+        + (f" (same as stop {known[stop.line]})" if stop.line in known else "")
         for stop in made
     ]
     lines = [line + _meant(session, stop) for line, stop in zip(lines, made, strict=True)]
@@ -50,13 +50,13 @@ def _set(session: Session, text: str, *, temporary: bool) -> Reply:
 
 
 def _meant(session: Session, stop: Stop) -> str:
-    """Say which is meant by a word of a condition that a node is called, too."""
+    """Return a note for each word of a condition that is also the name of a node."""
     condition = stop.trigger.condition if isinstance(stop.trigger, AtPositions) else None
     return "" if condition is None else which_is_meant(condition, session.debugger)
 
 
 def _break(session: Session, text: str) -> Reply:
-    # Who has pressed the key may type the whole line.
+    # After the key the user may type the whole command.
     text = text.removeprefix("break ")
     return _set(session, text, temporary=False)
 
@@ -87,11 +87,11 @@ def _chosen(session: Session, text: str, usage: str) -> list[Stop]:
     numbers = text.replace(",", " ").split()
     if not numbers:
         raise DebuggerError("which stop?", hint=f"usage: {usage}")
-    return [_stop(session, one, usage) for one in numbers]
+    return [_stop(session, number, usage) for number in numbers]
 
 
 def _stop(session: Session, word: str, usage: str) -> Stop:
-    """Return a stop by its number; `last` is the one set last, as a session writes it."""
+    """Return a stop by its number; `last`, as in saved sessions, is the one set last."""
     stops = list(session.stops)
     if word == "last" and stops:
         return stops[-1]
@@ -106,8 +106,8 @@ def _each(
         for stop in chosen:
             act(session, stop)
         numbers = [stop.number for stop in chosen]
-        told = ", ".join(map(str, numbers)) or "none"
-        return Reply(f"{done}: stop {told}", {name: numbers})
+        shown = ", ".join(map(str, numbers)) or "none"
+        return Reply(f"{done} stop {shown}", {name: numbers})
 
     return run
 
@@ -131,16 +131,16 @@ def _ignore(session: Session, text: str) -> Reply:
     if not count.strip():
         raise DebuggerError("how many times?", hint=f"usage: {usage}")
     stop.ignored = count_of(count.strip(), usage)
-    return Reply(f"stop {stop.number} is passed over {stop.ignored} times", _data(stop))
+    return Reply(f"stop {stop.number} ignores its next {stop.ignored} hits", _data(stop))
 
 
 _RULE_HELP = (
-    "Rules: nan, inf (where it is made); "
+    "Rules: nan, inf (where they first appear); "
     + "; ".join(f"{rule.name} ({rule.summary})" for rule in RULES.values())
-    + ". A threshold of one's own takes the place of a rule's (of update-ratio, of the upper one), "
+    + ". A number replaces the threshold of a rule (of update-ratio the upper one), "
     "as in: break vanishing 1e-6. "
     + " and ".join(["nan", "inf", *(r.name for r in RULES.values() if r.threshold is None)])
-    + " take none"
+    + " have no threshold"
 )
 
 STOPPING = [
@@ -150,7 +150,7 @@ STOPPING = [
         "stop at a node, on a condition, or when something goes wrong",
         _break,
         (Key("b", "break {node} ", "set a stop at the node under the cursor", asks=True),),
-        f"All forms: {USAGE}. A condition is tested where what it names has been computed. "
+        f"All forms: {USAGE}. A condition is tested wherever all it names is computed. "
         f"{_RULE_HELP}.",
         shows="line",
         argument=Argument.TRIGGER,
@@ -159,7 +159,7 @@ STOPPING = [
     Command(
         "tbreak",
         "tbreak ...",
-        "as break, but met only once",
+        "like break, but met only once",
         _tbreak,
         shows="line",
         argument=Argument.TRIGGER,
@@ -168,7 +168,7 @@ STOPPING = [
     Command(
         "stops",
         "stops",
-        "all stops, and how often each was met",
+        "list all stops and how often each was met",
         _stops,
         aliases=("info breakpoints", "info break", "info b"),
         shows="text",
@@ -176,8 +176,8 @@ STOPPING = [
     Command(
         "delete",
         "delete N | all",
-        "forget stops",
-        _each("delete", "gone", _delete),
+        "delete stops",
+        _each("delete", "deleted", _delete),
         shows="line",
         argument=Argument.STOP_NUMBER,
         choices=("all",),
@@ -186,8 +186,8 @@ STOPPING = [
     Command(
         "enable",
         "enable N | all",
-        "switch stops on",
-        _each("enable", "on", _enable),
+        "enable stops",
+        _each("enable", "enabled", _enable),
         shows="line",
         argument=Argument.STOP_NUMBER,
         choices=("all",),
@@ -196,8 +196,8 @@ STOPPING = [
     Command(
         "disable",
         "disable N | all",
-        "switch stops off",
-        _each("disable", "off", _disable),
+        "disable stops",
+        _each("disable", "disabled", _disable),
         shows="line",
         argument=Argument.STOP_NUMBER,
         choices=("all",),
@@ -206,7 +206,7 @@ STOPPING = [
     Command(
         "ignore",
         "ignore N COUNT",
-        "pass over a stop so many times",
+        "ignore the next COUNT hits of a stop",
         _ignore,
         shows="line",
         argument=Argument.STOP_NUMBER,

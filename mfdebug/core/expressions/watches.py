@@ -84,7 +84,7 @@ class Watches:
         """Remove a watch and return it; raise `DebuggerError` if there is none of that number."""
         if number not in self._watches:
             known = ", ".join(map(str, self._watches))
-            hint = f"there are {known}" if known else "nothing is watched"
+            hint = f"there are {known}" if known else "no watch is set"
             raise DebuggerError(f"there is no watch {number}", hint=hint)
         return self._watches.pop(number)
 

@@ -16,7 +16,7 @@ from miniflow.ops.base import shape_text
 
 
 class FeedScreen(ModalScreen[Any]):
-    """Asks for one input's value; dismissed with the value, or with None if the user quits."""
+    """Asks for the value of an input; dismissed with the value, or with None if the user quits."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("feed")
 

@@ -329,7 +329,7 @@ def test_inf_is_found_where_it_is_made() -> None:
         ("delete x", "not the number of a stop"),
         ("ignore 1", "there is no stop 1"),
         ("continue", "no stop is set"),
-        ("continue 3", "takes nothing"),
+        ("continue 3", "takes no argument"),
         ("reverse-continue", "this is the start"),
     ],
 )

@@ -165,7 +165,7 @@ def test_different_reasons_of_one_moment_are_all_told() -> None:
 
 def test_a_stop_that_is_set_again_says_so() -> None:
     run = session("xor", "break nan")
-    assert run.run("break nan").text == "stop 2: break nan (as stop 1)"
+    assert run.run("break nan").text == "stop 2: break nan (same as stop 1)"
 
 
 def nan_beside_one_that_was_fed(train: bool) -> Debugger:

@@ -360,7 +360,7 @@ def test_gdbs_words_are_other_names() -> None:
         assert there.run(alias).text == there.run(line).text
     there.run("display cost")
     there.run("undisplay 1")
-    assert there.run("watch").text.startswith("nothing is watched")
+    assert there.run("watch").text.startswith("no watch is set")
     assert "also: display" in there.run("help display").text
     check_known("info breakpoints")
 
@@ -422,11 +422,11 @@ def test_an_update_is_told_as_it_was_made_whatever_is_edited_after() -> None:
 def test_an_edit_of_a_fed_input_waits_for_the_feed() -> None:
     there = session("xor")
     answer = there.run("set X[0,0] = 5").text
-    assert answer.startswith("X[0,0] = 5, when SGD step 0 has been fed")
+    assert answer.startswith("X[0,0] = 5, after the feed of SGD step 0")
     there.run("step")
     assert there.run("print X[0,0]").text == "X[0,0] = 5"
     there.run("sgd")
-    assert "when SGD step 1 has been fed" in there.run("set X[0,0] = 7").text
+    assert "after the feed of SGD step 1" in there.run("set X[0,0] = 7").text
     there.run("step")
     assert there.run("print X[0,0]").text == "X[0,0] = 7"
 

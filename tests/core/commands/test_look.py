@@ -105,15 +105,15 @@ def test_why_grad_and_grad_attribute_are_the_same() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("why", "of which number?"),
+        ("why", "which number?"),
         ("why l1[0,0]", "not computed yet"),
         ("why l1[9,9]", "does not exist"),
         ("why nosuch", "unknown name"),
         ("why l1[0,0] + 1", "not understood"),
-        ("last", "of which number?"),
+        ("last", "which number?"),
         ("check nosuch", "unknown name"),
-        ("diff", "between which moments?"),
-        ("diff 1 2 3", "between which moments?"),
+        ("diff", "compare which moments?"),
+        ("diff 1 2 3", "compare which moments?"),
         ("diff 1@7 1", "there is no branch 7"),
         ("find", "find what?"),
         ("find zzz", "no node's name"),
@@ -290,7 +290,7 @@ def test_the_number_that_a_stop_names_is_the_one_that_is_told() -> None:
         assert run.run(line).text.startswith("if_0[3,0] = "), line
     assert run.run("why if_0[0,0]").text.startswith("if_0[0,0] = ")
     run.run("step")
-    with pytest.raises(MiniflowError, match="of which number"):
+    with pytest.raises(MiniflowError, match="which number"):
         run.run("why")
     assert run.run("why if_0").text.startswith("if_0[0,0] = ")
 

@@ -217,11 +217,11 @@ def test_pauses_that_were_typed_are_the_only_ones(tmp_path: Path) -> None:
 def test_record_refuses_to_write_over_what_is_no_demo(tmp_path: Path) -> None:
     on = session()
     path = tmp_path / "mine.demo"
-    with pytest.raises(DebuggerError, match="nothing has been done yet"):
+    with pytest.raises(DebuggerError, match="no command has been run yet"):
         on.run(f"record {path}")
     on.run("step")
     path.write_text("a letter")
-    with pytest.raises(DebuggerError, match="it is no demo"):
+    with pytest.raises(DebuggerError, match="is not a demo file"):
         on.run(f"record {path}")
     assert path.read_text() == "a letter"
 

@@ -204,7 +204,7 @@ def test_scripts_that_run_each_other_end(tmp_path: Path) -> None:
     path = tmp_path / "script"
     path.write_text(f"step\nsource {path}\n")
     there = session()
-    with pytest.raises(DebuggerError, match="8 scripts that run each other"):
+    with pytest.raises(DebuggerError, match="nested more than 8 deep"):
         there.run(f"source {path}")
     assert there.debugger.moment == 0
 
@@ -233,7 +233,7 @@ def test_a_session_is_kept_and_gone_on_with(tmp_path: Path) -> None:
     second = session(left=autosaver.left)
     second.run("sgd 5")
     second.run("break s1")
-    assert second.run("resume").text.startswith("back where it was left\nSGD step 5 ")
+    assert second.run("resume").text.startswith("session restored\nSGD step 5 ")
     assert as_seen(second) == as_seen(first)
     assert store.latest().graph == "xor"
 
@@ -303,7 +303,7 @@ def test_a_session_that_cannot_be_kept_is_said_so(tmp_path: Path) -> None:
 
 
 def test_nothing_left_is_said_so() -> None:
-    with pytest.raises(DebuggerError, match="no session of this graph was left"):
+    with pytest.raises(DebuggerError, match="no saved session of this graph"):
         session().run("resume")
 
 
@@ -313,7 +313,7 @@ def test_nothing_left_is_said_so() -> None:
 def test_record_does_not_overwrite_what_is_no_session(tmp_path: Path) -> None:
     path = tmp_path / "graph.json"
     path.write_text("{}")
-    with pytest.raises(DebuggerError, match="it is no session"):
+    with pytest.raises(DebuggerError, match="is not a session file"):
         worked().run(f"record {path}")
     assert path.read_text() == "{}"
     again = tmp_path / "session"
@@ -426,7 +426,7 @@ def test_a_session_that_goes_on_with_itself_ends(tmp_path: Path) -> None:
     autosaver.path.parent.mkdir(parents=True, exist_ok=True)
     autosaver.path.write_text(text)
     again, _ = console_on("xor", tmp_path)
-    with pytest.raises(MiniflowError, match="run each other"):
+    with pytest.raises(MiniflowError, match="nested more than"):
         again.run("resume")
 
 
