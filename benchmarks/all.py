@@ -1,8 +1,8 @@
-"""All benchmarks, one after the other; with --markdown into docs/benchmarks.md.
+"""Run all benchmarks; --markdown writes docs/benchmarks.md.
 
     python benchmarks/all.py [--percent 100] [--markdown]
 
-Takes about a quarter of an hour; `--percent 10` gives a first impression.
+It takes about a quarter of an hour; `--percent 10` gives a first impression.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 HEAD = """\
 # Benchmarks
 
-How long miniflow takes, next to its peers: all in one process, taking turns, one BLAS thread.
+The time that miniflow and its peers take: in one process, in turns, with one BLAS thread.
 *ratio* is the median of the ratios to the first row of the same round (smaller is faster);
 *quartiles* are those of the ratios: half of all rounds lie between them. Before anything is timed,
 all engines must agree on every cost and every parameter, and miniflow stepped node by node must
-agree with miniflow running, bit for bit. What each engine does is in `benchmarks/`; why it takes as
-long as it does is in [performance.md](performance.md).
+agree with miniflow running, bit for bit. `benchmarks/` has the code of each engine;
+[performance.md](performance.md) explains the figures.
 
-Machine: {machine}; load {load:.1f} from elsewhere at the start.
+Machine: {machine}; load from other processes {load:.1f} at the start.
 Made by `python benchmarks/all.py --markdown`.
 """
 

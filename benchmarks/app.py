@@ -1,10 +1,10 @@
-"""The app as a person meets it: how soon it is there, and what a key costs.
+"""The app: time to the first screen, and the cost of a key.
 
     python benchmarks/app.py
 
-In a real pseudo-terminal. Starts are whole processes, to the last part of the first screen; the
-peer is a Textual app of one line that imports NumPy. A key is `s`, in milliseconds of the
-processor's time, to the end of its frame.
+It runs in a pseudo-terminal. A start is a whole process up to the complete first screen; the peer
+is a one-line Textual app that imports NumPy. The cost of the key `s` is in milliseconds of
+processor time, to the end of its frame.
 """
 
 from __future__ import annotations

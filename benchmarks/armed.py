@@ -1,9 +1,9 @@
-"""What stops cost a long run of the debugger.
+"""The cost of stops in a long run of the debugger.
 
     python benchmarks/armed.py
 
 One SGD step of a run with history, first with no stop set, then with stops that are never met.
-All runs must end with the same bits before anything is timed.
+All runs must end with identical values before anything is timed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 
 ROUNDS = 40
-# Steps that go by before, so that the run is in full swing, and in each piece of work.
+# Steps of warm-up before timing, and steps in each piece of work.
 BEFORE = 50
 STEPS = {"diabetes": 10_000, "digits": 1_000}
 HEALTH = (
@@ -51,7 +51,7 @@ CASES: dict[str, dict[str, Sequence[str]]] = {
 
 
 def armed(graph: str, lines: Sequence[str]) -> Session:
-    """Return a debugger in full swing with these stops set."""
+    """Return a warmed-up debugger with these stops set."""
     session = open_session(Debugger(load_graph(graph)))
     for line in lines:
         session.run(line)

@@ -2,8 +2,8 @@
 
     python benchmarks/chain.py
 
-On single numbers everything is overhead: what is measured is what a node costs. The chain is
-tanh and multiply in turn, all multiplications by one shared w, whose gradient has a term for each.
+On single numbers everything is overhead, so this measures the cost of a node. The chain alternates
+tanh and multiply; all multiplications share one w, whose gradient has a term for each.
 The opening example is y = w·x with a square error: one multiplication. One step is forward,
 backward and update; costs and trained values must agree before anything is timed.
 """
@@ -157,9 +157,9 @@ class Compiled(Engine):
 
 
 class Walked(Compiled):
-    """miniflow, walked to the next stop, which is looked for at every node: there is none."""
+    """miniflow, running to the next stop, tested at every node; no stop is met."""
 
-    name = "**miniflow, walked, a stop looked for at every node**"
+    name = "**miniflow, running to a stop, tested at every node**"
 
     def run(self, steps: int) -> None:
         plan, graph = self.plan, self.graph
@@ -173,7 +173,7 @@ class Walked(Compiled):
 
 
 class Stepped(Compiled):
-    """miniflow, one call of the plan for each moment, as a person steps."""
+    """miniflow, one call of the plan per moment, as when a user steps."""
 
     name = "**miniflow, stepped node by node**"
 
@@ -230,7 +230,7 @@ def lesson_opening() -> Lesson:
 
 
 def torch_engines(length: int) -> list[Engine]:
-    """Return PyTorch's engines of the chain and the opening, or none where it is not installed."""
+    """Return PyTorch's engines of the chain and the opening, or none if it is not installed."""
     if (torch := find_torch()) is None:
         return []
 
@@ -325,7 +325,7 @@ def micrograd_engines(length: int) -> list[Engine]:
         return out
 
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * LENGTHS[0]))
-    # The deeper chain would need more of the machine's stack than there is.
+    # The longer chain would overflow the C stack.
     return [*([Chain(*CHAIN)] if length == LENGTHS[0] else []), Opening(OPENING[1])]
 
 
@@ -342,9 +342,9 @@ def compared(engines: list[Engine], steps: int = 20) -> list[Contestant]:
         engine.run(steps)
         np.testing.assert_allclose(engine.costs, engines[0].costs, 1e-10, err_msg=engine.name)
         np.testing.assert_allclose(engine.trained(), engines[0].trained(), 1e-10)
-    running, walked, stepped = (engine for engine in engines if isinstance(engine, Compiled))
-    assert running.costs == walked.costs == stepped.costs
-    assert running.trained() == walked.trained() == stepped.trained()
+    running, stopping, stepped = (engine for engine in engines if isinstance(engine, Compiled))
+    assert running.costs == stopping.costs == stepped.costs
+    assert running.trained() == stopping.trained() == stepped.trained()
     return [Contestant(engine.name, engine.run) for engine in engines]
 
 

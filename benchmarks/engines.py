@@ -1,8 +1,8 @@
 """One SGD step of a sigmoid network with a mean square error, by several engines.
 
-Every engine does the same work a step: gather the batch's rows, forward, backward, update, and
-append the cost to `costs` as a Python float. All start from the same parameters and see the same
-rows. Rows are drawn beforehand for all but miniflow, which draws its own, the same ones.
+Every engine does the same work per step: gather the rows of the batch, forward, backward, update,
+and append the cost to `costs` as a Python float. All start from the same parameters and use the
+same rows. Rows are drawn in advance for all but miniflow, which draws the same ones itself.
 """
 
 # ruff: noqa: D102  (each engine's methods are those its base class describes)
@@ -51,7 +51,7 @@ class Network:
         self._drawn = [np.array(batches.rows_of(step)) for step in range(DRAWN)]
 
     def drawn(self, steps: int) -> list[Array]:
-        """Return the row numbers of SGD steps 0 .. steps-1; after `DRAWN` they come again."""
+        """Return the row numbers of SGD steps 0 .. steps-1; after `DRAWN` they repeat."""
         return (self._drawn * -(-steps // DRAWN))[:steps]
 
     def __str__(self) -> str:
@@ -111,12 +111,12 @@ class Compiled(Engine):
 
 
 class Walked(Compiled):
-    """miniflow, walked to the next stop, which is looked for at every node: there is none.
+    """miniflow, running to the next stop, tested at every node; no stop is met.
 
-    Whatever is walked through may be shown: every gradient is worked out, that of the data too.
+    It computes every gradient, also that of the data, since any of them may be shown.
     """
 
-    name = "**miniflow, walked, a stop looked for at every node**"
+    name = "**miniflow, running to a stop, tested at every node**"
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
@@ -134,9 +134,9 @@ class Walked(Compiled):
 
 
 class Stepped(Compiled):
-    """miniflow, stepped: one call of the plan for each moment, as a person steps.
+    """miniflow, stepped: one call of the plan per moment, as when a user steps.
 
-    This works out every gradient, that of the data too, and updates parameter by parameter.
+    It computes every gradient, also that of the data, and updates parameter by parameter.
     """
 
     name = "**miniflow, stepped node by node**"
@@ -156,7 +156,7 @@ class Stepped(Compiled):
 
 
 class Armed(Compiled):
-    """The debugger running with stops set: full history, and what `LINES` arm is looked for."""
+    """The debugger running with full history and the stops of `LINES`."""
 
     LINES: tuple[str, ...] = ()
 
@@ -179,7 +179,7 @@ class Armed(Compiled):
 
 
 class Recorded(Armed):
-    """The debugger running, with nothing armed."""
+    """The debugger running without stops."""
 
     name = "**mfdebug, with its history**"
 
@@ -192,7 +192,7 @@ class NanWatched(Armed):
 
 
 class Healthy(Armed):
-    """The debugger running with every health rule, at thresholds that this network keeps."""
+    """The debugger running with every health rule, at thresholds that are never exceeded."""
 
     name = "**mfdebug, history and every health rule**"
     LINES = (
@@ -206,7 +206,7 @@ class Healthy(Armed):
 
 
 class ByHand(Engine):
-    """NumPy as a careful person writes it out for this one network, buffers laid out beforehand.
+    """NumPy written with care for this one network, with preallocated buffers.
 
     Every operation writes into a buffer of its own (`out=`); `np.dot` rather than `@`; a product
     with ones for the sum over the rows; a dot product for the sum of squares; no gradient of the
@@ -338,7 +338,7 @@ class ByHand(Engine):
 
 
 class ByHandConstants(ByHand):
-    """The same with constants as arrays of no dimensions, which few people would think of."""
+    """The same with constants as 0-d arrays, an unusual optimization."""
 
     name = "the same, constants as 0-d arrays"
 
@@ -347,7 +347,7 @@ class ByHandConstants(ByHand):
 
 
 class Naive(Engine):
-    """NumPy as one writes it down: a new array for every result, and no gradient of the data."""
+    """NumPy written naively: a new array for every result, and no gradient of the data."""
 
     name = "NumPy, naive"
 

@@ -1,10 +1,10 @@
-"""A graph file of many nodes: loading and checking it, next to msgspec decoding it alone.
+"""Loading and checking a graph file of many nodes, compared with decoding it by msgspec.
 
     python benchmarks/files.py
 
-Decoding makes dicts; loading makes nodes that know each other, looks up every name, and works out
-every shape. Python's cycle collector takes most of the time of decoding alone, and the more the
-more objects there are already; loading holds it off, and so does the other decoder here.
+Decoding makes dicts; loading makes linked nodes, looks up every name, and computes every shape.
+Python's cycle collector takes most of the time of plain decoding, and takes longer the more objects
+exist; loading pauses it, and so does the second decoder here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from miniflow.files import loads
 ROUNDS = 15
 SIZES = (10_000, 100_000, 200_000)
 OPS = {"Add": 2, "Mul": 2, "Sub": 2, "Tanh": 1, "Sigmoid": 1}
-# Nodes take their inputs from the last so many before them, and lie in scopes of this size.
+# Nodes take their inputs from this many nodes before them; scopes have this size.
 NEAR, SCOPE = 50, 100
 
 
@@ -37,7 +37,7 @@ def large_graph(nodes: int) -> bytes:
         op = random.choice(list(OPS))
         near = [made[-1 - random.randrange(min(NEAR, len(made)))] for _ in range(OPS[op])]
         name = f"layer{i // SCOPE}/n{i}"
-        made.append({"name": name, "op": op, "inputs": [one["name"] for one in near]})
+        made.append({"name": name, "op": op, "inputs": [node["name"] for node in near]})
     form = {"miniflow": 1, "name": "large", "nodes": made, "cost": made[-1]["name"]}
     return json.dumps(form).encode()
 

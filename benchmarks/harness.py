@@ -1,9 +1,8 @@
-"""What all benchmarks share: one thread, contestants taking turns, ratios, tables.
+"""The harness of all benchmarks: one thread, contestants taking turns, ratios, tables.
 
-Times on a busy machine wander by tens of percent within seconds, and all contestants' times
-wander together. So they take turns in one process, in rounds, and each is compared with the
-baseline of the same round; the medians of those ratios repeat to about one percent where times
-do not.
+Times on a busy machine vary by tens of percent within seconds, for all contestants alike. So they
+take turns in one process, in rounds, and each is compared with the baseline of the same round; the
+medians of those ratios are reproducible to about one percent, while times are not.
 """
 
 from __future__ import annotations
@@ -59,10 +58,10 @@ class Result:
 
 
 def one_thread() -> None:
-    """Start this program again with one BLAS thread, unless it has one.
+    """Restart this program with one BLAS thread, unless it has one.
 
     The libraries read these variables once, when they are loaded: setting them here is too late.
-    Nor is OpenBLAS to be held to the kernels of an older processor, as some machines hold it.
+    Also drop a setting that restricts OpenBLAS to the kernels of an older processor.
     """
     bound = os.environ.pop("OPENBLAS_CORETYPE", None)
     if bound or any(os.environ.get(name) != "1" for name in THREADS):
@@ -73,7 +72,7 @@ def one_thread() -> None:
 
 @contextmanager
 def one_processor() -> Iterator[None]:
-    """Keep to one processor: some libraries have threads of their own, whatever they are told."""
+    """Use only one processor: some libraries start threads regardless of the settings."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -92,31 +91,31 @@ def measure(
     builds: int = 1,
     turn_seconds: float = 0.005,
 ) -> list[Result]:
-    """Let the contestants take turns; the first is the baseline.
+    """Measure the contestants in turns; the first is the baseline.
 
-    A turn lasts about `turn_seconds`, or one piece of work. Each round has another order, so that
-    nobody always finds the caches as the same neighbour left them. The rounds are divided among
-    `builds` makings of all contestants: where their arrays happen to lie can be worth 5 %.
+    A turn lasts about `turn_seconds`, or one piece of work. The order changes each round, so that
+    no contestant always runs after the same one with its caches. The rounds are divided among
+    `builds` constructions of all contestants: the addresses of their arrays can matter by 5 %.
     """
     times: dict[str, list[float]] = {}
     random = Random(0)
     keeping: list[object] = []
     for build in range(builds):
         contestants = make()
-        # What is still in use makes the next build's arrays lie elsewhere.
+        # Objects kept alive put the arrays of the next build at other addresses.
         keeping.append(np.zeros(random.randrange(1, 200_000)))
-        repeats = {one.name: _repeats(one, turn_seconds) for one in contestants}
+        repeats = {entry.name: _repeats(entry, turn_seconds) for entry in contestants}
         order = list(contestants)
         for _ in range(rounds * (build + 1) // builds - rounds * build // builds):
             gc.collect()
             random.shuffle(order)
-            for one in order:
+            for entry in order:
                 start = perf_counter()
-                one.run(repeats[one.name])
-                taken = (perf_counter() - start) / repeats[one.name]
-                times.setdefault(one.name, []).append(taken)
+                entry.run(repeats[entry.name])
+                taken = (perf_counter() - start) / repeats[entry.name]
+                times.setdefault(entry.name, []).append(taken)
     baseline = times[contestants[0].name]
-    return [_result(one.name, times[one.name], baseline) for one in contestants]
+    return [_result(entry.name, times[entry.name], baseline) for entry in contestants]
 
 
 def _result(name: str, times: list[float], baseline: list[float]) -> Result:
@@ -142,17 +141,17 @@ def table(
 ) -> list[str]:
     """Return the lines of a Markdown table; `unit` is what takes the time, `per` its parts."""
     lines = [
-        f"| engine | ratio | quartiles | µs a {unit} |",
+        f"| engine | ratio | quartiles | µs per {unit} |",
         "|:--|--:|--:|--:|",
     ]
-    for one in results:
-        microseconds = one.seconds / per * 1e6
+    for result in results:
+        microseconds = result.seconds / per * 1e6
         digits = 3 if microseconds < 10 else 1 if microseconds < 1000 else 0
         lines.append(
-            f"| {one.name} | {one.ratio:.2f} | {one.low:.2f}-{one.high:.2f} "
+            f"| {result.name} | {result.ratio:.2f} | {result.low:.2f}-{result.high:.2f} "
             f"| {microseconds:,.{digits}f} |"
         )
-    # In brackets stands why it could not run, if it is not that it is not installed.
+    # In brackets: why it could not run, unless it is not installed.
     lines += [f"| {name} | {'-' if '(' in name else 'not installed'} | | |" for name in missing]
     return lines
 
@@ -209,7 +208,7 @@ def _processor() -> str:
 
 
 def why_not(attempt: Callable[[], object]) -> str:
-    """Try something of a peer's; return in one line why it cannot run, or nothing if it can."""
+    """Try to run a peer; return the reason in one line if it fails, else an empty text."""
     try:
         attempt()
     except Exception as error:
@@ -222,14 +221,14 @@ class Runs(Protocol):
     """An engine that can be tried."""
 
     def run(self, steps: int) -> object:
-        """Do so many steps."""
+        """Do a number of steps."""
 
 
 R = TypeVar("R", bound=Runs)
 
 
 def that_run(name: str, make: Callable[[], list[R]]) -> list[R]:
-    """Return a peer's engines, or none where one of them cannot run: they are tried first."""
+    """Return a peer's engines after a trial run, or none if one of them fails."""
     if name not in SKIPPED and (reason := why_not(lambda: [engine.run(1) for engine in make()])):
         SKIPPED[name] = reason
         print(f"skipped: {name} ({reason})", file=sys.stderr)
@@ -237,7 +236,7 @@ def that_run(name: str, make: Callable[[], list[R]]) -> list[R]:
 
 
 def find_torch() -> Any:
-    """Return the module `torch`, held to one thread, or None where it is not installed."""
+    """Return the module `torch`, held to one thread, or None if it is not installed."""
     if find_spec("torch") is None:
         return None
     torch = import_module("torch")

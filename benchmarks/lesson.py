@@ -1,11 +1,11 @@
-"""The MiniFlow lesson's algorithm, written anew: what a learner's own code does.
+"""The MiniFlow lesson's algorithm, reimplemented: typical code of a learner.
 
 Each node keeps a new `value` array and a `gradients` dict; a node's gradient is summed over its
 outbound nodes; the products are `np.dot`, the cost is the mean of the squares. Nothing is reused
-from one step to the next. Works on arrays and, for graphs of scalars, on Python floats.
+between steps. Works on arrays and, for graphs of scalars, on Python floats.
 """
 
-# ruff: noqa: D102  (forward and backward of each node are what the lesson says)
+# ruff: noqa: D102  (forward and backward of each node are those of the lesson)
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Sigmoid(Node):
 
 
 class MSE(Node):
-    """The mean of (y - a)²; the last node: nothing comes back to it."""
+    """The mean of (y - a)²; the last node, which has no upstream gradient."""
 
     def forward(self) -> None:
         y, a = self.inbound
@@ -95,7 +95,7 @@ class MSE(Node):
 
 
 class Mul(Node):
-    """x * y, on numbers; as the last node it is its own cost."""
+    """x * y, on numbers; as the last node it is the cost."""
 
     def forward(self) -> None:
         self.value = self.inbound[0].value * self.inbound[1].value

@@ -1,9 +1,9 @@
-"""How many bytes the app sends over the line, at the keys of a person, and how a slow line does.
+"""Bytes that the app sends for typical keys, and its lag on a slow connection.
 
     python benchmarks/line.py
 
-Needs what the tests need: the terminal at the other end is theirs. Bytes do not depend on how fast
-the machine is; only the seconds of the last table do.
+It needs the packages of the tests, whose terminal emulator it uses. Bytes do not depend on the
+speed of the machine; only the seconds of the last table do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COLOURS = {
     "ASCII, no colour": {"TERM": "vt100", "COLORTERM": None},
 }
 COMMAND = [sys.executable, "-m", "mfdebug"]
-# For how long nothing is pressed, a key is held down, and the app plays by itself.
+# Seconds without a key, with a key held down, and of playing automatically.
 IDLE, HELD, PLAYED = 2.0, 4.0, 5.0
 KEYS_A_SECOND = 30
 
@@ -89,17 +89,17 @@ def run(keys: int) -> list[str]:
         "## Bytes on the line",
         "",
         "80x24 in a pseudo-terminal: bytes of the first screen, of a step (median, 95 % of them,",
-        f"most), of {IDLE:g} s without a key, and kB a second while it plays 8 steps a second.",
+        f"most), of {IDLE:g} s without a key, and kB per second while playing 8 steps per second.",
         "",
         "| | first screen | step | 95 % | most | idle | kB/s played |",
         "|---|---|---|---|---|---|---|",
         *(_bytes(graph, colours, keys) for colours in COLOURS for graph in GRAPHS),
         "",
-        f"A key held down for {HELD:g} s, {KEYS_A_SECOND} a second, on a slow line: how long after",
-        "it was let go the last moment was on the screen, the most bytes that were on their way",
-        "at once, and how long `q` took, to the end of the process.",
+        f"A key held down for {HELD:g} s, {KEYS_A_SECOND} times a second, on a slow connection:",
+        "the time from its release until the last moment is on the screen, the maximum of bytes",
+        "in transit, and the time from `q` to the end of the process.",
         "",
-        "| line | behind | on its way | q |",
+        "| connection | lag | in transit | q |",
         "|---|---|---|---|",
         *(_slow(rate, delay) for rate, delay in ((8000, 0.15), (2400, 0.3), (125_000, 0.02))),
         "",

@@ -3,8 +3,8 @@
     python benchmarks/order.py [--sizes 1000 10000 100000 1000000]
 
 Random graphs in which every node takes three inputs from the nodes before it; once as created,
-which is in order already, and once with the nodes shuffled. Every result is checked to be an
-order before anything is timed.
+which is already in order, and once with the nodes shuffled. Every result is checked to be a
+topological order before anything is timed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROUNDS = 30
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 INPUTS = 3
 
-# Rounds are cut where graphlib takes long: half a minute for a million nodes.
+# Fewer rounds where graphlib is slow: half a minute for a million nodes.
 NODE_ROUNDS = 3_000_000
 
 

@@ -1,4 +1,4 @@
-"""The peers' engines for one SGD step: those of them that are installed."""
+"""The engines of the installed peers for one SGD step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from engines import DRAWN, RATE, Engine, Network
 from harness import Array, find_torch, why_not
 
-# By the name of the package: what its row is called where it is not installed.
+# For each package, the name of its row if it is not installed.
 PEERS = {
     "torch": "PyTorch eager, torch.compile",
     "jax": "JAX",

@@ -1,11 +1,11 @@
-"""What it costs a program to be recorded, and to be run under mfdebug without a stop.
+"""The overhead of recording a program, and of running it under mfdebug without a stop.
 
     python benchmarks/program.py
 
-The lesson's last program, 36,000 passes of 13-10-1 with batches of 11, and a middle net,
+The lesson's last program, 36,000 passes of 13-10-1 with batches of 11, and a medium network,
 784-256-128-10 with batches of 64: alone, then `mfdebug record`, then `mfdebug --batch -c continue`.
-Whole processes, start and end included; all must print the same. Then how long one waits for a
-pass of a program that stands still, from asking for it to its numbers, and for the first screen.
+Whole processes, including start and end; all must print the same. Then the time from requesting a
+pass of a paused program to its numbers, and the time to the first screen.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EPOCHS, PASSES = 9_000, 4 * 9_000
 SOURCE = ROOT / "tests" / "programs" / "housing.py"
 MIDDLE_PASSES = 1_500
 WAITS = 100
-# Seconds between two passes that are asked for: a person who presses a key again.
+# Seconds between two requested passes: a user who presses a key again.
 PAUSE = 0.05
 SCREENS = 10
 MIDDLE = """
@@ -105,11 +105,11 @@ def run(rounds: int) -> list[str]:
 
 
 def waiting() -> list[str]:
-    """Measure how long it takes to the first pass and to each that follows; lines of Markdown."""
+    """Measure the time to the first pass and to each later one; return lines of Markdown."""
     lines = [
-        "How long a pass is waited for, from asking to its numbers, by somebody who asks again",
-        f"after {1e3 * PAUSE:.0f} ms. To the first pass and to the first screen it is counted from",
-        "the start of the program, whose own imports take the time of the column before.",
+        "The time from requesting a pass to its numbers, with a request every",
+        f"{1e3 * PAUSE:.0f} ms. The times to the first pass and to the first screen start with the",
+        "program, whose own imports take the time in the second column.",
         "",
         "| program | its imports | first pass | first screen | next pass, median | 99 % | most |",
         "|---|---|---|---|---|---|---|",

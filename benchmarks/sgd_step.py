@@ -2,7 +2,7 @@
 
     python benchmarks/sgd_step.py [--network small|middle|large|all] [--dtype float64|float32]
 
-The small one is all call overhead, the large one nearly all matrix products. Before anything is
+The small one measures call overhead, the large one almost only matrix products. Before anything is
 timed, all engines train side by side, and their costs and parameters must agree; stepping
 miniflow and running it must agree bit for bit.
 """

@@ -1,7 +1,7 @@
-"""A program at the other end of a slow line: so many bytes a second, and some time on the way.
+"""A program behind a slow connection, with limited bytes per second and a delay.
 
-Whatever the program writes is taken at once and kept, as ssh and the machines on the way do: it
-cannot tell from its own writing that the line is slow.
+The output of the program is accepted at once and buffered, as ssh and the network do: the program
+cannot notice the slow connection by its own writes.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class SlowApp(PtyApp):
 
     @property
     def queued(self) -> int:
-        """The bytes that are on their way to the screen."""
+        """The bytes in transit to the screen."""
         return sum(len(data) for _, data in list(self._down))
 
     def send(self, data: bytes) -> None:
-        """Send keys, which take their time."""
+        """Send keys, with the delay of the connection."""
         self._up.append((time.monotonic() + self._delay, data))
 
     def _read(self, timeout: float) -> bytes:
@@ -68,7 +68,7 @@ class SlowApp(PtyApp):
         super().close()
 
     def left_in_line(self) -> bytes:
-        """Return what the program has left unread of what the terminal sent it."""
+        """Return the input from the terminal that the program has not read."""
         time.sleep(2 * self._delay + 0.1)
         with contextlib.suppress(BlockingIOError):
             os.set_blocking(self._slave, False)

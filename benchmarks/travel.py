@@ -1,9 +1,9 @@
-"""Going back in a long run: to any of a million moments, in bounded memory.
+"""Moving to any of a million moments of a long run, in bounded memory.
 
     python benchmarks/travel.py
 
-The network of 13-10-1 is run for so many SGD steps that there are a million moments; then the
-cursor goes to moments drawn at random, and the state there must have the bits it had on the way.
+The network 13-10-1 runs for a million moments; then the cursor goes to random moments, and the
+state there must be bit for bit that of the run.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def run(rounds: int) -> list[str]:
         "| history at most | taken | SGD steps between checkpoints | median | 95 % | most |",
         "|:--|--:|--:|--:|--:|--:|",
     ]
-    for one in (debugger, bounded):
-        one.move(MOMENTS)
+    for timed in (debugger, bounded):
+        timed.move(MOMENTS)
         random = Random(0)
         times = []
         for _ in range(rounds):
             moment = random.randrange(MOMENTS)
             begun = perf_counter()
-            one.move(moment)
+            timed.move(moment)
             times.append(perf_counter() - begun)
-            assert one.moment == moment
+            assert timed.moment == moment
         times.sort()
-        history = one.history
+        history = timed.history
         lines.append(
             f"| {history.memory / 2**10:,.0f} KiB | {history.bytes / 2**10:,.0f} KiB "
             f"| {history.stride:,} | {statistics.median(times) * 1e3:.2f} ms "

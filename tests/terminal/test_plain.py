@@ -263,7 +263,7 @@ def test_what_is_told_from_the_greeting_on_is_a_fact_a_line(start: Start) -> Non
     app = start("wx")
     assert_plain(app.output.decode().replace("\r\n", "\n"))
     description, *facts, last, prompt = app.output.decode().split("\r\n")
-    assert description.startswith("wx: The smallest network there is")
+    assert description.startswith("wx: The smallest possible network")
     assert facts == ["SGD step 0", "start", "moment 0", "cost not computed", "lr 0.001"]
     assert (last, prompt) == ("help lists the commands, quit exits", PROMPT)
     assert_help_lists_every_command_and_tells_each(app)
