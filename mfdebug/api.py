@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import miniflow
 from mfdebug.config.settings import read_settings
 from mfdebug.config.terminal import abilities, has_screen
-from mfdebug.debuggee.naming import Names
-from mfdebug.recording.program_names import Naming, NodeFacts, Variable
+from mfdebug.debuggee.name_facts import Names
+from mfdebug.recording.node_names import Naming, NodeFacts, Variable
 from miniflow.errors import FeedError
 from miniflow.functional import as_graph
 from miniflow.graph import Graph

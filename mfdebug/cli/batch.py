@@ -10,7 +10,7 @@ from typing import Any
 
 from mfdebug.cli.exit_status import FAILED, INTERRUPTED, OK
 from mfdebug.core.commands.quiz import asked
-from mfdebug.core.explain.gradient_check import check_data, check_lines, passes
+from mfdebug.core.explain.check_report import check_data, check_lines, passes
 from mfdebug.core.format import results
 from mfdebug.core.session.session import Session
 from miniflow.errors import MiniflowError, printable

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mfdebug.cli.exit_status import unusable
-from mfdebug.cli.options import abilities_of, lines_of, wants_screen, write_ascii
+from mfdebug.cli.parsed_options import abilities_of, lines_of, wants_screen, write_ascii
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.store import AutoSaver, SessionStore

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from mfdebug.cli.exit_status import FAILED, OK, unusable
-from mfdebug.cli.options import feeds_of, is_recorded, problem_with, settings_of
+from mfdebug.cli.parsed_options import feeds_of, is_recorded, problem_with, settings_of
 from mfdebug.cli.parsers import PARSERS, main_parser
 from mfdebug.cli.words import COMMANDS, record
 from mfdebug.config.ascii import register

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from mfdebug.cli.exit_status import FAILED, OK
-from mfdebug.cli.options import abilities_of, lines_of, wants_screen, write_ascii
+from mfdebug.cli.parsed_options import abilities_of, lines_of, wants_screen, write_ascii
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.script import Origin

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from mfdebug.cli.exit_status import OK, unusable
-from mfdebug.cli.options import settings_of
+from mfdebug.cli.parsed_options import settings_of
 
 
 def record(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from .passes import OpenPass
+    from .open_pass import OpenPass
     from .ring import Ring
 
     # See `mfdebug.recording.records.Shared`.

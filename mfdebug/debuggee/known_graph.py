@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .naming import Variable
+    from .name_facts import Variable
 
 
 class KnownGraph:

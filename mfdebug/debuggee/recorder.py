@@ -11,11 +11,12 @@ import os
 import sys
 
 from . import probe
+from .fast_path import Script
 from .forms import Forms
 from .graphs import Graphs
 from .kinds import Kinds
-from .naming import Names
-from .passes import OpenPass
+from .name_facts import Names
+from .open_pass import OpenPass
 from .reading import OUTBOUND, attribute, encoded, inputs_of, is_node, neighbours
 from .ring import (
     COMPLETE,
@@ -30,7 +31,6 @@ from .ring import (
     Record,
     Ring,
 )
-from .script import Script
 from .text import as_json
 
 TYPE_CHECKING = False

@@ -1,7 +1,7 @@
-"""The table of what mfdebug opens: a row for each format, with the suffix of its files.
+"""The file formats that mfdebug opens: a row for each, with the suffix of its files.
 
-The command line, its completion, and the opening of graphs ask it. The command line asks even for
-`--help`, so a row loads its reader only when a file is read.
+The command line, its completion and `open_graph` use this table. `--help` uses it too, so a row
+imports its reader only when a file is read.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """What a file is to the debugger."""
+    """What a file contains."""
 
-    GRAPH = "a graph, which we compute"
-    PROGRAM = "a program, which computes in a process of its own"
-    RUN = "a run of a program, which was recorded"
+    GRAPH = "a graph"
+    PROGRAM = "a program, which runs in its own process"
+    RUN = "the recorded run of a program"
 
 
 def _load_json(path: Path, feeds: Mapping[str, Any] | None) -> Graph:
@@ -30,9 +30,10 @@ def _load_json(path: Path, feeds: Mapping[str, Any] | None) -> Graph:
 
 
 class Reader(NamedTuple):
-    """A format. `load` makes a graph of a file and the values that it is fed.
+    """A format. `load` returns the graph in a file, with these values fed to its inputs.
 
-    Where only a graph will do, any other file is read as JSON: the error says what it is not.
+    A file of another format is read as JSON where a graph is required, so the error says what it
+    is not.
     """
 
     kind: Kind
@@ -41,7 +42,7 @@ class Reader(NamedTuple):
 
     @property
     def recorded(self) -> bool:
-        """Whether the numbers are those of a program, written down and not computed here."""
+        """Whether the numbers come from a program instead of being computed here."""
         return self.kind is not Kind.GRAPH
 
 
@@ -52,6 +53,6 @@ READERS = (GRAPH_FILE, PROGRAM, RUN_FILE)
 
 
 def reader_of(name: str | None) -> Reader:
-    """Return the reader of a name on the command line; any other name is that of a graph."""
+    """Return the reader for a name on the command line; by default the name is a graph's."""
     found = (reader for reader in READERS if name is not None and name.endswith(reader.suffix))
     return next(found, GRAPH_FILE)

@@ -16,8 +16,8 @@ from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
 from mfdebug.core.timeline.cursor import Update
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, OtherRun, Progress, SetTrace
 from mfdebug.core.timeline.timeline import Moment
-from mfdebug.recording.gradient_check import Checker, check_pass
 from mfdebug.recording.program_advance import ProgramAdvance
+from mfdebug.recording.recorded_check import Checker, check_pass
 from mfdebug.recording.recorded_state import RecordedState
 from mfdebug.recording.records import Run
 from miniflow.gradcheck.checker import Verdict

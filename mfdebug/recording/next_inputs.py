@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
+from mfdebug.recording.open_run_file import damaged
 from mfdebug.recording.pass_decoder import PassDecoder
 from mfdebug.recording.pass_index import PassIndex
-from mfdebug.recording.untrusted import damaged
 from miniflow.ops.base import Array
 
 # Later passes that are searched for graphs sharing inputs with a pass's graph: the recorder

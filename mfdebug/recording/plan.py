@@ -20,7 +20,7 @@ from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import RecordedPass
 from mfdebug.recording.rates import UNKNOWN_RATE
 from mfdebug.recording.records import Outline, Run
-from mfdebug.recording.updates import Updates
+from mfdebug.recording.update_rules import Updates
 from miniflow.node import Input
 from miniflow.ops.base import Array, Shape
 from miniflow.plans.base import Plan, State

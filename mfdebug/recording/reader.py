@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 
 from mfdebug.recording.next_inputs import After, NextInputs
+from mfdebug.recording.open_run_file import bound_lengths, damaged, open_run, reading
 from mfdebug.recording.pass_decoder import PassDecoder
 from mfdebug.recording.pass_index import PassIndex
 from mfdebug.recording.records import Fault, Numbers, Outline, ShouldStop, Structure
 from mfdebug.recording.run_rows import Head, Output, RunRows
 from mfdebug.recording.schema import REPLACEABLE, WORDS, State
-from mfdebug.recording.untrusted import bound_lengths, damaged, open_run, reading
 from miniflow.errors import printable
 from miniflow.limits import NAME_LENGTH
 from miniflow.ops.base import Array

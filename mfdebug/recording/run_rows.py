@@ -15,6 +15,7 @@ import msgspec
 from msgspec.json import Decoder
 
 from mfdebug.recording.lines import inputs_first
+from mfdebug.recording.open_run_file import Text, damaged, file_bytes
 from mfdebug.recording.records import Entry, Fault, RecordedNode, Structure
 from mfdebug.recording.schema import (
     BODY_BYTES,
@@ -33,7 +34,6 @@ from mfdebug.recording.schema import (
     head_checksum,
     node_of,
 )
-from mfdebug.recording.untrusted import Text, damaged, file_bytes
 from miniflow.errors import printable
 from miniflow.limits import NAME_LENGTH
 

@@ -18,9 +18,9 @@ import msgspec
 
 from mfdebug.recording.encoding import check_entries, cost_of, cut
 from mfdebug.recording.layout_plans import LayoutPlans
+from mfdebug.recording.new_run_file import RunFile
 from mfdebug.recording.output_rows import OutputRows
 from mfdebug.recording.records import Entry, Fault, Sharing, Structure
-from mfdebug.recording.run_file import RunFile
 from mfdebug.recording.schema import (
     BODY_BYTES,
     PIECES,

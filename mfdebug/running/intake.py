@@ -10,7 +10,7 @@ import msgspec
 
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Record, Ring
-from mfdebug.recording.program_names import Naming, NodeFacts
+from mfdebug.recording.node_names import Naming, NodeFacts
 from mfdebug.recording.records import Entry, Fault, RecordedNode, Sharing, Structure
 
 

@@ -17,9 +17,9 @@ import numpy as np
 from mfdebug.debuggee.questions import Question
 from mfdebug.recording.arrays import as_floats
 from mfdebug.recording.encoding import value_of
-from mfdebug.recording.gradient_check import SINGLE_TOLERANCE, check_alone, untested
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import RecordedPass
+from mfdebug.recording.recorded_check import SINGLE_TOLERANCE, check_alone, untested
 from mfdebug.recording.records import Entry
 from mfdebug.running.live_run import LiveRun
 from miniflow.errors import GraphError, MiniflowError

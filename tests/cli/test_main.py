@@ -249,7 +249,7 @@ def test_keys_lists_them_as_the_file_has_them(settings_file: Path) -> None:
 
 
 def test_the_settings_bound_the_memory_without_a_screen_too(settings_file: Path) -> None:
-    from mfdebug.cli.options import settings_of as _settings
+    from mfdebug.cli.parsed_options import settings_of as _settings
     from mfdebug.cli.parsers import main_parser
 
     settings_file.write_text("history_memory = 32\nascii = true\n")

@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from mfdebug.recording.open_run_file import open_run
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import State, checksum, head_checksum
-from mfdebug.recording.untrusted import open_run
 from miniflow.errors import FileError
 from tests.recording.runs import SQUARE, Recording, node, square, structure
 from tests.support.permissions import ordinary

@@ -18,7 +18,7 @@ from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import open_graph
 from mfdebug.opening.shipped import shipped_demos
 from mfdebug.tui.app import DebuggerApp
-from mfdebug.tui.palette import Palette
+from mfdebug.tui.command_palette import Palette
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.feed import FeedScreen

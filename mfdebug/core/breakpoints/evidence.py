@@ -27,7 +27,7 @@ from mfdebug.core.expressions.ast import (
     truth,
 )
 from mfdebug.core.expressions.environment import Environment, EvaluationContext, OneRow
-from mfdebug.core.expressions.operators import Rows
+from mfdebug.core.expressions.functions import Rows
 from mfdebug.core.expressions.parser import Expression
 from mfdebug.core.format.numbers import distinct_texts
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, named

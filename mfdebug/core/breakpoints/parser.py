@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from mfdebug.core.breakpoints.health import RULES, Rule
+from mfdebug.core.breakpoints.health_rules import RULES, Rule
 from mfdebug.core.breakpoints.nonfinite import KINDS
 from mfdebug.core.breakpoints.triggers import AtPositions, NotFinite, OnChange, Trigger, Unhealthy
 from mfdebug.core.expressions.earlier_steps import Lookback

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from mfdebug.core.breakpoints.evidence import evidence, evidence_ref, evidence_text
 from mfdebug.core.breakpoints.finding import Finding, result_of
-from mfdebug.core.breakpoints.health import Rule
+from mfdebug.core.breakpoints.health_rules import Rule
 from mfdebug.core.breakpoints.nonfinite import find_nonfinite
 from mfdebug.core.breakpoints.statistics import Period, PresentStep
 from mfdebug.core.breakpoints.step_batch import StepBatch

@@ -6,7 +6,7 @@ from mfdebug.core.commands.arguments import chosen_number, number_of
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.move import moment_of
 from mfdebug.core.commands.status import status
-from mfdebug.core.explain.gradient_check import check_data, check_lines
+from mfdebug.core.explain.check_report import check_data, check_lines
 from mfdebug.core.explain.moment_text import explain, name_moment
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.explain.why import cause_data, cause_lines, why

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mfdebug.core.breakpoints.health import RULES
+from mfdebug.core.breakpoints.health_rules import RULES
 from mfdebug.core.breakpoints.parser import USAGE, triggers
 from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.breakpoints.triggers import AtPositions, Elsewhere

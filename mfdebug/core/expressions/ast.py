@@ -16,7 +16,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mfdebug.core.expressions.environment import EvaluationContext, sizes
-from mfdebug.core.expressions.operators import (
+from mfdebug.core.expressions.functions import (
     SUMMARIES,
     ExpressionError,
     Rows,
@@ -26,7 +26,7 @@ from mfdebug.core.expressions.operators import (
     elementwise,
     summary,
 )
-from mfdebug.core.expressions.operators import NotComputed as NotComputed
+from mfdebug.core.expressions.functions import NotComputed as NotComputed
 
 Value = Rows | tuple[int, ...]
 """Numbers, a row for each moment; or a shape, which all moments share."""

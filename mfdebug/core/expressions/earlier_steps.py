@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.expressions.operators import Rows
+from mfdebug.core.expressions.functions import Rows
 from mfdebug.core.timeline.cursor import Edit
 from miniflow.plans.trace import Trace
 

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from mfdebug.core.expressions.operators import ExpressionError, Rows
+from mfdebug.core.expressions.functions import ExpressionError, Rows
 
 LARGEST = 10_000_000
 """The most numbers in one intermediate result: 80 MB."""

@@ -14,7 +14,7 @@ from mfdebug.core.expressions.environment import (
     OneRow,
     RowEnvironment,
 )
-from mfdebug.core.expressions.operators import Rows
+from mfdebug.core.expressions.functions import Rows
 
 
 class Expression(Struct, frozen=True):

@@ -30,7 +30,7 @@ from mfdebug.core.expressions.ast import (
 )
 from mfdebug.core.expressions.environment import Environment
 from mfdebug.core.expressions.expression import Expression, NodeRef
-from mfdebug.core.expressions.operators import FUNCTIONS, ExpressionError, NotComputed
+from mfdebug.core.expressions.functions import FUNCTIONS, ExpressionError, NotComputed
 from mfdebug.core.expressions.scanner import (
     ATTRIBUTES,
     LONGEST_TEXT,

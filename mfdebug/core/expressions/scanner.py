@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterable
 from itertools import islice
 
-from mfdebug.core.expressions.operators import FUNCTIONS, ExpressionError
+from mfdebug.core.expressions.functions import FUNCTIONS, ExpressionError
 from miniflow.errors import nearest
 
 WORD_MEANINGS = {

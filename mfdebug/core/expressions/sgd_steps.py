@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mfdebug.core.expressions.earlier_steps import EarlierSteps, Kind, NoEarlierStep, TraceTooShort
-from mfdebug.core.expressions.operators import NotComputed, Rows
+from mfdebug.core.expressions.functions import NotComputed, Rows
 
 if TYPE_CHECKING:
     from mfdebug.core.timeline.debugger import Debugger

@@ -22,9 +22,9 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
+from mfdebug.tui.command_palette import CommandScreen, Palette
 from mfdebug.tui.count import Count
 from mfdebug.tui.keys import bindings_at, key_hints, keys_of
-from mfdebug.tui.palette import CommandScreen, Palette
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
 from mfdebug.tui.runner import Runner

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mfdebug.cli.main import main
-from mfdebug.core.explain.gradient_check import check_data
+from mfdebug.core.explain.check_report import check_data
 from mfdebug.core.explain.why import cause_lines, why
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import EntryRef

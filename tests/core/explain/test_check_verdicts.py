@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mfdebug.cli.main import main
-from mfdebug.core.explain.gradient_check import check_data, check_lines, passes
+from mfdebug.core.explain.check_report import check_data, check_lines, passes
 from miniflow.gradcheck.checker import check
 from miniflow.graph import Graph
 from miniflow.node import Input, Node

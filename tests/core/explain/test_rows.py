@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.expressions.environment import EvaluationContext, TooManyRows
-from mfdebug.core.expressions.operators import FUNCTIONS, Rows
+from mfdebug.core.expressions.functions import FUNCTIONS, Rows
 from mfdebug.core.expressions.parser import ExpressionError, parse
 from tests.support.sizes import examples
 

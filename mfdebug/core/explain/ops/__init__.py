@@ -1,4 +1,8 @@
-"""The explainers of the ops, with one module per family of ops."""
+"""The explainers of the ops, with one module per family of ops.
+
+They write the working of an op in numbers. The sentence that says what an op does is its `role`, in
+`miniflow/ops`.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mfdebug.cli.main import main
-from mfdebug.core.explain.gradient_check import check_data, check_lines
+from mfdebug.core.explain.check_report import check_data, check_lines
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import index_text
 from miniflow.gradcheck.checker import check

@@ -11,7 +11,7 @@ import sys
 import time
 from _struct import Struct
 
-from .passes import OpenPass
+from .open_pass import OpenPass
 from .reading import GRADIENTS, VALUE, attribute, inputs_of, own_attributes
 from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
 

@@ -6,7 +6,7 @@ from textual.events import Key
 from textual.widgets import Input as Line
 
 from mfdebug.core.commands.table import COMMANDS
-from mfdebug.tui.palette import Palette, takes_argument
+from mfdebug.tui.command_palette import Palette, takes_argument
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.widgets.prompt import Prompt

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .known_graph import KnownGraph
-    from .naming import Variable
+    from .name_facts import Variable
 
 # An entry of a layout: tag, node, input index, dtype, shape (`mfdebug.recording.records.Entry`).
 Entry = tuple[str, int, int, str, tuple[int, ...]]
