@@ -1,4 +1,4 @@
-"""Without a screen: command lines run one after the other, answered as text or as JSON."""
+"""`--batch`: runs command lines without a screen, with replies as text or JSON."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class Interrupt:
         self.happened = True
 
     def asked(self, _moment: int) -> bool:
-        """Whether the run shall end; what a session asks as its progress."""
+        """Whether the run should end; called by a session as its progress."""
         return self.happened
 
 
 class OutputLines:
-    """What a program prints, as JSON: an object a line, once the line is whole."""
+    """The output of a program as JSON: an object per complete line."""
 
     def __init__(self) -> None:
         self._open = ""
 
     def write(self, text: str) -> None:
-        """Take a piece of it."""
+        """Add a piece of output."""
         *lines, self._open = (self._open + text).split("\n")
         for line in lines:
             sys.stdout.write(json.dumps({"output": line}, ensure_ascii=False) + "\n")
@@ -60,7 +60,7 @@ class OutputLines:
 def run_batch(
     session: Session, lines: Sequence[str], *, as_json: bool, check_all: bool = False
 ) -> int:
-    """Run all lines, then check all gradients if asked to; return the exit status."""
+    """Run all lines, then check all gradients if requested; return the exit status."""
     fine = True
     with Interrupt() as interrupt:
         session.progress = interrupt.asked
@@ -101,7 +101,7 @@ def _run_one(session: Session, line: str, *, as_json: bool) -> bool:
 
 
 def _check(session: Session, *, as_json: bool) -> bool:
-    """Check every gradient; only here it is a failure that one is wrong, or none is tested."""
+    """Check every gradient; fail if one is wrong or none is tested."""
     graph = session.debugger.graph
     try:
         verdicts = session.debugger.check()

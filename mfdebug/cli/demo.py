@@ -19,9 +19,9 @@ _RECORDED = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
 
 def run_demo(options: argparse.Namespace, settings: Settings) -> int:
-    """Do with a demo what the command line asks for; return the exit status.
+    """Play, check or export a demo as the options say; return the exit status.
 
-    Raises `MiniflowError` when there is no such demo, or one of its lines cannot be carried out.
+    Raises `MiniflowError` if there is no such demo, or one of its lines fails.
     """
     demo = read_demo(_find(options.demo), check_known)
     opened = open_graph(demo.graph)
@@ -65,7 +65,7 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _find(name: str) -> Path:
-    """Return the file of a demo: a path, or the name of one that ships."""
+    """Return the file of a demo: a path, or the name of a shipped one."""
     path = Path(name)
     if path.suffix == SUFFIX or "/" in name:
         return path

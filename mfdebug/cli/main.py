@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from mfdebug.running.debuggee import Debuggee
 
 OK, FAILED, UNUSABLE = 0, 1, 2
-# What a shell sets when it wants a line completed.
+# The variables that a shell sets to request completion.
 COMPLETION_ASKED = {"_ARGCOMPLETE", "COMP_LINE"}
-# Options that are settings, by what they are there.
+# Options that are settings, by the name of the setting.
 SETTINGS = {
     "theme": "--theme",
     "ascii_only": "--ascii",
@@ -44,7 +44,7 @@ SETTINGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever has started this
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115
     if os.environ.keys() >= COMPLETION_ASKED:
         from mfdebug.cli.shell_completion import answer
@@ -52,13 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # What the stream's encoding does not have is written as near as can be.
+            # Characters missing in the stream's encoding are written as similar ones.
             stream.reconfigure(errors=register())
     try:
         status = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has left, as `head` does: nobody is there to be told.
+        # The reader of our output has closed it, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
@@ -107,20 +107,20 @@ def _load_numpy() -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """Return the settings in force; raise `MiniflowError` for a file that cannot be used."""
+    """Return the current settings; raise `MiniflowError` for an invalid file."""
     from mfdebug.config.settings import read_settings
 
     settings = read_settings()
     for name, option in SETTINGS.items():
         given = getattr(options, name, None)
-        # Only one of them can be switched off: of the others False is what they are without.
+        # Only one of them can be switched off: for the others False is the default.
         if given or (given is False and name == "ascii_only"):
             settings = settings.overruled(option, **{name: given})
     return settings
 
 
 def _write_ascii(options: argparse.Namespace, settings: Settings) -> None:
-    """Write ASCII alone where that is wanted, or where a person sits at such a terminal.
+    """Write only ASCII if the options say so, or for an interactive ASCII terminal.
 
     What programs read stays UTF-8: JSON is, and a pipe is taken to be.
     """
@@ -208,7 +208,7 @@ def _clash(options: argparse.Namespace) -> str:
 
 
 def _is_recorded(options: argparse.Namespace) -> bool:
-    """Whether what is debugged is the run of a program, which computes elsewhere or has done so."""
+    """Whether the debuggee is the run of a program, live or recorded."""
     return bool(options.attach) or is_program(options.graph) or is_run_file(options.graph)
 
 
@@ -290,7 +290,7 @@ def _without_screen(
 
 
 def _program(options: argparse.Namespace, settings: Settings) -> int:
-    """Run a program, and debug it."""
+    """Run and debug a program."""
     from mfdebug.cli.batch import OutputLines
     from mfdebug.opening.programs import open_program, origin_of
 
@@ -302,7 +302,7 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
         memory=settings.history_bytes,
         streams="on a terminal" if on_screen else "piped" if options.json else "inherited",
         told=OutputLines().write if options.json else None,
-        # At a prompt Ctrl+C begins a new line, or ends a run of moments.
+        # At a prompt Ctrl+C starts a new line, or ends a run of moments.
         interruptible=not options.plain,
         meanwhile=(lambda: _load_app(settings)) if on_screen else lambda: None,
     )
@@ -318,13 +318,13 @@ def _program(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _load_app(settings: Settings) -> None:
-    """Load what the screen needs, while the program loads what it needs."""
+    """Import the modules of the screen while the program starts."""
     _abilities(settings)
     importlib.import_module("mfdebug.tui.app")
 
 
 def _attached(options: argparse.Namespace, settings: Settings) -> int:
-    """Debug the program that has started this process."""
+    """Debug the program that started this process."""
     from mfdebug.opening.programs import attach
 
     ring, reading, name = options.attach
@@ -360,7 +360,7 @@ def _drain(program: Debuggee) -> None:
 
 
 def _run_file(options: argparse.Namespace, settings: Settings) -> int:
-    """Debug a run that was recorded."""
+    """Debug a recorded run."""
     from mfdebug.opening.programs import open_run, origin_of
 
     lines = _lines(options.commands or [])
@@ -383,7 +383,7 @@ def _debug(
     *,
     on_screen: bool,
 ) -> int:
-    """Debug the run of a program in the way that was asked for."""
+    """Debug the run of a program as the options say."""
     from mfdebug.core.commands.interpreter import check_known
     from mfdebug.core.session.store import AutoSaver, SessionStore
 

@@ -1,4 +1,4 @@
-"""What the command line takes: a parser for each command, and what they complete.
+"""The parsers of the command line, and their completions.
 
 `mfdebug GRAPH` has no word of its own; every other command is the first word. A completer is a
 function from what has been typed of a word to the words that it may become.
@@ -24,7 +24,7 @@ COMMANDS = {
     "completion": "completion for the shell: bash, zsh or fish",
 }
 SHELLS = ("bash", "zsh", "fish")
-# How the names of programs and of recorded runs end.
+# Suffixes of programs and of recorded runs.
 PROGRAM, RUN_FILE = ".py", ".mfrun"
 
 EPILOG = """\
@@ -312,7 +312,7 @@ def _complete(action: argparse.Action, completer: Completer) -> None:
 
 
 def nothing(**_: Any) -> Iterable[str]:
-    """Complete a word that only its writer knows."""
+    """Complete nothing: a free text."""
     return ()
 
 
@@ -349,7 +349,7 @@ def demos(prefix: str, **_: Any) -> Iterable[str]:
 
 
 def _paths(prefix: str, endings: tuple[str, ...]) -> list[str]:
-    """Return the folders that `prefix` may become, and the files that end so."""
+    """Return the folders that start with `prefix`, and the files that have the suffixes."""
     folder, slash, begun = prefix.rpartition("/")
     before = folder + slash
     try:

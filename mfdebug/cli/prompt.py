@@ -31,7 +31,7 @@ MOST_REMEMBERED = 1000
 
 
 class Plain:
-    """A session at a line prompt; with a person at it the session is kept after every line."""
+    """A session at a line prompt; if interactive, it is saved after every line."""
 
     def __init__(
         self, session: Session, autosaver: AutoSaver | None = None, *, shares_input: bool = False
@@ -46,7 +46,7 @@ class Plain:
         self._interrupt = Interrupt()
 
     def run(self, lines: Sequence[str]) -> int:
-        """Run the lines given to begin with, then those that are typed; return the status."""
+        """Run the initial lines, then those that are typed; return the status."""
         with self._interrupt:
             return self._run(lines)
 
@@ -89,7 +89,7 @@ class Plain:
         return self.session.debugger.moment > 0
 
     def _typed(self) -> Iterator[str]:
-        """Yield the lines that a person types; Ctrl+C begins a new one, Ctrl+D ends."""
+        """Yield the lines that the user types; Ctrl+C starts a new one, Ctrl+D ends."""
         with _line_editing(self.session):
             while not self.session.closed:
                 try:
@@ -114,7 +114,7 @@ class Plain:
             yield line
 
     def _awaited(self, read: Callable[[], str]) -> str:
-        """Read a line; Ctrl+C is an exception meanwhile, and at no other time."""
+        """Read a line; Ctrl+C raises an exception only meanwhile."""
         try:
             self._interrupt.awaited = True
             return read()
@@ -143,14 +143,14 @@ class Plain:
         return True
 
     def _ask(self, said: str) -> None:
-        """Put the quiz's question, unless it has just been put."""
+        """Print the quiz's question, unless it was just printed."""
         question = asked(self.session)
         if question and question != self._question and question not in said:
             self._say(question)
         self._question = question
 
     def _changed(self, whole: str) -> list[str]:
-        """Return the parts of the status that are others than those told before."""
+        """Return the parts of the status that differ from those printed before."""
         parts = whole.split(" ∙ ")
         changed = [part for part in parts if part not in self._told]
         self._told = parts
@@ -158,12 +158,12 @@ class Plain:
 
     def _say(self, text: str) -> None:
         sys.stdout.write(f"{text}\n")
-        # Whoever is at the other end of a pipe waits for it.
+        # The reader of a pipe waits for it.
         sys.stdout.flush()
 
 
 def _read_no_further() -> str:
-    """Return the next line of standard input, and leave what comes after it to other readers."""
+    """Return the next line of standard input without reading beyond it."""
     found, number = bytearray(), sys.stdin.fileno()
     while not found.endswith(b"\n") and (byte := os.read(number, 1)):
         found += byte
@@ -176,7 +176,7 @@ def _leave(number: int, _frame: object) -> NoReturn:
 
 @contextlib.contextmanager
 def _line_editing(session: Session) -> Iterator[None]:
-    """Have history and completion at the prompt, where Python was built with them."""
+    """Set up history and completion, if Python has readline."""
     try:
         import readline
     except ImportError:

@@ -13,7 +13,7 @@ from mfdebug.cli.parsers import COMMANDS, PARSERS, main_parser
 
 
 def answer() -> None:
-    """Tell the shell how its line may go on, and end the process."""
+    """Print completions for the shell, and end the process."""
     import argcomplete
 
     line = os.environ.get("COMP_LINE", "")
@@ -22,7 +22,7 @@ def answer() -> None:
 
 
 def _parser_for(line: str) -> argparse.ArgumentParser:
-    """Return what reads a line that is not finished yet, up to the cursor."""
+    """Return the parser of an incomplete line, up to the cursor."""
     words = line.split()
     command = words[1] if len(words) > 1 else ""
     if command not in COMMANDS or (len(words) == 2 and not line[-1:].isspace()):
@@ -35,7 +35,7 @@ def _parser_for(line: str) -> argparse.ArgumentParser:
 
 
 def code_for(shell: str) -> str:
-    """Return the code that makes a shell ask."""
+    """Return the code that sets up completion in a shell."""
     from argcomplete.shell_integration import shellcode
 
     return shellcode(["mfdebug"], shell=shell)

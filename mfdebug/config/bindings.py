@@ -1,4 +1,4 @@
-"""What keys do: the id of each thing, the keys it ships with, and the keys in force.
+"""Key bindings: the id of each action, its default keys, and its current keys.
 
 The app makes its bindings, its help and its key line from this table, and settings are checked
 against it before there is an app. A key that settings change is changed in the app; at the prompt
@@ -14,7 +14,7 @@ from mfdebug.config.key_names import FIXED, character_of, shown
 from mfdebug.core.commands.table import COMMANDS, GROUPS
 from miniflow.errors import MiniflowError
 
-# Where keys do something, and what that place is called.
+# The places where keys are bound, and their titles.
 PLACES = {
     "screen": "on the main screen",
     "app": "everywhere but in dialogs",
@@ -28,24 +28,24 @@ PLACES = {
     "feed": "where a value is asked for",
     "demo": "in a demo",
 }
-# Places whose keys are heard at the same time.
+# Places whose keys are active at the same time.
 _TOGETHER = (
     ("screen", "app", "order"),
     ("screen", "app", "entries"),
     ("picker", "app"),
     *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo")),
 )
-# Where characters are typed: a key that is one would never arrive.
+# Places where text is typed: a key that types a character would never arrive.
 _TYPED_AT = ("prompt", "help", "feed")
-# Without these nobody could find the way, or out.
+# Actions that need a key, to find help and to quit.
 NEEDED = ("quit", "help", "prompt")
-# A name that no key has: Textual's keymap knows no way to leave a binding without a key.
+# A name that no key has: in Textual's keymap every binding needs a key.
 NO_KEY = "no_key"
 
 
 @dataclass(frozen=True)
 class Bound:
-    """Something that keys do: `action` is what Textual runs, `words` what people read.
+    """An action with keys: `action` is the action of Textual, `words` its description.
 
     `command` and its `group` are those of the command that is run, if one is.
     """
@@ -152,12 +152,12 @@ BOUND: dict[str, Bound] = {bound.id: bound for bound in (*_of_commands(), *_OF_T
 
 
 def at(place: str) -> list[Bound]:
-    """Return what keys do at a place."""
+    """Return the bindings of a place."""
     return [bound for bound in BOUND.values() if bound.place == place]
 
 
 class BindingError(MiniflowError):
-    """Keys that cannot be bound so; `id` is whose setting is to be changed."""
+    """Invalid keys; `id` is that of the setting to change."""
 
     def __init__(self, problem: str, id: str, *, hint: str = "") -> None:  # noqa: A002
         super().__init__(problem, hint=hint)
@@ -165,13 +165,13 @@ class BindingError(MiniflowError):
 
 
 class Keys:
-    """The keys in force: as they ship, but for those `changed`, by id."""
+    """The current keys: the defaults, except those `changed`, by id."""
 
     def __init__(self, changed: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self._given = dict(changed or {})
 
     def of(self, id: str) -> tuple[str, ...]:  # noqa: A002
-        """Return the keys that do something, by Textual's names.
+        """Return the keys of an action, by Textual's names.
 
         Keys that cannot be bound stay where they are.
         """
@@ -181,30 +181,30 @@ class Keys:
         return (*self._given[id], *(key for key in ships if key in FIXED))
 
     def is_changed(self, id: str) -> bool:  # noqa: A002
-        """Whether other keys do it than those that it ships with."""
+        """Whether its keys differ from the defaults."""
         return set(self.of(id)) != set(BOUND[id].keys)
 
     def shown(self, id: str) -> str:  # noqa: A002
-        """Return the keys as people read them: `s → space`."""
+        """Return the keys as they are displayed: `s → space`."""
         return " ".join(map(shown, self.of(id)))
 
     def of_command(self, name: str) -> str:
-        """Return the keys that run a command, as people read them."""
+        """Return the keys that run a command, as they are displayed."""
         texts = (self.shown(bound.id) for bound in BOUND.values() if bound.command == name)
         return " ".join(filter(None, texts))
 
     def name(self, id: str) -> str:  # noqa: A002
-        """Return the key to name in a sentence: the first, or how to do without one."""
+        """Return the key to name in a sentence: the first, or the alternative to a key."""
         if keys := self.of(id):
             return shown(keys[0])
         return f"{shown(self.of('prompt')[0])}{id}" if id in COMMANDS else "(no key)"
 
     def keymap(self) -> dict[str, str]:
-        """Return what is changed, as Textual takes it."""
+        """Return the changed keys as a keymap of Textual."""
         return {id: ",".join(self.of(id)) or NO_KEY for id in BOUND if self.is_changed(id)}  # noqa: A001
 
     def check(self) -> None:
-        """Raise `BindingError` for keys that are missing, do two things at once, or never come."""
+        """Raise `BindingError` for keys that are missing, ambiguous, or never arrive."""
         for needed in NEEDED:
             if not self.of(needed):
                 raise BindingError(f"{needed!r} needs at least one key", needed)
@@ -221,7 +221,7 @@ class Keys:
             self._check_places(places)
 
     def _check_places(self, places: tuple[str, ...]) -> None:
-        """Look for a key of two things; those that ship so take turns by the focus."""
+        """Look for a key with two actions; the defaults may share keys, as the focus decides."""
         held: dict[str, str] = dict(OF_TEXTUAL) if "screen" in places else {}
         for bound in (bound for place in places for bound in at(place)):
             for key in self.of(bound.id):
@@ -238,6 +238,6 @@ class Keys:
                 )
 
 
-# What Textual itself does on every screen.
+# The bindings of Textual itself on every screen.
 OF_TEXTUAL = {"shift+tab": "to the part before", "super+c": "copy what the mouse has marked"}
 SHIPPED_KEYS = Keys()

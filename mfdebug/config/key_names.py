@@ -44,7 +44,7 @@ FIXED = {
     "enter": "it always continues",
     "ctrl+c": "it always says how to quit",
 }
-# What a terminal sends for these is what it sends for another key.
+# Terminals send the same byte for these and for another key.
 _SAME_BYTE = {
     "ctrl+m": "Enter",
     "ctrl+i": "Tab",
@@ -54,7 +54,7 @@ _SAME_BYTE = {
 
 
 class KeyNameError(ValueError):
-    """A name that is no key's, or that of one that cannot be bound; `hint` says what to do."""
+    """An unknown key, or one that cannot be bound; `hint` says what to do."""
 
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(problem)
@@ -72,7 +72,7 @@ _CHARACTERS = {_of_character(character): character for character in string.punct
 
 
 def character_of(key: str) -> str:
-    """Return the character that a key types, or nothing."""
+    """Return the character that a key types, or an empty text."""
     if key == "space":
         return " "
     if len(key) == 1:
@@ -94,12 +94,12 @@ def shown(key: str) -> str:
 
 
 def written(key: str) -> str:
-    """Return a key as one writes it into the settings: `?`, `right`, `ctrl+j`."""
+    """Return a key as it is written in the settings: `?`, `right`, `ctrl+j`."""
     return key if key == "space" or "+" in key else character_of(key) or key
 
 
 def read_key(text: str) -> str:
-    """Return Textual's name of the key that `text` names; raise `KeyNameError` if it names none."""
+    """Return Textual's name of the key that `text` names; raise `KeyNameError` if there is none."""
     key = _named(text)
     if len(key) == 1 and key.isdecimal():
         raise KeyNameError(f"{text!r} cannot be bound: digits are counts, as in 10s")
@@ -120,14 +120,14 @@ def _named(text: str) -> str:
     for modifier in modifiers:
         if modifier not in _MODIFIERS:
             raise KeyNameError(
-                f"{text!r} is no key: it may have {', '.join(_MODIFIERS)} before the +",
+                f"{text!r} is not a key: it may have {', '.join(_MODIFIERS)} before the +",
                 nearest(modifier, _MODIFIERS),
             )
     base = _base(last)
     if not base:
         known = [*sorted(_SPECIAL), *_CHARACTERS]
         raise KeyNameError(
-            f"{text!r} is no key", nearest(last, known) or "as in j, ?, f5, space or ctrl+j"
+            f"{text!r} is not a key", nearest(last, known) or "as in j, ?, f5, space or ctrl+j"
         )
     if not modifiers:
         return base
@@ -137,7 +137,7 @@ def _named(text: str) -> str:
         base = base.lower()
     if modifiers == ["shift"] and (character_of(base) or base == "space"):
         raise KeyNameError(
-            f"{text!r} is no key: terminals send the character that it types",
+            f"{text!r} is not a key: terminals send the character that it types",
             f"write {base.upper()!r}" if len(base) == 1 else "write that character",
         )
     return "+".join([*sorted(set(modifiers)), base])

@@ -1,4 +1,4 @@
-"""Settings and keys, told in the words in which the settings file has them."""
+"""Lists of settings and keys, in the syntax of the settings file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLOURS: dict[Colours, str] = {
 
 
 def settings_lines(settings: Settings, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Yield every setting in force, where it came from, and what `auto` came to."""
+    """Yield every setting, its origin, and the meaning of `auto`."""
     able = abilities(environ, theme=settings.theme, ascii_only=settings.ascii_only)
     ascii_only = {None: "auto", True: "true", False: "false"}[settings.ascii_only]
     here = {"theme": "dark" if able.dark else "light", "ascii": str(able.ascii_only).lower()}
@@ -53,7 +53,7 @@ def settings_lines(settings: Settings, environ: Mapping[str, str] = os.environ) 
 
 
 def key_lines(settings: Settings) -> Iterator[str]:
-    """Yield what keys do as TOML: a settings file that has every key in it."""
+    """Yield the key bindings as TOML: a settings file with every key."""
     keys = Keys(settings.keys)
     yield "[keys]"
     for place, called in PLACES.items():
@@ -72,7 +72,7 @@ def _toml(keys: Keys, id: str) -> str:  # noqa: A002
 
 
 def _line(keys: Keys, one: Bound) -> str:
-    """Return a line of the file; a comment where there is nothing that could be changed."""
+    """Return a line of the file; a comment if the keys cannot be changed."""
     if set(one.keys) <= set(FIXED):
         return f"# {one.id}: {', '.join(keys.of(one.id))}"
     return f"{one.id} = {_toml(keys, one.id)}"

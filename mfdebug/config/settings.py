@@ -27,7 +27,7 @@ _WITHOUT = f"{VARIABLE}= mfdebug ... ignores the file"
 
 
 class SettingsError(MiniflowError):
-    """A setting that cannot be used."""
+    """An invalid setting."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Settings:
         return int(self.history_memory * 2**20)
 
     def origin(self, name: str) -> str:
-        """Return where a setting came from, by its name in the file."""
+        """Return the origin of a setting, by its name in the file."""
         return self.origins.get(name, DEFAULT)
 
     def overruled(self, origin: str, **changes: Any) -> Settings:
-        """Return these settings with some of them changed, which came from `origin`."""
+        """Return a copy with some settings changed, whose origin is `origin`."""
         names = (_NAMES_IN_FILE.get(name, name) for name in changes)
         return replace(self, **changes, origins={**self.origins, **dict.fromkeys(names, origin)})
 
@@ -68,7 +68,7 @@ DEFAULTS = Settings()
 
 
 def settings_path(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the file to be read, there or not; None if the environment wants none."""
+    """Return the path of the settings file, which may not exist; None if there is to be none."""
     named = environ.get(VARIABLE)
     if named is None:
         import platformdirs
@@ -96,7 +96,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _text(path: Path, *, named: bool) -> str | None:
-    """Return what a file says, or None if nobody has made one."""
+    """Return the contents of the file, or None if it does not exist."""
     from miniflow.files import paths
 
     try:
@@ -105,7 +105,7 @@ def _text(path: Path, *, named: bool) -> str | None:
         if not named:
             return None
         raise SettingsError(
-            f"there is no such file, which {VARIABLE} names", where=str(path), hint=_WITHOUT
+            f"the file that {VARIABLE} names does not exist", where=str(path), hint=_WITHOUT
         ) from None
     except OSError:
         # Reading it says why.
@@ -166,7 +166,7 @@ def _hint(*parts: str) -> str:
 
 
 class _Lines:
-    """Finds the line of a setting, which the reader of TOML does not tell."""
+    """Finds the line of a setting, which the TOML parser does not report."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
@@ -185,7 +185,7 @@ class _Lines:
                     self._lines.setdefault((names[0], names[1]), number)
 
     def of(self, table: str, name: str) -> str:
-        """Return `file:line`, or the file alone where the line is not found."""
+        """Return `file:line`, or only the file if the line is not found."""
         line = self._lines.get((table, name)) or self._lines.get(("", table))
         return f"{self.path}:{line}" if line else str(self.path)
 
@@ -236,7 +236,7 @@ def _read_plain(name: str, value: object, where: str, advice: str) -> Any:
 
 
 def _of_variable(name: str, text: str) -> object:
-    """Return what a variable's text stands for in the file."""
+    """Return the value in the file that the text of a variable means."""
     if name == "ascii":
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if name == "history_memory":

@@ -1,4 +1,4 @@
-"""What the terminal can show, as far as its environment says: signs, colours, dark or light.
+"""Terminal capabilities, from the environment: characters, colours, dark or light.
 
 Textual reads no terminfo: it sends any sign and 16 colours to whatever is there. What it cannot
 know is settled here, before it is imported.
@@ -25,7 +25,7 @@ _LIGHT = ("7", "15")
 
 
 class Abilities(NamedTuple):
-    """What a terminal can show."""
+    """The capabilities of a terminal."""
 
     ascii_only: bool
     colours: Colours
@@ -33,13 +33,13 @@ class Abilities(NamedTuple):
 
     @property
     def theme(self) -> str:
-        """Textual's name of the theme to begin with."""
-        # Where there are few colours only the terminal's own can be told apart.
+        """Textual's name of the initial theme."""
+        # With few colours only the terminal's own are distinguishable.
         family = "mfdebug" if self.colours in ("256", "true") else "ansi"
         return f"{family}-{'dark' if self.dark else 'light'}"
 
     def prepare(self) -> None:
-        """Tell Textual, which reads the environment when it is imported."""
+        """Set the environment for Textual, which reads it when it is imported."""
         os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[self.colours]
         if not self.theme.startswith("mfdebug"):
             os.environ["TEXTUAL_THEME"] = self.theme
@@ -53,12 +53,12 @@ class Abilities(NamedTuple):
             os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")
 
 
-# What can be shown where nothing is known to be missing.
+# The capabilities if nothing is known to be missing.
 ANY = Abilities(ascii_only=False, colours="true", dark=True)
 
 
 def has_screen(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether there is a terminal that can be drawn on, at both ends."""
+    """Whether standard input and output are a terminal that can be drawn on."""
     dumb = environ.get("TERM", "") in ("dumb", "unknown", "")
     return sys.stdin.isatty() and sys.stdout.isatty() and not dumb
 
@@ -70,7 +70,7 @@ def abilities(
     ascii_only: bool | None = None,
     utf8_mode: bool = bool(sys.flags.utf8_mode),
 ) -> Abilities:
-    """Return what the terminal can show; `theme` and `ascii_only` overrule what is found.
+    """Return the capabilities of the terminal; `theme` and `ascii_only` override the environment.
 
     `utf8_mode` is whether Python speaks UTF-8 though the locale may not.
     """

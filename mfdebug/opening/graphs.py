@@ -14,7 +14,7 @@ from miniflow.graph import Graph
 
 
 class Opened(NamedTuple):
-    """A graph, and what it takes to open it again."""
+    """A graph, and its origin, which identifies it later."""
 
     graph: Graph
     origin: Origin

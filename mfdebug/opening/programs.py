@@ -21,9 +21,9 @@ from mfdebug.running.live_run import LiveRun
 from mfdebug.running.node_check import Prober
 from miniflow.errors import FileError
 
-# Bytes of a file that tell it from others.
+# Bytes of a file that are hashed to identify it.
 HASHED = 2**20
-# Seconds that a pass may stand still, forward alone, before it is shown as it is.
+# Seconds without progress after which a pass with only a forward is shown.
 STANDSTILL = 0.3
 
 
@@ -35,9 +35,9 @@ class Running(NamedTuple):
 
 
 def origin_of(name: str, arguments: Sequence[str]) -> Origin:
-    """Return what it takes to begin again with a program, or the file of a run."""
+    """Return the origin of a program or a run file, which identifies its sessions."""
     path = Path(name).resolve()
-    # The file of a run may be of any size: its beginning and its length tell it from others.
+    # A run file may have any size: its first bytes and its length identify it.
     with path.open("rb") as file:
         hashed = hashlib.sha256(file.read(HASHED))
     hashed.update(str(path.stat().st_size).encode())
@@ -54,7 +54,7 @@ def open_program(
     interruptible: bool = True,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Running:
-    """Start a program and let it run to the end of its first pass over a graph.
+    """Start a program and run it to the end of its first pass over a graph.
 
     `told` gets what it prints, where that comes to us; `memory` bounds what is kept of the run, in
     bytes; `interruptible`: Ctrl+C on a terminal that it shares with us is for the program too;
@@ -76,7 +76,7 @@ def open_program(
 
 
 def attach(ring: str, reading: int, name: str, *, memory: int) -> Running:
-    """Debug the program that has started this process, and waits at the end of a pass.
+    """Debug the program that started this process and waits at the end of a pass.
 
     It writes into the ring of that path, and prints into the descriptor `reading`, or, if that is
     negative, where it did before.
@@ -107,7 +107,7 @@ def _session_on(
 
 
 def _stands_still(run: LiveRun) -> Callable[[], bool]:
-    """Return what tells that the program has begun its first pass and comes on no more."""
+    """Return a check that the program has started its first pass and makes no progress."""
     since: list[float] = []
 
     def still() -> bool:
@@ -119,7 +119,7 @@ def _stands_still(run: LiveRun) -> Callable[[], bool]:
 
 
 def open_run(name: str, *, memory: int) -> Session:
-    """Return a session on the first pass of a run that was recorded.
+    """Return a session on the first pass of a recorded run.
 
     Raises `MiniflowError` for a file that cannot be used.
     """

@@ -1,4 +1,4 @@
-"""The graphs that ship: found by bare name, listed with what they teach.
+"""The shipped graphs and demos: found by bare name, listed with their descriptions.
 
 Listing reads the files as plain JSON: it must not wait for numpy to load.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Shipped(NamedTuple):
-    """A graph that ships: its bare name, its file, its description."""
+    """A shipped graph: its bare name, its file, its description."""
 
     name: str
     path: Path
@@ -26,7 +26,7 @@ def folder() -> Path:
 
 
 def shipped() -> list[Shipped]:
-    """Return the shipped graphs in the order in which they teach."""
+    """Return the shipped graphs in teaching order."""
     found = [_read(path) for path in sorted(folder().glob("*.json"))]
     return sorted(found, key=lambda graph: (_LESSONS.get(graph.name, len(_LESSONS)), graph.name))
 
@@ -45,7 +45,7 @@ def names() -> list[str]:
 
 
 class ShippedDemo(NamedTuple):
-    """A demo that ships: its bare name, its file, what it is called, what it says first."""
+    """A shipped demo: its bare name, its file, its title, its first caption."""
 
     name: str
     path: Path
@@ -54,7 +54,7 @@ class ShippedDemo(NamedTuple):
 
 
 def shipped_demos() -> list[ShippedDemo]:
-    """Return the shipped demos in the order in which they teach."""
+    """Return the shipped demos in teaching order."""
     found = [_read_demo(path) for path in (folder() / "demos").glob("*.demo")]
     return sorted(found, key=lambda demo: (_DEMOS.get(demo.name, len(_DEMOS)), demo.name))
 

@@ -122,7 +122,7 @@ def test_later_overrules_earlier(config: Path) -> None:
         ('[keys]\nstpe = "j"', "did you mean 'step'?"),
         ("[keys]\nstep = 3", "step is 3, but may be a key or a list of keys"),
         ("[keys]\nstep = [3]", "a list of keys in quotes"),
-        ('[keys]\nstep = "jj"', "FILE:2: step: 'jj' is no key"),
+        ('[keys]\nstep = "jj"', "FILE:2: step: 'jj' is not a key"),
         ('[keys]\nstep = "question_marc"', "did you mean 'question_mark'?"),
         ('[keys]\nstep = "control+j"', "did you mean 'ctrl'?"),
         ('[keys]\nstep = "shift+j"', "write 'J'"),
@@ -173,7 +173,7 @@ def test_a_file_that_cannot_be_read_is_refused(
             read_settings({"MFDEBUG_CONFIG": str(path)})
         return str(caught.value)
 
-    assert "there is no such file, which MFDEBUG_CONFIG names" in problem(tmp_path / "nowhere")
+    assert "the file that MFDEBUG_CONFIG names does not exist" in problem(tmp_path / "nowhere")
     assert "it is a folder, not a file" in problem(tmp_path)
     config.write_bytes(b"theme = '\xff'")
     assert "not a text in UTF-8" in problem(config)
