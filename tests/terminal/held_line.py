@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from mfdebug.tui.terminal.pacing import QUESTION
+from mfdebug.tui.terminal.pacing import QUERY
 from tests.support.pty_app import PtyApp
 
 
@@ -38,7 +38,7 @@ class HeldApp(PtyApp):
 
     def frames(self, since: int = 0) -> int:
         """Return how many frames were let through: each ends with a question."""
-        return self.output.count(QUESTION.encode(), since)
+        return self.output.count(QUERY.encode(), since)
 
     def left_in_line(self) -> bytes:
         """Return what the program has left unread of what the terminal sent it."""
