@@ -5,7 +5,7 @@
 A program trains without an end and prints a sign after each pass; after a random number of signs
 the debugger is killed, or the program. Whichever it was: soon nothing runs any more, and the run
 file opens, with passes that are whole and have the numbers that the program had. Of a program that
-was killed no pass is lost that it has printed a sign of, and the debugger says how it ended.
+was killed no pass is lost that it has printed a mark for, and the debugger says how it ended.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faults from outside: nothing is lost, everything is said, and the debugger goes on."""
+"""External faults: nothing is lost, every fault is reported, and the debugger continues."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     python -m tests.hostile [--inputs 200000] [--seed 0] [--workers 2]
 
 An input that does harm is kept in `hostile-SEED-NUMBER.bin`; it is input NUMBER of that seed in
-every run. A worker that dies or hangs is told with the input that it had.
+every run. A worker that dies or hangs is reported with its input.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ async def test_what_is_printed_is_shown_from_its_end_and_can_do_no_harm(tmp_path
 async def test_o_without_a_program_says_so() -> None:
     async with opened_graph("wx") as driver:
         await driver.press("o")
-        assert "what a program prints is shown here" in driver.text
+        assert "no program's output is captured here" in driver.text
 
 
 async def test_another_graph_gets_a_screen_of_its_own() -> None:

@@ -552,7 +552,7 @@ def test_a_graph_that_is_built_each_step_takes_bounded_memory(tmp_path: Path) ->
     program = BY_NAME["rebuilds_its_graph"].copy_to(tmp_path)
     most = []
     for steps in pick(("2000", "20000"), ("200", "2000")):
-        # Whoever waits for a process is told the most memory that it had.
+        # The peak memory of the child process.
         text = (
             "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
             "stdout=subprocess.DEVNULL); "

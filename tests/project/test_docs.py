@@ -1,4 +1,4 @@
-"""What the documents say of the engine is so."""
+"""The documents describe the engine and the keys correctly."""
 
 from __future__ import annotations
 

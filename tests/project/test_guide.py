@@ -59,7 +59,7 @@ def _run(line: str) -> tuple[str, int]:
     program, *arguments = shlex.split(line)
     assert program == "mfdebug", line
     if any(argument.endswith(".py") for argument in arguments):
-        # What a program prints goes where a process prints.
+        # A program prints to the streams of its process.
         done = subprocess.run(
             [sys.executable, "-m", "mfdebug", *arguments],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -103,7 +103,7 @@ def test_every_console_block_prints_what_the_page_says(
                 printed, status = _run(line)
                 # A `…` must not hide that a command failed.
                 assert status == 0 or after == "echo $?", printed
-            # Not an assertion on the match alone: the difference shall be seen.
+            # Not an assertion on the match alone: this one shows the difference.
             if not re.fullmatch(_pattern(answer), printed):
                 assert printed == answer, line
 

@@ -14,7 +14,7 @@ from tests.recording.memory import Loop
 
 
 class Rectify(Node):
-    """Overwrites its input, and what comes back."""
+    """Overwrites its input and its upstream gradient."""
 
     def __init__(self, x: Node) -> None:
         Node.__init__(self, [x])

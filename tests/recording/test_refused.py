@@ -242,7 +242,7 @@ def test_a_damaged_pass_is_named_and_the_others_are_read(path: Path) -> None:
 
 
 def test_every_changed_byte_of_a_row_is_told(path: Path) -> None:
-    """Every byte of every row is changed, one file at a time: it is told, or nothing is other."""
+    """Every byte of every row is changed, one file at a time: it is reported or has no effect."""
     connection = sqlite3.connect(path)
     found = []
     for table, column in ROWS.items():

@@ -61,7 +61,7 @@ def test_a_pass_after_which_nothing_was_updated_has_no_update() -> None:
 def test_another_graphs_numbers_are_no_update() -> None:
     """After the last pass of a net comes the next net's first: nothing leads from one to the other.
 
-    While the run goes on, too: what is shown of an update is what the net's own input became.
+    During the run, too, an update shows the new value of the network's own input.
     """
     for to_the_end in (False, True):
         run = MemoryRun("nets", PROGRAMS["one_after_another"], to_the_end=to_the_end)

@@ -118,7 +118,7 @@ def _answers_and_leaves(app: PtyApp) -> None:
     end = time.monotonic() + 120
     while "moment 3 " not in app.text.partition("\n")[0]:
         # Keys may wait that were sent before, or a dialog that was opened.
-        assert time.monotonic() < end, f"it does not come back to its first screen:\n{app.text}"
+        assert time.monotonic() < end, f"it does not return to its first screen:\n{app.text}"
         app.send(b"\x1b")
         app.settle(first=0.3, idle=0.15)
         if "s step S back" in app.text.rpartition("\n")[2]:

@@ -97,7 +97,7 @@ def _answers(app: PtyApp, pressed: list[str]) -> float:
     begun = time.monotonic()
     app.set_size(80, 24)
     while "s step S back" not in app.text.rpartition("\n")[2]:
-        assert time.monotonic() - begun < 20, "it does not come back to its first screen"
+        assert time.monotonic() - begun < 20, "it does not return to its first screen"
         pressed.append("Escape")
         app.send(b"\x1b")
         app.settle(first=0.5, idle=0.1)

@@ -38,7 +38,7 @@ def start() -> Iterator[Start]:
 
 
 def printed(*lines: str, resume: bool = True) -> str:
-    """Return what a batch run prints that goes on where the session was left."""
+    """Return the output of a batch run that resumes the session."""
     commands = [part for line in lines for part in ("-c", line)]
     begin = ["--resume"] if resume else ["xor"]
     return subprocess.run(

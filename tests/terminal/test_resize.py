@@ -1,4 +1,4 @@
-"""The window may take any size at any moment, also while a run goes on."""
+"""The window may be resized at any time, also during a run."""
 
 from __future__ import annotations
 

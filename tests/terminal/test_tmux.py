@@ -105,7 +105,7 @@ def test_whoever_attaches_sees_all_of_it(tmux: Tmux) -> None:
             assert "\n".join(rows[:24]).rstrip("\n") == tmux.shown()
             client.press(PREFIX, "d")
             client.wait()
-    # A client of another size has come and gone, the same size has come back.
+    # A client of another size was attached and detached; the size is the same again.
     tmux.run("resize-window", "-x", "80", "-y", "24")
     end = time.monotonic() + 10
     while tmux.shown() != before and time.monotonic() < end:

@@ -216,7 +216,7 @@ async def test_a_long_run_reports_and_stops_at_a_key() -> None:
 async def test_without_a_graph_one_is_picked() -> None:
     async with opened(None) as driver:
         assert isinstance(driver.app.screen, PickerScreen)
-        assert "One number is to be learned" in driver.text
+        assert "There is one number to learn" in driver.text
         # Below the six demos.
         await driver.press(*["down"] * 7, "enter")
         assert driver.debugger.graph.name == "circuit-a"

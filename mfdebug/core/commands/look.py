@@ -198,8 +198,8 @@ def _show(session: Session, text: str) -> Reply:
 def _output(session: Session, _text: str) -> Reply:
     if session.printed is None:
         raise DebuggerError(
-            "`output` works only in the app",
-            hint="elsewhere a program's output goes to that of mfdebug",
+            "no program's output is captured here",
+            hint="the app captures it; elsewhere it goes to the output of mfdebug",
         )
     lines = session.printed()
     seen = "\n".join(as_seen(line).expandtabs() for line in lines)

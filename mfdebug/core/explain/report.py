@@ -187,8 +187,8 @@ def role_of(view: NodeView) -> str:
         return explainer.role(view, op)
     if isinstance(node, Input):
         if node.trainable:
-            return "a trainable input adds up what comes back: the update uses the sum"
-        return "an input adds up what comes back and sends nothing on"
+            return "a trainable input sums its contributions: the update uses the sum"
+        return "an input sums its contributions and sends nothing on"
     return f"{kind_of(node)} has its own forward() and backward()"
 
 

@@ -60,7 +60,7 @@ def opened(name: str) -> Debugger:
 
 
 def squared(node: Node) -> Debugger:
-    """A run over the sum of a node's squares: two contributions come back to it."""
+    """A run over the sum of a node's squares, which gets two contributions."""
     return Debugger(Graph.of(Sum(Mul(node, node, name="sq"), name="cost")))
 
 

@@ -160,7 +160,7 @@ def test_a_damaged_session_is_refused_with_its_line(data: st.DataObject) -> None
     else:
         broken = whole[:at] + data.draw(st.binary(min_size=1, max_size=20)) + whole[at:]
     if not broken.startswith(whole[:20]) or broken == whole:
-        return  # it is no session any more: it does not begin as one
+        return  # no longer a session: it does not start like one
     with pytest.raises(DebuggerError, match=r"s\.session: line \d+"):
         script_of(broken, "s.session", check_known)
 

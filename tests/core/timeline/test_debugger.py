@@ -20,7 +20,7 @@ SHIPPED = [graph.path for graph in shipped()]
 
 
 def walk_randomly(debugger: Debugger, twin: Debugger, seed: int, moves: int) -> None:
-    """Wander about; wherever the cursor is, a twin that only ever goes on must agree."""
+    """Move at random; at every moment a second debugger that only moves forward must agree."""
     rng = random.Random(seed)
     length = debugger.timeline.length
     known: dict[int, dict[str, Any]] = {}

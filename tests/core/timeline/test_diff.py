@@ -1,4 +1,4 @@
-"""Two instants side by side: what differs is told by size, and the same means the same bytes."""
+"""Comparison of two moments: differences are listed by size, and equal means equal bit for bit."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_it_is_that_nodes_error_and_the_cursor_stands_before_it(way: str) -> Non
     assert (here.sgd_step, here.where.phase) == (10, "forward")
     assert here.graph.nodes[here.where.node or 0].label == "m"
     assert here.value(here.graph.by_name["m"]).min() < Fragile.least
-    # It goes on being alive: back, at the start, and here again, with the same bits.
+    # It still works: back, at the start, and here again, bit for bit.
     twin = debugger()
     for moment in (here.moment - 1, 0, here.moment - 9, here.moment):
         here.move(moment)

@@ -66,7 +66,7 @@ FAULTS: dict[str, Fault] = {
 
 
 def faulty_kind(op: type[Op], fault: Fault, faulty_slot: int) -> type[Op]:
-    """Return an op whose rule has a fault for one input; `sent` holds what is right, and it."""
+    """Return an op whose rule is wrong for one input; `sent` has both gradients."""
 
     def vjp_calls(
         self: Op, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array

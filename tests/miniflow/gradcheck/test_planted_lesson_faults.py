@@ -130,7 +130,7 @@ KINDS: dict[str, tuple[type[Any], Build]] = {
     ),
 }
 
-# Where what comes back to a node comes from: the weight of each consumer.
+# The weight of each consumer in the upstream gradient of a node.
 UPSTREAMS: dict[str, tuple[float, ...]] = {
     "one consumer": (1.5,),
     "two consumers": (1.5, -0.7),

@@ -55,7 +55,7 @@ def test_class_numbers_of_a_file_are_integers(labels: Any, dtype: str, tmp_path:
     assert session.run("print label / 4").text == "label / 4 = [0.5 0. ]"
     session.run("set label[0] = 0.5")
     assert session.run("print label").text == "label = [0.5 0. ]"
-    # All is worked out with floats, in the graph's own memory.
+    # Everything is computed with floats, in the graph's own memory.
     assert session.debugger.plan.value(graph.index_of("label")).dtype == dtype
 
 
