@@ -55,11 +55,11 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 
 def test_killed_at_any_moment_nothing_is_half_written() -> None:
-    assert "all files whole" in kill_often(pick(12, 5))[0]
+    assert "all files whole" in kill_often(pick(12, 3))[0]
 
 
 def test_a_killed_recording_has_all_that_was_flushed() -> None:
-    assert "passes there" in kill_runs(pick(10, 5))[0]
+    assert "passes there" in kill_runs(pick(10, 3))[0]
 
 
 def full_disk() -> None:

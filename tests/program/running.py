@@ -21,6 +21,7 @@ from typing import Any
 from tests.program.programs import ROOT, Program, environment
 
 VERSIONS = ("3.11", "3.12", "3.13")
+PIP = [sys.executable, "-m", "pip", "--python"]
 # Appended to a copy of a program: what it holds in the end is one of the files that it writes.
 # As one expression with names of its own, it disturbs nothing of the program's.
 STATE = Path(__file__).with_name("final_state.py")
@@ -47,14 +48,19 @@ RUNNING = Python(".".join(map(str, sys.version_info[:2])), sys.executable)
 
 
 @cache
-def pythons() -> tuple[Python, ...]:
-    """Return one for each version: the running one, and environments made of others, once."""
-    return tuple(RUNNING if version == RUNNING.version else _other(version) for version in VERSIONS)
+def newest() -> str:
+    """Return the newest version that is here."""
+    found = (version for version in reversed(VERSIONS) if _found(version))
+    return next(found, RUNNING.version)
 
 
-def _other(version: str) -> Python:
-    found = next((path for path in _candidates(version) if _starts(path, version)), None)
-    if found is None:
+@cache
+def python_of(version: str) -> Python:
+    """Return the Python of a version: the running one, or an environment made of another, once."""
+    if version == RUNNING.version:
+        return RUNNING
+    found = _found(version)
+    if not found:
         return Python(version, missing=f"install Python {version}, on PATH or with pyenv")
     project = (ROOT / "pyproject.toml").read_bytes()
     key = hashlib.sha256(project + str(ROOT).encode() + found.encode()).hexdigest()[:12]
@@ -66,9 +72,10 @@ def _other(version: str) -> Python:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (made / "complete").exists():
             shutil.rmtree(made, ignore_errors=True)
+            # The running Python's pip fills it, without compiling what is never imported.
             commands = (
-                [found, "-m", "venv", str(made)],
-                [str(python), "-m", "pip", "install", "-q", "-e", str(ROOT)],
+                [found, "-m", "venv", "--without-pip", str(made)],
+                [*PIP, str(python), "install", "-q", "--no-compile", "-e", str(ROOT)],
             )
             for command in commands:
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -77,6 +84,12 @@ def _other(version: str) -> Python:
                     return Python(version, missing=f"{' '.join(command[1:])} fails: {last}")
             (made / "complete").touch()
     return Python(version, str(python))
+
+
+@cache
+def _found(version: str) -> str:
+    """Return the path of an interpreter of this version, or an empty text."""
+    return next((path for path in _candidates(version) if _starts(path, version)), "")
 
 
 def _candidates(version: str) -> Iterator[str]:

@@ -35,9 +35,10 @@ from tests.program.running import (
     answers,
     batch,
     independent,
+    newest,
     of_the_program,
     printed,
-    pythons,
+    python_of,
     record,
     run,
 )
@@ -48,6 +49,7 @@ from tests.support.sizes import pick
 STEPS = 45
 # With another Python than the running one, a few stand for all unless all are asked for.
 FEW = ("housing", "overrides_ours", "raises_in_a_node")
+NEWEST = newest()
 ENDING = [program for program in PROGRAMS if program.ends and not program.asks]
 
 
@@ -80,20 +82,22 @@ class Lab:
 
 @cache
 def lab(version: str, name: str) -> Lab:
-    (python,) = [one for one in pythons() if one.version == version]
+    python = python_of(version)
     (program,) = [one for one in PROGRAMS if one.name == name]
     return Lab(python, program)
 
 
 @pytest.fixture
 def place(version: str, program: Program) -> Lab:
-    (python,) = [one for one in pythons() if one.version == version]
+    python = python_of(version)
     if python.missing:
         pytest.skip(python.missing)
     return lab(version, program.name)
 
 
-every_python = pytest.mark.parametrize("version", VERSIONS)
+every_python = pytest.mark.parametrize(
+    "version", pick(VERSIONS, tuple(dict.fromkeys((RUNNING.version, NEWEST))))
+)
 
 
 def programs(sample: Sequence[Program]) -> pytest.MarkDecorator:
@@ -102,7 +106,7 @@ def programs(sample: Sequence[Program]) -> pytest.MarkDecorator:
         pytest.param(version, program, id=f"{program.name}-{version}")
         for program in pick(ENDING, sample)
         for version in VERSIONS
-        if pick(True, version == RUNNING.version or program.name in FEW)
+        if pick(True, version == RUNNING.version or (version == NEWEST and program.name in FEW))
     ]
     return pytest.mark.parametrize(("version", "program"), found)
 
@@ -246,7 +250,7 @@ print(json.__file__, typing.__file__)
 
 @every_python
 def test_a_program_finds_nothing_of_the_recorder(tmp_path: Path, version: str) -> None:
-    (python,) = [one for one in pythons() if one.version == version]
+    python = python_of(version)
     if python.missing:
         pytest.skip(python.missing)
     (tmp_path / "looks.py").write_text(LOOKS)

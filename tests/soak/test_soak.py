@@ -10,12 +10,12 @@ from tests.support.sizes import pick
 
 
 def test_random_commands_over_all_graphs() -> None:
-    told = soak_of_commands(2_500, stretch=pick(200, 60))
+    told = soak_of_commands(2_500, stretch=pick(200, 40))
     assert "commands over" in told[0]
 
 
 def test_random_keys_and_sizes() -> None:
-    assert "keys" in soak(pick(150, 60))[0]
+    assert "keys" in soak(pick(150, 40))[0]
 
 
 def test_random_bytes_and_changed_sequences() -> None:
@@ -23,4 +23,4 @@ def test_random_bytes_and_changed_sequences() -> None:
 
 
 def test_random_programs() -> None:
-    assert "programs in" in soak_of_programs(pick(6, 3))[0]
+    assert "programs in" in soak_of_programs(pick(6, 2))[0]

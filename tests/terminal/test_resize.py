@@ -64,7 +64,7 @@ def test_a_window_of_any_size_is_followed(start: Start) -> None:
 def assert_many_sizes_between_keys_are_followed(app: PtyApp) -> None:
     chance = random.Random(5)
     steps = 0
-    for _ in range(pick(60, 12)):
+    for _ in range(pick(60, 8)):
         columns, rows = chance.randint(1, 160), chance.randint(1, 50)
         app.set_size(columns, rows)
         app.settle(first=0.05, idle=0.01)
@@ -146,7 +146,7 @@ def test_drawing_does_not_disturb_a_run(start: Start) -> None:
     app = start("xor", command=[sys.executable, "-c", code])
     app.send(b":sgd 9999999\r")
     app.wait_for("any key stops", idle=False)
-    for _ in range(pick(25, 8)):
+    for _ in range(pick(25, 5)):
         for columns, rows in ((100, 30), (80, 24)):
             # Not waiting for the answer: as many frames as there can be.
             app.set_size(columns, rows)
