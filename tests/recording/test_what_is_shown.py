@@ -7,11 +7,12 @@ import random
 import numpy as np
 import pytest
 
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.timeline.debugger import DebuggerError, OtherRun
 from mfdebug.core.timeline.state import Freshness
 from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
 from miniflow.node import Input
-from miniflow.ops.base import Array
+from miniflow.ops.base import Array, shape_text
 from tests.recording.memory import MemoryRun, Seen
 from tests.recording.programs import PROGRAMS
 
@@ -173,3 +174,17 @@ def test_a_pass_of_which_little_was_kept_shows_no_number_but_its_cost() -> None:
     assert debugger.plan.cost() == run.seen[1].cost
     debugger.go(debugger.timeline.first_of(2))
     assert debugger.value_freshness(line) is Freshness.WAITING
+
+
+def test_batches_of_another_size_differ_by_their_shapes() -> None:
+    _, lines = opened("batches_of_two_sizes")
+    debugger = lines.debugger(0)
+    debugger.go(debugger.timeline.first_of(2))
+    session = open_session(debugger)
+    sizes = [debugger.recorded_run.inputs(step)[0].shape for step in debugger.steps[:3]]
+    other = next(i for i in (1, 2) if sizes[i] != sizes[0])
+    text = session.run(f"diff sgd 0 sgd {other}").text
+    a, b = shape_text(sizes[0]), shape_text(sizes[other])
+    assert f"{debugger.graph.nodes[0].label}: shape {a} | shape {b}" in text
+    assert text.split("\n")[0].endswith("bit for bit")
+    assert "differ" in text.split("\n")[0]

@@ -18,7 +18,7 @@ from mfdebug.core.format.results import as_json
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import cost_name, gradient_name
 from miniflow.graph import Graph
-from miniflow.ops.base import Array, Index
+from miniflow.ops.base import Array, Index, Shape, shape_text
 
 What = Literal["value", "gradient", "cost", "learning rate"]
 # Differences listed as text; a large graph may have thousands.
@@ -62,8 +62,8 @@ class Difference(Struct, frozen=True):
     """A value, gradient, cost or learning rate that differs, shown by its most different entry.
 
     `a` and `b` are the numbers of that entry; None if there is none of that moment (the freshness
-    says why), both None if the shapes differ. `count` of `size` entries differ. `node` is None for
-    the learning rate.
+    says why), both None if the `shapes` differ. `count` of `size` entries differ. `node` is None
+    for the learning rate.
     """
 
     node: int | None
@@ -75,6 +75,12 @@ class Difference(Struct, frozen=True):
     b_freshness: Freshness
     count: int
     size: int
+    shapes: tuple[Shape, Shape] | None = None
+
+    @property
+    def in_both(self) -> bool:
+        """Whether both moments have it."""
+        return self.amount is not None or self.shapes is not None
 
     @property
     def amount(self) -> float | None:
@@ -180,8 +186,10 @@ def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Differe
         index, count = (0,) * present.ndim, present.size
     elif x.array.shape != y.array.shape:
         # A program's batches may be of any size.
-        origin, size = (0,) * present.ndim, present.size
-        return Difference(node, what, origin, None, None, x.freshness, y.freshness, size, size)
+        size = present.size
+        shapes = x.array.shape, y.array.shape
+        states = x.freshness, y.freshness
+        return Difference(node, what, (), None, None, *states, size, size, shapes)
     else:
         differs = _bits(x.array) != _bits(y.array)
         count = int(differs.sum())
@@ -218,14 +226,14 @@ def comparison_lines(found: Comparison, debugger: Debugger, most: int = MOST_ROW
     if not found.differences:
         except_for = f", but for {_stale_words(found.stale)}" if found.stale else ""
         return [f"{between}: everything is equal bit for bit{except_for}"]
-    differ = sum(d.amount is not None for d in found.differences)
+    differ = sum(d.in_both for d in found.differences)
     apart = len(found.differences) - differ
     counts = f"{differ} differ{'s' * (differ == 1)}" + (f", {apart} {_NOT_BOTH}" if apart else "")
     equal = "1 is" if found.same == 1 else f"{found.same} are"
     lines = [f"{between}: {counts}, {equal} equal bit for bit"]
     lines += [f"  {_line(debugger, difference)}" for difference in found.differences[:most]]
     if len(found.differences) > most:
-        more = sum(d.amount is not None for d in found.differences[most:])
+        more = sum(d.in_both for d in found.differences[most:])
         rest = len(found.differences) - most - more
         omitted = [f"{more} more that differ"] * bool(more) + [f"{rest} {_NOT_BOTH}"] * bool(rest)
         lines.append(f"  … {', '.join(omitted)}")
@@ -264,8 +272,9 @@ def _name(debugger: Debugger, difference: Difference) -> str:
 
 def _number_texts(difference: Difference) -> tuple[str, str]:
     """Return both numbers as text, with enough digits to distinguish them."""
-    if difference.a is None and difference.b is None:
-        return ("of another shape",) * 2
+    if difference.shapes is not None:
+        a, b = map(shape_text, difference.shapes)
+        return f"shape {a}", f"shape {b}"
     sides = ((difference.a, difference.a_freshness), (difference.b, difference.b_freshness))
     if difference.a is None or difference.b is None or difference.amount is None:
         a, b = (_side_text(number, freshness) for number, freshness in sides)
@@ -311,6 +320,7 @@ def comparison_data(found: Comparison, graph: Graph) -> dict[str, Any]:
                     "difference": difference.amount,
                     "differ": difference.count,
                     "of": difference.size,
+                    "shapes": difference.shapes,
                 }
                 for difference in found.differences
             ],
