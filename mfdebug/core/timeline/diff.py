@@ -320,8 +320,8 @@ def comparison_data(found: Comparison, graph: Graph) -> dict[str, Any]:
                     "difference": difference.amount,
                     "differ": difference.count,
                     "of": difference.size,
-                    "shapes": difference.shapes,
                 }
+                | ({"shapes": difference.shapes} if difference.shapes else {})
                 for difference in found.differences
             ],
         }
