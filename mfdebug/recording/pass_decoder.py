@@ -22,8 +22,8 @@ from mfdebug.recording.encoding import (
 from mfdebug.recording.open_run_file import damaged
 from mfdebug.recording.pass_index import PassIndex, StructureLine
 from mfdebug.recording.records import Entry, Numbers, Structure
-from mfdebug.recording.run_rows import Head, RunRows
-from mfdebug.recording.schema import WORDS, SharedForm
+from mfdebug.recording.run_rows import RunRows
+from mfdebug.recording.schema import WORDS, Head, SharedForm
 from miniflow.errors import FileError, printable
 from miniflow.ops.base import Array
 

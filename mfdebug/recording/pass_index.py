@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mfdebug.recording.lines import Lines
 from mfdebug.recording.records import Fault, Structure
-from mfdebug.recording.run_rows import Head
+from mfdebug.recording.schema import Head
 
 _WHOLE, _COMPLETE, _BACKWARD = 1, 2, 4
 

@@ -18,8 +18,8 @@ from mfdebug.recording.open_run_file import bound_lengths, damaged, open_run, re
 from mfdebug.recording.pass_decoder import PassDecoder
 from mfdebug.recording.pass_index import PassIndex
 from mfdebug.recording.records import Fault, Numbers, Outline, ShouldStop, Structure
-from mfdebug.recording.run_rows import Head, Output, RunRows
-from mfdebug.recording.schema import REPLACEABLE, WORDS, State
+from mfdebug.recording.run_rows import Output, RunRows
+from mfdebug.recording.schema import REPLACEABLE, WORDS, Head, State
 from miniflow.errors import printable
 from miniflow.limits import NAME_LENGTH
 from miniflow.ops.base import Array

@@ -178,5 +178,5 @@ class Run(Protocol):
     def traced_at(self) -> int | None:
         """The pass at whose end the program waits because it has called `set_trace`, or None."""
 
-    def run_to(self, number: int, impatience: ShouldStop | None = None) -> None:
+    def run_to(self, number: int, should_stop: ShouldStop | None = None) -> None:
         """Run the program until pass `number` is complete, it ends, or `should_stop` is True."""

@@ -7,6 +7,7 @@ which one is damaged.
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -27,11 +28,11 @@ from mfdebug.recording.schema import (
     STATE,
     STRUCTURE,
     WORDS,
+    Head,
     SharedForm,
     State,
     Stream,
     checksum,
-    head_checksum,
     node_of,
 )
 from miniflow.errors import printable
@@ -50,26 +51,6 @@ class Output(NamedTuple):
 
     stream: Stream
     data: bytes
-
-
-class Head(NamedTuple):
-    """A row of the table `pass`."""
-
-    number: int
-    structure: int
-    layout: int
-    graph: int
-    sharing: int
-    turn: int
-    whole: int
-    complete: int
-    cost: float | None
-    fault: bytes | None
-    inputs: int
-    inputs_crc: int
-    body: int
-    body_crc: int
-    crc: int
 
 
 class Final(NamedTuple):
@@ -120,8 +101,9 @@ class RunRows:
             raise damaged(f"pass {number}", self.where)
         head = Head(*row)
         try:
-            matches = head.crc == head_checksum(*head[:14])
-        except Exception:
+            matches = head.crc == head.computed_crc()
+        except struct.error:
+            # A column of another type, or a number out of range.
             matches = False
         if (
             not matches

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -186,25 +186,28 @@ def checksum(data: bytes | bytearray, *numbers: int) -> int:
     return zlib.crc32(data, zlib.crc32(struct.pack(f"<{len(numbers)}q", *numbers)))
 
 
-def head_checksum(
-    number: int,
-    structure: int,
-    layout: int,
-    graph: int,
-    sharing: int,
-    turn: int,
-    whole: int,
-    complete: int,
-    cost: float | None,
-    fault: bytes | None,
-    inputs: int,
-    inputs_crc: int,
-    body: int,
-    body_crc: int,
-) -> int:
-    """Return the CRC-32 of a row of the table `pass`; it includes those of inputs and body."""
-    packed_cost = math.nan if cost is None else cost
-    numbers = number, structure, layout, graph, sharing, turn, whole, complete
-    packed = _HEAD.pack(*numbers, packed_cost, inputs, inputs_crc, body, body_crc)
-    # No fault must differ from an empty one.
-    return zlib.crc32(packed if fault is None else packed + b"\0" + fault)
+class Head(NamedTuple):
+    """A row of the table `pass`; `fault` is JSON, `crc` covers the columns before it."""
+
+    number: int
+    structure: int
+    layout: int
+    graph: int
+    sharing: int
+    turn: int
+    whole: int
+    complete: int
+    cost: float | None
+    fault: bytes | None
+    inputs: int = 0
+    inputs_crc: int = 0
+    body: int = 0
+    body_crc: int = 0
+    crc: int = 0
+
+    def computed_crc(self) -> int:
+        """Return the CRC-32 that belongs here; it includes those of inputs and body."""
+        cost = math.nan if self.cost is None else self.cost
+        packed = _HEAD.pack(*self[:8], cost, *self[10:14])
+        # No fault must differ from an empty one.
+        return zlib.crc32(packed if self.fault is None else packed + b"\0" + self.fault)

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -26,10 +25,10 @@ from mfdebug.recording.schema import (
     PIECES,
     REPLACEABLE,
     WORDS,
+    Head,
     State,
     Stream,
     checksum,
-    head_checksum,
     state_row,
     structure_form,
 )
@@ -41,21 +40,6 @@ BATCH_BYTES = 8 << 20
 BATCH_SECONDS = 0.02
 # From so many bytes on, the body of a pass is committed after the rest of it.
 _LATE_BYTES = 256 << 10
-
-
-class _Head(NamedTuple):
-    """The first columns of the table `pass`, before the sizes and checksums."""
-
-    number: int
-    structure: int
-    layout: int
-    graph: int
-    sharing: int
-    turn: int
-    whole: int
-    complete: int
-    cost: float | None
-    fault: bytes | None
 
 
 class RunWriter:
@@ -164,7 +148,7 @@ class RunWriter:
         ):
             body = cut(data, layout_plan.large)
         turn = self._stored.put(number, structure, len(inputs), len(body))
-        self._heads[number] = _Head(
+        self._heads[number] = Head(
             number,
             structure,
             layout,
@@ -286,7 +270,7 @@ class RunWriter:
         self._structures: list[tuple[int, str, int]] = []
         self._forms: list[tuple[int, str, int]] = []
         self._sharings: list[tuple[int, str, int]] = []
-        self._heads: dict[int, _Head] = {}
+        self._heads: dict[int, Head] = {}
         self._input_rows: dict[int, bytes] = {}
         self._body_rows: dict[int, bytes] = {}
         self._final_rows: dict[int, tuple[object, ...]] = {}
@@ -308,15 +292,20 @@ class RunWriter:
             self._pending_since = time.monotonic()
         self._pending += size
 
-    def _head_row(self, head: _Head, late: bytes) -> tuple[object, ...]:
+    def _head_row(self, head: Head, late: bytes) -> tuple[object, ...]:
         """Return the row of a pass; `late` is its body if that is committed later."""
         inputs, body = self._input_rows[head.number], self._body_rows.get(head.number)
         size, body_sum = len(late), 0
         if body is not None:
             size, body_sum = len(body), checksum(body, head.number)
-        row = (*head, len(inputs), checksum(inputs, head.number), size, body_sum)
+        row = head._replace(
+            inputs=len(inputs),
+            inputs_crc=checksum(inputs, head.number),
+            body=size,
+            body_crc=body_sum,
+        )
         text = None if head.fault is None else head.fault.decode()
-        return (*row[:9], text, *row[10:], head_checksum(*row))
+        return (*row[:9], text, *row[10:14], row.computed_crc())
 
     def _write_bytes(self, table: str, rows: dict[int, bytes]) -> None:
         execute_many = self._connection.executemany

@@ -17,7 +17,7 @@ import numpy as np
 
 from mfdebug.core.session.script import Origin, session_text
 from mfdebug.recording.records import Entry, Fault, Shared
-from mfdebug.recording.schema import APPLICATION, FORMAT, TABLES, checksum, head_checksum
+from mfdebug.recording.schema import APPLICATION, FORMAT, TABLES, Head, checksum
 from tests.recording.runs import SQUARE, Recording, square
 from tests.support.paths import ROOT
 
@@ -363,7 +363,7 @@ def run_rows(random: Random) -> bytes:
             head[9] = json.dumps({"direction": "forward", "node": number(0), "error": "\x1b",
                                   "words": given("")})  # fmt: skip
         fault = None if head[9] is None else head[9].encode()
-        crc = head_checksum(*head[:9], fault, *head[10:])
+        crc = Head(*head[:9], fault, *head[10:]).computed_crc()
         marks = ",".join("?" * 15)
         connection.execute(f"INSERT INTO pass VALUES ({marks})", (*head, crc))
         connection.execute("INSERT INTO body VALUES (?,?)", (i, data))

@@ -18,7 +18,7 @@ import pytest
 from mfdebug.recording.open_run_file import open_run
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Entry, Fault, Shared
-from mfdebug.recording.schema import State, checksum, head_checksum
+from mfdebug.recording.schema import Head, State, checksum
 from miniflow.errors import FileError
 from tests.recording.runs import SQUARE, Recording, node, square, structure
 from tests.support.permissions import ordinary
@@ -378,7 +378,7 @@ def test_a_fault_of_no_node(path: Path) -> None:
     connection = sqlite3.connect(path)
     row = list(connection.execute("SELECT * FROM pass WHERE number = 5").fetchone())
     row[9] = '{"direction":"forward","node":99,"error":"E","words":""}'
-    crc = head_checksum(*row[:9], row[9].encode(), *row[10:14])
+    crc = Head(*row[:9], row[9].encode(), *row[10:14]).computed_crc()
     connection.execute("UPDATE pass SET fault = ?, crc = ? WHERE number = 5", (row[9], crc))
     connection.commit()
     connection.close()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mfdebug.core.timeline.debugger import Debugger, Freshness
+from mfdebug.core.timeline.timeline import Phase
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import MSE, Dropout, Linear, Mul, Sigmoid, Sum
@@ -62,3 +63,8 @@ def debugger_of(case: Case, *, sink: bool = False, names: Iterable[str] = ()) ->
     weights = np.random.default_rng(1).uniform(0.5, 1.5, shape)
     cost = Sum(Mul(op, Input(weights_name, value=weights)), name=cost_name)
     return Debugger(Graph.of(cost))
+
+
+def run_until(debugger: Debugger, node: int, phase: Phase | None = None) -> None:
+    """Run to the next moment of a node, of any phase or of `phase`."""
+    debugger.move(debugger.next_moment(node, phase))

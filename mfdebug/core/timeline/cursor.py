@@ -167,10 +167,6 @@ class Cursor:
         step = self.moment // length if count >= 0 else -(-self.moment // length)
         return (step + count) * length
 
-    def until(self, node: int, phase: Phase | None = None, progress: Progress | None = None) -> int:
-        """Run to the next moment of a node, of any phase or of `phase`."""
-        return self.move(self.next_moment(node, phase), progress)
-
     def next_moment(self, node: int, phase: Phase | None = None) -> int:
         """Return the next moment of a node; raise `DebuggerError` if there is none."""
         phases = (phase,) if phase else NODE_PHASES

@@ -49,7 +49,7 @@ from miniflow.ops import (
 )  # fmt: skip
 from miniflow.training.optimizers import SGD, Adam, Momentum
 from tests.support.counting import lines_run
-from tests.support.debuggers import debugger_of
+from tests.support.debuggers import debugger_of, run_until
 from tests.support.op_cases import cases
 
 PATHS = {graph.path.stem: graph.path for graph in shipped()}
@@ -65,7 +65,7 @@ def squared(node: Node) -> Debugger:
 
 
 def at(debugger: Debugger, node: str, phase: Any, index: tuple[int, ...] | None = None) -> str:
-    debugger.until(debugger.graph.index_of(node), phase)
+    run_until(debugger, debugger.graph.index_of(node), phase)
     return "\n".join(explain(debugger, index))
 
 
@@ -187,7 +187,7 @@ def why_lines(debugger: Debugger, name: str, attribute: Any = "value") -> list[s
 
 def test_a_gradient_that_all_have_sent_to_is_complete_and_waits_for_its_turn() -> None:
     debugger = opened("wx")
-    debugger.until(debugger.graph.index_of("y"), "backward")
+    run_until(debugger, debugger.graph.index_of("y"), "backward")
     turn = debugger.next_moment(debugger.graph.index_of("w"), "backward")
     told = why_lines(debugger, "w", "grad")
     assert told[-1] == f"  (complete (1 of 1); its turn comes at moment {turn})"
@@ -401,7 +401,7 @@ def test_a_wide_node_is_explained_in_time_linear_in_its_inputs(kind: Any, phase:
     for count in (300, 1200):
         inputs = [Input(f"x{i}", value=[1.0, 1.0 + i / 1000]) for i in range(count)]
         debugger = Debugger(Graph.of(Sum(kind(*inputs, name="n"), name="cost")))
-        debugger.until(debugger.graph.index_of("n"), phase)
+        run_until(debugger, debugger.graph.index_of("n"), phase)
         lines.append(lines_run(partial(explain, debugger)))
     assert lines[1] <= 5 * lines[0]
 

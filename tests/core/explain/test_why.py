@@ -30,7 +30,7 @@ from miniflow.node import Input, Node
 from miniflow.ops import MSE, OPS, Add, Linear, Log, MatMul, Max, Mul, Sigmoid, Sum
 from miniflow.training.optimizers import Adam
 from tests.support.counting import lines_run
-from tests.support.debuggers import debugger_of
+from tests.support.debuggers import debugger_of, run_until
 from tests.support.op_cases import cases
 from tests.support.paths import ROOT
 from tests.support.sizes import examples, pick
@@ -142,7 +142,7 @@ def test_a_run_that_trains_is_told_at_every_moment_of_an_sgd_step() -> None:
 
 def xor_after_backward() -> Debugger:
     debugger = shipped("xor.json")
-    debugger.until(debugger.graph.index_of("X"), "backward")
+    run_until(debugger, debugger.graph.index_of("X"), "backward")
     return debugger
 
 
@@ -215,7 +215,7 @@ def test_two_consumers_are_two_terms() -> None:
 
 def test_a_gradient_that_not_all_consumers_have_sent_to_says_so() -> None:
     debugger = shipped("diamond.json")
-    debugger.until(debugger.graph.index_of("right"), "backward")
+    run_until(debugger, debugger.graph.index_of("right"), "backward")
     assert debugger.gradient_freshness(debugger.graph.index_of("x")) is Freshness.PARTIAL
     told = lines(debugger, "x", grad=True)
     assert told[-1] == "  (not complete: 1 of 2 contributions so far)"
@@ -331,7 +331,7 @@ def test_following_a_weights_gradient_leads_back_to_the_cost() -> None:
 def test_the_parameter_gradient_can_be_told_right_after_its_update() -> None:
     debugger = shipped("xor.json")
     w1 = debugger.graph.index_of("W1")
-    debugger.until(w1, "update")
+    run_until(debugger, w1, "update")
     cause = why(debugger, EntryRef(w1, "grad", (1, 0)))
     assert len(cause.terms) == 4
     assert not cause.note
@@ -345,7 +345,7 @@ def test_an_old_number_is_explained_with_the_numbers_of_its_own_moment() -> None
     graph = debugger.graph
     w1, l1 = graph.index_of("W1"), graph.index_of("l1")
     before = float(debugger.value(w1)[0, 0])
-    debugger.until(w1, "update")
+    run_until(debugger, w1, "update")
     moment, written = debugger.moment, debugger.written_at(l1)
     assert float(debugger.value(w1)[0, 0]) != before
     cause = why(debugger, EntryRef(l1, "value", (3, 0)))

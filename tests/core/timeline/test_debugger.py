@@ -14,7 +14,7 @@ from mfdebug.opening.shipped import shipped
 from miniflow.errors import ShapeError
 from miniflow.files import load
 from miniflow.training.optimizers import SGD, Adam, Momentum, Optimizer
-from tests.support.debuggers import network, state
+from tests.support.debuggers import network, run_until, state
 
 SHIPPED = [graph.path for graph in shipped()]
 
@@ -191,7 +191,7 @@ def test_not_computed_partly_there_current_and_stale() -> None:
     debugger = Debugger(load(next(p for p in SHIPPED if p.stem == "diamond")))
     x, y = at(debugger, "x"), at(debugger, "y")
     assert debugger.value_freshness(y) is Freshness.WAITING
-    debugger.until(y, "backward")
+    run_until(debugger, y, "backward")
     assert debugger.value_freshness(y) is Freshness.CURRENT
     assert debugger.gradient_freshness(x) is Freshness.WAITING
     debugger.step()

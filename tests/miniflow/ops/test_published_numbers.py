@@ -13,6 +13,7 @@ from mfdebug.opening.shipped import find
 from miniflow.files import load
 from miniflow.graph import Graph
 from miniflow.plans.compile import compile_plan
+from tests.support.debuggers import run_until
 
 
 def graph(name: str) -> Graph:
@@ -165,7 +166,7 @@ def test_gradients_explode() -> None:
     assert value(debugger, "h10") == 1024
     assert gradient(debugger, "w") == 10475520
     debugger.move(debugger.timeline.start_of(3))
-    debugger.until(debugger.graph.index_of("h1"), "forward")
+    run_until(debugger, debugger.graph.index_of("h1"), "forward")
     assert np.isfinite(value(debugger, "h1"))
     debugger.step()
     assert np.isinf(value(debugger, "h2"))
@@ -185,9 +186,9 @@ def test_the_log_turns_nan_in_step_9() -> None:
     assert found[8] == pytest.approx(0.150340, abs=1e-6)
     debugger = Debugger(graph("log-nan"))
     debugger.move(debugger.timeline.start_of(9))
-    debugger.until(debugger.graph.index_of("log_q"), "forward")
+    run_until(debugger, debugger.graph.index_of("log_q"), "forward")
     assert value(debugger, "log_q")[3] == [-np.inf]
-    debugger.until(debugger.graph.index_of("if_0"), "forward")
+    run_until(debugger, debugger.graph.index_of("if_0"), "forward")
     assert np.isnan(value(debugger, "if_0")[3][0])
     assert np.isfinite(costs("log-safe", 1000)).all()
 
