@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 from mfdebug.config.key_names import shown
 from mfdebug.core.commands.table import COMMANDS
@@ -42,3 +45,17 @@ def test_the_readme_names_every_key_of_a_command() -> None:
         for key in command.keys:
             name = shown(key.key)
             assert f"`{name}`" in readme or f"{name} |" in readme, f"{key.key}: {command.name}"
+
+
+def test_the_readmes_picture_is_what_the_app_draws(tmp_path: Path) -> None:
+    demo = ROOT / "docs" / "picture.demo"
+    (line,) = re.findall(
+        r"^# mfdebug (demo .*) --export (\S+) --size (\S+)$", demo.read_text(), re.MULTILINE
+    )
+    drawn = tmp_path / "picture.svg"
+    command = [sys.executable, "-m", "mfdebug", *line[0].split(), "--export", str(drawn)]
+    subprocess.run([*command, "--size", line[2]], cwd=ROOT, check=True, capture_output=True)
+    hint = (
+        f"write it again: mfdebug {' '.join(line[0].split())} --export {line[1]} --size {line[2]}"
+    )
+    assert drawn.read_bytes() == (ROOT / line[1]).read_bytes(), hint
