@@ -125,7 +125,7 @@ def test_an_unusable_command_line_is_one_clear_error_in_a_process_of_its_own() -
 def test_list_names_the_shipped_graphs_with_what_they_teach() -> None:
     done = mfdebug("--list")
     names = [line.split()[0] for line in done.stdout.splitlines()]
-    assert names[:4] == ["wx", "circuit-a", "circuit-b", "sigmoid-neuron"]
+    assert names[:4] == ["wx", "parabola", "circuit-a", "circuit-b"]
     assert {path.stem for path in (ROOT / "graphs").glob("*.json")} == set(names)
 
 

@@ -8,7 +8,6 @@ import pytest
 from textual.events import Key
 
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.node_panel import NodePanel
@@ -211,23 +210,6 @@ async def test_a_long_run_reports_and_stops_at_a_key() -> None:
         stopped = driver.moment
         await driver.press("s")
         assert driver.moment == stopped + 1
-
-
-async def test_without_a_graph_one_is_picked() -> None:
-    async with opened(None) as driver:
-        assert isinstance(driver.app.screen, PickerScreen)
-        assert "There is one number to learn" in driver.text
-        # Below the six demos.
-        await driver.press(*["down"] * 7, "enter")
-        assert driver.debugger.graph.name == "circuit-a"
-
-
-async def test_a_demo_can_be_picked_too() -> None:
-    async with opened(None) as driver:
-        await driver.press("down", "enter")
-        await driver.press("space")
-        assert "f = (x + y) × z" in driver.text
-        assert "1/13" in driver.text
 
 
 async def test_an_input_without_a_value_is_asked_for() -> None:
