@@ -34,7 +34,7 @@ from mfdebug.tui.terminal.cells import CellApp
 from mfdebug.tui.terminal.driver import TerminalDriver
 from mfdebug.tui.terminal.suspend import StoppableApp
 from mfdebug.tui.terminal.typeahead import InOrderApp
-from mfdebug.tui.themes import DARK, LIGHT
+from mfdebug.tui.themes import ThemedApp
 from miniflow.graph import Graph
 
 # The innermost frames of a traceback that are printed after a crash.
@@ -44,6 +44,7 @@ MAX_FRAMES = 12
 class DebuggerApp(
     InOrderApp[int],
     SizedApp[int],
+    ThemedApp[int],
     StoppableApp[int],
     CellApp[int],
     # Textual's own quit key could neither be changed nor be disabled.
@@ -78,9 +79,7 @@ class DebuggerApp(
         super().__init__(ascii_only=abilities.ascii_only)
         self.abilities = abilities
         # Before the style sheets are loaded, or they would be loaded twice.
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = abilities.theme
+        self.use_themes(abilities.colours, abilities.theme_name)
         self.settings = settings
         self.presentation = Presentation(settings.present, settings.show_keys)
         self.keys = Keys(settings.keys)
@@ -92,7 +91,7 @@ class DebuggerApp(
         self.session = session
         self.autosaver = autosaver
         if session is not None:
-            self._save_with(autosaver, session)
+            self._watch_over(autosaver, session)
         self.graph = graph
         self.origin = origin
         self.demo = demo
@@ -103,11 +102,12 @@ class DebuggerApp(
             commands=commands,
             history_memory=history_memory,
             presentation=self.presentation,
-            saved_by=self._save_with,
+            attach=self._watch_over,
         )
 
-    def _save_with(self, autosaver: AutoSaver | None, session: Session) -> None:
-        """Keep what saves the session after a crash."""
+    def _watch_over(self, autosaver: AutoSaver | None, session: Session) -> None:
+        """Let the session choose the theme, and keep what saves it after a crash."""
+        session.themes, session.theme = tuple(self.themes), self.theme_name
         self._saving = None if autosaver is None else (autosaver, session)
 
     def get_driver_class(self) -> type[Driver]:
@@ -220,15 +220,6 @@ class DebuggerApp(
         """Show the keys that quit and stop: Ctrl+C is pressed by habit and must not lose edits."""
         quits = f"{self.keys.name('quit')} quits"
         self.notify(f"{quits}, Esc stops a running command", timeout=3, markup=False)
-
-    def action_toggle_theme(self) -> None:
-        """Switch between the dark and the light theme."""
-        dark = self.current_theme.dark
-        if self.theme.startswith("ansi"):
-            # With few colours or none, only these themes are readable.
-            self.theme = "ansi-light" if dark else "ansi-dark"
-        else:
-            self.theme = LIGHT.name if dark else DARK.name
 
 
 def run(

@@ -33,8 +33,8 @@ RECENT_GRAPHS = 5
 class Opener:
     """Opens graphs and demos in an app, one at a time.
 
-    Sessions of a graph with a known origin are saved in the `store`; `saved_by` learns the session
-    and its saver. `commands` are run in the first graph that is opened.
+    Sessions of a graph with a known origin are saved in the `store`. `attach` is called with each
+    session that is shown, and its saver. `commands` are run in the first graph that is opened.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Opener:
         commands: Sequence[str],
         history_memory: int,
         presentation: Presentation,
-        saved_by: Callable[[AutoSaver | None, Session], None],
+        attach: Callable[[AutoSaver | None, Session], None],
     ) -> None:
         self._app = app
         self._store = store
         self._commands = commands
         self._history_memory = history_memory
         self._presentation = presentation
-        self._saved_by = saved_by
+        self._attach = attach
 
     def pick(self, problem: str = "") -> None:
         """Let the user choose what to open; `problem` is why the last choice was not opened."""
@@ -125,6 +125,7 @@ class Opener:
         commands, self._commands = self._commands, ()
         if demo is not None:
             playback = Playback(open_session(debugger, origin=origin), demo)
+            self._attach(None, playback.session)
             following = next_demo(demo.name)
             self._app.push_screen(DemoScreen(playback, self._presentation, following, self.play))
             return
@@ -135,7 +136,7 @@ class Opener:
         session = open_session(debugger, origin=origin, left=left)
         if autosaver is not None:
             session.left_before = autosaver.before
-        self._saved_by(autosaver, session)
+        self._attach(autosaver, session)
         self._app.push_screen(
             DebugScreen(session, commands, autosaver, presentation=self._presentation)
         )

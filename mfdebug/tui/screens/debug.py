@@ -32,6 +32,7 @@ from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
+from mfdebug.tui.themes import ThemedApp
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.output_list import OutputList
@@ -67,7 +68,7 @@ class DebugScreen(CommandScreen):
         self.runner = Runner(session, self, self, commands)
         self.autosaver = autosaver
         self._saver = SessionSaver(self, self.runner, autosaver, self._report_unsaved)
-        self.autoplay = Autoplay(self, self._autoplay_step)
+        self.autoplay = Autoplay(self, self._autoplay_step, self.show_keys)
         self.count = Count()
         self.panels = Panels(session, roomy=presentation.roomy, id="body")
 
@@ -122,6 +123,10 @@ class DebugScreen(CommandScreen):
         self.query_one(Caption).show(self.session.caption)
         self.query_one(MessageLine).show_next()
 
+    def show_keys(self) -> None:
+        """Show the key hints, after a sign that the screen plays by itself."""
+        self.query_one(KeyLine).use(self.hints(), self.autoplay.mark)
+
     def hints(self) -> list[tuple[str, str]]:
         """Return the key hints of the bottom line."""
         return key_hints(keys_of(self), steps=self.debugger.has_steps)
@@ -140,8 +145,13 @@ class DebugScreen(CommandScreen):
 
     def _restyle(self) -> None:
         """Render every line again in the colours of a new theme."""
+        if isinstance(self.app, ThemedApp):
+            self.session.theme = self.app.theme_name
         self.panels.cost.forget()
-        self.show_moment()
+        self.query_one(StatusLine).show()
+        self.panels.show()
+        self.query_one(Caption).show(self.session.caption)
+        self.query_one(MessageLine).draw()
         self.query_one(KeyLine).show()
 
     def on_resize(self, event: Resize) -> None:
@@ -194,6 +204,10 @@ class DebugScreen(CommandScreen):
             self.app.exit()
             return
         self._saver.save_soon()
+        command = command_of(line)
+        name = command.name if command is not None else ""
+        if name == "theme" and isinstance(self.app, ThemedApp):
+            self.app.use_theme(self.session.theme)
         if self.session.debugger is not self.debugger:
             # The program continues with another graph, which gets its own screen.
             screen = DebugScreen(
@@ -204,8 +218,7 @@ class DebugScreen(CommandScreen):
             )
             self.app.switch_screen(screen)
             return
-        command = command_of(line)
-        if command is not None and command.name in ("find", "show"):
+        if name in ("find", "show"):
             self.panels.shown.go_to_next(reply.subject)
         else:
             self.panels.shown.follow_if_moved()

@@ -306,6 +306,10 @@ class DemoScreen(DebugScreen):
         own = [(keys.name(bound), words) for bound, words in chosen]
         return own + key_hints(keys, steps=self.debugger.has_steps)
 
+    def show_keys(self) -> None:
+        """Show the key hints, after the number of the beat."""
+        self._show_progress()
+
     def _show_progress(self) -> None:
         if self._showing:
             return
