@@ -9,7 +9,7 @@ from mfdebug.core.commands.table import COMMANDS
 from mfdebug.tui.command_palette import Palette, takes_argument
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.help import HelpScreen
-from mfdebug.tui.widgets.prompt import Prompt
+from mfdebug.tui.widgets.prompt import Prompt, PromptInput
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Mul
@@ -41,7 +41,7 @@ async def test_a_command_that_takes_something_opens_the_prompt() -> None:
             await choices(driver, name)
             await driver.press("enter")
             await driver.pilot.pause(0.1)
-            prompt = driver.screen.query_one(Prompt)
+            prompt = driver.screen.query_one(PromptInput)
             assert prompt.display
             assert prompt.has_focus
             assert prompt.value == f"{name} "

@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from textual.events import Key, Resize
 from textual.widgets import Input as TextInput
 
-from mfdebug.core.commands.completion import complete
+from mfdebug.core.commands.completion import completions
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.reply import Reply
@@ -34,6 +34,7 @@ from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.themes import ThemedApp
 from mfdebug.tui.widgets.caption import Caption
+from mfdebug.tui.widgets.completion_list import CompletionList
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.panels import Panels
@@ -78,13 +79,15 @@ class DebugScreen(CommandScreen):
         yield self.panels
         yield Caption(id="caption")
         yield MessageLine(self.debugger, id="message")
-        yield Prompt(lambda line: complete(self.session, line), id="prompt")
+        completion_list = CompletionList(id="completions")
+        yield completion_list
+        yield Prompt(lambda line: completions(self.session, line), completion_list, id="prompt")
         yield KeyLine(self.hints(), id="keys")
 
     async def on_mount(self) -> None:
         """Show the first moment, then run the initial commands."""
         self.set_class(self.presentation.roomy, "roomy")
-        self.query_one(Prompt).display = False
+        self.query_one(Prompt).close()
         self.panels.order.focus()
         self.follow()
         self.show_moment()
@@ -268,7 +271,7 @@ class DebugScreen(CommandScreen):
         self.query_one(Prompt).open(text, replaced)
 
     def _close_prompt(self) -> None:
-        self.query_one(Prompt).display = False
+        self.query_one(Prompt).close()
         self.query_one(MessageLine).display = True
         self.panels.order.focus()
 
@@ -284,6 +287,10 @@ class DebugScreen(CommandScreen):
     def on_prompt_left(self) -> None:
         """Close the prompt."""
         self._close_prompt()
+
+    def on_completion_list_clicked(self, event: CompletionList.Clicked) -> None:
+        """Take the completion that was clicked."""
+        self.query_one(Prompt).open(event.completion.line)
 
     # Keys that are not commands ----------------------------------------------------------
 
