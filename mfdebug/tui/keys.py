@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.message_pump import MessagePump
@@ -79,13 +80,21 @@ def with_keys(text: str, keys: Keys) -> str:
     return text
 
 
-def key_hints(keys: Keys, *, steps: bool = True) -> list[tuple[str, str]]:
-    """Return (key, word) pairs for the bottom line; actions without a key are omitted.
+class KeyHint(NamedTuple):
+    """A key of the bottom line: its binding's id, its name and a word for what it does."""
+
+    id: str
+    key: str
+    words: str
+
+
+def key_hints(keys: Keys, *, steps: bool = True) -> list[KeyHint]:
+    """Return the hints of the bottom line; actions without a key are omitted.
 
     `steps` says whether the run has SGD steps.
     """
     return [
-        (keys.name(id), words)
+        KeyHint(id, keys.name(id), words)
         for id, words in KEY_HINTS  # noqa: A001
         if keys.of(id) and (steps or id != "sgd")
     ]

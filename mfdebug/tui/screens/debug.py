@@ -24,7 +24,7 @@ from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
 from mfdebug.tui.command_palette import CommandScreen, Palette
 from mfdebug.tui.count import Count
-from mfdebug.tui.keys import bindings_at, key_hints, keys_of
+from mfdebug.tui.keys import KeyHint, bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
 from mfdebug.tui.runner import Runner
@@ -130,7 +130,7 @@ class DebugScreen(CommandScreen):
         """Show the key hints, after a sign that the screen plays by itself."""
         self.query_one(KeyLine).use(self.hints(), self.autoplay.mark)
 
-    def hints(self) -> list[tuple[str, str]]:
+    def hints(self) -> list[KeyHint]:
         """Return the key hints of the bottom line."""
         return key_hints(keys_of(self), steps=self.debugger.has_steps)
 

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from mfdebug.core.commands.demo import seconds_of
 from mfdebug.core.session.demo import WAIT, Beat, Playback
 from mfdebug.opening.shipped import ShippedDemo
-from mfdebug.tui.keys import bindings_at, bindings_over, key_hints, keys_of
+from mfdebug.tui.keys import KeyHint, bindings_at, bindings_over, key_hints, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.caption import Caption
@@ -299,11 +299,11 @@ class DemoScreen(DebugScreen):
         super().show_moment()
         self._show_progress()
 
-    def hints(self) -> list[tuple[str, str]]:
+    def hints(self) -> list[KeyHint]:
         """Return the key hints, those of the demo first."""
         keys = keys_of(self)
         chosen = HINTS if self.playback.on_script else HINTS_OFF
-        own = [(keys.name(bound), words) for bound, words in chosen]
+        own = [KeyHint(bound, keys.name(bound), words) for bound, words in chosen]
         return own + key_hints(keys, steps=self.debugger.has_steps)
 
     def show_keys(self) -> None:
