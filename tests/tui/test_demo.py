@@ -93,6 +93,58 @@ async def test_space_goes_on_and_b_goes_back() -> None:
         assert "this is the start of the demo" in show.text
 
 
+ASKING = """# mfdebug demo 1
+# graph "wx"
+# title A question
+
+say What is 5 times 10?
+step
+quiz on
+answer 50
+quiz off
+pause
+
+say That was y.
+pause
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "reply"),
+    [("50", "right:"), ("30", "wrong, it is 50:"), ("", "right:"), (None, "right:")],
+)
+async def test_a_question_is_answered_by_the_user_or_by_the_script(
+    tmp_path: Path, typed: str | None, reply: str
+) -> None:
+    path = tmp_path / "asking.demo"
+    path.write_text(ASKING)
+    async with played(path) as show:
+        await show.press("space")
+        assert "(Enter shows the answer)" in show.text
+        assert show.moment == 1
+        if typed:
+            # A key of the debugger or of the demo is a letter of the answer.
+            await show.press(*"Bq", "enter")
+            assert "'Bq' is not a valid answer" in show.text
+        if typed is None:
+            await show.press("escape")
+        else:
+            await show.press(*typed, "enter")
+        assert show.moment == 2
+        assert show.foot.startswith(" 1/2 ")
+        assert reply in show.text
+        await show.press("B")
+        assert show.moment == 0
+
+
+async def test_a_demo_that_plays_by_itself_answers_itself(tmp_path: Path) -> None:
+    path = tmp_path / "asking.demo"
+    path.write_text(ASKING)
+    async with played(path) as show:
+        await show.press("P")
+        assert show.moment == 2
+
+
 async def test_a_rest_is_ended_by_the_next_key() -> None:
     async with played() as show:
         await show.press("space", "space", "space")

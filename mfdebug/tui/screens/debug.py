@@ -270,23 +270,32 @@ class DebugScreen(CommandScreen):
         self.query_one(MessageLine).display = False
         self.query_one(Prompt).open(text, replaced)
 
-    def _close_prompt(self) -> None:
+    def close_prompt(self) -> None:
+        """Hide the prompt, and show the message line again."""
         self.query_one(Prompt).close()
         self.query_one(MessageLine).display = True
         self.panels.order.focus()
 
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
-        self._close_prompt()
-        self.cast(f":{event.line}")
+        await self.entered(event.line)
+
+    async def entered(self, line: str) -> None:
+        """Run a line that was entered at the prompt."""
+        self.close_prompt()
+        self.cast(f":{line}")
         # Without an answer to the quiz, Enter just steps.
-        await self.run_line("step" if event.line == ANSWER.strip() else event.line)
-        if event.line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
+        await self.run_line("step" if line == ANSWER.strip() else line)
+        if line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
             self.query_one(Prompt).open(ANSWER)
 
     def on_prompt_left(self) -> None:
-        """Close the prompt."""
-        self._close_prompt()
+        """Close the prompt without a line."""
+        self.left()
+
+    def left(self) -> None:
+        """Close the prompt without a line."""
+        self.close_prompt()
 
     def on_completion_list_clicked(self, event: CompletionList.Clicked) -> None:
         """Take the completion that was clicked."""
@@ -312,7 +321,7 @@ class DebugScreen(CommandScreen):
     def action_palette(self) -> None:
         """Open the command palette."""
         if self.query_one(Prompt).display:
-            self._close_prompt()
+            self.close_prompt()
         self.app.push_screen(Palette())
 
     def interrupt(self) -> bool:

@@ -12,18 +12,20 @@ from textual.events import Key
 from textual.widgets import Input
 
 from mfdebug.core.commands.demo import seconds_of
+from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.demo import WAIT, Beat, Playback
 from mfdebug.opening.shipped import ShippedDemo
 from mfdebug.tui.keys import KeyHint, bindings_at, bindings_over, key_hints, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
-from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.screens.debug import ANSWER, DebugScreen
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
 from mfdebug.tui.widgets.node_panel import NodePanel
+from mfdebug.tui.widgets.prompt import Prompt
 from miniflow.errors import MiniflowError
 
 # Lines for which no key is displayed.
-SILENT = ("say ", "expect ", "pause")
+SILENT = ("say ", "expect ", "pause", "quiz")
 # Factors by which + and - change the reading time.
 PACES = (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)
 HINTS = [("demo-on", "next beat"), ("demo-back", "beat back"), ("demo-play", "autoplay")]
@@ -58,6 +60,8 @@ class DemoScreen(DebugScreen):
         # Whether a beat is playing, whether it skips its pauses, and beats to go back at its end.
         self._showing = self._skipping = False
         self._beats_back = 0
+        # The answer that the script waits for, if it waits for one.
+        self._typed: asyncio.Future[str] | None = None
         # Whether the end has been announced.
         self._ended = False
         # The error of the last beat, if any.
@@ -104,9 +108,53 @@ class DemoScreen(DebugScreen):
             word, _, rest = line.partition(" ")
             if word == WAIT:
                 await self._wait(seconds_of(rest.strip()))
-            elif not await self.show_line(number, line):
+            elif not await self.show_line(number, await self._answered_by_user(line)):
                 break
         self.end_beat()
+
+    async def _answered_by_user(self, line: str) -> str:
+        """Let the user answer what a line of the script answers; return the line to run.
+
+        Without an answer, or while the demo plays by itself, it is the script's.
+        """
+        quiz = self.session.quiz
+        if quiz is None or not line.startswith(ANSWER) or self._autoplaying:
+            return line
+        words = asked(self.session)
+        while words:
+            self.query_one(MessageLine).say(f"{words}  (Enter shows the answer)", "ask")
+            self._typed = asyncio.get_running_loop().create_future()
+            self.query_one(Prompt).open(ANSWER)
+            typed = await self._typed
+            self._typed = None
+            if not typed.startswith(ANSWER):
+                break
+            try:
+                quiz.is_right(self.debugger, typed.removeprefix(ANSWER))
+            except MiniflowError as error:
+                words = str(error)
+            else:
+                return typed
+        return line
+
+    async def entered(self, line: str) -> None:
+        """Take the answer to a question of the script, or run another line."""
+        if self._typed is None:
+            await super().entered(line)
+        else:
+            self._end_question(line)
+
+    def left(self) -> None:
+        """Leave a question of the script unanswered, or close the prompt."""
+        if self._typed is None:
+            super().left()
+        else:
+            self._end_question("")
+
+    def _end_question(self, typed: str) -> None:
+        self.close_prompt()
+        if self._typed is not None and not self._typed.done():
+            self._typed.set_result(typed)
 
     def begin_beat(self) -> None:
         """Return to the state after the last beat."""
@@ -260,6 +308,8 @@ class DemoScreen(DebugScreen):
         Any other key stops a demo that plays by itself.
         """
         super().key_arrived(event)
+        if self._typed is not None:
+            return False
         keys = keys_of(self)
         known = {key: id for id in DEMO_KEYS for key in keys.of(id)}  # noqa: A001
         demo_key = known.get(event.key)
