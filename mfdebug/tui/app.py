@@ -38,6 +38,7 @@ from mfdebug.tui.screens.feed import FeedScreen
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.terminal.cells import CellApp
 from mfdebug.tui.terminal.driver import TerminalDriver
+from mfdebug.tui.terminal.first_frame import FirstFrameApp
 from mfdebug.tui.terminal.suspend import StoppableApp
 from mfdebug.tui.terminal.typeahead import InOrderApp
 from mfdebug.tui.themes import DARK, LIGHT
@@ -53,6 +54,7 @@ class DebuggerApp(
     SizedApp[int],
     StoppableApp[int],
     CellApp[int],
+    FirstFrameApp[int],
     # Textual's own quit key could neither be changed nor be disabled.
     inherit_bindings=False,
 ):
@@ -122,11 +124,7 @@ class DebuggerApp(
         """Show the given session or graph, or the picker."""
         if self.given_session is not None:
             autosaver = self._saving[0] if self._saving is not None else None
-            self.push_screen(
-                DebugScreen(
-                    self.given_session, self.commands, autosaver, presentation=self.presentation
-                )
-            )
+            self._debug(self.given_session, autosaver)
         elif self.graph is None:
             self.pick()
         else:
@@ -226,6 +224,7 @@ class DebuggerApp(
             return
         if self.demo is not None:
             playback = Playback(open_session(debugger, origin=self.origin), self.demo)
+            self.hold_first_frame()
             self.push_screen(DemoScreen(playback, self.presentation))
             return
         autosaver = None
@@ -236,9 +235,13 @@ class DebuggerApp(
         if autosaver is not None:
             session.left_before = autosaver.before
             self._saving = autosaver, session
-        self.push_screen(
-            DebugScreen(session, self.commands, autosaver, presentation=self.presentation)
-        )
+        self._debug(session, autosaver)
+
+    def _debug(self, session: Session, autosaver: AutoSaver | None) -> None:
+        """Show the debugger's screen."""
+        screen = DebugScreen(session, self.commands, autosaver, presentation=self.presentation)
+        self.hold_first_frame()
+        self.push_screen(screen)
 
     async def key_arrived(self, event: Key) -> None:
         """Let any key stop a command that runs in the background, and do nothing else.

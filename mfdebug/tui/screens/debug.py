@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import Key, Resize
+from textual.events import Key, Resize, ScreenResume
 from textual.widgets import Input as TextInput
 
 from mfdebug.core.commands.completion import complete
@@ -32,6 +32,7 @@ from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
+from mfdebug.tui.terminal.first_frame import FirstFrameApp
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.output_list import OutputList
@@ -47,6 +48,7 @@ ANSWER = "answer "
 class DebugScreen(CommandScreen):
     """The debugger's main screen."""
 
+    AUTO_FOCUS = "#order"
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("screen")
 
     def __init__(
@@ -62,6 +64,7 @@ class DebugScreen(CommandScreen):
         self.presentation = presentation
         self._cast = KeyCast()
         self._greeting = greeting
+        self._new = True
         self.session = session
         self.debugger = session.debugger
         self.runner = Runner(session, self, self, commands)
@@ -151,7 +154,22 @@ class DebugScreen(CommandScreen):
         self.panels.show_curve_if_it_fits()
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
-        self.call_after_refresh(self.panels.draw_titles)
+        self.call_after_refresh(self._complete)
+
+    def _complete(self) -> None:
+        """Draw what depends on the size of the panels."""
+        self.panels.draw_titles()
+        if isinstance(self.app, FirstFrameApp):
+            self.app.call_later(self.app.show_first_frame)
+
+    def _compositor_refresh(self) -> None:
+        if not (isinstance(self.app, FirstFrameApp) and self.app.first_frame_held):
+            super()._compositor_refresh()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Do not style every widget a second time, right after it was mounted."""
+        if self._new:
+            self._new = event.refresh_styles = False
 
     # Commands ----------------------------------------------------------------------------
 
