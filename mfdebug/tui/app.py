@@ -33,9 +33,7 @@ from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.minimum_size import SizedApp
 from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.demo import DemoScreen
-from mfdebug.tui.screens.feed import FeedScreen
-from mfdebug.tui.screens.picker import PickerScreen
+from mfdebug.tui.screens.on_demand import demo_screen, feed_screen, picker_screen
 from mfdebug.tui.terminal.cells import CellApp
 from mfdebug.tui.terminal.driver import TerminalDriver
 from mfdebug.tui.terminal.first_frame import FirstFrameApp
@@ -108,6 +106,13 @@ class DebuggerApp(
         self.commands = commands
         self.history_memory = history_memory
 
+    def refresh_css(self, animate: bool = True) -> None:
+        """Apply the colours of a theme; before there is a screen, only note them."""
+        if self._screen_stacks[self._current_mode]:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
+
     def get_driver_class(self) -> type[Driver]:
         """Return the driver; the environment may name another one than ours."""
         driver = super().get_driver_class()
@@ -177,7 +182,7 @@ class DebuggerApp(
 
     def pick(self) -> None:
         """Let the user choose a shipped graph or demo."""
-        self.push_screen(PickerScreen(), self._picked)
+        self.push_screen(picker_screen(), self._picked)
 
     def _picked(self, path: Path | None) -> None:
         if path is None:
@@ -214,7 +219,7 @@ class DebuggerApp(
                 self.origin = replace(self.origin, feeds=feeds)
             self.open(graph)
 
-        self.push_screen(FeedScreen(target.label, target.shape, problem), take)
+        self.push_screen(feed_screen(target.label, target.shape, problem), take)
 
     def _show(self, graph: Graph) -> None:
         try:
@@ -225,7 +230,7 @@ class DebuggerApp(
         if self.demo is not None:
             playback = Playback(open_session(debugger, origin=self.origin), self.demo)
             self.hold_first_frame()
-            self.push_screen(DemoScreen(playback, self.presentation))
+            self.push_screen(demo_screen(playback, self.presentation))
             return
         autosaver = None
         if self.origin is not None and self.store is not None:

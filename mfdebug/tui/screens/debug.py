@@ -22,14 +22,13 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
-from mfdebug.tui.command_palette import CommandScreen, Palette
+from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.count import Count
 from mfdebug.tui.keys import bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
 from mfdebug.tui.runner import Runner
-from mfdebug.tui.screens.help import HelpScreen
-from mfdebug.tui.screens.why import WhyScreen
+from mfdebug.tui.screens.on_demand import help_screen, palette
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.terminal.first_frame import FirstFrameApp
@@ -157,10 +156,15 @@ class DebugScreen(CommandScreen):
         self.call_after_refresh(self._complete)
 
     def _complete(self) -> None:
-        """Draw what depends on the size of the panels."""
+        """Draw what depends on the size of the panels; then the screen is complete."""
         self.panels.draw_titles()
         if isinstance(self.app, FirstFrameApp):
-            self.app.call_later(self.app.show_first_frame)
+            self.app.call_later(self.app.show_first_frame, self._prepare)
+
+    def _prepare(self) -> None:
+        """Load what the first screen does not show and the first keys need."""
+        if self.debugger.graph.trains:
+            self.panels.cost.prepare()
 
     def _compositor_refresh(self) -> None:
         if not (isinstance(self.app, FirstFrameApp) and self.app.first_frame_held):
@@ -233,10 +237,8 @@ class DebugScreen(CommandScreen):
         if reply.stopped:
             self.autoplay.stop()
         view = view_of(line, reply, self.debugger, keys_of(self))
-        if isinstance(view.dialog, WhyScreen):
+        if view.dialog is not None:
             self.app.push_screen(view.dialog, self._go_to_cause)
-        elif view.dialog is not None:
-            self.app.push_screen(view.dialog)
         elif view.message:
             self.say(view.message, view.tone)
 
@@ -305,13 +307,13 @@ class DebugScreen(CommandScreen):
 
     def action_help(self) -> None:
         """Show all keys and commands."""
-        self.app.push_screen(HelpScreen(keys_of(self)))
+        self.app.push_screen(help_screen(keys_of(self)))
 
     def action_palette(self) -> None:
         """Open the command palette."""
         if self.query_one(Prompt).display:
             self._close_prompt()
-        self.app.push_screen(Palette())
+        self.app.push_screen(palette())
 
     def interrupt(self) -> bool:
         """Stop the command that runs in the background; return whether there was one."""
@@ -335,10 +337,11 @@ class DebugScreen(CommandScreen):
 
     def action_log(self) -> None:
         """Toggle the logarithmic scale of the cost plot."""
-        plot = self.panels.cost
-        if not plot.display:
-            self.say(plot.why_hidden(keys_of(self)), "error")
+        panel = self.panels.cost
+        if not panel.display:
+            self.say(panel.why_hidden(keys_of(self)), "error")
             return
+        plot = panel.prepare()
         plot.toggle_scale()
         self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")
 

@@ -6,6 +6,7 @@ themselves: 10 kB in three frames at 80x24 instead of 5 kB in one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from textual.app import App, ReturnType
@@ -25,21 +26,21 @@ class FirstFrameApp(App[ReturnType]):
             self.first_frame_held = True
             self._begin_batch()
 
-    def show_first_frame(self) -> None:
-        """Draw the present screen, if frames are held back."""
-        if not self.first_frame_held:
-            return
-        self.first_frame_held = False
-        self._end_batch()
+    def show_first_frame(self, then: Callable[[], None]) -> None:
+        """Draw the present screen, if frames are held back; call `then` when it is drawn."""
         screen = self.screen
-        # All of it is drawn now, not at the next tick of its timer.
-        screen._repaint_required = False
-        screen._dirty_widgets.clear()
-        if screen._layout_required:
-            screen._layout_required = False
-            screen._refresh_layout()
-        else:
-            screen._compositor_refresh()
+        if self.first_frame_held:
+            self.first_frame_held = False
+            self._end_batch()
+            # All of it is drawn now, not at the next tick of its timer.
+            screen._repaint_required = False
+            screen._dirty_widgets.clear()
+            if screen._layout_required:
+                screen._layout_required = False
+                screen._refresh_layout()
+            else:
+                screen._compositor_refresh()
+        screen.call_after_refresh(then)
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, renderable)

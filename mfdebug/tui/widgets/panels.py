@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.shown_node import ShownNode
-from mfdebug.tui.widgets.cost_plot import CostPlot
+from mfdebug.tui.widgets.cost_panel import CostPanel
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
@@ -32,7 +32,7 @@ class Panels(Horizontal):
         self.order = OrderTree(self._debugger, session.stops, id="order")
         self.node = NodePanel(self._debugger, id="node")
         self.order.roomy = self.node.roomy = roomy
-        self.cost = CostPlot(self._debugger, id="cost")
+        self.cost = CostPanel(self._debugger, id="cost")
         self.shown = ShownNode(self._debugger, self.order, self.node)
 
     def compose(self) -> ComposeResult:
