@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 from textual.binding import BindingType
@@ -16,6 +16,7 @@ from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
+from textual.screen import Screen
 from textual.widgets import Input
 
 from mfdebug.config.bindings import Keys
@@ -32,6 +33,7 @@ from mfdebug.signals import EndedBySignal, ending_signals, handlers_restored
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.minimum_size import SizedApp
 from mfdebug.tui.presentation import Presentation
+from mfdebug.tui.screens.bare import BareScreen
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.on_demand import demo_screen, feed_screen, picker_screen
 from mfdebug.tui.terminal.cells import CellApp
@@ -117,6 +119,10 @@ class DebuggerApp(
         """Return the driver; the environment may name another one than ours."""
         driver = super().get_driver_class()
         return TerminalDriver if driver is LinuxDriver else driver
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return the screen that Textual wants before the app's first one; it is never shown."""
+        return BareScreen(id="_default")
 
     def on_load(self) -> None:
         """Handle the signals that end the app, before the terminal is changed."""

@@ -64,6 +64,7 @@ class DebugScreen(CommandScreen):
         self._cast = KeyCast()
         self._greeting = greeting
         self._new = True
+        self._prompt: Prompt | None = None
         self.session = session
         self.debugger = session.debugger
         self.runner = Runner(session, self, self, commands)
@@ -79,13 +80,11 @@ class DebugScreen(CommandScreen):
         yield self.panels
         yield Caption(id="caption")
         yield MessageLine(self.debugger, id="message")
-        yield Prompt(lambda line: complete(self.session, line), id="prompt")
         yield KeyLine(self.hints(), id="keys")
 
     async def on_mount(self) -> None:
         """Show the first moment, then run the initial commands."""
         self.set_class(self.presentation.roomy, "roomy")
-        self.query_one(Prompt).display = False
         self.panels.order.focus()
         self.follow()
         self.show_moment()
@@ -162,9 +161,9 @@ class DebugScreen(CommandScreen):
             self.app.call_later(self.app.show_first_frame, self._prepare)
 
     def _prepare(self) -> None:
-        """Load what the first screen does not show and the first keys need."""
-        if self.debugger.graph.trains:
-            self.panels.cost.prepare()
+        """Mount what the first frame does not show and the first keys need."""
+        self.prompt()
+        self.panels.prepare()
 
     def _compositor_refresh(self) -> None:
         if not (isinstance(self.app, FirstFrameApp) and self.app.first_frame_held):
@@ -199,7 +198,7 @@ class DebugScreen(CommandScreen):
             if question := asked(self.session):
                 why = "  (the quiz asks before each step)" if left > 1 else ""
                 strip.say(question + why, "ask")
-                self.query_one(Prompt).open(ANSWER)
+                self.prompt().open(ANSWER)
                 return
             before = self.debugger.moment
             await self.run_line("step")
@@ -268,14 +267,22 @@ class DebugScreen(CommandScreen):
 
     # Prompt ------------------------------------------------------------------------------
 
+    def prompt(self) -> Prompt:
+        """Return the prompt; mount it at the first call."""
+        if self._prompt is None:
+            self._prompt = Prompt(lambda line: complete(self.session, line), id="prompt")
+            self._prompt.display = False
+            self.mount(self._prompt, before="#keys")
+        return self._prompt
+
     def action_prompt(self, text: str, replaced: int = 0) -> None:
         """Open the prompt with `text`, whose last `replaced` characters are selected."""
         self.autoplay.stop()
         self.query_one(MessageLine).display = False
-        self.query_one(Prompt).open(text, replaced)
+        self.prompt().open(text, replaced)
 
     def _close_prompt(self) -> None:
-        self.query_one(Prompt).display = False
+        self.prompt().display = False
         self.query_one(MessageLine).display = True
         self.panels.order.focus()
 
@@ -286,7 +293,7 @@ class DebugScreen(CommandScreen):
         # Without an answer to the quiz, Enter just steps.
         await self.run_line("step" if event.line == ANSWER.strip() else event.line)
         if event.line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
-            self.query_one(Prompt).open(ANSWER)
+            self.prompt().open(ANSWER)
 
     def on_prompt_left(self) -> None:
         """Close the prompt."""
@@ -311,7 +318,7 @@ class DebugScreen(CommandScreen):
 
     def action_palette(self) -> None:
         """Open the command palette."""
-        if self.query_one(Prompt).display:
+        if self.prompt().display:
             self._close_prompt()
         self.app.push_screen(palette())
 

@@ -14,6 +14,7 @@ from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.panel_title import PanelTitle
+from mfdebug.tui.widgets.side_list import SideList
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 
@@ -50,6 +51,13 @@ class Panels(Horizontal):
             yield OutputList(
                 self._session.printed or list, keys_of(self).name("output"), id="output"
             )
+
+    def prepare(self) -> None:
+        """Mount what the first moment does not show and the first keys need."""
+        if self._debugger.graph.trains:
+            self.cost.prepare()
+        for rows in self.query(SideList):
+            rows.prepare()
 
     def show(self) -> None:
         """Update every panel to the present moment."""
