@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -126,10 +128,17 @@ class DebuggerApp(
 
     def on_load(self) -> None:
         """Handle the signals that end the app, before the terminal is changed."""
-        loop = asyncio.get_running_loop()
-        # Without a handler these signals end the process with the terminal in raw mode.
-        for number in ending_signals():
-            loop.add_signal_handler(number, self._end, number)
+        loop, context = asyncio.get_running_loop(), copy_context()
+
+        def handle(number: int, _frame: object) -> None:
+            loop.call_soon_threadsafe(self._end, number, context=context)
+
+        # Without a handler these signals end the process with the terminal in raw mode. One is
+        # the loop's, so that every signal wakes the loop; it would take 4 ms to handle them all.
+        first, *others = ending_signals()
+        loop.add_signal_handler(first, self._end, first)
+        for number in others:
+            signal.signal(number, handle)
 
     def on_mount(self) -> None:
         """Show the given session or graph, or the picker."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from textual.screen import Screen
+from mfdebug.tui.terminal.first_frame import FirstFrameScreen
 
 
-class CommandScreen(Screen[None]):
+class CommandScreen(FirstFrameScreen):
     """A screen that runs command lines."""
 
     def action_prompt(self, text: str, replaced: int = 0) -> None:

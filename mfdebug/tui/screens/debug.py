@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import Key, Resize, ScreenResume
+from textual.events import Key, Resize
 from textual.widgets import Input as TextInput
 
 from mfdebug.core.commands.completion import complete
@@ -31,7 +31,6 @@ from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.on_demand import help_screen, palette
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
-from mfdebug.tui.terminal.first_frame import FirstFrameApp
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.output_list import OutputList
@@ -63,7 +62,6 @@ class DebugScreen(CommandScreen):
         self.presentation = presentation
         self._cast = KeyCast()
         self._greeting = greeting
-        self._new = True
         self._prompt: Prompt | None = None
         self.session = session
         self.debugger = session.debugger
@@ -157,22 +155,12 @@ class DebugScreen(CommandScreen):
     def _complete(self) -> None:
         """Draw what depends on the size of the panels; then the screen is complete."""
         self.panels.draw_titles()
-        if isinstance(self.app, FirstFrameApp):
-            self.app.call_later(self.app.show_first_frame, self._prepare)
+        self.completed(self._prepare)
 
     def _prepare(self) -> None:
         """Mount what the first frame does not show and the first keys need."""
         self.prompt()
         self.panels.prepare()
-
-    def _compositor_refresh(self) -> None:
-        if not (isinstance(self.app, FirstFrameApp) and self.app.first_frame_held):
-            super()._compositor_refresh()
-
-    def on_screen_resume(self, event: ScreenResume) -> None:
-        """Do not style every widget a second time, right after it was mounted."""
-        if self._new:
-            self._new = event.refresh_styles = False
 
     # Commands ----------------------------------------------------------------------------
 

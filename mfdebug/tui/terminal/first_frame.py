@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from textual.app import App, ReturnType
+from textual.events import ScreenResume
+from textual.geometry import Size
 from textual.screen import Screen
 
 from mfdebug.collector import release_collector
@@ -46,3 +48,35 @@ class FirstFrameApp(App[ReturnType]):
         super()._display(screen, renderable)
         if not self._batch_count:
             release_collector(keep=True)
+
+
+class FirstFrameScreen(Screen[None]):
+    """A screen that the app may hold back; it reports when it is complete."""
+
+    _new = True
+
+    @property
+    def _held(self) -> bool:
+        return isinstance(self.app, FirstFrameApp) and self.app.first_frame_held
+
+    def completed(self, then: Callable[[], None]) -> None:
+        """Let the app draw the screen, then call `then`."""
+        if isinstance(self.app, FirstFrameApp):
+            # In the app's own queue, so after all that Textual does at the start.
+            self.app.call_later(self.app.show_first_frame, then)
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Do not style every widget a second time, right after it was mounted."""
+        if self._new:
+            self._new = event.refresh_styles = False
+
+    def _compositor_refresh(self) -> None:
+        # Textual would render the frames that are held back.
+        if not self._held:
+            super()._compositor_refresh()
+
+    def _screen_resized(self, size: Size) -> None:
+        if self._held:
+            self._layout_required = True
+        else:
+            super()._screen_resized(size)
