@@ -7,13 +7,14 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
+from textual.screen import Screen
 from textual.widgets import Input
 
 from mfdebug.config.bindings import Keys
@@ -29,9 +30,11 @@ from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.minimum_size import SizedApp
 from mfdebug.tui.opener import Opener
 from mfdebug.tui.presentation import Presentation
+from mfdebug.tui.screens.bare import BareScreen
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.terminal.cells import CellApp
 from mfdebug.tui.terminal.driver import TerminalDriver
+from mfdebug.tui.terminal.first_frame import FirstFrameApp
 from mfdebug.tui.terminal.suspend import StoppableApp
 from mfdebug.tui.terminal.typeahead import InOrderApp
 from mfdebug.tui.themes import ThemedApp
@@ -47,6 +50,7 @@ class DebuggerApp(
     ThemedApp[int],
     StoppableApp[int],
     CellApp[int],
+    FirstFrameApp[int],
     # Textual's own quit key could neither be changed nor be disabled.
     inherit_bindings=False,
 ):
@@ -110,10 +114,21 @@ class DebuggerApp(
         session.themes, session.theme = tuple(self.themes), self.theme_name
         self._saving = None if autosaver is None else (autosaver, session)
 
+    def refresh_css(self, animate: bool = True) -> None:
+        """Apply the colours of a theme; before there is a screen, only note them."""
+        if self._screen_stacks[self._current_mode]:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
+
     def get_driver_class(self) -> type[Driver]:
         """Return the driver; the environment may name another one than ours."""
         driver = super().get_driver_class()
         return TerminalDriver if driver is LinuxDriver else driver
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return the screen that Textual wants before the app's first one; it is never shown."""
+        return BareScreen(id="_default")
 
     def on_load(self) -> None:
         """Handle the signals that end the app, before the terminal is changed."""
@@ -125,11 +140,7 @@ class DebuggerApp(
     def on_mount(self) -> None:
         """Show the given session, graph or demo, or the list of what can be opened."""
         if self.session is not None:
-            self.push_screen(
-                DebugScreen(
-                    self.session, self.commands, self.autosaver, presentation=self.presentation
-                )
-            )
+            self.opener.debug(self.session, self.autosaver)
         elif self.graph is None:
             self.opener.pick()
         else:

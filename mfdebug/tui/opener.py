@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from textual.app import App
 
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import Demo, Playback, read_demo
@@ -20,9 +19,8 @@ from mfdebug.opening.graphs import open_graph
 from mfdebug.opening.shipped import next_demo
 from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.demo import DemoScreen
-from mfdebug.tui.screens.feed import FeedScreen
-from mfdebug.tui.screens.picker import PickerScreen
+from mfdebug.tui.screens.on_demand import demo_screen, feed_screen, picker_screen
+from mfdebug.tui.terminal.first_frame import FirstFrameApp
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 
@@ -39,7 +37,7 @@ class Opener:
 
     def __init__(
         self,
-        app: App[Any],
+        app: FirstFrameApp[Any],
         *,
         store: SessionStore | None,
         commands: Sequence[str],
@@ -58,7 +56,7 @@ class Opener:
         """Let the user choose what to open; `problem` is why the last choice was not opened."""
         recent = self._store.recent(RECENT_GRAPHS) if self._store is not None else []
         leaves = "returns" if self._debugging else "quits"
-        screen = PickerScreen(choices(recent, Path()), problem, leaves)
+        screen = picker_screen(choices(recent, Path()), problem, leaves)
         self._app.push_screen(screen, self._picked)
 
     @property
@@ -112,7 +110,7 @@ class Opener:
             fed = origin and replace(origin, feeds={**origin.feeds, target.label: value})
             self._feed(graph, fed, demo)
 
-        self._app.push_screen(FeedScreen(target.label, target.shape, problem), take)
+        self._app.push_screen(feed_screen(target.label, target.shape, problem), take)
 
     def _show(self, graph: Graph, origin: Origin | None, demo: Demo | None) -> None:
         try:
@@ -122,12 +120,13 @@ class Opener:
             return
         while self._debugging:
             self._app.pop_screen()
-        commands, self._commands = self._commands, ()
         if demo is not None:
             playback = Playback(open_session(debugger, origin=origin), demo)
             self._attach(None, playback.session)
             following = next_demo(demo.name)
-            self._app.push_screen(DemoScreen(playback, self._presentation, following, self.play))
+            screen = demo_screen(playback, self._presentation, following, self.play)
+            self._app.hold_first_frame()
+            self._app.push_screen(screen)
             return
         autosaver = None
         if origin is not None and self._store is not None:
@@ -137,6 +136,11 @@ class Opener:
         if autosaver is not None:
             session.left_before = autosaver.before
         self._attach(autosaver, session)
-        self._app.push_screen(
-            DebugScreen(session, commands, autosaver, presentation=self._presentation)
-        )
+        self.debug(session, autosaver)
+
+    def debug(self, session: Session, autosaver: AutoSaver | None) -> None:
+        """Show a session."""
+        commands, self._commands = self._commands, ()
+        screen = DebugScreen(session, commands, autosaver, presentation=self._presentation)
+        self._app.hold_first_frame()
+        self._app.push_screen(screen)

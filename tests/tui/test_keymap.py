@@ -28,7 +28,7 @@ from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
-from mfdebug.tui.widgets.prompt import Prompt, PromptInput
+from mfdebug.tui.widgets.prompt import Prompt
 from tests.support.app_driver import LENGTH, Driver, choices, opened, whole
 
 KEYS = {
@@ -61,7 +61,7 @@ PLACED = {
     "app": DebuggerApp,
     "order": OrderTree,
     "entries": NodePanel,
-    "prompt": PromptInput,
+    "prompt": Prompt,
     "why": WhyScreen,
     "text": TextScreen,
     "help": HelpScreen,

@@ -22,14 +22,13 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
-from mfdebug.tui.command_palette import CommandScreen, Palette
+from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.count import Count
 from mfdebug.tui.keys import KeyHint, bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
 from mfdebug.tui.runner import Runner
-from mfdebug.tui.screens.help import HelpScreen
-from mfdebug.tui.screens.why import WhyScreen
+from mfdebug.tui.screens.on_demand import help_screen, palette
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.themes import ThemedApp
@@ -49,6 +48,7 @@ ANSWER = "answer "
 class DebugScreen(CommandScreen):
     """The debugger's main screen."""
 
+    AUTO_FOCUS = "#order"
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("screen")
 
     def __init__(
@@ -64,6 +64,7 @@ class DebugScreen(CommandScreen):
         self.presentation = presentation
         self._cast = KeyCast()
         self._greeting = greeting
+        self._prompt: Prompt | None = None
         self.session = session
         self.debugger = session.debugger
         self.runner = Runner(session, self, self, commands)
@@ -79,15 +80,11 @@ class DebugScreen(CommandScreen):
         yield self.panels
         yield Caption(id="caption")
         yield MessageLine(self.debugger, id="message")
-        completion_list = CompletionList(id="completions")
-        yield completion_list
-        yield Prompt(lambda line: completions(self.session, line), completion_list, id="prompt")
         yield KeyLine(self.hints(), id="keys")
 
     async def on_mount(self) -> None:
         """Show the first moment, then run the initial commands."""
         self.set_class(self.presentation.roomy, "roomy")
-        self.query_one(Prompt).close()
         self.panels.order.focus()
         self.follow()
         self.show_moment()
@@ -164,7 +161,17 @@ class DebugScreen(CommandScreen):
         self.panels.show_curve_if_it_fits()
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
-        self.call_after_refresh(self.panels.draw_titles)
+        self.call_after_refresh(self._complete)
+
+    def _complete(self) -> None:
+        """Draw what depends on the size of the panels; then the screen is complete."""
+        self.panels.draw_titles()
+        self.completed(self._prepare)
+
+    def _prepare(self) -> None:
+        """Mount what the first frame does not show and the first keys need."""
+        self.prompt()
+        self.panels.prepare()
 
     # Commands ----------------------------------------------------------------------------
 
@@ -190,7 +197,7 @@ class DebugScreen(CommandScreen):
             if question := asked(self.session):
                 why = "  (the quiz asks before each step)" if left > 1 else ""
                 strip.say(question + why, "ask")
-                self.query_one(Prompt).open(ANSWER)
+                self.prompt().open(ANSWER)
                 return
             before = self.debugger.moment
             await self.run_line("step")
@@ -231,10 +238,8 @@ class DebugScreen(CommandScreen):
         if reply.stopped:
             self.autoplay.stop()
         view = view_of(line, reply, self.debugger, keys_of(self))
-        if isinstance(view.dialog, WhyScreen):
+        if view.dialog is not None:
             self.app.push_screen(view.dialog, self._go_to_cause)
-        elif view.dialog is not None:
-            self.app.push_screen(view.dialog)
         elif view.message:
             self.say(view.message, view.tone)
 
@@ -264,15 +269,24 @@ class DebugScreen(CommandScreen):
 
     # Prompt ------------------------------------------------------------------------------
 
+    def prompt(self) -> Prompt:
+        """Return the prompt; mount it at the first call."""
+        if self._prompt is None:
+            listed = CompletionList(id="completions")
+            self._prompt = Prompt(lambda line: completions(self.session, line), listed, id="prompt")
+            self._prompt.display = False
+            self.mount(listed, self._prompt, before="#keys")
+        return self._prompt
+
     def action_prompt(self, text: str, replaced: int = 0) -> None:
         """Open the prompt with `text`, whose last `replaced` characters are selected."""
         self.autoplay.stop()
         self.query_one(MessageLine).display = False
-        self.query_one(Prompt).open(text, replaced)
+        self.prompt().open(text, replaced)
 
     def close_prompt(self) -> None:
         """Hide the prompt, and show the message line again."""
-        self.query_one(Prompt).close()
+        self.prompt().close()
         self.query_one(MessageLine).display = True
         self.panels.order.focus()
 
@@ -287,7 +301,7 @@ class DebugScreen(CommandScreen):
         # Without an answer to the quiz, Enter just steps.
         await self.run_line("step" if line == ANSWER.strip() else line)
         if line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
-            self.query_one(Prompt).open(ANSWER)
+            self.prompt().open(ANSWER)
 
     def on_prompt_left(self) -> None:
         """Close the prompt without a line."""
@@ -299,7 +313,7 @@ class DebugScreen(CommandScreen):
 
     def on_completion_list_clicked(self, event: CompletionList.Clicked) -> None:
         """Take the completion that was clicked."""
-        self.query_one(Prompt).open(event.completion.line)
+        self.prompt().open(event.completion.line)
 
     # Keys that are not commands ----------------------------------------------------------
 
@@ -316,13 +330,13 @@ class DebugScreen(CommandScreen):
 
     def action_help(self) -> None:
         """Show all keys and commands."""
-        self.app.push_screen(HelpScreen(keys_of(self)))
+        self.app.push_screen(help_screen(keys_of(self)))
 
     def action_palette(self) -> None:
         """Open the command palette."""
-        if self.query_one(Prompt).display:
+        if self.prompt().display:
             self.close_prompt()
-        self.app.push_screen(Palette())
+        self.app.push_screen(palette())
 
     def interrupt(self) -> bool:
         """Stop the command that runs in the background; return whether there was one."""
@@ -346,10 +360,11 @@ class DebugScreen(CommandScreen):
 
     def action_log(self) -> None:
         """Toggle the logarithmic scale of the cost plot."""
-        plot = self.panels.cost
-        if not plot.display:
-            self.say(plot.why_hidden(keys_of(self)), "error")
+        panel = self.panels.cost
+        if not panel.display:
+            self.say(panel.why_hidden(keys_of(self)), "error")
             return
+        plot = panel.prepare()
         plot.toggle_scale()
         self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")
 

@@ -21,7 +21,6 @@ from mfdebug.tui.screens.debug import ANSWER, DebugScreen
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
 from mfdebug.tui.widgets.node_panel import NodePanel
-from mfdebug.tui.widgets.prompt import Prompt
 from miniflow.errors import MiniflowError
 
 # Lines for which no key is displayed.
@@ -124,7 +123,7 @@ class DemoScreen(DebugScreen):
         while words:
             self.query_one(MessageLine).say(f"{words}  (Enter shows the answer)", "ask")
             self._typed = asyncio.get_running_loop().create_future()
-            self.query_one(Prompt).open(ANSWER)
+            self.prompt().open(ANSWER)
             typed = await self._typed
             self._typed = None
             if not typed.startswith(ANSWER):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from rich.segment import Segment
 from textual.binding import BindingType
-from textual.containers import Horizontal
 from textual.events import Key
+from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
 from textual.suggester import Suggester
-from textual.widgets import Input, Static
+from textual.widgets import Input
 from textual.widgets.input import Selection
 
 from mfdebug.core.commands.completion import Completion
@@ -35,8 +36,19 @@ class CommandSuggester(Suggester):
         return found[0].line if found else None
 
 
-class Prompt(Horizontal):
-    """A line to type a command into, after a colon; `completions` shows what fits."""
+class Prompt(Input):
+    """A line to type a command into, after a colon.
+
+    Enter runs it, Escape closes, Tab completes, up and down recall or choose a completion.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt--sign"}
+    DEFAULT_CSS = """
+    Prompt {
+        & > .prompt--sign { color: $accent; text-style: bold; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("prompt")
 
     class Entered(Message):
         """A line was entered."""
@@ -49,37 +61,9 @@ class Prompt(Horizontal):
         """The prompt was closed without a line."""
 
     def __init__(self, complete: Complete, completions: CompletionList, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._input = PromptInput(complete, completions)
-
-    def compose(self) -> ComposeResult:
-        """The colon and the input."""
-        yield Static(":", classes="sign")
-        yield self._input
-
-    @property
-    def value(self) -> str:
-        """The line as typed."""
-        return self._input.value
-
-    def open(self, text: str = "", replaced: int = 0) -> None:
-        """Show the prompt with `text` in it, its last `replaced` characters selected."""
-        self.display = True
-        self._input.open(text, replaced)
-
-    def close(self) -> None:
-        """Hide the prompt."""
-        self.display = False
-        self._input.completions.close()
-
-
-class PromptInput(Input):
-    """The input; Enter runs it, Escape closes, Tab completes, up and down recall or choose."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings_at("prompt")
-
-    def __init__(self, complete: Complete, completions: CompletionList) -> None:
+        """`completions` shows what fits."""
         super().__init__(
+            id=id,
             compact=True,
             placeholder="a command, as in: until l1 backward   Tab completes, Esc closes",
             suggester=CommandSuggester(complete),
@@ -92,13 +76,27 @@ class PromptInput(Input):
         # What was typed before a completion was chosen, and the line that choosing it made.
         self._typed = self._chosen = ""
 
-    def open(self, text: str, replaced: int) -> None:
-        """Show `text`, its last `replaced` characters selected."""
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw the colon into the padding."""
+        strips = super().render_lines(crop)
+        if crop.x == 0 and crop.y == 0 and strips:
+            sign = self.get_component_rich_style("prompt--sign")
+            strips[0] = Strip.join([Strip([Segment(" :", sign)]), strips[0].crop(2)])
+        return strips
+
+    def open(self, text: str = "", replaced: int = 0) -> None:
+        """Show the prompt with `text` in it, its last `replaced` characters selected."""
+        self.display = True
         self._recalled = len(self._history)
         self._write(text)
         self.screen.set_focus(self)
         if replaced:
             self.selection = Selection(len(text) - replaced, len(text))
+
+    def close(self) -> None:
+        """Hide the prompt and the completions."""
+        self.display = False
+        self.completions.close()
 
     def _write(self, text: str) -> None:
         self.value = text
@@ -125,7 +123,7 @@ class PromptInput(Input):
         line = self.value.strip()
         if line and self._history[-1:] != [line]:
             self._history.append(line)
-        self.post_message(Prompt.Entered(line) if line else Prompt.Left())
+        self.post_message(self.Entered(line) if line else self.Left())
 
     def action_leave(self) -> None:
         """Close the completions and restore what was typed; without any, close the prompt."""
@@ -133,7 +131,7 @@ class PromptInput(Input):
             self.completions.close()
             self._write(self._typed)
         else:
-            self.post_message(Prompt.Left())
+            self.post_message(self.Left())
 
     def action_complete(self, by: int) -> None:
         """Complete the common prefix of all completions; then list them, and choose among them."""
