@@ -9,6 +9,7 @@ from textual.screen import Screen
 from mfdebug.config.bindings import Keys
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.explain.why import Cause
+from mfdebug.core.format.table import Part, Table
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import with_keys
@@ -26,6 +27,10 @@ class View(NamedTuple):
     tone: Tone = "answer"
 
 
+def _with_keys(part: Part, keys: Keys) -> Part:
+    return part if isinstance(part, Table) else with_keys(part, keys)
+
+
 def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
     """Return how to show the reply to a line."""
     if reply.stopped:
@@ -38,8 +43,10 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
     if isinstance(reply.subject, Cause):
         return View(WhyScreen(debugger, reply.subject))
     lines = reply.text.split("\n")
-    if command.shows == "text" or (command.name == "print" and len(lines) > 1):
+    is_text = command.shows == "text" or (command.name == "print" and len(lines) > 1)
+    if is_text or (reply.parts and isinstance(reply.parts[0], Table) and len(lines) > 1):
         if command.name == "help":
             lines.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")
-        return View(TextScreen(line, [with_keys(text, keys) for text in lines]))
+        parts = reply.parts or lines
+        return View(TextScreen(line, [_with_keys(part, keys) for part in parts]))
     return View(message=lines[0])

@@ -17,7 +17,7 @@ from textual.widgets import Input as TextInput
 from mfdebug.core.commands.completion import complete
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.commands.quiz import asked
-from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.reply import Reply, Target
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
@@ -29,6 +29,7 @@ from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import HelpScreen
+from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
@@ -215,17 +216,21 @@ class DebugScreen(CommandScreen):
         if reply.stopped:
             self.autoplay.stop()
         view = view_of(line, reply, self.debugger, keys_of(self))
-        if isinstance(view.dialog, WhyScreen):
-            self.app.push_screen(view.dialog, self._go_to_cause)
+        if isinstance(view.dialog, WhyScreen | TextScreen):
+            self.app.push_screen(view.dialog, self._go_to)
         elif view.dialog is not None:
             self.app.push_screen(view.dialog)
         elif view.message:
             self.say(view.message, view.tone)
 
-    async def _go_to_cause(self, ref: EntryRef | None) -> None:
-        """Go to the number that the user selected on the `why` screen, if any."""
-        if ref is None:
-            return
+    async def _go_to(self, target: Target | None) -> None:
+        """Go to what the user selected in a dialog: a number, or where a command line goes."""
+        if isinstance(target, str):
+            await self.run_line(target)
+        elif target is not None:
+            await self._go_to_number(target)
+
+    async def _go_to_number(self, ref: EntryRef) -> None:
         if ref.moment is not None:
             await self.run_line(f"goto {ref.moment}")
         self.panels.shown.go_to_entry(ref)
