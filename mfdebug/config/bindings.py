@@ -36,7 +36,7 @@ _SIMULTANEOUS = (
     *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo")),
 )
 # Groups in which characters are typed, so that a character cannot be a key.
-_TYPING = ("prompt", "help", "feed")
+_TYPING = ("prompt", "feed")
 # Without these the user could not find the help or quit.
 NEEDED = ("quit", "help", "prompt")
 # A name that no key has, because Textual's keymap cannot leave a binding without a key.
@@ -137,11 +137,16 @@ _APP_BINDINGS = (
     Bound("text-page-down", ("pagedown",), "scroll(10)", "page down", "text"),
     Bound("text-first", ("home",), "edge(-1)", "first row or line", "text"),
     Bound("text-last", ("end",), "edge(1)", "last row or line", "text"),
-    Bound("help-close", ("escape",), "leave", "clear, close", "help"),
-    Bound("help-up", ("up",), "scroll(-1)", "up", "help"),
-    Bound("help-down", ("down",), "scroll(1)", "down", "help"),
+    Bound("help-close", ("escape", "q", "question_mark"), "leave", "end the search, close", "help"),
+    Bound("help-find", ("slash",), "find", "find words", "help"),
+    Bound("help-open", ("enter",), "open", "open the topic", "help"),
+    Bound("help-contents", ("backspace",), "contents", "to the list of topics", "help"),
+    Bound("help-next", ("right", "n", "tab"), "topic(1)", "next topic", "help"),
+    Bound("help-previous", ("left", "N", "shift+tab"), "topic(-1)", "previous topic", "help"),
+    Bound("help-up", ("up", "k"), "scroll(-1)", "topic or line above", "help"),
+    Bound("help-down", ("down", "j"), "scroll(1)", "topic or line below", "help"),
     Bound("help-page-up", ("pageup",), "page(-1)", "page up", "help"),
-    Bound("help-page-down", ("pagedown",), "page(1)", "page down", "help"),
+    Bound("help-page-down", ("pagedown", "space"), "page(1)", "page down", "help"),
     Bound("picker-leave", ("q",), "leave", "quit", "picker"),
     Bound("picker-down", ("j",), "move(1)", "down", "picker"),
     Bound("picker-up", ("k",), "move(-1)", "up", "picker"),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from textual.screen import Screen
 
 from mfdebug.config.bindings import Keys
+from mfdebug.core.commands.help_topics import TOPICS
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.explain.why import Cause
 from mfdebug.core.format.table import Part, Table
@@ -36,8 +37,12 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
     if reply.stopped:
         return View(message=reply.stopped, tone="stop")
     command = command_of(line)
-    if command is not None and command.name == "help" and len(line.split()) == 1:
-        return View(HelpScreen(keys))
+    if command is not None and command.name == "help":
+        asked = line.partition(" ")[2].strip()
+        if not asked or reply.subject in TOPICS:
+            return View(HelpScreen(keys, topic=reply.subject or ""))
+        if reply.subject is None:
+            return View(HelpScreen(keys, search=asked))
     if command is None or command.shows == "picture" or not reply.text:
         return View()
     if isinstance(reply.subject, Cause):
@@ -45,8 +50,8 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
     lines = reply.text.split("\n")
     is_text = command.shows == "text" or (command.name == "print" and len(lines) > 1)
     if is_text or (reply.parts and isinstance(reply.parts[0], Table) and len(lines) > 1):
+        parts: list[Part] = [*(reply.parts or lines)]
         if command.name == "help":
-            lines.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")
-        parts = reply.parts or lines
+            parts.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")
         return View(TextScreen(line, [_with_keys(part, keys) for part in parts]))
     return View(message=lines[0])

@@ -28,6 +28,7 @@ from mfdebug.core.timeline.debugger import (
     node_or_error,
 )
 from mfdebug.core.timeline.diff import Instant, compare
+from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.ops.base import shape_text
 
 # Nodes that `find` lists.
@@ -91,8 +92,23 @@ def _watch(session: Session, text: str) -> Reply:
         (row,) = readings
         return Reply(f"{row.number}  {row.text} = {row.shown}{meant}", data)
     columns = (Column("watch", "right"), Column("expression", cut="end"), Column("value", "point"))
-    rows = [Row((str(row.number), row.text, row.shown)) for row in readings]
+    rows = [
+        Row((str(row.number), row.text, row.shown), _first_node(session, row.number))
+        for row in readings
+    ]
     return reply_of(Table(columns, tuple(rows)), data=data)
+
+
+def _first_node(session: Session, number: int) -> EntryRef | None:
+    """Return the first node of a watch's expression, in the graph's order, or None."""
+    debugger = session.debugger
+    expression = session.watches.get(number).expression
+    found = [debugger.graph.by_name[n] for n in expression.nodes if n in debugger.graph.by_name]
+    if not found:
+        return None
+    name = debugger.graph.nodes[node := min(found)].label
+    value = name in expression.values or name not in expression.gradients
+    return EntryRef(node, "value" if value else "grad", (0,) * len(debugger.plan.shapes[node]))
 
 
 def _unwatch(session: Session, text: str) -> Reply:

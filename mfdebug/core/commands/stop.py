@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mfdebug.core.breakpoints.health_rules import RULES
-from mfdebug.core.breakpoints.parser import USAGE, triggers
+from mfdebug.core.breakpoints.parser import triggers
 from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.breakpoints.triggers import AtPositions, Elsewhere
 from mfdebug.core.commands.arguments import number_of
@@ -160,15 +159,6 @@ def _ignore(session: Session, text: str) -> Reply:
     return Reply(f"stop {stop.number} ignores its next {stop.ignored} hits", _data(stop))
 
 
-_RULE_HELP = (
-    "Rules: nan, inf (where they first appear); "
-    + "; ".join(f"{rule.name} ({rule.summary})" for rule in RULES.values())
-    + ". A number replaces the threshold of a rule (of update-ratio the upper one), "
-    "as in: break vanishing 1e-6. "
-    + " and ".join(["nan", "inf", *(r.name for r in RULES.values() if r.threshold is None)])
-    + " have no threshold"
-)
-
 STOPPING = [
     Command(
         "break",
@@ -176,8 +166,8 @@ STOPPING = [
         "stop at a node, on a condition, or when something goes wrong",
         _break,
         (Key("b", "break {node} ", "set a stop at the node under the cursor", asks=True),),
-        f"All forms: {USAGE}. A condition is tested wherever all it names is computed. "
-        f"{_RULE_HELP}.",
+        "A condition is tested wherever all it names is computed. `help break moments`, "
+        "`help break conditions`, `help break changes` and `help break health` tell all forms.",
         shows="line",
         argument=Argument.TRIGGER,
         required=True,

@@ -13,7 +13,7 @@ from functools import lru_cache
 CUT = "…"
 _JOINER, _EMOJI_STYLE = "\u200d", "\ufe0f"
 # The vowels and final consonants of a Korean syllable in parts, and the skin tones of emoji.
-_JOINING = {*range(0x1160, 0x1200), *range(0x1F3FB, 0x1F400)}
+_JOINING = {*range(0x1160, 0x1200), *range(0xD7B0, 0xD7FC), *range(0x1F3FB, 0x1F400)}
 
 
 def cells(text: str) -> int:
@@ -72,7 +72,7 @@ def _clusters(text: str) -> list[tuple[str, int]]:
         size = _size(character)
         if found and (joined or not size):
             before, width = found[-1]
-            if character == _EMOJI_STYLE and width == 1 and unicodedata.category(before) == "So":
+            if character == _EMOJI_STYLE and width == 1 and unicodedata.category(before[0]) == "So":
                 width = 2
             found[-1] = before + character, width
         else:

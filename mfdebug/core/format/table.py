@@ -68,16 +68,11 @@ class Table:
         """Return the table as text of at most `width` cells."""
         fitted = Fitted(self, width)
         count = len(self.rows[: self.most])
-        lines = [fitted.heads] if self.has_heads else []
+        lines = [fitted.heads] if fitted.has_heads else []
         lines += [fitted.line(y) for y in range(count)]
         if rest := self.rest(count):
             lines.append(rest if width is None else cut_end(rest, width))
         return lines
-
-    @property
-    def has_heads(self) -> bool:
-        """Whether any column has a head."""
-        return any(column.head for column in self.columns)
 
     def rest(self, shown: int) -> str:
         """Return a line that counts the rows after the first `shown`, or an empty string."""
@@ -117,12 +112,17 @@ class Fitted:
             self._drop(width)
             self._narrow(width)
 
+    @property
+    def has_heads(self) -> bool:
+        """Whether any column that is shown has a head, or columns are left out."""
+        return self._dropped or any(self.table.columns[i].head for i in self._shown)
+
     @cached_property
     def heads(self) -> str:
         """The line of the heads."""
-        heads = [column.head for column in self.table.columns]
-        line = self._joined(heads)
-        return f"{line} {CUT}" if self._dropped else line
+        line = self._joined([column.head for column in self.table.columns])
+        line += f" {CUT}" if self._dropped else ""
+        return line if self.width is None else cut_end(line, self.width)
 
     def line(self, y: int) -> str:
         """Return row `y`, counted from 0, as text."""
@@ -155,12 +155,11 @@ class Fitted:
         """Leave out columns until the others fit, where cutting a few cells is not enough."""
         columns = self.table.columns
         while self._total() - self._spare() > width:
-            ranked = [i for i in self._shown if columns[i].rank]
-            if not ranked:
+            highest = max((columns[i].rank for i in self._shown), default=0)
+            kept = [i for i in self._shown if columns[i].rank != highest]
+            if not (highest and kept):
                 return
-            highest = max(columns[i].rank for i in ranked)
-            self._shown = [i for i in self._shown if columns[i].rank != highest]
-            self._dropped = True
+            self._shown, self._dropped = kept, True
 
     def _spare(self) -> int:
         """Return how many cells can be saved while what is cut can still be read."""

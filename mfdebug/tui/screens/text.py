@@ -202,7 +202,7 @@ class TextScreen(ModalScreen[Target | None]):
 
 def _table_lines(fitted: Fitted) -> Iterator[_Line]:
     table = fitted.table
-    if table.has_heads:
+    if fitted.has_heads:
         yield _Line(fitted.heads, is_head=True)
     for y, row in enumerate(table.rows):
         yield _Line(fitted.line(y), row)
