@@ -22,6 +22,10 @@ AGREES = {
     "sum": "is the sum of what came to it",
     "rule": "follows the rule",
 }
+DISAGREES = {
+    "sum": "is not the sum of what came to it",
+    "rule": "does not follow the rule",
+}
 COMPARED = {
     "difference": ("backward", "difference"),
     "sum": ("kept", "sum of what came"),
@@ -214,8 +218,9 @@ def _remark(graph: Graph, verdict: Verdict) -> str:
         remarks.append(f"shape {had}, the value has {wanted}")
     elif verdict.judgement in REMARKS:
         remarks.append(REMARKS[verdict.judgement])
-    elif verdict.judgement == "right" and verdict.against != "difference":
-        remarks.append(AGREES[verdict.against])
+    elif verdict.against != "difference":
+        words = AGREES if verdict.judgement == "right" else DISAGREES
+        remarks.append(words[verdict.against])
     if verdict.judgement == "right" and verdict.tolerance >= 1:
         remarks.append("rounding can make this error")
     if verdict.assumed:

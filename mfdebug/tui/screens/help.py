@@ -8,7 +8,7 @@ from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.events import Click, Resize
+from textual.events import Click, Key, Resize
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen
@@ -201,6 +201,13 @@ class HelpScreen(ModalScreen[None]):
         self.action_open()
 
     # Keys --------------------------------------------------------------------------------
+
+    def on_key(self, event: Key) -> None:
+        """Close the help at the key that opens it, except where it is typed in a search."""
+        if not self.is_searching and event.key in self._keys.of("help"):
+            event.stop()
+            event.prevent_default()
+            self.dismiss(None)
 
     def action_find(self) -> None:
         """Start a search."""

@@ -92,25 +92,30 @@ class TermList(WhyLines):
         """Show the terms of a number, and which term is selected."""
         self._visit = visit
         cause = visit.cause
-        self._fitted = Fitted(term_table(cause, cause.left_out_sum), self.line_width)
+        # Before the first layout there is no width.
+        self._fitted = Fitted(term_table(cause, cause.left_out_sum), self.line_width or None)
         self.reload(Size(self.line_width, len(cause.terms) + bool(cause.left_out)))
         self.reveal(visit.term)
 
     @property
     def heads(self) -> str:
         """The titles of the columns."""
-        return "" if self._fitted is None else self._fitted.heads
+        return self._at_width().heads
+
+    def _at_width(self) -> Fitted:
+        """Return the table at the present width, which the scrollbar changes."""
+        assert self._fitted is not None
+        if self._fitted.width != self.line_width and self.line_width > 0:
+            self._fitted = Fitted(self._fitted.table, self.line_width)
+        return self._fitted
 
     def line(self, y: int) -> Strip:
         """Return the line of a term, or the number of terms that are left out."""
         assert self._visit is not None
-        assert self._fitted is not None
-        if self._fitted.width != self.line_width:
-            self._fitted = Fitted(self._fitted.table, self.line_width)
-        table = self._fitted.table
-        if y == len(table.rows):
-            return Strip([Segment(table.rest(y), self.style("dim"))])
-        text = fit(self._fitted.line(y), self.line_width)
+        fitted = self._at_width()
+        if y == len(fitted.table.rows):
+            return Strip([Segment(fitted.table.rest(y), self.style("dim"))])
+        text = fit(fitted.line(y), self.line_width)
         chosen = y == self._visit.term
         style = self.style("chosen") if chosen else None
         return Strip([Segment(text, style)])
