@@ -532,7 +532,7 @@ def test_a_stop_is_told_in_a_line_of_its_own(start: Start) -> None:
     assert ask(app, "stops") == [
         "stop  condition          hits  last at  state",
         "   1  break w update        1        9  on",
-        "   2  break if cost > 1     1       11  on",
+        "   2  break if cost > 1     1        3  on",
     ]
     ask(app, "delete all")
     assert not any(line.startswith("stop ") for line in ask(app, "sgd 2"))

@@ -43,7 +43,7 @@ COLOURS = {
     "underlined": "the chosen entry; without colours it is reversed",
     "green, red": "the colour (color) of a number is its sign: positive, negative",
     "red, bold": "NaN, infinity, a broken health rule, an error",
-    "orange": "a gradient that is computed, a stop, a message of a stop",
-    "blue": "the node of the present moment, titles, keys",
+    "orange, yellow": "a gradient that is computed, a stop, a message of a stop",
+    "blue, cyan": "the node of the present moment, titles, keys",
     "marked row": "the node under the cursor; without colours it is reversed",
 }

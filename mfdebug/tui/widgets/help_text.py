@@ -52,10 +52,14 @@ class HelpText(LinesView, can_focus=False):
         if alone:
             self._show_columns([self._page(pages[now], width, height)], width)
             return
-        blocks = [self._page(page, width, height, chosen=page is pages[now]) for page in pages]
-        for pack in _packs(blocks, columns, height):
-            if any(block is blocks[now] for column in pack for block in column):
-                self._show_columns([_stacked(column) for column in pack], width)
+        packs = []
+        for details in (True, False):
+            # Without the details of the entries there may be room for another page.
+            room = height if details else 0
+            blocks = [self._page(page, width, room, chosen=page is pages[now]) for page in pages]
+            packs.append(_pack_with(blocks, now, columns, height))
+        fullest = max(packs, key=lambda pack: sum(len(block) for col in pack for block in col))
+        self._show_columns([_stacked(column) for column in fullest], width)
 
     def show_found(self, sections: Iterable[Section]) -> None:
         """Show sections with all details, in two columns if they are long."""
@@ -91,7 +95,7 @@ class HelpText(LinesView, can_focus=False):
         self.update_lines(lines)
 
     def _page(self, page: Page, width: int, height: int, *, chosen: bool = False) -> Block:
-        """Return a page, with the details of its entries if they fit."""
+        """Return a page, with the details of its entries if they fit into the height."""
         for details in (True, False):
             block = _stacked(
                 list(self._section(section, width, details=details, chosen=chosen))
@@ -137,6 +141,19 @@ def _stacked(blocks: Iterable[Block]) -> Block:
     for block in blocks:
         lines += [Strip.blank(0), *block] if lines else block
     return lines
+
+
+def _pack_with(blocks: Sequence[Block], now: int, columns: int, height: int) -> list[list[Block]]:
+    """Return the screen that block `now` is on; blocks before it fill what is left of its room."""
+    first = end = 0
+    found: list[list[Block]] = []
+    for pack in _packs(blocks, columns, height):
+        first, end, found = end, end + sum(map(len, pack)), pack
+        if now < end:
+            break
+    while first and len(wider := list(_packs(blocks[first - 1 : end], columns, height))) == 1:
+        first, found = first - 1, wider[0]
+    return found
 
 
 def _packs(blocks: Sequence[Block], columns: int, height: int) -> Iterator[list[list[Block]]]:
