@@ -8,7 +8,7 @@ from typing import Any
 
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.format.results import as_json
-from mfdebug.core.format.table import Column, Part, Row, Table, text_lines
+from mfdebug.core.format.table import Column, Part, Row, Table
 from mfdebug.core.timeline.debugger import Debugger, Freshness, index_text
 from mfdebug.core.timeline.diff import Comparison, Difference, Instant
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef, cost_name, gradient_name
@@ -27,11 +27,6 @@ ABSENT = {
 _NOT_BOTH = "cannot be compared"
 # What is trained comes first, then what is computed, and last what is only fed.
 _GROUPS = ("parameter", "computed", "data")
-
-
-def comparison_lines(found: Comparison, debugger: Debugger) -> list[str]:
-    """Return the comparison as lines of text."""
-    return text_lines(comparison_parts(found, debugger))
 
 
 def comparison_parts(found: Comparison, debugger: Debugger) -> list[Part]:

@@ -10,10 +10,9 @@ import pytest
 
 from mfdebug.core.explain.comparison_report import (
     comparison_data,
-    comparison_lines,
     comparison_parts,
 )
-from mfdebug.core.format.table import Row, Table
+from mfdebug.core.format.table import Row, Table, text_lines
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.diff import Comparison, Instant, compare
 from mfdebug.core.timeline.entry_ref import EntryRef
@@ -29,7 +28,7 @@ def opened(name: str) -> Debugger:
 
 
 def told(debugger: Debugger, a: Instant, b: Instant) -> list[str]:
-    return comparison_lines(compare(debugger, a, b), debugger)
+    return text_lines(comparison_parts(compare(debugger, a, b), debugger))
 
 
 def rows(debugger: Debugger, found: Comparison) -> tuple[Row, ...]:
@@ -138,7 +137,7 @@ def test_a_stale_number_is_not_compared_with_a_current_one() -> None:
     assert listed["∂cost/∂w"] == ("600", "stale", "")
     both = compare(debugger, Instant(10), Instant(19))
     assert both.stale == 7
-    assert comparison_lines(both, debugger)[-1] == "  left out: 7 stale, of an earlier pass"
+    assert comparison_parts(both, debugger)[-1] == "  left out: 7 stale, of an earlier pass"
 
 
 def test_a_partial_gradient_is_the_sum_so_far() -> None:
