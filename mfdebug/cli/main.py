@@ -19,6 +19,7 @@ from mfdebug.cli.parsers import PARSERS, main_parser
 from mfdebug.cli.words import COMMANDS, record
 from mfdebug.collector import collector_held
 from mfdebug.config.ascii import register
+from mfdebug.core.format.table import Column, Row, Table
 from mfdebug.opening.readers import Kind, reader_of
 
 # The variables that a shell sets when it requests completions.
@@ -117,9 +118,9 @@ def _debug(options: argparse.Namespace) -> int:
 def _list() -> int:
     from mfdebug.opening.shipped import shipped
 
-    graphs = shipped()
-    width = max(len(graph.name) for graph in graphs)
-    for graph in graphs:
-        first = graph.description.split(". ")[0].rstrip(".")
-        sys.stdout.write(f"{graph.name:{width}}  {first}\n")
+    rows = tuple(
+        Row((graph.name, graph.description.split(". ")[0].rstrip("."))) for graph in shipped()
+    )
+    lines = Table((Column(), Column()), rows).lines()
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return OK

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from mfdebug.cli.exit_status import OK, unusable
 from mfdebug.cli.parsed_options import settings_of
 from mfdebug.collector import release_collector
+from mfdebug.core.format.table import Column, Row, Table
 
 
 def record(options: argparse.Namespace) -> int:
@@ -31,10 +32,9 @@ def demo(options: argparse.Namespace) -> int:
     if options.demo is None:
         if options.check or options.export:
             return unusable("name a demo (mfdebug demo lists them)")
-        demos = shipped_demos()
-        width = max((len(shipped.name) for shipped in demos), default=0)
-        for shipped in demos:
-            sys.stdout.write(f"{shipped.name:{width}}  {shipped.title}\n")
+        rows = tuple(Row((shipped.name, shipped.title)) for shipped in shipped_demos())
+        lines = Table((Column(), Column()), rows).lines()
+        sys.stdout.writelines(f"{line}\n" for line in lines)
         return OK
     from mfdebug.cli.demo import run_demo
 

@@ -35,7 +35,7 @@ _SIMULTANEOUS = (
     *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo", "picker")),
 )
 # Groups in which characters are typed, so that a character cannot be a key.
-_TYPING = ("prompt", "help", "feed", "picker")
+_TYPING = ("prompt", "feed", "picker")
 # Without these the user could not find the help or quit.
 NEEDED = ("quit", "help", "prompt")
 # A name that no key has, because Textual's keymap cannot leave a binding without a key.
@@ -125,21 +125,29 @@ _APP_BINDINGS = (
     Bound("why-prompt", ("colon",), "prompt", "command prompt", "why"),
     Bound(
         "text-close",
-        ("escape", "enter", "q", "x", "question_mark", "space"),
+        ("escape", "q", "x", "question_mark", "space"),
         "dismiss(None)",
         "close",
         "text",
     ),
+    Bound("text-open", ("enter",), "open", "go to the chosen row, or close", "text"),
     Bound("text-prompt", ("colon",), "prompt", "command prompt", "text"),
-    Bound("text-up", ("up", "k"), "scroll(-1)", "up", "text"),
-    Bound("text-down", ("down", "j"), "scroll(1)", "down", "text"),
+    Bound("text-up", ("up", "k"), "scroll(-1)", "row or line above", "text"),
+    Bound("text-down", ("down", "j"), "scroll(1)", "row or line below", "text"),
     Bound("text-page-up", ("pageup",), "scroll(-10)", "page up", "text"),
     Bound("text-page-down", ("pagedown",), "scroll(10)", "page down", "text"),
-    Bound("help-close", ("escape",), "leave", "clear, close", "help"),
-    Bound("help-up", ("up",), "scroll(-1)", "up", "help"),
-    Bound("help-down", ("down",), "scroll(1)", "down", "help"),
+    Bound("text-first", ("home",), "edge(-1)", "first row or line", "text"),
+    Bound("text-last", ("end",), "edge(1)", "last row or line", "text"),
+    Bound("help-close", ("escape", "q", "question_mark"), "leave", "end the search, close", "help"),
+    Bound("help-find", ("slash",), "find", "find words", "help"),
+    Bound("help-open", ("enter",), "open", "open the topic", "help"),
+    Bound("help-contents", ("backspace",), "contents", "to the list of topics", "help"),
+    Bound("help-next", ("right", "n", "tab"), "topic(1)", "next topic", "help"),
+    Bound("help-previous", ("left", "N", "shift+tab"), "topic(-1)", "previous topic", "help"),
+    Bound("help-up", ("up", "k"), "scroll(-1)", "topic or line above", "help"),
+    Bound("help-down", ("down", "j"), "scroll(1)", "topic or line below", "help"),
     Bound("help-page-up", ("pageup",), "page(-1)", "page up", "help"),
-    Bound("help-page-down", ("pagedown",), "page(1)", "page down", "help"),
+    Bound("help-page-down", ("pagedown", "space"), "page(1)", "page down", "help"),
     Bound("picker-leave", ("escape",), "leave", "clear, leave", "picker"),
     Bound("picker-up", ("up",), "move(-1)", "up", "picker"),
     Bound("picker-down", ("down",), "move(1)", "down", "picker"),

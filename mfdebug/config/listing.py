@@ -11,6 +11,7 @@ from mfdebug.config.key_names import FIXED, written
 from mfdebug.config.settings import VARIABLE, Settings, settings_path
 from mfdebug.config.terminal import abilities
 from mfdebug.config.themes import Colours
+from mfdebug.core.format.table import Column, Row, Table
 
 _COLOURS: dict[Colours, str] = {
     "none": "no colours",
@@ -40,10 +41,8 @@ def settings_lines(settings: Settings, environ: Mapping[str, str] = os.environ) 
         (name, f"{value} ({resolved[name]} here)" if value == "auto" else value, origin)
         for name, value, origin in rows
     ]
-    names = max(len(name) for name, _, _ in shown)
-    values = max(len(value) for _, value, _ in shown)
-    for name, value, origin in shown:
-        yield f"{name:{names}}  {value:{values}}  {origin}"
+    columns = (Column(), Column(), Column())
+    yield from Table(columns, tuple(map(Row, shown))).lines()
     yield ""
     yield f"terminal: {_COLOURS[able.colours]}, theme {able.theme}"
     path = settings_path(environ)
@@ -61,9 +60,8 @@ def key_lines(settings: Settings) -> Iterator[str]:
         yield ""
         yield f"# {description}"
         lines = [(_line(keys, bound), _words(keys, bound)) for bound in at(place)]
-        width = max(len(line) for line, _ in lines)
-        for line, words in lines:
-            yield f"{line:{width}}  # {words}"
+        rows = tuple(Row((line, f"# {words}")) for line, words in lines)
+        yield from Table((Column(), Column()), rows).lines()
 
 
 def _toml(keys: Keys, id: str) -> str:  # noqa: A002

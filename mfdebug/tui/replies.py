@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from textual.screen import Screen
 
 from mfdebug.config.bindings import Keys
+from mfdebug.core.commands.help_topics import TOPICS
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.explain.why import Cause
+from mfdebug.core.format.table import Part, Table
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import with_keys
@@ -24,20 +26,30 @@ class View(NamedTuple):
     tone: Tone = "answer"
 
 
+def _with_keys(part: Part, keys: Keys) -> Part:
+    return part if isinstance(part, Table) else with_keys(part, keys)
+
+
 def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
     """Return how to show the reply to a line."""
     if reply.stopped:
         return View(message=reply.stopped, tone="stop")
     command = command_of(line)
-    if command is not None and command.name == "help" and len(line.split()) == 1:
-        return View(help_screen(keys))
+    if command is not None and command.name == "help":
+        asked = line.partition(" ")[2].strip()
+        if not asked or reply.subject in TOPICS:
+            return View(help_screen(keys, topic=reply.subject or ""))
+        if reply.subject is None:
+            return View(help_screen(keys, search=asked))
     if command is None or command.shows == "picture" or not reply.text:
         return View()
     if isinstance(reply.subject, Cause):
         return View(why_screen(debugger, reply.subject))
     lines = reply.text.split("\n")
-    if command.shows == "text" or (command.name == "print" and len(lines) > 1):
+    is_text = command.shows == "text" or (command.name == "print" and len(lines) > 1)
+    if is_text or (reply.parts and isinstance(reply.parts[0], Table) and len(lines) > 1):
+        parts: list[Part] = [*(reply.parts or lines)]
         if command.name == "help":
-            lines.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")
-        return View(text_screen(line, [with_keys(text, keys) for text in lines]))
+            parts.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")
+        return View(text_screen(line, [_with_keys(part, keys) for part in parts]))
     return View(message=lines[0])

@@ -251,7 +251,8 @@ def test_a_gradient_of_the_wrong_shape_is_shown_as_it_is_and_named() -> None:
         assert "x: wrong shape: it sent 7, x's value has 2x3" in session.run("explain").text
         assert session.run("check").text.splitlines() == [
             "1 gradient is wrong (1 wrong)",
-            "  total (Total) to x: WRONG: a gradient of shape 7; x's value has 2x3",
+            "  node           verdict  where  remark",
+            "  total (Total)  WRONG    to x   shape 7, the value has 2x3",
         ]
         with pytest.raises(MiniflowError, match="wrong shape"):
             session.run("print x.grad")

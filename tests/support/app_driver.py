@@ -15,7 +15,7 @@ from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.help import HelpText
+from mfdebug.tui.widgets.help_text import HelpText
 from miniflow.graph import Graph
 from tests.support.screen_text import screen_text
 

@@ -530,8 +530,9 @@ def test_a_stop_is_told_in_a_line_of_its_own(start: Start) -> None:
     assert ask(app, "continue")[-1] == "stop 2: cost > 1: cost = 900"
     assert ask(app, "sgd 5")[-1] == "stop 1: update of w: w = 4.4"
     assert ask(app, "stops") == [
-        "1  break w update  (met 1 time)",
-        "2  break if cost > 1  (met 1 time)",
+        "stop  condition          hits  last at  state",
+        "   1  break w update        1        9  on",
+        "   2  break if cost > 1     1        3  on",
     ]
     ask(app, "delete all")
     assert not any(line.startswith("stop ") for line in ask(app, "sgd 2"))

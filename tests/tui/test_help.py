@@ -1,4 +1,4 @@
-"""The searchable help."""
+"""The help: topics, a screen each, and the search."""
 
 from __future__ import annotations
 
@@ -6,39 +6,75 @@ import pytest
 
 from mfdebug.config.bindings import SHIPPED_KEYS
 from mfdebug.config.key_names import shown
-from mfdebug.core.commands.help import EXAMPLES, FORMS, FUNCTION_MEANINGS, WORD_MEANINGS
+from mfdebug.core.commands.help_topics import EXAMPLES, FORMS, FUNCTION_MEANINGS, TOPICS
+from mfdebug.core.commands.legend import MARKS
 from mfdebug.core.commands.table import COMMANDS
-from mfdebug.core.expressions.parser import FUNCTIONS, WORDS, parse
+from mfdebug.core.expressions.parser import FUNCTIONS, WORD_MEANINGS, WORDS, parse
+from mfdebug.tui.help_pages import pages
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.help import MARKS, HelpScreen, HelpText, sections
+from mfdebug.tui.screens.help import HelpScreen, TopicList
 from mfdebug.tui.screens.text import TextScreen
-from mfdebug.tui.widgets.order_lines import GRADIENT_MARKS, VALUE_MARKS
-from tests.support.app_driver import opened, whole
+from mfdebug.tui.widgets.help_text import HelpText
+from mfdebug.tui.widgets.order_lines import COMPLETE_MARK, GRADIENT_MARKS, VALUE_MARKS
+from tests.support.app_driver import Driver, ask, opened, whole
 from tests.support.sizes import some
 
+PAGES = pages(SHIPPED_KEYS)
 
-@pytest.mark.parametrize("size", some([(60, 20), (80, 24), (120, 40), (200, 50)], 2))
-async def test_every_command_is_in_the_help(size: tuple[int, int]) -> None:
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_a_topic_is_a_screen_and_all_of_them_tell_every_command(
+    size: tuple[int, int],
+) -> None:
     async with opened(size=size) as driver:
         await driver.press("question_mark")
-        told = whole(driver)
+        assert all(page.name in driver.text for page in PAGES[: size[1] - 2])
+        await driver.press("enter")
+        told = []
+        for k, page in enumerate(PAGES):
+            assert f"{page.name}   {k + 1} of {len(PAGES)}" in driver.text
+            text = driver.app.screen.query_one(HelpText)
+            told.append(whole(driver))
+            lines = [text.line(y) for y in range(text.virtual_size.height)]
+            assert max(line.cell_length for line in lines) <= text.line_width
+            if size == (80, 24):
+                assert len(lines) <= text.size.height, page.name
+            await driver.press("right")
         for command in COMMANDS.values():
-            assert command.usage in told
-            assert command.summary in told
-        # No line is cut, also of those that are searched for a letter.
-        await driver.press("e")
-        text = driver.app.screen.query_one(HelpText)
-        lines = [text.line(y) for y in range(text.virtual_size.height)]
-        assert len(lines) > 100
-        assert max(line.cell_length for line in lines) <= text.line_width
+            assert command.usage in " ".join(told)
+            assert command.summary in " ".join(told)
+        assert f"{PAGES[0].name}   1 of" in driver.text
+
+
+@pytest.mark.parametrize("size", some([(120, 40), (200, 50)], 2))
+async def test_where_it_is_wide_the_list_stays_and_the_text_fills_the_screen(
+    size: tuple[int, int],
+) -> None:
+    async with opened(size=size) as driver:
+        await driver.press("question_mark")
+        for page in PAGES:
+            text = driver.app.screen.query_one(HelpText)
+            assert page.sections[0].title in driver.text
+            lines = [text.line(y).text for y in range(text.virtual_size.height)]
+            assert max(map(len, lines)) <= text.line_width
+            # No screen has an empty half, neither below nor at the right.
+            rows = driver.text.split("\n")
+            filled = [any(row[left:].strip() for row in rows) for left in (26, size[0] // 2)]
+            assert all(filled)
+            assert sum(bool(row[26:].strip()) for row in rows) > size[1] / 2, page.name
+            if size[0] >= 200:
+                right = [row[26 + (size[0] - 26) // 2 :] for row in rows]
+                assert sum(bool(row.strip()) for row in right) > size[1] / 2, page.name
+            await driver.press("down")
 
 
 async def test_every_key_is_in_the_help() -> None:
     async with opened() as driver:
         heads = {
             key
-            for section in sections(SHIPPED_KEYS)
-            if section.kind == "keys"
+            for page in PAGES
+            if "keys" in page.name
+            for section in page.sections
             for entry in section.entries
             for key in entry.head.split()
         }
@@ -63,67 +99,77 @@ def test_every_function_and_word_of_the_language_has_a_line() -> None:
 
 
 def test_every_mark_of_the_order_has_a_line() -> None:
-    assert {*VALUE_MARKS.values(), *GRADIENT_MARKS.values()} - {" "} <= set(MARKS)
+    assert {COMPLETE_MARK, *VALUE_MARKS.values(), *GRADIENT_MARKS.values()} - {" "} <= set(MARKS)
 
 
-async def test_typing_filters_and_escape_clears_then_closes() -> None:
+async def found(driver: Driver, words: str) -> str:
+    """Search for words in the help, and return all that is found."""
+    await driver.press("slash")
+    await driver.type(words)
+    told = whole(driver)
+    await driver.press("escape")
+    return told
+
+
+async def test_a_search_finds_the_words_by_which_people_search() -> None:
     async with opened() as driver:
         await driver.press("question_mark")
-        await driver.type("finite gradients")
-        assert "check [NODE]" in driver.text
-        assert "goto" not in driver.text
-        await driver.press("escape")
-        assert "one moment forward" in driver.text
-        await driver.press("escape")
-        assert isinstance(driver.app.screen, DebugScreen)
-
-
-async def test_titles_and_details_are_found_and_what_is_not_found_is_said() -> None:
-    async with opened() as driver:
-        await driver.press("question_mark")
-        await driver.type("MARKS computed")
-        assert whole(driver).startswith("marks ✓ the value is computed")
-        assert "not computed yet" in driver.text
-        await driver.press("escape")
-        assert "Starts a branch" not in whole(driver)
-        await driver.type("starts a branch")
-        assert "Starts a branch" in driver.text
-        assert "set NODE[i,j] = VALUE" in driver.text
-        await driver.press("escape")
-        await driver.type("[red]zebra")
-        assert "nothing found: [red]zebra" in driver.text
-
-
-async def test_a_question_mark_closes_it_unless_it_is_typed() -> None:
-    async with opened() as driver:
-        await driver.press("question_mark", "question_mark")
-        assert isinstance(driver.app.screen, DebugScreen)
-        await driver.press("question_mark", "n", "question_mark", "enter")
+        for words in ("histogram", "bold", "colour", "color", "dim", "mark", "◐", "faint"):
+            told = await found(driver, words)
+            assert told.startswith("legend"), words
+        assert "check [NODE]" in await found(driver, "finite differences")
+        # Details are searched, and shown.
+        assert "Starts a branch" in await found(driver, "starts a BRANCH")
+        assert await found(driver, "[red]zebra") == "nothing found: [red]zebra"
         assert isinstance(driver.app.screen, HelpScreen)
-        assert "nothing found: n?" in driver.text
+        await driver.press("escape")
+        assert isinstance(driver.app.screen, DebugScreen)
 
 
-async def test_arrows_scroll_while_one_types() -> None:
+async def test_keys_that_close_it_are_typed_in_a_search() -> None:
     async with opened() as driver:
-        await driver.press("question_mark")
+        for key in ("question_mark", "q", "escape"):
+            await driver.press("question_mark", key)
+            assert isinstance(driver.app.screen, DebugScreen)
+        await driver.press("question_mark", "slash", "q", "question_mark", "slash", "n", "enter")
+        assert isinstance(driver.app.screen, HelpScreen)
+        assert "nothing found: q?/n" in driver.text
+        assert driver.app.screen_stack[-2].debugger.moment == 0  # type: ignore[attr-defined]
+
+
+async def test_topics_are_reached_by_keys_and_by_the_mouse() -> None:
+    async with opened() as driver:
+        await driver.press("question_mark", "down", "j", "k", "enter")
+        assert f"{PAGES[1].name}   2 of" in driver.text
+        await driver.press("left", "N")
+        assert f"{PAGES[-1].name}   {len(PAGES)} of" in driver.text
+        await driver.press("n", "right", "tab", "backspace")
+        assert driver.app.screen.query_one(TopicList).display
+        await driver.pilot.click(TopicList, offset=(3, 9))
+        assert f"{PAGES[9].name}   10 of" in driver.text
+    async with opened(size=(60, 20)) as driver:
+        await driver.press("question_mark", *["down"] * 6, "enter")
         text = driver.app.screen.query_one(HelpText)
+        assert text.max_scroll_y > 1
         await driver.press("down", "down", "up")
         assert text.scroll_offset.y == 1
         await driver.press("pagedown")
-        assert text.scroll_offset.y == text.size.height
-        await driver.press("s")
-        assert text.scroll_offset.y == 0
-        assert driver.app.screen_stack[-2].debugger.moment == 0  # type: ignore[attr-defined]
+        assert text.scroll_offset.y == min(text.size.height, text.max_scroll_y)
 
 
 async def test_help_at_the_prompt() -> None:
     async with opened() as driver:
-        for keys in ([*"help"], ["question_mark"], [*"hel"]):
-            await driver.press("colon", *keys, "enter")
+        for line in ("help", "?", "hel"):
+            await ask(driver, line)
             assert isinstance(driver.app.screen, HelpScreen)
             await driver.press("escape")
-        await driver.press("colon")
-        await driver.type("help break")
-        await driver.press("enter")
+        await ask(driver, "help until")
         assert isinstance(driver.app.screen, TextScreen)
-        assert "All forms" in driver.text
+        assert "keys: u" in driver.text
+        await driver.press("escape")
+        for topic in TOPICS:
+            await ask(driver, f"help {topic}")
+            assert f" help › {topic} " in driver.text
+            await driver.press("escape")
+        await ask(driver, "help histogram")
+        assert "as high as its share" in driver.text

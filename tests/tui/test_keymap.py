@@ -198,12 +198,17 @@ async def test_a_session_that_was_left_names_the_keys_that_go_on() -> None:
 async def test_the_help_shows_them_and_opens_and_closes_by_its_key() -> None:
     async with changed() as driver:
         await driver.press("f1")
+        await driver.press("enter")
         told = whole(driver)
         assert "j space one moment forward" in told
         assert "10j 500f2 ten steps" in told
+        await driver.press("slash")
+        await driver.pilot.pause()
+        told = whole(driver)
         assert "commands, at the prompt (;)" in told
         assert "one moment forward (j space)" in told
         assert "watch an expression at every moment (" not in told
+        await driver.press("escape")
         await driver.press("f1")
         assert isinstance(driver.app.screen, DebugScreen)
 

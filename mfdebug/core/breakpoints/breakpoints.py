@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from mfdebug.core.breakpoints.batches import Batches
-from mfdebug.core.breakpoints.stop import Hit, Stop, trigger_of
+from mfdebug.core.breakpoints.stop import Hit, LastHit, Stop, trigger_of
 from mfdebug.core.breakpoints.triggers import Elsewhere, Trigger, positions_to_check
 from mfdebug.core.timeline.debugger import (
     Debugger,
@@ -260,6 +260,7 @@ class Stops:
                     stop.ignored -= 1
                     continue
                 hits.append(Hit(stop, finding))
+                stop.last_hit = LastHit(self.debugger, self.debugger.where)
                 if stop.temporary:
                     del self._stops[stop.number]
         self._last_met = tuple(hits)

@@ -10,7 +10,27 @@ from mfdebug.core.breakpoints.finding import Finding
 from mfdebug.core.breakpoints.parser import triggers
 from mfdebug.core.breakpoints.triggers import AtPositions, Trigger
 from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.timeline import Moment
 from miniflow.errors import MiniflowError
+
+
+class LastHit(Struct, frozen=True):
+    """The last moment at which a stop has stopped a run, in the graph of a debugger."""
+
+    debugger: Debugger
+    moment: Moment
+
+    def number_in(self, debugger: Debugger) -> int | None:
+        """Return the moment's number; None in another graph, or if the moment is there no more.
+
+        The numbers of a program's moments change when more of its passes is known.
+        """
+        if debugger is not self.debugger:
+            return None
+        position = debugger.timeline.position_of(self.moment.phase, self.moment.node)
+        if position is None:
+            return None
+        return debugger.timeline.start_of(self.moment.sgd_step) + position
 
 
 class Stop(Struct):
@@ -23,6 +43,7 @@ class Stop(Struct):
     enabled: bool = True
     ignored: int = 0
     hits: int = 0
+    last_hit: LastHit | None = None
 
     @property
     def fixed_positions(self) -> frozenset[int] | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mfdebug.core.breakpoints.parser import RULE_NAMES
 from mfdebug.core.commands.command import Argument, Command, find_in
-from mfdebug.core.commands.help import FUNCTION_MEANINGS
+from mfdebug.core.commands.help_topics import FUNCTION_MEANINGS
 from mfdebug.core.commands.table import ALIASES, COMMANDS, split
 from mfdebug.core.expressions.names import typed, word_typed
 from mfdebug.core.expressions.parser import FUNCTIONS, WORD_MEANINGS, WORDS

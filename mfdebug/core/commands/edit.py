@@ -12,7 +12,8 @@ from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.status import status
 from mfdebug.core.expressions.parser import parse, take_entry
 from mfdebug.core.expressions.present import PresentEnvironment
-from mfdebug.core.session.reply import Reply
+from mfdebug.core.format.table import Column, Row, Table
+from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from miniflow.files.values import read_array
@@ -86,13 +87,14 @@ def _redo(session: Session, _text: str) -> Reply:
 
 def _branches(session: Session, _text: str) -> Reply:
     debugger = session.debugger
-    lines = []
+    rows = []
     for number, edits in enumerate(debugger.branches):
         made = ", ".join(f"{edit.words} after moment {edit.after}" for edit in edits)
-        here = "  <- here" if edits is debugger.edits else ""
-        lines.append(f"{number}  {made or 'the run without edits'}{here}")
+        here = "<- here" if edits is debugger.edits else ""
+        rows.append(Row((str(number), made or "the run without edits", here)))
     data = [[edit.words for edit in edits] for edits in debugger.branches]
-    return Reply("\n".join(lines), data)
+    columns = (Column("branch", "right"), Column("edits", cut="end"), Column())
+    return reply_of(Table(columns, tuple(rows)), data=data)
 
 
 EDITING = [

@@ -6,6 +6,7 @@ from mfdebug.core.commands.arguments import chosen_number, number_of
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.move import moment_of
 from mfdebug.core.commands.status import status
+from mfdebug.core.explain.comparison_report import comparison_data, comparison_parts
 from mfdebug.core.explain.moment_text import explain, name_moment
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.explain.why import cause_data, cause_lines, why
@@ -15,7 +16,8 @@ from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.format.hints import WATCH
 from mfdebug.core.format.program_output import as_seen
 from mfdebug.core.format.results import result_text
-from mfdebug.core.session.reply import Reply
+from mfdebug.core.format.table import Column, Part, Row, Table
+from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import (
     Debugger,
@@ -24,7 +26,8 @@ from mfdebug.core.timeline.debugger import (
     index_text,
     node_or_error,
 )
-from mfdebug.core.timeline.diff import Instant, compare, comparison_data, comparison_lines
+from mfdebug.core.timeline.diff import Instant, compare
+from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.ops.base import shape_text
 
 # Nodes that `find` lists.
@@ -81,9 +84,30 @@ def _watch(session: Session, text: str) -> Reply:
         meant = which_is_meant(watch.expression, session.debugger)
     else:
         readings, meant = session.watches.read(), ""
-    lines = [f"{row.number}  {row.text} = {row.shown}{meant}" for row in readings]
     data = [{"watch": row.number, "text": row.text, "shown": row.shown} for row in readings]
-    return Reply("\n".join(lines) or f"no watch is set; {WATCH}", data)
+    if not readings:
+        return Reply(f"no watch is set; {WATCH}", data)
+    if text:
+        (row,) = readings
+        return Reply(f"{row.number}  {row.text} = {row.shown}{meant}", data)
+    columns = (Column("watch", "right"), Column("expression", cut="end"), Column("value", "point"))
+    rows = [
+        Row((str(row.number), row.text, row.shown), _first_node(session, row.number))
+        for row in readings
+    ]
+    return reply_of(Table(columns, tuple(rows)), data=data)
+
+
+def _first_node(session: Session, number: int) -> EntryRef | None:
+    """Return the first node of a watch's expression, in the graph's order, or None."""
+    debugger = session.debugger
+    expression = session.watches.get(number).expression
+    found = [debugger.graph.by_name[n] for n in expression.nodes if n in debugger.graph.by_name]
+    if not found:
+        return None
+    name = debugger.graph.nodes[node := min(found)].label
+    value = name in expression.values or name not in expression.gradients
+    return EntryRef(node, "value" if value else "grad", (0,) * len(debugger.plan.shapes[node]))
 
 
 def _unwatch(session: Session, text: str) -> Reply:
@@ -109,15 +133,15 @@ def _check(session: Session, text: str) -> Reply:
                 hint="check alone checks all",
             )
     # It needs the gradient checker, which most sessions never load.
-    from mfdebug.core.explain.check_report import check_data, check_lines
+    from mfdebug.core.explain.check_report import check_data, check_parts
 
     verdicts = debugger.check(node)
-    lines = check_lines(debugger.graph, verdicts)
+    parts = check_parts(debugger.graph, verdicts)
     if debugger.where.phase == "update" and debugger.passes_run is None:
-        lines.append(
+        parts.append(
             "(at the updated parameters; this moment's gradients are from before the update)"
         )
-    return Reply("\n".join(lines), check_data(debugger.graph, verdicts))
+    return reply_of(*parts, data=check_data(debugger.graph, verdicts))
 
 
 def _diff(session: Session, text: str) -> Reply:
@@ -130,8 +154,7 @@ def _diff(session: Session, text: str) -> Reply:
     if len(instants) == 1:
         instants.append(Instant(debugger.moment, None))
     found = compare(debugger, *instants)
-    lines = comparison_lines(found, debugger)
-    return Reply("\n".join(lines), comparison_data(found, debugger.graph))
+    return reply_of(*comparison_parts(found, debugger), data=comparison_data(found, debugger.graph))
 
 
 def _instant(debugger: Debugger, text: str, usage: str) -> Instant:
@@ -154,36 +177,46 @@ def _graphs(session: Session, text: str) -> Reply:
         return Reply(
             f"graph {number}: {here.graph.name}\n{status(here)}", {"graph": here.graph.name}
         )
-    lines, data = [], []
+    rows, data = [], []
     for number, line in enumerate(debugger.lines, 1):
-        cost, passes = line.graph.nodes[line.graph.cost], line.passes_run
-        ran = "" if passes is None else f", {passes:,} pass{'es' * (passes != 1)}"
-        here_mark = "  <- here" if line is debugger else ""
-        nodes = f"{len(line.graph):,} nodes to {cost.label}"
-        lines.append(f"{number}  {line.graph.name}  ({nodes}{ran}){here_mark}")
-        data.append({"graph": line.graph.name, "nodes": len(line.graph), "passes": passes})
-    return Reply("\n".join(lines), data)
+        graph, passes = line.graph, line.passes_run
+        cost = graph.nodes[graph.cost].label
+        ran = "" if passes is None else f"{passes:,}"
+        here_mark = "<- here" if line is debugger else ""
+        texts = (str(number), graph.name, f"{len(graph):,}", cost, ran, here_mark)
+        rows.append(Row(texts, f"graph {number}"))
+        data.append({"graph": graph.name, "nodes": len(graph), "passes": passes})
+    columns = (
+        Column("graph", "right"),
+        Column("name", cut="end"),
+        Column("nodes", "right"),
+        Column("cost", cut="name"),
+        Column("passes", "right"),
+        Column(),
+    )
+    return reply_of(Table(columns, tuple(rows)), data=data)
 
 
 def _find(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("find what?", hint="a part of a node's name, its op or its shape")
     debugger, wanted = session.debugger, text.casefold()
-    found = []
+    found: list[int] = []
+    rows: list[Row] = []
     for i, node in enumerate(debugger.graph.nodes):
-        shape = shape_text(debugger.plan.shapes[i])
-        if any(wanted in of.casefold() for of in (node.label, kind_of(node), shape)):
-            found.append((i, f"{node.label}  {kind_of(node)}  shape {shape}"))
+        texts = (node.label, kind_of(node), shape_text(debugger.plan.shapes[i]))
+        if any(wanted in of.casefold() for of in texts):
+            found.append(i)
+            if len(rows) < MOST_FOUND:
+                rows.append(Row((*texts[:2], f"shape {texts[2]}")))
     if not found:
         raise DebuggerError(f"no node's name, op or shape contains {text!r}")
-    names = [debugger.graph.nodes[i].label for i, _ in found]
-    lines = [line for _, line in found[:MOST_FOUND]]
-    if len(found) > 1:
-        few = ", ".join(names[:FEW_NAMED]) + ", …" * (len(found) > FEW_NAMED)
-        lines.insert(0, f"{len(found)} nodes: {few}")
-    if len(found) > MOST_FOUND:
-        lines.append(f"… {len(found) - MOST_FOUND} more")
-    return Reply("\n".join(lines), names, subject=[i for i, _ in found])
+    names = [debugger.graph.nodes[i].label for i in found]
+    few = ", ".join(names[:FEW_NAMED]) + ", …" * (len(found) > FEW_NAMED)
+    columns = (Column(cut="name"), Column(), Column())
+    table = Table(columns, tuple(rows), left_out=len(found) - len(rows))
+    parts: list[Part] = [f"{len(found)} nodes: {few}"] * (len(found) > 1)
+    return reply_of(*parts, table, data=names, subject=found)
 
 
 def _show(session: Session, text: str) -> Reply:

@@ -27,9 +27,9 @@ COLOURING = [
     Command(
         "theme",
         "theme [NAME]",
-        "choose the colours of the screen; without NAME, list the themes",
+        "choose a theme for the screen; without NAME, list the themes",
         _theme,
-        details="A terminal with few colours has two: dark and light.",
+        details="A terminal that shows 16 or fewer has two: dark and light.",
         shows="line",
         instant=True,
         argument=Argument.THEME,

@@ -4,30 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mfdebug.core.breakpoints.health_rules import RULES
-from mfdebug.core.breakpoints.parser import USAGE, triggers
+from mfdebug.core.breakpoints.parser import triggers
 from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.breakpoints.triggers import AtPositions, Elsewhere
 from mfdebug.core.commands.arguments import number_of
 from mfdebug.core.commands.command import Argument, Command, Key, count_of
 from mfdebug.core.expressions.names import which_is_meant
 from mfdebug.core.format.hints import SET_STOP
-from mfdebug.core.session.reply import Reply
+from mfdebug.core.format.table import Column, Row, Table
+from mfdebug.core.session.reply import Reply, Target, reply_of
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import DebuggerError
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError
+from mfdebug.core.timeline.entry_ref import EntryRef
 
 
-def stop_line(stop: Stop) -> str:
-    """Return a stop in one line: `2  break l1 backward  (off, met 3 times)`."""
-    notes = [] if stop.enabled else ["off"]
+def stop_table(session: Session) -> Table:
+    """Return the stops: number, command line, hits, the last moment of a hit, and its state."""
+    columns = (
+        Column("stop", "right"),
+        Column("condition", cut="end"),
+        Column("hits", "right"),
+        Column("last at", "right"),
+        Column("state", cut="end"),
+    )
+    return Table(columns, tuple(_row(session, stop) for stop in session.stops))
+
+
+def _row(session: Session, stop: Stop) -> Row:
+    debugger, trigger = session.debugger, stop.trigger
+    last = stop.last_hit
+    moment = None if last is None else last.number_in(debugger)
+    at = "never" if last is None else "not here" if moment is None else str(moment)
+    state = ["on" if stop.enabled else "off"]
     if stop.temporary:
-        notes.append("once")
+        state.append("once")
     if stop.ignored:
-        notes.append(f"ignores {stop.ignored} more")
-    if isinstance(stop.trigger, Elsewhere):
-        notes.append("not in this graph")
-    notes.append(f"met {stop.hits} time{'s' * (stop.hits != 1)}")
-    return f"{stop.number}  {stop.line}  ({', '.join(notes)})"
+        state.append(f"ignores {stop.ignored} more")
+    if isinstance(trigger, Elsewhere):
+        state.append("not in this graph")
+    texts = (str(stop.number), stop.line, str(stop.hits), at, ", ".join(state))
+    return Row(texts, _target(debugger, trigger.node, moment))
+
+
+def _target(debugger: Debugger, node: int | None, moment: int | None) -> Target | None:
+    """Return where a stop was last met, or else the node that it is set at, if any."""
+    if moment is not None:
+        return f"goto {moment}"
+    if node is None:
+        return None
+    return EntryRef(node, "value", (0,) * len(debugger.plan.shapes[node]))
 
 
 def _set(session: Session, text: str, *, temporary: bool) -> Reply:
@@ -76,9 +101,9 @@ def _data(stop: Stop) -> dict[str, object]:
 
 
 def _stops(session: Session, _text: str) -> Reply:
-    stops = list(session.stops)
-    lines = [stop_line(stop) for stop in stops] or [f"no stop is set; {SET_STOP}"]
-    return Reply("\n".join(lines), [_data(stop) for stop in stops])
+    if not len(session.stops):
+        return Reply(f"no stop is set; {SET_STOP}", [])
+    return reply_of(stop_table(session), data=[_data(stop) for stop in session.stops])
 
 
 def _chosen(session: Session, text: str, usage: str) -> list[Stop]:
@@ -134,15 +159,6 @@ def _ignore(session: Session, text: str) -> Reply:
     return Reply(f"stop {stop.number} ignores its next {stop.ignored} hits", _data(stop))
 
 
-_RULE_HELP = (
-    "Rules: nan, inf (where they first appear); "
-    + "; ".join(f"{rule.name} ({rule.summary})" for rule in RULES.values())
-    + ". A number replaces the threshold of a rule (of update-ratio the upper one), "
-    "as in: break vanishing 1e-6. "
-    + " and ".join(["nan", "inf", *(r.name for r in RULES.values() if r.threshold is None)])
-    + " have no threshold"
-)
-
 STOPPING = [
     Command(
         "break",
@@ -150,8 +166,8 @@ STOPPING = [
         "stop at a node, on a condition, or when something goes wrong",
         _break,
         (Key("b", "break {node} ", "set a stop at the node under the cursor", asks=True),),
-        f"All forms: {USAGE}. A condition is tested wherever all it names is computed. "
-        f"{_RULE_HELP}.",
+        "A condition is tested wherever all it names is computed. `help break moments`, "
+        "`help break conditions`, `help break changes` and `help break health` tell all forms.",
         shows="line",
         argument=Argument.TRIGGER,
         required=True,

@@ -1,4 +1,4 @@
-"""The report of a gradient check, as text and as data for JSON."""
+"""The report of a gradient check: a table with a row for each verdict, and data for JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.format.numbers import scalar
+from mfdebug.core.format.table import Column, Part, Row, Table, text_lines
 from mfdebug.core.timeline.debugger import index_text
+from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.gradcheck.checker import JUDGEMENTS, Verdict
 from miniflow.gradcheck.differences import Judgement
 from miniflow.graph import Graph
@@ -20,14 +22,29 @@ AGREES = {
     "sum": "is the sum of what came to it",
     "rule": "follows the rule",
 }
+DISAGREES = {
+    "sum": "is not the sum of what came to it",
+    "rule": "does not follow the rule",
+}
 COMPARED = {
     "difference": ("backward", "difference"),
     "sum": ("kept", "sum of what came"),
     "rule": ("sent", "by the rule"),
 }
+REMARKS: dict[Judgement, str] = {
+    "kink": "the slopes to both sides differ, no one number is right",
+    "undefined": "no finite difference can be taken here",
+}
 MEANING = {
-    "kink": "a kink: the slopes to both sides differ, no one number is right",
-    "undefined": "undefined: no finite difference can be taken here",
+    "kink": f"a kink: {REMARKS['kink']}",
+    "undefined": f"undefined: {REMARKS['undefined']}",
+    "wrong": "WRONG",
+}
+VERDICTS: dict[Judgement, str] = {
+    "right": "right",
+    "untested": "not tested",
+    "undefined": "undefined",
+    "kink": "kink",
     "wrong": "WRONG",
 }
 # The words for a count of verdicts: singular and plural.
@@ -38,23 +55,25 @@ COUNTED = {
     "untested": ("not tested", "not tested"),
     "right": ("right", "right"),
 }
-# The number of verdicts listed, the worst first.
-MAX_LINES = 40
+# The most verdicts in the table, the worst first, and the most of them in a text.
+MOST_ROWS, MOST_LINES = 1000, 40
 
 
-def check_lines(graph: Graph, verdicts: Sequence[Verdict], limit: int = MAX_LINES) -> list[str]:
-    """Return the conclusion, then a line for each verdict, the worst first, up to `limit`."""
+def check_lines(graph: Graph, verdicts: Sequence[Verdict]) -> list[str]:
+    """Return the report as lines of text."""
+    return text_lines(check_parts(graph, verdicts))
+
+
+def check_parts(graph: Graph, verdicts: Sequence[Verdict]) -> list[Part]:
+    """Return the conclusion, then a table with a row for each verdict, the worst first."""
     if nothing := _nothing_to_check(graph, verdicts):
         return [nothing]
-    worst = sorted(verdicts, key=_severity, reverse=True)
-    lines = [f"  {_line(graph, verdict)}" for verdict in worst[:limit]]
-    if len(worst) > limit:
-        lines.append(f"  … {len(worst) - limit} more, none worse")
-    lines += [f"  {line}" for line in _sampled(graph, verdicts)]
+    parts: list[Part] = [_conclusion(verdicts), _table(graph, verdicts)]
+    parts += [f"  {line}" for line in _sampled(graph, verdicts)]
     unused = [graph.nodes[i].label for i in graph.trainables if not graph.reaches_cost[i]]
     if unused and len(verdicts) > 1:
-        lines.append(f"  trained, but the cost does not depend on it: {', '.join(unused)}")
-    return [_conclusion(verdicts), *lines]
+        parts.append(f"  trained, but the cost does not depend on it: {', '.join(unused)}")
+    return parts
 
 
 def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -129,9 +148,90 @@ def _conclusion(verdicts: Sequence[Verdict]) -> str:
     return f"no gradient is wrong ({tally})"
 
 
-def _line(graph: Graph, verdict: Verdict) -> str:
+def _table(graph: Graph, verdicts: Sequence[Verdict]) -> Table:
+    worst = sorted(verdicts, key=_severity, reverse=True)
+    against = {verdict.against for verdict in verdicts}
+    found, expected = COMPARED[against.pop()] if len(against) == 1 else ("found", "expected")
+    rows = [_row(graph, verdict) for verdict in worst[:MOST_ROWS]]
+    return Table(
+        (
+            Column("node", cut="name"),
+            Column("relative error", "point"),
+            Column("limit", "right", rank=1),
+            Column("verdict"),
+            Column("where", cut="name"),
+            Column(found, "point", rank=2),
+            Column(expected, "point", rank=2),
+            Column("tested", "right", rank=3),
+            Column("remark", cut="end"),
+        ),
+        tuple(rows),
+        indent=2,
+        most=MOST_LINES,
+        left_out=len(worst) - len(rows),
+        more="more, none worse",
+    )
+
+
+def _row(graph: Graph, verdict: Verdict) -> Row:
+    node = graph.nodes[verdict.node]
+    sends = verdict.input_index is not None
+    where = f"to {_entry(graph, verdict)}" if sends else _entry(graph, verdict)
+    numbers = verdict.shapes is None and (
+        verdict.judgement != "untested" or verdict.reason == "rounding"
+    )
+    error = scalar(verdict.relative_error, 2) if _has_error(verdict) else ""
+    texts = (
+        f"{node.label} ({kind_of(node)})" if sends else node.label,
+        error,
+        scalar(verdict.tolerance, 2) if error and verdict.judgement != "untested" else "",
+        VERDICTS[verdict.judgement],
+        where,
+        scalar(verdict.analytic) if numbers else "",
+        scalar(verdict.numeric) if numbers else "",
+        f"{verdict.checked} of {verdict.size}" if numbers else "",
+        _remark(graph, verdict),
+    )
+    index = (0,) * len(verdict.index) if verdict.shapes is not None else verdict.index
+    # The number that was compared is what the source gets.
+    return Row(texts, EntryRef(verdict.source, "grad", index), _sentence(graph, verdict))
+
+
+def _entry(graph: Graph, verdict: Verdict) -> str:
+    source = graph.nodes[verdict.source].label
+    return source if verdict.shapes else f"{source}{index_text(verdict.index)}"
+
+
+def _has_error(verdict: Verdict) -> bool:
+    if verdict.shapes is not None or verdict.judgement == "undefined":
+        return False
+    return verdict.judgement != "untested" or verdict.reason == "rounding"
+
+
+def _remark(graph: Graph, verdict: Verdict) -> str:
+    """Return what the numbers of a verdict do not say."""
+    remarks = []
+    if verdict.judgement == "untested":
+        remarks.append(_why_not(graph, verdict))
+    elif verdict.shapes is not None:
+        had, wanted = map(shape_text, verdict.shapes)
+        remarks.append(f"shape {had}, the value has {wanted}")
+    elif verdict.judgement in REMARKS:
+        remarks.append(REMARKS[verdict.judgement])
+    elif verdict.against != "difference":
+        words = AGREES if verdict.judgement == "right" else DISAGREES
+        remarks.append(words[verdict.against])
+    if verdict.judgement == "right" and verdict.tolerance >= 1:
+        remarks.append("rounding can make this error")
+    if verdict.assumed:
+        remarks.append(f"with other numbers where 0 came back to {graph.nodes[verdict.node].label}")
+    return "; ".join(remarks)
+
+
+def _sentence(graph: Graph, verdict: Verdict) -> str:
+    """Return a verdict in words."""
     node, source = graph.nodes[verdict.node], graph.nodes[verdict.source]
-    entry = f"{source.label}{index_text(verdict.index)}" if not verdict.shapes else source.label
+    entry = _entry(graph, verdict)
     sent = (
         f"{node.label} ({kind_of(node)}) to {entry}" if verdict.input_index is not None else entry
     )

@@ -21,6 +21,7 @@ from mfdebug.core.explain.updates import update_sums
 from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.expressions.ast import NotComputed
 from mfdebug.core.format.numbers import scalar
+from mfdebug.core.format.table import Column, Row, Table
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from miniflow.node import Input
@@ -317,19 +318,16 @@ def _sum_of(cause: Cause, texts: list[str], *, numbers: bool) -> str:
 def _term_lines(cause: Cause, max_terms: int) -> list[str]:
     if len(cause.terms) < 2:
         return []
-    shown = cause.terms[:max_terms]
-    rows = [(scalar(term.amount), scalar(term.running)) for term in shown]
-    heads = ("term", "sum so far")
-    widths = [max(len(head), *(len(row[i]) for row in rows)) for i, head in enumerate(heads)]
-    lines = ["  " + "  ".join(head.rjust(w) for head, w in zip(heads, widths, strict=True))]
-    for row, term in zip(rows, shown, strict=True):
-        cells = "  ".join(text.rjust(w) for text, w in zip(row, widths, strict=True))
-        lines.append(f"  {cells}  {term.words}")
-    unseen = len(cause.terms) - len(shown) + cause.left_out
-    if unseen:
-        rest = sum(term.amount for term in cause.terms[max_terms:]) + cause.left_out_sum
-        lines.append(f"  … {unseen} more, together {scalar(rest)}")
-    return lines
+    rest = sum(term.amount for term in cause.terms[max_terms:]) + cause.left_out_sum
+    return term_table(cause, rest, indent=2, most=max_terms).lines()
+
+
+def term_table(cause: Cause, rest: float, *, indent: int = 0, most: int | None = None) -> Table:
+    """Return the terms, each with the sum up to it; `rest` is the sum of those not shown."""
+    columns = (Column("term", "point"), Column("sum so far", "point"), Column(cut="end"))
+    rows = [Row((scalar(t.amount), scalar(t.running), t.words)) for t in cause.terms]
+    more = f"more, together {scalar(rest)}"
+    return Table(columns, tuple(rows), indent, cause.left_out, more, most)
 
 
 def _note_lines(cause: Cause) -> list[str]:

@@ -80,13 +80,17 @@ class Watches:
         self._watches[watch.number] = watch
         return watch
 
-    def remove(self, number: int) -> Watch:
-        """Remove a watch and return it; raise `DebuggerError` if there is none of that number."""
+    def get(self, number: int) -> Watch:
+        """Return a watch by number; raise `DebuggerError` if there is none."""
         if number not in self._watches:
             known = ", ".join(map(str, self._watches))
             hint = f"there are {known}" if known else "no watch is set"
             raise DebuggerError(f"there is no watch {number}", hint=hint)
-        return self._watches.pop(number)
+        return self._watches[number]
+
+    def remove(self, number: int) -> Watch:
+        """Remove a watch and return it; raise `DebuggerError` if there is none of that number."""
+        return self._watches.pop(self.get(number).number)
 
     def lines(self) -> list[str]:
         """Return the command lines that set the watches."""

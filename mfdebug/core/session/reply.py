@@ -6,14 +6,19 @@ from typing import Any
 
 from msgspec import Struct
 
+from mfdebug.core.format.table import Part, text_lines
 from mfdebug.core.timeline.entry_ref import EntryRef
+
+# What a row of a table refers to: a number, or the command line that goes there.
+Target = EntryRef | str
 
 
 class Reply(Struct, frozen=True):
     """The reply to a command: text for users, data for programs.
 
     `stopped` is the reason if a stop ended a run; `ref` is the entry that the reply is about, if
-    there is one; `subject` is the result as an object, for a screen of its own.
+    there is one; `subject` is the result as an object, for a screen of its own. `parts` are the
+    lines and tables of the text, if it has tables; the `to` of their rows is a `Target`.
     """
 
     text: str
@@ -21,3 +26,9 @@ class Reply(Struct, frozen=True):
     stopped: str = ""
     ref: EntryRef | None = None
     subject: Any = None
+    parts: tuple[Part, ...] = ()
+
+
+def reply_of(*parts: Part, data: Any, subject: Any = None) -> Reply:
+    """Return a reply of lines and tables, whose text is as wide as they need."""
+    return Reply("\n".join(text_lines(parts)), data, subject=subject, parts=parts)

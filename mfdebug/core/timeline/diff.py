@@ -8,28 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.format.numbers import scalar
-from mfdebug.core.format.results import as_json
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness, index_text
-from mfdebug.core.timeline.entry_ref import cost_name, gradient_name
-from miniflow.graph import Graph
-from miniflow.ops.base import Array, Index, Shape, shape_text
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness
+from miniflow.ops.base import Array, Index, Shape
 
 What = Literal["value", "gradient", "cost", "learning rate"]
-# Differences listed as text; a large graph may have thousands.
-MOST_ROWS = 20
 # What is compared: a partial gradient belongs to its moment too, as the sum so far.
 PRESENT = (Freshness.CURRENT, Freshness.PARTIAL)
-ABSENT = {
-    Freshness.NONE: "never computed",
-    Freshness.WAITING: "not computed",
-    Freshness.UNKNOWN: "not known",
-}
 
 
 class Instant(Struct, frozen=True):
@@ -89,6 +78,20 @@ class Difference(Struct, frozen=True):
             return None
         apart = abs(self.a - self.b)
         return math.inf if math.isnan(apart) else apart
+
+    @property
+    def relative(self) -> float | None:
+        """The distance over the larger of the two magnitudes, 0 to 2; None unless both are finite.
+
+        It is the relative error of a gradient check, so that both can be compared.
+        """
+        if self.amount is None or self.a is None or self.b is None:
+            return None
+        if not (math.isfinite(self.a) and math.isfinite(self.b)):
+            return None
+        largest = max(abs(self.a), abs(self.b))
+        # Scaled first: the distance of finite numbers can overflow.
+        return abs(self.a / largest - self.b / largest) if largest else 0.0
 
 
 class Comparison(Struct, frozen=True):
@@ -210,120 +213,3 @@ def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Differe
 def _bits(array: Array) -> Array:
     """Return the entries' bytes as integers: NaN equals itself, and -0 differs from +0."""
     return np.ascontiguousarray(array).reshape(-1).view(f"u{array.itemsize}")
-
-
-# As text, and as JSON --------------------------------------------------------------------
-
-
-_NOT_BOTH = "cannot be compared"
-
-
-def comparison_lines(found: Comparison, debugger: Debugger, most: int = MOST_ROWS) -> list[str]:
-    """Return the comparison as lines of text, with at most `most` differences."""
-    between = f"moment {found.a} and moment {found.b}"
-    if not found.differences and not found.same:
-        return [f"{between}: nothing is computed at either"]
-    if not found.differences:
-        except_for = f", but for {_stale_words(found.stale)}" if found.stale else ""
-        return [f"{between}: everything is equal bit for bit{except_for}"]
-    differ = sum(d.in_both for d in found.differences)
-    apart = len(found.differences) - differ
-    counts = f"{differ} differ{'s' * (differ == 1)}" + (f", {apart} {_NOT_BOTH}" if apart else "")
-    equal = "1 is" if found.same == 1 else f"{found.same} are"
-    lines = [f"{between}: {counts}, {equal} equal bit for bit"]
-    lines += [f"  {_line(debugger, difference)}" for difference in found.differences[:most]]
-    if len(found.differences) > most:
-        more = sum(d.in_both for d in found.differences[most:])
-        rest = len(found.differences) - most - more
-        omitted = [f"{more} more that differ"] * bool(more) + [f"{rest} {_NOT_BOTH}"] * bool(rest)
-        lines.append(f"  … {', '.join(omitted)}")
-    if found.stale:
-        lines.append(f"  left out: {_stale_words(found.stale)}")
-    return lines
-
-
-def _stale_words(count: int) -> str:
-    return f"{count} stale, of an earlier pass"
-
-
-def _line(debugger: Debugger, difference: Difference) -> str:
-    line = f"{_name(debugger, difference)}: {' | '.join(_number_texts(difference))}"
-    if difference.amount is None:
-        return line
-    if math.isfinite(difference.amount):
-        line += f", {scalar(difference.amount, 3)} apart"
-    return line + (
-        f" ({difference.count} of {difference.size} differ)" if difference.size > 1 else ""
-    )
-
-
-def _name(debugger: Debugger, difference: Difference) -> str:
-    graph = debugger.graph
-    if difference.node is None:
-        return difference.what
-    if difference.what == "cost":
-        return cost_name(graph)
-    if difference.what == "value":
-        return f"{graph.nodes[difference.node].label}{index_text(difference.index)}"
-    partial = Freshness.PARTIAL is difference.a_freshness is difference.b_freshness
-    name = gradient_name(debugger, difference.node, difference.index or ())
-    return f"{name}{' so far' if partial else ''}"
-
-
-def _number_texts(difference: Difference) -> tuple[str, str]:
-    """Return both numbers as text, with enough digits to distinguish them."""
-    if difference.shapes is not None:
-        a, b = map(shape_text, difference.shapes)
-        return f"shape {a}", f"shape {b}"
-    sides = ((difference.a, difference.a_freshness), (difference.b, difference.b_freshness))
-    if difference.a is None or difference.b is None or difference.amount is None:
-        a, b = (_side_text(number, freshness) for number, freshness in sides)
-        return a, b
-    for digits in (6, 9, 17):
-        a, b = _signed(difference.a, digits), _signed(difference.b, digits)
-        if a != b:
-            return a, b
-    return a, f"{b} in other bits"
-
-
-def _side_text(number: float | None, freshness: Freshness) -> str:
-    if number is None:
-        return ABSENT.get(freshness, freshness.value)
-    return f"{_signed(number)}{' so far' if freshness is Freshness.PARTIAL else ''}"
-
-
-def _signed(number: float, digits: int = 6) -> str:
-    """Return a number as text with the sign of a zero, which may be the only difference."""
-    minus = "-" if number == 0 and math.copysign(1, number) < 0 else ""
-    return minus + scalar(number, digits)
-
-
-def comparison_data(found: Comparison, graph: Graph) -> dict[str, Any]:
-    """Return the comparison as JSON data."""
-    data: dict[str, Any] = as_json(
-        {
-            "a": str(found.a),
-            "b": str(found.b),
-            "bit_equal": not found.differences,
-            "equal": found.same,
-            "not_computed_in_either": found.neither,
-            "stale": found.stale,
-            "differences": [
-                {
-                    "node": None if difference.node is None else graph.nodes[difference.node].label,
-                    "what": difference.what,
-                    "entry": difference.index,
-                    "a": difference.a,
-                    "b": difference.b,
-                    "a_freshness": difference.a_freshness.value,
-                    "b_freshness": difference.b_freshness.value,
-                    "difference": difference.amount,
-                    "differ": difference.count,
-                    "of": difference.size,
-                }
-                | ({"shapes": difference.shapes} if difference.shapes else {})
-                for difference in found.differences
-            ],
-        }
-    )
-    return data

@@ -17,7 +17,7 @@ from textual.widgets import Input as TextInput
 from mfdebug.core.commands.completion import completions
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.commands.quiz import asked
-from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.reply import Reply, Target
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
@@ -239,14 +239,18 @@ class DebugScreen(CommandScreen):
             self.autoplay.stop()
         view = view_of(line, reply, self.debugger, keys_of(self))
         if view.dialog is not None:
-            self.app.push_screen(view.dialog, self._go_to_cause)
+            self.app.push_screen(view.dialog, self._go_to)
         elif view.message:
             self.say(view.message, view.tone)
 
-    async def _go_to_cause(self, ref: EntryRef | None) -> None:
-        """Go to the number that the user selected on the `why` screen, if any."""
-        if ref is None:
-            return
+    async def _go_to(self, target: Target | None) -> None:
+        """Go to what the user selected in a dialog: a number, or where a command line goes."""
+        if isinstance(target, str):
+            await self.run_line(target)
+        elif target is not None:
+            await self._go_to_number(target)
+
+    async def _go_to_number(self, ref: EntryRef) -> None:
         if ref.moment is not None:
             await self.run_line(f"goto {ref.moment}")
         self.panels.shown.go_to_entry(ref)

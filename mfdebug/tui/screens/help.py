@@ -1,303 +1,252 @@
-"""The help screen: keys, commands, forms of expressions and marks, filtered by typing.
-
-It is generated from the table of commands, the key bindings and the grammar of expressions, so it
-cannot be out of date.
-"""
+"""The help screen: a list of topics, a topic a screen where there is no room for more, a search."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.events import Key, Resize
+from textual.events import Click, Key, Resize
+from textual.geometry import Size
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
-from mfdebug.config.bindings import PLACES, Bound, Keys, at
-from mfdebug.core.commands.command import Command
-from mfdebug.core.commands.help import (
-    EXAMPLES,
-    FORMS,
-    FUNCTION_MEANINGS,
-    WORD_MEANINGS,
-)
-from mfdebug.core.commands.table import GROUPS
-from mfdebug.tui.keys import bindings_at, keys_of
-from mfdebug.tui.terminal.text_fitting import wrap
+from mfdebug.config.bindings import Keys
+from mfdebug.tui.help_pages import Page, Section, pages
+from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.terminal.text_fitting import fit
+from mfdebug.tui.widgets.help_text import HelpText
 from mfdebug.tui.widgets.lines import LinesView
 
-# The groups of commands that have a section of keys; all other keys are under `SCREEN`.
-KEY_GROUPS = ("move", "stop", "look", "change")
-SCREEN = "this screen"
-MARKS = {
-    "✓": "the value is computed",
-    "∂": "the gradient is computed",
-    "◐": "the gradient is partial: not every consumer has sent its contribution",
-    "⊕": "every consumer has sent its contribution; the node's own backward is still ahead",
-    "∙": "not computed yet",
-    "?": "unknown: not recorded in a program's run, or not a number",
-    "~": "stale: of the SGD step before this one, or of parameters before their update",
-    "*": "trained: the update changes it",
-    "!": "it contains NaN or infinity",
-    "●": "a stop is set here",
-    "○": "a stop is set here, but disabled",
-    "▶": "the node of the present moment",
-    "▾ ▸": "a scope, open or folded; Enter changes it",
-}
-INDENT = 2
-GAP = 2
-# The most cells of the first column; a longer head has its own line.
-MAX_HEAD = 24
-# Below this width there is no room for whole sentences beside the first column.
-ROOMY = 70
+# From this width on, the list of topics is beside the text.
+BESIDE = 104
+LIST = 24
 
 
-@dataclass(frozen=True)
-class Entry:
-    """An entry of the help: a key, a command or a form, its description, and details."""
+class TopicList(LinesView, can_focus=False):
+    """The names of the topics, with what they are about where there is room."""
 
-    head: str
-    words: str
-    details: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """Entries under a title, whose first word is their kind.
-
-    `column` is the width, in cells, of the column of heads, the same for all sections of a kind.
-    """
-
-    title: str
-    entries: tuple[Entry, ...]
-    column: int = 0
-
-    @property
-    def kind(self) -> str:
-        """The first word of the title, which sections of one kind share."""
-        return self.title.split()[0]
-
-    def filtered(self, wanted: Iterable[str]) -> Section:
-        """Return this section with only the entries that, with the title, have all wanted words."""
-        title = self.title.casefold()
-        missing = [word for word in wanted if word not in title]
-        kept = [
-            entry
-            for entry in self.entries
-            if all(word in _plain(entry).casefold() for word in missing)
-        ]
-        return replace(self, entries=tuple(kept))
-
-
-def _plain(entry: Entry) -> str:
-    return f"{entry.head} {entry.words} {entry.details}"
-
-
-def sections(keys: Keys) -> list[Section]:
-    """Return the whole help, with the keys in force."""
-    prompt = keys.name("prompt")
-    commands = [
-        Section(
-            f"commands, at the prompt ({prompt}) - {name}",
-            tuple(_command_entry(command, keys) for command in group),
-        )
-        for name, group in GROUPS.items()
-    ]
-    calls = tuple(Entry(f"{name}(x)", words) for name, words in FUNCTION_MEANINGS.items())
-    return _aligned(
-        [
-            *_key_sections(keys),
-            *commands,
-            Section("expressions (EXPR)", _pairs(FORMS)),
-            Section("expressions - words", _pairs(WORD_MEANINGS)),
-            Section("expressions - functions", calls),
-            Section("expressions - examples", _pairs(EXAMPLES)),
-            Section("marks", _pairs(MARKS)),
-        ]
-    )
-
-
-def _aligned(unaligned: list[Section]) -> list[Section]:
-    columns: dict[str, int] = {}
-    for section in unaligned:
-        heads = [cell_len(entry.head) for entry in section.entries]
-        fitting = [head for head in heads if head <= MAX_HEAD]
-        columns[section.kind] = max(columns.get(section.kind, 0), *fitting)
-    return [replace(section, column=columns[section.kind]) for section in unaligned]
-
-
-def _pairs(meanings: dict[str, str]) -> tuple[Entry, ...]:
-    return tuple(Entry(head, words) for head, words in meanings.items())
-
-
-def _command_entry(command: Command, keys: Keys) -> Entry:
-    shown = keys.of_command(command.name)
-    words = f"{command.summary}  ({shown})" if shown else command.summary
-    return Entry(command.usage, words, command.details)
-
-
-def _key_sections(keys: Keys) -> list[Section]:
-    groups: dict[str, list[Bound]] = {name: [] for name in (*KEY_GROUPS, SCREEN)}
-    for bound in (*at("screen"), *at("app")):
-        groups[bound.group if bound.group in KEY_GROUPS else SCREEN].append(bound)
-    found = {name: _key_entries(group, keys) for name, group in groups.items()}
-    counted = f"10{keys.name('step')} 500{keys.name('sgd')}"
-    found["move"] += (Entry(counted, "ten steps, 500 SGD steps: type a count first"),)
-    if not (keys.is_changed("step") or keys.is_changed("back")):
-        found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
-    found[PLACES["order"]] = _key_entries(at("order"), keys)
-    panel = f"{PLACES['entries']} ({keys.name('panel')})"
-    found[panel] = _key_entries(at("entries"), keys)
-    return [Section(f"keys - {name}", entries) for name, entries in found.items()]
-
-
-def _key_entries(bound: Iterable[Bound], keys: Keys) -> tuple[Entry, ...]:
-    """Return an entry per binding that has keys, with all its keys."""
-    return tuple(Entry(keys.shown(b.id), b.words) for b in bound if keys.of(b.id))
-
-
-class HelpText(LinesView):
-    """The lines that match the filter."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"help--title", "help--head", "help--dim"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"topics--now", "topics--dim"}
     DEFAULT_CSS = """
-    HelpText {
+    TopicList {
         background: $background;
         overflow-x: hidden;
-        & > .help--title { color: $accent; text-style: bold; }
-        & > .help--head { color: $text; text-style: bold; }
-        & > .help--dim { color: $text-muted; }
+        & > .topics--now { text-style: reverse; }
+        & > .topics--dim { color: $text-muted; }
     }
     """
 
-    def show(self, shown: list[Section], *, details: bool) -> None:
-        """Show the given sections, with or without the details of each entry."""
-        # A column is reserved for the scrollbar, so that lines do not move when it appears.
-        width = max(20, self.outer_size.width - 2)
-        lines: list[Strip] = []
-        for section in shown:
-            if lines:
-                lines.append(Strip.blank(0))
-            lines += self._section(section, width, details=details)
-        self.update_lines(lines)
+    class Opened(Message):
+        """A topic was clicked."""
 
-    def _section(self, section: Section, width: int, *, details: bool) -> Iterator[Strip]:
-        style = self.get_component_rich_style
-        for part in wrap(section.title, width):
-            yield Strip([Segment(f" {part}", style("help--title"))])
-        column = min(section.column, width // 3)
-        left = 1 + INDENT + column + GAP
-        for entry in section.entries:
-            head = wrap(entry.head, width - 1 - INDENT)
-            words = wrap(entry.words, width - left)
-            beside = cell_len(entry.head) <= column
-            for part in head[: len(head) - beside]:
-                yield Strip([Segment(" " * (1 + INDENT)), Segment(part, style("help--head"))])
-            for i, part in enumerate(words):
-                text = entry.head if beside and i == 0 else ""
-                text += " " * (column - cell_len(text) + GAP)
-                yield Strip(
-                    [
-                        Segment(" " * (1 + INDENT)),
-                        Segment(text, style("help--head")),
-                        Segment(part),
-                    ]
-                )
-            if details and entry.details:
-                indent = left if width >= ROOMY else 1 + 2 * INDENT
-                for part in wrap(entry.details, width - indent):
-                    yield Strip([Segment(" " * indent), Segment(part, style("help--dim"))])
+        def __init__(self, topic: int) -> None:
+            super().__init__()
+            self.topic = topic
 
+    def __init__(self, topics: list[Page], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._topics = topics
+        self._now = 0
+        self._column = max(len(topic.name) for topic in topics)
 
-class Filter(Input):
-    """The input for the wanted words."""
+    def show(self, now: int) -> None:
+        """Show the list, with topic `now` marked."""
+        self._now = now
+        self.reload(Size(self.line_width, len(self._topics)))
+        self.reveal(now)
 
-    def on_key(self, event: Key) -> None:
-        """Close the help at the key that opens it, while nothing is typed yet."""
-        if event.key in keys_of(self).of("help") and not self.value:
-            event.stop()
-            event.prevent_default()
-            self.screen.dismiss(None)
+    def line(self, y: int) -> Strip:
+        """Return the line of a topic."""
+        topic, width = self._topics[y], self.line_width
+        name = fit(f" {topic.name}", min(self._column + 3, width))
+        if y == self._now:
+            text = fit(name + topic.summary, width) if width > LIST else name
+            return Strip([Segment(text, self.get_component_rich_style("topics--now"))])
+        words = fit(topic.summary, width - len(name)) if width > LIST else ""
+        return Strip([Segment(name), Segment(words, self.get_component_rich_style("topics--dim"))])
+
+    def on_click(self, event: Click) -> None:
+        """Open the clicked topic."""
+        if (y := event.y + self.scroll_offset.y) < len(self._topics):
+            self.post_message(self.Opened(y))
 
 
 class HelpScreen(ModalScreen[None]):
-    """The help, as large as the screen."""
+    """The help, as large as the screen; `topic` is the page that it opens at, `search` its words.
+
+    Where it is wide, the list of topics stays beside the text, and the text has as many pages as
+    fit. Else the list comes first, and Enter opens a topic.
+    """
 
     DEFAULT_CSS = """
     HelpScreen {
-        align: center top;
         background: $background;
-        & > Vertical { width: 100%; max-width: 104; height: 100%; }
         #help-head { height: 1; background: $panel; }
-        #help-title { width: 7; color: $accent; text-style: bold; }
+        #help-title { width: 1fr; color: $accent; text-style: bold; }
         #help-filter { width: 1fr; background: $panel; color: $text; }
-        #help-text { height: 1fr; }
+        #help-body { height: 1fr; }
+        #help-topics { width: 1fr; }
+        #help-text { width: 1fr; height: 1fr; }
         #help-keys { height: 1; background: $panel; color: $text-muted; }
+        &.beside #help-topics { width: 24; border-right: solid $panel; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("help")
+    AUTO_FOCUS = ""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, topic: str = "", search: str = "") -> None:
         super().__init__()
-        self._sections = sections(keys)
+        self._keys = keys
+        self._pages = pages(keys)
+        names = [page.name for page in self._pages]
+        self._now = names.index(topic) if topic in names else 0
+        self._in_contents = topic not in names
+        self._search = search
 
     def compose(self) -> ComposeResult:
-        """A title, the filter, the lines, and how to close."""
+        """A title or the words to find, the topics, the text, and the keys."""
         with Vertical():
             with Horizontal(id="help-head"):
-                yield Static(" help", id="help-title", markup=False)
-                yield Filter(
-                    placeholder="type to find: gradient, undo, norm …",
+                yield Static("", id="help-title", markup=False)
+                yield Input(
+                    self._search,
+                    placeholder="type to find: gradient, histogram, norm …",
                     id="help-filter",
                     compact=True,
                 )
-            text = HelpText(id="help-text")
-            text.can_focus = False
-            yield text
+            with Horizontal(id="help-body"):
+                yield TopicList(self._pages, id="help-topics")
+                yield HelpText(id="help-text")
             yield Static("", id="help-keys", markup=False)
 
     def on_mount(self) -> None:
-        """Focus the filter."""
-        self.query_one(Filter).focus()
+        """Search, if words were given."""
+        self._set_searching(bool(self._search))
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether words are typed to be found."""
+        return self.query_one(Input).display
+
+    @property
+    def _is_beside(self) -> bool:
+        return self.size.width >= BESIDE
+
+    def _set_searching(self, searching: bool) -> None:
+        words = self.query_one(Input)
+        words.display = searching
+        self.query_one("#help-title").styles.width = 7 if searching else "1fr"
+        if searching:
+            words.focus()
+        else:
+            self.set_focus(None)
 
     def on_resize(self, _event: Resize) -> None:
-        """Wrap the lines to the new width."""
+        """Fit the pages to the new size."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Show the parts that are needed, and after that their lines, which need their sizes."""
+        self.set_class(self._is_beside, "beside")
+        lists = self._is_beside or (self._in_contents and not self.is_searching)
+        self.query_one(TopicList).display = lists
+        self.query_one(HelpText).display = self._is_beside or not lists
         self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        topics, text = self.query_one(TopicList), self.query_one(HelpText)
+        title, keys = self.query_one("#help-title", Static), self.query_one("#help-keys", Static)
+        if topics.display:
+            topics.show(self._now)
+        if self.is_searching:
+            text.show_found(self._found())
+            title.update(" help")
+            keys.update(" ↑ ↓ PgUp PgDn scroll   Esc ends the search")
+            return
+        if text.display:
+            text.show_page(self._pages, self._now, alone=not self._is_beside)
+            text.scroll_to(y=0, animate=False)
+        if self._is_beside:
+            title.update(" help")
+            keys.update(" ↑ ↓ topic   PgUp PgDn scroll   / find   Esc closes")
+        elif self._in_contents:
+            title.update(" help")
+            keys.update(" ↑ ↓ topic   Enter opens it   / find   Esc closes")
+        else:
+            page = self._pages[self._now]
+            title.update(f" help › {page.name}   {self._now + 1} of {len(self._pages)}")
+            keys.update(" ← → topic   ↑ ↓ scroll   Backspace topics   / find   Esc closes")
+
+    def _found(self) -> list[Section]:
+        typed = self.query_one(Input).value
+        wanted = typed.casefold().split()
+        sections = [section for page in self._pages for section in page.sections]
+        found = [section.filtered(wanted) for section in sections]
+        found = [section for section in found if section.entries]
+        return found or [Section(f"nothing found: {typed.strip()}", ())]
 
     def on_input_changed(self) -> None:
         """Show the entries that match."""
         self._show()
         self.query_one(HelpText).scroll_to(y=0, animate=False)
 
-    def _show(self) -> None:
-        typed = self.query_one(Filter).value
-        wanted = typed.casefold().split()
-        filtered = [section.filtered(wanted) for section in self._sections]
-        shown = [section for section in filtered if section.entries]
-        if not shown:
-            shown = [Section(f"nothing found: {typed.strip()}", (), 1)]
-        self.query_one(HelpText).show(shown, details=bool(wanted))
-        keys = "Esc clears" if typed else "Esc closes"
-        self.query_one("#help-keys", Static).update(f" ↑ ↓ PgUp PgDn scroll   {keys}")
+    def on_topic_list_opened(self, event: TopicList.Opened) -> None:
+        """Open the clicked topic."""
+        self._now = event.topic
+        self._set_searching(False)
+        self.action_open()
+
+    # Keys --------------------------------------------------------------------------------
+
+    def on_key(self, event: Key) -> None:
+        """Close the help at the key that opens it, except where it is typed in a search."""
+        if not self.is_searching and event.key in self._keys.of("help"):
+            event.stop()
+            event.prevent_default()
+            self.dismiss(None)
+
+    def action_find(self) -> None:
+        """Start a search."""
+        self._set_searching(True)
+        self._lay_out()
+
+    def action_open(self) -> None:
+        """Open the topic under the cursor."""
+        if not self.is_searching:
+            self._in_contents = False
+            self._lay_out()
+
+    def action_contents(self) -> None:
+        """Return to the list of topics."""
+        self._in_contents = True
+        self._lay_out()
+
+    def action_topic(self, by: int) -> None:
+        """Go to another topic."""
+        if not self.is_searching:
+            self._now = (self._now + by) % len(self._pages)
+            self._lay_out()
 
     def action_leave(self) -> None:
-        """Clear the filter, or close if it is empty."""
-        typed = self.query_one(Filter)
-        if typed.value:
-            typed.value = ""
+        """End the search, or close."""
+        if self.is_searching:
+            self.query_one(Input).value = ""
+            self._set_searching(False)
+            self._lay_out()
         else:
             self.dismiss(None)
 
     def action_scroll(self, by: int) -> None:
-        """Scroll by lines."""
-        self.query_one(HelpText).scroll_relative(y=by, animate=False)
+        """Go to another topic where the list is shown, else scroll by lines."""
+        if not self.is_searching and self.query_one(TopicList).display:
+            self._now = min(max(self._now + by, 0), len(self._pages) - 1)
+            self._lay_out()
+        else:
+            self.query_one(HelpText).scroll_relative(y=by, animate=False)
 
     def action_page(self, by: int) -> None:
         """Scroll by a page less one line."""

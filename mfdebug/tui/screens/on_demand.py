@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mfdebug.config.bindings import Keys
     from mfdebug.core.explain.why import Cause
+    from mfdebug.core.format.table import Part
     from mfdebug.core.session.demo import Playback
     from mfdebug.core.timeline.debugger import Debugger
     from mfdebug.opening.choices import Choice
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from mfdebug.tui.screens.why import WhyScreen
 
 
-def help_screen(keys: Keys) -> HelpScreen:
-    """Return the help."""
+def help_screen(keys: Keys, *, topic: str = "", search: str = "") -> HelpScreen:
+    """Return the help: its contents, a topic, or what has the words that are searched for."""
     from mfdebug.tui.screens.help import HelpScreen
 
-    return HelpScreen(keys)
+    return HelpScreen(keys, topic=topic, search=search)
 
 
 def why_screen(debugger: Debugger, cause: Cause) -> WhyScreen:
@@ -40,11 +41,11 @@ def why_screen(debugger: Debugger, cause: Cause) -> WhyScreen:
     return WhyScreen(debugger, cause)
 
 
-def text_screen(title: str, lines: list[str]) -> TextScreen:
-    """Return a text to scroll."""
+def text_screen(title: str, parts: list[Part]) -> TextScreen:
+    """Return lines and tables to scroll, and to choose a row from."""
     from mfdebug.tui.screens.text import TextScreen
 
-    return TextScreen(title, lines)
+    return TextScreen(title, parts)
 
 
 def palette() -> Palette:

@@ -23,8 +23,9 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from mfdebug.core.explain.why import Cause, equation_lines, why
+from mfdebug.core.explain.why import Cause, equation_lines, term_table, why
 from mfdebug.core.format.numbers import scalar
+from mfdebug.core.format.table import Fitted
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.keys import bindings_at, keys_of, with_keys
@@ -85,38 +86,36 @@ class TermList(WhyLines):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._visit: _Visit | None = None
-        self._widths = (0, 0)
+        self._fitted: Fitted | None = None
 
     def show(self, visit: _Visit) -> None:
         """Show the terms of a number, and which term is selected."""
         self._visit = visit
-        terms, left_out = visit.cause.terms, visit.cause.left_out
-        self._widths = (
-            max(len("term"), *(len(scalar(term.amount)) for term in terms), 0),
-            max(len("sum so far"), *(len(scalar(term.running)) for term in terms), 0),
-        )
-        self.reload(Size(self.line_width, len(terms) + bool(left_out)))
+        cause = visit.cause
+        # Before the first layout there is no width.
+        self._fitted = Fitted(term_table(cause, cause.left_out_sum), self.line_width or None)
+        self.reload(Size(self.line_width, len(cause.terms) + bool(cause.left_out)))
         self.reveal(visit.term)
 
     @property
     def heads(self) -> str:
         """The titles of the columns."""
-        return "  ".join(
-            head.rjust(width)
-            for head, width in zip(("  term", "sum so far"), self._widths, strict=True)
-        )
+        return self._at_width().heads
+
+    def _at_width(self) -> Fitted:
+        """Return the table at the present width, which the scrollbar changes."""
+        assert self._fitted is not None
+        if self._fitted.width != self.line_width and self.line_width > 0:
+            self._fitted = Fitted(self._fitted.table, self.line_width)
+        return self._fitted
 
     def line(self, y: int) -> Strip:
         """Return the line of a term, or the number of terms that are left out."""
         assert self._visit is not None
-        cause = self._visit.cause
-        if y == len(cause.terms):
-            text = f"… {cause.left_out} more, together {scalar(cause.left_out_sum)}"
-            return Strip([Segment(text, self.style("dim"))])
-        term = cause.terms[y]
-        amount, running = self._widths
-        text = f"{scalar(term.amount):>{amount}}  {scalar(term.running):>{running}}"
-        text = fit(f"{text}  {term.words}", self.line_width)
+        fitted = self._at_width()
+        if y == len(fitted.table.rows):
+            return Strip([Segment(fitted.table.rest(y), self.style("dim"))])
+        text = fit(fitted.line(y), self.line_width)
         chosen = y == self._visit.term
         style = self.style("chosen") if chosen else None
         return Strip([Segment(text, style)])

@@ -182,9 +182,10 @@ def planted(mistake: str) -> Graph:
 )
 def test_a_planted_wrong_gradient_is_named(mistake: str, words: str) -> None:
     reply = open_session(Debugger(planted(mistake))).run("check")
-    first = reply.text.splitlines()[1]
-    assert words in first
-    assert "WRONG" in first
+    first = reply.text.splitlines()[2]
+    node, _, to = words.partition(" to ")
+    assert first.startswith(f"  {node} ")
+    assert f"  WRONG    to {to}" in first
     assert not reply.data["all_right"]
     worst = reply.data["verdicts"][0]
     assert worst["judgement"] == "wrong"
@@ -205,8 +206,7 @@ def test_an_assigned_gradient_is_named() -> None:
     left, right = MSE(y, l1, name="left"), MSE(y, l1, name="right")
     cost = Mul(left, right, name="cost")
     reply = open_session(Debugger(Graph.of(cost, name="assigned"))).run("check l1")
-    assert "l1 (Planted) to x[" in reply.text
-    assert "WRONG" in reply.text
+    assert "WRONG    to x[" in reply.text
 
 
 def test_sound_graphs_are_found_so() -> None:
@@ -229,9 +229,9 @@ def test_a_check_changes_nothing() -> None:
 def test_diff_of_a_branch_with_the_run_without_edits() -> None:
     run = session("xor", "goto sgd 1", "set lr = 5", "goto sgd 3")
     text = run.run("diff now@0 now").text
-    assert "learning rate: 0.5 | 5" in text or "learning rate:" in text
+    assert "  learning rate " in text
     assert "differ" in text
-    assert run.run("branches").text.splitlines()[1].endswith("<- here")
+    assert run.run("branches").text.splitlines()[2].endswith("<- here")
     same = run.run("diff 5@0 5").text
     assert "equal bit for bit" in same
 
@@ -253,7 +253,9 @@ def test_watches_are_told_at_every_moment() -> None:
     assert run.watches.read()[0].trend == pytest.approx((5.0, 3.536, now))
     run.run("unwatch 1")
     assert [one.text for one in run.watches.read()] == ["cost - prev(cost)"]
-    assert run.run("watch").text.startswith("2  cost - prev(cost) =")
+    heads, row = run.run("watch").text.splitlines()
+    assert heads.split() == ["watch", "expression", "value"]
+    assert row == f"    2  cost - prev(cost)  {run.watches.read()[0].shown}"
 
 
 def test_a_watch_of_what_is_not_computed_says_so() -> None:
@@ -331,7 +333,7 @@ def test_a_gradient_whose_turn_has_not_come_says_so() -> None:
 def test_a_diff_counts_what_it_leaves_out() -> None:
     run = session("digits", "sgd")
     tail = run.run("diff 0 40").text.split("\n")
-    assert any("more that differ" in line or "cannot be compared" in line for line in tail)
+    assert any("cannot be compared" in line for line in tail)
 
 
 def test_a_watch_that_never_has_a_value_is_refused_and_one_is_set_once() -> None:

@@ -22,6 +22,7 @@ from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, Abs, Linear, MatMul, Max, Min, Mul, Neg, ReLU, Sub, Sum, Tanh
 from miniflow.ops.base import Array, Calls, Op, ScalarRule, Targets
+from tests.support.check_words import check_sentences
 from tests.support.command_line import in_turn
 from tests.support.paths import ROOT
 
@@ -78,7 +79,7 @@ def assert_blamed(
     assert blamed["analytic"] == pytest.approx(sent[entry])
     assert blamed["numeric"] == pytest.approx(right[entry], rel=1e-6, abs=1e-9)
     assert (blamed["checked"], blamed["of"]) == (sent.size, sent.size)
-    conclusion, first, *others = check_lines(graph, verdicts)
+    conclusion, first, *others = check_sentences(graph, verdicts)
     assert conclusion == f"1 gradient is wrong (1 wrong, {len(fine)} right)"
     place = f"{node} ({kind}) to {source}{index_text(entry)}"
     numbers = f"backward {scalar(sent[entry])}, difference {scalar(right[entry])}, "
@@ -88,7 +89,7 @@ def assert_blamed(
 
 def assert_all_right(graph: Graph) -> None:
     verdicts = check(graph)
-    assert check_lines(graph, verdicts)[0] == f"no gradient is wrong ({len(verdicts)} right)"
+    assert check_sentences(graph, verdicts)[0] == f"no gradient is wrong ({len(verdicts)} right)"
     assert check_data(graph, verdicts)["all_right"]
 
 
@@ -109,10 +110,14 @@ def test_a_right_graph_leaves_with_status_0() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     conclusion, *lines = done.stdout.splitlines()
     assert conclusion == "no gradient is wrong (10 right)"
-    assert len(lines) == 10
-    assert all(": agrees with the central difference: " in line for line in lines)
-    told = {line.split("[")[0].strip() for line in lines}
-    assert {"l1 (Linear) to W1", "s1 (Sigmoid) to l1", "cost (MSE) to s2"} <= told
+    heads, *rows = lines
+    assert heads.split() == [
+        *["node", "relative", "error", "limit", "verdict"],
+        *["where", "backward", "difference", "tested"],
+    ]
+    assert len(rows) == 10
+    assert all(" 1e-06  right    to " in row or "e-06  right    to " in row for row in rows)
+    assert {row.split()[0] for row in rows} == {"l1", "s1", "l2", "s2", "cost"}
 
 
 def test_a_right_graph_is_all_right_in_json_too() -> None:
@@ -187,12 +192,13 @@ def test_a_wrong_rule_of_a_program_leaves_with_status_1_and_its_entry(tmp_path: 
     (entry,) = worst_entries(sent, right)
     done = mfdebug("mine.py", "--check", cwd=tmp_path)
     assert done.returncode == 1
-    conclusion, first, *others = done.stdout.splitlines()
+    conclusion, _heads, first, *others = done.stdout.splitlines()
     assert conclusion == "1 gradient is wrong (1 wrong, 3 right)"
+    node, kind, _error, _limit, verdict, _to, *rest = first.split()
+    assert (node, kind, verdict) == ("l", "(MyMatMul)", "WRONG")
     place = f"X{index_text(tuple(entry))}"
-    numbers = f"backward {sent[tuple(entry)]:g}, difference {right[tuple(entry)]:g}, "
-    assert first.startswith(f"  l (MyMatMul) to {place}: WRONG: {numbers}")
-    assert first.endswith("; worst of 4)")
+    numbers = [f"{sent[tuple(entry)]:g}", f"{right[tuple(entry)]:g}"]
+    assert rest == [place, *numbers, "4", "of", "4"]
     assert not any("WRONG" in line for line in others)
 
     as_json = mfdebug("mine.py", "--check", "--json", cwd=tmp_path)
@@ -244,9 +250,14 @@ def test_a_kink_leaves_with_status_0_and_is_called_one(tmp_path: Path) -> None:
     )
     done = mfdebug(file, "--check")
     assert done.returncode == 0
-    conclusion, first, _ = done.stdout.splitlines()
-    assert conclusion == "no gradient is wrong (1 kink, 1 right)"
-    assert first.startswith(f"  r (ReLU) to x[1]: {KINK}: backward 0, difference 0.5, ")
+    assert done.stdout.splitlines() == [
+        "no gradient is wrong (1 kink, 1 right)",
+        "  node        relative error  limit  verdict  where    backward  difference  tested  "
+        "remark",
+        "  r (ReLU)           1        1e-06  kink     to x[1]         0         0.5  3 of 3  "
+        "the slopes to both sides differ, no one number is right",
+        "  cost (Sum)         5.2e-12  1e-06  right    to r[0]         1         1    3 of 3",
+    ]
     answer = strict_json(mfdebug(file, "--check", "--json").stdout)
     assert answer["ok"] is True
     kink = answer["result"]["verdicts"][0]
@@ -421,7 +432,7 @@ def test_a_wrong_sign_on_plain_numbers_has_no_index(monkeypatch: pytest.MonkeyPa
     )
     graph = Graph.of(Sub(Input("a", value=3.0), Input("t", value=1.0), name="error"))
     assert_blamed(graph, "error", "Sub", "t", np.array(1.0), np.array(-1.0))
-    assert "to t: WRONG: backward 1, difference -1" in check_lines(graph, check(graph))[1]
+    assert "to t: WRONG: backward 1, difference -1" in check_sentences(graph, check(graph))[1]
 
 
 def test_one_wrong_entry_is_found_among_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,7 +510,7 @@ def test_with_one_consumer_assigning_is_adding() -> None:
 def test_an_input_below_a_wrong_node_is_wrong_through_the_whole_graph() -> None:
     graph = two_consumers(Assigns(Input("x", value=SQUARE), "d"))
     verdicts = check(graph, graph.index_of("x"))
-    conclusion, line = check_lines(graph, verdicts)
+    conclusion, line = check_sentences(graph, verdicts)
     assert conclusion == "1 gradient is wrong (1 wrong)"
     assert line.startswith("  x[0,0]: WRONG: backward -2, difference 4, relative error 1.5 ")
     (verdict,) = check_data(graph, verdicts)["verdicts"]
@@ -514,9 +525,10 @@ def test_every_planted_rule_fails_the_command(
 ) -> None:
     plant(monkeypatch, MSE, lambda input_index, grad, t, a: grad * 2 * (t - a) / t.size)
     assert main(["xor", "--check"]) == 1
-    conclusion, first, *others = capsys.readouterr().out.splitlines()
+    conclusion, _heads, first, *others = capsys.readouterr().out.splitlines()
     assert conclusion == "1 gradient is wrong (1 wrong, 9 right)"
-    assert first.startswith("  cost (MSE) to s2[")
+    assert first.startswith("  cost (MSE) ")
+    assert "  WRONG    to s2[" in first
     assert "WRONG" not in "".join(others)
     assert main(["xor", "--check", "--json"]) == 1
     answer = strict_json(capsys.readouterr().out)
@@ -549,7 +561,8 @@ def test_a_gradient_of_nan_is_wrong_and_can_be_read_as_json(
     )
     assert main([file, "--check"]) == 1
     out = capsys.readouterr().out
-    assert "\n  h (Tanh) to x[1,0]: WRONG: backward nan, difference 0.786448, " in out
+    first = out.splitlines()[2].split()
+    assert " ".join(first) == "h (Tanh) inf 1e-06 WRONG to x[1,0] nan 0.786448 4 of 4"
     assert main([file, "--check", "--json"]) == 1
     blamed = strict_json(capsys.readouterr().out)["result"]["verdicts"][0]
     assert (blamed["node"], blamed["entry"], blamed["judgement"]) == ("h", [1, 0], "wrong")
@@ -566,9 +579,12 @@ def test_of_many_nodes_the_wrong_one_is_told_first_and_all_are_in_the_data(
     verdicts = check(graph)
     lines = check_lines(graph, verdicts)
     assert lines[0] == "1 gradient is wrong (1 wrong, 62 right)"
-    assert lines[1].startswith("  wrong (Tanh) to n29[")
+    assert lines[2].startswith("  wrong (Tanh) ")
+    assert "WRONG    to n29[" in lines[2]
     assert lines[-1] == "  … 23 more, none worse"
-    assert len(lines) == 42
+    assert len(lines) == 43
+    # The app can show them all.
+    assert len(check_sentences(graph, verdicts)) == 64
     assert len(check_data(graph, verdicts)["verdicts"]) == 63
 
 
@@ -596,7 +612,7 @@ def test_a_kink_at_0_is_told_apart(kind: Any, sent: float) -> None:
     verdicts = check(graph)
     data = check_data(graph, verdicts)
     assert data["all_right"]
-    conclusion, first, *_ = check_lines(graph, verdicts)
+    conclusion, first, *_ = check_sentences(graph, verdicts)
     assert conclusion == f"no gradient is wrong (1 kink, {len(verdicts) - 1} right)"
     assert first.startswith(f"  r ({kind.__name__}) to x[1,0]: {KINK}: ")
     kink = data["verdicts"][0]
@@ -626,7 +642,8 @@ class MyAbs(Node):
 def test_abs_at_0_by_the_slope_of_one_side_is_a_kink() -> None:
     graph = weighed(MyAbs(Input("x", value=[-3.0, 0.0]), "r"), np.array([1.0, 5.0]))
     verdicts = check(graph)
-    assert check_lines(graph, verdicts)[1].startswith(f"  r (MyAbs) to x[1]: {KINK}: backward 5, ")
+    first = check_sentences(graph, verdicts)[1]
+    assert first.startswith(f"  r (MyAbs) to x[1]: {KINK}: backward 5, ")
     assert check_data(graph, verdicts)["all_right"]
 
 
@@ -635,7 +652,7 @@ def test_a_tie_is_a_kink_towards_both(kind: Any) -> None:
     a, b = Input("a", value=[1.0, 2.0, 5.0]), Input("b", value=[1.5, 2.0, -1.0])
     graph = weighed(kind(a, b, name="m1"), np.array([1.0, -3.0, 2.0]))
     verdicts = check(graph)
-    conclusion, *lines = check_lines(graph, verdicts)
+    conclusion, *lines = check_sentences(graph, verdicts)
     assert conclusion.startswith("no gradient is wrong (2 kink")
     told = {line.split(": ")[0].strip() for line in lines[:2]}
     assert told == {f"m1 ({kind.__name__}) to a[1]", f"m1 ({kind.__name__}) to b[1]"}
@@ -651,7 +668,9 @@ def test_a_kink_hides_no_wrong_entry_beside_it(monkeypatch: pytest.MonkeyPatch) 
     )
     graph = weighed(ReLU(Input("x", value=[-1.0, 0.0, 2.0, 0.5]), name="r"), np.ones(4))
     verdicts = check(graph)
-    assert check_lines(graph, verdicts)[1].startswith("  r (ReLU) to x[2]: WRONG: backward -1, ")
+    assert check_sentences(graph, verdicts)[1].startswith(
+        "  r (ReLU) to x[2]: WRONG: backward -1, "
+    )
     assert not check_data(graph, verdicts)["all_right"]
 
 
@@ -659,7 +678,7 @@ def test_a_kink_elsewhere_hides_no_wrong_node(monkeypatch: pytest.MonkeyPatch) -
     plant(monkeypatch, Tanh, lambda input_index, grad, x: -grad)
     x = Input("x", value=[0.0])
     graph = weighed(Tanh(ReLU(x, name="r"), name="h"), np.ones(1))
-    lines = check_lines(graph, check(graph))
+    lines = check_sentences(graph, check(graph))
     assert lines[0].startswith("1 gradient is wrong (1 wrong, 1 kink, ")
     assert lines[1].startswith("  h (Tanh) to r[0]: WRONG: ")
     assert lines[2].startswith(f"  r (ReLU) to x[0]: {KINK}")

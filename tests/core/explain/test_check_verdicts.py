@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from mfdebug.cli.main import main
-from mfdebug.core.explain.check_report import check_data, check_lines, passes
+from mfdebug.core.explain.check_report import check_data, passes
 from miniflow.gradcheck.checker import check
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import Add, Mul, ReLU, SoftmaxCrossEntropy, Sum
+from tests.support.check_words import check_sentences
 
 ZERO_GRADIENT_SQUARE = [
     {"name": "x", "op": "Input", "trainable": True, "value": [0, 0]},
@@ -78,7 +79,7 @@ def test_zeros_and_infinities_accuse_no_rule(
 
 
 def lines_of(graph: Graph) -> list[str]:
-    return check_lines(graph, check(graph))
+    return check_sentences(graph, check(graph))
 
 
 def test_each_kind_is_counted_in_right_grammar() -> None:
@@ -96,7 +97,7 @@ def test_the_error_is_shown_as_measured_with_its_limit() -> None:
     graph = Graph.of(Sum(Mul(x := Input("x", value=0.3), x, name="square"), name="cost"))
     (verdict,) = check(graph, graph.index_of("square"))
     assert 0 < verdict.relative_error < 1e-8 < verdict.tolerance
-    (line,) = check_lines(graph, [verdict])[1:]
+    (line,) = check_sentences(graph, [verdict])[1:]
     assert f"relative error {verdict.relative_error:.2g} (limit 1e-06; the only entry)" in line
 
 
@@ -130,7 +131,7 @@ class Ahead(Node):
 def test_of_a_forward_only_graph_one_sentence_says_that_there_is_nothing_to_check() -> None:
     graph = Graph.of(Ahead(Ahead(Input("x", value=1.0), "first"), "second"))
     verdicts = check(graph)
-    assert check_lines(graph, verdicts) == [
+    assert check_sentences(graph, verdicts) == [
         "there is nothing to check: first, second define no backward()"
     ]
     assert not passes(verdicts)
@@ -159,7 +160,7 @@ class Draws(Node):
 def test_where_nothing_can_be_tested_it_is_said_and_does_not_pass() -> None:
     graph = Graph.of(Draws(Input("x", value=1.0), "d"))
     verdicts = check(graph)
-    conclusion, line = check_lines(graph, verdicts)
+    conclusion, line = check_sentences(graph, verdicts)
     assert conclusion == "nothing could be tested (1 not tested)"
     assert line == (
         "  d (Draws) to x: not tested: two evaluations of d differ "
@@ -172,7 +173,7 @@ def test_of_a_wide_node_it_is_said_how_many_inputs_were_tried() -> None:
     graph = Graph.of(Add(*(Input(f"x{i}", value=float(i)) for i in range(2000)), name="wide"))
     verdicts = check(graph)
     assert len(verdicts) < 100
-    lines = check_lines(graph, verdicts)
+    lines = check_sentences(graph, verdicts)
     assert lines[0] == f"no gradient is wrong ({len(verdicts)} right)"
     assert lines[-1] == (
         f"  wide (Add): {len(verdicts)} of 2,000 inputs tried one by one, then all at once"

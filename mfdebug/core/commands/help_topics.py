@@ -1,0 +1,160 @@
+"""Topics of the help that are not commands: the parts of `break`, expressions, the legend.
+
+`help TOPIC` prints one; in the app each is a page. A topic has no more than a screen of 80x24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from mfdebug.core.breakpoints.health_rules import RULES, Rule
+from mfdebug.core.commands.legend import COLOURS, MARKS, NUMBERS
+from mfdebug.core.expressions.parser import WORD_MEANINGS
+
+
+class Topic(Struct, frozen=True):
+    """A topic: its name, one line about it, and its entries, each a head and what it means."""
+
+    name: str
+    summary: str
+    entries: Mapping[str, str]
+
+
+def _threshold(rule: Rule) -> str:
+    if rule.threshold is None:
+        return "no threshold"
+    which = "the upper threshold" if rule.name == "update-ratio" else "threshold"
+    return f"{which} {rule.threshold:g}"
+
+
+# The forms of an expression in `print`, `watch` and conditions, a line each.
+FORMS = {
+    "W1": "a node is its value",
+    "W1.grad": "∂cost/∂W1; also W1.value and W1.shape",
+    "W1[0,1]": "one number; negative indices count from the end",
+    "W1.grad[0,:]": "a row; slices as in NumPy",
+    "`my node`": "a node with an odd name, in backquotes",
+    "lr()": "the learning rate, in a graph with a node named lr",
+    "+ - * / // % ** @": "arithmetic; @ is the matrix product",
+    "< <= > >= == !=": "comparisons, also chained: 0 < x < 1",
+    "and or not": "for conditions, as in: break if cost > 1 or isnan(cost)",
+    "1e-3 nan inf": "numbers",
+}
+FUNCTION_MEANINGS = {
+    "abs": "the absolute value of each number",
+    "exp": "e to the power of each number",
+    "log": "the natural logarithm of each number",
+    "sqrt": "the square root of each number",
+    "isnan": "which numbers are NaN",
+    "isinf": "which numbers are infinite",
+    "min": "the smallest number",
+    "max": "the largest number",
+    "mean": "the mean of all numbers",
+    "sum": "the sum of all numbers",
+    "std": "the standard deviation of all numbers",
+    "norm": "the root of the sum of the squares",
+    "any": "whether any number is true",
+    "all": "whether all numbers are true",
+    "shape": "the shape, as in: shape(x) == shape(W1)",
+    "prev": "x one SGD step earlier, as in: cost - prev(cost)",
+}
+EXAMPLES = {
+    "print W1.grad[0,:]": "a row of a gradient",
+    "print norm(W1.grad) / norm(W1)": "the size of a gradient relative to its weights",
+    "watch lr * max(abs(W1.grad))": "the largest change that the update will make",
+    "break if cost > prev(cost)": "stop when the cost goes up",
+    "break l1 backward if any(isnan(l1.grad))": "stop where a gradient becomes NaN",
+}
+
+_BREAK = (
+    Topic(
+        "break",
+        "what a stop can be set on",
+        {
+            "break NODE": "at moments of a node: help break moments",
+            "break ... if EXPR": "on a condition: help break conditions",
+            "break on-change NODE[i,j]": "when a number changes: help break changes",
+            "break RULE, break health": "when something goes wrong: help break health",
+            "tbreak ...": "any of these, met only once",
+            "stops": "the list of stops, how often each was met, and where last",
+            "disable N, enable N": "switch a stop off and on; ignore N COUNT passes it COUNT times",
+            "delete N, delete all": "delete stops",
+            "continue, reverse-continue": "run to the next stop, or back to the last one",
+        },
+    ),
+    Topic(
+        "break moments",
+        "stops at moments of a node",
+        {
+            "break NODE": "at its forward and its backward, and the update of a parameter",
+            "break NODE forward": "only where its value is computed",
+            "break NODE backward": "only where its gradient is complete and sent on",
+            "break NODE update": "only where the update changes it",
+            "break l1 backward if EXPR": "only if a condition holds there",
+        },
+    ),
+    Topic(
+        "break conditions",
+        "stops on conditions",
+        {
+            "break if EXPR": "wherever all that EXPR names is computed, and is true",
+            "break NODE if EXPR": "at a node's moments, if EXPR is true there",
+            "break if cost > prev(cost)": "prev(x) is x one SGD step earlier",
+            "break if norm(W1.grad) > 10": "a gradient is larger than it should be",
+            "break if W1[0,1] < 0 or cost < 0.1": "one of two things is true",
+            "break l1 backward if any(isnan(l1.grad))": "a gradient becomes NaN",
+            "EXPR": "expressions as in print and watch: help expressions",
+        },
+    ),
+    Topic(
+        "break changes",
+        "stops on a number that changes",
+        {
+            "break on-change NODE": "when any entry of a node's value changes",
+            "break on-change NODE[i,j]": "when one entry changes",
+            "break on-change NODE.grad[i,j]": "when an entry of its gradient changes",
+            "break on-change W1[0,1] by 0.1": "when it has changed by 0.1 or more",
+            "last NODE[i,j]": "goes back to the moment of the last change, without a stop",
+        },
+    ),
+    Topic(
+        "break health",
+        "stops where training goes wrong",
+        {
+            "break health": "all of the rules below; except NODE, ... leaves nodes out",
+            "break RULE at NODE": "a rule at one node; also: break RULE except NODE, ...",
+            "break RULE THRESHOLD": "another threshold, as in: break vanishing 1e-6",
+            "nan, inf": "where they first appear; no threshold",
+            **{rule.name: rule.summary + f"; {_threshold(rule)}" for rule in RULES.values()},
+        },
+    ),
+)
+_OTHERS = (
+    Topic("expressions", "the forms of EXPR, in print, watch and conditions", FORMS),
+    Topic("expressions words", "words of EXPR", WORD_MEANINGS),
+    Topic(
+        "expressions functions",
+        "functions of EXPR",
+        {f"{name}(x)": meaning for name, meaning in FUNCTION_MEANINGS.items()},
+    ),
+    Topic("expressions examples", "commands with expressions", EXAMPLES),
+    Topic("legend", "the marks of the screen", MARKS),
+    Topic("legend numbers", "numbers, blocks and curves on the screen", NUMBERS),
+    Topic("legend colours", "colours (colors), bold, dim and underlined text", COLOURS),
+)
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*_BREAK, *_OTHERS)}
+
+
+def entries_with(words: str) -> list[tuple[Topic, str]]:
+    """Return the entries that contain all of some words, each as its topic and head."""
+    wanted = words.casefold().split()
+    return [
+        (topic, head)
+        for topic in TOPICS.values()
+        for head, meaning in topic.entries.items()
+        if all(
+            word in f"{topic.name} {topic.summary} {head} {meaning}".casefold() for word in wanted
+        )
+    ]

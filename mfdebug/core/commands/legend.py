@@ -1,0 +1,49 @@
+"""The legend: what the signs, blocks and colours of the screen mean.
+
+It holds the words by which people search for them. Tests compare it with what the widgets show.
+"""
+
+from __future__ import annotations
+
+MARKS = {
+    "✓": "the value is computed",
+    "∂": "the gradient is computed",
+    "◐": "the gradient is partial: not every consumer has sent its contribution",
+    "⊕": "every consumer has sent its contribution; the node's own backward is still ahead",
+    "∙": "not computed yet",
+    "?": "unknown: not recorded in a program's run, or not a number",
+    "~": "stale: of the SGD step before this one, or of parameters before their update",
+    "*": "trained: the update changes it",
+    "!": "it contains NaN or infinity",
+    "●": "a stop is set here; in the list of stops: met at this moment",
+    "○": "a stop is set here, but disabled",
+    "▶": "the node of the present moment",
+    "▾ ▸": "a scope, open or folded",
+    "├ └": "the edges of a node that is open: from its inputs, to its consumers",
+    "━": "a bold title line: the part of the screen in which one moves",
+}
+NUMBERS = {
+    "4x2 ()": "the shape of a value: 4 rows, 2 columns; () is one number",
+    "▁▂▃▅▇█": "a histogram: a block for each part of the range from the smallest entry to the "
+    "largest, as high as its share of the entries; a blank has none",
+    "▂▃▅▇": "in the list of watches: the trend, a block for each earlier number",
+    "0.4 … 0.6": "the smallest and the largest entry; mean is the mean of all",
+    "… rows 0-5 of 20": "only a part of the tensor fits; it moves with the chosen entry",
+    "∂cost/∂W1": "the gradient of W1: how the cost changes when W1 does",
+    "× · ⊙": "a product of numbers, of matrices, entry by entry",
+    "ᵀ Σ": "a matrix transposed; a sum",
+    "⠒⠤⣀": "the curve: the cost after each SGD step",
+    "◆ •": "in the curve: the present SGD step; a step between steps that are not finite",
+    "…": "something is cut here for lack of room",
+}
+COLOURS = {
+    "bold": "a number just computed, or one of at least two thirds of the largest in its tensor",
+    "faint": "a number below a tenth of the largest in its tensor",
+    "dim": "0, a stale number, what is not computed, and words beside numbers",
+    "underlined": "the chosen entry; without colours it is reversed",
+    "green, red": "the colour (color) of a number is its sign: positive, negative",
+    "red, bold": "NaN, infinity, a broken health rule, an error",
+    "orange, yellow": "a gradient that is computed, a stop, a message of a stop",
+    "blue, cyan": "the node of the present moment, titles, keys",
+    "marked row": "the node under the cursor; without colours it is reversed",
+}
