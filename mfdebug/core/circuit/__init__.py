@@ -1,4 +1,4 @@
-"""The graph drawn as a circuit: boxes from left to right, wires, a value above each, a gradient below.
+"""The graph drawn as a circuit: boxes, wires, a value above each wire, a gradient below it.
 
 From a graph to a drawing, in the order of the data flow:
 

@@ -58,7 +58,7 @@ class _Excerpt:
         )
 
     def _connect(self, box: Box, sources: list[int], most: int | None) -> None:
-        shown = sources if most is None or len(sources) <= most else sources[: most - 1]
+        shown = sources if most is None else self._most_important(sources, most)
         box.takes = [self._wires.get(node) or self._enter(node) for node in shown]
         if len(shown) < len(sources):
             text = f"{len(sources) - len(shown):,} more"
@@ -70,6 +70,13 @@ class _Excerpt:
             box.takes.append(bundle)
         for port, wire in enumerate(box.takes):
             wire.ends.append((box, port))
+
+    def _most_important(self, sources: list[int], most: int) -> list[int]:
+        """Return the inputs that have a port: those that are drawn, and then the first ones."""
+        if len(sources) <= most:
+            return sources
+        ranked = sorted(range(len(sources)), key=lambda place: sources[place] not in self._wires)
+        return [sources[place] for place in sorted(ranked[: most - 1])]
 
     def _enter(self, node: int) -> Wire:
         target = self._folding.graph.nodes[node]

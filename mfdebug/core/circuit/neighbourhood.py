@@ -16,21 +16,19 @@ _INPUTS, _CONSUMERS = 8, 4
 
 
 def neighbourhood(folding: Folding, centre: int) -> Parts:
-    """Return the boxes within two hops of a group: at most 30, and named entries and exits.
+    """Return the boxes within two hops of a group: at most 30, named entries and exits included.
 
     It takes time by the neighbourhood, not by the graph.
     """
-    inside = {centre}
+    found = {centre: None}
     ring = [centre]
     for _ in range(HOPS):
-        grown: list[int] = []
-        for number in ring:
-            for other in _beside(folding, number):
-                fits = len(folding.inputs(other)) <= MOST_INPUTS
-                if other not in inside and len(inside) < MOST_BOXES and fits:
-                    inside.add(other)
-                    grown.append(other)
-        ring = grown
+        beside = dict.fromkeys(other for number in ring for other in _beside(folding, number))
+        ring = [number for number in beside if number not in found]
+        found.update(dict.fromkeys(ring))
+    inside = [*found][:MOST_BOXES]
+    while len(inside) > 1 and len(inside) + _border(folding, set(inside)) > MOST_BOXES:
+        inside.pop()
 
     def exit_name(groups: list[int]) -> str:
         first = plain(folding.groups[groups[0]].key)
@@ -47,3 +45,17 @@ def _beside(folding: Folding, number: int) -> list[int]:
         if len(found) > MOST_BOXES:
             break
     return found
+
+
+def _border(folding: Folding, inside: set[int]) -> int:
+    """Return how many entries and exits a neighbourhood has."""
+    group_of = folding.group_of
+    entries: set[int] = set()
+    exits = 0
+    for number in inside:
+        outside = [i for i in folding.inputs(number) if group_of[i] not in inside]
+        # What is beyond the first inputs is one entry.
+        entries.update(outside[:MOST_INPUTS])
+        outputs = folding.outputs(number)
+        exits += sum(any(user not in inside for user in folding.users(node)) for node in outputs)
+    return len(entries) + exits

@@ -45,7 +45,8 @@ def assign_ports(box: Box, layer: int, before: Item | None, after: Item | None) 
 
 def _room(box: Box, layer: int, before: Item | None, after: Item | None) -> tuple[int, int]:
     """Return the first and the last row in which a port may be."""
-    low, high = box.row - box.above + 1, box.row + box.below - 1
+    # An exit has no frame: its only row is the first and the last.
+    low, high = box.row - max(box.above, 1) + 1, box.row + max(box.below, 1) - 1
     if before is None:
         low = -_FAR
     elif isinstance(before, Wire):

@@ -1,7 +1,8 @@
 """Repeated blocks: three or more units of one shape in a row, each fed by the one before.
 
-A unit is a scope (`layer1/`) or an op outside of scopes (`h1`). Two are alike if their names differ
-only in digits and their nodes have the same names within the unit and the same ops.
+A unit is a scope (`layer1/`) or an op outside of scopes (`h1`). The names of a run count: each has
+one number that is by one higher than in the name before. Two units are alike if their names are
+equal otherwise, and their nodes have the same names within the unit and the same ops.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from miniflow.graph import Graph
 
 # Fewer units are drawn one by one.
 FEWEST = 3
+_LONGEST_NUMBER = 18
 _DIGITS = re.compile(r"\d+")
 
 
@@ -29,11 +31,20 @@ def repeated(graph: Graph, units: Mapping[str, Sequence[int]]) -> list[list[str]
             continue
         signature = pattern, tuple(_within(graph, key, i) for i in nodes)
         run = latest.get(signature)
-        if run is None or not _feeds(graph, unit_of, run[-1], ops):
+        if run is None or not (_counts(run[-1], key) and _feeds(graph, unit_of, run[-1], ops)):
             run = latest[signature] = []
             runs.append(run)
         run.append(key)
     return [run for run in runs if len(run) >= FEWEST]
+
+
+def _counts(before: str, key: str) -> bool:
+    """Whether one number of a name, and nothing else in it, is by one higher than before."""
+    pairs = zip(_DIGITS.findall(before), _DIGITS.findall(key), strict=True)
+    changed = [(old, new) for old, new in pairs if old != new]
+    if len(changed) != 1 or max(map(len, changed[0])) > _LONGEST_NUMBER:
+        return False
+    return int(changed[0][1]) == int(changed[0][0]) + 1
 
 
 def _within(graph: Graph, key: str, node: int) -> tuple[str, str]:

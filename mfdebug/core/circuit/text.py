@@ -45,3 +45,21 @@ def _coloured(row: Sequence[Run]) -> str:
         f"\x1b[{colour}m{text}\x1b[0m" if (colour := _COLOURS.get(style)) else text
         for text, style in row
     )
+
+
+# The signs of numbers, and what they mean.
+_SIGNS = {
+    "|": "|x| mean of absolute values",
+    "∙": "∙ not computed",
+    "?": "? not known",
+    "~": "~ not of these parameters, or of an earlier pass",
+    "◐": "◐ contributions are missing",
+}
+_NUMBERS = ("value", "gradient", "waiting", "new-value", "new-gradient")
+
+
+def legend(rows: Iterable[Sequence[Run]]) -> str:
+    """Return one line about what stands where, and about the signs that occur."""
+    numbers = " ".join(text for row in rows for text, style in row if style in _NUMBERS)
+    found = [words for sign, words in _SIGNS.items() if sign in numbers]
+    return "; ".join(["value above each wire, gradient below", *found])
