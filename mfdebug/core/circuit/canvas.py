@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from mfdebug.core.circuit.cells import clusters, width
+from mfdebug.core.circuit.cells import clusters, cut, width
 
 # What a run of characters shows. The one who writes them decides how: see `text.py`.
 STYLES = (
@@ -87,6 +87,17 @@ class Canvas:
                 if wide:
                     characters[x + 1], styles[x + 1] = "", number
             x += 1 + wide
+
+    def write_whole(self, x: int, y: int, text: str, style: str) -> None:
+        """Write a text unless an edge would cut it: half a number is another number."""
+        if x >= self.window.x and x + width(text) <= self.window.x + self.window.width:
+            self.write(x, y, text, style)
+
+    def write_name(self, x: int, y: int, text: str, style: str) -> None:
+        """Write a text, with `…` where the right edge cuts it."""
+        room = self.window.x + self.window.width - x
+        if room > 0:
+            self.write(x, y, cut(text, room), style)
 
     def style(self, x: int, y: int, cells: int, style: str) -> None:
         """Change the style of some cells of a row."""

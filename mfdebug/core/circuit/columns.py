@@ -52,8 +52,8 @@ def track_pitch(spacing: Spacing, tracks: int) -> int:
 
 
 def numbers_room(box: Box, spacing: Spacing) -> int:
-    """Return the cells for the numbers of a box, with a blank to what is beside them."""
-    return spacing.numbers + 1 + (1 if box.framed and spacing.shapes else 0)
+    """Return the cells for the numbers of a box, with the blanks beside them."""
+    return spacing.numbers + (1 if box.framed else 0) + (1 if spacing.shapes else 0)
 
 
 def numbers_end(box: Box, end: int, spacing: Spacing) -> int:

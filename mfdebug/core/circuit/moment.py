@@ -149,11 +149,11 @@ def _draw_numbers(canvas: Canvas, box: Box, cells: int, readings: Readings, mark
         style = "value" if value.current else "waiting"
         if value.current and marks.new_value(node):
             style = "new-value"
-        canvas.write(box.right - width(value.text), y - 1, value.text, style)
+        canvas.write_whole(box.right - width(value.text), y - 1, value.text, style)
         style = "gradient" if gradient.current else "waiting"
         if gradient.current and marks.new_gradient(node):
             style = "new-gradient"
-        canvas.write(box.right - width(gradient.text), y + 1, gradient.text, style)
+        canvas.write_whole(box.right - width(gradient.text), y + 1, gradient.text, style)
 
 
 def _draw_bars(canvas: Canvas, box: Box, readings: Readings, where: Moment) -> None:

@@ -70,5 +70,6 @@ def entries(array: Array, width: int) -> str:
 
 
 def size_text(size: float, width: int) -> str:
-    """Return a mean of absolute values: `|.425|`."""
-    return f"|{compact(size, width - 2)}|"
+    """Return a mean of absolute values: `|.425|`; a bar goes rather than a digit: `|4e-12`."""
+    texts = [f"|{compact(size, width - 2)}|", f"|{compact(size, width - 1)}"]
+    return next((text for text in texts if "…" not in text), compact(size, width))

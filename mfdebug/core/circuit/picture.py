@@ -105,7 +105,7 @@ def wire_character(cell: Cell, heavy: int) -> str:
 def draw_box(canvas: Canvas, box: Box, active: str | None = None) -> None:
     """Draw a box, with a heavy frame if it is `active`; the text says which node in it is."""
     if box.kind is Kind.EXIT:
-        canvas.write(box.x, box.row, box.label, "name")
+        canvas.write_name(box.x, box.row, box.label, "name")
         return
     if box.framed:
         _draw_frame(canvas, box, active)
@@ -114,7 +114,7 @@ def draw_box(canvas: Canvas, box: Box, active: str | None = None) -> None:
     for number, (name, shape) in enumerate(zip(box.names, box.shapes, strict=True)):
         x, y = box.x + box.frame, box.row + number * PITCH
         style = "active" if active is not None and not box.framed else "name"
-        canvas.write(x, y, name, style)
+        canvas.write_name(x, y, name, style)
         if shape:
             canvas.write(x + width(name), y, f"─{shape}", "wire")
 
