@@ -26,6 +26,8 @@ Plan = Literal["whole", "bands", "scrolled", "neighbourhood"]
 # so many cells in which wires pass layers, only a neighbourhood is drawn.
 _MANY_BOXES = 80
 _TOO_MANY_BOXES, _TOO_MANY_PORTS, _TOO_MANY_PASSING = 300, 1500, 4000
+# If bands take more rows, repeated blocks are folded, even where the height is not bounded.
+_MOST_ROWS = 48
 # Columns that wires get at most where there is room.
 _SPARE = 6
 # What does not nearly fit is not tried with tighter spacings.
@@ -62,7 +64,8 @@ def planned(
             return Planned("whole", folding, layout)
         if folding is foldings[-1] or folding.closed or not folding.closable:
             # Folded it says more than in bands with everything open.
-            layout = None if rows is None else _banded(rows, folding, shapes, width, height)
+            most = height if folding is foldings[-1] else min(height, _MOST_ROWS)
+            layout = None if rows is None else _banded(rows, folding, shapes, width, most)
             if layout is not None:
                 return Planned("bands", folding, layout)
     if rows is None:
