@@ -38,6 +38,7 @@ def faults(circuit: Circuit) -> list[str]:
         *_ways(circuit, cells),
         *_cells(circuit, cells),
         *_areas(circuit, cells),
+        *_frames(circuit),
     ]
 
 
@@ -118,6 +119,29 @@ def _areas(circuit: Circuit, cells: dict[tuple[int, int], Cell]) -> Iterator[str
                 yield f"{box.key} and {owner[place].key} overlap at {x}, {y}"
             if place in cells:
                 yield f"a wire in {box.key} at {x}, {y}"
+
+
+def _frames(circuit: Circuit) -> Iterator[str]:
+    """Each frame is closed, but for its ports and outputs, and has its lines inside."""
+    shown = grid(circuit.draw(None))
+    for box in circuit.layout.boxes:
+        if not box.framed:
+            continue
+        right = box.x + box.frame - 1
+        for y, corners in ((box.top, "╭╮"), (box.bottom, "╰╯")):
+            border = "".join(sign for sign, _ in shown[y][box.x : right + 1])
+            if border != corners[0] + "─" * (box.frame - 2) + corners[1]:
+                yield f"the border {border!r} of {box.key}"
+        inside = []
+        for y in range(box.top + 1, box.bottom):
+            left, end = shown[y][box.x][0], shown[y][right][0]
+            outputs = [box.row + PITCH * number for number in range(len(box.gives))]
+            if left != ("┤" if y in box.ports else "│") or end != ("├" if y in outputs else "│"):
+                yield f"the frame of {box.key} is open in row {y}"
+            inside.append("".join(sign for sign, _ in shown[y][box.x + 1 : right]))
+        lines = box.lines or (box.label,)
+        if not all(any(line in row for row in inside) for line in lines):
+            yield f"{lines} are not inside of {box.key}"
 
 
 def area(circuit: Circuit, box: Box) -> Iterator[tuple[int, int]]:
