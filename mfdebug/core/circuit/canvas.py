@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from mfdebug.core.circuit.cells import clusters, cut, width
+from mfdebug.core.circuit.cells import clusters, cut, is_simple, width
 
 # What a run of characters shows. The one who writes them decides how: see `text.py`.
 STYLES = (
@@ -80,7 +80,13 @@ class Canvas:
         x -= self.window.x
         characters, styles = self._characters[y - self.window.y], self._styles[y - self.window.y]
         number = _NUMBER[style]
-        for cluster in text if text.isascii() else clusters(text):
+        if is_simple(text):
+            first, end = max(0, x), min(x + len(text), len(characters))
+            if first < end:
+                characters[first:end] = text[first - x : end - x]
+                styles[first:end] = bytes([number]) * (end - first)
+            return
+        for cluster in clusters(text):
             wide = width(cluster) == 2
             if x >= 0 and x + wide < len(characters):
                 characters[x], styles[x] = cluster, number

@@ -22,6 +22,12 @@ def width(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_width, text))
 
 
+@lru_cache(1024)
+def is_simple(text: str) -> bool:
+    """Whether every character of a text takes one cell."""
+    return text.isascii() or all(_width(character) == 1 for character in text)
+
+
 def clusters(text: str) -> list[str]:
     """Return the characters of a text, each with the combining characters that follow it."""
     found: list[str] = []

@@ -84,18 +84,28 @@ class _Rows:
         last = len(self._layers) - 1
         for layer, items in enumerate(self._layers):
             self._settle(layer, [(0, 1.0)] * len(items))
+        before: list[int] = []
         for number in range(self._rounds):
+            # What a round does not change, no later one does: the last one assigns the ports.
+            rows = [_row(item, layer) for layer, items in enumerate(self._layers) for item in items]
+            final = number == self._rounds - 1 or rows == before
+            before = rows
             for layer in range(last, -1, -1):
                 self._follow_consumers(layer)
             for layer in range(last + 1):
                 self._follow_inputs(layer)
-                if number == self._rounds - 1:
-                    items = self._layers[layer]
-                    for place, item in enumerate(items):
-                        if isinstance(item, Box):
-                            before = items[place - 1] if place else None
-                            after = items[place + 1] if place + 1 < len(items) else None
-                            assign_ports(item, layer, before, after)
+                if final:
+                    self._assign_ports(layer)
+            if final:
+                break
+
+    def _assign_ports(self, layer: int) -> None:
+        items = self._layers[layer]
+        for place, item in enumerate(items):
+            if isinstance(item, Box):
+                before = items[place - 1] if place else None
+                after = items[place + 1] if place + 1 < len(items) else None
+                assign_ports(item, layer, before, after)
 
     def _follow_consumers(self, layer: int) -> None:
         wanted: list[tuple[int, float]] = []
