@@ -108,7 +108,7 @@ def _braille(dots: int) -> str:
 
 
 def _box(name: str) -> str:
-    """Return the line or corner that a box-drawing character shows; a heavy one differs.
+    """Return the line or corner that a box-drawing character shows; a heavy line differs.
 
     A crossing of two lines is the one in front: `+` would join them.
     """
@@ -119,8 +119,6 @@ def _box(name: str) -> str:
             return "="
         return "#" if "HEAVY" in name else "|"
     if across and along:
-        if "HEAVY" in name and "LIGHT" not in name:
-            return "#"
         return "`" if name.endswith("UP AND RIGHT") and "LIGHT UP" in name else "+"
     if across:
         return "=" if "HEAVY" in name or "DOUBLE" in name else "-"

@@ -50,10 +50,10 @@ def test_draw_prints_and_writes_a_moment(tmp_path: Path) -> None:
     assert max(map(len, drawing.splitlines())) <= 60
     assert "moment 14" in narrow.stdout
     assert text.with_name("a.txt").read_text(encoding="ascii").splitlines()[:4] == [
-        "                  #===#",
-        "             3 #=>#   #             9",
-        " x ============#=># x # y",
-        "             -    #===#             -",
+        "                  +===+",
+        "             3 +=>+   #             9",
+        " x ============+=>+ x + y",
+        "             -    +===+             -",
     ]
 
 
