@@ -16,8 +16,8 @@ from time import process_time
 
 from harness import machine, one_thread, options, show
 
-from mfdebug.core.circuit.canvas import Window
 from mfdebug.core.circuit.circuit import Circuit
+from mfdebug.core.circuit.drawing.canvas import Window
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.graph import Graph

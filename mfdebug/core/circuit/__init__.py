@@ -2,18 +2,18 @@
 
 From a graph to a drawing, in the order of the data flow:
 
-1. `folding.py` (with `repeats.py`) says which nodes share a box, `excerpt.py` makes the boxes and
-   wires of a drawing (`boxes.py`), whole or a part of it.
-2. `layout.py` gives everything its place: `layers.py`, `ordering.py`, `rows.py` (with `spread.py`
-   and `ports.py`), `channels.py`, `columns.py`. The method is that of Sugiyama, Tagawa and Toda
-   (1981), on a grid of characters.
-3. `plans.py` chooses how a graph fits a window: whole, in `bands.py`, folded, scrolled, or a
-   `neighbourhood.py`.
-4. `picture.py` draws what no moment changes (`raster.py`, `arms.py`, on a `canvas.py`), `moment.py`
-   what a moment does: numbers (`readings.py`, `numbers.py`, `bars.py`), lit wires, the active box.
-5. `text.py`, `svg.py` and `data.py` write a drawing out.
+1. `folds/`: which nodes share a box (`folding.py`, `repeats.py`), and the boxes and wires
+   (`boxes.py`) of a drawing, whole (`excerpt.py`) or around a node (`neighbourhood.py`).
+2. `layout/`: everything gets its place (`layout.py`): `layers.py`, `ordering.py`, `rows.py` (with
+   `spread.py` and `ports.py`), `channels.py`, `columns.py`. The method is that of Sugiyama, Tagawa
+   and Toda (1981), on a grid of characters. `plans.py` chooses how a graph fits a window: whole, in
+   `bands.py`, folded, scrolled, or a neighbourhood.
+3. `drawing/`: `picture.py` draws what no moment changes (`raster.py`, `arms.py`, on a `canvas.py`),
+   `moment.py` what a moment does: numbers (`readings.py`, `numbers.py`, `bars.py`), lit wires, the
+   active box.
+4. `text.py`, `svg.py` and `data.py` write a drawing out.
 
-A user of the package needs `circuit.Circuit`, and `canvas.Window` and `canvas.STYLES`:
+A user of the package needs `circuit.Circuit`, and `Window` and `STYLES` of `drawing/canvas.py`:
 
     circuit = Circuit(debugger.graph, debugger.plan.shapes, 80, 17)  # once for a size
     circuit.follow(debugger.where.node)         # only matters if the graph is too large

@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from mfdebug.core.circuit.boxes import Box, Kind
-from mfdebug.core.circuit.canvas import Run, Window
-from mfdebug.core.circuit.layout import Layout
-from mfdebug.core.circuit.moment import draw_moment, lit_edges
+from mfdebug.core.circuit.drawing.canvas import Run, Window
+from mfdebug.core.circuit.drawing.moment import draw_moment, lit_edges
+from mfdebug.core.circuit.drawing.picture import Picture
+from mfdebug.core.circuit.drawing.readings import Readings
+from mfdebug.core.circuit.layout.layout import Layout
+from mfdebug.core.circuit.layout.plans import UNBOUNDED, Plan, around, planned
 from mfdebug.core.circuit.navigation import Direction, Navigation
-from mfdebug.core.circuit.picture import Picture
-from mfdebug.core.circuit.plans import UNBOUNDED, Plan, around, planned
-from mfdebug.core.circuit.readings import Readings
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.graph import Graph
 from miniflow.ops.base import Shape
@@ -159,8 +159,8 @@ class Circuit:
     ) -> list[list[Run]]:
         """Return the rows of a window (all by default) at the debugger's moment, as styled runs.
 
-        The styles are `canvas.STYLES`. Without a debugger there are no numbers. Only the window is
-        worked on.
+        The styles are `STYLES` of `drawing/canvas.py`. Without a debugger there are no numbers.
+        Only the window is worked on.
         """
         window = window or Window(0, 0, self.width, self.height)
         box_of = self._navigation.box_of

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from mfdebug.core.circuit.boxes import Box, Kind
-from mfdebug.core.circuit.layout import Layout
+from mfdebug.core.circuit.layout.layout import Layout
 
 Direction = Literal["left", "right", "up", "down"]
 # A box so many layers away counts as far as one so many rows away, times this.

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from mfdebug.core.circuit.arms import ARMS_OF, DOWN, JOINT, LEFT, RIGHT, UP
-from mfdebug.core.circuit.canvas import Run
 from mfdebug.core.circuit.cells import clusters, width
+from mfdebug.core.circuit.drawing.arms import ARMS_OF, DOWN, JOINT, LEFT, RIGHT, UP
+from mfdebug.core.circuit.drawing.canvas import Run
 
 # The size of a cell, of its text, and the height of the text's baseline, in pixels.
 _CELL_WIDTH, _CELL_HEIGHT = 8.0, 17.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mfdebug.core.circuit.canvas import Run
+from mfdebug.core.circuit.drawing.canvas import Run
 
 # Select Graphic Rendition (ECMA-48, 8.3.117) by style; a style without a row is not marked.
 _COLOURS = {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mfdebug.core.circuit.canvas import Run
 from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.data import circuit_data
+from mfdebug.core.circuit.drawing.canvas import Run
 from mfdebug.core.circuit.text import legend, plain_text
 from mfdebug.core.commands.command import Argument, Command, count_of
 from mfdebug.core.commands.status import status

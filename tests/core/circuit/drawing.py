@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from mfdebug.core.circuit.arms import ALL, ARMS_OF, DOWN, JOINT, LEFT, RIGHT, UP
 from mfdebug.core.circuit.boxes import PITCH, Box, Kind
 from mfdebug.core.circuit.cells import clusters, width
 from mfdebug.core.circuit.circuit import Circuit
-from mfdebug.core.circuit.layout import Edge
-from mfdebug.core.circuit.raster import Cell, cells_of
+from mfdebug.core.circuit.drawing.arms import ALL, ARMS_OF, DOWN, JOINT, LEFT, RIGHT, UP
+from mfdebug.core.circuit.drawing.raster import Cell, cells_of
+from mfdebug.core.circuit.layout.layout import Edge
 
 ACROSS, ALONG = LEFT | RIGHT, UP | DOWN
 STEPS = {UP: (0, -1), DOWN: (0, 1), LEFT: (-1, 0), RIGHT: (1, 0)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 
 from mfdebug.core.circuit.circuit import Circuit
-from mfdebug.core.circuit.folding import Folding, scopes_of
+from mfdebug.core.circuit.folds.folding import Folding, scopes_of
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import Add, Mul, Neg, Sigmoid

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.core.circuit.canvas import Window
 from mfdebug.core.circuit.circuit import Circuit
+from mfdebug.core.circuit.drawing.canvas import Window
 from mfdebug.core.circuit.text import plain_text
 from mfdebug.core.commands.status import status
 from mfdebug.core.timeline.debugger import Debugger

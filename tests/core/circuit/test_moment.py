@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.circuit.boxes import Box, Kind
-from mfdebug.core.circuit.canvas import STYLES, Window
 from mfdebug.core.circuit.circuit import Circuit
-from mfdebug.core.circuit.numbers import compact, size_text
-from mfdebug.core.circuit.raster import cells_of
+from mfdebug.core.circuit.drawing.canvas import STYLES, Window
+from mfdebug.core.circuit.drawing.numbers import compact, size_text
+from mfdebug.core.circuit.drawing.raster import cells_of
 from mfdebug.core.circuit.text import plain_text
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.graph import Graph

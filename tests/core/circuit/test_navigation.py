@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from mfdebug.core.circuit.boxes import Box
-from mfdebug.core.circuit.canvas import Window
 from mfdebug.core.circuit.circuit import Circuit
+from mfdebug.core.circuit.drawing.canvas import Window
 from mfdebug.core.circuit.navigation import Direction
 from mfdebug.core.circuit.text import plain_text
 from mfdebug.core.timeline.debugger import Debugger

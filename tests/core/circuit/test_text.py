@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mfdebug.core.circuit.arms import ARMS_OF, DOWN, LEFT, RIGHT, UP
 from mfdebug.core.circuit.cells import cut, cut_start, width
 from mfdebug.core.circuit.circuit import Circuit
+from mfdebug.core.circuit.drawing.arms import ARMS_OF, DOWN, LEFT, RIGHT, UP
 from mfdebug.core.circuit.svg import svg
 from mfdebug.core.circuit.text import coloured_text, legend, plain_text
 from mfdebug.core.timeline.debugger import Debugger

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mfdebug.core.circuit.boxes import Box, Item, Parts, Wire
-from mfdebug.core.circuit.channels import Pins, assign_tracks
-from mfdebug.core.circuit.columns import (
+from mfdebug.core.circuit.layout.channels import Pins, assign_tracks
+from mfdebug.core.circuit.layout.columns import (
     Spacing,
     label_width,
     layer_width,
     numbers_end,
     track_pitch,
 )
-from mfdebug.core.circuit.layers import assign_layers
-from mfdebug.core.circuit.ordering import order_layers
-from mfdebug.core.circuit.rows import assign_rows
+from mfdebug.core.circuit.layout.layers import assign_layers
+from mfdebug.core.circuit.layout.ordering import order_layers
+from mfdebug.core.circuit.layout.rows import assign_rows
 from miniflow.ops.base import Shape
 
 # The free column at the left: the mark of an input that is active stands there.

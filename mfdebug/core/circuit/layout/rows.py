@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from mfdebug.core.circuit.boxes import PITCH, Box, Item, Kind, Parts, Wire
-from mfdebug.core.circuit.ports import assign_ports
-from mfdebug.core.circuit.spread import middle, spread
+from mfdebug.core.circuit.layout.ports import assign_ports
+from mfdebug.core.circuit.layout.spread import middle, spread
 
 _ROUNDS, _FEW_ROUNDS = 6, 3
 _MANY_BOXES = 400

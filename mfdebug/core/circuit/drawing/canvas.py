@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mfdebug.core.circuit.cells import clusters, cut, is_simple, width
 
-# What a run of characters shows. The one who writes them decides how: see `text.py`.
+# What a run of characters shows. The one who writes them decides how: see `circuit/text.py`.
 STYLES = (
     "plain",
     "wire",  # a wire that carries nothing now, and its shape

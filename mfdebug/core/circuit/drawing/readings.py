@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mfdebug.core.circuit.numbers import entries, mean_size, size_text
+from mfdebug.core.circuit.drawing.numbers import entries, mean_size, size_text
 from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
 from miniflow.ops.base import Array
 

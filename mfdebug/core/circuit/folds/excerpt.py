@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 
 from mfdebug.core.circuit.boxes import Box, Kind, Parts, Wire
 from mfdebug.core.circuit.cells import plain
-from mfdebug.core.circuit.folding import Folding, Group
-from mfdebug.core.circuit.symbols import ops_text, pins, symbol
+from mfdebug.core.circuit.folds.folding import Folding, Group
+from mfdebug.core.circuit.folds.symbols import ops_text, pins, symbol
 from miniflow.graph import Graph
 from miniflow.node import Input
 

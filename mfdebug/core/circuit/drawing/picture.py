@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
 
-from mfdebug.core.circuit.arms import ACROSS, RIGHT, character
 from mfdebug.core.circuit.boxes import PITCH, Box, Kind
-from mfdebug.core.circuit.canvas import Canvas, Window
 from mfdebug.core.circuit.cells import cut, cut_start, width
-from mfdebug.core.circuit.layout import Edge, Layout
-from mfdebug.core.circuit.raster import Cell, Cells, cells_of
+from mfdebug.core.circuit.drawing.arms import ACROSS, RIGHT, character
+from mfdebug.core.circuit.drawing.canvas import Canvas, Window
+from mfdebug.core.circuit.drawing.raster import Cell, Cells, cells_of
+from mfdebug.core.circuit.layout.layout import Edge, Layout
 
 _LIGHT, _HEAVY = "╭─╮│╰╯┤├", "┏━┓┃┗┛┫┣"
 # Windows whose base is kept: those between which one scrolls to and fro.

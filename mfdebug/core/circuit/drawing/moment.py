@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mfdebug.core.circuit.bars import bars, block_of, shown_blocks
 from mfdebug.core.circuit.boxes import PITCH, Box, Kind
-from mfdebug.core.circuit.canvas import Canvas, Window
 from mfdebug.core.circuit.cells import plain, width
-from mfdebug.core.circuit.columns import BAR_LABEL
-from mfdebug.core.circuit.layout import Edge
-from mfdebug.core.circuit.picture import Picture, draw_box, wire_character
-from mfdebug.core.circuit.raster import along
-from mfdebug.core.circuit.readings import Readings
+from mfdebug.core.circuit.drawing.bars import bars, block_of, shown_blocks
+from mfdebug.core.circuit.drawing.canvas import Canvas, Window
+from mfdebug.core.circuit.drawing.picture import Picture, draw_box, wire_character
+from mfdebug.core.circuit.drawing.raster import along
+from mfdebug.core.circuit.drawing.readings import Readings
+from mfdebug.core.circuit.layout.columns import BAR_LABEL
+from mfdebug.core.circuit.layout.layout import Edge
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.timeline import Moment
 

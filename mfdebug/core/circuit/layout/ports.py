@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfdebug.core.circuit.boxes import Box, Item, Kind, Wire
-from mfdebug.core.circuit.spread import spread
+from mfdebug.core.circuit.layout.spread import spread
 
 _FAR = 10**6
 

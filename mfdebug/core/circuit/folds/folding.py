@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from mfdebug.core.circuit.repeats import repeated, run_label
+from mfdebug.core.circuit.folds.repeats import repeated, run_label
 from miniflow.graph import Graph
 
 

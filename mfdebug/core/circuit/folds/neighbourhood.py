@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mfdebug.core.circuit.boxes import Parts
 from mfdebug.core.circuit.cells import plain
-from mfdebug.core.circuit.excerpt import excerpt
-from mfdebug.core.circuit.folding import Folding
+from mfdebug.core.circuit.folds.excerpt import excerpt
+from mfdebug.core.circuit.folds.folding import Folding
 
 HOPS = 2
 MOST_BOXES = 30

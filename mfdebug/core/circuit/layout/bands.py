@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mfdebug.core.circuit.boxes import Box, Kind
-from mfdebug.core.circuit.columns import Spacing
-from mfdebug.core.circuit.excerpt import excerpt
-from mfdebug.core.circuit.folding import Folding
-from mfdebug.core.circuit.layout import Edge, Layout, Points, Rows
-from mfdebug.core.circuit.rows import shift
+from mfdebug.core.circuit.folds.excerpt import excerpt
+from mfdebug.core.circuit.folds.folding import Folding
+from mfdebug.core.circuit.layout.columns import Spacing
+from mfdebug.core.circuit.layout.layout import Edge, Layout, Points, Rows
+from mfdebug.core.circuit.layout.rows import shift
 from miniflow.ops.base import Shape
 
 # Room for the exit at the end of a band, and for the names at the start of the next ones.

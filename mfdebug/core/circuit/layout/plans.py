@@ -10,13 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mfdebug.core.circuit.bands import in_bands
-from mfdebug.core.circuit.columns import SPACINGS
-from mfdebug.core.circuit.excerpt import excerpt
-from mfdebug.core.circuit.folding import Folding, scopes_of
-from mfdebug.core.circuit.layers import passing
-from mfdebug.core.circuit.layout import Layout, Rows
-from mfdebug.core.circuit.neighbourhood import neighbourhood
+from mfdebug.core.circuit.folds.excerpt import excerpt
+from mfdebug.core.circuit.folds.folding import Folding, scopes_of
+from mfdebug.core.circuit.folds.neighbourhood import neighbourhood
+from mfdebug.core.circuit.layout.bands import in_bands
+from mfdebug.core.circuit.layout.columns import SPACINGS
+from mfdebug.core.circuit.layout.layers import passing
+from mfdebug.core.circuit.layout.layout import Layout, Rows
 from miniflow.graph import Graph
 from miniflow.ops.base import Shape
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from mfdebug.core.circuit.arms import DOWN, LEFT, RIGHT, UP
 from mfdebug.core.circuit.boxes import Wire
-from mfdebug.core.circuit.layout import Edge, Points
+from mfdebug.core.circuit.drawing.arms import DOWN, LEFT, RIGHT, UP
+from mfdebug.core.circuit.layout.layout import Edge, Points
 
 # The arms of each wire in a cell: one wire, or two that cross.
 Cell = dict[Wire, int]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from mfdebug.core.circuit.boxes import Box
-from mfdebug.core.circuit.columns import MOST_BARS
-from mfdebug.core.circuit.readings import WAITING, Readings
+from mfdebug.core.circuit.drawing.readings import WAITING, Readings
+from mfdebug.core.circuit.layout.columns import MOST_BARS
 from mfdebug.core.format.numbers import BARS
 
 
