@@ -12,11 +12,14 @@ from mfdebug.config.settings import Settings
 from mfdebug.config.terminal import abilities
 from mfdebug.core.circuit.svg import svg
 from mfdebug.core.circuit.text import coloured_text, plain_text
-from mfdebug.core.commands.draw import DEFAULT_WIDTH, LEAST_WIDTH, caption, drawn
+from mfdebug.core.commands.draw import LEAST_WIDTH, caption, drawn
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 from miniflow.errors import MiniflowError
 from miniflow.files.atomic import replace_file
+
+# Where the output is no terminal.
+DEFAULT_WIDTH = 80
 
 
 def go_there(session: Session, moment: str) -> None:

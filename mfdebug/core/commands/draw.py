@@ -12,7 +12,8 @@ from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 
-DEFAULT_WIDTH = 80
+# So many columns fit into the app's dialog at 80x24.
+DEFAULT_WIDTH = 64
 LEAST_WIDTH, MOST_WIDTH = 20, 10_000
 _USAGE = "draw [COLUMNS]"
 
@@ -49,7 +50,7 @@ DRAW = Command(
     "draw the graph at this moment",
     _draw,
     details="The value is above each wire, the gradient below it; the wires that carry something "
-    "now are heavy. The default is 80 columns.",
+    "now are heavy. The default is 64 columns.",
     shows="text",
     argument=Argument.COUNT,
 )

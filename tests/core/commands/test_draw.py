@@ -45,7 +45,7 @@ def test_draw_fits_its_width() -> None:
 
 
 def test_draw_has_the_boxes_and_wires_as_data() -> None:
-    data = json.loads(json.dumps(as_json(session("circuit-b", "goto 8").run("draw").data)))
+    data = json.loads(json.dumps(as_json(session("circuit-b", "goto 8").run("draw 80").data)))
     assert (data["width"], data["height"], data["plan"]) == (77, 15, "whole")
     boxes = {box["name"]: box for box in data["boxes"]}
     assert boxes["larger"] == {
