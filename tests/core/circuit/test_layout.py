@@ -11,6 +11,7 @@ from mfdebug.core.circuit.text import plain_text
 from miniflow.graph import Graph
 from tests.core.circuit.drawing import faults
 from tests.core.circuit.graphs import PANES, SHIPPED, chain, graphs, shipped, transformer_like, wide
+from tests.support.sizes import examples, pick
 
 # Wide enough for one line of everything, and narrow enough for bands.
 WIDTHS = (10_000, 120, 80)
@@ -24,7 +25,7 @@ def every_fold(circuit: Circuit) -> list[Circuit]:
     """Return a circuit, and those with each of its folds opened or closed, one after another."""
     found = {circuit.opened: circuit}
     todo = [circuit]
-    while todo and len(found) < 12:
+    while todo and len(found) < examples(24):
         here = todo.pop(0)
         for box in here.boxes:
             beside = [here.with_opened(box), here.with_closed(box.nodes[0])]
@@ -45,7 +46,7 @@ def test_a_random_graph_is_drawn_without_faults(graph: Graph, width: int, height
         assert circuit.height <= height
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=examples(60))
 @given(graphs(), st.sampled_from(WIDTHS))
 def test_every_fold_of_a_random_graph_is_drawn_without_faults(graph: Graph, width: int) -> None:
     for circuit in every_fold(Circuit(graph, graph.shapes(), width, 40, opened=())):
@@ -64,7 +65,7 @@ def test_a_shipped_graph_is_drawn_without_faults_at_every_fold(name: str) -> Non
 
 @pytest.mark.parametrize("graph", [transformer_like(5), chain(70), wide(40)])
 def test_a_large_graph_is_drawn_without_faults(graph: Graph) -> None:
-    for width, height in PANES:
+    for width, height in pick(PANES, PANES[:2]):
         for circuit in every_fold(Circuit(graph, graph.shapes(), width, height)):
             assert faults(circuit) == []
 
