@@ -21,8 +21,8 @@ long: ## every test with all of its sizes
 	$(PYTHON) -m pytest -n 2 --long
 
 golden: ## write the golden screens anew, after a wanted change
-	GOLDEN=write $(PYTHON) -m pytest tests/tui/test_golden.py tests/terminal/test_matrix.py
-	git diff --stat -- tests/tui/golden tests/terminal/golden
+	GOLDEN=write $(PYTHON) -m pytest tests/tui/test_golden.py tests/terminal/test_matrix.py tests/core/circuit/test_golden.py
+	git diff --stat -- tests/tui/golden tests/terminal/golden tests/core/circuit/golden
 
 bench: ## a tenth of every benchmark: a first impression
 	$(PYTHON) benchmarks/all.py --percent 10

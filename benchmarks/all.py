@@ -13,6 +13,7 @@ import os
 import app
 import armed
 import chain
+import circuit
 import files
 import line
 import order
@@ -67,6 +68,7 @@ def main() -> None:
     lines += shown(armed.run(rounds(armed.ROUNDS)))
     lines += shown([*program.run(rounds(program.ROUNDS)), *program.waiting()])
     lines += shown(app.run(rounds(app.ROUNDS)))
+    lines += shown(circuit.run(rounds(circuit.ROUNDS)))
     lines += shown(line.run(rounds(line.ROUNDS)))
     head = HEAD.format(machine=machine(), load=load).splitlines()
     if asked.markdown:

@@ -1,4 +1,4 @@
-"""Open the debugger on a graph within a Python process."""
+"""A graph within a Python process: open the debugger on it, or draw it in a notebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mfdebug.config.settings import read_settings
 from mfdebug.config.terminal import abilities, has_screen
 from mfdebug.debuggee.name_facts import Names
 from mfdebug.recording.node_names import Naming, NodeFacts, Variable
-from miniflow.errors import FeedError
+from miniflow.errors import FeedError, MiniflowError
 from miniflow.functional import as_graph
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
@@ -38,6 +38,9 @@ or step through it here, one command at a time:
     print(session.run("step").text)
 """
 
+# Columns of a drawing in a notebook.
+NOTEBOOK_WIDTH = 120
+
 
 def has_terminal() -> bool:
     """Whether the app can be shown to the user here."""
@@ -54,6 +57,21 @@ def run_app(session: Session) -> None:
     from mfdebug.tui.app import run_session
 
     run_session(session, commands=[], settings=settings, abilities=able)
+
+
+def graph_as_html(graph: Graph) -> str:
+    """Return a graph as a drawing for notebooks: with the values that it has, if it can run."""
+    from mfdebug.core.circuit.circuit import Circuit
+    from mfdebug.core.circuit.svg import svg
+    from mfdebug.core.timeline.debugger import Debugger
+
+    try:
+        debugger = Debugger(graph)
+    except MiniflowError:
+        # An input has no value yet, or shapes do not fit.
+        debugger = None
+    circuit = Circuit(graph, None if debugger is None else debugger.plan.shapes, NOTEBOOK_WIDTH)
+    return svg(circuit.draw(debugger), circuit.width, repr(graph).strip("<>"), background=False)
 
 
 def debug_graph(

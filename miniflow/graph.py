@@ -30,5 +30,5 @@ class Graph(Structure):
         return as_line(self)
 
     def _repr_html_(self) -> str:
-        """Return an HTML table, for notebooks."""
+        """Return HTML for notebooks: a drawing if mfdebug is installed, else a table."""
         return as_html(self)

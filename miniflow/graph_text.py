@@ -1,4 +1,4 @@
-"""A graph as text and as an HTML table, for prompts and notebooks."""
+"""A graph as text and as HTML, for prompts and notebooks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Most rows of a table; a graph may have a hundred thousand nodes.
 MOST_ROWS = 60
+RENDERERS = "miniflow.renderers"
 
 
 def as_line(graph: Structure) -> str:
@@ -24,6 +25,19 @@ def as_line(graph: Structure) -> str:
 
 
 def as_html(graph: Structure) -> str:
+    """Return a graph as HTML: as an installed renderer draws it, or else as a table.
+
+    A renderer is an entry point `html` of the group `miniflow.renderers`: a function from a graph
+    to HTML. So miniflow needs to know of none of them, and none needs to be imported first.
+    """
+    from importlib.metadata import entry_points
+
+    for renderer in entry_points(group=RENDERERS, name="html"):
+        return str(renderer.load()(graph))
+    return as_table(graph)
+
+
+def as_table(graph: Structure) -> str:
     """Return a graph as an HTML table, one row per node, in topological order."""
     # It loads the names of 2,000 characters.
     from html import escape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mfdebug.cli.exit_status import FAILED, INTERRUPTED, OK
@@ -57,9 +57,17 @@ class OutputLines:
 
 
 def run_batch(
-    session: Session, lines: Sequence[str], *, as_json: bool, check_all: bool = False
+    session: Session,
+    lines: Sequence[str],
+    *,
+    as_json: bool,
+    check_all: bool = False,
+    last: Callable[[Session], bool] | None = None,
 ) -> int:
-    """Run all lines, then check all gradients if `check_all`; return the exit status."""
+    """Run all lines, then check all gradients if `check_all`; return the exit status.
+
+    `last` is called after that, and returns whether it succeeded.
+    """
     succeeded = True
     with Interrupt() as interrupt:
         session.progress = interrupt.asked
@@ -71,6 +79,8 @@ def run_batch(
                 break
         if check_all and not interrupt.happened:
             succeeded = _check(session, as_json=as_json) and succeeded
+        if last is not None and not interrupt.happened:
+            succeeded = last(session) and succeeded
     if interrupt.happened:
         return INTERRUPTED
     return OK if succeeded else FAILED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from mfdebug.cli.exit_status import unusable
@@ -38,6 +39,7 @@ def _without_screen(
     settings: Settings,
 ) -> int:
     from mfdebug.cli.batch import run_batch
+    from mfdebug.cli.draw import write_drawing
     from mfdebug.cli.prompt import Plain
     from mfdebug.core.timeline.debugger import Debugger
 
@@ -49,8 +51,9 @@ def _without_screen(
         autosaver.must_be_left()
     session = open_session(debugger, origin=origin, left=autosaver.left)
     session.left_before = autosaver.before
-    if options.batch or options.check:
-        return run_batch(session, lines, as_json=options.json, check_all=options.check)
+    if options.batch or options.check or options.draw:
+        last = partial(write_drawing, options=options, settings=settings) if options.draw else None
+        return run_batch(session, lines, as_json=options.json, check_all=options.check, last=last)
     return Plain(session, autosaver if sys.stdin.isatty() else None).run(lines)
 
 

@@ -84,17 +84,31 @@ def problem_with(options: argparse.Namespace) -> str:
         return "--batch and --plain are mutually exclusive"
     if options.check and options.plain:
         return "--check and --plain are mutually exclusive"
+    if problem := _drawing_conflict(options):
+        return problem
     if options.json and not (options.batch or options.check):
         return "--json requires --batch or --check"
     if problem := _program_conflict(options) if is_recorded(options) else _graph_conflict(options):
         return problem
-    if options.batch and not (options.commands or options.check or options.save):
+    if options.batch and not (options.commands or options.check or options.save or options.draw):
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
     if options.resume:
         return ""
-    if options.graph is None and (options.batch or options.plain or options.check or options.feed):
+    needs_graph = (options.batch, options.plain, options.check, options.draw, options.feed)
+    if options.graph is None and any(needs_graph):
         return "name a graph file, or a shipped graph (see mfdebug --list)"
     return ""
+
+
+def _drawing_conflict(options: argparse.Namespace) -> str:
+    if options.draw:
+        for name in ("plain", "json"):
+            if getattr(options, name):
+                hint = "; -c draw prints it there" if name == "json" else ""
+                return f"--draw and --{name} are mutually exclusive{hint}"
+        return ""
+    needs = {"--at": options.at, "--width": options.width, "-o": options.output}
+    return next((f"{name} requires --draw" for name, value in needs.items() if value), "")
 
 
 def is_recorded(options: argparse.Namespace) -> bool:
@@ -118,7 +132,7 @@ def _graph_conflict(options: argparse.Namespace) -> str:
 
 def wants_screen(options: argparse.Namespace) -> bool:
     """Whether the app is asked for, and there is a terminal for it."""
-    without = options.batch or options.plain or options.check or options.save
+    without = options.batch or options.plain or options.check or options.save or options.draw
     return not without and has_screen()
 
 

@@ -102,6 +102,7 @@ def main_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="check all gradients against finite differences; status 1 if one is wrong",
     )
+    _add_drawing_options(parser)
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -157,6 +158,39 @@ def _add_screen_options(parser: argparse.ArgumentParser) -> None:
         "--present", action="store_true", help="layout for a projector: fewer panels, more space"
     )
     screen.add_argument("--show-keys", action="store_true", help="show the pressed keys")
+
+
+def _add_drawing_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--draw", action="store_true", help="print the graph as a drawing, after all commands"
+    )
+    _complete(
+        parser.add_argument(
+            "--at",
+            metavar="MOMENT",
+            help="with --draw: a moment as in `goto`: 61, end, 'sgd 3' (default: where it is)",
+        ),
+        nothing,
+    )
+    _complete(
+        parser.add_argument(
+            "--width",
+            metavar="COLUMNS",
+            type=_columns,
+            help="with --draw: the most columns (default: the terminal's, or 80)",
+        ),
+        nothing,
+    )
+    _complete(
+        parser.add_argument(
+            "-o",
+            dest="output",
+            metavar="FILE",
+            type=_drawing_file,
+            help="with --draw: the file to write, which ends in .svg or .txt",
+        ),
+        any_file,
+    )
 
 
 def record_parser() -> argparse.ArgumentParser:
@@ -281,6 +315,18 @@ def _run_file(text: str) -> Path:
     if reader_of(text).kind is not Kind.RUN:
         raise argparse.ArgumentTypeError(f"{text!r} does not end in {RUN_FILE.suffix}")
     return Path(text)
+
+
+def _drawing_file(text: str) -> Path:
+    if Path(text).suffix not in (".svg", ".txt"):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .svg or .txt")
+    return Path(text)
+
+
+def _columns(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text) or not 20 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of columns from 20 to 10000")
+    return int(text)
 
 
 def _megabytes(text: str) -> float:

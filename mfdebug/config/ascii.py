@@ -37,6 +37,7 @@ _SIGNS = {
     "•": "o",
     "∙": "-",
     "▶": ">",
+    "◀": "<",
     "▸": ">",
     "▾": "v",
     "▼": "v",
@@ -107,14 +108,21 @@ def _braille(dots: int) -> str:
 
 
 def _box(name: str) -> str:
-    """Return the line or corner that a box-drawing character shows."""
+    """Return the line or corner that a box-drawing character shows; a heavy line differs.
+
+    A crossing of two lines is the one in front: `+` would join them.
+    """
     across = "HORIZONTAL" in name or "LEFT" in name or "RIGHT" in name
     along = "VERTICAL" in name or "UP" in name or "DOWN" in name
+    if "VERTICAL" in name and "HORIZONTAL" in name and "DOUBLE" not in name:
+        if "HORIZONTAL HEAVY" in name:
+            return "="
+        return "#" if "HEAVY" in name else "|"
     if across and along:
         return "`" if name.endswith("UP AND RIGHT") and "LIGHT UP" in name else "+"
     if across:
         return "=" if "HEAVY" in name or "DOUBLE" in name else "-"
-    return "|"
+    return "#" if "HEAVY" in name else "|"
 
 
 def _unencodable(error: UnicodeError) -> tuple[str, int]:

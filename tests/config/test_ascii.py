@@ -40,7 +40,8 @@ def test_every_sign_of_the_project_has_one_in_ascii() -> None:
 
 def test_frames_and_curves_stay_frames_and_curves() -> None:
     for sign in (chr(code) for code in range(0x2500, 0x2580)):
-        assert in_ascii(sign) in "-|+=`", sign
+        assert in_ascii(sign) in "-|+=`#", sign
+    assert "".join(map(in_ascii, "─│┼┬╭ ━┃┏┫ ┿╂")) == "-||++ =#++ =#"
     for sign in (chr(code) for code in range(0x2801, 0x2900)):
         assert in_ascii(sign) in "'-.:|", sign
     assert in_ascii("⠀") == " "

@@ -222,8 +222,16 @@ def marks_of_the_sources() -> set[str]:
 # What is said ---------------------------------------------------------------------------------
 
 
-def test_the_tour_goes_to_every_command() -> None:
-    assert {line.split()[0] for line in TOUR.splitlines()} - {"xyzzy"} == set(COMMANDS)
+def test_the_tour_goes_to_every_command_but_the_one_that_draws() -> None:
+    visited = {line.split()[0] for line in TOUR.splitlines()} - {"xyzzy"}
+    assert visited == set(COMMANDS) - {"draw"}
+
+
+def test_a_drawing_has_no_control_characters_and_no_blanks_at_ends_of_lines() -> None:
+    done = piped("xor", "--plain", stdin="sgd 2\ndraw\nquit\n")
+    assert "├l1" in done.stdout
+    assert not [sign for sign in done.stdout if ord(sign) < 32 and sign != "\n"]
+    assert not any(line != line.rstrip() for line in done.stdout.splitlines())
 
 
 def test_every_command_answers_in_plain_lines(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mfdebug.core.commands.command import Command, find_in, short_forms
 from mfdebug.core.commands.demo import DEMONSTRATING
+from mfdebug.core.commands.draw import DRAW
 from mfdebug.core.commands.edit import EDITING
 from mfdebug.core.commands.files import CLOSING
 from mfdebug.core.commands.help import help_command
@@ -22,7 +23,7 @@ COMMANDS: dict[str, Command] = {}
 GROUPS: dict[str, list[Command]] = {
     "move": MOVING,
     "stop": STOPPING,
-    "look": LOOKING,
+    "look": [*LOOKING, DRAW],
     "change": EDITING,
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,

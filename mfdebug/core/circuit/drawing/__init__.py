@@ -1,0 +1,1 @@
+"""Characters: what no moment changes, and what a moment does."""

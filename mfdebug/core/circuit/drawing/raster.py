@@ -1,0 +1,43 @@
+"""Wires as cells: which wires have which arms in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from mfdebug.core.circuit.boxes import Wire
+from mfdebug.core.circuit.drawing.arms import DOWN, LEFT, RIGHT, UP
+from mfdebug.core.circuit.layout.layout import Edge, Points
+
+# The arms of each wire in a cell: one wire, or two that cross.
+Cell = dict[Wire, int]
+# The cells by row, and in each row by column.
+Cells = dict[int, dict[int, Cell]]
+
+
+def cells_of(paths: dict[Edge, Points]) -> Cells:
+    """Return the cells of all wires."""
+    cells: Cells = {}
+    for edge, points in paths.items():
+        for x, y, arms in along(points):
+            cell = cells.setdefault(y, {}).setdefault(x, {})
+            cell[edge.wire] = cell.get(edge.wire, 0) | arms
+    return cells
+
+
+def along(points: Points) -> Iterator[tuple[int, int, int]]:
+    """Yield the cells of a path, as column, row and arms; a cell may come several times.
+
+    The first cell has an arm to the left, where its box is, and the last one to the right.
+    """
+    yield (*points[0], LEFT)
+    for (x, y), (to_x, to_y) in pairwise(points):
+        if y == to_y:
+            low, high = min(x, to_x), max(x, to_x)
+            for column in range(low, high + 1):
+                yield column, y, (LEFT if column > low else 0) | (RIGHT if column < high else 0)
+        else:
+            low, high = min(y, to_y), max(y, to_y)
+            for row in range(low, high + 1):
+                yield x, row, (UP if row > low else 0) | (DOWN if row < high else 0)
+    yield (*points[-1], RIGHT)

@@ -1,0 +1,119 @@
+"""What a debugger says of a node at a moment, in a few cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from mfdebug.core.circuit.drawing.numbers import entries, mean_size, size_text
+from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
+from miniflow.ops.base import Array
+
+WAITING, UNKNOWN, STALE, PARTIAL = "∙", "?", "~", "◐"
+# The sizes of larger tensors are kept from one moment to the next.
+_LARGE = 10_000
+
+
+class Reading(NamedTuple):
+    """A value or gradient as text, and whether it is a number of this pass."""
+
+    text: str
+    current: bool
+
+
+class Readings:
+    """Reads the numbers of nodes at the present moment of a debugger.
+
+    Sizes of large tensors are kept until their number may have changed, so that a key costs what
+    has changed, not what is on the screen.
+    """
+
+    def __init__(self) -> None:
+        self._debugger: Debugger | None = None
+        self._moment = -1
+        self._edits: tuple[Edit, ...] = ()
+        self._builds = 0
+        self._sizes: dict[tuple[int, bool], float] = {}
+
+    def refresh(self, debugger: Debugger) -> None:
+        """Read the present moment from now on."""
+        changed = self._changed_since(debugger)
+        if changed is None:
+            self._sizes.clear()
+        else:
+            for node in changed:
+                self._sizes.pop((node, False), None)
+                self._sizes.pop((node, True), None)
+        self._debugger, self._moment = debugger, debugger.moment
+        self._edits, self._builds = debugger.edits, debugger.timeline.builds
+
+    def _changed_since(self, debugger: Debugger) -> Iterable[int] | None:
+        """Return the nodes whose numbers may have changed; None if all may have."""
+        timeline, before, now = debugger.timeline, self._moment, debugger.moment
+        same = debugger is self._debugger and debugger.edits is self._edits
+        if not same or timeline.builds != self._builds or abs(before - now) > 1:
+            return None
+        if before == now:
+            return ()
+        event = timeline.name(max(before, now))
+        if event.node is None or any(edit.after in (before, now) for edit in debugger.edits):
+            return None
+        return event.node, *debugger.graph.inbound[event.node]
+
+    def value(self, node: int, width: int) -> Reading:
+        """Return a node's value in at most `width` cells."""
+        debugger = self._debugger
+        if debugger is None:
+            return Reading("", current=False)
+        freshness = debugger.value_freshness(node)
+        if freshness is Freshness.CURRENT and debugger.outdated_by(node) is not None:
+            freshness = Freshness.STALE
+        if freshness.absent:
+            return Reading(_absent(freshness), current=False)
+        return self._number(debugger.value(node), (node, False), freshness, "", width)
+
+    def gradient(self, node: int, width: int) -> Reading:
+        """Return a node's gradient in at most `width` cells: `◐` if contributions are missing."""
+        debugger = self._debugger
+        if debugger is None:
+            return Reading("", current=False)
+        freshness = debugger.gradient_freshness(node)
+        if freshness.absent:
+            return Reading(_absent(freshness), current=False)
+        incomplete = freshness is Freshness.PARTIAL and not debugger.has_all(node)
+        mark = PARTIAL if incomplete else ""
+        return self._number(debugger.gradient(node), (node, True), freshness, mark, width)
+
+    def size(self, node: int, *, gradient: bool) -> float | None:
+        """Return the mean of absolute values, or None without a number."""
+        debugger = self._debugger
+        if debugger is None:
+            return None
+        of = debugger.gradient_freshness if gradient else debugger.value_freshness
+        if of(node).absent:
+            return None
+        array = debugger.gradient(node) if gradient else debugger.value(node)
+        return self._size(array, (node, gradient))
+
+    def _number(
+        self, array: Array, key: tuple[int, bool], freshness: Freshness, mark: str, width: int
+    ) -> Reading:
+        array = np.asarray(array)
+        if freshness is Freshness.STALE:
+            mark = STALE
+        width -= len(mark)
+        text = entries(array, width) or size_text(self._size(array, key), width)
+        return Reading(mark + text, current=freshness is not Freshness.STALE)
+
+    def _size(self, array: Array, key: tuple[int, bool]) -> float:
+        if array.size <= _LARGE:
+            return mean_size(array)
+        if key not in self._sizes:
+            self._sizes[key] = mean_size(array)
+        return self._sizes[key]
+
+
+def _absent(freshness: Freshness) -> str:
+    return {Freshness.WAITING: WAITING, Freshness.UNKNOWN: UNKNOWN}.get(freshness, "")

@@ -1,0 +1,1 @@
+"""Where every box, wire and number is."""

@@ -1,0 +1,99 @@
+"""Every drawing is right: wires join their ports, and nothing lies over anything else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mfdebug.core.circuit.circuit import Circuit
+from mfdebug.core.circuit.text import plain_text
+from miniflow.graph import Graph
+from tests.core.circuit.drawing import faults
+from tests.core.circuit.graphs import PANES, SHIPPED, chain, graphs, shipped, transformer_like, wide
+from tests.support.sizes import examples, pick
+
+# Wide enough for one line of everything, and narrow enough for bands.
+WIDTHS = (10_000, 120, 80)
+
+
+def drawn(circuit: Circuit) -> str:
+    return plain_text(circuit.draw(None))
+
+
+def every_fold(circuit: Circuit) -> list[Circuit]:
+    """Return a circuit, and those with each of its folds opened or closed, one after another."""
+    found = {circuit.opened: circuit}
+    todo = [circuit]
+    while todo and len(found) < examples(24):
+        here = todo.pop(0)
+        for box in here.boxes:
+            beside = [here.with_opened(box), here.with_closed(box.nodes[0])]
+            for other in beside:
+                if other is not None and other.opened not in found:
+                    found[other.opened] = other
+                    todo.append(other)
+    return list(found.values())
+
+
+@settings(deadline=None)
+@given(graphs(), st.sampled_from(WIDTHS), st.sampled_from((17, 43, 10**9)))
+def test_a_random_graph_is_drawn_without_faults(graph: Graph, width: int, height: int) -> None:
+    circuit = Circuit(graph, graph.shapes(), width, height)
+    assert faults(circuit) == []
+    if circuit.plan in ("whole", "bands"):
+        assert circuit.width <= width
+        assert circuit.height <= height
+
+
+@settings(deadline=None, max_examples=examples(60))
+@given(graphs(), st.sampled_from(WIDTHS))
+def test_every_fold_of_a_random_graph_is_drawn_without_faults(graph: Graph, width: int) -> None:
+    for circuit in every_fold(Circuit(graph, graph.shapes(), width, 40, opened=())):
+        assert faults(circuit) == []
+        nodes = {node for box in circuit.boxes for node in box.nodes}
+        assert nodes == set(range(len(graph)))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_graph_is_drawn_without_faults_at_every_fold(name: str) -> None:
+    debugger = shipped(name)
+    for width, height in PANES:
+        for circuit in every_fold(Circuit(debugger.graph, debugger.plan.shapes, width, height)):
+            assert faults(circuit) == []
+
+
+@pytest.mark.parametrize("graph", [transformer_like(5), chain(70), wide(40)])
+def test_a_large_graph_is_drawn_without_faults(graph: Graph) -> None:
+    for width, height in pick(PANES, PANES[:2]):
+        for circuit in every_fold(Circuit(graph, graph.shapes(), width, height)):
+            assert faults(circuit) == []
+
+
+@settings(deadline=None)
+@given(graphs())
+def test_two_layouts_are_equal(graph: Graph) -> None:
+    first, second = (Circuit(graph, graph.shapes(), 100, 30) for _ in range(2))
+    assert first.draw(None) == second.draw(None)
+    assert list(first.layout.paths.values()) == list(second.layout.paths.values())
+
+
+def test_no_wires_cross_in_the_shipped_graphs_but_one() -> None:
+    crossings = {
+        name: Circuit(shipped(name).graph, None, 10_000, opened=()).crossings for name in SHIPPED
+    }
+    assert crossings.pop("log-nan") == 2
+    assert set(crossings.values()) == {0}
+
+
+def test_all_shipped_graphs_but_one_fit_a_small_screen() -> None:
+    plans = {}
+    for name in SHIPPED:
+        debugger = shipped(name)
+        plans[name] = Circuit(debugger.graph, debugger.plan.shapes, 80, 17).plan
+    assert {name for name, plan in plans.items() if plan != "whole"} == {"log-nan"}
+    for name in SHIPPED:
+        debugger = shipped(name)
+        for width, height in ((120, 33), (200, 43)):
+            circuit = Circuit(debugger.graph, debugger.plan.shapes, width, height)
+            assert circuit.plan in ("whole", "bands"), name
