@@ -42,4 +42,6 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
         if command.name == "help":
             lines.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")
         return View(TextScreen(line, [with_keys(text, keys) for text in lines]))
+    if command.name == "find" and len(reply.subject) > 1:
+        lines[0] += f"   {keys.name('find-next')} next, {keys.name('find-previous')} previous"
     return View(message=lines[0])

@@ -8,6 +8,7 @@ from mfdebug.core.commands.move import moment_of
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.check_report import check_data, check_lines
 from mfdebug.core.explain.moment_text import explain, name_moment
+from mfdebug.core.explain.node_search import NodeSearch
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.explain.why import cause_data, cause_lines, why
 from mfdebug.core.expressions.names import typed, which_is_meant
@@ -166,22 +167,22 @@ def _graphs(session: Session, text: str) -> Reply:
 def _find(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("find what?", hint="a part of a node's name, its op or its shape")
-    debugger, wanted = session.debugger, text.casefold()
-    found = []
-    for i, node in enumerate(debugger.graph.nodes):
-        shape = shape_text(debugger.plan.shapes[i])
-        if any(wanted in of.casefold() for of in (node.label, kind_of(node), shape)):
-            found.append((i, f"{node.label}  {kind_of(node)}  shape {shape}"))
+    debugger = session.debugger
+    nodes, shapes = debugger.graph.nodes, debugger.plan.shapes
+    found = list(NodeSearch(debugger).all(text))
     if not found:
         raise DebuggerError(f"no node's name, op or shape contains {text!r}")
-    names = [debugger.graph.nodes[i].label for i, _ in found]
-    lines = [line for _, line in found[:MOST_FOUND]]
+    names = [nodes[i].label for i in found]
+    lines = [
+        f"{nodes[i].label}  {kind_of(nodes[i])}  shape {shape_text(shapes[i])}"
+        for i in found[:MOST_FOUND]
+    ]
     if len(found) > 1:
         few = ", ".join(names[:FEW_NAMED]) + ", …" * (len(found) > FEW_NAMED)
         lines.insert(0, f"{len(found)} nodes: {few}")
     if len(found) > MOST_FOUND:
         lines.append(f"… {len(found) - MOST_FOUND} more")
-    return Reply("\n".join(lines), names, subject=[i for i, _ in found])
+    return Reply("\n".join(lines), names, subject=found)
 
 
 def _show(session: Session, text: str) -> Reply:

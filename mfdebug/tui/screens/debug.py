@@ -24,6 +24,7 @@ from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
 from mfdebug.tui.command_palette import CommandScreen, Palette
 from mfdebug.tui.count import Count
+from mfdebug.tui.finder import Finder
 from mfdebug.tui.keys import bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
@@ -70,6 +71,7 @@ class DebugScreen(CommandScreen):
         self.autoplay = Autoplay(self, self._autoplay_step)
         self.count = Count()
         self.panels = Panels(session, roomy=presentation.roomy, id="body")
+        self.finder = Finder(self.debugger, self.panels.order, self.panels.shown)
 
     def compose(self) -> ComposeResult:
         """The panels, the status above them, message and keys below."""
@@ -205,7 +207,9 @@ class DebugScreen(CommandScreen):
             self.app.switch_screen(screen)
             return
         command = command_of(line)
-        if command is not None and command.name in ("find", "show"):
+        if command is not None and command.name == "find":
+            self.finder.answered(line, reply.subject)
+        elif command is not None and command.name == "show":
             self.panels.shown.go_to_next(reply.subject)
         else:
             self.panels.shown.follow_if_moved()
@@ -238,6 +242,7 @@ class DebugScreen(CommandScreen):
     def failed(self, error: MiniflowError) -> None:
         """Show why a command failed."""
         self.autoplay.stop()
+        self.finder.cancel()
         self.show_moment()
         self.say(str(error), "error")
 
@@ -259,17 +264,40 @@ class DebugScreen(CommandScreen):
         self.query_one(MessageLine).display = True
         self.panels.order.focus()
 
+    def on_input_changed(self, event: TextInput.Changed) -> None:
+        """Go to the first match while a search is typed."""
+        if isinstance(event.input, Prompt) and event.input.display:
+            self._show_found(self.finder.typed(event.value))
+
+    def _show_found(self, changed: bool) -> None:
+        if changed:
+            self.panels.order.show()
+            self.panels.node.show()
+
+    def action_find_next(self, by: int) -> None:
+        """Go to the next or the previous match of the last search."""
+        try:
+            self.finder.next(by)
+        except MiniflowError as error:
+            self.failed(error)
+        else:
+            self._show_found(True)
+
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
         self._close_prompt()
         self.cast(f":{event.line}")
+        if self.finder.repeats(event.line):
+            self.action_find_next(1)
+            return
         # Without an answer to the quiz, Enter just steps.
         await self.run_line("step" if event.line == ANSWER.strip() else event.line)
         if event.line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
             self.query_one(Prompt).open(ANSWER)
 
     def on_prompt_left(self) -> None:
-        """Close the prompt."""
+        """Close the prompt, and return from a search."""
+        self._show_found(self.finder.cancel())
         self._close_prompt()
 
     # Keys that are not commands ----------------------------------------------------------
@@ -303,6 +331,7 @@ class DebugScreen(CommandScreen):
         """Clear the count and stop autoplay."""
         self.count.clear()
         self.autoplay.stop()
+        self._show_found(self.finder.clear())
         self.query_one(MessageLine).show_next()
 
     def action_follow(self) -> None:

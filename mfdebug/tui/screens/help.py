@@ -29,6 +29,7 @@ from mfdebug.core.commands.help import (
     WORD_MEANINGS,
 )
 from mfdebug.core.commands.table import GROUPS
+from mfdebug.core.explain.list_marks import MARKS
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.terminal.text_fitting import wrap
 from mfdebug.tui.widgets.lines import LinesView
@@ -36,21 +37,6 @@ from mfdebug.tui.widgets.lines import LinesView
 # The groups of commands that have a section of keys; all other keys are under `SCREEN`.
 KEY_GROUPS = ("move", "stop", "look", "change")
 SCREEN = "this screen"
-MARKS = {
-    "✓": "the value is computed",
-    "∂": "the gradient is computed",
-    "◐": "the gradient is partial: not every consumer has sent its contribution",
-    "⊕": "every consumer has sent its contribution; the node's own backward is still ahead",
-    "∙": "not computed yet",
-    "?": "unknown: not recorded in a program's run, or not a number",
-    "~": "stale: of the SGD step before this one, or of parameters before their update",
-    "*": "trained: the update changes it",
-    "!": "it contains NaN or infinity",
-    "●": "a stop is set here",
-    "○": "a stop is set here, but disabled",
-    "▶": "the node of the present moment",
-    "▾ ▸": "a scope, open or folded; Enter changes it",
-}
 INDENT = 2
 GAP = 2
 # The most cells of the first column; a longer head has its own line.
@@ -119,7 +105,7 @@ def sections(keys: Keys) -> list[Section]:
             Section("expressions - words", _pairs(WORD_MEANINGS)),
             Section("expressions - functions", calls),
             Section("expressions - examples", _pairs(EXAMPLES)),
-            Section("marks", _pairs(MARKS)),
+            Section("legend of the order", _pairs(MARKS)),
         ]
     )
 
