@@ -8,11 +8,12 @@ from mfdebug.config.bindings import SHIPPED_KEYS
 from mfdebug.config.key_names import shown
 from mfdebug.core.commands.help import EXAMPLES, FORMS, FUNCTION_MEANINGS, WORD_MEANINGS
 from mfdebug.core.commands.table import COMMANDS
+from mfdebug.core.explain import list_marks
 from mfdebug.core.expressions.parser import FUNCTIONS, WORDS, parse
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.help import MARKS, HelpScreen, HelpText, sections
+from mfdebug.tui.screens.help import HelpScreen, HelpText, sections
 from mfdebug.tui.screens.text import TextScreen
-from mfdebug.tui.widgets.order_lines import GRADIENT_MARKS, VALUE_MARKS
+from mfdebug.tui.widgets.order_numbers import ABSENT, COMPLETE_MARK, LARGE, MARKS, WRONG
 from tests.support.app_driver import opened, whole
 from tests.support.sizes import some
 
@@ -63,7 +64,8 @@ def test_every_function_and_word_of_the_language_has_a_line() -> None:
 
 
 def test_every_mark_of_the_order_has_a_line() -> None:
-    assert {*VALUE_MARKS.values(), *GRADIENT_MARKS.values()} - {" "} <= set(MARKS)
+    signs = {*ABSENT.values(), *MARKS.values(), COMPLETE_MARK, LARGE, WRONG}
+    assert signs - {" "} <= set(list_marks.MARKS)
 
 
 async def test_typing_filters_and_escape_clears_then_closes() -> None:
@@ -81,8 +83,8 @@ async def test_typing_filters_and_escape_clears_then_closes() -> None:
 async def test_titles_and_details_are_found_and_what_is_not_found_is_said() -> None:
     async with opened() as driver:
         await driver.press("question_mark")
-        await driver.type("MARKS computed")
-        assert whole(driver).startswith("marks ✓ the value is computed")
+        await driver.type("LEGEND computed")
+        assert whole(driver).startswith("legend of the order ∙ not computed yet")
         assert "not computed yet" in driver.text
         await driver.press("escape")
         assert "Starts a branch" not in whole(driver)

@@ -24,10 +24,11 @@ class Scope:
     """Nodes `first` to `end` - 1: in `parts`, in order, its nodes and the scopes within it.
 
     `label` is the name within the scope around it, with its separator; `repeats` is the number of
-    alike scopes that are its parts, or 0. The graph itself is the scope without a parent.
+    alike scopes that are its parts, or 0. A `group` stands for some parts of the scope around it,
+    which has them in the names of its nodes. The graph itself is the scope without a parent.
     """
 
-    __slots__ = ("end", "first", "label", "parent", "parts", "repeats", "starts")
+    __slots__ = ("end", "first", "group", "label", "parent", "parts", "repeats", "starts")
 
     def __init__(self, label: str, first: int, parent: Scope | None = None) -> None:
         self.label = label
@@ -36,6 +37,7 @@ class Scope:
         self.parent = parent
         self.parts: list[int | Scope] = []
         self.repeats = 0
+        self.group = False
         # The first node of each part.
         self.starts: list[int] = []
 
@@ -131,10 +133,13 @@ def _group(scope: Scope, names: Sequence[str], alike: Callable[[int], Hashable])
         ):
             end += 1
         run = [part for part in scope.parts[start:end] if isinstance(part, Scope)]
-        if len(run) >= LEAST_REPEATS and len(run) < len(scope.parts) + (scope.parent is None):
-            parts.append(_repeated(scope, run))
-        else:
+        if len(run) < LEAST_REPEATS:
             parts += scope.parts[start:end]
+        elif len(run) == len(scope.parts) and scope.parent is not None:
+            parts += run
+            scope.repeats = len(run)
+        else:
+            parts.append(_repeated(scope, run))
         start = end
     scope.parts = parts
     scope.starts = [part if isinstance(part, int) else part.first for part in parts]
@@ -144,7 +149,7 @@ def _group(scope: Scope, names: Sequence[str], alike: Callable[[int], Hashable])
 def _repeated(parent: Scope, run: list[Scope]) -> Scope:
     first, last = run[0].label, run[-1].label
     group = Scope(_span(first, last), run[0].first, parent)
-    group.end, group.repeats = run[-1].end, len(run)
+    group.end, group.repeats, group.group = run[-1].end, len(run), True
     for scope in run:
         scope.parent = group
         _add(group, scope)
@@ -164,6 +169,6 @@ def within(name: str, scope: Scope) -> str:
     depth = 0
     above: Scope | None = scope
     while above is not None and above.parent is not None:
-        depth += not above.repeats
+        depth += not above.group
         above = above.parent
     return "".join(split_name(name)[depth:])

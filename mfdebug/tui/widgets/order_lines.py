@@ -161,8 +161,8 @@ class OrderLines:
         ]
 
     def _wrong(self, node: int) -> str:
-        """Return a word for what is wrong with a node's current numbers, or an empty string."""
-        word = self._numbers.wrong(node) or self._diagnosis.word(node)
+        """Return the health rule that a node's current numbers break, or an empty string."""
+        word = self._diagnosis.word(node)
         # "ratio" says more than "update-rat…".
         return word if len(word) <= self.columns.middle else word.rpartition("-")[2]
 

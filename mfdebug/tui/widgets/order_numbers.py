@@ -26,6 +26,7 @@ MARKS = {Freshness.PARTIAL: "◐", Freshness.CURRENT: " ", Freshness.STALE: "~"}
 # A partial gradient to which every consumer has sent.
 COMPLETE_MARK = "⊕"
 LARGE = "✓"
+WRONG = "!"
 # A larger tensor gets no histogram in its row, which would delay the frame.
 MOST_COUNTED = 100_000
 
@@ -49,16 +50,6 @@ class OrderNumbers:
             self._receivers_of = node
             inbound = () if node is None else self._debugger.graph.inbound[node]
             self._receivers = frozenset(inbound)
-
-    def wrong(self, node: int) -> str:
-        """Return "nan" or "inf" if a number of this pass contains one, or an empty string."""
-        debugger = self._debugger
-        found = ""
-        if not debugger.value_freshness(node).absent:
-            found = self._sizes.value(node).wrong
-        if not found and _is_current(debugger.gradient_freshness(node)):
-            found = self._sizes.gradient(node).wrong
-        return found
 
     def segments(self, node: int, columns: Columns) -> list[Segment]:
         """Return the numbers of a node, in their columns."""
@@ -124,8 +115,10 @@ class OrderNumbers:
             lead = " " * (columns.number - 5)
             return [Segment(fit(f"{lead}{mark}", 1 + room), self._style(kind))]
         if size.wrong:
-            text = f"!{column_number(size.number, columns.number)}"
-            return [Segment(fit(text, 1 + room), self._style("order--unhealthy"))]
+            stale = mark == MARKS[Freshness.STALE]
+            text = f"{mark if stale else WRONG}{column_number(size.number, columns.number)}"
+            style = self._style("order--dim" if stale else "order--unhealthy")
+            return [Segment(fit(text, 1 + room), style)]
         style = self._style(kind)
         if len(size.entries) > 1:
             lead = " " * (columns.number - 6)
@@ -173,6 +166,3 @@ class OrderNumbers:
         kind = "order--dim" if freshness is Freshness.STALE else "order--plain"
         return Segment(f" {fit(text, width)}", self._style(kind))
 
-
-def _is_current(freshness: Freshness) -> bool:
-    return freshness in (Freshness.CURRENT, Freshness.PARTIAL)
