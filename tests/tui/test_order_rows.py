@@ -17,8 +17,13 @@ from miniflow.node import Input
 from miniflow.ops import Add
 
 
-@given(st.lists(st.integers(0, 5), max_size=40), st.lists(st.tuples(st.integers(0, 39), st.integers(0, 4))))
-def test_heights_are_those_of_a_plain_list(heights: list[int], changes: list[tuple[int, int]]) -> None:
+@given(
+    st.lists(st.integers(0, 5), max_size=40),
+    st.lists(st.tuples(st.integers(0, 39), st.integers(0, 4))),
+)
+def test_heights_are_those_of_a_plain_list(
+    heights: list[int], changes: list[tuple[int, int]]
+) -> None:
     found = Heights(heights)
     for position, height in changes:
         if position < len(heights):

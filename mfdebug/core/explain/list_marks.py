@@ -17,8 +17,8 @@ MARKS: dict[str, str] = {
     "▶": "the node of the present moment, or the folded scope that it is in",
     "●": "a stop is set here",
     "○": "a stop is set here, but disabled",
-    "▾ ▸": "a scope, open or folded, which is changed like an open node, or by a click on the sign; "
-    "a folded scope has the numbers of its last node",
+    "▾ ▸": "a scope, open or folded; a click on the sign changes it; a folded scope has the "
+    "numbers of its last node",
     "×12": "12 scopes of one structure, one after the other",
     "█▌": "bar: the magnitude of the number before it on a log scale, each cell a factor of 10; "
     "full from 100 on, thinnest at 1e-6 and less, none for 0",

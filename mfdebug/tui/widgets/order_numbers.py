@@ -130,8 +130,10 @@ class OrderNumbers:
         text = f"{mark}{column_number(size.number, columns.number)}"
         if not bar:
             return [Segment(text, style)]
-        text += f" {magnitude_bar(size.number, bar)}"
-        return [Segment(text, style)]
+        return [
+            Segment(f"{text} ", style),
+            Segment(magnitude_bar(size.number, bar), self._style("order--bar")),
+        ]
 
     def _update(self, node: int) -> Segment:
         debugger = self._debugger
@@ -165,4 +167,3 @@ class OrderNumbers:
                 text = histogram(value, min(width, 12))
         kind = "order--dim" if freshness is Freshness.STALE else "order--plain"
         return Segment(f" {fit(text, width)}", self._style(kind))
-

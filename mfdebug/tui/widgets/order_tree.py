@@ -43,6 +43,7 @@ class OrderTree(LinesView, can_focus=True):
         "order--gradient",
         "order--received",
         "order--new",
+        "order--bar",
         "order--scope",
         "order--plain",
         "order--unhealthy",
@@ -60,6 +61,7 @@ class OrderTree(LinesView, can_focus=True):
         & > .order--gradient { color: $warning; }
         & > .order--received { color: $warning; text-style: bold; }
         & > .order--new { color: $accent; text-style: bold; }
+        & > .order--bar { color: $secondary-darken-3; }
         & > .order--found { text-style: underline; }
         & > .order--plain { color: $text; }
         & > .order--unhealthy { color: $text-error; text-style: bold; }

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from mfdebug.core.explain.scopes import MOST_LEVELS, Scope, scopes_of, split_name, within
 
-PARTS = st.lists(st.sampled_from(["a", "b", "h", "0", "11", "w.x", "ß", "層"]), min_size=1, max_size=9)
-NAMES = st.lists(PARTS.flatmap(lambda parts: st.sampled_from(["/", "."]).map(lambda s: s.join(parts))))
+PARTS = st.lists(
+    st.sampled_from(["a", "b", "h", "0", "11", "w.x", "ß", "層"]), min_size=1, max_size=9
+)
+NAMES = st.lists(
+    PARTS.flatmap(lambda parts: st.sampled_from(["/", "."]).map(lambda s: s.join(parts)))
+)
 
 
 def all_scopes(scope: Scope) -> Iterator[Scope]:

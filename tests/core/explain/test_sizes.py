@@ -27,7 +27,9 @@ NUMBERS = st.one_of(
 def test_the_size_of_a_tensor_is_the_mean_of_its_absolute_values(array: Array) -> None:
     found = size_of(array)
     numbers = [float(x) for x in array.reshape(-1)]
-    expected = numbers[0] if len(numbers) == 1 else math.fsum(abs(x) / len(numbers) for x in numbers)
+    expected = (
+        numbers[0] if len(numbers) == 1 else math.fsum(abs(x) / len(numbers) for x in numbers)
+    )
     assert found.number == pytest.approx(expected)
     assert found.wrong == ""
     assert found.entries == (tuple(numbers) if len(numbers) <= 4 else ())
@@ -38,7 +40,9 @@ def test_a_sum_that_overflows_has_a_finite_mean() -> None:
     assert size_of(np.full(10, 1.7e308)).wrong == ""
 
 
-@pytest.mark.parametrize(("number", "word"), [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "inf")])
+@pytest.mark.parametrize(
+    ("number", "word"), [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "inf")]
+)
 def test_a_number_that_is_not_finite_is_named(number: float, word: str) -> None:
     for array in (np.array(number), np.array([1.0, number]), np.full((9, 9), number)):
         assert size_of(array).wrong == word
@@ -107,7 +111,6 @@ def test_a_step_computes_only_the_sizes_that_it_changes(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("graph", ["xor", "valley-momentum", "digits", "wx", "diabetes"])
 def test_the_update_of_a_parameter_is_known_without_having_been_seen(graph: str) -> None:
     debugger = Debugger(load_graph(graph))
-    length = debugger.timeline.length
     for step in (1, 4):
         for node in debugger.graph.trainables:
             position = debugger.timeline.position_of("update", node)
