@@ -86,6 +86,8 @@ _APP_BINDINGS = (
     Bound("log", ("l",), "log", "cost on a log scale", "screen"),
     Bound("panel", ("tab",), "panel", "to the node's numbers and back", "screen"),
     Bound("calm", ("escape",), "calm", "stop, clear the count", "screen"),
+    Bound("find-next", ("m",), "find_next(1)", "next match of the search", "screen"),
+    Bound("find-previous", ("M",), "find_next(-1)", "previous match of the search", "screen"),
     Bound("follow", ("f",), "follow", "back to the current node", "screen"),
     Bound("palette", ("ctrl+p",), "palette", "find a command", "screen"),
     Bound("open", ("O",), "app.open_another", "open another graph or demo", "screen"),

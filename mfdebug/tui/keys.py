@@ -26,6 +26,7 @@ KEY_HINTS = [
     ("explain", "explain"),
     ("check", "check"),
     ("watch", "watch"),
+    ("find", "find"),
     ("goto", "goto"),
     ("play", "play"),
     ("panel", "panel"),

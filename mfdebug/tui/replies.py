@@ -52,4 +52,6 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
         if command.name == "help":
             parts.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")
         return View(text_screen(line, [_with_keys(part, keys) for part in parts]))
+    if command.name == "find" and len(reply.subject) > 1:
+        lines[0] += f"   {keys.name('find-next')} next, {keys.name('find-previous')} previous"
     return View(message=lines[0])

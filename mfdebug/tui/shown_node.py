@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.selection import Selection
 from mfdebug.tui.widgets.node_panel import NodePanel
-from mfdebug.tui.widgets.order_tree import OrderTree
+from mfdebug.tui.widgets.order_tree import Bookmark, OrderTree
 
 
 class ShownNode:
@@ -32,7 +33,8 @@ class ShownNode:
         node = self._debugger.where.node
         self._panel.node = node
         if node is not None:
-            self._order.select(node)
+            # What is folded stays folded: the row of the scope then stands for the node.
+            self._order.select(node, unfold=False)
         return before != (self._panel.node, self._order.selected)
 
     def follow_if_moved(self) -> None:
@@ -40,15 +42,25 @@ class ShownNode:
         if self._debugger.moment != self._followed:
             self.follow()
 
-    def go_to(self, node: int) -> None:
-        """Go to a node that a command names."""
+    def go_to(self, node: int) -> list[Scope]:
+        """Go to a node that a command names; return the scopes that were opened for that."""
         self._panel.node = node
-        self._order.select(node)
+        return self._order.select(node)
 
     def go_to_next(self, found: list[int]) -> None:
         """Go to the first of several nodes that is after the present one, or else the first."""
         now = self.selection.shown
         self.go_to(next((node for node in found if node > now), found[0]))
+
+    @property
+    def position(self) -> tuple[int | None, Bookmark]:
+        """What is shown, for `restore`."""
+        return self._panel.node, self._order.bookmark
+
+    def restore(self, position: tuple[int | None, Bookmark]) -> None:
+        """Show again what was shown before."""
+        self._panel.node, bookmark = position
+        self._order.return_to(bookmark)
 
     def go_to_entry(self, ref: EntryRef) -> None:
         """Go to the node of an entry, and select the entry."""

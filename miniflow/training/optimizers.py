@@ -8,7 +8,7 @@ same bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -74,6 +74,13 @@ class Optimizer:
         """Return the updated value of one Python float; update `state` in place."""
         raise NotImplementedError
 
+    def change(self, g: Array, state: Sequence[Array], rate: float, sgd_step: int) -> Array:
+        """Return what the last update subtracted from a parameter, of its shape.
+
+        `g` is the gradient and `state` the state as the update of `sgd_step` left it.
+        """
+        raise NotImplementedError
+
     def formula(self, name: str, gradient: str) -> tuple[str, ...]:
         """Return the assignments of an update, in order, for the parameter called `name`."""
         raise NotImplementedError
@@ -95,6 +102,10 @@ class SGD(Optimizer):
     ) -> float:
         """p - lr × g."""
         return p - g * rate
+
+    def change(self, g: Array, state: Sequence[Array], rate: float, sgd_step: int) -> Array:
+        """lr × g."""
+        return np.asarray(g * rate)
 
     def formula(self, name: str, gradient: str) -> tuple[str, ...]:
         """w ← w - lr × g."""
@@ -130,6 +141,10 @@ class Momentum(Optimizer):
         """v = momentum × v + g; p - lr × v."""
         state[0] = state[0] * self.momentum + g
         return p - state[0] * rate
+
+    def change(self, g: Array, state: Sequence[Array], rate: float, sgd_step: int) -> Array:
+        """lr × v."""
+        return np.asarray(state[0] * rate)
 
     def formula(self, name: str, gradient: str) -> tuple[str, ...]:
         """v ← momentum × v + g; w ← w - lr × v."""
@@ -192,6 +207,13 @@ class Adam(Optimizer):
         state[1] = state[1] * self.beta2 + g * g * (1.0 - self.beta2)
         size = math.sqrt(state[1] * second) + self.epsilon
         return p - ieee.divide(state[0], size) * (rate * first)
+
+    def change(self, g: Array, state: Sequence[Array], rate: float, sgd_step: int) -> Array:
+        """lr × m̂ / (√v̂ + ε)."""
+        first, second = self._corrections(sgd_step)
+        with np.errstate(all="ignore"):
+            size = np.sqrt(state[1] * second) + self.epsilon
+            return np.asarray(state[0] / size * (rate * first))
 
     def formula(self, name: str, gradient: str) -> tuple[str, ...]:
         """m and v; then w ← w - lr × m̂ / (√v̂ + ε), with the bias-corrected m̂ and v̂."""

@@ -104,9 +104,21 @@ async def ask(driver: Driver, line: str) -> None:
     await driver.press("enter")
 
 
-def left(driver: Driver, width: int = 31) -> list[str]:
+def left_width(driver: Driver) -> int:
+    """The width of the left column."""
+    return driver.screen.query_one("#left").size.width
+
+
+def left(driver: Driver) -> list[str]:
     """The lines of the left column."""
+    width = left_width(driver)
     return [line[:width].rstrip() for line in driver.text.split("\n")]
+
+
+def right(driver: Driver) -> list[str]:
+    """The lines of the right column."""
+    width = left_width(driver) + 1
+    return [line[width:].rstrip() for line in driver.text.split("\n")]
 
 
 def row_of(driver: Driver, name: str) -> str:

@@ -184,7 +184,7 @@ def test_names_in_any_script_keep_columns_straight(many_scripts: Path, ascii_onl
     bar = "|" if ascii_only else "│"
     for line in shown[2:20]:
         # The emulator gives a wide sign one character, and nothing for its second cell.
-        assert _column_of(line, bar) == 31, line
+        assert _column_of(line, bar) == 33, line
     rows = [line for line in shown if " Neg " in line]
     assert len({_column_of(line, " Neg ") for line in rows if "= -" not in line}) == 1
 

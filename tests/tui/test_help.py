@@ -14,8 +14,9 @@ from mfdebug.tui.help_pages import pages
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.help import HelpScreen, TopicList
 from mfdebug.tui.screens.text import TextScreen
+from mfdebug.tui.widgets import order_numbers
 from mfdebug.tui.widgets.help_text import HelpText
-from mfdebug.tui.widgets.order_lines import COMPLETE_MARK, GRADIENT_MARKS, VALUE_MARKS
+from mfdebug.tui.widgets.order_numbers import ABSENT, COMPLETE_MARK, LARGE, WRONG
 from tests.support.app_driver import Driver, ask, opened, whole
 from tests.support.sizes import some
 
@@ -99,7 +100,8 @@ def test_every_function_and_word_of_the_language_has_a_line() -> None:
 
 
 def test_every_mark_of_the_order_has_a_line() -> None:
-    assert {COMPLETE_MARK, *VALUE_MARKS.values(), *GRADIENT_MARKS.values()} - {" "} <= set(MARKS)
+    signs = {*ABSENT.values(), *order_numbers.MARKS.values(), COMPLETE_MARK, LARGE, WRONG}
+    assert signs - {" "} <= set(MARKS)
 
 
 async def found(driver: Driver, words: str) -> str:

@@ -169,8 +169,11 @@ async def test_arrows_choose_a_node_and_f_follows_again_and_enter_opens_its_edge
 
 async def test_scopes_fold() -> None:
     async with opened("vanishing") as driver:
+        await driver.press("down", "down", "down")
+        assert "▸ layer1/" in driver.text
+        await driver.press("enter")
         assert "▾ layer1/" in driver.text
-        await driver.press("down", "down", "enter")
+        await driver.press("enter")
         assert "▸ layer1/" in driver.text
         tree = driver.screen.query_one(OrderTree)
         tree.select(driver.debugger.graph.index_of("layer1/z"))

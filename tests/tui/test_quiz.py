@@ -68,7 +68,7 @@ async def test_find_shows_one_node_after_the_other() -> None:
         await driver.press("slash")
         await driver.type("sigmoid")
         await driver.press("enter")
-        assert driver.message == "2 nodes: s1, s2"
+        assert driver.message == "2 nodes: s1, s2   m next, M previous"
         assert "s1 = σ(l1)" in driver.text
         await driver.press("slash")
         await driver.type("sigmoid")

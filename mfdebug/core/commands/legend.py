@@ -5,20 +5,11 @@ It holds the words by which people search for them. Tests compare it with what t
 
 from __future__ import annotations
 
+from mfdebug.core.explain import list_marks
+
 MARKS = {
-    "✓": "the value is computed",
-    "∂": "the gradient is computed",
-    "◐": "the gradient is partial: not every consumer has sent its contribution",
-    "⊕": "every consumer has sent its contribution; the node's own backward is still ahead",
-    "∙": "not computed yet",
-    "?": "unknown: not recorded in a program's run, or not a number",
-    "~": "stale: of the SGD step before this one, or of parameters before their update",
-    "*": "trained: the update changes it",
-    "!": "it contains NaN or infinity",
-    "●": "a stop is set here; in the list of stops: met at this moment",
-    "○": "a stop is set here, but disabled",
-    "▶": "the node of the present moment",
-    "▾ ▸": "a scope, open or folded",
+    **list_marks.MARKS,
+    "●": f"{list_marks.MARKS['●']}; in the list of stops: met at this moment",
     "├ └": "the edges of a node that is open: from its inputs, to its consumers",
     "━": "a bold title line: the part of the screen in which one moves",
 }

@@ -8,6 +8,7 @@ from mfdebug.core.commands.move import moment_of
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.comparison_report import comparison_data, comparison_parts
 from mfdebug.core.explain.moment_text import explain, name_moment
+from mfdebug.core.explain.node_search import NodeSearch
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.explain.why import cause_data, cause_lines, why
 from mfdebug.core.expressions.names import typed, which_is_meant
@@ -200,18 +201,16 @@ def _graphs(session: Session, text: str) -> Reply:
 def _find(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("find what?", hint="a part of a node's name, its op or its shape")
-    debugger, wanted = session.debugger, text.casefold()
-    found: list[int] = []
-    rows: list[Row] = []
-    for i, node in enumerate(debugger.graph.nodes):
-        texts = (node.label, kind_of(node), shape_text(debugger.plan.shapes[i]))
-        if any(wanted in of.casefold() for of in texts):
-            found.append(i)
-            if len(rows) < MOST_FOUND:
-                rows.append(Row((*texts[:2], f"shape {texts[2]}")))
+    debugger = session.debugger
+    nodes, shapes = debugger.graph.nodes, debugger.plan.shapes
+    found = list(NodeSearch(debugger).all(text))
     if not found:
         raise DebuggerError(f"no node's name, op or shape contains {text!r}")
-    names = [debugger.graph.nodes[i].label for i in found]
+    names = [nodes[i].label for i in found]
+    rows = [
+        Row((nodes[i].label, kind_of(nodes[i]), f"shape {shape_text(shapes[i])}"))
+        for i in found[:MOST_FOUND]
+    ]
     few = ", ".join(names[:FEW_NAMED]) + ", …" * (len(found) > FEW_NAMED)
     columns = (Column(cut="name"), Column(), Column())
     table = Table(columns, tuple(rows), left_out=len(found) - len(rows))

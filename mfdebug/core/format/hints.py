@@ -15,6 +15,7 @@ CHANGE = "`set` changes a number"
 BEGIN = "`step` starts a new one"
 REDO = "`redo` reapplies what `undo` reverted"
 
+FIND = "`find` searches for a node"
 WATCH = "`watch` watches an expression"
 
-HINTS = (GO_ON, GO_BACK, CONTINUE, SET_STOP, RUN_STEPS, CHANGE, BEGIN, WATCH, REDO)
+HINTS = (GO_ON, GO_BACK, CONTINUE, SET_STOP, RUN_STEPS, CHANGE, BEGIN, WATCH, REDO, FIND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
@@ -33,7 +34,11 @@ def frame_of(app: App[Any], *, ascii_only: bool) -> Frame:
         for strips in whole_screen(app).strips
     )
     width, height = app.size
-    return Frame(width, height, Color.default().get_truecolor(theme, foreground=False).hex, rows)
+    areas: Counter[str] = Counter()
+    for row in rows:
+        for run in row:
+            areas[run.background] += len(run.cells)
+    return Frame(width, height, areas.most_common(1)[0][0], rows)
 
 
 # The colours and the marks of a run: all its fields after the cells.

@@ -24,6 +24,7 @@ from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
 from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.count import Count
+from mfdebug.tui.finder import Finder
 from mfdebug.tui.keys import KeyHint, bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
@@ -73,6 +74,7 @@ class DebugScreen(CommandScreen):
         self.autoplay = Autoplay(self, self._autoplay_step, self.show_keys)
         self.count = Count()
         self.panels = Panels(session, roomy=presentation.roomy, id="body")
+        self.finder = Finder(self.debugger, self.panels.order, self.panels.shown)
 
     def compose(self) -> ComposeResult:
         """The panels, the status above them, message and keys below."""
@@ -228,7 +230,9 @@ class DebugScreen(CommandScreen):
             )
             self.app.switch_screen(screen)
             return
-        if name in ("find", "show"):
+        if name == "find":
+            self.finder.answered(line, reply.subject)
+        elif name == "show":
             self.panels.shown.go_to_next(reply.subject)
         else:
             self.panels.shown.follow_if_moved()
@@ -263,6 +267,7 @@ class DebugScreen(CommandScreen):
     def failed(self, error: MiniflowError) -> None:
         """Show why a command failed."""
         self.autoplay.stop()
+        self.finder.cancel()
         self.show_moment()
         self.say(str(error), "error")
 
@@ -294,6 +299,25 @@ class DebugScreen(CommandScreen):
         self.query_one(MessageLine).display = True
         self.panels.order.focus()
 
+    def on_input_changed(self, event: TextInput.Changed) -> None:
+        """Go to the first match while a search is typed."""
+        if isinstance(event.input, Prompt) and event.input.display:
+            self._show_found(self.finder.typed(event.value))
+
+    def _show_found(self, changed: bool) -> None:
+        if changed:
+            self.panels.order.show()
+            self.panels.node.show()
+
+    def action_find_next(self, by: int) -> None:
+        """Go to the next or the previous match of the last search."""
+        try:
+            self.finder.next(by)
+        except MiniflowError as error:
+            self.failed(error)
+        else:
+            self._show_found(True)
+
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
         await self.entered(event.line)
@@ -302,6 +326,9 @@ class DebugScreen(CommandScreen):
         """Run a line that was entered at the prompt."""
         self.close_prompt()
         self.cast(f":{line}")
+        if self.finder.repeats(line):
+            self.action_find_next(1)
+            return
         # Without an answer to the quiz, Enter just steps.
         await self.run_line("step" if line == ANSWER.strip() else line)
         if line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
@@ -312,7 +339,8 @@ class DebugScreen(CommandScreen):
         self.left()
 
     def left(self) -> None:
-        """Close the prompt without a line."""
+        """Close the prompt without a line, and return from a search."""
+        self._show_found(self.finder.cancel())
         self.close_prompt()
 
     def on_completion_list_clicked(self, event: CompletionList.Clicked) -> None:
@@ -350,6 +378,7 @@ class DebugScreen(CommandScreen):
         """Clear the count and stop autoplay."""
         self.count.clear()
         self.autoplay.stop()
+        self._show_found(self.finder.clear())
         self.query_one(MessageLine).show_next()
 
     def action_follow(self) -> None:

@@ -20,6 +20,40 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(text, width)
 
 
+def fit_end(text: str, width: int) -> str:
+    """Return `text` in at most `width` cells: without its beginning, if it is longer.
+
+    A name within scopes loses whole scopes first: `…/attn/c_attn`.
+    """
+    if cell_len(text) <= width:
+        return text
+    rest = text
+    while (at := rest.find("/")) >= 0:
+        rest = rest[at + 1 :]
+        if rest and cell_len(rest) + 2 <= width:
+            return f"…/{rest}"
+    return "…" + _end(text, width - 1) if width > 0 else ""
+
+
+def fit_middle(text: str, width: int) -> str:
+    """Return `text` in exactly `width` cells: padded, or without its middle."""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    end = _end(text, max(0, width - 1) // 2)
+    return set_cell_size(text, max(0, width - 1 - cell_len(end))) + "…" + end
+
+
+def _end(text: str, width: int) -> str:
+    """Return the longest end of `text` that has at most `width` cells."""
+    at = len(text)
+    for start, _, size in reversed(split_graphemes(text)[0]):
+        width -= size
+        if width < 0:
+            break
+        at = start
+    return text[at:]
+
+
 def wrap(text: str, width: int) -> list[str]:
     """Break `text` into lines of at most `width` cells.
 

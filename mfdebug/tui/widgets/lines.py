@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 MAX_LINES_COPIED = 10_000
 
 
-class LinesView(ScrollView):
+class LinesView(ScrollView, can_focus=False):
     """Lines of text that scroll; only those that change are rendered again.
 
     Set the lines with `update_lines`, or subclass it, override `line` and call `reload` when the
     results of `line` have changed. Only visible lines are requested, so millions of rows cost the
-    same as twenty. Colours that a line does not set are the widget's own.
+    same as twenty. Colours that a line does not set are the widget's own. A click does not take the
+    focus to it, unless a subclass has `can_focus`.
     """
 
     DEFAULT_CSS = """

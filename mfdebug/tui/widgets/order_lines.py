@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -13,43 +11,22 @@ from rich.style import Style
 from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.breakpoints.diagnosis import Diagnosis
 from mfdebug.core.explain.report import kind_of
-from mfdebug.core.format.numbers import histogram, scalar
-from mfdebug.core.timeline.debugger import Debugger, Freshness
+from mfdebug.core.explain.scopes import Scope, split_name, within
+from mfdebug.core.format.numbers import scalar
+from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import input_note
-from mfdebug.tui.terminal.text_fitting import fit
-from mfdebug.tui.widgets.order_rows import OrderRows, Row, scope_of
+from mfdebug.tui.terminal.text_fitting import fit, fit_end
+from mfdebug.tui.widgets.name_texts import NameTexts
+from mfdebug.tui.widgets.order_columns import MARGIN, Columns, Wanted, fit_columns
+from mfdebug.tui.widgets.order_numbers import OrderNumbers
+from mfdebug.tui.widgets.order_rows import OrderRows, Row
 from miniflow.node import Input
-from miniflow.ops.base import Array, shape_text
+from miniflow.ops.base import shape_text
 
-# A larger tensor gets no histogram in its row, which would delay the frame.
-SUMMARY_LIMIT = 100_000
-# A narrower histogram is not readable, and costs bytes whenever the list scrolls.
-HISTOGRAM = 8
-VALUE_MARKS = {
-    Freshness.WAITING: "∙",
-    Freshness.CURRENT: "✓",
-    Freshness.STALE: "~",
-    Freshness.UNKNOWN: "?",
-}
-GRADIENT_MARKS = {
-    Freshness.NONE: " ",
-    Freshness.WAITING: "∙",
-    Freshness.PARTIAL: "◐",
-    Freshness.CURRENT: "∂",
-    Freshness.STALE: "~",
-    Freshness.UNKNOWN: "?",
-}
-# A partial gradient to which every consumer has sent.
-COMPLETE_MARK = "⊕"
-
-
-class _Columns(Struct, frozen=True):
-    """Widths of the columns, computed for the graph and again when the panel is resized."""
-
-    name: int
-    kind: int
-    shape: int
-    summary: int
+# Names, ops and shapes of the first nodes decide the widths of their columns.
+MEASURED = 2000
+# Cells by which a row is indented for each scope around it, and in narrow panels.
+INDENT, NARROW_INDENT, NARROW = 2, 1, 40
 
 
 class OrderLines:
@@ -63,35 +40,45 @@ class OrderLines:
         self._rows = rows
         self._style = style
         self._diagnosis = Diagnosis(debugger, stops)
-        # The marks of nodes and scopes with stops.
-        self._stop_marks: dict[int | str, str] = {}
-        self._columns = _Columns(8, 8, 5, 0)
+        self._numbers = OrderNumbers(debugger, style)
+        # The stops' marks by node.
+        self._stop_marks: dict[int, str] = {}
+        self.columns = Columns(name=8)
+        self._names = NameTexts(rows.names)
         self._width = 0
+        self._indent = INDENT
+        # The text that is searched for, whose occurrences are marked.
+        self.found = ""
 
     def refresh(self) -> None:
-        """Read the stops; called once per frame."""
+        """Read the stops and the moment; called once per frame."""
         self._diagnosis.refresh()
-        self._stop_marks = self._marks_of_stops()
+        self._numbers.refresh()
+        self._stop_marks = {}
+        for stop in self._stops:
+            if (node := stop.trigger.node) is not None and self._stop_marks.get(node) != "●":
+                self._stop_marks[node] = "●" if stop.enabled else "○"
 
-    def fit(self, width: int) -> None:
-        """Fit the columns to a width, if it has changed."""
-        if width != self._width:
-            self.fit_columns(width)
-
-    def fit_columns(self, width: int) -> None:
-        """Fit the columns to a width."""
+    def fit(self, width: int) -> bool:
+        """Fit the columns to a width; return whether they have changed."""
+        if width == self._width:
+            return False
         self._width = width
-        width -= 9  # the marker, the star, the marks and the gaps between them
-        indent = 2 if self._rows.scoped else 0
-        names = [cell_len(name.rpartition("/")[2]) for name in self._rows.names[:10_000]]
-        name = min(max(names, default=4) + indent, max(6, width // 2))
-        first = range(min(len(self._rows.names), 10_000))
-        kind = min(max(len(self._kind(node)) for node in first), 10)
-        shape = min(max(len(self._shape(node)) for node in first), 9)
-        name = max(4, min(name, width - kind - shape))
-        kind = max(3, min(kind, width - name - shape))
-        summary = width - name - kind - shape - 1
-        self._columns = _Columns(name, kind, shape, min(summary, 12) if summary >= 5 else 0)
+        first = range(min(len(self._rows.names), MEASURED))
+        self._indent = NARROW_INDENT if width < NARROW else INDENT
+        wanted = Wanted(
+            max(self._name_width(node) for node in first),
+            max(cell_len(self._kind(node)) for node in first),
+            max(len(self._shape(node)) for node in first),
+            self._debugger.graph.trains,
+        )
+        before, self.columns = self.columns, fit_columns(wanted, width)
+        self._names = NameTexts(self._rows.names)
+        return before != self.columns
+
+    def _name_width(self, node: int) -> int:
+        name = split_name(self._rows.names[node])[-1]
+        return cell_len(name) + self._indent * self._rows.level_of(node)
 
     def _kind(self, node: int) -> str:
         return kind_of(self._debugger.graph.nodes[node])
@@ -101,158 +88,139 @@ class OrderLines:
 
     def segments(self, row: Row) -> list[Segment]:
         """Return a row as segments."""
-        if row.scope:
-            return self._scope_segments(row.scope)
         if row.edge >= 0:
             return self._edge_segments(row)
-        return self._node_segments(row.node)
+        if row.scope is not None:
+            return self._scope_segments(row, row.scope)
+        return self._node_segments(row)
 
-    def _marks_of_stops(self) -> dict[int | str, str]:
-        marks: dict[int | str, str] = {}
-        for stop in self._stops:
-            if (node := stop.trigger.node) is not None:
-                for key in (node, scope_of(self._rows.names[node])):
-                    if marks.get(key) != "●":
-                        marks[key] = "●" if stop.enabled else "○"
-        return marks
+    def is_sign(self, row: Row, x: int) -> bool:
+        """Whether column `x` of a scope's row is at its sign, or beside it."""
+        return 0 <= x - MARGIN - self._indent * row.level < 2
 
-    def _stop_mark(self, key: int | str) -> Segment:
-        return Segment(self._stop_marks.get(key, " "), self._style("order--stop"))
+    # Scopes ------------------------------------------------------------------------------
 
-    def _scope_segments(self, scope: str) -> list[Segment]:
+    def _scope_segments(self, row: Row, scope: Scope) -> list[Segment]:
+        """A folded scope has the numbers of its last node, and names the present node in it."""
+        style = self._style
         folded = self._rows.is_folded(scope)
+        repeats = f" ×{scope.repeats}" if scope.repeats else ""
+        label = f"{' ' * self._indent * row.level}{'▸' if folded else '▾'} {scope.label}{repeats}"
+        if not folded:
+            return [Segment("   "), *self._marked(label, style("order--scope"))]
+        now = self._debugger.where.node
+        active = now if now is not None and now in scope else None
+        room = self.columns.name + 1 + self.columns.middle
+        count = scope.end - scope.first
+        inside = f"{count} nodes" if count > 1 else "1 node"
+        if active is not None:
+            inside = within(self._rows.names[active], scope)
+        left = fit(label, min(cell_len(label), room))
+        space = max(0, room - cell_len(left) - 1)
+        inside = fit_end(inside, space) if active is not None else inside
+        if cell_len(inside) > space:
+            inside = str(count)[:space]
+        gap = " " * (room - cell_len(left) - cell_len(inside))
+        if active is not None:
+            left, gap = f"{left} ", gap[1:]
+        shown = style("order--now") if active is not None else style("order--dim")
+        text = [Segment(inside, shown), Segment(gap)]
+        if active is None:
+            text.reverse()
         return [
-            # In an open scope the mark is at the node itself.
-            self._stop_mark(scope if folded else ""),
-            Segment(f"{'▸' if folded else '▾'} {scope}/", self._style("order--scope")),
+            Segment(self._scope_stop(scope), style("order--stop")),
+            Segment("▶ " if active is not None else "  ", style("order--now")),
+            *self._marked(left, style("order--scope")),
+            *text,
+            *self._numbers.segments(row.node, self.columns),
         ]
 
-    def _node_segments(self, node: int) -> list[Segment]:
-        debugger, columns = self._debugger, self._columns
-        style = self._style
-        target = debugger.graph.nodes[node]
-        now = debugger.where.node == node
-        name = self._rows.names[node]
-        text = f"  {name.rpartition('/')[2]}" if scope_of(name) else name
+    def _scope_stop(self, scope: Scope) -> str:
+        marks = {mark for node, mark in self._stop_marks.items() if node in scope}
+        return "●" if "●" in marks else "○" if marks else " "
+
+    # Nodes -------------------------------------------------------------------------------
+
+    def _node_segments(self, row: Row) -> list[Segment]:
+        node, columns, style = row.node, self.columns, self._style
+        target = self._debugger.graph.nodes[node]
+        now = self._debugger.where.node == node
         trained = isinstance(target, Input) and target.trainable
-        value = debugger.value_freshness(node)
-        gradient = debugger.gradient_freshness(node)
-        waiting = value.absent
-        plain = style("order--dim") if waiting else Style.null()
-        word = self._wrong(node, value, gradient)
-        if len(word) > max(columns.summary, columns.kind + 1 + columns.shape):
-            word = word.rpartition("-")[2]  # "ratio" says more than "update-rat…"
-        in_summary = len(word) <= columns.summary
+        waiting = self._debugger.value_freshness(node).absent
+        plain = style("order--now" if now else "order--dim" if waiting else "order--plain")
+        indent = " " * self._indent * row.level
+        name = self._names.text(node, max(1, columns.name - len(indent)))
         return [
-            self._stop_mark(node),
+            Segment(self._stop_marks.get(node, " "), style("order--stop")),
             Segment("▶ " if now else "  ", style("order--now")),
-            Segment(fit(text, columns.name), style("order--now") if now else plain),
+            *self._marked(f"{indent}{name}", plain),
             # Few changes of colour: each costs ten bytes per row when the list scrolls.
-            Segment("*" if trained else " ", style("order--now") if now else plain),
-            *self._kind_and_shape(node, "" if in_summary else word),
-            self._value_mark(node, value),
-            self._gradient_mark(node, gradient),
-            *self._summary(node, value, word if in_summary else ""),
+            Segment("*" if trained else " ", plain),
+            *self._middle(self._kind(node), self._shape(node), self._wrong(node)),
+            *self._numbers.segments(node, columns),
         ]
 
-    def _wrong(self, node: int, value: Freshness, gradient: Freshness) -> str:
-        """Return a word for what is wrong with a node's current numbers, or an empty string."""
-        debugger = self._debugger
-        word = ""
-        if not value.absent:
-            word = unhealthy(debugger.value(node))
-        if not word and gradient in (Freshness.CURRENT, Freshness.PARTIAL):
-            word = unhealthy(debugger.gradient(node))
-        return word or self._diagnosis.word(node)
+    def _wrong(self, node: int) -> str:
+        """Return the health rule that a node's current numbers break, or an empty string."""
+        word = self._diagnosis.word(node)
+        # "ratio" says more than "update-rat…".
+        return word if len(word) <= self.columns.middle else word.rpartition("-")[2]
 
-    def _kind_and_shape(self, node: int, wrong: str) -> list[Segment]:
-        """Return the two columns, or `wrong` in place of the shape or of both."""
-        columns, style = self._columns, self._style
-        kind = f"{fit(self._kind(node), columns.kind)} "
+    def _middle(self, op: str, shape: str, wrong: str) -> list[Segment]:
+        """Return the columns of op and shape, or `wrong` in place of the shape or of both."""
+        columns, style = self.columns, self._style
+        ahead = f"{fit(op, columns.op)}{' ' * bool(columns.shape)}" if columns.op else ""
         if not wrong:
-            return [Segment(f"{kind}{fit(self._shape(node), columns.shape)} ", style("order--dim"))]
-        word = style("order--unhealthy")
-        if len(wrong) <= columns.shape:
-            return [
-                Segment(kind, style("order--dim")),
-                Segment(f"{fit(wrong, columns.shape)} ", word),
-            ]
-        return [Segment(f"{fit(wrong, columns.kind + 1 + columns.shape)} ", word)]
+            text = f"{ahead}{fit(shape, columns.shape)}" if columns.shape else ahead
+            return self._marked(text, style("order--dim"))
+        if len(wrong) > columns.shape:
+            return [Segment(fit(wrong, columns.middle), style("order--unhealthy"))]
+        return [
+            Segment(ahead, style("order--dim")),
+            Segment(fit(wrong, columns.shape), style("order--unhealthy")),
+        ]
 
-    def _value_mark(self, node: int, freshness: Freshness) -> Segment:
-        style = self._style
-        if not freshness.absent and unhealthy(self._debugger.value(node)):
-            return Segment("! ", style("order--unhealthy"))
-        if self._debugger.outdated_by(node) is not None:
-            freshness = Freshness.STALE
-        return Segment(f"{VALUE_MARKS[freshness]} ", style("order--dim"))
+    def _marked(self, text: str, style: Style) -> list[Segment]:
+        """Return a text with the first occurrence of what is searched for underlined."""
+        at = text.casefold().find(self.found.casefold()) if self.found else -1
+        if at < 0 or len(text.casefold()) != len(text):
+            return [Segment(text, style)]
+        end = at + len(self.found)
+        mark = style + self._style("order--found")
+        parts = (text[:at], style), (text[at:end], mark), (text[end:], style)
+        return [Segment(part, styled) for part, styled in parts if part]
 
-    def _summary(self, node: int, freshness: Freshness, wrong: str) -> list[Segment]:
-        if not self._columns.summary or (freshness.absent and not wrong):
-            return []
-        value = self._debugger.value(node)
-        kind = "order--dim" if freshness is Freshness.STALE else "order--plain"
-        if wrong:
-            text, kind = wrong, "order--unhealthy"
-        elif value.size > SUMMARY_LIMIT:
-            text = ""
-        elif value.size == 1:
-            text = _short_number(float(value.reshape(())), self._columns.summary)
-        else:
-            room = self._columns.summary
-            text = histogram(value, room) if room >= HISTOGRAM else ""
-        style = self._style(kind)
-        return [Segment(f" {fit(text, self._columns.summary)}", style)]
-
-    def _gradient_mark(self, node: int, freshness: Freshness) -> Segment:
-        style = self._style
-        there = freshness in (Freshness.CURRENT, Freshness.PARTIAL, Freshness.STALE)
-        if there and unhealthy(self._debugger.gradient(node)):
-            return Segment("!", style("order--unhealthy"))
-        fresh = there and freshness is not Freshness.STALE
-        mark = GRADIENT_MARKS[freshness]
-        if freshness is Freshness.PARTIAL and self._debugger.has_all(node):
-            mark = COMPLETE_MARK
-        return Segment(mark, style("order--gradient" if fresh else "order--dim"))
+    # Edges -------------------------------------------------------------------------------
 
     def _edge_segments(self, row: Row) -> list[Segment]:
         graph, debugger = self._debugger.graph, self._debugger
         sources = graph.inbound[row.node]
         last = row.edge == len(sources) + len(graph.consumers[row.node]) - 1
-        branch = "└" if last else "├"
+        branch = f"{' ' * (2 + self._indent * (row.level + 1))} {'└' if last else '├'} "
         if row.edge < len(sources):
             source = sources[row.edge]
             shared = len(graph.consumers[source]) > 1
-            text = f"from {self._rows.names[source]}{self._input_note(row.node, row.edge)}"
-            text += f" {self._shape(source)}{' (shared)' if shared else ''}"
+            word, other = "from", source
+            note = self._input_note(row.node, row.edge)
+            note += f" {self._shape(source)}{' (shared)' if shared else ''}"
         else:
-            consumer, input_index = graph.consumers[row.node][row.edge - len(sources)]
-            text = f"to {self._rows.names[consumer]}{self._input_note(consumer, input_index)}"
-            if (contribution := debugger.contribution(consumer, input_index)) is not None:
+            other, input_index = graph.consumers[row.node][row.edge - len(sources)]
+            word, note = "to", self._input_note(other, input_index)
+            if (contribution := debugger.contribution(other, input_index)) is not None:
                 sent = contribution.sent
                 if sent is None:
-                    text += " ∙ nothing back yet"
+                    note += " ∙ nothing back yet"
                 elif sent.size == 1:
-                    text += f" sends {scalar(float(sent.reshape(())))}"
+                    note += f" sends {scalar(float(sent.reshape(())))}"
                 else:
-                    text += f" sends shape {shape_text(sent.shape)}"
-        line = fit(f"      {branch} {text}", self._width)
+                    note += f" sends shape {shape_text(sent.shape)}"
+        room = self._width - len(branch) - len(word) - 1 - cell_len(note)
+        name = self._rows.names[other]
+        name = name if cell_len(name) <= room else fit_end(name, max(room, 8))
+        line = fit(f"{branch}{word} {name}{note}", self._width)
         return [Segment(line, self._style("order--dim"))]
 
     def _input_note(self, node: int, input_index: int) -> str:
         """Return which input an edge is, if the same node is several inputs of another node."""
         sources = self._debugger.graph.inbound[node]
         return input_note(input_index) if sources.count(sources[input_index]) > 1 else ""
-
-
-def _short_number(number: float, width: int) -> str:
-    """Return a number in at most `width` characters, or with one digit if none fits."""
-    texts = [scalar(number, digits) for digits in (4, 3, 2, 1)]
-    return next((text for text in texts if len(text) <= width), texts[-1])
-
-
-def unhealthy(array: Array) -> str:
-    """Return "nan" or "inf" if an array contains one; huge arrays are not searched."""
-    if array.size > SUMMARY_LIMIT or np.isfinite(array).all():
-        return ""
-    return "nan" if np.isnan(array).any() else "inf"

@@ -1,4 +1,4 @@
-"""The topological order as a tree, with marks for values and gradients.
+"""The topological order as a tree, with the value and the gradient of every node.
 
 Rows are rendered when they become visible, so a graph of 100,000 nodes costs the same as one of
 100. Consecutive nodes of one scope (`layer1/W`, `layer1/b`) are under a row of the scope, which
@@ -7,7 +7,7 @@ folds; a node's row opens to its edges.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,11 +18,19 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mfdebug.core.breakpoints.breakpoints import Stops
+from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.order_lines import OrderLines
 from mfdebug.tui.widgets.order_rows import OrderRows
+
+
+class Bookmark(NamedTuple):
+    """A position in the list: the row of the cursor, and the first visible line."""
+
+    row: int
+    top: int
 
 
 class OrderTree(LinesView, can_focus=True):
@@ -33,25 +41,34 @@ class OrderTree(LinesView, can_focus=True):
         "order--selected",
         "order--dim",
         "order--gradient",
+        "order--received",
+        "order--new",
+        "order--bar",
         "order--scope",
         "order--plain",
         "order--unhealthy",
         "order--stop",
+        "order--found",
     }
     DEFAULT_CSS = """
     OrderTree {
         background: $background;
         overflow-x: hidden;
         & > .order--now { color: $accent; text-style: bold; }
-        & > .order--selected { background: $boost; text-style: bold; }
+        & > .order--selected { background: $boost; }
         &:focus > .order--selected { background: $block-cursor-blurred-background; }
         & > .order--dim { color: $text-muted; }
         & > .order--gradient { color: $warning; }
+        & > .order--received { color: $warning; text-style: bold; }
+        & > .order--new { color: $accent; text-style: bold; }
+        & > .order--bar { color: $secondary-darken-3; }
+        & > .order--found { text-style: underline; }
         & > .order--plain { color: $text; }
         & > .order--unhealthy { color: $text-error; text-style: bold; }
         & > .order--stop { color: $warning; text-style: bold; }
         & > .order--scope { color: $text-muted; text-style: italic; }
         &:nocolor > .order--selected, &:ansi > .order--selected { text-style: reverse; }
+        &:nocolor > .order--new, &:ansi > .order--new { text-style: bold underline; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("order")
@@ -62,6 +79,9 @@ class OrderTree(LinesView, can_focus=True):
         def __init__(self, node: int) -> None:
             super().__init__()
             self.node = node
+
+    class Fitted(Message):
+        """The columns have changed, and with them their headings."""
 
     def __init__(
         self,
@@ -82,18 +102,62 @@ class OrderTree(LinesView, can_focus=True):
 
     @property
     def selected(self) -> int:
-        """The node under the cursor; the row of a scope or an edge counts as its node."""
-        return self._rows[self._cursor].node
+        """The node under the cursor; the row of a scope or an edge counts as its node.
 
-    def select(self, node: int) -> None:
-        """Put the cursor on a node, opening the scope it is folded into."""
-        self._cursor = self._rows.show_node(node)
+        A folded scope counts as the present node if that is in it.
+        """
+        row, now = self._rows[self._cursor], self.debugger.where.node
+        if row.scope is not None and now is not None and now in row.scope:
+            return now if self._rows.is_folded(row.scope) else row.node
+        return row.node
+
+    def select(self, node: int, *, unfold: bool = True) -> list[Scope]:
+        """Put the cursor on a node; return the scopes that were opened for that.
+
+        Without `unfold`, it is put on the folded scope that hides the node, if any.
+        """
+        opened = self._rows.unfold(node) if unfold else []
+        self._cursor = self._rows.row_of(node)
+        return opened
+
+    @property
+    def bookmark(self) -> Bookmark:
+        """Where the list is, for `return_to`."""
+        return Bookmark(self._cursor, self.scroll_offset.y)
+
+    def return_to(self, bookmark: Bookmark) -> None:
+        """Return to where the list was, with the same scopes folded as then."""
+        self._cursor = bookmark.row
+        self.scroll_to(y=bookmark.top, animate=False)
+
+    def fold(self, scopes: list[Scope]) -> None:
+        """Fold scopes again that `select` has opened."""
+        self._rows.fold(scopes)
+
+    @property
+    def marked(self) -> str:
+        """A text that is marked where it is in names, ops and shapes; nothing if empty."""
+        return self._order_lines.found
+
+    @marked.setter
+    def marked(self, found: str) -> None:
+        self._order_lines.found = found
+
+    @property
+    def headings(self) -> list[tuple[int, str]]:
+        """The words over the columns of numbers, each with its position."""
+        return self._order_lines.columns.headings()
 
     def show(self) -> None:
         """Show the present moment."""
+        self._fit()
         self._order_lines.refresh()
         self.reload(Size(self.line_width, len(self._rows) * self._spacing))
         self.reveal(self._cursor * self._spacing)
+
+    def _fit(self) -> None:
+        if self._order_lines.fit(self.line_width):
+            self.post_message(self.Fitted())
 
     @property
     def _spacing(self) -> int:
@@ -126,20 +190,25 @@ class OrderTree(LinesView, can_focus=True):
         self.show()
 
     def on_click(self, event: Click) -> None:
-        """Move the cursor to the clicked row."""
-        self._go((event.y + self.scroll_offset.y) // self._spacing)
+        """Move the cursor to the clicked row; a click on the sign of a scope folds or opens it."""
+        y = (event.y + self.scroll_offset.y) // self._spacing
+        if y >= len(self._rows):
+            return
+        self._go(y)
+        row = self._rows[y]
+        if row.scope is not None and self._order_lines.is_sign(row, event.x + self.scroll_offset.x):
+            self.action_open()
 
     # Rows --------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
         """Fit the columns to the panel."""
-        self._order_lines.fit_columns(self.line_width)
         self.show()
 
     def line(self, y: int) -> Strip:
         """Return line `y`: a row, or a blank between rows."""
         # A scrollbar may have appeared or disappeared, of which Textual sends no event.
-        self._order_lines.fit(self.line_width)
+        self._fit()
         y, blank = divmod(y, self._spacing)
         if blank:
             return Strip.blank(self.line_width)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.widgets import Static
 
 
 class PanelTitle(Static):
-    """`── order ─────`, above the panel with the id `panel`."""
+    """`─ order ── value ─ grad ─`, above the panel with the id `panel`."""
 
     DEFAULT_CSS = """
     PanelTitle { height: 1; color: $text-muted; }
@@ -16,8 +18,14 @@ class PanelTitle(Static):
         super().__init__("", id=f"{panel}-title", markup=False)
         self._panel = panel
 
-    def draw(self, focused: str | None) -> None:
-        """Draw the line to its width; `focused` is the id of the focused widget."""
+    def draw(self, focused: str | None, headings: Sequence[tuple[int, str]] = ()) -> None:
+        """Draw the line to its width; `focused` is the id of the focused widget.
+
+        `headings` are words over columns of the panel, each with its position.
+        """
         mark = "━" if focused == self._panel else "─"
-        rest = mark * max(0, self.size.width - len(self._panel) - 3)
-        self.update(f"{mark} {self._panel} {rest}", layout=False)
+        line = f"{mark} {self._panel} "
+        for at, word in headings:
+            if len(line) <= at <= self.size.width - len(word):
+                line = f"{f'{line.ljust(at - 1, mark)} '[:at]}{word} "
+        self.update(line.ljust(self.size.width, mark), layout=False)

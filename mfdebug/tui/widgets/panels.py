@@ -79,13 +79,18 @@ class Panels(Horizontal):
         """Draw the title lines to their width, that of the focused panel in bold."""
         focused = self.screen.focused
         for title in self.query(PanelTitle):
-            title.draw(None if focused is None else focused.id)
+            headings = self.order.headings if title.id == "order-title" else ()
+            title.draw(None if focused is None else focused.id, headings)
 
     def focus_other(self) -> bool:
         """Focus the node panel if the order has the focus, or else the order; return which."""
         to_node = self.screen.focused is self.order
         (self.node if to_node else self.order).focus()
         return to_node
+
+    def on_order_tree_fitted(self) -> None:
+        """Draw the headings over the columns of the order."""
+        self.draw_titles()
 
     def on_order_tree_selected(self, event: OrderTree.Selected) -> None:
         """Show the node under the cursor of the order."""

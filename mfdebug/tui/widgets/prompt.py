@@ -113,7 +113,6 @@ class Prompt(Input):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """While completions are listed, list those of what is typed."""
-        event.stop()
         if self.completions.is_open and event.value != self._chosen:
             self._list(self._complete(event.value))
 

@@ -44,13 +44,15 @@ class WatchList(SideList):
         room = width - numbers - 3
         name = max(4, min(longest, room - digits - 1 - MIN_BARS))
         style = self.get_component_rich_style
-        return Strip(
+        row = Strip(
             [
                 Segment(f" {reading.number:>{numbers}} ", style("list--dim")),
                 Segment(f"{fit(reading.text, name)} ", style("list--plain")),
                 *self._value(reading, digits, room - name),
             ]
         )
+        # A trend has at most `MAX_BARS`, whatever the width.
+        return row.adjust_cell_length(width)
 
     def _value(self, reading: Reading, digits: int, room: int) -> list[Segment]:
         style = self.get_component_rich_style

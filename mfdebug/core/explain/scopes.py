@@ -1,0 +1,215 @@
+"""Scopes: the parts of a graph that node names form, as `layer1` in `layer1/W`.
+
+A scope here is a run of consecutive nodes in topological order, so that its nodes can be shown as
+one row where they are. Building is linear in the nodes and their names.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from itertools import groupby, pairwise
+
+# Deeper scopes are part of their nodes' names: a screen has no columns to indent them.
+MOST_LEVELS = 6
+# Fewer alike scopes in a row are not worth a row of their own.
+LEAST_REPEATS = 3
+# A dot separates names as in `h.0.attn`, but `x.5` is a number.
+_DOTTED = re.compile(r"\.(?=[^./]*[^\W\d])")
+_DIGITS = re.compile(r"\d+")
+_NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
+
+
+class Scope:
+    """Nodes `first` to `end` - 1: in `parts`, in order, its nodes and the scopes within it.
+
+    `label` is the name within the scope around it, with its separator; `repeats` is the number of
+    alike scopes that are its parts, or 0. The graph itself is the scope without a parent.
+    """
+
+    __slots__ = ("depth", "end", "first", "label", "parent", "parts", "repeats", "starts")
+
+    def __init__(self, label: str, first: int, parent: Scope | None = None) -> None:
+        self.label = label
+        self.first = first
+        self.end = first
+        self.parent = parent
+        self.parts: list[int | Scope] = []
+        self.repeats = 0
+        # The characters of its nodes' names before their names within it.
+        self.depth: int = len(label) + (parent.depth if parent else 0)
+        # The first node of each part.
+        self.starts: list[int] = []
+
+    @property
+    def last(self) -> int:
+        """The last node."""
+        return self.end - 1
+
+    def __contains__(self, node: int) -> bool:
+        return self.first <= node < self.end
+
+    def position(self, node: int) -> int:
+        """Return the position among `parts` of the part that has a node of this scope."""
+        return bisect_right(self.starts, node) - 1
+
+
+def split_name(name: str) -> tuple[str, ...]:
+    """Return the names of a node's scopes, each with its separator, and its name within them.
+
+    `layer1/W` is `layer1/`, `W`. A name with an empty part has no scope.
+    """
+    pieces = name.split("/")
+    if "." not in name:
+        if len(pieces) == 1:
+            return (name,)
+        parts = [f"{piece}/" for piece in pieces]
+        parts[-1] = pieces[-1]
+    else:
+        parts = []
+        for i, piece in enumerate(pieces):
+            cuts = [0, *(match.end() for match in _DOTTED.finditer(piece)), len(piece)]
+            inner = [piece[a:b] for a, b in pairwise(cuts)]
+            if i < len(pieces) - 1:
+                inner[-1] += "/"
+            parts += inner
+    if not all(part.rstrip("/.") for part in parts):
+        return (name,)
+    if len(parts) > MOST_LEVELS + 1:
+        parts[MOST_LEVELS:] = ["".join(parts[MOST_LEVELS:])]
+    return tuple(parts)
+
+
+def scopes_of(names: Sequence[str], alike: Callable[[int], Hashable] | None = None) -> Scope:
+    """Return the graph as a scope of nodes and scopes.
+
+    With `alike`, which returns what two nodes must have in common besides their names, scopes in a
+    row whose names differ in one number, and whose nodes correspond, become the parts of a scope of
+    its own, such as `layer1…12/`.
+    """
+    root = Scope("", 0)
+    _build(root, names)
+    if alike is not None:
+        _Groups(names, alike).group(root)
+    return root
+
+
+def _build(root: Scope, names: Sequence[str]) -> None:
+    path = [root]
+    before = ""
+    for node, name in enumerate(names):
+        rest = name[len(before) :]
+        # Most nodes are in the scope of the node before.
+        same = rest and name.startswith(before)
+        if not same or "/" in rest or "." in rest:
+            *wanted, own = split_name(name)
+            before = name[: len(name) - len(own)]
+            kept = 0
+            while kept < min(len(wanted), len(path) - 1) and path[kept + 1].label == wanted[kept]:
+                kept += 1
+            for scope in path[kept + 1 :]:
+                scope.end = node
+            del path[kept + 1 :]
+            for label in wanted[kept:]:
+                _add(path[-1], scope := Scope(label, node, path[-1]))
+                path.append(scope)
+        _add(path[-1], node)
+    for scope in path:
+        scope.end = len(names)
+
+
+def _add(scope: Scope, part: int | Scope) -> None:
+    scope.parts.append(part)
+    scope.starts.append(part if isinstance(part, int) else part.first)
+
+
+class _Groups:
+    """Groups repeated scopes, innermost first."""
+
+    def __init__(self, names: Sequence[str], alike: Callable[[int], Hashable]) -> None:
+        self._names = names
+        self._alike = alike
+        self._structures: dict[Scope, int] = {}
+        # A number for each structure, which stands for it in the structures around it.
+        self._numbers: dict[Hashable, int] = {}
+
+    def group(self, scope: Scope) -> None:
+        """Group the parts of a scope, and the parts of these."""
+        inner = [part for part in scope.parts if isinstance(part, Scope)]
+        for part in inner:
+            self.group(part)
+        if len(inner) < LEAST_REPEATS:
+            return
+        parts: list[int | Scope] = []
+        for named_alike, members in groupby(scope.parts, _outline):
+            for run in self._runs(members) if named_alike else [members]:
+                parts += self._grouped(scope, list(run))
+        scope.parts = parts
+        scope.starts = [part if isinstance(part, int) else part.first for part in parts]
+
+    def _runs(self, members: Iterator[int | Scope]) -> Iterator[Iterator[int | Scope]]:
+        """Yield the members by structure; structures are computed only where they decide."""
+        scopes = [part for part in members if isinstance(part, Scope)]
+        if len(scopes) < LEAST_REPEATS:
+            yield iter(scopes)
+            return
+        for _, run in groupby(scopes, self._structure):
+            yield iter([*run])
+
+    def _grouped(self, scope: Scope, run: list[int | Scope]) -> list[int | Scope]:
+        scopes = [part for part in run if isinstance(part, Scope)]
+        if len(scopes) < LEAST_REPEATS:
+            return run
+        if len(scopes) == len(scope.parts) and scope.parent is not None:
+            scope.repeats = len(scopes)
+            return run
+        return [_repeated(scope, scopes)]
+
+    def _structure(self, scope: Scope) -> int:
+        known = self._structures.get(scope)
+        if known is None:
+            parts = tuple(
+                (_stem(self._names[part], scope), self._alike(part))
+                if isinstance(part, int)
+                else (_DIGITS.sub("#", part.label), self._structure(part))
+                for part in scope.parts
+            )
+            known = self._structures[scope] = self._numbers.setdefault(parts, len(self._numbers))
+        return known
+
+
+def _outline(part: int | Scope) -> Hashable:
+    """Return what is cheap to compare of scopes that may be alike; None for a node."""
+    if isinstance(part, int):
+        return None
+    return _DIGITS.sub("#", part.label), part.end - part.first
+
+
+def _stem(name: str, scope: Scope) -> str:
+    """Return a node's name within its scope without digits."""
+    return name[scope.depth :].translate(_NO_DIGITS)
+
+
+def _repeated(parent: Scope, run: list[Scope]) -> Scope:
+    first, last = run[0].label, run[-1].label
+    group = Scope(_span(first, last), run[0].first, parent)
+    group.end, group.repeats = run[-1].end, len(run)
+    group.depth = parent.depth
+    for scope in run:
+        scope.parent = group
+        _add(group, scope)
+    return group
+
+
+def _span(first: str, last: str) -> str:
+    """Return `layer1…12/` for `layer1/` and `layer12/`."""
+    for one, other in zip(_DIGITS.finditer(first), _DIGITS.finditer(last), strict=False):
+        if one[0] != other[0]:
+            return f"{first[: one.end()]}…{other[0]}{first[one.end() :]}"
+    return first
+
+
+def within(name: str, scope: Scope) -> str:
+    """Return a node's name within a scope that has it: `attn/w` of `h/3/attn/w` in `h/3/`."""
+    return name[scope.depth :]

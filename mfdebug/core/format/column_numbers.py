@@ -1,0 +1,76 @@
+"""Numbers in a column, one below the other, so that their magnitudes are seen down the column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mfdebug.core.format.numbers import scalar
+
+# The eighths of a cell, from the left.
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+# Smaller numbers are written with an exponent: leading zeros would take the place of digits.
+_SMALLEST_FIXED = 1e-3
+# A bar of one cell is the decade up to this number; of n cells, n decades up to it.
+BAR_TOP = 100.0
+
+
+def column_number(x: float, width: int) -> str:
+    """Return a number left-aligned in `width` cells, at least 6, with as many digits as fit.
+
+    The decimal points of numbers below 10 are one below the other; with 7 cells or more, also
+    those of negative numbers.
+    """
+    if math.isnan(x) or math.isinf(x):
+        text = scalar(x)
+        return f"{'' if text.startswith('-') or width < 7 else ' '}{text}".ljust(width)
+    negative = x < 0
+    room = width - 1 if width >= 7 else width - negative
+    sign = "-" if negative else " " if width >= 7 else ""
+    return f"{sign}{_magnitude(abs(x), room)}".ljust(width)
+
+
+def _magnitude(x: float, room: int) -> str:
+    """Return a number that is not negative in at most `room` cells."""
+    if x == round(x) and len(whole := str(round(x))) <= room and x < 1e15:
+        return whole
+    if _SMALLEST_FIXED <= x < 10 ** (room - 2):
+        # At most 4 digits that mean something.
+        digits = min(room - len(str(int(x))) - 1, max(0, 3 - math.floor(math.log10(x))))
+        text = f"{x:.{digits}f}"
+        if len(text) <= room:
+            return text
+    for digits in (2, 1, 0):
+        mantissa, _, exponent = f"{x:.{digits}e}".partition("e")
+        text = f"{mantissa}e{int(exponent)}"
+        if len(text) <= room:
+            return text
+    # Only -1e-100 and smaller ones have no room for their exponents.
+    return "tiny"
+
+
+def column_entries(entries: Sequence[float], width: int) -> str:
+    """Return all of a few numbers in at most `width` cells, or "" if they do not fit."""
+    for digits in (4, 3):
+        text = " ".join(_short(x, digits) for x in entries)
+        if len(text) <= width:
+            return text
+    return ""
+
+
+def _short(x: float, digits: int) -> str:
+    mantissa, e, exponent = scalar(x, digits).partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else mantissa
+
+
+def magnitude_bar(x: float, width: int) -> str:
+    """Return a bar as long as the logarithm of |x|: each cell is a factor of 10, up to `BAR_TOP`.
+
+    A number that is too small for the scale has the shortest bar, 0 has none.
+    """
+    if not math.isfinite(x) or not x:
+        return " " * width
+    decades = math.log10(abs(x)) - math.log10(BAR_TOP) + width
+    eighths = min(max(round(8 * decades), 1), 8 * width)
+    whole, rest = divmod(eighths, 8)
+    return ("█" * whole + _EIGHTHS[rest] * (rest > 0)).ljust(width)

@@ -1,0 +1,103 @@
+"""The columns of the order tree: which fit into a width, and how wide they are.
+
+First the name, then the numbers of value and gradient, then the shape (it says whether a number is
+a tensor's mean |x|), then the op. Wider panels have a bar for each gradient, the last update of a
+parameter, a bar for each value, and a summary of a value's entries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# The marker of stops, that of the present moment, and a gap; the star of a parameter.
+MARGIN = 3
+STAR = 1
+# A number and the mark before it.
+NUMBER, WIDE_NUMBER = 6, 7
+MARK = 1
+BAR = 8
+UPDATE = 6
+# A histogram of fewer cells is not readable.
+SUMMARY, WIDE_SUMMARY = 10, 24
+LEAST_NAME, SOME_NAME = 4, 10
+LEAST_OP, MOST_OP = 4, 14
+MOST_SHAPE = 12
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The widths that a graph's names, ops and shapes would have, and whether anything trains."""
+
+    name: int
+    op: int
+    shape: int
+    trains: bool
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The widths of the columns, without the gaps between them; 0 for one that is absent."""
+
+    name: int
+    op: int = 0
+    shape: int = 0
+    number: int = NUMBER
+    gradient_bar: int = 0
+    update: int = 0
+    value_bar: int = 0
+    summary: int = 0
+
+    @property
+    def before_numbers(self) -> int:
+        """The cells of a row before the mark of its value."""
+        return MARGIN + self.name + STAR + self.middle
+
+    @property
+    def middle(self) -> int:
+        """The cells of op and shape, with the gaps after and between them."""
+        gap = bool(self.op and self.shape)
+        return self.op + self.shape + gap
+
+    def headings(self) -> list[tuple[int, str]]:
+        """Return the words over the columns of numbers, each with its position."""
+        bars = [self.value_bar + bool(self.value_bar), self.gradient_bar + bool(self.gradient_bar)]
+        at = self.before_numbers + MARK + (self.number == WIDE_NUMBER)
+        words = [(at, "value")]
+        at += self.number + bars[0] + MARK
+        words.append((at, "gradient" if self.number + bars[1] >= 8 else "grad"))
+        at += self.number + bars[1] + 1
+        if self.update:
+            words.append((at - (self.number == WIDE_NUMBER), "update"))
+            at += self.update + 1
+        if self.summary:
+            words.append((at - (self.number == WIDE_NUMBER), "entries"))
+        return words
+
+
+def fit_columns(wanted: Wanted, width: int) -> Columns:
+    """Return the columns that fit into a width."""
+    room = width - MARGIN - STAR - 2 * (MARK + NUMBER)
+    name = max(LEAST_NAME, min(wanted.name, SOME_NAME, room))
+    room -= name
+    shape = min(wanted.shape, MOST_SHAPE)
+    shape = shape if shape <= room else 0
+    room -= shape
+    op = min(wanted.op, MOST_OP, room - bool(shape))
+    op = op if op >= min(LEAST_OP, wanted.op) else 0
+    room -= op + bool(shape and op)
+    longer = max(0, min(wanted.name - name, room))
+    name, room = name + longer, room - longer
+    number = WIDE_NUMBER if room >= 2 else NUMBER
+    room -= 2 * (number - NUMBER)
+    found = []
+    offers = ((BAR, True), (UPDATE, wanted.trains), (BAR, True), (SUMMARY, True))
+    for cells, wished in offers:
+        fits = wished and room >= cells + 1
+        found.append(cells if fits else 0)
+        room -= (cells + 1) * fits
+        if wished and not fits:
+            # What is less important has no place either.
+            break
+    bar, update, value_bar, summary = [*found, 0, 0, 0][:4]
+    summary += min(room, WIDE_SUMMARY - SUMMARY) if summary else 0
+    return Columns(name, op, shape, number, bar, update, value_bar, summary)

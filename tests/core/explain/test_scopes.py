@@ -1,0 +1,126 @@
+"""Scopes of node names: which nodes belong together, and which scopes are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mfdebug.core.explain.scopes import MOST_LEVELS, Scope, scopes_of, split_name, within
+
+PARTS = st.lists(
+    st.sampled_from(["a", "b", "h", "0", "11", "w.x", "ß", "層"]), min_size=1, max_size=9
+)
+NAMES = st.lists(
+    PARTS.flatmap(lambda parts: st.sampled_from(["/", "."]).map(lambda s: s.join(parts)))
+)
+
+
+def all_scopes(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for part in scope.parts:
+        if isinstance(part, Scope):
+            yield from all_scopes(part)
+
+
+def outline(scope: Scope, names: list[str]) -> list[object]:
+    """Scopes as nested lists."""
+    found: list[object] = []
+    for part in scope.parts:
+        if isinstance(part, Scope):
+            repeats = f" ×{part.repeats}" if part.repeats else ""
+            found += [part.label + repeats, outline(part, names)]
+        else:
+            found.append(within(names[part], scope))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("W", ("W",)),
+        ("layer1/W", ("layer1/", "W")),
+        ("transformer.h.0.attn.w", ("transformer.", "h.0.", "attn.", "w")),
+        ("block/fc.weight", ("block/", "fc.", "weight")),
+        ("x.5", ("x.5",)),
+        ("lr0.01", ("lr0.01",)),
+        ("/x", ("/x",)),
+        ("a//b", ("a//b",)),
+        ("a/", ("a/",)),
+        ("..", ("..",)),
+        ("a/b.", ("a/", "b.")),
+    ],
+)
+def test_a_name_is_split_at_slashes_and_at_dots_between_words(name: str, parts: tuple[str]) -> None:
+    assert split_name(name) == parts
+
+
+@given(NAMES)
+def test_the_parts_of_a_name_are_the_name_and_few(names: list[str]) -> None:
+    for name in names:
+        parts = split_name(name)
+        assert "".join(parts) == name
+        assert 1 <= len(parts) <= MOST_LEVELS + 1
+
+
+def test_scopes_nest_and_return() -> None:
+    names = ["x", "a/w", "a/attn/q", "a/attn/k", "a/out", "y", "a/w2"]
+    assert outline(scopes_of(names), names) == [
+        "x",
+        "a/",
+        ["w", "attn/", ["q", "k"], "out"],
+        "y",
+        "a/",
+        ["w2"],
+    ]
+
+
+def test_alike_scopes_in_a_row_become_one() -> None:
+    names = ["x", *(f"h.{i}.{leaf}" for i in range(12) for leaf in ("w", "mlp.b")), "cost"]
+    found = outline(scopes_of(names, lambda _node: ""), names)
+    assert found[:2] == ["x", "h.0…11. ×12"]
+    assert found[3] == "cost"
+    assert isinstance(found[2], list)
+    assert found[2][:4] == ["h.0.", ["w", "mlp.", ["b"]], "h.1.", ["w", "mlp.", ["b"]]]
+
+
+def test_scopes_that_are_all_of_their_scope_need_no_other_one() -> None:
+    names = [f"blocks/{i}/w" for i in range(5)]
+    assert outline(scopes_of(names, lambda _node: ""), names)[:2] == [
+        "blocks/ ×5",
+        ["0/", ["w"], "1/", ["w"], "2/", ["w"], "3/", ["w"], "4/", ["w"]],
+    ]
+
+
+def test_what_differs_is_not_alike() -> None:
+    names = [f"layer{i}/{leaf}" for i in range(1, 6) for leaf in ("W", "z")]
+    last = scopes_of(names, lambda node: "wide" if node == 9 else "")
+    assert outline(last, names)[0] == "layer1…4/ ×4"
+    assert outline(last, names)[2:] == ["layer5/", ["W", "z"]]
+    two = names[:4]
+    assert outline(scopes_of(two, lambda _node: ""), two)[0] == "layer1/"
+
+
+@given(NAMES, st.booleans())
+def test_every_node_is_in_one_place_of_the_scopes_around_it(names: list[str], group: bool) -> None:
+    root = scopes_of(names, (lambda _node: "") if group else None)
+    seen = []
+    for scope in all_scopes(root):
+        assert scope.starts == sorted(scope.starts)
+        end = scope.first
+        for i, part in enumerate(scope.parts):
+            first, stop = (part, part + 1) if isinstance(part, int) else (part.first, part.end)
+            assert first == end == scope.starts[i]
+            end = stop
+            assert all(scope.position(node) == i for node in range(first, stop))
+            if isinstance(part, int):
+                seen.append(part)
+                assert names[part].endswith(within(names[part], scope))
+            else:
+                assert part.parent is scope
+        assert end == scope.end
+        if scope.repeats:
+            assert scope.repeats == len(scope.parts)
+    assert sorted(seen) == list(range(len(names)))
