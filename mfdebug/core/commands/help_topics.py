@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from mfdebug.core.breakpoints.health_rules import RULES, Rule
 from mfdebug.core.commands.legend import COLOURS, MARKS, NUMBERS
+from mfdebug.core.explain.list_marks import COLUMNS
 from mfdebug.core.expressions.parser import WORD_MEANINGS
 
 
@@ -141,6 +142,7 @@ _OTHERS = (
     ),
     Topic("expressions examples", "commands with expressions", EXAMPLES),
     Topic("legend", "the marks of the screen", MARKS),
+    Topic("legend list", "numbers, bars and colours of the list of nodes", COLUMNS),
     Topic("legend numbers", "numbers, blocks and curves on the screen", NUMBERS),
     Topic("legend colours", "colours (colors), bold, dim and underlined text", COLOURS),
 )

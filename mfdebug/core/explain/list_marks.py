@@ -4,8 +4,6 @@ from __future__ import annotations
 
 # By sign, a sentence.
 MARKS: dict[str, str] = {
-    "0.52": "a number; of a tensor, its size: the mean of the absolute values |x| of its entries",
-    "0 1 1": "all entries of a tensor of up to 4, where they fit; elsewhere mean |x|",
     "∙": "not computed yet: there is no value or gradient, which is not the same as 0",
     "~": "stale: of the SGD step before this one, or of parameters before their update",
     "◐": "the gradient is partial: not every consumer has sent its contribution",
@@ -20,6 +18,11 @@ MARKS: dict[str, str] = {
     "▾ ▸": "a scope, open or folded; a click on the sign changes it; a folded scope has the "
     "numbers of its last node",
     "×12": "12 scopes of one structure, one after the other",
+}
+# What the columns have.
+COLUMNS: dict[str, str] = {
+    "0.52": "a number; of a tensor, its size: the mean of the absolute values |x| of its entries",
+    "0 1 1": "all entries of a tensor of up to 4, where they fit; elsewhere mean |x|",
     "█▌": "bar: the magnitude of the number before it on a log scale, each cell a factor of 10; "
     "full from 100 on, thinnest at 1e-6 and less, none for 0",
     "▁▄█": "histogram of the entries from the lowest to the highest; up to 4 entries are numbers",
