@@ -33,8 +33,8 @@ or step through it here, one command at a time:
 
     from mfdebug.core.session.session import Session
     from mfdebug.core.commands.interpreter import open_session
-    from mfdebug.core.timeline.debugger import Debugger
-    session = open_session(Debugger(graph))
+    from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+    session = open_session(ComputedDebugger(graph))
     print(session.run("step").text)
 """
 
@@ -88,9 +88,9 @@ def _debug(
         sys.stdout.write(NO_TERMINAL)
         return
     from mfdebug.core.commands.interpreter import open_session
-    from mfdebug.core.timeline.debugger import Debugger
+    from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 
-    run_app(open_session(Debugger(graph, history_memory=read_settings().history_bytes)))
+    run_app(open_session(ComputedDebugger(graph, history_memory=read_settings().history_bytes)))
 
 
 def _nodes(subject: Any) -> list[Node]:

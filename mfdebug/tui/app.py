@@ -26,7 +26,7 @@ from mfdebug.core.session.demo import SUFFIX, Demo, Playback, read_demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import Opened, open_graph
 from mfdebug.signals import EndedBySignal, ending_signals, handlers_restored
 from mfdebug.tui.keys import bindings_at
@@ -220,7 +220,7 @@ class DebuggerApp(
 
     def _show(self, graph: Graph) -> None:
         try:
-            debugger = Debugger(graph, history_memory=self.history_memory)
+            debugger = ComputedDebugger(graph, history_memory=self.history_memory)
         except MiniflowError as error:
             self.exit(2, return_code=2, message=f"mfdebug: {error}")
             return

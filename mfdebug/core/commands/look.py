@@ -103,7 +103,7 @@ def _check(session: Session, text: str) -> Reply:
     node = None
     if text:
         node = node_or_error(debugger.graph, parse_entry(text, debugger.graph.by_name).node)
-        if debugger.gradient_freshness(node) is Freshness.NONE:
+        if debugger.state.gradient_freshness(node) is Freshness.NONE:
             name = debugger.graph.nodes[node].label
             raise DebuggerError(
                 f"the cost does not depend on {name}: nothing to check",
@@ -111,7 +111,7 @@ def _check(session: Session, text: str) -> Reply:
             )
     verdicts = debugger.check(node)
     lines = check_lines(debugger.graph, verdicts)
-    if debugger.where.phase == "update" and debugger.passes_run is None:
+    if debugger.where.phase == "update" and debugger.cursor.passes_run is None:
         lines.append(
             "(at the updated parameters; this moment's gradients are from before the update)"
         )
@@ -154,7 +154,7 @@ def _graphs(session: Session, text: str) -> Reply:
         )
     lines, data = [], []
     for number, line in enumerate(debugger.lines, 1):
-        cost, passes = line.graph.nodes[line.graph.cost], line.passes_run
+        cost, passes = line.graph.nodes[line.graph.cost], line.cursor.passes_run
         ran = "" if passes is None else f", {passes:,} pass{'es' * (passes != 1)}"
         here_mark = "  <- here" if line is debugger else ""
         nodes = f"{len(line.graph):,} nodes to {cost.label}"

@@ -21,18 +21,18 @@ def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str
     number is of an earlier pass, or if a value that it was computed from has changed since.
     """
     if ref.attribute == "value":
-        made = debugger.written_at(ref.node) or 0
-        stale = debugger.value_freshness(ref.node) is Freshness.STALE
+        made = debugger.state.written_at(ref.node) or 0
+        stale = debugger.state.value_freshness(ref.node) is Freshness.STALE
         nodes: Iterable[int] = debugger.graph.inbound[ref.node]
         since = made
     else:
         written = [
-            debugger.written_at(edge.consumer, "backward") or 0
-            for edge in debugger.contributions(ref.node)
+            debugger.state.written_at(edge.consumer, "backward") or 0
+            for edge in debugger.state.contributions(ref.node)
             if edge.reported
         ]
-        made = debugger.written_at(ref.node, "backward") or 0
-        stale = debugger.gradient_freshness(ref.node) is Freshness.STALE
+        made = debugger.state.written_at(ref.node, "backward") or 0
+        stale = debugger.state.gradient_freshness(ref.node) is Freshness.STALE
         if written and not stale:
             made = max(written)
         first_terms = [bundle.term_text(0) for bundle in sums.bundles if len(bundle.amounts)]
@@ -51,13 +51,13 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
     since = moment
     times = [edit.after for edit in debugger.edits if edit.node == node]
     if isinstance(debugger.graph.nodes[node], Input):
-        times.append(debugger.updated_at(node) or 0)
+        times.append(debugger.state.updated_at(node) or 0)
         if debugger.graph.fed_from_data(node) and debugger.moment:
             times.append(debugger.timeline.start_of(debugger.sgd_step) + 1)
     else:
-        times.append(debugger.written_at(node) or 0)
+        times.append(debugger.state.written_at(node) or 0)
         moment += 1
-    overwritten = debugger.overwritten_at(node)
+    overwritten = debugger.state.overwritten_at(node)
     if overwritten is not None and overwritten > since:
         times.append(overwritten)
     later = [time for time in times if moment <= time <= debugger.moment and time]
@@ -66,7 +66,7 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
 
 def overwritten_note(debugger: Debugger, node: int) -> str:
     """Return which other node changed this node's value in place, or an empty string."""
-    when = debugger.overwritten_at(node)
+    when = debugger.state.overwritten_at(node)
     if when is None:
         return ""
     by = debugger.timeline.name(when).node
@@ -94,10 +94,10 @@ def overwrite_notes(debugger: Debugger, node: int) -> list[str]:
     if where.node != node or where.phase != "forward":
         return []
     lines = []
-    for source in debugger.overwrites(node):
-        label, now = debugger.graph.nodes[source].label, debugger.value(source)
+    for source in debugger.state.overwrites(node):
+        label, now = debugger.graph.nodes[source].label, debugger.state.value(source)
         with debugger.visiting(debugger.moment - 1):
-            before = debugger.value(source)
+            before = debugger.state.value(source)
         if before.shape != now.shape:
             lines.append(f"it changes {label}: its shape was {shape_text(before.shape)}")
             continue

@@ -78,7 +78,7 @@ class Quiz:
         if question is None:
             raise DebuggerError("nothing is asked about the next moment", hint=GO_ON)
         right = _is_right(question, text.strip())
-        (advance or debugger.step)()
+        (advance or debugger.cursor.step)()
         self.asked += 1
         self.right += right
         self.streak = self.streak + 1 if right else 0

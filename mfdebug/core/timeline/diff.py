@@ -114,12 +114,15 @@ def take_snapshot(debugger: Debugger, instant: Instant) -> Snapshot:
         raise DebuggerError(f"there is no branch {branch}", hint=f"the last is {last}")
     with debugger.visiting(instant.moment, branch):
         nodes = range(len(debugger.graph))
-        cost = debugger.cost_freshness()
+        cost = debugger.state.cost_freshness()
         return Snapshot(
-            [_reading(debugger.value(i), debugger.value_freshness(i)) for i in nodes],
-            [_reading(debugger.gradient(i), debugger.gradient_freshness(i)) for i in nodes],
+            [_reading(debugger.state.value(i), debugger.state.value_freshness(i)) for i in nodes],
+            [
+                _reading(debugger.state.gradient(i), debugger.state.gradient_freshness(i))
+                for i in nodes
+            ],
             _reading(np.array(debugger.plan.cost()), cost),
-            debugger.learning_rate,
+            debugger.state.learning_rate,
         )
 
 

@@ -124,7 +124,7 @@ class DebugScreen(CommandScreen):
 
     def hints(self) -> list[tuple[str, str]]:
         """Return the key hints of the bottom line."""
-        return key_hints(keys_of(self), steps=self.debugger.has_steps)
+        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps)
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""
@@ -277,7 +277,7 @@ class DebugScreen(CommandScreen):
     def on_key(self, event: Key) -> None:
         """Collect the digits of a count; report a key that is not bound."""
         if self.count.add(event.character):
-            self.say(self.count.words(keys_of(self), steps=self.debugger.has_steps))
+            self.say(self.count.words(keys_of(self), steps=self.debugger.cursor.has_steps))
             event.stop()
         elif event.key not in self.active_bindings:
             self.count.clear()
@@ -339,7 +339,7 @@ class DebugScreen(CommandScreen):
         if self.autoplay.playing:
             self.autoplay.stop()
             self.query_one(MessageLine).show_next()
-        elif self.debugger.at_end:
+        elif self.debugger.cursor.at_end:
             # The error says why there is no next moment.
             await self.run_line("step")
         else:
@@ -356,7 +356,7 @@ class DebugScreen(CommandScreen):
         self.say(self.autoplay.words)
 
     async def _autoplay_step(self) -> None:
-        if self.debugger.at_end:
+        if self.debugger.cursor.at_end:
             self.autoplay.stop()
         elif not self.runner.busy:
             await self.run_line("step")

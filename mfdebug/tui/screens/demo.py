@@ -279,7 +279,7 @@ class DemoScreen(DebugScreen):
         keys = keys_of(self)
         chosen = HINTS if self.playback.on_script else HINTS_OFF
         own = [(keys.name(bound), words) for bound, words in chosen]
-        return own + key_hints(keys, steps=self.debugger.has_steps)
+        return own + key_hints(keys, steps=self.debugger.cursor.has_steps)
 
     def _show_progress(self) -> None:
         if self._showing:

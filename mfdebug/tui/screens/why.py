@@ -229,7 +229,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
     def _made(self) -> int | None:
         """The moment at which a stale number was computed."""
         ref, debugger = self._here.cause.ref, self._debugger
-        return debugger.made_at(ref.node, gradient=ref.attribute == "grad")
+        return debugger.state.made_at(ref.node, gradient=ref.attribute == "grad")
 
     @property
     def _is_stale(self) -> bool:
@@ -237,7 +237,9 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         if ref.moment is not None:
             return False
         gradient = ref.attribute == "grad"
-        freshness = debugger.gradient_freshness if gradient else debugger.value_freshness
+        freshness = (
+            debugger.state.gradient_freshness if gradient else debugger.state.value_freshness
+        )
         return freshness(ref.node) is Freshness.STALE
 
     def _ref_lines(self, view: WhyLines, width: int) -> list[Strip]:

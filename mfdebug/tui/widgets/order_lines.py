@@ -136,8 +136,8 @@ class OrderLines:
         name = self._rows.names[node]
         text = f"  {name.rpartition('/')[2]}" if scope_of(name) else name
         trained = isinstance(target, Input) and target.trainable
-        value = debugger.value_freshness(node)
-        gradient = debugger.gradient_freshness(node)
+        value = debugger.state.value_freshness(node)
+        gradient = debugger.state.gradient_freshness(node)
         waiting = value.absent
         plain = style("order--dim") if waiting else Style.null()
         word = self._wrong(node, value, gradient)
@@ -161,9 +161,9 @@ class OrderLines:
         debugger = self._debugger
         word = ""
         if not value.absent:
-            word = unhealthy(debugger.value(node))
+            word = unhealthy(debugger.state.value(node))
         if not word and gradient in (Freshness.CURRENT, Freshness.PARTIAL):
-            word = unhealthy(debugger.gradient(node))
+            word = unhealthy(debugger.state.gradient(node))
         return word or self._diagnosis.word(node)
 
     def _kind_and_shape(self, node: int, wrong: str) -> list[Segment]:
@@ -182,16 +182,16 @@ class OrderLines:
 
     def _value_mark(self, node: int, freshness: Freshness) -> Segment:
         style = self._style
-        if not freshness.absent and unhealthy(self._debugger.value(node)):
+        if not freshness.absent and unhealthy(self._debugger.state.value(node)):
             return Segment("! ", style("order--unhealthy"))
-        if self._debugger.outdated_by(node) is not None:
+        if self._debugger.state.outdated_by(node) is not None:
             freshness = Freshness.STALE
         return Segment(f"{VALUE_MARKS[freshness]} ", style("order--dim"))
 
     def _summary(self, node: int, freshness: Freshness, wrong: str) -> list[Segment]:
         if not self._columns.summary or (freshness.absent and not wrong):
             return []
-        value = self._debugger.value(node)
+        value = self._debugger.state.value(node)
         kind = "order--dim" if freshness is Freshness.STALE else "order--plain"
         if wrong:
             text, kind = wrong, "order--unhealthy"
@@ -208,11 +208,11 @@ class OrderLines:
     def _gradient_mark(self, node: int, freshness: Freshness) -> Segment:
         style = self._style
         there = freshness in (Freshness.CURRENT, Freshness.PARTIAL, Freshness.STALE)
-        if there and unhealthy(self._debugger.gradient(node)):
+        if there and unhealthy(self._debugger.state.gradient(node)):
             return Segment("!", style("order--unhealthy"))
         fresh = there and freshness is not Freshness.STALE
         mark = GRADIENT_MARKS[freshness]
-        if freshness is Freshness.PARTIAL and self._debugger.has_all(node):
+        if freshness is Freshness.PARTIAL and self._debugger.state.has_all(node):
             mark = COMPLETE_MARK
         return Segment(mark, style("order--gradient" if fresh else "order--dim"))
 
@@ -229,7 +229,7 @@ class OrderLines:
         else:
             consumer, input_index = graph.consumers[row.node][row.edge - len(sources)]
             text = f"to {self._rows.names[consumer]}{self._input_note(consumer, input_index)}"
-            if (contribution := debugger.contribution(consumer, input_index)) is not None:
+            if (contribution := debugger.state.contribution(consumer, input_index)) is not None:
                 sent = contribution.sent
                 if sent is None:
                     text += " ∙ nothing back yet"
