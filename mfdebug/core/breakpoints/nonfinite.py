@@ -86,21 +86,20 @@ def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
 
 
 def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
+    state = debugger.state
     has, graph = _finder(kind), debugger.graph
-    value = debugger.state.value(node)
-    if debugger.state.value_freshness(node).absent or not has(value):
+    value = state.value(node)
+    if state.value_freshness(node).absent or not has(value):
         return None
-    if any(debugger.state.unknown(source) for source in graph.inbound[node]):
+    if any(state.unknown(source) for source in graph.inbound[node]):
         return _first_known(debugger, node, kind)
-    inputs_now = [debugger.state.value(source) for source in graph.inbound[node]]
-    entrywise = isinstance(graph.nodes[node], Elementwise) and debugger.state.explicable(node)
+    inputs_now = [state.value(source) for source in graph.inbound[node]]
+    entrywise = isinstance(graph.nodes[node], Elementwise) and state.explicable(node)
     made = _made(value, inputs_now, KINDS[kind], entrywise=entrywise)
     if not made.any():
         return None
     sources = list(dict.fromkeys(graph.inbound[node]))
-    listed = [
-        array_text(graph.nodes[s].label, debugger.state.value(s)) for s in sources[:MOST_INPUTS]
-    ]
+    listed = [array_text(graph.nodes[s].label, state.value(s)) for s in sources[:MOST_INPUTS]]
     more = f", {len(sources) - MOST_INPUTS} more" if len(sources) > MOST_INPUTS else ""
     inputs = "; ".join(listed) + more
     made_by = kind_of(graph.nodes[node])
@@ -146,31 +145,26 @@ def _made(
 
 def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
     """Yield what the node sends back that is `kind` while none of its operands is."""
+    state = debugger.state
     has, graph = _finder(kind), debugger.graph
     name = graph.nodes[node].label
     sources = graph.inbound[node]
-    known = not debugger.state.unknown(node, gradient=True) and not debugger.state.unknown(node)
+    known = not state.unknown(node, gradient=True) and not state.unknown(node)
     if isinstance(graph.nodes[node], Input) or not known:
         return
-    sound = not has(debugger.state.gradient(node)) and not any(
-        has(debugger.state.value(s)) for s in sources
-    )
+    sound = not has(state.gradient(node)) and not any(has(state.value(s)) for s in sources)
     if kind == "nan":
-        sound = sound and not has(debugger.state.value(node))
+        sound = sound and not has(state.value(node))
     for input_index, source in enumerate(sources):
-        if debugger.state.unsent(node, input_index) or debugger.state.unknown(
-            source, gradient=True
-        ):
+        if state.unsent(node, input_index) or state.unknown(source, gradient=True):
             continue
         sent = debugger.plan.contribution(node, input_index)
         if has(sent):
             if sound:
                 entry, ref = _first(debugger, source, "grad", sent, kind)
                 yield Finding(f"{kind}: {kind_of(graph.nodes[node])} {name} sends {entry}", ref)
-        elif has(debugger.state.gradient(source)) and not _already_sent(
-            debugger, source, node, has
-        ):
-            entry, ref = _first(debugger, source, "grad", debugger.state.gradient(source), kind)
+        elif has(state.gradient(source)) and not _already_sent(debugger, source, node, has):
+            entry, ref = _first(debugger, source, "grad", state.gradient(source), kind)
             label = graph.nodes[source].label
             yield Finding(f"{kind}: the contributions to {label} add up to {entry}", ref)
 

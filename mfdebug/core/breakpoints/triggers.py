@@ -246,10 +246,7 @@ class OnChange(Struct):
 
     def _exists(self, debugger: Debugger) -> bool:
         gradient = self.target.attribute == "grad"
-        freshness = (
-            debugger.state.gradient_freshness if gradient else debugger.state.value_freshness
-        )
-        if freshness(self.node).absent:
+        if debugger.state.freshness(self.node, gradient=gradient).absent:
             return False
         if self.target.index is None:
             return True
@@ -260,7 +257,8 @@ class OnChange(Struct):
 
     def _now(self, debugger: Debugger) -> Array:
         gradient = self.target.attribute == "grad"
-        array = debugger.state.gradient(self.node) if gradient else debugger.state.value(self.node)
+        state = debugger.state
+        array = state.gradient(self.node) if gradient else state.value(self.node)
         return array if self.target.index is None else np.asarray(array[self.target.index])
 
 

@@ -37,10 +37,11 @@ TO_THE_END = 10**9
 def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
     """Return a reply with the status, the moment's text and the stops that were met."""
     debugger = session.debugger
+    cursor, state = debugger.cursor, debugger.state
     ref = next((hit.finding.ref for hit in hits if hit.finding.ref is not None), None)
     lines = explain(debugger, None if ref is None else _index_here(debugger, ref))
-    computed = not debugger.state.cost_freshness().absent
-    rate = debugger.state.learning_rate
+    computed = not state.cost_freshness().absent
+    rate = state.learning_rate
     data: dict[str, Any] = {
         "cost": debugger.plan.cost() if computed else None,
         "learning_rate": rate if debugger.graph.trains and not math.isnan(rate) else None,
@@ -48,20 +49,18 @@ def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     }
     if hits:
         data["stops"] = [{"stop": hit.stop.number, "reason": hit.finding.words} for hit in hits]
-    if debugger.cursor.at_end:
-        data["ended"] = debugger.cursor.ending
+    if cursor.at_end:
+        data["ended"] = cursor.ending
     met = hit_lines(hits)
     stopped = "; ".join(met) or note
-    if debugger.state.remark:
-        data["remark"] = debugger.state.remark
+    if state.remark:
+        data["remark"] = state.remark
     shown = [status(debugger), *lines]
-    if debugger.state.remark and not (
-        debugger.cursor.at_end and debugger.state.remark in debugger.cursor.ending
-    ):
-        shown.append(debugger.state.remark)
+    if state.remark and not (cursor.at_end and state.remark in cursor.ending):
+        shown.append(state.remark)
     shown += [*met, *filter(None, [note])]
-    if debugger.cursor.at_end and ENDS not in note:
-        why = f" ({debugger.cursor.ending})" if debugger.cursor.ending else ""
+    if cursor.at_end and ENDS not in note:
+        why = f" ({cursor.ending})" if cursor.ending else ""
         shown.append(f"end of the run{why}; {GO_BACK}")
     return Reply("\n".join(shown), data, stopped=stopped, ref=ref)
 

@@ -23,17 +23,15 @@ def status(debugger: Debugger) -> str:
 
 def cost_text(debugger: Debugger) -> str:
     """Return the cost with its name; a cost of other parameters than the current ones says so."""
-    freshness = debugger.state.cost_freshness()
+    state = debugger.state
+    freshness = state.cost_freshness()
     name = cost_name(debugger.graph)
     if freshness is Freshness.WAITING:
         return f"{name} not computed"
     if freshness is Freshness.UNKNOWN:
-        return f"{name}: {debugger.state.unknown(debugger.graph.cost)}"
+        return f"{name}: {state.unknown(debugger.graph.cost)}"
     summed = " (sum)" if is_summed(debugger) else ""
     old = f" (of SGD step {debugger.sgd_step - 1})" if freshness is Freshness.STALE else ""
-    if (
-        freshness is Freshness.CURRENT
-        and debugger.state.outdated_by(debugger.graph.cost) is not None
-    ):
+    if freshness is Freshness.CURRENT and state.outdated_by(debugger.graph.cost) is not None:
         old = " (before the update)"
     return f"{name}{summed} {'' if name == 'cost' else '= '}{scalar(debugger.plan.cost())}{old}"

@@ -126,10 +126,11 @@ def _overwritten(debugger: Debugger, ref: EntryRef, note: str, home: int) -> Cau
 
 def _own_backward_note(debugger: Debugger, node: int) -> str:
     """Return when a node with a complete gradient runs its own backward, or an empty string."""
-    partial = debugger.state.gradient_freshness(node) is Freshness.PARTIAL
-    if not partial or not debugger.state.has_all(node):
+    state = debugger.state
+    partial = state.gradient_freshness(node) is Freshness.PARTIAL
+    if not partial or not state.has_all(node):
         return ""
-    count = len(debugger.state.contributions(node))
+    count = len(state.contributions(node))
     turn = debugger.cursor.next_moment(node, "backward")
     return f"complete ({count} of {count}); its turn comes at moment {turn}"
 
@@ -171,11 +172,12 @@ def _require_value(debugger: Debugger, node: int) -> None:
 
 
 def _require_gradient(debugger: Debugger, node: int) -> None:
-    freshness, label = debugger.state.gradient_freshness(node), debugger.graph.nodes[node].label
+    state = debugger.state
+    freshness, label = state.gradient_freshness(node), debugger.graph.nodes[node].label
     if freshness is Freshness.NONE:
-        raise NotComputed(f"{label} has no gradient: {debugger.state.no_gradient(node)}")
+        raise NotComputed(f"{label} has no gradient: {state.no_gradient(node)}")
     if freshness is Freshness.UNKNOWN:
-        raise NotComputed(f"{label}.grad: {debugger.state.unknown(node, gradient=True)}")
+        raise NotComputed(f"{label}.grad: {state.unknown(node, gradient=True)}")
     if freshness is Freshness.WAITING:
         raise NotComputed(f"{label} has no gradient yet", hint=f"run: until {label} backward")
 

@@ -72,19 +72,23 @@ class State:
         """Return a node's present gradient, which may be stale: see `gradient_freshness`."""
         return self.plan.gradient(node)
 
+    def freshness(self, node: int, *, gradient: bool) -> Freshness:
+        """Return the freshness of a node's value or gradient."""
+        return self.gradient_freshness(node) if gradient else self.value_freshness(node)
+
     def value_freshness(self, node: int) -> Freshness:
         """Return whether a node's value is of this pass, stale, or not computed."""
         target = self.graph.nodes[node]
         if isinstance(target, Input):
             fed = target.trainable or self.cursor.moment > 0
             return Freshness.CURRENT if fed else Freshness.WAITING
-        return self._freshness(self.timeline.position_of("forward", node))
+        return self._freshness_at(self.timeline.position_of("forward", node))
 
     def gradient_freshness(self, node: int) -> Freshness:
         """Return whether a node's gradient is complete, partial, stale, or not computed."""
         if not self.graph.reaches_cost[node] or self.is_class_number(node):
             return Freshness.NONE
-        freshness = self._freshness(self.timeline.position_of("backward", node))
+        freshness = self._freshness_at(self.timeline.position_of("backward", node))
         if (
             freshness is not Freshness.CURRENT
             and self.timeline.first_report(node) <= self._position
@@ -142,7 +146,7 @@ class State:
     def _position(self) -> int:
         return self.timeline.position(self.cursor.moment)
 
-    def _freshness(self, position: int | None) -> Freshness:
+    def _freshness_at(self, position: int | None) -> Freshness:
         if position is None:
             return Freshness.NONE
         if position <= self._position:

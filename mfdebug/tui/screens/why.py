@@ -237,10 +237,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         if ref.moment is not None:
             return False
         gradient = ref.attribute == "grad"
-        freshness = (
-            debugger.state.gradient_freshness if gradient else debugger.state.value_freshness
-        )
-        return freshness(ref.node) is Freshness.STALE
+        return debugger.state.freshness(ref.node, gradient=gradient) is Freshness.STALE
 
     def _ref_lines(self, view: WhyLines, width: int) -> list[Strip]:
         """Return the numbers of the selected term, of which Enter follows the selected one."""

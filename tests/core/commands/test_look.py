@@ -40,11 +40,7 @@ def entry_history(run: Session, name: str, attribute: str, end: int) -> list[byt
     for moment in range(end + 1):
         debugger.move(moment)
         gradient = attribute == "grad"
-        freshness = (
-            debugger.state.gradient_freshness(node)
-            if gradient
-            else debugger.state.value_freshness(node)
-        )
+        freshness = debugger.state.freshness(node, gradient=gradient)
         array = debugger.state.gradient(node) if gradient else debugger.state.value(node)
         known = freshness in (Freshness.CURRENT, Freshness.STALE)
         found.append(array.reshape(-1)[:1].tobytes() if known else None)
