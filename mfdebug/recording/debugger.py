@@ -9,7 +9,7 @@ from typing import Any
 
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Progress
 from mfdebug.recording.cursor import RecordedCursor
-from mfdebug.recording.nodes import graph_of, sgd_at
+from mfdebug.recording.nodes import RecordedGraph, graph_of, sgd_at
 from mfdebug.recording.plan import RecordedPlan
 from mfdebug.recording.recorded_check import Checker, check_pass
 from mfdebug.recording.recorded_state import RecordedState
@@ -66,6 +66,7 @@ class RecordedDebugger(Debugger):
 
     cursor: RecordedCursor
     state: RecordedState
+    graph: RecordedGraph
     plan: RecordedPlan
 
     def __init__(self, run_lines: RecordedLines, line: int) -> None:
@@ -112,7 +113,7 @@ class RecordedDebugger(Debugger):
         Raises `GraphError` naming the nodes that are not of this miniflow, `DebuggerError` if a
         value is not known.
         """
-        graph = self.plan.recorded_graph.saveable()
+        graph = self.graph.saveable()
         for i, node in enumerate(graph.nodes):
             if not isinstance(node, Input):
                 continue
@@ -140,5 +141,4 @@ class RecordedDebugger(Debugger):
         """
         present = self.plan.present
         assert present is not None
-        graph, checker = self.plan.recorded_graph, self._run_lines.checker
-        return check_pass(graph, present, self.timeline, checker, node)
+        return check_pass(self.graph, present, self.timeline, self._run_lines.checker, node)
