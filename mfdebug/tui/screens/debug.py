@@ -34,7 +34,7 @@ from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
-from mfdebug.tui.widgets.output_list import OutputList
+from mfdebug.tui.widgets.panel import Panel
 from mfdebug.tui.widgets.panels import Panels
 from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
@@ -69,14 +69,18 @@ class DebugScreen(CommandScreen):
         self._saver = SessionSaver(self, self.runner, autosaver, self._report_unsaved)
         self.autoplay = Autoplay(self, self._autoplay_step)
         self.count = Count()
+        self.status = StatusLine(self.debugger, id="status")
         self.panels = Panels(session, roomy=presentation.roomy, id="body")
+        self.caption = Caption(session, id="caption")
+        self.message = MessageLine(self.debugger, id="message")
+        self._shown: tuple[Panel, ...] = (self.status, self.panels, self.caption, self.message)
 
     def compose(self) -> ComposeResult:
         """The panels, the status above them, message and keys below."""
-        yield StatusLine(self.debugger, id="status")
+        yield self.status
         yield self.panels
-        yield Caption(id="caption")
-        yield MessageLine(self.debugger, id="message")
+        yield self.caption
+        yield self.message
         yield Prompt(lambda line: complete(self.session, line), id="prompt")
         yield KeyLine(self.hints(), id="keys")
 
@@ -109,7 +113,7 @@ class DebugScreen(CommandScreen):
 
     def say(self, words: str, tone: Tone = "answer") -> None:
         """Show a message in the message line."""
-        self.query_one(MessageLine).say(words, tone)
+        self.message.say(words, tone)
 
     def follow(self) -> None:
         """Show the node of the present moment."""
@@ -117,10 +121,8 @@ class DebugScreen(CommandScreen):
 
     def show_moment(self) -> None:
         """Update every panel to the present moment, in one frame."""
-        self.query_one(StatusLine).show()
-        self.panels.show()
-        self.query_one(Caption).show(self.session.caption)
-        self.query_one(MessageLine).show_next()
+        for panel in self._shown:
+            panel.show()
 
     def hints(self) -> list[tuple[str, str]]:
         """Return the key hints of the bottom line."""
@@ -148,7 +150,7 @@ class DebugScreen(CommandScreen):
         """Hide panels that do not fit, and draw the title lines to their new width."""
         self.set_class(event.size.width < 76, "narrow")
         self.set_class(event.size.height < 20, "low")
-        self.panels.show_curve_if_it_fits()
+        self.panels.cost.show_if_it_fits()
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
         self.call_after_refresh(self.panels.draw_titles)
@@ -172,16 +174,15 @@ class DebugScreen(CommandScreen):
 
     async def _step_in_quiz(self, count: int) -> None:
         """Step `count` moments, but stop at the first that the quiz asks about, and ask."""
-        strip = self.query_one(MessageLine)
         for left in range(count, 0, -1):
             if question := asked(self.session):
                 why = "  (the quiz asks before each step)" if left > 1 else ""
-                strip.say(question + why, "ask")
+                self.message.say(question + why, "ask")
                 self.query_one(Prompt).open(ANSWER)
                 return
             before = self.debugger.moment
             await self.run_line("step")
-            if self.debugger.moment == before or strip.tone == "stop":
+            if self.debugger.moment == before or self.message.tone == "stop":
                 return
 
     async def run_line(self, line: str) -> None:
@@ -243,7 +244,7 @@ class DebugScreen(CommandScreen):
 
     def progressed(self, words: str) -> None:
         """Show the progress of a command in the background."""
-        self.query_one(OutputList).show()
+        self.panels.output.show()
         self.say(words, "busy")
 
     # Prompt ------------------------------------------------------------------------------
@@ -251,12 +252,12 @@ class DebugScreen(CommandScreen):
     def action_prompt(self, text: str, replaced: int = 0) -> None:
         """Open the prompt with `text`, whose last `replaced` characters are selected."""
         self.autoplay.stop()
-        self.query_one(MessageLine).display = False
+        self.message.display = False
         self.query_one(Prompt).open(text, replaced)
 
     def _close_prompt(self) -> None:
         self.query_one(Prompt).display = False
-        self.query_one(MessageLine).display = True
+        self.message.display = True
         self.panels.order.focus()
 
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
@@ -265,7 +266,7 @@ class DebugScreen(CommandScreen):
         self.cast(f":{event.line}")
         # Without an answer to the quiz, Enter just steps.
         await self.run_line("step" if event.line == ANSWER.strip() else event.line)
-        if event.line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
+        if event.line.startswith(ANSWER) and self.message.tone == "error":
             self.query_one(Prompt).open(ANSWER)
 
     def on_prompt_left(self) -> None:
@@ -303,7 +304,7 @@ class DebugScreen(CommandScreen):
         """Clear the count and stop autoplay."""
         self.count.clear()
         self.autoplay.stop()
-        self.query_one(MessageLine).show_next()
+        self.message.show()
 
     def action_follow(self) -> None:
         """Show the node of the present moment again."""
@@ -338,7 +339,7 @@ class DebugScreen(CommandScreen):
         """Start or stop autoplay."""
         if self.autoplay.playing:
             self.autoplay.stop()
-            self.query_one(MessageLine).show_next()
+            self.message.show()
         elif self.debugger.cursor.at_end:
             # The error says why there is no next moment.
             await self.run_line("step")

@@ -14,9 +14,7 @@ from mfdebug.core.session.demo import WAIT, Beat, Playback
 from mfdebug.tui.keys import bindings_at, bindings_over, key_hints, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.widgets.caption import Caption
-from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
-from mfdebug.tui.widgets.node_panel import NodePanel
+from mfdebug.tui.widgets.message_line import KeyLine
 from miniflow.errors import MiniflowError
 
 # Lines for which no key is displayed.
@@ -60,7 +58,7 @@ class DemoScreen(DebugScreen):
         )
         self._greeting = words
         # The graph's description would give away what the demo is about to show.
-        self.query_one(NodePanel).opening = [self.playback.demo.title]
+        self.panels.node.opening = [self.playback.demo.title]
 
     # The script ----------------------------------------------------------------------------
 
@@ -111,7 +109,7 @@ class DemoScreen(DebugScreen):
                 self.session.run(line)
             except MiniflowError as error:
                 self.problem = str(error)
-            self.query_one(Caption).show(self.session.caption)
+            self.caption.show()
         else:
             self.cast(line_text(line, keys_of(self)))
             await self.run_line(line)
@@ -119,7 +117,7 @@ class DemoScreen(DebugScreen):
         if self.problem:
             self.problem = f"line {number} of the demo: {self.problem}"
             self._autoplaying = False
-            self.query_one(MessageLine).say(self.problem, "error")
+            self.say(self.problem, "error")
         return not self.problem
 
     def end_beat(self) -> None:
@@ -160,7 +158,7 @@ class DemoScreen(DebugScreen):
             self._skipping, self._beats_back = True, count
             return
         if not self.playback.beat:
-            self.query_one(MessageLine).say("this is the start of the demo", "error")
+            self.say("this is the start of the demo", "error")
             return
         for _ in range(min(count, self.playback.beat)):
             self.playback.back()
@@ -178,7 +176,7 @@ class DemoScreen(DebugScreen):
         if self.playback.on_script and not covered:
             back = keys_of(self).name("demo-back")
             words = f"this is the script's moment; {back} goes back a beat"
-            self.query_one(MessageLine).say(words, "answer")
+            self.say(words)
             return
         self.playback.return_to_script()
         self._show_present()
@@ -201,7 +199,7 @@ class DemoScreen(DebugScreen):
         keys = keys_of(self)
         leave, back = keys.name("quit"), keys.name("demo-back")
         words = f"end of the demo: {leave} quits, {back} goes back; or explore with the keys"
-        self.query_one(MessageLine).say(words, "answer")
+        self.say(words)
 
     # By itself -----------------------------------------------------------------------------
 
@@ -227,7 +225,7 @@ class DemoScreen(DebugScreen):
         """Decrease or increase the reading time."""
         self._pace = min(max(self._pace - by, 0), len(PACES) - 1)
         words = f"captions stay {PACES[self._pace]:g} times as long as it takes to read them"
-        self.query_one(MessageLine).say(words, "answer")
+        self.say(words)
 
     def key_arrived(self, event: Key) -> bool:
         """Handle the demo's keys, also over dialogs; return whether the key is handled.

@@ -30,6 +30,8 @@ MIN_COSTS = 2
 MIN_SPAN = 1e-3
 # Characters for the labels of the cost axis.
 LABEL = 8
+# Below this height a curve leaves too little space for numbers that an audience can read.
+ROOMY_HEIGHT = 30
 
 
 class _CostFormatter(NumericAxisFormatter):
@@ -106,6 +108,8 @@ class CostPlot(Vertical):
     def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.debugger = debugger
+        # For an audience: the plot gives way to the numbers on a low screen.
+        self.roomy = False
         self.logarithmic = False
         self._drawn: object = None
 
@@ -121,7 +125,17 @@ class CostPlot(Vertical):
         yield Static("the curve grows by a point after each SGD step", id="cost-none", markup=False)
 
     def show(self) -> None:
-        """Draw the costs so far, if anything has changed."""
+        """Draw the costs so far, if there are costs, and room for them."""
+        self.show_if_it_fits()
+        self._draw_if_changed()
+
+    def show_if_it_fits(self) -> None:
+        """Display the plot if there are costs to plot, and room for them; else hide it."""
+        trained = self.debugger.graph.trains and self.debugger.moment > 0
+        cramped = self.roomy and self.screen.size.height < ROOMY_HEIGHT
+        self.display = trained and not cramped and not self.screen.has_class("low")
+
+    def _draw_if_changed(self) -> None:
         debugger = self.debugger
         # A copy: a run in the background cannot append to an array while NumPy exports its buffer.
         costs = np.array(debugger.cursor.costs[:])
@@ -140,7 +154,7 @@ class CostPlot(Vertical):
     def toggle_scale(self) -> None:
         """Change between a linear and a logarithmic cost axis."""
         self.logarithmic = not self.logarithmic
-        self.show()
+        self._draw_if_changed()
 
     @property
     def scale(self) -> str:
@@ -161,7 +175,7 @@ class CostPlot(Vertical):
 
     def on_resize(self) -> None:
         """Bin again for the new width."""
-        self.show()
+        self._draw_if_changed()
 
     def _title(self, costs: Costs, step: int) -> str:
         name = descended_name(self.debugger)

@@ -59,17 +59,17 @@ class MessageLine(LinesView):
     def say(self, text: str, tone: Tone) -> None:
         """Show a reply, an error, or the progress of a run."""
         self._text, self._tone = with_keys(text, keys_of(self)), tone
-        self._show()
+        self._draw()
 
-    def show_next(self) -> None:
+    def show(self) -> None:
         """Show what comes next."""
         self.say(self._next(), "next")
 
     def on_resize(self) -> None:
         """Fit the line to the screen."""
-        self._show()
+        self._draw()
 
-    def _show(self) -> None:
+    def _draw(self) -> None:
         prefix = {"error": " ! ", "busy": " » ", "stop": " ● ", "ask": " ? "}.get(self._tone, " ")
         width = self.size.width or 80
         lines = wrap(self._text, width - len(prefix)) or [""]
