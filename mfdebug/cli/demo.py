@@ -32,7 +32,7 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
         # Independent of this terminal, on which nothing is drawn.
         able = abilities(_RECORDED, theme=settings.theme, ascii_only=settings.ascii_only or False)
         able.prepare()
-        from mfdebug.tui.demo_export import export
+        from mfdebug.tui.export.demo import export
 
         written = export(
             demo,

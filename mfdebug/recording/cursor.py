@@ -338,7 +338,7 @@ class RecordedCursor(Cursor):
         first = self.block_first_step(step)
         return self.timeline.first_of(first) if self.steps[first] else 0
 
-    # Not supported -------------------------------------------------------------------------------
+    # Nothing is computed -------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Read the present moment again."""

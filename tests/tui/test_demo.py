@@ -9,6 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pyte
+import pytest
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 from textual.pilot import Pilot
 
 from mfdebug.config.settings import Settings
@@ -293,6 +296,21 @@ def test_a_recording_ends_in_what_the_text_shows(tmp_path: Path) -> None:
         stream.feed(data)
     shown = "\n".join(line.rstrip() for line in screen.display)
     assert shown == screens[-1].rstrip("\n")
+
+
+def test_an_animation_shows_every_frame_of_the_recording(tmp_path: Path) -> None:
+    names = tmp_path / "three.gif", tmp_path / "again.gif", tmp_path / "three.cast"
+    (first,), (second,), (cast,) = export(*names, options=("--size", "60x20"))
+    image = Image.open(first)
+    *_, end = map(json.loads, cast.read_text(encoding="utf-8").splitlines())
+    assert isinstance(image, GifImageFile)
+    seconds = 0.0
+    for number in range(image.n_frames):
+        image.seek(number)
+        seconds += image.info["duration"] / 1000
+    assert seconds == pytest.approx(end[0], abs=0.01 * image.n_frames)
+    assert image.info["comment"].startswith(b"cells ")
+    assert Image.open(second).info["comment"] == image.info["comment"]
 
 
 def test_an_export_can_be_ascii_alone(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class Argument(Enum):
     GRAPH_NUMBER = auto()
     FILE = auto()
     COMMAND = auto()
+    THEME = auto()
     TEXT = auto()
 
 

@@ -151,5 +151,6 @@ COMPLETERS: dict[Argument, Completer] = {
     Argument.GRAPH_NUMBER: _words(_graphs),
     Argument.FILE: _file,
     Argument.COMMAND: _words(lambda _session: COMMANDS),
+    Argument.THEME: _words(lambda session: session.themes),
     Argument.TEXT: _words(lambda _session: ()),
 }

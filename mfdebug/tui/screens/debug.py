@@ -32,6 +32,7 @@ from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
+from mfdebug.tui.themes import ThemedApp
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.panel import Panel
@@ -67,7 +68,7 @@ class DebugScreen(CommandScreen):
         self.runner = Runner(session, self, self, commands)
         self.autosaver = autosaver
         self._saver = SessionSaver(self, self.runner, autosaver, self._report_unsaved)
-        self.autoplay = Autoplay(self, self._autoplay_step)
+        self.autoplay = Autoplay(self, self._autoplay_step, self.show_keys)
         self.count = Count()
         self.status = StatusLine(self.debugger, id="status")
         self.panels = Panels(session, roomy=presentation.roomy, id="body")
@@ -124,6 +125,10 @@ class DebugScreen(CommandScreen):
         for panel in self._shown:
             panel.show()
 
+    def show_keys(self) -> None:
+        """Show the key hints, after a sign that the screen plays by itself."""
+        self.query_one(KeyLine).use(self.hints(), self.autoplay.mark)
+
     def hints(self) -> list[tuple[str, str]]:
         """Return the key hints of the bottom line."""
         return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps)
@@ -142,8 +147,14 @@ class DebugScreen(CommandScreen):
 
     def _restyle(self) -> None:
         """Render every line again in the colours of a new theme."""
+        if isinstance(self.app, ThemedApp):
+            self.session.theme = self.app.theme_name
         self.panels.cost.forget()
-        self.show_moment()
+        self.status.show()
+        self.panels.show()
+        self.caption.show()
+        # Not `show`: the message stays.
+        self.message.draw()
         self.query_one(KeyLine).show()
 
     def on_resize(self, event: Resize) -> None:
@@ -195,6 +206,10 @@ class DebugScreen(CommandScreen):
             self.app.exit()
             return
         self._saver.save_soon()
+        command = command_of(line)
+        name = command.name if command is not None else ""
+        if name == "theme" and isinstance(self.app, ThemedApp):
+            self.app.use_theme(self.session.theme)
         if self.session.debugger is not self.debugger:
             # The program continues with another graph, which gets its own screen.
             screen = DebugScreen(
@@ -205,8 +220,7 @@ class DebugScreen(CommandScreen):
             )
             self.app.switch_screen(screen)
             return
-        command = command_of(line)
-        if command is not None and command.name in ("find", "show"):
+        if name in ("find", "show"):
             self.panels.shown.go_to_next(reply.subject)
         else:
             self.panels.shown.follow_if_moved()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -11,6 +13,7 @@ from textual.widgets import Input
 
 from mfdebug.core.commands.demo import seconds_of
 from mfdebug.core.session.demo import WAIT, Beat, Playback
+from mfdebug.opening.shipped import ShippedDemo
 from mfdebug.tui.keys import bindings_at, bindings_over, key_hints, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import DebugScreen
@@ -34,8 +37,16 @@ class DemoScreen(DebugScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("demo")
 
-    def __init__(self, playback: Playback, presentation: Presentation) -> None:
+    def __init__(
+        self,
+        playback: Playback,
+        presentation: Presentation,
+        following: ShippedDemo | None = None,
+        play: Callable[[Path], None] | None = None,
+    ) -> None:
+        """`following` is the demo to watch next, `play` shows it."""
         super().__init__(playback.session, presentation=presentation)
+        self._following, self._play = following, play
         self.playback = playback
         self.session.caption = playback.demo.title
         self._autoplaying = False
@@ -45,6 +56,8 @@ class DemoScreen(DebugScreen):
         # Whether a beat is playing, whether it skips its pauses, and beats to go back at its end.
         self._showing = self._skipping = False
         self._beats_back = 0
+        # Whether the end has been announced.
+        self._ended = False
         # The error of the last beat, if any.
         self.problem = ""
 
@@ -74,7 +87,7 @@ class DemoScreen(DebugScreen):
         try:
             beat = self.playback.next_beat
             if beat is None:
-                self._say_end()
+                self._end()
             else:
                 await self.show_beat(beat)
         finally:
@@ -195,10 +208,22 @@ class DemoScreen(DebugScreen):
         while self.app.screen is not self and self in self.app.screen_stack:
             self.app.pop_screen()
 
+    def _end(self) -> None:
+        """Say that this is the end, or if that is said, play the next demo."""
+        if self._ended and self._following is not None and self._play is not None:
+            try:
+                self._play(self._following.path)
+            except MiniflowError as error:
+                self.say(str(error), "error")
+        else:
+            self._say_end()
+
     def _say_end(self) -> None:
+        self._ended = True
         keys = keys_of(self)
-        leave, back = keys.name("quit"), keys.name("demo-back")
-        words = f"end of the demo: {leave} quits, {back} goes back; or explore with the keys"
+        leave, back, on = map(keys.name, ("quit", "demo-back", "demo-on"))
+        following = f"{on} plays “{self._following.title}”, " if self._following else ""
+        words = f"end of the demo: {following}{leave} quits, {back} goes back"
         self.say(words)
 
     # By itself -----------------------------------------------------------------------------
@@ -278,6 +303,10 @@ class DemoScreen(DebugScreen):
         chosen = HINTS if self.playback.on_script else HINTS_OFF
         own = [(keys.name(bound), words) for bound, words in chosen]
         return own + key_hints(keys, steps=self.debugger.cursor.has_steps)
+
+    def show_keys(self) -> None:
+        """Show the key hints, after the number of the beat."""
+        self._show_progress()
 
     def _show_progress(self) -> None:
         if self._showing:

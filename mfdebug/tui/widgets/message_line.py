@@ -59,7 +59,7 @@ class MessageLine(LinesView):
     def say(self, text: str, tone: Tone) -> None:
         """Show a reply, an error, or the progress of a run."""
         self._text, self._tone = with_keys(text, keys_of(self)), tone
-        self._draw()
+        self.draw()
 
     def show(self) -> None:
         """Show what comes next."""
@@ -67,9 +67,10 @@ class MessageLine(LinesView):
 
     def on_resize(self) -> None:
         """Fit the line to the screen."""
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw the message in the present width and colours."""
         prefix = {"error": " ! ", "busy": " » ", "stop": " ● ", "ask": " ? "}.get(self._tone, " ")
         width = self.size.width or 80
         lines = wrap(self._text, width - len(prefix)) or [""]
