@@ -35,7 +35,7 @@ from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.themes import ThemedApp
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
-from mfdebug.tui.widgets.panel import Panel
+from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panels import Panels
 from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
@@ -122,8 +122,7 @@ class DebugScreen(CommandScreen):
 
     def show_moment(self) -> None:
         """Update every panel to the present moment, in one frame."""
-        for panel in self._shown:
-            panel.show()
+        show_all(self._shown)
 
     def show_keys(self) -> None:
         """Show the key hints, after a sign that the screen plays by itself."""

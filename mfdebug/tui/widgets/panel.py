@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -14,5 +15,19 @@ class Panel(Protocol):
     and draws from that, also when it is resized.
     """
 
+    @property
+    def is_mounted(self) -> bool:
+        """Whether the widget is on a screen."""
+
     def show(self) -> None:
         """Show the present moment; render only what has changed since the last call."""
+
+
+def show_all(panels: Iterable[Panel]) -> None:
+    """Show the present moment in every panel.
+
+    While the app ends, Textual mounts widgets without those in them, which then have no styles.
+    """
+    for panel in panels:
+        if panel.is_mounted:
+            panel.show()

@@ -12,7 +12,7 @@ from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
-from mfdebug.tui.widgets.panel import Panel
+from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panel_title import PanelTitle
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
@@ -57,8 +57,7 @@ class Panels(Horizontal):
 
     def show(self) -> None:
         """Update every panel to the present moment."""
-        for panel in self._panels:
-            panel.show()
+        show_all(self._panels)
 
     def draw_titles(self) -> None:
         """Draw the title lines to their width, that of the focused panel in bold."""
