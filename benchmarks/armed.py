@@ -14,7 +14,7 @@ from harness import Contestant, measure, one_thread, options, show, table
 
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 
 ROUNDS = 40
@@ -52,7 +52,7 @@ CASES: dict[str, dict[str, Sequence[str]]] = {
 
 def armed(graph: str, lines: Sequence[str]) -> Session:
     """Return a warmed-up debugger with these stops set."""
-    session = open_session(Debugger(load_graph(graph)))
+    session = open_session(ComputedDebugger(load_graph(graph)))
     for line in lines:
         session.run(line)
     session.run(f"sgd {BEFORE}")
@@ -71,7 +71,7 @@ def _parameters(session: Session, steps: int) -> bytes:
     session.run(f"sgd {steps}")
     debugger = session.debugger
     assert debugger.sgd_step == BEFORE + steps - 1, "a stop was met"
-    return b"".join(debugger.value(i).tobytes() for i in debugger.graph.trainables)
+    return b"".join(debugger.state.value(i).tobytes() for i in debugger.graph.trainables)
 
 
 def _runner(session: Session, steps: int) -> Callable[[int], object]:

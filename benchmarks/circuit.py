@@ -18,6 +18,7 @@ from harness import machine, one_thread, options, show
 
 from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.drawing.canvas import Window
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.graph import Graph
@@ -69,7 +70,7 @@ def moments(debugger: Debugger, circuit: Circuit, count: int) -> list[float]:
 
 def row(name: str, graph: Graph, rounds: int) -> str:
     """Return a line of the table."""
-    debugger = Debugger(graph)
+    debugger = ComputedDebugger(graph)
     shapes = debugger.plan.shapes
     layouts = [timed(lambda: Circuit(graph, shapes, *WINDOW)) for _ in range(max(2, rounds // 3))]
     circuit = Circuit(graph, shapes, *WINDOW)

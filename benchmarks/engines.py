@@ -19,7 +19,7 @@ import numpy as np
 from harness import Array
 
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops.activation import Sigmoid
@@ -162,20 +162,21 @@ class Armed(Compiled):
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
-        self.session = open_session(Debugger(self.graph))
+        self.session = open_session(ComputedDebugger(self.graph))
         for line in self.LINES:
             self.session.run(line)
 
     def run(self, steps: int) -> None:
-        history, met = self.session.debugger.history, self.session.debugger.sgd_step
-        known = len(history.costs)
+        debugger = self.session.debugger
+        costs, met = debugger.cursor.costs, debugger.sgd_step
+        known = len(costs)
         self.session.run(f"sgd {steps}")
-        assert len(history.costs) == known + steps, f"a stop was met after SGD step {met}"
-        self.costs = history.costs
+        assert len(costs) == known + steps, f"a stop was met after SGD step {met}"
+        self.costs = costs
 
     def parameters(self) -> list[Array]:
         debugger = self.session.debugger
-        return [debugger.value(i) for i in self.graph.trainables]
+        return [debugger.state.value(i) for i in self.graph.trainables]
 
 
 class Recorded(Armed):

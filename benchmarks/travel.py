@@ -15,7 +15,7 @@ from time import perf_counter
 from engines import Compiled, Network
 from harness import machine, one_thread, options, show
 
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 
 ROUNDS = 200
 MOMENTS = 1_000_000
@@ -24,8 +24,8 @@ MEMORY = 2**17
 
 def run(rounds: int) -> list[str]:
     """Return the Markdown lines of this benchmark."""
-    debugger = Debugger(Compiled(Network((13, 10, 1), 11, 506, "float64")).graph)
-    bounded = Debugger(
+    debugger = ComputedDebugger(Compiled(Network((13, 10, 1), 11, 506, "float64")).graph)
+    bounded = ComputedDebugger(
         Compiled(Network((13, 10, 1), 11, 506, "float64")).graph, history_memory=MEMORY
     )
     lines = [
@@ -47,17 +47,17 @@ def run(rounds: int) -> list[str]:
             times.append(perf_counter() - begun)
             assert timed.moment == moment
         times.sort()
-        history = timed.history
+        checkpoints = timed.cursor.checkpoints
         lines.append(
-            f"| {history.memory / 2**10:,.0f} KiB | {history.bytes / 2**10:,.0f} KiB "
-            f"| {history.stride:,} | {statistics.median(times) * 1e3:.2f} ms "
+            f"| {checkpoints.memory / 2**10:,.0f} KiB | {checkpoints.bytes / 2**10:,.0f} KiB "
+            f"| {checkpoints.stride:,} | {statistics.median(times) * 1e3:.2f} ms "
             f"| {times[int(0.95 * len(times))] * 1e3:.2f} ms | {times[-1] * 1e3:.2f} ms |"
         )
     moment = MOMENTS // 3
     debugger.move(moment)
     bounded.move(moment)
     for node in range(len(debugger.graph)):
-        assert debugger.value(node).tobytes() == bounded.value(node).tobytes()
+        assert debugger.state.value(node).tobytes() == bounded.state.value(node).tobytes()
     return [*lines, ""]
 
 

@@ -9,7 +9,7 @@ import sys
 import mfdebug
 import miniflow
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow import *
 
 w, x, wanted = Input("w"), Input("x"), Input("wanted")
@@ -20,7 +20,7 @@ feed_dict = {w: 5.0, x: 10.0, wanted: 20.0}
 mfdebug.debug(cost, feed_dict, trainables=[w])
 
 # The same debugger without a screen: each line is a command of the app's prompt.
-session = open_session(Debugger(miniflow.Graph.of(cost)))
+session = open_session(ComputedDebugger(miniflow.Graph.of(cost)))
 for line in ("until w backward", "print w.grad", "why grad w"):
     print(f"> {line}\n{session.run(line).text}")
 

@@ -33,8 +33,8 @@ or step through it here, one command at a time:
 
     from mfdebug.core.session.session import Session
     from mfdebug.core.commands.interpreter import open_session
-    from mfdebug.core.timeline.debugger import Debugger
-    session = open_session(Debugger(graph))
+    from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+    session = open_session(ComputedDebugger(graph))
     print(session.run("step").text)
 """
 
@@ -63,10 +63,11 @@ def graph_as_html(graph: Graph) -> str:
     """Return a graph as a drawing for notebooks: with the values that it has, if it can run."""
     from mfdebug.core.circuit.circuit import Circuit
     from mfdebug.core.circuit.svg import svg
-    from mfdebug.core.timeline.debugger import Debugger
 
     try:
-        debugger = Debugger(graph)
+        from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+
+        debugger = ComputedDebugger(graph)
     except MiniflowError:
         # An input has no value yet, or shapes do not fit.
         debugger = None
@@ -106,9 +107,9 @@ def _debug(
         sys.stdout.write(NO_TERMINAL)
         return
     from mfdebug.core.commands.interpreter import open_session
-    from mfdebug.core.timeline.debugger import Debugger
+    from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 
-    run_app(open_session(Debugger(graph, history_memory=read_settings().history_bytes)))
+    run_app(open_session(ComputedDebugger(graph, history_memory=read_settings().history_bytes)))
 
 
 def _nodes(subject: Any) -> list[Node]:

@@ -11,7 +11,8 @@ from mfdebug.config.settings import Settings
 from mfdebug.config.terminal import abilities, has_screen
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import SUFFIX, Demo, read_demo, run_through
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+from mfdebug.core.timeline.debugger import DebuggerError
 from mfdebug.opening.graphs import Opened, open_graph
 from mfdebug.opening.shipped import shipped_demos
 from miniflow.errors import FileError, nearest
@@ -80,7 +81,7 @@ def _find(name: str) -> Path:
 
 
 def _check(demo: Demo, opened: Opened, settings: Settings) -> int:
-    debugger = Debugger(opened.graph, history_memory=settings.history_bytes)
+    debugger = ComputedDebugger(opened.graph, history_memory=settings.history_bytes)
     try:
         met = run_through(open_session(debugger, origin=opened.origin), demo)
     except DebuggerError as error:

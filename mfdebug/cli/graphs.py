@@ -41,9 +41,9 @@ def _without_screen(
     from mfdebug.cli.batch import run_batch
     from mfdebug.cli.draw import write_drawing
     from mfdebug.cli.prompt import Plain
-    from mfdebug.core.timeline.debugger import Debugger
+    from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 
-    debugger = Debugger(opened.graph, history_memory=settings.history_bytes)
+    debugger = ComputedDebugger(opened.graph, history_memory=settings.history_bytes)
     origin = opened.origin
     autosaver = AutoSaver(store, origin)
     if options.resume:

@@ -91,7 +91,7 @@ def _write_remaining_output(program: Debuggee) -> None:
 def debug_run_file(options: argparse.Namespace, settings: Settings) -> int:
     """Debug a recorded run."""
     lines = lines_of(options.commands or [])
-    session = open_run(options.graph, memory=settings.history_bytes)
+    session = open_run(options.graph)
     origin = origin_of(options.graph, [])
     return _debug(session, lines, options, settings, origin, on_screen=wants_screen(options))
 

@@ -96,7 +96,7 @@ def _open_session_on(
             needs = "it needs nodes with a list of inputs, and calls of their forward()"
             problem = f"it ran no graph; {run.ending}" if run.ending else "it ran no graph"
             raise FileError(problem, where=where, hint="" if run.program.failed else needs)
-        lines = RecordedLines(run, history_memory=memory, checker=Prober(run))
+        lines = RecordedLines(run, checker=Prober(run))
         session = open_session(lines.debugger(run.outline(0).line))
         if captured:
             session.printed = lambda: run.program.output.all
@@ -118,12 +118,12 @@ def _is_stalled(run: LiveRun) -> Callable[[], bool]:
     return still
 
 
-def open_run(name: str, *, memory: int) -> Session:
-    """Return a session on the first pass of a recorded run; `memory` is in bytes.
+def open_run(name: str) -> Session:
+    """Return a session on the first pass of a recorded run.
 
     Raises `MiniflowError` if the file cannot be used.
     """
     run = RunReader(Path(name))
     if not len(run):
         raise FileError("the program ran no graph", where=name)
-    return open_session(RecordedLines(run, history_memory=memory).debugger(run.outline(0).line))
+    return open_session(RecordedLines(run).debugger(run.outline(0).line))

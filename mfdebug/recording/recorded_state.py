@@ -1,101 +1,67 @@
 """What is known at a moment of a recorded line, and how it is said that something is not known.
 
-Nothing moves here: `debugger.py` moves the cursor, and runs the program for that.
+Nothing moves here: `cursor.py` moves, and runs the program for that.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError
-from mfdebug.core.timeline.state import Contribution, Freshness
+from mfdebug.core.timeline.state import Contribution, Freshness, State
 from mfdebug.core.timeline.timeline import Phase
-from mfdebug.recording.nodes import graph_of, sgd_at
-from mfdebug.recording.pass_ends import PassEnds
+from mfdebug.recording.cursor import RecordedCursor
+from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import NOT_KEPT
 from mfdebug.recording.plan import RecordedPlan
-from mfdebug.recording.records import Run
 from miniflow.errors import MiniflowError
-from miniflow.files import save as save_graph
 from miniflow.node import Input
 from miniflow.ops.base import Op, shape_text
-from miniflow.training.progress import Training
 
 
-class RecordedState(Debugger):
-    """A debugger that reports the state of a recorded line at its moment, and changes nothing."""
+class RecordedState(State):
+    """The state at a moment of a recorded line, whose numbers may not be known."""
 
+    cursor: RecordedCursor
+    graph: RecordedGraph
     plan: RecordedPlan
 
-    def __init__(self, run: Run, line: int, name: str, *, history_memory: int) -> None:
-        self.recorded_run, self.line = run, line
-        graph = graph_of(run.lines[line], name)
-        self.recorded = RecordedPlan(run, line, graph)
-        self._ends = PassEnds(self.recorded)
-        super().__init__(graph, history_memory=history_memory, plan=self.recorded)
-        self._graph = graph
-
-    @property
-    def steps(self) -> Sequence[int]:
-        """The numbers of the passes of this line in the whole run."""
-        return self.recorded_run.steps(self.line)
-
-    def last_position(self, step: int) -> int:
-        """Return the last position of a pass, as far as known."""
-        return self._ends.last_position(step)
+    def __init__(self, cursor: RecordedCursor) -> None:
+        super().__init__(cursor)
 
     def is_finite(self, step: int) -> bool:
         """Whether it is certain that no number of a pass is NaN or infinite."""
-        found = self.recorded.pass_of(step)
+        found = self.plan.pass_of(step)
         return found is not None and found.finite
-
-    @property
-    def endless(self) -> bool:
-        """False: a program ends."""
-        return False
-
-    @property
-    def has_steps(self) -> bool:
-        """True: a program's passes are counted, whether it trains or not."""
-        return True
-
-    @property
-    def ending(self) -> str:
-        """How the program ended, and the node that raised in its last pass, if any."""
-        return self._ends.ending()
 
     # Values --------------------------------------------------------------------------------------
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of the current pass; NaN if it is not known."""
-        return self.recorded.rate
+        return self.plan.rate
 
     def value_freshness(self, node: int) -> Freshness:
         """Return the freshness of a value; not known if not kept or not a number."""
         target = self.graph.nodes[node]
-        value = self.recorded.known_value(node)
+        value = self.plan.known_value(node)
         known = value is not None and value.size > 0
         if isinstance(target, Input):
-            if self.moment == 0 and not target.trainable:
+            if self.cursor.moment == 0 and not target.trainable:
                 return Freshness.WAITING
             return Freshness.CURRENT if known else Freshness.UNKNOWN
         position = self.timeline.position_of("forward", node)
-        if position is None or position > self.timeline.position(self.moment):
+        if position is None or position > self._position:
             return Freshness.STALE if known else Freshness.WAITING
         if known:
             return Freshness.CURRENT
-        return Freshness.UNKNOWN if self._missing(node) else Freshness.WAITING
+        return Freshness.UNKNOWN if self.missing(node) else Freshness.WAITING
 
-    def _missing(self, node: int) -> str:
+    def missing(self, node: int) -> str:
         """Return why a value is not known in this pass; empty if it was not computed."""
-        found = self.recorded.present
+        found = self.plan.present
         if found is None or found.numbers is None:
             return NOT_KEPT
-        value = self.recorded.known_value(node)
+        value = self.plan.known_value(node)
         if value is not None and not value.size:
             return f"empty: its shape is {shape_text(value.shape)}"
         if text := found.text(node):
@@ -107,15 +73,15 @@ class RecordedState(Debugger):
         if not gradient:
             if self.value_freshness(node) is not Freshness.UNKNOWN:
                 return ""
-            return self._missing(node)
+            return self.missing(node)
         if self.gradient_freshness(node) is not Freshness.UNKNOWN:
             return ""
-        found = self.recorded.present
+        found = self.plan.present
         if found is None or found.numbers is None:
             return NOT_KEPT
         if (raw := found.numbers.own.get(node)) is not None:
             return f"wrong shape: its own gradient has shape {shape_text(raw.shape)}"
-        position = self.timeline.position(self.moment)
+        position = self._position
         reasons = [
             self.unsent(consumer, input_index)
             for consumer, input_index in found.edges(node)
@@ -126,42 +92,42 @@ class RecordedState(Debugger):
 
     def gradient_freshness(self, node: int) -> Freshness:
         """Return the freshness of a gradient; not known if not kept or of a wrong shape."""
-        if not self._graph.has_backward or not self.graph.reaches_cost[node]:
+        if not self.graph.has_backward or not self.graph.reaches_cost[node]:
             return Freshness.NONE
-        if node in self._class_numbers:
+        if self.is_class_number(node):
             return Freshness.NONE
-        gradient = self.recorded.known_gradient(node)
+        gradient = self.plan.known_gradient(node)
         known = gradient is not None and gradient.size > 0
         due = self.timeline.position_of("backward", node)
-        position = self.timeline.position(self.moment)
+        position = self._position
         if due is not None and due <= position:
             return Freshness.CURRENT if known else Freshness.UNKNOWN
-        if not self.recorded.waits_for_gradient(node):
+        if not self.plan.waits_for_gradient(node):
             return Freshness.PARTIAL if known else Freshness.UNKNOWN
         return Freshness.STALE if known else Freshness.WAITING
 
     def no_gradient(self, node: int) -> str:
         """Return why a node never has a gradient, or an empty string."""
-        if not self._graph.has_backward:
+        if not self.graph.has_backward:
             return "the program runs no backward pass here"
         return super().no_gradient(node)
 
     def unsent(self, consumer: int, input_index: int) -> str:
         """Return why a contribution is not known, or an empty string."""
-        found = self.recorded.present
+        found = self.plan.present
         if found is None:
             return ""
         sent = found.sent(consumer, input_index)
         if sent is None:
             return found.unsent(consumer, input_index)
-        shape = self.recorded.shape_of(self.graph.inbound[consumer][input_index])
+        shape = self.plan.shape_of(self.graph.inbound[consumer][input_index])
         return (
             "" if sent.shape == shape else f"its value has another shape now: {shape_text(shape)}"
         )
 
     def contributions(self, node: int) -> list[Contribution]:
         """Return the contributions to a node; an input used twice may have only their sum."""
-        found = self.recorded.present
+        found = self.plan.present
         known_edges = set() if found is None else set(found.edges(node))
         return [
             edge
@@ -182,14 +148,14 @@ class RecordedState(Debugger):
 
     def departs(self, node: int, phase: Phase) -> str:
         """Return how the recorded numbers differ from the rule of an op, or an empty string."""
-        found = self.recorded.present
+        found = self.plan.present
         return "" if found is None else found.departs(node, phase)
 
     def explicable(self, node: int) -> bool:
         """Whether the known values have shapes that fit an op's rule."""
         op = self.graph.nodes[node]
-        value = self.recorded.known_value(node)
-        inputs = [self.recorded.known_value(i) for i in self.graph.inbound[node]]
+        value = self.plan.known_value(node)
+        inputs = [self.plan.known_value(i) for i in self.graph.inbound[node]]
         if not isinstance(op, Op) or value is None or any(x is None or not x.size for x in inputs):
             return False
         try:
@@ -201,20 +167,18 @@ class RecordedState(Debugger):
 
     def overwritten_at(self, node: int) -> int | None:
         """Return the last moment of this pass at which another node changed this one's value."""
-        found = self.recorded.present
-        position = (
-            None if found is None else found.changed_at(node, self.timeline.position(self.moment))
-        )
-        return None if position is None else self.timeline.start_of(self.sgd_step) + position
+        found = self.plan.present
+        position = None if found is None else found.changed_at(node, self._position)
+        return None if position is None else self.timeline.start_of(self.cursor.sgd_step) + position
 
     def overwrites(self, node: int) -> list[int]:
         """Return the inputs whose values a node changes in its forward."""
-        found = self.recorded.present
+        found = self.plan.present
         return [] if found is None else found.changes_of(node)
 
     def origin(self, node: int) -> str:
         """Return where the program created a node, or an empty string."""
-        file, line = self._graph.made_at[node]
+        file, line = self.graph.made_at[node]
         return f"made in {Path(file).name}, line {line}" if file else ""
 
     def written_at(self, node: int, phase: Phase = "forward") -> int | None:
@@ -222,60 +186,22 @@ class RecordedState(Debugger):
         position = self.timeline.position_of(phase, node)
         if position is None:
             return None
-        step = self.sgd_step - (position > self.timeline.position(self.moment))
+        step = self.cursor.sgd_step - (position > self._position)
         if phase == "update":
-            while step >= 0 and node not in self.recorded.updates.of(step).changed:
+            while step >= 0 and node not in self.plan.updates.of(step).changed:
                 step -= 1
-        if step < 0 or position > self.last_position(step):
+        if step < 0 or position > self.cursor.last_position(step):
             return None
         return self.timeline.start_of(step) + position
 
     @property
     def remark(self) -> str:
         """A remark on this moment: that little of the pass was kept, or that a node raised."""
-        outline = self.recorded.outline(self.sgd_step)
+        cursor, step = self.cursor, self.cursor.sgd_step
+        outline = self.plan.outline(step)
         remarks = []
-        if self.moment and not outline.whole:
+        if cursor.moment and not outline.whole:
             remarks.append("only the cost and small inputs of this pass were kept")
-        if outline.fault is not None and self.moment == self._ends.last_moment(self.sgd_step):
-            remarks.append(self._ends.fault_message(outline.fault, self.sgd_step))
+        if outline.fault is not None and cursor.moment == cursor.ends.last_moment(step):
+            remarks.append(cursor.ends.fault_message(outline.fault, step))
         return "; ".join(remarks)
-
-    # Changing and saving -------------------------------------------------------------------------
-
-    def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
-        """Raise `DebuggerError`: the values of a program cannot be changed."""
-        raise DebuggerError(
-            "the values of a program cannot be changed",
-            hint="save FILE writes this network as a graph file, which can be changed",
-        )
-
-    def set_learning_rate(self, rate: float) -> int:
-        """Raise `DebuggerError`, as `set_value` does."""
-        return self.set_value(0, None, rate)
-
-    def save(self, path: str | Path) -> None:
-        """Save the network as a graph file, with the values of its inputs at this moment.
-
-        Raises `GraphError` naming the nodes that are not of this miniflow, `DebuggerError` if a
-        value is not known.
-        """
-        graph = self._graph.saveable()
-        for i, node in enumerate(graph.nodes):
-            if not isinstance(node, Input):
-                continue
-            value = self.recorded.known_value(i)
-            if value is None:
-                reason = self._missing(i) or "not fed"
-                raise DebuggerError(f"{node.label}'s value: {reason}", where="save")
-            node.value = value.copy()
-        graph.training = self._training()
-        save_graph(graph, path)
-
-    def _training(self) -> Training:
-        """Return training at the rate of this pass, or of the last pass before it with a rate."""
-        for step in range(self.sgd_step, -1, -1):
-            rate = self.recorded.updates.of(step).rate
-            if not math.isnan(rate):
-                return sgd_at(rate)
-        return sgd_at(math.nan)

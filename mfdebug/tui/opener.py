@@ -13,7 +13,7 @@ from mfdebug.core.session.demo import Demo, Playback, read_demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.choices import Choice, choices
 from mfdebug.opening.graphs import open_graph
 from mfdebug.opening.shipped import next_demo
@@ -114,7 +114,7 @@ class Opener:
 
     def _show(self, graph: Graph, origin: Origin | None, demo: Demo | None) -> None:
         try:
-            debugger = Debugger(graph, history_memory=self._history_memory)
+            debugger = ComputedDebugger(graph, history_memory=self._history_memory)
         except MiniflowError as error:
             self._app.exit(2, return_code=2, message=f"mfdebug: {error}")
             return

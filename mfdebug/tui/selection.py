@@ -31,7 +31,7 @@ class Selection(Struct, frozen=True):
     def number(self) -> str:
         """The name of the selected entry of the shown node, of its gradient during backward."""
         backward = self.debugger.where.phase == "backward"
-        received = self.debugger.gradient_freshness(self.shown) in (
+        received = self.debugger.state.gradient_freshness(self.shown) in (
             Freshness.CURRENT,
             Freshness.PARTIAL,
         )
@@ -67,8 +67,8 @@ class Selection(Struct, frozen=True):
         """Return the target of `set` and its present value: the entry, or the learning rate."""
         if not self.settable:
             rate = word_typed("lr", self.debugger.graph.by_name)
-            return f"{SET}{rate}", repr(self.debugger.learning_rate)
-        now = float(self.debugger.value(self.shown)[self.entry])
+            return f"{SET}{rate}", repr(self.debugger.state.learning_rate)
+        now = float(self.debugger.state.value(self.shown)[self.entry])
         return f"{SET}{name}{index_text(self.entry)}", repr(now)
 
     def _default_moments(self) -> str:

@@ -13,7 +13,7 @@ import pytest
 from mfdebug.cli.main import main
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.store import AutoSaver, SessionStore
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import open_graph
 from mfdebug.opening.shipped import find
 from tests.support.paths import ROOT
@@ -109,7 +109,7 @@ def test_as_a_session(tmp_path: Path, make: Callable[[Path], None]) -> None:
     before = identity(path)
     autosaver = AutoSaver(store, origin)
     assert KINDS[make] in autosaver.problem
-    session = open_session(Debugger(graph), origin=origin)
+    session = open_session(ComputedDebugger(graph), origin=origin)
     session.run("step")
     autosaver.keep(session)
     assert f"cannot save this session: {path}: it is {KINDS[make]}" in autosaver.problem

@@ -24,7 +24,7 @@ import numpy as np
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.script import Origin, read_session
 from mfdebug.core.session.store import BEFORE, SUFFIX, AutoSaver, SessionStore
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.recording.reader import RunReader
 from miniflow.files import load, save
 from miniflow.graph import Graph
@@ -49,7 +49,7 @@ def written(number: int) -> Graph:
 def write(folder: Path) -> None:
     """Save and keep sessions until somebody ends it."""
     store = SessionStore(check_known, folder / "sessions")
-    session = open_session(Debugger(written(0)))
+    session = open_session(ComputedDebugger(written(0)))
     autosaver = AutoSaver(store, Origin("killed", "0" * 64))
     number = 0
     while True:

@@ -21,7 +21,7 @@ from mfdebug.config.settings import VARIABLE, read_settings
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import read_demo
 from mfdebug.core.session.script import read_script
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Numbers, Outline
 from miniflow.errors import FileError, MiniflowError
@@ -124,7 +124,7 @@ class Judge:
         graph = load(self.folder / "g.json")
         if sum(_numbers(shape) for shape in graph.shapes()) > STEPPED or len(graph) > STEPPED:
             return "loaded, large"
-        session = open_session(Debugger(graph))
+        session = open_session(ComputedDebugger(graph))
         for line in LINES:
             try:
                 told = session.run(line).text

@@ -97,7 +97,7 @@ def test_a_node_that_raises_is_named_with_its_inputs_shapes() -> None:
 
 def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
     with console_on("no_backward", "continue", "quiz") as session:
-        assert session.debugger.ending == (
+        assert session.debugger.cursor.ending == (
             "the program ended: backward of y raised GraphError: "
             "square#1: Square does not define backward() [its inputs: x ()]"
         )
@@ -144,7 +144,7 @@ def test_what_is_refused_has_a_status_of_its_own(tmp_path: Path) -> None:
 
 def test_standard_input_is_empty_in_the_app() -> None:
     with console_on("reads_input", "continue", streams="on a terminal") as session:
-        assert "EOFError: EOF when reading a line" in session.debugger.ending
+        assert "EOFError: EOF when reading a line" in session.debugger.cursor.ending
         assert session.printed is not None
         assert session.printed()[-1] == "EOFError: EOF when reading a line"
 

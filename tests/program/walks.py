@@ -49,7 +49,7 @@ def phases_after_the_end(lines: RecordedLines) -> Iterator[RecordedDebugger]:
     """To the end, to the start again, and on from phase to phase."""
     _end(lines)
     debugger = lines.debugger(0)
-    debugger.go(0)
+    debugger.cursor.go(0)
     while True:
         before = debugger, debugger.moment
         debugger = _moved(debugger, debugger.timeline.phase_after(debugger.moment))
@@ -64,10 +64,10 @@ def any_moment(lines: RecordedLines) -> Iterator[RecordedDebugger]:
     random = Random("any moment")
     for _ in range(200):
         debugger = random.choice(lines.all())
-        last = debugger.timeline.start_of(len(debugger.steps) - 1) + debugger.timeline.length
+        last = debugger.timeline.start_of(len(debugger.cursor.steps) - 1) + debugger.timeline.length
         # Passes may end earlier than others.
         with suppress(DebuggerError):
-            debugger.go(random.randrange(1, last + 1))
+            debugger.cursor.go(random.randrange(1, last + 1))
         if debugger.moment:
             yield debugger
 
@@ -118,7 +118,7 @@ def differences_on(
     found: list[str] = []
     passes: set[int] = set()
     for debugger in way(lines):
-        at = debugger.steps[debugger.sgd_step]
+        at = debugger.cursor.steps[debugger.sgd_step]
         passes.add(at)
         where = f"pass {at}, {debugger.where.phase} {debugger.where.node}"
         found += [f"{where}: {words}" for words in _here(debugger, translated[at], seen[at])]
@@ -156,20 +156,20 @@ def _here(debugger: RecordedDebugger, right: PassSeen, seen: PassSeen) -> Iterat
         for input_index, source in enumerate(inbound):
             if (node, input_index) not in right.sent or inbound.count(source) > 1:
                 continue
-            edge = debugger.contribution(node, input_index)
+            edge = debugger.state.contribution(node, input_index)
             if edge is not None and edge.sent is not None:
                 gradient = right.sent[node, input_index]
                 yield from _fitted(f"sent by {node} to {source}", edge.sent, gradient)
-            elif edge is not None and not debugger.unsent(node, input_index):
+            elif edge is not None and not debugger.state.unsent(node, input_index):
                 yield f"sent by {node} to {source}: nothing, and no reason why"
-        if node in right.own and not debugger.unknown(node, gradient=True):
-            gradient = debugger.gradient(node)
+        if node in right.own and not debugger.state.unknown(node, gradient=True):
+            gradient = debugger.state.gradient(node)
             yield from _fitted(f"gradient of {node}", gradient, right.own[node])
 
 
 def _shown(what: str, debugger: RecordedDebugger, node: int, right: Array) -> Iterator[str]:
     """Yield a sentence where a value is another, of its own type or as a float."""
-    known, shown = debugger.recorded.known_value(node), debugger.value(node)
+    known, shown = debugger.plan.known_value(node), debugger.state.value(node)
     if known is None or not same(known, right):
         yield f"{what}: {short(right)}, known {'nothing' if known is None else short(known)}"
     elif right.dtype.kind != "f":

@@ -19,7 +19,7 @@ def test_a_recorded_run_is_drawn_at_every_moment(name: str) -> None:
         circuit = Circuit(debugger.graph, debugger.plan.shapes, 80)
         end = debugger.timeline.end or 0
         for moment in range(0, end + 1, 1 + end // 12):
-            debugger.go(moment)
+            debugger.cursor.go(moment)
             rows = circuit.draw(debugger)
             assert len(rows) == circuit.height
             assert all(sum(len(text) for text, _ in row) == circuit.width for row in rows)
@@ -30,7 +30,7 @@ def test_values_that_were_not_kept_are_not_known() -> None:
     lines = RecordedLines(run)
     debugger = lines.debugger(0)
     circuit = Circuit(debugger.graph, debugger.plan.shapes, 80)
-    debugger.go(debugger.timeline.first_of(1) + len(debugger.timeline.forward))
+    debugger.cursor.go(debugger.timeline.first_of(1) + len(debugger.timeline.forward))
     assert "?" in plain_text(circuit.draw(debugger))
-    debugger.go(1 + len(debugger.timeline.forward))
+    debugger.cursor.go(1 + len(debugger.timeline.forward))
     assert "?" not in plain_text(circuit.draw(debugger))

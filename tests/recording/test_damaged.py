@@ -45,7 +45,7 @@ def test_numbers_that_do_not_fit_never_end_the_debugger(seed: int) -> None:
                 elif chance < 0.2:
                     del arrays[key]  # type: ignore[arg-type]
     session = open_session(RecordedLines(run).debugger(0))
-    session.debugger.go(0)
+    session.debugger.cursor.go(0)
     names = [node.label for node in session.debugger.graph.nodes]
     session.run("break health")
     for _ in range(120):

@@ -13,7 +13,7 @@ from tests.recording.programs import PROGRAMS
 
 def opened(name: str) -> RecordedDebugger:
     debugger = RecordedLines(MemoryRun(name, PROGRAMS[name], to_the_end=True)).debugger(0)
-    debugger.go(debugger.timeline.first_of(len(debugger.steps) - 1))
+    debugger.cursor.go(debugger.timeline.first_of(len(debugger.cursor.steps) - 1))
     return debugger
 
 
@@ -46,14 +46,14 @@ def test_what_is_trained_what_is_fed_and_the_rate_of_each_pass(
     assert names(debugger, debugger.graph.trainables) == trained
     given = [i for i in range(len(debugger.graph)) if debugger.graph.fed_from_data(i)]
     assert names(debugger, given) == fed
-    found = [debugger.recorded.updates.of(step).rate for step in range(len(rates))]
+    found = [debugger.plan.updates.of(step).rate for step in range(len(rates))]
     assert list(map(str, found)) == list(map(str, rates))
 
 
 def test_a_pass_after_which_nothing_was_updated_has_no_update() -> None:
     debugger = opened("evaluates_between")
     timeline = debugger.timeline
-    last = [debugger.last_position(step) for step in range(6)]
+    last = [debugger.cursor.last_position(step) for step in range(6)]
     forward = 1 + len(timeline.forward)
     assert last == [timeline.length, forward] * 3
 
@@ -67,9 +67,9 @@ def test_another_graphs_numbers_are_no_update() -> None:
         run = MemoryRun("nets", PROGRAMS["one_after_another"], to_the_end=to_the_end)
         debugger = RecordedLines(run).debugger(0)
         shown = 0
-        while not debugger.at_end:
-            debugger.step()
-            made = debugger.last_update
+        while not debugger.cursor.at_end:
+            debugger.cursor.step()
+            made = debugger.cursor.last_update
             if made is None:
                 continue
             step = debugger.sgd_step
@@ -83,11 +83,11 @@ def test_what_is_known_to_be_trained_stays_so_while_the_run_grows() -> None:
     run = MemoryRun("grows", PROGRAMS["adam"])
     debugger = RecordedLines(run).debugger(0)
     known: set[str] = set()
-    while not debugger.at_end:
-        debugger.sgd()
+    while not debugger.cursor.at_end:
+        debugger.cursor.sgd()
         now = names(debugger, debugger.graph.trainables)
         assert known <= now <= {"W", "b"}
         known = now
-        if len(debugger.steps) == len(run) and run.ending and debugger.sgd_step == 29:
+        if len(debugger.cursor.steps) == len(run) and run.ending and debugger.sgd_step == 29:
             break
     assert known == {"W", "b"}

@@ -39,12 +39,12 @@ def compare(debugger: RecordedDebugger, passes: list[Seen]) -> None:
     updated = [moment.node for moment in done if moment.phase == "update"]
     assert forward == seen.forward_ops(debugger.graph.inbound)[: len(forward)]
     for i, node in enumerate(debugger.graph.nodes):
-        freshness = debugger.value_freshness(i)
+        freshness = debugger.state.value_freshness(i)
         if i in seen.texts:
             assert freshness is not Freshness.CURRENT
         elif isinstance(node, Input) or i in forward:
             assert freshness is Freshness.CURRENT
-            after = debugger.recorded_run.inputs_after(debugger.steps[step])
+            after = debugger.plan.recorded_run.inputs_after(debugger.cursor.steps[step])
             expected = after[i] if i in updated else seen.values[i]
             for (consumer, input_index), value in seen.changed.items():
                 if consumer in forward and debugger.graph.inbound[consumer][input_index] == i:
@@ -61,24 +61,24 @@ def compare_gradient(
     debugger: RecordedDebugger, seen: Seen, i: int, backward: list[int | None]
 ) -> None:
     graph = debugger.graph
-    for edge in debugger.contributions(i):
+    for edge in debugger.state.contributions(i):
         assert edge.reported == (edge.consumer in backward)
         if edge.sent is not None and graph.inbound[edge.consumer].count(i) == 1:
             assert same(edge.sent, seen.sent[edge.consumer, edge.input_index])
-    freshness = debugger.gradient_freshness(i)
+    freshness = debugger.state.gradient_freshness(i)
     if freshness in (Freshness.CURRENT, Freshness.PARTIAL):
         if i in backward and i in seen.own:
-            assert same(debugger.gradient(i), seen.own[i])
+            assert same(debugger.state.gradient(i), seen.own[i])
         elif i != graph.cost:
             sent = [
                 value
                 for (consumer, input_index), value in sorted(seen.sent.items())
                 if consumer in backward and graph.inbound[consumer][input_index] == i
             ]
-            total = np.zeros(debugger.gradient(i).shape)
+            total = np.zeros(debugger.state.gradient(i).shape)
             for one in sent:
                 total = total + one.reshape(total.shape)
-            assert same(debugger.gradient(i), total)
+            assert same(debugger.state.gradient(i), total)
 
 
 def debugger_of(other: OtherRun) -> RecordedDebugger:
@@ -87,10 +87,10 @@ def debugger_of(other: OtherRun) -> RecordedDebugger:
 
 
 def moments(debugger: RecordedDebugger) -> list[int]:
-    debugger.go(0)
+    debugger.cursor.go(0)
     found = [0]
-    while not debugger.at_end:
-        debugger.go(debugger.moment + 1)
+    while not debugger.cursor.at_end:
+        debugger.cursor.go(debugger.moment + 1)
         if debugger.moment == found[-1]:
             break
         found.append(debugger.moment)
@@ -105,7 +105,7 @@ def test_every_moment_shows_what_the_loop_saw_forward_back_and_anyhow(name: str)
         passes = [one for one in run.seen if one.line == line]
         all_moments = moments(debugger)
         for moment in [*all_moments, *reversed(all_moments), *draw.choices(all_moments, k=60)]:
-            assert debugger.go(moment) == moment
+            assert debugger.cursor.go(moment) == moment
             compare(debugger, passes)
 
 
@@ -116,12 +116,12 @@ def test_a_live_run_shows_the_same_moments_as_a_recorded_one(name: str) -> None:
     debugger = live.debugger(0)
     for _ in range(2000):
         try:
-            debugger.step()
+            debugger.cursor.step()
         except OtherRun as other:
             debugger = debugger_of(other)
         except DebuggerError:
             break
-        compare(debugger, [one for one in run.seen if one.line == debugger.line])
+        compare(debugger, [one for one in run.seen if one.line == debugger.plan.line])
     assert run.ending
     assert len(live) == len(recorded)
     for mine, theirs in zip(live.all(), recorded.all(), strict=True):
@@ -133,10 +133,10 @@ def test_the_costs_of_the_curve_are_those_of_the_passes(name: str) -> None:
     run, lines = opened(name)
     for line, debugger in enumerate(lines.all()):
         last = moments(debugger)[-1]
-        debugger.go(0)
-        debugger.go(last)
+        debugger.cursor.go(0)
+        debugger.cursor.go(last)
         costs = [one.cost for one in run.seen if one.line == line]
-        found = np.array(debugger.history.costs)
+        found = np.array(debugger.cursor.costs)
         assert found.tobytes() == np.array(costs[: len(found)]).tobytes()
         assert len(costs) - len(found) <= 1
 
@@ -145,11 +145,11 @@ def test_the_program_runs_no_further_than_it_is_asked_to() -> None:
     run, lines = opened("update_by_hand", to_the_end=False)
     debugger = lines.debugger(0)
     for _ in range(8):
-        debugger.step()
+        debugger.cursor.step()
     assert len(run) == 1
-    debugger.step()
+    debugger.cursor.step()
     assert (len(run), debugger.where.phase) == (2, "update")
-    debugger.go(3)
+    debugger.cursor.go(3)
     assert len(run) == 2
 
 
@@ -161,27 +161,27 @@ def test_a_pass_of_which_little_was_kept_shows_no_number_but_its_cost() -> None:
     start, length = debugger.timeline.start_of(1), debugger.timeline.length
     line = debugger.graph.index_of("linear1")
     for place in range(1, length + 1):
-        debugger.go(start + place)
+        debugger.cursor.go(start + place)
         computed = place >= (debugger.timeline.position_of("forward", line) or 0)
-        assert debugger.value_freshness(line) is (
+        assert debugger.state.value_freshness(line) is (
             Freshness.UNKNOWN if computed else Freshness.STALE
         )
         if computed:
-            assert debugger.unknown(line) == "not kept"
-            assert np.isnan(debugger.value(line)).all()
-        assert debugger.gradient_freshness(line).absent or not computed
-        assert "only the cost" in debugger.remark
+            assert debugger.state.unknown(line) == "not kept"
+            assert np.isnan(debugger.state.value(line)).all()
+        assert debugger.state.gradient_freshness(line).absent or not computed
+        assert "only the cost" in debugger.state.remark
     assert debugger.plan.cost() == run.seen[1].cost
-    debugger.go(debugger.timeline.first_of(2))
-    assert debugger.value_freshness(line) is Freshness.WAITING
+    debugger.cursor.go(debugger.timeline.first_of(2))
+    assert debugger.state.value_freshness(line) is Freshness.WAITING
 
 
 def test_batches_of_another_size_differ_by_their_shapes() -> None:
     _, lines = opened("batches_of_two_sizes")
     debugger = lines.debugger(0)
-    debugger.go(debugger.timeline.first_of(2))
+    debugger.cursor.go(debugger.timeline.first_of(2))
     session = open_session(debugger)
-    sizes = [debugger.recorded_run.inputs(step)[0].shape for step in debugger.steps[:3]]
+    sizes = [debugger.plan.recorded_run.inputs(step)[0].shape for step in debugger.cursor.steps[:3]]
     other = next(i for i in (1, 2) if sizes[i] != sizes[0])
     text = session.run(f"diff sgd 0 sgd {other}").text
     a, b = shape_text(sizes[0]), shape_text(sizes[other])

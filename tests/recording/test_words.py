@@ -127,7 +127,7 @@ def test_stops_hold_in_all_graphs() -> None:
 def test_stepping_goes_from_graph_to_graph_in_the_order_of_the_program() -> None:
     session = opened("alternates", to_the_end=True)
     way = []
-    while not session.debugger.at_end:
+    while not session.debugger.cursor.at_end:
         session.run("step")
         way.append((session.debugger.graph.name, session.debugger.moment))
     back = [way[-1]]
@@ -142,7 +142,7 @@ def test_going_back_to_a_stop_passes_through_all_graphs() -> None:
     lines = ["graph 2", "break d forward", "graph 1", "break t backward"]
     session = opened("alternates", *lines, to_the_end=True)
     seen = []
-    while not session.debugger.at_end:
+    while not session.debugger.cursor.at_end:
         assert session.run("continue").stopped.startswith("stop")
         seen.append((session.debugger.graph.name, session.debugger.moment))
     assert {name for name, _ in seen} == {"alternates", "alternates 2"}
@@ -189,7 +189,7 @@ def test_a_line_of_ours_is_saved_as_a_graph_file(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     session = opened("batches_by_hand", "sgd 2", f"save {file}")
     graph = load(file)
-    assert graph["W"].value == session.debugger.value(session.debugger.graph.index_of("W"))
+    assert graph["W"].value == session.debugger.state.value(session.debugger.graph.index_of("W"))
     assert graph.training.optimizer.learning_rate == 0.05
     assert {graph.nodes[i].label for i in graph.trainables} == {"W", "b"}
 

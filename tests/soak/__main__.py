@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from mfdebug.opening.shipped import shipped
 from tests.soak.commands import Walk, check_against_a_straight_way
@@ -39,11 +39,11 @@ def soak_of_commands(commands: int, seed: int = 0, stretch: int = STRETCH) -> li
     begun = time.monotonic()
     while done < commands:
         for graph in graphs:
-            session = open_session(Debugger(load_graph(graph)))
+            session = open_session(ComputedDebugger(load_graph(graph)))
             walk = Walk(session, f"{seed}/{done}")
             try:
                 walk.go(stretch)
-                check_against_a_straight_way(session.debugger, Debugger(load_graph(graph)))
+                check_against_a_straight_way(session.debugger, ComputedDebugger(load_graph(graph)))
             except Exception as error:
                 error.add_note(f"{graph}, --seed {seed}, after {done} commands")
                 raise

@@ -60,11 +60,11 @@ COMMANDS = [
 def everything(debugger: Debugger) -> list[object]:
     """Return all that can be seen: what has not been computed is nothing."""
     unseen = (Freshness.NONE, Freshness.WAITING)
-    shown: list[object] = [repr(debugger.learning_rate), repr(debugger.where)]
+    shown: list[object] = [repr(debugger.state.learning_rate), repr(debugger.where)]
     for i in range(len(debugger.graph)):
         for freshness, array in (
-            (debugger.value_freshness(i), debugger.value(i)),
-            (debugger.gradient_freshness(i), debugger.gradient(i)),
+            (debugger.state.value_freshness(i), debugger.state.value(i)),
+            (debugger.state.gradient_freshness(i), debugger.state.gradient(i)),
         ):
             shown.append((freshness, None if freshness in unseen else array.tobytes()))
     return shown

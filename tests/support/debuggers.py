@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.graph import Graph, Training
@@ -19,15 +20,15 @@ from tests.support.op_cases import Case
 
 def state(debugger: Debugger) -> dict[str, Any]:
     """Everything there is to see at the present moment, as bytes."""
-    seen: dict[str, Any] = {"moment": debugger.moment, "lr": debugger.learning_rate}
+    seen: dict[str, Any] = {"moment": debugger.moment, "lr": debugger.state.learning_rate}
     for i, node in enumerate(debugger.graph.nodes):
-        freshness = debugger.value_freshness(i)
+        freshness = debugger.state.value_freshness(i)
         if freshness is not Freshness.WAITING:
-            seen[f"{node.label} value {freshness.value}"] = debugger.value(i).tobytes()
-        freshness = debugger.gradient_freshness(i)
+            seen[f"{node.label} value {freshness.value}"] = debugger.state.value(i).tobytes()
+        freshness = debugger.state.gradient_freshness(i)
         if freshness in (Freshness.CURRENT, Freshness.STALE, Freshness.PARTIAL):
-            seen[f"{node.label} gradient {freshness.value}"] = debugger.gradient(i).tobytes()
-        for c in debugger.contributions(i):
+            seen[f"{node.label} gradient {freshness.value}"] = debugger.state.gradient(i).tobytes()
+        for c in debugger.state.contributions(i):
             if c.sent is not None:
                 seen[f"{node.label} from {c.consumer}.{c.input_index}"] = c.sent.tobytes()
     return seen
@@ -58,13 +59,13 @@ def debugger_of(case: Case, *, sink: bool = False, names: Iterable[str] = ()) ->
     nodes = [inputs[0]] * len(inputs) if case.same else inputs
     op = case.op(*nodes, name=op_name, **case.attributes)
     if sink:
-        return Debugger(Graph.of(op))
+        return ComputedDebugger(Graph.of(op))
     shape = op.output_shape(*(np.shape(node.value) for node in nodes))
     weights = np.random.default_rng(1).uniform(0.5, 1.5, shape)
     cost = Sum(Mul(op, Input(weights_name, value=weights)), name=cost_name)
-    return Debugger(Graph.of(cost))
+    return ComputedDebugger(Graph.of(cost))
 
 
 def run_until(debugger: Debugger, node: int, phase: Phase | None = None) -> None:
     """Run to the next moment of a node, of any phase or of `phase`."""
-    debugger.move(debugger.next_moment(node, phase))
+    debugger.move(debugger.cursor.next_moment(node, phase))

@@ -77,12 +77,14 @@ async def test_e_edits_the_entry_and_z_takes_it_back() -> None:
         await driver.press("n", "n", "n", "home", "e")
         await driver.type("9")
         await driver.press("enter")
-        assert float(driver.debugger.value(driver.debugger.graph.index_of("f"))) == (9 + 5) * -4
+        assert (
+            float(driver.debugger.state.value(driver.debugger.graph.index_of("f"))) == (9 + 5) * -4
+        )
         assert driver.message == "x = 9"
         await driver.press("z")
-        assert float(driver.debugger.value(driver.debugger.graph.index_of("f"))) == -12
+        assert float(driver.debugger.state.value(driver.debugger.graph.index_of("f"))) == -12
         await driver.press("Z")
-        assert float(driver.debugger.value(driver.debugger.graph.index_of("f"))) == -56
+        assert float(driver.debugger.state.value(driver.debugger.graph.index_of("f"))) == -56
 
 
 async def test_p_prints_and_the_prompt_keeps_a_history() -> None:
@@ -201,7 +203,7 @@ async def test_playing_stops_where_the_line_ends() -> None:
     async with opened("square") as driver:
         await driver.press("plus", "plus", "plus", "P")
         await driver.pilot.pause(1.0)
-        assert driver.debugger.at_end
+        assert driver.debugger.cursor.at_end
         assert driver.message.startswith("end of the run")
 
 
@@ -231,7 +233,7 @@ async def test_an_input_without_a_value_is_asked_for() -> None:
         await driver.type("4")
         await driver.press("enter")
         await driver.press("s", "s")
-        assert float(driver.debugger.value(driver.debugger.graph.index_of("xy"))) == 12
+        assert float(driver.debugger.state.value(driver.debugger.graph.index_of("xy"))) == 12
 
 
 async def test_ctrl_c_is_not_in_the_way_and_q_leaves() -> None:
@@ -275,10 +277,10 @@ async def test_first_commands_wait_for_one_another() -> None:
     async with opened("digits", commands=["sgd 400", "set lr = 0.5", "until r1"]) as driver:
         for _ in range(100):
             await driver.pilot.pause(0.1)
-            if driver.debugger.learning_rate == 0.5:
+            if driver.debugger.state.learning_rate == 0.5:
                 break
         await driver.pilot.pause(0.1)
-        assert driver.debugger.learning_rate == 0.5
+        assert driver.debugger.state.learning_rate == 0.5
         assert driver.debugger.sgd_step == 400
         assert driver.debugger.graph.nodes[driver.debugger.where.node or 0].label == "r1"
 

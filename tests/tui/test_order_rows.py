@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.explain.scopes import Scope
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.widgets.heights import Heights
@@ -83,7 +84,7 @@ def nested(blocks: int) -> Graph:
 @settings(max_examples=40)
 @given(st.sampled_from([1, 5, 20]), st.lists(st.tuples(st.booleans(), st.integers(0, 200))))
 def test_rows_are_those_of_a_plain_layout(blocks: int, actions: list[tuple[bool, int]]) -> None:
-    debugger = Debugger(nested(blocks))
+    debugger = ComputedDebugger(nested(blocks))
     rows = OrderRows(debugger)
     plain = Plain(debugger, rows)
     for toggled, number in actions:
@@ -114,14 +115,14 @@ def test_rows_are_those_of_a_plain_layout(blocks: int, actions: list[tuple[bool,
 
 
 def test_many_repeated_scopes_are_one_row_a_few_have_a_row_each() -> None:
-    few = OrderRows(Debugger(nested(14)))
+    few = OrderRows(ComputedDebugger(nested(14)))
     assert [few[y].node for y in range(3)] == [0, 1, 3]
     assert few[1].scope is not None
     assert (few[1].scope.repeats, few.is_folded(few[1].scope)) == (14, False)
     assert len(few) == 1 + 1 + 14 + 1
-    many = OrderRows(Debugger(nested(100)))
+    many = OrderRows(ComputedDebugger(nested(100)))
     assert len(many) == 3
-    small = OrderRows(Debugger(load_graph("xor")))
+    small = OrderRows(ComputedDebugger(load_graph("xor")))
     assert len(small) == 11
 
 

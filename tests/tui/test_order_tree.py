@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.state import State
 from mfdebug.tui.widgets.legend import legend_text
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.prompt import Prompt
@@ -68,7 +68,7 @@ async def test_a_tensor_has_its_mean_size_and_few_entries_are_numbers() -> None:
     async with opened() as driver:
         await driver.press("s", "s")
         debugger = driver.debugger
-        l1 = debugger.value(debugger.graph.index_of("l1"))
+        l1 = debugger.state.value(debugger.graph.index_of("l1"))
         assert row_of(driver, "l1").split()[-2:] == [f"{abs(l1).mean():.4f}", "∙"]
         assert row_of(driver, "b1").split()[-3:] == ["0", "0", "∙"]
 
@@ -109,8 +109,8 @@ async def test_wide_lists_have_bars_updates_and_entries() -> None:
         debugger = driver.debugger
         node = debugger.graph.index_of("W2")
         assert row.count("█") >= 3
-        ratio = debugger.learning_rate * debugger.gradient(node)
-        value = debugger.value(node)
+        ratio = debugger.state.learning_rate * debugger.state.gradient(node)
+        value = debugger.state.value(node)
         expected = (ratio**2).sum() ** 0.5 / (value**2).sum() ** 0.5
         assert row.split()[-1] == f"{expected:.4f}"
         assert row.split()[3:5] == [f"{x:.4g}" for x in value.reshape(-1)]
@@ -286,9 +286,9 @@ async def test_the_focus_is_never_lost_by_a_click() -> None:
 
 async def test_a_key_asks_about_visible_nodes_only(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: set[int] = set()
-    plain = Debugger.value_freshness
+    plain = State.value_freshness
     monkeypatch.setattr(
-        Debugger,
+        State,
         "value_freshness",
         lambda self, node: (asked.add(node), plain(self, node))[1],
     )

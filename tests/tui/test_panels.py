@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mfdebug.core.format.numbers import BARS
-from mfdebug.core.timeline.debugger import Contribution, Debugger
+from mfdebug.core.timeline.state import Contribution, State
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.stop_list import StopList
@@ -269,14 +269,14 @@ async def test_rows_of_edges_look_at_their_own_edge_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looked = 0
-    plain = Debugger.contribution
+    plain = State.contribution
 
-    def counting(self: Debugger, consumer: int, input_index: int) -> Contribution | None:
+    def counting(self: State, consumer: int, input_index: int) -> Contribution | None:
         nonlocal looked
         looked += 1
         return plain(self, consumer, input_index)
 
-    monkeypatch.setattr(Debugger, "contribution", counting)
+    monkeypatch.setattr(State, "contribution", counting)
     for count in (100, 300):
         async with opened(used_often(count)) as driver:
             await driver.press(*"sss")

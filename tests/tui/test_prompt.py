@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfdebug.core.commands.completion import completions
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.widgets.completion_list import ROWS, CompletionList
 from miniflow.graph import Graph
@@ -19,7 +19,7 @@ def rows(driver: Driver) -> list[str]:
 
 
 async def test_a_word_of_a_line_is_described() -> None:
-    session = open_session(Debugger(load_graph("xor")))
+    session = open_session(ComputedDebugger(load_graph("xor")))
     assert completions(session, "unt") == [
         ("until ", "until", "run to a node's next moment"),
     ]
@@ -34,7 +34,7 @@ async def test_a_word_of_a_line_is_described() -> None:
 
 
 async def test_functions_and_names_are_offered_in_every_expression() -> None:
-    session = open_session(Debugger(load_graph("xor")))
+    session = open_session(ComputedDebugger(load_graph("xor")))
     for line in ("print ", "watch cost - ", "break if ", "set W1 = ", "expect norm(", "tbreak if "):
         words = {each.word for each in completions(session, line)}
         assert {"W1", "cost", "norm(", "prev("} <= words, line

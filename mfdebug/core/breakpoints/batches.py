@@ -49,7 +49,7 @@ class Batches:
         lookback = reduce(Lookback.joined, (stop.trigger.lookback for stop in stops), Lookback())
         step = debugger.moment // debugger.timeline.length
         earlier = self._known.before(step, lookback.steps, debugger.edits, full=full)
-        debugger.run_traced(last, self._trace)
+        debugger.cursor.run_traced(last, self._trace)
         self._earlier = self._known = earlier
         if lookback.steps and self._trace.steps:
             self._known = earlier.extended(self._trace, lookback, set(debugger.graph.trainables))

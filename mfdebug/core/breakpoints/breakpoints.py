@@ -136,28 +136,29 @@ class Stops:
         `progress` is called with the present moment now and then; it ends the run by returning
         True.
         """
-        debugger = self.debugger
+        debugger, cursor = self.debugger, self.debugger.cursor
         if debugger.timeline.end is not None:
             target = debugger.timeline.end if target is None else debugger.timeline.clamp(target)
         if not self.armed and target is not None:
             debugger.move(target, progress)
             return ()
-        known, start = len(debugger.history.costs), debugger.moment
+        known, start = len(cursor.costs), debugger.moment
         try:
             return self._run(target, progress)
         except (OtherRun, SetTrace):
             raise
         except DebuggerError:
             # That a moment of a program is the last shows only at the attempt to step beyond it.
-            if debugger.moment > start and debugger.at_end:
+            if debugger.moment > start and cursor.at_end:
                 return ()
             raise
         finally:
             # The batch may have run past the stop: the cost curve must not show those steps.
-            debugger.history.forget_beyond(max(known, debugger.costs_reached))
+            cursor.forget_costs_from(max(known, cursor.costs_reached))
 
     def _run(self, target: int | None, progress: Progress | None) -> tuple[Hit, ...]:
         debugger, timeline = self.debugger, self.debugger.timeline
+        cursor = debugger.cursor
         batch_size, settled = FIRST_BATCH, True
         aim = None if target is None else (timeline.sgd_step(target), timeline.position(target))
         # The SGD step to run to its end, whatever its length.
@@ -170,13 +171,13 @@ class Stops:
                 position = length if whole is not None else min(aim[1], length)
                 target = timeline.start_of(aim[0]) + position
                 builds = timeline.builds
-            ended = whole is not None and debugger.has_ended(whole)
+            ended = whole is not None and cursor.has_ended(whole)
             if target is not None and (debugger.moment >= target or ended):
                 if whole is None:
                     break
                 # Whether a program's pass ends with updates is known when the next one starts.
-                debugger.sgd_target(1, progress)
-                if timeline.builds == builds and debugger.has_ended(whole) == ended:
+                cursor.sgd_target(1, progress)
+                if timeline.builds == builds and cursor.has_ended(whole) == ended:
                     break
                 continue
             step, position = divmod(debugger.moment, length)
@@ -190,7 +191,7 @@ class Stops:
                     batch_size = min(2 * batch_size, LONGEST_TRACE)
                     if debugger.moment > step * length:
                         if progress is not None and progress(debugger.moment):
-                            debugger.settle()
+                            cursor.settle()
                             return ()
                         continue
                 else:
@@ -201,7 +202,7 @@ class Stops:
             hits = self._walk(near if target is None else min(target, near), whole)
             if hits:
                 if not settled:
-                    debugger.settle()
+                    cursor.settle()
                 return hits
             if progress is not None and progress(debugger.moment):
                 break
@@ -220,11 +221,11 @@ class Stops:
         while self.debugger.moment < target:
             if not self.debugger.plan.traces:
                 self._skip(target)
-            if last is not None and self.debugger.has_ended(last):
+            if last is not None and self.debugger.cursor.has_ended(last):
                 break
             before = self.debugger.moment
             self._prepare()
-            self.debugger.step()
+            self.debugger.cursor.step()
             if hits := self._met():
                 return hits
             if self.debugger.moment == before:
@@ -235,7 +236,8 @@ class Stops:
         """Move to right before the next moment of a recorded pass at which a stop may be met."""
         debugger = self.debugger
         step = debugger.timeline.sgd_step(debugger.moment)
-        here, last = debugger.timeline.position(debugger.moment), debugger.last_position(step)
+        here = debugger.timeline.position(debugger.moment)
+        last = debugger.cursor.last_position(step)
         ahead = last + 1
         for stop in self.armed:
             positions = positions_to_check(stop.trigger, debugger)
@@ -276,26 +278,26 @@ class Stops:
 
         `inclusive` includes the present moment. The search ends at SGD steps of another graph.
         """
-        debugger = self.debugger
+        debugger, cursor = self.debugger, self.debugger.cursor
         now = debugger.moment
-        known = len(debugger.history.costs)
+        known = len(cursor.costs)
         try:
             found = self.last_before(now + inclusive, progress)
         except Interrupted:
-            debugger.go(now)
+            cursor.go(now)
             return ()
         finally:
-            debugger.history.forget_beyond(known)
+            cursor.forget_costs_from(known)
         if found is None:
-            debugger.go(debugger.block_start(debugger.timeline.sgd_step(now)))
+            cursor.go(cursor.block_start(debugger.timeline.sgd_step(now)))
             return ()
         return self.arrive(found)
 
     def arrive(self, moment: int) -> tuple[Hit, ...]:
         """Move to a moment and return the stops met there."""
-        self.debugger.go(moment - 1)
+        self.debugger.cursor.go(moment - 1)
         self._prepare()
-        self.debugger.go(moment)
+        self.debugger.cursor.go(moment)
         return self._met()
 
     def last_before(self, now: int, progress: Progress | None = None) -> int | None:
@@ -305,7 +307,7 @@ class Stops:
         """
         length = self.debugger.timeline.length
         step = self.debugger.timeline.sgd_step(min(now, self.debugger.moment))
-        start = self.debugger.block_first_step(step)
+        start = self.debugger.cursor.block_first_step(step)
         if met := self._moments_met(step * length, now - 1):
             return met[-1]
         batch_size = 1
@@ -339,14 +341,14 @@ class Stops:
 
     def _moments_met(self, first: int, last: int) -> list[int]:
         debugger = self.debugger
-        debugger.go(first)
+        debugger.cursor.go(first)
         met = []
         while debugger.moment < last:
             if not debugger.plan.traces:
                 self._skip(last)
             before = debugger.moment
             self._prepare()
-            debugger.go(before + 1)
+            debugger.cursor.go(before + 1)
             if not before < debugger.moment <= last:
                 break  # a pass of a program ends earlier than others
             if any(stop.trigger.fires(debugger) for stop in self.armed if not stop.ignored):

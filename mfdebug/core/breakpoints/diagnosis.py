@@ -47,11 +47,12 @@ class Diagnosis:
     def _is_current(self, trigger: Unhealthy, node: int) -> bool:
         """Whether the number that the rule checks is of this pass."""
         debugger, rule = self._debugger, trigger.rule
-        if debugger.value(node).size > MOST_JUDGED:
+        state = debugger.state
+        if state.value(node).size > MOST_JUDGED:
             return False
         if rule.phase == "forward":
-            return debugger.value_freshness(node) is Freshness.CURRENT
+            return state.value_freshness(node) is Freshness.CURRENT
         if rule.name == "update-ratio":
             # The weight before an update is kept only at the moment of that update.
             return debugger.where.phase == "update" and debugger.where.node == node
-        return debugger.gradient_freshness(node) in (Freshness.CURRENT, Freshness.NONE)
+        return state.gradient_freshness(node) in (Freshness.CURRENT, Freshness.NONE)

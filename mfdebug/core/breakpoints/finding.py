@@ -30,5 +30,5 @@ def result_of(debugger: Debugger) -> str:
     assert where.node is not None
     name = debugger.graph.nodes[where.node].label
     if where.phase == "backward":
-        return array_text(gradient_name(debugger, where.node), debugger.gradient(where.node))
-    return array_text(name, debugger.value(where.node))
+        return array_text(gradient_name(debugger, where.node), debugger.state.gradient(where.node))
+    return array_text(name, debugger.state.value(where.node))

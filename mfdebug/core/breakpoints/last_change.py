@@ -47,13 +47,14 @@ def last_change(debugger: Debugger, ref: EntryRef, progress: Progress | None = N
 
 def _check_exists(debugger: Debugger, ref: EntryRef, what: str) -> None:
     """Raise `DebuggerError` if the number has not been computed up to now."""
+    state = debugger.state
     node, gradient = ref.node, ref.attribute == "grad"
-    freshness = (debugger.gradient_freshness if gradient else debugger.value_freshness)(node)
+    freshness = state.freshness(node, gradient=gradient)
     name = debugger.graph.nodes[node].label
     if freshness is Freshness.NONE:
-        raise DebuggerError(f"{name} has no gradient: {debugger.no_gradient(node)}")
+        raise DebuggerError(f"{name} has no gradient: {state.no_gradient(node)}")
     if freshness is Freshness.UNKNOWN:
-        raise DebuggerError(f"{what}: {debugger.unknown(node, gradient=gradient)}")
+        raise DebuggerError(f"{what}: {state.unknown(node, gradient=gradient)}")
     if freshness is Freshness.WAITING:
         phase = "backward" if gradient else "forward"
         hint = f"run: until {typed(name)} {phase}"

@@ -43,10 +43,10 @@ def find_nonfinite(
         return None
     if where.phase == "forward":
         return _computed(debugger, where.node, kind)
-    made = debugger.last_update
+    made = debugger.cursor.last_update
     if made is None or not has(made.after):
         return None
-    if has(made.before) or has(debugger.gradient(where.node)):
+    if has(made.before) or has(debugger.state.gradient(where.node)):
         return None
     entry, ref = _first(debugger, where.node, "value", made.after, kind)
     return Finding(f"{kind}: the update made {entry}", ref)
@@ -77,28 +77,29 @@ def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
     for i, node in enumerate(graph.nodes):
         if not isinstance(node, Input) or node.trainable:
             continue
-        if debugger.unknown(i):
+        if debugger.state.unknown(i):
             continue
-        value = debugger.value(i)
+        value = debugger.state.value(i)
         if (debugger.sgd_step == 0 or graph.fed_from_data(i)) and _finder(kind)(value):
             entry, ref = _first(debugger, i, "value", value, kind)
             yield Finding(f"{kind}: {entry} was fed", ref)
 
 
 def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
+    state = debugger.state
     has, graph = _finder(kind), debugger.graph
-    value = debugger.value(node)
-    if debugger.value_freshness(node).absent or not has(value):
+    value = state.value(node)
+    if state.value_freshness(node).absent or not has(value):
         return None
-    if any(debugger.unknown(source) for source in graph.inbound[node]):
+    if any(state.unknown(source) for source in graph.inbound[node]):
         return _first_known(debugger, node, kind)
-    inputs_now = [debugger.value(source) for source in graph.inbound[node]]
-    entrywise = isinstance(graph.nodes[node], Elementwise) and debugger.explicable(node)
+    inputs_now = [state.value(source) for source in graph.inbound[node]]
+    entrywise = isinstance(graph.nodes[node], Elementwise) and state.explicable(node)
     made = _made(value, inputs_now, KINDS[kind], entrywise=entrywise)
     if not made.any():
         return None
     sources = list(dict.fromkeys(graph.inbound[node]))
-    listed = [array_text(graph.nodes[s].label, debugger.value(s)) for s in sources[:MOST_INPUTS]]
+    listed = [array_text(graph.nodes[s].label, state.value(s)) for s in sources[:MOST_INPUTS]]
     more = f", {len(sources) - MOST_INPUTS} more" if len(sources) > MOST_INPUTS else ""
     inputs = "; ".join(listed) + more
     made_by = kind_of(graph.nodes[node])
@@ -109,10 +110,10 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
 
 def _first_known(debugger: Debugger, node: int, kind: str) -> Finding | None:
     """Return a finding for a pass whose inputs were not kept, if the cost was finite before."""
-    earlier = debugger.history.costs[max(0, debugger.sgd_step - 1) : debugger.sgd_step]
+    earlier = debugger.cursor.costs[max(0, debugger.sgd_step - 1) : debugger.sgd_step]
     if any(not np.isfinite(cost) for cost in earlier):
         return None
-    entry, ref = _first(debugger, node, "value", debugger.value(node), kind)
+    entry, ref = _first(debugger, node, "value", debugger.state.value(node), kind)
     return Finding(f"{kind}: {entry}; which node made it was not kept", ref)
 
 
@@ -144,25 +145,26 @@ def _made(
 
 def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
     """Yield what the node sends back that is `kind` while none of its operands is."""
+    state = debugger.state
     has, graph = _finder(kind), debugger.graph
     name = graph.nodes[node].label
     sources = graph.inbound[node]
-    known = not debugger.unknown(node, gradient=True) and not debugger.unknown(node)
+    known = not state.unknown(node, gradient=True) and not state.unknown(node)
     if isinstance(graph.nodes[node], Input) or not known:
         return
-    sound = not has(debugger.gradient(node)) and not any(has(debugger.value(s)) for s in sources)
+    sound = not has(state.gradient(node)) and not any(has(state.value(s)) for s in sources)
     if kind == "nan":
-        sound = sound and not has(debugger.value(node))
+        sound = sound and not has(state.value(node))
     for input_index, source in enumerate(sources):
-        if debugger.unsent(node, input_index) or debugger.unknown(source, gradient=True):
+        if state.unsent(node, input_index) or state.unknown(source, gradient=True):
             continue
         sent = debugger.plan.contribution(node, input_index)
         if has(sent):
             if sound:
                 entry, ref = _first(debugger, source, "grad", sent, kind)
                 yield Finding(f"{kind}: {kind_of(graph.nodes[node])} {name} sends {entry}", ref)
-        elif has(debugger.gradient(source)) and not _already_sent(debugger, source, node, has):
-            entry, ref = _first(debugger, source, "grad", debugger.gradient(source), kind)
+        elif has(state.gradient(source)) and not _already_sent(debugger, source, node, has):
+            entry, ref = _first(debugger, source, "grad", state.gradient(source), kind)
             label = graph.nodes[source].label
             yield Finding(f"{kind}: the contributions to {label} add up to {entry}", ref)
 
@@ -171,7 +173,7 @@ def _already_sent(debugger: Debugger, source: int, node: int, has: Callable[[Arr
     """Whether another consumer has already sent such an entry."""
     return any(
         c.consumer != node and c.sent is not None and has(c.sent)
-        for c in debugger.contributions(source)
+        for c in debugger.state.contributions(source)
     )
 
 

@@ -114,7 +114,7 @@ def on_change(debugger: Debugger, text: str) -> OnChange:
             raise DebuggerError(f"{rest!r} is not understood", hint="as in: by 0.1")
         amount = _amount(given)
     if ref.attribute == "grad":
-        if reason := debugger.no_gradient(node):
+        if reason := debugger.state.no_gradient(node):
             raise DebuggerError(f"{ref.node} has no gradient: {reason}")
         positions = _positions(debugger, node, ("backward",))
     else:
@@ -196,7 +196,7 @@ def _positions(debugger: Debugger, node: int, phases: tuple[Phase, ...]) -> froz
     timeline = debugger.timeline
     found = [timeline.position_of(phase, node) for phase in phases]
     positions = frozenset(position for position in found if position is not None)
-    may_be_trained = debugger.passes_run is not None and debugger.graph.inbound[node] == []
+    may_be_trained = debugger.cursor.passes_run is not None and debugger.graph.inbound[node] == []
     if not positions and not (may_be_trained and "update" in phases):
         name = debugger.graph.nodes[node].label
         phase = f"{phases[0]} " if len(phases) == 1 else ""
@@ -248,7 +248,7 @@ class _Zeros:
         return np.zeros(self._debugger.plan.shapes[self._debugger.graph.by_name[node]])
 
     def gradient(self, node: str) -> Array:
-        if reason := self._debugger.no_gradient(self._debugger.graph.by_name[node]):
+        if reason := self._debugger.state.no_gradient(self._debugger.graph.by_name[node]):
             raise DebuggerError(f"{node} has no gradient: {reason}")
         return self.value(node)
 

@@ -47,16 +47,16 @@ class PresentStep:
 
     def value(self, node: int) -> Array:
         """Return the node's value."""
-        return self._debugger.value(node)[None]
+        return self._debugger.state.value(node)[None]
 
     def before(self, node: int) -> Array:
         """Return a trainable's value before the update of the present moment."""
-        made = self._debugger.last_update
+        made = self._debugger.cursor.last_update
         return self.value(node) if made is None else made.before[None]
 
     def gradient(self, node: int) -> Array:
         """Return the node's gradient."""
-        return self._debugger.gradient(node)[None]
+        return self._debugger.state.gradient(node)[None]
 
 
 class Period:
@@ -67,7 +67,7 @@ class Period:
         self.graph = debugger.graph
         self.first = first
         self.steps = steps
-        self._costs = debugger.history.costs
+        self._costs = debugger.cursor.costs
         self._needed = debugger.plan.needed
         self._stats: dict[int, NodeStats] = {}
         # Item n: the largest mean |gradient| of the last n layers.

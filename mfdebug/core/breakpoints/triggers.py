@@ -135,7 +135,7 @@ def positions_to_check(trigger: Trigger, debugger: Debugger) -> frozenset[int] |
         case Unhealthy():
             found = {timeline.position_of(trigger.rule.phase, node) for node in trigger.nodes}
             return frozenset(position for position in found if position is not None)
-        case NotFinite() if debugger.is_finite(debugger.sgd_step):
+        case NotFinite() if debugger.state.is_finite(debugger.sgd_step):
             return frozenset()
     return None
 
@@ -246,8 +246,7 @@ class OnChange(Struct):
 
     def _exists(self, debugger: Debugger) -> bool:
         gradient = self.target.attribute == "grad"
-        freshness = debugger.gradient_freshness if gradient else debugger.value_freshness
-        if freshness(self.node).absent:
+        if debugger.state.freshness(self.node, gradient=gradient).absent:
             return False
         if self.target.index is None:
             return True
@@ -258,7 +257,8 @@ class OnChange(Struct):
 
     def _now(self, debugger: Debugger) -> Array:
         gradient = self.target.attribute == "grad"
-        array = debugger.gradient(self.node) if gradient else debugger.value(self.node)
+        state = debugger.state
+        array = state.gradient(self.node) if gradient else state.value(self.node)
         return array if self.target.index is None else np.asarray(array[self.target.index])
 
 
@@ -291,7 +291,7 @@ class Unhealthy(Struct, eq=False):
         where = debugger.where
         if where.node is None or where.phase != self.rule.phase or where.node not in self.nodes:
             return None
-        if debugger.unknown(where.node, gradient=where.phase == "backward"):
+        if debugger.state.unknown(where.node, gradient=where.phase == "backward"):
             return None
         words = self.problem_of(debugger, where.node)
         return Finding(words) if words else None

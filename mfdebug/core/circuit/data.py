@@ -53,8 +53,8 @@ def _box_data(circuit: Circuit, debugger: Debugger, box: Box) -> dict[str, Any]:
         "op": type(graph.nodes[node]).__name__,
         "shape": list(shapes[node]),
         "trained": box.trained,
-        "value": _state(debugger.value_freshness(node)),
-        "gradient": _state(debugger.gradient_freshness(node)),
+        "value": _state(debugger.state.value_freshness(node)),
+        "gradient": _state(debugger.state.gradient_freshness(node)),
     }
 
 

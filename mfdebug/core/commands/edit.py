@@ -48,7 +48,7 @@ def _set(session: Session, text: str) -> Reply:
     if entry is not None and re.match(r"lr\s*=", text):
         later = f" (the node; set lr() = VALUE sets the learning rate){later}"
     if debugger.edits[-1].after > debugger.moment:
-        later = f", after the feed of SGD step {debugger.coming_step}{later}"
+        later = f", after the feed of SGD step {debugger.cursor.coming_step}{later}"
     return Reply(f"{words}{later}\n{status(debugger)}", {"set": words, "left_behind": dropped})
 
 

@@ -127,7 +127,7 @@ def _check(session: Session, text: str) -> Reply:
     node = None
     if text:
         node = node_or_error(debugger.graph, parse_entry(text, debugger.graph.by_name).node)
-        if debugger.gradient_freshness(node) is Freshness.NONE:
+        if debugger.state.gradient_freshness(node) is Freshness.NONE:
             name = debugger.graph.nodes[node].label
             raise DebuggerError(
                 f"the cost does not depend on {name}: nothing to check",
@@ -138,7 +138,7 @@ def _check(session: Session, text: str) -> Reply:
 
     verdicts = debugger.check(node)
     parts = check_parts(debugger.graph, verdicts)
-    if debugger.where.phase == "update" and debugger.passes_run is None:
+    if debugger.where.phase == "update" and debugger.cursor.passes_run is None:
         parts.append(
             "(at the updated parameters; this moment's gradients are from before the update)"
         )
@@ -180,7 +180,7 @@ def _graphs(session: Session, text: str) -> Reply:
         )
     rows, data = [], []
     for number, line in enumerate(debugger.lines, 1):
-        graph, passes = line.graph, line.passes_run
+        graph, passes = line.graph, line.cursor.passes_run
         cost = graph.nodes[graph.cost].label
         ran = "" if passes is None else f"{passes:,}"
         here_mark = "<- here" if line is debugger else ""

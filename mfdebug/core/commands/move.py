@@ -37,10 +37,11 @@ TO_THE_END = 10**9
 def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
     """Return a reply with the status, the moment's text and the stops that were met."""
     debugger = session.debugger
+    cursor, state = debugger.cursor, debugger.state
     ref = next((hit.finding.ref for hit in hits if hit.finding.ref is not None), None)
     lines = explain(debugger, None if ref is None else _index_here(debugger, ref))
-    computed = not debugger.cost_freshness().absent
-    rate = debugger.learning_rate
+    computed = not state.cost_freshness().absent
+    rate = state.learning_rate
     data: dict[str, Any] = {
         "cost": debugger.plan.cost() if computed else None,
         "learning_rate": rate if debugger.graph.trains and not math.isnan(rate) else None,
@@ -48,18 +49,18 @@ def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     }
     if hits:
         data["stops"] = [{"stop": hit.stop.number, "reason": hit.finding.words} for hit in hits]
-    if debugger.at_end:
-        data["ended"] = debugger.ending
+    if cursor.at_end:
+        data["ended"] = cursor.ending
     met = hit_lines(hits)
     stopped = "; ".join(met) or note
-    if debugger.remark:
-        data["remark"] = debugger.remark
+    if state.remark:
+        data["remark"] = state.remark
     shown = [status(debugger), *lines]
-    if debugger.remark and not (debugger.at_end and debugger.remark in debugger.ending):
-        shown.append(debugger.remark)
+    if state.remark and not (cursor.at_end and state.remark in cursor.ending):
+        shown.append(state.remark)
     shown += [*met, *filter(None, [note])]
-    if debugger.at_end and ENDS not in note:
-        why = f" ({debugger.ending})" if debugger.ending else ""
+    if cursor.at_end and ENDS not in note:
+        why = f" ({cursor.ending})" if cursor.ending else ""
         shown.append(f"end of the run{why}; {GO_BACK}")
     return Reply("\n".join(shown), data, stopped=stopped, ref=ref)
 
@@ -79,12 +80,12 @@ def _move(session: Session, target: int) -> Reply:
 
 
 def _require_next(debugger: Debugger) -> None:
-    if debugger.at_end:
+    if debugger.cursor.at_end:
         _raise_at_end(debugger)
 
 
 def _raise_at_end(debugger: Debugger) -> NoReturn:
-    why = f" ({debugger.ending})" if debugger.ending else ""
+    why = f" ({debugger.cursor.ending})" if debugger.cursor.ending else ""
     raise DebuggerError(f"end of the run{why}; {GO_BACK}")
 
 
@@ -102,7 +103,7 @@ def _step(session: Session, text: str) -> Reply:
 def _back(session: Session, text: str) -> Reply:
     count = count_of(text, "back [n]")
     _require_previous(session.debugger)
-    session.debugger.step(-count, session.progress)
+    session.debugger.cursor.step(-count, session.progress)
     return moved(session)
 
 
@@ -116,7 +117,7 @@ def _next(session: Session, text: str) -> Reply:
 def _previous(session: Session, text: str) -> Reply:
     count = count_of(text, "previous [n]")
     _require_previous(session.debugger)
-    session.debugger.phases(-count, session.progress)
+    session.debugger.cursor.phases(-count, session.progress)
     return moved(session)
 
 
@@ -125,9 +126,9 @@ def _sgd(session: Session, text: str) -> Reply:
     count = count_of(text, "sgd [n]", negative=True)
     if count >= 0:
         _require_next(debugger)
-        return _move(session, debugger.sgd_target(count, session.progress))
+        return _move(session, debugger.cursor.sgd_target(count, session.progress))
     _require_previous(debugger)
-    debugger.sgd(count, session.progress)
+    debugger.cursor.sgd(count, session.progress)
     return moved(session)
 
 
@@ -149,7 +150,9 @@ def _until(session: Session, text: str) -> Reply:
     if not name:
         raise DebuggerError("until which node?", hint="usage: until NODE [phase]")
     place = parse_entry(name, debugger.graph.by_name)
-    return _move(session, debugger.next_moment(node_or_error(debugger.graph, place.node), phase))
+    return _move(
+        session, debugger.cursor.next_moment(node_or_error(debugger.graph, place.node), phase)
+    )
 
 
 def moment_of(debugger: Debugger, text: str, usage: str) -> int:
@@ -161,7 +164,7 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
         return debugger.moment
     if text == "end":
         end = debugger.timeline.end
-        return len(debugger.history.costs) * debugger.timeline.length if end is None else end
+        return len(debugger.cursor.costs) * debugger.timeline.length if end is None else end
     if word == "sgd":
         if not rest:
             raise DebuggerError("which SGD step?", hint=f"usage: {usage}")
@@ -175,11 +178,11 @@ def _goto(session: Session, text: str) -> Reply:
     debugger = session.debugger
     usage = "goto MOMENT | start | end | sgd K"
     target = moment_of(debugger, text, usage)
-    debugger.go(target, session.progress)
+    debugger.cursor.go(target, session.progress)
     known = moment_of(debugger, text, usage)
     if known != target:
         # The move may reveal the structure of further passes of a program.
-        debugger.go(known, session.progress)
+        debugger.cursor.go(known, session.progress)
     end = debugger.timeline.end
     note = ""
     if end and target > end:
@@ -193,19 +196,19 @@ def _continue(session: Session, text: str) -> Reply:
     if text:
         raise DebuggerError("continue takes no argument", hint="until NODE, or break and continue")
     _require_next(debugger)
-    if debugger.endless and not session.stops.armed:
+    if debugger.cursor.endless and not session.stops.armed:
         raise DebuggerError(
             "no stop is set: this would run forever", hint=f"{SET_STOP}, {RUN_STEPS}"
         )
     length = debugger.timeline.length
     begun = debugger.moment // length
-    far = FAR if debugger.endless else TO_THE_END
+    far = FAR if debugger.cursor.endless else TO_THE_END
     hits = _run_through(session, far)
     debugger = session.debugger
     steps = debugger.moment // length - begun
     ran = f" in {steps:,} SGD steps; {CONTINUE}" if debugger.graph.trains else ""
-    if debugger.at_end:
-        ran = f"; end of the run ({debugger.ending}); {GO_BACK}"
+    if debugger.cursor.at_end:
+        ran = f"; end of the run ({debugger.cursor.ending}); {GO_BACK}"
     return moved(session, hits, "" if hits else f"no stop was met{ran}")
 
 
@@ -214,15 +217,15 @@ def _run_through(session: Session, sgd_steps: int) -> tuple[Hit, ...]:
     while True:
         debugger = session.debugger
         try:
-            target = debugger.sgd_target(sgd_steps, session.progress)
+            target = debugger.cursor.sgd_target(sgd_steps, session.progress)
             return session.stops.run(target, session.progress)
         except OtherRun as other:
             session.use(other.debugger)
-            if session.debugger.must_stop():
+            if session.debugger.cursor.must_stop():
                 raise SetTrace from None
             if hits := session.stops.arrive(session.debugger.moment):
                 return hits
-            if session.debugger.at_end:
+            if session.debugger.cursor.at_end:
                 return ()
 
 

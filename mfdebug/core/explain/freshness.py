@@ -20,19 +20,20 @@ def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str
     `sums` explains the number with the values of the present moment. That is not valid if the
     number is of an earlier pass, or if a value that it was computed from has changed since.
     """
+    state = debugger.state
     if ref.attribute == "value":
-        made = debugger.written_at(ref.node) or 0
-        stale = debugger.value_freshness(ref.node) is Freshness.STALE
+        made = state.written_at(ref.node) or 0
+        stale = state.value_freshness(ref.node) is Freshness.STALE
         nodes: Iterable[int] = debugger.graph.inbound[ref.node]
         since = made
     else:
         written = [
-            debugger.written_at(edge.consumer, "backward") or 0
-            for edge in debugger.contributions(ref.node)
+            state.written_at(edge.consumer, "backward") or 0
+            for edge in state.contributions(ref.node)
             if edge.reported
         ]
-        made = debugger.written_at(ref.node, "backward") or 0
-        stale = debugger.gradient_freshness(ref.node) is Freshness.STALE
+        made = state.written_at(ref.node, "backward") or 0
+        stale = state.gradient_freshness(ref.node) is Freshness.STALE
         if written and not stale:
             made = max(written)
         first_terms = [bundle.term_text(0) for bundle in sums.bundles if len(bundle.amounts)]
@@ -48,16 +49,17 @@ def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str
 
 def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
     """Return the last moment from `moment` on that changed a node's value, or None."""
+    state = debugger.state
     since = moment
     times = [edit.after for edit in debugger.edits if edit.node == node]
     if isinstance(debugger.graph.nodes[node], Input):
-        times.append(debugger.updated_at(node) or 0)
+        times.append(state.updated_at(node) or 0)
         if debugger.graph.fed_from_data(node) and debugger.moment:
             times.append(debugger.timeline.start_of(debugger.sgd_step) + 1)
     else:
-        times.append(debugger.written_at(node) or 0)
+        times.append(state.written_at(node) or 0)
         moment += 1
-    overwritten = debugger.overwritten_at(node)
+    overwritten = state.overwritten_at(node)
     if overwritten is not None and overwritten > since:
         times.append(overwritten)
     later = [time for time in times if moment <= time <= debugger.moment and time]
@@ -66,7 +68,7 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
 
 def overwritten_note(debugger: Debugger, node: int) -> str:
     """Return which other node changed this node's value in place, or an empty string."""
-    when = debugger.overwritten_at(node)
+    when = debugger.state.overwritten_at(node)
     if when is None:
         return ""
     by = debugger.timeline.name(when).node
@@ -90,14 +92,15 @@ def changed_note(debugger: Debugger, nodes: Iterable[int], moment: int) -> str:
 
 def overwrite_notes(debugger: Debugger, node: int) -> list[str]:
     """Return a line for each input that the present forward changed, with its largest change."""
+    state = debugger.state
     where = debugger.where
     if where.node != node or where.phase != "forward":
         return []
     lines = []
-    for source in debugger.overwrites(node):
-        label, now = debugger.graph.nodes[source].label, debugger.value(source)
+    for source in state.overwrites(node):
+        label, now = debugger.graph.nodes[source].label, state.value(source)
         with debugger.visiting(debugger.moment - 1):
-            before = debugger.value(source)
+            before = state.value(source)
         if before.shape != now.shape:
             lines.append(f"it changes {label}: its shape was {shape_text(before.shape)}")
             continue

@@ -36,8 +36,8 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     bundles: list[Bundle] = []
     rules: list[str] = []
     notes: list[str] = []
-    edges = debugger.contributions(node)
-    partial = debugger.gradient_freshness(node) is Freshness.PARTIAL
+    edges = debugger.state.contributions(node)
+    partial = debugger.state.gradient_freshness(node) is Freshness.PARTIAL
     sent_edges = [edge for edge in edges if edge.reported or not partial]
     views = _consumer_views(debugger, [edge.consumer for edge in sent_edges])
     work = 0
@@ -91,12 +91,12 @@ def edge_sums(
     With `ones`, a local derivative of 1 is written out. If nothing is sent there is no term, and a
     note says why. With `explained` False the contribution is a single term.
     """
-    debugger = view.debugger
-    if reason := debugger.unsent(view.node, input_index):
+    debugger, state = view.debugger, view.debugger.state
+    if reason := state.unsent(view.node, input_index):
         return Sums("", (), (f"{view.label}: {reason}",))
     sent = float(debugger.plan.contribution(view.node, input_index)[index])
     found = applicable_explainer(view) if explained else None
-    if found is not None and (departs := debugger.departs(view.node, "backward")):
+    if found is not None and (departs := state.departs(view.node, "backward")):
         known = _known_only(view, input_index, index, sent)
         return replace(known, notes=(f"the program's number is another: {departs}",))
     if found is None:
@@ -107,7 +107,7 @@ def edge_sums(
     local = explainer.locals(view, op, input_index, index)
     if local is None:
         return _known_only(view, input_index, index, sent)
-    gradient = debugger.gradient(view.node)
+    gradient = state.gradient(view.node)
     upstream = np.asarray(gradient[local.region], np.float64).reshape(-1)
     numbers = np.asarray(local.numbers, np.float64).reshape(-1)
     with np.errstate(all="ignore"):

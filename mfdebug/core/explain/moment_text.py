@@ -53,17 +53,17 @@ def _fed_lines(debugger: Debugger) -> list[str]:
             origin = f"from {debugger.graph.feeder}"
         else:
             origin = "trained" if node.trainable else "its own value"
-        if reason := debugger.unknown(i):
+        if reason := debugger.state.unknown(i):
             lines.append(f"  {node.label}: {reason}  ({origin})")
             continue
-        lines.append(f"  {_fed(node.label, debugger.value(i))}  ({origin})")
+        lines.append(f"  {_fed(node.label, debugger.state.value(i))}  ({origin})")
     if len(nodes) > INPUTS_SHOWN:
         lines.append(f"  … {len(nodes) - INPUTS_SHOWN:,} more")
     return lines
 
 
 def _origin_lines(debugger: Debugger, node: int) -> list[str]:
-    origin = debugger.origin(node)
+    origin = debugger.state.origin(node)
     return [f"  {origin}"] if origin else []
 
 

@@ -29,15 +29,15 @@ class NodeView:
         self.node = node
         self.op = graph.nodes[node]
         self.label = self.op.label
-        self.value = debugger.value(node)
+        self.value = debugger.state.value(node)
         self.sources = graph.inbound[node]
-        self.inputs = [debugger.value(source) for source in self.sources]
+        self.inputs = [debugger.state.value(source) for source in self.sources]
         self.labels = [graph.nodes[source].label for source in self.sources]
 
     @cached_property
     def sgd_step(self) -> int:
         """The SGD step in which the value was computed, including steps of a continued run."""
-        step = self.debugger.timeline.sgd_step(self.debugger.written_at(self.node) or 0)
+        step = self.debugger.timeline.sgd_step(self.debugger.state.written_at(self.node) or 0)
         return self.debugger.plan.steps_before + step
 
     @cached_property

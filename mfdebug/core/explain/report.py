@@ -101,26 +101,27 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
     An index with another number of axes than the value selects the first entry; one past the end
     of an axis selects the last on that axis.
     """
+    state = debugger.state
     view = NodeView(debugger, node)
     shape = debugger.plan.shapes[node]
     if index is None or len(index) != len(shape):
         index = (0,) * len(shape)
     index = tuple(min(i, n - 1) for i, n in zip(index, shape, strict=True))
-    value_freshness = debugger.value_freshness(node)
-    gradient_freshness = debugger.gradient_freshness(node)
+    value_freshness = state.value_freshness(node)
+    gradient_freshness = state.gradient_freshness(node)
     has_value = not value_freshness.absent
-    no_gradient = debugger.no_gradient(node)
+    no_gradient = state.no_gradient(node)
     has_gradient = not no_gradient and gradient_freshness in (
         Freshness.CURRENT,
         Freshness.STALE,
         Freshness.PARTIAL,
     )
     value = float(view.value[index]) if has_value else None
-    edges = debugger.contributions(node)
+    edges = state.contributions(node)
     turn = debugger.timeline.position_of("backward", node)
     ahead = turn is not None and turn > debugger.timeline.position(debugger.moment)
     start = debugger.timeline.start_of(debugger.sgd_step)
-    outdated = debugger.outdated_by(node)
+    outdated = state.outdated_by(node)
     return NodeReport(
         name=view.label,
         symbol=view.gradient(),
@@ -135,10 +136,10 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         value_freshness=value_freshness,
         outdated="" if outdated is None else debugger.graph.nodes[outdated].label,
         working=_forward_working(view, index, value),
-        gradient=float(debugger.gradient(node)[index]) if has_gradient else None,
+        gradient=float(state.gradient(node)[index]) if has_gradient else None,
         gradient_freshness=gradient_freshness,
         no_gradient=no_gradient,
-        reported=debugger.reported(node),
+        reported=state.reported(node),
         edges=len(edges),
         turn=start + turn if ahead and turn is not None else None,
         incoming=_incoming(view, index, edges[:EDGES_SHOWN]),
@@ -146,8 +147,8 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         outgoing=_outgoing(view, index),
         outgoing_more=max(0, len(view.inputs) - EDGES_SHOWN),
         update=assignments(debugger, node, index),
-        unknown=debugger.unknown(node),
-        unknown_gradient=debugger.unknown(node, gradient=True),
+        unknown=state.unknown(node),
+        unknown_gradient=state.unknown(node, gradient=True),
         notes=(*_notes(view), *overwrite_notes(debugger, node)),
     )
 
@@ -155,7 +156,7 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
 def _notes(view: NodeView) -> tuple[str, ...]:
     """Return notes on a value from a recorded run that does not follow from the inputs."""
     debugger, node = view.debugger, view.node
-    departs = debugger.departs(node, "forward")
+    departs = debugger.state.departs(node, "forward")
     notes = [
         f"the program's number is another: {departs}" if departs else "",
         overwritten_note(debugger, node),
@@ -202,8 +203,8 @@ def _forward_working(view: NodeView, index: Index, value: float | None) -> str:
         value is None
         or applicable_explainer(view) is None
         or _notes(view)
-        or debugger.value_freshness(view.node) is not Freshness.CURRENT
-        or changed_note(debugger, view.sources, debugger.written_at(view.node) or 0)
+        or debugger.state.value_freshness(view.node) is not Freshness.CURRENT
+        or changed_note(debugger, view.sources, debugger.state.written_at(view.node) or 0)
     ):
         return ""
     text = value_sums(debugger, view.node, index).working(TERMS_SHOWN)
@@ -212,22 +213,22 @@ def _forward_working(view: NodeView, index: Index, value: float | None) -> str:
 
 
 def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[Incoming, ...]:
-    debugger, graph = view.debugger, view.debugger.graph
-    if view.node == graph.cost and debugger.gradient_freshness(view.node) is Freshness.CURRENT:
+    state, graph = view.debugger.state, view.debugger.graph
+    if view.node == graph.cost and state.gradient_freshness(view.node) is Freshness.CURRENT:
         seed = view.gradient(index)
         return (Incoming("the start of backward", seed, seed, 1.0),)
     found = []
     views: dict[int, NodeView] = {}
     for edge in edges:
         if edge.consumer not in views:
-            views[edge.consumer] = NodeView(debugger, edge.consumer)
+            views[edge.consumer] = NodeView(view.debugger, edge.consumer)
         consumer = views[edge.consumer]
         rules = applicable_explainer(consumer)
         remark = ""
         if edge.reported and edge.sent is None:
             rule = words = ""
-            remark = debugger.unsent(edge.consumer, edge.input_index)
-        elif rules is None or debugger.departs(edge.consumer, "backward"):
+            remark = state.unsent(edge.consumer, edge.input_index)
+        elif rules is None or state.departs(edge.consumer, "backward"):
             rule = words = named(f"{consumer.label}.gradients[{view.label}]", index)
         else:
             op, explainer = rules
@@ -241,16 +242,16 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
 
 
 def _outgoing(view: NodeView, index: Index) -> tuple[Outgoing, ...]:
-    debugger = view.debugger
-    if debugger.gradient_freshness(view.node) is not Freshness.CURRENT:
+    debugger, state = view.debugger, view.debugger.state
+    if state.gradient_freshness(view.node) is not Freshness.CURRENT:
         return ()
     rules = applicable_explainer(view)
-    departs = debugger.departs(view.node, "backward")
-    written = debugger.written_at(view.node, "backward") or 0
+    departs = state.departs(view.node, "backward")
+    written = state.written_at(view.node, "backward") or 0
     changed = changed_note(debugger, view.sources, written)
     found = []
     for input_index, label in enumerate(view.labels[:EDGES_SHOWN]):
-        if reason := debugger.unsent(view.node, input_index):
+        if reason := state.unsent(view.node, input_index):
             found.append(Outgoing(label, "", "", "", "", math.nan, reason))
             continue
         sent = debugger.plan.contribution(view.node, input_index)

@@ -86,7 +86,7 @@ class Sizes:
             self._known.clear()
             self._seen_updates.clear()
         self._known_for, self._edits = known_for, debugger.edits
-        if (update := debugger.last_update) is not None and debugger.where.node is not None:
+        if (update := debugger.cursor.last_update) is not None and debugger.where.node is not None:
             ratio = _ratio(update.after - update.before, update.after)
             self._seen_updates[debugger.where.node] = debugger.moment, ratio
 
@@ -98,12 +98,12 @@ class Sizes:
             made = self._pass_of("update", node) if target.trainable else debugger.sgd_step
         else:
             made = self._pass_of("forward", node)
-        made_at = (made, debugger.overwritten_at(node))
+        made_at = (made, debugger.state.overwritten_at(node))
         return self._size(node, "value", made_at)
 
     def gradient(self, node: int) -> Size:
         """Return the size of a node's gradient, which must not be absent."""
-        partial = self._debugger.gradient_freshness(node) is Freshness.PARTIAL
+        partial = self._debugger.state.gradient_freshness(node) is Freshness.PARTIAL
         made: object = -1 - self._debugger.moment if partial else self._pass_of("backward", node)
         return self._size(node, "gradient", made)
 
@@ -127,21 +127,21 @@ class Sizes:
     def _ratio_of_rule(self, node: int, step: int, moment: int) -> float | None:
         """Return the ratio of an update from the optimizer's state, which is as it left it."""
         debugger = self._debugger
-        value = debugger.value(node)
+        value = debugger.state.value(node)
         made = ("update", step)
         known = self._known.get((node, "update"))
         if known is None or known[0] != made:
             rate_edited = any(edit.node is None and edit.after >= moment for edit in self._edits)
             replaced = self._pass_of("backward", node) != step
-            if not debugger.endless or value.size > MOST_SUMMED or rate_edited or replaced:
+            if not debugger.cursor.endless or value.size > MOST_SUMMED or rate_edited or replaced:
                 return None
-            if debugger.gradient_freshness(node) is Freshness.PARTIAL:
+            if debugger.state.gradient_freshness(node) is Freshness.PARTIAL:
                 return None
             state = debugger.plan.optimizer_state(debugger.timeline.update.index(node))
             change = debugger.graph.training.optimizer.change(
-                debugger.gradient(node),
+                debugger.state.gradient(node),
                 state,
-                debugger.learning_rate,
+                debugger.state.learning_rate,
                 debugger.plan.steps_before + step,
             )
             known = made, Size(_ratio(change, value))
@@ -161,7 +161,7 @@ class Sizes:
         if known is not None and known[0] == made:
             return known[1]
         debugger = self._debugger
-        array = debugger.value(node) if kind == "value" else debugger.gradient(node)
+        array = debugger.state.value(node) if kind == "value" else debugger.state.gradient(node)
         size = size_of(array)
         self._known[node, kind] = made, size
         return size

@@ -35,7 +35,7 @@ class Assignment(Struct, frozen=True):
 
 def assignments(debugger: Debugger, node: int, index: Index) -> tuple[Assignment, ...]:
     """Return the assignments of the present moment's update; empty if there was none."""
-    update = debugger.last_update
+    update = debugger.cursor.last_update
     if update is None or debugger.where.node != node:
         return ()
     name = named(debugger.graph.nodes[node].label, index)
@@ -54,7 +54,7 @@ class _EntryUpdate:
         self.optimizer: Optimizer = debugger.graph.training.optimizer
         self.before, self.after = float(update.before[index]), float(update.after[index])
         self.rate = update.rate
-        self.gradient = float(debugger.gradient(node)[index])
+        self.gradient = float(debugger.state.gradient(node)[index])
         self.letters = Letters(debugger.graph.by_name)
         self.lr = word_typed("lr", debugger.graph.by_name)
         names = self.optimizer.state_names
@@ -201,7 +201,7 @@ class _EntryUpdate:
 
 def update_sums(debugger: Debugger, node: int, index: Index, attribute: Attribute) -> Sums:
     """Return an entry of a parameter, or of its optimizer state, as the present update set it."""
-    update = debugger.last_update
+    update = debugger.cursor.last_update
     assert update is not None
     return _EntryUpdate(debugger, node, index, update).sums(attribute)
 

@@ -13,7 +13,7 @@ from mfdebug.core.timeline.entry_ref import Index
 def value_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     """Return how an op computes one entry of its value from the present values of its inputs."""
     view = NodeView(debugger, node)
-    if (departs := debugger.departs(node, "forward")) and explainer_of(view.op) is not None:
+    if (departs := debugger.state.departs(node, "forward")) and explainer_of(view.op) is not None:
         return unknown_value(view, index, f"the program's number is another: {departs}")
     if (found := applicable_explainer(view)) is None:
         kind = type(view.op).__name__

@@ -115,7 +115,7 @@ def _cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
 
 def _overwritten(debugger: Debugger, ref: EntryRef, note: str, home: int) -> Cause:
     """Explain a value that another node has overwritten: what it was before that."""
-    before = (debugger.overwritten_at(ref.node) or 1) - 1
+    before = (debugger.state.overwritten_at(ref.node) or 1) - 1
     with debugger.visiting(before):
         was = scalar(float(ref.array(debugger)[ref.index]))
     earlier = replace(ref, moment=before)
@@ -127,11 +127,12 @@ def _overwritten(debugger: Debugger, ref: EntryRef, note: str, home: int) -> Cau
 
 def _own_backward_note(debugger: Debugger, node: int) -> str:
     """Return when a node with a complete gradient runs its own backward, or an empty string."""
-    partial = debugger.gradient_freshness(node) is Freshness.PARTIAL
-    if not partial or not debugger.has_all(node):
+    state = debugger.state
+    partial = state.gradient_freshness(node) is Freshness.PARTIAL
+    if not partial or not state.has_all(node):
         return ""
-    count = len(debugger.contributions(node))
-    turn = debugger.next_moment(node, "backward")
+    count = len(state.contributions(node))
+    turn = debugger.cursor.next_moment(node, "backward")
     return f"complete ({count} of {count}); its turn comes at moment {turn}"
 
 
@@ -162,9 +163,9 @@ def _with_moment(ref: EntryRef, here: int, home: int) -> EntryRef:
 
 
 def _require_value(debugger: Debugger, node: int) -> None:
-    if reason := debugger.unknown(node):
+    if reason := debugger.state.unknown(node):
         raise NotComputed(f"{debugger.graph.nodes[node].label}: {reason}")
-    if debugger.value_freshness(node) is Freshness.WAITING:
+    if debugger.state.value_freshness(node) is Freshness.WAITING:
         label = debugger.graph.nodes[node].label
         fed = isinstance(debugger.graph.nodes[node], Input)
         hint = "run: step" if fed else f"run: until {label} forward"
@@ -172,11 +173,12 @@ def _require_value(debugger: Debugger, node: int) -> None:
 
 
 def _require_gradient(debugger: Debugger, node: int) -> None:
-    freshness, label = debugger.gradient_freshness(node), debugger.graph.nodes[node].label
+    state = debugger.state
+    freshness, label = state.gradient_freshness(node), debugger.graph.nodes[node].label
     if freshness is Freshness.NONE:
-        raise NotComputed(f"{label} has no gradient: {debugger.no_gradient(node)}")
+        raise NotComputed(f"{label} has no gradient: {state.no_gradient(node)}")
     if freshness is Freshness.UNKNOWN:
-        raise NotComputed(f"{label}.grad: {debugger.unknown(node, gradient=True)}")
+        raise NotComputed(f"{label}.grad: {state.unknown(node, gradient=True)}")
     if freshness is Freshness.WAITING:
         raise NotComputed(f"{label} has no gradient yet", hint=f"run: until {label} backward")
 
@@ -199,7 +201,7 @@ def _input_cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
         fed = debugger.timeline.start_of(debugger.sgd_step) + 1
         if edited < fed:
             return _cause_from_note(debugger, ref, _row_note(debugger, index))
-    updated = debugger.updated_at(node) if target.trainable else None
+    updated = debugger.state.updated_at(node) if target.trainable else None
     if edits and edited >= (updated or 0):
         return _cause_from_note(debugger, ref, f"set at moment {edited}: {edits[-1].words}")
     if not target.trainable:
@@ -209,19 +211,19 @@ def _input_cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
 
 def _last_update(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
     """Explain an entry of a parameter, or of the optimizer's state for it, by the last update."""
-    updated = debugger.updated_at(ref.node)
+    updated = debugger.state.updated_at(ref.node)
     if updated is None:
         first = "trainable: its starting value, not updated yet"
         state = f"{ref.attribute} as the optimizer starts with it: not updated yet"
         return _cause_from_note(debugger, ref, first if ref.attribute == "value" else state)
     note = f"trainable: last updated at moment {updated}"
     with debugger.visiting(updated):
-        if debugger.last_update is None:
+        if debugger.cursor.last_update is None:
             # `visiting` restores the state, but not the record of what that update did.
             debugger.move(updated - 1)
             debugger.move(updated)
         debugger.check_index(ref.node, ref.index)
-        if debugger.last_update is None:
+        if debugger.cursor.last_update is None:
             return _cause_from_note(debugger, ref, f"{note}; its value before that is not known")
         sums = update_sums(debugger, ref.node, ref.index, ref.attribute)
         return _cause_from_sums(debugger, ref, replace(sums, notes=(note, *sums.notes)), home)

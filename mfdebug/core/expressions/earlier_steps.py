@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from mfdebug.core.expressions.functions import Rows
-from mfdebug.core.timeline.cursor import Edit
+from mfdebug.core.timeline.edits import Edit
 from miniflow.plans.trace import Trace
 
 Kind = Literal["value", "before", "gradient"]

@@ -34,9 +34,9 @@ class PresentEnvironment:
     def value(self, node: str) -> Array:
         """Return a node's value, or raise `NotComputed`."""
         index = self._index_of(node)
-        freshness = self._debugger.value_freshness(index)
+        freshness = self._debugger.state.value_freshness(index)
         if freshness is Freshness.UNKNOWN:
-            raise NotComputed(f"{node}: {self._debugger.unknown(index)}")
+            raise NotComputed(f"{node}: {self._debugger.state.unknown(index)}")
         if freshness is Freshness.WAITING:
             fed = self._debugger.timeline.position_of("forward", index) is None
             hint = "run: step" if fed else f"run: until {node} forward"
@@ -47,43 +47,42 @@ class PresentEnvironment:
 
     def gradient(self, node: str) -> Array:
         """Return a node's gradient, or raise `NotComputed`."""
-        index = self._index_of(node)
-        freshness = self._debugger.gradient_freshness(index)
+        index, state = self._index_of(node), self._debugger.state
+        freshness = state.gradient_freshness(index)
         if freshness is Freshness.NONE:
-            raise NotComputed(f"{node} has no gradient: {self._debugger.no_gradient(index)}")
+            raise NotComputed(f"{node} has no gradient: {state.no_gradient(index)}")
         if freshness is Freshness.UNKNOWN:
-            raise NotComputed(f"{node}.grad: {self._debugger.unknown(index, gradient=True)}")
+            raise NotComputed(f"{node}.grad: {state.unknown(index, gradient=True)}")
         if freshness is Freshness.WAITING:
             raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
         if freshness is Freshness.PARTIAL:
-            count = len(self._debugger.contributions(index))
-            reported = self._debugger.reported(index)
-            state = f"{reported} of {count} contributions have arrived"
+            count, reported = len(state.contributions(index)), state.reported(index)
+            arrived = f"{reported} of {count} contributions have arrived"
             if reported == count:
-                state = "all contributions have arrived, but its backward has not run"
+                arrived = "all contributions have arrived, but its backward has not run"
             raise NotComputed(
-                f"{node}'s gradient is not complete: {state}",
+                f"{node}'s gradient is not complete: {arrived}",
                 hint=f"run: until {node} backward",
             )
         if freshness is Freshness.STALE:
             self._note_stale(f"{node}.grad")
-        return self._debugger.gradient(index)
+        return state.gradient(index)
 
     def word(self, name: str) -> float:
         """Return cost, lr, sgd_step or moment."""
-        debugger = self._debugger
+        debugger, state = self._debugger, self._debugger.state
         if name == "cost":
-            if debugger.cost_freshness() is Freshness.WAITING:
+            if state.cost_freshness() is Freshness.WAITING:
                 raise NotComputed("the cost is not computed yet", hint="run: next")
-            if debugger.cost_freshness() is Freshness.UNKNOWN:
-                raise NotComputed(f"the cost: {debugger.unknown(debugger.graph.cost)}")
-            if debugger.cost_freshness() is Freshness.STALE:
+            if state.cost_freshness() is Freshness.UNKNOWN:
+                raise NotComputed(f"the cost: {state.unknown(debugger.graph.cost)}")
+            if state.cost_freshness() is Freshness.STALE:
                 self._note_stale("cost")
             return debugger.plan.cost()
         if name == "lr":
-            if math.isnan(debugger.learning_rate):
+            if math.isnan(state.learning_rate):
                 raise NotComputed("the learning rate is not known here")
-            return debugger.learning_rate
+            return state.learning_rate
         return float(debugger.sgd_step if name == "sgd_step" else debugger.moment)
 
     def earlier(self) -> EarlierEnvironment:

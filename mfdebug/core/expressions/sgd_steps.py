@@ -88,7 +88,7 @@ class TracedEnvironment:
                 return costs.astype(np.float64)
             return np.array([cost.sum() for cost in costs], np.float64)
         if name == "lr":
-            return np.array([debugger.learning_rate])
+            return np.array([debugger.state.learning_rate])
         steps = np.arange(self._first, self._last, dtype=np.float64) + self._trace.first
         if name == "sgd_step":
             return steps

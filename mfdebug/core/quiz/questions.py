@@ -68,7 +68,7 @@ class Question(Struct, frozen=True):
 
 def question_about(debugger: Debugger) -> Question | None:
     """Return the question about the next moment, or None if there is nothing to ask."""
-    coming = debugger.coming()
+    coming = debugger.cursor.coming()
     if coming is None or coming.node is None:
         return None
     with debugger.visiting(coming.number):
@@ -99,7 +99,7 @@ def _choose_entry(
 
 
 def _ask_forward(debugger: Debugger, coming: Moment, node: int) -> Question | None:
-    target, value = debugger.graph.nodes[node], debugger.value(node)
+    target, value = debugger.graph.nodes[node], debugger.state.value(node)
     # For a ReLU, entries that are 0 are instructive.
     index = _choose_entry(
         value.shape, coming.number, lambda i: float(value[i]), zeros=isinstance(target, ReLU)
@@ -127,7 +127,7 @@ def _ask_backward(debugger: Debugger, coming: Moment, node: int) -> Question | N
     if isinstance(target, Max | Min) and (gate := _ask_winner(debugger, coming, node)):
         return gate
     # A shared node sums and sends: alternate between both questions.
-    shared = len(debugger.contributions(node)) > 1
+    shared = len(debugger.state.contributions(node)) > 1
     if isinstance(target, Input) or (shared and coming.number % 2):
         return _ask_sum(debugger, coming, node) or _ask_sent(debugger, coming, node)
     return _ask_sent(debugger, coming, node) or _ask_sum(debugger, coming, node)
@@ -162,7 +162,7 @@ def _ask_winner(debugger: Debugger, coming: Moment, node: int) -> Question | Non
 
 def _ask_sum(debugger: Debugger, coming: Moment, node: int) -> Question | None:
     """Ask for the sum of the contributions to a node."""
-    gradient = debugger.gradient(node)
+    gradient = debugger.state.gradient(node)
     index = _choose_entry(gradient.shape, coming.number, lambda i: float(gradient[i]))
     if index is None:
         return None
@@ -216,7 +216,7 @@ def _ask_update(debugger: Debugger, coming: Moment, node: int) -> Question | Non
 
     With momentum an entry may move along its gradient, which the screen does not explain.
     """
-    made, gradient = debugger.last_update, debugger.gradient(node)
+    made, gradient = debugger.cursor.last_update, debugger.state.gradient(node)
     if made is None:
         return None
     before, after, rate = made.before, made.after, made.rate

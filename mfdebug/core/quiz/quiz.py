@@ -87,7 +87,7 @@ class Quiz:
         right = self.is_right(debugger, text)
         question = self.ask(debugger)
         assert question is not None
-        (advance or debugger.step)()
+        (advance or debugger.cursor.step)()
         self.asked += 1
         self.right += right
         self.streak = self.streak + 1 if right else 0

@@ -23,7 +23,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from mfdebug.core.session.script import read_script
-from mfdebug.core.session.session import Session, State
+from mfdebug.core.session.session import Session, SessionState
 from mfdebug.core.timeline.debugger import DebuggerError
 from miniflow.errors import MiniflowError
 from miniflow.files import paths
@@ -142,7 +142,7 @@ class Playback:
     def __init__(self, session: Session, demo: Demo) -> None:
         self.session = session
         self.demo = demo
-        self._snapshots: list[tuple[State, str]] = [(session.state, session.caption)]
+        self._snapshots: list[tuple[SessionState, str]] = [(session.state, session.caption)]
 
     @property
     def beat(self) -> int:
@@ -183,7 +183,7 @@ class Playback:
         self.return_to_script()
 
 
-def _comparable(state: State) -> tuple[object, ...]:
+def _comparable(state: SessionState) -> tuple[object, ...]:
     """Return stops, watches and quiz in a form that can be compared."""
     stops = [(s.number, s.line, s.enabled, s.temporary, s.ignored) for s in state.stops[1]]
     watches = [watch.expression.text for watch in state.watches[1]]

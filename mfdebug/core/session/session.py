@@ -21,7 +21,7 @@ from mfdebug.core.timeline.debugger import START, Debugger, Position, Progress
 MOST_ACTIONS = 10_000
 
 
-class State(NamedTuple):
+class SessionState(NamedTuple):
     """All that commands can change in a session."""
 
     position: Position
@@ -100,9 +100,9 @@ class Session:
             self.watches.follow(debugger)
 
     @property
-    def state(self) -> State:
+    def state(self) -> SessionState:
         """The present state, for `restore`."""
-        return State(
+        return SessionState(
             self.debugger.position,
             self.stops.state,
             self.watches.state,
@@ -110,7 +110,7 @@ class Session:
             self.debugger,
         )
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: SessionState) -> None:
         """Restore an earlier state."""
         self.use(state.debugger or self.debugger)
         self.debugger.restore(state.position)
@@ -120,4 +120,4 @@ class Session:
 
     def clear(self) -> None:
         """Go to the start, and discard edits, stops and watches."""
-        self.restore(State(START, (0, ()), (0, ()), None))
+        self.restore(SessionState(START, (0, ()), (0, ()), None))

@@ -8,7 +8,6 @@ going back by one moment is the most frequent use.
 
 from __future__ import annotations
 
-from array import array
 from collections import OrderedDict
 
 from miniflow.plans.base import Plan, State
@@ -22,18 +21,14 @@ FIRST_STRIDE_TINY, TINY_BYTES, TINY_NODES = 128, 2**14, 64
 RECENT = 4
 
 
-class History:
-    """Checkpoints by SGD step, within `memory` bytes, and the cost of every step so far.
-
-    The checkpoint of step k is the state at its start. `costs[k]` is the cost of step k.
-    """
+class Checkpoints:
+    """Checkpoints by SGD step, within `memory` bytes; that of step k is the state at its start."""
 
     def __init__(self, plan: Plan, memory: int = DEFAULT_MEMORY) -> None:
         self.memory = memory
         self._state_bytes = plan.state_bytes
         tiny = self._state_bytes <= TINY_BYTES and len(plan.graph) <= TINY_NODES
         self.stride = FIRST_STRIDE_TINY if tiny else FIRST_STRIDE
-        self.costs: array[float] = array("d")
         self._origin = plan.save()
         self._checkpoints: dict[int, State] = {}
         self._recent: OrderedDict[int, State] = OrderedDict()
@@ -89,21 +84,8 @@ class History:
         """The state before the first moment, without edits."""
         return self._origin
 
-    def forget_from(self, sgd_step: int, *, costs_from: int) -> None:
-        """Drop checkpoints from `sgd_step` on and costs from `costs_from` on: a branch starts."""
+    def forget_from(self, sgd_step: int) -> None:
+        """Drop the checkpoints from `sgd_step` on."""
         self._checkpoints = {k: s for k, s in self._checkpoints.items() if k < sgd_step}
         for step in [k for k in self._recent if k >= sgd_step]:
             del self._recent[step]
-        del self.costs[costs_from:]
-
-    def forget_beyond(self, sgd_steps: int) -> None:
-        """Keep the costs of the first `sgd_steps` steps only, and no checkpoint after them."""
-        self.forget_from(sgd_steps + 1, costs_from=sgd_steps)
-
-    def record_cost(self, sgd_step: int, cost: float) -> None:
-        """Record the cost of an SGD step."""
-        self.record_costs(sgd_step, array("d", [cost]))
-
-    def record_costs(self, first: int, costs: array[float]) -> None:
-        """Record the costs of consecutive SGD steps, starting with step `first`."""
-        self.costs[first : first + len(costs)] = costs

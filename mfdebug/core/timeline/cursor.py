@@ -1,51 +1,31 @@
-"""The cursor on the timeline: after a move to moment t the plan is in the state of moment t.
+"""The cursor on the timeline: the present moment, and the moves from it.
 
-Stepping, running, going back and replaying are one operation. The state at t is a function of the
-graph, the edits and t alone, bit for bit, whatever path the cursor took.
+Stepping, running, going back and replaying are one operation: `move`. What it takes differs between
+a computed and a recorded line; which moment is meant by "two phases back" does not.
 """
 
 from __future__ import annotations
 
-import time
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable
 
 from msgspec import Struct
 
 from mfdebug.core.format.hints import GO_BACK
-from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY, History
+from mfdebug.core.timeline.edits import Edit
 from mfdebug.core.timeline.timeline import NODE_PHASES, Moment, Phase, Timeline
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
-from miniflow.node import Input
 from miniflow.ops.base import Array
 from miniflow.plans.base import Plan
-from miniflow.plans.compile import compile_plan
 from miniflow.plans.trace import Trace
-
-# Seconds between progress reports in a long run, which can also stop it.
-REPORT_EVERY = 0.05
-# Initial number of moments executed between two checks of the clock.
-FIRST_BATCH = 64
 
 Progress = Callable[[int], bool]
 
 
 class DebuggerError(MiniflowError):
     """A command that cannot be executed in the present state."""
-
-
-class Edit(Struct, frozen=True):
-    """A change made right after moment `after`: an input's value or entry, or the learning rate.
-
-    `node` is None for the learning rate; `index` is None for a whole value.
-    """
-
-    after: int
-    node: int | None
-    index: tuple[int, ...] | None
-    value: Array
-    words: str
 
 
 class Update(Struct, frozen=True):
@@ -61,26 +41,21 @@ class Update(Struct, frozen=True):
     state_after: tuple[Array, ...] = ()
 
 
-class Cursor:
-    """A graph, its plan, and the present moment on its timeline.
+class Cursor(ABC):
+    """The present moment of a timeline; `plan` is in the state of that moment.
 
-    `history_memory` bounds the memory of checkpoints, in bytes. Each of `edits` takes effect right
-    after its moment. `last_update` is the update that the present moment made, if it made one.
+    `costs` are those of all SGD steps so far. Each of `edits` takes effect right after its moment.
+    `last_update` is the update that the present moment made, if it made one.
     """
 
-    def __init__(
-        self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY, plan: Plan | None = None
-    ) -> None:
+    def __init__(self, graph: Graph, plan: Plan, timeline: Timeline) -> None:
         self.graph = graph
-        self.plan = compile_plan(graph) if plan is None else plan
-        self.timeline = Timeline(graph)
-        self.history = History(self.plan, history_memory)
-        self.edits: tuple[Edit, ...] = ()
+        self.plan = plan
+        self.timeline = timeline
         self.moment = 0
+        self.costs: array[float] = array("d")
+        self.edits: tuple[Edit, ...] = ()
         self.last_update: Update | None = None
-        self._edits_after: dict[int, list[Edit]] = {}
-        # SGD steps run in one call of the plan.
-        self._batch = 1
 
     @property
     def where(self) -> Moment:
@@ -128,26 +103,19 @@ class Cursor:
         """Return the name of the next moment, or None at the end."""
         return None if self.at_end else self.timeline.name(self.moment + 1)
 
+    # Moving ------------------------------------------------------------------------------------
+
+    @abstractmethod
     def move(self, moment: int, progress: Progress | None = None) -> int:
         """Move the cursor to `moment`, or the nearest that exists; return the moment reached.
 
-        During a long run `progress` is called with the present moment every `REPORT_EVERY`
-        seconds; if it returns True, the run stops at the end of an SGD step.
+        A long run calls `progress` with the present moment now and then, and ends early if it
+        returns True.
         """
-        target = self.timeline.clamp(moment)
-        if target != self.moment:
-            self.last_update = None
-        near = self.timeline.start_of(self.timeline.sgd_step(self.moment) + 2)
-        try:
-            if self.moment <= target <= near:
-                self._walk(target, progress)
-            else:
-                self._travel(target, progress)
-        except MiniflowError:
-            # A run of whole SGD steps keeps only the state that lasts between steps.
-            self.settle()
-            raise
-        return self.moment
+
+    def go(self, moment: int, progress: Progress | None = None) -> int:
+        """Move to a moment of this graph, even if the program ran other graphs in between."""
+        return self.move(moment, progress)
 
     def step(self, count: int = 1, progress: Progress | None = None) -> int:
         """Move by `count` moments; a negative count moves back."""
@@ -182,202 +150,54 @@ class Cursor:
             )
         return min(ahead)
 
-    # Moving ------------------------------------------------------------------------------
+    @abstractmethod
+    def settle(self) -> None:
+        """Recompute the present moment, with all that a run of whole SGD steps does not keep."""
 
-    def _walk(self, target: int, progress: Progress | None = None) -> None:
-        """Execute moment by moment up to `target`, and record what the update at `target` did.
+    @abstractmethod
+    def take_edits(self, edits: tuple[Edit, ...]) -> None:
+        """Replace the edits and recompute the present moment.
 
-        Ends early, at an earlier moment, when `progress` returns True.
+        If that fails, the previous edits are restored and the error is raised.
         """
-        batch, last_report = FIRST_BATCH, time.monotonic()
-        while self.moment < target - 1:
-            started = time.monotonic()
-            self._execute_up_to(min(target - 1, self.moment + batch))
-            now = time.monotonic()
-            if now - started < REPORT_EVERY / 4:
-                batch *= 2
-            if progress is not None and now - last_report > REPORT_EVERY:
-                last_report = now
-                if progress(self.moment):
-                    return
-        if self.moment < target:
-            self._execute(target, last=True)
 
-    def _execute_up_to(self, target: int) -> None:
-        """Execute one moment, or all up to the next one that needs handling, `target` at most."""
-        step, position = divmod(self.moment, self.timeline.length)
-        start = self.timeline.start_of(step)
-        cost = self.timeline.position_of("forward", self.graph.cost) or 0
-        ends = [edited for edited in self._edits_after if edited > self.moment]
-        ends += [target, start + self.timeline.length]
-        ends += [start + cost] * (position < cost)
-        last = min(ends)
-        if position == 0 or last == self.moment + 1:
-            self._execute(self.moment + 1)
-            return
-        self.last_update = None
-        try:
-            self.plan.walk(position, last - start)
-        except MiniflowError:
-            self._replay_singly(self.moment, last)
-            raise
-        self.moment = last
-        self._apply_edits(last)
-        if last == start + cost:
-            self.history.record_cost(step, self.plan.cost())
-
-    def _replay_singly(self, start: int, end: int) -> None:
-        """Execute moments one by one after one of them raised an error.
-
-        The error is raised again, with the cursor at the last moment before it.
-        """
-        self.moment = start
-        self.settle()
-        while self.moment < end:
-            self._execute(self.moment + 1)
-
-    def _execute(self, moment: int, *, last: bool = False) -> None:
-        """Execute one moment: the plan's next call, then the edits made right after it.
-
-        For the `last` moment, which will be shown, what an update did is recorded.
-        """
-        name = self.timeline.name(moment)
-        self.last_update = None
-        if self.timeline.position(moment) == 1:
-            self.history.record(name.sgd_step, self.plan, recent=True)
-            self.plan.feed(name.sgd_step)
-            if isinstance(self.graph.nodes[self.graph.cost], Input):
-                self.history.record_cost(name.sgd_step, self.plan.cost())
-        elif name.node is not None:
-            if name.phase == "forward":
-                self.plan.forward(name.node)
-            elif name.phase == "backward":
-                self.plan.backward(name.node)
-            elif last:
-                before, state_before = self._parameter(name.node, name.part - 1)
-                self.plan.update(name.part - 1)
-                after, state_after = self._parameter(name.node, name.part - 1)
-                rate = self.plan.learning_rate
-                self.last_update = Update(before, after, rate, state_before, state_after)
-            else:
-                self.plan.update(name.part - 1)
-        self.moment = moment
-        self._apply_edits(moment)
-        if name.phase == "forward" and name.node == self.graph.cost:
-            self.history.record_cost(name.sgd_step, self.plan.cost())
-
-    def _parameter(self, node: int, trainable: int) -> tuple[Array, tuple[Array, ...]]:
-        """Return copies of a parameter and of the optimizer's state for it."""
-        state = self.plan.optimizer_state(trainable)
-        return self.plan.value(node).copy(), tuple(array.copy() for array in state)
-
-    def _apply_edits(self, moment: int) -> None:
-        for edit in self._edits_after.get(moment, ()):
-            if edit.node is None:
-                self.plan.set_learning_rate(float(edit.value))
-            elif edit.index is None:
-                self.plan.set_value(edit.node, edit.value)
-            else:
-                changed = self.plan.value(edit.node).copy()
-                changed[edit.index] = edit.value
-                self.plan.set_value(edit.node, changed)
-
-    def _travel(self, target: int, progress: Progress | None) -> None:
-        """Move far, or back: from a checkpoint in whole SGD steps, then moment by moment.
-
-        The SGD step before the target's is walked too: what the target's own pass has not
-        computed yet still shows the values of that step.
-        """
-        walk_from = max(self.timeline.sgd_step(target) - 1, 0)
-        step = self._restore_at(walk_from, ahead=target > self.moment)
-        last_report = time.monotonic()
-        while step < walk_from:
-            step = self._run(step, walk_from)
-            if progress is not None and time.monotonic() - last_report > REPORT_EVERY:
-                last_report = time.monotonic()
-                if progress(self.moment):
-                    # Walk one more step, so that all numbers shown are of one pass.
-                    self._walk(self.timeline.start_of(step + 1))
-                    return
-        self._walk(target, progress)
-
-    def _restore_at(self, sgd_step: int, *, ahead: bool) -> int:
-        """Put the plan at the start of the last step known at or before `sgd_step`; return it."""
-        found = self.history.before(sgd_step)
-        if ahead:
-            here = -(-self.moment // self.timeline.length)
-            if found is None or found[0] <= here <= sgd_step:
-                self._walk(self.timeline.start_of(here))
-                return here
-        if found is None:
-            self.plan.restore(self.history.origin)
-            self.moment = 0
-            self._apply_edits(0)
-            return 0
-        step, state = found
-        self.plan.restore(state)
-        self.moment = self.timeline.start_of(step)
-        return step
-
-    def _run(self, first: int, last: int) -> int:
-        """Run whole SGD steps from `first` towards `last`; return the step reached.
-
-        Stops early where a checkpoint is due, before a step with edits, and to report progress.
-        """
-        last = self._unedited_until(first, last)
-        if last == first:
-            self._walk(self.timeline.start_of(first + 1))
-            return first + 1
-        return self._run_batch(first, last)
-
-    def _run_batch(self, first: int, last: int, trace: Trace | None = None) -> int:
-        """Run whole SGD steps for about `REPORT_EVERY` seconds at most; return the step reached."""
-        self.history.record(first, self.plan)
-        count = min(last, self.history.due(first + 1), first + self._batch) - first
-        costs = array("d")
-        started = time.monotonic()
-        try:
-            self.plan.run(first, count, costs, trace)
-        except MiniflowError:
-            self._replay_singly(
-                self.timeline.start_of(first), self.timeline.start_of(first + count)
-            )
-            raise
-        elapsed = time.monotonic() - started
-        if count == self._batch and elapsed < REPORT_EVERY / 4:
-            self._batch *= 2
-        elif elapsed > REPORT_EVERY:
-            self._batch = max(1, self._batch // 2)
-        self.history.record_costs(first, costs)
-        self.moment = self.timeline.start_of(first + count)
-        return first + count
-
-    def _unedited_until(self, first: int, last: int) -> int:
-        """Return the first SGD step at or after `first` that has edits, `last` at most."""
-        length = self.timeline.length
-        edited = [t for t in self._edits_after if first * length < t <= last * length]
-        return self.timeline.sgd_step(min(edited)) if edited else last
-
+    @abstractmethod
     def run_traced(self, last: int, trace: Trace) -> None:
         """Run whole SGD steps into a trace, from the start of the present one to `last` at most.
 
-        Stops early when the trace is full, after `REPORT_EVERY` seconds and before a step with
-        edits, possibly without running a step. Stale numbers shown at later moments are right only
-        if at least one step was run.
+        Only for a plan that `traces`. Stops early when the trace is full, after some time and
+        before a step with edits, possibly without running a step. Stale numbers shown at later
+        moments are right only if at least one step was run.
         """
-        first = self.moment // self.timeline.length
-        trace.clear()
-        last = self._unedited_until(first, min(last, first + trace.capacity))
-        started = time.monotonic()
-        while first < last and time.monotonic() - started < REPORT_EVERY:
-            first = self._run_batch(first, last, trace)
-            self.last_update = None
 
-    def settle(self) -> None:
-        """Recompute the present moment, with all that a run of whole SGD steps does not keep."""
-        self._travel(self.moment, None)
+    def forget_costs_from(self, sgd_step: int) -> None:
+        """Keep only the costs of the steps before `sgd_step`."""
+        del self.costs[sgd_step:]
+
+    # Where the passes of a program may differ ----------------------------------------------------
+
+    def last_position(self, step: int) -> int:
+        """Return the last position of an SGD step at which something is executed."""
+        return self.timeline.length
+
+    def has_ended(self, step: int) -> bool:
+        """Whether the present moment is the last one of an SGD step."""
+        here, position = self.timeline.sgd_step(self.moment), self.timeline.position(self.moment)
+        return self.moment > 0 and here == step and position >= self.last_position(step)
 
     @property
-    def learning_rate(self) -> float:
-        """The learning rate in force."""
-        return self.plan.learning_rate
+    def passes_run(self) -> int | None:
+        """How many passes the program has run over this graph; None if no program runs it."""
+        return None
+
+    def must_stop(self) -> bool:
+        """Whether the program itself requests a stop at the present pass; True only once."""
+        return False
+
+    def block_first_step(self, step: int) -> int:
+        """Return the first SGD step of a block: steps with no other graph's step in between."""
+        return 0
+
+    def block_start(self, step: int) -> int:
+        """Return the moment at which the block of an SGD step starts."""
+        return 0

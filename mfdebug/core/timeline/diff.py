@@ -116,13 +116,12 @@ def take_snapshot(debugger: Debugger, instant: Instant) -> Snapshot:
         last = len(debugger.branches) - 1
         raise DebuggerError(f"there is no branch {branch}", hint=f"the last is {last}")
     with debugger.visiting(instant.moment, branch):
-        nodes = range(len(debugger.graph))
-        cost = debugger.cost_freshness()
+        nodes, state = range(len(debugger.graph)), debugger.state
         return Snapshot(
-            [_reading(debugger.value(i), debugger.value_freshness(i)) for i in nodes],
-            [_reading(debugger.gradient(i), debugger.gradient_freshness(i)) for i in nodes],
-            _reading(np.array(debugger.plan.cost()), cost),
-            debugger.learning_rate,
+            [_reading(state.value(i), state.value_freshness(i)) for i in nodes],
+            [_reading(state.gradient(i), state.gradient_freshness(i)) for i in nodes],
+            _reading(np.array(debugger.plan.cost()), state.cost_freshness()),
+            state.learning_rate,
         )
 
 

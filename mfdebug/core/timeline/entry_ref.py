@@ -45,9 +45,9 @@ class EntryRef(Struct, frozen=True):
     def array(self, debugger: Debugger) -> Array:
         """Return the array that contains the entry, at the present moment."""
         if self.attribute == "value":
-            return debugger.value(self.node)
+            return debugger.state.value(self.node)
         if self.attribute == "grad":
-            return debugger.gradient(self.node)
+            return debugger.state.gradient(self.node)
         names = debugger.graph.training.optimizer.state_names
         state = debugger.plan.optimizer_state(debugger.graph.trainables.index(self.node))
         return state[names.index(self.attribute)]

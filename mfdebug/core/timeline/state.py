@@ -1,19 +1,15 @@
-"""The state at the present moment: values, gradients, and how fresh they are."""
+"""The state at the present moment of a cursor: values, gradients, and how fresh they are."""
 
 from __future__ import annotations
 
 from enum import Enum
-from functools import cached_property
 
 from msgspec import Struct
 
-from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
 from mfdebug.core.timeline.cursor import Cursor
 from mfdebug.core.timeline.timeline import Phase
-from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array
-from miniflow.plans.base import Plan
 from miniflow.plans.integers import class_numbers
 
 
@@ -42,15 +38,31 @@ class Contribution(Struct, frozen=True):
     sent: Array | None
 
 
-class StateCursor(Cursor):
-    """A cursor that reports the state at its moment."""
+class State:
+    """What can be seen at the moment at which a cursor is.
 
-    def __init__(
-        self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY, plan: Plan | None = None
-    ) -> None:
-        super().__init__(graph, history_memory=history_memory, plan=plan)
-        self._first_reports: dict[int, int] = {}
-        self._last_reports: dict[int, int] = {}
+    This is all that a computed line has. Of a recorded line, parts may not be known.
+    """
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.graph, self.plan, self.timeline = cursor.graph, cursor.plan, cursor.timeline
+        # The class numbers of a build of the timeline.
+        self._class_numbers: tuple[int, set[int]] = (0, set())
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate in force; NaN if it is not known."""
+        return self.plan.learning_rate
+
+    @property
+    def remark(self) -> str:
+        """A remark on the present moment besides its numbers, or ""."""
+        return ""
+
+    def is_finite(self, step: int) -> bool:
+        """Whether all numbers of an SGD step are known to be finite."""
+        return False
 
     def value(self, node: int) -> Array:
         """Return a node's present value, which may be stale: see `value_freshness`."""
@@ -60,20 +72,27 @@ class StateCursor(Cursor):
         """Return a node's present gradient, which may be stale: see `gradient_freshness`."""
         return self.plan.gradient(node)
 
+    def freshness(self, node: int, *, gradient: bool) -> Freshness:
+        """Return the freshness of a node's value or gradient."""
+        return self.gradient_freshness(node) if gradient else self.value_freshness(node)
+
     def value_freshness(self, node: int) -> Freshness:
         """Return whether a node's value is of this pass, stale, or not computed."""
         target = self.graph.nodes[node]
         if isinstance(target, Input):
-            fed = target.trainable or self.moment > 0
+            fed = target.trainable or self.cursor.moment > 0
             return Freshness.CURRENT if fed else Freshness.WAITING
-        return self._freshness(self.timeline.position_of("forward", node))
+        return self._freshness_at(self.timeline.position_of("forward", node))
 
     def gradient_freshness(self, node: int) -> Freshness:
         """Return whether a node's gradient is complete, partial, stale, or not computed."""
-        if not self.graph.reaches_cost[node] or node in self._class_numbers:
+        if not self.graph.reaches_cost[node] or self.is_class_number(node):
             return Freshness.NONE
-        freshness = self._freshness(self.timeline.position_of("backward", node))
-        if freshness is not Freshness.CURRENT and self._has_contribution(node):
+        freshness = self._freshness_at(self.timeline.position_of("backward", node))
+        if (
+            freshness is not Freshness.CURRENT
+            and self.timeline.first_report(node) <= self._position
+        ):
             return Freshness.PARTIAL
         return freshness
 
@@ -109,45 +128,37 @@ class StateCursor(Cursor):
         """Return why a node never has a gradient, or ""."""
         if not self.graph.reaches_cost[node]:
             return "the cost does not depend on it"
-        return "a class number has no gradient" if node in self._class_numbers else ""
+        return "a class number has no gradient" if self.is_class_number(node) else ""
 
-    @cached_property
-    def _class_numbers(self) -> set[int]:
-        return class_numbers(self.graph, self.plan.shapes)
-
-    def _has_contribution(self, node: int) -> bool:
-        """Whether a consumer has reported; cached, as it is called per visible row and frame."""
-        first = self._first_reports.get(node)
-        if first is None:
-            positions = self._report_positions(node)
-            first = self._first_reports[node] = min(positions, default=self.timeline.length + 1)
-        return first <= self.timeline.position(self.moment)
+    def is_class_number(self, node: int) -> bool:
+        """Whether a node holds class numbers, which have no gradient."""
+        build, found = self._class_numbers
+        if build != self.timeline.builds:
+            found = class_numbers(self.graph, self.plan.shapes)
+            self._class_numbers = self.timeline.builds, found
+        return node in found
 
     def has_all(self, node: int) -> bool:
         """Whether all consumers that reach the cost have sent their contribution to a node."""
-        last = self._last_reports.get(node)
-        if last is None:
-            last = self._last_reports[node] = max(self._report_positions(node), default=0)
-        return last <= self.timeline.position(self.moment)
+        return self.timeline.last_report(node) <= self._position
 
-    def _report_positions(self, node: int) -> list[int]:
-        """Return the position in an SGD step at which each edge to a consumer reports."""
-        backward = (self.timeline.position_of("backward", c) for c, _ in self.graph.consumers[node])
-        return [position for position in backward if position is not None]
+    @property
+    def _position(self) -> int:
+        return self.timeline.position(self.cursor.moment)
 
-    def _freshness(self, position: int | None) -> Freshness:
+    def _freshness_at(self, position: int | None) -> Freshness:
         if position is None:
             return Freshness.NONE
-        if position <= self.timeline.position(self.moment):
+        if position <= self._position:
             return Freshness.CURRENT
-        return Freshness.STALE if self.sgd_step > 0 else Freshness.WAITING
+        return Freshness.STALE if self.cursor.sgd_step > 0 else Freshness.WAITING
 
     def written_at(self, node: int, phase: Phase = "forward") -> int | None:
         """Return the last moment of this phase of a node, or None if there was none."""
         position = self.timeline.position_of(phase, node)
         if position is None:
             return None
-        step = self.sgd_step - (position > self.timeline.position(self.moment))
+        step = self.cursor.sgd_step - (position > self._position)
         return self.timeline.start_of(step) + position if step >= 0 else None
 
     def made_at(self, node: int, *, gradient: bool) -> int | None:
@@ -166,30 +177,20 @@ class StateCursor(Cursor):
 
         A table lookup, as it is called for every visible row of every frame.
         """
-        timeline, now = self.timeline, self.timeline.position(self.moment)
+        timeline, now = self.timeline, self._position
         computed = timeline.position_of("forward", node)
         if computed is None or computed > now or not timeline.update:
             return None
-        first = self._first_updates[node]
+        first = timeline.first_trained(node)
         if first is None:
             return None
         updated = timeline.position_of("update", first)
         return first if updated is not None and updated <= now else None
 
-    @cached_property
-    def _first_updates(self) -> list[int | None]:
-        """For every node, the first updated parameter among those it depends on."""
-        first: list[int | None] = []
-        trainables = set(self.graph.trainables)
-        for node, sources in enumerate(self.graph.inbound):
-            found = [parameter for source in sources if (parameter := first[source]) is not None]
-            first.append(min(found, default=node if node in trainables else None))
-        return first
-
     def reported(self, node: int) -> int:
         """Return how many of a node's edges to consumers have reported their contribution."""
-        now = self.timeline.position(self.moment)
-        return sum(position <= now for position in self._report_positions(node))
+        now = self._position
+        return sum(position <= now for position in self.timeline.report_positions(node))
 
     def contributions(self, node: int) -> list[Contribution]:
         """Return the contributions to a node's gradient, one per edge, in the order sent."""
@@ -202,7 +203,7 @@ class StateCursor(Cursor):
         position = self.timeline.position_of("backward", consumer)
         if position is None:
             return None
-        reported = position <= self.timeline.position(self.moment)
+        reported = position <= self._position
         sent = self.plan.contribution(consumer, input_index) if reported else None
         return Contribution(consumer, input_index, reported, sent)
 

@@ -46,6 +46,7 @@ class Timeline:
     def build(self, graph: Graph, *, backward: bool = True) -> None:
         """Build the moments of a graph's SGD step; without `backward`, of a forward pass alone."""
         self.builds += 1
+        self.graph = graph
         self.forward = graph.forward_nodes
         self.backward = graph.backward_nodes if backward else []
         self.update = list(graph.trainables) if backward else []
@@ -61,6 +62,9 @@ class Timeline:
             for phase, nodes, start in self._phases
         }
         self._phase_ends = sorted({start + len(nodes) for _, nodes, start in self._phases})
+        self._first_reports: dict[int, int] = {}
+        self._last_reports: dict[int, int] = {}
+        self._first_trained: list[int | None] | None = None
 
     def _phase_nodes(self) -> list[tuple[Phase, list[int | None]]]:
         return [
@@ -94,6 +98,40 @@ class Timeline:
     def position_of(self, phase: Phase, node: int | None) -> int | None:
         """Return the position in an SGD step of a node's phase, or None."""
         return self._positions[phase].get(node)
+
+    # Positions are looked up for every visible row of every frame: a search is kept until `build`.
+
+    def report_positions(self, node: int) -> list[int]:
+        """Return the position in an SGD step at which each edge to a consumer reports."""
+        backward = self._positions["backward"]
+        found = (backward.get(consumer) for consumer, _ in self.graph.consumers[node])
+        return [position for position in found if position is not None]
+
+    def first_report(self, node: int) -> int:
+        """Return where the first contribution to a node is sent; beyond the SGD step if none is."""
+        first = self._first_reports.get(node)
+        if first is None:
+            first = min(self.report_positions(node), default=self.length + 1)
+            self._first_reports[node] = first
+        return first
+
+    def last_report(self, node: int) -> int:
+        """Return where the last contribution to a node is sent; 0 if none is."""
+        last = self._last_reports.get(node)
+        if last is None:
+            last = self._last_reports[node] = max(self.report_positions(node), default=0)
+        return last
+
+    def first_trained(self, node: int) -> int | None:
+        """Return the first trainable among those that a node depends on, itself included."""
+        if self._first_trained is None:
+            first: list[int | None] = []
+            trainables = set(self.graph.trainables)
+            for i, sources in enumerate(self.graph.inbound):
+                found = [parent for source in sources if (parent := first[source]) is not None]
+                first.append(min(found, default=i if i in trainables else None))
+            self._first_trained = first
+        return self._first_trained[node]
 
     def start_of(self, sgd_step: int) -> int:
         """Return the moment before an SGD step: nothing of it is executed yet."""

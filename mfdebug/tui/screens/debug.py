@@ -36,7 +36,7 @@ from mfdebug.tui.themes import ThemedApp
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.completion_list import CompletionList
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
-from mfdebug.tui.widgets.output_list import OutputList
+from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panels import Panels
 from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
@@ -73,15 +73,19 @@ class DebugScreen(CommandScreen):
         self._saver = SessionSaver(self, self.runner, autosaver, self._report_unsaved)
         self.autoplay = Autoplay(self, self._autoplay_step, self.show_keys)
         self.count = Count()
+        self.status = StatusLine(self.debugger, id="status")
         self.panels = Panels(session, roomy=presentation.roomy, id="body")
         self.finder = Finder(self.debugger, self.panels.order, self.panels.shown)
+        self.caption = Caption(session, id="caption")
+        self.message = MessageLine(self.debugger, id="message")
+        self._shown: tuple[Panel, ...] = (self.status, self.panels, self.caption, self.message)
 
     def compose(self) -> ComposeResult:
         """The panels, the status above them, message and keys below."""
-        yield StatusLine(self.debugger, id="status")
+        yield self.status
         yield self.panels
-        yield Caption(id="caption")
-        yield MessageLine(self.debugger, id="message")
+        yield self.caption
+        yield self.message
         yield KeyLine(self.hints(), id="keys")
 
     async def on_mount(self) -> None:
@@ -112,7 +116,7 @@ class DebugScreen(CommandScreen):
 
     def say(self, words: str, tone: Tone = "answer") -> None:
         """Show a message in the message line."""
-        self.query_one(MessageLine).say(words, tone)
+        self.message.say(words, tone)
 
     def follow(self) -> None:
         """Show the node of the present moment."""
@@ -120,10 +124,7 @@ class DebugScreen(CommandScreen):
 
     def show_moment(self) -> None:
         """Update every panel to the present moment, in one frame."""
-        self.query_one(StatusLine).show()
-        self.panels.show()
-        self.query_one(Caption).show(self.session.caption)
-        self.query_one(MessageLine).show_next()
+        show_all(self._shown)
 
     def show_keys(self) -> None:
         """Show the key hints, after a sign that the screen plays by itself."""
@@ -131,7 +132,7 @@ class DebugScreen(CommandScreen):
 
     def hints(self) -> list[KeyHint]:
         """Return the key hints of the bottom line."""
-        return key_hints(keys_of(self), steps=self.debugger.has_steps)
+        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps)
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""
@@ -150,17 +151,18 @@ class DebugScreen(CommandScreen):
         if isinstance(self.app, ThemedApp):
             self.session.theme = self.app.theme_name
         self.panels.cost.forget()
-        self.query_one(StatusLine).show()
+        self.status.show()
         self.panels.show()
-        self.query_one(Caption).show(self.session.caption)
-        self.query_one(MessageLine).draw()
+        self.caption.show()
+        # Not `show`: the message stays.
+        self.message.draw()
         self.query_one(KeyLine).show()
 
     def on_resize(self, event: Resize) -> None:
         """Hide panels that do not fit, and draw the title lines to their new width."""
         self.set_class(event.size.width < 76, "narrow")
         self.set_class(event.size.height < 20, "low")
-        self.panels.show_curve_if_it_fits()
+        self.panels.cost.show_if_it_fits()
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
         self.call_after_refresh(self._complete)
@@ -194,16 +196,15 @@ class DebugScreen(CommandScreen):
 
     async def _step_in_quiz(self, count: int) -> None:
         """Step `count` moments, but stop at the first that the quiz asks about, and ask."""
-        strip = self.query_one(MessageLine)
         for left in range(count, 0, -1):
             if question := asked(self.session):
                 why = "  (the quiz asks before each step)" if left > 1 else ""
-                strip.say(question + why, "ask")
+                self.message.say(question + why, "ask")
                 self.prompt().open(ANSWER)
                 return
             before = self.debugger.moment
             await self.run_line("step")
-            if self.debugger.moment == before or strip.tone == "stop":
+            if self.debugger.moment == before or self.message.tone == "stop":
                 return
 
     async def run_line(self, line: str) -> None:
@@ -273,7 +274,7 @@ class DebugScreen(CommandScreen):
 
     def progressed(self, words: str) -> None:
         """Show the progress of a command in the background."""
-        self.query_one(OutputList).show()
+        self.panels.output.show()
         self.say(words, "busy")
 
     # Prompt ------------------------------------------------------------------------------
@@ -290,13 +291,13 @@ class DebugScreen(CommandScreen):
     def action_prompt(self, text: str, replaced: int = 0) -> None:
         """Open the prompt with `text`, whose last `replaced` characters are selected."""
         self.autoplay.stop()
-        self.query_one(MessageLine).display = False
+        self.message.display = False
         self.prompt().open(text, replaced)
 
     def close_prompt(self) -> None:
         """Hide the prompt, and show the message line again."""
         self.prompt().close()
-        self.query_one(MessageLine).display = True
+        self.message.display = True
         self.panels.order.focus()
 
     def on_input_changed(self, event: TextInput.Changed) -> None:
@@ -331,7 +332,7 @@ class DebugScreen(CommandScreen):
             return
         # Without an answer to the quiz, Enter just steps.
         await self.run_line("step" if line == ANSWER.strip() else line)
-        if line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
+        if line.startswith(ANSWER) and self.message.tone == "error":
             self.prompt().open(ANSWER)
 
     def on_prompt_left(self) -> None:
@@ -352,7 +353,7 @@ class DebugScreen(CommandScreen):
     def on_key(self, event: Key) -> None:
         """Collect the digits of a count; report a key that is not bound."""
         if self.count.add(event.character):
-            self.say(self.count.words(keys_of(self), steps=self.debugger.has_steps))
+            self.say(self.count.words(keys_of(self), steps=self.debugger.cursor.has_steps))
             event.stop()
         elif event.key not in self.active_bindings:
             self.count.clear()
@@ -379,7 +380,7 @@ class DebugScreen(CommandScreen):
         self.count.clear()
         self.autoplay.stop()
         self._show_found(self.finder.clear())
-        self.query_one(MessageLine).show_next()
+        self.message.show()
 
     def action_follow(self) -> None:
         """Show the node of the present moment again."""
@@ -394,10 +395,10 @@ class DebugScreen(CommandScreen):
     def action_log(self) -> None:
         """Toggle the logarithmic scale of the cost plot."""
         panel = self.panels.cost
-        if not panel.display:
+        plot = panel.plot
+        if plot is None or not panel.display:
             self.say(panel.why_hidden(keys_of(self)), "error")
             return
-        plot = panel.prepare()
         plot.toggle_scale()
         self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")
 
@@ -415,8 +416,8 @@ class DebugScreen(CommandScreen):
         """Start or stop autoplay."""
         if self.autoplay.playing:
             self.autoplay.stop()
-            self.query_one(MessageLine).show_next()
-        elif self.debugger.at_end:
+            self.message.show()
+        elif self.debugger.cursor.at_end:
             # The error says why there is no next moment.
             await self.run_line("step")
         else:
@@ -433,7 +434,7 @@ class DebugScreen(CommandScreen):
         self.say(self.autoplay.words)
 
     async def _autoplay_step(self) -> None:
-        if self.debugger.at_end:
+        if self.debugger.cursor.at_end:
             self.autoplay.stop()
         elif not self.runner.busy:
             await self.run_line("step")

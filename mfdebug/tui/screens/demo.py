@@ -18,9 +18,7 @@ from mfdebug.opening.shipped import ShippedDemo
 from mfdebug.tui.keys import KeyHint, bindings_at, bindings_over, key_hints, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import ANSWER, DebugScreen
-from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
-from mfdebug.tui.widgets.node_panel import NodePanel
 from miniflow.errors import MiniflowError
 
 # Lines for which no key is displayed.
@@ -76,7 +74,7 @@ class DemoScreen(DebugScreen):
         )
         self._greeting = words
         # The graph's description would give away what the demo is about to show.
-        self.query_one(NodePanel).opening = [self.playback.demo.title]
+        self.panels.node.opening = [self.playback.demo.title]
 
     # The script ----------------------------------------------------------------------------
 
@@ -171,7 +169,7 @@ class DemoScreen(DebugScreen):
                 self.session.run(line)
             except MiniflowError as error:
                 self.problem = str(error)
-            self.query_one(Caption).show(self.session.caption)
+            self.caption.show()
         else:
             self.cast(line_text(line, keys_of(self)))
             await self.run_line(line)
@@ -179,7 +177,7 @@ class DemoScreen(DebugScreen):
         if self.problem:
             self.problem = f"line {number} of the demo: {self.problem}"
             self._autoplaying = False
-            self.query_one(MessageLine).say(self.problem, "error")
+            self.say(self.problem, "error")
         return not self.problem
 
     def end_beat(self) -> None:
@@ -220,7 +218,7 @@ class DemoScreen(DebugScreen):
             self._skipping, self._beats_back = True, count
             return
         if not self.playback.beat:
-            self.query_one(MessageLine).say("this is the start of the demo", "error")
+            self.say("this is the start of the demo", "error")
             return
         for _ in range(min(count, self.playback.beat)):
             self.playback.back()
@@ -238,7 +236,7 @@ class DemoScreen(DebugScreen):
         if self.playback.on_script and not covered:
             back = keys_of(self).name("demo-back")
             words = f"this is the script's moment; {back} goes back a beat"
-            self.query_one(MessageLine).say(words, "answer")
+            self.say(words)
             return
         self.playback.return_to_script()
         self._show_present()
@@ -263,7 +261,7 @@ class DemoScreen(DebugScreen):
             try:
                 self._play(self._following.path)
             except MiniflowError as error:
-                self.query_one(MessageLine).say(str(error), "error")
+                self.say(str(error), "error")
         else:
             self._say_end()
 
@@ -273,7 +271,7 @@ class DemoScreen(DebugScreen):
         leave, back, on = map(keys.name, ("quit", "demo-back", "demo-on"))
         following = f"{on} plays “{self._following.title}”, " if self._following else ""
         words = f"end of the demo: {following}{leave} quits, {back} goes back"
-        self.query_one(MessageLine).say(words, "answer")
+        self.say(words)
 
     # By itself -----------------------------------------------------------------------------
 
@@ -299,7 +297,7 @@ class DemoScreen(DebugScreen):
         """Decrease or increase the reading time."""
         self._pace = min(max(self._pace - by, 0), len(PACES) - 1)
         words = f"captions stay {PACES[self._pace]:g} times as long as it takes to read them"
-        self.query_one(MessageLine).say(words, "answer")
+        self.say(words)
 
     def key_arrived(self, event: Key) -> bool:
         """Handle the demo's keys, also over dialogs; return whether the key is handled.
@@ -353,7 +351,7 @@ class DemoScreen(DebugScreen):
         keys = keys_of(self)
         chosen = HINTS if self.playback.on_script else HINTS_OFF
         own = [KeyHint(bound, keys.name(bound), words) for bound, words in chosen]
-        return own + key_hints(keys, steps=self.debugger.has_steps)
+        return own + key_hints(keys, steps=self.debugger.cursor.has_steps)
 
     def show_keys(self) -> None:
         """Show the key hints, after the number of the beat."""

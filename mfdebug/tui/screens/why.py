@@ -228,7 +228,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
     def _made(self) -> int | None:
         """The moment at which a stale number was computed."""
         ref, debugger = self._here.cause.ref, self._debugger
-        return debugger.made_at(ref.node, gradient=ref.attribute == "grad")
+        return debugger.state.made_at(ref.node, gradient=ref.attribute == "grad")
 
     @property
     def _is_stale(self) -> bool:
@@ -236,8 +236,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         if ref.moment is not None:
             return False
         gradient = ref.attribute == "grad"
-        freshness = debugger.gradient_freshness if gradient else debugger.value_freshness
-        return freshness(ref.node) is Freshness.STALE
+        return debugger.state.freshness(ref.node, gradient=gradient) is Freshness.STALE
 
     def _ref_lines(self, view: WhyLines, width: int) -> list[Strip]:
         """Return the numbers of the selected term, of which Enter follows the selected one."""

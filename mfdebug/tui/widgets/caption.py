@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
+from mfdebug.core.session.session import Session
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
 
@@ -34,22 +35,23 @@ class Caption(LinesView):
     }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, session: Session, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._session = session
         self._text = ""
 
-    def show(self, text: str) -> None:
-        """Show a caption, or hide it if `text` is empty."""
-        self._text = text
-        if self.display != bool(text):
-            self.display = bool(text)
-        self._show()
+    def show(self) -> None:
+        """Show the session's caption, or nothing if it has none."""
+        self._text = self._session.caption
+        if self.display != bool(self._text):
+            self.display = bool(self._text)
+        self._draw()
 
     def on_resize(self) -> None:
         """Wrap the text to the new width."""
-        self._show()
+        self._draw()
 
-    def _show(self) -> None:
+    def _draw(self) -> None:
         width = self.app.size.width
         style = self.get_component_rich_style("caption--text")
         lines = wrap(self._text, max(20, min(width - 2 * MARGIN, MAX_WIDTH)))

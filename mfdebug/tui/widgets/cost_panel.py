@@ -15,6 +15,9 @@ from mfdebug.core.timeline.debugger import Debugger
 if TYPE_CHECKING:
     from mfdebug.tui.widgets.cost_plot import CostPlot
 
+# Below this height a curve leaves too little space for numbers that an audience can read.
+ROOMY_HEIGHT = 30
+
 
 class CostPanel(Vertical):
     """Shows the cost plot; the panel is empty until it is displayed or prepared."""
@@ -23,20 +26,30 @@ class CostPanel(Vertical):
         super().__init__(id=id)
         self._debugger = debugger
         self.plot: CostPlot | None = None
+        # For an audience: the plot gives way to the numbers on a low screen.
+        self.roomy = False
 
-    def prepare(self) -> CostPlot:
-        """Mount the plot, if it is not; return it."""
-        if self.plot is None:
+    def prepare(self) -> None:
+        """Mount the plot of a graph that is trained, if it is not mounted yet."""
+        if self.plot is None and self._debugger.graph.trains:
             from mfdebug.tui.widgets.cost_plot import CostPlot
 
             self.plot = CostPlot(self._debugger)
             self.mount(self.plot)
-        return self.plot
 
     def show(self) -> None:
-        """Draw the costs so far, if the panel is displayed and anything has changed."""
-        if self.display and self.prepare().is_mounted:
-            self.prepare().show()
+        """Draw the costs so far, if there are costs, and room for them."""
+        self.show_if_it_fits()
+        if self.display:
+            self.prepare()
+            if self.plot is not None and self.plot.is_mounted:
+                self.plot.show()
+
+    def show_if_it_fits(self) -> None:
+        """Display the plot if there are costs to plot, and room for them; else hide it."""
+        trained = self._debugger.graph.trains and self._debugger.moment > 0
+        cramped = self.roomy and self.screen.size.height < ROOMY_HEIGHT
+        self.display = trained and not cramped and not self.screen.has_class("low")
 
     def forget(self) -> None:
         """Draw again at the next `show`, even if nothing has changed."""

@@ -123,8 +123,8 @@ class CostPlot(Vertical):
         """Draw the costs so far, if anything has changed."""
         debugger = self.debugger
         # A copy: a run in the background cannot append to an array while NumPy exports its buffer.
-        costs = np.array(debugger.history.costs[:])
-        computed = debugger.cost_freshness() is Freshness.CURRENT
+        costs = np.array(debugger.cursor.costs[:])
+        computed = debugger.state.cost_freshness() is Freshness.CURRENT
         step = min(debugger.sgd_step - (not computed), len(costs) - 1)
         # As bytes, because NaN never equals itself.
         state = (len(costs), costs[-1:].tobytes(), step, self.logarithmic, self.size)

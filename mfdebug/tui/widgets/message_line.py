@@ -62,7 +62,7 @@ class MessageLine(LinesView):
         self._text, self._tone = with_keys(text, keys_of(self)), tone
         self.draw()
 
-    def show_next(self) -> None:
+    def show(self) -> None:
         """Show what comes next."""
         self.say(self._next(), "next")
 
@@ -93,12 +93,13 @@ class MessageLine(LinesView):
         return self._tone
 
     def _next(self) -> str:
-        coming = self.debugger.coming()
-        if coming is None and not self.debugger.at_end:
+        cursor = self.debugger.cursor
+        coming = cursor.coming()
+        if coming is None and not cursor.at_end:
             # What comes next is unknown until the program continues.
             return f"this pass ends here; {GO_ON}"
         if coming is None:
-            return f"end of the run ({self.debugger.ending}); {GO_BACK}"
+            return f"end of the run ({cursor.ending}); {GO_BACK}"
         if coming.number == 1:
             step = keys_of(self).name("step")
             return f"press {step} to begin: the feed gives every input its value"

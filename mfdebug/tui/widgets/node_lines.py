@@ -109,6 +109,7 @@ class NodeLines:
 
     def _inputs(self, inbound: list[int], width: int) -> Iterable[Line]:
         """Yield a few rows of each input, around the entry that broadcasts to the selected one."""
+        state = self._debugger.state
         sources = list(dict.fromkeys(inbound))
         fit_in = max(1, 2 * self._rows // 3)  # a name and two rows each
         height = max(2, self._rows // min(len(sources), fit_in) - 1)
@@ -119,12 +120,12 @@ class NodeLines:
                 Segment(f"input {name}", self._style("label")),
                 Segment(f"  {shape_text(shape)}", self._style("dim")),
             ]
-            freshness = self._debugger.value_freshness(source)
+            freshness = state.value_freshness(source)
             if freshness.absent:
-                reason = self._debugger.unknown(source) or "not computed yet"
+                reason = state.unknown(source) or "not computed yet"
                 yield [Segment(f"  {reason}", self._style("dim"))]
                 continue
-            value = self._debugger.value(source)
+            value = state.value(source)
             entry = matching_entry(self._report.index, shape)
             paint = self._paint(stale=freshness is Freshness.STALE)
             yield from tensor_lines(
@@ -139,7 +140,7 @@ class NodeLines:
             reason = self._report.unknown or "not computed yet"
             yield [*label, Segment(f"     {reason}", self._style("dim"))]
             return
-        value = self._debugger.value(self._node)
+        value = self._debugger.state.value(self._node)
         stale = self._report.value_freshness is Freshness.STALE
         paint = self._paint(now=now, stale=stale)
         note = f"  stale (step {self._debugger.sgd_step - 1})" if stale else ""
@@ -184,7 +185,7 @@ class NodeLines:
             reason = self._report.unknown_gradient or "not computed yet"
             yield [label, Segment(f"  {reason}", self._style("dim"))]
         else:
-            gradient = self._debugger.gradient(self._node)
+            gradient = self._debugger.state.gradient(self._node)
             stale = freshness is Freshness.STALE
             paint = self._paint(now=now, stale=stale)
             note = f"  stale (step {self._debugger.sgd_step - 1})" if stale else ""

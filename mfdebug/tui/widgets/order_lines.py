@@ -146,7 +146,7 @@ class OrderLines:
         target = self._debugger.graph.nodes[node]
         now = self._debugger.where.node == node
         trained = isinstance(target, Input) and target.trainable
-        waiting = self._debugger.value_freshness(node).absent
+        waiting = self._debugger.state.value_freshness(node).absent
         plain = style("order--now" if now else "order--dim" if waiting else "order--plain")
         indent = " " * self._indent * row.level
         name = self._names.text(node, max(1, columns.name - len(indent)))
@@ -206,7 +206,7 @@ class OrderLines:
         else:
             other, input_index = graph.consumers[row.node][row.edge - len(sources)]
             word, note = "to", self._input_note(other, input_index)
-            if (contribution := debugger.contribution(other, input_index)) is not None:
+            if (contribution := debugger.state.contribution(other, input_index)) is not None:
                 sent = contribution.sent
                 if sent is None:
                     note += " ∙ nothing back yet"

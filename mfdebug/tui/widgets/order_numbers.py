@@ -62,10 +62,10 @@ class OrderNumbers:
 
     def _value(self, node: int, columns: Columns) -> list[Segment]:
         debugger = self._debugger
-        freshness = debugger.value_freshness(node)
+        freshness = debugger.state.value_freshness(node)
         if freshness.absent:
             return self._number(ABSENT[freshness], None, "order--dim", columns, columns.value_bar)
-        if debugger.outdated_by(node) is not None:
+        if debugger.state.outdated_by(node) is not None:
             freshness = Freshness.STALE
         stale = freshness is Freshness.STALE
         kind = "order--dim" if stale else "order--new" if self._is_new(node) else "order--plain"
@@ -81,12 +81,12 @@ class OrderNumbers:
 
     def _gradient(self, node: int, columns: Columns) -> list[Segment]:
         debugger = self._debugger
-        freshness = debugger.gradient_freshness(node)
+        freshness = debugger.state.gradient_freshness(node)
         bar = columns.gradient_bar
         if freshness.absent:
             return self._number(ABSENT[freshness], None, "order--dim", columns, bar)
         mark = MARKS[freshness]
-        if freshness is Freshness.PARTIAL and debugger.has_all(node):
+        if freshness is Freshness.PARTIAL and debugger.state.has_all(node):
             mark = COMPLETE_MARK
         kind = "order--dim" if freshness is Freshness.STALE else "order--gradient"
         if self._receivers_of == node:
@@ -145,8 +145,8 @@ class OrderNumbers:
         new = where.phase == "update" and where.node == node
         if ratio is None:
             # Without a mark: the gradient that made the last update has been replaced.
-            made = debugger.updated_at(node) is not None
-            mark = "∙" if not made else " " if debugger.endless else "?"
+            made = debugger.state.updated_at(node) is not None
+            mark = "∙" if not made else " " if debugger.cursor.endless else "?"
             return Segment(f" {mark:{UPDATE}}", self._style("order--dim"))
         text = "inf" if math.isinf(ratio) else column_number(ratio, UPDATE)
         style = self._style("order--new" if new else "order--plain")
@@ -154,10 +154,10 @@ class OrderNumbers:
 
     def _summary(self, node: int, columns: Columns) -> Segment:
         debugger, width = self._debugger, columns.summary
-        freshness = debugger.value_freshness(node)
+        freshness = debugger.state.value_freshness(node)
         text = ""
         if not freshness.absent:
-            value = debugger.value(node)
+            value = debugger.state.value(node)
             entries = self._sizes.value(node).entries
             if column_entries(entries, columns.number + columns.value_bar):
                 text = ""  # they are in the column of values

@@ -8,6 +8,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from mfdebug.core.format.program_output import as_seen
+from mfdebug.tui.keys import keys_of
 from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.side_list import SideList
 
@@ -15,17 +16,14 @@ from mfdebug.tui.widgets.side_list import SideList
 class OutputList(SideList):
     """A row per line, scrolled to the last one."""
 
-    def __init__(
-        self,
-        printed: Callable[[], list[str]],
-        key: str,
-        *,
-        id: str | None = None,  # noqa: A002 - Textual's own name for it
-    ) -> None:
-        """`key` is the name of the key that shows the whole output."""
-        super().__init__("output", f"{key} shows all", id=id)
+    def __init__(self, printed: Callable[[], list[str]], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__("output", id=id)
         self._printed = printed
         self._shown: list[str] = []
+
+    def on_mount(self) -> None:
+        """Name the key that shows the whole output, beside the title."""
+        self._over_last = f"{keys_of(self).name('output')} shows all"
 
     def show(self) -> None:
         """Show the output so far."""

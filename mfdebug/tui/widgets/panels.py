@@ -6,20 +6,17 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from mfdebug.core.session.session import Session
-from mfdebug.tui.keys import keys_of
 from mfdebug.tui.shown_node import ShownNode
 from mfdebug.tui.widgets.cost_panel import CostPanel
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
+from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panel_title import PanelTitle
 from mfdebug.tui.widgets.side_list import SideList
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
-
-# Below this height a curve leaves too little space for numbers that an audience can read.
-ROOMY_HEIGHT = 30
 
 
 class Panels(Horizontal):
@@ -27,14 +24,23 @@ class Panels(Horizontal):
 
     def __init__(self, session: Session, *, roomy: bool, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._session = session
-        self._debugger = session.debugger
-        self._roomy = roomy
-        self.order = OrderTree(self._debugger, session.stops, id="order")
-        self.node = NodePanel(self._debugger, id="node")
-        self.order.roomy = self.node.roomy = roomy
-        self.cost = CostPanel(self._debugger, id="cost")
-        self.shown = ShownNode(self._debugger, self.order, self.node)
+        debugger = session.debugger
+        self.order = OrderTree(debugger, session.stops, id="order")
+        self.watches = WatchList(session.watches, id="watches")
+        self.stops = StopList(session.stops, id="stops")
+        self.node = NodePanel(debugger, id="node")
+        self.cost = CostPanel(debugger, id="cost")
+        self.output = OutputList(session.printed or list, id="output")
+        self.order.roomy = self.node.roomy = self.cost.roomy = roomy
+        self.shown = ShownNode(debugger, self.order, self.node)
+        self._panels: tuple[Panel, ...] = (
+            self.order,
+            self.watches,
+            self.stops,
+            self.node,
+            self.cost,
+            self.output,
+        )
 
     def compose(self) -> ComposeResult:
         """Order and node side by side; below them their lists, the cost and the output."""
@@ -42,38 +48,23 @@ class Panels(Horizontal):
             yield PanelTitle("order")
             yield self.order
             yield Legend(id="legend")
-            yield WatchList(self._session.watches, id="watches")
-            yield StopList(self._session.stops, id="stops")
+            yield self.watches
+            yield self.stops
         with Vertical(id="right"):
             yield PanelTitle("node")
             yield self.node
             yield self.cost
-            yield OutputList(
-                self._session.printed or list, keys_of(self).name("output"), id="output"
-            )
+            yield self.output
 
     def prepare(self) -> None:
         """Mount what the first moment does not show and the first keys need."""
-        if self._debugger.graph.trains:
-            self.cost.prepare()
+        self.cost.prepare()
         for rows in self.query(SideList):
             rows.prepare()
 
     def show(self) -> None:
         """Update every panel to the present moment."""
-        self.order.show()
-        self.query_one(WatchList).show()
-        self.query_one(StopList).show()
-        self.query_one(OutputList).show()
-        self.node.show()
-        self.show_curve_if_it_fits()
-        self.cost.show()
-
-    def show_curve_if_it_fits(self) -> None:
-        """Display the cost plot if there are costs to plot, and room for them."""
-        trained = self._debugger.graph.trains and self._debugger.moment > 0
-        cramped = self._roomy and self.screen.size.height < ROOMY_HEIGHT
-        self.cost.display = trained and not cramped and not self.screen.has_class("low")
+        show_all(self._panels)
 
     def draw_titles(self) -> None:
         """Draw the title lines to their width, that of the focused panel in bold."""

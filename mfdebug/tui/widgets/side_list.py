@@ -22,11 +22,11 @@ class _Rows(LinesView, can_focus=False):
     def line(self, y: int) -> Strip:
         return self._owner.row(y, self.line_width)
 
-    def show(self, count: int) -> None:
+    def set_count(self, count: int) -> None:
         self.reload(Size(self.line_width, count))
 
     def on_resize(self) -> None:
-        self.show(self._extent.height)
+        self.set_count(self._extent.height)
         super().on_resize()
 
 
@@ -79,7 +79,7 @@ class SideList(Vertical):
         if count:
             self.prepare()
             self.styles.height = count + 1
-        self._rows.show(count)
+        self._rows.set_count(count)
         if revealed is not None:
             self._rows.reveal(revealed)
 

@@ -70,7 +70,7 @@ class StatusLine(LinesView):
         part = f" {where.part}{of}{where.parts}" if where.node is not None else ""
         step = [("step " if short else "SGD step ", label), (f"{where.sgd_step}{gap}", number)]
         left = [
-            *(step if debugger.has_steps else []),
+            *(step if debugger.cursor.has_steps else []),
             (f"{where.phase}{part}{gap}", number),
             ("at " if short else "moment ", label),
             (f"{where.number}", number),
@@ -80,8 +80,8 @@ class StatusLine(LinesView):
         if short:
             rest = rest.replace("(of SGD step ", "(step ").replace("not computed", "-")
         right = [(f" {word} ", label), (f"{rest} ", number)]
-        if debugger.graph.trains and not math.isnan(debugger.learning_rate):
-            rate = f"{scalar(debugger.learning_rate)} "
+        if debugger.graph.trains and not math.isnan(debugger.state.learning_rate):
+            rate = f"{scalar(debugger.state.learning_rate)} "
             word = word_typed("lr", debugger.graph.by_name)
             right += [(f"{'' if short else '  '}{word} ", label), (rate, number)]
         return left, right

@@ -14,6 +14,7 @@ from mfdebug.core.breakpoints.parser import RULE_NAMES
 from mfdebug.core.breakpoints.stop import Hit
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.session import Session
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
@@ -26,14 +27,14 @@ GRAPHS = sorted(path.stem for path in (ROOT / "graphs").glob("*.json"))
 
 
 def session(graph: str) -> Session:
-    return open_session(Debugger(load_graph(graph)))
+    return open_session(ComputedDebugger(load_graph(graph)))
 
 
 def state(debugger: Debugger) -> bytes:
     """Return all that is shown at the present moment, as bytes."""
     nodes = range(len(debugger.graph))
-    shown = [debugger.value(i).tobytes() for i in nodes]
-    shown += [debugger.gradient(i).tobytes() for i in nodes if debugger.graph.reaches_cost[i]]
+    shown = [debugger.state.value(i).tobytes() for i in nodes]
+    shown += [debugger.state.gradient(i).tobytes() for i in nodes if debugger.graph.reaches_cost[i]]
     return b"".join(shown)
 
 
@@ -45,7 +46,7 @@ def walked(run: Session, steps: int) -> list[int]:
     while debugger.moment < end:
         before = {stop.number: stop.hits for stop in run.stops}
         run.stops._prepare()
-        debugger.step()
+        debugger.cursor.step()
         if run.stops._met():
             met.append(debugger.moment)
         del before
@@ -241,7 +242,7 @@ def test_a_stop_shows_what_stepping_there_shows() -> None:
     run.run("break if sgd_step == 30 and cost > 0")
     run.run("continue")
     twin = session("diabetes")
-    twin.debugger.step(run.debugger.moment)
+    twin.debugger.cursor.step(run.debugger.moment)
     assert state(run.debugger) == state(twin.debugger)
 
 
@@ -249,7 +250,7 @@ def test_the_curve_does_not_show_what_lies_beyond_the_stop() -> None:
     run = session("wx")
     run.run("break if cost < 10")
     run.run("continue")
-    assert len(run.debugger.history.costs) == run.debugger.sgd_step + 1
+    assert len(run.debugger.cursor.costs) == run.debugger.sgd_step + 1
 
 
 def test_tbreak_is_met_once_and_ignore_passes_over() -> None:
@@ -348,7 +349,7 @@ def test_a_graph_without_trainables_runs_to_its_end() -> None:
     run.run("break nan")
     reply = run.run("continue")
     assert "no stop was met" in reply.text
-    assert run.debugger.at_end
+    assert run.debugger.cursor.at_end
     run.run("break q backward")
     run.run("reverse-continue")
     assert run.debugger.where.phase == "backward"
@@ -394,7 +395,7 @@ def test_a_node_called_like_a_rule_is_reached_in_backquotes(tmp_path: Path) -> N
         '{"name": "x", "op": "Input", "value": 1}, {"name": "y", "op": "Input", "value": 2},'
         '{"name": "nan", "op": "Mul", "inputs": ["x", "y"]}]}'
     )
-    run = open_session(Debugger(load(file)))
+    run = open_session(ComputedDebugger(load(file)))
     run.run("break nan")
     assert "forward of nan: nan = 2" in run.run("continue").text
 
@@ -412,7 +413,7 @@ def test_armed_and_unarmed_runs_agree_bit_for_bit() -> None:
     plain.run("sgd 100")
     assert armed.debugger.moment == plain.debugger.moment
     assert state(armed.debugger) == state(plain.debugger)
-    assert np.array_equal(armed.debugger.history.costs, plain.debugger.history.costs)
+    assert np.array_equal(armed.debugger.cursor.costs, plain.debugger.cursor.costs)
 
 
 def test_the_upper_bound_of_the_update_ratio_can_be_chosen() -> None:

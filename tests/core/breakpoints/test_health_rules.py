@@ -11,7 +11,7 @@ from mfdebug.core.commands.completion import complete
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.replay import session_lines
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import load
@@ -34,7 +34,7 @@ LONG = {"digits": 100, "diabetes": 200}
 
 
 def session(graph: Graph | str, *lines: str) -> Session:
-    run = open_session(Debugger(load_graph(graph) if isinstance(graph, str) else graph))
+    run = open_session(ComputedDebugger(load_graph(graph) if isinstance(graph, str) else graph))
     for line in lines:
         run.run(line)
     return run
@@ -103,7 +103,7 @@ def test_a_last_layer_that_has_learned_yes_and_no_is_not_saturated() -> None:
     graph = Graph.of(cost, optimizer=SGD(20.0))
     run = session(graph)
     assert first_stop(run, 3000)[1] == ""
-    near = run.debugger.value(graph.by_name["y"])
+    near = run.debugger.state.value(graph.by_name["y"])
     assert (np.abs(near - [[0.0], [1.0]]) < 0.01).all()
 
 
@@ -205,7 +205,7 @@ def test_what_is_wrong_is_said(line: str, words: str) -> None:
 
 
 def test_the_words_and_the_names_are_completed() -> None:
-    debugger = Debugger(load_graph("xor"))
+    debugger = ComputedDebugger(load_graph("xor"))
     assert complete(open_session(debugger), "break inf exc") == ["break inf except"]
     assert complete(open_session(debugger), "break inf except l1, s") == [
         "break inf except l1, s1",

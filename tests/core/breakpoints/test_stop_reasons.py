@@ -12,6 +12,7 @@ import pytest
 from mfdebug.cli.main import main
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.session import Session
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.graph import Graph
@@ -20,7 +21,7 @@ from miniflow.ops import Mul, ReLU, Sub, Sum
 
 
 def session(graph: str, *lines: str) -> Session:
-    run = open_session(Debugger(load_graph(graph)))
+    run = open_session(ComputedDebugger(load_graph(graph)))
     for line in lines:
         run.run(line)
     return run
@@ -100,7 +101,7 @@ def test_of_an_array_the_entry_speaks_that_goes_furthest_or_comes_nearest(
 ) -> None:
     run = session("xor", f"break if {condition}")
     ref = run.run("continue").ref
-    weights = run.debugger.value(run.debugger.graph.by_name["W1"])
+    weights = run.debugger.state.value(run.debugger.graph.by_name["W1"])
     assert ref is not None
     assert ref.index == np.unravel_index(best(weights), weights.shape)
 
@@ -173,7 +174,7 @@ def nan_beside_one_that_was_fed(train: bool) -> Debugger:
     x = Input("x", value=[np.nan, np.inf])
     w = Input("w", value=[1.0, 1.0], trainable=train)
     difference = Sub(x, Mul(x, w, name="p"), name="q")
-    return Debugger(Graph.of(Sum(difference, name="cost")))
+    return ComputedDebugger(Graph.of(Sum(difference, name="cost")))
 
 
 @pytest.mark.parametrize("train", [False, True])
@@ -193,7 +194,7 @@ def test_a_shape_is_called_a_shape(line: str) -> None:
     x = Input("x", value=[0.5, 1.0, 2.0, 0.0, np.inf, -1.0, 4.0])
     w = Input("w", value=[1.0] * 6 + [-1e300], trainable=True)
     q = Sub(Mul(x, w, name="p"), Input("b", value=[1.0] * 4 + [np.inf] + [1.0] * 2), name="q")
-    run = open_session(Debugger(Graph.of(Sum(ReLU(q, name="r"), name="cost"))))
+    run = open_session(ComputedDebugger(Graph.of(Sum(ReLU(q, name="r"), name="cost"))))
     run.run("watch q")
     run.run(f"break {line}")
     (told,) = run.run("continue").data["stops"]
@@ -207,7 +208,7 @@ def test_a_nan_made_in_a_long_run_beside_one_that_is_passed_on_is_found() -> Non
     x = Input("x", value=[np.nan, 1.0])
     w = Input("w", value=[1.0, 1e300], trainable=True)
     big = Mul(Mul(x, w, name="p"), Input("big", value=[1.0, 1e10]), name="b")
-    debugger = Debugger(Graph.of(Sum(Sub(big, big, name="q"), name="cost")))
+    debugger = ComputedDebugger(Graph.of(Sum(Sub(big, big, name="q"), name="cost")))
     run = open_session(debugger)
     run.run("sgd 3")
     run.run("break nan")

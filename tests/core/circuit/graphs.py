@@ -8,6 +8,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.graph import Graph
@@ -21,7 +22,7 @@ PANES = ((80, 17), (120, 33), (200, 43), (80, 9))
 
 
 def shipped(name: str) -> Debugger:
-    return Debugger(load_graph(name))
+    return ComputedDebugger(load_graph(name))
 
 
 def random_graph(seed: int, size: int, back: int, scopes: Sequence[str] = ("",)) -> Graph:

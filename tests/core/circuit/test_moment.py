@@ -15,6 +15,7 @@ from mfdebug.core.circuit.drawing.canvas import STYLES, Window
 from mfdebug.core.circuit.drawing.numbers import compact, size_text
 from mfdebug.core.circuit.drawing.raster import cells_of
 from mfdebug.core.circuit.text import plain_text
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.graph import Graph
 from miniflow.node import Input
@@ -180,7 +181,7 @@ def test_a_moment_changes_only_numbers_lit_wires_and_the_active_box(name: str) -
 def test_a_moment_of_a_random_graph_changes_only_those(
     graph: Graph, width: int, part: float
 ) -> None:
-    debugger = Debugger(graph)
+    debugger = ComputedDebugger(graph)
     debugger.move(int(part * debugger.timeline.length))
     assert_only_those_change(Circuit(graph, debugger.plan.shapes, width), debugger)
 
@@ -188,7 +189,7 @@ def test_a_moment_of_a_random_graph_changes_only_those(
 @settings(deadline=None)
 @given(graphs(), st.floats(0, 1), st.data())
 def test_a_window_is_a_part_of_the_drawing(graph: Graph, part: float, data: st.DataObject) -> None:
-    debugger = Debugger(graph)
+    debugger = ComputedDebugger(graph)
     debugger.move(int(part * debugger.timeline.length))
     circuit = Circuit(graph, debugger.plan.shapes, 100, 20, opened=())
     whole = grid(circuit.draw(debugger))
@@ -296,7 +297,7 @@ def test_sizes_of_large_tensors_are_those_of_the_moment() -> None:
     w = Input("W", value=rng.normal(size=(150, 150)), trainable=True)
     x = Input("x", value=rng.normal(size=(150, 150)))
     graph = Graph.of(Sum(Mul(MatMul(x, w, name="a"), w, name="b"), name="cost"))
-    debugger = Debugger(graph)
+    debugger = ComputedDebugger(graph)
     kept = Circuit(graph, debugger.plan.shapes, 120)
     for moment in [*range(20), 19, 18, 12, 13, 3, 30, 31, 0]:
         debugger.move(moment)

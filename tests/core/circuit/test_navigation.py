@@ -10,7 +10,7 @@ from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.drawing.canvas import Window
 from mfdebug.core.circuit.navigation import Direction
 from mfdebug.core.circuit.text import plain_text
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow.graph import Graph
 from tests.core.circuit.drawing import faults
 from tests.core.circuit.graphs import (
@@ -137,7 +137,7 @@ def test_a_fold_opens_and_closes() -> None:
 
 @pytest.mark.parametrize("graph", [chain(700), random_graph(5, 1500, 9), wide(1600)])
 def test_a_graph_that_is_too_large_is_drawn_around_the_moment(graph: Graph) -> None:
-    debugger = Debugger(graph)
+    debugger = ComputedDebugger(graph)
     circuit = Circuit(graph, debugger.plan.shapes, 120, 33)
     assert circuit.plan == "neighbourhood"
     for moment in range(1, debugger.timeline.length, 1 + debugger.timeline.length // 9):
@@ -155,7 +155,7 @@ def test_a_graph_that_is_too_large_is_drawn_around_the_moment(graph: Graph) -> N
 
 
 def test_the_exits_of_a_neighbourhood_are_named() -> None:
-    debugger = Debugger(chain(700))
+    debugger = ComputedDebugger(chain(700))
     circuit = Circuit(debugger.graph, debugger.plan.shapes, 120, 33)
     circuit.follow(debugger.graph.by_name["n300"])
     text = plain_text(circuit.draw(debugger))

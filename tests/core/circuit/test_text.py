@@ -12,7 +12,7 @@ from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.drawing.arms import ARMS_OF, DOWN, LEFT, RIGHT, UP
 from mfdebug.core.circuit.svg import svg
 from mfdebug.core.circuit.text import coloured_text, legend, plain_text
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Neg
@@ -91,7 +91,7 @@ def test_the_lines_of_an_svg_are_the_arms_of_its_characters(name: str) -> None:
 
 def test_an_svg_has_no_markup_of_names() -> None:
     x = Input("<script>&'x\"", value=1.0)
-    debugger = Debugger(Graph.of(Neg(x, name="]]>")))
+    debugger = ComputedDebugger(Graph.of(Neg(x, name="]]>")))
     circuit = Circuit(debugger.graph, debugger.plan.shapes, 80)
     text = svg(circuit.draw(debugger), circuit.width, "</title>", background=True)
     words = [text.text for text in ElementTree.fromstring(text).iter(f"{SVG}text")]
@@ -101,7 +101,7 @@ def test_an_svg_has_no_markup_of_names() -> None:
 
 def test_wide_and_combining_characters_take_their_cells() -> None:
     x, y = Input("漢字", value=1.0), Input("x̂", value=2.0)
-    debugger = Debugger(Graph.of(x * y))
+    debugger = ComputedDebugger(Graph.of(x * y))
     circuit = Circuit(debugger.graph, debugger.plan.shapes, 80)
     lines = plain_text(circuit.draw(debugger)).splitlines()
     ends = {width(line.partition("┤")[0]) for line in lines if "┤" in line}

@@ -18,7 +18,7 @@ from mfdebug.core.expressions.parser import WORD_MEANINGS, WORDS
 from mfdebug.core.format.results import as_json
 from mfdebug.core.session.replay import session_lines
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import load
@@ -29,7 +29,7 @@ from tests.soak.commands import everything
 
 
 def session(graph: str = "wx") -> Session:
-    return open_session(Debugger(load_graph(graph)))
+    return open_session(ComputedDebugger(load_graph(graph)))
 
 
 def said(graph: str, *lines: str) -> str:
@@ -189,14 +189,14 @@ def test_set_undo_and_redo() -> None:
 
 def test_a_node_called_lr_wins_over_the_learning_rate() -> None:
     lr = Input("lr", value=1.0, trainable=True)
-    there = open_session(Debugger(Graph([lr, Mul(lr, lr, name="cost")])))
+    there = open_session(ComputedDebugger(Graph([lr, Mul(lr, lr, name="cost")])))
     there.run("set lr = 3")
     assert there.run("print lr").data == 3
 
 
 def test_odd_names_can_be_typed() -> None:
     odd = Input("my node", value=2.0)
-    there = open_session(Debugger(Graph([odd, Add(odd, odd, name="a-b")])))
+    there = open_session(ComputedDebugger(Graph([odd, Add(odd, odd, name="a-b")])))
     for name, text in (("my node", "`my node`"), ("a-b", "`a-b`"), ("l1", "l1"), ("nan", "`nan`")):
         assert typed(name) == text
     there.run(f"until {typed('a-b')}")
@@ -208,7 +208,7 @@ def test_save_keeps_parameters_and_learning_rate(tmp_path) -> None:  # type: ign
     there.run("set lr = 0.002")
     there.run("sgd 2")
     there.run(f"save {tmp_path / 'trained.json'}")
-    saved = open_session(Debugger(load(tmp_path / "trained.json")))
+    saved = open_session(ComputedDebugger(load(tmp_path / "trained.json")))
     assert saved.run("print w").data == there.run("print w").data
     assert saved.run("print lr").text == "lr = 0.002"
     assert there.run("goto start").text.startswith("SGD step 0 ∙ start")
@@ -347,14 +347,14 @@ def test_completion_offers_what_fits_each_command(
     (tmp_path / "inner").mkdir()
     for name in ("first.session", ".hidden", "inner/second.json"):
         (tmp_path / name).touch()
-    there = open_session(Debugger(load_graph("xor")))
+    there = open_session(ComputedDebugger(load_graph("xor")))
     for line in ("break l1", "break if cost > 1", "watch cost"):
         there.run(line)
     assert {line: complete(there, line) for line in COMPLETED} == COMPLETED
 
 
 def test_gdbs_words_are_other_names() -> None:
-    there = open_session(Debugger(load_graph("xor")))
+    there = open_session(ComputedDebugger(load_graph("xor")))
     there.run("break l1")
     for alias, line in (("info breakpoints", "stops"), ("info b", "stops"), ("display", "watch")):
         assert there.run(alias).text == there.run(line).text
@@ -379,7 +379,7 @@ def test_a_cost_that_is_not_a_scalar_is_summed_and_said_so() -> None:
 
 def test_the_graph_need_not_train_to_have_a_cost() -> None:
     y, a = Input("y", value=[1.0, 2, 3]), Input("a", value=[4.5, 5, 10])
-    there = open_session(Debugger(Graph([y, a, MSE(y, a, name="cost")])))
+    there = open_session(ComputedDebugger(Graph([y, a, MSE(y, a, name="cost")])))
     assert "cost 23.4167" in there.run("next 2").text
 
 
@@ -388,7 +388,7 @@ def test_the_graph_need_not_train_to_have_a_cost() -> None:
 
 def test_a_scalar_times_a_matrix_can_be_explained() -> None:
     x, w = Input("x", value=[[1.0, 2, 3], [4, 5, 6]]), Input("w", value=2.0)
-    there = open_session(Debugger(Graph([x, w, MatMul(x, w, name="y")])))
+    there = open_session(ComputedDebugger(Graph([x, w, MatMul(x, w, name="y")])))
     for _ in range(there.debugger.timeline.end or 0):
         assert there.run("step").text
         node = there.debugger.where.node
@@ -469,11 +469,11 @@ def test_a_count_and_a_key_can_be_typed_as_they_are_pressed() -> None:
 
 
 def test_completion_knows_scopes_and_odd_names() -> None:
-    debugger = Debugger(load_graph("vanishing"))
+    debugger = ComputedDebugger(load_graph("vanishing"))
     assert complete(open_session(debugger), "print layer12/") == [
         f"print layer12/{name}" for name in ("W", "b", "z", "a")
     ]
-    odd = Debugger(Graph([x := Input("a b", value=1.0), Mul(x, x, name="y")]))
+    odd = ComputedDebugger(Graph([x := Input("a b", value=1.0), Mul(x, x, name="y")]))
     assert complete(open_session(odd), "print a")[0] == "print `a b`"
     assert complete(open_session(odd), "print `a") == ["print `a b`"]
 
@@ -501,7 +501,7 @@ def test_a_graph_that_is_not_trained_has_one_step() -> None:
 def named_like_words(word: str) -> Session:
     """A run that trains a node called like a word of the language."""
     node = Input(word, value=3.0, trainable=True)
-    return open_session(Debugger(Graph.of(Mul(node, Input("y", value=2.0), name="q"))))
+    return open_session(ComputedDebugger(Graph.of(Mul(node, Input("y", value=2.0), name="q"))))
 
 
 @pytest.mark.parametrize("word", sorted(WORDS))
@@ -530,7 +530,7 @@ def test_a_node_called_lr_and_the_learning_rate_are_set_each_by_its_name() -> No
         "lr = 5 (the node; set lr() = VALUE sets the learning rate)\n"
     )
     assert there.run("set lr() = 0.5").text.startswith("lr() = 0.5\n")
-    assert there.debugger.learning_rate == 0.5
+    assert there.debugger.state.learning_rate == 0.5
     assert there.run("print lr").data == 5
     assert there.run("print lr()").data == 0.5
     assert status(there.debugger).endswith("∙ lr() 0.5")
@@ -541,7 +541,7 @@ def test_a_node_called_lr_and_the_learning_rate_are_set_each_by_its_name() -> No
     again = named_like_words("lr")
     for line in session_lines(there):
         again.run(line)
-    assert again.debugger.learning_rate == 0.5
+    assert again.debugger.state.learning_rate == 0.5
     assert [edit.words for edit in again.debugger.edits] == ["lr = 5", "lr() = 0.5"]
     assert everything(again.debugger) == everything(there.debugger)
 
@@ -550,4 +550,4 @@ def test_without_a_node_of_that_name_both_forms_set_the_learning_rate() -> None:
     there = session("wx")
     for line, rate in (("set lr = 0.5", 0.5), ("set lr() = 0.25", 0.25)):
         assert there.run(line).text.startswith(f"lr = {rate}\n")
-        assert there.debugger.learning_rate == rate
+        assert there.debugger.state.learning_rate == rate

@@ -9,14 +9,14 @@ import pytest
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.format.results import as_json
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from tests.core.circuit.graphs import transformer_like
 
 
 def session(graph: str, *lines: str) -> Session:
-    run = open_session(Debugger(load_graph(graph)))
+    run = open_session(ComputedDebugger(load_graph(graph)))
     for line in lines:
         run.run(line)
     return run
@@ -75,7 +75,7 @@ def test_draw_has_the_boxes_and_wires_as_data() -> None:
 
 
 def test_the_data_of_a_fold_names_its_nodes() -> None:
-    run = open_session(Debugger(transformer_like(30)))
+    run = open_session(ComputedDebugger(transformer_like(30)))
     run.run("until block7/out")
     data = run.run("draw").data
     (fold,) = (box for box in data["boxes"] if box["kind"] == "repeat")

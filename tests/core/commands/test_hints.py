@@ -13,7 +13,7 @@ from mfdebug.config.bindings import BOUND
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.commands.table import COMMANDS
 from mfdebug.core.format.hints import HINTS
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from tests.support.paths import ROOT
 
@@ -63,7 +63,7 @@ def test_every_hint_names_commands_that_keys_run() -> None:
 
 
 def test_every_answer_of_help_has_forms_that_can_be_typed_and_no_keys() -> None:
-    run = open_session(Debugger(load_graph("xor")))
+    run = open_session(ComputedDebugger(load_graph("xor")))
     answers = [run.run("help").text, *(run.run(f"help {name}").text for name in COMMANDS)]
     for text in answers:
         assert not KEY.search(text)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger, Freshness
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+from mfdebug.core.timeline.debugger import Freshness
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
@@ -21,7 +22,7 @@ from tests.support.sizes import examples
 
 
 def session(graph: str = "xor", *lines: str) -> Session:
-    run = open_session(Debugger(load_graph(graph)))
+    run = open_session(ComputedDebugger(load_graph(graph)))
     for line in lines:
         run.run(line)
     return run
@@ -39,10 +40,8 @@ def entry_history(run: Session, name: str, attribute: str, end: int) -> list[byt
     for moment in range(end + 1):
         debugger.move(moment)
         gradient = attribute == "grad"
-        freshness = (
-            debugger.gradient_freshness(node) if gradient else debugger.value_freshness(node)
-        )
-        array = debugger.gradient(node) if gradient else debugger.value(node)
+        freshness = debugger.state.freshness(node, gradient=gradient)
+        array = debugger.state.gradient(node) if gradient else debugger.state.value(node)
         known = freshness in (Freshness.CURRENT, Freshness.STALE)
         found.append(array.reshape(-1)[:1].tobytes() if known else None)
     return found
@@ -181,7 +180,7 @@ def planted(mistake: str) -> Graph:
     [("transpose", "l1 (Planted) to W["), ("no sum", "l1 (Planted) to b[")],
 )
 def test_a_planted_wrong_gradient_is_named(mistake: str, words: str) -> None:
-    reply = open_session(Debugger(planted(mistake))).run("check")
+    reply = open_session(ComputedDebugger(planted(mistake))).run("check")
     first = reply.text.splitlines()[2]
     node, _, to = words.partition(" to ")
     assert first.startswith(f"  {node} ")
@@ -205,7 +204,7 @@ def test_an_assigned_gradient_is_named() -> None:
     y = Input("y", value=np.zeros((1, 3)))
     left, right = MSE(y, l1, name="left"), MSE(y, l1, name="right")
     cost = Mul(left, right, name="cost")
-    reply = open_session(Debugger(Graph.of(cost, name="assigned"))).run("check l1")
+    reply = open_session(ComputedDebugger(Graph.of(cost, name="assigned"))).run("check l1")
     assert "WRONG    to x[" in reply.text
 
 
@@ -220,7 +219,7 @@ def test_a_check_changes_nothing() -> None:
     run, twin = session("xor", "step 7"), session("xor", "step 7")
     run.run("check")
     for i in range(len(run.debugger.graph)):
-        assert run.debugger.value(i).tobytes() == twin.debugger.value(i).tobytes()
+        assert run.debugger.state.value(i).tobytes() == twin.debugger.state.value(i).tobytes()
 
 
 # Diff, branches, watch, find -------------------------------------------------------------
@@ -249,7 +248,7 @@ def test_watches_are_told_at_every_moment() -> None:
     assert readings[0].shown == "3.536"
     assert readings[1].known
     run.run("sgd")
-    now = run.debugger.value(run.debugger.graph.by_name["w"]).item()
+    now = run.debugger.state.value(run.debugger.graph.by_name["w"]).item()
     assert run.watches.read()[0].trend == pytest.approx((5.0, 3.536, now))
     run.run("unwatch 1")
     assert [one.text for one in run.watches.read()] == ["cost - prev(cost)"]
@@ -308,7 +307,7 @@ def test_so_is_the_number_that_last_changes() -> None:
 
 def test_a_saturated_sigmoid_shows_the_digits_that_its_slope_takes() -> None:
     x = Input("x", value=20.0)
-    run = open_session(Debugger(Graph.of(Sigmoid(x, name="s"))))
+    run = open_session(ComputedDebugger(Graph.of(Sigmoid(x, name="s"))))
     run.run("next 3")
     assert run.run("why grad x").text == (
         "∂s/∂x = ∂s/∂s·s(1-s)\n  = 1 × (0.999999997939 × (1-0.999999997939))\n  = 2.06115e-09"
@@ -317,7 +316,7 @@ def test_a_saturated_sigmoid_shows_the_digits_that_its_slope_takes() -> None:
 
 def test_a_printed_matrix_begins_on_its_own_line_and_zero_has_no_sign() -> None:
     w = Input("w", value=np.array([[-0.0, 1.0]]))
-    run = open_session(Debugger(Graph.of(Mul(w, w, name="y"))))
+    run = open_session(ComputedDebugger(Graph.of(Mul(w, w, name="y"))))
     run.run("step")
     assert run.run("print w").text == "w =\n[[0. 1.]]"
 
@@ -337,7 +336,7 @@ def test_a_diff_counts_what_it_leaves_out() -> None:
 
 
 def test_a_watch_that_never_has_a_value_is_refused_and_one_is_set_once() -> None:
-    debugger = Debugger(load_graph("xor"), history_memory=2**24)
+    debugger = ComputedDebugger(load_graph("xor"), history_memory=2**24)
     session = open_session(debugger)
     with pytest.raises(MiniflowError, match="9"):
         session.run("watch W1[9,9]")

@@ -8,6 +8,7 @@ import pytest
 from mfdebug.cli.main import main
 from mfdebug.core.explain.check_report import check_data
 from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.errors import FileError, MiniflowError
@@ -21,7 +22,7 @@ CASES = ROOT / "tests" / "cases"
 
 
 def opened(name: str) -> Debugger:
-    return Debugger(load(CASES / f"{name}.json"))
+    return ComputedDebugger(load(CASES / f"{name}.json"))
 
 
 def after_a_pass(name: str) -> Debugger:
@@ -69,7 +70,7 @@ def test_huge_logits_are_explained_by_the_numbers_that_were_used() -> None:
     debugger = after_a_pass("huge-logits")
     graph = debugger.graph
     assert debugger.plan.cost() == 475
-    gradient = debugger.gradient(graph.index_of("z"))
+    gradient = debugger.state.gradient(graph.index_of("z"))
     assert gradient == pytest.approx(np.array([[-0.5, 0.0, 0.5], [0.0, 0.0, 0.0]]), abs=1e-60)
     cause = why(debugger, EntryRef(graph.cost, "value", ()))
     assert [term.amount for term in cause.terms] == [475, 0]
@@ -80,10 +81,15 @@ def test_huge_logits_are_explained_by_the_numbers_that_were_used() -> None:
 def test_logits_that_saturate_a_sigmoid_have_a_cost_of_their_own() -> None:
     assert not np.isfinite(after_a_pass("saturated-bce").plan.cost())
     z, t = (Input(n, value=v) for n, v in (("z", [40, -40, 800, -800.0]), ("t", [0, 1, 0, 1.0])))
-    debugger = Debugger(Graph.of(SigmoidCrossEntropy(t, z, name="cost")))
+    debugger = ComputedDebugger(Graph.of(SigmoidCrossEntropy(t, z, name="cost")))
     debugger.move(debugger.timeline.length)
     assert debugger.plan.cost() == 420
-    assert debugger.gradient(debugger.graph.index_of("z")).tolist() == [0.25, -0.25, 0.25, -0.25]
+    assert debugger.state.gradient(debugger.graph.index_of("z")).tolist() == [
+        0.25,
+        -0.25,
+        0.25,
+        -0.25,
+    ]
     cause = why(debugger, EntryRef(debugger.graph.cost, "value", ()))
     assert cause.terms[1].numbers == "(max(-40, 0) - 1 × (-40) + log(1 + e^-|(-40)|))/4"
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
@@ -23,7 +23,7 @@ GRAPHS = ["xor", "wx", "diamond", "log-nan", "exploding", "dead-relu", "valley-m
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_walk_ends_where_a_straight_way_ends(graph: str, data: st.DataObject) -> None:
-    run = open_session(Debugger(load_graph(graph)))
+    run = open_session(ComputedDebugger(load_graph(graph)))
     nodes = run.debugger.graph.nodes
     names = [node.label for node in nodes]
     inputs = [node.label for node in nodes if isinstance(node, Input)]
@@ -41,4 +41,4 @@ def test_any_walk_ends_where_a_straight_way_ends(graph: str, data: st.DataObject
         line = line.replace("{input}", data.draw(st.sampled_from(inputs)))
         with contextlib.suppress(MiniflowError):
             run.run(line)
-    check_against_a_straight_way(run.debugger, Debugger(load_graph(graph)))
+    check_against_a_straight_way(run.debugger, ComputedDebugger(load_graph(graph)))

@@ -13,6 +13,7 @@ from mfdebug.core.explain.comparison_report import (
     comparison_parts,
 )
 from mfdebug.core.format.table import Row, Table, text_lines
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.diff import Comparison, Instant, compare
 from mfdebug.core.timeline.entry_ref import EntryRef
@@ -24,7 +25,7 @@ from miniflow.training.optimizers import SGD
 
 
 def opened(name: str) -> Debugger:
-    return Debugger(load_graph(name))
+    return ComputedDebugger(load_graph(name))
 
 
 def told(debugger: Debugger, a: Instant, b: Instant) -> list[str]:
@@ -161,7 +162,7 @@ def two(x: Any, y: Any) -> tuple[Debugger, Comparison]:
     one = Input("x", value=np.array(x), trainable=True)
     cost = Mul(one, Input("k", value=1.0), name="cost")
     graph = Graph.of(cost, training=Training(SGD(0.1)))
-    debugger = Debugger(graph)
+    debugger = ComputedDebugger(graph)
     debugger.move(1)
     debugger.set_value(graph.index_of("x"), None, np.array(y))
     return debugger, compare(debugger, Instant(1, 0), Instant(1))

@@ -16,6 +16,7 @@ from mfdebug.core.explain.updates import assignments
 from mfdebug.core.explain.why import cause_lines, why
 from mfdebug.core.expressions.ast import NotComputed
 from mfdebug.core.expressions.names import word_typed
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.files import load
@@ -35,7 +36,7 @@ GRAPHS = sorted((ROOT / "graphs").glob("*.json"))
 def lookup_in(debugger: Debugger) -> Any:
     def lookup(name: str, gradient: bool) -> Any:
         node = debugger.graph.by_name[name]
-        return debugger.gradient(node) if gradient else debugger.value(node)
+        return debugger.state.gradient(node) if gradient else debugger.state.value(node)
 
     return lookup
 
@@ -56,7 +57,7 @@ def judge_why(judgement: Judgement, debugger: Debugger, ref: EntryRef) -> None:
         return
     moments = {one.moment for term in cause.terms for one in term.leads_to}
     at = max((one or debugger.moment for one in moments), default=debugger.moment)
-    words = {word_typed("lr", debugger.graph.by_name): debugger.learning_rate}
+    words = {word_typed("lr", debugger.graph.by_name): debugger.state.learning_rate}
     with debugger.visiting(at):
         judgement.judge(cause_lines(cause, debugger), lookup_in(debugger), words)
 
@@ -81,8 +82,8 @@ def judge_all(judgement: Judgement, debugger: Debugger, entries: int) -> None:
 def test_of_every_op(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
     judgement = judgement_of(debugger)
-    while not debugger.at_end:
-        debugger.step()
+    while not debugger.cursor.at_end:
+        debugger.cursor.step()
         judge_all(judgement, debugger, 3)
     assert judgement.false == []
     assert judgement.read > 20
@@ -103,8 +104,8 @@ def test_of_every_op_among_nodes_called_like_the_letters(name: str, data: st.Dat
     )
     debugger = debugger_of(case, names=names)
     judgement = judgement_of(debugger)
-    while not debugger.at_end:
-        debugger.step()
+    while not debugger.cursor.at_end:
+        debugger.cursor.step()
         judge_all(judgement, debugger, 3)
     assert judgement.false == []
     assert judgement.read > 10
@@ -121,10 +122,10 @@ def test_of_every_optimizer_of_parameters_called_like_its_letters(
     graph = Graph.of(
         Sum(Tanh(Mul(w, b, name="x"), name="y"), name=cost), training=Training(optimizer)
     )
-    debugger = Debugger(graph)
+    debugger = ComputedDebugger(graph)
     judgement = judgement_of(debugger)
     for _ in range(2 * debugger.timeline.length):
-        debugger.step()
+        debugger.cursor.step()
         judge_all(judgement, debugger, 2)
         if (node := debugger.where.node) is None or debugger.where.phase != "update":
             continue
@@ -149,19 +150,19 @@ def test_of_every_op_as_a_sink(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)), sink=True)
     judgement = judgement_of(debugger)
     told = []
-    while not debugger.at_end:
-        debugger.step()
+    while not debugger.cursor.at_end:
+        debugger.cursor.step()
         judge_all(judgement, debugger, 2)
         told += explain(debugger)
     assert judgement.false == []
-    several = debugger.value(debugger.graph.cost).size > 1
+    several = debugger.state.value(debugger.graph.cost).size > 1
     of = {text.removeprefix("∂") for text in re.findall("∂[^/ ]*(?=/∂)", "\n".join(told))}
     assert of == {"Σop" if several else "op"}
 
 
 @pytest.mark.parametrize(("number", "path"), [*enumerate(GRAPHS)])
 def test_of_every_shipped_graph_in_every_phase(number: int, path: Path) -> None:
-    debugger = Debugger(load(path))
+    debugger = ComputedDebugger(load(path))
     judgement = judgement_of(debugger)
     length = debugger.timeline.length
     for moment in range(1, length + 2):
@@ -185,7 +186,7 @@ def test_of_every_optimizer(optimizer: Any) -> None:
     b = Input("b", value=[0.0, 0.1], trainable=True)
     t = Input("t", value=[[0.0, 1.0], [1.0, 0.0]])
     cost = MSE(t, Tanh(Linear(x, w, b, name="l"), name="h"), name="cost")
-    debugger = Debugger(Graph.of(cost, training=Training(optimizer)))
+    debugger = ComputedDebugger(Graph.of(cost, training=Training(optimizer)))
     judgement = judgement_of(debugger)
     for moment in range(1, 2 * debugger.timeline.length + 1, 2):
         debugger.move(moment)

@@ -25,15 +25,15 @@ from tests.support.sizes import examples
 @settings(deadline=None, max_examples=examples(8))
 def test_every_moment_can_be_told_and_terms_add_up(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
-    while not debugger.at_end:
-        debugger.step()
+    while not debugger.cursor.at_end:
+        debugger.cursor.step()
         assert explain(debugger)
         for node in range(len(debugger.graph.nodes)):
             report(debugger, node)
     place = debugger.graph.index_of("op")
     op: Any = debugger.graph.nodes[place]
     assert isinstance(op, Op)
-    assert debugger.gradient_freshness(place) is Freshness.CURRENT
+    assert debugger.state.gradient_freshness(place) is Freshness.CURRENT
     view = NodeView(debugger, place)
     for input_index, source in enumerate(view.inputs):
         sent = debugger.plan.contribution(place, input_index)

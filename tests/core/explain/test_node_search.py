@@ -6,14 +6,14 @@ import pytest
 
 from mfdebug.core.explain.node_search import NodeSearch
 from mfdebug.core.explain.report import kind_of
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.ops.base import shape_text
 
 
 @pytest.mark.parametrize("wanted", ["l", "SIGMOID", "2", "layer1/", "2x2", "nothing", "a\nS", ""])
 def test_it_finds_what_names_ops_or_shapes_contain(wanted: str) -> None:
-    debugger = Debugger(load_graph("vanishing"))
+    debugger = ComputedDebugger(load_graph("vanishing"))
     search = NodeSearch(debugger)
     expected = []
     for i, node in enumerate(debugger.graph.nodes):

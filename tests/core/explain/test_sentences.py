@@ -18,6 +18,7 @@ from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.report import report, role_of
 from mfdebug.core.explain.why import cause_lines, why
 from mfdebug.core.format.formula_letters import Letters
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.opening.shipped import shipped
@@ -56,12 +57,12 @@ PATHS = {graph.path.stem: graph.path for graph in shipped()}
 
 
 def opened(name: str) -> Debugger:
-    return Debugger(load(PATHS[name]))
+    return ComputedDebugger(load(PATHS[name]))
 
 
 def squared(node: Node) -> Debugger:
     """A run over the sum of a node's squares, which gets two contributions."""
-    return Debugger(Graph.of(Sum(Mul(node, node, name="sq"), name="cost")))
+    return ComputedDebugger(Graph.of(Sum(Mul(node, node, name="sq"), name="cost")))
 
 
 def at(debugger: Debugger, node: str, phase: Any, index: tuple[int, ...] | None = None) -> str:
@@ -117,7 +118,7 @@ def test_a_linear_layer_speaks_of_its_own_inputs_in_the_order_of_its_formula() -
 def test_terms_of_0_are_counted_where_not_all_are_written() -> None:
     x = Input("x", value=[[1.0, 0.0, 2.0, 0.0, 3.0, 4.0, 5.0]])
     layer = Linear(x, Input("W", value=[[1.0]] * 7), Input("b", value=[0.0]), name="l")
-    text = at(Debugger(Graph.of(Sum(layer, name="cost"))), "l", "forward")
+    text = at(ComputedDebugger(Graph.of(Sum(layer, name="cost"))), "l", "forward")
     assert (
         "l[0,0] = 1 × 1 + 2 × 1 + 3 × 1 + 4 × 1 + … (1 more, together 5) (3 terms are 0) = 15"
         in text
@@ -147,7 +148,7 @@ def test_a_linear_of_numbers_has_its_working() -> None:
 
 def test_the_feed_shows_values_beside_shapes() -> None:
     debugger = opened("xor")
-    debugger.step()
+    debugger.cursor.step()
     lines = explain(debugger)
     assert "  b2  shape 1, value 0  (trained)" in lines
     assert "  W2  shape 2x1, values 0.7, -0.7  (trained)" in lines
@@ -175,7 +176,7 @@ def test_a_graph_that_trains_nothing_counts_no_sgd_steps_and_its_sink_has_its_ow
 
 def test_a_long_name_of_a_cost_does_not_drown_the_others() -> None:
     w = Input("w", value=2.0, trainable=True)
-    debugger = Debugger(Graph.of(Mul(w, w, name="mean-square-error-of-all")))
+    debugger = ComputedDebugger(Graph.of(Mul(w, w, name="mean-square-error-of-all")))
     debugger.move(debugger.timeline.length - 1)
     assert "∂cost/∂w = 2 + 2 = 4" in "\n".join(explain(debugger))
 
@@ -188,7 +189,7 @@ def why_lines(debugger: Debugger, name: str, attribute: Any = "value") -> list[s
 def test_a_gradient_that_all_have_sent_to_is_complete_and_waits_for_its_turn() -> None:
     debugger = opened("wx")
     run_until(debugger, debugger.graph.index_of("y"), "backward")
-    turn = debugger.next_moment(debugger.graph.index_of("w"), "backward")
+    turn = debugger.cursor.next_moment(debugger.graph.index_of("w"), "backward")
     told = why_lines(debugger, "w", "grad")
     assert told[-1] == f"  (complete (1 of 1); its turn comes at moment {turn})"
     node = report(debugger, debugger.graph.index_of("w"))
@@ -215,19 +216,19 @@ def test_momentum_and_adam_are_explained_with_their_state() -> None:
         ),
     ):  # fmt: skip
         graph = Graph.of(Mul(w, w, name="cost"), training=Training(optimizer))
-        debugger = Debugger(graph)
-        debugger.sgd(2)
+        debugger = ComputedDebugger(graph)
+        debugger.cursor.sgd(2)
         assert [line.strip() for line in explain(debugger)[1:]] == lines
 
 
 def test_values_from_before_an_update_are_marked_as_such() -> None:
     debugger = opened("wx")
-    debugger.sgd(1)
+    debugger.cursor.sgd(1)
     graph = debugger.graph
     outdated = {node.label: report(debugger, i).outdated for i, node in enumerate(graph.nodes)}
     assert outdated == {"x": "", "w": "", "wanted": "", "y": "w", "cost": "w"}
     assert "cost 900 (before the update)" in status(debugger)
-    debugger.step()
+    debugger.cursor.step()
     assert not any(report(debugger, i).outdated for i in range(len(graph)))
 
 
@@ -238,14 +239,14 @@ def test_a_run_that_stops_inside_a_pass_does_not_know_its_cost_yet() -> None:
     for step in range(3):
         session.run("continue")
         assert debugger.sgd_step == step
-        assert len(debugger.history.costs) == step
+        assert len(debugger.cursor.costs) == step
     debugger.move(debugger.moment + 4)
-    assert len(debugger.history.costs) == 3
+    assert len(debugger.cursor.costs) == 3
 
 
 def test_no_wide_node_fills_the_screen() -> None:
     inputs = [Input(f"x{i}", value=float(i)) for i in range(2000)]
-    debugger = Debugger(Graph.of(Add(*inputs, name="total")))
+    debugger = ComputedDebugger(Graph.of(Add(*inputs, name="total")))
     text = at(debugger, "total", "forward")
     assert "x0 + x1 + x2 + … 1,997 more" in text
     assert len(text) < 400
@@ -257,15 +258,15 @@ def test_no_wide_node_fills_the_screen() -> None:
 def test_graphs_are_described_without_a_word_that_they_have_no_use_for() -> None:
     for name in ("circuit-a", "circuit-b", "diamond", "square", "sigmoid-neuron"):
         debugger = opened(name)
-        while not debugger.at_end:
-            debugger.step()
+        while not debugger.cursor.at_end:
+            debugger.cursor.step()
             assert "SGD" not in "\n".join([status(debugger), *explain(debugger)])
 
 
 def test_an_update_of_an_infinite_number_is_still_a_sum_of_what_was_added() -> None:
     w = Input("w", value=[1.0, float("inf")], trainable=True)
-    debugger = Debugger(Graph.of(Sum(Mul(w, Input("x", value=[1.0, 0.0])), name="cost")))
-    debugger.sgd(1)
+    debugger = ComputedDebugger(Graph.of(Sum(Mul(w, Input("x", value=[1.0, 0.0])), name="cost")))
+    debugger.cursor.sgd(1)
     cause = why(debugger, EntryRef(debugger.graph.index_of("w"), "value", (1,)))
     assert [term.numbers for term in cause.terms] == ["inf", "-0.01 × 0"]
     assert cause.terms[1].amount == 0
@@ -273,7 +274,7 @@ def test_an_update_of_an_infinite_number_is_still_a_sum_of_what_was_added() -> N
 
 def test_a_turn_that_has_come_is_not_announced() -> None:
     debugger = opened("parabola")
-    debugger.sgd(1)
+    debugger.cursor.sgd(1)
     told = why_lines(debugger, "x", "grad")
     assert "computed at moment" in told[-1]
     assert "its turn comes" not in told[-1]
@@ -330,7 +331,7 @@ def test_of_labels_that_do_not_sum_to_1_the_sentence_has_the_sum() -> None:
 def test_gradients_of_a_sink_of_several_entries_are_those_of_its_sum(optimizer: Any) -> None:
     x = Input("x", value=VECTOR, trainable=True)
     q = Mul(x, Input("y", value=[2.0, 5.0, 7.0]), name="q")
-    run = open_session(Debugger(Graph.of(q, training=Training(optimizer))))
+    run = open_session(ComputedDebugger(Graph.of(q, training=Training(optimizer))))
     told = [run.run(line).text for line in ("break x backward", "break nan", "quiz on")]
     for _ in range(2 * run.debugger.timeline.length):
         question = run.quiz.ask(run.debugger) if run.quiz else None
@@ -351,7 +352,7 @@ def test_gradients_of_a_sink_of_several_entries_are_those_of_its_sum(optimizer: 
 def twice(kind: Any) -> Debugger:
     """A run over a node that has the same node in every place."""
     x = Input("x", value=[[2.0, 3.0], [4.0, 5.0]])
-    return Debugger(Graph.of(Sum(kind(x), name="cost")))
+    return ComputedDebugger(Graph.of(Sum(kind(x), name="cost")))
 
 
 TWICE: dict[str, Any] = {
@@ -400,7 +401,7 @@ def test_a_wide_node_is_explained_in_time_linear_in_its_inputs(kind: Any, phase:
     lines = []
     for count in (300, 1200):
         inputs = [Input(f"x{i}", value=[1.0, 1.0 + i / 1000]) for i in range(count)]
-        debugger = Debugger(Graph.of(Sum(kind(*inputs, name="n"), name="cost")))
+        debugger = ComputedDebugger(Graph.of(Sum(kind(*inputs, name="n"), name="cost")))
         run_until(debugger, debugger.graph.index_of("n"), phase)
         lines.append(lines_run(partial(explain, debugger)))
     assert lines[1] <= 5 * lines[0]
@@ -410,7 +411,7 @@ def test_means_over_different_numbers_have_different_letters_in_one_sum() -> Non
     x = Input("x", value=[[1.0, 2.0]])
     pair = MSE(Input("y", value=[[0.0, 1.0]]), x, name="pair")
     column = Sum(Mean(x, axis=0, name="column"), name="sum")
-    debugger = Debugger(Graph.of(Add(pair, column, name="cost")))
+    debugger = ComputedDebugger(Graph.of(Add(pair, column, name="cost")))
     at(debugger, "x", "backward")
     cause = why(debugger, EntryRef(debugger.graph.index_of("x"), "grad", (0, 0)))
     told = "\n".join(cause_lines(cause, debugger))

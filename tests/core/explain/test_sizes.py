@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from mfdebug.core.explain import sizes
 from mfdebug.core.explain.sizes import MOST_SUMMED, Sizes, size_of
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.opening.graphs import load_graph
 from miniflow.ops.base import Array
@@ -61,9 +62,9 @@ def all_sizes(debugger: Debugger, found: Sizes) -> list[tuple[float, ...]]:
     rows = []
     for node in range(len(debugger.graph.nodes)):
         row = [math.nan, math.nan]
-        if not debugger.value_freshness(node).absent:
+        if not debugger.state.value_freshness(node).absent:
             row[0] = found.value(node).number
-        if not debugger.gradient_freshness(node).absent:
+        if not debugger.state.gradient_freshness(node).absent:
             row[1] = found.gradient(node).number
         rows.append(tuple(row))
     return rows
@@ -71,13 +72,13 @@ def all_sizes(debugger: Debugger, found: Sizes) -> list[tuple[float, ...]]:
 
 @pytest.mark.parametrize("graph", ["xor", "diamond", "wx", "vanishing"])
 def test_remembered_sizes_are_those_of_the_present_numbers(graph: str) -> None:
-    debugger = Debugger(load_graph(graph))
+    debugger = ComputedDebugger(load_graph(graph))
     remembered = Sizes(debugger)
     input_node = next(iter(debugger.graph.trainables), 0)
     length = debugger.timeline.length
     moments = [0, 1, 3, length - 1, length, length + 2, 2 * length - 1, 3, 0, length]
     for i, moment in enumerate(moments):
-        debugger.go(moment)
+        debugger.cursor.go(moment)
         if i == 5:
             debugger.set_value(input_node, None, 0.25)
         if i == 7:
@@ -86,8 +87,8 @@ def test_remembered_sizes_are_those_of_the_present_numbers(graph: str) -> None:
 
 
 def test_a_step_computes_only_the_sizes_that_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    debugger = Debugger(load_graph("xor"))
-    debugger.go(3 * debugger.timeline.length + 1)
+    debugger = ComputedDebugger(load_graph("xor"))
+    debugger.cursor.go(3 * debugger.timeline.length + 1)
     found = Sizes(debugger)
     all_sizes(debugger, found)
     counted = 0
@@ -102,7 +103,7 @@ def test_a_step_computes_only_the_sizes_that_it_changes(monkeypatch: pytest.Monk
     all_sizes(debugger, found)
     assert counted == 0
     for _ in range(5):
-        debugger.step()
+        debugger.cursor.step()
         counted = 0
         all_sizes(debugger, found)
         assert counted == 1
@@ -110,32 +111,32 @@ def test_a_step_computes_only_the_sizes_that_it_changes(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("graph", ["xor", "valley-momentum", "digits", "wx", "diabetes"])
 def test_the_update_of_a_parameter_is_known_without_having_been_seen(graph: str) -> None:
-    debugger = Debugger(load_graph(graph))
+    debugger = ComputedDebugger(load_graph(graph))
     for step in (1, 4):
         for node in debugger.graph.trainables:
             position = debugger.timeline.position_of("update", node)
             assert position is not None
             moment = debugger.timeline.start_of(step) + position
-            debugger.go(moment)
-            update = debugger.last_update
+            debugger.cursor.go(moment)
+            update = debugger.cursor.last_update
             assert update is not None
             moved = np.linalg.norm(update.after - update.before) / np.linalg.norm(update.after)
             seen = Sizes(debugger)
             seen.refresh()
             assert seen.update_ratio(node) == pytest.approx(moved, rel=1e-6)
-            debugger.go(debugger.timeline.start_of(step + 1))
+            debugger.cursor.go(debugger.timeline.start_of(step + 1))
             later = Sizes(debugger)
             later.refresh()
             assert later.update_ratio(node) == pytest.approx(moved, rel=1e-6, abs=1e-12)
 
 
 def test_an_update_that_cannot_be_known_is_not_made_up() -> None:
-    debugger = Debugger(load_graph("wx"))
+    debugger = ComputedDebugger(load_graph("wx"))
     (node,) = debugger.graph.trainables
     found = Sizes(debugger)
     found.refresh()
     assert found.update_ratio(node) is None
-    debugger.go(2 * debugger.timeline.length + 1)
+    debugger.cursor.go(2 * debugger.timeline.length + 1)
     debugger.set_learning_rate(0.5)
     found.refresh()
     assert found.update_ratio(node) is None
@@ -143,8 +144,8 @@ def test_an_update_that_cannot_be_known_is_not_made_up() -> None:
     found.refresh()
     assert found.update_ratio(node) is not None
     # In the next pass its gradient is replaced by another one.
-    debugger.phases(2)
-    assert debugger.gradient_freshness(node) is Freshness.CURRENT
+    debugger.cursor.phases(2)
+    assert debugger.state.gradient_freshness(node) is Freshness.CURRENT
     fresh = Sizes(debugger)
     fresh.refresh()
     assert fresh.update_ratio(node) is None

@@ -22,6 +22,7 @@ from mfdebug.core.explain.why import (
     why,
 )
 from mfdebug.core.expressions.ast import NotComputed
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from miniflow.errors import MiniflowError, ShapeError
 from miniflow.files import load
@@ -40,13 +41,13 @@ SHIPPED = sorted(path.name for path in GRAPHS.glob("*.json"))
 
 
 def debugger_at_end(cost: Node) -> Debugger:
-    debugger = Debugger(Graph.of(cost))
+    debugger = ComputedDebugger(Graph.of(cost))
     debugger.move(debugger.timeline.length)
     return debugger
 
 
 def shipped(name: str) -> Debugger:
-    return Debugger(load(GRAPHS / name))
+    return ComputedDebugger(load(GRAPHS / name))
 
 
 def lines(debugger: Debugger, name: str, index: tuple[int, ...] = (), grad: bool = False) -> Any:
@@ -108,9 +109,9 @@ def ask_all(debugger: Debugger, entries: int = 3) -> int:
 def test_every_op_tells_where_its_numbers_come_from(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
     place = debugger.graph.index_of("op")
-    while not debugger.at_end:
-        debugger.step()
-        if debugger.gradient_freshness(place) is not Freshness.WAITING:
+    while not debugger.cursor.at_end:
+        debugger.cursor.step()
+        if debugger.state.gradient_freshness(place) is not Freshness.WAITING:
             ask_all(debugger)
     for index in np.ndindex(debugger.plan.shapes[place]):
         cause = why(debugger, EntryRef(place, "value", index))
@@ -216,7 +217,7 @@ def test_two_consumers_are_two_terms() -> None:
 def test_a_gradient_that_not_all_consumers_have_sent_to_says_so() -> None:
     debugger = shipped("diamond.json")
     run_until(debugger, debugger.graph.index_of("right"), "backward")
-    assert debugger.gradient_freshness(debugger.graph.index_of("x")) is Freshness.PARTIAL
+    assert debugger.state.gradient_freshness(debugger.graph.index_of("x")) is Freshness.PARTIAL
     told = lines(debugger, "x", grad=True)
     assert told[-1] == "  (not complete: 1 of 2 contributions so far)"
     assert told[0] == "∂y/∂x = -∂y/∂right"
@@ -304,7 +305,7 @@ def test_following_the_first_term_leads_from_the_cost_to_the_data() -> None:
 
 def test_the_walk_goes_on_after_the_update_too() -> None:
     debugger = shipped("xor.json")
-    debugger.sgd(3)
+    debugger.cursor.sgd(3)
     graph = debugger.graph
     ref = EntryRef(graph.cost, "value", ())
     while not isinstance(graph.nodes[ref.node], Input):
@@ -344,10 +345,10 @@ def test_an_old_number_is_explained_with_the_numbers_of_its_own_moment() -> None
     debugger = shipped("xor.json")
     graph = debugger.graph
     w1, l1 = graph.index_of("W1"), graph.index_of("l1")
-    before = float(debugger.value(w1)[0, 0])
+    before = float(debugger.state.value(w1)[0, 0])
     run_until(debugger, w1, "update")
-    moment, written = debugger.moment, debugger.written_at(l1)
-    assert float(debugger.value(w1)[0, 0]) != before
+    moment, written = debugger.moment, debugger.state.written_at(l1)
+    assert float(debugger.state.value(w1)[0, 0]) != before
     cause = why(debugger, EntryRef(l1, "value", (3, 0)))
     assert [term.symbols for term in cause.terms] == ["X[3,0]·W1[0,0]", "X[3,1]·W1[1,0]", "b1[0]"]
     assert cause.terms[0].numbers == f"1 × ({before:g})"
@@ -368,7 +369,7 @@ def test_an_old_number_is_explained_with_the_numbers_of_its_own_moment() -> None
 @pytest.mark.parametrize("name", ["wx.json", "valley-momentum.json", "xor.json"])
 def test_a_weight_leads_by_its_updates_back_to_the_first_moment(name: str) -> None:
     debugger = shipped(name)
-    debugger.sgd(3)
+    debugger.cursor.sgd(3)
     graph = debugger.graph
     ref = EntryRef(
         graph.trainables[0], "value", (0,) * len(debugger.plan.shapes[graph.trainables[0]])
@@ -386,8 +387,8 @@ def test_a_weight_leads_by_its_updates_back_to_the_first_moment(name: str) -> No
 @pytest.mark.parametrize("name", ["wx.json", "valley-momentum.json", "xor.json"])
 def test_a_weight_leads_through_its_update_and_gradient_to_the_cost(name: str) -> None:
     debugger = shipped(name)
-    debugger.sgd(2)
-    debugger.step(3)
+    debugger.cursor.sgd(2)
+    debugger.cursor.step(3)
     moment, graph = debugger.moment, debugger.graph
     node = graph.trainables[0]
     ref = EntryRef(node, "value", (0,) * len(debugger.plan.shapes[node]))
@@ -405,8 +406,8 @@ def test_a_weight_leads_through_its_update_and_gradient_to_the_cost(name: str) -
 def test_adam_leads_through_both_moments() -> None:
     w = Input("w", value=2.0, trainable=True)
     cost = Mul(w, w, name="cost")
-    debugger = Debugger(Graph.of(cost, training=Training(Adam(0.1))))
-    debugger.sgd(2)
+    debugger = ComputedDebugger(Graph.of(cost, training=Training(Adam(0.1))))
+    debugger.cursor.sgd(2)
     assert lines(debugger, "w")[:4] == [
         "w ← w - lr × m̂ / (√v̂ + 1e-08)",
         "w = w before - lr·m̂/(√v̂ + ε)",
@@ -456,7 +457,7 @@ def test_an_input_tells_who_set_it() -> None:
     )
     debugger.set_value(w1, (0, 0), 5.0)
     assert why(debugger, EntryRef(w1, "value", (0, 0))).note == "set at moment 1: W1[0,0] = 5"
-    debugger.sgd(2)
+    debugger.cursor.sgd(2)
     assert "last updated at moment" in why(debugger, EntryRef(w1, "value", (0, 0))).note
 
 

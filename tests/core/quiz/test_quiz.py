@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.quiz.quiz import Question, Quiz
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.opening.shipped import shipped
 from miniflow.files import load
@@ -79,15 +80,15 @@ def ask_all(moments: int, debugger: Debugger, twin: Debugger, behind: Debugger) 
     """Answer every question rightly (a wrong quiz runs beside): a twin that steps must agree."""
     quiz, wrong_quiz = Quiz(), Quiz()
     for moment in range(moments):
-        before, costs = state(debugger), debugger.history.costs[:]
+        before, costs = state(debugger), debugger.cursor.costs[:]
         question = quiz.ask(debugger)
         assert quiz.ask(debugger) is question
         assert Quiz().ask(debugger) == question
         assert state(debugger) == before
-        assert debugger.history.costs == costs
+        assert debugger.cursor.costs == costs
         twin.move(moment + 1)
         if question is None:
-            debugger.step()
+            debugger.cursor.step()
             behind.move(moment + 1)
         else:
             assert question.moment == moment + 1
@@ -99,7 +100,7 @@ def ask_all(moments: int, debugger: Debugger, twin: Debugger, behind: Debugger) 
             assert verdict.right, (question, right, verdict)
             assert verdict.text.startswith("right: ")
         assert state(debugger) == state(behind) == state(twin)
-        assert debugger.history.costs == twin.history.costs
+        assert debugger.cursor.costs == twin.cursor.costs
     assert wrong_quiz.right == wrong_quiz.streak == 0
     assert quiz.asked == quiz.right == quiz.streak == wrong_quiz.asked
     return quiz
@@ -107,7 +108,7 @@ def ask_all(moments: int, debugger: Debugger, twin: Debugger, behind: Debugger) 
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=lambda path: path.stem)
 def test_every_question_about_a_shipped_graph_can_be_answered(path: Path) -> None:
-    debuggers = [Debugger(load(path)) for _ in range(3)]
+    debuggers = [ComputedDebugger(load(path)) for _ in range(3)]
     moments = debuggers[0].timeline.clamp(2 * debuggers[0].timeline.length)
     quiz = ask_all(moments, *debuggers)
     # Only feed has nothing to ask, a parameter that momentum carries against its gradient, and
@@ -121,12 +122,15 @@ def test_every_question_about_a_shipped_graph_can_be_answered(path: Path) -> Non
 @pytest.mark.parametrize("optimizer", [SGD(0.1), Momentum(0.05)], ids=repr)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_so_can_those_about_a_network_with_dropout(optimizer: SGD, dtype: str) -> None:
-    debuggers = [Debugger(network(optimizer, dtype=dtype)) for _ in range(3)]
+    debuggers = [ComputedDebugger(network(optimizer, dtype=dtype)) for _ in range(3)]
     assert ask_all(3 * debuggers[0].timeline.length, *debuggers).asked
 
 
 def test_asking_late_in_a_run_or_after_going_back_changes_nothing() -> None:
-    debugger, twin = Debugger(network(Momentum(0.05))), Debugger(network(Momentum(0.05)))
+    debugger, twin = (
+        ComputedDebugger(network(Momentum(0.05))),
+        ComputedDebugger(network(Momentum(0.05))),
+    )
     length, quiz = debugger.timeline.length, Quiz()
     debugger.move(60 * length)
     twin.move(60 * length)
@@ -135,8 +139,8 @@ def test_asking_late_in_a_run_or_after_going_back_changes_nothing() -> None:
         twin.move(moment)
         quiz.ask(debugger)
         assert state(debugger) == state(twin)
-        assert debugger.history.costs == twin.history.costs
-        assert (debugger.last_update is None) == (twin.last_update is None)
+        assert debugger.cursor.costs == twin.cursor.costs
+        assert (debugger.cursor.last_update is None) == (twin.cursor.last_update is None)
 
 
 # Single questions --------------------------------------------------------------------------
@@ -153,7 +157,7 @@ def asked(debugger: Debugger, name: str, phase: str) -> Question:
 
 
 def of(op: Op) -> Debugger:
-    return Debugger(Graph.of(op))
+    return ComputedDebugger(Graph.of(op))
 
 
 def x(value: float, name: str = "x") -> Input:
@@ -161,9 +165,9 @@ def x(value: float, name: str = "x") -> Input:
 
 
 def test_the_questions_of_a_product_and_what_is_said_then() -> None:
-    debugger, quiz = Debugger(load(PATHS["wx"])), Quiz()
+    debugger, quiz = ComputedDebugger(load(PATHS["wx"])), Quiz()
     assert quiz.ask(debugger) is None
-    debugger.step()
+    debugger.cursor.step()
     question = quiz.ask(debugger)
     assert question is not None
     assert (question.text, question.kind) == ("what is y = w × x?", "value")
@@ -178,7 +182,7 @@ def test_the_questions_of_a_product_and_what_is_said_then() -> None:
 
 
 def test_the_same_node_twice_gets_both() -> None:
-    debugger, quiz = Debugger(load(PATHS["square"])), Quiz()
+    debugger, quiz = ComputedDebugger(load(PATHS["square"])), Quiz()
     debugger.move(2)
     question = quiz.ask(debugger)
     assert question is not None
@@ -210,7 +214,7 @@ def test_a_relu_at_a_negative_input_gives_0() -> None:
 
 
 def test_a_gate_asks_for_the_winner_by_name() -> None:
-    debugger, quiz = Debugger(load(PATHS["circuit-b"])), Quiz()
+    debugger, quiz = ComputedDebugger(load(PATHS["circuit-b"])), Quiz()
     question = asked(debugger, "larger", "backward")
     assert question.text == "which input of larger gets the gradient: z or w?"
     assert (question.kind, question.choices, question.form) == ("input", ("z", "w"), "z or w")
@@ -265,8 +269,8 @@ def test_nothing_is_asked_about_what_a_dropout_drops() -> None:
     debugger = of(Sum(kept, name="cost"))
     debugger.move(1)
     question = Quiz().ask(debugger)
-    debugger.step()
-    assert question is None or debugger.value(debugger.graph.index_of("d"))[question.index]
+    debugger.cursor.step()
+    assert question is None or debugger.state.value(debugger.graph.index_of("d"))[question.index]
 
 
 def test_a_sigmoid_is_a_number_only_where_the_head_can_tell() -> None:
@@ -286,15 +290,15 @@ def test_a_parameter_carried_against_its_gradient_is_not_asked_about() -> None:
     w = Input("w", value=1.0, trainable=True)
     cost = MSE(x(0.0, "wanted"), Mul(w, x(1.0), name="y"), name="cost")
     training = Training(Momentum(0.4))
-    debugger, quiz = Debugger(Graph.of(cost, training=training)), Quiz()
+    debugger, quiz = ComputedDebugger(Graph.of(cost, training=training)), Quiz()
     against = 0
     for step in range(12):
         debugger.move((step + 1) * debugger.timeline.length - 1)
         place = debugger.graph.index_of("w")
-        before, gradient = float(debugger.value(place)), float(debugger.gradient(place))
+        before, gradient = float(debugger.state.value(place)), float(debugger.state.gradient(place))
         question = quiz.ask(debugger)
-        debugger.step()
-        change = float(debugger.value(place)) - before
+        debugger.cursor.step()
+        change = float(debugger.state.value(place)) - before
         assert (question is None) == (change * gradient > 0)
         against += question is None
     assert against
@@ -302,8 +306,8 @@ def test_a_parameter_carried_against_its_gradient_is_not_asked_about() -> None:
 
 @pytest.mark.parametrize("text", ["", "what", "nan", "inf", "1/0", "1/2/3", "up", "2*3"])
 def test_what_is_no_answer_neither_counts_nor_moves(text: str) -> None:
-    debugger, quiz = Debugger(load(PATHS["wx"])), Quiz()
-    debugger.step()
+    debugger, quiz = ComputedDebugger(load(PATHS["wx"])), Quiz()
+    debugger.cursor.step()
     before = state(debugger)
     with pytest.raises(DebuggerError) as caught:
         quiz.answer(debugger, text)
@@ -314,7 +318,7 @@ def test_what_is_no_answer_neither_counts_nor_moves(text: str) -> None:
 
 
 def test_no_sign_is_no_answer_either() -> None:
-    debugger, quiz = Debugger(load(PATHS["xor"])), Quiz()
+    debugger, quiz = ComputedDebugger(load(PATHS["xor"])), Quiz()
     debugger.move(2)
     for text in ("7", "up", "?"):
         with pytest.raises(DebuggerError):
@@ -323,8 +327,8 @@ def test_no_sign_is_no_answer_either() -> None:
 
 
 def test_an_edit_asks_anew() -> None:
-    debugger, quiz = Debugger(load(PATHS["wx"])), Quiz()
-    debugger.step()
+    debugger, quiz = ComputedDebugger(load(PATHS["wx"])), Quiz()
+    debugger.cursor.step()
     quiz.ask(debugger)
     debugger.set_value(debugger.graph.index_of("w"), (), 7.0)
     assert quiz.answer(debugger, "70").text == "right: y = 7 × 10 = 70"
@@ -351,7 +355,7 @@ def test_fractions_and_a_minus_sign_are_numbers() -> None:
 
 
 def test_an_answer_meets_the_stops_of_its_moment() -> None:
-    run = open_session(Debugger(load(PATHS["wx"])))
+    run = open_session(ComputedDebugger(load(PATHS["wx"])))
     for line in ("break y forward", "quiz on", "step"):
         run.run(line)
     assert run.debugger.moment == 1

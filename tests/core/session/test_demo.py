@@ -11,7 +11,8 @@ import pytest
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import Playback, read_demo, run_through
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+from mfdebug.core.timeline.debugger import DebuggerError
 from mfdebug.core.timeline.diff import Instant, take_snapshot
 from mfdebug.opening.graphs import open_graph
 from miniflow.errors import MiniflowError
@@ -23,7 +24,7 @@ THREE = ROOT / "tests" / "demos" / "three-beats.demo"
 
 def session(graph: str = "wx") -> Session:
     opened = open_graph(graph)
-    return open_session(Debugger(opened.graph, history_memory=2**24), origin=opened.origin)
+    return open_session(ComputedDebugger(opened.graph, history_memory=2**24), origin=opened.origin)
 
 
 def written(folder: Path, *lines: str, graph: str = '"wx"') -> Path:

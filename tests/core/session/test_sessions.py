@@ -15,7 +15,8 @@ from mfdebug.core.session.replay import run_script, session_lines
 from mfdebug.core.session.script import Origin, script_of, session_text
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+from mfdebug.core.timeline.debugger import DebuggerError
 from mfdebug.opening.graphs import load_graph, open_graph
 from miniflow.errors import MiniflowError
 from miniflow.files import save
@@ -43,7 +44,7 @@ WORK = [
 
 def session(graph: str = "xor", **options: object) -> Session:
     opened = open_graph(graph)
-    return open_session(Debugger(opened.graph), origin=opened.origin, **options)  # type: ignore[arg-type]
+    return open_session(ComputedDebugger(opened.graph), origin=opened.origin, **options)  # type: ignore[arg-type]
 
 
 def worked(graph: str = "xor", lines: list[str] = WORK) -> Session:
@@ -260,7 +261,7 @@ def test_a_changed_graph_is_said_so(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"learning_rate": 2', '"learning_rate": 3'))
     opened = open_graph(str(path))
     autosaver = AutoSaver(SessionStore(check_known, tmp_path), opened.origin)
-    second = open_session(Debugger(opened.graph), origin=opened.origin, left=autosaver.left)
+    second = open_session(ComputedDebugger(opened.graph), origin=opened.origin, left=autosaver.left)
     assert "the graph has changed since" in second.run("resume").text
 
 
@@ -353,7 +354,7 @@ def test_a_transcript_is_a_script_too(tmp_path: Path) -> None:
 def console_on(graph: str, folder: Path) -> tuple[Session, AutoSaver]:
     opened = open_graph(graph)
     autosaver = AutoSaver(SessionStore(check_known, folder), opened.origin)
-    run = open_session(Debugger(opened.graph), origin=opened.origin, left=autosaver.left)
+    run = open_session(ComputedDebugger(opened.graph), origin=opened.origin, left=autosaver.left)
     run.left_before = autosaver.before
     return run, autosaver
 
@@ -365,13 +366,13 @@ def test_a_whole_tensor_that_was_set_comes_back(tmp_path: Path) -> None:
     autosaver.keep(run)
     again, _ = console_on("digits", tmp_path)
     again.run("resume")
-    assert again.debugger.value(2).tobytes() == run.debugger.value(2).tobytes()
+    assert again.debugger.state.value(2).tobytes() == run.debugger.state.value(2).tobytes()
     assert again.debugger.moment == run.debugger.moment
 
 
 @pytest.mark.parametrize("odd", ["\u00a0", "\x1b", "\u2028", "\n"])
 def test_characters_that_no_script_may_have_are_refused_when_typed(odd: str) -> None:
-    run = open_session(Debugger(load_graph("wx")))
+    run = open_session(ComputedDebugger(load_graph("wx")))
     with pytest.raises(MiniflowError, match="control characters"):
         run.run(f"watch cost{odd}* 2")
     assert len(run.watches) == 0
@@ -380,7 +381,7 @@ def test_characters_that_no_script_may_have_are_refused_when_typed(odd: str) -> 
 @pytest.mark.parametrize("command", ["record", "source", "transcript", "save"])
 @pytest.mark.parametrize("name", [".", "/", "~nosuchuser/x", "n" * 300, "/dev/null", "a\udcffb"])
 def test_names_that_no_file_can_have_are_refused(command: str, name: str) -> None:
-    run = open_session(Debugger(load_graph("wx")))
+    run = open_session(ComputedDebugger(load_graph("wx")))
     with pytest.raises(MiniflowError):
         run.run(f"{command} {name}")
     assert run.debugger.moment == 0
@@ -431,10 +432,10 @@ def test_a_session_that_goes_on_with_itself_ends(tmp_path: Path) -> None:
 
 
 def test_recorded_notes_are_of_the_recorded_stops(tmp_path: Path) -> None:
-    run = open_session(Debugger(load_graph("xor")))
+    run = open_session(ComputedDebugger(load_graph("xor")))
     for line in ("break s1", "break l1", "disable 1", "ignore 2 3", f"record {tmp_path / 'r.mf'}"):
         run.run(line)
-    other = open_session(Debugger(load_graph("xor")))
+    other = open_session(ComputedDebugger(load_graph("xor")))
     other.run("break cost")
     other.run(f"source {tmp_path / 'r.mf'}")
     assert [(stop.line, stop.enabled, stop.ignored) for stop in other.stops] == [

@@ -10,7 +10,7 @@ from mfdebug.config.bindings import BOUND, PLACES
 from mfdebug.config.key_names import shown
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import SAY, Demo, read_demo, run_through
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import open_graph
 from mfdebug.opening.shipped import names, shipped_demos
 
@@ -47,7 +47,7 @@ def test_the_six_ship() -> None:
 def test_runs_through(name: str) -> None:
     demo = read(name)
     opened = open_graph(demo.graph)
-    met = run_through(open_session(Debugger(opened.graph), origin=opened.origin), demo)
+    met = run_through(open_session(ComputedDebugger(opened.graph), origin=opened.origin), demo)
     assert met >= len(demo.beats) / 2
 
 

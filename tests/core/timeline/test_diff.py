@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.explain.comparison_report import comparison_data
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.diff import (
     Comparison,
@@ -34,7 +35,7 @@ PATHS = {graph.path.stem: graph.path for graph in shipped()}
 
 
 def opened(name: str) -> Debugger:
-    return Debugger(load(PATHS[name]))
+    return ComputedDebugger(load(PATHS[name]))
 
 
 def size(difference: Difference) -> float:
@@ -44,7 +45,7 @@ def size(difference: Difference) -> float:
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=lambda path: path.stem)
 def test_a_moment_is_equal_to_itself_and_nothing_moves(path: Path) -> None:
-    debugger = Debugger(load(path))
+    debugger = ComputedDebugger(load(path))
     length = debugger.timeline.length
     debugger.move(length + length // 2)
     before = state(debugger)
@@ -72,7 +73,7 @@ def test_xor_before_and_after_five_sgd_steps_is_sorted_by_size() -> None:
     second.move(after)
     for one in measured:
         assert one.node is not None
-        x, y = first.value(one.node), second.value(one.node)
+        x, y = first.state.value(one.node), second.state.value(one.node)
         assert size(one) == np.abs(x - y).max()
         assert (one.a, one.b) == (x[one.index], y[one.index])
         assert (one.count, one.size) == (int((x != y).sum()), x.size)
@@ -83,14 +84,14 @@ def test_a_look_at_another_branch_keeps_the_costs_of_the_steps_ahead() -> None:
     for one in (debugger, twin):
         one.move(9)
         one.set_learning_rate(0.0005)
-        one.sgd(40)
+        one.cursor.sgd(40)
         one.move(9)
     compare(debugger, Instant(9), Instant(90, 0))
-    assert debugger.history.costs == twin.history.costs
+    assert debugger.cursor.costs == twin.cursor.costs
     for one in (debugger, twin):
-        one.sgd(60)
+        one.cursor.sgd(60)
     assert state(debugger) == state(twin)
-    assert debugger.history.costs == twin.history.costs
+    assert debugger.cursor.costs == twin.cursor.costs
 
 
 def test_a_branch_that_is_not_there_is_refused() -> None:
@@ -112,7 +113,7 @@ def two(x: Any, y: Any) -> tuple[Debugger, Comparison]:
     one = Input("x", value=np.array(x), trainable=True)
     cost = Mul(one, Input("k", value=1.0), name="cost")
     graph = Graph.of(cost, training=Training(SGD(0.1)))
-    debugger = Debugger(graph)
+    debugger = ComputedDebugger(graph)
     debugger.move(1)
     debugger.set_value(graph.index_of("x"), None, np.array(y))
     return debugger, compare(debugger, Instant(1, 0), Instant(1))

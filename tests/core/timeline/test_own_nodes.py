@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.errors import GraphError
 from miniflow.graph import Graph
@@ -35,7 +36,7 @@ def debugger() -> Debugger:
     m = Mul(w, Input("x", value=np.full((2, 3), 0.5)), name="m")
     graph = Graph.of(Sum(Fragile([m], name="own"), name="cost"))
     Fragile.least = 0.45
-    return Debugger(graph)
+    return ComputedDebugger(graph)
 
 
 @pytest.mark.parametrize("way", ["sgd 1000", "goto sgd 700", "next 500", "step 900"])
@@ -49,16 +50,16 @@ def test_it_is_that_nodes_error_and_the_cursor_stands_before_it(way: str) -> Non
     here = session.debugger
     assert (here.sgd_step, here.where.phase) == (10, "forward")
     assert here.graph.nodes[here.where.node or 0].label == "m"
-    assert here.value(here.graph.by_name["m"]).min() < Fragile.least
+    assert here.state.value(here.graph.by_name["m"]).min() < Fragile.least
     # It still works: back, at the start, and here again, bit for bit.
     twin = debugger()
     for moment in (here.moment - 1, 0, here.moment - 9, here.moment):
         here.move(moment)
         twin.move(moment)
         for node in range(len(here.graph)):
-            assert here.value(node).tobytes() == twin.value(node).tobytes()
+            assert here.state.value(node).tobytes() == twin.state.value(node).tobytes()
     with pytest.raises(GraphError, match="is too small"):
         session.run("step")
     session.run("set w = 2")
     session.run("step")
-    assert here.value(here.graph.by_name["own"]).tobytes()
+    assert here.state.value(here.graph.by_name["own"]).tobytes()

@@ -106,3 +106,21 @@ def test_a_name_leads_back_to_its_number(number: int) -> None:
 def test_a_place_counts_what_has_happened_in_the_step(moment: int) -> None:
     timeline = Timeline(wx())
     assert timeline.position(moment) == (0 if moment == 0 else (moment - 1) % 9 + 1)
+
+
+def test_what_was_looked_up_is_looked_up_again_after_a_build() -> None:
+    graph = wx()
+    timeline, w = Timeline(graph), graph.index_of("w")
+    cost, y = graph.cost, graph.index_of("y")
+    sent = timeline.position_of("backward", y)
+    assert timeline.first_report(w) == timeline.last_report(w) == sent
+    assert timeline.report_positions(cost) == []
+    assert timeline.first_report(cost) > timeline.length
+    assert timeline.last_report(cost) == 0
+    assert [timeline.first_trained(node) for node in (w, y, cost)] == [w, w, w]
+    assert timeline.first_trained(graph.index_of("x")) is None
+
+    timeline.build(wx(trainable=False), backward=False)
+    assert timeline.first_report(w) > timeline.length
+    assert timeline.last_report(w) == 0
+    assert timeline.first_trained(cost) is None

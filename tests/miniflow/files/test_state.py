@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow.errors import MiniflowError, ShapeError
 from miniflow.files import load, save
 from miniflow.files.save import INLINE
@@ -103,7 +103,7 @@ def test_the_debugger_saves_what_it_shows(
     path: Path, optimizer: Any, moments: int, more: int, tmp_path: Path
 ) -> None:
     """At any moment before the updates, or at the end of an SGD step."""
-    debugger = Debugger(with_training(load(path), optimizer=optimizer))
+    debugger = ComputedDebugger(with_training(load(path), optimizer=optimizer))
     length = debugger.timeline.length
     debugger.move(moments)
     if debugger.where.phase == "update":
@@ -111,14 +111,14 @@ def test_the_debugger_saves_what_it_shows(
     debugger.save(tmp_path / "g.json")
     assert debugger.graph.progress == Progress()
     steps = debugger.moment // length
-    again = Debugger(load(tmp_path / "g.json"))
+    again = ComputedDebugger(load(tmp_path / "g.json"))
     assert again.plan.steps_before == steps
     debugger.move((steps + more) * length)
     again.move(more * length)
     with np.errstate(all="ignore"):
         for i in debugger.graph.trainables:
-            assert debugger.value(i).tobytes() == again.value(i).tobytes()
-        np.testing.assert_array_equal(debugger.history.costs[steps:], again.history.costs)
+            assert debugger.state.value(i).tobytes() == again.state.value(i).tobytes()
+        np.testing.assert_array_equal(debugger.cursor.costs[steps:], again.cursor.costs)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -130,15 +130,17 @@ def test_rows_and_masks_continue_too(dtype: str, side: int, tmp_path: Path) -> N
     save(graph, tmp_path / "g.json")
     again = load(tmp_path / "g.json")
     # Stepping and running are one: the steps taken count for both.
-    stepped = Debugger(again)
+    stepped = ComputedDebugger(again)
     stepped.move(8 * stepped.timeline.length)
-    np.testing.assert_array_equal(stepped.history.costs, costs[5:])
+    np.testing.assert_array_equal(stepped.cursor.costs, costs[5:])
     assert again.train(8) == costs[5:]
     assert parameters(again) == parameters(whole)
 
 
 def test_a_run_that_is_saved_in_the_middle_of_its_updates_says_so(tmp_path: Path) -> None:
-    session = open_session(Debugger(load(next(p for p in SMALL if p.stem == "valley-momentum"))))
+    session = open_session(
+        ComputedDebugger(load(next(p for p in SMALL if p.stem == "valley-momentum")))
+    )
     length = session.debugger.timeline.length
     session.debugger.move(length - 1)
     said = session.run(f"save {tmp_path}/g.json").text
@@ -163,7 +165,7 @@ def test_nothing_is_said_of_a_run_that_has_not_begun(tmp_path: Path) -> None:
     save(noisy(), tmp_path / "g.json")
     assert "state" not in (tmp_path / "g.json").read_text()
     save(Graph.of(Sum(Input("x", value=1.0))), tmp_path / "g.json")
-    debugger = Debugger(load(tmp_path / "g.json"))
+    debugger = ComputedDebugger(load(tmp_path / "g.json"))
     debugger.move(10**6)
     debugger.save(tmp_path / "g.json")
     assert "state" not in (tmp_path / "g.json").read_text()

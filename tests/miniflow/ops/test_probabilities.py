@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow import BinaryCrossEntropy, forward_pass
 from miniflow.errors import ShapeError
 from miniflow.files import load
@@ -25,7 +25,7 @@ Way = Callable[[Graph], object]
 
 WAYS: dict[str, Way] = {
     "trained": lambda graph: graph.train(1),
-    "stepped": lambda graph: Debugger(graph).move(2),
+    "stepped": lambda graph: ComputedDebugger(graph).move(2),
     "in the lesson's words": lambda graph: forward_pass(graph.nodes),
 }
 # What goes through: the ends, and what people debug.
@@ -98,7 +98,7 @@ def test_the_debugger_stands_before_it(tmp_path: Path) -> None:
         {"name": "cost", "op": "BinaryCrossEntropy", "inputs": ["t", "n"]},
     ]
     (tmp_path / "g.json").write_text(json.dumps({"miniflow": 1, "nodes": nodes}))
-    debugger = Debugger(load(tmp_path / "g.json"))
+    debugger = ComputedDebugger(load(tmp_path / "g.json"))
     for target in (3, 1000):
         with pytest.raises(ShapeError, match=r"n\[0\] = -0\.5"):
             debugger.move(target)

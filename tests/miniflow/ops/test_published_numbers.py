@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.shipped import find
 from miniflow.files import load
@@ -24,17 +25,17 @@ def graph(name: str) -> Graph:
 
 def passed(name: str) -> Debugger:
     """Return a debugger after one forward and backward pass."""
-    debugger = Debugger(graph(name))
-    debugger.phases(3)
+    debugger = ComputedDebugger(graph(name))
+    debugger.cursor.phases(3)
     return debugger
 
 
 def value(debugger: Debugger, node: str) -> Any:
-    return debugger.value(debugger.graph.index_of(node)).tolist()
+    return debugger.state.value(debugger.graph.index_of(node)).tolist()
 
 
 def gradient(debugger: Debugger, node: str) -> Any:
-    return debugger.gradient(debugger.graph.index_of(node)).tolist()
+    return debugger.state.gradient(debugger.graph.index_of(node)).tolist()
 
 
 def costs(name: str, steps: int) -> list[float]:
@@ -100,15 +101,15 @@ def test_the_lessons_numbers() -> None:
     ],
 )
 def test_the_opening_example(rate: float, weights: list[float]) -> None:
-    debugger = Debugger(graph("wx"))
+    debugger = ComputedDebugger(graph("wx"))
     debugger.set_learning_rate(rate)
     found = []
     for _ in weights:
-        debugger.sgd()
+        debugger.cursor.sgd()
         found.append(value(debugger, "w"))
     assert found == pytest.approx(weights)
     if rate == 0.01:
-        assert set(debugger.history.costs) == {900.0}
+        assert set(debugger.cursor.costs) == {900.0}
 
 
 def test_gradient_descent_on_a_parabola() -> None:
@@ -118,18 +119,18 @@ def test_gradient_descent_on_a_parabola() -> None:
 
 
 def test_linear_regression_finds_the_line() -> None:
-    debugger = Debugger(graph("linear-regression"))
-    debugger.sgd(100)
+    debugger = ComputedDebugger(graph("linear-regression"))
+    debugger.cursor.sgd(100)
     assert np.ravel(value(debugger, "W"))[0] == pytest.approx(2, abs=0.002)
     assert np.ravel(value(debugger, "b"))[0] == pytest.approx(3, abs=0.005)
 
 
 def test_xor_is_learned() -> None:
-    debugger = Debugger(graph("xor"))
-    debugger.sgd(1000)
-    assert debugger.history.costs[0] == pytest.approx(0.2513492034)
-    assert debugger.history.costs[199] == pytest.approx(0.240531907)
-    assert debugger.history.costs[999] == pytest.approx(0.002481149)
+    debugger = ComputedDebugger(graph("xor"))
+    debugger.cursor.sgd(1000)
+    assert debugger.cursor.costs[0] == pytest.approx(0.2513492034)
+    assert debugger.cursor.costs[199] == pytest.approx(0.240531907)
+    assert debugger.cursor.costs[999] == pytest.approx(0.002481149)
     answers = np.ravel(value(debugger, "s2"))
     np.testing.assert_array_equal(answers.round(), [0, 1, 1, 0])
 
@@ -168,15 +169,15 @@ def test_gradients_explode() -> None:
     debugger.move(debugger.timeline.start_of(3))
     run_until(debugger, debugger.graph.index_of("h1"), "forward")
     assert np.isfinite(value(debugger, "h1"))
-    debugger.step()
+    debugger.cursor.step()
     assert np.isinf(value(debugger, "h2"))
 
 
 def test_a_dead_relu_never_moves() -> None:
-    debugger = Debugger(graph("dead-relu"))
-    debugger.sgd(10)
+    debugger = ComputedDebugger(graph("dead-relu"))
+    debugger.cursor.sgd(10)
     assert np.ravel(value(debugger, "W1"))[2] == 1
-    assert list(debugger.history.costs[3:]) == [0.25] * 7
+    assert list(debugger.cursor.costs[3:]) == [0.25] * 7
 
 
 def test_the_log_turns_nan_in_step_9() -> None:
@@ -184,7 +185,7 @@ def test_the_log_turns_nan_in_step_9() -> None:
     assert np.isfinite(found[:9]).all()
     assert np.isnan(found[9:]).all()
     assert found[8] == pytest.approx(0.150340, abs=1e-6)
-    debugger = Debugger(graph("log-nan"))
+    debugger = ComputedDebugger(graph("log-nan"))
     debugger.move(debugger.timeline.start_of(9))
     run_until(debugger, debugger.graph.index_of("log_q"), "forward")
     assert value(debugger, "log_q")[3] == [-np.inf]

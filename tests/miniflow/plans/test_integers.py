@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow import Node
 from miniflow.files import load, save
 from miniflow.graph import Graph
@@ -48,7 +48,7 @@ def test_class_numbers_of_a_file_are_integers(labels: Any, dtype: str, tmp_path:
     assert graph["label"].value.dtype == np.int64
     graph.train(2)
     assert graph["label"].value.dtype == np.int64
-    session = open_session(Debugger(graph))
+    session = open_session(ComputedDebugger(graph))
     session.run("step")
     assert session.run("print label").text == "label = [2 0]"
     assert session.run("print label[0]").text == "label[0] = 2"
@@ -70,7 +70,7 @@ def test_class_numbers_of_a_table_are_integers(tmp_path: Path) -> None:
         graph = load(path)
         assert graph.data is not None
         assert graph.data.feeds["label"].dtype == np.int64
-    session = open_session(Debugger(graph))
+    session = open_session(ComputedDebugger(graph))
     session.run("step")
     assert set(session.run("print label").data.tolist()) <= {1, 2}
     assert "." not in session.run("print label").text

@@ -30,7 +30,7 @@ def lit_edges(picture: Picture, debugger: Debugger, box_of: Mapping[int, Box]) -
     taken = set(debugger.graph.inbound[where.node])
     if back:
         none = Freshness.NONE
-        taken = {node for node in taken if debugger.gradient_freshness(node) is not none}
+        taken = {node for node in taken if debugger.state.gradient_freshness(node) is not none}
     edges = picture.edges_to.get(box, ())
     found = {
         edge: back

@@ -67,34 +67,34 @@ class Readings:
         debugger = self._debugger
         if debugger is None:
             return Reading("", current=False)
-        freshness = debugger.value_freshness(node)
-        if freshness is Freshness.CURRENT and debugger.outdated_by(node) is not None:
+        freshness = debugger.state.value_freshness(node)
+        if freshness is Freshness.CURRENT and debugger.state.outdated_by(node) is not None:
             freshness = Freshness.STALE
         if freshness.absent:
             return Reading(_absent(freshness), current=False)
-        return self._number(debugger.value(node), (node, False), freshness, "", width)
+        return self._number(debugger.state.value(node), (node, False), freshness, "", width)
 
     def gradient(self, node: int, width: int) -> Reading:
         """Return a node's gradient in at most `width` cells: `◐` if contributions are missing."""
         debugger = self._debugger
         if debugger is None:
             return Reading("", current=False)
-        freshness = debugger.gradient_freshness(node)
+        freshness = debugger.state.gradient_freshness(node)
         if freshness.absent:
             return Reading(_absent(freshness), current=False)
-        incomplete = freshness is Freshness.PARTIAL and not debugger.has_all(node)
+        incomplete = freshness is Freshness.PARTIAL and not debugger.state.has_all(node)
         mark = PARTIAL if incomplete else ""
-        return self._number(debugger.gradient(node), (node, True), freshness, mark, width)
+        return self._number(debugger.state.gradient(node), (node, True), freshness, mark, width)
 
     def size(self, node: int, *, gradient: bool) -> float | None:
         """Return the mean of absolute values, or None without a number."""
         debugger = self._debugger
         if debugger is None:
             return None
-        of = debugger.gradient_freshness if gradient else debugger.value_freshness
+        of = debugger.state.gradient_freshness if gradient else debugger.state.value_freshness
         if of(node).absent:
             return None
-        array = debugger.gradient(node) if gradient else debugger.value(node)
+        array = debugger.state.gradient(node) if gradient else debugger.state.value(node)
         return self._size(array, (node, gradient))
 
     def _number(

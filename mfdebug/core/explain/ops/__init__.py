@@ -54,7 +54,7 @@ _PROBE = ProbeExplainer()
 def applicable_explainer(view: NodeView) -> tuple[Op, Explainer] | None:
     """Return a view's op and its explainer, or None if the recorded values do not fit its rule."""
     found = explainer_of(view.op)
-    return found if found is not None and view.debugger.explicable(view.node) else None
+    return found if found is not None and view.debugger.state.explicable(view.node) else None
 
 
 def explainer_of(node: Node) -> tuple[Op, Explainer] | None:

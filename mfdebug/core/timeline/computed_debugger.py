@@ -1,0 +1,135 @@
+"""The debugger of a computed line: its inputs and learning rate can be changed at any moment."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
+from mfdebug.core.timeline.computed_cursor import ComputedCursor
+from mfdebug.core.timeline.cursor import DebuggerError
+from mfdebug.core.timeline.debugger import Debugger, index_text
+from mfdebug.core.timeline.edits import Edit
+from mfdebug.core.timeline.state import State
+from miniflow.errors import ShapeError
+from miniflow.files import save as save_graph
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops.base import Array, shape_text
+
+if TYPE_CHECKING:
+    from miniflow.gradcheck.checker import Verdict
+
+
+class ComputedDebugger(Debugger):
+    """The debugger of a graph, which computes its line; `history_memory` is in bytes."""
+
+    cursor: ComputedCursor
+
+    def __init__(self, graph: Graph, *, history_memory: int = DEFAULT_MEMORY) -> None:
+        cursor = ComputedCursor(graph, history_memory=history_memory)
+        super().__init__(cursor, State(cursor))
+
+    def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
+        """Set an input's entry, or its whole value: this makes a branch.
+
+        Within a pass the change takes effect at its feed, and all that depends on it is recomputed;
+        a parameter already updated in this pass changes from the present moment on. Returns the
+        number of later edits that remain on the old branch. Raises `DebuggerError` for a node that
+        is not an input or a value that is not numeric, `ShapeError` for a value or index that does
+        not fit.
+        """
+        target = self.graph.nodes[node]
+        if not isinstance(target, Input):
+            inputs = ", ".join(n.label for n in target.inbound_nodes[:4])
+            raise DebuggerError(
+                f"{target.label} is computed; set one of its inputs ({inputs})", where="set"
+            )
+        new = self._checked(node, index, value)
+        words = f"{target.label}{index_text(index)} = {_short(new)}"
+        return self._branch(Edit(self._effective_after(node), node, index, new, words))
+
+    def set_learning_rate(self, rate: float) -> int:
+        """Set the learning rate for all updates after the present moment; at least 0."""
+        if not self.graph.trains:
+            raise DebuggerError("nothing is trained here: no learning rate", where="set lr")
+        if not np.isfinite(rate):
+            raise DebuggerError(f"the learning rate must be a finite number, not {rate}")
+        if rate < 0:
+            raise DebuggerError(
+                f"the learning rate is at least 0, not {rate:g}", hint="to ascend, negate the cost"
+            )
+        name = "lr()" if "lr" in self.graph.by_name else "lr"
+        return self._branch(Edit(self.moment, None, None, np.array(rate), f"{name} = {rate:g}"))
+
+    def _checked(self, node: int, index: tuple[int, ...] | None, value: Any) -> Array:
+        name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
+        new = np.asarray(value)
+        if new.dtype.kind not in "biuf":
+            raise DebuggerError("not a number or rows of numbers", where=f"set {name}")
+        with np.errstate(over="ignore"):
+            new = new.astype(self.graph.dtype)
+        if index is None:
+            try:
+                return np.array(np.broadcast_to(new, shape))
+            except ValueError:
+                raise ShapeError(
+                    f"{name} has shape {shape_text(shape)}, "
+                    f"the value has shape {shape_text(new.shape)}",
+                    where="set",
+                ) from None
+        self.check_index(node, index)
+        if new.shape:
+            raise ShapeError(f"{name}{index_text(index)} takes one number", where="set")
+        return new
+
+    def _effective_after(self, node: int) -> int:
+        """Return the moment after which an edit of this input, made now, takes effect."""
+        step_ends = (
+            self.graph.trains and self.timeline.position(self.moment) == self.timeline.length
+        )
+        if self.moment == 0 or step_ends:
+            # The feed overwrites inputs that come from data: the edit is applied after it.
+            return self.moment + self.graph.fed_from_data(node)
+        updated = self.timeline.position_of("update", node)
+        if updated is not None and updated <= self.timeline.position(self.moment):
+            return self.moment
+        return self.timeline.start_of(self.sgd_step) + 1
+
+    def check(self, node: int | None = None) -> list[Verdict]:
+        """Check the gradients of one node, or of all, against central differences."""
+        # Most sessions check nothing, and the checker has many modules.
+        from miniflow.gradcheck.checker import check
+
+        return check(self.plan, node)
+
+    def save(self, path: str | Path) -> None:
+        """Save the graph at the present moment: parameters, learning rate and optimizer state.
+
+        A run from the file continues with the SGD step of the present moment, or with the next one
+        if the present step has ended.
+        """
+        graph = self.graph
+        inputs = [node for node in graph.nodes if isinstance(node, Input)]
+        before = [(node, node.value) for node in inputs], graph.training, graph.progress
+        progress = self.plan.progress(self.moment // self.timeline.length)
+        optimizer = dataclasses.replace(
+            graph.training.optimizer, learning_rate=self.plan.learning_rate
+        )
+        try:
+            self.plan.store()
+            graph.training = dataclasses.replace(graph.training, optimizer=optimizer)
+            graph.progress = progress
+            save_graph(graph, path)
+        finally:
+            for node, value in before[0]:
+                node.value = value
+            graph.training, graph.progress = before[1:]
+
+
+def _short(value: Array) -> str:
+    first = float(value.reshape(-1)[0]) if value.size else 0.0
+    return f"{first:g}" if value.size == 1 else f"{shape_text(value.shape)} numbers"
