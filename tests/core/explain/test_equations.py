@@ -59,7 +59,9 @@ def judge_why(judgement: Judgement, debugger: Debugger, ref: EntryRef) -> None:
     at = max((one or debugger.moment for one in moments), default=debugger.moment)
     words = {word_typed("lr", debugger.graph.by_name): debugger.state.learning_rate}
     with debugger.visiting(at):
-        judgement.judge(cause_lines(cause, debugger), lookup_in(debugger), words)
+        # A row of the table of terms has the term and the sum so far before its equation.
+        lines = [re.split(" {2,}", line)[-1] for line in cause_lines(cause, debugger)]
+        judgement.judge(lines, lookup_in(debugger), words)
 
 
 def judge_all(judgement: Judgement, debugger: Debugger, entries: int) -> None:
