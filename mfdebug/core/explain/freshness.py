@@ -64,6 +64,23 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
     return max(later, default=None)
 
 
+def last_set(debugger: Debugger, node: int, *, gradient: bool) -> int | None:
+    """Return the moment that set the present value or gradient; None for an initial value.
+
+    A gradient that lacks contributions was last set by the consumer that has sent last.
+    """
+    if not gradient:
+        return written_since(debugger, node, 0)
+    if debugger.gradient_freshness(node) is Freshness.PARTIAL:
+        written = (
+            debugger.written_at(edge.consumer, "backward")
+            for edge in debugger.contributions(node)
+            if edge.reported
+        )
+        return max(filter(None, written), default=None)
+    return debugger.made_at(node, gradient=True)
+
+
 def overwritten_note(debugger: Debugger, node: int) -> str:
     """Return which other node changed this node's value in place, or an empty string."""
     when = debugger.overwritten_at(node)

@@ -35,7 +35,7 @@ from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.output_list import OutputList
-from mfdebug.tui.widgets.panels import Panels
+from mfdebug.tui.widgets.panels import ZOOMED, Panels
 from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
 from miniflow.errors import MiniflowError
@@ -124,7 +124,12 @@ class DebugScreen(CommandScreen):
 
     def hints(self) -> list[tuple[str, str]]:
         """Return the key hints of the bottom line."""
-        return key_hints(keys_of(self), steps=self.debugger.has_steps)
+        in_panel = self.focused is self.panels.node
+        return key_hints(keys_of(self), steps=self.debugger.has_steps, in_panel=in_panel)
+
+    def show_keys(self) -> None:
+        """Show the key hints for the focused panel."""
+        self.query_one(KeyLine).use(self.hints())
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""
@@ -257,7 +262,7 @@ class DebugScreen(CommandScreen):
     def _close_prompt(self) -> None:
         self.query_one(Prompt).display = False
         self.query_one(MessageLine).display = True
-        self.panels.order.focus()
+        self.panels.focus_shown()
 
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
@@ -300,9 +305,11 @@ class DebugScreen(CommandScreen):
         return self.runner.interrupt()
 
     def action_calm(self) -> None:
-        """Clear the count and stop autoplay."""
+        """Clear the count, stop autoplay and show all panels."""
         self.count.clear()
         self.autoplay.stop()
+        if self.panels.zoomed:
+            self.panels.zoom("")
         self.query_one(MessageLine).show_next()
 
     def action_follow(self) -> None:
@@ -325,12 +332,55 @@ class DebugScreen(CommandScreen):
         self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")
 
     def action_panel(self) -> None:
-        """Move the focus between the order and the node panel, and show the focused one."""
-        self.set_class(self.panels.focus_other(), "at-node")
+        """Move the focus to the other panel, and show the focused one; zoomed, the next panel."""
+        if self.panels.zoomed:
+            self.panels.zoom_next()
+            self._say_zoomed()
+        else:
+            self.set_class(self.panels.focus_other(), "at-node")
 
     def on_descendant_focus(self) -> None:
-        """Draw the focused panel's title in bold lines."""
+        """Draw the focused panel's title in bold lines, and show its keys."""
         self.panels.draw_titles()
+        self.show_keys()
+
+    # The node panel ----------------------------------------------------------------------
+
+    def action_zoom(self) -> None:
+        """Give the node panel the whole screen, or show all panels again."""
+        self.panels.zoom("" if self.panels.zoomed else ZOOMED[0])
+        self._say_zoomed()
+
+    def _say_zoomed(self) -> None:
+        if not self.panels.zoomed:
+            self.query_one(MessageLine).show_next()
+            return
+        keys = keys_of(self)
+        back, other = keys.name("zoom"), keys.name("panel")
+        self.say(f"{self.panels.zoomed}: {back} shows all panels, {other} the next one")
+
+    def action_scroll_node(self, by: int) -> None:
+        """Scroll the node panel, whatever has the focus."""
+        self.panels.node.scroll_lines(by)
+
+    def action_ask(self) -> None:
+        """Let commands take the selected entry from the gradient instead of the value, or back."""
+        selection = self.panels.shown.selection
+        if problem := self.panels.node.ask_other(selection.shown):
+            self.say(problem, "error")
+            return
+        self.panels.node.show()
+        why = keys_of(self).name("why")
+        self.say(f"{why} explains {self.panels.shown.selection.number}")
+
+    def action_compare(self) -> None:
+        """Show or hide the gradient of the previous pass beside the present one."""
+        shown = self.panels.node.compare()
+        self.panels.node.show()
+        self.panels.draw_titles()
+        key = keys_of(self).name("compare")
+        words = f"the gradient of the previous pass is beside the present one; {key} hides it"
+        self.say(words if shown else "only the present gradient is shown")
 
     # Play --------------------------------------------------------------------------------
 

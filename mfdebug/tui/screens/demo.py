@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from mfdebug.core.commands.demo import seconds_of
 from mfdebug.core.session.demo import WAIT, Beat, Playback
-from mfdebug.tui.keys import bindings_at, bindings_over, key_hints, keys_of
+from mfdebug.tui.keys import bindings_at, bindings_over, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.caption import Caption
@@ -279,7 +279,11 @@ class DemoScreen(DebugScreen):
         keys = keys_of(self)
         chosen = HINTS if self.playback.on_script else HINTS_OFF
         own = [(keys.name(bound), words) for bound, words in chosen]
-        return own + key_hints(keys, steps=self.debugger.has_steps)
+        return own + super().hints()
+
+    def show_keys(self) -> None:
+        """Show the key hints, and where the demo is."""
+        self._show_progress()
 
     def _show_progress(self) -> None:
         if self._showing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
 
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
@@ -19,6 +20,8 @@ from mfdebug.tui.widgets.watch_list import WatchList
 
 # Below this height a curve leaves too little space for numbers that an audience can read.
 ROOMY_HEIGHT = 30
+# The panels that can have the whole screen, in the order in which a key shows them.
+ZOOMED = ("node", "cost", "order")
 
 
 class Panels(Horizontal):
@@ -34,6 +37,9 @@ class Panels(Horizontal):
         self.order.roomy = self.node.roomy = roomy
         self.cost = CostPlot(self._debugger, id="cost")
         self.shown = ShownNode(self._debugger, self.order, self.node)
+        # The panel that has the whole screen, or "".
+        self.zoomed = ""
+        self._focused_before: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Order and node side by side; below them their lists, the cost and the output."""
@@ -60,18 +66,59 @@ class Panels(Horizontal):
         self.node.show()
         self.show_curve_if_it_fits()
         self.cost.show()
+        self.draw_titles()
 
     def show_curve_if_it_fits(self) -> None:
         """Display the cost plot if there are costs to plot, and room for them."""
-        trained = self._debugger.graph.trains and self._debugger.moment > 0
         cramped = self._roomy and self.screen.size.height < ROOMY_HEIGHT
-        self.cost.display = trained and not cramped and not self.screen.has_class("low")
+        fits = not cramped and not self.screen.has_class("low")
+        wanted = self.zoomed == "cost" or (fits and not self.zoomed)
+        self.cost.display = self._has_curve and wanted
+
+    @property
+    def _has_curve(self) -> bool:
+        return self._debugger.graph.trains and self._debugger.moment > 0
+
+    def zoom(self, panel: str) -> None:
+        """Give a panel of `ZOOMED` the whole screen; "" shows all panels again."""
+        if not self.zoomed:
+            self._focused_before = self.screen.focused
+        self.zoomed = panel
+        self.node.zoomed = panel == "node"
+        for name in ZOOMED:
+            self.screen.set_class(name == panel, f"zoom-{name}")
+        self.show_curve_if_it_fits()
+        focused = {"cost": None, "node": self.node, "order": self.order}
+        self.screen.set_focus(focused.get(panel, self._focused_before))
+        # On a narrow screen either the order or the node is shown.
+        at_node = panel == "cost" or self.screen.focused is self.node
+        self.screen.set_class(at_node, "at-node")
+        self.node.show()
+        self.call_after_refresh(self.draw_titles)
+
+    def zoom_next(self) -> None:
+        """Give the next panel the whole screen."""
+        names = [name for name in ZOOMED if name != "cost" or self._has_curve]
+        after = names.index(self.zoomed) + 1 if self.zoomed in names else 0
+        self.zoom(names[after % len(names)])
 
     def draw_titles(self) -> None:
         """Draw the title lines to their width, that of the focused panel in bold."""
         focused = self.screen.focused
         for title in self.query(PanelTitle):
-            title.draw(None if focused is None else focused.id)
+            note = self._hidden_words() if title.panel == "node" else ""
+            title.draw(None if focused is None else focused.id, note)
+
+    def _hidden_words(self) -> str:
+        """Return how many lines of the node panel are out of view, and the keys that show them."""
+        above, below = self.node.hidden_lines
+        keys = keys_of(self)
+        parts = [
+            f"{count} {words} {keys.name(key)}"
+            for count, words, key in ((above, "above", "node-up"), (below, "below", "node-down"))
+            if count and keys.of(key)
+        ]
+        return "  ".join(parts)
 
     def focus_other(self) -> bool:
         """Focus the node panel if the order has the focus, or else the order; return which."""
@@ -79,11 +126,24 @@ class Panels(Horizontal):
         (self.node if to_node else self.order).focus()
         return to_node
 
+    def focus_shown(self) -> None:
+        """Focus the panel that has the whole screen, or the order."""
+        if self.zoomed == "node":
+            self.node.focus()
+        elif self.zoomed != "cost":
+            self.order.focus()
+
     def on_order_tree_selected(self, event: OrderTree.Selected) -> None:
         """Show the node under the cursor of the order."""
         self.node.node = event.node
         self.node.show()
+        self.draw_titles()
 
     def on_node_panel_entry_chosen(self) -> None:
         """Update the node panel for the selected entry."""
         self.node.show()
+        self.draw_titles()
+
+    def on_node_panel_scrolled(self) -> None:
+        """Draw how many lines are out of view."""
+        self.draw_titles()

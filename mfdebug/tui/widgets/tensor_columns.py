@@ -1,0 +1,162 @@
+"""Tensors of one shape, such as value and gradient: side by side where that shows more of them.
+
+All of them show the same window, so that they move together.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from mfdebug.core.format.scaled import ScaledFormat
+from mfdebug.core.timeline.entry_ref import Index
+from mfdebug.tui.terminal.text_fitting import fit, wrap
+from mfdebug.tui.widgets.tensor import GAP, Line, Paint, number_lines, summary_text
+from mfdebug.tui.widgets.tensor_window import Window, near, slice_of, window_of
+from miniflow.ops.base import Array
+
+# Cells between two columns.
+BETWEEN = 3
+# Significant digits to try: fewer if whole rows fit then.
+DIGITS = (4, 3)
+# Statistics need this many cells.
+STATISTICS = 12
+ASKED, NOT_ASKED = "▸ ", "  "
+
+
+@dataclass(frozen=True)
+class ShownTensor:
+    """A tensor with its heading: a label, its meaning in symbols, and when it was set.
+
+    `notes` are forms of one note, of which the first that fits is shown, or else the first.
+    """
+
+    label: str
+    meaning: str
+    notes: tuple[str, ...]
+    array: Array
+    paint: Paint
+
+
+class _Fit(NamedTuple):
+    """A window for columns of one width, and the format of each tensor in it."""
+
+    window: Window
+    forms: list[ScaledFormat]
+
+    def is_within(self, width: int) -> bool:
+        """Whether its lines take at most `width` cells: a single number may be wider."""
+        cell = max(form.width for form in self.forms) + len(GAP)
+        label, line = self.window.labels[0], self.window.lines[0]
+        return len(label) + len(line) * cell <= width
+
+
+class TensorColumns:
+    """The lines of some tensors of one shape around `entry`, in `width` cells and `height` lines.
+
+    `window` is the window that they share.
+    """
+
+    def __init__(
+        self,
+        tensors: Sequence[ShownTensor],
+        entry: Index,
+        width: int,
+        height: int,
+        *,
+        ascii_only: bool = False,
+    ) -> None:
+        self._tensors = tensors
+        self._entry = entry
+        self._ascii_only = ascii_only
+        count = len(tensors)
+        column = (width - BETWEEN * (count - 1)) // count
+        side = self._fitted(column, height - 2)
+        below = side if count == 1 else self._fitted(width, (height - 2 * count) // count)
+        self._beside = side.is_within(column) and side.window.count >= below.window.count
+        shown = side if self._beside else below
+        self.window = shown.window
+        self.lines = list(self._lines(shown, column if self._beside else width, width))
+
+    def _fitted(self, width: int, height: int) -> _Fit:
+        """Return the window for columns of `width` cells and `height` lines."""
+        found = self._fitted_exactly(width, max(2, height))
+        # The line that says what is hidden needs room, too.
+        return self._fitted_exactly(width, max(2, height - 1)) if found.window.hidden else found
+
+    def _fitted_exactly(self, width: int, height: int) -> _Fit:
+        arrays = [tensor.array for tensor in self._tensors]
+        shape = arrays[0].shape
+        fits: list[_Fit] = []
+        for digits in DIGITS:
+            forms = [ScaledFormat.of(near(a, self._entry, height), digits) for a in arrays]
+            cell = max(form.width for form in forms) + len(GAP)
+            window = window_of(shape, self._entry, height, lambda n, c=cell: (width - n) // c)
+            fits.append(_Fit(window, forms))
+            if window.grid.is_line or len(window.lines[0]) == window.grid.columns:
+                return fits[-1]
+        return fits[0]
+
+    def _lines(self, shown: _Fit, column: int, width: int) -> Iterable[Line]:
+        heads = [
+            self._head(tensor, form, column)
+            for tensor, form in zip(self._tensors, shown.forms, strict=True)
+        ]
+        if self._beside:
+            deepest = max(map(len, heads))
+            heads = [head + [[]] * (deepest - len(head)) for head in heads]
+        blocks = [
+            [*head, *number_lines(slice_of(t.array, self._entry), shown.window, form, t.paint)]
+            for head, t, form in zip(heads, self._tensors, shown.forms, strict=True)
+        ]
+        yield from side_by_side(blocks) if self._beside else itertools.chain(*blocks)
+        if shown.window.hidden:
+            dim = self._tensors[0].paint.style("dim")
+            for part in wrap(f"… {shown.window.hidden}", width - len(GAP)):
+                yield [Segment(f"{GAP}{part}", dim)]
+
+    def _head(self, tensor: ShownTensor, form: ScaledFormat, width: int) -> list[Line]:
+        """Return the heading of a tensor, in as few lines as fit."""
+        scale = form.scale(ascii_only=self._ascii_only)
+        mark = ASKED if tensor.paint.asked else NOT_ASKED
+        parts = [(tensor.meaning,), (scale,), tensor.notes]
+        lines = heading(mark + tensor.label, parts, width, tensor.paint)
+        left = width - Strip(lines[-1]).cell_length - len(GAP)
+        if left >= STATISTICS and (text := summary_text(tensor.array, left)):
+            lines[-1] = [*lines[-1], Segment(f"{GAP}{text}", tensor.paint.style("dim"))]
+        return lines
+
+
+def heading(label: str, parts: Sequence[Sequence[str]], width: int, paint: Paint) -> list[Line]:
+    """Return a label and what follows it, each on the same line if it fits, or else below.
+
+    A part has several forms: the first that fits on the line is used, or else its first.
+    """
+    dim: Style = paint.style("dim")
+    label = label if cell_len(label) <= width else fit(label, width)
+    lines: list[Line] = [[Segment(label, paint.style("label"))]]
+    for forms in parts:
+        room = width - Strip(lines[-1]).cell_length - len(GAP)
+        part = next((form for form in forms if cell_len(form) <= room), None)
+        if part is None:
+            lines += [[Segment(f"{GAP}{text}", dim)] for text in wrap(forms[0], width - len(GAP))]
+        elif part:
+            lines[-1].append(Segment(f"{GAP}{part}", dim))
+    return lines
+
+
+def side_by_side(columns: Sequence[Sequence[Line]]) -> Iterable[Line]:
+    """Yield the lines of columns, each as wide as its longest line."""
+    widths = [max((Strip(line).cell_length for line in lines), default=0) for lines in columns]
+    for parts in itertools.zip_longest(*columns, fillvalue=[]):
+        line: Line = []
+        for part, size in zip(parts, widths, strict=True):
+            line += [*Strip(part).extend_cell_length(size), Segment(" " * BETWEEN)]
+        yield line[:-1]
