@@ -8,7 +8,7 @@ import numpy as np
 
 from mfdebug.core.explain.sums import Sums
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Debugger, Freshness
+from mfdebug.core.timeline.debugger import Contribution, Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, named
 from miniflow.node import Input
 from miniflow.ops.base import shape_text
@@ -64,21 +64,15 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
     return max(later, default=None)
 
 
-def last_set(debugger: Debugger, node: int, *, gradient: bool) -> int | None:
-    """Return the moment that set the present value or gradient; None for an initial value.
+def gradient_set_at(debugger: Debugger, node: int, edges: Iterable[Contribution]) -> int | None:
+    """Return the moment that set the present gradient, to which `edges` contribute.
 
     A gradient that lacks contributions was last set by the consumer that has sent last.
     """
-    if not gradient:
-        return written_since(debugger, node, 0)
-    if debugger.gradient_freshness(node) is Freshness.PARTIAL:
-        written = (
-            debugger.written_at(edge.consumer, "backward")
-            for edge in debugger.contributions(node)
-            if edge.reported
-        )
-        return max(filter(None, written), default=None)
-    return debugger.made_at(node, gradient=True)
+    if debugger.gradient_freshness(node) is not Freshness.PARTIAL:
+        return debugger.made_at(node, gradient=True)
+    sent = (debugger.written_at(edge.consumer, "backward") for edge in edges if edge.reported)
+    return max(filter(None, sent), default=None)
 
 
 def overwritten_note(debugger: Debugger, node: int) -> str:

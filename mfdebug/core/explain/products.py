@@ -1,4 +1,4 @@
-"""Matrix products at work: the two matrices of a Linear or MatMul, and the row and column that meet.
+"""Matrix products at work: both matrices of a Linear or MatMul, the row and column that meet.
 
 For Y = X·W the products are Y itself, and in the backward pass ∂cost/∂Y · Wᵀ and Xᵀ · ∂cost/∂Y. The
 matrices are views of the present arrays, so that the cost does not depend on their size.

@@ -10,7 +10,13 @@ import math
 
 from msgspec import Struct
 
-from mfdebug.core.explain.freshness import changed_note, last_set, overwrite_notes, overwritten_note
+from mfdebug.core.explain.freshness import (
+    changed_note,
+    gradient_set_at,
+    overwrite_notes,
+    overwritten_note,
+    written_since,
+)
 from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer, explainer_of
@@ -152,8 +158,8 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         unknown=debugger.unknown(node),
         unknown_gradient=debugger.unknown(node, gradient=True),
         notes=(*_notes(view), *overwrite_notes(debugger, node)),
-        value_set=last_set(debugger, node, gradient=False) if has_value else None,
-        gradient_set=last_set(debugger, node, gradient=True) if has_gradient else None,
+        value_set=written_since(debugger, node, 0) if has_value else None,
+        gradient_set=gradient_set_at(debugger, node, edges) if has_gradient else None,
     )
 
 

@@ -49,6 +49,8 @@ TITLE_LINES = 3
 LEAST_ROWS = 6
 # The fewest cells of an input's column, and the most rows of a matrix at work.
 INPUT_WIDTH, MATRIX_ROWS = 16, 8
+# A lower panel has no room for matrices at work unless it scrolls.
+ROOM_FOR_WORK = 20
 
 
 @dataclass(frozen=True)
@@ -100,20 +102,28 @@ class NodeLines:
     def lines(self) -> list[Line]:
         """Return all lines: a title, the update, value and gradient, what flows, the rule's role.
 
-        The numbers get the room that the other lines leave.
+        The numbers get the room that the other lines leave. Matrices are shown at work if that
+        fits; otherwise the inputs fill the room that is left.
         """
+        look = self._look
+        if (look.zoomed or look.height >= ROOM_FOR_WORK) and (at_work := self._at_work()):
+            lines = self._assembled(at_work)
+            if look.zoomed or len(lines) <= look.height:
+                return lines
+        lines = self._assembled([])
+        return [*lines, *self._filling(look.height - len(lines))]
+
+    def _assembled(self, at_work: list[MatrixProduct]) -> list[Line]:
         shown, look = self._report, self._look
         blank: list[Line] = [[]] if look.roomy else []
         above = [*self._title(), *self._texts(shown.legend, 0), *blank, *self._update(), *blank]
-        at_work = self._at_work() if look.zoomed else []
         working, flow = list(self._working(at_work)), list(self._flow(at_work))
         # What has just been computed is explained first.
         parts = [flow, working] if self._now == "backward" else [working, flow]
         below = [*parts[0], *blank, *parts[1], *self._product_lines(at_work)]
         if shown.role and not look.roomy:
             below += [[], *self._texts(shown.role, 0)]
-        lines = [*above, *self._tensors(look.height - len(above) - len(below)), *below]
-        return lines if at_work else [*lines, *self._filling(look.height - len(lines))]
+        return [*above, *self._tensors(look.height - len(above) - len(below)), *below]
 
     def _title(self) -> Iterable[Line]:
         rule = [self._report.name, *filter(None, (self._report.formula, self._report.definition))]
@@ -199,7 +209,8 @@ class NodeLines:
         stale = shown.value_freshness is Freshness.STALE
         notes = self._set_words(shown.value_set, stale)
         if shown.outdated:
-            notes = (f"from before {shown.outdated}'s update, {notes[0]}",)
+            words = f"before {shown.outdated}'s update"
+            notes = (f"from {words}, {notes[0]}", f"from {words}", words)
         paint = self._paint(now=self._now == "forward", stale=stale, asked=not self._asked)
         return ShownTensor("value", "", notes, self._debugger.value(self._node), paint)
 
@@ -211,7 +222,7 @@ class NodeLines:
         notes = self._set_words(shown.gradient_set, stale)
         if shown.gradient_freshness is Freshness.PARTIAL:
             words = _partial_words(shown)
-            notes = (f"{words}, {notes[0]}" if notes[0] else words,)
+            notes = (f"{words}, {notes[0]}", words) if notes[0] else (words,)
         paint = self._paint(now=self._now == "backward", stale=stale, asked=self._asked)
         gradient = self._debugger.gradient(self._node)
         return ShownTensor("gradient", shown.symbol, notes, gradient, paint)
@@ -222,7 +233,8 @@ class NodeLines:
             return None
         notes = self._set_words(before.moment, stale=False)
         paint = self._paint(stale=True, asked=False)
-        return ShownTensor("previous pass", self._report.symbol, notes, before.gradient, paint)
+        meaning = self._report.symbol if before.gradient.size == 1 else ""
+        return ShownTensor("previous pass", meaning, notes, before.gradient, paint)
 
     def _set_words(self, moment: int | None, stale: bool) -> tuple[str, ...]:
         """Return when a tensor was set, in a long and a short form: `set at moment 9`."""
@@ -236,7 +248,8 @@ class NodeLines:
         if not stale:
             return (f"set at moment {moment}", f"moment {moment}")
         step = self._debugger.timeline.sgd_step(moment)
-        return (f"stale (step {step}), set at moment {moment}", f"stale, moment {moment}")
+        long = f"stale (step {step}), set at moment {moment}"
+        return long, f"stale, moment {moment}", "stale"
 
     def _number(self, tensor: ShownTensor) -> Iterable[Line]:
         """Yield the lines of a value or gradient of one number."""
@@ -301,17 +314,15 @@ class NodeLines:
     # Matrices at work, and what else fills the room that is left ---------------------------
 
     def _filling(self, height: int) -> list[Line]:
-        """Return the matrices at work if they fit, or else the inputs."""
+        """Return the inputs, if there is room for some rows of them."""
         if self._look.roomy or height <= LEAST_ROWS:
             return []
-        lines = list(self._product_lines(self._at_work()))
-        if not lines or len(lines) > height:
-            lines = [[], *self._inputs(height - 1)]
+        lines = [[], *self._inputs(height - 1)]
         return lines if 1 < len(lines) <= height else []
 
     def _at_work(self) -> list[MatrixProduct]:
         """Return the products that the present moment is about; they need some width."""
-        if self._width < LEAST_WIDTH:
+        if self._width < LEAST_WIDTH or self._look.roomy:
             return []
         debugger, node, shown = self._debugger, self._node, self._report
         known = shown.incoming and shown.gradient_freshness is not Freshness.STALE

@@ -80,7 +80,7 @@ class TensorColumns:
         column = (width - BETWEEN * (count - 1)) // count
         side = self._fitted(column, height - 2)
         below = side if count == 1 else self._fitted(width, (height - 2 * count) // count)
-        self._beside = side.is_within(column) and side.window.count >= below.window.count
+        self._beside = side.is_within(column) and side.window.size >= below.window.size
         shown = side if self._beside else below
         self.window = shown.window
         self.lines = list(self._lines(shown, column if self._beside else width, width))
@@ -98,7 +98,7 @@ class TensorColumns:
         for digits in DIGITS:
             forms = [ScaledFormat.of(near(a, self._entry, height), digits) for a in arrays]
             cell = max(form.width for form in forms) + len(GAP)
-            window = window_of(shape, self._entry, height, lambda n, c=cell: (width - n) // c)
+            window = window_of(shape, self._entry, height, width, cell)
             fits.append(_Fit(window, forms))
             if window.grid.is_line or len(window.lines[0]) == window.grid.columns:
                 return fits[-1]
@@ -137,19 +137,32 @@ class TensorColumns:
 def heading(label: str, parts: Sequence[Sequence[str]], width: int, paint: Paint) -> list[Line]:
     """Return a label and what follows it, each on the same line if it fits, or else below.
 
-    A part has several forms: the first that fits on the line is used, or else its first.
+    A part has several forms, of which the first that fits on the line is used, or else the first
+    that fits on a line of its own. A part of one form is wrapped, as is the last form if none fits.
     """
     dim: Style = paint.style("dim")
     label = label if cell_len(label) <= width else fit(label, width)
     lines: list[Line] = [[Segment(label, paint.style("label"))]]
     for forms in parts:
         room = width - Strip(lines[-1]).cell_length - len(GAP)
-        part = next((form for form in forms if cell_len(form) <= room), None)
+        part = next((form for form in forms if not form or cell_len(form) <= room), None)
         if part is None:
-            lines += [[Segment(f"{GAP}{text}", dim)] for text in wrap(forms[0], width - len(GAP))]
+            below = next((form for form in forms if cell_len(form) <= width - len(GAP)), None)
+            if below is None or len(forms) == 1:
+                first, below = _split(forms[-1], room)
+                lines[-1].append(Segment(f"{GAP}{first}" if first else "", dim))
+            lines += [[Segment(f"{GAP}{text}", dim)] for text in wrap(below, width - len(GAP))]
         elif part:
             lines[-1].append(Segment(f"{GAP}{part}", dim))
     return lines
+
+
+def _split(text: str, room: int) -> tuple[str, str]:
+    """Return the first words of a text that fit into `room`, if they do, and the rest."""
+    first, *rest = wrap(text, max(1, room)) or [""]
+    if room < 1 or not text.startswith(f"{first} "):
+        return "", text
+    return first, text.removeprefix(f"{first} ") if rest else ""
 
 
 def side_by_side(columns: Sequence[Sequence[Line]]) -> Iterable[Line]:

@@ -7,7 +7,6 @@ window moves by pages, so that the selected entry moves in it without moving the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 from mfdebug.core.format.numbers import slice_line
@@ -64,7 +63,7 @@ class Window(NamedTuple):
     page: int
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """The number of entries shown."""
         return sum(map(len, self.lines))
 
@@ -89,15 +88,15 @@ def near(array: Array, entry: Index, height: int) -> Array:
     return block[top : top + deep, left : left + wide]
 
 
-def window_of(shape: Shape, entry: Index, height: int, across: Callable[[int], int]) -> Window:
-    """Return the window around `entry`, of at most `height` lines.
+def window_of(shape: Shape, entry: Index, height: int, width: int, cell: int) -> Window:
+    """Return the window around `entry`, of at most `height` lines of `width` cells.
 
-    `across` returns how many entries fit into a line after a label of so many cells.
+    An entry takes `cell` cells; a line has at least one.
     """
     grid = Grid.of(shape, entry)
-    fitting = max(1, across(0))
+    fitting = max(1, width // cell)
     if grid.is_line and (grid.columns > fitting or grid.rows > height):
-        return _wrapped(grid, shape, entry, height, across)
+        return _wrapped(grid, shape, entry, height, width, cell)
     top, deep = _page(grid.rows, height, grid.row)
     left, wide = _page(grid.columns, fitting, grid.column)
     lines = tuple(
@@ -113,13 +112,11 @@ def window_of(shape: Shape, entry: Index, height: int, across: Callable[[int], i
     return Window(grid, lines, ("",) * deep, hidden, grid.columns, deep)
 
 
-def _wrapped(
-    grid: Grid, shape: Shape, entry: Index, height: int, across: Callable[[int], int]
-) -> Window:
+def _wrapped(grid: Grid, shape: Shape, entry: Index, height: int, width: int, cell: int) -> Window:
     """Return a window of a single row or column, with several entries in a line."""
     size = grid.rows * grid.columns
     label = len(f"[{size - 1}]")
-    wide = max(1, across(label))
+    wide = max(1, (width - label) // cell)
     if wide > ROUND:
         wide -= wide % ROUND
     wide = min(wide, size)
