@@ -13,6 +13,8 @@ from miniflow.ops.base import Array
 
 # A largest magnitude from here to there is written as it is.
 _PLAIN = (1e-2, 1e4)
+# Below this, only if that takes few decimals.
+_SMALL, _DECIMALS = 0.1, 4
 # Integers in a float array are written as such up to here.
 _INTEGERS = 1e6
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -25,8 +27,8 @@ class ScaledFormat(Struct, frozen=True):
     numbers: NumberFormat
 
     @classmethod
-    def of(cls, array: Array, digits: int = 4) -> ScaledFormat:
-        """Choose the format of `array`, with at least `digits` significant digits.
+    def of(cls, array: Array, least: int = 4, most: int = 6) -> ScaledFormat:
+        """Choose the format of `array`, with `least` to `most` significant digits.
 
         The exponent is a multiple of 3, and 0 where the numbers are short without one, or where
         they are of so many magnitudes that each needs its own.
@@ -34,14 +36,15 @@ class ScaledFormat(Struct, frozen=True):
         array = np.asarray(array)
         finite = np.abs(array[np.isfinite(array)])
         high = float(finite.max(initial=0.0))
+        small = 0 < high < _SMALL
         # 0.0681, not 0.06810: four decimals are enough.
-        plain = NumberFormat.of(array, least=digits - (_PLAIN[0] <= high < 0.1))
-        if high == 0 or _PLAIN[0] <= high < _PLAIN[1]:
-            return cls(0, plain)
-        if plain.notation == "integer" and high < _INTEGERS:
+        plain = NumberFormat.of(array, least=least - small, most=most)
+        short = plain.notation == "integer" and high < _INTEGERS
+        short |= _PLAIN[0] <= high < _PLAIN[1] and not (small and plain.digits > _DECIMALS)
+        if high == 0 or short:
             return cls(0, plain)
         exponent = 3 * math.floor(math.log10(high) / 3)
-        scaled = NumberFormat.of(_divided(array, exponent), least=digits)
+        scaled = NumberFormat.of(_divided(array, exponent), least=least, most=most)
         return cls(0, plain) if scaled.notation == "scientific" else cls(exponent, scaled)
 
     @property

@@ -50,6 +50,9 @@ MARKS = {
     "○": "a stop is set here, but disabled",
     "▶": "the node of the present moment",
     "▾ ▸": "a scope, open or folded; Enter changes it",
+    "▸ value": "in the node panel: why, watch, print and last take this number",
+    "×10⁻³": "e-3 in ASCII: the numbers below, times this, are the tensor's",
+    "▸ row ▾": "in a matrix product: the row and the column that meet in the chosen number",
 }
 INDENT = 2
 GAP = 2

@@ -45,8 +45,8 @@ from miniflow.ops.base import Array, shape_text
 
 # Lines of a title; a formula of many names is cut after them.
 TITLE_LINES = 3
-# The fewest lines of numbers, headings included; a panel without room for them scrolls.
-LEAST_ROWS = 6
+# The fewest lines of numbers, headings included.
+LEAST_ROWS = 7
 # The fewest cells of an input's column, and the most rows of a matrix at work.
 INPUT_WIDTH, MATRIX_ROWS = 16, 8
 # A lower panel has no room for matrices at work unless it scrolls.
@@ -107,13 +107,16 @@ class NodeLines:
         """
         look = self._look
         if (look.zoomed or look.height >= ROOM_FOR_WORK) and (at_work := self._at_work()):
-            lines = self._assembled(at_work)
-            if look.zoomed or len(lines) <= look.height:
-                return lines
-        lines = self._assembled([])
+            above, below = self._around_tensors(at_work)
+            room = look.height - len(above) - len(below)
+            if look.zoomed or room >= LEAST_ROWS:
+                return [*above, *self._tensors(room), *below]
+        above, below = self._around_tensors([])
+        lines = [*above, *self._tensors(look.height - len(above) - len(below)), *below]
         return [*lines, *self._filling(look.height - len(lines))]
 
-    def _assembled(self, at_work: list[MatrixProduct]) -> list[Line]:
+    def _around_tensors(self, at_work: list[MatrixProduct]) -> tuple[list[Line], list[Line]]:
+        """Return the lines above and below value and gradient."""
         shown, look = self._report, self._look
         blank: list[Line] = [[]] if look.roomy else []
         above = [*self._title(), *self._texts(shown.legend, 0), *blank, *self._update(), *blank]
@@ -123,7 +126,7 @@ class NodeLines:
         below = [*parts[0], *blank, *parts[1], *self._product_lines(at_work)]
         if shown.role and not look.roomy:
             below += [[], *self._texts(shown.role, 0)]
-        return [*above, *self._tensors(look.height - len(above) - len(below)), *below]
+        return above, below
 
     def _title(self) -> Iterable[Line]:
         rule = [self._report.name, *filter(None, (self._report.formula, self._report.definition))]
@@ -179,7 +182,7 @@ class NodeLines:
                 found,
                 self._report.index,
                 self._width,
-                max(LEAST_ROWS, height - len(absent)),
+                max(self._least_rows, height - len(absent)),
                 ascii_only=self._look.ascii_only,
             )
             self.window = columns.window
@@ -191,6 +194,11 @@ class NodeLines:
             yield from self._no_gradient()
         elif self._previous is not None and self._previous.problem:
             yield from self._absent("previous pass", self._previous.problem)
+
+    @property
+    def _least_rows(self) -> int:
+        """The fewest lines of numbers, headings included, even if the panel has to scroll then."""
+        return max(LEAST_ROWS, self._look.height // (2 if self._look.zoomed else 3))
 
     def _absent(self, label: str, reason: str) -> Iterable[Line]:
         yield from heading(NOT_ASKED + label, [(reason,)], self._width, self._paint())
@@ -241,7 +249,7 @@ class NodeLines:
         if self._look.roomy and not stale:
             return ("",)
         if moment is None:
-            return ("initial value",)
+            return "initial value", "initial"
         if moment == self._debugger.moment:
             # A title line above names the present moment.
             return ("set now", "now", "")
@@ -315,7 +323,7 @@ class NodeLines:
 
     def _filling(self, height: int) -> list[Line]:
         """Return the inputs, if there is room for some rows of them."""
-        if self._look.roomy or height <= LEAST_ROWS:
+        if self._look.roomy or height < LEAST_ROWS - 1:
             return []
         lines = [[], *self._inputs(height - 1)]
         return lines if 1 < len(lines) <= height else []

@@ -18,14 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 from rich.segment import Segment
-from textual.strip import Strip
 
 from mfdebug.core.explain.products import MatrixProduct
 from mfdebug.core.format.scaled import ScaledFormat
 from mfdebug.tui.terminal.text_fitting import wrap
 from mfdebug.tui.widgets.equations import equation_lines
 from mfdebug.tui.widgets.tensor import GAP, Line, Paint
-from mfdebug.tui.widgets.tensor_columns import BETWEEN, heading
+from mfdebug.tui.widgets.tensor_columns import BETWEEN, heading, side_by_side
 from miniflow.ops.base import Array
 
 ROW, COLUMN = "▸", "▾"
@@ -102,7 +101,8 @@ class ProductLines:
             (_result(product)[_cut(rows), _cut(columns)], row, column),
         )
         left, right, result = (
-            _Block(numbers, r, c, ScaledFormat.of(numbers, DIGITS)) for numbers, r, c in parts
+            _Block(numbers, r, c, ScaledFormat.of(numbers, DIGITS, DIGITS))
+            for numbers, r, c in parts
         )
         return left, right, result
 
@@ -167,13 +167,7 @@ def _beside(blocks: list[list[Line]]) -> Iterable[Line]:
     """Yield blocks side by side, aligned at the line of the column marks."""
     scaled = any(len(lines) > 1 and _is_scale(lines) for lines in blocks)
     blocks = [lines if not scaled or _is_scale(lines) else [[], *lines] for lines in blocks]
-    widths = [max(Strip(line).cell_length for line in lines) for lines in blocks]
-    for y in range(max(map(len, blocks))):
-        line: Line = []
-        for lines, size in zip(blocks, widths, strict=True):
-            part = lines[y] if y < len(lines) else []
-            line += [*Strip(part).extend_cell_length(size), Segment(" " * BETWEEN)]
-        yield line[:-1]
+    return side_by_side(blocks)
 
 
 def _is_scale(lines: list[Line]) -> bool:

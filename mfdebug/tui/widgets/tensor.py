@@ -6,17 +6,17 @@ a tenth of it, bold from two thirds on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
 from mfdebug.core.format.numbers import histogram, scalar, summary
 from mfdebug.core.format.scaled import ScaledFormat
-from mfdebug.tui.widgets.tensor_window import Window
+from mfdebug.tui.widgets.tensor_window import Window, numbers_in
 from miniflow.ops.base import Array
 
 Line = list[Segment]
@@ -72,14 +72,14 @@ def number_lines(block: Array, window: Window, form: ScaledFormat, paint: Paint)
 
     `block` is the 2-D slice that the window is of.
     """
-    shown = [[block[divmod(at, window.grid.columns)] for at in line] for line in window.lines]
-    largest = max((abs(float(x)) for line in shown for x in line if np.isfinite(x)), default=0.0)
+    shown = numbers_in(block, window)
+    largest = max((abs(x) for line in shown for x in line if math.isfinite(x)), default=0.0)
+    selected = window.grid.flat
     for label, positions, numbers in zip(window.labels, window.lines, shown, strict=True):
         line: Line = [Segment(label, paint.style("dim"))] if label else []
         for at, number in zip(positions, numbers, strict=True):
-            segment = paint.number(form.fmt(number), float(number), largest)
-            chosen = at == window.grid.flat
-            line += [Segment(GAP), paint.chosen(segment) if chosen else segment]
+            segment = paint.number(form.fmt(number), number, largest)
+            line += [Segment(GAP), paint.chosen(segment) if at == selected else segment]
         yield line
 
 

@@ -24,8 +24,8 @@ from miniflow.ops.base import Array
 
 # Cells between two columns.
 BETWEEN = 3
-# Significant digits to try: fewer if whole rows fit then.
-DIGITS = (4, 3)
+# The least and the most significant digits to try: fewer if whole rows fit then.
+DIGITS = ((4, 6), (4, 4), (3, 3))
 # Statistics need this many cells.
 STATISTICS = 12
 ASKED, NOT_ASKED = "▸ ", "  "
@@ -76,11 +76,16 @@ class TensorColumns:
         self._tensors = tensors
         self._entry = entry
         self._ascii_only = ascii_only
+        self._near = [near(tensor.array, entry, max(2, height)) for tensor in tensors]
+        self._known_forms: dict[tuple[int, int], list[ScaledFormat]] = {}
         count = len(tensors)
         column = (width - BETWEEN * (count - 1)) // count
         side = self._fitted(column, height - 2)
         below = side if count == 1 else self._fitted(width, (height - 2 * count) // count)
-        self._beside = side.is_within(column) and side.window.size >= below.window.size
+        more = side.window.size - below.window.size
+        # A short vector is rather on one line than wrapped.
+        wraps = side.window.labels[0] and not below.window.labels[0]
+        self._beside = side.is_within(column) and (more > 0 or (more == 0 and not wraps))
         shown = side if self._beside else below
         self.window = shown.window
         self.lines = list(self._lines(shown, column if self._beside else width, width))
@@ -92,17 +97,22 @@ class TensorColumns:
         return self._fitted_exactly(width, max(2, height - 1)) if found.window.hidden else found
 
     def _fitted_exactly(self, width: int, height: int) -> _Fit:
-        arrays = [tensor.array for tensor in self._tensors]
-        shape = arrays[0].shape
+        shape = self._tensors[0].array.shape
         fits: list[_Fit] = []
         for digits in DIGITS:
-            forms = [ScaledFormat.of(near(a, self._entry, height), digits) for a in arrays]
+            forms = self._forms(digits)
             cell = max(form.width for form in forms) + len(GAP)
             window = window_of(shape, self._entry, height, width, cell)
             fits.append(_Fit(window, forms))
             if window.grid.is_line or len(window.lines[0]) == window.grid.columns:
                 return fits[-1]
         return fits[0]
+
+    def _forms(self, digits: tuple[int, int]) -> list[ScaledFormat]:
+        """Return a format of each tensor for every window that may be shown."""
+        if digits not in self._known_forms:
+            self._known_forms[digits] = [ScaledFormat.of(a, *digits) for a in self._near]
+        return self._known_forms[digits]
 
     def _lines(self, shown: _Fit, column: int, width: int) -> Iterable[Line]:
         heads = [
@@ -167,9 +177,10 @@ def _split(text: str, room: int) -> tuple[str, str]:
 
 def side_by_side(columns: Sequence[Sequence[Line]]) -> Iterable[Line]:
     """Yield the lines of columns, each as wide as its longest line."""
-    widths = [max((Strip(line).cell_length for line in lines), default=0) for lines in columns]
-    for parts in itertools.zip_longest(*columns, fillvalue=[]):
+    strips = [[Strip(line) for line in lines] for lines in columns]
+    widths = [max((strip.cell_length for strip in lines), default=0) for lines in strips]
+    for parts in itertools.zip_longest(*strips, fillvalue=Strip([])):
         line: Line = []
         for part, size in zip(parts, widths, strict=True):
-            line += [*Strip(part).extend_cell_length(size), Segment(" " * BETWEEN)]
+            line += [*part, Segment(" " * (size - part.cell_length + BETWEEN))]
         yield line[:-1]

@@ -76,16 +76,24 @@ def slice_of(array: Array, entry: Index) -> Array:
 
 
 def near(array: Array, entry: Index, height: int) -> Array:
-    """Return the entries from which a window of `height` lines may take its numbers."""
+    """Return the entries that a window of up to `height` lines around `entry` may show."""
     grid = Grid.of(array.shape, entry)
     block = slice_of(array, entry)
-    if grid.is_line:
-        room = height * MOST_COLUMNS
-        start, count = _page(grid.rows * grid.columns, room, grid.flat)
-        return block.reshape(-1)[start : start + count]
-    top, deep = _page(grid.rows, height, grid.row)
-    left, wide = _page(grid.columns, MOST_COLUMNS, grid.column)
-    return block[top : top + deep, left : left + wide]
+    room = height * MOST_COLUMNS
+    rows = _around(grid.row, room if grid.columns == 1 else height)
+    return block[rows, _around(grid.column, room if grid.rows == 1 else MOST_COLUMNS)]
+
+
+def numbers_in(block: Array, window: Window) -> list[list[float]]:
+    """Return the numbers of a window's lines; `block` is the 2-D slice that it is of."""
+    columns = window.grid.columns
+    if columns == 1:
+        return [block[line.start : line.stop, 0].tolist() for line in window.lines]
+    starts = (divmod(line.start, columns) for line in window.lines)
+    return [
+        block[row, column : column + len(line)].tolist()
+        for (row, column), line in zip(starts, window.lines, strict=True)
+    ]
 
 
 def window_of(shape: Shape, entry: Index, height: int, width: int, cell: int) -> Window:
@@ -129,6 +137,10 @@ def _wrapped(grid: Grid, shape: Shape, entry: Index, height: int, width: int, ce
     if (count := sum(map(len, lines))) < size:
         hidden.append(_part("rows" if grid.rows > 1 else "entries", lines[0].start, count, size))
     return Window(grid, lines, labels, ", ".join(filter(None, hidden)), wide, deep)
+
+
+def _around(at: int, room: int) -> slice:
+    return slice(max(0, at - room + 1), at + room)
 
 
 def _page(size: int, room: int, at: int) -> tuple[int, int]:
