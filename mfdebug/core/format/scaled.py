@@ -44,8 +44,12 @@ class ScaledFormat(Struct, frozen=True):
         if high == 0 or short:
             return cls(0, plain)
         exponent = 3 * math.floor(math.log10(high) / 3)
-        scaled = NumberFormat.of(_divided(array, exponent), least=least, most=most)
-        return cls(0, plain) if scaled.notation == "scientific" else cls(exponent, scaled)
+        divided = _divided(array, exponent)
+        scaled = NumberFormat.of(divided, least=least, most=most)
+        vanishes = np.count_nonzero(divided) < np.count_nonzero(array)
+        if vanishes or scaled.notation == "scientific":
+            return cls(0, plain)
+        return cls(exponent, scaled)
 
     @property
     def width(self) -> int:

@@ -13,6 +13,7 @@ from mfdebug.core.timeline.debugger import Freshness, index_text
 from mfdebug.tui.terminal.text_fitting import wrap, wrap_terms
 from mfdebug.tui.widgets.equations import Row, equation_lines, row_lines
 from mfdebug.tui.widgets.tensor import Line, Paint
+from mfdebug.tui.widgets.tensor_columns import heading
 
 
 class FlowLines:
@@ -65,9 +66,8 @@ class FlowLines:
         report = self._report
         if not report.outgoing:
             return
-        label = Segment("sends on", self._paint.style("label"))
-        rule = "upstream × local = downstream"
-        yield [label, Segment(f"  {rule}", self._dim)]
+        rule = ("upstream × local = downstream",)
+        yield from heading("sends on", [rule], self._width, self._paint)
         for input_index, outgoing in enumerate(report.outgoing):
             yield from self._outgoing(outgoing, explained=input_index in self._explained)
         if report.outgoing_more:

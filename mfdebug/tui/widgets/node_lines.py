@@ -274,9 +274,16 @@ class NodeLines:
             tensor.paint.chosen(shown) if tensor.paint.asked else shown,
         ]
         used = sum(segment.cell_length for segment in line)
+        if used > self._width:
+            yield line[:1]
+            paint = tensor.paint
+            text = before.removesuffix(" = ")
+            yield from equation_lines(text, number, self._width, self._dim, paint, 4)
+            used, line = self._width, []
         room = self._width - used - len(GAP)
         notes = next((form for form in tensor.notes if cell_len(form) <= room), None)
-        yield [*line, Segment(f"{GAP}{notes}", self._dim)] if notes else line
+        if line:
+            yield [*line, Segment(f"{GAP}{notes}", self._dim)] if notes else line
         if notes is None:
             yield from self._texts(tensor.notes[0], 4)
         if working and self._now != "backward":

@@ -83,9 +83,9 @@ class ProductLines:
             left, right, result = self._forms(range(min(length, height, MOST_TERMS)), columns)
             others = count * right + (count * result if product.result is not None else 0)
             room = self._width - 2 * (1 + BETWEEN) - 1 - others
-            terms = range(max(1, min(length, height, room // left)))
-            fitting = terms, columns
-            if len(terms) == min(length, height):
+            wanted = min(length, height)
+            fitting = range(max(1, min(wanted, room // left))), columns
+            if room // left >= wanted:
                 break
         return fitting
 
