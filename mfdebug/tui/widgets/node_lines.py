@@ -349,7 +349,7 @@ class NodeLines:
         return [*received, *sent_products(debugger, node, shown.index)]
 
     def _product_lines(self, products: list[MatrixProduct]) -> Iterable[Line]:
-        paint, ascii_only = self._paint(now=True), self._look.ascii_only
+        paint, ascii_only = self._paint(), self._look.ascii_only
         for product in products:
             yield []
             yield from ProductLines(

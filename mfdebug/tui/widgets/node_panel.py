@@ -155,7 +155,8 @@ class NodePanel(LinesView, can_focus=True):
         shown = self.node, self.debugger.where.phase
         if shown != self._shown:
             self._shown = shown
-            self.scroll_to(y=0, animate=False)
+            if self.scroll_offset.y:
+                self.scroll_to(y=0, animate=False, immediate=True)
         self.update_lines(Strip(line) for line in self._compose_lines())
 
     def on_resize(self) -> None:
@@ -176,7 +177,7 @@ class NodePanel(LinesView, can_focus=True):
 
     def scroll_lines(self, by: int) -> None:
         """Scroll by half a panel; `by` is 1 or -1."""
-        self.scroll_relative(y=by * max(1, self.size.height // 2), animate=False)
+        self.scroll_relative(y=by * max(1, self.size.height // 2), animate=False, immediate=True)
 
     # Lines -------------------------------------------------------------------------------
 

@@ -114,11 +114,11 @@ class Panels(Horizontal):
         above, below = self.node.hidden_lines
         keys = keys_of(self)
         parts = [
-            f"{count} {words} {keys.name(key)}"
+            f"{count} {words}: {keys.name(key)}"
             for count, words, key in ((above, "above", "node-up"), (below, "below", "node-down"))
             if count and keys.of(key)
         ]
-        return "  ".join(parts)
+        return f"lines {', '.join(parts)}" if parts else ""
 
     def focus_other(self) -> bool:
         """Focus the node panel if the order has the focus, or else the order; return which."""

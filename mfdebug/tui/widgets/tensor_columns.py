@@ -80,8 +80,12 @@ class TensorColumns:
         self._known_forms: dict[tuple[int, int], list[ScaledFormat]] = {}
         count = len(tensors)
         column = (width - BETWEEN * (count - 1)) // count
-        side = self._fitted(column, height - 2)
-        below = side if count == 1 else self._fitted(width, (height - 2 * count) // count)
+        side = self._fitted(column, height - self._heading_lines(column))
+        below = (
+            side
+            if count == 1
+            else self._fitted(width, height // count - self._heading_lines(width))
+        )
         more = side.window.size - below.window.size
         # A short vector is rather on one line than wrapped.
         wraps = side.window.labels[0] and not below.window.labels[0]
@@ -89,6 +93,11 @@ class TensorColumns:
         shown = side if self._beside else below
         self.window = shown.window
         self.lines = list(self._lines(shown, column if self._beside else width, width))
+
+    def _heading_lines(self, width: int) -> int:
+        """Return how many lines the deepest heading takes in `width` cells."""
+        heads = zip(self._tensors, self._forms(DIGITS[0]), strict=True)
+        return max(len(self._head(tensor, form, width, whole=True)) for tensor, form in heads)
 
     def _fitted(self, width: int, height: int) -> _Fit:
         """Return the window for columns of `width` cells and `height` lines."""
@@ -106,7 +115,8 @@ class TensorColumns:
             fits.append(_Fit(window, forms))
             if window.grid.is_line or len(window.lines[0]) == window.grid.columns:
                 return fits[-1]
-        return fits[0]
+        # Rather more entries than more digits, but not so few that they look alike.
+        return max(fits[:2], key=lambda fit: fit.window.size)
 
     def _forms(self, digits: tuple[int, int]) -> list[ScaledFormat]:
         """Return a format of each tensor for every window that may be shown."""
@@ -116,7 +126,7 @@ class TensorColumns:
 
     def _lines(self, shown: _Fit, column: int, width: int) -> Iterable[Line]:
         heads = [
-            self._head(tensor, form, column)
+            self._head(tensor, form, column, whole=not shown.window.hidden)
             for tensor, form in zip(self._tensors, shown.forms, strict=True)
         ]
         if self._beside:
@@ -132,14 +142,16 @@ class TensorColumns:
             for part in wrap(f"… {shown.window.hidden}", width - len(GAP)):
                 yield [Segment(f"{GAP}{part}", dim)]
 
-    def _head(self, tensor: ShownTensor, form: ScaledFormat, width: int) -> list[Line]:
-        """Return the heading of a tensor, in as few lines as fit."""
+    def _head(
+        self, tensor: ShownTensor, form: ScaledFormat, width: int, *, whole: bool
+    ) -> list[Line]:
+        """Return the heading of a tensor, with statistics unless it is shown as a `whole`."""
         scale = form.scale(ascii_only=self._ascii_only)
         mark = ASKED if tensor.paint.asked else NOT_ASKED
         parts = [(tensor.meaning,), (scale,), tensor.notes]
         lines = heading(mark + tensor.label, parts, width, tensor.paint)
         left = width - Strip(lines[-1]).cell_length - len(GAP)
-        if left >= STATISTICS and (text := summary_text(tensor.array, left)):
+        if not whole and left >= STATISTICS and (text := summary_text(tensor.array, left)):
             lines[-1] = [*lines[-1], Segment(f"{GAP}{text}", tensor.paint.style("dim"))]
         return lines
 
