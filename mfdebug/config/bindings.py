@@ -86,7 +86,7 @@ _APP_BINDINGS = (
     Bound("slower", ("minus",), "speed(-1)", "play slower", "screen"),
     Bound("log", ("l",), "log", "cost on a log scale", "screen"),
     Bound("panel", ("tab",), "panel", "to the node's numbers and back", "screen"),
-    Bound("zoom", ("m",), "zoom", "a panel on the whole screen, and back", "screen"),
+    Bound("zoom", ("i",), "zoom", "a panel on the whole screen, and back", "screen"),
     Bound(
         "node-down",
         ("greater_than_sign",),

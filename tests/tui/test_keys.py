@@ -364,13 +364,13 @@ def panel_text(driver: Driver) -> str:
     return "\n".join(panel.line(y).text for y in range(panel.virtual_size.height))
 
 
-async def test_m_gives_the_node_the_whole_screen_and_tab_the_next_panel() -> None:
+async def test_i_gives_the_node_the_whole_screen_and_tab_the_next_panel() -> None:
     async with opened() as driver:
-        await driver.press("t", "n", "n", "s", "s", "s", "m")
+        await driver.press("t", "n", "n", "s", "s", "s", "i")
         assert driver.text.split("\n")[1].startswith("━ node ━")
         assert "order" not in driver.text.split("\n")[1]
         assert "to W2[0,0]  s1ᵀ · ∂cost/∂l2  (2x4)·(4x1) = 2x1" in panel_text(driver)
-        assert driver.message == "node: m shows all panels, Tab the next one"
+        assert driver.message == "node: i shows all panels, Tab the next one"
         # Arrows choose an entry here; other keys work as always.
         moment = driver.moment
         await driver.press("down")
@@ -382,14 +382,14 @@ async def test_m_gives_the_node_the_whole_screen_and_tab_the_next_panel() -> Non
         assert driver.screen.query_one(CostPlot).size.height > 15
         await driver.press("tab")
         assert driver.text.split("\n")[1] == "━ order " + "━" * 72
-        await driver.press("m")
+        await driver.press("i")
         assert driver.text.split("\n")[1].startswith("━ order ━━━━━━━━━━━━━━━━━━━━━━━│─ node ─")
         assert driver.screen.query_one(CostPlot).size.height == 9
-        await driver.press("tab", "m", "escape")
+        await driver.press("tab", "i", "escape")
         assert "│━ node ━" in driver.text
 
 
-@pytest.mark.parametrize("keys", ["m tab tab m", "m m", "m tab escape", "tab m tab tab m", "m"])
+@pytest.mark.parametrize("keys", ["i tab tab i", "i i", "i tab escape", "tab i tab tab i", "i"])
 async def test_a_narrow_screen_is_never_empty(keys: str) -> None:
     async with opened(size=(60, 20), commands=["sgd 2"]) as driver:
         for key in keys.split():
@@ -462,7 +462,7 @@ async def test_the_keys_of_the_panel_are_in_the_hints_while_it_has_the_focus() -
         await driver.press("s", "s", "tab")
         keys = driver.text.split("\n")[-1]
         assert keys == (
-            " ← → ↑ ↓ entry v value/gradient > < scroll m zoom y why Tab other panel ? help"
+            " ← → ↑ ↓ entry v value/gradient > < scroll i zoom y why Tab other panel ? help"
         )
         await driver.press("tab")
         assert driver.text.split("\n")[-1].startswith(" s step S back")

@@ -22,20 +22,21 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
-from mfdebug.tui.command_palette import CommandScreen, Palette
+from mfdebug.tui.command_palette import Palette
 from mfdebug.tui.count import Count
 from mfdebug.tui.keys import bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import HelpScreen
+from mfdebug.tui.screens.panel_keys import PanelKeys
 from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.output_list import OutputList
-from mfdebug.tui.widgets.panels import ZOOMED, Panels
+from mfdebug.tui.widgets.panels import Panels
 from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
 from miniflow.errors import MiniflowError
@@ -44,7 +45,7 @@ ONE_STEP = "step {n}"
 ANSWER = "answer "
 
 
-class DebugScreen(CommandScreen):
+class DebugScreen(PanelKeys):
     """The debugger's main screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("screen")
@@ -331,56 +332,10 @@ class DebugScreen(CommandScreen):
         plot.toggle_scale()
         self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")
 
-    def action_panel(self) -> None:
-        """Move the focus to the other panel, and show the focused one; zoomed, the next panel."""
-        if self.panels.zoomed:
-            self.panels.zoom_next()
-            self._say_zoomed()
-        else:
-            self.set_class(self.panels.focus_other(), "at-node")
-
     def on_descendant_focus(self) -> None:
         """Draw the focused panel's title in bold lines, and show its keys."""
         self.panels.draw_titles()
         self.show_keys()
-
-    # The node panel ----------------------------------------------------------------------
-
-    def action_zoom(self) -> None:
-        """Give the node panel the whole screen, or show all panels again."""
-        self.panels.zoom("" if self.panels.zoomed else ZOOMED[0])
-        self._say_zoomed()
-
-    def _say_zoomed(self) -> None:
-        if not self.panels.zoomed:
-            self.query_one(MessageLine).show_next()
-            return
-        keys = keys_of(self)
-        back, other = keys.name("zoom"), keys.name("panel")
-        self.say(f"{self.panels.zoomed}: {back} shows all panels, {other} the next one")
-
-    def action_scroll_node(self, by: int) -> None:
-        """Scroll the node panel, whatever has the focus."""
-        self.panels.node.scroll_lines(by)
-
-    def action_ask(self) -> None:
-        """Let commands take the selected entry from the gradient instead of the value, or back."""
-        selection = self.panels.shown.selection
-        if problem := self.panels.node.ask_other(selection.shown):
-            self.say(problem, "error")
-            return
-        self.panels.node.show()
-        why = keys_of(self).name("why")
-        self.say(f"{why} explains {self.panels.shown.selection.number}")
-
-    def action_compare(self) -> None:
-        """Show or hide the gradient of the previous pass beside the present one."""
-        shown = self.panels.node.compare()
-        self.panels.node.show()
-        self.panels.draw_titles()
-        key = keys_of(self).name("compare")
-        words = f"the gradient of the previous pass is beside the present one; {key} hides it"
-        self.say(words if shown else "only the present gradient is shown")
 
     # Play --------------------------------------------------------------------------------
 
