@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +25,9 @@ def as_line(graph: Structure) -> str:
 
 def as_html(graph: Structure) -> str:
     """Return a graph as an HTML table, one row per node, in topological order."""
+    # It loads the names of 2,000 characters.
+    from html import escape
+
     rows = []
     for i, node in enumerate(graph.nodes[:MOST_ROWS]):
         inputs = series([graph.nodes[source].label for source in graph.inbound[i]], ", ")

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mfdebug.collector import release_collector
 from mfdebug.config.settings import Settings
 from mfdebug.config.terminal import abilities, has_screen
 from mfdebug.core.commands.interpreter import check_known, open_session
@@ -25,13 +26,15 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
     """
     demo = read_demo(_find(options.demo), check_known)
     opened = open_graph(demo.graph)
+    if options.check or options.export:
+        release_collector()
     if options.check:
         return _check(demo, opened, settings)
     if options.export:
         # Independent of this terminal, on which nothing is drawn.
         able = abilities(_RECORDED, theme=settings.theme, ascii_only=settings.ascii_only or False)
         able.prepare()
-        from mfdebug.tui.demo_export import export
+        from mfdebug.tui.export.demo import export
 
         written = export(
             demo,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mfdebug import __version__
+from mfdebug.config.themes import AUTO, MANY_COLOURS
 from mfdebug.opening.readers import PROGRAM, READERS, RUN_FILE, Kind, reader_of
 
 Completer = Callable[..., Iterable[str]]
@@ -140,7 +141,12 @@ def main_parser() -> argparse.ArgumentParser:
 def _add_screen_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the display of the app and of a demo."""
     screen = parser.add_argument_group("the screen")
-    screen.add_argument("--theme", choices=("auto", "dark", "light"), help="dark or light")
+    screen.add_argument(
+        "--theme",
+        choices=(AUTO, *MANY_COLOURS),
+        metavar="NAME",
+        help="the colours: dark, light, contrast, nord, ...",
+    )
     screen.add_argument(
         "--ascii",
         dest="ascii_only",

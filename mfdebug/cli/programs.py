@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mfdebug.cli.exit_status import FAILED, OK
 from mfdebug.cli.parsed_options import abilities_of, lines_of, wants_screen, write_ascii
+from mfdebug.collector import release_collector
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.script import Origin
@@ -117,6 +118,7 @@ def _debug(
         return run_session(
             session, commands=lines, settings=settings, abilities=able, autosaver=autosaver
         )
+    release_collector()
     write_ascii(options, settings)
     if options.save:
         # Relative to the folder of the command, not to one that the program changes to.

@@ -24,7 +24,7 @@ PLACES = {
     "why": "in the why dialog",
     "text": "in a text dialog",
     "help": "in the help",
-    "picker": "in the list of graphs",
+    "picker": "in the list of demos and graphs",
     "feed": "in the value dialog",
     "demo": "in a demo",
 }
@@ -32,11 +32,10 @@ PLACES = {
 _SIMULTANEOUS = (
     ("screen", "app", "order"),
     ("screen", "app", "entries"),
-    ("picker", "app"),
-    *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo")),
+    *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo", "picker")),
 )
 # Groups in which characters are typed, so that a character cannot be a key.
-_TYPING = ("prompt", "help", "feed")
+_TYPING = ("prompt", "help", "feed", "picker")
 # Without these the user could not find the help or quit.
 NEEDED = ("quit", "help", "prompt")
 # A name that no key has, because Textual's keymap cannot leave a binding without a key.
@@ -100,6 +99,7 @@ _APP_BINDINGS = (
     Bound("calm", ("escape",), "calm", "stop, clear the count, end the zoom", "screen"),
     Bound("follow", ("f",), "follow", "back to the current node", "screen"),
     Bound("palette", ("ctrl+p",), "palette", "find a command", "screen"),
+    Bound("open", ("O",), "app.open_another", "open another graph or demo", "screen"),
     Bound("suspend", ("ctrl+z",), "suspend_process", "to the shell and back with fg", "app"),
     Bound("redraw", ("ctrl+l",), "redraw", "draw the screen again", "app"),
     Bound("how-to-leave", ("ctrl+c",), "how_to_leave", "show how to quit", "app"),
@@ -121,7 +121,8 @@ _APP_BINDINGS = (
     Bound("entry-first", ("home",), "entry_edge(-1)", "first entry", "entries"),
     Bound("entry-last", ("end",), "entry_edge(1)", "last entry", "entries"),
     Bound("prompt-leave", ("escape",), "leave", "close", "prompt"),
-    Bound("prompt-complete", ("tab",), "complete", "complete", "prompt"),
+    Bound("prompt-complete", ("tab",), "complete(1)", "complete, next completion", "prompt"),
+    Bound("prompt-uncomplete", ("shift+tab",), "complete(-1)", "previous completion", "prompt"),
     Bound("prompt-earlier", ("up",), "recall(-1)", "earlier line", "prompt"),
     Bound("prompt-later", ("down",), "recall(1)", "later line", "prompt"),
     Bound("why-up", ("up", "k"), "term(-1)", "term above", "why"),
@@ -152,9 +153,11 @@ _APP_BINDINGS = (
     Bound("help-down", ("down",), "scroll(1)", "down", "help"),
     Bound("help-page-up", ("pageup",), "page(-1)", "page up", "help"),
     Bound("help-page-down", ("pagedown",), "page(1)", "page down", "help"),
-    Bound("picker-leave", ("q",), "leave", "quit", "picker"),
-    Bound("picker-down", ("j",), "move(1)", "down", "picker"),
-    Bound("picker-up", ("k",), "move(-1)", "up", "picker"),
+    Bound("picker-leave", ("escape",), "leave", "clear, leave", "picker"),
+    Bound("picker-up", ("up",), "move(-1)", "up", "picker"),
+    Bound("picker-down", ("down",), "move(1)", "down", "picker"),
+    Bound("picker-page-up", ("pageup",), "move(-10)", "page up", "picker"),
+    Bound("picker-page-down", ("pagedown",), "move(10)", "page down", "picker"),
     Bound("feed-leave", ("escape",), "dismiss(None)", "quit", "feed"),
     Bound("demo-on", ("space",), "on", "the next beat of the demo", "demo"),
     Bound("demo-back", ("B",), "beat_back", "go back a beat", "demo"),

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from mfdebug.config.bindings import NEEDED, PLACES, Bound, Keys, at
 from mfdebug.config.key_names import FIXED, written
 from mfdebug.config.settings import VARIABLE, Settings, settings_path
-from mfdebug.config.terminal import Colours, abilities
+from mfdebug.config.terminal import abilities
+from mfdebug.config.themes import Colours
 
 _COLOURS: dict[Colours, str] = {
     "none": "no colours",

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mfdebug.config.terminal import Choice
+from mfdebug.config.themes import AUTO, MANY_COLOURS
 from miniflow.errors import FileError, MiniflowError, nearest
 
 VARIABLE = "MFDEBUG_CONFIG"
 NAME = "config.toml"
-THEMES: tuple[Choice, ...] = ("auto", "dark", "light")
+THEMES = (AUTO, *MANY_COLOURS)
 # No settings file is larger; a device might be endless.
 MAX_BYTES = 1 << 20
 DEFAULT = "default"
@@ -39,7 +39,7 @@ class Settings:
     of each setting that is not a default; keys are listed as `keys.step`.
     """
 
-    theme: Choice = "auto"
+    theme: str = AUTO
     ascii_only: bool | None = None
     history_memory: float = 256.0
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -194,12 +194,11 @@ def _wrong(name: str, value: object, allowed: str, where: str, hint: str) -> Set
     return SettingsError(f"{name} is {value!r}, but may be {allowed}", where=where, hint=hint)
 
 
-def _theme(value: object, wrong: Callable[[str, str], SettingsError]) -> Choice:
-    for theme in THEMES:
-        if value == theme:
-            return theme
+def _theme(value: object, wrong: Callable[[str, str], SettingsError]) -> str:
+    if isinstance(value, str) and value in THEMES:
+        return value
     guess = nearest(value, THEMES) if isinstance(value, str) else ""
-    raise wrong('"auto", "dark" or "light"', guess)
+    raise wrong(", ".join(f'"{theme}"' for theme in THEMES), guess)
 
 
 def _ascii(value: object, wrong: Callable[[str, str], SettingsError]) -> bool | None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Colours = Literal["none", "16", "256", "true"]
-Choice = Literal["auto", "dark", "light"]
+from mfdebug.config.themes import AUTO, DARK, LIGHT, Colours, is_dark, themes_for
 
 # These lack ✓ or braille in their fonts, or have 7-bit lines, whatever the locale says.
 _FEW_SIGNS = ("linux", "vt", "ansi", "cons", "sun", "wy")
@@ -30,18 +29,24 @@ class Abilities(NamedTuple):
     ascii_only: bool
     colours: Colours
     dark: bool
+    wanted: str = AUTO
+
+    @property
+    def theme_name(self) -> str:
+        """The initial theme, by mfdebug's name."""
+        # With few colours, only the terminal's own are distinguishable.
+        plain = DARK if self.dark else LIGHT
+        return self.wanted if self.wanted in themes_for(self.colours) else plain
 
     @property
     def theme(self) -> str:
-        """Textual's name of the initial theme."""
-        # With few colours, only the terminal's own are distinguishable.
-        family = "mfdebug" if self.colours in ("256", "true") else "ansi"
-        return f"{family}-{'dark' if self.dark else 'light'}"
+        """The initial theme, by Textual's name."""
+        return themes_for(self.colours)[self.theme_name]
 
     def prepare(self) -> None:
         """Set the environment variables that Textual reads when it is imported."""
         os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[self.colours]
-        if not self.theme.startswith("mfdebug"):
+        if self.theme.startswith("ansi"):
             os.environ["TEXTUAL_THEME"] = self.theme
         if self.colours == "none":
             os.environ["NO_COLOR"] = "1"
@@ -66,7 +71,7 @@ def has_screen(environ: Mapping[str, str] = os.environ) -> bool:
 def abilities(
     environ: Mapping[str, str] = os.environ,
     *,
-    theme: Choice = "auto",
+    theme: str = AUTO,
     ascii_only: bool | None = None,
     utf8_mode: bool = bool(sys.flags.utf8_mode),
 ) -> Abilities:
@@ -78,8 +83,8 @@ def abilities(
     if ascii_only is None:
         ascii_only = term.startswith(_FEW_SIGNS) or not _is_utf8(environ, utf8_mode)
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
-    dark = background not in _LIGHT if theme == "auto" else theme == "dark"
-    return Abilities(ascii_only, _colours(environ, term), dark)
+    dark = background not in _LIGHT if theme == AUTO else is_dark(theme)
+    return Abilities(ascii_only, _colours(environ, term), dark, theme)
 
 
 def _is_utf8(environ: Mapping[str, str], utf8_mode: bool) -> bool:

@@ -6,8 +6,36 @@ Listing reads the files as plain JSON, so that it does not wait for numpy to be 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+# The shipped graphs by what they show, in the order in which to read them.
+GROUPS = {
+    "what a learning rate does": ("wx", "parabola"),
+    "what add, max and multiply do": ("circuit-a", "circuit-b", "sigmoid-neuron"),
+    "why gradients add up": ("diamond", "square"),
+    "the MiniFlow lesson": (
+        "lesson-linear",
+        "lesson-backward",
+        "lesson-mse",
+        "lesson-neuron",
+        "diabetes",
+    ),
+    "a network that learns": ("linear-regression", "xor", "softmax", "digits"),
+    "what can go wrong": ("vanishing", "exploding", "dead-relu", "log-nan", "log-safe"),
+    "why momentum helps": ("valley", "valley-momentum"),
+}
+
+# The shipped demos, in the order in which to watch them.
+DEMOS = (
+    "five-to-two",
+    "chain-rule",
+    "gates",
+    "diamond",
+    "xor-learns",
+    "where-did-nan-come-from",
+)
 
 
 class Shipped(NamedTuple):
@@ -26,9 +54,11 @@ def folder() -> Path:
 
 
 def shipped() -> list[Shipped]:
-    """Return the shipped graphs, in the order of the lessons."""
+    """Return the shipped graphs, in the order of their groups."""
+    order = [name for names in GROUPS.values() for name in names]
+    rank = {name: position for position, name in enumerate(order)}
     graphs = [_read(path) for path in sorted(folder().glob("*.json"))]
-    return sorted(graphs, key=lambda graph: (_LESSONS.get(graph.name, len(_LESSONS)), graph.name))
+    return sorted(graphs, key=lambda graph: (rank.get(graph.name, len(rank)), graph.name))
 
 
 def find(name: str) -> Path | None:
@@ -54,9 +84,16 @@ class ShippedDemo(NamedTuple):
 
 
 def shipped_demos() -> list[ShippedDemo]:
-    """Return the shipped demos, in the order of the lessons."""
+    """Return the shipped demos, in the order in which to watch them."""
+    rank = {name: position for position, name in enumerate(DEMOS)}
     demos = [_read_demo(path) for path in (folder() / "demos").glob("*.demo")]
-    return sorted(demos, key=lambda demo: (_DEMOS.get(demo.name, len(_DEMOS)), demo.name))
+    return sorted(demos, key=lambda demo: (rank.get(demo.name, len(rank)), demo.name))
+
+
+def next_demo(name: str) -> ShippedDemo | None:
+    """Return the demo to watch after the one called `name`, or None."""
+    following = dict(pairwise(DEMOS)).get(name)
+    return next((demo for demo in shipped_demos() if demo.name == following), None)
 
 
 def _read_demo(path: Path) -> ShippedDemo:
@@ -72,31 +109,3 @@ def _read_demo(path: Path) -> ShippedDemo:
 def _read(path: Path) -> Shipped:
     content = json.loads(path.read_text(encoding="utf-8"))
     return Shipped(path.stem, path, content.get("description", ""))
-
-
-_LESSONS = {
-    name: position
-    for position, name in enumerate(
-        [
-            "wx",
-            "circuit-a",
-            "circuit-b",
-            "sigmoid-neuron",
-            "diamond",
-            "square",
-        ]
-    )
-}
-_DEMOS = {
-    name: position
-    for position, name in enumerate(
-        [
-            "five-to-two",
-            "chain-rule",
-            "gates",
-            "diamond",
-            "xor-learns",
-            "where-did-nan-come-from",
-        ]
-    )
-}

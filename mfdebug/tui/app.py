@@ -7,41 +7,37 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from msgspec.structs import replace
 from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
+from textual.screen import Screen
 from textual.widgets import Input
 
 from mfdebug.config.bindings import Keys
 from mfdebug.config.settings import DEFAULTS, Settings
 from mfdebug.config.terminal import ANY, Abilities
-from mfdebug.core.commands.interpreter import check_known, open_session
-from mfdebug.core.session.demo import SUFFIX, Demo, Playback, read_demo
+from mfdebug.core.session.demo import Demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
-from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.opening.graphs import Opened, open_graph
+from mfdebug.opening.graphs import Opened
 from mfdebug.signals import EndedBySignal, ending_signals, handlers_restored
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.minimum_size import SizedApp
+from mfdebug.tui.opener import Opener
 from mfdebug.tui.presentation import Presentation
+from mfdebug.tui.screens.bare import BareScreen
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.demo import DemoScreen
-from mfdebug.tui.screens.feed import FeedScreen
-from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.terminal.cells import CellApp
 from mfdebug.tui.terminal.driver import TerminalDriver
+from mfdebug.tui.terminal.first_frame import FirstFrameApp
 from mfdebug.tui.terminal.suspend import StoppableApp
 from mfdebug.tui.terminal.typeahead import InOrderApp
-from mfdebug.tui.themes import DARK, LIGHT
-from miniflow.errors import MiniflowError
+from mfdebug.tui.themes import ThemedApp
 from miniflow.graph import Graph
 
 # The innermost frames of a traceback that are printed after a crash.
@@ -51,8 +47,10 @@ MAX_FRAMES = 12
 class DebuggerApp(
     InOrderApp[int],
     SizedApp[int],
+    ThemedApp[int],
     StoppableApp[int],
     CellApp[int],
+    FirstFrameApp[int],
     # Textual's own quit key could neither be changed nor be disabled.
     inherit_bindings=False,
 ):
@@ -85,31 +83,52 @@ class DebuggerApp(
         super().__init__(ascii_only=abilities.ascii_only)
         self.abilities = abilities
         # Before the style sheets are loaded, or they would be loaded twice.
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = abilities.theme
+        self.use_themes(abilities.colours, abilities.theme_name)
         self.settings = settings
         self.presentation = Presentation(settings.present, settings.show_keys)
-        self.demo = demo
         self.keys = Keys(settings.keys)
         self.set_keymap(self.keys.keymap())
         # The signal that requested the exit, or 0.
         self._exit_signal = 0
         # The session to save, and its saver.
         self._saving: tuple[AutoSaver, Session] | None = None
-        self.given_session = session
-        if session is not None and autosaver is not None:
-            self._saving = autosaver, session
+        self.session = session
+        self.autosaver = autosaver
+        if session is not None:
+            self._watch_over(autosaver, session)
         self.graph = graph
         self.origin = origin
-        self.store = store
+        self.demo = demo
         self.commands = commands
-        self.history_memory = history_memory
+        self.opener = Opener(
+            self,
+            store=store,
+            commands=commands,
+            history_memory=history_memory,
+            presentation=self.presentation,
+            attach=self._watch_over,
+        )
+
+    def _watch_over(self, autosaver: AutoSaver | None, session: Session) -> None:
+        """Let the session choose the theme, and keep what saves it after a crash."""
+        session.themes, session.theme = tuple(self.themes), self.theme_name
+        self._saving = None if autosaver is None else (autosaver, session)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Apply the colours of a theme; before there is a screen, only note them."""
+        if self._screen_stacks[self._current_mode]:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver; the environment may name another one than ours."""
         driver = super().get_driver_class()
         return TerminalDriver if driver is LinuxDriver else driver
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return the screen that Textual wants before the app's first one; it is never shown."""
+        return BareScreen(id="_default")
 
     def on_load(self) -> None:
         """Handle the signals that end the app, before the terminal is changed."""
@@ -119,18 +138,13 @@ class DebuggerApp(
             loop.add_signal_handler(number, self._end, number)
 
     def on_mount(self) -> None:
-        """Show the given session or graph, or the picker."""
-        if self.given_session is not None:
-            autosaver = self._saving[0] if self._saving is not None else None
-            self.push_screen(
-                DebugScreen(
-                    self.given_session, self.commands, autosaver, presentation=self.presentation
-                )
-            )
+        """Show the given session, graph or demo, or the list of what can be opened."""
+        if self.session is not None:
+            self.opener.debug(self.session, self.autosaver)
         elif self.graph is None:
-            self.pick()
+            self.opener.pick()
         else:
-            self.open(self.graph)
+            self.opener.open(self.graph, self.origin, self.demo)
 
     def _end(self, number: int) -> None:
         self._exit_signal = self._exit_signal or number
@@ -177,68 +191,13 @@ class DebuggerApp(
             return not autosaver.problem
         return False
 
-    def pick(self) -> None:
-        """Let the user choose a shipped graph or demo."""
-        self.push_screen(PickerScreen(), self._picked)
-
-    def _picked(self, path: Path | None) -> None:
-        if path is None:
-            self.exit()
-            return
-        try:
-            if path.suffix == SUFFIX:
-                self.demo = read_demo(path, check_known)
-                path = Path(self.demo.graph)
-            graph, self.origin = open_graph(str(path))
-            self.open(graph)
-        except MiniflowError as error:
-            self.exit(2, return_code=2, message=f"mfdebug: {error}")
-
-    def open(self, graph: Graph, problem: str = "") -> None:
-        """Ask for the values of unfed inputs, then show the debugger."""
-        unfed = graph.unfed()
-        if not unfed:
-            self._show(graph)
-            return
-        target = unfed[0]
-
-        def take(value: object) -> None:
-            if value is None:
-                self.exit()
-                return
-            try:
-                graph.feed(target.label, value)
-            except MiniflowError as error:
-                self.open(graph, str(error))
-                return
-            if self.origin is not None:
-                feeds = {**self.origin.feeds, target.label: value}
-                self.origin = replace(self.origin, feeds=feeds)
-            self.open(graph)
-
-        self.push_screen(FeedScreen(target.label, target.shape, problem), take)
-
-    def _show(self, graph: Graph) -> None:
-        try:
-            debugger = Debugger(graph, history_memory=self.history_memory)
-        except MiniflowError as error:
-            self.exit(2, return_code=2, message=f"mfdebug: {error}")
-            return
-        if self.demo is not None:
-            playback = Playback(open_session(debugger, origin=self.origin), self.demo)
-            self.push_screen(DemoScreen(playback, self.presentation))
-            return
-        autosaver = None
-        if self.origin is not None and self.store is not None:
-            autosaver = AutoSaver(self.store, self.origin)
-        left = autosaver.left if autosaver is not None else None
-        session = open_session(debugger, origin=self.origin, left=left)
-        if autosaver is not None:
-            session.left_before = autosaver.before
-            self._saving = autosaver, session
-        self.push_screen(
-            DebugScreen(session, self.commands, autosaver, presentation=self.presentation)
-        )
+    def action_open_another(self) -> None:
+        """Show what else can be opened."""
+        if self.session is None:
+            self.opener.pick()
+        elif isinstance(self.screen, DebugScreen):
+            words = f"a program is debugged: {self.quit_key} quits it, mfdebug opens another"
+            self.screen.say(words, "error")
 
     async def key_arrived(self, event: Key) -> None:
         """Let any key stop a command that runs in the background, and do nothing else.
@@ -272,15 +231,6 @@ class DebuggerApp(
         """Show the keys that quit and stop: Ctrl+C is pressed by habit and must not lose edits."""
         quits = f"{self.keys.name('quit')} quits"
         self.notify(f"{quits}, Esc stops a running command", timeout=3, markup=False)
-
-    def action_toggle_theme(self) -> None:
-        """Switch between the dark and the light theme."""
-        dark = self.current_theme.dark
-        if self.theme.startswith("ansi"):
-            # With few colours or none, only these themes are readable.
-            self.theme = "ansi-light" if dark else "ansi-dark"
-        else:
-            self.theme = LIGHT.name if dark else DARK.name
 
 
 def run(

@@ -13,11 +13,20 @@ SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Autoplay:
-    """Calls `step` `speed` times per second while playing."""
+    """Calls `step` `speed` times per second while playing.
 
-    def __init__(self, host: MessagePump, step: Callable[[], Awaitable[None]]) -> None:
+    `changed` is called when it starts, stops or changes its speed.
+    """
+
+    def __init__(
+        self,
+        host: MessagePump,
+        step: Callable[[], Awaitable[None]],
+        changed: Callable[[], None],
+    ) -> None:
         self._host = host
         self._step = step
+        self._changed = changed
         self._timer: Timer | None = None
         self._level = 1
 
@@ -32,6 +41,11 @@ class Autoplay:
         return SPEEDS[self._level]
 
     @property
+    def mark(self) -> str:
+        """A sign that it plays, with the speed; empty if it does not."""
+        return f"▶ {self.speed:g}/s" if self.playing else ""
+
+    @property
     def words(self) -> str:
         """A sentence on the speed, and the keys that change it."""
         end = ", the slowest" if self._level == 0 else ""
@@ -43,14 +57,17 @@ class Autoplay:
 
     def start(self) -> None:
         """Start playing."""
-        self.stop()
+        if self._timer is not None:
+            self._timer.stop()
         self._timer = self._host.set_interval(1 / self.speed, self._step)
+        self._changed()
 
     def stop(self) -> None:
         """Stop playing."""
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+            self._changed()
 
     def faster(self, by: int) -> None:
         """Increase the speed by `by` levels, or decrease it if `by` is negative."""

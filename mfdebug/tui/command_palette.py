@@ -13,28 +13,16 @@ from typing import NamedTuple, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
-from textual.screen import Screen
 from textual.types import IgnoreReturnCallbackType
 
 from mfdebug.config.bindings import at
 from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.table import COMMANDS
+from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.keys import keys_of
 
 # Key bindings of the screen and the app that the palette omits.
 EXCLUDED = {"calm", "prompt", "palette", "suspend", "redraw", "how-to-leave"}
-
-
-class CommandScreen(Screen[None]):
-    """A screen that runs command lines."""
-
-    def action_prompt(self, text: str, replaced: int = 0) -> None:
-        """Open the prompt with the beginning of a line."""
-        raise NotImplementedError
-
-    async def action_command(self, template: str, asks: bool) -> None:
-        """Run the line of a key, or ask for the rest of it."""
-        raise NotImplementedError
 
 
 class Choice(NamedTuple):

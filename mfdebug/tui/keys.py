@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.message_pump import MessagePump
@@ -97,13 +98,21 @@ def with_keys(text: str, keys: Keys) -> str:
     return text
 
 
-def key_hints(keys: Keys, *, steps: bool = True, in_panel: bool = False) -> list[tuple[str, str]]:
-    """Return (key, word) pairs for the bottom line; actions without a key are omitted.
+class KeyHint(NamedTuple):
+    """A key of the bottom line: its binding's id, its name and a word for what it does."""
+
+    id: str
+    key: str
+    words: str
+
+
+def key_hints(keys: Keys, *, steps: bool = True, in_panel: bool = False) -> list[KeyHint]:
+    """Return the hints of the bottom line; actions without a key are omitted.
 
     `steps` says whether the run has SGD steps, `in_panel` whether the node panel has the focus.
     """
     return [
-        (" ".join(keys.name(id) for id in ids.split()), words)  # noqa: A001
+        KeyHint(ids.split()[0], " ".join(keys.name(id) for id in ids.split()), words)  # noqa: A001
         for ids, words in (PANEL_HINTS if in_panel else KEY_HINTS)
         if all(map(keys.of, ids.split())) and (steps or ids != "sgd")
     ]

@@ -12,9 +12,7 @@ from mfdebug.core.explain.why import Cause
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import with_keys
-from mfdebug.tui.screens.help import HelpScreen
-from mfdebug.tui.screens.text import TextScreen
-from mfdebug.tui.screens.why import WhyScreen
+from mfdebug.tui.screens.on_demand import help_screen, text_screen, why_screen
 from mfdebug.tui.widgets.message_line import Tone
 
 
@@ -32,14 +30,14 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
         return View(message=reply.stopped, tone="stop")
     command = command_of(line)
     if command is not None and command.name == "help" and len(line.split()) == 1:
-        return View(HelpScreen(keys))
+        return View(help_screen(keys))
     if command is None or command.shows == "picture" or not reply.text:
         return View()
     if isinstance(reply.subject, Cause):
-        return View(WhyScreen(debugger, reply.subject))
+        return View(why_screen(debugger, reply.subject))
     lines = reply.text.split("\n")
     if command.shows == "text" or (command.name == "print" and len(lines) > 1):
         if command.name == "help":
             lines.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")
-        return View(TextScreen(line, [with_keys(text, keys) for text in lines]))
+        return View(text_screen(line, [with_keys(text, keys) for text in lines]))
     return View(message=lines[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mfdebug.core.commands.command import Argument
 from mfdebug.core.commands.interpreter import command_of
@@ -14,8 +14,7 @@ from miniflow.node import Input
 SET = "set "
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The node under the `cursor` of the order, the `shown` node, and its selected entry.
 
     `gradient` says that the entry of the gradient is asked about, not that of the value.

@@ -1,10 +1,13 @@
-"""The dark and the light theme, with colours that keep kinds of numbers distinguishable."""
+"""The colours of the app: its own themes keep kinds of numbers distinguishable."""
 
 from __future__ import annotations
 
+from textual.app import App, ReturnType
 from textual.theme import Theme
 
-DARK = Theme(
+from mfdebug.config.themes import DARK, LIGHT, Colours, themes_for
+
+MFDEBUG_DARK = Theme(
     name="mfdebug-dark",
     primary="#5fafff",
     secondary="#87afd7",
@@ -19,7 +22,7 @@ DARK = Theme(
     boost="#303030",
     dark=True,
 )
-LIGHT = Theme(
+MFDEBUG_LIGHT = Theme(
     name="mfdebug-light",
     primary="#005faf",
     secondary="#005f87",
@@ -34,3 +37,46 @@ LIGHT = Theme(
     boost="#d7d7d7",
     dark=False,
 )
+# For weak projectors and weak eyes: no text is less than 10 times as bright as its background.
+CONTRAST = Theme(
+    name="mfdebug-contrast",
+    primary="#9fcfff",
+    secondary="#d7d7d7",
+    accent="#ffff5f",
+    warning="#ffd75f",
+    error="#ffafaf",
+    success="#afffaf",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#303030",
+    boost="#444444",
+    dark=True,
+)
+OWN_THEMES = (MFDEBUG_DARK, MFDEBUG_LIGHT, CONTRAST)
+
+
+class ThemedApp(App[ReturnType]):
+    """An app with the themes that suit its terminal."""
+
+    def use_themes(self, colours: Colours, name: str) -> None:
+        """Register the themes for so many colours, and use one, by mfdebug's name of it."""
+        for theme in OWN_THEMES:
+            self.register_theme(theme)
+        # Textual's names of the themes, by mfdebug's.
+        self.themes = themes_for(colours)
+        self.use_theme(name)
+
+    @property
+    def theme_name(self) -> str:
+        """The present theme, by mfdebug's name if it has one."""
+        named = (name for name, theme in self.themes.items() if theme == self.theme)
+        return next(named, self.theme)
+
+    def use_theme(self, name: str) -> None:
+        """Show everything in the colours of a theme, by mfdebug's name of it."""
+        self.theme = self.themes[name]
+
+    def action_toggle_theme(self) -> None:
+        """Switch between the dark and the light theme."""
+        self.use_theme(LIGHT if self.current_theme.dark else DARK)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -22,7 +21,7 @@ def replace_file(path: Path, content: bytes, where: str, *, sync: bool = True) -
     file cannot be written.
     """
     clear_leftovers(path.parent, LEFTOVERS)
-    temporary = path.with_name(f".miniflow-{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".miniflow-{os.urandom(8).hex()}.tmp")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with open(os.open(temporary, flags, 0o666), "wb") as file:

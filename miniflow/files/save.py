@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 
 from miniflow import limits
 from miniflow.errors import FileError
@@ -217,6 +216,9 @@ class _Saver:
 
     def _write_tensors(self, arrays: Mapping[str, Array]) -> str:
         """Write arrays to a tensor file beside the graph; return the file's name."""
+        # Most graphs hold their numbers themselves.
+        import safetensors.numpy
+
         content = safetensors.numpy.save({n: np.array(a, order="C") for n, a in arrays.items()})
         name = tensor_file_name(self.path, hashlib.sha256(content).hexdigest())
         path = self.path.with_name(name)

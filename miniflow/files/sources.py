@@ -9,19 +9,22 @@ import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import UNSET
 
 from miniflow import limits
 from miniflow.errors import FileError, nearest
-from miniflow.files import paths, tables, tensors
+from miniflow.files import paths, tables
 from miniflow.files.decode import convert
 from miniflow.files.initial import initial_value, seed_of
 from miniflow.files.schema import DataForm, InitForm, TensorForm
 from miniflow.files.values import Value, fit, read_array, scalar_or_array, shown
 from miniflow.ops.base import Array, shape_text
+
+if TYPE_CHECKING:
+    from miniflow.files.tensors import Tensors
 
 _SUFFIXES = (".csv", ".npz", ".safetensors")
 
@@ -42,7 +45,7 @@ class Sources:
         self.numbers = 0
         self.bytes = 0
         self.digest = digest
-        self._tensors: dict[str, tensors.Tensors] = {}
+        self._tensors: dict[str, Tensors] = {}
 
     def value(self, value: Any, name: str, where: str) -> Value:
         """Return the value of the input `name`, from its entry in the file."""
@@ -91,9 +94,12 @@ class Sources:
 
     def _tensor(self, file: str, tensor: str, where: str) -> Array:
         if file not in self._tensors:
+            # Most graphs hold their numbers themselves, and zipfile and safetensors take time.
+            from miniflow.files.tensors import open_tensors
+
             content = self._read(file, where)
             suffix = self._suffix(file, where)
-            self._tensors[file] = tensors.open_tensors(suffix, content, f"{where}: {file}")
+            self._tensors[file] = open_tensors(suffix, content, f"{where}: {file}")
         array = self._tensors[file](tensor, f"{where}: {file}")
         self.take(array.shape, where)
         return array

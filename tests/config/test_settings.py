@@ -108,7 +108,10 @@ def test_later_overrules_earlier(config: Path) -> None:
         ('thema = "dark"', "FILE:1: there is no setting 'thema', only theme, ascii, "),
         ('thema = "dark"', "did you mean 'theme'?"),
         ('step = "j"', "keys go below a line [keys]: step = ..."),
-        ('theme = "drak"', 'FILE:1: theme is \'drak\', but may be "auto", "dark" or "light"'),
+        (
+            'theme = "drak"',
+            'FILE:1: theme is \'drak\', but may be "auto", "dark", ',
+        ),
         ('theme = "drak"', "did you mean 'dark'?"),
         ("theme = 3", "theme is 3, but"),
         ('ascii = "yes"', "ascii is 'yes', but may be \"auto\", true or false"),

@@ -9,6 +9,31 @@ import pytest
 
 from tests.support.paths import ROOT
 
+# Loaded when they are used: the first screen must not wait for them.
+NOT_AT_THE_FIRST_SCREEN = {
+    "argcomplete",
+    "html",
+    "mfdebug.cli.batch",
+    "mfdebug.cli.prompt",
+    "mfdebug.core.explain.check_report",
+    "mfdebug.tui.command_palette",
+    "mfdebug.tui.demo_export",
+    "mfdebug.tui.screens.demo",
+    "mfdebug.tui.screens.feed",
+    "mfdebug.tui.screens.help",
+    "mfdebug.tui.screens.picker",
+    "mfdebug.tui.screens.text",
+    "mfdebug.tui.screens.why",
+    "mfdebug.tui.widgets.cost_plot",
+    "miniflow.files.tensors",
+    "miniflow.gradcheck",
+    "safetensors",
+    "secrets",
+    "sqlite3",
+    "textual_plot",
+    "zipfile",
+}
+
 
 def loaded_by(code: str) -> set[str]:
     """Return the modules that a fresh process has loaded after `code`."""
@@ -69,3 +94,19 @@ def test_batch_mode_does_not_load_textual() -> None:
     loaded = {name.split(".")[0] for name in loaded_by(code)}
     assert "numpy" in loaded
     assert not loaded & {"textual", "rich"}
+
+
+def test_the_first_screen_loads_only_what_it_shows() -> None:
+    code = """
+from mfdebug.opening.graphs import open_graph
+from mfdebug.tui.app import DebuggerApp
+
+show = DebuggerApp.show_first_frame
+# What is mounted after the first frame is not.
+DebuggerApp.show_first_frame = lambda app, then: show(app, app.exit)
+DebuggerApp(open_graph('xor').graph, history_memory=1 << 20).run(headless=True)"""
+    loaded = loaded_by(code)
+    assert "mfdebug.tui.screens.debug" in loaded
+    assert not loaded & NOT_AT_THE_FIRST_SCREEN
+    packages = {".".join(name.split(".")[:2]) for name in loaded}
+    assert not packages & {"mfdebug.debuggee", "mfdebug.recording", "mfdebug.running"}

@@ -9,6 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pyte
+import pytest
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 from textual.pilot import Pilot
 
 from mfdebug.config.settings import Settings
@@ -88,6 +91,58 @@ async def test_space_goes_on_and_b_goes_back() -> None:
         await show.press("B", "B")
         assert show.moment == 0
         assert "this is the start of the demo" in show.text
+
+
+ASKING = """# mfdebug demo 1
+# graph "wx"
+# title A question
+
+say What is 5 times 10?
+step
+quiz on
+answer 50
+quiz off
+pause
+
+say That was y.
+pause
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "reply"),
+    [("50", "right:"), ("30", "wrong, it is 50:"), ("", "right:"), (None, "right:")],
+)
+async def test_a_question_is_answered_by_the_user_or_by_the_script(
+    tmp_path: Path, typed: str | None, reply: str
+) -> None:
+    path = tmp_path / "asking.demo"
+    path.write_text(ASKING)
+    async with played(path) as show:
+        await show.press("space")
+        assert "(Enter shows the answer)" in show.text
+        assert show.moment == 1
+        if typed:
+            # A key of the debugger or of the demo is a letter of the answer.
+            await show.press(*"Bq", "enter")
+            assert "'Bq' is not a valid answer" in show.text
+        if typed is None:
+            await show.press("escape")
+        else:
+            await show.press(*typed, "enter")
+        assert show.moment == 2
+        assert show.foot.startswith(" 1/2 ")
+        assert reply in show.text
+        await show.press("B")
+        assert show.moment == 0
+
+
+async def test_a_demo_that_plays_by_itself_answers_itself(tmp_path: Path) -> None:
+    path = tmp_path / "asking.demo"
+    path.write_text(ASKING)
+    async with played(path) as show:
+        await show.press("P")
+        assert show.moment == 2
 
 
 async def test_a_rest_is_ended_by_the_next_key() -> None:
@@ -293,6 +348,21 @@ def test_a_recording_ends_in_what_the_text_shows(tmp_path: Path) -> None:
         stream.feed(data)
     shown = "\n".join(line.rstrip() for line in screen.display)
     assert shown == screens[-1].rstrip("\n")
+
+
+def test_an_animation_shows_every_frame_of_the_recording(tmp_path: Path) -> None:
+    names = tmp_path / "three.gif", tmp_path / "again.gif", tmp_path / "three.cast"
+    (first,), (second,), (cast,) = export(*names, options=("--size", "60x20"))
+    image = Image.open(first)
+    *_, end = map(json.loads, cast.read_text(encoding="utf-8").splitlines())
+    assert isinstance(image, GifImageFile)
+    seconds = 0.0
+    for number in range(image.n_frames):
+        image.seek(number)
+        seconds += image.info["duration"] / 1000
+    assert seconds == pytest.approx(end[0], abs=0.01 * image.n_frames)
+    assert image.info["comment"].startswith(b"cells ")
+    assert Image.open(second).info["comment"] == image.info["comment"]
 
 
 def test_an_export_can_be_ascii_alone(tmp_path: Path) -> None:

@@ -277,8 +277,8 @@ async def test_the_keys_of_a_demo_go_before_those_of_the_screen() -> None:
 
 
 async def test_the_list_of_graphs_is_changed() -> None:
-    async with changed(None, picker_leave=("f3",), picker_down=("n",)) as driver:
+    async with changed(None, quit=("f3",), picker_down=("f4",)) as driver:
         assert "f3 quits" in driver.text
-        await driver.press("n", "enter")
+        await driver.press("f4", "enter")
         debugger: Debugger = driver.debugger
         assert debugger.graph.name == "circuit-a"

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from textual.events import Key
 
+from mfdebug.config.terminal import Abilities
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.node_panel import NodePanel
@@ -181,9 +181,13 @@ async def test_scopes_fold() -> None:
 
 async def test_p_plays_and_stops() -> None:
     async with opened() as driver:
-        await driver.press("plus", "plus", "plus", "P")
+        await driver.press("P")
+        assert driver.text.split("\n")[-1].startswith(" ▶ 1/s ")
+        await driver.press("plus", "plus", "plus")
+        assert driver.text.split("\n")[-1].startswith(" ▶ 8/s ")
         await driver.pilot.pause(0.6)
         await driver.press("P")
+        assert driver.text.split("\n")[-1].startswith(" s step")
         reached = driver.moment
         assert reached > 1
         await driver.pilot.pause(0.4)
@@ -211,23 +215,6 @@ async def test_a_long_run_reports_and_stops_at_a_key() -> None:
         stopped = driver.moment
         await driver.press("s")
         assert driver.moment == stopped + 1
-
-
-async def test_without_a_graph_one_is_picked() -> None:
-    async with opened(None) as driver:
-        assert isinstance(driver.app.screen, PickerScreen)
-        assert "There is one number to learn" in driver.text
-        # Below the six demos.
-        await driver.press(*["down"] * 7, "enter")
-        assert driver.debugger.graph.name == "circuit-a"
-
-
-async def test_a_demo_can_be_picked_too() -> None:
-    async with opened(None) as driver:
-        await driver.press("down", "enter")
-        await driver.press("space")
-        assert "f = (x + y) × z" in driver.text
-        assert "1/13" in driver.text
 
 
 async def test_an_input_without_a_value_is_asked_for() -> None:
@@ -313,8 +300,12 @@ async def test_ctrl_t_changes_the_theme_which_every_line_follows() -> None:
             for segment in strip:
                 color = segment.style.bgcolor if segment.style else None
                 assert color is None or sum(color.get_truecolor()) > 300, (segment.text, ground)
-        # It stays among the themes that few colours can show.
-        driver.app.theme = "ansi-dark"
+
+
+async def test_with_few_colours_the_themes_are_those_of_the_terminal() -> None:
+    few = Abilities(ascii_only=False, colours="16", dark=True)
+    async with opened(abilities=few) as driver:
+        assert driver.app.theme == "ansi-dark"
         await driver.press("ctrl+t")
         assert driver.app.theme == "ansi-light"
         await driver.press("ctrl+t")

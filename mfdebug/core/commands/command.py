@@ -53,6 +53,7 @@ class Argument(Enum):
     GRAPH_NUMBER = auto()
     FILE = auto()
     COMMAND = auto()
+    THEME = auto()
     TEXT = auto()
 
 

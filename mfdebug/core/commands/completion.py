@@ -7,15 +7,18 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from mfdebug.core.breakpoints.parser import RULE_NAMES
 from mfdebug.core.commands.command import Argument, Command, find_in
+from mfdebug.core.commands.help import FUNCTION_MEANINGS
 from mfdebug.core.commands.table import ALIASES, COMMANDS, split
 from mfdebug.core.expressions.names import typed, word_typed
-from mfdebug.core.expressions.parser import FUNCTIONS, WORDS
+from mfdebug.core.expressions.parser import FUNCTIONS, WORD_MEANINGS, WORDS
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.timeline import NODE_PHASES
+from miniflow.node import shape_text
 
 MOST_COMPLETIONS = 50
 # Entries of a folder that are read.
@@ -23,6 +26,8 @@ MOST_FILES = 2000
 CALLS = [f"{name}(" for name in FUNCTIONS]
 EXPRESSION_WORDS = [*WORDS, *CALLS]
 TRIGGER_WORDS = ["if", "on-change", "health", "at", "except", *RULE_NAMES, *NODE_PHASES]
+# Where a word of an expression ends.
+WORD_ENDS = " (+*/<>=,-"
 MOMENTS = ["start", "end", "sgd ", "now"]
 
 
@@ -36,6 +41,39 @@ def complete(session: Session, line: str) -> list[str]:
         return [f"{alias} " for alias in ALIASES if alias.startswith(line)]
     found = COMPLETERS[command.argument](session, command, line)
     return list(itertools.islice(found, MOST_COMPLETIONS))
+
+
+class Completion(NamedTuple):
+    """A complete line, what it adds at the end as one word, and what that word is."""
+
+    line: str
+    word: str
+    about: str
+
+
+def completions(session: Session, line: str) -> list[Completion]:
+    """Return what `complete` returns, each with a description of its last word."""
+    found = complete(session, line)
+    # The words of all of them start where the last word of the line does.
+    start = 0 if " " not in line else max(line.rfind(sign) for sign in WORD_ENDS) + 1
+    return [
+        Completion(whole, whole[start:].strip(), _about(session, whole[start:].strip(), start))
+        for whole in found
+    ]
+
+
+def _about(session: Session, word: str, start: int) -> str:
+    """Return what a word of a line is: a command at its start, else a function, word or node."""
+    if start == 0:
+        command = COMMANDS.get(ALIASES.get(word, word))
+        return "" if command is None else command.summary
+    if word in CALLS:
+        return FUNCTION_MEANINGS[word.removesuffix("(")]
+    graph = session.debugger.graph
+    if (position := graph.by_name.get(word.strip("`"))) is not None:
+        shape = shape_text(session.debugger.plan.shapes[position])
+        return f"{type(graph.nodes[position]).__name__} {shape}"
+    return WORD_MEANINGS.get(word.removesuffix("()"), "")
 
 
 def _nothing(_session: Session, _command: Command, _line: str) -> Iterator[str]:
@@ -59,10 +97,11 @@ def _names_and_words(debugger: Debugger, line: str, words: list[str]) -> Iterato
         # If the cost node has the name of a word, the node name stands for both.
         if word not in names or (word in WORDS and names[word] != debugger.graph.cost)
     ]
+    known_calls = {word for word in known if word.endswith("(")}
     # A name may contain a slash, so the longest suffix that starts a name is completed.
-    for start in sorted({match.end() for match in re.finditer(r"[ (+*/<>=,-]", line)}):
+    for start in sorted({match.end() for match in re.finditer(f"[{re.escape(WORD_ENDS)}]", line)}):
         begun = line[start:].removeprefix("`")
-        if not begun:
+        if (not begun and start < len(line)) or begun in known_calls:
             continue
         nodes = (typed(name) for name in names if name.startswith(begun))
         quoted = line.startswith("`", start)
@@ -151,5 +190,6 @@ COMPLETERS: dict[Argument, Completer] = {
     Argument.GRAPH_NUMBER: _words(_graphs),
     Argument.FILE: _file,
     Argument.COMMAND: _words(lambda _session: COMMANDS),
+    Argument.THEME: _words(lambda session: session.themes),
     Argument.TEXT: _words(lambda _session: ()),
 }

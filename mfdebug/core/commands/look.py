@@ -6,7 +6,6 @@ from mfdebug.core.commands.arguments import chosen_number, number_of
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.move import moment_of
 from mfdebug.core.commands.status import status
-from mfdebug.core.explain.check_report import check_data, check_lines
 from mfdebug.core.explain.moment_text import explain, name_moment
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.explain.why import cause_data, cause_lines, why
@@ -109,6 +108,9 @@ def _check(session: Session, text: str) -> Reply:
                 f"the cost does not depend on {name}: nothing to check",
                 hint="check alone checks all",
             )
+    # It needs the gradient checker, which most sessions never load.
+    from mfdebug.core.explain.check_report import check_data, check_lines
+
     verdicts = debugger.check(node)
     lines = check_lines(debugger.graph, verdicts)
     if debugger.where.phase == "update" and debugger.passes_run is None:

@@ -13,6 +13,7 @@ from mfdebug.core.commands.help import help_command
 from mfdebug.core.commands.look import LOOKING
 from mfdebug.core.commands.move import MOVING
 from mfdebug.core.commands.quiz import PREDICTING
+from mfdebug.core.commands.screen import COLOURING
 from mfdebug.core.commands.session import SCRIPTING
 from mfdebug.core.commands.stop import STOPPING
 
@@ -25,7 +26,7 @@ GROUPS: dict[str, list[Command]] = {
     "change": EDITING,
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,
-    "files, help, quit": [*SCRIPTING, help_command(COMMANDS), *CLOSING],
+    "files, help, quit": [*SCRIPTING, help_command(COMMANDS), *COLOURING, *CLOSING],
 }
 COMMANDS.update((row.name, row) for commands in GROUPS.values() for row in commands)
 

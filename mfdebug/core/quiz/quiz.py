@@ -67,6 +67,16 @@ class Quiz:
         self._known = debugger, moment, debugger.edits
         return self._question
 
+    def is_right(self, debugger: Debugger, text: str) -> bool:
+        """Whether an answer is right, without counting it.
+
+        Raises `DebuggerError` if nothing is asked or the text is not an answer.
+        """
+        question = self.ask(debugger)
+        if question is None:
+            raise DebuggerError("nothing is asked about the next moment", hint=GO_ON)
+        return _is_right(question, text.strip())
+
     def answer(
         self, debugger: Debugger, text: str, advance: Callable[[], object] | None = None
     ) -> Verdict:
@@ -74,10 +84,9 @@ class Quiz:
 
         Raises `DebuggerError`, without a step, if nothing is asked or the text is not an answer.
         """
+        right = self.is_right(debugger, text)
         question = self.ask(debugger)
-        if question is None:
-            raise DebuggerError("nothing is asked about the next moment", hint=GO_ON)
-        right = _is_right(question, text.strip())
+        assert question is not None
         (advance or debugger.step)()
         self.asked += 1
         self.right += right

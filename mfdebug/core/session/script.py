@@ -168,9 +168,10 @@ def _quoted(text: str) -> str:
     return shown if is_printable(shown) else json.dumps(text)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file atomically; raise `MiniflowError` if it cannot be written."""
     where = str(path)
     path = paths.real(path, where, exists=False)
     paths.check_ordinary(path, where)
-    replace_file(path, text.encode(), where, sync=False)
+    encoded = content.encode() if isinstance(content, str) else content
+    replace_file(path, encoded, where, sync=False)

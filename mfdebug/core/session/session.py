@@ -74,6 +74,9 @@ class Session:
         self.transcript: Transcript | None = None
         self.depth = 0
         self.closed = False
+        # The themes of the screen that shows the session, and the present one; none without.
+        self.themes: tuple[str, ...] = ()
+        self.theme = ""
         # The caption of a demo, and the lines from which a demo of this session can be made.
         self.caption = ""
         self.actions: deque[str] = deque(maxlen=MOST_ACTIONS)

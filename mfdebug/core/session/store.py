@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import platformdirs
 
@@ -22,6 +23,14 @@ from miniflow.files.paths import check_ordinary, clear_leftovers
 SUFFIX, BEFORE = ".session", ".previous"
 # The lines of a session without any action.
 NOTHING = ["goto 0"]
+
+
+class Left(NamedTuple):
+    """A session that was left: its graph, the moment, and when, in seconds since 1970."""
+
+    graph: str
+    moment: int
+    at: float
 
 
 class SessionStore:
@@ -42,12 +51,31 @@ class SessionStore:
 
     def latest(self) -> Origin:
         """Return the origin of the last session's graph; raise `DebuggerError` if there is none."""
-        found = []
-        with contextlib.suppress(OSError):
-            found = [(path.stat().st_mtime, path) for path in self.folder.glob(f"*{SUFFIX}")]
+        found = self._files()
         if not found:
             raise DebuggerError("there is no saved session", hint="mfdebug GRAPH starts one")
-        return read_session(max(found)[1], self.check)[1]
+        return read_session(found[0][1], self.check)[1]
+
+    def recent(self, count: int) -> list[Left]:
+        """Return the `count` sessions that were left last, without those that cannot be read."""
+        sessions = []
+        for at, path in self._files()[:count]:
+            with contextlib.suppress(MiniflowError, ValueError):
+                script, origin = read_session(path, self.check)
+                sessions.append(Left(origin.graph, moment_left(script), at))
+        return sessions
+
+    def _files(self) -> list[tuple[float, Path]]:
+        """Return the session files with their times, the latest first."""
+        with contextlib.suppress(OSError):
+            found = [(path.stat().st_mtime, path) for path in self.folder.glob(f"*{SUFFIX}")]
+            return sorted(found, reverse=True)
+        return []
+
+
+def moment_left(script: Script) -> int:
+    """Return the moment at which a session was left: its last line goes there."""
+    return int(script.lines[-1][1].removeprefix("goto "))
 
 
 class AutoSaver:
@@ -83,7 +111,7 @@ class AutoSaver:
         restart = f"{step} starts over"
         if self.left is None:
             return f"{self.problem}; {restart}" if self.problem else ""
-        moment = self.left.lines[-1][1].removeprefix("goto ")
+        moment = moment_left(self.left)
         return f"this graph was left at moment {moment}: {resume} resumes there, {restart}"
 
     def before(self) -> Script:

@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from textual.events import Key, Resize
 from textual.widgets import Input as TextInput
 
-from mfdebug.core.commands.completion import complete
+from mfdebug.core.commands.completion import completions
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.reply import Reply
@@ -22,18 +22,18 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
-from mfdebug.tui.command_palette import Palette
 from mfdebug.tui.count import Count
-from mfdebug.tui.keys import bindings_at, key_hints, keys_of
+from mfdebug.tui.keys import KeyHint, bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
 from mfdebug.tui.runner import Runner
-from mfdebug.tui.screens.help import HelpScreen
+from mfdebug.tui.screens.on_demand import help_screen, palette
 from mfdebug.tui.screens.panel_keys import PanelKeys
-from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
+from mfdebug.tui.themes import ThemedApp
 from mfdebug.tui.widgets.caption import Caption
+from mfdebug.tui.widgets.completion_list import CompletionList
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.panels import Panels
@@ -48,6 +48,7 @@ ANSWER = "answer "
 class DebugScreen(PanelKeys):
     """The debugger's main screen."""
 
+    AUTO_FOCUS = "#order"
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("screen")
 
     def __init__(
@@ -63,12 +64,13 @@ class DebugScreen(PanelKeys):
         self.presentation = presentation
         self._cast = KeyCast()
         self._greeting = greeting
+        self._prompt: Prompt | None = None
         self.session = session
         self.debugger = session.debugger
         self.runner = Runner(session, self, self, commands)
         self.autosaver = autosaver
         self._saver = SessionSaver(self, self.runner, autosaver, self._report_unsaved)
-        self.autoplay = Autoplay(self, self._autoplay_step)
+        self.autoplay = Autoplay(self, self._autoplay_step, self.show_keys)
         self.count = Count()
         self.panels = Panels(session, roomy=presentation.roomy, id="body")
 
@@ -78,13 +80,11 @@ class DebugScreen(PanelKeys):
         yield self.panels
         yield Caption(id="caption")
         yield MessageLine(self.debugger, id="message")
-        yield Prompt(lambda line: complete(self.session, line), id="prompt")
         yield KeyLine(self.hints(), id="keys")
 
     async def on_mount(self) -> None:
         """Show the first moment, then run the initial commands."""
         self.set_class(self.presentation.roomy, "roomy")
-        self.query_one(Prompt).display = False
         self.panels.order.focus()
         self.follow()
         self.show_moment()
@@ -123,14 +123,14 @@ class DebugScreen(PanelKeys):
         self.query_one(Caption).show(self.session.caption)
         self.query_one(MessageLine).show_next()
 
-    def hints(self) -> list[tuple[str, str]]:
+    def show_keys(self) -> None:
+        """Show the key hints, after a sign that the screen plays by itself."""
+        self.query_one(KeyLine).use(self.hints(), self.autoplay.mark)
+
+    def hints(self) -> list[KeyHint]:
         """Return the key hints of the bottom line."""
         in_panel = self.focused is self.panels.node
         return key_hints(keys_of(self), steps=self.debugger.has_steps, in_panel=in_panel)
-
-    def show_keys(self) -> None:
-        """Show the key hints for the focused panel."""
-        self.query_one(KeyLine).use(self.hints())
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""
@@ -146,8 +146,13 @@ class DebugScreen(PanelKeys):
 
     def _restyle(self) -> None:
         """Render every line again in the colours of a new theme."""
+        if isinstance(self.app, ThemedApp):
+            self.session.theme = self.app.theme_name
         self.panels.cost.forget()
-        self.show_moment()
+        self.query_one(StatusLine).show()
+        self.panels.show()
+        self.query_one(Caption).show(self.session.caption)
+        self.query_one(MessageLine).draw()
         self.query_one(KeyLine).show()
 
     def on_resize(self, event: Resize) -> None:
@@ -157,7 +162,17 @@ class DebugScreen(PanelKeys):
         self.panels.show_curve_if_it_fits()
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
-        self.call_after_refresh(self.panels.draw_titles)
+        self.call_after_refresh(self._complete)
+
+    def _complete(self) -> None:
+        """Draw what depends on the size of the panels; then the screen is complete."""
+        self.panels.draw_titles()
+        self.completed(self._prepare)
+
+    def _prepare(self) -> None:
+        """Mount what the first frame does not show and the first keys need."""
+        self.prompt()
+        self.panels.prepare()
 
     # Commands ----------------------------------------------------------------------------
 
@@ -183,7 +198,7 @@ class DebugScreen(PanelKeys):
             if question := asked(self.session):
                 why = "  (the quiz asks before each step)" if left > 1 else ""
                 strip.say(question + why, "ask")
-                self.query_one(Prompt).open(ANSWER)
+                self.prompt().open(ANSWER)
                 return
             before = self.debugger.moment
             await self.run_line("step")
@@ -200,6 +215,10 @@ class DebugScreen(PanelKeys):
             self.app.exit()
             return
         self._saver.save_soon()
+        command = command_of(line)
+        name = command.name if command is not None else ""
+        if name == "theme" and isinstance(self.app, ThemedApp):
+            self.app.use_theme(self.session.theme)
         if self.session.debugger is not self.debugger:
             # The program continues with another graph, which gets its own screen.
             screen = DebugScreen(
@@ -210,8 +229,7 @@ class DebugScreen(PanelKeys):
             )
             self.app.switch_screen(screen)
             return
-        command = command_of(line)
-        if command is not None and command.name in ("find", "show"):
+        if name in ("find", "show"):
             self.panels.shown.go_to_next(reply.subject)
         else:
             self.panels.shown.follow_if_moved()
@@ -221,10 +239,8 @@ class DebugScreen(PanelKeys):
         if reply.stopped:
             self.autoplay.stop()
         view = view_of(line, reply, self.debugger, keys_of(self))
-        if isinstance(view.dialog, WhyScreen):
+        if view.dialog is not None:
             self.app.push_screen(view.dialog, self._go_to_cause)
-        elif view.dialog is not None:
-            self.app.push_screen(view.dialog)
         elif view.message:
             self.say(view.message, view.tone)
 
@@ -254,29 +270,51 @@ class DebugScreen(PanelKeys):
 
     # Prompt ------------------------------------------------------------------------------
 
+    def prompt(self) -> Prompt:
+        """Return the prompt; mount it at the first call."""
+        if self._prompt is None:
+            listed = CompletionList(id="completions")
+            self._prompt = Prompt(lambda line: completions(self.session, line), listed, id="prompt")
+            self._prompt.display = False
+            self.mount(listed, self._prompt, before="#keys")
+        return self._prompt
+
     def action_prompt(self, text: str, replaced: int = 0) -> None:
         """Open the prompt with `text`, whose last `replaced` characters are selected."""
         self.autoplay.stop()
         self.query_one(MessageLine).display = False
-        self.query_one(Prompt).open(text, replaced)
+        self.prompt().open(text, replaced)
 
-    def _close_prompt(self) -> None:
-        self.query_one(Prompt).display = False
+    def close_prompt(self) -> None:
+        """Hide the prompt, and show the message line again."""
+        self.prompt().close()
         self.query_one(MessageLine).display = True
         self.panels.focus_shown()
 
     async def on_prompt_entered(self, event: Prompt.Entered) -> None:
         """Run the line that was entered."""
-        self._close_prompt()
-        self.cast(f":{event.line}")
+        await self.entered(event.line)
+
+    async def entered(self, line: str) -> None:
+        """Run a line that was entered at the prompt."""
+        self.close_prompt()
+        self.cast(f":{line}")
         # Without an answer to the quiz, Enter just steps.
-        await self.run_line("step" if event.line == ANSWER.strip() else event.line)
-        if event.line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
-            self.query_one(Prompt).open(ANSWER)
+        await self.run_line("step" if line == ANSWER.strip() else line)
+        if line.startswith(ANSWER) and self.query_one(MessageLine).tone == "error":
+            self.prompt().open(ANSWER)
 
     def on_prompt_left(self) -> None:
-        """Close the prompt."""
-        self._close_prompt()
+        """Close the prompt without a line."""
+        self.left()
+
+    def left(self) -> None:
+        """Close the prompt without a line."""
+        self.close_prompt()
+
+    def on_completion_list_clicked(self, event: CompletionList.Clicked) -> None:
+        """Take the completion that was clicked."""
+        self.prompt().open(event.completion.line)
 
     # Keys that are not commands ----------------------------------------------------------
 
@@ -293,13 +331,13 @@ class DebugScreen(PanelKeys):
 
     def action_help(self) -> None:
         """Show all keys and commands."""
-        self.app.push_screen(HelpScreen(keys_of(self)))
+        self.app.push_screen(help_screen(keys_of(self)))
 
     def action_palette(self) -> None:
         """Open the command palette."""
-        if self.query_one(Prompt).display:
-            self._close_prompt()
-        self.app.push_screen(Palette())
+        if self.prompt().display:
+            self.close_prompt()
+        self.app.push_screen(palette())
 
     def interrupt(self) -> bool:
         """Stop the command that runs in the background; return whether there was one."""
@@ -325,10 +363,11 @@ class DebugScreen(PanelKeys):
 
     def action_log(self) -> None:
         """Toggle the logarithmic scale of the cost plot."""
-        plot = self.panels.cost
-        if not plot.display:
-            self.say(plot.why_hidden(keys_of(self)), "error")
+        panel = self.panels.cost
+        if not panel.display:
+            self.say(panel.why_hidden(keys_of(self)), "error")
             return
+        plot = panel.prepare()
         plot.toggle_scale()
         self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")
 

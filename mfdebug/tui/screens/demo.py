@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -10,17 +12,19 @@ from textual.events import Key
 from textual.widgets import Input
 
 from mfdebug.core.commands.demo import seconds_of
+from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.demo import WAIT, Beat, Playback
-from mfdebug.tui.keys import bindings_at, bindings_over, keys_of
+from mfdebug.opening.shipped import ShippedDemo
+from mfdebug.tui.keys import KeyHint, bindings_at, bindings_over, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
-from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.screens.debug import ANSWER, DebugScreen
 from mfdebug.tui.widgets.caption import Caption
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
 from mfdebug.tui.widgets.node_panel import NodePanel
 from miniflow.errors import MiniflowError
 
 # Lines for which no key is displayed.
-SILENT = ("say ", "expect ", "pause")
+SILENT = ("say ", "expect ", "pause", "quiz")
 # Factors by which + and - change the reading time.
 PACES = (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)
 HINTS = [("demo-on", "next beat"), ("demo-back", "beat back"), ("demo-play", "autoplay")]
@@ -36,8 +40,16 @@ class DemoScreen(DebugScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("demo")
 
-    def __init__(self, playback: Playback, presentation: Presentation) -> None:
+    def __init__(
+        self,
+        playback: Playback,
+        presentation: Presentation,
+        following: ShippedDemo | None = None,
+        play: Callable[[Path], None] | None = None,
+    ) -> None:
+        """`following` is the demo to watch next, `play` shows it."""
         super().__init__(playback.session, presentation=presentation)
+        self._following, self._play = following, play
         self.playback = playback
         self.session.caption = playback.demo.title
         self._autoplaying = False
@@ -47,6 +59,10 @@ class DemoScreen(DebugScreen):
         # Whether a beat is playing, whether it skips its pauses, and beats to go back at its end.
         self._showing = self._skipping = False
         self._beats_back = 0
+        # The answer that the script waits for, if it waits for one.
+        self._typed: asyncio.Future[str] | None = None
+        # Whether the end has been announced.
+        self._ended = False
         # The error of the last beat, if any.
         self.problem = ""
 
@@ -76,7 +92,7 @@ class DemoScreen(DebugScreen):
         try:
             beat = self.playback.next_beat
             if beat is None:
-                self._say_end()
+                self._end()
             else:
                 await self.show_beat(beat)
         finally:
@@ -91,9 +107,53 @@ class DemoScreen(DebugScreen):
             word, _, rest = line.partition(" ")
             if word == WAIT:
                 await self._wait(seconds_of(rest.strip()))
-            elif not await self.show_line(number, line):
+            elif not await self.show_line(number, await self._answered_by_user(line)):
                 break
         self.end_beat()
+
+    async def _answered_by_user(self, line: str) -> str:
+        """Let the user answer what a line of the script answers; return the line to run.
+
+        Without an answer, or while the demo plays by itself, it is the script's.
+        """
+        quiz = self.session.quiz
+        if quiz is None or not line.startswith(ANSWER) or self._autoplaying:
+            return line
+        words = asked(self.session)
+        while words:
+            self.query_one(MessageLine).say(f"{words}  (Enter shows the answer)", "ask")
+            self._typed = asyncio.get_running_loop().create_future()
+            self.prompt().open(ANSWER)
+            typed = await self._typed
+            self._typed = None
+            if not typed.startswith(ANSWER):
+                break
+            try:
+                quiz.is_right(self.debugger, typed.removeprefix(ANSWER))
+            except MiniflowError as error:
+                words = str(error)
+            else:
+                return typed
+        return line
+
+    async def entered(self, line: str) -> None:
+        """Take the answer to a question of the script, or run another line."""
+        if self._typed is None:
+            await super().entered(line)
+        else:
+            self._end_question(line)
+
+    def left(self) -> None:
+        """Leave a question of the script unanswered, or close the prompt."""
+        if self._typed is None:
+            super().left()
+        else:
+            self._end_question("")
+
+    def _end_question(self, typed: str) -> None:
+        self.close_prompt()
+        if self._typed is not None and not self._typed.done():
+            self._typed.set_result(typed)
 
     def begin_beat(self) -> None:
         """Return to the state after the last beat."""
@@ -197,10 +257,22 @@ class DemoScreen(DebugScreen):
         while self.app.screen is not self and self in self.app.screen_stack:
             self.app.pop_screen()
 
+    def _end(self) -> None:
+        """Say that this is the end, or if that is said, play the next demo."""
+        if self._ended and self._following is not None and self._play is not None:
+            try:
+                self._play(self._following.path)
+            except MiniflowError as error:
+                self.query_one(MessageLine).say(str(error), "error")
+        else:
+            self._say_end()
+
     def _say_end(self) -> None:
+        self._ended = True
         keys = keys_of(self)
-        leave, back = keys.name("quit"), keys.name("demo-back")
-        words = f"end of the demo: {leave} quits, {back} goes back; or explore with the keys"
+        leave, back, on = map(keys.name, ("quit", "demo-back", "demo-on"))
+        following = f"{on} plays “{self._following.title}”, " if self._following else ""
+        words = f"end of the demo: {following}{leave} quits, {back} goes back"
         self.query_one(MessageLine).say(words, "answer")
 
     # By itself -----------------------------------------------------------------------------
@@ -235,6 +307,8 @@ class DemoScreen(DebugScreen):
         Any other key stops a demo that plays by itself.
         """
         super().key_arrived(event)
+        if self._typed is not None:
+            return False
         keys = keys_of(self)
         known = {key: id for id in DEMO_KEYS for key in keys.of(id)}  # noqa: A001
         demo_key = known.get(event.key)
@@ -274,15 +348,15 @@ class DemoScreen(DebugScreen):
         super().show_moment()
         self._show_progress()
 
-    def hints(self) -> list[tuple[str, str]]:
+    def hints(self) -> list[KeyHint]:
         """Return the key hints, those of the demo first."""
         keys = keys_of(self)
         chosen = HINTS if self.playback.on_script else HINTS_OFF
-        own = [(keys.name(bound), words) for bound, words in chosen]
+        own = [KeyHint(bound, keys.name(bound), words) for bound, words in chosen]
         return own + super().hints()
 
     def show_keys(self) -> None:
-        """Show the key hints, and where the demo is."""
+        """Show the key hints, after the number of the beat."""
         self._show_progress()
 
     def _show_progress(self) -> None:

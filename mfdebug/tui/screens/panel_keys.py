@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfdebug.tui.command_palette import CommandScreen
+from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.widgets.message_line import MessageLine, Tone
 from mfdebug.tui.widgets.panels import ZOOMED, Panels

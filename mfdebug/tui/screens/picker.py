@@ -1,95 +1,140 @@
-"""The first screen when no graph is given: it offers the shipped demos and graphs."""
+"""The list of demos and graphs: the first screen when no graph is given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import Key
 from textual.screen import Screen
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from mfdebug.opening.shipped import shipped, shipped_demos
+from mfdebug.opening.choices import Choice
 from mfdebug.tui.keys import bindings_at, keys_of
 
 
-class _Choice(NamedTuple):
-    label: str
-    heading: str
-    text: str
-    path: Path
+class Filter(Input):
+    """What is searched for; while it is empty the key that quits is not a letter of it."""
+
+    def on_key(self, event: Key) -> None:
+        """Leave at the key that quits."""
+        if not self.value and event.key in keys_of(self).of("quit"):
+            event.stop()
+            event.prevent_default()
+            self.screen.dismiss(None)
 
 
-class PickerScreen(Screen[Path | None]):
-    """A list of the shipped demos and graphs, with a description of the selected one."""
+class PickerScreen(Screen[Choice | None]):
+    """Everything that can be opened, with a description; what is typed narrows the list.
+
+    `problem` is why the last choice could not be opened, `leaves` what leaving does.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("picker")
+    AUTO_FOCUS = "#picker-filter"
 
-    def __init__(self) -> None:
+    def __init__(self, choices: Sequence[Choice], problem: str = "", leaves: str = "quits") -> None:
         super().__init__()
-        graphs = [
-            _Choice(graph.name, graph.name, graph.description, graph.path) for graph in shipped()
-        ]
-        self._choices: dict[str, list[_Choice]] = {"demos": [], "graphs": graphs}
-        for demo in shipped_demos():
-            text = f"{demo.opening}\n\nFrom the command line: mfdebug demo {demo.name}"
-            self._choices["demos"].append(_Choice(demo.title, demo.title, text, demo.path))
-        self._by_id = {
-            str(choice.path): choice for group in self._choices.values() for choice in group
-        }
+        self._choices = choices
+        self._problem = problem
+        self._leaves = leaves
+        # The choice of each row of the list; None for a heading.
+        self._rows: list[Choice | None] = []
 
     def compose(self) -> ComposeResult:
-        """The list, the description, the keys."""
+        """The filter, the list, the description, the keys."""
         yield Static(
             " mfdebug: step through backpropagation, one node at a time",
             id="picker-title",
             markup=False,
         )
         with Horizontal(id="picker-body"):
-            yield OptionList(*self._options(), id="picker-list", markup=False)
             with Vertical(id="picker-side"):
+                yield Filter(placeholder="type to search", id="picker-filter", compact=True)
+                yield OptionList(id="picker-list", markup=False)
+            with Vertical(id="picker-about"):
                 yield Static("", id="picker-name", markup=False)
                 with VerticalScroll(can_focus=False):
                     yield Static("", id="picker-description", markup=False)
-        yield Static(
-            f" ↑ ↓ choose   Enter opens   {keys_of(self).name('picker-leave')} quits"
-            "   own graph: mfdebug FILE",
-            id="picker-keys",
-            markup=False,
-        )
-
-    def _options(self) -> Iterator[Option | None]:
-        for group, choices in self._choices.items():
-            if group == "graphs":
-                yield None
-            yield Option(group, disabled=True)
-            for choice in choices:
-                yield Option(f" {choice.label}", id=str(choice.path))
+        yield Static("", id="picker-keys", markup=False)
 
     def on_mount(self) -> None:
-        """Select the first demo."""
-        self.query_one(OptionList).highlighted = 1
-        self.query_one(OptionList).focus()
+        """List everything, or what was typed before the screen appeared."""
+        self._list()
+        keys = f" ↑ ↓ choose   Enter opens   {keys_of(self).name('quit')} {self._leaves}"
+        line = self.query_one("#picker-keys", Static)
+        line.set_class(bool(self._problem), "error")
+        line.update(f" {self._problem}" if self._problem else keys)
 
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Describe the demo or graph under the cursor."""
-        chosen = self._by_id[event.option_id or ""]
-        self.query_one("#picker-name", Static).update(chosen.heading)
-        self.query_one("#picker-description", Static).update(chosen.text)
+    def _list(self) -> None:
+        """List the choices that match, in their groups, and select the first."""
+        typed = self.query_one(Input).value
+        matching = [choice for choice in self._choices if choice.matches(typed)]
+        options = self.query_one(OptionList)
+        self._rows = list(_rows(matching))
+        names = groupby(matching, key=lambda choice: choice.group)
+        shown: list[Option] = []
+        for group, members in names:
+            shown.append(Option(group, disabled=True))
+            shown += [Option(f"  {choice.name}") for choice in members]
+        options.clear_options()
+        options.add_options(shown)
+        if matching:
+            options.highlighted = 1
+        else:
+            self._describe("nothing matches", "Backspace widens the search.")
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+    def _describe(self, heading: str, text: str) -> None:
+        self.query_one("#picker-name", Static).update(heading)
+        self.query_one("#picker-description", Static).update(text)
+
+    @property
+    def _chosen(self) -> Choice | None:
+        row = self.query_one(OptionList).highlighted
+        return None if row is None or row >= len(self._rows) else self._rows[row]
+
+    def on_input_changed(self) -> None:
+        """Narrow the list."""
+        self._list()
+
+    def on_input_submitted(self) -> None:
         """Open the selected demo or graph."""
-        self.dismiss(self._by_id[event.option_id or ""].path)
+        if self._chosen is not None:
+            self.dismiss(self._chosen)
+
+    def on_option_list_option_highlighted(self) -> None:
+        """Describe the demo or graph under the cursor."""
+        if (chosen := self._chosen) is not None:
+            self._describe(chosen.heading, chosen.text)
+
+    def on_option_list_option_selected(self) -> None:
+        """Open the demo or graph that was clicked."""
+        self.on_input_submitted()
 
     def action_move(self, by: int) -> None:
-        """Move the cursor."""
+        """Move the cursor by a number of rows, up to the first or the last."""
         options = self.query_one(OptionList)
-        options.action_cursor_down() if by > 0 else options.action_cursor_up()
+        rows = [number for number, choice in enumerate(self._rows) if choice is not None]
+        if rows and options.highlighted in rows:
+            position = rows.index(options.highlighted) + by
+            options.highlighted = rows[min(max(position, 0), len(rows) - 1)]
 
     def action_leave(self) -> None:
-        """Quit the app."""
-        self.dismiss(None)
+        """Clear what is typed; without any, leave."""
+        typed = self.query_one(Input)
+        if typed.value:
+            typed.value = ""
+        else:
+            self.dismiss(None)
+
+
+def _rows(choices: Sequence[Choice]) -> Iterator[Choice | None]:
+    """Yield a row for each choice, and before each group one for its heading."""
+    for _, members in groupby(choices, key=lambda choice: choice.group):
+        yield None
+        yield from members

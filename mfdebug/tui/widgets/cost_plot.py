@@ -17,7 +17,6 @@ from textual.containers import Vertical
 from textual.widgets import Static
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
-from mfdebug.config.bindings import Keys
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
@@ -103,8 +102,8 @@ class CostPlot(Vertical):
     }
     """
 
-    def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
+    def __init__(self, debugger: Debugger) -> None:
+        super().__init__()
         self.debugger = debugger
         self.logarithmic = False
         self._drawn: object = None
@@ -146,14 +145,6 @@ class CostPlot(Vertical):
     def scale(self) -> str:
         """The name of the scale of the cost axis."""
         return "a log scale" if self.logarithmic else "a linear scale"
-
-    def why_hidden(self, keys: Keys) -> str:
-        """Return why there is no plot."""
-        if not self.debugger.graph.trains:
-            return "nothing is trained: no costs"
-        if not self.debugger.moment:
-            return f"no costs yet: {keys.name('sgd')} runs an SGD step"
-        return "the window is too low for the cost plot"
 
     def forget(self) -> None:
         """Draw again at the next `show`, even if nothing has changed."""

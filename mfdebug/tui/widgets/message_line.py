@@ -10,12 +10,13 @@ from typing import ClassVar, Literal
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.events import Click
 from textual.strip import Strip
 
 from mfdebug.core.explain.moment_text import name_moment
 from mfdebug.core.format.hints import GO_BACK, GO_ON
 from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.tui.keys import keys_of, with_keys
+from mfdebug.tui.keys import KeyHint, keys_of, with_keys
 from mfdebug.tui.presentation import KeyCast
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
@@ -59,7 +60,7 @@ class MessageLine(LinesView):
     def say(self, text: str, tone: Tone) -> None:
         """Show a reply, an error, or the progress of a run."""
         self._text, self._tone = with_keys(text, keys_of(self)), tone
-        self._show()
+        self.draw()
 
     def show_next(self) -> None:
         """Show what comes next."""
@@ -67,9 +68,10 @@ class MessageLine(LinesView):
 
     def on_resize(self) -> None:
         """Fit the line to the screen."""
-        self._show()
+        self.draw()
 
-    def _show(self) -> None:
+    def draw(self) -> None:
+        """Draw the message in the present width and colours."""
         prefix = {"error": " ! ", "busy": " » ", "stop": " ● ", "ask": " ? "}.get(self._tone, " ")
         width = self.size.width or 80
         lines = wrap(self._text, width - len(prefix)) or [""]
@@ -111,7 +113,7 @@ WIDE = 110
 
 
 class KeyLine(LinesView):
-    """The bottom line: the most useful keys."""
+    """The bottom line: the most useful keys, which a click presses too."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--words"}
     DEFAULT_CSS = """
@@ -124,13 +126,15 @@ class KeyLine(LinesView):
     }
     """
 
-    def __init__(self, keys: list[tuple[str, str]], *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, keys: list[KeyHint], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._keys = keys
         self._lead = ""
         self._cast: KeyCast | None = None
+        # Where each of the keys that are seen ends, in cells from the left.
+        self._ends: list[tuple[int, KeyHint]] = []
 
-    def use(self, keys: list[tuple[str, str]], lead: str = "") -> None:
+    def use(self, keys: list[KeyHint], lead: str = "") -> None:
         """Show other keys, after the highlighted text `lead`."""
         if (keys, lead) != (self._keys, self._lead):
             self._keys, self._lead = keys, lead
@@ -145,24 +149,37 @@ class KeyLine(LinesView):
         """Fit the line to the screen."""
         self.show()
 
+    def on_click(self, event: Click) -> None:
+        """Press the key that was clicked."""
+        start = cell_len(f" {self._lead} ") if self._lead else 0
+        for end, hint in self._ends:
+            if start <= event.x < end:
+                self.app.simulate_key(keys_of(self).of(hint.id)[0])
+                return
+            start = end
+
     def show(self) -> None:
         """Show as many keys as fit, and always the last one, help."""
         key = self.get_component_rich_style("keys--key")
         words = self.get_component_rich_style("keys--words")
-        *keys, last = self._keys
+        *most, last = self._keys
         gap = " " if self.size.width >= WIDE else ""
         pressed = "" if self._cast is None else self._cast.text(self.size.width // 3)
         pressed = f" {pressed} " if pressed else ""
         lead = f" {self._lead} " if self._lead else ""
-        taken = cell_len(last[0]) + len(last[1]) + 2 + cell_len(lead)
+        taken = cell_len(last.key) + len(last.words) + 2 + cell_len(lead)
         room = self.size.width - taken - (cell_len(pressed) + 1 if pressed else 0)
         segments: list[Segment] = [Segment(lead, key + Style(reverse=True))] if lead else []
-        for name, meaning in keys:
-            room -= cell_len(name) + len(meaning) + 2 + len(gap)
+        fitting = []
+        for hint in most:
+            room -= cell_len(hint.key) + len(hint.words) + 2 + len(gap)
             if room < 0:
                 break
-            segments += [Segment(f" {name}", key), Segment(f" {meaning}{gap}", words)]
-        segments += [Segment(f" {last[0]}", key), Segment(f" {last[1]}", words)]
+            fitting.append((hint, gap))
+        self._ends = []
+        for hint, space in (*fitting, (last, "")):
+            segments += [Segment(f" {hint.key}", key), Segment(f" {hint.words}{space}", words)]
+            self._ends.append((sum(segment.cell_length for segment in segments), hint))
         if pressed:
             used = sum(segment.cell_length for segment in segments)
             segments.append(Segment(" " * (self.size.width - used - cell_len(pressed)), words))

@@ -7,8 +7,8 @@ computed yet is shown as such, never as 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -53,8 +53,7 @@ INPUT_WIDTH, MATRIX_ROWS = 16, 8
 ROOM_FOR_WORK = 20
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Struct, frozen=True):
     """How a panel shows a node: its size, styles and keys.
 
     `style` returns a style of the panel by name. With `zoomed`, matrices are always shown at work.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -43,8 +43,7 @@ GRADIENT_MARKS = {
 COMPLETE_MARK = "⊕"
 
 
-@dataclass(frozen=True)
-class _Columns:
+class _Columns(Struct, frozen=True):
     """Widths of the columns, computed for the graph and again when the panel is resized."""
 
     name: int

@@ -9,12 +9,13 @@ from textual.widget import Widget
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.shown_node import ShownNode
-from mfdebug.tui.widgets.cost_plot import CostPlot
+from mfdebug.tui.widgets.cost_panel import CostPanel
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.panel_title import PanelTitle
+from mfdebug.tui.widgets.side_list import SideList
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 
@@ -35,7 +36,7 @@ class Panels(Horizontal):
         self.order = OrderTree(self._debugger, session.stops, id="order")
         self.node = NodePanel(self._debugger, id="node")
         self.order.roomy = self.node.roomy = roomy
-        self.cost = CostPlot(self._debugger, id="cost")
+        self.cost = CostPanel(self._debugger, id="cost")
         self.shown = ShownNode(self._debugger, self.order, self.node)
         # The panel that has the whole screen, or "".
         self.zoomed = ""
@@ -56,6 +57,13 @@ class Panels(Horizontal):
             yield OutputList(
                 self._session.printed or list, keys_of(self).name("output"), id="output"
             )
+
+    def prepare(self) -> None:
+        """Mount what the first moment does not show and the first keys need."""
+        if self._debugger.graph.trains:
+            self.cost.prepare()
+        for rows in self.query(SideList):
+            rows.prepare()
 
     def show(self) -> None:
         """Update every panel to the present moment."""

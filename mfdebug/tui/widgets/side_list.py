@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.geometry import Size
 from textual.strip import Strip
@@ -62,11 +61,13 @@ class SideList(Vertical):
         self._over_last = over_last
         self._title = Static("", markup=False)
         self._rows = _Rows(self)
+        self._prepared = False
 
-    def compose(self) -> ComposeResult:
-        """A title, and the rows."""
-        yield self._title
-        yield self._rows
+    def prepare(self) -> None:
+        """Mount the title and the rows, if they are not: a new session has none to show."""
+        if not self._prepared:
+            self._prepared = True
+            self.mount(self._title, self._rows)
 
     def row(self, y: int, width: int) -> Strip:
         """Return row `y`, `width` cells wide."""
@@ -76,6 +77,7 @@ class SideList(Vertical):
         """Show `count` rows, and scroll row `revealed` into view."""
         self.display = count > 0
         if count:
+            self.prepare()
             self.styles.height = count + 1
         self._rows.show(count)
         if revealed is not None:

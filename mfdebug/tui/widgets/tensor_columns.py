@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -31,8 +31,7 @@ STATISTICS = 12
 ASKED, NOT_ASKED = "▸ ", "  "
 
 
-@dataclass(frozen=True)
-class ShownTensor:
+class ShownTensor(Struct, frozen=True):
     """A tensor with its heading: a label, its meaning in symbols, and when it was set.
 
     `notes` are forms of one note, of which the first that fits is shown, or else the first.

@@ -1,0 +1,1 @@
+"""Demos as files: pictures, text, recordings of a terminal and animations."""

@@ -1,0 +1,79 @@
+"""The screen of an app as a frame of cells, for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from rich.cells import cell_len
+from rich.color import Color, blend_rgb
+from rich.segment import Segment
+from rich.style import Style
+from rich.terminal_theme import TerminalTheme
+from textual._compositor import LayoutUpdate
+from textual.app import App
+
+from mfdebug.config.ascii import in_ascii
+from mfdebug.pictures.cells import Frame, Run
+
+
+def whole_screen(app: App[Any]) -> LayoutUpdate:
+    """Return the screen with the screens behind it, as a terminal would receive it."""
+    whole = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    assert isinstance(whole, LayoutUpdate)
+    return whole
+
+
+def frame_of(app: App[Any], *, ascii_only: bool) -> Frame:
+    """Return what the screen shows now."""
+    theme = app.ansi_theme
+    rows = tuple(
+        tuple(_runs([segment for strip in strips for segment in strip], theme, ascii_only))
+        for strips in whole_screen(app).strips
+    )
+    width, height = app.size
+    return Frame(width, height, Color.default().get_truecolor(theme, foreground=False).hex, rows)
+
+
+# The colours and the marks of a run: all its fields after the cells.
+_Look = tuple[str, str, bool, bool, bool]
+
+
+def _runs(segments: Iterable[Segment], theme: TerminalTheme, ascii_only: bool) -> Iterator[Run]:
+    cells = [
+        (cell, look)
+        for text, style, control in segments
+        if not control
+        for look in (_look(style or Style.null(), theme),)
+        for cell in _cells(text, ascii_only)
+    ]
+    x = 0
+    for look, alike in groupby(cells, key=lambda cell: cell[1]):
+        characters = tuple(cell for cell, _ in alike)
+        yield Run(x, characters, *look)
+        x += len(characters)
+
+
+def _cells(text: str, ascii_only: bool) -> list[str]:
+    """Return a text cell by cell, with an empty one after each wide character."""
+    cells: list[str] = []
+    for character in text:
+        width = cell_len(character)
+        if width == 0 and cells:
+            cells[-1] += character
+        else:
+            cells += [character, *[""] * (width - 1)]
+    return [in_ascii(cell) if cell else "" for cell in cells] if ascii_only else cells
+
+
+def _look(style: Style, theme: TerminalTheme) -> _Look:
+    default = Color.default()
+    foreground = (style.color or default).get_truecolor(theme, foreground=True)
+    background = (style.bgcolor or default).get_truecolor(theme, foreground=False)
+    if style.reverse:
+        foreground, background = background, foreground
+    if style.dim:
+        foreground = blend_rgb(foreground, background, cross_fade=0.4)
+    marks = bool(style.bold), bool(style.italic), bool(style.underline)
+    return foreground.hex, background.hex, *marks

@@ -1,0 +1,80 @@
+"""The screens that the first screen does not need: each is imported when it is opened.
+
+Together they take a tenth of the time to the first screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mfdebug.config.bindings import Keys
+    from mfdebug.core.explain.why import Cause
+    from mfdebug.core.session.demo import Playback
+    from mfdebug.core.timeline.debugger import Debugger
+    from mfdebug.opening.choices import Choice
+    from mfdebug.opening.shipped import ShippedDemo
+    from mfdebug.tui.command_palette import Palette
+    from mfdebug.tui.presentation import Presentation
+    from mfdebug.tui.screens.demo import DemoScreen
+    from mfdebug.tui.screens.feed import FeedScreen
+    from mfdebug.tui.screens.help import HelpScreen
+    from mfdebug.tui.screens.picker import PickerScreen
+    from mfdebug.tui.screens.text import TextScreen
+    from mfdebug.tui.screens.why import WhyScreen
+
+
+def help_screen(keys: Keys) -> HelpScreen:
+    """Return the help."""
+    from mfdebug.tui.screens.help import HelpScreen
+
+    return HelpScreen(keys)
+
+
+def why_screen(debugger: Debugger, cause: Cause) -> WhyScreen:
+    """Return the causes of a number."""
+    from mfdebug.tui.screens.why import WhyScreen
+
+    return WhyScreen(debugger, cause)
+
+
+def text_screen(title: str, lines: list[str]) -> TextScreen:
+    """Return a text to scroll."""
+    from mfdebug.tui.screens.text import TextScreen
+
+    return TextScreen(title, lines)
+
+
+def palette() -> Palette:
+    """Return the command palette."""
+    from mfdebug.tui.command_palette import Palette
+
+    return Palette()
+
+
+def picker_screen(choices: Sequence[Choice], problem: str, leaves: str) -> PickerScreen:
+    """Return the list of what can be opened."""
+    from mfdebug.tui.screens.picker import PickerScreen
+
+    return PickerScreen(choices, problem, leaves)
+
+
+def feed_screen(name: str, shape: tuple[int | None, ...] | None, problem: str) -> FeedScreen:
+    """Return the question for the value of an input."""
+    from mfdebug.tui.screens.feed import FeedScreen
+
+    return FeedScreen(name, shape, problem)
+
+
+def demo_screen(
+    playback: Playback,
+    presentation: Presentation,
+    following: ShippedDemo | None,
+    play: Callable[[Path], None],
+) -> DemoScreen:
+    """Return the main screen, with a demo; `play` shows the one that follows."""
+    from mfdebug.tui.screens.demo import DemoScreen
+
+    return DemoScreen(playback, presentation, following, play)
