@@ -30,6 +30,24 @@ KEY_HINTS = [
     ("goto", "goto"),
     ("play", "play"),
     ("panel", "panel"),
+    ("zoom", "zoom"),
+    ("node-down", "scroll the node"),
+    ("help", "help"),
+]
+
+# Those of the node panel while it has the focus: a string of ids is one hint.
+PANEL_HINTS = [
+    ("entry-left entry-right entry-up entry-down", "entry"),
+    ("ask", "value/gradient"),
+    ("node-down node-up", "scroll"),
+    ("zoom", "zoom"),
+    ("why", "why"),
+    ("panel", "other panel"),
+    ("step", "step"),
+    ("back", "back"),
+    ("compare", "previous pass"),
+    ("explain", "explain"),
+    ("last", "last change"),
     ("help", "help"),
 ]
 
@@ -89,13 +107,13 @@ class KeyHint(NamedTuple):
     words: str
 
 
-def key_hints(keys: Keys, *, steps: bool = True) -> list[KeyHint]:
+def key_hints(keys: Keys, *, steps: bool = True, in_panel: bool = False) -> list[KeyHint]:
     """Return the hints of the bottom line; actions without a key are omitted.
 
-    `steps` says whether the run has SGD steps.
+    `steps` says whether the run has SGD steps, `in_panel` whether the node panel has the focus.
     """
     return [
-        KeyHint(id, keys.name(id), words)
-        for id, words in KEY_HINTS  # noqa: A001
-        if keys.of(id) and (steps or id != "sgd")
+        KeyHint(ids.split()[0], " ".join(keys.name(id) for id in ids.split()), words)  # noqa: A001
+        for ids, words in (PANEL_HINTS if in_panel else KEY_HINTS)
+        if all(map(keys.of, ids.split())) and (steps or ids != "sgd")
     ]

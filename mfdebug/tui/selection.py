@@ -7,7 +7,7 @@ from msgspec import Struct
 from mfdebug.core.commands.command import Argument
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.expressions.names import typed, word_typed
-from mfdebug.core.timeline.debugger import Debugger, Freshness, index_text
+from mfdebug.core.timeline.debugger import Debugger, index_text
 from mfdebug.core.timeline.entry_ref import Index
 from miniflow.node import Input
 
@@ -15,12 +15,16 @@ SET = "set "
 
 
 class Selection(Struct, frozen=True):
-    """The node under the `cursor` of the order, the `shown` node, and its selected entry."""
+    """The node under the `cursor` of the order, the `shown` node, and its selected entry.
+
+    `gradient` says that the entry of the gradient is asked about, not that of the value.
+    """
 
     debugger: Debugger
     cursor: int
     shown: int
     entry: Index
+    gradient: bool = False
 
     @property
     def settable(self) -> bool:
@@ -29,18 +33,22 @@ class Selection(Struct, frozen=True):
 
     @property
     def number(self) -> str:
-        """The name of the selected entry of the shown node, of its gradient during backward."""
-        backward = self.debugger.where.phase == "backward"
-        received = self.debugger.state.gradient_freshness(self.shown) in (
-            Freshness.CURRENT,
-            Freshness.PARTIAL,
-        )
-        gradient = ".grad" if backward and received else ""
-        return f"{self._name(self.shown)}{gradient}{index_text(self.entry)}"
+        """The name of the selected entry of the shown node's value or gradient."""
+        return f"{self.tensor}{index_text(self.entry)}"
+
+    @property
+    def tensor(self) -> str:
+        """The name of the shown node's value or gradient, whichever is asked about."""
+        return f"{self._name(self.shown)}{'.grad' if self.gradient else ''}"
+
+    @property
+    def index(self) -> str:
+        """The selected entry's index if the shown node is that of the present moment."""
+        return index_text(self.entry) if self.shown == self.debugger.where.node else ""
 
     def line(self, template: str, count: str) -> str:
         """Return the command line of a key, with the count and the selection filled in."""
-        line = template.replace("{n}", count)
+        line = template.replace("{n}", count).replace("{index}", self.index).rstrip()
         return line.replace("{node}", self._name(self.cursor)).replace("{entry}", self.number)
 
     def prefilled(self, template: str) -> tuple[str, int]:
@@ -52,7 +60,7 @@ class Selection(Struct, frozen=True):
             target, old = self._setting(name)
             return f"{target} = {old}", len(old)
         if argument is Argument.EXPRESSION:
-            return f"{template}{name}", len(name)
+            return f"{template}{self.tensor}", len(self.tensor)
         if argument is Argument.MOMENTS:
             moments = self._default_moments()
             return f"{template}{moments}", len(moments)

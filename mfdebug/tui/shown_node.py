@@ -24,7 +24,8 @@ class ShownNode:
         """The selection; at the feed, which has no node, the node under the cursor."""
         cursor, panel = self._order.selected, self._panel
         shown = cursor if panel.node is None else panel.node
-        return Selection(self._debugger, cursor, shown, panel.entry_of(shown))
+        gradient = panel.asks_gradient(shown)
+        return Selection(self._debugger, cursor, shown, panel.entry_of(shown), gradient)
 
     def follow(self) -> bool:
         """Go to the node of the present moment; return whether that is another one."""

@@ -107,7 +107,7 @@ async def test_the_cost_is_nan_after_one_sgd_step() -> None:
         await ask(driver, "break nan")
         await driver.press("c")
         assert told(driver) == "● stop 1: nan: Pow square1 sends ∂cost/∂away1[0] = nan"
-        assert "gradient ∂cost/∂square1 all 2 inf" in panel(driver)
+        assert "0 0 inf inf" in panel(driver)
         # The NaN was made of an infinity: where is that from?
         await ask(driver, "break inf")
         await driver.press("C")
@@ -116,10 +116,10 @@ async def test_the_cost_is_nan_after_one_sgd_step() -> None:
         shown = panel(driver)
         assert "to safe1 ∂cost/∂way1 × 1/(2·way1) inf" in shown
         assert "= 1 × 1/(2 × 0)" in shown
-        assert "value √0 = 0" in shown
+        assert "value √0 = 0 set at moment 10" in shown
         # What should keep it from 0 is itself 0.
         await choose(driver, "safe1")
-        assert "value 0 + 0 = 0" in panel(driver)
+        assert any(line.startswith("value 0 + 0 = 0") for line in panel(driver))
         assert await printed(driver, "epsilon") == "epsilon = 0"
         # Mend it.
         await ask(driver, "goto start")
@@ -166,7 +166,7 @@ async def test_the_cost_swings_higher_and_higher() -> None:
         await run(driver, 300)
         assert await cost(driver) < 1e-8
         await choose(driver, "w")
-        assert any(line.startswith(("value 3.0000", "value 2.9999")) for line in panel(driver))
+        assert any(line.startswith(("▸ value 3.0000", "▸ value 2.9999")) for line in panel(driver))
 
 
 async def test_the_cost_stays_at_a_quarter() -> None:
@@ -190,12 +190,13 @@ async def test_the_cost_stays_at_a_quarter() -> None:
         assert "[[ 0.0625] [-0.0625] [-0.0625] [ 0.0625]]" in answer
         await ask(driver, "delete all")
         await ask(driver, "until s1 backward")
-        assert "gradient ∂cost/∂s1 all 0" in panel(driver)
+        assert panel(driver).count("0.5000 0.5000 0 0") == 4
         assert "from l2 ∂cost/∂l2 · W2ᵀ 0" in panel(driver)
         # Of the two factors W2 is the 0, in every entry; so is W1, and both units are the same.
         for weight in ("W2", "W1"):
             await choose(driver, weight)
-            assert "value all 0" in panel(driver)
+            assert any(line.startswith("0 0") for line in panel(driver))
+            assert (await printed(driver, f"max(abs({weight}))")).endswith("= 0")
         assert "[true, true, true, true]" in await printed(driver, "s1[:,0] == s1[:,1]")
         # Mend it: two different units, and one way on from them.
         await ask(driver, "goto start")
@@ -221,8 +222,10 @@ async def test_two_hidden_neurons_are_no_better_than_one() -> None:
         # The panel says it: all four weights are one number, and so are their gradients.
         await choose(driver, "W1")
         shown = panel(driver)
-        assert any(line.startswith("value all 5.") for line in shown), shown
-        assert any(line.startswith("gradient ∂cost/∂W1 all -0.000") for line in shown), shown
+        rows = [line.split() for line in shown if line.startswith("5.")]
+        assert len(rows) == 2
+        assert all(row[0] == row[1] and row[2] == row[3] == "-540.0" for row in rows), shown
+        assert any("×10⁻⁶" in line for line in shown), shown
         assert "[true, true, true, true]" in await printed(driver, "s1[:,0] == s1[:,1]")
         # And it was so from the beginning.
         await ask(driver, "goto start")
@@ -244,19 +247,19 @@ async def test_all_flats_get_the_same_answer() -> None:
         # The complaint: four flats, one answer.
         await driver.press("n", "n")
         await choose(driver, "s2")
-        assert "value all 0.622459" in panel(driver)
+        assert panel(driver).count("0.6225") == 4
         # The first rule that is broken is at the hidden sigmoids, on the way forward.
         await ask(driver, "goto start")
         await ask(driver, "break health")
         await driver.press("c")
         assert told(driver).startswith("● stop 6: saturated: s1: 100 % of its entries")
         assert "saturated" in row_of(driver, "s1")
-        assert "[0,0] = σ(247.7) = 1" in panel(driver)
+        assert "s1[0,0] = σ(247.7) = 1" in panel(driver)
         # 247.7 is 620 × 0.4 and a little: not the weight is large, the size is.
         await choose(driver, "l1")
-        assert "[0,0] = 620 × 0.4 + (-0.3) = 247.7" in panel(driver), driver.text
+        assert "l1[0,0] = 620 × 0.4 + (-0.3) = 247.7" in panel(driver), driver.text
         await choose(driver, "X")
-        assert any("620 … 2100" in line for line in panel(driver)), driver.text
+        assert {"620", "2100"} <= set(panel(driver)), driver.text
         # On the way back what the sigmoids let through is nothing.
         await driver.press("c")
         assert told(driver).startswith("● stop 3: vanishing: l1: mean |gradient| is 4.4")
@@ -279,18 +282,18 @@ async def test_the_answer_is_only_the_mean() -> None:
         await run(driver, 100)
         assert "cost 0.25 " in head(driver)
         await choose(driver, "l2")
-        assert any("all 1.5" in line for line in panel(driver)), driver.text
+        assert sum(line.startswith("1.500 ") for line in panel(driver)) == 4, driver.text
         # So what stands before it says the same of all rows: r1 is 0.
         await ask(driver, "break health")
         await driver.press("c")
         assert told(driver) == "● stop 5: dead: r1: 100 % of its entries are 0"
         assert "dead" in left_of(driver, "r1")
-        assert "[0,0] = max(-11.6, 0) = 0" in panel(driver)
+        assert "r1[0,0] = max(-11.6, 0) = 0" in panel(driver)
         # l1 is negative everywhere, by about 10, and 10 is b1, which nothing has ever changed.
         await choose(driver, "l1")
-        assert any("-11.6 … -8.4" in line for line in panel(driver)), driver.text
+        assert any(line.startswith("-11.6") for line in panel(driver)), driver.text
         await choose(driver, "b1")
-        assert "value all -10" in panel(driver)
+        assert any(line.startswith("-10 -10") for line in panel(driver)), driver.text
         await ask(driver, "last b1")
         assert "changed b1[0] (it has its initial" in driver.text
         # Mend it, in the middle of the run.
@@ -357,9 +360,9 @@ async def test_points_on_a_line_do_not_fit_a_line() -> None:
         # Row 0 of `line` meets each of the four targets, not only its own.
         await choose(driver, "miss")
         assert panel(driver)[0] == "miss = line - t Sub 4x4"
-        assert "[0,0] = 0 - (-1) = 1" in panel(driver)
+        assert "miss[0,0] = 0 - (-1) = 1" in panel(driver)
         await driver.press("tab", "right")
-        assert "[0,1] = 0 - 1 = -1" in panel(driver)
+        assert "miss[0,1] = 0 - 1 = -1" in panel(driver)
         await driver.press("tab")
         # It cannot be given another shape in here, and the screen says which it has.
         await ask(driver, "set t = [[-1],[1],[3],[5]]")

@@ -27,6 +27,7 @@ SCREENS = {
     "update": ("wx", (80, 24), "2 t n n n s"),
     "partly-there": ("diamond", (80, 24), "n n s s home"),
     "not-a-number": ("log-nan", (80, 24), "9 t n n"),
+    "zoomed": ("xor", (80, 24), "2 0 t n n s s s i greater_than_sign"),
     "narrow": ("circuit-b", (60, 20), "n n s"),
     "wide": ("xor", (120, 40), "3 0 0 t n n s s s"),
     "widest": ("linear-regression", (200, 50), "1 0 t n n s s s"),

@@ -22,7 +22,8 @@ class Key(Struct, frozen=True):
     """A key of the app and the command line that it runs.
 
     Placeholders in the line: {n} is the count typed before the key, {node} the node under the
-    app's cursor, {entry} the selected entry of the node on the screen. With `asks`, a dialog or
+    app's cursor, {entry} the selected entry of the node on the screen, {index} its index if that is
+    the node of the present moment. With `asks`, a dialog or
     the prompt asks for the command's argument. `id` is the key's name in the settings; the default
     is the command's name.
     """
@@ -85,7 +86,7 @@ def short_forms(command: Command) -> dict[str, str]:
     These are its default keys whose line has no node or entry and asks for no argument.
     """
     forms = {
-        key.key: key.line.replace("{n}", "1")
+        key.key: key.line.replace("{n}", "1").replace(" {index}", "")
         for key in command.keys
         if len(key.key) == 1 and not key.asks and "{node}" not in key.line
         and "{entry}" not in key.line

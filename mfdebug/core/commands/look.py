@@ -246,7 +246,7 @@ LOOKING = [
         "explain [[i,j]]",
         "explain this moment in words and numbers",
         _explain,
-        (Key("x", "explain"),),
+        (Key("x", "explain {index}"),),
         "With an index it explains that entry of the node, as in: explain [2,3]",
         shows="text",
         instant=True,

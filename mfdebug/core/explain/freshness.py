@@ -8,7 +8,7 @@ import numpy as np
 
 from mfdebug.core.explain.sums import Sums
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Debugger, Freshness
+from mfdebug.core.timeline.debugger import Contribution, Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, named
 from miniflow.node import Input
 from miniflow.ops.base import shape_text
@@ -64,6 +64,17 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
         times.append(overwritten)
     later = [time for time in times if moment <= time <= debugger.moment and time]
     return max(later, default=None)
+
+
+def gradient_set_at(debugger: Debugger, node: int, edges: Iterable[Contribution]) -> int | None:
+    """Return the moment that set the present gradient, to which `edges` contribute.
+
+    A gradient that lacks contributions was last set by the consumer that has sent last.
+    """
+    if debugger.state.gradient_freshness(node) is not Freshness.PARTIAL:
+        return debugger.state.made_at(node, gradient=True)
+    sent = (debugger.state.written_at(edge.consumer, "backward") for edge in edges if edge.reported)
+    return max(filter(None, sent), default=None)
 
 
 def overwritten_note(debugger: Debugger, node: int) -> str:

@@ -10,7 +10,13 @@ import math
 
 from msgspec import Struct
 
-from mfdebug.core.explain.freshness import changed_note, overwrite_notes, overwritten_note
+from mfdebug.core.explain.freshness import (
+    changed_note,
+    gradient_set_at,
+    overwrite_notes,
+    overwritten_note,
+    written_since,
+)
 from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer, explainer_of
@@ -63,7 +69,8 @@ class NodeReport(Struct, frozen=True):
     gradient; `no_gradient` says why there is none. `reported` counts the edges, of `edges`, on
     which the consumer has sent its contribution; `turn` is the moment of the node's own backward,
     if it is still ahead in this pass. `outdated` names a parameter that was updated after the value
-    was computed from it. `incoming_more` and `outgoing_more` count the edges that are not listed.
+    was computed from it. `value_set` and `gradient_set` are the moments that last set them, None if
+    none did. `incoming_more` and `outgoing_more` count the edges that are not listed.
     """
 
     name: str
@@ -93,6 +100,8 @@ class NodeReport(Struct, frozen=True):
     unknown: str = ""
     unknown_gradient: str = ""
     notes: tuple[str, ...] = ()
+    value_set: int | None = None
+    gradient_set: int | None = None
 
 
 def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeReport:
@@ -150,6 +159,8 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         unknown=state.unknown(node),
         unknown_gradient=state.unknown(node, gradient=True),
         notes=(*_notes(view), *overwrite_notes(debugger, node)),
+        value_set=written_since(debugger, node, 0) if has_value else None,
+        gradient_set=gradient_set_at(debugger, node, edges) if has_gradient else None,
     )
 
 

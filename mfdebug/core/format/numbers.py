@@ -42,13 +42,21 @@ class NumberFormat(Struct, frozen=True):
     exponent_digits: int = 2
 
     @classmethod
-    def of(cls, array: Array, width: int | None = None) -> NumberFormat:
-        """Choose the format of `array`.
+    def of(
+        cls,
+        array: Array,
+        width: int | None = None,
+        *,
+        least: int = _LEAST,
+        most: int = _MOST,
+    ) -> NumberFormat:
+        """Choose the format of `array`, with `least` to `most` significant digits if they fit.
 
         Integers are written as integers. Otherwise the largest entry decides between fixed and
         scientific notation, unless fixed notation would round more than a quarter of the nonzero
-        entries to 0. The default is 4 significant digits, or up to 6 if entries would look equal
-        or be cut. With `width`, as many digits as fit, up to 10; a width below 8 may be exceeded.
+        entries to 0. There are `least` significant digits, or up to `most` if entries would look
+        equal or be cut. With `width`, as many digits as fit, up to 10; a width below 8 may be
+        exceeded.
         """
         array = np.asarray(array)
         scan = _Scan.of(array)
@@ -59,14 +67,18 @@ class NumberFormat(Struct, frozen=True):
         if scan.integral and high < _BIG:
             return cls("integer", 0, 0)._widened(scan)
         roomy = width is not None
-        fixed = _fixed_digits(array, scan, high, room, roomy) if _SMALL <= high < _BIG else None
+        fixed = (
+            _fixed_digits(array, scan, high, room, roomy, least, most)
+            if _SMALL <= high < _BIG
+            else None
+        )
         if fixed is not None:
             return cls("fixed", fixed, 0)._widened(scan)
         exponents = [abs(_exponent(x)) for x in (high, scan.smallest)]
         exponent_digits = 3 if max(exponents) > 99 else 2
         overhead = scan.negative + len("1.e+") + exponent_digits
-        most = min((_ROOMY if roomy else _MOST) - 1, max(0, room - overhead))
-        digits = _enough_digits(array, scan, _LEAST - 1, most, roomy, _scientific)
+        most = min((_ROOMY if roomy else most) - 1, max(0, room - overhead))
+        digits = _enough_digits(array, scan, least - 1, most, roomy, _scientific)
         return cls("scientific", digits, 0, exponent_digits)._widened(scan)
 
     def fmt(self, number: SupportsFloat) -> str:
@@ -310,11 +322,13 @@ def _scientific(x: float, digits: int) -> str:
     return f"{x:.{digits}e}"
 
 
-def _fixed_digits(array: Array, scan: _Scan, high: float, room: int, roomy: bool) -> int | None:
+def _fixed_digits(
+    array: Array, scan: _Scan, high: float, room: int, roomy: bool, least: int, most: int
+) -> int | None:
     """Return the digits after the point, or None if fixed notation does not suit `array`."""
     fit = room - len(f"{high:.0f}.") - scan.negative
     # At least one digit: without it they would be taken for integers.
-    least, most = (max(1, n - 1 - _exponent(high)) for n in (_LEAST, _ROOMY if roomy else _MOST))
+    least, most = (max(1, n - 1 - _exponent(high)) for n in (least, _ROOMY if roomy else most))
     most = min(most, fit)
     if most < min(least, 2):
         return None

@@ -14,7 +14,6 @@ from textual.binding import BindingType
 from textual.events import Key, Resize
 from textual.widgets import Input as TextInput
 
-from mfdebug.core.commands.completion import completions
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.reply import Reply, Target
@@ -22,7 +21,6 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.autoplay import Autoplay
-from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.count import Count
 from mfdebug.tui.finder import Finder
 from mfdebug.tui.keys import KeyHint, bindings_at, key_hints, keys_of
@@ -30,23 +28,21 @@ from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.on_demand import help_screen, palette
+from mfdebug.tui.screens.prompt_keys import ANSWER, PromptKeys
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.themes import ThemedApp
 from mfdebug.tui.widgets.caption import Caption
-from mfdebug.tui.widgets.completion_list import CompletionList
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panels import Panels
-from mfdebug.tui.widgets.prompt import Prompt
 from mfdebug.tui.widgets.status_line import StatusLine
 from miniflow.errors import MiniflowError
 
 ONE_STEP = "step {n}"
-ANSWER = "answer "
 
 
-class DebugScreen(CommandScreen):
+class DebugScreen(PromptKeys):
     """The debugger's main screen."""
 
     AUTO_FOCUS = "#order"
@@ -65,7 +61,6 @@ class DebugScreen(CommandScreen):
         self.presentation = presentation
         self._cast = KeyCast()
         self._greeting = greeting
-        self._prompt: Prompt | None = None
         self.session = session
         self.debugger = session.debugger
         self.runner = Runner(session, self, self, commands)
@@ -132,7 +127,8 @@ class DebugScreen(CommandScreen):
 
     def hints(self) -> list[KeyHint]:
         """Return the key hints of the bottom line."""
-        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps)
+        in_panel = self.focused is self.panels.node
+        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps, in_panel=in_panel)
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""
@@ -277,77 +273,6 @@ class DebugScreen(CommandScreen):
         self.panels.output.show()
         self.say(words, "busy")
 
-    # Prompt ------------------------------------------------------------------------------
-
-    def prompt(self) -> Prompt:
-        """Return the prompt; mount it at the first call."""
-        if self._prompt is None:
-            listed = CompletionList(id="completions")
-            self._prompt = Prompt(lambda line: completions(self.session, line), listed, id="prompt")
-            self._prompt.display = False
-            self.mount(listed, self._prompt, before="#keys")
-        return self._prompt
-
-    def action_prompt(self, text: str, replaced: int = 0) -> None:
-        """Open the prompt with `text`, whose last `replaced` characters are selected."""
-        self.autoplay.stop()
-        self.message.display = False
-        self.prompt().open(text, replaced)
-
-    def close_prompt(self) -> None:
-        """Hide the prompt, and show the message line again."""
-        self.prompt().close()
-        self.message.display = True
-        self.panels.order.focus()
-
-    def on_input_changed(self, event: TextInput.Changed) -> None:
-        """Go to the first match while a search is typed."""
-        if isinstance(event.input, Prompt) and event.input.display:
-            self._show_found(self.finder.typed(event.value))
-
-    def _show_found(self, changed: bool) -> None:
-        if changed:
-            self.panels.order.show()
-            self.panels.node.show()
-
-    def action_find_next(self, by: int) -> None:
-        """Go to the next or the previous match of the last search."""
-        try:
-            self.finder.next(by)
-        except MiniflowError as error:
-            self.failed(error)
-        else:
-            self._show_found(True)
-
-    async def on_prompt_entered(self, event: Prompt.Entered) -> None:
-        """Run the line that was entered."""
-        await self.entered(event.line)
-
-    async def entered(self, line: str) -> None:
-        """Run a line that was entered at the prompt."""
-        self.close_prompt()
-        self.cast(f":{line}")
-        if self.finder.repeats(line):
-            self.action_find_next(1)
-            return
-        # Without an answer to the quiz, Enter just steps.
-        await self.run_line("step" if line == ANSWER.strip() else line)
-        if line.startswith(ANSWER) and self.message.tone == "error":
-            self.prompt().open(ANSWER)
-
-    def on_prompt_left(self) -> None:
-        """Close the prompt without a line."""
-        self.left()
-
-    def left(self) -> None:
-        """Close the prompt without a line, and return from a search."""
-        self._show_found(self.finder.cancel())
-        self.close_prompt()
-
-    def on_completion_list_clicked(self, event: CompletionList.Clicked) -> None:
-        """Take the completion that was clicked."""
-        self.prompt().open(event.completion.line)
-
     # Keys that are not commands ----------------------------------------------------------
 
     def on_key(self, event: Key) -> None:
@@ -376,10 +301,12 @@ class DebugScreen(CommandScreen):
         return self.runner.interrupt()
 
     def action_calm(self) -> None:
-        """Clear the count and stop autoplay."""
+        """Clear the count, stop autoplay and show all panels."""
         self.count.clear()
         self.autoplay.stop()
         self._show_found(self.finder.clear())
+        if self.panels.zoomed:
+            self.panels.zoom("")
         self.message.show()
 
     def action_follow(self) -> None:
@@ -402,13 +329,10 @@ class DebugScreen(CommandScreen):
         plot.toggle_scale()
         self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")
 
-    def action_panel(self) -> None:
-        """Move the focus between the order and the node panel, and show the focused one."""
-        self.set_class(self.panels.focus_other(), "at-node")
-
     def on_descendant_focus(self) -> None:
-        """Draw the focused panel's title in bold lines."""
+        """Draw the focused panel's title in bold lines, and show its keys."""
         self.panels.draw_titles()
+        self.show_keys()
 
     # Play --------------------------------------------------------------------------------
 

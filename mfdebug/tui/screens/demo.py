@@ -15,9 +15,10 @@ from mfdebug.core.commands.demo import seconds_of
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.demo import WAIT, Beat, Playback
 from mfdebug.opening.shipped import ShippedDemo
-from mfdebug.tui.keys import KeyHint, bindings_at, bindings_over, key_hints, keys_of
+from mfdebug.tui.keys import KeyHint, bindings_at, bindings_over, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
-from mfdebug.tui.screens.debug import ANSWER, DebugScreen
+from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.screens.prompt_keys import ANSWER
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
 from miniflow.errors import MiniflowError
 
@@ -351,7 +352,7 @@ class DemoScreen(DebugScreen):
         keys = keys_of(self)
         chosen = HINTS if self.playback.on_script else HINTS_OFF
         own = [KeyHint(bound, keys.name(bound), words) for bound, words in chosen]
-        return own + key_hints(keys, steps=self.debugger.cursor.has_steps)
+        return own + super().hints()
 
     def show_keys(self) -> None:
         """Show the key hints, after the number of the beat."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rich.cells import cell_len, set_cell_size, split_graphemes
@@ -11,6 +12,8 @@ from rich.cells import cell_len, set_cell_size, split_graphemes
 _NOT_FIRST = frozenset(",.:;!?)]}%…、。，．：；！？）］｝〉》」』】〕〗〙〛’”")
 _NOT_FIRST |= frozenset("・ー々〻ゝゞヽヾ～％‰℃ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
 _NOT_LAST = frozenset("([{（［｛〈《「『【〔〖〘〚‘“￥＄£＃")
+
+_BRACKETS = re.compile(r"\([^()]*\)")
 
 
 def fit(text: str, width: int) -> str:
@@ -95,6 +98,15 @@ def _pieces(word: str, width: int) -> Iterator[tuple[str, int]]:
 
 
 def wrap_terms(text: str, width: int) -> list[str]:
-    """Break an equation into lines of at most `width` cells, preferably between its terms."""
-    joined = text.replace(" × ", "\xa0×\xa0")
+    """Break an equation into lines of at most `width` cells, preferably between its terms.
+
+    Neither a product nor short brackets are broken.
+    """
+
+    def kept(found: re.Match[str]) -> str:
+        short = cell_len(found[0]) <= width // 2
+        return found[0].replace(" ", "\xa0") if short else found[0]
+
+    joined = _BRACKETS.sub(kept, text)
+    joined = joined.replace(" × ", "\xa0×\xa0")
     return [line.replace("\xa0", " ") for line in wrap(joined, width)]

@@ -28,6 +28,8 @@ class CostPanel(Vertical):
         self.plot: CostPlot | None = None
         # For an audience: the plot gives way to the numbers on a low screen.
         self.roomy = False
+        # The panel that has the whole screen, or "".
+        self.zoomed = ""
 
     def prepare(self) -> None:
         """Mount the plot of a graph that is trained, if it is not mounted yet."""
@@ -47,9 +49,14 @@ class CostPanel(Vertical):
 
     def show_if_it_fits(self) -> None:
         """Display the plot if there are costs to plot, and room for them; else hide it."""
-        trained = self._debugger.graph.trains and self._debugger.moment > 0
         cramped = self.roomy and self.screen.size.height < ROOMY_HEIGHT
-        self.display = trained and not cramped and not self.screen.has_class("low")
+        fits = not cramped and not self.screen.has_class("low")
+        self.display = self.has_curve and (self.zoomed == self.id or (fits and not self.zoomed))
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether there are costs to plot."""
+        return self._debugger.graph.trains and self._debugger.moment > 0
 
     def forget(self) -> None:
         """Draw again at the next `show`, even if nothing has changed."""

@@ -6,37 +6,74 @@ computed yet is shown as such, never as 0.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable
 
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
 
 from mfdebug.config.bindings import Keys
 from mfdebug.core.explain.moment_text import update_lines
-from mfdebug.core.explain.report import Incoming, NodeReport, Outgoing, matching_entry, report
+from mfdebug.core.explain.previous_gradient import PreviousGradient
+from mfdebug.core.explain.products import (
+    MatrixProduct,
+    received_products,
+    sent_products,
+    value_products,
+)
+from mfdebug.core.explain.report import NodeReport, matching_entry, report
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
-from mfdebug.tui.widgets.tensor import Line, Paint, summary_text, tensor_lines
+from mfdebug.tui.widgets.equations import equation_lines
+from mfdebug.tui.widgets.flow_lines import FlowLines
+from mfdebug.tui.widgets.product_lines import LEAST_WIDTH, ProductLines
+from mfdebug.tui.widgets.tensor import GAP, Line, Paint
+from mfdebug.tui.widgets.tensor_columns import (
+    ASKED,
+    NOT_ASKED,
+    ShownTensor,
+    TensorColumns,
+    heading,
+    side_by_side,
+)
+from mfdebug.tui.widgets.tensor_window import Window
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
 
-# From this width on, value and gradient are side by side; in a narrower panel, one below the other.
-SIDE_BY_SIDE = 66
-# From this width on, the inputs are beside them.
-INPUTS_TOO = 110
+# Lines of a title; a formula of many names is cut after them.
+TITLE_LINES = 3
+# The fewest lines of numbers, headings included.
+LEAST_ROWS = 7
+# The fewest cells of an input's column, and the most rows of a matrix at work.
+INPUT_WIDTH, MATRIX_ROWS = 16, 8
+# A lower panel has no room for matrices at work unless it scrolls.
+ROOM_FOR_WORK = 20
+
+
+class Look(Struct, frozen=True):
+    """How a panel shows a node: its size, styles and keys.
+
+    `style` returns a style of the panel by name. With `zoomed`, matrices are always shown at work.
+    For an audience (`roomy`) there are fewer lines, more space, and only new numbers in bold.
+    """
+
+    width: int
+    height: int
+    keys: Keys
+    style: Callable[[str], Style]
+    zoomed: bool = False
+    roomy: bool = False
+    ascii_only: bool = False
 
 
 class NodeLines:
     """The lines of one node at the present moment, reported for its selected `entry`.
 
-    `style` returns a style of the panel by name; `rows` is the number of rows of a tensor that
-    leaves room for the other lines. For an audience (`roomy`) there are fewer lines, more space,
-    and only new numbers in bold.
+    `gradient_asked` says that commands take the entry from the gradient, not from the value.
+    `window` is the shown window of its tensors, if they have several entries.
     """
 
     def __init__(
@@ -44,243 +81,308 @@ class NodeLines:
         debugger: Debugger,
         node: int,
         entry: Index,
-        keys: Keys,
-        style: Callable[[str], Style],
+        look: Look,
         *,
-        rows: int,
-        roomy: bool,
+        gradient_asked: bool = False,
+        previous: PreviousGradient | None = None,
     ) -> None:
         self._debugger = debugger
         self._node = node
         self._report = report(debugger, node, entry)
-        self._keys = keys
-        self._style = style
-        self._rows = rows
-        self._roomy = roomy
+        self._look = look
+        self._width = look.width
+        self._asked = gradient_asked
+        self._previous = previous
+        self._dim = look.style("dim")
+        where = debugger.where
+        self._now = where.phase if where.node == node else ""
+        self.window: Window | None = None
 
-    def lines(self, width: int) -> Iterable[Line]:
-        """Yield all lines: a title, the update, value and gradient, what flows, the rule's role."""
-        shown, where = self._report, self._debugger.where
-        now = where.phase if where.node == self._node else ""
-        yield self._title(width)
-        if shown.legend:
-            yield [Segment(shown.legend, self._style("dim"))]
-        if self._roomy:
-            yield []
-        if shown.update:
-            yield [Segment("update", self._style("label"))]
-            yield from self._update(width)
-        if width >= SIDE_BY_SIDE:
-            inbound = self._debugger.graph.inbound[self._node] if width >= INPUTS_TOO else []
-            column = (width - 2) // (3 if inbound else 2) - 1
-            forward = self._value(now == "forward", column)
-            backward = self._gradient(now == "backward", column)
-            columns = [list(forward), list(backward)]
-            if inbound:
-                columns.insert(0, list(self._inputs(inbound, column)))
-            yield from _side_by_side(columns, column)
-            yield []
-            yield from self._flow(width)
-        else:
-            forward = self._value(now == "forward", width)
-            backward = self._gradient(now == "backward", width)
-            flow = self._flow(width)
-            order = (backward, flow, forward) if now == "backward" else (forward, backward, flow)
-            for lines_of in order:
-                yield from lines_of
-                if self._roomy:
-                    yield []
-        if shown.role and not self._roomy:
-            yield []
-            yield from ([Segment(text, self._style("dim"))] for text in wrap(shown.role, width))
+    def lines(self) -> list[Line]:
+        """Return all lines: a title, the update, value and gradient, what flows, the rule's role.
 
-    def _title(self, width: int) -> Line:
+        The numbers get the room that the other lines leave. Matrices are shown at work if that
+        fits; otherwise the inputs fill the room that is left.
+        """
+        look = self._look
+        if (look.zoomed or look.height >= ROOM_FOR_WORK) and (at_work := self._at_work()):
+            above, below = self._around_tensors(at_work)
+            room = look.height - len(above) - len(below)
+            if look.zoomed or room >= LEAST_ROWS:
+                return [*above, *self._tensors(room), *below]
+        above, below = self._around_tensors([])
+        lines = [*above, *self._tensors(look.height - len(above) - len(below)), *below]
+        return [*lines, *self._filling(look.height - len(lines))]
+
+    def _around_tensors(self, at_work: list[MatrixProduct]) -> tuple[list[Line], list[Line]]:
+        """Return the lines above and below value and gradient."""
+        shown, look = self._report, self._look
+        blank: list[Line] = [[]] if look.roomy else []
+        above = [*self._title(), *self._texts(shown.legend, 0), *blank, *self._update(), *blank]
+        working, flow = list(self._working(at_work)), list(self._flow(at_work))
+        # What has just been computed is explained first.
+        parts = [flow, working] if self._now == "backward" else [working, flow]
+        below = [*parts[0], *blank, *parts[1], *self._product_lines(at_work)]
+        if shown.role and not look.roomy:
+            below += [[], *self._texts(shown.role, 0)]
+        return above, below
+
+    def _title(self) -> Iterable[Line]:
         rule = [self._report.name, *filter(None, (self._report.formula, self._report.definition))]
         text = " = ".join(rule)
         kind = f"{self._report.kind} {self._report.shape}"
         target = self._debugger.graph.nodes[self._node]
         if isinstance(target, Input) and target.trainable:
             kind = f"trained {kind}"
-        room = max(4, width - cell_len(kind) - 1)
-        return [
-            Segment(fit(text, room), self._style("title")),
-            Segment(f" {kind}", self._style("dim")),
-        ]
-
-    def _inputs(self, inbound: list[int], width: int) -> Iterable[Line]:
-        """Yield a few rows of each input, around the entry that broadcasts to the selected one."""
-        state = self._debugger.state
-        sources = list(dict.fromkeys(inbound))
-        fit_in = max(1, 2 * self._rows // 3)  # a name and two rows each
-        height = max(2, self._rows // min(len(sources), fit_in) - 1)
-        for source in sources[:fit_in]:
-            name = self._debugger.graph.nodes[source].label
-            shape = self._debugger.plan.shapes[source]
-            yield [
-                Segment(f"input {name}", self._style("label")),
-                Segment(f"  {shape_text(shape)}", self._style("dim")),
-            ]
-            freshness = state.value_freshness(source)
-            if freshness.absent:
-                reason = state.unknown(source) or "not computed yet"
-                yield [Segment(f"  {reason}", self._style("dim"))]
-                continue
-            value = state.value(source)
-            entry = matching_entry(self._report.index, shape)
-            paint = self._paint(stale=freshness is Freshness.STALE)
-            yield from tensor_lines(
-                value.reshape(shape or (1,)), entry or (0,), width, height, paint
-            )
-        if len(sources) > fit_in:
-            yield [Segment(f"… {len(sources) - fit_in:,} more inputs", self._style("dim"))]
-
-    def _value(self, now: bool, width: int) -> Iterable[Line]:
-        label = [Segment("value", self._style("label"))]
-        if self._report.value_freshness.absent:
-            reason = self._report.unknown or "not computed yet"
-            yield [*label, Segment(f"     {reason}", self._style("dim"))]
+        title, dim, width = self._look.style("title"), self._dim, self._width
+        room = width - cell_len(kind) - 1
+        if cell_len(text) <= room:
+            yield [Segment(fit(text, room), title), Segment(f" {kind}", dim)]
             return
-        value = self._debugger.state.value(self._node)
-        stale = self._report.value_freshness is Freshness.STALE
-        paint = self._paint(now=now, stale=stale)
-        note = f"  stale (step {self._debugger.sgd_step - 1})" if stale else ""
-        if self._report.outdated:
-            note = f"  from before {self._report.outdated}'s update"
-        if value.size == 1:
-            number = float(value.reshape(()))
-            shown = paint.number(scalar(number), number)
-            end = [shown, Segment(note, self._style("dim"))]
-            working = f"{self._report.working} = " if self._report.working else ""
-            if len(label[0].text) + 5 + cell_len(working + scalar(number) + note) > width:
-                yield [*label, Segment("     "), *end]
-                yield from self._equation(f"= {self._report.working}", width)
-            else:
-                yield [*label, Segment("     "), Segment(working, self._style("dim")), *end]
+        parts = wrap_terms(text, width)
+        if len(parts) > TITLE_LINES:
+            rest = " ".join(parts[TITLE_LINES - 1 :])
+            parts[TITLE_LINES - 1 :] = [fit(rest, width)]
+        yield from ([Segment(part, title)] for part in parts)
+        yield [Segment(fit(kind, width) if cell_len(kind) > width else kind, dim)]
+
+    def _texts(self, text: str, indent: int) -> Iterable[Line]:
+        for part in wrap(text, self._width - indent) if text else ():
+            yield [Segment(f"{' ' * indent}{part}", self._dim)]
+
+    def _update(self) -> Iterable[Line]:
+        if not self._report.update:
             return
-        yield [
-            *label,
-            Segment(f"     {_with_note(value, width - 10, note)}", self._style("dim")),
-        ]
-        yield from tensor_lines(value, self._report.index, width, self._rows, paint)
-        if self._report.working and self._report.value is not None:
-            entry = index_text(self._report.index)
-            yield from self._equation(
-                f"{entry} = {self._report.working} = {scalar(self._report.value)}", width
-            )
-        for remark in self._report.notes:
-            for line in wrap(remark, width - 2):
-                yield [Segment(f"  {line}", self._style("dim"))]
-
-    def _equation(self, text: str, width: int) -> Iterable[Line]:
-        for part in wrap_terms(text, width - 2):
-            yield [Segment(f"  {part}", self._style("dim"))]
-
-    def _gradient(self, now: bool, width: int) -> Iterable[Line]:
-        label = Segment("gradient", self._style("label"))
-        freshness = self._report.gradient_freshness
-        if self._report.no_gradient:
-            yield [label, Segment(f"  none: {self._report.no_gradient}", self._style("dim"))]
-            return
-        if freshness.absent:
-            reason = self._report.unknown_gradient or "not computed yet"
-            yield [label, Segment(f"  {reason}", self._style("dim"))]
-        else:
-            gradient = self._debugger.state.gradient(self._node)
-            stale = freshness is Freshness.STALE
-            paint = self._paint(now=now, stale=stale)
-            note = f"  stale (step {self._debugger.sgd_step - 1})" if stale else ""
-            if freshness is Freshness.PARTIAL:
-                note = f"  ({_partial_words(self._report)})"
-            meaning = f"  {self._report.symbol}"
-            if gradient.size == 1:
-                number = float(gradient.reshape(()))
-                yield [
-                    label,
-                    Segment(f"{meaning} = ", self._style("dim")),
-                    paint.number(scalar(number), number),
-                    Segment(note, self._style("dim")),
-                ]
-            else:
-                head = _with_note(gradient, width - 12 - cell_len(meaning), note)
-                yield [label, Segment(f"{meaning}  {head}", self._style("dim"))]
-                yield from tensor_lines(gradient, self._report.index, width, self._rows, paint)
-
-    def _flow(self, width: int) -> Iterable[Line]:
-        entry = index_text(self._report.index)
-        stale = self._report.gradient_freshness is Freshness.STALE
-        if (
-            self._report.incoming
-            and not stale
-            and self._report.gradient_freshness is not Freshness.WAITING
-        ):
-            yield [Segment(f"came back to {self._report.name}{entry}", self._style("label"))]
-            for incoming in self._report.incoming:
-                yield self._incoming(incoming, width)
-            yield from self._more(self._report.incoming_more)
-            if len(self._report.incoming) > 1 and self._report.gradient is not None:
-                words = "sum" if self._report.reported == self._report.edges else "sum so far"
-                yield self._numbered(f"  {words}", self._report.gradient, width, "fresh")
-        if self._report.outgoing:
-            yield [
-                Segment("sends on", self._style("label")),
-                Segment("  upstream × local = downstream", self._style("dim")),
-            ]
-            for outgoing in self._report.outgoing:
-                yield from self._outgoing(outgoing, width)
-            yield from self._more(self._report.outgoing_more)
-
-    def _more(self, count: int) -> Iterable[Line]:
-        if count:
-            key = self._keys.name("order-open")
-            text = f"  … {count:,} more; {key} in the order lists them all"
-            yield [Segment(text, self._style("dim"))]
-
-    def _incoming(self, incoming: Incoming, width: int) -> Line:
-        text = f"  from {incoming.consumer}{incoming.input}  {incoming.remark or incoming.rule}"
-        if incoming.remark:
-            return [Segment(fit(text, width), self._style("dim"))]
-        if incoming.number is None:
-            return [Segment(f"{fit(text, width - 8)} waiting", self._style("dim"))]
-        return self._numbered(text, incoming.number, width, "dim")
-
-    def _fresh(self, number: float) -> Segment:
-        return self._paint(now=True).number(scalar(number), number)
-
-    def _numbered(self, text: str, number: float, width: int, style: str) -> Line:
-        shown = scalar(number)
-        return [
-            Segment(fit(text, max(4, width - len(shown) - 1)), self._style(style)),
-            Segment(" "),
-            self._fresh(number),
-        ]
-
-    def _outgoing(self, outgoing: Outgoing, width: int) -> Iterable[Line]:
-        to = f"{outgoing.source}{outgoing.entry}{outgoing.input}"
-        text = f"  to {to}  {outgoing.remark or outgoing.rule}"
-        if outgoing.remark:
-            yield [Segment(fit(text, width), self._style("dim"))]
-            return
-        yield self._numbered(text, outgoing.number, width, "dim")
-        if outgoing.working:
-            for part in wrap_terms(f"= {outgoing.working}", width - 5):
-                yield [Segment(f"     {part}", self._style("dim"))]
-
-    def _update(self, width: int) -> Iterable[Line]:
-        *lines, last = update_lines(self._report)
+        yield [Segment("update", self._look.style("label"))]
+        *lines, last = (line.strip() for line in update_lines(self._report))
         for line in lines:
-            yield from ([Segment(part, self._style("dim"))] for part in self._wrapped(line, width))
-        number = scalar(self._report.update[-1].number)
-        formula = last.removesuffix(number)
-        *before, tail = self._wrapped(formula, width - len(number) - 1)
-        yield from ([Segment(part, self._style("dim"))] for part in before)
-        yield [Segment(f"{tail} ", self._style("dim")), self._fresh(self._report.update[-1].number)]
+            for part in wrap_terms(line, self._width - 2):
+                yield [Segment(f"  {part}", self._dim)]
+        number = self._report.update[-1].number
+        text = last.removesuffix(f" = {scalar(number)}")
+        yield from self._equation(text, number)
 
-    @staticmethod
-    def _wrapped(line: str, width: int) -> list[str]:
-        return [f"  {part}" for part in wrap_terms(line.strip(), width - 2)]
+    def _equation(self, text: str, number: float) -> Iterable[Line]:
+        return equation_lines(text, number, self._width, self._dim, self._paint(now=True))
 
-    def _paint(self, *, now: bool = False, stale: bool = False) -> Paint:
-        return Paint(self._style, now=now, stale=stale, weighed=not self._roomy)
+    # Value and gradient ------------------------------------------------------------------
+
+    def _tensors(self, height: int) -> Iterable[Line]:
+        """Yield value and gradient: numbers in lines of their own, tensors in one window."""
+        value, gradient = self._value_tensor(), self._gradient_tensor()
+        before = self._previous_tensor() if gradient is not None else None
+        found = [tensor for tensor in (value, gradient, before) if tensor is not None]
+        several = bool(found) and found[0].array.size > 1
+        if value is None:
+            yield from self._absent("value", self._report.unknown or "not computed yet")
+        if several:
+            absent = [] if gradient is not None else list(self._no_gradient())
+            columns = TensorColumns(
+                found,
+                self._report.index,
+                self._width,
+                max(self._least_rows, height - len(absent)),
+                ascii_only=self._look.ascii_only,
+            )
+            self.window = columns.window
+            yield from columns.lines
+        else:
+            for tensor in found:
+                yield from self._number(tensor)
+        if gradient is None:
+            yield from self._no_gradient()
+        elif self._previous is not None and self._previous.problem:
+            yield from self._absent("previous pass", self._previous.problem)
+
+    @property
+    def _least_rows(self) -> int:
+        """The fewest lines of numbers, headings included, even if the panel has to scroll then."""
+        return max(LEAST_ROWS, self._look.height // (2 if self._look.zoomed else 3))
+
+    def _absent(self, label: str, reason: str) -> Iterable[Line]:
+        yield from heading(NOT_ASKED + label, [(reason,)], self._width, self._paint())
+
+    def _no_gradient(self) -> Iterable[Line]:
+        shown = self._report
+        if shown.no_gradient:
+            yield from self._absent("gradient", f"none: {shown.no_gradient}")
+        else:
+            yield from self._absent("gradient", shown.unknown_gradient or "not computed yet")
+
+    def _value_tensor(self) -> ShownTensor | None:
+        shown = self._report
+        if shown.value_freshness.absent:
+            return None
+        stale = shown.value_freshness is Freshness.STALE
+        notes = self._set_words(shown.value_set, stale)
+        if shown.outdated:
+            words = f"before {shown.outdated}'s update"
+            notes = (f"from {words}, {notes[0]}", f"from {words}", words)
+        paint = self._paint(now=self._now == "forward", stale=stale, asked=not self._asked)
+        return ShownTensor("value", "", notes, self._debugger.state.value(self._node), paint)
+
+    def _gradient_tensor(self) -> ShownTensor | None:
+        shown = self._report
+        if shown.no_gradient or shown.gradient_freshness.absent:
+            return None
+        stale = shown.gradient_freshness is Freshness.STALE
+        notes = self._set_words(shown.gradient_set, stale)
+        if shown.gradient_freshness is Freshness.PARTIAL:
+            words = _partial_words(shown)
+            notes = (f"{words}, {notes[0]}", words) if notes[0] else (words,)
+        paint = self._paint(now=self._now == "backward", stale=stale, asked=self._asked)
+        gradient = self._debugger.state.gradient(self._node)
+        return ShownTensor("gradient", shown.symbol, notes, gradient, paint)
+
+    def _previous_tensor(self) -> ShownTensor | None:
+        before = self._previous
+        if before is None or before.gradient is None:
+            return None
+        notes = self._set_words(before.moment, stale=False)
+        paint = self._paint(stale=True, asked=False)
+        meaning = self._report.symbol if before.gradient.size == 1 else ""
+        return ShownTensor("previous pass", meaning, notes, before.gradient, paint)
+
+    def _set_words(self, moment: int | None, stale: bool) -> tuple[str, ...]:
+        """Return when a tensor was set, in a long and a short form: `set at moment 9`."""
+        if self._look.roomy and not stale:
+            return ("",)
+        if moment is None:
+            return "initial value", "initial"
+        if moment == self._debugger.moment:
+            # A title line above names the present moment.
+            return ("set now", "now", "")
+        if not stale:
+            return (f"set at moment {moment}", f"moment {moment}")
+        step = self._debugger.timeline.sgd_step(moment)
+        long = f"stale (step {step}), set at moment {moment}"
+        return long, f"stale, moment {moment}", "stale"
+
+    def _number(self, tensor: ShownTensor) -> Iterable[Line]:
+        """Yield the lines of a value or gradient of one number."""
+        number = float(tensor.array.reshape(()))
+        label = (ASKED if tensor.paint.asked else NOT_ASKED) + tensor.label
+        before = f"{tensor.meaning} = " if tensor.meaning else ""
+        working = self._report.working if tensor.label == "value" else ""
+        if working and self._working_fits:
+            before, working = f"{working} = ", ""
+        shown = tensor.paint.number(scalar(number), number)
+        line = [
+            Segment(label, tensor.paint.style("label")),
+            Segment(f"{GAP}{before}", self._dim),
+            tensor.paint.chosen(shown) if tensor.paint.asked else shown,
+        ]
+        used = sum(segment.cell_length for segment in line)
+        if used > self._width:
+            yield line[:1]
+            paint = tensor.paint
+            text = before.removesuffix(" = ")
+            yield from equation_lines(text, number, self._width, self._dim, paint, 4)
+            used, line = self._width, []
+        room = self._width - used - len(GAP)
+        notes = next((form for form in tensor.notes if cell_len(form) <= room), None)
+        if line:
+            yield [*line, Segment(f"{GAP}{notes}", self._dim)] if notes else line
+        if notes is None:
+            yield from self._texts(tensor.notes[0], 4)
+        if working and self._now != "backward":
+            for part in wrap_terms(f"= {working}", self._width - 4):
+                yield [Segment(f"    {part}", self._dim)]
+
+    def _working(self, at_work: list[MatrixProduct]) -> Iterable[Line]:
+        """Yield how the selected entry of the value was computed, and notes."""
+        shown = self._report
+        below = self._single and (self._now != "backward" or self._working_fits)
+        above = any(product.input_index is None for product in at_work)
+        if shown.working and shown.value is not None and not below and not above:
+            name = f"{shown.name}{index_text(shown.index)}"
+            yield from self._equation(f"{name} = {shown.working}", shown.value)
+        for remark in shown.notes:
+            yield from self._texts(remark, 2)
+
+    @property
+    def _single(self) -> bool:
+        """Whether the value is a single number."""
+        return self._report.value is not None and self._debugger.state.value(self._node).size == 1
+
+    @property
+    def _working_fits(self) -> bool:
+        """Whether a single number and how it was computed fit into a line."""
+        shown = self._report
+        number = 0.0 if shown.value is None else shown.value
+        text = f"{NOT_ASKED}value{GAP}{shown.working} = {scalar(number)}"
+        return cell_len(text) <= self._width
+
+    def _paint(self, *, now: bool = False, stale: bool = False, asked: bool = True) -> Paint:
+        weighed = not self._look.roomy
+        return Paint(self._look.style, now=now, stale=stale, weighed=weighed, asked=asked)
+
+    # Edges -------------------------------------------------------------------------------
+
+    def _flow(self, at_work: list[MatrixProduct]) -> Iterable[Line]:
+        key = self._look.keys.name("order-open")
+        explained = [product.input_index for product in at_work]
+        paint = self._paint(now=True)
+        return FlowLines(self._report, self._width, paint, key, explained).lines()
+
+    # Matrices at work, and what else fills the room that is left ---------------------------
+
+    def _filling(self, height: int) -> list[Line]:
+        """Return the inputs, if there is room for some rows of them."""
+        if self._look.roomy or height < LEAST_ROWS - 1:
+            return []
+        lines = [[], *self._inputs(height - 1)]
+        return lines if 1 < len(lines) <= height else []
+
+    def _at_work(self) -> list[MatrixProduct]:
+        """Return the products that the present moment is about; they need some width."""
+        if self._width < LEAST_WIDTH or self._look.roomy:
+            return []
+        debugger, node, shown = self._debugger, self._node, self._report
+        known = shown.incoming and shown.gradient_freshness is not Freshness.STALE
+        # Of the products of many consumers none is more important than the others.
+        edges = debugger.state.contributions(node) if known and not shown.incoming_more else []
+        received = received_products(debugger, node, shown.index, edges)
+        if self._now != "backward":
+            return [*value_products(debugger, node, shown.index), *received]
+        return [*received, *sent_products(debugger, node, shown.index)]
+
+    def _product_lines(self, products: list[MatrixProduct]) -> Iterable[Line]:
+        paint, ascii_only = self._paint(), self._look.ascii_only
+        for product in products:
+            yield []
+            yield from ProductLines(
+                product, self._width, MATRIX_ROWS, paint, ascii_only=ascii_only
+            ).lines()
+
+    def _inputs(self, height: int) -> Iterable[Line]:
+        """Yield some rows of each input, around the entry that broadcasts to the selected one."""
+        sources = list(dict.fromkeys(self._debugger.graph.inbound[self._node]))
+        count = min(len(sources), max(1, self._width // INPUT_WIDTH))
+        if not sources:
+            return
+        width = (self._width - 3 * (count - 1)) // count
+        yield from side_by_side([self._input(i, width, height) for i in sources[:count]])
+        if len(sources) > count:
+            yield [Segment(f"… {len(sources) - count:,} more inputs", self._dim)]
+
+    def _input(self, source: int, width: int, height: int) -> list[Line]:
+        debugger = self._debugger
+        name, shape = debugger.graph.nodes[source].label, debugger.plan.shapes[source]
+        paint = self._paint(
+            stale=debugger.state.value_freshness(source) is Freshness.STALE, asked=False
+        )
+        if debugger.state.value_freshness(source).absent:
+            reason = debugger.state.unknown(source) or "not computed yet"
+            return heading(f"input {name}", [(shape_text(shape),), (reason,)], width, paint)
+        value: Array = debugger.state.value(source)
+        entry = matching_entry(self._report.index, shape)
+        if value.ndim == 0:
+            value, entry = value.reshape(1), (0,)
+        label = f"input {name}"
+        shown = ShownTensor(label, shape_text(shape), ("",), value, paint)
+        ascii_only = self._look.ascii_only
+        return TensorColumns([shown], entry, width, height, ascii_only=ascii_only).lines
 
 
 def _partial_words(node_report: NodeReport) -> str:
@@ -289,15 +391,3 @@ def _partial_words(node_report: NodeReport) -> str:
     if node_report.reported < node_report.edges or node_report.turn is None:
         return f"{counted} so far"
     return f"complete, {counted}: its turn is moment {node_report.turn}"
-
-
-def _with_note(array: Array, width: int, note: str) -> str:
-    return summary_text(array, width - len(note)) + note
-
-
-def _side_by_side(columns: list[list[Line]], width: int) -> Iterable[Line]:
-    for lines in itertools.zip_longest(*columns, fillvalue=[]):
-        line: Line = []
-        for part in lines:
-            line += [*Strip(part).adjust_cell_length(width), Segment("  ")]
-        yield line

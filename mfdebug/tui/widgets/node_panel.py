@@ -13,14 +13,16 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from mfdebug.core.explain.moment_text import explain
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.explain.previous_gradient import PreviousGradient, previous_gradient
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index
+from mfdebug.core.timeline.timeline import Phase
 from mfdebug.tui.keys import bindings_at, keys_of
-from mfdebug.tui.terminal.text_fitting import wrap
 from mfdebug.tui.widgets.lines import LinesView
-from mfdebug.tui.widgets.node_lines import NodeLines
+from mfdebug.tui.widgets.moment_lines import moment_lines
+from mfdebug.tui.widgets.node_lines import Look, NodeLines
 from mfdebug.tui.widgets.tensor import Line
+from mfdebug.tui.widgets.tensor_window import Window
 
 
 class NodePanel(LinesView, can_focus=True):
@@ -59,15 +61,28 @@ class NodePanel(LinesView, can_focus=True):
     class EntryChosen(Message):
         """Another entry of the tensor has been selected."""
 
+    class Scrolled(Message):
+        """Other lines are in view, without another moment."""
+
     def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.debugger = debugger
         self.node: int | None = None
         # For an audience: fewer lines, more space, and only new numbers in bold.
         self.roomy = False
+        # On the whole screen there is room for matrices at work.
+        self.zoomed = False
         # Lines shown at the start instead of the graph's description.
         self.opening: list[str] = []
         self._entries: dict[int, Index] = {}
+        # Whether value or gradient is asked about, if the user has chosen, and the phase of that.
+        self._chosen: tuple[Phase, bool] | None = None
+        self._compares = False
+        self._previous: tuple[object, PreviousGradient] | None = None
+        self._window: Window | None = None
+        self._shown: tuple[int | None, Phase] | None = None
+
+    # What is selected --------------------------------------------------------------------
 
     def entry_of(self, node: int) -> Index:
         """Return the selected entry of a node; each node has its own."""
@@ -80,27 +95,91 @@ class NodePanel(LinesView, can_focus=True):
         if self.node is not None and shapes[self.node] == shapes[ref.node]:
             self._entries[self.node] = ref.index
 
+    def asks_gradient(self, node: int) -> bool:
+        """Whether commands take the entry from the node's gradient, not from its value.
+
+        By default during backward, where the node has received something. The user's choice is
+        valid until the next phase.
+        """
+        debugger, phase = self.debugger, self.debugger.where.phase
+        freshness = debugger.state.gradient_freshness(node)
+        if self._chosen is not None and self._chosen[0] == phase:
+            return self._chosen[1] and not freshness.absent
+        received = freshness in (Freshness.CURRENT, Freshness.PARTIAL)
+        return phase == "backward" and received
+
+    def ask_other(self, node: int) -> str:
+        """Ask about the gradient instead of the value, or back; return why that is not possible."""
+        if self.debugger.state.gradient_freshness(node).absent:
+            reason = self.debugger.state.no_gradient(node) or self.debugger.state.unknown(
+                node, gradient=True
+            )
+            name = self.debugger.graph.nodes[node].label
+            return f"{name} has no gradient: {reason or 'not computed yet'}"
+        self._chosen = self.debugger.where.phase, not self.asks_gradient(node)
+        return ""
+
+    def compare(self) -> bool:
+        """Show or hide the gradient of the previous pass; return whether it is shown."""
+        self._compares = not self._compares
+        return self._compares
+
     def action_entry(self, rows: int, columns: int) -> None:
-        """Move the selected entry by rows and columns; past the end of a row is the next row."""
+        """Move the selected entry by lines and columns; past the end of a line is the next line."""
+        step = 1 if self._window is None else self._window.row_step
+        self._move_entry(rows * step + columns)
+
+    def action_entry_page(self, by: int) -> None:
+        """Move the selected entry by windows of lines."""
+        if self._window is not None:
+            self._move_entry(by * self._window.page * self._window.row_step)
+
+    def action_entry_edge(self, to: int) -> None:
+        """Select the first or the last entry of the tensor."""
+        node = self.node
+        if node is not None:
+            self._move_entry(to * math.prod(self.debugger.plan.shapes[node]))
+
+    def _move_entry(self, by: int) -> None:
         node = self.node
         shape = () if node is None else self.debugger.plan.shapes[node]
-        if node is None or not shape:
+        if node is None or not math.prod(shape) or not shape:
             return
-        flat = int(np.ravel_multi_index(self.entry_of(node), shape))
-        flat += columns if len(shape) == 1 else rows * shape[-1] + columns
-        if len(shape) == 1:
-            flat += rows
+        flat = int(np.ravel_multi_index(self.entry_of(node), shape)) + by
         flat = min(max(flat, 0), math.prod(shape) - 1)
         self._entries[node] = tuple(int(i) for i in np.unravel_index(flat, shape))
         self.post_message(self.EntryChosen())
 
+    # Showing -----------------------------------------------------------------------------
+
     def show(self) -> None:
-        """Show the node at the present moment."""
+        """Show the node at the present moment, from its first line if it is another one."""
+        shown = self.node, self.debugger.where.phase
+        if shown != self._shown:
+            self._shown = shown
+            if self.scroll_offset.y:
+                self.scroll_to(y=0, animate=False, immediate=True)
         self.update_lines(Strip(line) for line in self._compose_lines())
 
     def on_resize(self) -> None:
         """Fit the lines to the panel."""
         self.show()
+        self.post_message(self.Scrolled())
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Report that other lines are in view."""
+        super().watch_scroll_y(old_value, new_value)
+        self.post_message(self.Scrolled())
+
+    @property
+    def hidden_lines(self) -> tuple[int, int]:
+        """How many lines are above and below those in view."""
+        above, height = self.scroll_offset.y, self.size.height
+        return above, max(0, self.virtual_size.height - above - height) if height else 0
+
+    def scroll_lines(self, by: int) -> None:
+        """Scroll by half a panel; `by` is 1 or -1."""
+        self.scroll_relative(y=by * max(1, self.size.height // 2), animate=False, immediate=True)
 
     # Lines -------------------------------------------------------------------------------
 
@@ -111,49 +190,37 @@ class NodePanel(LinesView, can_focus=True):
         # Two columns are reserved for the scrollbar and a blank before it, so that lines do not
         # move when it appears.
         width = max(20, self.outer_size.width - self.styles.gutter.width - 2)
+        self._window = None
+        keys = keys_of(self)
         if self.node is None:
-            return self._moment_lines(width)
-        entry, rows = self.entry_of(self.node), max(4, (self.size.height - 6) // 2)
+            if self.debugger.where.phase == "start" and self.opening:
+                return [[Segment(line, self._style("title"))] for line in self.opening]
+            return moment_lines(self.debugger, width, keys, self._style)
         node_lines = NodeLines(
             self.debugger,
             self.node,
-            entry,
-            keys_of(self),
-            self._style,
-            rows=rows,
-            roomy=self.roomy,
+            self.entry_of(self.node),
+            Look(
+                width,
+                self.size.height,
+                keys,
+                self._style,
+                zoomed=self.zoomed,
+                roomy=self.roomy,
+                ascii_only=getattr(self.app, "ascii_only", False),
+            ),
+            gradient_asked=self.asks_gradient(self.node),
+            previous=self._previous_gradient(self.node),
         )
-        return node_lines.lines(width)
+        lines = node_lines.lines()
+        self._window = node_lines.window
+        return lines
 
-    def _moment_lines(self, width: int) -> Iterable[Line]:
-        """Yield the lines of a moment without a node: the start or the feed."""
-        graph = self.debugger.graph
-        if self.debugger.where.phase == "start" and self.opening:
-            yield from ([Segment(line, self._style("title"))] for line in self.opening)
-            return
-        if self.debugger.where.phase == "start":
-            yield [Segment(graph.name, self._style("title"))]
-            yield []
-            for paragraph in graph.description.splitlines():
-                yield from ([Segment(text)] for text in wrap(paragraph, width) or [""])
-            if before := self.debugger.plan.steps_before:
-                text = f"It continues a run after {before:,} SGD steps."
-                yield [Segment(text, self._style("dim"))]
-            yield []
-            name = keys_of(self).name
-            hints = [
-                ("step", f"steps on, {name('back')} back: a node at a time"),
-                ("next", "to the end of a phase"),
-                *([("sgd", "one whole SGD step")] if graph.trains else []),
-                ("help", "all keys and commands"),
-            ]
-            for key, words in hints:
-                yield [Segment(name(key), self._style("title")), Segment(f" {words}")]
-            return
-        title, *lines = explain(self.debugger)
-        yield [Segment(title, self._style("title"))]
-        yield []
-        for line in lines:
-            first, *rest = wrap(line.strip(), width - 4)
-            yield [Segment(f"  {first}")]
-            yield from ([Segment(f"    {part}")] for part in rest)
+    def _previous_gradient(self, node: int) -> PreviousGradient | None:
+        """Return the gradient of the previous pass, if it is asked for; read once per moment."""
+        if not self._compares or self.debugger.state.gradient_freshness(node).absent:
+            return None
+        of = node, self.debugger.moment, self.debugger.edits
+        if self._previous is None or self._previous[0] != of:
+            self._previous = of, previous_gradient(self.debugger, node)
+        return self._previous[1]

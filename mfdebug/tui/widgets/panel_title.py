@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.widgets import Static
 
 
 class PanelTitle(Static):
-    """`─ order ── value ─ grad ─`, above the panel with the id `panel`."""
+    """`─ order ── value ─ grad ─`, above the panel with the id `panel`; a note may end it."""
 
     DEFAULT_CSS = """
     PanelTitle { height: 1; color: $text-muted; }
@@ -17,15 +18,31 @@ class PanelTitle(Static):
     def __init__(self, panel: str) -> None:
         super().__init__("", id=f"{panel}-title", markup=False)
         self._panel = panel
+        self._drawn = ""
 
-    def draw(self, focused: str | None, headings: Sequence[tuple[int, str]] = ()) -> None:
+    @property
+    def panel(self) -> str:
+        """The id of the panel."""
+        return self._panel
+
+    def draw(
+        self, focused: str | None, headings: Sequence[tuple[int, str]] = (), note: str = ""
+    ) -> None:
         """Draw the line to its width; `focused` is the id of the focused widget.
 
-        `headings` are words over columns of the panel, each with its position.
+        `headings` are words over columns of the panel, each with its position; the note stands at
+        the end, if there is room for it.
         """
         mark = "━" if focused == self._panel else "─"
         line = f"{mark} {self._panel} "
         for at, word in headings:
             if len(line) <= at <= self.size.width - len(word):
                 line = f"{f'{line.ljust(at - 1, mark)} '[:at]}{word} "
-        self.update(line.ljust(self.size.width, mark), layout=False)
+        end = f" {note} {mark}" if note else ""
+        room = self.size.width - cell_len(line)
+        if cell_len(end) > room:
+            end = ""
+        line = f"{line}{mark * (room - cell_len(end))}{end}"
+        if line != self._drawn:
+            self._drawn = line
+            self.update(line, layout=False)

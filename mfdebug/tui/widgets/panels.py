@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
 
 from mfdebug.core.session.session import Session
+from mfdebug.tui.keys import keys_of
 from mfdebug.tui.shown_node import ShownNode
 from mfdebug.tui.widgets.cost_panel import CostPanel
 from mfdebug.tui.widgets.legend import Legend
@@ -17,6 +19,9 @@ from mfdebug.tui.widgets.panel_title import PanelTitle
 from mfdebug.tui.widgets.side_list import SideList
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
+
+# The panels that can have the whole screen, in the order in which a key shows them.
+ZOOMED = ("node", "cost", "order")
 
 
 class Panels(Horizontal):
@@ -41,6 +46,9 @@ class Panels(Horizontal):
             self.cost,
             self.output,
         )
+        # The panel that has the whole screen, or "".
+        self.zoomed = ""
+        self._focused_before: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Order and node side by side; below them their lists, the cost and the output."""
@@ -65,13 +73,50 @@ class Panels(Horizontal):
     def show(self) -> None:
         """Update every panel to the present moment."""
         show_all(self._panels)
+        self.draw_titles()
+
+    def zoom(self, panel: str) -> None:
+        """Give a panel of `ZOOMED` the whole screen; "" shows all panels again."""
+        if not self.zoomed:
+            self._focused_before = self.screen.focused
+        self.zoomed = panel
+        self.node.zoomed = panel == "node"
+        self.cost.zoomed = panel
+        for name in ZOOMED:
+            self.screen.set_class(name == panel, f"zoom-{name}")
+        self.cost.show_if_it_fits()
+        focused = {"cost": None, "node": self.node, "order": self.order}
+        self.screen.set_focus(focused.get(panel, self._focused_before))
+        # On a narrow screen either the order or the node is shown.
+        at_node = panel == "cost" or self.screen.focused is self.node
+        self.screen.set_class(at_node, "at-node")
+        self.node.show()
+        self.call_after_refresh(self.draw_titles)
+
+    def zoom_next(self) -> None:
+        """Give the next panel the whole screen."""
+        names = [name for name in ZOOMED if name != "cost" or self.cost.has_curve]
+        after = names.index(self.zoomed) + 1 if self.zoomed in names else 0
+        self.zoom(names[after % len(names)])
 
     def draw_titles(self) -> None:
         """Draw the title lines to their width, that of the focused panel in bold."""
         focused = self.screen.focused
         for title in self.query(PanelTitle):
-            headings = self.order.headings if title.id == "order-title" else ()
-            title.draw(None if focused is None else focused.id, headings)
+            note = self._hidden_words() if title.panel == "node" else ""
+            headings = self.order.headings if title.panel == "order" else ()
+            title.draw(None if focused is None else focused.id, headings, note)
+
+    def _hidden_words(self) -> str:
+        """Return how many lines of the node panel are out of view, and the keys that show them."""
+        above, below = self.node.hidden_lines
+        keys = keys_of(self)
+        parts = [
+            f"{count} {words}: {keys.name(key)}"
+            for count, words, key in ((above, "above", "node-up"), (below, "below", "node-down"))
+            if count and keys.of(key)
+        ]
+        return f"lines {', '.join(parts)}" if parts else ""
 
     def focus_other(self) -> bool:
         """Focus the node panel if the order has the focus, or else the order; return which."""
@@ -83,11 +128,24 @@ class Panels(Horizontal):
         """Draw the headings over the columns of the order."""
         self.draw_titles()
 
+    def focus_shown(self) -> None:
+        """Focus the panel that has the whole screen, or the order."""
+        if self.zoomed == "node":
+            self.node.focus()
+        elif self.zoomed != "cost":
+            self.order.focus()
+
     def on_order_tree_selected(self, event: OrderTree.Selected) -> None:
         """Show the node under the cursor of the order."""
         self.node.node = event.node
         self.node.show()
+        self.draw_titles()
 
     def on_node_panel_entry_chosen(self) -> None:
         """Update the node panel for the selected entry."""
         self.node.show()
+        self.draw_titles()
+
+    def on_node_panel_scrolled(self) -> None:
+        """Draw how many lines are out of view."""
+        self.draw_titles()

@@ -1,4 +1,4 @@
-"""Render numbers: a single number, or the part of a tensor around a selected entry.
+"""Render numbers: a single number, or a window of a tensor, which other renderers may replace.
 
 A number's colour shows its sign, and its weight shows its size relative to the largest: faint below
 a tenth of it, bold from two thirds on.
@@ -6,17 +6,17 @@ a tenth of it, bold from two thirds on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterator
 
-import numpy as np
 from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from mfdebug.core.format.numbers import NumberFormat, histogram, scalar, slice_line, summary
-from mfdebug.core.timeline.entry_ref import Index
-from mfdebug.tui.terminal.text_fitting import fit
+from mfdebug.core.format.numbers import histogram, scalar, summary
+from mfdebug.core.format.scaled import ScaledFormat
+from mfdebug.tui.widgets.tensor_window import Window, numbers_in
 from miniflow.ops.base import Array
 
 Line = list[Segment]
@@ -33,13 +33,14 @@ class Paint(Struct, frozen=True):
 
     `style` returns a style by name; `now` says that the numbers have just been computed. `stale`
     numbers, of an earlier pass, have no colour. Without `weighed`, only numbers that have just been
-    computed are bold.
+    computed are bold. `asked` says that commands take the selected entry from this tensor.
     """
 
     style: Callable[[str], Style]
     now: bool = False
     stale: bool = False
     weighed: bool = True
+    asked: bool = True
 
     def number(self, text: str, number: float, largest: float = 0.0) -> Segment:
         """Return `text` styled for `number`, given the `largest` magnitude in its tensor."""
@@ -56,41 +57,29 @@ class Paint(Struct, frozen=True):
         return Segment(text, style)
 
     def chosen(self, segment: Segment) -> Segment:
-        """Mark the selected entry."""
+        """Mark the selected entry; only underlined where another tensor is asked about."""
         mark = self.style("chosen")
-        over = Style(underline=mark.underline, reverse=mark.reverse, bold=True)
+        reverse = mark.reverse if self.asked else None
+        over = Style(underline=True if not self.asked else mark.underline, reverse=reverse)
+        if self.asked:
+            over += Style(bold=True)
         return Segment(segment.text, (segment.style or Style.null()) + over)
 
 
-def tensor_lines(
-    array: Array, entry: Index, width: int, height: int, paint: Paint
-) -> Iterable[Line]:
-    """Yield the lines of a tensor around `entry` that fit `width` cells and `height` rows."""
-    dim = paint.style("dim")
-    if array.ndim > 2:
-        yield [Segment(f"{GAP}{slice_line(array.shape, entry)}", dim)]
-        array, entry = array[entry[:-2]], entry[-2:]
-    rows = array.reshape(1, -1) if array.ndim == 1 else array
-    at = (0, *entry) if array.ndim == 1 else entry
-    top, deep = _window(rows.shape[0], height, at[0])
-    near, count = _window(rows.shape[1], 32, at[1])
-    block = rows[top : top + deep, near : near + count]
-    form = NumberFormat.of(block)
-    largest = _largest(block)
-    across = max(1, width // (form.width + len(GAP)))
-    left, wide = _window(rows.shape[1], across, at[1])
-    for i in range(top, top + deep):
-        line: Line = []
-        for j in range(left, left + wide):
-            number = float(rows[i, j])
+def number_lines(block: Array, window: Window, form: ScaledFormat, paint: Paint) -> Iterator[Line]:
+    """Yield the lines of a window of numbers, one for each line of the window.
+
+    `block` is the 2-D slice that the window is of.
+    """
+    shown = numbers_in(block, window)
+    largest = max((abs(x) for line in shown for x in line if math.isfinite(x)), default=0.0)
+    selected = window.grid.flat
+    for label, positions, numbers in zip(window.labels, window.lines, shown, strict=True):
+        line: Line = [Segment(label, paint.style("dim"))] if label else []
+        for at, number in zip(positions, numbers, strict=True):
             segment = paint.number(form.fmt(number), number, largest)
-            line += [Segment(GAP), paint.chosen(segment) if (i, j) == at else segment]
+            line += [Segment(GAP), paint.chosen(segment) if at == selected else segment]
         yield line
-    if deep < rows.shape[0] or wide < rows.shape[1]:
-        shown = f"rows {top}-{top + deep - 1} of {rows.shape[0]}"
-        if wide < rows.shape[1]:
-            shown += f", columns {left}-{left + wide - 1} of {rows.shape[1]}"
-        yield [Segment(f"{GAP}{fit(f'… {shown}', width - len(GAP))}", dim)]
 
 
 def summary_text(array: Array, width: int) -> str:
@@ -102,16 +91,3 @@ def summary_text(array: Array, width: int) -> str:
     shortest = f"{scalar(statistics.min, 4)} … {scalar(statistics.max, 4)}"
     fitting = [text for text in (longest, statistics.text(), shortest) if cell_len(text) <= width]
     return fitting[0] if fitting else ""
-
-
-def _window(size: int, room: int, at: int) -> tuple[int, int]:
-    """Return start and length of a window of up to `room` of `size` items that includes `at`."""
-    if size <= room:
-        return 0, size
-    start = min(max(at - room // 2, 0), size - room)
-    return start, room
-
-
-def _largest(block: Array) -> float:
-    finite = np.abs(block[np.isfinite(block)])
-    return float(finite.max()) if finite.size else 0.0

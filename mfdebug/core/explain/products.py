@@ -1,0 +1,189 @@
+"""Matrix products at work: both matrices of a Linear or MatMul, the row and column that meet.
+
+For Y = X·W the products are Y itself, and in the backward pass ∂cost/∂Y · Wᵀ and Xᵀ · ∂cost/∂Y. The
+matrices are views of the present arrays, so that the cost does not depend on their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mfdebug.core.explain.freshness import changed_note
+from mfdebug.core.explain.gradient_sums import edge_sums
+from mfdebug.core.explain.node_view import NodeView
+from mfdebug.core.explain.ops import applicable_explainer
+from mfdebug.core.explain.ops.linear import MatrixExplainer
+from mfdebug.core.explain.value_sums import value_sums
+from mfdebug.core.timeline.debugger import Contribution, Debugger, Freshness, index_text
+from mfdebug.core.timeline.entry_ref import Index, gradient_name
+from miniflow.ops.base import Array, Op, shape_text
+
+# Terms of the chosen entry that are written out.
+TERMS_SHOWN = 8
+# Products of a sum that are shown.
+PAIRS_SHOWN = 3
+RECEIVED = -1
+
+
+class MatrixProduct(Struct, frozen=True):
+    """A product `left` · `right`, n×k times k×m, of which row `row` and column `column` meet.
+
+    `title` says in symbols what the product is, or is sent to. `result` is None if the product is
+    only a part of a sum. `working` is the entry `entry` in numbers, whose result is `number`; it is
+    empty for all but the last product of a sum. `input_index` is the input to which it is sent,
+    `RECEIVED` if it is sent to the shown node, None for a value.
+    """
+
+    title: str
+    left: Array
+    right: Array
+    row: int
+    column: int
+    result: Array | None
+    entry: str
+    working: str
+    number: float
+    input_index: int | None = None
+
+    @property
+    def shapes(self) -> str:
+        """The shapes of both matrices and of their product: `(2x4)·(4x1) = 2x1`."""
+        left, right = self.left.shape, self.right.shape
+        product = shape_text((left[0], right[1]))
+        return f"({shape_text(left)})·({shape_text(right)}) = {product}"
+
+
+def value_products(debugger: Debugger, node: int, index: Index) -> list[MatrixProduct]:
+    """Return the products of a node's value, for the entry `index`; none for other ops.
+
+    None either where the present inputs are not those that the value was computed from.
+    """
+    view = NodeView(debugger, node)
+    if (
+        _matrix_op(view) is None
+        or debugger.state.value_freshness(node) is not Freshness.CURRENT
+        or debugger.state.departs(node, "forward")
+        or changed_note(debugger, view.sources, debugger.state.written_at(node) or 0)
+    ):
+        return []
+    pairs = len(view.inputs) // 2
+    formula = f"{view.label} = {_formula(view)}"
+    working = value_sums(debugger, node, index).working(TERMS_SHOWN)
+    found = []
+    for pair in range(min(pairs, PAIRS_SHOWN)):
+        left, right = _factors(view, pair)
+        part = f"{view.labels[pair]}·{view.labels[pair + pairs]}, a part of {view.label}"
+        found.append(
+            MatrixProduct(
+                title=formula if pairs == 1 else part,
+                left=left,
+                right=right,
+                row=index[0],
+                column=index[1],
+                result=view.value if pairs == 1 else None,
+                entry=f"{view.label}{index_text(index)}",
+                working=working if pair == min(pairs, PAIRS_SHOWN) - 1 else "",
+                number=float(view.value[index]),
+            )
+        )
+    return found
+
+
+def sent_products(debugger: Debugger, node: int, index: Index) -> list[MatrixProduct]:
+    """Return the products that a node sends, for the entries that match `index`."""
+    view = NodeView(debugger, node)
+    if (
+        debugger.state.gradient_freshness(node) is not Freshness.CURRENT
+        or _matrix_op(view) is None
+        or not _sent_is_known(view)
+    ):
+        return []
+    found = []
+    for input_index in range(len(view.inputs) // 2 * 2):
+        if debugger.state.unsent(node, input_index):
+            continue
+        sent = debugger.plan.contribution(node, input_index)
+        entry = tuple(min(i, n - 1) for i, n in zip(index, sent.shape, strict=True))
+        title = f"to {view.labels[input_index]}{index_text(entry)}{view.input_note(input_index)}"
+        product = _sent(view, input_index, entry, sent, f"{title}  ")
+        found.append(replace(product, input_index=input_index))
+    return found
+
+
+def received_products(
+    debugger: Debugger, node: int, index: Index, edges: Sequence[Contribution]
+) -> list[MatrixProduct]:
+    """Return the products among the contributions along some `edges`, for the entry `index`.
+
+    A contribution that is the only one is called the gradient.
+    """
+    found = []
+    only = len(edges) == 1
+    for edge in edges:
+        if not edge.reported or edge.sent is None:
+            continue
+        view = NodeView(debugger, edge.consumer)
+        weighted = edge.input_index < len(view.inputs) // 2 * 2
+        if weighted and _matrix_op(view) is not None and _sent_is_known(view):
+            source = f"from {view.label}{view.input_note(edge.input_index)}  "
+            title = f"{gradient_name(debugger, node)} = " if only else source
+            found.append(_sent(view, edge.input_index, index, edge.sent, title))
+    return found
+
+
+def _matrix_op(view: NodeView) -> Op | None:
+    """Return the op if it multiplies matrices, with two axes each, by its own rule."""
+    rules = applicable_explainer(view)
+    if rules is None or not isinstance(rules[1], MatrixExplainer):
+        return None
+    pairs = len(view.inputs) // 2
+    factors = [_factors(view, pair) for pair in range(pairs)]
+    fits = all(
+        x.ndim == w.ndim == 2 and (x.shape[0], w.shape[1]) == view.value.shape for x, w in factors
+    )
+    return rules[0] if factors and fits else None
+
+
+def _formula(view: NodeView) -> str:
+    rules = applicable_explainer(view)
+    assert rules is not None
+    return rules[1].formula(view, rules[0], view.labels)
+
+
+def _factors(view: NodeView, pair: int) -> tuple[Array, Array]:
+    return view.inputs[pair], view.inputs[pair + len(view.inputs) // 2]
+
+
+def _sent_is_known(view: NodeView) -> bool:
+    """Whether what the node sent follows from the present values."""
+    debugger, node = view.debugger, view.node
+    written = debugger.state.written_at(node, "backward") or 0
+    return not debugger.state.departs(node, "backward") and not changed_note(
+        debugger, view.sources, written
+    )
+
+
+def _sent(view: NodeView, input_index: int, entry: Index, sent: Array, title: str) -> MatrixProduct:
+    """Return the product that a node sends to an input of two axes; its title begins `title`."""
+    rules = applicable_explainer(view)
+    assert rules is not None
+    op, explainer = rules
+    pairs = len(view.inputs) // 2
+    left, right = _factors(view, input_index % pairs)
+    gradient = view.debugger.state.gradient(view.node)
+    weights = input_index >= pairs
+    return MatrixProduct(
+        title=title + explainer.sent(view, op, input_index, entry).text,
+        left=left.T if weights else gradient,
+        right=gradient if weights else right.T,
+        row=entry[0],
+        column=entry[1],
+        result=sent,
+        entry=f"{view.labels[input_index]}{index_text(entry)}",
+        working=edge_sums(view, input_index, entry, ones=True).working(TERMS_SHOWN),
+        number=float(sent[entry]),
+        input_index=RECEIVED,
+    )

@@ -1,0 +1,65 @@
+"""The keys of the main screen that change what the panels show, not the moment."""
+
+from __future__ import annotations
+
+from mfdebug.tui.command_screen import CommandScreen
+from mfdebug.tui.keys import keys_of
+from mfdebug.tui.widgets.message_line import MessageLine, Tone
+from mfdebug.tui.widgets.panels import ZOOMED, Panels
+
+
+class PanelKeys(CommandScreen):
+    """A screen with panels: which of them has the focus or the whole screen, what is asked."""
+
+    panels: Panels
+    message: MessageLine
+
+    def say(self, words: str, tone: Tone = "answer") -> None:
+        """Show a message in the message line."""
+        raise NotImplementedError
+
+    def action_panel(self) -> None:
+        """Move the focus to the other panel, and show the focused one; zoomed, the next panel."""
+        if self.panels.zoomed:
+            self.panels.zoom_next()
+            self._say_zoomed()
+        else:
+            self.set_class(self.panels.focus_other(), "at-node")
+
+    # The node panel ----------------------------------------------------------------------
+
+    def action_zoom(self) -> None:
+        """Give the node panel the whole screen, or show all panels again."""
+        self.panels.zoom("" if self.panels.zoomed else ZOOMED[0])
+        self._say_zoomed()
+
+    def _say_zoomed(self) -> None:
+        if not self.panels.zoomed:
+            self.message.show()
+            return
+        keys = keys_of(self)
+        back, other = keys.name("zoom"), keys.name("panel")
+        self.say(f"{self.panels.zoomed}: {back} shows all panels, {other} the next one")
+
+    def action_scroll_node(self, by: int) -> None:
+        """Scroll the node panel, whatever has the focus."""
+        self.panels.node.scroll_lines(by)
+
+    def action_ask(self) -> None:
+        """Let commands take the selected entry from the gradient instead of the value, or back."""
+        selection = self.panels.shown.selection
+        if problem := self.panels.node.ask_other(selection.shown):
+            self.say(problem, "error")
+            return
+        self.panels.node.show()
+        why = keys_of(self).name("why")
+        self.say(f"{why} explains {self.panels.shown.selection.number}")
+
+    def action_compare(self) -> None:
+        """Show or hide the gradient of the previous pass beside the present one."""
+        shown = self.panels.node.compare()
+        self.panels.node.show()
+        self.panels.draw_titles()
+        key = keys_of(self).name("compare")
+        words = f"the gradient of the previous pass is beside the present one; {key} hides it"
+        self.say(words if shown else "only the present gradient is shown")
