@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from mfdebug.core.format.hints import CHANGE, REDO
+from mfdebug.core.timeline.branch_costs import BranchCosts, fork_after
 from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
 from mfdebug.core.timeline.cursor import DebuggerError, Edit, Progress, Update
 from mfdebug.core.timeline.state import Contribution, Freshness, StateCursor
@@ -81,6 +82,7 @@ class Debugger(StateCursor):
     ) -> None:
         super().__init__(graph, history_memory=history_memory, plan=plan)
         self.branches: list[tuple[Edit, ...]] = [()]
+        self.branch_costs = BranchCosts()
         self._undone: list[tuple[Edit, ...]] = []
         self._done: list[tuple[Edit, ...]] = []
         self.actions: list[EditAction] = []
@@ -185,21 +187,19 @@ class Debugger(StateCursor):
             raise
 
     def _replay_with(self, edits: tuple[Edit, ...]) -> None:
-        same = 0
-        for old, new in zip(self.edits, edits, strict=False):
-            if old is not new:
-                break
-            same += 1
-        changed = min((edit.after for edit in (*self.edits[same:], *edits[same:])), default=None)
+        changed = fork_after(self.edits, edits)
         if changed is None:
             return
         length = self.timeline.length
+        self.branch_costs.keep(self.edits, self.history.costs)
         self.history.forget_from(-(-changed // length), costs_from=changed // length)
         self.edits = edits
         self._edits_after = {}
         for edit in edits:
             self._edits_after.setdefault(edit.after, []).append(edit)
         self._travel(self.moment, None)
+        computed = len(self.history.costs)
+        self.history.record_costs(computed, self.branch_costs.of(edits)[computed:])
 
     def undo(self) -> Edit:
         """Revert the last edit and return it; edits that it removed are restored."""
