@@ -139,9 +139,12 @@ class RecordedDebugger(RecordedState):
         Raises `OtherRun` if a pass of another line is on the way, and `DebuggerError` if the
         program has ended or a node has raised.
         """
-        start = self.moment
-        target = self._reach(max(moment, 0), progress)
-        self._set_moment(target)
+        start, known = self.moment, len(self.history.costs)
+        try:
+            target = self._reach(max(moment, 0), self._noting(progress))
+            self._set_moment(target)
+        finally:
+            self.history.forget_beyond(max(known, self.costs_reached))
         if self.moment > start and self.must_stop():
             raise SetTrace
         if target <= start < moment and start == self.timeline.end:
@@ -174,13 +177,25 @@ class RecordedDebugger(RecordedState):
         step, position = self.timeline.sgd_step(moment), self.timeline.position(moment)
         self.recorded.go_to(step, position)
         self.plan.learning_rate = self.learning_rate
-        self._note_costs()
+        self._note_costs(self.costs_reached)
         self.last_update = self._update_here()
 
-    def _note_costs(self) -> None:
-        """Add the costs of all passes up to here to the curve."""
-        for step in range(len(self.history.costs), self.costs_reached):
+    def _note_costs(self, passes: int) -> None:
+        """Add the costs of the first `passes` passes to the curve."""
+        for step in range(len(self.history.costs), passes):
             self.history.record_cost(step, self.recorded.outline(step).cost)
+
+    def _noting(self, progress: Progress | None) -> Progress | None:
+        """Return a progress function that also lets the curve grow while the program runs."""
+        if progress is None:
+            return None
+
+        def report(moment: int) -> bool:
+            # The last pass may be incomplete.
+            self._note_costs(self.timeline.sgd_step(moment))
+            return progress(moment)
+
+        return report
 
     def _update_here(self) -> Update | None:
         where = self.where

@@ -23,7 +23,7 @@ MOST_FILES = 2000
 CALLS = [f"{name}(" for name in FUNCTIONS]
 EXPRESSION_WORDS = [*WORDS, *CALLS]
 TRIGGER_WORDS = ["if", "on-change", "health", "at", "except", *RULE_NAMES, *NODE_PHASES]
-MOMENTS = ["start", "end", "sgd ", "now"]
+MOMENTS = ["start", "end", "sgd ", "cost ", "now"]
 
 
 def complete(session: Session, line: str) -> list[str]:

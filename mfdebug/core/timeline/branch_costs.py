@@ -37,6 +37,8 @@ class BranchCosts:
         # By identity: edits hold arrays, which have no equality. The tuple is kept with its costs,
         # so that no other tuple gets its id.
         self._kept: dict[int, tuple[Branch, array[float]]] = {}
+        # How often costs were kept: a curve is drawn again when it has changed.
+        self.kept = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -49,6 +51,7 @@ class BranchCosts:
     def keep(self, branch: Branch, costs: array[float]) -> None:
         """Keep a copy of the costs of a branch that is left, if more of them are known now."""
         _, known = self._kept.pop(id(branch), (branch, array("d")))
+        self.kept += 1
         best = costs[:] if len(costs) > len(known) else known
         if len(best):
             self._kept[id(branch)] = branch, best

@@ -124,6 +124,11 @@ class Cursor:
         here = self.timeline.position(self.moment)
         return self.sgd_step + (here >= cost)
 
+    def cost_moment(self, sgd_step: int) -> int:
+        """Return the moment that computes the cost of an SGD step; its feed if nothing does."""
+        position = self.timeline.position_of("forward", self.graph.cost) or 1
+        return self.timeline.start_of(sgd_step) + position
+
     def coming(self) -> Moment | None:
         """Return the name of the next moment, or None at the end."""
         return None if self.at_end else self.timeline.name(self.moment + 1)

@@ -27,12 +27,14 @@ from mfdebug.tui.count import Count
 from mfdebug.tui.keys import bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
+from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.widgets.caption import Caption
+from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.panels import Panels
@@ -241,10 +243,16 @@ class DebugScreen(CommandScreen):
         self.show_moment()
         self.say(str(error), "error")
 
-    def progressed(self, words: str) -> None:
+    def progressed(self, progress: RunProgress) -> None:
         """Show the progress of a command in the background."""
         self.query_one(OutputList).show()
-        self.say(words, "busy")
+        self.panels.grow(progress)
+        message = self.query_one(MessageLine)
+        message.say(progress.words(message.room("busy")), "busy")
+
+    async def on_cost_plot_step_chosen(self, event: CostPlot.StepChosen) -> None:
+        """Go to the moment that computed the cost of the SGD step that was clicked."""
+        await self.run_line(f"goto cost {event.step}")
 
     # Prompt ------------------------------------------------------------------------------
 

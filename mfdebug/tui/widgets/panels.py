@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
+from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.shown_node import ShownNode
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
@@ -60,6 +63,12 @@ class Panels(Horizontal):
         self.node.show()
         self.show_curve_if_it_fits()
         self.cost.show()
+
+    def grow(self, progress: RunProgress) -> None:
+        """Let the curve grow during a run in the background."""
+        self.show_curve_if_it_fits()
+        if self.cost.display:
+            self.cost.grow(math.floor(progress.reached), math.floor(progress.aim or 0))
 
     def show_curve_if_it_fits(self) -> None:
         """Display the cost plot if there are costs to plot, and room for them."""
