@@ -78,7 +78,7 @@ async def test_e_edits_the_entry_and_z_takes_it_back() -> None:
         await driver.type("9")
         await driver.press("enter")
         assert float(driver.debugger.value(driver.debugger.graph.index_of("f"))) == (9 + 5) * -4
-        assert driver.message == "x = 9"
+        assert driver.message == "x = 9; f -12 to -56"
         await driver.press("z")
         assert float(driver.debugger.value(driver.debugger.graph.index_of("f"))) == -12
         await driver.press("Z")

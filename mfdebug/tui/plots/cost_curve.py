@@ -17,8 +17,8 @@ from mfdebug.tui.plots.ticks import ROUND, Tick, log_ticks, round_ticks, step_en
 
 Style = Literal["axis", "curve", "branch", "mark"]
 
-# Larger costs are drawn at this height: differences of two heights must be finite.
-LARGEST = 1e300
+# The axis reaches no further, and the curve is cut there: differences of heights must be finite.
+LARGEST = 8e307
 # The cost axis spans at least this fraction of the largest magnitude: what is nearly constant must
 # not look like a drop from top to bottom.
 MIN_SPAN = 1e-3
@@ -118,8 +118,7 @@ def limits(
         middle, dot = low / 2 + high / 2, span / (rows * DOWN - 1)
         return middle - (rows * DOWN // 2 - 1) * dot, middle + rows * DOWN // 2 * dot
     unit = _unit((high - low) / UNITS)
-    low, high = math.floor(low / unit) * unit, math.ceil(high / unit) * unit
-    return max(low, -2 * LARGEST), min(high, 2 * LARGEST)
+    return math.floor(low / unit) * unit, math.ceil(high / unit) * unit
 
 
 def _unit(most: float) -> float:

@@ -56,7 +56,8 @@ class Band:
         rows = np.arange(down * DOWN)[:, None]
         dots = (rows >= self.top) & (rows <= self.bottom) & self.there
         cells = dots.reshape(down, DOWN, across, ACROSS).transpose(0, 2, 1, 3)
-        return (cells * _BITS).sum(axis=(2, 3), dtype=np.uint8)
+        patterns: Grid = (cells * _BITS).sum(axis=(2, 3), dtype=np.uint8)
+        return patterns
 
     def points(self) -> list[tuple[int, int]]:
         """Return the characters, as row and column, of points without a neighbour to join."""

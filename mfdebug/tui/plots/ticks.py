@@ -73,7 +73,7 @@ def step_end(last: int) -> int:
     """
     for power in count():
         for tenths in ENDS:
-            end = tenths * 10**power // 10
+            end: int = tenths * 10**power // 10
             if end >= max(1, last):
                 return end
     raise AssertionError("powers of ten have no end")

@@ -181,7 +181,8 @@ class CostPlot(LinesView, can_focus=False):
     def _first_words(self, costs: Floats) -> str:
         name = descended_name(self.debugger)
         number = f"{name} {scalar(costs[0])}" if len(costs) else f"{name} not computed"
-        return self._fitting(f"{number} ∙ a curve from SGD step 1 on", number)
+        later = "a curve from SGD step 1 on", "a curve from step 1 on"
+        return self._fitting(*(f"{number} ∙ {words}" for words in later), number)
 
     def _title(self, costs: Floats, step: int, left: list[LeftBranch]) -> str:
         """Return the longest title that fits: what is drawn, the mark, the other branches."""

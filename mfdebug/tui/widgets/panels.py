@@ -66,13 +66,17 @@ class Panels(Horizontal):
 
     def grow(self, progress: RunProgress) -> None:
         """Let the curve grow during a run in the background."""
-        self.show_curve_if_it_fits()
+        self.show_curve_if_it_fits(running=True)
         if self.cost.display:
             self.cost.grow(math.floor(progress.reached), math.floor(progress.aim or 0))
 
-    def show_curve_if_it_fits(self) -> None:
-        """Display the cost plot if there are costs to plot, and room for them."""
+    def show_curve_if_it_fits(self, *, running: bool = False) -> None:
+        """Display the cost plot if there are costs to plot, and room for them.
+
+        What a program trains is known when it stops; while it is `running` it may train something.
+        """
         trained = self._debugger.graph.trains and self._debugger.moment > 0
+        trained = trained or (running and len(self._debugger.history.costs) > 0)
         cramped = self._roomy and self.screen.size.height < ROOMY_HEIGHT
         self.cost.display = trained and not cramped and not self.screen.has_class("low")
 

@@ -65,20 +65,23 @@ class StatusLine(LinesView):
         room = self.size.width - SHORTEST_NAME - 3
         long, short = self._pieces(short=False), self._pieces(short=True)
         batch = self._batch()
-        for (left, right), words in [*((long, w) for w in batch[:-1]), *((short, w) for w in batch)]:
-            placed = [*left, (f"{' ' if left is short[0] else '   '}{words}", label)]
-            if _width(placed + right) <= room:
-                return placed, right
-        if _width(sum(long, [])) <= room:
-            return long
+        for words in batch:
+            placed = [*long[0], (f"   {words}", label)]
+            if _width(placed + long[1]) <= room:
+                return placed, long[1]
         left, right = short
+        if batch and _width(left + right) + len(batch[-1]) < room:
+            return [*left, (f" {batch[-1]}", label)], right
+        if _width(long[0] + long[1]) <= room:
+            return long
         # The moment's number is the least important.
         return (left if _width(left + right) <= room else left[:-2]), right
 
     def _batch(self) -> list[str]:
         """Return the words for the rows of the present SGD step, the longest first."""
-        fed = self._batches is not None and self.debugger.moment > 0
-        return batch_words(self._batches, self.debugger.sgd_step) if fed else []
+        if self._batches is None or not self.debugger.moment:
+            return []
+        return batch_words(self._batches, self.debugger.sgd_step)
 
     def _pieces(self, *, short: bool) -> tuple[list[Piece], list[Piece]]:
         """Return the left and the right pieces, abbreviated if `short`, for narrow terminals."""

@@ -69,6 +69,8 @@ def refused(graph: str, *lines: str) -> str:
         (["sgd 3", "goto start", "goto end"], 27),
         (["goto sgd 2"], 19),
         (["goto sgd 0"], 1),
+        (["goto cost 2"], 21),
+        (["sgd 5", "goto cost 0"], 3),
         (["sgd 5", "goto sgd 2"], 19),
         (["until y"], 2),
         (["until y backward"], 6),
@@ -263,7 +265,10 @@ def test_a_count_is_taken_whole_or_refused_with_the_limit(line: str) -> None:
             "1000000000000 is too large: at most 999999999999 "
             "(usage: goto MOMENT | start | end | sgd K | cost K)",
         ),
-        ("goto there", "'there' is not a count (usage: goto MOMENT | start | end | sgd K | cost K)"),
+        (
+            "goto there",
+            "'there' is not a count (usage: goto MOMENT | start | end | sgd K | cost K)",
+        ),
         ("print", "print what? (usage: print EXPR, as in: print norm(W1.grad))"),
         ("save", "save where? (usage: save FILE)"),
         ("back", "this is the start (`step` continues)"),
@@ -312,6 +317,7 @@ COMPLETED = {
     "set W1 = no": ["set W1 = norm("],
     "goto 3": [],
     "goto s": ["goto start", "goto sgd "],
+    "goto c": ["goto cost "],
     "diff s": ["diff start", "diff sgd "],
     "diff 3 n": ["diff 3 now"],
     "break van": ["break vanishing"],
