@@ -35,7 +35,9 @@ class Band:
         scale = (down - 1) / (high - low)
         rows = np.zeros((2, across), np.intp)
         for row, values in zip(rows, (highest, lowest), strict=True):
-            exact = (high - values[self.there]) * scale
+            # A branch may be far out of a small range: infinitely many rows.
+            with np.errstate(over="ignore"):
+                exact = (high - values[self.there]) * scale
             row[self.there] = np.floor(np.clip(exact, -down, 2 * down) + 0.5)
         self.top, self.bottom = rows
         self._join()
@@ -88,9 +90,14 @@ def _covered(heights: Floats, last: int, across: int) -> tuple[Floats, Floats, N
     lowest, highest = np.full(across, np.nan), np.full(across, np.nan)
     if not len(heights):
         return lowest, highest, np.isfinite(lowest)
-    columns = np.floor(np.arange(len(heights)) * ((across - 1) / last) + 0.5).astype(np.intp)
-    starts = np.flatnonzero(np.diff(columns, prepend=-1))
-    known = columns[starts]
+    # Columns per point, as in `column_of`.
+    rate = (across - 1) / last
+    if rate >= 1:
+        starts = np.arange(len(heights))
+        known = np.floor(starts * rate + 0.5).astype(np.intp)
+    else:
+        known = np.arange(column_of(len(heights) - 1, last, across) + 1)
+        starts = np.maximum(np.ceil((known - 0.5) / rate) if rate else known, 0).astype(np.intp)
     lowest[known] = np.fmin.reduceat(heights, starts)
     highest[known] = np.fmax.reduceat(heights, starts)
     # A column between two points is on the line that joins them.
