@@ -28,5 +28,6 @@ def cost_change(debugger: Debugger, before: float | None, edit: Edit) -> str:
     name = descended_name(debugger)
     old, new = distinct_texts([before, after])
     if before == after or (math.isnan(before) and math.isnan(after)):
-        return f"{name} still {new}"
+        # A learning rate does nothing before the first update with it.
+        return "" if edit.node is None else f"{name} still {new}"
     return f"{name} {old} to {new}"

@@ -37,6 +37,7 @@ def test_costs_that_look_alike_have_more_digits() -> None:
         (["sgd", "step"], "set w = 3"),  # it is that of the step before
         (["sgd"], "set w = 3"),  # the edit takes effect in the next step
         (["next 3"], "set lr = 0.5"),  # the learning rate is used after it
+        (["sgd", "set lr = 0.5", "next 3"], "undo"),  # and has not been used
     ],
 )
 def test_nothing_is_said_where_the_edit_cannot_have_changed_it(moves: list[str], edit: str) -> None:
