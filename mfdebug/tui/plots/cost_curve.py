@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from msgspec import Struct
 from mfdebug.tui.plots.dots import ACROSS, BRAILLE, DOWN, Band, Floats, Grid, column_of, dashed
 from mfdebug.tui.plots.ticks import ROUND, Tick, log_ticks, round_ticks, step_end, step_ticks
 
-Style = Literal["axis", "curve", "branch", "mark"]
+Style = Literal["axis", "blank", "curve", "branch", "mark"]
 
 # The axis reaches no further, and the curve is cut there: differences of heights must be finite.
 LARGEST = 8e307
@@ -82,10 +83,10 @@ def draw(curves: Curves, width: int, height: int) -> Picture:
     lines: list[list[tuple[str, Style]]] = []
     for y, row in enumerate(cells):
         label = labels.get(y, "")
-        axis = f"{label:>{margin - 1}}{'┤' if label else '│'}"
-        lines.append([(axis, "axis"), *_runs(row)])
+        axis = label + ("┤" if label else "│")
+        lines.append([(" " * (margin - len(axis)), "blank"), (axis, "axis"), *_runs(row)])
     steps = _step_axis(step_ticks(last, max(2, across // 8)), last, across)
-    lines.append([(f"{'':>{margin - 1}}└{steps}", "axis")])
+    lines.append([(" " * (margin - 1), "blank"), (f"└{steps}", "axis")])
     return Picture(lines, margin, across, last)
 
 
@@ -152,7 +153,7 @@ def _cells(
 ) -> list[list[Cell]]:
     """Return the characters between the axes; the present curve lies over the others."""
     across, rows = size
-    cells: list[list[Cell]] = [[(" ", "curve")] * across for _ in range(rows)]
+    cells: list[list[Cell]] = [[(" ", "blank")] * across for _ in range(rows)]
     for first, branch in others:
         shown = np.where(np.arange(len(branch)) >= first, branch, np.nan)
         band = Band(shown, last, *ends, size)
@@ -176,14 +177,13 @@ def _put(cells: list[list[Cell]], grid: Grid, band: Band, style: Style) -> None:
 
 
 def _runs(row: Sequence[Cell]) -> Iterator[Cell]:
-    """Join neighbouring characters of one style."""
-    text, style = "", row[0][1]
-    for character, own in row:
-        if own != style and character != " ":
-            yield text, style
-            text, style = "", own
-        text += character
-    yield text, style
+    """Join neighbouring characters of one style.
+
+    Blanks have their own: an image of the screen places each run by itself, so that a curve keeps
+    its form whatever font draws it.
+    """
+    for style, run in groupby(row, key=lambda cell: cell[1]):
+        yield "".join(character for character, _ in run), style
 
 
 def _step_axis(ticks: Sequence[Tick], last: int, across: int) -> str:

@@ -15,6 +15,8 @@ ROUND = (10, 20, 25, 50)
 ENDS = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)
 # Labels below and from these magnitudes are in scientific notation.
 SMALL, BIG = 1e-4, 1e6
+# The largest power of ten that is a number.
+MOST_DECADES = 308
 # SGD steps are in thousands and millions from these on: 20k, 1.5M.
 LETTERS = ((10**6, 10**6, "M"), (10**4, 10**3, "k"), (0, 1, ""))
 
@@ -55,6 +57,8 @@ def log_ticks(low: float, high: float, most: int) -> list[Tick]:
     powers = list(range(first, math.floor(high) + 1, every))
     if len(powers) > 1:
         return [Tick(power, scalar(float(f"1e{power}"))) for power in powers[:most]]
+    if high > MOST_DECADES:
+        return []
     ticks = round_ticks(10.0**low, 10.0**high, most)
     return [Tick(math.log10(tick.at), tick.label) for tick in ticks if tick.at > 0]
 

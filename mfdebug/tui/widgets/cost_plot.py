@@ -169,7 +169,7 @@ class CostPlot(LinesView, can_focus=False):
             for name in ("axis", "curve", "branch", "mark")
         }
         lines = [
-            Strip([Segment(text, styles[style]) for text, style in line])
+            Strip([Segment(text, styles.get(style)) for text, style in line])
             for line in self._picture.lines
         ]
         self.update_lines([self._rule(self._title(costs, step, left)), *lines])
