@@ -50,6 +50,9 @@ MARKS = {
     "○": "a stop is set here, but disabled",
     "▶": "the node of the present moment",
     "▾ ▸": "a scope, open or folded; Enter changes it",
+    "◆": "the present SGD step on the cost curve; a click on the curve goes to another one",
+    "⠒ ⠒": "the cost of another branch, which an edit has left, as far as it was computed",
+    "epoch 2 3/28": "the SGD step is the 3rd of 28 in epoch 2, counted from 0; a step is a batch",
 }
 INDENT = 2
 GAP = 2
