@@ -142,9 +142,12 @@ class RecordedCursor(Cursor):
         Raises `OtherRun` if a pass of another line is on the way, and `DebuggerError` if the
         program has ended or a node has raised.
         """
-        start = self.moment
-        target = self._reach(max(moment, 0), progress)
-        self._set_moment(target)
+        start, known = self.moment, len(self.costs)
+        try:
+            target = self._reach(max(moment, 0), self._noting(progress))
+            self._set_moment(target)
+        finally:
+            self.forget_costs_from(max(known, self.costs_reached))
         if self.moment > start and self.must_stop():
             raise SetTrace
         if target <= start < moment and start == self.timeline.end:
@@ -177,13 +180,25 @@ class RecordedCursor(Cursor):
         step, position = self.timeline.sgd_step(moment), self.timeline.position(moment)
         self.plan.go_to(step, position)
         self.plan.learning_rate = self.plan.rate
-        self._note_costs()
+        self._note_costs(self.costs_reached)
         self.last_update = self._update_here()
 
-    def _note_costs(self) -> None:
-        """Add the costs of all passes up to here to the curve."""
-        for step in range(len(self.costs), self.costs_reached):
+    def _note_costs(self, passes: int) -> None:
+        """Add the costs of the first `passes` passes to the curve."""
+        for step in range(len(self.costs), passes):
             self.costs.append(self.plan.outline(step).cost)
+
+    def _noting(self, progress: Progress | None) -> Progress | None:
+        """Return a progress function that also lets the curve grow while the program runs."""
+        if progress is None:
+            return None
+
+        def report(moment: int) -> bool:
+            # The last pass may be incomplete.
+            self._note_costs(self.timeline.sgd_step(moment))
+            return progress(moment)
+
+        return report
 
     def _update_here(self) -> Update | None:
         where = self.where

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from textual.message_pump import MessagePump
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
+from mfdebug.tui.run_progress import RunProgress
 from miniflow.errors import MiniflowError
 
 # Seconds after which a command moves to the background: keys then work, and any key stops it.
@@ -33,8 +35,8 @@ class Listener(Protocol):
     def failed(self, error: MiniflowError) -> None:
         """A line failed."""
 
-    def progressed(self, words: str) -> None:
-        """A run in the background made progress; `words` describes it."""
+    def progressed(self, progress: RunProgress) -> None:
+        """A run in the background made progress."""
 
 
 class Runner:
@@ -53,7 +55,8 @@ class Runner:
         self._running = ""
         self._stop = False
         self._was_stopped = False
-        self._reached = 0
+        self._begun = self._reached = 0.0
+        self._begun_at = 0.0
 
     @property
     def busy(self) -> bool:
@@ -99,6 +102,8 @@ class Runner:
 
     async def _run_in_thread(self, line: str) -> None:
         loop = asyncio.get_running_loop()
+        self._begun = self._reached = self._steps(self.session.debugger.moment)
+        self._begun_at = time.monotonic()
         future = loop.run_in_executor(self._worker, self.session.run, line)
         done, _ = await asyncio.wait({future}, timeout=BACKGROUND_AFTER)
         if done:
@@ -131,11 +136,17 @@ class Runner:
 
     def _on_progress(self, moment: int) -> bool:
         """Record the progress of a run and return whether it must stop; called from its thread."""
-        self._reached = moment
+        self._reached = self._steps(moment)
         self._was_stopped = self._stop
         return self._stop
 
+    def _steps(self, moment: int) -> float:
+        """Return a moment in SGD steps: they stay while more is learned of a program's passes."""
+        return moment / self.session.debugger.timeline.length
+
     def _report(self) -> None:
         if self.busy:
-            step = self.session.debugger.timeline.sgd_step(self._reached)
-            self._listener.progressed(f"{self._running}: at SGD step {step}   any key stops")
+            seconds = time.monotonic() - self._begun_at
+            aim, reached = self.session.aim, self._reached
+            progress = RunProgress(self._running, self._begun, reached, aim, seconds)
+            self._listener.progressed(progress)

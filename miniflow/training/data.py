@@ -84,6 +84,12 @@ class Batches:
         """SGD steps per pass over the table; a last batch that is not full is omitted."""
         return max(1, self.rows // self.size)
 
+    def place_of(self, sgd_step: int) -> tuple[int, int] | None:
+        """Return the epoch of an SGD step and its place in it, from 0; None if rows are drawn."""
+        if self.sampling == "replacement":
+            return None
+        return divmod(self._before + sgd_step, self.steps_per_epoch)
+
     def rows_of(self, sgd_step: int) -> Array | None:
         """Return the row numbers of an SGD step, or None for the whole table."""
         if self.sampling == "all":

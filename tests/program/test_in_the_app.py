@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from mfdebug.opening.programs import open_program
@@ -190,3 +191,30 @@ def test_the_app_is_suspended_and_goes_on_with_its_program_until_that_is_killed(
         shell.wait_for("shell>")
         shell.send(b"echo status $?\r")
         shell.wait_for("status 1")
+
+
+def test_the_costs_of_a_long_run_are_known_while_it_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "long.py"
+    file.write_text(
+        "import miniflow as mf\n"
+        "x = mf.parameter(9.0, 'x')\n"
+        "mf.Graph.of(x * x, optimizer=mf.SGD(0.001)).train(10**9)\n"
+    )
+    running = open_program(str(file), [], memory=2**24, streams="piped")
+    debugger, known = running.session.debugger, [0]
+
+    def progress(moment: int) -> bool:
+        known.append(len(debugger.history.costs))
+        assert known[-1] <= debugger.timeline.sgd_step(moment)
+        return len(set(known)) > 3
+
+    try:
+        running.session.progress = progress
+        running.session.run("sgd 1000000000")
+        assert known == sorted(known)
+        assert len(set(known)) > 3
+        # The run was stopped: the curve ends where the cursor is.
+        assert len(debugger.history.costs) == debugger.costs_reached
+        assert all(a > b for a, b in pairwise(debugger.history.costs))
+    finally:
+        running.run.close()

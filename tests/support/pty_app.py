@@ -183,7 +183,8 @@ class PtyApp:
     @property
     def moment(self) -> int:
         """The moment that the status line shows, 0 if none can be read."""
-        found = re.search(r"SGD step \d+ .* moment (\d+) ", self.text)
+        # A narrow line is shortened.
+        found = re.search(r"step \d+ .* (?:moment|at) (\d+) ", self.text)
         return int(found[1]) if found else 0
 
     def wait_for_moments(self, count: int, timeout: float = 60.0) -> int:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from mfdebug.core.commands.command import Argument, Command, Key
+from mfdebug.core.commands.cost_change import computed_cost, cost_change
 from mfdebug.core.commands.status import status
 from mfdebug.core.expressions.parser import parse, take_entry
 from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.format.table import Column, Row, Table
 from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit, node_or_error
 from miniflow.files.values import read_array
 
 _NOT_FINITE = re.compile(r"\b(?:nan|inf)\b")
@@ -35,6 +36,7 @@ def _set(session: Session, text: str) -> Reply:
     if not rest.startswith("="):
         raise DebuggerError("set what to what?", hint=f"usage: {usage}")
     value = _given(debugger, rest[1:].strip(), usage)
+    before = computed_cost(debugger)
     if entry is None:
         dropped = debugger.set_learning_rate(_number(value))
     else:
@@ -49,6 +51,8 @@ def _set(session: Session, text: str) -> Reply:
         later = f" (the node; set lr() = VALUE sets the learning rate){later}"
     if debugger.edits[-1].after > debugger.moment:
         later = f", after the feed of SGD step {debugger.cursor.coming_step}{later}"
+    if change := cost_change(debugger, before, debugger.edits[-1]):
+        later = f"; {change}{later}"
     return Reply(f"{words}{later}\n{status(debugger)}", {"set": words, "left_behind": dropped})
 
 
@@ -76,13 +80,19 @@ def _number(value: Any) -> float:
 
 
 def _undo(session: Session, _text: str) -> Reply:
-    edit = session.debugger.undo()
-    return Reply(f"undone: {edit.words}\n{status(session.debugger)}", {"undone": edit.words})
+    before = computed_cost(session.debugger)
+    return _reverted(session, "undone", session.debugger.undo(), before)
 
 
 def _redo(session: Session, _text: str) -> Reply:
-    edit = session.debugger.redo()
-    return Reply(f"redone: {edit.words}\n{status(session.debugger)}", {"redone": edit.words})
+    before = computed_cost(session.debugger)
+    return _reverted(session, "redone", session.debugger.redo(), before)
+
+
+def _reverted(session: Session, done: str, edit: Edit, before: float | None) -> Reply:
+    change = cost_change(session.debugger, before, edit)
+    words = f"{done}: {edit.words}" + (f"; {change}" if change else "")
+    return Reply(f"{words}\n{status(session.debugger)}", {done: edit.words})
 
 
 def _branches(session: Session, _text: str) -> Reply:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from msgspec.structs import replace
@@ -30,6 +32,7 @@ from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
 # SGD steps that `continue` runs at most: a script must not run forever.
 FAR = 10_000
 ENDS = "the run ends"
+GOTO = "goto MOMENT | start | end | sgd K | cost K"
 # More SGD steps than any finite run has.
 TO_THE_END = 10**9
 
@@ -74,9 +77,21 @@ def _index_here(debugger: Debugger, ref: EntryRef) -> Index | None:
 def _move(session: Session, target: int) -> Reply:
     """Move to a moment, or to the first stop before it."""
     if target > session.debugger.moment:
-        return moved(session, session.stops.run(target, session.progress))
+        with _aiming(session, target):
+            hits = session.stops.run(target, session.progress)
+        return moved(session, hits)
     session.debugger.move(target, session.progress)
     return moved(session)
+
+
+@contextmanager
+def _aiming(session: Session, target: int) -> Iterator[None]:
+    """Let the session know within a `with` block to which moment it runs."""
+    session.aim = target / session.debugger.timeline.length
+    try:
+        yield
+    finally:
+        session.aim = None
 
 
 def _require_next(debugger: Debugger) -> None:
@@ -156,7 +171,7 @@ def _until(session: Session, text: str) -> Reply:
 
 
 def moment_of(debugger: Debugger, text: str, usage: str) -> int:
-    """Parse a moment: a number, `start`, `end`, `sgd K` or `now`."""
+    """Parse a moment: a number, `start`, `end`, `sgd K`, `cost K` or `now`."""
     word, _, rest = text.partition(" ")
     if text == "start":
         return 0
@@ -165,10 +180,13 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
     if text == "end":
         end = debugger.timeline.end
         return len(debugger.cursor.costs) * debugger.timeline.length if end is None else end
-    if word == "sgd":
+    if word in ("sgd", "cost"):
         if not rest:
             raise DebuggerError("which SGD step?", hint=f"usage: {usage}")
-        return debugger.timeline.first_of(count_of(rest.strip(), usage))
+        step = count_of(rest.strip(), usage)
+        if word == "cost":
+            return debugger.cursor.cost_moment(step)
+        return debugger.timeline.first_of(step)
     if not text:
         raise DebuggerError(f"{usage.split()[0]} where?", hint=f"usage: {usage}")
     return count_of(text, usage)
@@ -176,9 +194,10 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
 
 def _goto(session: Session, text: str) -> Reply:
     debugger = session.debugger
-    usage = "goto MOMENT | start | end | sgd K"
+    usage = GOTO
     target = moment_of(debugger, text, usage)
-    debugger.cursor.go(target, session.progress)
+    with _aiming(session, target):
+        debugger.cursor.go(target, session.progress)
     known = moment_of(debugger, text, usage)
     if known != target:
         # The move may reveal the structure of further passes of a program.
@@ -186,7 +205,8 @@ def _goto(session: Session, text: str) -> Reply:
     end = debugger.timeline.end
     note = ""
     if end and target > end:
-        missing = f"SGD step {text.split()[1]}" if text.startswith("sgd ") else f"moment {target}"
+        by_step = text.startswith(("sgd ", "cost "))
+        missing = f"SGD step {text.split()[1]}" if by_step else f"moment {target}"
         note = f"there is no {missing}: {ENDS} at moment {end}"
     return moved(session, note=note)
 
@@ -339,11 +359,12 @@ MOVING = [
     ),
     Command(
         "goto",
-        "goto MOMENT | start | end | sgd K",
+        GOTO,
         "go to any moment",
         _goto,
         (Key("g", "goto ", asks=True),),
-        "`goto sgd K` goes to the first moment of SGD step K, its feed. From the start, `sgd K` "
+        "`goto sgd K` goes to the first moment of SGD step K, its feed, and `goto cost K` to the "
+        "moment that computes its cost, as a click on the cost curve does. From the start, `sgd K` "
         "ends with step K - 1; the next moment is the feed of step K.",
         argument=Argument.MOMENT,
         required=True,

@@ -45,6 +45,7 @@ class Session:
     """A debugger with its stops, watches, quiz and transcript.
 
     `progress` is called with the present moment during long runs and ends them by returning True.
+    `aim` is the end of the run of a command in SGD steps from the start, None if it is not known.
     `origin` is the origin of the graph, if known; `left` is the last saved session of the graph.
     `depth` is the nesting depth of scripts.
     """
@@ -61,6 +62,7 @@ class Session:
         self._interpreter = interpreter
         self.debugger = debugger
         self.progress = progress
+        self.aim: float | None = None
         self.origin = origin
         self.left = left
         # Reads the session before `left`; and whether either was resumed.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from array import array
 
+from mfdebug.core.timeline.branch_costs import fork_after
 from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY, Checkpoints
 from mfdebug.core.timeline.cursor import Cursor, Progress, Update
 from mfdebug.core.timeline.edits import Edit
@@ -85,15 +86,11 @@ class ComputedCursor(Cursor):
             raise
 
     def _replay_with(self, edits: tuple[Edit, ...]) -> None:
-        same = 0
-        for old, new in zip(self.edits, edits, strict=False):
-            if old is not new:
-                break
-            same += 1
-        changed = min((edit.after for edit in (*self.edits[same:], *edits[same:])), default=None)
+        changed = fork_after(self.edits, edits)
         if changed is None:
             return
         length = self.timeline.length
+        self.branch_costs.keep(self.edits, self.costs)
         self.checkpoints.forget_from(-(-changed // length))
         del self.costs[changed // length :]
         self.edits = edits
@@ -101,6 +98,8 @@ class ComputedCursor(Cursor):
         for edit in edits:
             self._edits_after.setdefault(edit.after, []).append(edit)
         self._travel(self.moment, None)
+        # What was computed of this branch before is computed again only where it is needed.
+        self.costs.extend(self.branch_costs.of(edits)[len(self.costs) :])
 
     # Executing ---------------------------------------------------------------------------------
 

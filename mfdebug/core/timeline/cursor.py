@@ -13,6 +13,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from mfdebug.core.format.hints import GO_BACK
+from mfdebug.core.timeline.branch_costs import BranchCosts
 from mfdebug.core.timeline.edits import Edit
 from mfdebug.core.timeline.timeline import NODE_PHASES, Moment, Phase, Timeline
 from miniflow.errors import MiniflowError
@@ -54,6 +55,7 @@ class Cursor(ABC):
         self.timeline = timeline
         self.moment = 0
         self.costs: array[float] = array("d")
+        self.branch_costs = BranchCosts()
         self.edits: tuple[Edit, ...] = ()
         self.last_update: Update | None = None
 
@@ -98,6 +100,11 @@ class Cursor(ABC):
         cost = self.timeline.position_of("forward", self.graph.cost) or 1
         here = self.timeline.position(self.moment)
         return self.sgd_step + (here >= cost)
+
+    def cost_moment(self, sgd_step: int) -> int:
+        """Return the moment that computes the cost of an SGD step; its feed if nothing does."""
+        position = self.timeline.position_of("forward", self.graph.cost) or 1
+        return self.timeline.start_of(sgd_step) + position
 
     def coming(self) -> Moment | None:
         """Return the name of the next moment, or None at the end."""

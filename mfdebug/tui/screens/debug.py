@@ -26,6 +26,7 @@ from mfdebug.tui.finder import Finder
 from mfdebug.tui.keys import KeyHint, bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.replies import view_of
+from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.on_demand import help_screen, palette
 from mfdebug.tui.screens.prompt_keys import ANSWER, PromptKeys
@@ -33,6 +34,7 @@ from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.themes import ThemedApp
 from mfdebug.tui.widgets.caption import Caption
+from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panels import Panels
@@ -268,10 +270,15 @@ class DebugScreen(PromptKeys):
         self.show_moment()
         self.say(str(error), "error")
 
-    def progressed(self, words: str) -> None:
+    def progressed(self, progress: RunProgress) -> None:
         """Show the progress of a command in the background."""
         self.panels.output.show()
-        self.say(words, "busy")
+        self.panels.grow(progress)
+        self.message.say(progress.words(self.message.room("busy")), "busy")
+
+    async def on_cost_plot_step_chosen(self, event: CostPlot.StepChosen) -> None:
+        """Go to the moment that computed the cost of the SGD step that was clicked."""
+        await self.run_line(f"goto cost {event.step}")
 
     # Keys that are not commands ----------------------------------------------------------
 
@@ -321,10 +328,9 @@ class DebugScreen(PromptKeys):
 
     def action_log(self) -> None:
         """Toggle the logarithmic scale of the cost plot."""
-        panel = self.panels.cost
-        plot = panel.plot
-        if plot is None or not panel.display:
-            self.say(panel.why_hidden(keys_of(self)), "error")
+        plot = self.panels.cost
+        if not plot.display:
+            self.say(plot.why_hidden(keys_of(self)), "error")
             return
         plot.toggle_scale()
         self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")

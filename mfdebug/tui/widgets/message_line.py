@@ -25,6 +25,7 @@ from mfdebug.tui.widgets.lines import LinesView
 MAX_LINES = 3
 
 Tone = Literal["next", "answer", "ask", "stop", "error", "busy"]
+PREFIXES: dict[Tone, str] = {"error": " ! ", "busy": " » ", "stop": " ● ", "ask": " ? "}
 
 
 class MessageLine(LinesView):
@@ -72,9 +73,9 @@ class MessageLine(LinesView):
 
     def draw(self) -> None:
         """Draw the message in the present width and colours."""
-        prefix = {"error": " ! ", "busy": " » ", "stop": " ● ", "ask": " ? "}.get(self._tone, " ")
+        prefix = PREFIXES.get(self._tone, " ")
         width = self.size.width or 80
-        lines = wrap(self._text, width - len(prefix)) or [""]
+        lines = wrap(self._text, self.room(self._tone)) or [""]
         if self._tone in ("next", "busy"):
             lines = [self._text]
         elif len(lines) > MAX_LINES:
@@ -86,6 +87,10 @@ class MessageLine(LinesView):
             Strip([Segment(fit(f"{prefix if not i else ' ' * len(prefix)}{line}", width), style)])
             for i, line in enumerate(lines)
         )
+
+    def room(self, tone: Tone) -> int:
+        """Return the columns that a message in this tone has in a line."""
+        return (self.size.width or 80) - len(PREFIXES.get(tone, " "))
 
     @property
     def tone(self) -> Tone:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
+from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.shown_node import ShownNode
-from mfdebug.tui.widgets.cost_panel import CostPanel
+from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
@@ -34,7 +37,7 @@ class Panels(Horizontal):
         self.watches = WatchList(session.watches, id="watches")
         self.stops = StopList(session.stops, id="stops")
         self.node = NodePanel(debugger, id="node")
-        self.cost = CostPanel(debugger, id="cost")
+        self.cost = CostPlot(debugger, id="cost")
         self.output = OutputList(session.printed or list, id="output")
         self.order.roomy = self.node.roomy = self.cost.roomy = roomy
         self.shown = ShownNode(debugger, self.order, self.node)
@@ -66,7 +69,6 @@ class Panels(Horizontal):
 
     def prepare(self) -> None:
         """Mount what the first moment does not show and the first keys need."""
-        self.cost.prepare()
         for rows in self.query(SideList):
             rows.prepare()
 
@@ -74,6 +76,12 @@ class Panels(Horizontal):
         """Update every panel to the present moment."""
         show_all(self._panels)
         self.draw_titles()
+
+    def grow(self, progress: RunProgress) -> None:
+        """Let the curve grow during a run in the background."""
+        self.cost.show_if_it_fits(running=True)
+        if self.cost.display:
+            self.cost.grow(math.floor(progress.reached), math.floor(progress.aim or 0))
 
     def zoom(self, panel: str) -> None:
         """Give a panel of `ZOOMED` the whole screen; "" shows all panels again."""

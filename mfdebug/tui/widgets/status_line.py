@@ -1,4 +1,4 @@
-"""The top line: graph, SGD step, phase, moment, cost and learning rate."""
+"""The top line: graph, SGD step, phase, moment, batch of rows, cost and learning rate."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from mfdebug.core.commands.status import cost_text
 from mfdebug.core.expressions.names import word_typed
+from mfdebug.core.format.batches import batch_words
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.terminal.text_fitting import fit
@@ -36,6 +37,8 @@ class StatusLine(LinesView):
     def __init__(self, debugger: Debugger, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.debugger = debugger
+        # Not those of the plan, which a run in the background uses at the same time.
+        self._batches = debugger.graph.batches()
 
     def show(self) -> None:
         """Show the present moment."""
@@ -46,11 +49,7 @@ class StatusLine(LinesView):
         self.show()
 
     def _segments(self) -> list[Segment]:
-        left, right = self._pieces(short=False)
-        if _width(left + right) + SHORTEST_NAME + 3 > self.size.width:
-            left, right = self._pieces(short=True)
-        if _width(left + right) + SHORTEST_NAME + 3 > self.size.width:
-            left = left[:-2]  # the moment's number is the least important
+        left, right = self._fitting()
         used = _width(left + right)
         name = self.debugger.graph.name
         room = max(SHORTEST_NAME, min(cell_len(name), self.size.width - used - 5))
@@ -59,6 +58,30 @@ class StatusLine(LinesView):
         label = self.get_component_rich_style("status--label")
         pieces = [*named, *left, (" " * gap, label), *right]
         return [Segment(text, style) for text, style in pieces]
+
+    def _fitting(self) -> tuple[list[Piece], list[Piece]]:
+        """Return the pieces that fit: with the longest words for the batch, else without it."""
+        label = self.get_component_rich_style("status--label")
+        room = self.size.width - SHORTEST_NAME - 3
+        long, short = self._pieces(short=False), self._pieces(short=True)
+        batch = self._batch()
+        for words in batch:
+            placed = [*long[0], (f"   {words}", label)]
+            if _width(placed + long[1]) <= room:
+                return placed, long[1]
+        left, right = short
+        if batch and _width(left + right) + len(batch[-1]) < room:
+            return [*left, (f" {batch[-1]}", label)], right
+        if _width(long[0] + long[1]) <= room:
+            return long
+        # The moment's number is the least important.
+        return (left if _width(left + right) <= room else left[:-2]), right
+
+    def _batch(self) -> list[str]:
+        """Return the words for the rows of the present SGD step, the longest first."""
+        if self._batches is None or not self.debugger.moment:
+            return []
+        return batch_words(self._batches, self.debugger.sgd_step)
 
     def _pieces(self, *, short: bool) -> tuple[list[Piece], list[Piece]]:
         """Return the left and the right pieces, abbreviated if `short`, for narrow terminals."""

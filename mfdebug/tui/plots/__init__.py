@@ -1,0 +1,1 @@
+"""Plots as text: ticks, curves in braille dots, and axes."""
