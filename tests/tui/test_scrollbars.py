@@ -22,7 +22,8 @@ def touched(driver: Driver) -> list[str]:
     for view in driver.app.screen.query(LinesView):
         if not (view.show_vertical_scrollbar and view.display and view.region.height):
             continue
-        bar = view.region.right - view.scrollbar_size_vertical
+        inside = view.region.shrink(view.styles.border.spacing)
+        bar = inside.right - view.scrollbar_size_vertical
         found += [
             f"{view}: {row}"
             for row in rows[view.region.y : view.region.bottom]

@@ -248,7 +248,7 @@ def test_a_mean_square_error_is_a_sum_of_squares_over_m() -> None:
         "  = (y[0] - a[0])²/m + (y[1] - a[1])²/m + (y[2] - a[2])²/m",
         "  = (1 - 4.5)²/3 + (2 - 5)²/3 + (3 - 10)²/3",
         "  = 23.4167",
-        "     term  sum so far",
+        "      term  sum so far",
     ]
     assert lines(debugger, "a", (1,), grad=True) == [
         "∂cost/∂a[1] = ∂cost/∂cost·(-2(y[1] - a[1])/m)",
@@ -494,7 +494,7 @@ def test_of_many_terms_the_largest_are_listed() -> None:
     assert cause.terms[0].amount == numbers[np.abs(numbers).argmax()]
     told = cause_lines(cause, debugger)
     assert told[1].endswith(" + … (4,996 more)")
-    assert told[-1].startswith("  … 4988 more, together ")
+    assert told[-1].startswith("  … 4,988 more, together ")
 
 
 def test_a_larger_layer_takes_no_more_lines_to_explain() -> None:
