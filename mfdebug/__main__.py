@@ -1,5 +1,6 @@
 """`python -m mfdebug` and the `mfdebug` command."""
 
+import gc
 import os
 import signal
 import sys
@@ -17,6 +18,9 @@ def main() -> int:
         end_by(end.number)
     except KeyboardInterrupt:
         end_by(signal.SIGINT)
+    finally:
+        # The memory is freed with the process; looking for garbage at exit took 80 ms.
+        gc.freeze()
 
 
 def _remove_working_directory() -> None:

@@ -12,19 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import warm_start
 from tests.support.command_line import in_turn
 from tests.support.paths import ROOT
 
 
 def mfdebug(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mfdebug", *arguments],
-        capture_output=True,
-        text=True,
-        input=stdin,
-        cwd=ROOT,
-        timeout=60,
-    )
+    command = [sys.executable, "-m", "mfdebug", *arguments]
+    return warm_start.run(command, stdin, text=True, cwd=ROOT)
 
 
 def test_batch_prints_what_commands_answer() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.killed import kill_often, kill_runs
+from tests.support import warm_start
 from tests.support.paths import ROOT
 from tests.support.permissions import ordinary
 from tests.support.pty_app import PtyApp
@@ -33,16 +34,9 @@ def batch(
     """Run commands without a screen; `prepare` runs in the child before it begins."""
     options = [part for line in lines for part in ("-c", line)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(state)}
-    return subprocess.run(
-        [*COMMAND, str(graph), "--batch", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=environment,
-        cwd=state,
-        preexec_fn=prepare,
-    )
+    first = {} if prepare is None else {"preexec_fn": prepare}
+    command = [*COMMAND, str(graph), "--batch", *options]
+    return warm_start.run(command, text=True, env=environment, cwd=state, **first)
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.program.programs import ROOT, Program, environment
+from tests.support import warm_start
 
 VERSIONS = ("3.11", "3.12", "3.13")
 PIP = [sys.executable, "-m", "pip", "--python"]
@@ -131,15 +132,7 @@ def run(folder: Path, program: Program, command: Sequence[str], *, probed: bool 
     if probed:
         with main.open("a") as file:
             file.write("\n" + STATE.read_text())
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        input=program.given,
-        capture_output=True,
-        env=environment(),
-        check=False,
-        timeout=150,
-    )
+    done = warm_start.run(command, program.given, cwd=folder, env=environment())
     # What the interpreter keeps for itself is no file of the program's.
     files = {
         str(path.relative_to(folder)): path.read_bytes()

@@ -22,6 +22,7 @@ from miniflow import load
 from miniflow.errors import MiniflowError
 from tests.program.programs import BY_NAME, FOLDER, environment
 from tests.program.running import RUNNING, answers, batch, run
+from tests.support import warm_start
 from tests.support.pty_app import PtyApp
 
 # Those that end with an error, and what is said of it.
@@ -52,15 +53,8 @@ def value(session: Session, expression: str) -> Any:
 
 
 def mfdebug(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "mfdebug", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        input=given,
-        timeout=60,
-        check=False,
-    )
+    command = [sys.executable, "-P", "-m", "mfdebug", *arguments]
+    return warm_start.run(command, given, text=True, env=environment())
 
 
 # Errors -------------------------------------------------------------------------------------

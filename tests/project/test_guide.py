@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 import shlex
 import subprocess
@@ -27,6 +26,7 @@ from mfdebug.core.commands.table import COMMANDS
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
+from tests.support import warm_start
 from tests.support.paths import ROOT
 
 GUIDE = ROOT / "docs" / "guide"
@@ -60,14 +60,9 @@ def _run(line: str) -> tuple[str, int]:
     assert program == "mfdebug", line
     if any(argument.endswith(".py") for argument in arguments):
         # A program prints to the streams of its process.
-        done = subprocess.run(
-            [sys.executable, "-m", "mfdebug", *arguments],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+        command = [sys.executable, "-m", "mfdebug", *arguments]
+        done = warm_start.run(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, text=True
         )
         return done.stdout, done.returncode
     printed = io.StringIO()

@@ -14,7 +14,6 @@ import re
 import select
 import signal
 import struct
-import subprocess
 import termios
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from types import TracebackType
 
 import pyte
 
+from tests.support import warm_start
 from tests.support.paths import ROOT
 
 # Frames come at most 60 a second, so 80 ms of silence is five frames without one.
@@ -72,8 +72,12 @@ class PtyApp:
         env: Mapping[str, str | None] | None = None,
         cwd: Path = ROOT,
         answers: Mapping[bytes, bytes] | None = None,
+        warm: bool = True,
     ) -> None:
-        """Start `command`; `env` is laid over a small modern environment, None unsets."""
+        """Start `command`; `env` is laid over a small modern environment, None unsets.
+
+        `warm`: an `mfdebug` may be started warm (`warm_start.py`).
+        """
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.output = bytearray()
@@ -84,22 +88,16 @@ class PtyApp:
         self.screen.write_process_input = lambda answer: os.write(self._master, answer.encode())
         self._set_size(columns, rows)
         self._before = termios.tcgetattr(self._slave)
-        self.process = subprocess.Popen(
+        self.process = warm_start.Popen(
             [str(part) for part in command],
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
             env=_environment(env or {}),
             cwd=cwd,
-            start_new_session=True,
-            preexec_fn=self._take_terminal,
+            terminal=True,
+            warm=warm,
         )
-
-    def _take_terminal(self) -> None:
-        # Whoever runs the tests in the background of a shell, or under nohup, has them ignored.
-        for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-            signal.signal(ignored, signal.SIG_DFL)
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def _set_size(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import warm_start
 from tests.support.paths import ROOT
 from tests.support.pty_app import PtyApp, wait_until_kept
 from tests.support.sizes import some
@@ -41,14 +41,9 @@ def printed(*lines: str, resume: bool = True) -> str:
     """Return the output of a batch run that resumes the session."""
     commands = [part for line in lines for part in ("-c", line)]
     begin = ["--resume"] if resume else ["xor"]
-    return subprocess.run(
-        [*COMMAND, *begin, "--batch", *commands],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        timeout=60,
-    ).stdout
+    command = [*COMMAND, *begin, "--batch", *commands]
+    answered: str = warm_start.run(command, text=True, check=True, cwd=ROOT).stdout
+    return answered
 
 
 ASKED = ["print W1", "print W1.grad", "print lr", "stops", "watch", "branches"]
@@ -120,13 +115,7 @@ def test_a_damaged_session_is_refused(start: Start) -> None:
     plain.wait()
     (path,) = Path(os.environ["XDG_STATE_HOME"]).glob("mfdebug/sessions/*.session")
     path.write_text(path.read_text().replace("goto 21", "goto 22"))
-    done = subprocess.run(
-        [*COMMAND, "xor", "--resume", "--batch", "-c", "step"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
+    command = [*COMMAND, "xor", "--resume", "--batch", "-c", "step"]
+    done = warm_start.run(command, text=True, cwd=ROOT)
     assert done.returncode == 2
     assert "line 6: the checksum does not match" in done.stderr

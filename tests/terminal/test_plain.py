@@ -17,6 +17,7 @@ import pytest
 
 from mfdebug.cli.prompt import PROMPT
 from mfdebug.core.commands.table import COMMANDS
+from tests.support import warm_start
 from tests.support.paths import ROOT
 from tests.support.pty_app import PtyApp
 from tests.support.sizes import some
@@ -88,14 +89,11 @@ def environment(**changes: str) -> Mapping[str, str]:
 
 
 def piped(*arguments: str, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
+    done = warm_start.run(
         [*COMMAND, *arguments],
-        input=stdin.encode() if isinstance(stdin, str) else stdin,
-        capture_output=True,
+        stdin.encode() if isinstance(stdin, str) else stdin,
         cwd=ROOT,
-        timeout=60,
         env=environment(TERM="xterm-256color"),
-        check=False,
     )
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import warm_start
 from tests.support.paths import ROOT
 from tests.support.pty_app import PtyApp
 from tests.support.sizes import pick, some
@@ -43,15 +42,9 @@ def start() -> Iterator[Start]:
 
 def resumed(line: str) -> str:
     """Return what a line answers where the last session was left."""
-    return subprocess.run(
-        [*COMMAND, "--resume", "--batch", "-c", line],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        timeout=60,
-        env=dict(os.environ),
-    ).stdout.splitlines()[-1]
+    command = [*COMMAND, "--resume", "--batch", "-c", line]
+    answered: str = warm_start.run(command, text=True, check=True, cwd=ROOT).stdout
+    return answered.splitlines()[-1]
 
 
 WAYS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, "q", "\x11", ":quit\r"]
@@ -163,7 +156,7 @@ def test_a_crash_is_told_after_the_screen_is_left(start: Start) -> None:
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_the_first_screen_is_made(start: Start, ended_by: signal.Signals) -> None:
     for _ in range(pick(2, 1)):
-        app = start([*COMMAND, "xor"], ready="")
+        app = start([*COMMAND, "xor"], ready="", warm=False)
         app.wait_for_bytes(b"\x1b[?1049h")
         app.signal(ended_by)
         assert app.wait() == -ended_by

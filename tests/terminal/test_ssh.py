@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import sshd
+from tests.support import sshd, warm_start
 from tests.support.paths import ROOT
 from tests.support.pty_app import PtyApp, wait_until_kept
 from tests.support.sizes import pick, some
@@ -61,15 +60,10 @@ def log_in(server: sshd.Sshd, state: Path) -> Iterator[LogIn]:
 def printed(state: Path, *lines: str) -> str:
     """Return what lines print where the session was left."""
     commands = [part for line in lines for part in ("-c", line)]
-    return subprocess.run(
-        [sys.executable, "-m", "mfdebug", "--resume", "--batch", *commands],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        timeout=60,
-        env={**os.environ, "XDG_STATE_HOME": str(state)},
-    ).stdout
+    command = [sys.executable, "-m", "mfdebug", "--resume", "--batch", *commands]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(state)}
+    answered: str = warm_start.run(command, text=True, check=True, cwd=ROOT, env=environment).stdout
+    return answered
 
 
 @pytest.mark.parametrize("graph", some(["wx", "xor"], 1))

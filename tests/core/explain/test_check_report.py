@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, Abs, Linear, MatMul, Max, Min, Mul, Neg, ReLU, Sub, Sum, Tanh
 from miniflow.ops.base import Array, Calls, Op, ScalarRule, Targets
+from tests.support import warm_start
 from tests.support.check_words import check_sentences
 from tests.support.command_line import in_turn
 from tests.support.paths import ROOT
@@ -30,14 +30,8 @@ KINK = "a kink: the slopes to both sides differ, no one number is right"
 
 
 def mfdebug(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mfdebug", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    command = [sys.executable, "-m", "mfdebug", *arguments]
+    return warm_start.run(command, text=True, cwd=cwd)
 
 
 def strict_json(line: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from mfdebug.core.timeline.debugger import DebuggerError
 from mfdebug.core.timeline.diff import Instant, take_snapshot
 from mfdebug.opening.graphs import open_graph
 from miniflow.errors import MiniflowError
+from tests.support import warm_start
 from tests.support.command_line import in_turn
 from tests.support.paths import ROOT
 
@@ -231,14 +232,8 @@ def test_record_refuses_to_write_over_what_is_no_demo(tmp_path: Path) -> None:
 
 
 def mfdebug(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mfdebug", "demo", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
+    command = [sys.executable, "-m", "mfdebug", "demo", *arguments]
+    return warm_start.run(command, text=True, cwd=ROOT)
 
 
 def test_check_is_a_test(tmp_path: Path) -> None:
