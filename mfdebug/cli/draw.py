@@ -12,7 +12,8 @@ from mfdebug.config.settings import Settings
 from mfdebug.config.terminal import abilities
 from mfdebug.core.circuit.svg import svg
 from mfdebug.core.circuit.text import coloured_text, plain_text
-from mfdebug.core.commands.draw import LEAST_WIDTH, caption, drawn
+from mfdebug.core.commands.draw import LEAST_WIDTH
+from mfdebug.core.commands.drawing import caption, drawn
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 from miniflow.errors import MiniflowError
