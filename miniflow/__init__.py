@@ -8,8 +8,15 @@ graph files (see `miniflow.functional`). Both create the same nodes.
 import numpy as np
 
 from miniflow.functional import SGD as SGD
+from miniflow.functional import Adagrad as Adagrad
 from miniflow.functional import Adam as Adam
+from miniflow.functional import AdamW as AdamW
+from miniflow.functional import Constant as Constant
+from miniflow.functional import Cosine as Cosine
+from miniflow.functional import Group as Group
 from miniflow.functional import Momentum as Momentum
+from miniflow.functional import RMSProp as RMSProp
+from miniflow.functional import StepDecay as StepDecay
 from miniflow.functional import binary_cross_entropy as binary_cross_entropy
 from miniflow.functional import concat as concat
 from miniflow.functional import dropout as dropout

@@ -23,9 +23,16 @@ from miniflow.errors import GraphError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.node import scope as scope
+from miniflow.training.groups import Group as Group
 from miniflow.training.optimizers import SGD as SGD
+from miniflow.training.optimizers import Adagrad as Adagrad
 from miniflow.training.optimizers import Adam as Adam
+from miniflow.training.optimizers import AdamW as AdamW
 from miniflow.training.optimizers import Momentum as Momentum
+from miniflow.training.optimizers import RMSProp as RMSProp
+from miniflow.training.schedules import Constant as Constant
+from miniflow.training.schedules import Cosine as Cosine
+from miniflow.training.schedules import StepDecay as StepDecay
 
 # Lower-case aliases: each creates a node of that class.
 maximum = ops.Max

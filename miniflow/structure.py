@@ -192,7 +192,7 @@ class Structure:
     @property
     def starts_from(self) -> Progress:
         """The progress that a run continues: an empty one if it is of another kind of optimizer."""
-        kept = set(self.training.optimizer.keeps)
+        kept = set(self.training.keeps)
         return self.progress if set(self.progress.kept) == kept else Progress()
 
     def fed_from_data(self, node: int) -> bool:

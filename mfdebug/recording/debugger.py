@@ -18,6 +18,7 @@ from miniflow.files import save as save_graph
 from miniflow.gradcheck.checker import Verdict
 from miniflow.node import Input
 from miniflow.training.progress import Training
+from miniflow.training.schedules import Schedule
 
 
 class RecordedLines:
@@ -106,6 +107,14 @@ class RecordedDebugger(Debugger):
     def set_learning_rate(self, rate: float) -> int:
         """Raise `DebuggerError`, as `set_value` does."""
         return self.set_value(0, None, rate)
+
+    def set_schedule(self, schedule: Schedule | None) -> int:
+        """Raise `DebuggerError`, as `set_value` does."""
+        return self.set_value(0, None, schedule)
+
+    def set_trainable(self, node: int, trainable: bool) -> int:
+        """Raise `DebuggerError`, as `set_value` does."""
+        return self.set_value(node, None, trainable)
 
     def save(self, path: str | Path) -> None:
         """Save the network as a graph file, with the values of its inputs at this moment.

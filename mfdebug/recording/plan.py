@@ -238,7 +238,7 @@ class RecordedPlan(Plan):
 
     def save(self) -> State:
         """Return the current position."""
-        return (self._step, self._position), 0.0
+        return (self._step, self._position), self.control
 
     def restore(self, state: State) -> None:
         """Return to a saved position."""

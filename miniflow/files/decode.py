@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -16,19 +16,20 @@ from miniflow import limits
 from miniflow.errors import FileError, nearest
 from miniflow.files.schema import (
     FORMAT,
-    AdamForm,
     DataForm,
     Form,
     GraphForm,
-    MomentumForm,
+    GroupForm,
     NodeForm,
-    SGDForm,
+    OptimizerForm,
+    ScheduleForm,
     StateForm,
     TrainingForm,
     fields,
 )
 from miniflow.files.values import shown
 from miniflow.training.optimizers import OPTIMIZERS
+from miniflow.training.schedules import SCHEDULES
 
 _DECODER = msgspec.json.Decoder(GraphForm)
 _BOM = b"\xef\xbb\xbf"
@@ -286,6 +287,7 @@ def _choices(path: str) -> list[str]:
         "$.dtype": ["float64", "float32"],
         "$.training.sampling": ["all", "epoch", "replacement"],
         "$.training.optimizer.name": list(OPTIMIZERS),
+        "$.training.schedule.name": list(SCHEDULES),
         "$.init": ["zeros", "ones", "normal", "uniform", "xavier"],
     }
     return choices.get(path, [])
@@ -296,10 +298,13 @@ def _known_fields(form: type[Form], path: str, content: _ContentLookup) -> list[
         return fields(form)
     if path == "$.training.state":
         return fields(StateForm)
-    if path == "$.training.optimizer":
+    named = {"$.training.optimizer": OptimizerForm, "$.training.schedule": ScheduleForm}
+    if path in named:
         _, name = content.at(f"{path}.name")
-        forms: list[type[Form]] = [SGDForm, MomentumForm, AdamForm]
+        forms: tuple[type[Form], ...] = get_args(named[path])
         return next((fields(kind) for kind in forms if kind.__struct_config__.tag == name), [])
+    if re.fullmatch(r"\$\.training\.groups\[[^]]*\]", path):
+        return fields(GroupForm)
     parts: dict[str, type[Form]] = {
         "$.training": TrainingForm,
         "$.data": DataForm,

@@ -23,7 +23,9 @@ from miniflow.files.schema import (
     GraphForm,
     NodeForm,
     TrainingForm,
+    given,
     make_optimizer,
+    make_schedule,
 )
 from miniflow.files.sources import Sources
 from miniflow.files.state import read_state
@@ -37,6 +39,7 @@ from miniflow.structure import check_declared
 from miniflow.text.characters import is_printable
 from miniflow.toposort import CycleError, topological_order
 from miniflow.training.data import Data
+from miniflow.training.groups import Group
 from miniflow.training.optimizers import SGD
 
 
@@ -79,7 +82,11 @@ class _Loader:
         self.names = [node.name for node in form.nodes]
         self.index = dict(zip(self.names, range(len(self.names)), strict=True))
         self.dtype: np.dtype[Any] = np.dtype(form.dtype or "float64")
-        self.training = _training(form.training or TrainingForm())
+        try:
+            self.training = _training(form.training or TrainingForm())
+        except GraphError as error:
+            where = f"{file}: $.training"
+            raise FileError(error.problem, where=where, hint=error.hint) from None
         self.digest = hashlib.sha256()
         self.sources = self._open_sources()
 
@@ -338,4 +345,13 @@ def _training(form: TrainingForm) -> Training:
         batch_size=batch_size,
         sampling=form.sampling or ("epoch" if batch_size else "all"),
         seed=form.seed or 0,
+        schedule=make_schedule(form.schedule) if form.schedule else None,
+        clip_value=_or_none(form.clip_value),
+        clip_norm=_or_none(form.clip_norm),
+        accumulate=form.accumulate or 1,
+        groups=tuple(Group(**given(group)) for group in form.groups or ()),
     )
+
+
+def _or_none(limit: float | UnsetType) -> float | None:
+    return None if isinstance(limit, UnsetType) else limit

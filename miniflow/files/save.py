@@ -22,7 +22,7 @@ from miniflow.errors import FileError
 from miniflow.files import paths
 from miniflow.files.atomic import replace_file
 from miniflow.files.leftovers import remove_unneeded, tensor_file_name, tensor_files
-from miniflow.files.schema import FORMAT, optimizer_fields
+from miniflow.files.schema import FORMAT, changed_fields, optimizer_fields
 from miniflow.files.state import has_progress, state_text
 from miniflow.files.values import is_plain, shown, written
 from miniflow.graph import Graph, Training
@@ -32,6 +32,7 @@ from miniflow.ops.base import Array, Op
 from miniflow.text.characters import is_printable
 from miniflow.training.data import Data
 from miniflow.training.optimizers import OPTIMIZERS
+from miniflow.training.schedules import SCHEDULES
 
 # Most numbers of one value, or of all tables together, written in the graph file itself.
 INLINE = 1000
@@ -177,12 +178,30 @@ class _Saver:
         if training.batch_size is not None:
             content["batch_size"] = training.batch_size
         content |= {"sampling": training.sampling, "seed": training.seed}
+        content |= self._updates(training)
         text = self._json(content)
         if self.graph.trains and has_progress(progress):
             text = (
                 f'{text[:-1]},\n  "state": {state_text(progress, self._json, self._kept_as_json)}}}'
             )
         return [f'"training": {text}']
+
+    def _updates(self, training: Training) -> dict[str, Any]:
+        """Return how updates are made, as far as that is not the default."""
+        content: dict[str, Any] = {}
+        if training.schedule is not None:
+            kind = type(training.schedule).__name__
+            if SCHEDULES.get(kind) is not type(training.schedule):
+                raise FileError(f"graph files have no schedule {kind}", where=self.file)
+            content["schedule"] = {"name": kind, **changed_fields(training.schedule)}
+        for name in ("clip_value", "clip_norm"):
+            if getattr(training, name) is not None:
+                content[name] = getattr(training, name)
+        if training.accumulate > 1:
+            content["accumulate"] = training.accumulate
+        if training.groups:
+            content["groups"] = [changed_fields(group) for group in training.groups]
+        return content
 
     def _kept_as_json(self, arrays: Mapping[str, Array]) -> dict[str, str]:
         """Return arrays as JSON: small ones inline, large ones as references to a tensor file."""

@@ -18,16 +18,22 @@ from miniflow import limits
 from miniflow.arguments import (
     BATCH_SIZE,
     BETA,
+    CLIP,
     EPSILON,
+    EVERY,
+    FRACTION,
     LEARNING_RATE,
     MOMENTUM,
     SEED,
     SGD_STEPS,
+    WEIGHT_DECAY,
 )
 from miniflow.files.values import SPELLED
 from miniflow.ops import OPS, Op
 from miniflow.training.data import Sampling
+from miniflow.training.groups import Group
 from miniflow.training.optimizers import OPTIMIZERS, Optimizer
+from miniflow.training.schedules import SCHEDULES, Schedule
 
 FORMAT = 1
 
@@ -38,6 +44,13 @@ Size = Annotated[int, Meta(ge=1, le=limits.NUMBERS)]
 BatchSize = Annotated[int, Meta(**BATCH_SIZE.bounds)]
 Seed = Annotated[int, Meta(**SEED.bounds)]
 Rate = Annotated[float, Meta(**LEARNING_RATE.bounds)]
+Decay = Annotated[float, Meta(**WEIGHT_DECAY.bounds)]
+Beta = Annotated[float, Meta(**BETA.bounds)]
+Epsilon = Annotated[float, Meta(**EPSILON.bounds)]
+Fraction = Annotated[float, Meta(**FRACTION.bounds)]
+Limit = Annotated[float, Meta(**CLIP.bounds)]
+Updates = Annotated[int, Meta(**SGD_STEPS.bounds)]
+Count = Annotated[int, Meta(**EVERY.bounds)]
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Attribute = (
     bool
@@ -86,40 +99,119 @@ class SGDForm(Form, tag="SGD", tag_field="name"):
     """Stochastic gradient descent."""
 
     learning_rate: Rate | UnsetType = UNSET
+    weight_decay: Decay | UnsetType = UNSET
 
 
 class MomentumForm(Form, tag="Momentum", tag_field="name"):
-    """Gradient descent with a velocity."""
+    """Gradient descent with a velocity, in Nesterov's form if `nesterov` is true."""
 
     learning_rate: Rate | UnsetType = UNSET
     momentum: Annotated[float, Meta(**MOMENTUM.bounds)] | UnsetType = UNSET
+    nesterov: bool | UnsetType = UNSET
+    weight_decay: Decay | UnsetType = UNSET
 
 
 class AdamForm(Form, tag="Adam", tag_field="name"):
     """Adam."""
 
     learning_rate: Rate | UnsetType = UNSET
-    beta1: Annotated[float, Meta(**BETA.bounds)] | UnsetType = UNSET
-    beta2: Annotated[float, Meta(**BETA.bounds)] | UnsetType = UNSET
-    epsilon: Annotated[float, Meta(**EPSILON.bounds)] | UnsetType = UNSET
+    beta1: Beta | UnsetType = UNSET
+    beta2: Beta | UnsetType = UNSET
+    epsilon: Epsilon | UnsetType = UNSET
+    weight_decay: Decay | UnsetType = UNSET
+
+
+class AdamWForm(Form, tag="AdamW", tag_field="name"):
+    """Adam with decoupled weight decay."""
+
+    learning_rate: Rate | UnsetType = UNSET
+    beta1: Beta | UnsetType = UNSET
+    beta2: Beta | UnsetType = UNSET
+    epsilon: Epsilon | UnsetType = UNSET
+    weight_decay: Decay | UnsetType = UNSET
+
+
+class RMSPropForm(Form, tag="RMSProp", tag_field="name"):
+    """The gradient divided by the root of its mean square."""
+
+    learning_rate: Rate | UnsetType = UNSET
+    beta: Beta | UnsetType = UNSET
+    epsilon: Epsilon | UnsetType = UNSET
+    weight_decay: Decay | UnsetType = UNSET
+
+
+class AdagradForm(Form, tag="Adagrad", tag_field="name"):
+    """The gradient divided by the root of the sum of its squares."""
+
+    learning_rate: Rate | UnsetType = UNSET
+    epsilon: Epsilon | UnsetType = UNSET
+    weight_decay: Decay | UnsetType = UNSET
+
+
+OptimizerForm = SGDForm | MomentumForm | AdamForm | AdamWForm | RMSPropForm | AdagradForm
+
+
+class ConstantForm(Form, tag="Constant", tag_field="name"):
+    """The learning rate, after a linear warm-up."""
+
+    warmup: Updates | UnsetType = UNSET
+    start: Updates | UnsetType = UNSET
+
+
+class StepDecayForm(Form, tag="StepDecay", tag_field="name"):
+    """The learning rate is multiplied by `decay` every `every` updates."""
+
+    every: Count | UnsetType = UNSET
+    decay: Fraction | UnsetType = UNSET
+    warmup: Updates | UnsetType = UNSET
+    start: Updates | UnsetType = UNSET
+
+
+class CosineForm(Form, tag="Cosine", tag_field="name"):
+    """Half a cosine from the learning rate down to `least` times it, in `steps` updates."""
+
+    steps: Count | UnsetType = UNSET
+    least: Fraction | UnsetType = UNSET
+    warmup: Updates | UnsetType = UNSET
+    start: Updates | UnsetType = UNSET
+
+
+ScheduleForm = ConstantForm | StepDecayForm | CosineForm
+
+
+class GroupForm(Form):
+    """Parameters by the pattern of their names, with a rate, a decay, or no updates at all."""
+
+    names: Name
+    rate: Rate | UnsetType = UNSET
+    weight_decay: Decay | UnsetType = UNSET
+    frozen: bool | UnsetType = UNSET
 
 
 class StateForm(Form):
     """The training state: the SGD steps taken, and the optimizer's arrays by parameter name."""
 
-    sgd_steps: Annotated[int, Meta(**SGD_STEPS.bounds)]
+    sgd_steps: Updates
     velocity: dict[str, Any] | UnsetType = UNSET
     first_moment: dict[str, Any] | UnsetType = UNSET
     second_moment: dict[str, Any] | UnsetType = UNSET
+    mean_square: dict[str, Any] | UnsetType = UNSET
+    square_sum: dict[str, Any] | UnsetType = UNSET
+    accumulated: dict[str, Any] | UnsetType = UNSET
 
 
 class TrainingForm(Form):
     """The training settings."""
 
-    optimizer: SGDForm | MomentumForm | AdamForm | UnsetType = UNSET
+    optimizer: OptimizerForm | UnsetType = UNSET
     batch_size: BatchSize | UnsetType = UNSET
     sampling: Sampling | UnsetType = UNSET
     seed: Seed | UnsetType = UNSET
+    schedule: ScheduleForm | UnsetType = UNSET
+    clip_value: Limit | UnsetType = UNSET
+    clip_norm: Limit | UnsetType = UNSET
+    accumulate: Count | UnsetType = UNSET
+    groups: list[GroupForm] | UnsetType = UNSET
     state: StateForm | UnsetType = UNSET
 
 
@@ -151,15 +243,41 @@ def fields(form: type[msgspec.Struct]) -> list[str]:
     return [*([tag] if tag else []), *form.__struct_encode_fields__]
 
 
-def make_optimizer(form: SGDForm | MomentumForm | AdamForm) -> Optimizer:
+def given(form: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields that a form has in its file."""
+    return {key: x for key, x in msgspec.structs.asdict(form).items() if x is not UNSET}
+
+
+def make_optimizer(form: OptimizerForm) -> Optimizer:
     """Return the optimizer of a form."""
-    given = {key: x for key, x in msgspec.structs.asdict(form).items() if x is not UNSET}
-    return OPTIMIZERS[str(form.__struct_config__.tag)](**given)
+    return OPTIMIZERS[str(form.__struct_config__.tag)](**given(form))
+
+
+def make_schedule(form: ScheduleForm) -> Schedule:
+    """Return the schedule of a form."""
+    return SCHEDULES[str(form.__struct_config__.tag)](**given(form))
 
 
 def optimizer_fields(optimizer: Optimizer) -> dict[str, Any]:
-    """Return an optimizer's fields, as in a file."""
-    return {"name": type(optimizer).__name__, **dataclasses.asdict(optimizer)}
+    """Return an optimizer's fields, as in a file; extras (a weight decay) only if they are used."""
+    return {
+        "name": type(optimizer).__name__,
+        **{
+            one.name: value
+            for one in dataclasses.fields(optimizer)
+            if (value := getattr(optimizer, one.name)) != one.default
+            or not (one.kw_only or isinstance(value, bool))
+        },
+    }
+
+
+def changed_fields(settings: Schedule | Group) -> dict[str, Any]:
+    """Return the fields of a schedule or group that are not the defaults, as in a file."""
+    return {
+        one.name: value
+        for one in dataclasses.fields(settings)
+        if (value := getattr(settings, one.name)) != one.default
+    }
 
 
 def schema() -> dict[str, Any]:
@@ -180,9 +298,13 @@ def schema() -> dict[str, Any]:
         properties = definitions[f"{name}Form"]["properties"]
         for field in dataclasses.fields(optimizer):
             properties[field.name]["default"] = field.default
-        for kept in optimizer.keeps:
-            each = {"anyOf": [numbers, tensor]}
-            definitions["StateForm"]["properties"][kept]["additionalProperties"] = each
+    for name, schedule in SCHEDULES.items():
+        properties = definitions[f"{name}Form"]["properties"]
+        for field in dataclasses.fields(schedule):
+            properties[field.name]["default"] = field.default
+    for kept, property_ in definitions["StateForm"]["properties"].items():
+        if kept != "sgd_steps":
+            property_["additionalProperties"] = {"anyOf": [numbers, tensor]}
     node = definitions["NodeForm"]
     node["properties"]["op"] = {"enum": ["Input", *sorted(OPS)]}
     node["properties"]["value"] = {

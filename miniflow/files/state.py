@@ -21,7 +21,10 @@ from miniflow.ops.base import Array, shape_text
 from miniflow.training.optimizers import OPTIMIZERS
 from miniflow.training.progress import Progress
 
-KEPT = tuple(dict.fromkeys(name for kind in OPTIMIZERS.values() for name in kind.keeps))
+KEPT = (
+    *dict.fromkeys(name for kind in OPTIMIZERS.values() for name in kind.keeps),
+    "accumulated",
+)
 
 
 def read_state(form: StateForm, graph: Graph, open_sources: Callable[[], Sources]) -> Progress:
@@ -30,21 +33,19 @@ def read_state(form: StateForm, graph: Graph, open_sources: Callable[[], Sources
     `open_sources` returns a reader with its own limits. Raises `FileError` or `ShapeError` for a
     state that does not fit the optimizer and the parameters.
     """
-    optimizer = graph.training.optimizer
+    expected = graph.training.keeps
     for name in KEPT:
-        if (getattr(form, name) is UNSET) == (name in optimizer.keeps):
-            keeps = " and ".join(optimizer.keeps) or "nothing"
+        if (getattr(form, name) is UNSET) == (name in expected):
+            keeps = " and ".join(expected) or "nothing"
             raise FileError(
-                f"{type(optimizer).__name__} keeps {keeps} for each trainable input",
+                f"{type(graph.training.optimizer).__name__} keeps {keeps} for each trainable input",
                 where=f"training.state.{name}",
                 hint='leave out "state" to start from step 0',
             )
     shapes = {}
     for node in (graph.nodes[i] for i in graph.trainables):
         shapes[node.label] = None if node.value is None else np.shape(node.value)
-    kept = {
-        name: _read(name, getattr(form, name), shapes, open_sources()) for name in optimizer.keeps
-    }
+    kept = {name: _read(name, getattr(form, name), shapes, open_sources()) for name in expected}
     return Progress(form.sgd_steps, kept)
 
 

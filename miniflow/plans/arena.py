@@ -42,7 +42,7 @@ class Arena:
         temporary = sorted(set(range(len(shapes))).difference(trainables, own))
         untrained = sorted(set(range(len(shapes))).difference(trainables))
         parameters = sum(padded_sizes[i] for i in trainables)
-        keeps = graph.training.optimizer.keeps
+        keeps = graph.training.keeps
         lasting = parameters * (1 + len(keeps)) + sum(padded_sizes[i] for i in own)
         total = lasting + sum(padded_sizes[i] for i in temporary) + sum(padded_sizes)
         block: Array = np.zeros(total + line, graph.dtype)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from contextvars import Context, copy_context
 from functools import partial
 from itertools import accumulate, chain, repeat
 
@@ -18,7 +17,9 @@ from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats, follows_
 from miniflow.plans.arena import Arena
 from miniflow.plans.base import Plan, State
 from miniflow.plans.custom_node import LessonNode
+from miniflow.plans.silence import context_without_warnings
 from miniflow.plans.trace import ArrayTrace, Trace
+from miniflow.plans.updates import Updates
 from miniflow.structure import Structure
 from miniflow.training.progress import Progress
 
@@ -32,7 +33,6 @@ class ArrayPlan(Plan):
     def __init__(self, graph: Structure, shapes: list[Shape]) -> None:
         super().__init__(graph, shapes)
         self._sgd_step = np.zeros(1, np.int64)
-        self._rate = np.full((), self.learning_rate, graph.dtype)
         self._pool: dict[tuple[Shape, int], Array] = {}
         self._edges: dict[tuple[int, int], Array] = {}
         self._arena = Arena(graph, shapes)
@@ -43,15 +43,18 @@ class ArrayPlan(Plan):
             if not isinstance(node, Input) and not follows_rules(node)
         }
         self._do = [Calls(graph.dtype, self._pool, self._sgd_step) for _ in range(len(graph.nodes))]
-        self._without_warnings = _context_without_warnings().run
+        self._without_warnings = context_without_warnings().run
         self._checks = True
         self._fed = self._find_fed()
         self._gather_calls = [(table.take, value) for table, value in self._fed]
         self._backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
         self._lean_backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
         self._compile_backward()
-        self._updates = [self._compile_update(part) for part in self._arena.parts]
-        self._update = self._compile_update(slice(None)) if graph.trainables else ()
+        self._updates = Updates(
+            graph.training, self.treatments, self._arena, self._sgd_step, self._pool
+        )
+        self._updates.set_rate(self.learning_rate)
+        self._updates.compile(self.frozen)
         self._compile_whole()
         cost = self._values[graph.cost]
         self._read_cost = cost.item if cost.size == 1 else cost.sum
@@ -172,21 +175,10 @@ class ArrayPlan(Plan):
         node.backward_calls(do, targets(), grad, value, arguments)
         return do.take()
 
-    def _compile_update(self, part: slice) -> tuple[Call, ...]:
-        arena, do = self._arena, Calls(self.graph.dtype, self._pool, self._sgd_step)
-        self.graph.training.optimizer.update_calls(
-            do,
-            arena.parameters[part],
-            arena.parameter_gradients[part],
-            [kept[part] for kept in arena.kept.values()],
-            self._rate,
-        )
-        return do.take()
-
     def _compile_whole(self) -> None:
         """Compile the forward calls, then whole SGD steps and the calls of `walk`."""
         self._forward = [self._compile_forward(i) for i in range(len(self.graph.nodes))]
-        self._step_calls = self._compile_step(self._lean_backward)
+        self._compile_steps()
         self._walk_calls, self._starts = self._compile_walk()
 
     def skip_value_checks(self) -> None:
@@ -197,10 +189,13 @@ class ArrayPlan(Plan):
         ):
             self._compile_whole()
 
-    def _compile_step(self, backward_calls: list[tuple[Call, ...]]) -> tuple[Call, ...]:
-        forward = [call for calls in self._forward for call in calls]
-        backward = [call for calls in reversed(backward_calls) for call in calls]
-        return (*forward, *backward, *self._update)
+    def _compile_steps(self) -> None:
+        self._step_calls, self._accumulate_calls = self._compile_step(self._lean_backward)
+
+    def _compile_step(self, backward: list[tuple[Call, ...]]) -> list[tuple[Call, ...]]:
+        """Return the calls of an SGD step that updates, and of one that only accumulates."""
+        calls = tuple(chain(*self._forward, *reversed(backward)))
+        return [(*calls, *ends) for ends in (self._updates.whole, self._updates.accumulate)]
 
     def _compile_walk(self) -> tuple[tuple[Call, ...], list[int]]:
         """Return the calls of a whole walk, and the offset in them of each moment.
@@ -211,7 +206,7 @@ class ArrayPlan(Plan):
         parts += [self._forward[i] for i in self.graph.forward_nodes]
         parts += [self._backward[i] for i in self.graph.backward_nodes]
         starts = [0, *accumulate(map(len, parts))]
-        starts += starts[-1:] * len(self._updates)
+        starts += starts[-1:] * len(self.graph.trainables)
         return tuple(chain.from_iterable(parts)), starts
 
     # Running -----------------------------------------------------------------------------
@@ -219,6 +214,7 @@ class ArrayPlan(Plan):
     def feed(self, sgd_step: int) -> None:
         """Copy the rows of an SGD step into the fed inputs."""
         self._sgd_step[0] = self.steps_before + sgd_step
+        self._begin_step(sgd_step)
         if self._fed:
             self._gather(None if self.batches is None else self.batches.rows_of(sgd_step))
 
@@ -226,10 +222,19 @@ class ArrayPlan(Plan):
         """Feed one SGD step after the other, and yield the number of each fed step."""
         number, before, gather = self._sgd_step, self.steps_before, self._gather
         drawn = repeat(None) if self.batches is None else self.batches.rows_from(first)
+        begins = self.schedule is not None or self.graph.training.accumulate > 1
         for sgd_step, rows in zip(range(first, first + count), drawn, strict=False):
             number[0] = before + sgd_step
+            if begins:
+                self._begin_step(sgd_step)
             gather(rows)
             yield sgd_step
+
+    def _begin_step(self, sgd_step: int) -> None:
+        """Set the number of the update, and the learning rate of the schedule."""
+        self._updates.set_number(self.update_number(sgd_step))
+        if self.schedule is not None:
+            self._follow_schedule(sgd_step)
 
     def _gather(self, rows: Array | None) -> None:
         if rows is None:
@@ -250,7 +255,8 @@ class ArrayPlan(Plan):
 
     def update(self, trainable: int) -> None:
         """Run the update calls of one parameter."""
-        self._without_warnings(_run, self._updates[trainable])
+        _, each = self._updates.present(updates=self.updates_in(self.sgd_step))
+        self._without_warnings(_run, each[trainable])
 
     def walk(self, begin: int, end: int) -> None:
         """Run a range of the compiled calls; updates run one by one unless all are in the range."""
@@ -260,13 +266,14 @@ class ArrayPlan(Plan):
         starts = self._starts
         for call in self._walk_calls[starts[begin] : starts[end]]:
             call()
-        updates = len(starts) - 1 - len(self._updates)
+        updates = len(starts) - 1 - len(self.graph.trainables)
         if end <= updates:
             return
+        whole, each = self._updates.present(updates=self.updates_in(self.sgd_step))
         if begin <= updates and end == len(starts) - 1:
-            _run(self._update)
+            _run(whole)
         else:
-            for update in self._updates[max(begin - updates, 0) : end - updates]:
+            for update in each[max(begin - updates, 0) : end - updates]:
                 _run(update)
 
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
@@ -277,21 +284,23 @@ class ArrayPlan(Plan):
             self._without_warnings(self._run, first, count, costs)
 
     def _run(self, first: int, count: int, costs: array[float]) -> None:
-        calls, read_cost = self._step_calls, self._read_cost
-        for _ in self._feeding(first, count):
+        updating, read_cost = self._step_calls, self._read_cost
+        always = self.graph.training.accumulate == 1
+        for sgd_step in self._feeding(first, count):
+            calls = updating if always or self.updates_in(sgd_step) else self._accumulate_calls
             for call in calls:
                 call()
             costs.append(read_cost())
 
     def _run_traced(self, first: int, count: int, costs: array[float], trace: ArrayTrace) -> None:
-        calls, read_cost = self._step_calls, self._read_cost
-        if trace.full:
-            calls = self._compile_step(self._backward)
+        read_cost = self._read_cost
+        backward = self._backward if trace.full else self._lean_backward
+        updating, accumulating = self._compile_step(backward)
         trace.begin(first, self._arena.parameters)
         whole = self._arena.whole.data.cast("B")
         rows = trace.rows[trace.steps : trace.steps + count]
-        for _, row in zip(self._feeding(first, count), rows, strict=True):
-            for call in calls:
+        for sgd_step, row in zip(self._feeding(first, count), rows, strict=True):
+            for call in updating if self.updates_in(sgd_step) else accumulating:
                 call()
             costs.append(read_cost())
             if trace.copies:
@@ -317,10 +326,16 @@ class ArrayPlan(Plan):
         """Read the cost, or sum it."""
         return float(self._read_cost())
 
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the rate, and the array from which the update calls read it."""
-        super().set_learning_rate(rate)
-        self._rate.fill(rate)
+    def _set_rate(self, rate: float) -> None:
+        """Set the rate, which the update calls read."""
+        super()._set_rate(rate)
+        self._updates.set_rate(rate)
+
+    def _set_frozen(self, frozen: frozenset[int]) -> None:
+        """Compile the updates of the others."""
+        super()._set_frozen(frozen)
+        self._updates.compile(frozen)
+        self._compile_steps()
 
     def value(self, node: int) -> Array:
         """Return the node's part of the block."""
@@ -348,14 +363,14 @@ class ArrayPlan(Plan):
         return [self._arena.kept_part(name, trainable) for name in self._arena.kept]
 
     def save(self) -> State:
-        """Copy the lasting part of the block, and the learning rate."""
-        return self._arena.lasting.copy(), self.learning_rate
+        """Copy the lasting part of the block, and the control of the run."""
+        return self._arena.lasting.copy(), self.control
 
     def restore(self, state: State) -> None:
         """Copy the lasting part back."""
-        lasting, rate = state
+        lasting, control = state
         np.copyto(self._arena.lasting, lasting)
-        self.set_learning_rate(rate)
+        self.take_control(control)
 
     def progress(self, sgd_steps: int) -> Progress:
         """Return copies of the optimizer's parts of the block."""
@@ -378,17 +393,6 @@ class ArrayPlan(Plan):
     def sgd_step(self) -> int:
         """The step number that random ops read, minus the steps before this run."""
         return int(self._sgd_step[0]) - self.steps_before
-
-
-def _context_without_warnings() -> Context:
-    """Return a context in which NumPy issues no warnings.
-
-    Entering it takes 0.02 µs; an `np.errstate` around each node's calls would take 0.7 µs, as much
-    as three of the calls.
-    """
-    context = copy_context()
-    context.run(np.seterr, all="ignore")
-    return context
 
 
 def _run(calls: tuple[Call, ...]) -> None:

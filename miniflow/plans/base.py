@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -22,9 +22,24 @@ from miniflow.plans.integers import in_type, integer_types
 from miniflow.plans.trace import Trace
 from miniflow.structure import Structure
 from miniflow.training.progress import Progress
+from miniflow.training.schedules import Schedule
 
-# The state that lasts between SGD steps, in the plan's own form, and the learning rate.
-State = tuple[Any, float]
+
+class Control(NamedTuple):
+    """What edits of a run can change besides values.
+
+    `rate` is that of the present SGD step: `base_rate` times the factor of the schedule. `frozen`
+    has the trainables that are not updated.
+    """
+
+    rate: float
+    base_rate: float
+    schedule: Schedule | None
+    frozen: frozenset[int]
+
+
+# The state that lasts between SGD steps, in the plan's own form, and the control of the run.
+State = tuple[Any, Control]
 
 
 # Called in each SGD step of a training, after its backward pass and before its update.
@@ -35,8 +50,9 @@ class Plan(ABC):
     """A compiled graph, with its state between and within SGD steps.
 
     Nodes are indices into `graph.nodes`, trainables indices into `graph.trainables`.
-    `learning_rate` is the current rate. SGD steps are counted from 0; `steps_before` were taken by
-    the run that this one continues.
+    `learning_rate` is the current rate: `base_rate`, times the factor of `schedule` if there is
+    one. `frozen` has the trainables that are not updated. SGD steps are counted from 0;
+    `steps_before` were taken by the run that this one continues.
 
     The moments of an SGD step are numbered: the feed is 0, then come forward of each of
     `graph.forward_nodes`, backward of each of `graph.backward_nodes`, update of each trainable.
@@ -51,19 +67,24 @@ class Plan(ABC):
         self.graph = graph
         self.shapes = shapes
         self.batches = graph.batches()
-        self.learning_rate = graph.training.optimizer.learning_rate
         self.needed = _needed(graph)
         self.integer_types = integer_types(graph)
         self.steps_before = graph.starts_from.sgd_steps
+        training = graph.training
+        self.base_rate = training.optimizer.learning_rate
+        self.schedule = training.schedule
+        self.learning_rate = self.base_rate * training.rate_factor(self.steps_before, self.schedule)
+        self.treatments = [training.treatment(graph.nodes[i].label) for i in graph.trainables]
+        self.frozen = frozenset(i for i, one in enumerate(self.treatments) if one.frozen)
 
     def _initial_states(self) -> list[list[Array]]:
-        """Return the optimizer's initial state: for each of its names, one array per trainable.
+        """Return the initial state of the updates: for each of its names, one array per trainable.
 
         Raises `ShapeError` for an array that does not have the shape of its parameter.
         """
         return [
             [self._initial_state(name, node) for node in self.graph.trainables]
-            for name in self.graph.training.optimizer.keeps
+            for name in self.graph.training.keeps
         ]
 
     def _initial_state(self, name: str, node: int) -> Array:
@@ -79,8 +100,50 @@ class Plan(ABC):
         return array
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set the learning rate of later updates."""
+        """Set the learning rate of later updates, and end the schedule."""
+        self.base_rate, self.schedule = rate, None
+        self._set_rate(rate)
+
+    def set_schedule(self, schedule: Schedule | None, sgd_step: int) -> None:
+        """Set the schedule of later updates, of which the first is in `sgd_step` of this run."""
+        self.schedule = schedule
+        self._follow_schedule(sgd_step)
+
+    def set_frozen(self, trainable: int, frozen: bool) -> None:
+        """Freeze a trainable, or let later updates change it again."""
+        changed = self.frozen | {trainable} if frozen else self.frozen - {trainable}
+        self._set_frozen(frozenset(changed))
+
+    def _set_rate(self, rate: float) -> None:
         self.learning_rate = rate
+
+    def _set_frozen(self, frozen: frozenset[int]) -> None:
+        self.frozen = frozen
+
+    def _follow_schedule(self, sgd_step: int) -> None:
+        """Set the rate of an SGD step of this run."""
+        step = self.steps_before + sgd_step
+        self._set_rate(self.base_rate * self.graph.training.rate_factor(step, self.schedule))
+
+    @property
+    def control(self) -> Control:
+        """The present control of the run."""
+        return Control(self.learning_rate, self.base_rate, self.schedule, self.frozen)
+
+    def take_control(self, control: Control) -> None:
+        """Restore an earlier control."""
+        self.base_rate, self.schedule = control.base_rate, control.schedule
+        self._set_rate(control.rate)
+        if control.frozen != self.frozen:
+            self._set_frozen(control.frozen)
+
+    def updates_in(self, sgd_step: int) -> bool:
+        """Whether parameters are updated in an SGD step; else their gradients are accumulated."""
+        return self.graph.training.updates_after(self.steps_before + sgd_step)
+
+    def update_number(self, sgd_step: int) -> int:
+        """Return the number of the update of an SGD step in the whole run, counted from 0."""
+        return (self.steps_before + sgd_step) // self.graph.training.accumulate
 
     @abstractmethod
     def feed(self, sgd_step: int) -> None:

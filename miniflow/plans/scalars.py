@@ -18,6 +18,7 @@ from miniflow.ops.base import OPS, Array, Op, ScalarRule, Shape, as_floats, foll
 from miniflow.plans.base import Plan, State
 from miniflow.plans.trace import ScalarTrace, Trace
 from miniflow.structure import Structure
+from miniflow.training.direction import scale_of
 from miniflow.training.progress import Progress
 
 # Most floats kept by a trace.
@@ -64,7 +65,15 @@ class ScalarPlan(Plan):
         self._inputs = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
         for i in self._inputs:
             self._values[i] = float(as_floats(graph.nodes[i]))
-        self._optimizer = graph.training.optimizer
+        training = graph.training
+        self._optimizer = training.optimizer
+        self._optimizers = [one.optimizer for one in self.treatments]
+        self._directions = [training.direction(one) for one in self._optimizers]
+        # Whether every update is the optimizer's rule for the gradient itself.
+        self._plain = all(one.plain for one in self._directions) and all(
+            one.rate == 1.0 and one.optimizer == self._optimizer for one in self.treatments
+        )
+        self._scale = 1.0
         initial = self._initial_states()
         self._optimizer_state = [
             [float(arrays[i]) for arrays in initial] for i in range(len(graph.trainables))
@@ -108,6 +117,8 @@ class ScalarPlan(Plan):
     def feed(self, sgd_step: int) -> None:
         """Record the SGD step; a graph of scalars has no data to feed."""
         self._sgd_step = sgd_step
+        if self.schedule is not None:
+            self._follow_schedule(sgd_step)
 
     def forward(self, node: int) -> None:
         """Run the node's entry."""
@@ -124,6 +135,12 @@ class ScalarPlan(Plan):
 
     def update(self, trainable: int) -> None:
         """Update one float."""
+        self._update_rule()(trainable)
+
+    def _update_rule(self) -> Callable[[int], None]:
+        return self._update_directed if not self._plain or self.frozen else self._update_plainly
+
+    def _update_plainly(self, trainable: int) -> None:
         node = self.graph.trainables[trainable]
         self._values[node] = self._optimizer.update_scalar(
             self._values[node],
@@ -132,6 +149,38 @@ class ScalarPlan(Plan):
             self.learning_rate,
             self.steps_before + self._sgd_step,
         )
+
+    def _update_directed(self, trainable: int) -> None:
+        """Update one float from an accumulated or clipped gradient, in its group."""
+        if trainable in self.frozen:
+            return
+        node, direction = self.graph.trainables[trainable], self._directions[trainable]
+        state, g = self._optimizer_state[trainable], self._gradients[node]
+        if not self.updates_in(self._sgd_step):
+            begins = (self.steps_before + self._sgd_step) % direction.passes == 0
+            state[-1] = g if begins else state[-1] + g
+            return
+        if direction.clip_norm is not None:
+            self._scale = scale_of(self._square_sum(), direction.clip_norm)
+        accumulated = state[-1] if direction.passes > 1 else 0.0
+        self._values[node] = self._optimizers[trainable].update_scalar(
+            self._values[node],
+            direction.of(self._values[node], g, accumulated, self._scale),
+            state,
+            self.learning_rate * self.treatments[trainable].rate,
+            self.update_number(self._sgd_step),
+        )
+
+    def _square_sum(self) -> float:
+        """Return the sum of the squares of all gradients that are used."""
+        total = 0.0
+        for i, node in enumerate(self.graph.trainables):
+            if i not in self.frozen:
+                g, passes = self._gradients[node], self._directions[i].passes
+                if passes > 1:
+                    g = self._directions[i].mean(g, self._optimizer_state[i][-1])
+                total += g * g
+        return total
 
     def walk(self, begin: int, end: int) -> None:
         """Run a range of the forward tape, of the backward tape, and of the updates."""
@@ -158,13 +207,16 @@ class ScalarPlan(Plan):
             if traced.full:
                 backward_tape = self._backward_tape
         trainables = range(len(self.graph.trainables))
+        update, scheduled = self._update_rule(), self.schedule is not None
         for step in range(first, first + count):
             self._sgd_step = step
+            if scheduled:
+                self._follow_schedule(step)
             _run_forward(self._forward_tape, self._values)
             self._gradients[cost] = 1.0
             _run_backward(backward_tape, self._values, self._gradients, self._sent)
             for trainable in trainables:
-                self.update(trainable)
+                update(trainable)
             costs.append(self._values[cost])
             if traced is not None:
                 traced.add(self._values, self._gradients)
@@ -200,14 +252,14 @@ class ScalarPlan(Plan):
         return [np.array(number) for number in self._optimizer_state[trainable]]
 
     def save(self) -> State:
-        """Copy the inputs' values, the optimizer's state and the learning rate."""
+        """Copy the inputs' values, the optimizer's state and the control of the run."""
         values = [self._values[i] for i in self._inputs]
-        return (values, [list(state) for state in self._optimizer_state]), self.learning_rate
+        return (values, [list(state) for state in self._optimizer_state]), self.control
 
     def restore(self, state: State) -> None:
         """Restore them."""
-        (values, optimizer_state), rate = state
-        self.set_learning_rate(rate)
+        (values, optimizer_state), control = state
+        self.take_control(control)
         for i, value in zip(self._inputs, values, strict=True):
             self._values[i] = value
         self._optimizer_state = [list(numbers) for numbers in optimizer_state]
@@ -220,14 +272,14 @@ class ScalarPlan(Plan):
                 label: np.array(state[i])
                 for label, state in zip(labels, self._optimizer_state, strict=True)
             }
-            for i, name in enumerate(self._optimizer.keeps)
+            for i, name in enumerate(self.graph.training.keeps)
         }
         return Progress(self.steps_before + sgd_steps, kept)
 
     @property
     def state_bytes(self) -> int:
         """32 bytes for each number, and the lists that hold them."""
-        numbers = len(self._inputs) + len(self._optimizer_state) * len(self._optimizer.keeps)
+        numbers = len(self._inputs) + len(self._optimizer_state) * len(self.graph.training.keeps)
         return 32 * numbers + 64 * len(self._optimizer_state) + 200
 
     @property

@@ -22,7 +22,16 @@ from miniflow.ops.arithmetic import Mul
 from miniflow.ops.cost import MSE
 from miniflow.ops.reduce import Sum
 from miniflow.plans.arrays import ArrayPlan
-from miniflow.training.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
+from miniflow.training.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Optimizer,
+    RMSProp,
+)
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
 
@@ -276,6 +285,9 @@ TRAINED: list[tuple[Optimizer, Callable[[Any], Any]]] = [
         Adam(RATE, 0.8, 0.99, 1e-6),
         lambda p: torch.optim.Adam(p, RATE, betas=(0.8, 0.99), eps=1e-6),
     ),
+    (AdamW(RATE), lambda p: torch.optim.AdamW(p, RATE)),
+    (RMSProp(RATE), lambda p: torch.optim.RMSprop(p, RATE)),
+    (Adagrad(RATE), lambda p: torch.optim.Adagrad(p, RATE)),
 ]
 
 

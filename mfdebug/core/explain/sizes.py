@@ -137,12 +137,18 @@ class Sizes:
                 return None
             if debugger.state.gradient_freshness(node) is Freshness.PARTIAL:
                 return None
-            state = debugger.plan.optimizer_state(debugger.timeline.update.index(node))
-            change = debugger.graph.training.optimizer.change(
+            trainable = debugger.timeline.update.index(node)
+            training, plan = debugger.graph.training, debugger.plan
+            optimizer, factor, _ = plan.treatments[trainable]
+            plain = training.direction(optimizer).plain and not optimizer.weight_decay
+            if not plain or plan.frozen or plan.schedule is not None:
+                # The rule's numbers of then are not those of now.
+                return None
+            change = optimizer.change(
                 debugger.state.gradient(node),
-                state,
-                debugger.state.learning_rate,
-                debugger.plan.steps_before + step,
+                plan.optimizer_state(trainable),
+                debugger.state.learning_rate * factor,
+                plan.steps_before + step,
             )
             known = made, Size(_ratio(change, value))
             self._known[node, "update"] = known

@@ -1,22 +1,23 @@
-"""An update in numbers: the optimizer's assignments for one entry of a parameter."""
+"""An update in numbers: the assignments of one entry of a parameter, by the rules that made it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.explain.arithmetic import bracketed, checked_formula
+from mfdebug.core.explain.arithmetic import bracketed, checked_formula, evaluate
 from mfdebug.core.explain.sums import Bundle, Sums, TermText
 from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Update
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef, Index, gradient_name, named
-from miniflow.training.optimizers import Adam, Momentum, Optimizer
+from miniflow.training.direction import NORM_EPSILON, scale_of
+from miniflow.training.rules import Rule, filled, letters_of
 
 OWN_RULE = "by the program's own rule"
 
@@ -38,165 +39,230 @@ def assignments(debugger: Debugger, node: int, index: Index) -> tuple[Assignment
     update = debugger.cursor.last_update
     if update is None or debugger.where.node != node:
         return ()
-    name = named(debugger.graph.nodes[node].label, index)
-    made = _EntryUpdate(debugger, node, index, update).assignments(name)
-    if all(assignment.working for assignment in made) and not math.isnan(update.rate):
+    entry = _EntryUpdate(debugger, node, index, update)
+    made = entry.assignments
+    if entry.frozen or (
+        all(assignment.working for assignment in made) and not math.isnan(update.rate)
+    ):
         return made
     before, after = float(update.before[index]), float(update.after[index])
-    return (Assignment(f"{name}: {scalar(before)} before, {OWN_RULE}", name, "", after),)
+    rule = f"{entry.name}: {scalar(before)} before, {OWN_RULE}"
+    return (Assignment(rule, entry.name, "", after),)
 
 
 class _EntryUpdate:
-    """The update of one entry of a parameter, with the optimizer's state before and after."""
+    """The update of one entry of a parameter, with what is kept for it before and after."""
 
     def __init__(self, debugger: Debugger, node: int, index: Index, update: Update) -> None:
         self.debugger, self.node, self.index = debugger, node, index
-        self.optimizer: Optimizer = debugger.graph.training.optimizer
+        plan, training = debugger.plan, debugger.graph.training
         self.before, self.after = float(update.before[index]), float(update.after[index])
+        self.trainable = debugger.graph.trainables.index(node)
+        label = debugger.graph.nodes[node].label
+        self.optimizer, self.factor, _ = training.treatment(label)
+        self.frozen = self.trainable in plan.frozen
+        self.direction = training.direction(self.optimizer)
         self.rate = update.rate
         self.gradient = float(debugger.state.gradient(node)[index])
         self.letters = Letters(debugger.graph.by_name)
-        self.lr = word_typed("lr", debugger.graph.by_name)
-        names = self.optimizer.state_names
+        self.name = named(label, index)
+        names = training.state_names
         self.old = {n: float(a[index]) for n, a in zip(names, update.state_before, strict=False)}
         self.new = {n: float(a[index]) for n, a in zip(names, update.state_after, strict=False)}
 
-    def _rules(self, name: str) -> list[str]:
-        """Return the optimizer's rules for the entry, in letters that are not node names."""
-        gradient = gradient_name(self.debugger, self.node, self.index)
-        return self.letters.updated(self.optimizer.formula, self.lr, name, gradient)
+    # The rules and their numbers ------------------------------------------------------------
 
-    def assignments(self, name: str) -> tuple[Assignment, ...]:
-        rules = self._rules(name)
-        if isinstance(self.optimizer, Adam) and self.new:
-            return self._adam(name, rules)
-        if isinstance(self.optimizer, Momentum) and self.new:
-            v = _assigned(
-                rules[0],
-                self.letters.state("v"),
-                (self.optimizer.momentum, self.old["v"], self.gradient),
-                "{0} × {1} + {2}",
-                self.new["v"],
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of this update, in order; of a frozen parameter none."""
+        if self.frozen:
+            return ()
+        if not self.debugger.plan.updates_in(self.debugger.sgd_step):
+            step = self.debugger.plan.steps_before + self.debugger.sgd_step
+            first = step % self.direction.passes == 0
+            return (Rule("a", ("{grad}",) if first else ("{a}", "{grad}")),)
+        rules = self.optimizer.rules
+        if self.factor != 1.0:
+            rules = tuple(
+                Rule(rule.target, tuple(t.replace("{lr}", "{factor} × {lr}") for t in rule.terms))
+                for rule in rules
             )
-            numbers = self.before, self.rate, self.new["v"]
-            return v, _assigned(rules[1], name, numbers, "{0} - {1} × {2}", self.after)
-        numbers = self.before, self.rate, self.gradient
-        return (_assigned(rules[-1], name, numbers, "{0} - {1} × {2}", self.after),)
+        return (*self.direction.rules, *rules)
 
-    def _adam(self, name: str, rules: Sequence[str]) -> tuple[Assignment, ...]:
-        assert isinstance(self.optimizer, Adam)
-        beta1, beta2 = self.optimizer.beta1, self.optimizer.beta2
-        m, v, step = self.new["m"], self.new["v"], self._adam_step
-        m_hat, v_hat = self.corrected()
-        average = "{0} × {1} + (1 - {0}) × {2}"
-        m_, v_, t, *_ = map(self.letters.state, "mvtε")
-        hats = f"{m_}̂", f"{v_}̂"
-        corrected = [
-            f"{hat} ← {letter} / (1 - β{lowered}^{t})"
-            for hat, letter, lowered in zip(hats, (m_, v_), "₁₂", strict=True)
-        ]
-        return (
-            _assigned(rules[0], m_, (beta1, self.old["m"], self.gradient), average, m),
-            _assigned(rules[1], v_, (beta2, self.old["v"], self.gradient), average + "²", v),
-            _assigned(corrected[0], hats[0], (m, beta1), f"{{0}} / (1 - {{1}}^{step})", m_hat),
-            _assigned(corrected[1], hats[1], (v, beta2), f"{{0}} / (1 - {{1}}^{step})", v_hat),
-            _assigned(
-                rules[2],
-                name,
-                (self.before, self.rate, m_hat, v_hat, self.optimizer.epsilon),
-                "{0} - {1} × {2} / (√{3} + {4})",
-                self.after,
-            ),
-        )
+    @cached_property
+    def _symbols(self) -> Mapping[str, str]:
+        """The letters of the rules as they are shown; constants as numbers."""
+        letters = {x: self.letters.state(x) for x in "mvtadsε"}
+        gradient = gradient_name(self.debugger, self.node, self.index)
+        known = {
+            "p": self.name,
+            "grad": gradient,
+            "g": gradient if self.direction.plain else letters["d"],
+            "lr": word_typed("lr", self.debugger.graph.by_name),
+            "m̂": f"{letters['m']}̂",
+            "v̂": f"{letters['v']}̂",
+            "β₁": "β₁",
+            "β₂": "β₂",
+            "norm": "‖all gradients‖",
+        }
+        constants = {name: f"{number:g}" for name, number in self._constants.items()}
+        return {**letters, **known, **constants}
+
+    @cached_property
+    def _constants(self) -> dict[str, float]:
+        return {
+            **self.optimizer.constants,
+            **self.direction.constants,
+            "epsilon_norm": NORM_EPSILON,
+            "factor": self.factor,
+        }
+
+    def _numbers(self) -> dict[str, float]:
+        """The number of each letter before the first assignment."""
+        constants = self._constants
+        known = {"p": self.before, "grad": self.gradient, "g": self.gradient, "lr": self.rate}
+        betas = {"β₁": constants.get("beta1", 0.0), "β₂": constants.get("beta2", 0.0)}
+        step = float(self.debugger.plan.update_number(self.debugger.sgd_step) + 1)
+        norms = {"norm": self._norm()} if self.direction.clip_norm is not None else {}
+        return {**constants, **known, **betas, "t": step, **norms, **self.old}
+
+    def _norm(self) -> float:
+        """The norm of all gradients that are used, as the update computed it."""
+        debugger, plan, passes = self.debugger, self.debugger.plan, self.direction.passes
+        total = 0.0
+        for i, node in enumerate(debugger.graph.trainables):
+            if i in plan.frozen:
+                continue
+            g = np.asarray(debugger.state.gradient(node), np.float64)
+            if passes > 1:
+                g = (plan.optimizer_state(i)[-1] + g) / passes
+            with np.errstate(all="ignore"):
+                total += float(np.sum(g * g))
+        return math.sqrt(total)
+
+    def _result(self, rule: Rule, numbers: Mapping[str, float]) -> float:
+        """The number that a rule assigned: as the update left it, else as the rule gives it."""
+        if rule.target == "p":
+            return self.after
+        if rule.target in self.new:
+            return self.new[rule.target]
+        if rule.target == "s":
+            return scale_of(numbers["norm"] ** 2, numbers["limit"])
+        return evaluate(filled(rule.sum, {x: bracketed(numbers[x], 17) for x in rule.letters}))
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[Rule, dict[str, float], float], ...]:
+        """Each rule, the numbers that it used, and its result."""
+        steps = []
+        numbers = self._numbers()
+        for rule in self.rules:
+            result = self._result(rule, numbers)
+            steps.append((rule, dict(numbers), result))
+            numbers[rule.target] = result
+            if rule.target == "d":
+                numbers["g"] = result
+        return tuple(steps)
 
     @property
-    def _adam_step(self) -> int:
-        """Adam's t: SGD steps counted from 1, including those of a run that this one continues."""
-        return self.debugger.plan.steps_before + self.debugger.sgd_step + 1
+    def known(self) -> bool:
+        """Whether the rules and their numbers are known; a program's are not."""
+        return set(self.debugger.graph.training.state_names) <= set(self.new)
 
-    def corrected(self) -> tuple[float, float]:
-        """Return m̂ and v̂, Adam's bias-corrected moments."""
-        assert isinstance(self.optimizer, Adam)
-        step = self._adam_step
-        betas = self.optimizer.beta1, self.optimizer.beta2
-        first, second = (
-            self.new[name] / (1.0 - beta**step) for name, beta in zip("mv", betas, strict=True)
+    def _text(self, rule: Rule) -> str:
+        """A rule in symbols: `v ← 0.9 × v + ∂cost/∂W`."""
+        return _squared(rule, self._symbols["g"]).text(self._symbols)
+
+    @property
+    def assignments(self) -> tuple[Assignment, ...]:
+        """The assignments of the update, in symbols and in numbers."""
+        if self.frozen:
+            rule = f"{self.name}: frozen, not updated"
+            return (Assignment(rule, self.name, "", self.after),)
+        steps = self._steps if self.known else self._steps[-1:]
+        return tuple(self._assignment(*step) for step in steps)
+
+    def _assignment(self, rule: Rule, numbers: Mapping[str, float], result: float) -> Assignment:
+        letters = rule.letters
+        working = checked_formula(
+            [numbers[x] for x in letters],
+            lambda texts: filled(rule.sum, dict(zip(letters, texts, strict=True))),
+            result,
         )
-        return first, second
+        return Assignment(self._text(rule), self._symbols[rule.target], working or "", result)
 
     # As terms of a sum -------------------------------------------------------------------
 
     def sums(self, attribute: Attribute) -> Sums:
-        """Return the updated value, or an entry of the optimizer's state, as a sum."""
-        own = EntryRef(self.node, "value", self.index)
-        name = own.text(self.debugger)
-        rules = self._rules(name)
-        if attribute == "m" or attribute == "v":
-            position = self.optimizer.state_names.index(attribute)
-            return self._state_sums(attribute, rules[position])
-        change = None if math.isnan(self.rate) else self._change(name)
-        if change is None:
-            before = f"{scalar(self.before)} before, {OWN_RULE}"
-            return Sums("", (), (f"{name}: {before}",))
-        notes: tuple[str, ...] = ()
-        if isinstance(self.optimizer, Adam) and self.new:
-            _, _, m_hat, v_hat, _ = self._adam(name, rules)
-            notes = tuple(
-                f"{hat.name} = {hat.working} = {scalar(hat.number)}" for hat in (m_hat, v_hat)
-            )
-        first = TermText(f"{name} before", bracketed(self.before), (self._before("value"),))
-        return _two_terms(rules[-1], self.before, change[1], first, change[0], notes)
+        """Return the updated value, or an entry of what is kept for it, as a sum."""
+        target = "p" if attribute == "value" else attribute
+        if self.frozen:
+            return Sums("", (), (f"{self.name}: frozen, not updated",))
+        found = [step for step in self._steps if step[0].target == target] if self.known else []
+        if not found:
+            kept = "unchanged: the gradient was accumulated" if self.known else OWN_RULE
+            before = self.before if target == "p" else self.old.get(target, math.nan)
+            return Sums("", (), (f"{self.name}: {scalar(before)} before, {kept}",))
+        rule, numbers, result = found[0]
+        assigned = self._assignment(rule, numbers, result)
+        if not assigned.working or math.isnan(self.rate):
+            return Sums("", (), (f"{self.name}: {scalar(self.before)} before, {OWN_RULE}",))
+        parts = [self._term(term, numbers) for term in rule.terms]
+        texts = tuple(text for text, _ in parts)
+        amounts = np.array([amount for _, amount in parts])
+        notes = self._notes(target)
+        return Sums(assigned.rule, (Bundle(amounts, lambda k: texts[k]),), notes)
 
-    def _change(self, name: str) -> tuple[TermText, float] | None:
-        """Return the term added to the value and its amount, or None if no known rule gives it.
+    def _term(self, term: str, numbers: Mapping[str, float]) -> tuple[TermText, float]:
+        """Return one term of a rule, and its amount."""
+        letters = letters_of(term)
+        inside = {x: bracketed(numbers[x]) for x in letters}
+        spaced = term.replace(" / ", "/").replace("(1 - ", "(1-")
+        shown = _squared(Rule("", (spaced.replace(" × ", "·"),)), self._symbols["g"]).sum
+        names = {**self._symbols, "epsilon": self._symbols["ε"]}
+        symbols = filled(shown, names)
+        if self._from_before(term):
+            symbols = f"{symbols} before"
+        amount = evaluate(filled(term, {x: bracketed(numbers[x], 17) for x in letters}))
+        return TermText(symbols, filled(spaced, inside), self._leads_to(term)), amount
 
-        The amount is computed by the rule: the difference of the two values has fewer digits.
-        """
-        own: tuple[EntryRef, ...] = (EntryRef(self.node, "grad", self.index),)
-        lr, (m, v, eps) = self.lr, map(self.letters.state, "mvε")
-        symbols, form = f"-{lr}·{own[0].text(self.debugger)}", "-{0} × {1}"
-        numbers: tuple[float, ...] = (self.rate, self.gradient)
-        if isinstance(self.optimizer, Momentum) and self.new:
-            symbols, numbers = f"-{lr}·{v}", (self.rate, self.new["v"])
-            own = (EntryRef(self.node, "v", self.index),)
-        elif isinstance(self.optimizer, Adam) and self.new:
-            symbols, form = f"-{lr}·{m}̂/(√{v}̂ + {eps})", "-{0} × {1}/(√{2} + {3})"
-            numbers = (self.rate, *self.corrected(), self.optimizer.epsilon)
-            own = (EntryRef(self.node, "m", self.index), EntryRef(self.node, "v", self.index))
-        whole = checked_formula(
-            (self.before, *numbers), lambda texts: _sum(texts[0], form, texts[1:]), self.after
-        )
-        if whole is None:
-            return None
-        amount = -numbers[0] * numbers[1]
-        if len(numbers) > 2:
-            amount /= math.sqrt(numbers[2]) + numbers[3]
-        return TermText(symbols, form.format(*map(bracketed, numbers)), own), amount
+    def _from_before(self, term: str) -> bool:
+        """Whether a term is what was there before the update, perhaps times a constant."""
+        variable = [x for x in letters_of(term) if x not in ("lr", *self._constants)]
+        if len(variable) != 1 or not term.endswith("}"):
+            return False
+        return variable[0] == "p" or (variable[0] in self.old and not term.startswith("-"))
 
-    def _state_sums(self, name: Literal["m", "v"], rule: str) -> Sums:
-        old = self.old[name]
-        gradient = EntryRef(self.node, "grad", self.index)
-        g = gradient.text(self.debugger)
-        if isinstance(self.optimizer, Adam):
-            beta = self.optimizer.beta1 if name == "m" else self.optimizer.beta2
-            square = "²" if name == "v" else ""
-            symbols = f"(1-{beta:g})·{f'({g})²' if square else g}"
-            numbers = f"(1-{beta:g}) × {bracketed(self.gradient)}{square}"
-        else:
-            assert isinstance(self.optimizer, Momentum)
-            beta, symbols, numbers = self.optimizer.momentum, g, bracketed(self.gradient)
-        letter = self.letters.state(name)
-        first = TermText(
-            f"{beta:g}·{letter} before", f"{beta:g} × {bracketed(old)}", (self._before(name),)
-        )
-        share = 1.0 - beta if isinstance(self.optimizer, Adam) else 1.0
-        amount = share * (self.gradient**2 if name == "v" and share != 1.0 else self.gradient)
-        return _two_terms(
-            rule, beta * old, amount, first, TermText(symbols, numbers, (gradient,)), ()
-        )
+    def _leads_to(self, term: str) -> tuple[EntryRef, ...]:
+        """The entries that a term was computed from."""
+        earlier = self._from_before(term)
+        refs: list[EntryRef] = []
+        for letter in letters_of(term):
+            if letter == "p":
+                refs.append(self._ref("value", before=True))
+            elif letter in ("g", "grad"):
+                refs.append(self._ref("grad"))
+            elif letter == "a":
+                refs.append(self._ref("a", before=True))
+            elif letter in ("m", "m̂"):
+                refs.append(self._ref("m", before=earlier))
+            elif letter in ("v", "v̂"):
+                refs.append(self._ref("v", before=earlier))
+        return tuple(dict.fromkeys(refs))
 
-    def _before(self, attribute: Attribute) -> EntryRef:
-        return EntryRef(self.node, attribute, self.index, self.debugger.moment - 1)
+    def _ref(self, attribute: Attribute, *, before: bool = False) -> EntryRef:
+        moment = self.debugger.moment - 1 if before else None
+        return EntryRef(self.node, attribute, self.index, moment)
+
+    def _notes(self, target: str) -> tuple[str, ...]:
+        """What is computed on the way and is neither kept nor shown: m̂, v̂, d and s, in numbers."""
+        notes = []
+        for rule, numbers, result in self._steps:
+            if rule.target == target:
+                break
+            if rule.target not in self.new:
+                one = self._assignment(rule, numbers, result)
+                notes.append(f"{one.name} = {one.working} = {scalar(one.number)}")
+        return tuple(notes)
 
 
 def update_sums(debugger: Debugger, node: int, index: Index, attribute: Attribute) -> Sums:
@@ -206,25 +272,8 @@ def update_sums(debugger: Debugger, node: int, index: Index, attribute: Attribut
     return _EntryUpdate(debugger, node, index, update).sums(attribute)
 
 
-def _two_terms(
-    rule: str,
-    before: float,
-    added: float,
-    first: TermText,
-    second: TermText,
-    notes: tuple[str, ...],
-) -> Sums:
-    texts = (first, second)
-    return Sums(rule, (Bundle(np.array([before, added]), lambda k: texts[k]),), notes)
-
-
-def _assigned(
-    rule: str, name: str, numbers: Sequence[float], form: str, result: float
-) -> Assignment:
-    text = checked_formula(numbers, lambda texts: form.format(*texts), result)
-    return Assignment(rule, name, text or "", result)
-
-
-def _sum(before: str, form: str, texts: Sequence[str]) -> str:
-    change = form.format(*texts)
-    return f"{before} - {change[1:]}"
+def _squared(rule: Rule, gradient: str) -> Rule:
+    """Return a rule with brackets around a gradient that is squared, unless it is one letter."""
+    if gradient.isalnum():
+        return rule
+    return Rule(rule.target, tuple(term.replace("{g}²", "({g})²") for term in rule.terms))

@@ -90,7 +90,7 @@ def why(debugger: Debugger, ref: EntryRef) -> Cause:
 
 def _cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
     """Explain a number at the visited moment; `home` is the moment to which `why` returns."""
-    if ref.attribute in ("m", "v"):
+    if ref.attribute not in ("value", "grad"):
         return _last_update(debugger, ref, home)
     if ref.attribute == "grad":
         _require_gradient(debugger, ref.node)
@@ -225,6 +225,8 @@ def _last_update(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
         debugger.check_index(ref.node, ref.index)
         if debugger.cursor.last_update is None:
             return _cause_from_note(debugger, ref, f"{note}; its value before that is not known")
+        if debugger.graph.trainables.index(ref.node) in debugger.plan.frozen:
+            return _cause_from_note(debugger, ref, f"trainable, but frozen at moment {updated}")
         sums = update_sums(debugger, ref.node, ref.index, ref.attribute)
         return _cause_from_sums(debugger, ref, replace(sums, notes=(note, *sums.notes)), home)
 

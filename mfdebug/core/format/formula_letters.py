@@ -20,7 +20,15 @@ _COUNTS, _MASKS, _LOGS = ("m", "M", "N", "C"), ("mask", "kept"), ("log", "ln")
 _FUNCTIONS = frozenset(("exp", "gelu", "log", "max", "min", "sign", "softmax", "tanh", "σ"))
 # Words in formulas besides names of nodes.
 _SPECIAL = ("m", "mask", "e", *sorted(_FUNCTIONS))
-_STATES = {"m": ("m", "p", "q", "g"), "v": ("v", "u", "w", "h"), "t": ("t", "T"), "ε": ("ε", "eps")}
+_STATES = {
+    "m": ("m", "p", "q", "g"),
+    "v": ("v", "u", "w", "h"),
+    "t": ("t", "T"),
+    "ε": ("ε", "eps"),
+    "a": ("a", "A", "acc"),
+    "d": ("d", "D", "dir"),
+    "s": ("s", "S", "scale"),
+}
 _MARK = re.compile("\0(\\d+)\0(\\(?)")
 _POWER_OF_E = re.compile("(?<!\\w)e\\^(-?)(\0\\d+\0|\\|\0\\d+\0\\||\\([^()]*\\))")
 _WHOLE_BRACKETS = re.compile(r"\([^()]*\)")
@@ -103,16 +111,6 @@ class Letters:
             return name + ("·(" if found[2] and name in _FUNCTIONS else found[2])
 
         return _MARK.sub(named, text)
-
-    def updated(self, make: Callable[..., Sequence[str]], rate: str, *names: str) -> list[str]:
-        """Return an optimizer's rules `make(*names)` with free letters; `rate` replaces lr."""
-        marks = [f"\0{i}\0" for i in range(len(names))]
-        rules = []
-        for rule in make(*marks):
-            text = re.sub(r"(?<!\w)lr(?!\w)", rate, rule)
-            text = re.sub(r"(?<!\w)[mv](?!\w)", lambda found: self.state(found[0]), text)
-            rules.append(_MARK.sub(lambda found: names[int(found[1])] + found[2], text))
-        return rules
 
 
 def _suffixes() -> Iterator[str]:

@@ -40,6 +40,12 @@ def _edits(debugger: Debugger) -> Iterator[str]:
 
 
 def _set_line(debugger: Debugger, edit: Edit) -> str:
+    if edit.sets_schedule:
+        return f"set {edit.words}"
+    if edit.frozen is not None:
+        trainable, frozen = edit.frozen
+        label = debugger.graph.nodes[debugger.graph.trainables[trainable]].label
+        return f"set {typed(label)}.trainable = {str(not frozen).lower()}"
     if edit.node is None:
         rate = word_typed("lr", debugger.graph.by_name)
         return f"set {rate} = {float(edit.value)!r}"

@@ -195,7 +195,11 @@ class ComputedCursor(Cursor):
 
     def _apply_edits(self, moment: int) -> None:
         for edit in self._edits_after.get(moment, ()):
-            if edit.node is None:
+            if edit.sets_schedule:
+                self.plan.set_schedule(edit.schedule, self.timeline.sgd_step(moment + 1))
+            elif edit.frozen is not None:
+                self.plan.set_frozen(*edit.frozen)
+            elif edit.node is None:
                 self.plan.set_learning_rate(float(edit.value))
             elif edit.index is None:
                 self.plan.set_value(edit.node, edit.value)

@@ -19,6 +19,9 @@ from miniflow.files import save as save_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
+from miniflow.training.groups import group_for
+from miniflow.training.progress import Training
+from miniflow.training.schedules import Schedule
 
 if TYPE_CHECKING:
     from miniflow.gradcheck.checker import Verdict
@@ -53,9 +56,11 @@ class ComputedDebugger(Debugger):
         return self._branch(Edit(self._effective_after(node), node, index, new, words))
 
     def set_learning_rate(self, rate: float) -> int:
-        """Set the learning rate for all updates after the present moment; at least 0."""
-        if not self.graph.trains:
-            raise DebuggerError("nothing is trained here: no learning rate", where="set lr")
+        """Set the learning rate for all updates after the present moment; at least 0.
+
+        A schedule ends with it.
+        """
+        self._check_trains("set lr")
         if not np.isfinite(rate):
             raise DebuggerError(f"the learning rate must be a finite number, not {rate}")
         if rate < 0:
@@ -64,6 +69,37 @@ class ComputedDebugger(Debugger):
             )
         name = "lr()" if "lr" in self.graph.by_name else "lr"
         return self._branch(Edit(self.moment, None, None, np.array(rate), f"{name} = {rate:g}"))
+
+    def set_schedule(self, schedule: Schedule | None) -> int:
+        """Set the schedule of all updates after the present moment, counted from the next one."""
+        self._check_trains("set schedule")
+        name = "schedule()" if "schedule" in self.graph.by_name else "schedule"
+        words = f"{name} = {'none' if schedule is None else schedule}"
+        if schedule is not None:
+            start = self.plan.update_number(self.cursor.coming_step)
+            schedule = dataclasses.replace(schedule, start=start)
+        edit = Edit(self.moment, None, None, np.array(0.0), words, schedule, sets_schedule=True)
+        return self._branch(edit)
+
+    def set_trainable(self, node: int, trainable: bool) -> int:
+        """Let the updates after the present moment change a parameter, or freeze it.
+
+        Raises `DebuggerError` for a node that the graph does not train.
+        """
+        label = self.graph.nodes[node].label
+        if node not in self.graph.trainables:
+            raise DebuggerError(
+                f"{label} is not a parameter",
+                where="set",
+                hint='parameters are the inputs with "trainable": true in the graph file',
+            )
+        words = f"{label}.trainable = {str(trainable).lower()}"
+        frozen = self.graph.trainables.index(node), not trainable
+        return self._branch(Edit(self.moment, None, None, np.array(0.0), words, frozen=frozen))
+
+    def _check_trains(self, where: str) -> None:
+        if not self.graph.trains:
+            raise DebuggerError("nothing is trained here: no learning rate", where=where)
 
     def _checked(self, node: int, index: tuple[int, ...] | None, value: Any) -> Array:
         name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
@@ -107,7 +143,7 @@ class ComputedDebugger(Debugger):
         return check(self.plan, node)
 
     def save(self, path: str | Path) -> None:
-        """Save the graph at the present moment: parameters, learning rate and optimizer state.
+        """Save the graph at the present moment: parameters, and all that updates depend on.
 
         A run from the file continues with the SGD step of the present moment, or with the next one
         if the present step has ended.
@@ -116,18 +152,32 @@ class ComputedDebugger(Debugger):
         inputs = [node for node in graph.nodes if isinstance(node, Input)]
         before = [(node, node.value) for node in inputs], graph.training, graph.progress
         progress = self.plan.progress(self.moment // self.timeline.length)
-        optimizer = dataclasses.replace(
-            graph.training.optimizer, learning_rate=self.plan.learning_rate
-        )
+        training = self._present_training()
         try:
             self.plan.store()
-            graph.training = dataclasses.replace(graph.training, optimizer=optimizer)
+            graph.training = training
             graph.progress = progress
             save_graph(graph, path)
         finally:
             for node, value in before[0]:
                 node.value = value
             graph.training, graph.progress = before[1:]
+
+    def _present_training(self) -> Training:
+        """Return the training settings with the rate, the schedule and what is frozen now."""
+        plan, training = self.plan, self.graph.training
+        labels = [self.graph.nodes[i].label for i in self.graph.trainables]
+        changed = [
+            group_for(label, treatment, training.optimizer, frozen=i in plan.frozen)
+            for i, (label, treatment) in enumerate(zip(labels, plan.treatments, strict=True))
+            if treatment.frozen != (i in plan.frozen)
+        ]
+        return dataclasses.replace(
+            training,
+            optimizer=dataclasses.replace(training.optimizer, learning_rate=plan.base_rate),
+            schedule=plan.schedule,
+            groups=(*changed, *training.groups),
+        )
 
 
 def _short(value: Array) -> str:

@@ -16,6 +16,7 @@ from mfdebug.core.timeline.timeline import Moment
 from miniflow.errors import GraphError, ShapeError
 from miniflow.graph import Graph
 from miniflow.ops.base import shape_text
+from miniflow.training.schedules import Schedule
 
 if TYPE_CHECKING:
     from miniflow.gradcheck.checker import Verdict
@@ -143,7 +144,18 @@ class Debugger(ABC):
 
     @abstractmethod
     def set_learning_rate(self, rate: float) -> int:
-        """Set the learning rate for all updates after the present moment; at least 0."""
+        """Set the learning rate for all updates after the present moment; at least 0.
+
+        A schedule ends with it.
+        """
+
+    @abstractmethod
+    def set_schedule(self, schedule: Schedule | None) -> int:
+        """Set the schedule of all updates after the present moment, counted from the next one."""
+
+    @abstractmethod
+    def set_trainable(self, node: int, trainable: bool) -> int:
+        """Let the updates after the present moment change a parameter, or freeze it."""
 
     def check_index(self, node: int, index: tuple[int, ...]) -> None:
         """Raise `ShapeError` unless the node's value has an entry at `index`."""

@@ -17,8 +17,8 @@ from miniflow.ops.base import Index as Index
 
 # A subscript may be a letter, for a rule that holds for all entries: `X[n,1]`.
 Subscripts = tuple[int | str, ...]
-# "m" and "v" are an optimizer's state for each entry of a parameter.
-Attribute = Literal["value", "grad", "m", "v"]
+# "m" and "v" are an optimizer's state for each entry of a parameter, "a" the accumulated gradient.
+Attribute = Literal["value", "grad", "m", "v", "a"]
 
 
 # A longer name of the cost would make ∂cost/∂name hard to read.
@@ -48,7 +48,7 @@ class EntryRef(Struct, frozen=True):
             return debugger.state.value(self.node)
         if self.attribute == "grad":
             return debugger.state.gradient(self.node)
-        names = debugger.graph.training.optimizer.state_names
+        names = debugger.graph.training.state_names
         state = debugger.plan.optimizer_state(debugger.graph.trainables.index(self.node))
         return state[names.index(self.attribute)]
 

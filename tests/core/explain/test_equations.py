@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,12 +18,14 @@ from mfdebug.core.expressions.ast import NotComputed
 from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.core.timeline.entry_ref import EntryRef
+from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
 from miniflow.ops import MSE, OPS, Linear, Mul, Sum, Tanh
-from miniflow.training.optimizers import SGD, Adam, Momentum
+from miniflow.training.groups import Group
+from miniflow.training.optimizers import SGD, Adagrad, Adam, AdamW, Momentum, RMSProp
+from miniflow.training.schedules import Cosine
 from tests.support.debuggers import debugger_of
 from tests.support.equations import Judgement
 from tests.support.op_cases import cases
@@ -57,8 +59,8 @@ def judge_why(judgement: Judgement, debugger: Debugger, ref: EntryRef) -> None:
         return
     moments = {one.moment for term in cause.terms for one in term.leads_to}
     at = max((one or debugger.moment for one in moments), default=debugger.moment)
-    words = {word_typed("lr", debugger.graph.by_name): debugger.state.learning_rate}
     with debugger.visiting(at):
+        words = {word_typed("lr", debugger.graph.by_name): debugger.state.learning_rate}
         # A row of the table of terms has the term and the sum so far before its equation.
         lines = [re.split(" {2,}", line)[-1] for line in cause_lines(cause, debugger)]
         judgement.judge(lines, lookup_in(debugger), words)
@@ -113,7 +115,28 @@ def test_of_every_op_among_nodes_called_like_the_letters(name: str, data: st.Dat
     assert judgement.read > 10
 
 
-OPTIMIZERS = [SGD(0.1), Momentum(0.1, 0.8), Adam(0.05)]
+OPTIMIZERS = [
+    SGD(0.1),
+    SGD(0.1, weight_decay=0.2),
+    Momentum(0.1, 0.8),
+    Momentum(0.1, 0.8, nesterov=True, weight_decay=0.1),
+    Adam(0.05),
+    AdamW(0.05, weight_decay=0.2),
+    RMSProp(0.05, 0.8),
+    Adagrad(0.05),
+]
+# What leads from a gradient to an update, besides the optimizer.
+TRAININGS = [
+    Training(SGD(0.1), clip_norm=0.01),
+    Training(Momentum(0.1, weight_decay=0.1), clip_norm=5.0),
+    Training(Adam(0.1), clip_value=0.02),
+    Training(AdamW(0.1), accumulate=2),
+    Training(Momentum(0.1, nesterov=True, weight_decay=0.3), clip_norm=0.01, accumulate=3),
+    Training(RMSProp(0.1), clip_value=0.01, accumulate=2),
+    Training(SGD(0.1), schedule=Cosine(5, warmup=3)),
+    Training(AdamW(0.1), groups=(Group("b", 0.5, 0.0), Group("w", 0.1, 0.2))),
+    Training(SGD(0.1), groups=(Group("b", frozen=True),), clip_norm=0.01),
+]
 LETTER_NAMES = ["v m lr", "lr v t", "m p q", "v u w", "t e m", "p q u"]
 
 
@@ -193,21 +216,30 @@ def test_of_every_shipped_graph_in_every_phase(number: int, path: Path) -> None:
     assert judgement.numeric > length
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-def test_of_every_optimizer(optimizer: Any) -> None:
+@pytest.mark.parametrize(
+    "training", [*map(Training, OPTIMIZERS), *TRAININGS], ids=lambda one: repr(one)[:90]
+)
+def test_of_every_way_to_train(training: Training) -> None:
     x = Input("x", value=[[0.5, -1.5], [2.0, 0.25]])
     w = Input("w", value=[[0.3, -0.4], [0.1, 0.9]], trainable=True)
     b = Input("b", value=[0.0, 0.1], trainable=True)
     t = Input("t", value=[[0.0, 1.0], [1.0, 0.0]])
     cost = MSE(t, Tanh(Linear(x, w, b, name="l"), name="h"), name="cost")
-    debugger = ComputedDebugger(Graph.of(cost, training=Training(optimizer)))
+    debugger = ComputedDebugger(Graph.of(cost, training=training))
     judgement = judgement_of(debugger)
-    for moment in range(1, 2 * debugger.timeline.length + 1, 2):
+    length = debugger.timeline.length
+    updates = [length * step - back for step in range(2, 5) for back in (0, 1)]
+    for moment in [*range(1, 2 * length + 1, 2), *updates]:
         debugger.move(moment)
         judge_all(judgement, debugger, 2)
         if debugger.where.phase == "update":
-            for attribute in optimizer.state_names:
-                ref = EntryRef(debugger.graph.index_of("w"), attribute, (1, 0))
+            node = debugger.where.node
+            assert node is not None
+            index = (1,) * len(debugger.plan.shapes[node])
+            made = assignments(debugger, node, index)
+            assert all(one.working or "frozen" in one.rule for one in made)
+            for attribute in training.state_names:
+                ref = EntryRef(debugger.graph.index_of("w"), cast("Attribute", attribute), (1, 0))
                 judge_why(judgement, debugger, ref)
     assert judgement.false == []
     assert judgement.numeric > 100

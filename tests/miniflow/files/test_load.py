@@ -582,7 +582,10 @@ def test_a_batch_size_alone_means_epochs() -> None:
 @pytest.mark.parametrize(
     ("training", "said"),
     [
-        ({"optimizer": {"name": "sgd"}}, 'name: expected SGD, Momentum or Adam, found "sgd" (did'),
+        (
+            {"optimizer": {"name": "sgd"}},
+            'RMSProp or Adagrad, found "sgd" (did',
+        ),
         ({"optimizer": {"name": "SGD", "lr": 1}}, 'unknown field "lr"; known: name, learning_rate'),
         ({"optimizer": {"name": "Adam", "beta": 1}}, "did you mean 'beta2'?"),
         ({"optimizer": {"name": "SGD", "learning_rate": "x"}}, 'expected a number, found "x"'),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -13,10 +14,9 @@ from miniflow.errors import MiniflowError
 from miniflow.files import loads, schema
 from miniflow.files.schema import (
     SCHEMA_FILE,
-    AdamForm,
     Form,
-    MomentumForm,
-    SGDForm,
+    OptimizerForm,
+    ScheduleForm,
     StateForm,
     make_optimizer,
     optimizer_fields,
@@ -24,6 +24,7 @@ from miniflow.files.schema import (
 from miniflow.files.state import KEPT
 from miniflow.ops import OPS
 from miniflow.training.optimizers import OPTIMIZERS
+from miniflow.training.schedules import SCHEDULES
 from tests.support.paths import ROOT
 
 GRAPHS = sorted((ROOT / "graphs").glob("*.json"))
@@ -45,17 +46,18 @@ def test_every_shipped_graph_is_valid(path: Path, validator: Draft202012Validato
     validator.validate(json.loads(path.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("form", [SGDForm, MomentumForm, AdamForm])
+@pytest.mark.parametrize("form", get_args(OptimizerForm))
 def test_optimizers_have_the_fields_and_defaults_of_their_forms(form: type[Form]) -> None:
     name = str(form.__struct_config__.tag)
     made = make_optimizer(form())  # type: ignore[arg-type]
     assert made == OPTIMIZERS[name]()
-    fields = optimizer_fields(made)
-    assert list(fields) == ["name", *form.__struct_fields__]
+    assert {*dataclasses.asdict(made)} == {*form.__struct_fields__}
     properties = schema()["$defs"][f"{name}Form"]["properties"]
-    assert fields == {"name": name} | {
+    assert dataclasses.asdict(made) == {
         key: properties[key]["default"] for key in form.__struct_fields__
     }
+    made_again = make_optimizer(form(**_without_name(optimizer_fields(made))))  # type: ignore[arg-type]
+    assert made_again == made
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -77,12 +79,19 @@ def test_bounds_are_the_same_in_python_and_in_a_file(
 
 
 def test_every_optimizer_can_keep_its_state_in_a_file() -> None:
-    assert set(KEPT) == {name for kind in OPTIMIZERS.values() for name in kind.keeps}
+    kept = {name for kind in OPTIMIZERS.values() for name in kind.keeps}
+    assert set(KEPT) == {*kept, "accumulated"}
     assert ["sgd_steps", *KEPT] == list(StateForm.__struct_fields__)
 
 
-def test_every_optimizer_has_a_form() -> None:
-    tags = {form.__struct_config__.tag for form in (SGDForm, MomentumForm, AdamForm)}
+def _without_name(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != "name"}
+
+
+def test_every_optimizer_and_schedule_has_a_form() -> None:
+    schedules = {form.__struct_config__.tag for form in get_args(ScheduleForm)}
+    assert schedules == set(SCHEDULES)
+    tags = {form.__struct_config__.tag for form in get_args(OptimizerForm)}
     assert tags == set(OPTIMIZERS)
 
 

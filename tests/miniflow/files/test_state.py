@@ -21,7 +21,16 @@ from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import MSE, Dropout, Linear, Sum
 from miniflow.training.data import SAMPLINGS
-from miniflow.training.optimizers import OPTIMIZERS, SGD, Adam, Momentum
+from miniflow.training.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Optimizer,
+    RMSProp,
+)
 from miniflow.training.progress import Progress
 from tests.support.paths import ROOT
 from tests.support.sizes import examples
@@ -30,7 +39,15 @@ GRAPHS = sorted((ROOT / "graphs").glob("*.json"))
 TRAINED = [path for path in GRAPHS if load(path).trains]
 # The largest takes most of the time, and is of no other kind.
 SMALL = [path for path in TRAINED if path.stem != "digits"]
-OPTIMIZER = st.sampled_from([SGD(0.01), Momentum(0.01, 0.7), Adam(0.05)])
+KINDS: list[Optimizer] = [
+    SGD(0.01),
+    Momentum(0.01, 0.7, nesterov=True, weight_decay=0.1),
+    Adam(0.05),
+    AdamW(0.05),
+    RMSProp(0.01, 0.9, weight_decay=0.1),
+    Adagrad(0.05),
+]
+OPTIMIZER = st.sampled_from(KINDS)
 ANY_FOLDER = settings(
     deadline=None,
     max_examples=examples(30),
@@ -237,4 +254,4 @@ def test_a_state_that_does_not_fit(optimizer: Any, state: Any, said: str, tmp_pa
 
 
 def test_every_optimizer_is_tried() -> None:
-    assert {type(SGD()), type(Momentum()), type(Adam())} == set(OPTIMIZERS.values())
+    assert {type(one) for one in KINDS} == set(OPTIMIZERS.values())

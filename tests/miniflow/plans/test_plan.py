@@ -36,11 +36,27 @@ from miniflow.plans.compile import compile_plan
 from miniflow.plans.scalars import ScalarPlan
 from miniflow.plans.train import train
 from miniflow.training.data import SAMPLINGS, Data, Sampling
-from miniflow.training.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
+from miniflow.training.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Optimizer,
+    RMSProp,
+)
 from tests.support.counting import assert_linear
 from tests.support.sizes import examples
 
-OPTIMIZER_CASES = [SGD(0.1), Momentum(0.05), Adam(0.01)]
+OPTIMIZER_CASES = [
+    SGD(0.1),
+    Momentum(0.05),
+    Adam(0.01),
+    AdamW(0.01),
+    RMSProp(0.01),
+    Adagrad(0.1),
+]
 
 
 def network(

@@ -99,7 +99,10 @@ def test_so_does_train(value: Any) -> None:
         ({"sampling": None}, "sampling is None"),
         ({"sampling": ["epoch"]}, "sampling is ['epoch']"),
         ({"seed": 1.0}, "seed is 1.0; it takes a whole number from 0"),
-        ({"optimizer": "SGD"}, "optimizer is a str; it takes SGD, Momentum or Adam"),
+        (
+            {"optimizer": "SGD"},
+            "optimizer is a str; it takes SGD, Momentum, Adam, ",
+        ),
         ({"optimizer": SGD}, "optimizer is a type"),
         ({"optimizer": 0.1}, "as in SGD(0.1)"),
     ],

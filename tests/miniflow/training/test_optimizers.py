@@ -14,12 +14,22 @@ from miniflow.node import Input
 from miniflow.ops import MSE, Mean, Mul, Sub
 from miniflow.plans.arrays import ArrayPlan
 from miniflow.plans.scalars import ScalarPlan
-from miniflow.training.optimizers import OPTIMIZERS, PIECE_BYTES, SGD, Adam, Momentum, Optimizer
+from miniflow.training.optimizers import (
+    OPTIMIZERS,
+    PIECE_BYTES,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Optimizer,
+    RMSProp,
+)
 
 Array = np.ndarray[Any, Any]
 Textbook = Callable[[Array, Callable[[Array], Array]], Iterator[Array]]
 
-RATE, BETA, BETA1, BETA2, EPSILON = 0.05, 0.8, 0.7, 0.95, 1e-6
+RATE, BETA, BETA1, BETA2, EPSILON, DECAY = 0.05, 0.8, 0.7, 0.95, 1e-6, 0.3
 
 
 def sgd(w: Array, gradient: Callable[[Array], Array]) -> Iterator[Array]:
@@ -49,10 +59,61 @@ def adam(w: Array, gradient: Callable[[Array], Array]) -> Iterator[Array]:
         yield w
 
 
+def nesterov(w: Array, gradient: Callable[[Array], Array]) -> Iterator[Array]:
+    v = np.zeros_like(w)
+    while True:
+        g = gradient(w)
+        v = BETA * v + g
+        w = w - RATE * (g + BETA * v)
+        yield w
+
+
+def adamw(w: Array, gradient: Callable[[Array], Array]) -> Iterator[Array]:
+    """Loshchilov and Hutter, arXiv:1711.05101, algorithm 2."""
+    m, v, t = np.zeros_like(w), np.zeros_like(w), 0
+    while True:
+        t += 1
+        g = gradient(w)
+        m = BETA1 * m + (1 - BETA1) * g
+        v = BETA2 * v + (1 - BETA2) * g**2
+        m_hat, v_hat = m / (1 - BETA1**t), v / (1 - BETA2**t)
+        w = w - RATE * (m_hat / (np.sqrt(v_hat) + EPSILON) + DECAY * w)
+        yield w
+
+
+def rmsprop(w: Array, gradient: Callable[[Array], Array]) -> Iterator[Array]:
+    v = np.zeros_like(w)
+    while True:
+        g = gradient(w)
+        v = BETA * v + (1 - BETA) * g**2
+        w = w - RATE * g / (np.sqrt(v) + EPSILON)
+        yield w
+
+
+def adagrad(w: Array, gradient: Callable[[Array], Array]) -> Iterator[Array]:
+    v = np.zeros_like(w)
+    while True:
+        g = gradient(w)
+        v = v + g**2
+        w = w - RATE * g / (np.sqrt(v) + EPSILON)
+        yield w
+
+
+def decayed(textbook: Textbook) -> Textbook:
+    """The same with an L2 term in the gradient."""
+    return lambda w, gradient: textbook(w, lambda w: gradient(w) + DECAY * w)
+
+
 CASES: list[tuple[Optimizer, Textbook]] = [
     (SGD(RATE), sgd),
+    (SGD(RATE, weight_decay=DECAY), decayed(sgd)),
     (Momentum(RATE, BETA), momentum),
+    (Momentum(RATE, BETA, nesterov=True, weight_decay=DECAY), decayed(nesterov)),
     (Adam(RATE, BETA1, BETA2, EPSILON), adam),
+    (Adam(RATE, BETA1, BETA2, EPSILON, weight_decay=DECAY), decayed(adam)),
+    (AdamW(RATE, BETA1, BETA2, EPSILON, weight_decay=DECAY), adamw),
+    (RMSProp(RATE, BETA, EPSILON), rmsprop),
+    (Adagrad(RATE, EPSILON), adagrad),
 ]
 
 
@@ -99,7 +160,7 @@ def test_float32_stays_float32(optimizer: Optimizer) -> None:
     assert (value < 1).all()
 
 
-@pytest.mark.parametrize("optimizer", [optimizer for optimizer, _ in CASES])
+@pytest.mark.parametrize("optimizer", [one for one, _ in CASES if not one.weight_decay])
 def test_a_gradient_of_zero_moves_nothing(optimizer: Optimizer) -> None:
     w, zero = Input("w", value=[1.0, 2.0], trainable=True), Input("zero", value=0.0)
     graph = Graph.of(Mean(Mul(w, zero)), training=Training(optimizer))
@@ -118,5 +179,11 @@ def test_adam_without_epsilon_divides_0_by_0_the_same_way_on_floats_and_arrays()
 
 
 @pytest.mark.parametrize("optimizer", [optimizer for optimizer, _ in CASES])
-def test_the_formula_names_the_parameter(optimizer: Optimizer) -> None:
-    assert optimizer.formula("W1", "∂cost/∂W1")[-1].startswith("W1 ← W1 - lr × ")
+def test_the_rules_assign_to_the_state_and_last_to_the_parameter(optimizer: Optimizer) -> None:
+    targets = [rule.target for rule in optimizer.rules]
+    assert targets[-1] == "p"
+    assert [target for target in targets if target in optimizer.state_names] == [
+        *optimizer.state_names
+    ]
+    known = {"p", "g", "lr", "t", "β₁", "β₂", *targets, *optimizer.constants}
+    assert {letter for rule in optimizer.rules for letter in rule.letters} <= known
