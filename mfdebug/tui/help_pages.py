@@ -95,13 +95,14 @@ def _command_entry(command: Command, keys: Keys) -> Entry:
 
 def _key_pages(keys: Keys) -> list[Page]:
     groups: dict[str, list[Bound]] = {name: [] for name in (*KEY_GROUPS, SCREEN)}
-    for bound in (*at("screen"), *at("app")):
+    for bound in at("screen"):
         groups[bound.group if bound.group in KEY_GROUPS else SCREEN].append(bound)
     found = {name: _key_entries(group, keys) for name, group in groups.items()}
     counted = f"10{keys.name('step')} 500{keys.name('sgd')}"
     found["move"] += (Entry(counted, "ten steps, 500 SGD steps: type a count first"),)
     if not (keys.is_changed("step") or keys.is_changed("back")):
         found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
+    found[PLACES["app"]] = _key_entries(at("app"), keys)
     found[PLACES["order"]] = _key_entries(at("order"), keys)
     panel = f"{PLACES['entries']} ({keys.name('panel')})"
     found[panel] = _key_entries(at("entries"), keys)
@@ -114,6 +115,7 @@ def _key_pages(keys: Keys) -> list[Page]:
             tuple(sections[name] for name in ("stop", "look", "change")),
         ),
         Page("screen keys", "keys of this screen", (sections[SCREEN],)),
+        Page("app keys", "keys of the whole app", (sections[PLACES["app"]],)),
         Page(
             "panel keys",
             "keys in the order and in the node panel",

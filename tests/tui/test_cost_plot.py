@@ -57,7 +57,7 @@ async def test_other_branches_stay_as_dashed_curves_with_a_legend() -> None:
         assert len(dashes) > 5
         assert all(len(dash) <= 2 for dash in dashes)
         await ask(driver, "set lr = 3")
-        assert title(driver).endswith("⠒ ⠒ 2 branches")
+        assert title(driver).endswith("⠒ ⠒ 2")
         await driver.press("z", "z")
         # Back on branch 0, whose costs are known up to where it was left.
         assert len(driver.debugger.cursor.costs) == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from textual.events import Key
@@ -80,7 +81,7 @@ async def test_e_edits_the_entry_and_z_takes_it_back() -> None:
         assert (
             float(driver.debugger.state.value(driver.debugger.graph.index_of("f"))) == (9 + 5) * -4
         )
-        assert driver.message == "x = 9"
+        assert driver.message == "x = 9; f -12 to -56"
         await driver.press("z")
         assert float(driver.debugger.state.value(driver.debugger.graph.index_of("f"))) == -12
         await driver.press("Z")
@@ -377,9 +378,9 @@ async def test_i_gives_the_node_the_whole_screen_and_tab_the_next_panel() -> Non
         assert driver.text.split("\n")[1].startswith("─ cost by SGD step")
         assert driver.screen.query_one(CostPlot).size.height > 15
         await driver.press("tab")
-        assert driver.text.split("\n")[1] == "━ order " + "━" * 72
+        assert driver.text.split("\n")[1].startswith("━ order ━━━")
         await driver.press("i")
-        assert driver.text.split("\n")[1].startswith("━ order ━━━━━━━━━━━━━━━━━━━━━━━│─ node ─")
+        assert driver.text.split("\n")[1].startswith("━ order ━━━━━━━━━━━ value  grad ━│─ node ─")
         assert driver.screen.query_one(CostPlot).size.height == 9
         await driver.press("tab", "i", "escape")
         assert "│━ node ━" in driver.text
@@ -398,7 +399,6 @@ async def test_every_line_of_the_node_is_reached_by_keys_at_80x24() -> None:
     async with opened() as driver:
         await driver.press("n", "n", "s", "s", "s")
         seen = set(driver.text.split("\n"))
-        assert not any("to b2" in line for line in seen)
         while "below: >" in driver.text:
             await driver.press("greater_than_sign")
             seen |= set(driver.text.split("\n"))
@@ -471,7 +471,8 @@ async def test_page_and_edge_keys_move_in_the_tensor() -> None:
         node = driver.debugger.graph.index_of("l1")
         row = panel.entry_of(node)[0]
         assert 2 <= row < 20
-        assert f"rows {row}-" in driver.text
+        first, last = map(int, re.findall(r"rows (\d+)-(\d+) of 64", driver.text)[0])
+        assert first <= row <= last
         await driver.press("pageup")
         assert panel.entry_of(node) == (0, 0)
         await driver.press("end")

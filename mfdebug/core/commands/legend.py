@@ -17,7 +17,6 @@ NUMBERS = {
     "4x2 ()": "the shape of a value: 4 rows, 2 columns; () is one number",
     "▁▂▃▅▇█": "a histogram: a block for each part of the range from the smallest entry to the "
     "largest, as high as its share of the entries; a blank has none",
-    "▂▃▅▇": "in the list of watches: the trend, a block for each earlier number",
     "0.4 … 0.6": "the smallest and the largest entry; mean is the mean of all",
     "… rows 0-5 of 20": "only a part of the tensor fits; it moves with the chosen entry",
     "∂cost/∂W1": "the gradient of W1: how the cost changes when W1 does",
@@ -26,11 +25,14 @@ NUMBERS = {
     "▸ row ▾": "in a matrix product: the row and the column that meet in the chosen number",
     "× · ⊙": "a product of numbers, of matrices, entry by entry",
     "ᵀ Σ": "a matrix transposed; a sum",
+    "…": "something is cut here for lack of room",
+}
+CURVES = {
     "⠒⠤⣀": "the curve: the cost after each SGD step",
     "⠒ ⠒": "the cost of another branch, which an edit has left, as far as it was computed",
     "epoch 2 3/28": "the SGD step is the 3rd of 28 in epoch 2, counted from 0; a step is a batch",
     "◆ •": "in the curve: the present SGD step; a step between steps that are not finite",
-    "…": "something is cut here for lack of room",
+    "▂▃▅▇": "in the list of watches: the trend, a block for each earlier number",
 }
 COLOURS = {
     "bold": "a number just computed, or one of at least two thirds of the largest in its tensor",
