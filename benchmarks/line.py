@@ -40,7 +40,7 @@ def _environment(colours: str) -> dict[str, str | None]:
 
 
 def _bytes(graph: str, colours: str, keys: int) -> str:
-    with PtyApp([*COMMAND, graph], env=_environment(colours)) as app:
+    with PtyApp([*COMMAND, graph], env=_environment(colours), warm=False) as app:
         app.wait_for("press s to begin")
         app.settle()
         first = len(app.output)
