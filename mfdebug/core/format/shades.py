@@ -1,0 +1,58 @@
+"""Scales of heatmaps: how strong the shade of a number is, between the extremes shown.
+
+A scale that diverges is for numbers of both signs: the shade is the magnitude, 0 has none. Other
+scales begin at the smallest number.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from msgspec import Struct
+
+from miniflow.ops.base import Array
+
+
+class ShadeScale(Struct, frozen=True):
+    """The shades of numbers from `low` to `high`, the extremes of the finite ones.
+
+    They are None if no number is finite.
+    """
+
+    low: float | None
+    high: float | None
+    diverges: bool
+
+    @classmethod
+    def of(cls, numbers: Array, *, diverges: bool = False) -> ShadeScale:
+        """Return the scale of numbers; numbers of both signs always diverge."""
+        finite = numbers[np.isfinite(numbers)]
+        if not finite.size:
+            return cls(None, None, diverges)
+        low, high = float(finite.min()), float(finite.max())
+        return cls(low, high, diverges or low < 0 < high)
+
+    def level(self, number: float, steps: int) -> int:
+        """Return the shade of a finite number, from 0 to `steps`; negative ones if it diverges.
+
+        In a scale that diverges, only 0 has shade 0; in another, only the smallest number, and 0
+        if all numbers are equal.
+        """
+        if self.low is None or self.high is None:
+            return 0
+        start = 0.0 if self.diverges or self.low == self.high else self.low
+        if number == start:
+            return 0
+        # Halves do not overflow where a difference of two large numbers would.
+        most = max(abs(end / 2 - start / 2) for end in (self.low, self.high))
+        part = abs(number / 2 - start / 2) / most if most else 1.0
+        level = min(steps, 1 + math.floor(part * steps))
+        return -level if self.diverges and number < 0 else level
+
+    def samples(self, count: int) -> list[float]:
+        """Return `count` numbers, 2 or more, at equal distances from `low` to `high`."""
+        if self.low is None or self.high is None:
+            return []
+        parts = (at / (count - 1) for at in range(count))
+        return [self.low * (1 - part) + self.high * part for part in parts]
