@@ -1,7 +1,7 @@
 """Scales of heatmaps: how strong the shade of a number is, between the extremes shown.
 
 A scale that diverges is for numbers of both signs: the shade is the magnitude, 0 has none. Other
-scales begin at the smallest number.
+scales begin at the number nearest to 0.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ class ShadeScale(Struct, frozen=True):
     def level(self, number: float, steps: int) -> int:
         """Return the shade of a finite number, from 0 to `steps`; negative ones if it diverges.
 
-        In a scale that diverges, only 0 has shade 0; in another, only the smallest number, and 0
-        if all numbers are equal.
+        In a scale that diverges, only 0 has shade 0; in another, only the number nearest to 0. If
+        all numbers are equal, they have the strongest shade, unless they are 0.
         """
         if self.low is None or self.high is None:
             return 0
-        start = 0.0 if self.diverges or self.low == self.high else self.low
+        nearest = self.low if self.low >= 0 else self.high
+        start = 0.0 if self.diverges or self.low == self.high else nearest
         if number == start:
             return 0
         # Halves do not overflow where a difference of two large numbers would.

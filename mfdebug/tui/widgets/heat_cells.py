@@ -26,8 +26,6 @@ ASCII_SHADES = " .:-=+*#%@"
 STEPS = 12
 UPPER = "▀"
 NAN, INFINITE = "!", "∞"
-# Cells of a scale, and significant digits of the numbers at its ends.
-SAMPLES, DIGITS = 9, 4
 
 
 class Shading(Struct, frozen=True):
@@ -99,9 +97,9 @@ class Shading(Struct, frozen=True):
     def _alarm(self) -> Style:
         return self.style("heat-alarm")
 
-    def sample(self, scale: ShadeScale) -> Line:
-        """Return cells from the smallest to the largest number of a scale."""
-        samples = scale.samples(SAMPLES)
+    def sample(self, scale: ShadeScale, count: int) -> Line:
+        """Return `count` cells from the smallest to the largest number of a scale."""
+        samples = scale.samples(count)
         if not self.half_blocks:
             return [self._shade(number, scale) for number in samples]
         return [self._half_blocks(number, number, scale) for number in samples]

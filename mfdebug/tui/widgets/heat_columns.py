@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from rich.cells import cell_len
 from rich.segment import Segment
 
 from mfdebug.core.explain.images import Picture
@@ -17,8 +18,8 @@ from mfdebug.core.format.numbers import scalar
 from mfdebug.core.format.shades import ShadeScale
 from mfdebug.core.timeline.debugger import index_text
 from mfdebug.core.timeline.entry_ref import Index
-from mfdebug.tui.terminal.text_fitting import wrap
-from mfdebug.tui.widgets.heat_cells import DIGITS, INFINITE, NAN, Shading
+from mfdebug.tui.terminal.text_fitting import fit, wrap
+from mfdebug.tui.widgets.heat_cells import INFINITE, NAN, Shading
 from mfdebug.tui.widgets.heat_window import HeatWindow, heat_window
 from mfdebug.tui.widgets.tensor import GAP, Line
 from mfdebug.tui.widgets.tensor_columns import (
@@ -36,6 +37,8 @@ from miniflow.ops.base import Array
 _MARKS = 2
 # Lines besides the heading and the cells: the columns' mark, the scale, the selected number.
 _OTHER_LINES = 3
+# Cells of a scale, rather fewer digits than so few cells, and significant digits at its ends.
+SAMPLES, FEW_SAMPLES, DIGITS = 9, 4, (4, 3, 2)
 # The most that a cell is enlarged.
 _HEATMAP_SCALE, _PICTURE_SCALE = 2, 4
 
@@ -94,8 +97,10 @@ class HeatColumns:
 
     def _head(self, tensor: ShownTensor) -> list[Line]:
         mark = ASKED if tensor.paint.asked else NOT_ASKED
-        parts: list[Sequence[str]] = [(tensor.meaning,), tensor.notes]
-        return heading(mark + tensor.label, parts, self._column, tensor.paint)
+        label, column, paint = mark + tensor.label, self._column, tensor.paint
+        lines = heading(label, [(tensor.meaning,), tensor.notes], column, paint)
+        # The lines are rather for cells.
+        return lines if len(lines) == 1 else heading(label, [tensor.notes], column, paint)
 
     def _lines(self) -> Iterable[Line]:
         deepest = max(map(len, self._heads))
@@ -112,8 +117,7 @@ class HeatColumns:
 
     def _heatmap(self, tensor: ShownTensor, array: Array) -> Iterable[Line]:
         window, shading, style = self._window, self._shading, tensor.paint.style
-        part = window.part(array, self._at)
-        scale = ShadeScale.of(part, diverges=tensor.signed)
+        scale = self._scale_of(tensor, window.part(array, self._at))
         cells = _enlarged(window.cells(array, self._at), window.scale)
         row, column = (at * window.scale for at in window.at)
         marked, half = divmod(row, shading.rows)
@@ -124,25 +128,51 @@ class HeatColumns:
         for at, line in enumerate(shading.lines(cells, scale)):
             first = Segment(f"{sign} ", mark) if at == marked else Segment(" " * _MARKS)
             yield [first, *line]
-        yield from self._scale(scale, part, tensor)
-        number = float(tensor.array[self._entry])
-        text = f"{GAP}{index_text(self._entry)} = "
-        yield [Segment(text, style("dim")), tensor.paint.number(scalar(number), number)]
+        yield from self._scale(scale, tensor)
+        yield from self._number(tensor)
 
-    def _scale(self, scale: ShadeScale, part: Array, tensor: ShownTensor) -> Iterable[Line]:
+    def _number(self, tensor: ShownTensor) -> Iterable[Line]:
+        """Yield the selected number, below its index if the column is narrow."""
+        number = float(tensor.array[self._entry])
+        before = Segment(f"{GAP}{index_text(self._entry)} = ", tensor.paint.style("dim"))
+        forms = [scalar(number), scalar(number, DIGITS[0])]
+        room = self._column - before.cell_length
+        fitting = next((text for text in forms if cell_len(text) <= room), None)
+        if fitting is not None:
+            yield [before, tensor.paint.number(fitting, number)]
+            return
+        name = fit(before.text.removesuffix(" = "), self._column)
+        yield [Segment(name, before.style)]
+        text = fit(forms[-1], max(1, self._column - len(GAP)))
+        yield [Segment("= ", before.style), tensor.paint.number(text, number)]
+
+    def _scale(self, scale: ShadeScale, tensor: ShownTensor) -> Iterable[Line]:
         dim = tensor.paint.style("dim")
         if scale.low is None or scale.high is None:
             yield [Segment(f"{GAP}no finite number", dim)]
             return
-        low, high = (scalar(end, DIGITS) for end in (scale.low, scale.high))
         if scale.low == scale.high:
-            yield [Segment(f"{GAP}all {low}", dim)]
+            yield [Segment(fit(f"{GAP}all {scalar(scale.low, DIGITS[0])}", self._column), dim)]
             return
-        bar = self._shading.sample(scale)
-        room = self._column - len(GAP) - len(low) - len(high) - 2
-        if room < len(bar) * self._shading.width:
-            bar = [bar[0], bar[-1]]
-        yield [Segment(f"{GAP}{low} ", dim), *bar, Segment(f" {high}", dim)]
+        forms = [[scalar(end, digits) for end in (scale.low, scale.high)] for digits in DIGITS]
+        for least in (FEW_SAMPLES, 2):
+            for low, high in forms:
+                room = self._column - len(GAP) - len(low) - len(high) - 2
+                if (count := min(SAMPLES, room // self._shading.width)) >= least:
+                    bar = self._shading.sample(scale, count)
+                    yield [Segment(f"{GAP}{low} ", dim), *bar, Segment(f" {high}", dim)]
+                    return
+        for text in wrap(" to ".join(forms[-1]), self._column):
+            yield [Segment(text, dim)]
+
+    def _parts(self, window: HeatWindow) -> Iterable[tuple[ShownTensor, Array]]:
+        """Yield each tensor with the part of it that is shown."""
+        parts = (window.part(array, self._at) for array in self._arrays)
+        return zip(self._tensors, parts, strict=True)
+
+    @staticmethod
+    def _scale_of(tensor: ShownTensor, part: Array) -> ShadeScale:
+        return ShadeScale.of(part, diverges=tensor.signed)
 
     def _words(self, window: HeatWindow) -> list[str]:
         """Return the lines below: which part is shown, what a cell is, what the signs mean."""
@@ -156,8 +186,10 @@ class HeatColumns:
             parts.append(f"each cell: the largest of {size}")
         shading = self._shading
         if not shading.half_blocks:
-            parts.append(f"shades of size: blank {shading.shades[1:]}")
-        shown = [window.part(array, self._at) for array in self._arrays]
+            # A scale that does not diverge begins at the number nearest to 0.
+            diverge = any(self._scale_of(t, part).diverges for t, part in self._parts(window))
+            parts.append(f"{'by size' if diverge else 'shades'}: {shading.shades[1:]}")
+        shown = [part for _tensor, part in self._parts(window)]
         if any(np.isnan(part).any() for part in shown):
             parts.append(f"{NAN} NaN")
         if any(np.isinf(part).any() for part in shown):

@@ -47,8 +47,8 @@ from miniflow.ops.base import Array, shape_text
 
 # Lines of a title; a formula of many names is cut after them.
 TITLE_LINES = 3
-# The fewest lines of numbers, headings included.
-LEAST_ROWS = 7
+# The fewest lines of numbers, and of a heatmap, headings included.
+LEAST_ROWS, LEAST_HEAT_ROWS = 7, 9
 # The fewest cells of an input's column, and the most rows of a matrix at work.
 INPUT_WIDTH, MATRIX_ROWS = 16, 8
 # A lower panel has no room for matrices at work unless it scrolls.
@@ -200,7 +200,9 @@ class NodeLines:
 
     @property
     def _least_rows(self) -> int:
-        """The fewest lines of numbers, headings included, even if the panel has to scroll then."""
+        """The fewest lines of a tensor, headings included, even if the panel has to scroll then."""
+        if self._look.view != "numbers":
+            return max(LEAST_HEAT_ROWS, self._look.height - 1)
         return max(LEAST_ROWS, self._look.height // (2 if self._look.zoomed else 3))
 
     def _absent(self, label: str, reason: str) -> Iterable[Line]:

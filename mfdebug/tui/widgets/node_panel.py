@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -24,6 +23,7 @@ from mfdebug.tui.widgets.node_lines import Look, NodeLines
 from mfdebug.tui.widgets.tensor import Line
 from mfdebug.tui.widgets.tensor_view import VIEWS, TensorView, View
 from mfdebug.tui.widgets.tensor_window import Moves
+from miniflow.ops.base import Shape
 
 
 class NodePanel(LinesView, can_focus=True):
@@ -93,6 +93,8 @@ class NodePanel(LinesView, can_focus=True):
         # How tensors are to be shown, and how those of the node are.
         self._view: View = "numbers"
         self._shown_tensors: TensorView | None = None
+        # What is known of images, by node and shape.
+        self._pictures: dict[tuple[int, Shape], Picture | None] = {}
         self._shown: tuple[int | None, Phase] | None = None
 
     # What is selected --------------------------------------------------------------------
@@ -150,13 +152,13 @@ class NodePanel(LinesView, can_focus=True):
         node = self.node
         if node is not None:
             shape = self.debugger.plan.shapes[node]
-            if math.prod(shape):
+            if 0 not in shape:
                 self._select(tuple(n - 1 if to > 0 else 0 for n in shape))
 
     def _move_entry(self, rows: int = 0, columns: int = 0, *, pages: int = 0) -> None:
         node = self.node
         shape = () if node is None else self.debugger.plan.shapes[node]
-        if node is not None and shape and math.prod(shape):
+        if node is not None and shape and 0 not in shape:
             shown = self._shown_tensors
             moves = Moves(1, 1, 0) if shown is None else shown.moves
             self._select(moves.moved(shape, self.entry_of(node), rows, columns, pages))
@@ -185,7 +187,10 @@ class NodePanel(LinesView, can_focus=True):
         node = self.node
         if node is None:
             return None
-        return picture_of(self.debugger.graph, node, self.debugger.plan.shapes[node])
+        of = node, self.debugger.plan.shapes[node]
+        if of not in self._pictures:
+            self._pictures[of] = picture_of(self.debugger.graph, *of)
+        return self._pictures[of]
 
     # Showing -----------------------------------------------------------------------------
 
@@ -252,7 +257,7 @@ class NodePanel(LinesView, can_focus=True):
             ),
             gradient_asked=self.asks_gradient(self.node),
             previous=self._previous_gradient(self.node),
-            picture=self._picture,
+            picture=self._picture if self._view == "picture" else None,
         )
         lines = node_lines.lines()
         self._shown_tensors = node_lines.shown

@@ -54,8 +54,8 @@ class Moves(NamedTuple):
     """How far a key moves the selected entry: by a row, a column or a page, in entries.
 
     Entries are counted row by row, or column by column if `by_column`. A cell of several columns
-    ends at the end of its row: by then the row has `columns`, which a move to the side does not
-    leave; otherwise `columns` is 0, and past the end of a row is the next row.
+    does not reach into the next row: then a row has `columns`, and a move to the side stays in it.
+    Otherwise `columns` is 0, and past the end of a row is the next row.
     """
 
     row: int
@@ -68,15 +68,20 @@ class Moves(NamedTuple):
         """Return the entry so many rows, columns and pages from `entry`, or at the nearest end."""
         if self.by_column:
             shape, entry = _swapped(shape), _swapped(entry)
-        flat = int(np.ravel_multi_index(entry, shape))
-        aside = columns * self.column
+        flat, size = int(np.ravel_multi_index(entry, shape)), math.prod(shape)
+        down, aside = rows * self.row + pages * self.page, columns * self.column
         if self.columns:
-            at = flat % self.columns
-            aside = min(max(at + aside, 0), self.columns - 1) - at
-        flat += rows * self.row + pages * self.page + aside
-        flat = min(max(flat, 0), math.prod(shape) - 1)
+            row, column = divmod(flat, self.columns)
+            row = _within(row + down // self.columns, size // self.columns)
+            flat = row * self.columns + _within(column + aside, self.columns)
+        else:
+            flat = _within(flat + down + aside, size)
         found = tuple(int(i) for i in np.unravel_index(flat, shape))
         return _swapped(found) if self.by_column else found
+
+
+def _within(position: int, size: int) -> int:
+    return min(max(position, 0), size - 1)
 
 
 def _swapped(axes: tuple[int, ...]) -> tuple[int, ...]:
