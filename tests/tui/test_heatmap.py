@@ -17,7 +17,7 @@ from mfdebug.core.format.shades import ShadeScale
 from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.widgets.heat_cells import ASCII_SHADES, SHADES, STEPS, Shading
 from mfdebug.tui.widgets.heat_columns import HeatColumns
-from mfdebug.tui.widgets.heat_window import MOST_READ, heat_window
+from mfdebug.tui.widgets.heat_window import MOST_READ, heat_window, part_of
 from mfdebug.tui.widgets.tensor import Paint
 from mfdebug.tui.widgets.tensor_columns import ShownTensor
 from mfdebug.tui.widgets.tensor_window import slice_of
@@ -142,7 +142,7 @@ def test_the_colours_are_those_of_the_levels() -> None:
     (line,) = BLOCKS.lines(cells, scale)
     zero, half, most = (segment.style.color.get_truecolor() for segment in line if segment.style)
     assert (zero, most) == ((0, 0, 0), (255, 0, 0))
-    level = scale.level(1.0, STEPS)
+    (level,) = scale.levels(np.array([1.0]), STEPS)
     assert half == (0, 0, int(255 * (1 / 4 + 3 / 4 * (level - 1) / (STEPS - 1))))
 
 
@@ -172,12 +172,12 @@ def test_every_cell_has_the_shade_of_its_block(case: tuple[Any, ...]) -> None:
         largest[at] = max(largest.get(at, 0.0), abs(block[row, column]))
     shown = {(i, j): abs(number) for i, row in enumerate(cells) for j, number in enumerate(row)}
     assert shown == largest
-    scale = ShadeScale.of(window.part(array, entry))
+    scale = ShadeScale.of(part_of(array, entry))
     assert (scale.low, scale.high) == (block.min(), block.max())
     for shading, signs in ((SHADED, SHADES), (IN_ASCII, ASCII_SHADES)):
         drawn = [segment.text for row in shading.lines(cells, scale) for segment in row]
         numbers = [number for row in cells for number in row]
-        levels = [abs(scale.level(number, len(signs) - 1)) for number in numbers]
+        levels = map(abs, scale.levels(np.array(numbers), len(signs) - 1))
         assert [text[1] for text in drawn] == [signs[level] for level in levels]
 
 
@@ -309,3 +309,17 @@ async def test_a_moment_without_a_tensor_keeps_the_choice_for_the_next() -> None
         assert "from the next tensor on" in driver.message
         await driver.press("n", "n", "S")
         assert driver.screen.panels.node.shown_view == "heatmap"
+
+
+@pytest.mark.parametrize(("theme", "ascii_only"), [("ansi-dark", False), ("mfdebug-dark", True)])
+async def test_few_colours_and_ascii_have_shades(theme: str, ascii_only: bool) -> None:
+    async with opened("digits", (120, 40)) as driver:
+        driver.app.theme, driver.app.ascii_only = theme, ascii_only
+        await driver.press("t", "home", "h", "h")
+        shown = node_lines(driver)
+        shades = ASCII_SHADES if ascii_only else SHADES
+        assert f"by size: {shades[1:]}" in shown
+        assert "▀" not in shown
+        # The darkest pixel of the first image, and a pixel of its gradient with its sign.
+        assert shades[-1] * 2 in shown
+        assert f"-{shades[-1]}" in shown or f"+{shades[-1]}" in shown

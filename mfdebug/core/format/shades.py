@@ -27,29 +27,37 @@ class ShadeScale(Struct, frozen=True):
     @classmethod
     def of(cls, numbers: Array, *, diverges: bool = False) -> ShadeScale:
         """Return the scale of numbers; numbers of both signs always diverge."""
-        finite = numbers[np.isfinite(numbers)]
-        if not finite.size:
+        if not numbers.size:
             return cls(None, None, diverges)
-        low, high = float(finite.min()), float(finite.max())
+        low, high = float(numbers.min()), float(numbers.max())
+        if not math.isfinite(low) or not math.isfinite(high):
+            finite = numbers[np.isfinite(numbers)]
+            if not finite.size:
+                return cls(None, None, diverges)
+            low, high = float(finite.min()), float(finite.max())
         return cls(low, high, diverges or low < 0 < high)
 
-    def level(self, number: float, steps: int) -> int:
-        """Return the shade of a finite number, from 0 to `steps`; negative ones if it diverges.
+    def levels(self, numbers: Array, steps: int) -> list[int]:
+        """Return the shades of numbers, from 0 to `steps`; negative ones if the scale diverges.
 
         In a scale that diverges, only 0 has shade 0; in another, only the number nearest to 0. If
-        all numbers are equal, they have the strongest shade, unless they are 0.
+        all numbers are equal, they have the strongest shade, unless they are 0. A number that is
+        not finite has shade 0. `numbers` is 1-D.
         """
         if self.low is None or self.high is None:
-            return 0
+            return [0] * len(numbers)
         nearest = self.low if self.low >= 0 else self.high
         start = 0.0 if self.diverges or self.low == self.high else nearest
-        if number == start:
-            return 0
         # Halves do not overflow where a difference of two large numbers would.
         most = max(abs(end / 2 - start / 2) for end in (self.low, self.high))
-        part = abs(number / 2 - start / 2) / most if most else 1.0
-        level = min(steps, 1 + math.floor(part * steps))
-        return -level if self.diverges and number < 0 else level
+        finite = np.where(np.isfinite(numbers), numbers, start)
+        parts = np.abs(finite / 2 - start / 2) / most if most else np.ones(len(numbers))
+        levels = np.minimum(steps, 1 + np.floor(parts * steps)).astype(int)
+        levels[finite == start] = 0
+        if self.diverges:
+            levels[finite < 0] *= -1
+        found: list[int] = levels.tolist()
+        return found
 
     def samples(self, count: int) -> list[float]:
         """Return `count` numbers, 2 or more, at equal distances from `low` to `high`."""

@@ -7,10 +7,12 @@ diverges, else its shade twice. NaN and infinity have signs of their own.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+import numpy as np
 from msgspec import Struct
 from rich.color import Color, blend_rgb
 from rich.segment import Segment
@@ -26,6 +28,10 @@ ASCII_SHADES = " .:-=+*#%@"
 STEPS = 12
 UPPER = "▀"
 NAN, INFINITE = "!", "∞"
+
+# The shade of a number, or its sign if it is not finite; and those of the two rows of a line.
+_Sign = int | str
+_Pair = tuple[_Sign, _Sign | None]
 
 
 class Shading(Struct, frozen=True):
@@ -55,54 +61,63 @@ class Shading(Struct, frozen=True):
 
     def lines(self, cells: Sequence[Sequence[float]], scale: ShadeScale) -> Iterable[Line]:
         """Yield the lines of some rows of cells."""
+        signs = self._signs(cells, scale)
         if not self.half_blocks:
-            yield from ([self._shade(number, scale) for number in row] for row in cells)
+            shaded = {sign: self._shade(sign, scale) for sign in set().union(*signs)}
+            yield from ([shaded[sign] for sign in row] for row in signs)
             return
-        for upper, lower in zip(cells[::2], [*cells[1::2], *[()] * (len(cells) % 2)], strict=True):
+        pairs: list[list[_Pair]] = []
+        for upper, lower in zip(signs[::2], [*signs[1::2], *[[]] * (len(signs) % 2)], strict=True):
             # The last row of a vector may be shorter.
             below = [*lower, *[None] * (len(upper) - len(lower))]
-            yield [self._half_blocks(*pair, scale) for pair in zip(upper, below, strict=True)]
+            pairs.append(list(zip(upper, below, strict=True)))
+        distinct: set[_Pair] = set().union(*pairs)
+        colours = {sign: self._colour(sign, scale) for sign in set().union(*distinct)}
+        blocks = {pair: self._half_blocks(pair, colours) for pair in distinct}
+        yield from ([blocks[pair] for pair in line] for line in pairs)
 
-    def _shade(self, number: float, scale: ShadeScale) -> Segment:
-        if not math.isfinite(number):
-            return Segment(_sign(number).rjust(2), self._alarm)
-        shades = self.shades
-        level = scale.level(number, len(shades) - 1)
-        shade = shades[abs(level)]
+    def _signs(self, cells: Sequence[Sequence[float]], scale: ShadeScale) -> list[list[_Sign]]:
+        """Return the level of each number, or the sign of one that is not finite."""
+        numbers = [number for row in cells for number in row]
+        steps = STEPS if self.half_blocks else len(self.shades) - 1
+        levels = scale.levels(np.array(numbers), steps)
+        found: Iterator[_Sign] = (
+            level if math.isfinite(number) else _sign(number)
+            for number, level in zip(numbers, levels, strict=True)
+        )
+        return [list(itertools.islice(found, len(row))) for row in cells]
+
+    def _shade(self, sign: _Sign, scale: ShadeScale) -> Segment:
+        if isinstance(sign, str):
+            return Segment(sign.rjust(2), self.style("heat-alarm"))
+        shade = self.shades[abs(sign)]
         if not scale.diverges:
             return Segment(shade * 2, self.style("dim"))
-        sign = "+" if level > 0 else "-" if level < 0 else " "
-        return Segment(sign + shade, self.style("negative" if level < 0 else "positive"))
+        before = "+" if sign > 0 else "-" if sign < 0 else " "
+        return Segment(before + shade, self.style("negative" if sign < 0 else "positive"))
 
-    def _half_blocks(self, upper: float, lower: float | None, scale: ShadeScale) -> Segment:
-        colours = [
-            self._colour(number, scale) if number is not None and math.isfinite(number) else None
-            for number in (upper, lower)
-        ]
-        for number in (upper, lower):
-            if number is not None and not math.isfinite(number):
-                background = colours[0] or colours[1]
-                return Segment(_sign(number)[-1], self._alarm + Style(bgcolor=background))
-        if colours[0] == colours[1]:
-            return Segment(" ", Style(bgcolor=colours[0]))
-        return Segment(UPPER, Style(color=colours[0], bgcolor=colours[1]))
+    def _half_blocks(self, pair: _Pair, colours: Mapping[_Sign | None, Color | None]) -> Segment:
+        upper, lower = (colours[sign] for sign in pair)
+        for sign in pair:
+            if isinstance(sign, str):
+                background = _style(None, upper or lower)
+                return Segment(sign[-1], self.style("heat-alarm") + background)
+        if upper == lower:
+            return Segment(" ", _style(None, upper))
+        return Segment(UPPER, _style(upper, lower))
 
-    def _colour(self, number: float, scale: ShadeScale) -> Color | None:
-        level = scale.level(number, STEPS)
-        name = "heat" if not scale.diverges else f"heat-{'negative' if level < 0 else 'positive'}"
+    def _colour(self, sign: _Sign | None, scale: ShadeScale) -> Color | None:
+        if not isinstance(sign, int):
+            return None
+        name = "heat" if not scale.diverges else f"heat-{'negative' if sign < 0 else 'positive'}"
         none, full = self.style("heat-zero").color, self.style(name).color
-        return None if none is None or full is None else _mixed(none, full, abs(level))
-
-    @property
-    def _alarm(self) -> Style:
-        return self.style("heat-alarm")
+        return None if none is None or full is None else _mixed(none, full, abs(sign))
 
     def sample(self, scale: ShadeScale, count: int) -> Line:
         """Return `count` cells from the smallest to the largest number of a scale."""
         samples = scale.samples(count)
-        if not self.half_blocks:
-            return [self._shade(number, scale) for number in samples]
-        return [self._half_blocks(number, number, scale) for number in samples]
+        (line,) = self.lines([samples] * self.rows, scale)
+        return line
 
 
 def _sign(number: float) -> str:
@@ -110,6 +125,11 @@ def _sign(number: float) -> str:
     if math.isnan(number):
         return NAN
     return INFINITE if number > 0 else f"-{INFINITE}"
+
+
+@lru_cache(4096)
+def _style(color: Color | None, background: Color | None) -> Style:
+    return Style(color=color, bgcolor=background)
 
 
 @lru_cache(1024)

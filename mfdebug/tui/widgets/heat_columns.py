@@ -20,7 +20,7 @@ from mfdebug.core.timeline.debugger import index_text
 from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.heat_cells import INFINITE, NAN, Shading
-from mfdebug.tui.widgets.heat_window import HeatWindow, heat_window
+from mfdebug.tui.widgets.heat_window import HeatWindow, heat_window, part_of
 from mfdebug.tui.widgets.tensor import GAP, Line
 from mfdebug.tui.widgets.tensor_columns import (
     ASKED,
@@ -68,6 +68,14 @@ class HeatColumns:
         self._arrays = arrays if picture is None else [picture.image(a, entry) for a in arrays]
         self._at = entry if picture is None else picture.pixel(entry)
         self._column = (width - BETWEEN * (len(tensors) - 1)) // len(tensors)
+        shown = [part_of(array, self._at) for array in self._arrays]
+        self._scales = [
+            ShadeScale.of(part, diverges=tensor.signed)
+            for tensor, part in zip(tensors, shown, strict=True)
+        ]
+        # Numbers that are not finite make a sum that is not.
+        with np.errstate(all="ignore"):
+            self._odd = [part for part in shown if not np.isfinite(part.sum())]
         self._heads = [self._head(tensor) for tensor in tensors]
         self._window = self._fitted(height)
         self.moves = self._moves()
@@ -106,18 +114,17 @@ class HeatColumns:
         deepest = max(map(len, self._heads))
         yield from side_by_side(
             [
-                [*head, *[[]] * (deepest - len(head)), *self._heatmap(tensor, array)]
-                for head, tensor, array in zip(
-                    self._heads, self._tensors, self._arrays, strict=True
+                [*head, *[[]] * (deepest - len(head)), *self._heatmap(tensor, array, scale)]
+                for head, tensor, array, scale in zip(
+                    self._heads, self._tensors, self._arrays, self._scales, strict=True
                 )
             ]
         )
         dim = self._tensors[0].paint.style("dim")
         yield from ([Segment(f"{GAP}{text}", dim)] for text in self._words(self._window))
 
-    def _heatmap(self, tensor: ShownTensor, array: Array) -> Iterable[Line]:
+    def _heatmap(self, tensor: ShownTensor, array: Array, scale: ShadeScale) -> Iterable[Line]:
         window, shading, style = self._window, self._shading, tensor.paint.style
-        scale = self._scale_of(tensor, window.part(array, self._at))
         cells = _enlarged(window.cells(array, self._at), window.scale)
         row, column = (at * window.scale for at in window.at)
         marked, half = divmod(row, shading.rows)
@@ -165,15 +172,6 @@ class HeatColumns:
         for text in wrap(" to ".join(forms[-1]), self._column):
             yield [Segment(text, dim)]
 
-    def _parts(self, window: HeatWindow) -> Iterable[tuple[ShownTensor, Array]]:
-        """Yield each tensor with the part of it that is shown."""
-        parts = (window.part(array, self._at) for array in self._arrays)
-        return zip(self._tensors, parts, strict=True)
-
-    @staticmethod
-    def _scale_of(tensor: ShownTensor, part: Array) -> ShadeScale:
-        return ShadeScale.of(part, diverges=tensor.signed)
-
     def _words(self, window: HeatWindow) -> list[str]:
         """Return the lines below: which part is shown, what a cell is, what the signs mean."""
         parts = [] if self._picture is None else [self._picture.words(self._entry)]
@@ -187,12 +185,11 @@ class HeatColumns:
         shading = self._shading
         if not shading.half_blocks:
             # A scale that does not diverge begins at the number nearest to 0.
-            diverge = any(self._scale_of(t, part).diverges for t, part in self._parts(window))
+            diverge = any(scale.diverges for scale in self._scales)
             parts.append(f"{'by size' if diverge else 'shades'}: {shading.shades[1:]}")
-        shown = [part for _tensor, part in self._parts(window)]
-        if any(np.isnan(part).any() for part in shown):
+        if any(np.isnan(part).any() for part in self._odd):
             parts.append(f"{NAN} NaN")
-        if any(np.isinf(part).any() for part in shown):
+        if any(np.isinf(part).any() for part in self._odd):
             parts.append(f"{INFINITE} infinite")
         text = "; ".join(parts)
         return wrap(text, self._width - len(GAP)) if text else []

@@ -15,7 +15,7 @@ from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.tui.widgets.tensor_window import Grid, Moves, page_of, part_words, slice_of
 from miniflow.ops.base import Array, Shape
 
-# A frame reads at most so many entries of a tensor, which takes about a millisecond.
+# A frame reads at most so many entries of a tensor, which takes two milliseconds.
 MOST_READ = 1 << 18
 # Columns of a larger tensor that are read.
 _WIDE = 512
@@ -55,14 +55,9 @@ class HeatWindow(NamedTuple):
         ends = grid.columns if self.reduces else 0
         return Moves(self.deep * grid.columns, self.wide, page, columns=ends)
 
-    def part(self, array: Array, entry: Index) -> Array:
-        """Return the entries that are shown, as a matrix; `array` has the window's shape."""
-        rows, columns = self.rows, self.columns
-        return slice_of(array, entry)[rows.start : rows.stop, columns.start : columns.stop]
-
     def cells(self, array: Array, entry: Index) -> list[list[float]]:
         """Return the numbers of the cells, line by line."""
-        numbers = reduced(self.part(array, entry), self.deep, self.wide)
+        numbers = reduced(part_of(array, entry), self.deep, self.wide)
         if not self.grid.is_line:
             found: list[list[float]] = numbers.tolist()
             return found
@@ -102,6 +97,12 @@ def heat_window(
         parts.append(part_words(words, columns.start, len(columns), grid.columns))
     hidden = ", ".join(filter(None, parts))
     return HeatWindow(grid, rows, columns, deep, wide, scale, per_line, at, hidden)
+
+
+def part_of(array: Array, entry: Index) -> Array:
+    """Return the entries that a heatmap around `entry` shows, as a matrix."""
+    rows, columns = _read(Grid.of(array.shape, entry))
+    return slice_of(array, entry)[rows.start : rows.stop, columns.start : columns.stop]
 
 
 def _read(grid: Grid) -> tuple[range, range]:

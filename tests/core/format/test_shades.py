@@ -51,7 +51,7 @@ def test_the_ends_are_the_extremes_and_shades_follow_magnitudes(
     scale = ShadeScale.of(np.array([*numbers, np.nan, np.inf]), diverges=signed)
     assert (scale.low, scale.high) == (min(numbers), max(numbers))
     assert scale.diverges == (signed or min(numbers) < 0 < max(numbers))
-    levels = [scale.level(number, steps) for number in numbers]
+    levels = scale.levels(np.array(numbers), steps)
     assert max(map(abs, levels)) == (0 if not any(numbers) else steps)
     for number, level in zip(numbers, levels, strict=True):
         assert abs(level) <= steps
