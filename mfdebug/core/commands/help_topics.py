@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from mfdebug.core.breakpoints.health_rules import RULES, Rule
-from mfdebug.core.commands.legend import COLOURS, MARKS, NUMBERS
+from mfdebug.core.commands.legend import COLOURS, HEATMAPS, MARKS, NUMBERS
 from mfdebug.core.explain.list_marks import COLUMNS
 from mfdebug.core.expressions.parser import WORD_MEANINGS
 
@@ -143,6 +143,7 @@ _OTHERS = (
     Topic("expressions examples", "commands with expressions", EXAMPLES),
     Topic("legend", "the marks of the screen", MARKS),
     Topic("legend list", "numbers, bars and colours of the list of nodes", COLUMNS),
+    Topic("legend heatmaps", "shades and marks of heatmaps and pictures", HEATMAPS),
     Topic("legend numbers", "numbers, blocks and curves on the screen", NUMBERS),
     Topic("legend colours", "colours (colors), bold, dim and underlined text", COLOURS),
 )

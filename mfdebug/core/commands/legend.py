@@ -22,15 +22,6 @@ NUMBERS = {
     "… rows 0-5 of 20": "only a part of the tensor fits; it moves with the chosen entry",
     "∂cost/∂W1": "the gradient of W1: how the cost changes when W1 does",
     "▸ value": "in the node panel: why, watch, print and last take this number",
-    "▾ ▸ ▀ ▄": "in a heatmap or picture: the chosen entry's column and row; two rows share a line "
-    "in colour, and ▀ is the upper one, ▄ the lower one",
-    "each cell: the largest of 4x2": "a cell of the heatmap stands for a block of 4 rows and 2 "
-    "columns: it has the shade of the block's largest magnitude",
-    "░▒▓█": "in a heatmap with few or no colours: the larger a number, the darker its shade; the "
-    "sign before it is the number's; in ASCII .:-=+*#%@",
-    "! ∞": "in a heatmap: NaN, infinity (8 in ASCII)",
-    "-0.3 … 0.5": "below a heatmap: the smallest and the largest number shown; shades of "
-    "numbers of one sign begin at the one nearest to 0, other shades at 0",
     "×10⁻³": "e-3 in ASCII: the numbers below, times this, are the tensor's",
     "▸ row ▾": "in a matrix product: the row and the column that meet in the chosen number",
     "× · ⊙": "a product of numbers, of matrices, entry by entry",
@@ -41,6 +32,18 @@ NUMBERS = {
     "◆ •": "in the curve: the present SGD step; a step between steps that are not finite",
     "…": "something is cut here for lack of room",
 }
+HEATMAPS = {
+    "blue, orange": "positive, negative; stronger is larger; grey where all have one sign",
+    "▾ ▸ ▀ ▄": "the chosen entry's column and row; two rows share a line "
+    "in colour, and ▀ is the upper one, ▄ the lower one",
+    "each cell: the largest of 4x2": "a cell stands for a block of 4 rows and 2 "
+    "columns: it has the shade of the block's largest magnitude",
+    "░▒▓█": "with few or no colours: the larger a number, the darker its shade; the "
+    "sign before it is the number's; in ASCII .:-=+*#%@",
+    "! ∞": "NaN, infinity (8 in ASCII)",
+    "-0.3 … 0.5": "the smallest and the largest number shown; shades of "
+    "numbers of one sign begin at the one nearest to 0, other shades at 0",
+}
 COLOURS = {
     "bold": "a number just computed, or one of at least two thirds of the largest in its tensor",
     "faint": "a number below a tenth of the largest in its tensor",
@@ -50,7 +53,5 @@ COLOURS = {
     "red, bold": "NaN, infinity, a broken health rule, an error",
     "orange, yellow": "a gradient that is computed, a stop, a message of a stop",
     "blue, cyan": "the node of the present moment, titles, keys",
-    "blue, orange": "in a heatmap: positive, negative; stronger is larger; grey where "
-    "all numbers have one sign",
     "marked row": "the node under the cursor; without colours it is reversed",
 }
