@@ -98,6 +98,7 @@ _APP_BINDINGS = (
     Bound("node-up", ("less_than_sign",), "scroll_node(-1)", "scroll the node panel up", "screen"),
     Bound("ask", ("v",), "ask", "ask about the value or the gradient", "screen"),
     Bound("compare", ("V",), "compare", "the previous pass's gradient beside it", "screen"),
+    Bound("view", ("h",), "view", "tensors as numbers, heatmaps or pictures", "screen"),
     Bound("calm", ("escape",), "calm", "stop, clear the count, end the zoom", "screen"),
     Bound("follow", ("f",), "follow", "back to the current node", "screen"),
     Bound("palette", ("ctrl+p",), "palette", "find a command", "screen"),

@@ -46,6 +46,7 @@ PANEL_HINTS = [
     ("step", "step"),
     ("back", "back"),
     ("compare", "previous pass"),
+    ("view", "heatmap"),
     ("explain", "explain"),
     ("last", "last change"),
     ("help", "help"),

@@ -7,7 +7,7 @@ give the file's name and the JSON path.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ from miniflow.garbage import collector_paused
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import OPS
+from miniflow.ops.base import shape_text
 from miniflow.plans.integers import type_class_numbers
 from miniflow.structure import check_declared
 from miniflow.text.characters import is_printable
@@ -210,7 +211,7 @@ class _Loader:
                 made[position] = self._input(position, form)
                 inbound.append([])
                 continue
-            if not (form.value is form.shape is form.trainable is UNSET):
+            if not (form.value is form.shape is form.trainable is form.image is UNSET):
                 self._check_op_fields(position, form)
             sources = []
             try:
@@ -264,7 +265,7 @@ class _Loader:
         return error.within(f"{self._node(position)}.{field} ({form.name})")
 
     def _check_op_fields(self, position: int, form: NodeForm) -> None:
-        for field in ("value", "shape", "trainable"):
+        for field in ("value", "shape", "trainable", "image"):
             if getattr(form, field) is not UNSET and getattr(form, field) is not False:
                 raise FileError(
                     f'only an Input has "{field}"; the op of this node is {form.op}',
@@ -300,7 +301,32 @@ class _Loader:
         if not isinstance(form.shape, UnsetType):
             shape = tuple(form.shape)
             self.sources.take([size or 1 for size in shape], f"{where}.shape", counts=False)
-        return Input(form.name, value=value, shape=shape, trainable=form.trainable is True)
+        image = None
+        if not isinstance(form.image, UnsetType):
+            image = (form.image[0], form.image[1])
+            known = np.asarray(value).shape if shape is None and value is not None else shape
+            self._check_image(image, known, where)
+        trainable = form.trainable is True
+        return Input(form.name, value=value, shape=shape, trainable=trainable, image=image)
+
+    def _check_image(
+        self, image: tuple[int, int], shape: Sequence[int | None] | None, where: str
+    ) -> None:
+        """Raise `FileError` unless rows of the shape, or its last two axes, may be such images."""
+        if shape is None:
+            return
+        pixels = image[0] * image[1]
+        if shape and shape[-1] in (None, pixels):
+            return
+        if len(shape) > 1 and all(
+            n in (None, size) for n, size in zip(shape[-2:], image, strict=True)
+        ):
+            return
+        size, found = shape_text(image), shape_text(tuple(shape))
+        raise FileError(
+            f"images of {size} are rows of {pixels} numbers, but the shape is {found}",
+            where=f"{where}.image",
+        )
 
     # Data and feeds ----------------------------------------------------------------------
 

@@ -151,6 +151,8 @@ class _Saver:
     def _input_fields(self, node: Input, value: Array | None, tensor_file: str) -> Iterator[str]:
         if node.shape is not None:
             yield f', "shape": {self._json(node.shape)}'
+        if node.image is not None:
+            yield f', "image": {self._json(node.image)}'
         if node.trainable:
             yield ', "trainable": true'
         if value is not None and _is_inline(value):

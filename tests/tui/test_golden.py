@@ -28,6 +28,12 @@ SCREENS = {
     "partly-there": ("diamond", (80, 24), "n n s s home"),
     "not-a-number": ("log-nan", (80, 24), "9 t n n"),
     "zoomed": ("xor", (80, 24), "2 0 t n n s s s i greater_than_sign"),
+    "heatmap": ("digits", (80, 24), "t n n s s tab h"),
+    "picture": (
+        "digits",
+        (120, 40),
+        "2 8 t n n n home down down tab h h down right pagedown pagedown",
+    ),
     "narrow": ("circuit-b", (60, 20), "n n s"),
     "wide": ("xor", (120, 40), "3 0 0 t n n s s s"),
     "widest": ("linear-regression", (200, 50), "1 0 t n n s s s"),

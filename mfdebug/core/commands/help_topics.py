@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from mfdebug.core.breakpoints.health_rules import RULES, Rule
-from mfdebug.core.commands.legend import COLOURS, CURVES, MARKS, NUMBERS
+from mfdebug.core.commands.legend import COLOURS, CURVES, HEATMAPS, MARKS, NUMBERS
 from mfdebug.core.explain.list_marks import COLUMNS
 from mfdebug.core.expressions.parser import WORD_MEANINGS
 
@@ -145,6 +145,7 @@ _OTHERS = (
     Topic("legend list", "numbers, bars and colours of the list of nodes", COLUMNS),
     Topic("legend numbers", "numbers and blocks on the screen", NUMBERS),
     Topic("legend curves", "the cost curve, trends and the status line", CURVES),
+    Topic("legend heatmaps", "shades and marks of heatmaps and pictures", HEATMAPS),
     Topic("legend colours", "colours (colors), bold, dim and underlined text", COLOURS),
 )
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*_BREAK, *_OTHERS)}

@@ -34,6 +34,18 @@ CURVES = {
     "◆ •": "in the curve: the present SGD step; a step between steps that are not finite",
     "▂▃▅▇": "in the list of watches: the trend, a block for each earlier number",
 }
+HEATMAPS = {
+    "blue, orange": "positive, negative; stronger is larger; grey where all have one sign",
+    "▾ ▸ ▀ ▄": "the chosen entry's column and row; two rows share a line "
+    "in colour, and ▀ is the upper one, ▄ the lower one",
+    "each cell: the largest of 4x2": "a cell stands for a block of 4 rows and 2 "
+    "columns: it has the shade of the block's largest magnitude",
+    "░▒▓█": "with few or no colours: the larger a number, the darker its shade; the "
+    "sign before it is the number's; in ASCII .:-=+*#%@",
+    "! ∞": "NaN, infinity (8 in ASCII)",
+    "-0.3 … 0.5": "the smallest and the largest number shown; shades of "
+    "numbers of one sign begin at the one nearest to 0, other shades at 0",
+}
 COLOURS = {
     "bold": "a number just computed, or one of at least two thirds of the largest in its tensor",
     "faint": "a number below a tenth of the largest in its tensor",

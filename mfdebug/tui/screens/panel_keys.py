@@ -6,6 +6,14 @@ from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.widgets.message_line import MessageLine, Tone
 from mfdebug.tui.widgets.panels import ZOOMED, Panels
+from mfdebug.tui.widgets.tensor_view import View
+
+# What the key that changes the view says.
+VIEW_WORDS: dict[View, str] = {
+    "numbers": "tensors are shown as numbers",
+    "heatmap": "tensors are shown as heatmaps",
+    "picture": "the image of the chosen entry is shown as a picture",
+}
 
 
 class PanelKeys(CommandScreen):
@@ -54,6 +62,20 @@ class PanelKeys(CommandScreen):
         self.panels.node.show()
         why = keys_of(self).name("why")
         self.say(f"{why} explains {self.panels.shown.selection.number}")
+
+    def action_view(self) -> None:
+        """Show the tensors as numbers, as heatmaps or as pictures."""
+        node = self.panels.node
+        wanted = node.next_view()
+        node.show()
+        self.panels.draw_titles()
+        key, shown = keys_of(self).name("view"), node.shown_view
+        if shown is None:
+            self.say(f"{VIEW_WORDS[wanted]}, from the next tensor on; {key} changes it")
+        elif wanted == "heatmap" and shown == "numbers":
+            self.say(f"all numbers fit here: only what does not fit is a heatmap; {key} changes it")
+        else:
+            self.say(f"{VIEW_WORDS[shown]}; {key} changes it")
 
     def action_compare(self) -> None:
         """Show or hide the gradient of the previous pass beside the present one."""

@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mfdebug.config.bindings import Keys
+from mfdebug.core.explain.images import Picture
 from mfdebug.core.explain.moment_text import update_lines
 from mfdebug.core.explain.previous_gradient import PreviousGradient
 from mfdebug.core.explain.products import (
@@ -29,6 +30,7 @@ from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.equations import equation_lines
 from mfdebug.tui.widgets.flow_lines import FlowLines
+from mfdebug.tui.widgets.heat_cells import Shading
 from mfdebug.tui.widgets.product_lines import LEAST_WIDTH, ProductLines
 from mfdebug.tui.widgets.tensor import GAP, Line, Paint
 from mfdebug.tui.widgets.tensor_columns import (
@@ -39,14 +41,14 @@ from mfdebug.tui.widgets.tensor_columns import (
     heading,
     side_by_side,
 )
-from mfdebug.tui.widgets.tensor_window import Window
+from mfdebug.tui.widgets.tensor_view import TensorView, View, tensor_view
 from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
 
 # Lines of a title; a formula of many names is cut after them.
 TITLE_LINES = 3
-# The fewest lines of numbers, headings included.
-LEAST_ROWS = 7
+# The fewest lines of numbers, and of a heatmap, headings included.
+LEAST_ROWS, LEAST_HEAT_ROWS = 7, 9
 # The fewest cells of an input's column, and the most rows of a matrix at work.
 INPUT_WIDTH, MATRIX_ROWS = 16, 8
 # A lower panel has no room for matrices at work unless it scrolls.
@@ -58,6 +60,7 @@ class Look(Struct, frozen=True):
 
     `style` returns a style of the panel by name. With `zoomed`, matrices are always shown at work.
     For an audience (`roomy`) there are fewer lines, more space, and only new numbers in bold.
+    `view` is how tensors are shown, heatmaps in `half_blocks` where there are colours for them.
     """
 
     width: int
@@ -67,13 +70,16 @@ class Look(Struct, frozen=True):
     zoomed: bool = False
     roomy: bool = False
     ascii_only: bool = False
+    view: View = "numbers"
+    half_blocks: bool = False
 
 
 class NodeLines:
     """The lines of one node at the present moment, reported for its selected `entry`.
 
     `gradient_asked` says that commands take the entry from the gradient, not from the value.
-    `window` is the shown window of its tensors, if they have several entries.
+    `picture` is what an image of its tensors is. `shown` is how its tensors are shown, if they have
+    several entries.
     """
 
     def __init__(
@@ -85,6 +91,7 @@ class NodeLines:
         *,
         gradient_asked: bool = False,
         previous: PreviousGradient | None = None,
+        picture: Picture | None = None,
     ) -> None:
         self._debugger = debugger
         self._node = node
@@ -93,10 +100,11 @@ class NodeLines:
         self._width = look.width
         self._asked = gradient_asked
         self._previous = previous
+        self._picture = picture
         self._dim = look.style("dim")
         where = debugger.where
         self._now = where.phase if where.node == node else ""
-        self.window: Window | None = None
+        self.shown: TensorView | None = None
 
     def lines(self) -> list[Line]:
         """Return all lines: a title, the update, value and gradient, what flows, the rule's role.
@@ -177,15 +185,11 @@ class NodeLines:
             yield from self._absent("value", self._report.unknown or "not computed yet")
         if several:
             absent = [] if gradient is not None else list(self._no_gradient())
-            columns = TensorColumns(
-                found,
-                self._report.index,
-                self._width,
-                max(self._least_rows, height - len(absent)),
-                ascii_only=self._look.ascii_only,
-            )
-            self.window = columns.window
-            yield from columns.lines
+            rows, look = max(self._least_rows, height - len(absent)), self._look
+            shading = Shading(look.style, look.half_blocks, ascii_only=look.ascii_only)
+            index, width, picture = self._report.index, self._width, self._picture
+            self.shown = tensor_view(found, index, width, rows, look.view, shading, picture)
+            yield from self.shown.lines
         else:
             for tensor in found:
                 yield from self._number(tensor)
@@ -196,7 +200,9 @@ class NodeLines:
 
     @property
     def _least_rows(self) -> int:
-        """The fewest lines of numbers, headings included, even if the panel has to scroll then."""
+        """The fewest lines of a tensor, headings included, even if the panel has to scroll then."""
+        if self._look.view != "numbers":
+            return max(LEAST_HEAT_ROWS, self._look.height - 1)
         return max(LEAST_ROWS, self._look.height // (2 if self._look.zoomed else 3))
 
     def _absent(self, label: str, reason: str) -> Iterable[Line]:
@@ -232,7 +238,7 @@ class NodeLines:
             notes = (f"{words}, {notes[0]}", words) if notes[0] else (words,)
         paint = self._paint(now=self._now == "backward", stale=stale, asked=self._asked)
         gradient = self._debugger.state.gradient(self._node)
-        return ShownTensor("gradient", shown.symbol, notes, gradient, paint)
+        return ShownTensor("gradient", shown.symbol, notes, gradient, paint, signed=True)
 
     def _previous_tensor(self) -> ShownTensor | None:
         before = self._previous
@@ -241,7 +247,7 @@ class NodeLines:
         notes = self._set_words(before.moment, stale=False)
         paint = self._paint(stale=True, asked=False)
         meaning = self._report.symbol if before.gradient.size == 1 else ""
-        return ShownTensor("previous pass", meaning, notes, before.gradient, paint)
+        return ShownTensor("previous pass", meaning, notes, before.gradient, paint, signed=True)
 
     def _set_words(self, moment: int | None, stale: bool) -> tuple[str, ...]:
         """Return when a tensor was set, in a long and a short form: `set at moment 9`."""

@@ -34,7 +34,8 @@ ASKED, NOT_ASKED = "▸ ", "  "
 class ShownTensor(Struct, frozen=True):
     """A tensor with its heading: a label, its meaning in symbols, and when it was set.
 
-    `notes` are forms of one note, of which the first that fits is shown, or else the first.
+    `notes` are forms of one note, of which the first that fits is shown, or else the first. A
+    `signed` tensor, such as a gradient, is compared with 0 whatever its numbers are.
     """
 
     label: str
@@ -42,6 +43,7 @@ class ShownTensor(Struct, frozen=True):
     notes: tuple[str, ...]
     array: Array
     paint: Paint
+    signed: bool = False
 
 
 class _Fit(NamedTuple):
