@@ -54,7 +54,9 @@ class _EntryUpdate:
         self.optimizer: Optimizer = debugger.graph.training.optimizer
         self.before, self.after = float(update.before[index]), float(update.after[index])
         self.rate = update.rate
-        self.gradient = float(debugger.state.gradient(node)[index])
+        used = update.gradient
+        used = debugger.state.gradient(node) if used is None else used
+        self.gradient = float(used[index])
         self.letters = Letters(debugger.graph.by_name)
         self.lr = word_typed("lr", debugger.graph.by_name)
         names = self.optimizer.state_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import EntryRef
+from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
@@ -142,6 +144,43 @@ def test_of_every_optimizer_of_parameters_called_like_its_letters(
             judge_why(judgement, debugger, EntryRef(node, attribute, (1,)))
     assert judgement.false == []
     assert judgement.numeric > 50
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=examples(6))
+def test_of_every_op_among_overridden_numbers(name: str, data: st.DataObject) -> None:
+    debugger = debugger_of(data.draw(cases(name)))
+    judgement = judgement_of(debugger)
+    nodes = [i for i in range(len(debugger.graph)) if i != debugger.graph.cost]
+    edits = data.draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, debugger.timeline.length),
+                st.sampled_from(nodes),
+                st.sampled_from(["value", "grad", "scale"]),
+                st.booleans(),
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    # Each at its moment, which is judged right after it too.
+    for moment in range(1, debugger.timeline.length + 1):
+        debugger.move(moment)
+        for at, node, kind, whole in edits:
+            index = None if whole else (0,) * len(debugger.plan.shapes[node])
+            if at != moment:
+                continue
+            with contextlib.suppress(MiniflowError):
+                if kind == "scale":
+                    debugger.scale(node, index, -0.5, gradient=whole)
+                else:
+                    change = debugger.set_value if kind == "value" else debugger.set_gradient
+                    change(node, index, 0.75)
+        judge_all(judgement, debugger, 3)
+    assert judgement.false == []
+    assert judgement.read > 10
 
 
 @pytest.mark.parametrize("name", sorted(OPS))
