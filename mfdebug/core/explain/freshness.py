@@ -112,6 +112,20 @@ def changed_note(debugger: Debugger, nodes: Iterable[int], moment: int) -> str:
     return f"{', '.join(changed[:3])}{more} {verb} changed since"
 
 
+def overridden_since_made(debugger: Debugger, node: int) -> str:
+    """Return which override has changed an input since a node's value was computed, or ""."""
+    state = debugger.state
+    made = state.written_at(node)
+    if made is None or not debugger.cursor.overrides:
+        return ""
+    for source in dict.fromkeys(debugger.graph.inbound[node]):
+        overridden = state.overridden_at(source)
+        if overridden is not None and overridden >= made:
+            name = debugger.graph.nodes[source].label
+            return f"{name} (moment {overridden}) has changed since"
+    return ""
+
+
 def overridden_since_sent(debugger: Debugger, node: int) -> str:
     """Return which override has changed what a node's backward read since it ran, or "".
 

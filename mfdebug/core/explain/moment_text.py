@@ -76,8 +76,8 @@ def _fed(label: str, value: Array) -> str:
 def _forward_lines(node: NodeReport) -> list[str]:
     legend = f"   ({node.legend})" if node.legend else ""
     defined = f" = {node.definition}" if node.definition else ""
-    # The rule computed what the edit has replaced: it is no equation of the present numbers.
-    rule = "rule: " if node.value_overridden else ""
+    # Where an edit has replaced what it computed, the rule is no equation of the present numbers.
+    rule = "rule: " if node.rule_broken else ""
     lines = [f"  {rule}{node.name} = {node.formula}{defined}{legend}"] if node.formula else []
     if node.value is not None:
         working = f" = {node.working}" if node.working else ""

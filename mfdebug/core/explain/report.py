@@ -13,6 +13,7 @@ from msgspec import Struct
 from mfdebug.core.explain.freshness import (
     changed_note,
     gradient_set_at,
+    overridden_since_made,
     overridden_since_sent,
     overwrite_notes,
     overwritten_note,
@@ -106,7 +107,8 @@ class NodeReport(Struct, frozen=True):
     gradient_set: int | None = None
     value_override: str = ""
     gradient_override: str = ""
-    value_overridden: bool = False
+    received: float | None = None
+    rule_broken: bool = False
 
 
 def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeReport:
@@ -168,8 +170,15 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         gradient_set=gradient_set_at(debugger, node, edges) if has_gradient else None,
         value_override=override_note(debugger, node, index),
         gradient_override=override_note(debugger, node, index, gradient=True),
-        value_overridden=state.override(node) is not None,
+        received=_received(debugger, node, index) if has_gradient else None,
+        rule_broken=state.override(node) is not None or bool(overridden_since_made(debugger, node)),
     )
+
+
+def _received(debugger: Debugger, node: int, index: Index) -> float:
+    """Return the sum of the contributions to an entry, also if that was overridden."""
+    computed = debugger.state.computed(node, gradient=True)
+    return float((debugger.state.gradient(node) if computed is None else computed)[index])
 
 
 def _notes(view: NodeView) -> tuple[str, ...]:

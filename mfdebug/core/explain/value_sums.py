@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mfdebug.core.explain.freshness import overridden_since_made
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer, explainer_of
 from mfdebug.core.explain.ops.unknown import unknown_value
@@ -19,11 +20,7 @@ def value_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         kind = type(view.op).__name__
         note = f"{kind} has its own forward(): how it computes this number is not known"
         return unknown_value(view, index, note)
-    if debugger.cursor.overrides:
-        # At the very moment of its forward: the value was computed before the edit.
-        made = debugger.state.written_at(node) or 0
-        overridden = [debugger.state.overridden_at(source) for source in view.sources]
-        if any(moment is not None and moment >= made for moment in overridden):
-            return unknown_value(view, index, "computed before an input was overridden")
+    if changed := overridden_since_made(debugger, node):
+        return unknown_value(view, index, changed)
     op, explainer = found
     return explainer.value(view, op, index)
