@@ -182,12 +182,13 @@ def _received(debugger: Debugger, node: int, index: Index) -> float:
 
 
 def _notes(view: NodeView) -> tuple[str, ...]:
-    """Return notes on a value from a recorded run that does not follow from the inputs."""
+    """Return notes on a value that does not follow from the present values of the inputs."""
     debugger, node = view.debugger, view.node
     departs = debugger.state.departs(node, "forward")
     notes = [
         f"the program's number is another: {departs}" if departs else "",
         overwritten_note(debugger, node),
+        overridden_since_made(debugger, node),
     ]
     return tuple(filter(None, notes))
 
