@@ -195,11 +195,23 @@ def test_of_updates_with_overridden_gradients(optimizer: Any) -> None:
         if debugger.where.phase == "update" and debugger.sgd_step == 1:
             # Right after the update, which has used another.
             debugger.scale(node, None, 3.0, gradient=True)
-        judge_all(judgement, debugger, 2)
+        for other in range(len(debugger.graph)):
+            for attribute in ("value", "grad"):
+                # What an update has made is judged below: its terms are of the moment before.
+                if (other, attribute) != (node, "value"):
+                    index = (0,) * len(debugger.plan.shapes[other])
+                    judge_why(judgement, debugger, EntryRef(other, attribute, index))
         if debugger.where.phase == "update":
+            judge_explain(judgement, debugger, (1,))
             made = assignments(debugger, node, (1,))
             assert all(assignment.working for assignment in made)
             judgement.judge((f"{a.working} = {a.number!r}" for a in made), lookup_in(debugger))
+            (before, change) = why(debugger, EntryRef(node, "value", (1,))).terms
+            after = float(debugger.state.value(node)[1])
+            assert before.amount + change.amount == pytest.approx(after)
+            for term in (before, change):
+                for ref in term.leads_to:
+                    assert ref.moment in (None, debugger.moment - 1)
     assert judgement.false == []
 
 
