@@ -9,6 +9,7 @@ from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.expressions.names import typed, word_typed
 from mfdebug.core.timeline.debugger import Debugger, index_text
 from mfdebug.core.timeline.entry_ref import Index
+from miniflow.node import Input
 
 SET = "set "
 
@@ -82,10 +83,14 @@ class Selection(Struct, frozen=True):
         if not self.settable:
             rate = word_typed("lr", self.debugger.graph.by_name)
             return f"{SET}{rate}", repr(state.learning_rate)
-        if state.freshness(self.shown, gradient=self.gradient).absent:
-            return f"{SET}{self.number}", ""
-        array = state.gradient(self.shown) if self.gradient else state.value(self.shown)
-        return f"{SET}{self.number}", repr(float(array[self.entry]))
+        target = self.debugger.graph.nodes[self.shown]
+        # Nothing reads the gradient of an input that is not trained.
+        gradient = self.gradient and not (isinstance(target, Input) and not target.trainable)
+        name = f"{self._name(self.shown)}{'.grad' * gradient}{index_text(self.entry)}"
+        if state.freshness(self.shown, gradient=gradient).absent:
+            return f"{SET}{name}", ""
+        array = state.gradient(self.shown) if gradient else state.value(self.shown)
+        return f"{SET}{name}", repr(float(array[self.entry]))
 
     def _default_moments(self) -> str:
         """Return two moments to compare: without the edits and now, or one SGD step apart."""

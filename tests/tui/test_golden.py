@@ -28,6 +28,13 @@ SCREENS = {
     "partly-there": ("diamond", (80, 24), "n n s s home"),
     "not-a-number": ("log-nan", (80, 24), "9 t n n"),
     "zoomed": ("xor", (80, 24), "2 0 t n n s s s i greater_than_sign"),
+    "overridden": (
+        "xor",
+        (80, 24),
+        "s s s colon s e t space s 1 left_square_bracket 0 comma 1 right_square_bracket space "
+        "equals_sign space 0 enter colon s c a l e space s 1 full_stop g r a d space 2 enter "
+        "n s s s",
+    ),
     "narrow": ("circuit-b", (60, 20), "n n s"),
     "wide": ("xor", (120, 40), "3 0 0 t n n s s s"),
     "widest": ("linear-regression", (200, 50), "1 0 t n n s s s"),

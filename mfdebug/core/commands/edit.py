@@ -154,7 +154,7 @@ EDITING = [
         (Key("e", "set ", "change the chosen number, or the learning rate", asks=True),),
         "Starts a branch; `undo` reverts it. An input changes once: everything downstream is "
         "computed again. A computed value or a gradient is overridden from now on, in every pass, "
-        "right after it is computed; what was computed before stays. The list marks it ≠. "
+        "right after it is computed; what was computed before stays. It gets the sign ≠. "
         "In a graph with a node named lr, set lr() = VALUE sets the learning rate.",
         shows="line",
         argument=Argument.ASSIGNMENT,

@@ -47,10 +47,10 @@ LEGEND = (
     "* trained",
     "bold new",
     "! nan",
-    "≠ by you",
     "● stop",
     "█ ×10 a cell",
     "▸ folded",
     "✓ large",
     "? unknown",
+    "≠ set by you",
 )
