@@ -26,6 +26,7 @@ _SIGNS = {
     "⊕": "&",
     "−": "-",
     "±": "+",
+    "≠": "#",
     "ᵀ": "'",
     "⁻": "-",
     # marks: computed, cursor, selected

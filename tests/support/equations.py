@@ -416,8 +416,9 @@ class Judgement:
 
 
 _COUNT = re.compile(r"(?<![^\s(;])(\S+) = ([\d,]+), the number of")
-# `X[k,0]`, not a list of nodes, `[x, y]`, nor the class numbers of `softmax(z)[label]`.
-_INDEX = re.compile(r"(?<=\w)\[([^\[\]<>= ]+)\]")
+# `X[k,0]`, not a list of nodes, `[x, y]`, nor the class numbers of `softmax(z)[label]`, nor what a
+# node sends, `y.gradients[x]`.
+_INDEX = re.compile(r"(?<=\w)(?<!\.gradients)\[([^\[\]<>= ]+)\]")
 _SUMMED = re.compile(r"Σ([ⱼₙₛₜₚₖₗᵢₕᵣᵤᵥₓₐₒ]+) ")
 _RAISED = str.maketrans("ⱼₙₛₜₚₖₗᵢₕᵣᵤᵥₓₐₒ", "jnstpklihruvxao")
 

@@ -33,6 +33,12 @@ SCREENS = {
         "digits",
         (120, 40),
         "2 8 t n n n home down down tab h h down right pagedown pagedown",
+    "overridden": (
+        "xor",
+        (80, 24),
+        "s s s colon s e t space s 1 left_square_bracket 0 comma 1 right_square_bracket space "
+        "equals_sign space 0 enter colon s c a l e space s 1 full_stop g r a d space 2 enter "
+        "n s s s",
     ),
     "narrow": ("circuit-b", (60, 20), "n n s"),
     "wide": ("xor", (120, 40), "3 0 0 t n n s s s"),

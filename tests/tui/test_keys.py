@@ -88,6 +88,31 @@ async def test_e_edits_the_entry_and_z_takes_it_back() -> None:
         assert float(driver.debugger.state.value(driver.debugger.graph.index_of("f"))) == -56
 
 
+async def test_e_overrides_a_computed_number_and_the_sign_says_so() -> None:
+    async with opened() as driver:
+        await driver.press("s", "s", "s", "e")
+        assert ":set s1[0,0] = 0.5" in driver.text
+        await driver.type("0")
+        await driver.press("enter")
+        assert driver.message == "s1[0,0] = 0 from now on, in every pass"
+        s1 = driver.debugger.graph.index_of("s1")
+        assert driver.debugger.state.value(s1)[0, 0] == 0
+        row = next(line for line in driver.text.splitlines() if "s1   Sigmoid" in line)
+        assert "≠" in row
+        assert "set by you: s1[0,0] = 0 (moment 3);" in driver.text
+        await driver.press("z")
+        assert "≠" not in driver.text.partition("tensor: mean")[0]
+        # In the backward pass it is the gradient.
+        await driver.press("n", "s", "s", "s", "e")
+        assert ":set l2.grad[0,0] = 0.0625" in driver.text
+        await driver.type("-1")
+        await driver.press("enter")
+        assert "l2.grad[0,0] = -1 from now on, in every pass; what" in driver.text
+        row = next(line for line in driver.text.splitlines() if "l2   Linear" in line)
+        assert "≠" in row
+        assert "≠ by you" in driver.text
+
+
 async def test_p_prints_and_the_prompt_keeps_a_history() -> None:
     async with opened("wx") as driver:
         await driver.press("t", "p", "end")

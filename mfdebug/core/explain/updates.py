@@ -54,7 +54,15 @@ class _EntryUpdate:
         self.optimizer: Optimizer = debugger.graph.training.optimizer
         self.before, self.after = float(update.before[index]), float(update.after[index])
         self.rate = update.rate
-        self.gradient = float(debugger.state.gradient(node)[index])
+        present = debugger.state.gradient(node)
+        used = present if update.gradient is None else update.gradient
+        self.gradient = float(used[index])
+        self.gradient_ref = EntryRef(node, "grad", index)
+        self.gradient_words = self.gradient_ref.text(debugger)
+        if used[index] != present[index] and update.gradient is not None:
+            # An edit has changed it right after this moment.
+            self.gradient_ref = EntryRef(node, "grad", index, debugger.moment - 1)
+            self.gradient_words += " before"
         self.letters = Letters(debugger.graph.by_name)
         self.lr = word_typed("lr", debugger.graph.by_name)
         names = self.optimizer.state_names
@@ -152,9 +160,9 @@ class _EntryUpdate:
 
         The amount is computed by the rule: the difference of the two values has fewer digits.
         """
-        own: tuple[EntryRef, ...] = (EntryRef(self.node, "grad", self.index),)
+        own: tuple[EntryRef, ...] = (self.gradient_ref,)
         lr, (m, v, eps) = self.lr, map(self.letters.state, "mvε")
-        symbols, form = f"-{lr}·{own[0].text(self.debugger)}", "-{0} × {1}"
+        symbols, form = f"-{lr}·{self.gradient_words}", "-{0} × {1}"
         numbers: tuple[float, ...] = (self.rate, self.gradient)
         if isinstance(self.optimizer, Momentum) and self.new:
             symbols, numbers = f"-{lr}·{v}", (self.rate, self.new["v"])
@@ -175,8 +183,7 @@ class _EntryUpdate:
 
     def _state_sums(self, name: Literal["m", "v"], rule: str) -> Sums:
         old = self.old[name]
-        gradient = EntryRef(self.node, "grad", self.index)
-        g = gradient.text(self.debugger)
+        gradient, g = self.gradient_ref, self.gradient_words
         if isinstance(self.optimizer, Adam):
             beta = self.optimizer.beta1 if name == "m" else self.optimizer.beta2
             square = "²" if name == "v" else ""

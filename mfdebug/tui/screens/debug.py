@@ -183,7 +183,7 @@ class DebugScreen(PromptKeys):
         if template == "help":
             self.action_help()
         elif template == SET and not (selection.settable or self.debugger.graph.trains):
-            words = "nothing is trained here: select an input to set its value"
+            words = "this number cannot be set: select another, or the value"
             self.say(words, "error")
         elif asks:
             self.action_prompt(*selection.prefilled(template))

@@ -56,9 +56,9 @@ class FlowLines:
         rows = [_incoming(incoming) for incoming in report.incoming]
         if report.incoming_more:
             rows.append(self._more(report.incoming_more))
-        if len(report.incoming) > 1 and report.gradient is not None:
+        if len(report.incoming) > 1 and report.received is not None:
             words = "sum" if report.reported == report.edges else "sum so far"
-            rows.append(Row(f"  {words}", report.gradient))
+            rows.append(Row(f"  {words}", report.received))
         yield from row_lines(rows, self._width, self._dim, self._paint)
 
     def outgoing(self) -> Iterable[Line]:

@@ -15,6 +15,7 @@ from rich.style import Style
 
 from mfdebug.config.bindings import Keys
 from mfdebug.core.explain.images import Picture
+from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.explain.moment_text import update_lines
 from mfdebug.core.explain.previous_gradient import PreviousGradient
 from mfdebug.core.explain.products import (
@@ -220,7 +221,8 @@ class NodeLines:
         if shown.value_freshness.absent:
             return None
         stale = shown.value_freshness is Freshness.STALE
-        notes = self._set_words(shown.value_set, stale)
+        overridden = self._debugger.state.override(self._node) is not None
+        notes = self._set_words(shown.value_set, stale, overridden=overridden)
         if shown.outdated:
             words = f"before {shown.outdated}'s update"
             notes = (f"from {words}, {notes[0]}", f"from {words}", words)
@@ -232,7 +234,8 @@ class NodeLines:
         if shown.no_gradient or shown.gradient_freshness.absent:
             return None
         stale = shown.gradient_freshness is Freshness.STALE
-        notes = self._set_words(shown.gradient_set, stale)
+        overridden = self._debugger.state.override(self._node, gradient=True) is not None
+        notes = self._set_words(shown.gradient_set, stale, overridden=overridden)
         if shown.gradient_freshness is Freshness.PARTIAL:
             words = _partial_words(shown)
             notes = (f"{words}, {notes[0]}", words) if notes[0] else (words,)
@@ -249,8 +252,12 @@ class NodeLines:
         meaning = self._report.symbol if before.gradient.size == 1 else ""
         return ShownTensor("previous pass", meaning, notes, before.gradient, paint, signed=True)
 
-    def _set_words(self, moment: int | None, stale: bool) -> tuple[str, ...]:
+    def _set_words(
+        self, moment: int | None, stale: bool, *, overridden: bool = False
+    ) -> tuple[str, ...]:
         """Return when a tensor was set, in a long and a short form: `set at moment 9`."""
+        if overridden and not stale:
+            return f"{OVERRIDDEN_MARK} set by you at moment {moment}", f"{OVERRIDDEN_MARK} by you"
         if self._look.roomy and not stale:
             return ("",)
         if moment is None:
@@ -303,7 +310,7 @@ class NodeLines:
         if shown.working and shown.value is not None and not below and not above:
             name = f"{shown.name}{index_text(shown.index)}"
             yield from self._equation(f"{name} = {shown.working}", shown.value)
-        for remark in shown.notes:
+        for remark in (*shown.notes, shown.value_override, shown.gradient_override):
             yield from self._texts(remark, 2)
 
     @property
