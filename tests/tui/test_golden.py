@@ -33,6 +33,7 @@ SCREENS = {
         "digits",
         (120, 40),
         "2 8 t n n n home down down tab h h down right pagedown pagedown",
+    ),
     "overridden": (
         "xor",
         (80, 24),
