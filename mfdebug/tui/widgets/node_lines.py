@@ -24,7 +24,7 @@ from mfdebug.core.explain.products import (
     sent_products,
     value_products,
 )
-from mfdebug.core.explain.report import NodeReport, matching_entry, report
+from mfdebug.core.explain.report import NodeReport, report
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index
@@ -32,26 +32,24 @@ from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.equations import equation_lines
 from mfdebug.tui.widgets.flow_lines import FlowLines
 from mfdebug.tui.widgets.heat_cells import Shading
+from mfdebug.tui.widgets.input_lines import InputLines
 from mfdebug.tui.widgets.product_lines import LEAST_WIDTH, ProductLines
 from mfdebug.tui.widgets.tensor import GAP, Line, Paint
 from mfdebug.tui.widgets.tensor_columns import (
     ASKED,
     NOT_ASKED,
     ShownTensor,
-    TensorColumns,
     heading,
-    side_by_side,
 )
 from mfdebug.tui.widgets.tensor_view import TensorView, View, tensor_view
 from miniflow.node import Input
-from miniflow.ops.base import Array, shape_text
 
 # Lines of a title; a formula of many names is cut after them.
 TITLE_LINES = 3
 # The fewest lines of numbers, and of a heatmap, headings included.
 LEAST_ROWS, LEAST_HEAT_ROWS = 7, 9
-# The fewest cells of an input's column, and the most rows of a matrix at work.
-INPUT_WIDTH, MATRIX_ROWS = 16, 8
+# The most rows of a matrix at work.
+MATRIX_ROWS = 8
 # A lower panel has no room for matrices at work unless it scrolls.
 ROOM_FOR_WORK = 20
 
@@ -344,7 +342,10 @@ class NodeLines:
         """Return the inputs, if there is room for some rows of them."""
         if self._look.roomy or height < LEAST_ROWS - 1:
             return []
-        lines = [[], *self._inputs(height - 1)]
+        plain, stale = self._paint(asked=False), self._paint(stale=True, asked=False)
+        inputs = InputLines(self._debugger, self._node, self._report.index, plain, stale)
+        ascii_only = self._look.ascii_only
+        lines = [[], *inputs.lines(self._width, height - 1, ascii_only=ascii_only)]
         return lines if 1 < len(lines) <= height else []
 
     def _at_work(self) -> list[MatrixProduct]:
@@ -367,35 +368,6 @@ class NodeLines:
             yield from ProductLines(
                 product, self._width, MATRIX_ROWS, paint, ascii_only=ascii_only
             ).lines()
-
-    def _inputs(self, height: int) -> Iterable[Line]:
-        """Yield some rows of each input, around the entry that broadcasts to the selected one."""
-        sources = list(dict.fromkeys(self._debugger.graph.inbound[self._node]))
-        count = min(len(sources), max(1, self._width // INPUT_WIDTH))
-        if not sources:
-            return
-        width = (self._width - 3 * (count - 1)) // count
-        yield from side_by_side([self._input(i, width, height) for i in sources[:count]])
-        if len(sources) > count:
-            yield [Segment(f"… {len(sources) - count:,} more inputs", self._dim)]
-
-    def _input(self, source: int, width: int, height: int) -> list[Line]:
-        debugger = self._debugger
-        name, shape = debugger.graph.nodes[source].label, debugger.plan.shapes[source]
-        paint = self._paint(
-            stale=debugger.state.value_freshness(source) is Freshness.STALE, asked=False
-        )
-        if debugger.state.value_freshness(source).absent:
-            reason = debugger.state.unknown(source) or "not computed yet"
-            return heading(f"input {name}", [(shape_text(shape),), (reason,)], width, paint)
-        value: Array = debugger.state.value(source)
-        entry = matching_entry(self._report.index, shape)
-        if value.ndim == 0:
-            value, entry = value.reshape(1), (0,)
-        label = f"input {name}"
-        shown = ShownTensor(label, shape_text(shape), ("",), value, paint)
-        ascii_only = self._look.ascii_only
-        return TensorColumns([shown], entry, width, height, ascii_only=ascii_only).lines
 
 
 def _partial_words(node_report: NodeReport) -> str:
