@@ -113,8 +113,6 @@ class Palette(CommandPalette):
         & CommandList, & CommandList:focus {
             border: none; background: $panel; scrollbar-size: 1 1; max-height: 80vh;
         }
-        /* An option list loses `reverse` (Textual 8.2.8, Widget.get_visual_style). */
-        & CommandList:nocolor > .option-list--option-highlighted { text-style: bold underline; }
     }
     """
 

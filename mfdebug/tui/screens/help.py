@@ -21,6 +21,7 @@ from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.help_text import HelpText
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
 
 # From this width on, the list of topics is beside the text.
 BESIDE = 104
@@ -35,7 +36,7 @@ class TopicList(LinesView, can_focus=False):
     TopicList {
         background: $background;
         overflow-x: hidden;
-        & > .topics--now { text-style: reverse; }
+        & > .topics--now { background: $primary 40%; text-style: bold; }
         & > .topics--dim { color: $text-muted; }
     }
     """
@@ -65,7 +66,9 @@ class TopicList(LinesView, can_focus=False):
         name = fit(f" {topic.name}", min(self._column + 3, width))
         if y == self._now:
             text = fit(name + topic.summary, width) if width > LIST else name
-            return Strip([Segment(text, self.get_component_rich_style("topics--now"))])
+            style = self.get_component_rich_style("topics--now")
+            few = has_few_colours(self.app)
+            return select_row(Strip([Segment(text)]), style, width, few=few)
         words = fit(topic.summary, width - len(name)) if width > LIST else ""
         return Strip([Segment(name), Segment(words, self.get_component_rich_style("topics--dim"))])
 

@@ -17,6 +17,8 @@ from textual.widgets.option_list import Option
 from mfdebug.opening.choices import Choice
 from mfdebug.tui.keys import bindings_at, keys_of
 
+MARKED, UNMARKED = "▸ ", "  "
+
 
 class Filter(Input):
     """What is searched for; while it is empty the key that quits is not a letter of it."""
@@ -45,6 +47,8 @@ class PickerScreen(Screen[Choice | None]):
         self._leaves = leaves
         # The choice of each row of the list; None for a heading.
         self._rows: list[Choice | None] = []
+        # The row that is drawn with the mark of the cursor.
+        self._marked: int | None = None
 
     def compose(self) -> ComposeResult:
         """The filter, the list, the description, the keys."""
@@ -81,7 +85,8 @@ class PickerScreen(Screen[Choice | None]):
         shown: list[Option] = []
         for group, members in names:
             shown.append(Option(group, disabled=True))
-            shown += [Option(f"  {choice.name}") for choice in members]
+            shown += [Option(f"{UNMARKED}{choice.name}") for choice in members]
+        self._marked = None
         options.clear_options()
         options.add_options(shown)
         if matching:
@@ -110,7 +115,17 @@ class PickerScreen(Screen[Choice | None]):
     def on_option_list_option_highlighted(self) -> None:
         """Describe the demo or graph under the cursor."""
         if (chosen := self._chosen) is not None:
+            self._mark()
             self._describe(chosen.heading, chosen.text)
+
+    def _mark(self) -> None:
+        """Draw the mark of the row under the cursor: few terminals show it by colour."""
+        options = self.query_one(OptionList)
+        for row, mark in ((self._marked, UNMARKED), (options.highlighted, MARKED)):
+            choice = None if row is None else self._rows[row]
+            if row is not None and choice is not None:
+                options.replace_option_prompt_at_index(row, f"{mark}{choice.name}")
+        self._marked = options.highlighted
 
     def on_option_list_option_selected(self) -> None:
         """Open the demo or graph that was clicked."""

@@ -22,6 +22,7 @@ from mfdebug.core.session.reply import Target
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
 
 MAX_COLUMNS = 100
 # The frame, the padding, and a scrollbar with the blank before it.
@@ -48,7 +49,7 @@ class TextLines(LinesView, can_focus=False):
     DEFAULT_CSS = """
     TextLines {
         overflow-x: hidden;
-        & > .text--chosen { text-style: reverse; }
+        & > .text--chosen { background: $primary 40%; text-style: bold; }
         & > .text--head { color: $text-muted; }
     }
     """
@@ -91,7 +92,8 @@ class TextLines(LinesView, can_focus=False):
         line = self.content[y]
         if line.row is not None and line.row is self.chosen:
             style = self.get_component_rich_style("text--chosen")
-            return Strip([Segment(fit(line.text, self.line_width), style)])
+            row = Strip([Segment(fit(line.text, self.line_width))])
+            return select_row(row, style, self.line_width, few=has_few_colours(self.app))
         head = self.get_component_rich_style("text--head")
         return Strip([Segment(line.text, head if line.is_head else None)])
 

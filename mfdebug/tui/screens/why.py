@@ -31,6 +31,7 @@ from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.keys import bindings_at, keys_of, with_keys
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
 
@@ -64,19 +65,20 @@ class _Visit:
 class WhyLines(LinesView, can_focus=False):
     """Lines of this dialog, in its styles."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"why--chosen", "why--dim", "why--here"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"why--chosen", "why--row", "why--dim", "why--here"}
     DEFAULT_CSS = """
     WhyLines {
         background: $panel;
         overflow-x: hidden;
         & > .why--chosen { text-style: reverse; }
+        & > .why--row { background: $primary 40%; text-style: bold; }
         & > .why--dim { color: $text-muted; }
         & > .why--here { color: $accent; text-style: bold; }
     }
     """
 
     def style(self, name: str) -> Style:
-        """Return the style `chosen`, `dim` or `here`."""
+        """Return the style `chosen`, `row`, `dim` or `here`."""
         return self.get_component_rich_style(f"why--{name}")
 
 
@@ -116,9 +118,11 @@ class TermList(WhyLines):
         if y == len(fitted.table.rows):
             return Strip([Segment(fitted.table.rest(y), self.style("dim"))])
         text = fit(fitted.line(y), self.line_width)
-        chosen = y == self._visit.term
-        style = self.style("chosen") if chosen else None
-        return Strip([Segment(text, style)])
+        row = Strip([Segment(text)])
+        if y != self._visit.term:
+            return row
+        few = has_few_colours(self.app)
+        return select_row(row, self.style("row"), self.line_width, few=few)
 
 
 class WhyScreen(ModalScreen[EntryRef | None]):

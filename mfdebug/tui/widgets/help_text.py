@@ -37,6 +37,7 @@ class HelpText(LinesView, can_focus=False):
         overflow-x: hidden;
         & > .help--title { color: $accent; text-style: bold; }
         & > .help--now { color: $accent; text-style: bold reverse; }
+        &:ansi > .help--now { color: ansi_default; }
         & > .help--head { color: $text; text-style: bold; }
         & > .help--dim { color: $text-muted; }
     }

@@ -54,6 +54,7 @@ class NodePanel(LinesView, can_focus=True):
         & > .node--negative-faint { color: $error-darken-2; }
         & > .node--chosen { text-style: underline bold; }
         &:focus > .node--chosen { text-style: reverse bold; }
+        &:ansi:focus > .node--chosen { color: ansi_default; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("entries")
