@@ -104,6 +104,7 @@ class Palette(CommandPalette):
 
     DEFAULT_CSS = """
     Palette {
+        background: transparent;
         & > Vertical { margin-top: 1; width: 90%; max-width: 100; background: $panel; }
         & #--input { border: none; background: $panel; padding: 0 2 1 2; }
         & #--input.--list-visible { border: none; }

@@ -95,10 +95,11 @@ def _command_entry(command: Command, keys: Keys) -> Entry:
 
 def _key_pages(keys: Keys) -> list[Page]:
     groups: dict[str, list[Bound]] = {name: [] for name in (*KEY_GROUPS, SCREEN)}
-    for bound in (*at("screen"), *at("app")):
+    for bound in at("screen"):
         groups[bound.group if bound.group in KEY_GROUPS else SCREEN].append(bound)
     found = {name: _key_entries(group, keys) for name, group in groups.items()}
     counted = f"10{keys.name('step')} 500{keys.name('sgd')}"
+    found[PLACES["app"]] = _key_entries(at("app"), keys)
     found["move"] += (Entry(counted, "ten steps, 500 SGD steps: type a count first"),)
     if not (keys.is_changed("step") or keys.is_changed("back")):
         found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
@@ -107,7 +108,11 @@ def _key_pages(keys: Keys) -> list[Page]:
     found[panel] = _key_entries(at("entries"), keys)
     sections = {name: Section(f"keys - {name}", entries) for name, entries in found.items()}
     return [
-        Page("keys", "keys that move in time", (sections["move"],)),
+        Page(
+            "keys",
+            "keys that move in time, and keys that work everywhere",
+            (sections["move"], sections[PLACES["app"]]),
+        ),
         Page(
             "more keys",
             "keys that set stops, look and change",

@@ -26,6 +26,8 @@ NUMBERS = {
     "▸ row ▾": "in a matrix product: the row and the column that meet in the chosen number",
     "× · ⊙": "a product of numbers, of matrices, entry by entry",
     "ᵀ Σ": "a matrix transposed; a sum",
+}
+CURVE = {
     "⠒⠤⣀": "the curve: the cost after each SGD step",
     "⠒ ⠒": "the cost of another branch, which an edit has left, as far as it was computed",
     "epoch 2 3/28": "the SGD step is the 3rd of 28 in epoch 2, counted from 0; a step is a batch",

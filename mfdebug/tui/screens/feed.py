@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.screens.dialog import Dialog
 from miniflow.ops.base import shape_text
 
 
-class FeedScreen(ModalScreen[Any]):
+class FeedScreen(Dialog[Any]):
     """Asks for the value of an input; dismissed with the value, or with None if the user quits."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("feed")

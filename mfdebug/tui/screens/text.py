@@ -12,7 +12,6 @@ from textual.containers import Vertical
 from textual.events import Click, Resize
 from textual.geometry import Size
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
@@ -20,6 +19,7 @@ from mfdebug.core.format.cells import cells
 from mfdebug.core.format.table import Fitted, Part, Row, Table
 from mfdebug.core.session.reply import Target
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
@@ -106,7 +106,7 @@ class TextLines(LinesView, can_focus=False):
             self.post_message(self.Opened())
 
 
-class TextScreen(ModalScreen[Target | None]):
+class TextScreen(Dialog[Target | None]):
     """Lines and tables in a frame; it is dismissed with what the chosen row refers to, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("text")
@@ -139,7 +139,7 @@ class TextScreen(ModalScreen[Target | None]):
         below = self.query_one("#dialog-words", Static)
         below.display = used > 0
         below.styles.height = used
-        room = self.size.height * 9 // 10 - OTHER_LINES - (used + 1 if used else 0)
+        room = self.room.height * 9 // 10 - OTHER_LINES - (used + 1 if used else 0)
         text.styles.height = min(len(content), max(3, room))
         text.show(content)
         if text.chosen is None:

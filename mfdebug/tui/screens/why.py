@@ -19,7 +19,6 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Resize
 from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
@@ -29,6 +28,7 @@ from mfdebug.core.format.table import Fitted
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.keys import bindings_at, keys_of, with_keys
+from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
@@ -125,13 +125,11 @@ class TermList(WhyLines):
         return select_row(row, self.style("row"), self.line_width, few=few)
 
 
-class WhyScreen(ModalScreen[EntryRef | None]):
+class WhyScreen(Dialog[EntryRef | None]):
     """The dialog; it is dismissed with the number to go to, or with None."""
 
     DEFAULT_CSS = """
     WhyScreen {
-        align: center middle;
-        background: $background 60%;
         #why-trail { height: 1; margin-bottom: 1; }
         #why-heads { height: 1; margin-top: 1; color: $text-muted; }
         #why-leads { height: auto; margin-top: 1; }
@@ -199,7 +197,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         if several:
             count = len(here.cause.terms) + bool(here.cause.left_out)
             used = len(equation) + len(notes) + len(leads) + 9
-            terms.styles.height = max(2, min(count, self.size.height * 9 // 10 - used))
+            terms.styles.height = max(2, min(count, self.room.height * 9 // 10 - used))
             terms.show(here)
             self.query_one("#why-heads", Static).update(terms.heads)
         view.styles.height = len(leads)

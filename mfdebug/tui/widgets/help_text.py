@@ -43,13 +43,16 @@ class HelpText(LinesView, can_focus=False):
     }
     """
 
+    # The most lines of a page that are seen at once; None before it is known.
+    room: int | None = None
+
     def show_page(self, pages: Sequence[Page], now: int, *, alone: bool) -> None:
         """Show page `now`; unless `alone`, with the pages around it, as many as there is room for.
 
         The pages are packed in their order, so each is always at the same place.
         """
         columns, width = self._columns
-        height = max(1, self.size.height)
+        height = max(1, self.size.height if self.room is None else self.room)
         if alone:
             self._show_columns([self._page(pages[now], width, height)], width)
             return
