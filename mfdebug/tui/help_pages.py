@@ -104,6 +104,7 @@ def _key_pages(keys: Keys) -> list[Page]:
     if not (keys.is_changed("step") or keys.is_changed("back")):
         found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
     found[PLACES["order"]] = _key_entries(at("order"), keys)
+    found[PLACES["cost"]] = _key_entries(at("cost"), keys)
     panel = f"{PLACES['entries']} ({keys.name('panel')})"
     found[panel] = _key_entries(at("entries"), keys)
     sections = {name: Section(f"keys - {name}", entries) for name, entries in found.items()}
@@ -123,6 +124,11 @@ def _key_pages(keys: Keys) -> list[Page]:
             "panel keys",
             "keys in the order and in the node panel",
             (sections[PLACES["order"]], sections[panel]),
+        ),
+        Page(
+            "curve keys",
+            "keys in the curve of the costs",
+            (sections[PLACES["cost"]],),
         ),
     ]
 

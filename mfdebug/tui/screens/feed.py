@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.screens.dialog import Dialog
+from mfdebug.tui.widgets.key_words import KeyWords
 from miniflow.ops.base import shape_text
 
 
@@ -36,7 +37,7 @@ class FeedScreen(Dialog[Any]):
             )
             yield Input(id="feed-value", compact=True)
             yield Static(self._problem, id="dialog-problem", markup=False)
-            yield Static("Enter feeds it   Esc quits", id="dialog-keys", markup=False)
+            yield KeyWords("Enter feeds it   Esc quits", id="dialog-keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Accept the answer if it is a number or a list."""

@@ -24,6 +24,7 @@ from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.help_text import HelpText
+from mfdebug.tui.widgets.key_words import KeyWords
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
 
@@ -133,7 +134,7 @@ class HelpScreen(Dialog[None]):
             with Horizontal(id="help-body"):
                 yield TopicList(self._pages, id="help-topics")
                 yield HelpText(id="help-text")
-            yield Static("", id="help-keys", markup=False)
+            yield KeyWords(id="help-keys")
 
     def on_mount(self) -> None:
         """Search, if words were given."""
@@ -172,14 +173,14 @@ class HelpScreen(Dialog[None]):
     def _show(self) -> None:
         topics, text = self.query_one(TopicList), self.query_one(HelpText)
         text.room = self._most_lines
-        title, keys = self.query_one("#help-title", Static), self.query_one("#help-keys", Static)
+        title, keys = self.query_one("#help-title", Static), self.query_one(KeyWords)
         if topics.display:
             topics.show(self._now)
         if self.is_searching:
             text.show_found(self._found())
             self._fit(text.virtual_size.height)
             title.update(self._rule("help"))
-            keys.update(" ↑ ↓ PgUp PgDn scroll   Esc ends the search")
+            keys.use(" ↑ ↓ PgUp PgDn scroll   Esc ends the search")
             return
         if text.display:
             text.show_page(self._pages, self._now, alone=not self._is_beside)
@@ -187,14 +188,14 @@ class HelpScreen(Dialog[None]):
         self._fit(text.virtual_size.height if text.display else len(self._pages))
         if self._is_beside:
             title.update(self._rule("help"))
-            keys.update(" ↑ ↓ topic   PgUp PgDn scroll   / find   Esc closes")
+            keys.use(" ↑ ↓ topic   PgUp PgDn scroll   / find   Esc closes")
         elif self._in_contents:
             title.update(self._rule("help"))
-            keys.update(" ↑ ↓ topic   Enter opens it   / find   Esc closes")
+            keys.use(" ↑ ↓ topic   Enter opens it   / find   Esc closes")
         else:
             page = self._pages[self._now]
             title.update(self._rule(f"help › {page.name}   {self._now + 1} of {len(self._pages)}"))
-            keys.update(" ← → topic   ↑ ↓ scroll   Backspace topics   / find   Esc closes")
+            keys.use(" ← → topic   ↑ ↓ scroll   Backspace topics   / find   Esc closes")
 
     def _rule(self, words: str) -> str:
         """Return the title in a line that divides the help from the screen above it."""

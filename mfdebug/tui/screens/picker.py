@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from mfdebug.opening.choices import Choice
 from mfdebug.tui.keys import bindings_at, keys_of
+from mfdebug.tui.widgets.key_words import KeyWords
 
 MARKED, UNMARKED = "▸ ", "  "
 
@@ -65,15 +66,15 @@ class PickerScreen(Screen[Choice | None]):
                 yield Static("", id="picker-name", markup=False)
                 with VerticalScroll(can_focus=False):
                     yield Static("", id="picker-description", markup=False)
-        yield Static("", id="picker-keys", markup=False)
+        yield KeyWords(id="picker-keys")
 
     def on_mount(self) -> None:
         """List everything, or what was typed before the screen appeared."""
         self._list()
         keys = f" ↑ ↓ choose   Enter opens   {keys_of(self).name('quit')} {self._leaves}"
-        line = self.query_one("#picker-keys", Static)
+        line = self.query_one(KeyWords)
         line.set_class(bool(self._problem), "error")
-        line.update(f" {self._problem}" if self._problem else keys)
+        line.use(f" {self._problem}" if self._problem else keys)
 
     def _list(self) -> None:
         """List the choices that match, in their groups, and select the first."""

@@ -21,6 +21,7 @@ from mfdebug.core.session.reply import Target
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.terminal.text_fitting import fit, wrap
+from mfdebug.tui.widgets.key_words import KeyWords
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
 
@@ -122,7 +123,7 @@ class TextScreen(Dialog[Target | None]):
             yield Static(self._heading, id="dialog-title", markup=False)
             yield TextLines(id="dialog-text")
             yield Static("", id="dialog-words", markup=False)
-            yield Static("", id="dialog-keys", markup=False)
+            yield KeyWords(id="dialog-keys")
 
     def on_resize(self, _event: Resize) -> None:
         """Fit the dialog and its lines to the screen."""
@@ -148,7 +149,7 @@ class TextScreen(Dialog[Target | None]):
         keys = (
             "↑ ↓ choose   Enter goes there   Esc closes" if chooses else "↑ ↓ scroll   Esc closes"
         )
-        self.query_one("#dialog-keys", Static).update(keys)
+        self.query_one(KeyWords).use(keys)
         self._show_words()
 
     def _lines(self, width: int) -> tuple[list[_Line], bool]:

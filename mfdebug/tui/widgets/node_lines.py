@@ -34,6 +34,7 @@ from mfdebug.tui.widgets.tensor import GAP, Line, Paint
 from mfdebug.tui.widgets.tensor_columns import (
     ASKED,
     NOT_ASKED,
+    NumberPlace,
     ShownTensor,
     TensorColumns,
     heading,
@@ -97,6 +98,8 @@ class NodeLines:
         where = debugger.where
         self._now = where.phase if where.node == node else ""
         self.window: Window | None = None
+        # Where the entries of value and gradient are.
+        self.places: list[NumberPlace] = []
 
     def lines(self) -> list[Line]:
         """Return all lines: a title, the update, value and gradient, what flows, the rule's role.
@@ -109,9 +112,10 @@ class NodeLines:
             above, below = self._around_tensors(at_work)
             room = look.height - len(above) - len(below)
             if look.zoomed or room >= LEAST_ROWS:
-                return [*above, *self._tensors(room), *below]
+                return [*above, *self._tensors(room, len(above)), *below]
         above, below = self._around_tensors([])
-        lines = [*above, *self._tensors(look.height - len(above) - len(below)), *below]
+        tensors = self._tensors(look.height - len(above) - len(below), len(above))
+        lines = [*above, *tensors, *below]
         return [*lines, *self._filling(look.height - len(lines))]
 
     def _around_tensors(self, at_work: list[MatrixProduct]) -> tuple[list[Line], list[Line]]:
@@ -167,14 +171,21 @@ class NodeLines:
 
     # Value and gradient ------------------------------------------------------------------
 
-    def _tensors(self, height: int) -> Iterable[Line]:
-        """Yield value and gradient: numbers in lines of their own, tensors in one window."""
+    def _tensors(self, height: int, top: int) -> Iterable[Line]:
+        """Yield value and gradient: numbers in lines of their own, tensors in one window.
+
+        The first of these lines is line `top` of the panel.
+        """
+        self.places = []
         value, gradient = self._value_tensor(), self._gradient_tensor()
         before = self._previous_tensor() if gradient is not None else None
         found = [tensor for tensor in (value, gradient, before) if tensor is not None]
         several = bool(found) and found[0].array.size > 1
         if value is None:
-            yield from self._absent("value", self._report.unknown or "not computed yet")
+            words = self._report.unknown or "not computed yet"
+            absent_value = list(self._absent("value", words))
+            yield from absent_value
+            top += len(absent_value)
         if several:
             absent = [] if gradient is not None else list(self._no_gradient())
             columns = TensorColumns(
@@ -185,10 +196,17 @@ class NodeLines:
                 ascii_only=self._look.ascii_only,
             )
             self.window = columns.window
+            self.places = [place._replace(line=place.line + top) for place in columns.places]
             yield from columns.lines
         else:
             for tensor in found:
-                yield from self._number(tensor)
+                lines = list(self._number(tensor))
+                yield from lines
+                self.places += [
+                    NumberPlace(y, 0, self._width, 0, tensor.label)
+                    for y in range(top, top + len(lines))
+                ]
+                top += len(lines)
         if gradient is None:
             yield from self._no_gradient()
         elif self._previous is not None and self._previous.problem:

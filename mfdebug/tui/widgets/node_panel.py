@@ -10,6 +10,7 @@ import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import BindingType
+from textual.events import Click
 from textual.message import Message
 from textual.strip import Strip
 
@@ -22,6 +23,7 @@ from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.moment_lines import moment_lines
 from mfdebug.tui.widgets.node_lines import Look, NodeLines
 from mfdebug.tui.widgets.tensor import Line
+from mfdebug.tui.widgets.tensor_columns import NumberPlace
 from mfdebug.tui.widgets.tensor_window import Window
 
 
@@ -62,6 +64,9 @@ class NodePanel(LinesView, can_focus=True):
     class EntryChosen(Message):
         """Another entry of the tensor has been selected."""
 
+    class WhyAsked(Message):
+        """The user asks where the selected entry comes from."""
+
     class Scrolled(Message):
         """Other lines are in view, without another moment."""
 
@@ -81,6 +86,7 @@ class NodePanel(LinesView, can_focus=True):
         self._compares = False
         self._previous: tuple[object, PreviousGradient] | None = None
         self._window: Window | None = None
+        self._places: list[NumberPlace] = []
         self._shown: tuple[int | None, Phase] | None = None
 
     # What is selected --------------------------------------------------------------------
@@ -141,6 +147,10 @@ class NodePanel(LinesView, can_focus=True):
         if node is not None:
             self._move_entry(to * math.prod(self.debugger.plan.shapes[node]))
 
+    def action_why(self) -> None:
+        """Ask where the selected entry comes from."""
+        self.post_message(self.WhyAsked())
+
     def _move_entry(self, by: int) -> None:
         node = self.node
         shape = () if node is None else self.debugger.plan.shapes[node]
@@ -150,6 +160,24 @@ class NodePanel(LinesView, can_focus=True):
         flat = min(max(flat, 0), math.prod(shape) - 1)
         self._entries[node] = tuple(int(i) for i in np.unravel_index(flat, shape))
         self.post_message(self.EntryChosen())
+
+    def on_click(self, event: Click) -> None:
+        """Select the entry that was clicked, of the value or of the gradient; twice asks why."""
+        y = event.y + self.scroll_offset.y
+        x = event.x + self.scroll_offset.x - self.styles.gutter.left
+        clicked = (at for at in self._places if at.line == y and at.start <= x < at.end)
+        place, node = next(clicked, None), self.node
+        if place is None or node is None:
+            return
+        shape = self.debugger.plan.shapes[node]
+        columns = shape[-1] if shape else 1
+        inner = divmod(place.position, columns)[2 - len(shape[-2:]) :]
+        self._entries[node] = (*self.entry_of(node)[:-2], *inner)
+        if place.label in ("value", "gradient"):
+            asks = place.label == "gradient"
+            if asks != self.asks_gradient(node):
+                self.ask_other(node)
+        self.post_message(self.EntryChosen() if event.chain == 1 else self.WhyAsked())
 
     # Showing -----------------------------------------------------------------------------
 
@@ -173,6 +201,11 @@ class NodePanel(LinesView, can_focus=True):
         self.post_message(self.Scrolled())
 
     @property
+    def places(self) -> list[NumberPlace]:
+        """Where the entries of value and gradient are, in cells and lines of the content."""
+        return self._places
+
+    @property
     def hidden_lines(self) -> tuple[int, int]:
         """How many lines are above and below those in view."""
         above, height = self.scroll_offset.y, self.size.height
@@ -191,7 +224,7 @@ class NodePanel(LinesView, can_focus=True):
         # Two columns are reserved for the scrollbar and a blank before it, so that lines do not
         # move when it appears.
         width = max(20, self.outer_size.width - self.styles.gutter.width - 2)
-        self._window = None
+        self._window, self._places = None, []
         keys = keys_of(self)
         if self.node is None:
             if self.debugger.where.phase == "start" and self.opening:
@@ -214,7 +247,7 @@ class NodePanel(LinesView, can_focus=True):
             previous=self._previous_gradient(self.node),
         )
         lines = node_lines.lines()
-        self._window = node_lines.window
+        self._window, self._places = node_lines.window, node_lines.places
         return lines
 
     def _previous_gradient(self, node: int) -> PreviousGradient | None:
