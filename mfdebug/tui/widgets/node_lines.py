@@ -6,14 +6,11 @@ computed yet is shown as such, never as 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 
-from mfdebug.config.bindings import Keys
 from mfdebug.core.explain.moment_text import update_lines
 from mfdebug.core.explain.previous_gradient import PreviousGradient
 from mfdebug.core.explain.products import (
@@ -29,6 +26,7 @@ from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.equations import equation_lines
 from mfdebug.tui.widgets.flow_lines import FlowLines
+from mfdebug.tui.widgets.node_look import Look
 from mfdebug.tui.widgets.product_lines import LEAST_WIDTH, ProductLines
 from mfdebug.tui.widgets.tensor import GAP, Line, Paint
 from mfdebug.tui.widgets.tensor_columns import (
@@ -52,22 +50,6 @@ LEAST_ROWS = 7
 INPUT_WIDTH, MATRIX_ROWS = 16, 8
 # A lower panel has no room for matrices at work unless it scrolls.
 ROOM_FOR_WORK = 20
-
-
-class Look(Struct, frozen=True):
-    """How a panel shows a node: its size, styles and keys.
-
-    `style` returns a style of the panel by name. With `zoomed`, matrices are always shown at work.
-    For an audience (`roomy`) there are fewer lines, more space, and only new numbers in bold.
-    """
-
-    width: int
-    height: int
-    keys: Keys
-    style: Callable[[str], Style]
-    zoomed: bool = False
-    roomy: bool = False
-    ascii_only: bool = False
 
 
 class NodeLines:

@@ -21,7 +21,8 @@ from mfdebug.core.timeline.timeline import Phase
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.moment_lines import moment_lines
-from mfdebug.tui.widgets.node_lines import Look, NodeLines
+from mfdebug.tui.widgets.node_lines import NodeLines
+from mfdebug.tui.widgets.node_look import Look
 from mfdebug.tui.widgets.tensor import Line
 from mfdebug.tui.widgets.tensor_columns import NumberPlace
 from mfdebug.tui.widgets.tensor_window import Window
