@@ -20,6 +20,7 @@ PLACES = {
     "app": "everywhere except in dialogs",
     "order": "in the order",
     "entries": "in the node panel",
+    "cost": "in the curve",
     "prompt": "at the prompt",
     "why": "in the why dialog",
     "text": "in a text dialog",
@@ -32,6 +33,7 @@ PLACES = {
 _SIMULTANEOUS = (
     ("screen", "app", "order"),
     ("screen", "app", "entries"),
+    ("screen", "app", "cost"),
     *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo", "picker")),
 )
 # Groups in which characters are typed, so that a character cannot be a key.
@@ -84,7 +86,7 @@ _APP_BINDINGS = (
     Bound("faster", ("plus",), "speed(1)", "play faster", "screen"),
     Bound("slower", ("minus",), "speed(-1)", "play slower", "screen"),
     Bound("log", ("l",), "log", "cost on a log scale", "screen"),
-    Bound("panel", ("tab",), "panel", "to the node's numbers and back", "screen"),
+    Bound("panel", ("tab",), "panel", "to the next panel", "screen"),
     Bound("find-next", ("m",), "find_next(1)", "next match of the search", "screen"),
     Bound("find-previous", ("M",), "find_next(-1)", "previous match of the search", "screen"),
     Bound("zoom", ("i",), "zoom", "a panel on the whole screen, and back", "screen"),
@@ -123,6 +125,11 @@ _APP_BINDINGS = (
     Bound("entry-page-down", ("pagedown",), "entry_page(1)", "a window of numbers down", "entries"),
     Bound("entry-first", ("home",), "entry_edge(-1)", "first entry", "entries"),
     Bound("entry-last", ("end",), "entry_edge(1)", "last entry", "entries"),
+    Bound("entry-why", ("enter",), "why", "where the entry comes from", "entries"),
+    Bound("cost-left", ("left",), "step(-1)", "the SGD step before", "cost"),
+    Bound("cost-right", ("right",), "step(1)", "the SGD step after", "cost"),
+    Bound("cost-first", ("home",), "edge(-1)", "the first SGD step", "cost"),
+    Bound("cost-last", ("end",), "edge(1)", "the last SGD step", "cost"),
     Bound("prompt-leave", ("escape",), "leave", "close", "prompt"),
     Bound("prompt-complete", ("tab",), "complete(1)", "complete, next completion", "prompt"),
     Bound("prompt-uncomplete", ("shift+tab",), "complete(-1)", "previous completion", "prompt"),

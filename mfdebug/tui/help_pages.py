@@ -99,16 +99,22 @@ def _key_pages(keys: Keys) -> list[Page]:
         groups[bound.group if bound.group in KEY_GROUPS else SCREEN].append(bound)
     found = {name: _key_entries(group, keys) for name, group in groups.items()}
     counted = f"10{keys.name('step')} 500{keys.name('sgd')}"
+    found[PLACES["app"]] = _key_entries(at("app"), keys)
     found["move"] += (Entry(counted, "ten steps, 500 SGD steps: type a count first"),)
     if not (keys.is_changed("step") or keys.is_changed("back")):
         found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
     found[PLACES["app"]] = _key_entries(at("app"), keys)
     found[PLACES["order"]] = _key_entries(at("order"), keys)
+    found[PLACES["cost"]] = _key_entries(at("cost"), keys)
     panel = f"{PLACES['entries']} ({keys.name('panel')})"
     found[panel] = _key_entries(at("entries"), keys)
     sections = {name: Section(f"keys - {name}", entries) for name, entries in found.items()}
     return [
-        Page("keys", "keys that move in time", (sections["move"],)),
+        Page(
+            "keys",
+            "keys that move in time, and keys that work everywhere",
+            (sections["move"], sections[PLACES["app"]]),
+        ),
         Page(
             "more keys",
             "keys that set stops, look and change",
@@ -120,6 +126,11 @@ def _key_pages(keys: Keys) -> list[Page]:
             "panel keys",
             "keys in the order and in the node panel",
             (sections[PLACES["order"]], sections[panel]),
+        ),
+        Page(
+            "curve keys",
+            "keys in the curve of the costs",
+            (sections[PLACES["cost"]],),
         ),
     ]
 

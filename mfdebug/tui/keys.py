@@ -21,6 +21,8 @@ KEY_HINTS = [
     ("break", "stop"),
     ("why", "why"),
     ("set", "edit"),
+    ("order-up order-down", "node"),
+    ("order-open", "open"),
     ("prompt", "command"),
     ("until", "until"),
     ("explain", "explain"),
@@ -35,14 +37,14 @@ KEY_HINTS = [
     ("help", "help"),
 ]
 
-# Those of the node panel while it has the focus: a string of ids is one hint.
-PANEL_HINTS = [
+# Those of the other panels while they have the focus, by its id; a string of ids is one hint.
+NODE_HINTS = [
     ("entry-left entry-right entry-up entry-down", "entry"),
     ("ask", "value/gradient"),
     ("node-down node-up", "scroll"),
     ("zoom", "zoom"),
     ("why", "why"),
-    ("panel", "other panel"),
+    ("panel", "next panel"),
     ("step", "step"),
     ("back", "back"),
     ("compare", "previous pass"),
@@ -51,6 +53,17 @@ PANEL_HINTS = [
     ("last", "last change"),
     ("help", "help"),
 ]
+COST_HINTS = [
+    ("cost-left cost-right", "SGD step"),
+    ("cost-first cost-last", "first, last"),
+    ("log", "log scale"),
+    ("zoom", "zoom"),
+    ("panel", "next panel"),
+    ("step", "step"),
+    ("back", "back"),
+    ("help", "help"),
+]
+PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS}
 
 
 def bindings_at(group: str) -> list[BindingType]:
@@ -108,13 +121,13 @@ class KeyHint(NamedTuple):
     words: str
 
 
-def key_hints(keys: Keys, *, steps: bool = True, in_panel: bool = False) -> list[KeyHint]:
+def key_hints(keys: Keys, *, steps: bool = True, panel: str = "") -> list[KeyHint]:
     """Return the hints of the bottom line; actions without a key are omitted.
 
-    `steps` says whether the run has SGD steps, `in_panel` whether the node panel has the focus.
+    `steps` says whether the run has SGD steps, `panel` is the id of what has the focus.
     """
     return [
         KeyHint(ids.split()[0], " ".join(keys.name(id) for id in ids.split()), words)  # noqa: A001
-        for ids, words in (PANEL_HINTS if in_panel else KEY_HINTS)
+        for ids, words in PANEL_HINTS.get(panel, KEY_HINTS)
         if all(map(keys.of, ids.split())) and (steps or ids != "sgd")
     ]

@@ -121,6 +121,6 @@ async def test_the_chosen_line_stands_out_in_every_theme() -> None:
                 for segment in strip:
                     if segment.text.strip() in ("step [n]", "back [n]") and segment.style:
                         style = segment.style
-                        styles[segment.text.strip()] = (style.reverse, style.bgcolor)
+                        styles[segment.text.strip()] = (style.color, style.bgcolor)
             assert styles["step [n]"] != styles["back [n]"], theme
             await driver.press("escape")

@@ -26,6 +26,7 @@ from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.screens.why import WhyScreen
+from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.prompt import Prompt
@@ -61,6 +62,7 @@ PLACED = {
     "app": DebuggerApp,
     "order": OrderTree,
     "entries": NodePanel,
+    "cost": CostPlot,
     "prompt": Prompt,
     "why": WhyScreen,
     "text": TextScreen,

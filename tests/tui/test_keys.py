@@ -400,7 +400,7 @@ async def test_i_gives_the_node_the_whole_screen_and_tab_the_next_panel() -> Non
         await driver.press("s")
         assert driver.moment == moment + 1
         await driver.press("tab")
-        assert driver.text.split("\n")[1].startswith("─ cost by SGD step")
+        assert driver.text.split("\n")[1].startswith("━ cost by SGD step")
         assert driver.screen.query_one(CostPlot).size.height > 15
         await driver.press("tab")
         assert driver.text.split("\n")[1].startswith("━ order ━━━")
@@ -483,7 +483,7 @@ async def test_the_keys_of_the_panel_are_in_the_hints_while_it_has_the_focus() -
         await driver.press("s", "s", "tab")
         keys = driver.text.split("\n")[-1]
         assert keys == (
-            " ← → ↑ ↓ entry v value/gradient > < scroll i zoom y why Tab other panel ? help"
+            " ← → ↑ ↓ entry v value/gradient > < scroll i zoom y why Tab next panel ? help"
         )
         await driver.press("tab")
         assert driver.text.split("\n")[-1].startswith(" s step S back")

@@ -50,10 +50,10 @@ COLOURS = {
     "bold": "a number just computed, or one of at least two thirds of the largest in its tensor",
     "faint": "a number below a tenth of the largest in its tensor",
     "dim": "0, a stale number, what is not computed, and words beside numbers",
-    "underlined": "the chosen entry; without colours it is reversed",
+    "underlined": "the chosen entry; it is reversed while the panel has the focus",
     "green, red": "the colour (color) of a number is its sign: positive, negative",
     "red, bold": "NaN, infinity, a broken health rule, an error",
-    "orange, yellow": "a gradient that is computed, a stop, a message of a stop",
+    "orange, yellow, magenta": "a gradient that is computed, a stop, a message of a stop",
     "blue, cyan": "the node of the present moment, titles, keys",
-    "marked row": "the node under the cursor; without colours it is reversed",
+    "marked row": "the node under the cursor; with few colours its name is reversed",
 }

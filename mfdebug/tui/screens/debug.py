@@ -129,8 +129,8 @@ class DebugScreen(PromptKeys):
 
     def hints(self) -> list[KeyHint]:
         """Return the key hints of the bottom line."""
-        in_panel = self.focused is self.panels.node
-        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps, in_panel=in_panel)
+        focused = "" if self.focused is None else self.focused.id or ""
+        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps, panel=focused)
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""
@@ -275,6 +275,10 @@ class DebugScreen(PromptKeys):
         self.panels.output.show()
         self.panels.grow(progress)
         self.message.say(progress.words(self.message.room("busy")), "busy")
+
+    async def on_node_panel_why_asked(self) -> None:
+        """Explain the entry that was clicked."""
+        await self.action_command("why {entry}", asks=False)
 
     async def on_cost_plot_step_chosen(self, event: CostPlot.StepChosen) -> None:
         """Go to the moment that computed the cost of the SGD step that was clicked."""

@@ -27,12 +27,12 @@ class PanelKeys(CommandScreen):
         raise NotImplementedError
 
     def action_panel(self) -> None:
-        """Move the focus to the other panel, and show the focused one; zoomed, the next panel."""
+        """Move the focus to the next panel, and show it; zoomed, zoom the next panel."""
         if self.panels.zoomed:
             self.panels.zoom_next()
             self._say_zoomed()
         else:
-            self.set_class(self.panels.focus_other(), "at-node")
+            self.set_class(self.panels.focus_next(), "at-node")
 
     # The node panel ----------------------------------------------------------------------
 

@@ -6,14 +6,11 @@ computed yet is shown as such, never as 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 
-from mfdebug.config.bindings import Keys
 from mfdebug.core.explain.images import Picture
 from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.explain.moment_text import update_lines
@@ -33,15 +30,17 @@ from mfdebug.tui.widgets.equations import equation_lines
 from mfdebug.tui.widgets.flow_lines import FlowLines
 from mfdebug.tui.widgets.heat_cells import Shading
 from mfdebug.tui.widgets.input_lines import InputLines
+from mfdebug.tui.widgets.node_look import Look
 from mfdebug.tui.widgets.product_lines import LEAST_WIDTH, ProductLines
 from mfdebug.tui.widgets.tensor import GAP, Line, Paint
 from mfdebug.tui.widgets.tensor_columns import (
     ASKED,
     NOT_ASKED,
+    NumberPlace,
     ShownTensor,
     heading,
 )
-from mfdebug.tui.widgets.tensor_view import TensorView, View, tensor_view
+from mfdebug.tui.widgets.tensor_view import TensorView, tensor_view
 from miniflow.node import Input
 
 # Lines of a title; a formula of many names is cut after them.
@@ -52,25 +51,6 @@ LEAST_ROWS, LEAST_HEAT_ROWS = 7, 9
 MATRIX_ROWS = 8
 # A lower panel has no room for matrices at work unless it scrolls.
 ROOM_FOR_WORK = 20
-
-
-class Look(Struct, frozen=True):
-    """How a panel shows a node: its size, styles and keys.
-
-    `style` returns a style of the panel by name. With `zoomed`, matrices are always shown at work.
-    For an audience (`roomy`) there are fewer lines, more space, and only new numbers in bold.
-    `view` is how tensors are shown, heatmaps in `half_blocks` where there are colours for them.
-    """
-
-    width: int
-    height: int
-    keys: Keys
-    style: Callable[[str], Style]
-    zoomed: bool = False
-    roomy: bool = False
-    ascii_only: bool = False
-    view: View = "numbers"
-    half_blocks: bool = False
 
 
 class NodeLines:
@@ -104,6 +84,8 @@ class NodeLines:
         where = debugger.where
         self._now = where.phase if where.node == node else ""
         self.shown: TensorView | None = None
+        # Where the entries of value and gradient are.
+        self.places: list[NumberPlace] = []
 
     def lines(self) -> list[Line]:
         """Return all lines: a title, the update, value and gradient, what flows, the rule's role.
@@ -116,9 +98,10 @@ class NodeLines:
             above, below = self._around_tensors(at_work)
             room = look.height - len(above) - len(below)
             if look.zoomed or room >= LEAST_ROWS:
-                return [*above, *self._tensors(room), *below]
+                return [*above, *self._tensors(room, len(above)), *below]
         above, below = self._around_tensors([])
-        lines = [*above, *self._tensors(look.height - len(above) - len(below)), *below]
+        tensors = self._tensors(look.height - len(above) - len(below), len(above))
+        lines = [*above, *tensors, *below]
         return [*lines, *self._filling(look.height - len(lines))]
 
     def _around_tensors(self, at_work: list[MatrixProduct]) -> tuple[list[Line], list[Line]]:
@@ -174,24 +157,38 @@ class NodeLines:
 
     # Value and gradient ------------------------------------------------------------------
 
-    def _tensors(self, height: int) -> Iterable[Line]:
-        """Yield value and gradient: numbers in lines of their own, tensors in one window."""
+    def _tensors(self, height: int, top: int) -> Iterable[Line]:
+        """Yield value and gradient: numbers in lines of their own, tensors in one window.
+
+        The first of these lines is line `top` of the panel.
+        """
+        self.places = []
         value, gradient = self._value_tensor(), self._gradient_tensor()
         before = self._previous_tensor() if gradient is not None else None
         found = [tensor for tensor in (value, gradient, before) if tensor is not None]
         several = bool(found) and found[0].array.size > 1
         if value is None:
-            yield from self._absent("value", self._report.unknown or "not computed yet")
+            words = self._report.unknown or "not computed yet"
+            absent_value = list(self._absent("value", words))
+            yield from absent_value
+            top += len(absent_value)
         if several:
             absent = [] if gradient is not None else list(self._no_gradient())
             rows, look = max(self._least_rows, height - len(absent)), self._look
             shading = Shading(look.style, look.half_blocks, ascii_only=look.ascii_only)
             index, width, picture = self._report.index, self._width, self._picture
             self.shown = tensor_view(found, index, width, rows, look.view, shading, picture)
+            self.places = [place._replace(line=place.line + top) for place in self.shown.places]
             yield from self.shown.lines
         else:
             for tensor in found:
-                yield from self._number(tensor)
+                lines = list(self._number(tensor))
+                yield from lines
+                self.places += [
+                    NumberPlace(y, 0, self._width, 0, tensor.label)
+                    for y in range(top, top + len(lines))
+                ]
+                top += len(lines)
         if gradient is None:
             yield from self._no_gradient()
         elif self._previous is not None and self._previous.problem:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import BindingType
+from textual.events import Click
 from textual.message import Message
 from textual.strip import Strip
 
@@ -19,8 +20,10 @@ from mfdebug.core.timeline.timeline import Phase
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.moment_lines import moment_lines
-from mfdebug.tui.widgets.node_lines import Look, NodeLines
+from mfdebug.tui.widgets.node_lines import NodeLines
+from mfdebug.tui.widgets.node_look import Look
 from mfdebug.tui.widgets.tensor import Line
+from mfdebug.tui.widgets.tensor_columns import NumberPlace
 from mfdebug.tui.widgets.tensor_view import VIEWS, TensorView, View
 from mfdebug.tui.widgets.tensor_window import Moves
 from miniflow.ops.base import Shape
@@ -65,12 +68,16 @@ class NodePanel(LinesView, can_focus=True):
         & > .node--heat-alarm { color: $error; text-style: bold; }
         & > .node--chosen { text-style: underline bold; }
         &:focus > .node--chosen { text-style: reverse bold; }
+        &:ansi:focus > .node--chosen { color: ansi_default; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("entries")
 
     class EntryChosen(Message):
         """Another entry of the tensor has been selected."""
+
+    class WhyAsked(Message):
+        """The user asks where the selected entry comes from."""
 
     class Scrolled(Message):
         """Other lines are in view, without another moment."""
@@ -95,6 +102,7 @@ class NodePanel(LinesView, can_focus=True):
         self._shown_tensors: TensorView | None = None
         # What is known of images, by node and shape.
         self._pictures: dict[tuple[int, Shape], Picture | None] = {}
+        self._places: list[NumberPlace] = []
         self._shown: tuple[int | None, Phase] | None = None
 
     # What is selected --------------------------------------------------------------------
@@ -155,6 +163,10 @@ class NodePanel(LinesView, can_focus=True):
             if 0 not in shape:
                 self._select(tuple(n - 1 if to > 0 else 0 for n in shape))
 
+    def action_why(self) -> None:
+        """Ask where the selected entry comes from."""
+        self.post_message(self.WhyAsked())
+
     def _move_entry(self, rows: int = 0, columns: int = 0, *, pages: int = 0) -> None:
         node = self.node
         shape = () if node is None else self.debugger.plan.shapes[node]
@@ -192,6 +204,24 @@ class NodePanel(LinesView, can_focus=True):
             self._pictures[of] = picture_of(self.debugger.graph, *of)
         return self._pictures[of]
 
+    def on_click(self, event: Click) -> None:
+        """Select the entry that was clicked, of the value or of the gradient; twice asks why."""
+        y = event.y + self.scroll_offset.y
+        x = event.x + self.scroll_offset.x - self.styles.gutter.left
+        clicked = (at for at in self._places if at.line == y and at.start <= x < at.end)
+        place, node = next(clicked, None), self.node
+        if place is None or node is None:
+            return
+        shape = self.debugger.plan.shapes[node]
+        columns = shape[-1] if shape else 1
+        inner = divmod(place.position, columns)[2 - len(shape[-2:]) :]
+        self._entries[node] = (*self.entry_of(node)[:-2], *inner)
+        if place.label in ("value", "gradient"):
+            asks = place.label == "gradient"
+            if asks != self.asks_gradient(node):
+                self.ask_other(node)
+        self.post_message(self.EntryChosen() if event.chain == 1 else self.WhyAsked())
+
     # Showing -----------------------------------------------------------------------------
 
     def show(self) -> None:
@@ -214,6 +244,11 @@ class NodePanel(LinesView, can_focus=True):
         self.post_message(self.Scrolled())
 
     @property
+    def places(self) -> list[NumberPlace]:
+        """Where the entries of value and gradient are, in cells and lines of the content."""
+        return self._places
+
+    @property
     def hidden_lines(self) -> tuple[int, int]:
         """How many lines are above and below those in view."""
         above, height = self.scroll_offset.y, self.size.height
@@ -233,6 +268,7 @@ class NodePanel(LinesView, can_focus=True):
         # move when it appears.
         width = max(20, self.outer_size.width - self.styles.gutter.width - 2)
         self._shown_tensors = None
+        self._places = []
         keys = keys_of(self)
         if self.node is None:
             if self.debugger.where.phase == "start" and self.opening:
@@ -261,6 +297,7 @@ class NodePanel(LinesView, can_focus=True):
         )
         lines = node_lines.lines()
         self._shown_tensors = node_lines.shown
+        self._places = node_lines.places
         return lines
 
     def _previous_gradient(self, node: int) -> PreviousGradient | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.cells import cell_len
+from textual.events import Click
+from textual.message import Message
 from textual.widgets import Static
 
 
@@ -15,10 +17,21 @@ class PanelTitle(Static):
     PanelTitle { height: 1; color: $text-muted; }
     """
 
+    class Clicked(Message):
+        """A title was clicked, or clicked twice."""
+
+        def __init__(self, panel: str, *, twice: bool) -> None:
+            super().__init__()
+            self.panel, self.twice = panel, twice
+
     def __init__(self, panel: str) -> None:
         super().__init__("", id=f"{panel}-title", markup=False)
         self._panel = panel
         self._drawn = ""
+
+    def on_click(self, event: Click) -> None:
+        """Report the click."""
+        self.post_message(self.Clicked(self._panel, twice=event.chain > 1))
 
     @property
     def panel(self) -> str:

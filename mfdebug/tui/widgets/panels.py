@@ -93,10 +93,10 @@ class Panels(Horizontal):
         for name in ZOOMED:
             self.screen.set_class(name == panel, f"zoom-{name}")
         self.cost.show_if_it_fits()
-        focused = {"cost": None, "node": self.node, "order": self.order}
+        focused = {"cost": self.cost, "node": self.node, "order": self.order}
         self.screen.set_focus(focused.get(panel, self._focused_before))
         # On a narrow screen either the order or the node is shown.
-        at_node = panel == "cost" or self.screen.focused is self.node
+        at_node = self.screen.focused in (self.node, self.cost)
         self.screen.set_class(at_node, "at-node")
         self.node.show()
         self.call_after_refresh(self.draw_titles)
@@ -114,6 +114,7 @@ class Panels(Horizontal):
             note = self._hidden_words() if title.panel == "node" else ""
             headings = self.order.headings if title.panel == "order" else ()
             title.draw(None if focused is None else focused.id, headings, note)
+        self.cost.draw_title(focused=focused is self.cost)
 
     def _hidden_words(self) -> str:
         """Return how many lines of the node panel are out of view, and the keys that show them."""
@@ -126,11 +127,30 @@ class Panels(Horizontal):
         ]
         return f"lines {', '.join(parts)}" if parts else ""
 
-    def focus_other(self) -> bool:
-        """Focus the node panel if the order has the focus, or else the order; return which."""
-        to_node = self.screen.focused is self.order
-        (self.node if to_node else self.order).focus()
-        return to_node
+    @property
+    def ring(self) -> list[Widget]:
+        """The panels that can have the focus, in the order in which a key gives it to them."""
+        return [self.order, self.node, *([self.cost] if self.cost.is_curve else [])]
+
+    def focus_next(self) -> bool:
+        """Focus the next panel; return whether it is at the right, beside the order."""
+        ring = self.ring
+        after = ring.index(self.screen.focused) + 1 if self.screen.focused in ring else 0
+        return self.focus_panel(ring[after % len(ring)])
+
+    def focus_panel(self, panel: Widget) -> bool:
+        """Focus a panel; return whether it is at the right, beside the order."""
+        # Not `Widget.focus`, which waits for a refresh.
+        self.screen.set_focus(panel)
+        return panel is not self.order
+
+    def on_panel_title_clicked(self, event: PanelTitle.Clicked) -> None:
+        """Focus the panel whose title was clicked; clicked twice, zoom it or show all again."""
+        panel = self.query_one(f"#{event.panel}", Widget)
+        if event.twice and event.panel in ZOOMED:
+            self.zoom("" if self.zoomed else event.panel)
+        elif panel in self.ring:
+            self.focus_panel(panel)
 
     def on_order_tree_fitted(self) -> None:
         """Draw the headings over the columns of the order."""
@@ -140,7 +160,9 @@ class Panels(Horizontal):
         """Focus the panel that has the whole screen, or the order."""
         if self.zoomed == "node":
             self.node.focus()
-        elif self.zoomed != "cost":
+        elif self.zoomed == "cost":
+            self.cost.focus()
+        else:
             self.order.focus()
 
     def on_order_tree_selected(self, event: OrderTree.Selected) -> None:
