@@ -19,6 +19,7 @@ PLACES = {
     "screen": "on the main screen",
     "app": "everywhere except in dialogs",
     "order": "in the order",
+    "circuit": "in the circuit",
     "entries": "in the node panel",
     "prompt": "at the prompt",
     "why": "in the why dialog",
@@ -31,6 +32,7 @@ PLACES = {
 # Groups whose keys are active at the same time.
 _SIMULTANEOUS = (
     ("screen", "app", "order"),
+    ("screen", "app", "circuit"),
     ("screen", "app", "entries"),
     *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo", "picker")),
 )
@@ -88,6 +90,7 @@ _APP_BINDINGS = (
     Bound("find-next", ("m",), "find_next(1)", "next match of the search", "screen"),
     Bound("find-previous", ("M",), "find_next(-1)", "previous match of the search", "screen"),
     Bound("zoom", ("i",), "zoom", "a panel on the whole screen, and back", "screen"),
+    Bound("circuit", ("G",), "circuit", "the graph drawn as a circuit, and back", "screen"),
     Bound(
         "node-down",
         ("greater_than_sign",),
@@ -114,6 +117,12 @@ _APP_BINDINGS = (
     Bound("order-first", ("home",), "edge(-1)", "first node", "order"),
     Bound("order-last", ("end",), "edge(1)", "last node", "order"),
     Bound("order-open", ("enter",), "open", "open or close", "order"),
+    Bound("circuit-left", ("left",), "walk('left')", "to the nearest input", "circuit"),
+    Bound("circuit-right", ("right",), "walk('right')", "to the nearest consumer", "circuit"),
+    Bound("circuit-up", ("up",), "walk('up')", "box above", "circuit"),
+    Bound("circuit-down", ("down",), "walk('down')", "box below", "circuit"),
+    Bound("circuit-open", ("enter",), "open_fold", "open a folded box", "circuit"),
+    Bound("circuit-close", ("backspace",), "close_fold", "fold what is around it", "circuit"),
     Bound("entry-up", ("up",), "entry(-1, 0)", "entry above", "entries"),
     Bound("entry-down", ("down",), "entry(1, 0)", "entry below", "entries"),
     Bound("entry-left", ("left",), "entry(0, -1)", "entry to the left", "entries"),

@@ -103,6 +103,8 @@ def _key_pages(keys: Keys) -> list[Page]:
     if not (keys.is_changed("step") or keys.is_changed("back")):
         found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
     found[PLACES["order"]] = _key_entries(at("order"), keys)
+    circuit = f"{PLACES['circuit']} ({keys.name('circuit')})"
+    found[circuit] = _key_entries(at("circuit"), keys)
     panel = f"{PLACES['entries']} ({keys.name('panel')})"
     found[panel] = _key_entries(at("entries"), keys)
     sections = {name: Section(f"keys - {name}", entries) for name, entries in found.items()}
@@ -116,8 +118,8 @@ def _key_pages(keys: Keys) -> list[Page]:
         Page("screen keys", "keys of this screen", (sections[SCREEN],)),
         Page(
             "panel keys",
-            "keys in the order and in the node panel",
-            (sections[PLACES["order"]], sections[panel]),
+            "keys in the order, the circuit and the node panel",
+            (sections[PLACES["order"]], sections[circuit], sections[panel]),
         ),
     ]
 

@@ -20,6 +20,7 @@ KEY_HINTS = [
     ("continue", "continue"),
     ("break", "stop"),
     ("why", "why"),
+    ("circuit", "circuit"),
     ("set", "edit"),
     ("prompt", "command"),
     ("until", "until"),
@@ -48,6 +49,26 @@ PANEL_HINTS = [
     ("compare", "previous pass"),
     ("explain", "explain"),
     ("last", "last change"),
+    ("help", "help"),
+]
+
+# Those of the circuit while it has the focus.
+CIRCUIT_HINTS = [
+    ("step", "step"),
+    ("back", "back"),
+    ("next", "phase"),
+    ("circuit-left circuit-right circuit-up circuit-down", "box"),
+    ("circuit-open", "open"),
+    ("circuit-close", "fold"),
+    ("follow", "follow"),
+    ("why", "why"),
+    ("circuit", "list"),
+    ("zoom", "zoom"),
+    ("panel", "panel"),
+    ("node-down node-up", "scroll the node"),
+    ("sgd", "SGD step"),
+    ("continue", "continue"),
+    ("prompt", "command"),
     ("help", "help"),
 ]
 
@@ -107,13 +128,14 @@ class KeyHint(NamedTuple):
     words: str
 
 
-def key_hints(keys: Keys, *, steps: bool = True, in_panel: bool = False) -> list[KeyHint]:
+def key_hints(keys: Keys, *, steps: bool = True, focused: str | None = None) -> list[KeyHint]:
     """Return the hints of the bottom line; actions without a key are omitted.
 
-    `steps` says whether the run has SGD steps, `in_panel` whether the node panel has the focus.
+    `steps` says whether the run has SGD steps, `focused` is the id of the panel with the focus.
     """
+    hints = {"node": PANEL_HINTS, "circuit": CIRCUIT_HINTS}.get(focused or "", KEY_HINTS)
     return [
         KeyHint(ids.split()[0], " ".join(keys.name(id) for id in ids.split()), words)  # noqa: A001
-        for ids, words in (PANEL_HINTS if in_panel else KEY_HINTS)
+        for ids, words in hints
         if all(map(keys.of, ids.split())) and (steps or ids != "sgd")
     ]

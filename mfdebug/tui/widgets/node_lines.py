@@ -57,6 +57,7 @@ class Look(Struct, frozen=True):
     """How a panel shows a node: its size, styles and keys.
 
     `style` returns a style of the panel by name. With `zoomed`, matrices are always shown at work.
+    A `brief` one begins with what is computed: few lines are in view.
     For an audience (`roomy`) there are fewer lines, more space, and only new numbers in bold.
     """
 
@@ -65,6 +66,7 @@ class Look(Struct, frozen=True):
     keys: Keys
     style: Callable[[str], Style]
     zoomed: bool = False
+    brief: bool = False
     roomy: bool = False
     ascii_only: bool = False
 
@@ -105,6 +107,8 @@ class NodeLines:
         fits; otherwise the inputs fill the room that is left.
         """
         look = self._look
+        if look.brief:
+            return self._computed_first()
         if (look.zoomed or look.height >= ROOM_FOR_WORK) and (at_work := self._at_work()):
             above, below = self._around_tensors(at_work)
             room = look.height - len(above) - len(below)
@@ -113,6 +117,14 @@ class NodeLines:
         above, below = self._around_tensors([])
         lines = [*above, *self._tensors(look.height - len(above) - len(below)), *below]
         return [*lines, *self._filling(look.height - len(lines))]
+
+    def _computed_first(self) -> list[Line]:
+        """Return the lines with what is computed now directly below the title."""
+        title, update, tensors = list(self._title()), list(self._update()), list(self._tensors(0))
+        working, flow = list(self._working([])), self._flow_lines([])
+        if self._now == "backward":
+            return [*title, *flow.outgoing(), *flow.incoming(), *tensors, *working]
+        return [*title, *update, *working, *tensors, *flow.lines()]
 
     def _around_tensors(self, at_work: list[MatrixProduct]) -> tuple[list[Line], list[Line]]:
         """Return the lines above and below value and gradient."""
@@ -320,10 +332,13 @@ class NodeLines:
     # Edges -------------------------------------------------------------------------------
 
     def _flow(self, at_work: list[MatrixProduct]) -> Iterable[Line]:
+        return self._flow_lines(at_work).lines()
+
+    def _flow_lines(self, at_work: list[MatrixProduct]) -> FlowLines:
         key = self._look.keys.name("order-open")
         explained = [product.input_index for product in at_work]
         paint = self._paint(now=True)
-        return FlowLines(self._report, self._width, paint, key, explained).lines()
+        return FlowLines(self._report, self._width, paint, key, explained)
 
     # Matrices at work, and what else fills the room that is left ---------------------------
 

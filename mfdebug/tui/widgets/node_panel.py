@@ -24,6 +24,9 @@ from mfdebug.tui.widgets.node_lines import Look, NodeLines
 from mfdebug.tui.widgets.tensor import Line
 from mfdebug.tui.widgets.tensor_window import Window
 
+# A lower panel below the circuit begins with what is computed, not with the numbers.
+BRIEF = 9
+
 
 class NodePanel(LinesView, can_focus=True):
     """The node panel; `node` is the shown node, or None at moments without one."""
@@ -72,6 +75,8 @@ class NodePanel(LinesView, can_focus=True):
         self.roomy = False
         # On the whole screen there is room for matrices at work.
         self.zoomed = False
+        # Below the circuit, which has the numbers, what is computed comes first.
+        self.low = False
         # Lines shown at the start instead of the graph's description.
         self.opening: list[str] = []
         self._entries: dict[int, Index] = {}
@@ -206,6 +211,7 @@ class NodePanel(LinesView, can_focus=True):
                 keys,
                 self._style,
                 zoomed=self.zoomed,
+                brief=self.low and self.size.height < BRIEF,
                 roomy=self.roomy,
                 ascii_only=getattr(self.app, "ascii_only", False),
             ),
