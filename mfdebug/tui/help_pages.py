@@ -15,7 +15,7 @@ from mfdebug.core.commands.help_topics import TOPICS, Topic
 from mfdebug.core.commands.table import GROUPS
 
 # The groups of commands that have a section of keys; all other keys are under `SCREEN`.
-KEY_GROUPS = ("move", "stop", "look", "change")
+KEY_GROUPS = ("move", "stop", "look", "change", "view")
 SCREEN = "this screen"
 
 
@@ -118,8 +118,13 @@ def _key_pages(keys: Keys) -> list[Page]:
         Page("screen keys", "keys of this screen", (sections[SCREEN],)),
         Page(
             "panel keys",
-            "keys in the order, the circuit and the node panel",
-            (sections[PLACES["order"]], sections[circuit], sections[panel]),
+            "keys in the order and in the node panel",
+            (sections[PLACES["order"]], sections[panel]),
+        ),
+        Page(
+            "view, circuit",
+            "keys that change what is shown, and those in the circuit",
+            (sections["view"], sections[circuit]),
         ),
     ]
 

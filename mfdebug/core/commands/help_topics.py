@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from mfdebug.core.breakpoints.health_rules import RULES, Rule
-from mfdebug.core.commands.legend import COLOURS, MARKS, NUMBERS
+from mfdebug.core.commands.legend import CIRCUIT, COLOURS, MARKS, NUMBERS
 from mfdebug.core.explain.list_marks import COLUMNS
 from mfdebug.core.expressions.parser import WORD_MEANINGS
 
@@ -144,6 +144,7 @@ _OTHERS = (
     Topic("legend", "the marks of the screen", MARKS),
     Topic("legend list", "numbers, bars and colours of the list of nodes", COLUMNS),
     Topic("legend numbers", "numbers, blocks and curves on the screen", NUMBERS),
+    Topic("circuit", "the graph drawn: boxes, wires and their signs", CIRCUIT),
     Topic("legend colours", "colours (colors), bold, dim and underlined text", COLOURS),
 )
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*_BREAK, *_OTHERS)}

@@ -58,7 +58,7 @@ class CircuitView(LinesView, can_focus=True):
         & > .circuit--gradient { color: $warning; }
         & > .circuit--waiting { color: $text-muted; }
         & > .circuit--lit-forward { color: $accent; text-style: bold; }
-        & > .circuit--lit-backward { color: $warning; text-style: bold; }
+        & > .circuit--lit-backward { color: $accent; text-style: bold; }
         & > .circuit--new-value { color: $accent; text-style: bold reverse; }
         & > .circuit--new-gradient { color: $warning; text-style: bold reverse; }
         & > .circuit--active { color: $accent; text-style: bold; }
@@ -126,7 +126,7 @@ class CircuitView(LinesView, can_focus=True):
         """Lay out for a room, unless that was done before; return the rows that are needed."""
         self._room = max(1, width), max(1, height)
         circuit = self.circuit
-        if circuit is None or circuit.plan in ("scrolled", "neighbourhood"):
+        if circuit is None or circuit.plan == "neighbourhood":
             return height
         return min(height, circuit.height)
 
@@ -163,8 +163,9 @@ class CircuitView(LinesView, can_focus=True):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Draw a large graph when it is laid out."""
-        if event.state is WorkerState.SUCCESS and self._coming is not None:
-            self._layouts[self._coming] = event.worker.result
+        circuit = event.worker.result
+        if event.state is WorkerState.SUCCESS and self._coming is not None and circuit is not None:
+            self._layouts[self._coming] = circuit
             self._coming = None
             self.post_message(self.Reshaped())
 
@@ -230,9 +231,7 @@ class CircuitView(LinesView, can_focus=True):
             (window.y, "▴ {} row{}"),
             (circuit.height - window.y - window.height, "{} row{} ▾"),
         ]
-        parts = [
-            words.format(count, "s" * (count != 1)) for count, words in beyond if count > 0
-        ]
+        parts = [words.format(count, "s" * (count != 1)) for count, words in beyond if count > 0]
         if circuit.plan == "neighbourhood":
             parts.append(f"the surroundings in {len(self.debugger.graph.nodes):,} nodes")
         hidden = "  ".join(parts)

@@ -34,9 +34,7 @@ class Place(NamedTuple):
     height: int = 0
 
 
-def place(
-    width: int, height: int, wished: bool | None, fits: Callable[[int, int], bool]
-) -> Place:
+def place(width: int, height: int, wished: bool | None, fits: Callable[[int, int], bool]) -> Place:
     """Return where the circuit stands in panels of a size.
 
     `wished` is what the user has chosen; None shows it where it fits beside the list.

@@ -123,7 +123,7 @@ class NodeLines:
         title, update, tensors = list(self._title()), list(self._update()), list(self._tensors(0))
         working, flow = list(self._working([])), self._flow_lines([])
         if self._now == "backward":
-            return [*title, *flow.outgoing(), *flow.incoming(), *tensors, *working]
+            return [*title, *flow.outgoing(titled=False), *flow.incoming(), *tensors, *working]
         return [*title, *update, *working, *tensors, *flow.lines()]
 
     def _around_tensors(self, at_work: list[MatrixProduct]) -> tuple[list[Line], list[Line]]:
