@@ -157,8 +157,8 @@ class CircuitView(LinesView, can_focus=True):
     def _lay_out(self, key: _Key) -> Circuit:
         width, height, opened = key
         shapes = self.debugger.plan.shapes
-        # Shapes of a recording are read from its file, which a thread must not do.
-        known = shapes if type(shapes) is list or not self._is_large else None
+        # In a recording each pass may have others, and they are read from its file.
+        known = shapes if type(shapes) is list else None
         return Circuit(self.debugger.graph, known, width, height, opened)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
