@@ -15,7 +15,7 @@ from mfdebug.core.commands.help_topics import TOPICS, Topic
 from mfdebug.core.commands.table import GROUPS
 
 # The groups of commands that have a section of keys; all other keys are under `SCREEN`.
-KEY_GROUPS = ("move", "stop", "look", "change")
+KEY_GROUPS = ("move", "stop", "look", "change", "view")
 SCREEN = "this screen"
 
 
@@ -99,13 +99,14 @@ def _key_pages(keys: Keys) -> list[Page]:
         groups[bound.group if bound.group in KEY_GROUPS else SCREEN].append(bound)
     found = {name: _key_entries(group, keys) for name, group in groups.items()}
     counted = f"10{keys.name('step')} 500{keys.name('sgd')}"
-    found[PLACES["app"]] = _key_entries(at("app"), keys)
     found["move"] += (Entry(counted, "ten steps, 500 SGD steps: type a count first"),)
     if not (keys.is_changed("step") or keys.is_changed("back")):
         found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
     found[PLACES["app"]] = _key_entries(at("app"), keys)
     found[PLACES["order"]] = _key_entries(at("order"), keys)
     found[PLACES["cost"]] = _key_entries(at("cost"), keys)
+    circuit = f"{PLACES['circuit']} ({keys.name('circuit')})"
+    found[circuit] = _key_entries(at("circuit"), keys)
     panel = f"{PLACES['entries']} ({keys.name('panel')})"
     found[panel] = _key_entries(at("entries"), keys)
     sections = {name: Section(f"keys - {name}", entries) for name, entries in found.items()}
@@ -121,7 +122,6 @@ def _key_pages(keys: Keys) -> list[Page]:
             tuple(sections[name] for name in ("stop", "look", "change")),
         ),
         Page("screen keys", "keys of this screen", (sections[SCREEN],)),
-        Page("app keys", "keys of the whole app", (sections[PLACES["app"]],)),
         Page(
             "panel keys",
             "keys in the order and in the node panel",
@@ -131,6 +131,11 @@ def _key_pages(keys: Keys) -> list[Page]:
             "curve keys",
             "keys in the curve of the costs",
             (sections[PLACES["cost"]],),
+        ),
+        Page(
+            "view, circuit",
+            "keys that change what is shown, and those in the circuit",
+            (sections["view"], sections[circuit]),
         ),
     ]
 

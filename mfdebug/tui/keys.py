@@ -20,6 +20,7 @@ KEY_HINTS = [
     ("continue", "continue"),
     ("break", "stop"),
     ("why", "why"),
+    ("circuit", "circuit"),
     ("set", "edit"),
     ("order-up order-down", "node"),
     ("order-open", "open"),
@@ -63,7 +64,25 @@ COST_HINTS = [
     ("back", "back"),
     ("help", "help"),
 ]
-PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS}
+CIRCUIT_HINTS = [
+    ("step", "step"),
+    ("back", "back"),
+    ("next", "phase"),
+    ("circuit-left circuit-right circuit-up circuit-down", "box"),
+    ("circuit-open", "open"),
+    ("circuit-close", "fold"),
+    ("follow", "follow"),
+    ("why", "why"),
+    ("circuit", "list"),
+    ("zoom", "zoom"),
+    ("panel", "panel"),
+    ("node-down node-up", "scroll the node"),
+    ("sgd", "SGD step"),
+    ("continue", "continue"),
+    ("prompt", "command"),
+    ("help", "help"),
+]
+PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS, "circuit": CIRCUIT_HINTS}
 
 
 def bindings_at(group: str) -> list[BindingType]:
@@ -121,13 +140,13 @@ class KeyHint(NamedTuple):
     words: str
 
 
-def key_hints(keys: Keys, *, steps: bool = True, panel: str = "") -> list[KeyHint]:
+def key_hints(keys: Keys, *, steps: bool = True, focused: str | None = None) -> list[KeyHint]:
     """Return the hints of the bottom line; actions without a key are omitted.
 
-    `steps` says whether the run has SGD steps, `panel` is the id of what has the focus.
+    `steps` says whether the run has SGD steps, `focused` is the id of the panel with the focus.
     """
     return [
         KeyHint(ids.split()[0], " ".join(keys.name(id) for id in ids.split()), words)  # noqa: A001
-        for ids, words in PANEL_HINTS.get(panel, KEY_HINTS)
+        for ids, words in PANEL_HINTS.get(focused or "", KEY_HINTS)
         if all(map(keys.of, ids.split())) and (steps or ids != "sgd")
     ]

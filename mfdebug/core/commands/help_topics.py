@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from mfdebug.core.breakpoints.health_rules import RULES, Rule
-from mfdebug.core.commands.legend import COLOURS, CURVES, HEATMAPS, MARKS, NUMBERS
+from mfdebug.core.commands.legend import CIRCUIT, COLOURS, CURVES, HEATMAPS, MARKS, NUMBERS
 from mfdebug.core.explain.list_marks import COLUMNS
 from mfdebug.core.expressions.parser import WORD_MEANINGS
 
@@ -143,6 +143,7 @@ _OTHERS = (
     Topic("expressions examples", "commands with expressions", EXAMPLES),
     Topic("legend", "the marks of the screen", MARKS),
     Topic("legend list", "numbers, bars and colours of the list of nodes", COLUMNS),
+    Topic("circuit", "the graph drawn: boxes, wires and their signs", CIRCUIT),
     Topic("legend numbers", "numbers and blocks on the screen", NUMBERS),
     Topic("legend curves", "the cost curve, trends and the status line", CURVES),
     Topic("legend heatmaps", "shades and marks of heatmaps and pictures", HEATMAPS),

@@ -46,6 +46,19 @@ HEATMAPS = {
     "-0.3 … 0.5": "the smallest and the largest number shown; shades of "
     "numbers of one sign begin at the one nearest to 0, other shades at 0",
 }
+CIRCUIT = {
+    "above, below": "above a wire the value that it carries, below it the gradient",
+    "|0.42|": "the mean of the absolute values of a tensor; up to 4 entries are numbers",
+    "━ ▶ ◀": "a heavy wire carries something at this moment: a value forward, a gradient back",
+    "┏━┓": "a heavy box is the node of this moment; so is an input with ▶ before its name",
+    "∙ ~ ◐ ?": "not computed; stale; contributions are missing; not known",
+    "┼": "two wires cross; ┬ ├ • are branches of one wire",
+    "×12": "a box that stands for 12 blocks, or for a scope; it opens, and has a bar for each "
+    "block: the magnitude on a log scale",
+    "x ▸, ▸ x": "the wire goes on below, or elsewhere, under this name",
+    "◂ 44 columns": "in the title: so much of the drawing is out of view",
+    "reversed": "a number computed at this moment",
+}
 COLOURS = {
     "bold": "a number just computed, or one of at least two thirds of the largest in its tensor",
     "faint": "a number below a tenth of the largest in its tensor",

@@ -129,8 +129,8 @@ class DebugScreen(PromptKeys):
 
     def hints(self) -> list[KeyHint]:
         """Return the key hints of the bottom line."""
-        focused = "" if self.focused is None else self.focused.id or ""
-        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps, panel=focused)
+        focused = None if self.focused is None else self.focused.id
+        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps, focused=focused)
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""
@@ -160,9 +160,9 @@ class DebugScreen(PromptKeys):
         """Hide panels that do not fit, and draw the title lines to their new width."""
         self.set_class(event.size.width < 76, "narrow")
         self.set_class(event.size.height < 20, "low")
-        self.panels.cost.show_if_it_fits()
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
+        self.panels.place_circuit(event.size)
         self.call_after_refresh(self._complete)
 
     def _complete(self) -> None:
@@ -261,7 +261,7 @@ class DebugScreen(PromptKeys):
         back = keys_of(self).name("follow")
         words = f"{name} is shown here; {back} goes back to the present node"
         self.say(words)
-        self.panels.node.show()
+        self.panels.show_node()
 
     def failed(self, error: MiniflowError) -> None:
         """Show why a command failed."""

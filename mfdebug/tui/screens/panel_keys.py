@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.keys import keys_of
+from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.message_line import MessageLine, Tone
 from mfdebug.tui.widgets.panels import ZOOMED, Panels
 from mfdebug.tui.widgets.tensor_view import View
@@ -34,11 +35,23 @@ class PanelKeys(CommandScreen):
         else:
             self.set_class(self.panels.focus_next(), "at-node")
 
+    # The circuit -------------------------------------------------------------------------
+
+    def action_circuit(self) -> None:
+        """Show the circuit, or hide it."""
+        self.panels.toggle_circuit()
+        self.message.show()
+
+    def on_circuit_view_refused(self, event: CircuitView.Refused) -> None:
+        """Say why a fold cannot be opened or closed."""
+        self.say(event.words, "error")
+
     # The node panel ----------------------------------------------------------------------
 
     def action_zoom(self) -> None:
-        """Give the node panel the whole screen, or show all panels again."""
-        self.panels.zoom("" if self.panels.zoomed else ZOOMED[0])
+        """Give the node panel, or the circuit, the whole screen, or show all panels again."""
+        panel = "circuit" if self.focused is self.panels.circuit else ZOOMED[0]
+        self.panels.zoom("" if self.panels.zoomed else panel)
         self._say_zoomed()
 
     def _say_zoomed(self) -> None:

@@ -84,6 +84,8 @@ class CostPlot(LinesView, can_focus=True):
         self.roomy = False
         # The panel that has the whole screen, or "".
         self.zoomed = ""
+        # The circuit above the node leaves no room for a curve.
+        self.crowded = False
         self.logarithmic = False
         self._drawn: _Drawn | None = None
         self._branch: Branch = debugger.edits
@@ -107,7 +109,7 @@ class CostPlot(LinesView, can_focus=True):
         What a program trains is known when it stops; while it is `running` it may train something.
         """
         cramped = self.roomy and self.screen.size.height < ROOMY_HEIGHT
-        fits = not cramped and not self.screen.has_class("low")
+        fits = not cramped and not self.crowded and not self.screen.has_class("low")
         has_curve = self.has_curve or (running and len(self.debugger.cursor.costs) > 0)
         self.display = has_curve and (self.zoomed == self.id or (fits and not self.zoomed))
 
@@ -148,6 +150,8 @@ class CostPlot(LinesView, can_focus=True):
             return "nothing is trained: no costs"
         if not self.debugger.moment:
             return f"no costs yet: {keys.name('sgd')} runs an SGD step"
+        if self.crowded:
+            return f"the circuit has the room of the cost plot: {keys.name('circuit')} hides it"
         return "the window is too low for the cost plot"
 
     def grow(self, reached: int, aim: int) -> None:

@@ -94,6 +94,8 @@ class NodeLines:
         fits; otherwise the inputs fill the room that is left.
         """
         look = self._look
+        if look.brief:
+            return self._computed_first()
         if (look.zoomed or look.height >= ROOM_FOR_WORK) and (at_work := self._at_work()):
             above, below = self._around_tensors(at_work)
             room = look.height - len(above) - len(below)
@@ -103,6 +105,17 @@ class NodeLines:
         tensors = self._tensors(look.height - len(above) - len(below), len(above))
         lines = [*above, *tensors, *below]
         return [*lines, *self._filling(look.height - len(lines))]
+
+    def _computed_first(self) -> list[Line]:
+        """Return the lines with what is computed now directly below the title."""
+        title, working, flow = list(self._title()), list(self._working([])), self._flow_lines([])
+        if self._now == "backward":
+            above = [*title, *flow.outgoing(titled=False), *flow.incoming()]
+            below = working
+        else:
+            above = [*title, *self._update(), *working]
+            below = list(flow.lines())
+        return [*above, *self._tensors(0, len(above)), *below]
 
     def _around_tensors(self, at_work: list[MatrixProduct]) -> tuple[list[Line], list[Line]]:
         """Return the lines above and below value and gradient."""
@@ -328,10 +341,13 @@ class NodeLines:
     # Edges -------------------------------------------------------------------------------
 
     def _flow(self, at_work: list[MatrixProduct]) -> Iterable[Line]:
+        return self._flow_lines(at_work).lines()
+
+    def _flow_lines(self, at_work: list[MatrixProduct]) -> FlowLines:
         key = self._look.keys.name("order-open")
         explained = [product.input_index for product in at_work]
         paint = self._paint(now=True)
-        return FlowLines(self._report, self._width, paint, key, explained).lines()
+        return FlowLines(self._report, self._width, paint, key, explained)
 
     # Matrices at work, and what else fills the room that is left ---------------------------
 

@@ -28,6 +28,9 @@ from mfdebug.tui.widgets.tensor_view import VIEWS, TensorView, View
 from mfdebug.tui.widgets.tensor_window import Moves
 from miniflow.ops.base import Shape
 
+# A lower panel below the circuit begins with what is computed, not with the numbers.
+BRIEF = 9
+
 
 class NodePanel(LinesView, can_focus=True):
     """The node panel; `node` is the shown node, or None at moments without one."""
@@ -90,6 +93,8 @@ class NodePanel(LinesView, can_focus=True):
         self.roomy = False
         # On the whole screen there is room for matrices at work.
         self.zoomed = False
+        # Below the circuit, which has the numbers, what is computed comes first.
+        self.low = False
         # Lines shown at the start instead of the graph's description.
         self.opening: list[str] = []
         self._entries: dict[int, Index] = {}
@@ -285,6 +290,7 @@ class NodePanel(LinesView, can_focus=True):
                 keys,
                 self._style,
                 zoomed=self.zoomed,
+                brief=self.low and self.size.height < BRIEF,
                 roomy=self.roomy,
                 ascii_only=ascii_only,
                 view=self._view,
