@@ -10,8 +10,10 @@ import numpy as np
 from miniflow.functional import SGD as SGD
 from miniflow.functional import Adam as Adam
 from miniflow.functional import Momentum as Momentum
+from miniflow.functional import argmax as argmax
 from miniflow.functional import binary_cross_entropy as binary_cross_entropy
 from miniflow.functional import concat as concat
+from miniflow.functional import cumsum as cumsum
 from miniflow.functional import dropout as dropout
 from miniflow.functional import exp as exp
 from miniflow.functional import gelu as gelu
@@ -19,12 +21,15 @@ from miniflow.functional import leaky_relu as leaky_relu
 from miniflow.functional import linear as linear
 from miniflow.functional import load as load
 from miniflow.functional import log as log
+from miniflow.functional import logsumexp as logsumexp
 from miniflow.functional import mae as mae
 from miniflow.functional import matmul as matmul
 from miniflow.functional import maximum as maximum
 from miniflow.functional import minimum as minimum
 from miniflow.functional import mse as mse
+from miniflow.functional import norm as norm
 from miniflow.functional import parameter as parameter
+from miniflow.functional import prod as prod
 from miniflow.functional import relu as relu
 from miniflow.functional import save as save
 from miniflow.functional import scope as scope
@@ -34,6 +39,7 @@ from miniflow.functional import softmax_cross_entropy as softmax_cross_entropy
 from miniflow.functional import softplus as softplus
 from miniflow.functional import sqrt as sqrt
 from miniflow.functional import tanh as tanh
+from miniflow.functional import var as var
 from miniflow.graph import Graph as Graph
 from miniflow.lesson import forward_and_backward, forward_pass, sgd_update, topological_sort
 from miniflow.node import Input, Layer, Neuron, Node
@@ -43,21 +49,26 @@ from miniflow.ops import (
     MSE,
     Abs,
     Add,
+    ArgMax,
     BinaryCrossEntropy,
     Concat,
+    CumSum,
     Div,
     Dropout,
     Exp,
     LeakyReLU,
     Linear,
     Log,
+    LogSumExp,
     MatMul,
     Max,
     Mean,
     Min,
     Mul,
     Neg,
+    Norm,
     Pow,
+    Prod,
     ReLU,
     Reshape,
     Sigmoid,
@@ -71,6 +82,7 @@ from miniflow.ops import (
     Sum,
     Tanh,
     Transpose,
+    Var,
 )
 
 __version__ = "0.4.0"
@@ -82,8 +94,10 @@ __all__ = [
     "MSE",
     "Abs",
     "Add",
+    "ArgMax",
     "BinaryCrossEntropy",
     "Concat",
+    "CumSum",
     "Div",
     "Dropout",
     "Exp",
@@ -92,6 +106,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "Log",
+    "LogSumExp",
     "MatMul",
     "Max",
     "Mean",
@@ -100,7 +115,9 @@ __all__ = [
     "Neg",
     "Neuron",
     "Node",
+    "Norm",
     "Pow",
+    "Prod",
     "ReLU",
     "Reshape",
     "Sigmoid",
@@ -114,6 +131,7 @@ __all__ = [
     "Sum",
     "Tanh",
     "Transpose",
+    "Var",
     "forward_and_backward",
     "forward_pass",
     "np",

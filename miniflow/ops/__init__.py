@@ -1,8 +1,25 @@
 """The ops, one family per module, and their registry."""
 
-from miniflow.ops.activation import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
-from miniflow.ops.arithmetic import Add, Div, Mul, Neg, Sub
-from miniflow.ops.base import OPS, Op
+from miniflow.ops.activation import (
+    GELU,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from miniflow.ops.arithmetic import (
+    Add,
+    Div,
+    Mul,
+    Neg,
+    Sub,
+)
+from miniflow.ops.base import (
+    OPS,
+    Op,
+)
 from miniflow.ops.cost import (
     MAE,
     MSE,
@@ -10,12 +27,42 @@ from miniflow.ops.cost import (
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
 )
-from miniflow.ops.dropout import Dropout
-from miniflow.ops.extremes import Abs, Max, Min
-from miniflow.ops.linear import Linear, MatMul
-from miniflow.ops.powers import Exp, Log, Pow, Sqrt
-from miniflow.ops.reduce import Mean, Sum
-from miniflow.ops.shape import Concat, Reshape, Slice, Transpose
+from miniflow.ops.dropout import (
+    Dropout,
+)
+from miniflow.ops.extremes import (
+    Abs,
+    ArgMax,
+    Max,
+    Min,
+)
+from miniflow.ops.linear import (
+    Linear,
+    MatMul,
+)
+from miniflow.ops.powers import (
+    Exp,
+    Log,
+    Pow,
+    Sqrt,
+)
+from miniflow.ops.reduce import (
+    CumSum,
+    Mean,
+    Sum,
+)
+from miniflow.ops.shape import (
+    Concat,
+    Reshape,
+    Slice,
+    Transpose,
+)
+from miniflow.ops.statistics import (
+    LogSumExp,
+    Norm,
+    Prod,
+    Var,
+)
 
 __all__ = [
     "GELU",
@@ -24,22 +71,27 @@ __all__ = [
     "OPS",
     "Abs",
     "Add",
+    "ArgMax",
     "BinaryCrossEntropy",
     "Concat",
+    "CumSum",
     "Div",
     "Dropout",
     "Exp",
     "LeakyReLU",
     "Linear",
     "Log",
+    "LogSumExp",
     "MatMul",
     "Max",
     "Mean",
     "Min",
     "Mul",
     "Neg",
+    "Norm",
     "Op",
     "Pow",
+    "Prod",
     "ReLU",
     "Reshape",
     "Sigmoid",
@@ -53,4 +105,5 @@ __all__ = [
     "Sum",
     "Tanh",
     "Transpose",
+    "Var",
 ]

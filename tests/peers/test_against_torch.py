@@ -113,6 +113,16 @@ CASES = [
     Case("Max", ((4, 3), (4, 3)), first_winner(torch.gt)),
     Case("Max", ((4, 3), (3,), ()), first_winner(torch.gt)),
     Case("Min", ((4, 3), (4, 3)), first_winner(torch.lt)),
+    Case("Max", ((4, 3),), lambda x: x.max(1).values, {"axis": 1}),
+    Case("Max", ((4, 3),), torch.max, {"axis": "all"}, edges=False),
+    Case("Min", ((4, 3),), lambda x: x.min(0, keepdim=True).values, {"axis": 0, "keepdims": True}),
+    Case("Var", ((4, 3),), lambda x: x.var(correction=0), edges=False),
+    Case("Var", ((4, 3),), lambda x: x.var(1), {"axis": 1, "unbiased": True}, edges=False),
+    Case("Norm", ((4, 3),), torch.linalg.vector_norm, edges=False),
+    Case("Norm", ((4, 3),), lambda x: torch.linalg.vector_norm(x, dim=0), {"axis": 0}, edges=False),
+    Case("LogSumExp", ((4, 3),), lambda x: torch.logsumexp(x, 1), {"axis": 1}, edges=False),
+    Case("Prod", ((4, 3),), lambda x: x.prod(1), {"axis": 1}, edges=False),
+    Case("CumSum", ((4, 3),), lambda x: x.cumsum(1), {"axis": 1}, edges=False),
     Case("MSE", ((4, 3), (4, 3)), lambda y, a: ((y - a) ** 2).mean(), edges=False),
     Case("MAE", ((4, 3), (4, 3)), lambda y, a: (y - a).abs().mean()),
     Case("MatMul", ((4, 3), (3, 2)), torch.matmul, edges=False),
@@ -135,7 +145,8 @@ CASES = [
 def test_every_op_is_compared() -> None:
     # Dropout draws its own numbers; the entropies have tests of their own below.
     entropies = {"BinaryCrossEntropy", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"}
-    apart = {"Dropout"} | entropies
+    # An index has no gradient that PyTorch could compute.
+    apart = {"Dropout", "ArgMax"} | entropies
     assert {case.op for case in CASES} | apart == set(OPS)
 
 

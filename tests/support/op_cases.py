@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from miniflow.ops import OPS, Op
+from miniflow.node import Input
+from miniflow.ops import OPS, Op, Var
 
 Shape = tuple[int, ...]
 SHAPES = st.lists(st.integers(1, 3), max_size=3).map(tuple)
@@ -73,6 +74,10 @@ def cases(draw: Draw, name: str) -> Case:
     shape = draw(SHAPES)
     if name in ELEMENTWISE:
         return Case(op, [numbers(draw, shape, *ELEMENTWISE[name])])
+    if name in ("Max", "Min") and draw(st.booleans()):
+        case = draw(_reduction(op))
+        axis = case.attributes["axis"]
+        return Case(op, case.values, {**case.attributes, "axis": "all" if axis is None else axis})
     if name in GATES or name in PAIRS:
         count = draw(st.integers(1, 3)) if name in GATES else 2
         low, high = GATES.get(name) or PAIRS[name]
@@ -142,10 +147,21 @@ def _reduction(draw: Draw, op: type[Op]) -> Case:
 
 
 @st.composite
-def _softmax(draw: Draw, op: type[Op]) -> Case:
+def _variance(draw: Draw, op: type[Op]) -> Case:
+    case = draw(_reduction(op))
+    axes = Var(Input(), **case.attributes).axes(case.values[0].shape)
+    several = int(np.prod([case.values[0].shape[axis] for axis in axes])) > 1
+    # The unbiased variance of one entry is NaN.
+    unbiased = several and draw(st.booleans())
+    return Case(op, case.values, {**case.attributes, "unbiased": unbiased})
+
+
+@st.composite
+def _along(draw: Draw, op: type[Op]) -> Case:
     shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
     axis = draw(st.integers(-len(shape), len(shape) - 1))
-    return Case(op, [numbers(draw, shape)], {"axis": axis})
+    keeps = {"keepdims": draw(st.booleans())} if "keepdims" in op.attributes else {}
+    return Case(op, [numbers(draw, shape)], {"axis": axis, **keeps})
 
 
 @st.composite
@@ -208,7 +224,13 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "Linear": _linear,
     "Sum": _reduction,
     "Mean": _reduction,
-    "Softmax": _softmax,
+    "Var": _variance,
+    "Norm": _reduction,
+    "LogSumExp": _reduction,
+    "Prod": _reduction,
+    "CumSum": _along,
+    "ArgMax": _along,
+    "Softmax": _along,
     "Transpose": _transpose,
     "Reshape": _reshape,
     "Concat": _concat,

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mfdebug.core.timeline.entry_ref import Index
+from miniflow.ops.axes import OverAxes
 from miniflow.ops.base import Op, Shape
 from miniflow.ops.linear import product_shape
-from miniflow.ops.reduce import Mean, Sum
 from miniflow.ops.shape import Reshape, Slice, Transpose
 
 # A block of entries: one slice per axis, with integers as start and stop.
@@ -96,9 +96,9 @@ class Product:
 # Sums along axes ------------------------------------------------------------------------------
 
 
-def summed(op: Sum | Mean, index: Index, shape: Shape) -> Region:
-    """Return the entries of the input, of `shape`, that are summed in the value's entry `index`."""
-    reduced = _reduced_axes(op, len(shape))
+def summed(op: OverAxes, index: Index, shape: Shape) -> Region:
+    """Return the entries of the input, of `shape`, that are reduced to the value's `index`."""
+    reduced = op.axes(shape)
     if op.attrs["keepdims"]:
         kept = [i for axis, i in enumerate(index) if axis not in reduced]
     else:
@@ -111,19 +111,12 @@ def summed(op: Sum | Mean, index: Index, shape: Shape) -> Region:
     return tuple(region)
 
 
-def summed_in(op: Sum | Mean, entry: Index) -> Index:
-    """Return the entry of the value in which an entry of the input is summed."""
-    reduced = _reduced_axes(op, len(entry))
+def summed_in(op: OverAxes, entry: Index, shape: Shape) -> Index:
+    """Return the entry of the value to which an entry of the input, of `shape`, is reduced."""
+    reduced = op.axes(shape)
     if op.attrs["keepdims"]:
         return tuple(0 if axis in reduced else i for axis, i in enumerate(entry))
     return tuple(i for axis, i in enumerate(entry) if axis not in reduced)
-
-
-def _reduced_axes(op: Sum | Mean, axes: int) -> set[int]:
-    axis: Any = op.attrs["axis"]
-    if axis is None:
-        return set(range(axes))
-    return {i % axes for i in (axis if isinstance(axis, list | tuple) else [axis])}
 
 
 # Moves ----------------------------------------------------------------------------------------

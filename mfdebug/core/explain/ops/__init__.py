@@ -19,14 +19,21 @@ from mfdebug.core.explain.ops.elementwise import (
     SelectionExplainer,
     SumExplainer,
 )
+from mfdebug.core.explain.ops.extremes import ArgMaxExplainer, AxisSelectionExplainer
 from mfdebug.core.explain.ops.linear import MatrixExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
-from mfdebug.core.explain.ops.reduce import ReductionExplainer
+from mfdebug.core.explain.ops.reduce import CumulativeExplainer, ReductionExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
 from mfdebug.core.explain.ops.softmax import SoftmaxExplainer
+from mfdebug.core.explain.ops.statistics import (
+    LogSumExpExplainer,
+    NormExplainer,
+    TotalProductExplainer,
+    VarianceExplainer,
+)
 from mfdebug.core.explain.ops.unknown import ProbeExplainer
 from miniflow.node import Node
-from miniflow.ops import OPS, Op
+from miniflow.ops import OPS, Max, Min, Op
 from miniflow.ops.base import follows_rules
 
 _FAMILIES: dict[Explainer, str] = {
@@ -40,6 +47,12 @@ _FAMILIES: dict[Explainer, str] = {
     DropoutExplainer(): "Dropout",
     MatrixExplainer(): "Linear MatMul",
     ReductionExplainer(): "Mean Sum",
+    CumulativeExplainer(): "CumSum",
+    VarianceExplainer(): "Var",
+    NormExplainer(): "Norm",
+    LogSumExpExplainer(): "LogSumExp",
+    TotalProductExplainer(): "Prod",
+    ArgMaxExplainer(): "ArgMax",
     MoveExplainer(): "Concat Reshape Slice Transpose",
     SoftmaxExplainer(): "Softmax",
     PairCostExplainer(): "BinaryCrossEntropy MAE MSE SigmoidCrossEntropy",
@@ -48,7 +61,7 @@ _FAMILIES: dict[Explainer, str] = {
 EXPLAINERS: dict[type[Node], Explainer] = {
     OPS[name]: explainer for explainer, names in _FAMILIES.items() for name in names.split()
 }
-_PROBE = ProbeExplainer()
+_PROBE, _ALONG_AXES = ProbeExplainer(), AxisSelectionExplainer()
 
 
 def applicable_explainer(view: NodeView) -> tuple[Op, Explainer] | None:
@@ -64,4 +77,6 @@ def explainer_of(node: Node) -> tuple[Op, Explainer] | None:
     """
     if not isinstance(node, Op) or not follows_rules(node):
         return None
+    if type(node) in (Max, Min) and node.attrs["axis"] is not None:
+        return node, _ALONG_AXES
     return node, EXPLAINERS.get(type(node), _PROBE)
