@@ -16,6 +16,7 @@ from miniflow.functional import concat as concat
 from miniflow.functional import cumsum as cumsum
 from miniflow.functional import dropout as dropout
 from miniflow.functional import exp as exp
+from miniflow.functional import expand as expand
 from miniflow.functional import gelu as gelu
 from miniflow.functional import leaky_relu as leaky_relu
 from miniflow.functional import linear as linear
@@ -37,8 +38,14 @@ from miniflow.functional import sigmoid as sigmoid
 from miniflow.functional import softmax as softmax
 from miniflow.functional import softmax_cross_entropy as softmax_cross_entropy
 from miniflow.functional import softplus as softplus
+from miniflow.functional import split as split
 from miniflow.functional import sqrt as sqrt
+from miniflow.functional import squeeze as squeeze
+from miniflow.functional import stack as stack
+from miniflow.functional import take as take
 from miniflow.functional import tanh as tanh
+from miniflow.functional import tile as tile
+from miniflow.functional import unsqueeze as unsqueeze
 from miniflow.functional import var as var
 from miniflow.graph import Graph as Graph
 from miniflow.lesson import forward_and_backward, forward_pass, sgd_update, topological_sort
@@ -56,6 +63,7 @@ from miniflow.ops import (
     Div,
     Dropout,
     Exp,
+    Expand,
     LeakyReLU,
     Linear,
     Log,
@@ -77,11 +85,17 @@ from miniflow.ops import (
     Softmax,
     SoftmaxCrossEntropy,
     Softplus,
+    Split,
     Sqrt,
+    Squeeze,
+    Stack,
     Sub,
     Sum,
+    Take,
     Tanh,
+    Tile,
     Transpose,
+    Unsqueeze,
     Var,
 )
 
@@ -101,6 +115,7 @@ __all__ = [
     "Div",
     "Dropout",
     "Exp",
+    "Expand",
     "Input",
     "Layer",
     "LeakyReLU",
@@ -126,11 +141,17 @@ __all__ = [
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",
+    "Split",
     "Sqrt",
+    "Squeeze",
+    "Stack",
     "Sub",
     "Sum",
+    "Take",
     "Tanh",
+    "Tile",
     "Transpose",
+    "Unsqueeze",
     "Var",
     "forward_and_backward",
     "forward_pass",

@@ -20,6 +20,11 @@ from miniflow.ops.base import (
     OPS,
     Op,
 )
+from miniflow.ops.copies import (
+    Expand,
+    Take,
+    Tile,
+)
 from miniflow.ops.cost import (
     MAE,
     MSE,
@@ -35,6 +40,10 @@ from miniflow.ops.extremes import (
     ArgMax,
     Max,
     Min,
+)
+from miniflow.ops.joins import (
+    Concat,
+    Stack,
 )
 from miniflow.ops.linear import (
     Linear,
@@ -52,10 +61,14 @@ from miniflow.ops.reduce import (
     Sum,
 )
 from miniflow.ops.shape import (
-    Concat,
     Reshape,
-    Slice,
+    Squeeze,
     Transpose,
+    Unsqueeze,
+)
+from miniflow.ops.slices import (
+    Slice,
+    Split,
 )
 from miniflow.ops.statistics import (
     LogSumExp,
@@ -78,6 +91,7 @@ __all__ = [
     "Div",
     "Dropout",
     "Exp",
+    "Expand",
     "LeakyReLU",
     "Linear",
     "Log",
@@ -100,10 +114,16 @@ __all__ = [
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",
+    "Split",
     "Sqrt",
+    "Squeeze",
+    "Stack",
     "Sub",
     "Sum",
+    "Take",
     "Tanh",
+    "Tile",
     "Transpose",
+    "Unsqueeze",
     "Var",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer
+from mfdebug.core.explain.ops.copies import ExpandExplainer, TakeExplainer, TileExplainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
 from mfdebug.core.explain.ops.elementwise import (
     DefinedExplainer,
@@ -53,7 +54,10 @@ _FAMILIES: dict[Explainer, str] = {
     LogSumExpExplainer(): "LogSumExp",
     TotalProductExplainer(): "Prod",
     ArgMaxExplainer(): "ArgMax",
-    MoveExplainer(): "Concat Reshape Slice Transpose",
+    MoveExplainer(): "Concat Reshape Slice Split Squeeze Stack Transpose Unsqueeze",
+    ExpandExplainer(): "Expand",
+    TileExplainer(): "Tile",
+    TakeExplainer(): "Take",
     SoftmaxExplainer(): "Softmax",
     PairCostExplainer(): "BinaryCrossEntropy MAE MSE SigmoidCrossEntropy",
     CrossEntropyExplainer(): "SoftmaxCrossEntropy",
