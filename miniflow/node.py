@@ -207,8 +207,11 @@ class Input(Node):
     """A node without inbound nodes: data, or a parameter if it is trainable.
 
     `value` is a number or an array; `shape` is a tuple in which None stands for the batch size.
-    After `backward()`, `gradients[self]` is the sum of what the outbound nodes sent.
+    After `backward()`, `gradients[self]` is the sum of what the outbound nodes sent. `constant`
+    says that a graph file has it as a number among the inputs of an op, not as a node.
     """
+
+    constant = False
 
     def __init__(
         self,

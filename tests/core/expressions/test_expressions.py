@@ -354,7 +354,10 @@ def test_prev_comes_back_to_now_after_an_error() -> None:
         ("cots > 1", "unknown name 'cots' at column 1 (did you mean 'cost'?)"),
         ("abs > 1", "'abs' is a function at column 1 (write abs(...))"),
         ("max(l1, 2)", "axis 2 does not exist in (4, 3) at column 1"),
-        ("max(l1, x)", "unexpected 'x', expected an axis: an integer, as in mean(x, 0) at column 9"),
+        (
+            "max(l1, x)",
+            "unexpected 'x', expected an axis: an integer, as in mean(x, 0) at column 9",
+        ),
         ("abs(l1, 0)", "unexpected ',', expected ')' at column 7"),
         ("nrm(l1)", "unknown function 'nrm' at column 1 (did you mean 'norm'?)"),
         ("__import__('os')", "unknown function '__import__' at column 1"),
