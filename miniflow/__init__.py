@@ -10,21 +10,27 @@ import numpy as np
 from miniflow.functional import SGD as SGD
 from miniflow.functional import Adam as Adam
 from miniflow.functional import Momentum as Momentum
+from miniflow.functional import argmax as argmax
 from miniflow.functional import binary_cross_entropy as binary_cross_entropy
 from miniflow.functional import concat as concat
+from miniflow.functional import cumsum as cumsum
 from miniflow.functional import dropout as dropout
 from miniflow.functional import exp as exp
+from miniflow.functional import expand as expand
 from miniflow.functional import gelu as gelu
 from miniflow.functional import leaky_relu as leaky_relu
 from miniflow.functional import linear as linear
 from miniflow.functional import load as load
 from miniflow.functional import log as log
+from miniflow.functional import logsumexp as logsumexp
 from miniflow.functional import mae as mae
 from miniflow.functional import matmul as matmul
 from miniflow.functional import maximum as maximum
 from miniflow.functional import minimum as minimum
 from miniflow.functional import mse as mse
+from miniflow.functional import norm as norm
 from miniflow.functional import parameter as parameter
+from miniflow.functional import prod as prod
 from miniflow.functional import relu as relu
 from miniflow.functional import save as save
 from miniflow.functional import scope as scope
@@ -32,8 +38,15 @@ from miniflow.functional import sigmoid as sigmoid
 from miniflow.functional import softmax as softmax
 from miniflow.functional import softmax_cross_entropy as softmax_cross_entropy
 from miniflow.functional import softplus as softplus
+from miniflow.functional import split as split
 from miniflow.functional import sqrt as sqrt
+from miniflow.functional import squeeze as squeeze
+from miniflow.functional import stack as stack
+from miniflow.functional import take as take
 from miniflow.functional import tanh as tanh
+from miniflow.functional import tile as tile
+from miniflow.functional import unsqueeze as unsqueeze
+from miniflow.functional import var as var
 from miniflow.graph import Graph as Graph
 from miniflow.lesson import forward_and_backward, forward_pass, sgd_update, topological_sort
 from miniflow.node import Input, Layer, Neuron, Node
@@ -43,21 +56,27 @@ from miniflow.ops import (
     MSE,
     Abs,
     Add,
+    ArgMax,
     BinaryCrossEntropy,
     Concat,
+    CumSum,
     Div,
     Dropout,
     Exp,
+    Expand,
     LeakyReLU,
     Linear,
     Log,
+    LogSumExp,
     MatMul,
     Max,
     Mean,
     Min,
     Mul,
     Neg,
+    Norm,
     Pow,
+    Prod,
     ReLU,
     Reshape,
     Sigmoid,
@@ -66,11 +85,18 @@ from miniflow.ops import (
     Softmax,
     SoftmaxCrossEntropy,
     Softplus,
+    Split,
     Sqrt,
+    Squeeze,
+    Stack,
     Sub,
     Sum,
+    Take,
     Tanh,
+    Tile,
     Transpose,
+    Unsqueeze,
+    Var,
 )
 
 __version__ = "0.4.0"
@@ -82,16 +108,20 @@ __all__ = [
     "MSE",
     "Abs",
     "Add",
+    "ArgMax",
     "BinaryCrossEntropy",
     "Concat",
+    "CumSum",
     "Div",
     "Dropout",
     "Exp",
+    "Expand",
     "Input",
     "Layer",
     "LeakyReLU",
     "Linear",
     "Log",
+    "LogSumExp",
     "MatMul",
     "Max",
     "Mean",
@@ -100,7 +130,9 @@ __all__ = [
     "Neg",
     "Neuron",
     "Node",
+    "Norm",
     "Pow",
+    "Prod",
     "ReLU",
     "Reshape",
     "Sigmoid",
@@ -109,11 +141,18 @@ __all__ = [
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",
+    "Split",
     "Sqrt",
+    "Squeeze",
+    "Stack",
     "Sub",
     "Sum",
+    "Take",
     "Tanh",
+    "Tile",
     "Transpose",
+    "Unsqueeze",
+    "Var",
     "forward_and_backward",
     "forward_pass",
     "np",

@@ -208,10 +208,12 @@ class Input(Node):
 
     `value` is a number or an array; `shape` is a tuple in which None stands for the batch size.
     `image` is the height and width in pixels if each row, or each slice of two axes, is an image.
-    After `backward()`, `gradients[self]` is the sum of what the outbound nodes sent.
+    After `backward()`, `gradients[self]` is the sum of what the outbound nodes sent. `constant`
+    says that a graph file has it as a number among the inputs of an op, not as a node.
     """
 
     image: tuple[int, int] | None = None
+    constant = False
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from miniflow import limits
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
 from miniflow.files import paths
+from miniflow.files.constants import with_constants
 from miniflow.files.decode import A_NAME, decode
 from miniflow.files.schema import (
     DataForm,
@@ -77,8 +78,12 @@ class _Loader:
         self.folder = folder
         self.file = file
         self.name = form.name or self._default_name()
+        form.nodes, self.constants = with_constants(form.nodes)
         self.names = [node.name for node in form.nodes]
-        self.index = dict(zip(self.names, range(len(self.names)), strict=True))
+        # Numbers among the inputs of ops are names by now; their type does not say so.
+        self.index: dict[str | float, int] = dict(
+            zip(self.names, range(len(self.names)), strict=True)
+        )
         self.dtype: np.dtype[Any] = np.dtype(form.dtype or "float64")
         self.training = _training(form.training or TrainingForm())
         self.digest = hashlib.sha256()
@@ -233,7 +238,7 @@ class _Loader:
         """Return the positions in topological order; raise for unknown names and cycles."""
         inbound: list[list[int]] = []
         for position, form in enumerate(self.form.nodes):
-            names = form.inputs or []
+            names = cast("list[str]", form.inputs or [])
             try:
                 inbound.append([self.index[name] for name in names])
             except KeyError as error:
@@ -307,7 +312,9 @@ class _Loader:
             known = np.asarray(value).shape if shape is None and value is not None else shape
             self._check_image(image, known, where)
         trainable = form.trainable is True
-        return Input(form.name, value=value, shape=shape, trainable=trainable, image=image)
+        made = Input(form.name, value=value, shape=shape, trainable=trainable, image=image)
+        made.constant = form.name in self.constants
+        return made
 
     def _check_image(
         self, image: tuple[int, int], shape: Sequence[int | None] | None, where: str

@@ -55,11 +55,14 @@ class Form(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NodeForm(Form, gc=False):
-    """A node; `inputs` and `attrs` are for ops, all other fields for an Input."""
+    """A node; `inputs` and `attrs` are for ops, all other fields for an Input.
+
+    An input of an op is the name of a node, or a number.
+    """
 
     name: Name
     op: str
-    inputs: list[str] | UnsetType = UNSET
+    inputs: list[str | float] | UnsetType = UNSET
     attrs: dict[str, Attribute] | UnsetType = UNSET
     value: float | str | list[Any] | dict[str, Any] | UnsetType = UNSET
     shape: Annotated[list[Size | None], Meta(max_length=limits.AXES)] | UnsetType = UNSET

@@ -323,6 +323,11 @@ class Elementwise(Op):
     contributions to broadcast inputs are summed here.
     """
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether it is: some have an attribute with which they reduce axes instead."""
+        return True
+
     def output_shape(self, *shapes: Shape) -> Shape:
         """Return the broadcast shape."""
         return broadcast_shape(*shapes)

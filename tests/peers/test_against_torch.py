@@ -113,6 +113,16 @@ CASES = [
     Case("Max", ((4, 3), (4, 3)), first_winner(torch.gt)),
     Case("Max", ((4, 3), (3,), ()), first_winner(torch.gt)),
     Case("Min", ((4, 3), (4, 3)), first_winner(torch.lt)),
+    Case("Max", ((4, 3),), lambda x: x.max(1).values, {"axis": 1}),
+    Case("Max", ((4, 3),), torch.max, {"axis": "all"}, edges=False),
+    Case("Min", ((4, 3),), lambda x: x.min(0, keepdim=True).values, {"axis": 0, "keepdims": True}),
+    Case("Var", ((4, 3),), lambda x: x.var(correction=0), edges=False),
+    Case("Var", ((4, 3),), lambda x: x.var(1), {"axis": 1, "unbiased": True}, edges=False),
+    Case("Norm", ((4, 3),), torch.linalg.vector_norm, edges=False),
+    Case("Norm", ((4, 3),), lambda x: torch.linalg.vector_norm(x, dim=0), {"axis": 0}, edges=False),
+    Case("LogSumExp", ((4, 3),), lambda x: torch.logsumexp(x, 1), {"axis": 1}, edges=False),
+    Case("Prod", ((4, 3),), lambda x: x.prod(1), {"axis": 1}, edges=False),
+    Case("CumSum", ((4, 3),), lambda x: x.cumsum(1), {"axis": 1}, edges=False),
     Case("MSE", ((4, 3), (4, 3)), lambda y, a: ((y - a) ** 2).mean(), edges=False),
     Case("MAE", ((4, 3), (4, 3)), lambda y, a: (y - a).abs().mean()),
     Case("MatMul", ((4, 3), (3, 2)), torch.matmul, edges=False),
@@ -129,13 +139,23 @@ CASES = [
     Case("Reshape", ((4, 3),), lambda x: x.reshape(2, -1), {"shape": [2, -1]}),
     Case("Concat", ((4, 3), (4, 2)), lambda a, b: torch.cat((a, b), 1), {"axis": 1}),
     Case("Slice", ((4, 3),), lambda x: x[:, 1:3], {"start": 1, "stop": 3, "axis": 1}),
+    Case("Slice", ((4, 3),), lambda x: x.flip(0)[::2], {"step": -2}),
+    Case(
+        "Split", ((4, 3),), lambda x: x.split([1, 2], 1)[1], {"parts": [1, 2], "part": 1, "axis": 1}
+    ),
+    Case("Stack", ((4, 3), (4, 3)), lambda a, b: torch.stack((a, b), 1), {"axis": 1}),
+    Case("Squeeze", ((4, 1, 3),), torch.squeeze),
+    Case("Unsqueeze", ((4, 3),), lambda x: x.unsqueeze(1), {"axis": 1}),
+    Case("Expand", ((4, 1),), lambda x: x.expand(2, 4, 3), {"shape": [2, 4, 3]}, edges=False),
+    Case("Tile", ((4, 3),), lambda x: x.tile(2, 3), {"repeats": [2, 3]}, edges=False),
 ]
 
 
 def test_every_op_is_compared() -> None:
     # Dropout draws its own numbers; the entropies have tests of their own below.
     entropies = {"BinaryCrossEntropy", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"}
-    apart = {"Dropout"} | entropies
+    # An index has no gradient that PyTorch could compute; Take has a test of its own.
+    apart = {"Dropout", "ArgMax", "Take"} | entropies
     assert {case.op for case in CASES} | apart == set(OPS)
 
 
@@ -311,3 +331,24 @@ def test_trajectories(optimizer: Optimizer, other: Callable[[Any], Any]) -> None
             np.testing.assert_allclose(
                 plan.value(place), tensor.detach().numpy(), rtol=1e-10, atol=1e-12
             )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shape", [(), (5,), (2, 6)])
+def test_take_is_an_embedding(shape: tuple[int, ...], dtype: str) -> None:
+    rng = np.random.default_rng(7)
+    table = rng.standard_normal((4, 3)).astype(dtype)
+    rows = rng.integers(0, 4, shape)
+    x, found = Input("x", value=table, trainable=True), Input("rows", value=rows)
+    op = OPS["Take"](x, found, name="op")
+    weights = rng.standard_normal((*shape, 3)).astype(dtype)
+    graph = Graph.of(Sum(Mul(op, Input("weights", value=weights)), name="cost"), dtype=dtype)
+    plan = ArrayPlan(graph, graph.shapes())
+    plan.feed(0)
+    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    tensor = torch.tensor(table, requires_grad=True)
+    value = nn.embedding(torch.tensor(rows), tensor)
+    (value * torch.tensor(weights)).sum().backward()
+    np.testing.assert_array_equal(plan.value(graph.index[op]), value.detach().numpy())
+    tolerance = 1e-12 if dtype == "float64" else 1e-5
+    np.testing.assert_allclose(plan.gradient(graph.index[x]), tensor.grad.numpy(), tolerance)

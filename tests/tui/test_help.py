@@ -96,7 +96,7 @@ async def test_every_key_is_in_the_help() -> None:
 def test_every_function_and_word_of_the_language_has_a_line() -> None:
     assert set(FUNCTION_MEANINGS) == FUNCTIONS
     assert set(WORD_MEANINGS) == WORDS
-    names = ("W1", "l1", "x", "my node")
+    names = ("W1", "l1", "x", "my node", "scores", "label")
     for example in EXAMPLES:
         expression = example.partition(" if ")[2] or example.partition(" ")[2]
         parse(expression, names)

@@ -51,7 +51,8 @@ FUNCTION_MEANINGS = {
     "isnan": "which numbers are NaN",
     "isinf": "which numbers are infinite",
     "min": "the smallest number",
-    "max": "the largest number",
+    "max": "the largest number; max(x, 1) along an axis, as of the next six",
+    "argmax": "the index of the largest, the first on a tie: argmax(scores, 1)",
     "mean": "the mean of all numbers",
     "sum": "the sum of all numbers",
     "std": "the standard deviation of all numbers",
@@ -64,6 +65,7 @@ FUNCTION_MEANINGS = {
 EXAMPLES = {
     "print W1.grad[0,:]": "a row of a gradient",
     "print norm(W1.grad) / norm(W1)": "the size of a gradient relative to its weights",
+    "print mean(argmax(scores, 1) == label)": "the accuracy of class numbers",
     "watch lr * max(abs(W1.grad))": "the largest change that the update will make",
     "break if cost > prev(cost)": "stop when the cost goes up",
     "break l1 backward if any(isnan(l1.grad))": "stop where a gradient becomes NaN",

@@ -116,6 +116,8 @@ def edge_sums(
     with np.errstate(all="ignore"):
         # A single term is what was sent: a closed gate sends 0 even where upstream is infinite.
         amounts = upstream * numbers if upstream.size > 1 else np.array([sent])
+    if explainer.picks:
+        amounts[numbers == 0] = 0.0
     edge = _Edge(view, op, explainer, input_index, index, ones)
 
     def term_text(k: int) -> TermText:

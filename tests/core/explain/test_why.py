@@ -118,8 +118,10 @@ def test_every_op_tells_where_its_numbers_come_from(name: str, data: st.DataObje
         assert cause.terms
         assert all(term.leads_to for term in cause.terms)
     for source in debugger.graph.inbound[place]:
+        if debugger.state.is_class_number(source):
+            continue
         cause = why(debugger, EntryRef(source, "grad", (0,) * len(debugger.plan.shapes[source])))
-        assert cause.terms or "leaves" in cause.note
+        assert cause.terms or "leaves" in cause.note or "no gradient" in cause.note
 
 
 @pytest.mark.parametrize(("number", "name"), [*enumerate(SHIPPED)])
