@@ -6,7 +6,7 @@ It is laid out once for a graph, a size and a set of open folds; a moment draws 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -22,13 +22,15 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.worker import Worker, WorkerState
 
-from mfdebug.core.circuit.boxes import Box
-from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.drawing.canvas import STYLES, Window
-from mfdebug.core.circuit.navigation import Direction
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
+
+if TYPE_CHECKING:
+    from mfdebug.core.circuit.boxes import Box
+    from mfdebug.core.circuit.circuit import Circuit
+    from mfdebug.core.circuit.navigation import Direction
 
 # A larger graph is laid out in a thread: folding is linear in the nodes.
 MOST_AT_ONCE = 400
@@ -155,6 +157,9 @@ class CircuitView(LinesView, can_focus=True):
         return found
 
     def _lay_out(self, key: _Key) -> Circuit:
+        # The layout has many modules, and a small screen does not show it at first.
+        from mfdebug.core.circuit.circuit import Circuit
+
         width, height, opened = key
         shapes = self.debugger.plan.shapes
         # In a recording each pass may have others, and they are read from its file.
