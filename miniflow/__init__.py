@@ -11,10 +11,15 @@ from miniflow.functional import SGD as SGD
 from miniflow.functional import Adam as Adam
 from miniflow.functional import Momentum as Momentum
 from miniflow.functional import binary_cross_entropy as binary_cross_entropy
+from miniflow.functional import clip as clip
 from miniflow.functional import concat as concat
+from miniflow.functional import cos as cos
 from miniflow.functional import dropout as dropout
+from miniflow.functional import elu as elu
+from miniflow.functional import erf as erf
 from miniflow.functional import exp as exp
 from miniflow.functional import gelu as gelu
+from miniflow.functional import hard_sigmoid as hard_sigmoid
 from miniflow.functional import leaky_relu as leaky_relu
 from miniflow.functional import linear as linear
 from miniflow.functional import load as load
@@ -25,10 +30,16 @@ from miniflow.functional import maximum as maximum
 from miniflow.functional import minimum as minimum
 from miniflow.functional import mse as mse
 from miniflow.functional import parameter as parameter
+from miniflow.functional import prelu as prelu
+from miniflow.functional import reciprocal as reciprocal
 from miniflow.functional import relu as relu
 from miniflow.functional import save as save
 from miniflow.functional import scope as scope
+from miniflow.functional import selu as selu
 from miniflow.functional import sigmoid as sigmoid
+from miniflow.functional import sigmoid_cross_entropy as sigmoid_cross_entropy
+from miniflow.functional import silu as silu
+from miniflow.functional import sin as sin
 from miniflow.functional import softmax as softmax
 from miniflow.functional import softmax_cross_entropy as softmax_cross_entropy
 from miniflow.functional import softplus as softplus
@@ -44,10 +55,15 @@ from miniflow.ops import (
     Abs,
     Add,
     BinaryCrossEntropy,
+    Clip,
     Concat,
+    Cos,
     Div,
     Dropout,
+    Elu,
+    Erf,
     Exp,
+    HardSigmoid,
     LeakyReLU,
     Linear,
     Log,
@@ -58,10 +74,15 @@ from miniflow.ops import (
     Mul,
     Neg,
     Pow,
+    PRelu,
+    Reciprocal,
     ReLU,
     Reshape,
+    Selu,
     Sigmoid,
     SigmoidCrossEntropy,
+    SiLU,
+    Sin,
     Slice,
     Softmax,
     SoftmaxCrossEntropy,
@@ -83,10 +104,15 @@ __all__ = [
     "Abs",
     "Add",
     "BinaryCrossEntropy",
+    "Clip",
     "Concat",
+    "Cos",
     "Div",
     "Dropout",
+    "Elu",
+    "Erf",
     "Exp",
+    "HardSigmoid",
     "Input",
     "Layer",
     "LeakyReLU",
@@ -100,11 +126,16 @@ __all__ = [
     "Neg",
     "Neuron",
     "Node",
+    "PRelu",
     "Pow",
     "ReLU",
+    "Reciprocal",
     "Reshape",
+    "Selu",
+    "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
+    "Sin",
     "Slice",
     "Softmax",
     "SoftmaxCrossEntropy",

@@ -1,7 +1,15 @@
 """The ops, one family per module, and their registry."""
 
-from miniflow.ops.activation import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
-from miniflow.ops.arithmetic import Add, Div, Mul, Neg, Sub
+from miniflow.ops.activation import (
+    HardSigmoid,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from miniflow.ops.arithmetic import Add, Div, Mul, Neg, Reciprocal, Sub
 from miniflow.ops.base import OPS, Op
 from miniflow.ops.cost import (
     MAE,
@@ -10,9 +18,11 @@ from miniflow.ops.cost import (
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
 )
+from miniflow.ops.curves import Cos, Erf, Sin
 from miniflow.ops.dropout import Dropout
-from miniflow.ops.extremes import Abs, Max, Min
+from miniflow.ops.extremes import Abs, Clip, Max, Min
 from miniflow.ops.linear import Linear, MatMul
+from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
 from miniflow.ops.powers import Exp, Log, Pow, Sqrt
 from miniflow.ops.reduce import Mean, Sum
 from miniflow.ops.shape import Concat, Reshape, Slice, Transpose
@@ -25,10 +35,15 @@ __all__ = [
     "Abs",
     "Add",
     "BinaryCrossEntropy",
+    "Clip",
     "Concat",
+    "Cos",
     "Div",
     "Dropout",
+    "Elu",
+    "Erf",
     "Exp",
+    "HardSigmoid",
     "LeakyReLU",
     "Linear",
     "Log",
@@ -39,11 +54,16 @@ __all__ = [
     "Mul",
     "Neg",
     "Op",
+    "PRelu",
     "Pow",
     "ReLU",
+    "Reciprocal",
     "Reshape",
+    "Selu",
+    "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
+    "Sin",
     "Slice",
     "Softmax",
     "SoftmaxCrossEntropy",

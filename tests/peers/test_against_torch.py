@@ -55,6 +55,10 @@ def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.uniform(0.1, 3.0, size=shape)
 
 
+def near_0(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.uniform(-2.0, 2.0, size=shape)
+
+
 def first_winner(select: Callable[..., Any]) -> Callable[..., Any]:
     """Return a gate whose ties go to the first input, made of PyTorch's operations."""
 
@@ -71,6 +75,9 @@ def first_winner(select: Callable[..., Any]) -> Callable[..., Any]:
 # mathematics, only of each library.
 CONVENTIONS = {
     "ReLU": "of NaN: 0, as nothing greater than 0 came in; PyTorch passes the gradient on",
+    "Elu": "of NaN: NaN; PyTorch passes the gradient on",
+    "Selu": "of NaN: NaN; PyTorch passes the gradient on",
+    "HardSigmoid": "of NaN: 0, as nn.hardsigmoid has it; nn.hardtanh passes the gradient on",
     "Abs": "of NaN: NaN, which has no sign; PyTorch sends 0",
     "MAE": "of NaN: NaN, which has no sign; PyTorch sends 0",
     "Max": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
@@ -78,6 +85,10 @@ CONVENTIONS = {
 }
 SIGNS_OF_ZERO = {
     "ReLU": "of -0.0: 0.0, the greater of two equals is either; PyTorch keeps -0.0",
+    "Clip": "of -0.0 at a limit of 0: either, they are equal",
+    "Elu": "of -0.0: 0.0, the sum of both sides; PyTorch keeps -0.0",
+    "Selu": "of -0.0: 0.0, the sum of both sides; PyTorch keeps -0.0",
+    "HardSigmoid": "of a limit of 0: either, they are equal",
     "Max": "of 0.0 and -0.0: either, they are equal",
     "Min": "of 0.0 and -0.0: either, they are equal",
 }
@@ -93,6 +104,23 @@ CASES = [
     Case("LeakyReLU", ((5,),), lambda x: nn.leaky_relu(x, 0.3), {"slope": 0.3}),
     Case("Softplus", ((4, 3),), lambda x: nn.softplus(x, threshold=1e9), edges=False),
     Case("GELU", ((4, 3),), lambda x: nn.gelu(x, approximate="tanh"), edges=False),
+    Case("GELU", ((4, 3),), nn.gelu, {"form": "erf"}, near_0, edges=False),
+    Case("SiLU", ((4, 3),), nn.silu),
+    Case("Elu", ((4, 3),), nn.elu),
+    Case("Elu", ((4, 3),), lambda x: nn.elu(x, 0.5), {"alpha": 0.5}),
+    Case("Selu", ((4, 3),), nn.selu),
+    Case("PRelu", ((4, 3), (1,)), nn.prelu),
+    Case("PRelu", ((4, 3), (3,)), nn.prelu),
+    Case("HardSigmoid", ((4, 3),), lambda x: nn.hardtanh(x / 2 + 0.5, 0, 1), {"slope": 0.5}),
+    # nn.hardsigmoid itself has 1/6 only in float32.
+    Case("HardSigmoid", ((4, 3),), lambda x: nn.relu6(x + 3) / 6),
+    Case("Clip", ((4, 3),), lambda x: x.clamp(-0.5, 1.0), {"low": -0.5, "high": 1.0}),
+    Case("Clip", ((4, 3),), lambda x: x.clamp(min=0.0), {"low": 0}),
+    Case("Clip", ((4, 3),), lambda x: x.clamp(max=1.0), {"high": 1}),
+    Case("Reciprocal", ((4, 3),), torch.reciprocal),
+    Case("Sin", ((4, 3),), torch.sin, edges=False),
+    Case("Cos", ((4, 3),), torch.cos, edges=False),
+    Case("Erf", ((4, 3),), torch.erf),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, -1), edges=False),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, 0), {"axis": 0}, edges=False),
     Case("Add", ((4, 3), (4, 3)), torch.add),

@@ -54,7 +54,12 @@ ELEMENTWISE: dict[str, tuple[float, float]] = {
     "ReLU": (-2, 2),
     "LeakyReLU": (-2, 2),
     "Softplus": (-4, 4),
-    "GELU": (-2, 2),
+    "SiLU": (-4, 4),
+    "Selu": (-2, 2),
+    "Reciprocal": (0.3, 3),
+    "Sin": (-4, 4),
+    "Cos": (-4, 4),
+    "Erf": (-2, 2),
     "Dropout": (-2, 2),
 }
 GATES: dict[str, tuple[float, float]] = {
@@ -63,7 +68,19 @@ GATES: dict[str, tuple[float, float]] = {
     "Max": (-2, 2),
     "Min": (-2, 2),
 }
-PAIRS: dict[str, tuple[float, float]] = {"Sub": (-2, 2), "Div": (0.5, 2), "Pow": (0.5, 2)}
+# Attributes to choose from; the kinks that they make are off the grids of `numbers`.
+ATTRIBUTED: dict[str, list[dict[str, Any]]] = {
+    "GELU": [{}, {"form": "erf"}],
+    "Elu": [{}, {"alpha": 0.5}],
+    "HardSigmoid": [{}, {"slope": 1.03, "offset": 0.3137}],
+    "Clip": [{}, {"low": -0.7137}, {"high": 0.9171}, {"low": -0.7137, "high": 0.9171}],
+}
+PAIRS: dict[str, tuple[float, float]] = {
+    "Sub": (-2, 2),
+    "Div": (0.5, 2),
+    "Pow": (0.5, 2),
+    "PRelu": (-2, 2),
+}
 
 
 @st.composite
@@ -73,6 +90,8 @@ def cases(draw: Draw, name: str) -> Case:
     shape = draw(SHAPES)
     if name in ELEMENTWISE:
         return Case(op, [numbers(draw, shape, *ELEMENTWISE[name])])
+    if name in ATTRIBUTED:
+        return Case(op, [numbers(draw, shape)], draw(st.sampled_from(ATTRIBUTED[name])))
     if name in GATES or name in PAIRS:
         count = draw(st.integers(1, 3)) if name in GATES else 2
         low, high = GATES.get(name) or PAIRS[name]
@@ -219,4 +238,4 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "SigmoidCrossEntropy": _cost,
     "SoftmaxCrossEntropy": _cross_entropy,
 }
-COVERED = {*ELEMENTWISE, *GATES, *PAIRS, *_SPECIAL}
+COVERED = {*ELEMENTWISE, *ATTRIBUTED, *GATES, *PAIRS, *_SPECIAL}

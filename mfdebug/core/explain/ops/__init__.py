@@ -30,12 +30,14 @@ from miniflow.ops import OPS, Op
 from miniflow.ops.base import follows_rules
 
 _FAMILIES: dict[Explainer, str] = {
-    ElementwiseExplainer(): "Abs Div Exp Log Neg Sigmoid Softplus Sqrt Tanh",
+    ElementwiseExplainer(): (
+        "Abs Cos Div Erf Exp Log Neg Reciprocal SiLU Sigmoid Sin Softplus Sqrt Tanh"
+    ),
     SumExplainer(): "Add Sub",
     ProductExplainer(): "Mul",
     PowerExplainer(): "Pow",
     SelectionExplainer(): "Max Min",
-    GateExplainer(): "LeakyReLU ReLU",
+    GateExplainer(): "Clip Elu HardSigmoid LeakyReLU PRelu ReLU Selu",
     DefinedExplainer(): "GELU",
     DropoutExplainer(): "Dropout",
     MatrixExplainer(): "Linear MatMul",

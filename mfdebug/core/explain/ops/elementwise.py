@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from mfdebug.core.explain.ops.base import (
 )
 from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
+from miniflow.ops.activation import TwoSided
 from miniflow.ops.arithmetic import Sub
 from miniflow.ops.base import Array, Calls, Elementwise, Op
 from miniflow.text.lists import ALL_UP_TO, series
@@ -282,19 +284,19 @@ class SelectionExplainer(ElementwiseExplainer):
 
 
 class GateExplainer(ElementwiseExplainer):
-    """ReLU and LeakyReLU: the local derivative is one of two numbers."""
+    """An op with a kink: the local derivative is that of one side."""
 
     def forward_numbers(self, view: NodeView, op: Op, texts: Sequence[str]) -> str:
-        """For a leaky ReLU, the branch that was taken."""
-        if "slope" not in op.attrs:
-            return in_numbers(view.written(op.formula, texts))
-        (x,) = texts
-        return x if float(x.strip("()")) > 0 else f"{bracketed(op.attrs['slope'])} × {x}"
+        """The formula; for one with two sides, the side that was taken."""
+        if not isinstance(op, TwoSided):
+            return super().forward_numbers(view, op, texts)
+        above = float(texts[0].strip("()")) > 0
+        return in_numbers(view.written(partial(op.branch, above=above), texts))
 
     def local_numbers(
         self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
-        """The slope."""
+        """The slope of this side."""
         return bracketed(number)
 
 
