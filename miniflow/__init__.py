@@ -14,13 +14,19 @@ from miniflow.functional import binary_cross_entropy as binary_cross_entropy
 from miniflow.functional import clip as clip
 from miniflow.functional import concat as concat
 from miniflow.functional import cos as cos
+from miniflow.functional import detach as detach
 from miniflow.functional import dropout as dropout
 from miniflow.functional import elu as elu
+from miniflow.functional import equal as equal
 from miniflow.functional import erf as erf
 from miniflow.functional import exp as exp
 from miniflow.functional import gelu as gelu
+from miniflow.functional import greater as greater
+from miniflow.functional import greater_or_equal as greater_or_equal
 from miniflow.functional import hard_sigmoid as hard_sigmoid
 from miniflow.functional import leaky_relu as leaky_relu
+from miniflow.functional import less as less
+from miniflow.functional import less_or_equal as less_or_equal
 from miniflow.functional import linear as linear
 from miniflow.functional import load as load
 from miniflow.functional import log as log
@@ -45,6 +51,7 @@ from miniflow.functional import softmax_cross_entropy as softmax_cross_entropy
 from miniflow.functional import softplus as softplus
 from miniflow.functional import sqrt as sqrt
 from miniflow.functional import tanh as tanh
+from miniflow.functional import where as where
 from miniflow.graph import Graph as Graph
 from miniflow.lesson import forward_and_backward, forward_pass, sgd_update, topological_sort
 from miniflow.node import Input, Layer, Neuron, Node
@@ -58,13 +65,19 @@ from miniflow.ops import (
     Clip,
     Concat,
     Cos,
+    Detach,
     Div,
     Dropout,
     Elu,
+    Equal,
     Erf,
     Exp,
+    Greater,
+    GreaterOrEqual,
     HardSigmoid,
     LeakyReLU,
+    Less,
+    LessOrEqual,
     Linear,
     Log,
     MatMul,
@@ -92,6 +105,7 @@ from miniflow.ops import (
     Sum,
     Tanh,
     Transpose,
+    Where,
 )
 
 __version__ = "0.4.0"
@@ -107,15 +121,21 @@ __all__ = [
     "Clip",
     "Concat",
     "Cos",
+    "Detach",
     "Div",
     "Dropout",
     "Elu",
+    "Equal",
     "Erf",
     "Exp",
+    "Greater",
+    "GreaterOrEqual",
     "HardSigmoid",
     "Input",
     "Layer",
     "LeakyReLU",
+    "Less",
+    "LessOrEqual",
     "Linear",
     "Log",
     "MatMul",
@@ -145,6 +165,7 @@ __all__ = [
     "Sum",
     "Tanh",
     "Transpose",
+    "Where",
     "forward_and_backward",
     "forward_pass",
     "np",

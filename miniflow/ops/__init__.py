@@ -11,6 +11,15 @@ from miniflow.ops.activation import (
 )
 from miniflow.ops.arithmetic import Add, Div, Mul, Neg, Reciprocal, Sub
 from miniflow.ops.base import OPS, Op
+from miniflow.ops.conditions import (
+    Detach,
+    Equal,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+    Where,
+)
 from miniflow.ops.cost import (
     MAE,
     MSE,
@@ -38,13 +47,19 @@ __all__ = [
     "Clip",
     "Concat",
     "Cos",
+    "Detach",
     "Div",
     "Dropout",
     "Elu",
+    "Equal",
     "Erf",
     "Exp",
+    "Greater",
+    "GreaterOrEqual",
     "HardSigmoid",
     "LeakyReLU",
+    "Less",
+    "LessOrEqual",
     "Linear",
     "Log",
     "MatMul",
@@ -73,4 +88,5 @@ __all__ = [
     "Sum",
     "Tanh",
     "Transpose",
+    "Where",
 ]

@@ -59,6 +59,10 @@ def near_0(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.uniform(-2.0, 2.0, size=shape)
 
 
+def bits(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.integers(2, size=shape).astype(np.float64)
+
+
 def first_winner(select: Callable[..., Any]) -> Callable[..., Any]:
     """Return a gate whose ties go to the first input, made of PyTorch's operations."""
 
@@ -121,6 +125,13 @@ CASES = [
     Case("Sin", ((4, 3),), torch.sin, edges=False),
     Case("Cos", ((4, 3),), torch.cos, edges=False),
     Case("Erf", ((4, 3),), torch.erf),
+    Case("Where", ((4, 3), (3,), (4, 1)), lambda c, x, y: torch.where(c != 0, x, y), draw=bits),
+    Case("Equal", ((4, 3), (3,)), lambda x, y: (x == y).to(x.dtype), draw=bits),
+    Case("Less", ((4, 3), (3,)), lambda x, y: (x < y).to(x.dtype)),
+    Case("LessOrEqual", ((4, 3), (3,)), lambda x, y: (x <= y).to(x.dtype), draw=bits),
+    Case("Greater", ((4, 3), (3,)), lambda x, y: (x > y).to(x.dtype)),
+    Case("GreaterOrEqual", ((4, 3), (3,)), lambda x, y: (x >= y).to(x.dtype), draw=bits),
+    Case("Detach", ((4, 3),), lambda x: x.detach()),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, -1), edges=False),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, 0), {"axis": 0}, edges=False),
     Case("Add", ((4, 3), (4, 3)), torch.add),
@@ -184,8 +195,11 @@ def ours(case: Case, inputs: list[Array], weights: Array, dtype: str) -> list[Ar
 def theirs(case: Case, inputs: list[Array], weights: Array) -> list[Array]:
     tensors = [torch.tensor(value, requires_grad=True) for value in inputs]
     value = case.theirs(*tensors)
-    (value * torch.tensor(weights)).sum().backward()
-    return [value.detach().numpy(), *(one.grad.numpy() for one in tensors)]
+    if value.requires_grad:
+        (value * torch.tensor(weights)).sum().backward()
+    # Of conditions and of what is detached PyTorch has no gradient; ours is 0.
+    sent = [torch.zeros_like(one) if one.grad is None else one.grad for one in tensors]
+    return [value.detach().numpy(), *(one.numpy() for one in sent)]
 
 
 def compare(case: Case, inputs: list[Array], dtype: str) -> None:

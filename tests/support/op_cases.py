@@ -60,6 +60,7 @@ ELEMENTWISE: dict[str, tuple[float, float]] = {
     "Sin": (-4, 4),
     "Cos": (-4, 4),
     "Erf": (-2, 2),
+    "Detach": (-2, 2),
     "Dropout": (-2, 2),
 }
 GATES: dict[str, tuple[float, float]] = {
@@ -80,6 +81,11 @@ PAIRS: dict[str, tuple[float, float]] = {
     "Div": (0.5, 2),
     "Pow": (0.5, 2),
     "PRelu": (-2, 2),
+    "Equal": (-2, 2),
+    "Less": (-2, 2),
+    "LessOrEqual": (-2, 2),
+    "Greater": (-2, 2),
+    "GreaterOrEqual": (-2, 2),
 }
 
 
@@ -161,6 +167,14 @@ def _reduction(draw: Draw, op: type[Op]) -> Case:
 
 
 @st.composite
+def _where(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    shapes = draw(st.permutations([shape, broadcastable(draw, shape), broadcastable(draw, shape)]))
+    condition = np.array(numbers(draw, shapes[0]) > 0, np.float64)
+    return Case(op, [condition, *(numbers(draw, other) for other in shapes[1:])])
+
+
+@st.composite
 def _softmax(draw: Draw, op: type[Op]) -> Case:
     shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
     axis = draw(st.integers(-len(shape), len(shape) - 1))
@@ -228,6 +242,7 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "Sum": _reduction,
     "Mean": _reduction,
     "Softmax": _softmax,
+    "Where": _where,
     "Transpose": _transpose,
     "Reshape": _reshape,
     "Concat": _concat,

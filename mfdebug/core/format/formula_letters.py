@@ -18,7 +18,21 @@ _LOWERED = str.maketrans("jnstpklihruvxao0123456789", "ⱼₙₛₜₚₖₗᵢ�
 _COUNTS, _MASKS, _LOGS = ("m", "M", "N", "C"), ("mask", "kept"), ("log", "ln")
 # A node with such a name before a bracket would read as a call of that function.
 _FUNCTIONS = frozenset(
-    ("cos", "erf", "exp", "gelu", "log", "max", "min", "sign", "sin", "softmax", "tanh", "σ")
+    (
+        "cos",
+        "detach",
+        "erf",
+        "exp",
+        "gelu",
+        "log",
+        "max",
+        "min",
+        "sign",
+        "sin",
+        "softmax",
+        "tanh",
+        "σ",
+    )
 )
 # Words in formulas besides names of nodes.
 _SPECIAL = ("m", "mask", "e", *sorted(_FUNCTIONS))

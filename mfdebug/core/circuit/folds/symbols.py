@@ -13,9 +13,15 @@ _SYMBOLS = {
     "BinaryCrossEntropy": "binary CE",
     "Clip": "clip",
     "Cos": "cos",
+    "Detach": "detach",
     "Div": "÷",
+    "Equal": "=",
     "Erf": "erf",
     "Exp": "exp",
+    "Greater": ">",
+    "GreaterOrEqual": ">=",
+    "Less": "<",
+    "LessOrEqual": "<=",
     "Linear": "X·W+b",
     "Log": "log",
     "MatMul": "A·B",
@@ -35,9 +41,21 @@ _SYMBOLS = {
     "Sum": "Σ",
     "Tanh": "tanh",
     "Transpose": "ᵀ",
+    "Where": "where",
 }
 # Where the inputs are not interchangeable, each has a letter.
-_PINS = {"Sub": "ab", "Div": "ab", "MatMul": "AB", "Linear": "XWb"}
+_PINS = {
+    "Sub": "ab",
+    "Div": "ab",
+    "MatMul": "AB",
+    "Linear": "XWb",
+    "PRelu": "xa",
+    "Less": "ab",
+    "LessOrEqual": "ab",
+    "Greater": "ab",
+    "GreaterOrEqual": "ab",
+    "Where": "cxy",
+}
 
 
 def symbol(node: Node) -> str:

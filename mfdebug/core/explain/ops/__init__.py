@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer
+from mfdebug.core.explain.ops.conditions import ComparisonExplainer, WhereExplainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
 from mfdebug.core.explain.ops.elementwise import (
     DefinedExplainer,
@@ -31,13 +32,15 @@ from miniflow.ops.base import follows_rules
 
 _FAMILIES: dict[Explainer, str] = {
     ElementwiseExplainer(): (
-        "Abs Cos Div Erf Exp Log Neg Reciprocal SiLU Sigmoid Sin Softplus Sqrt Tanh"
+        "Abs Cos Detach Div Erf Exp Log Neg Reciprocal SiLU Sigmoid Sin Softplus Sqrt Tanh"
     ),
     SumExplainer(): "Add Sub",
     ProductExplainer(): "Mul",
     PowerExplainer(): "Pow",
     SelectionExplainer(): "Max Min",
     GateExplainer(): "Clip Elu HardSigmoid LeakyReLU PRelu ReLU Selu",
+    ComparisonExplainer(): "Equal Greater GreaterOrEqual Less LessOrEqual",
+    WhereExplainer(): "Where",
     DefinedExplainer(): "GELU",
     DropoutExplainer(): "Dropout",
     MatrixExplainer(): "Linear MatMul",
