@@ -24,17 +24,21 @@ from miniflow.functional import gelu as gelu
 from miniflow.functional import greater as greater
 from miniflow.functional import greater_or_equal as greater_or_equal
 from miniflow.functional import hard_sigmoid as hard_sigmoid
+from miniflow.functional import hinge as hinge
+from miniflow.functional import huber as huber
 from miniflow.functional import leaky_relu as leaky_relu
 from miniflow.functional import less as less
 from miniflow.functional import less_or_equal as less_or_equal
 from miniflow.functional import linear as linear
 from miniflow.functional import load as load
 from miniflow.functional import log as log
+from miniflow.functional import log_softmax as log_softmax
 from miniflow.functional import mae as mae
 from miniflow.functional import matmul as matmul
 from miniflow.functional import maximum as maximum
 from miniflow.functional import minimum as minimum
 from miniflow.functional import mse as mse
+from miniflow.functional import nll as nll
 from miniflow.functional import parameter as parameter
 from miniflow.functional import prelu as prelu
 from miniflow.functional import reciprocal as reciprocal
@@ -59,6 +63,7 @@ from miniflow.ops import (
     GELU,
     MAE,
     MSE,
+    NLL,
     Abs,
     Add,
     BinaryCrossEntropy,
@@ -75,11 +80,14 @@ from miniflow.ops import (
     Greater,
     GreaterOrEqual,
     HardSigmoid,
+    Hinge,
+    Huber,
     LeakyReLU,
     Less,
     LessOrEqual,
     Linear,
     Log,
+    LogSoftmax,
     MatMul,
     Max,
     Mean,
@@ -115,6 +123,7 @@ __all__ = [
     "GELU",
     "MAE",
     "MSE",
+    "NLL",
     "Abs",
     "Add",
     "BinaryCrossEntropy",
@@ -131,6 +140,8 @@ __all__ = [
     "Greater",
     "GreaterOrEqual",
     "HardSigmoid",
+    "Hinge",
+    "Huber",
     "Input",
     "Layer",
     "LeakyReLU",
@@ -138,6 +149,7 @@ __all__ = [
     "LessOrEqual",
     "Linear",
     "Log",
+    "LogSoftmax",
     "MatMul",
     "Max",
     "Mean",

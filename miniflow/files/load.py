@@ -18,6 +18,7 @@ from miniflow import limits
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
 from miniflow.files import paths
 from miniflow.files.decode import A_NAME, decode
+from miniflow.files.op_hints import op_hint
 from miniflow.files.schema import (
     DataForm,
     GraphForm,
@@ -285,7 +286,7 @@ class _Loader:
             raise FileError(
                 f"there is no op {shown(form.op)}",
                 where=f"{where}.op",
-                hint=nearest(form.op, ["Input", *OPS]),
+                hint=op_hint(form.op),
             )
         if form.inputs:
             raise FileError("an Input takes no inputs", where=f"{where}.inputs")

@@ -3,6 +3,7 @@
 from miniflow.ops.activation import (
     HardSigmoid,
     LeakyReLU,
+    LogSoftmax,
     ReLU,
     Sigmoid,
     Softmax,
@@ -30,8 +31,10 @@ from miniflow.ops.cost import (
 from miniflow.ops.curves import Cos, Erf, Sin
 from miniflow.ops.dropout import Dropout
 from miniflow.ops.extremes import Abs, Clip, Max, Min
+from miniflow.ops.likelihood import NLL
 from miniflow.ops.linear import Linear, MatMul
 from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
+from miniflow.ops.piecewise_cost import Hinge, Huber
 from miniflow.ops.powers import Exp, Log, Pow, Sqrt
 from miniflow.ops.reduce import Mean, Sum
 from miniflow.ops.shape import Concat, Reshape, Slice, Transpose
@@ -40,6 +43,7 @@ __all__ = [
     "GELU",
     "MAE",
     "MSE",
+    "NLL",
     "OPS",
     "Abs",
     "Add",
@@ -57,11 +61,14 @@ __all__ = [
     "Greater",
     "GreaterOrEqual",
     "HardSigmoid",
+    "Hinge",
+    "Huber",
     "LeakyReLU",
     "Less",
     "LessOrEqual",
     "Linear",
     "Log",
+    "LogSoftmax",
     "MatMul",
     "Max",
     "Mean",

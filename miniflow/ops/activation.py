@@ -324,3 +324,47 @@ class Softmax(Op):
     def definition(self, *names: str) -> str:
         """eˣ / Σ eˣ."""
         return f"e^{names[0]} / Σ e^{names[0]}"
+
+
+def log_softmax_into(out: Array, x: Array, axis: int) -> None:
+    """Write log softmax(x) into `out`, finite also where a probability rounds to 0."""
+    np.subtract(x, x.max(axis, keepdims=True, initial=-np.inf), out)
+    np.subtract(out, np.log(np.exp(out).sum(axis, keepdims=True)), out)
+
+
+def _log_softmax_vjp(out: Array, grad: Array, value: Array, axis: int) -> None:
+    np.copyto(out, grad - np.exp(value) * grad.sum(axis, keepdims=True))
+
+
+@register
+class LogSoftmax(Op):
+    """x - log Σ eˣ along `axis`: the logarithms of the probabilities of a softmax."""
+
+    attributes: ClassVar = {"axis": Attribute(-1, "an integer", is_integer)}
+    role = (
+        "a log softmax sends to each entry its own gradient minus its probability times "
+        "the sum of the gradients along the axis"
+    )
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The input's shape."""
+        check_axis(self.attrs["axis"], shapes[0])
+        return shapes[0]
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """x - log Σ eˣ."""
+        do(log_softmax_into, out, inputs[0], self.attrs["axis"])
+
+    def vjp_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """grad - eᵛ Σ grad."""
+        do(_log_softmax_vjp, out, grad, value, self.attrs["axis"])
+
+    def formula(self, *names: str) -> str:
+        """log softmax(x)."""
+        return f"log softmax({names[0]})"
+
+    def definition(self, *names: str) -> str:
+        """x - log Σ eˣ."""
+        return f"{names[0]} - log Σ e^{names[0]}"

@@ -225,7 +225,16 @@ def _cost(draw: Draw, op: type[Op]) -> Case:
         y = numbers(draw, shape, 0.1, 0.9)
     if len(shape) == 1 and draw(st.booleans()):
         a = a.reshape(-1, 1)
-    return Case(op, [np.array(y), np.array(a)])
+    attributes = {"delta": draw(st.sampled_from([1.013, 0.317]))} if op.__name__ == "Huber" else {}
+    return Case(op, [np.array(y), np.array(a)], attributes)
+
+
+@st.composite
+def _nll(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
+    seed = draw(st.integers(0, 2**32 - 1))
+    labels = np.random.default_rng(seed).integers(shape[-1], size=shape[:-1])
+    return Case(op, [numbers(draw, shape, -3, -0.1), np.array(labels, np.float64)])
 
 
 @st.composite
@@ -242,6 +251,10 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "Sum": _reduction,
     "Mean": _reduction,
     "Softmax": _softmax,
+    "LogSoftmax": _softmax,
+    "NLL": _nll,
+    "Huber": _cost,
+    "Hinge": _cost,
     "Where": _where,
     "Transpose": _transpose,
     "Reshape": _reshape,

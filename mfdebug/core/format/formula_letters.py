@@ -24,6 +24,7 @@ _FUNCTIONS = frozenset(
         "erf",
         "exp",
         "gelu",
+        "huber",
         "log",
         "max",
         "min",

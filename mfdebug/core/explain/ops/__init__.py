@@ -21,6 +21,7 @@ from mfdebug.core.explain.ops.elementwise import (
     SumExplainer,
 )
 from mfdebug.core.explain.ops.linear import MatrixExplainer
+from mfdebug.core.explain.ops.log_likelihood import LogSoftmaxExplainer, NLLExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
 from mfdebug.core.explain.ops.reduce import ReductionExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
@@ -47,7 +48,9 @@ _FAMILIES: dict[Explainer, str] = {
     ReductionExplainer(): "Mean Sum",
     MoveExplainer(): "Concat Reshape Slice Transpose",
     SoftmaxExplainer(): "Softmax",
-    PairCostExplainer(): "BinaryCrossEntropy MAE MSE SigmoidCrossEntropy",
+    LogSoftmaxExplainer(): "LogSoftmax",
+    NLLExplainer(): "NLL",
+    PairCostExplainer(): "BinaryCrossEntropy Hinge Huber MAE MSE SigmoidCrossEntropy",
     CrossEntropyExplainer(): "SoftmaxCrossEntropy",
 }
 EXPLAINERS: dict[type[Node], Explainer] = {
