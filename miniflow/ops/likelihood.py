@@ -12,7 +12,9 @@ from miniflow.ops.cost import class_indices
 
 
 def _nll(name: str, out: Array, logs: Array, labels: Array) -> None:
-    out[...] = -np.take_along_axis(logs, class_indices(name, labels, logs.shape[-1]), -1).mean()
+    taken = np.take_along_axis(logs, class_indices(name, labels, logs.shape[-1]), -1)
+    # Not -mean: of zeros that is -0.0.
+    out[...] = 0.0 - taken.mean()
 
 
 def _nll_vjp(name: str, out: Array, grad: Array, labels: Array) -> None:

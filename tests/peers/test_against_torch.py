@@ -225,7 +225,8 @@ def compare(case: Case, inputs: list[Array], dtype: str) -> None:
             continue
         size = np.max(np.abs(other), initial=0.0, where=np.isfinite(other))
         # Products of rows: what is small beside them is rounding.
-        beside = tolerance * size if case.op in ("MatMul", "Linear") else tolerance * 1e-3
+        summed = case.op in ("MatMul", "Linear", "LogSoftmax")
+        beside = tolerance * size if summed else tolerance * 1e-3
         np.testing.assert_allclose(mine, other, tolerance, beside, err_msg=f"{case}: {what}")
         if what == "value" and case.op not in SIGNS_OF_ZERO:
             zeros = (mine == 0) & (other == 0)
