@@ -19,6 +19,7 @@ from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nea
 from miniflow.files import paths
 from miniflow.files.constants import with_constants
 from miniflow.files.decode import A_NAME, decode
+from miniflow.files.op_hints import op_hint
 from miniflow.files.schema import (
     DataForm,
     GraphForm,
@@ -291,7 +292,7 @@ class _Loader:
             raise FileError(
                 f"there is no op {shown(form.op)}",
                 where=f"{where}.op",
-                hint=nearest(form.op, ["Input", *OPS]),
+                hint=op_hint(form.op),
             )
         if form.inputs:
             raise FileError("an Input takes no inputs", where=f"{where}.inputs")

@@ -1,8 +1,9 @@
 """The ops, one family per module, and their registry."""
 
 from miniflow.ops.activation import (
-    GELU,
+    HardSigmoid,
     LeakyReLU,
+    LogSoftmax,
     ReLU,
     Sigmoid,
     Softmax,
@@ -14,11 +15,21 @@ from miniflow.ops.arithmetic import (
     Div,
     Mul,
     Neg,
+    Reciprocal,
     Sub,
 )
 from miniflow.ops.base import (
     OPS,
     Op,
+)
+from miniflow.ops.conditions import (
+    Detach,
+    Equal,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+    Where,
 )
 from miniflow.ops.copies import (
     Expand,
@@ -32,12 +43,14 @@ from miniflow.ops.cost import (
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
 )
+from miniflow.ops.curves import Cos, Erf, Sin
 from miniflow.ops.dropout import (
     Dropout,
 )
 from miniflow.ops.extremes import (
     Abs,
     ArgMax,
+    Clip,
     Max,
     Min,
 )
@@ -45,10 +58,13 @@ from miniflow.ops.joins import (
     Concat,
     Stack,
 )
+from miniflow.ops.likelihood import NLL
 from miniflow.ops.linear import (
     Linear,
     MatMul,
 )
+from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
+from miniflow.ops.piecewise_cost import Hinge, Huber
 from miniflow.ops.powers import (
     Exp,
     Log,
@@ -81,20 +97,35 @@ __all__ = [
     "GELU",
     "MAE",
     "MSE",
+    "NLL",
     "OPS",
     "Abs",
     "Add",
     "ArgMax",
     "BinaryCrossEntropy",
+    "Clip",
     "Concat",
+    "Cos",
     "CumSum",
+    "Detach",
     "Div",
     "Dropout",
+    "Elu",
+    "Equal",
+    "Erf",
     "Exp",
     "Expand",
+    "Greater",
+    "GreaterOrEqual",
+    "HardSigmoid",
+    "Hinge",
+    "Huber",
     "LeakyReLU",
+    "Less",
+    "LessOrEqual",
     "Linear",
     "Log",
+    "LogSoftmax",
     "LogSumExp",
     "MatMul",
     "Max",
@@ -104,12 +135,17 @@ __all__ = [
     "Neg",
     "Norm",
     "Op",
+    "PRelu",
     "Pow",
     "Prod",
     "ReLU",
+    "Reciprocal",
     "Reshape",
+    "Selu",
+    "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
+    "Sin",
     "Slice",
     "Softmax",
     "SoftmaxCrossEntropy",
@@ -126,4 +162,5 @@ __all__ = [
     "Transpose",
     "Unsqueeze",
     "Var",
+    "Where",
 ]

@@ -176,6 +176,13 @@ class Op(Node):
         """
         return False
 
+    def stops_gradient(self, input_index: int) -> str:
+        """Return why no gradient is ever sent to an input, or an empty string.
+
+        The backward rule sends zeros there; gradient checks do not compare them with differences.
+        """
+        return ""
+
     def scalar(self) -> ScalarRule | None:
         """Return the rule on Python floats, or None if there is none."""
         return None

@@ -1,4 +1,4 @@
-"""Extremes: the maximum, the minimum, where it is, and the absolute value, which is max(x, -x).
+"""Extremes: the maximum, the minimum, the absolute value, max(x, -x), and Clip, which uses both.
 
 Each is linear on both sides of a kink; the docstrings say what the gradient is at the kink itself.
 "Max routes" is the wording of Stanford's CS231n notes on backpropagation.
@@ -27,6 +27,7 @@ from miniflow.ops.base import (
     broadcast_shape,
     check_axis,
     is_integer,
+    is_number,
     register,
     series,
 )
@@ -247,6 +248,10 @@ class ArgMax(Op):
         """0."""
         do(out.fill, 0.0)
 
+    def stops_gradient(self, input_index: int) -> str:
+        """An index sends nothing."""
+        return "an argmax sends no gradient"
+
     def formula(self, *names: str) -> str:
         """argmax of x."""
         return f"argmax of {names[0]} along axis {self.attrs['axis']}"
@@ -254,3 +259,69 @@ class ArgMax(Op):
     def local(self, input_index: int, name: str, *names: str) -> str:
         """0."""
         return "0"
+
+
+def _is_limit(value: Any) -> bool:
+    return value is None or (is_number(value) and not math.isnan(value))
+
+
+@register
+class Clip(Elementwise):
+    """The input, at least `low` and at most `high`; at the limits themselves the gradient passes.
+
+    The sub-gradient at a limit is the choice of PyTorch's `clamp`.
+    """
+
+    attributes: ClassVar = {
+        "low": Attribute(None, "a number, or null for no limit", _is_limit),
+        "high": Attribute(None, "a number, or null for no limit", _is_limit),
+    }
+    role = "a clip is a gate: the gradient passes where the input was within the limits"
+
+    def _set_up(self, nodes: list[Node], name: str | None, attributes: Any) -> None:
+        super()._set_up(nodes, name, attributes)
+        low, high = self._limits()
+        if low > high:
+            raise GraphError(
+                f"attribute 'low' of Clip, {low:g}, is above 'high', {high:g}", where=name or ""
+            )
+
+    def _limits(self) -> tuple[float, float]:
+        low, high = self.attrs["low"], self.attrs["high"]
+        return -math.inf if low is None else float(low), math.inf if high is None else float(high)
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """min(max(x, low), high)."""
+        low, high = self._limits()
+        do(np.maximum, inputs[0], low, out=out)
+        do(np.minimum, out, high, out=out)
+
+    def local_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """1 where low ≤ x ≤ high: there the value is the input."""
+        passes = do.keep("passes", grad.shape, np.bool_)
+        do(np.equal, inputs[0], value, passes)
+        do(np.multiply, grad, passes, out)
+
+    def scalar(self) -> ScalarRule:
+        """min(max(x, low), high)."""
+        low, high = self._limits()
+        return ScalarRule(
+            lambda x: x if x != x else min(max(x, low), high),
+            lambda g, value, x: (g * (x == value),),
+        )
+
+    def formula(self, *names: str) -> str:
+        """min(max(x, low), high)."""
+        text, (low, high) = names[0], self._limits()
+        if low > -math.inf:
+            text = f"max({text}, {low:.6g})"
+        return f"min({text}, {high:.6g})" if high < math.inf else text
+
+    def local(self, input_index: int, name: str, *names: str) -> str:
+        """1 where low ≤ x ≤ high."""
+        x, (low, high) = names[0], self._limits()
+        below = f"{low:.6g} <= " if low > -math.inf else ""
+        above = f" <= {high:.6g}" if high < math.inf else ""
+        return f"[{below}{x}{above}]" if below or above else "1"

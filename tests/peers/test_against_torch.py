@@ -55,6 +55,14 @@ def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.uniform(0.1, 3.0, size=shape)
 
 
+def near_0(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.uniform(-2.0, 2.0, size=shape)
+
+
+def bits(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.integers(2, size=shape).astype(np.float64)
+
+
 def first_winner(select: Callable[..., Any]) -> Callable[..., Any]:
     """Return a gate whose ties go to the first input, made of PyTorch's operations."""
 
@@ -71,6 +79,9 @@ def first_winner(select: Callable[..., Any]) -> Callable[..., Any]:
 # mathematics, only of each library.
 CONVENTIONS = {
     "ReLU": "of NaN: 0, as nothing greater than 0 came in; PyTorch passes the gradient on",
+    "Elu": "of NaN: NaN; PyTorch passes the gradient on",
+    "Selu": "of NaN: NaN; PyTorch passes the gradient on",
+    "HardSigmoid": "of NaN: 0, as nn.hardsigmoid has it; nn.hardtanh passes the gradient on",
     "Abs": "of NaN: NaN, which has no sign; PyTorch sends 0",
     "MAE": "of NaN: NaN, which has no sign; PyTorch sends 0",
     "Max": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
@@ -78,6 +89,10 @@ CONVENTIONS = {
 }
 SIGNS_OF_ZERO = {
     "ReLU": "of -0.0: 0.0, the greater of two equals is either; PyTorch keeps -0.0",
+    "Clip": "of -0.0 at a limit of 0: either, they are equal",
+    "Elu": "of -0.0: 0.0, the sum of both sides; PyTorch keeps -0.0",
+    "Selu": "of -0.0: 0.0, the sum of both sides; PyTorch keeps -0.0",
+    "HardSigmoid": "of a limit of 0: either, they are equal",
     "Max": "of 0.0 and -0.0: either, they are equal",
     "Min": "of 0.0 and -0.0: either, they are equal",
 }
@@ -93,8 +108,44 @@ CASES = [
     Case("LeakyReLU", ((5,),), lambda x: nn.leaky_relu(x, 0.3), {"slope": 0.3}),
     Case("Softplus", ((4, 3),), lambda x: nn.softplus(x, threshold=1e9), edges=False),
     Case("GELU", ((4, 3),), lambda x: nn.gelu(x, approximate="tanh"), edges=False),
+    Case("GELU", ((4, 3),), nn.gelu, {"form": "erf"}, near_0, edges=False),
+    Case("SiLU", ((4, 3),), nn.silu),
+    Case("Elu", ((4, 3),), nn.elu),
+    Case("Elu", ((4, 3),), lambda x: nn.elu(x, 0.5), {"alpha": 0.5}),
+    Case("Selu", ((4, 3),), nn.selu),
+    Case("PRelu", ((4, 3), (1,)), nn.prelu),
+    Case("PRelu", ((4, 3), (3,)), nn.prelu),
+    Case("HardSigmoid", ((4, 3),), lambda x: nn.hardtanh(x / 2 + 0.5, 0, 1), {"slope": 0.5}),
+    # nn.hardsigmoid itself has 1/6 only in float32.
+    Case("HardSigmoid", ((4, 3),), lambda x: nn.relu6(x + 3) / 6),
+    Case("Clip", ((4, 3),), lambda x: x.clamp(-0.5, 1.0), {"low": -0.5, "high": 1.0}),
+    Case("Clip", ((4, 3),), lambda x: x.clamp(min=0.0), {"low": 0}),
+    Case("Clip", ((4, 3),), lambda x: x.clamp(max=1.0), {"high": 1}),
+    Case("Reciprocal", ((4, 3),), torch.reciprocal),
+    Case("Sin", ((4, 3),), torch.sin, edges=False),
+    Case("Cos", ((4, 3),), torch.cos, edges=False),
+    Case("Erf", ((4, 3),), torch.erf),
+    Case("Where", ((4, 3), (3,), (4, 1)), lambda c, x, y: torch.where(c != 0, x, y), draw=bits),
+    Case("Equal", ((4, 3), (3,)), lambda x, y: (x == y).to(x.dtype), draw=bits),
+    Case("Less", ((4, 3), (3,)), lambda x, y: (x < y).to(x.dtype)),
+    Case("LessOrEqual", ((4, 3), (3,)), lambda x, y: (x <= y).to(x.dtype), draw=bits),
+    Case("Greater", ((4, 3), (3,)), lambda x, y: (x > y).to(x.dtype)),
+    Case("GreaterOrEqual", ((4, 3), (3,)), lambda x, y: (x >= y).to(x.dtype), draw=bits),
+    Case("Detach", ((4, 3),), lambda x: x.detach()),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, -1), edges=False),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, 0), {"axis": 0}, edges=False),
+    Case("LogSoftmax", ((4, 3),), lambda x: torch.log_softmax(x, -1), edges=False),
+    Case("LogSoftmax", ((4, 3),), lambda x: torch.log_softmax(x, 0), {"axis": 0}, edges=False),
+    Case("NLL", ((4, 3), (4,)), lambda x, y: nn.nll_loss(x, y.long()), draw=bits, edges=False),
+    Case("Huber", ((4, 3), (4, 3)), lambda y, a: nn.huber_loss(a, y), edges=False),
+    Case(
+        "Huber",
+        ((5,), (5,)),
+        lambda y, a: nn.huber_loss(a, y, delta=0.3),
+        {"delta": 0.3},
+        edges=False,
+    ),
+    Case("Hinge", ((4, 3), (4, 3)), lambda y, a: (1 - y * a).relu().mean(), edges=False),
     Case("Add", ((4, 3), (4, 3)), torch.add),
     Case("Add", ((4, 3), (3,), ()), lambda a, b, c: a + b + c),
     Case("Sub", ((4, 1), (3,)), torch.sub),
@@ -176,8 +227,11 @@ def ours(case: Case, inputs: list[Array], weights: Array, dtype: str) -> list[Ar
 def theirs(case: Case, inputs: list[Array], weights: Array) -> list[Array]:
     tensors = [torch.tensor(value, requires_grad=True) for value in inputs]
     value = case.theirs(*tensors)
-    (value * torch.tensor(weights)).sum().backward()
-    return [value.detach().numpy(), *(one.grad.numpy() for one in tensors)]
+    if value.requires_grad:
+        (value * torch.tensor(weights)).sum().backward()
+    # Of conditions and of what is detached PyTorch has no gradient; ours is 0.
+    sent = [torch.zeros_like(one) if one.grad is None else one.grad for one in tensors]
+    return [value.detach().numpy(), *(one.numpy() for one in sent)]
 
 
 def compare(case: Case, inputs: list[Array], dtype: str) -> None:
@@ -191,7 +245,8 @@ def compare(case: Case, inputs: list[Array], dtype: str) -> None:
             continue
         size = np.max(np.abs(other), initial=0.0, where=np.isfinite(other))
         # Products of rows: what is small beside them is rounding.
-        beside = tolerance * size if case.op in ("MatMul", "Linear") else tolerance * 1e-3
+        summed = case.op in ("MatMul", "Linear", "LogSoftmax")
+        beside = tolerance * size if summed else tolerance * 1e-3
         np.testing.assert_allclose(mine, other, tolerance, beside, err_msg=f"{case}: {what}")
         if what == "value" and case.op not in SIGNS_OF_ZERO:
             zeros = (mine == 0) & (other == 0)

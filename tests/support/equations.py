@@ -120,6 +120,9 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "log": np.log,
     "σ": lambda x: 1.0 / (1.0 + np.exp(-x)),
     "tanh": np.tanh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "erf": np.vectorize(math.erf, otypes=[np.float64]),
     "sign": np.sign,
 }
 

@@ -55,7 +55,13 @@ ELEMENTWISE: dict[str, tuple[float, float]] = {
     "ReLU": (-2, 2),
     "LeakyReLU": (-2, 2),
     "Softplus": (-4, 4),
-    "GELU": (-2, 2),
+    "SiLU": (-4, 4),
+    "Selu": (-2, 2),
+    "Reciprocal": (0.3, 3),
+    "Sin": (-4, 4),
+    "Cos": (-4, 4),
+    "Erf": (-2, 2),
+    "Detach": (-2, 2),
     "Dropout": (-2, 2),
 }
 GATES: dict[str, tuple[float, float]] = {
@@ -64,7 +70,24 @@ GATES: dict[str, tuple[float, float]] = {
     "Max": (-2, 2),
     "Min": (-2, 2),
 }
-PAIRS: dict[str, tuple[float, float]] = {"Sub": (-2, 2), "Div": (0.5, 2), "Pow": (0.5, 2)}
+# Attributes to choose from; the kinks that they make are off the grids of `numbers`.
+ATTRIBUTED: dict[str, list[dict[str, Any]]] = {
+    "GELU": [{}, {"form": "erf"}],
+    "Elu": [{}, {"alpha": 0.5}],
+    "HardSigmoid": [{}, {"slope": 1.03, "offset": 0.3137}],
+    "Clip": [{}, {"low": -0.7137}, {"high": 0.9171}, {"low": -0.7137, "high": 0.9171}],
+}
+PAIRS: dict[str, tuple[float, float]] = {
+    "Sub": (-2, 2),
+    "Div": (0.5, 2),
+    "Pow": (0.5, 2),
+    "PRelu": (-2, 2),
+    "Equal": (-2, 2),
+    "Less": (-2, 2),
+    "LessOrEqual": (-2, 2),
+    "Greater": (-2, 2),
+    "GreaterOrEqual": (-2, 2),
+}
 
 
 @st.composite
@@ -78,6 +101,8 @@ def cases(draw: Draw, name: str) -> Case:
         case = draw(_reduction(op))
         axis = case.attributes["axis"]
         return Case(op, case.values, {**case.attributes, "axis": "all" if axis is None else axis})
+    if name in ATTRIBUTED:
+        return Case(op, [numbers(draw, shape)], draw(st.sampled_from(ATTRIBUTED[name])))
     if name in GATES or name in PAIRS:
         count = draw(st.integers(1, 3)) if name in GATES else 2
         low, high = GATES.get(name) or PAIRS[name]
@@ -154,6 +179,14 @@ def _variance(draw: Draw, op: type[Op]) -> Case:
     # The unbiased variance of one entry is NaN.
     unbiased = several and draw(st.booleans())
     return Case(op, case.values, {**case.attributes, "unbiased": unbiased})
+
+
+@st.composite
+def _where(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    shapes = draw(st.permutations([shape, broadcastable(draw, shape), broadcastable(draw, shape)]))
+    condition = np.array(numbers(draw, shapes[0]) > 0, np.float64)
+    return Case(op, [condition, *(numbers(draw, other) for other in shapes[1:])])
 
 
 @st.composite
@@ -271,7 +304,16 @@ def _cost(draw: Draw, op: type[Op]) -> Case:
         y = numbers(draw, shape, 0.1, 0.9)
     if len(shape) == 1 and draw(st.booleans()):
         a = a.reshape(-1, 1)
-    return Case(op, [np.array(y), np.array(a)])
+    attributes = {"delta": draw(st.sampled_from([1.013, 0.317]))} if op.__name__ == "Huber" else {}
+    return Case(op, [np.array(y), np.array(a)], attributes)
+
+
+@st.composite
+def _nll(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
+    seed = draw(st.integers(0, 2**32 - 1))
+    labels = np.random.default_rng(seed).integers(shape[-1], size=shape[:-1])
+    return Case(op, [numbers(draw, shape, -3, -0.1), np.array(labels, np.float64)])
 
 
 @st.composite
@@ -294,6 +336,11 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "CumSum": _along,
     "ArgMax": _along,
     "Softmax": _along,
+    "LogSoftmax": _along,
+    "NLL": _nll,
+    "Huber": _cost,
+    "Hinge": _cost,
+    "Where": _where,
     "Transpose": _transpose,
     "Reshape": _reshape,
     "Concat": _concat,
@@ -311,4 +358,4 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "SigmoidCrossEntropy": _cost,
     "SoftmaxCrossEntropy": _cross_entropy,
 }
-COVERED = {*ELEMENTWISE, *GATES, *PAIRS, *_SPECIAL}
+COVERED = {*ELEMENTWISE, *ATTRIBUTED, *GATES, *PAIRS, *_SPECIAL}

@@ -12,7 +12,7 @@ from mfdebug.core.timeline.edits import Edit
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.node import Input
 from miniflow.ops.base import Array, Index
-from miniflow.plans.integers import class_numbers
+from miniflow.plans.without_gradient import inputs_without_gradient
 
 
 class Freshness(Enum):
@@ -49,8 +49,8 @@ class State:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         self.graph, self.plan, self.timeline = cursor.graph, cursor.plan, cursor.timeline
-        # The class numbers of a build of the timeline.
-        self._class_numbers: tuple[int, set[int]] = (0, set())
+        # The inputs without a gradient, of a build of the timeline.
+        self._without_gradient: tuple[int, dict[int, str]] = (0, {})
 
     @property
     def learning_rate(self) -> float:
@@ -88,7 +88,7 @@ class State:
 
     def gradient_freshness(self, node: int) -> Freshness:
         """Return whether a node's gradient is complete, partial, stale, or not computed."""
-        if not self.graph.reaches_cost[node] or self.is_class_number(node):
+        if not self.graph.reaches_cost[node] or self.nothing_sends(node):
             return Freshness.NONE
         freshness = self._freshness_at(self.timeline.position_of("backward", node))
         if (
@@ -130,15 +130,15 @@ class State:
         """Return why a node never has a gradient, or ""."""
         if not self.graph.reaches_cost[node]:
             return "the cost does not depend on it"
-        return "a class number has no gradient" if self.is_class_number(node) else ""
+        return self.nothing_sends(node)
 
-    def is_class_number(self, node: int) -> bool:
-        """Whether a node holds class numbers, which have no gradient."""
-        build, found = self._class_numbers
+    def nothing_sends(self, node: int) -> str:
+        """Return why no consumer of an input ever sends it a gradient, or ""."""
+        build, found = self._without_gradient
         if build != self.timeline.builds:
-            found = class_numbers(self.graph, self.plan.shapes)
-            self._class_numbers = self.timeline.builds, found
-        return node in found
+            found = inputs_without_gradient(self.graph, self.plan.shapes)
+            self._without_gradient = self.timeline.builds, found
+        return found.get(node, "")
 
     def has_all(self, node: int) -> bool:
         """Whether all consumers that reach the cost have sent their contribution to a node."""

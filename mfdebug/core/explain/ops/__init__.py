@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer
+from mfdebug.core.explain.ops.conditions import ComparisonExplainer, WhereExplainer
 from mfdebug.core.explain.ops.copies import ExpandExplainer, TakeExplainer, TileExplainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
 from mfdebug.core.explain.ops.elementwise import (
@@ -22,6 +23,7 @@ from mfdebug.core.explain.ops.elementwise import (
 )
 from mfdebug.core.explain.ops.extremes import ArgMaxExplainer, AxisSelectionExplainer
 from mfdebug.core.explain.ops.linear import MatrixExplainer
+from mfdebug.core.explain.ops.log_likelihood import LogSoftmaxExplainer, NLLExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
 from mfdebug.core.explain.ops.reduce import CumulativeExplainer, ReductionExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
@@ -38,12 +40,16 @@ from miniflow.ops import OPS, Max, Min, Op
 from miniflow.ops.base import follows_rules
 
 _FAMILIES: dict[Explainer, str] = {
-    ElementwiseExplainer(): "Abs Div Exp Log Neg Sigmoid Softplus Sqrt Tanh",
+    ElementwiseExplainer(): (
+        "Abs Cos Detach Div Erf Exp Log Neg Reciprocal SiLU Sigmoid Sin Softplus Sqrt Tanh"
+    ),
     SumExplainer(): "Add Sub",
     ProductExplainer(): "Mul",
     PowerExplainer(): "Pow",
     SelectionExplainer(): "Max Min",
-    GateExplainer(): "LeakyReLU ReLU",
+    GateExplainer(): "Clip Elu HardSigmoid LeakyReLU PRelu ReLU Selu",
+    ComparisonExplainer(): "Equal Greater GreaterOrEqual Less LessOrEqual",
+    WhereExplainer(): "Where",
     DefinedExplainer(): "GELU",
     DropoutExplainer(): "Dropout",
     MatrixExplainer(): "Linear MatMul",
@@ -59,7 +65,9 @@ _FAMILIES: dict[Explainer, str] = {
     TileExplainer(): "Tile",
     TakeExplainer(): "Take",
     SoftmaxExplainer(): "Softmax",
-    PairCostExplainer(): "BinaryCrossEntropy MAE MSE SigmoidCrossEntropy",
+    LogSoftmaxExplainer(): "LogSoftmax",
+    NLLExplainer(): "NLL",
+    PairCostExplainer(): "BinaryCrossEntropy Hinge Huber MAE MSE SigmoidCrossEntropy",
     CrossEntropyExplainer(): "SoftmaxCrossEntropy",
 }
 EXPLAINERS: dict[type[Node], Explainer] = {

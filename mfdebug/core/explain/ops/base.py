@@ -102,7 +102,7 @@ class Explainer:
 
     def without_gradient(self, view: NodeView, op: Op, input_index: int) -> str:
         """Return why an input has no gradient, or an empty string."""
-        return ""
+        return op.stops_gradient(input_index)
 
     def product(
         self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
