@@ -177,6 +177,7 @@ pause
 wait 1s
 expect norm(W1) > 0
 set W1[0,0] = 0.5
+scale W1 2
 undo
 redo
 branches

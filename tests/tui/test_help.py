@@ -65,12 +65,16 @@ async def test_where_it_is_wide_the_list_stays_and_the_text_fills_the_screen(
             assert max(map(len, lines)) <= text.line_width
             # Neither half of it is empty, at the right only where there are two columns.
             rows = driver.text.split("\n")[text.region.y : text.region.bottom]
-            assert sum(bool(row[26:].strip()) for row in rows) > len(rows) / 3, page.name
+            # A topic of few lines has no more to show.
+            few = sum(bool(line.strip()) for line in lines) / 2 - 1
+            filled = sum(bool(row[26:].strip()) for row in rows)
+            assert filled >= min(len(rows) / 3, few), page.name
             # The numbers stay visible above.
             assert size[1] / 4 < text.region.y < size[1] / 2
             if size[0] >= 200:
                 right = [row[26 + (size[0] - 26) // 2 :] for row in rows]
-                assert sum(bool(row.strip()) for row in right) > len(rows) / 2, page.name
+                filled = sum(bool(row.strip()) for row in right)
+                assert filled >= min(len(rows) / 2, few), page.name
             await driver.press("down")
 
 
@@ -79,7 +83,7 @@ async def test_every_key_is_in_the_help() -> None:
         heads = {
             key
             for page in PAGES
-            if "keys" in page.name
+            if "keys" in page.name or page.name == "view, circuit"
             for section in page.sections
             for entry in section.entries
             for key in entry.head.split()
@@ -155,10 +159,12 @@ async def test_topics_are_reached_by_keys_and_by_the_mouse() -> None:
         await driver.pilot.click(TopicList, offset=(3, 9))
         assert f"{PAGES[9].name}   10 of" in driver.text
     async with opened(size=(60, 20)) as driver:
-        longest = max(range(len(PAGES)), key=lambda i: len(PAGES[i].sections[0].entries))
-        await driver.press("question_mark", *["down"] * longest, "enter")
+        await driver.press("question_mark", "enter")
         text = driver.app.screen.query_one(HelpText)
-        assert text.max_scroll_y > 1
+        for _ in PAGES:
+            if text.max_scroll_y > 1:
+                break
+            await driver.press("right")
         await driver.press("down", "down", "up")
         assert text.scroll_offset.y == 1
         await driver.press("pagedown")
