@@ -109,7 +109,7 @@ async def test_every_number_of_a_window_is_chosen_where_it_is_seen(size: tuple[i
         await driver.press("n", "n")
         await ask(driver, "show W1")
         panel = driver.screen.panels.node
-        places = panel.places
+        places = panel.spans
         assert len({place.position for place in places}) > 10
         value = driver.debugger.state.value(driver.debugger.graph.by_name["W1"])
         seen = {place.line: place for place in places if place.label == "value"}

@@ -162,7 +162,7 @@ class DebugScreen(PromptKeys):
         self.set_class(event.size.height < 20, "low")
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
-        self.panels.place_circuit(event.size)
+        self.panels.arrange_circuit(event.size)
         self.call_after_refresh(self._complete)
 
     def _complete(self) -> None:

@@ -175,7 +175,7 @@ class WhyScreen(Dialog[EntryRef | None]):
 
     def _ref_lines(self, view: LeadLines, width: int) -> list[Strip]:
         """Return the numbers of the selected term, of which Enter follows the selected one."""
-        view.places = []
+        view.spans = []
         if self._problem:
             return [Strip([Segment(part)]) for part in wrap(self._problem, width)]
         here = self._here
@@ -195,7 +195,7 @@ class WhyScreen(Dialog[EntryRef | None]):
             lines[-1] = Strip([*lines[-1], segment])
             # Every other segment is a blank.
             if at % 2 == 0:
-                view.places.append((len(lines) - 1, start, lines[-1].cell_length))
+                view.spans.append((len(lines) - 1, start, lines[-1].cell_length))
         return lines
 
     def _number(self, ref: EntryRef) -> float:

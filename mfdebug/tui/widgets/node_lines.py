@@ -36,7 +36,7 @@ from mfdebug.tui.widgets.tensor import GAP, Line, Paint
 from mfdebug.tui.widgets.tensor_columns import (
     ASKED,
     NOT_ASKED,
-    NumberPlace,
+    NumberSpan,
     ShownTensor,
     heading,
 )
@@ -85,7 +85,7 @@ class NodeLines:
         self._now = where.phase if where.node == node else ""
         self.shown: TensorView | None = None
         # Where the entries of value and gradient are.
-        self.places: list[NumberPlace] = []
+        self.spans: list[NumberSpan] = []
 
     def lines(self) -> list[Line]:
         """Return all lines: a title, the update, value and gradient, what flows, the rule's role.
@@ -175,7 +175,7 @@ class NodeLines:
 
         The first of these lines is line `top` of the panel.
         """
-        self.places = []
+        self.spans = []
         value, gradient = self._value_tensor(), self._gradient_tensor()
         before = self._previous_tensor() if gradient is not None else None
         found = [tensor for tensor in (value, gradient, before) if tensor is not None]
@@ -191,14 +191,14 @@ class NodeLines:
             shading = Shading(look.style, look.half_blocks, ascii_only=look.ascii_only)
             index, width, picture = self._report.index, self._width, self._picture
             self.shown = tensor_view(found, index, width, rows, look.view, shading, picture)
-            self.places = [place._replace(line=place.line + top) for place in self.shown.places]
+            self.spans = [span._replace(line=span.line + top) for span in self.shown.spans]
             yield from self.shown.lines
         else:
             for tensor in found:
                 lines = list(self._number(tensor))
                 yield from lines
-                self.places += [
-                    NumberPlace(y, 0, self._width, 0, tensor.label)
+                self.spans += [
+                    NumberSpan(y, 0, self._width, 0, tensor.label)
                     for y in range(top, top + len(lines))
                 ]
                 top += len(lines)

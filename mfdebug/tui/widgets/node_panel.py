@@ -23,7 +23,7 @@ from mfdebug.tui.widgets.moment_lines import moment_lines
 from mfdebug.tui.widgets.node_lines import NodeLines
 from mfdebug.tui.widgets.node_look import Look
 from mfdebug.tui.widgets.tensor import Line
-from mfdebug.tui.widgets.tensor_columns import NumberPlace
+from mfdebug.tui.widgets.tensor_columns import NumberSpan
 from mfdebug.tui.widgets.tensor_view import VIEWS, TensorView, View
 from mfdebug.tui.widgets.tensor_window import Moves
 from miniflow.ops.base import Shape
@@ -107,7 +107,7 @@ class NodePanel(LinesView, can_focus=True):
         self._shown_tensors: TensorView | None = None
         # What is known of images, by node and shape.
         self._pictures: dict[tuple[int, Shape], Picture | None] = {}
-        self._places: list[NumberPlace] = []
+        self._spans: list[NumberSpan] = []
         self._shown: tuple[int | None, Phase] | None = None
 
     # What is selected --------------------------------------------------------------------
@@ -213,16 +213,16 @@ class NodePanel(LinesView, can_focus=True):
         """Select the entry that was clicked, of the value or of the gradient; twice asks why."""
         y = event.y + self.scroll_offset.y
         x = event.x + self.scroll_offset.x - self.styles.gutter.left
-        clicked = (at for at in self._places if at.line == y and at.start <= x < at.end)
-        place, node = next(clicked, None), self.node
-        if place is None or node is None:
+        clicked = (at for at in self._spans if at.line == y and at.start <= x < at.end)
+        span, node = next(clicked, None), self.node
+        if span is None or node is None:
             return
         shape = self.debugger.plan.shapes[node]
         columns = shape[-1] if shape else 1
-        inner = divmod(place.position, columns)[2 - len(shape[-2:]) :]
+        inner = divmod(span.position, columns)[2 - len(shape[-2:]) :]
         self._entries[node] = (*self.entry_of(node)[:-2], *inner)
-        if place.label in ("value", "gradient"):
-            asks = place.label == "gradient"
+        if span.label in ("value", "gradient"):
+            asks = span.label == "gradient"
             if asks != self.asks_gradient(node):
                 self.ask_other(node)
         self.post_message(self.EntryChosen() if event.chain == 1 else self.WhyAsked())
@@ -249,9 +249,9 @@ class NodePanel(LinesView, can_focus=True):
         self.post_message(self.Scrolled())
 
     @property
-    def places(self) -> list[NumberPlace]:
+    def spans(self) -> list[NumberSpan]:
         """Where the entries of value and gradient are, in cells and lines of the content."""
-        return self._places
+        return self._spans
 
     @property
     def hidden_lines(self) -> tuple[int, int]:
@@ -273,7 +273,7 @@ class NodePanel(LinesView, can_focus=True):
         # move when it appears.
         width = max(20, self.outer_size.width - self.styles.gutter.width - 2)
         self._shown_tensors = None
-        self._places = []
+        self._spans = []
         keys = keys_of(self)
         if self.node is None:
             if self.debugger.where.phase == "start" and self.opening:
@@ -303,7 +303,7 @@ class NodePanel(LinesView, can_focus=True):
         )
         lines = node_lines.lines()
         self._shown_tensors = node_lines.shown
-        self._places = node_lines.places
+        self._spans = node_lines.spans
         return lines
 
     def _previous_gradient(self, node: int) -> PreviousGradient | None:

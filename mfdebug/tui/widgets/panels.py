@@ -14,8 +14,8 @@ from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.shown_node import ShownNode
+from mfdebug.tui.widgets.arrangement import LEAST_FOR_CURVE, Arrangement, arrange
 from mfdebug.tui.widgets.circuit import CircuitView
-from mfdebug.tui.widgets.circuit_place import LEAST_FOR_CURVE, Place, place
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
@@ -48,7 +48,7 @@ class Panels(Horizontal):
         self.output = OutputList(session.printed or list, id="output")
         # Whether the user wants the circuit; None is where it fits beside the list.
         self._wished: bool | None = False if roomy else None
-        self._place = Place("hidden")
+        self._arrangement = Arrangement("hidden")
         self.order.roomy = self.node.roomy = self.cost.roomy = roomy
         self.shown = ShownNode(debugger, self.order, self.node)
         self._panels: tuple[Panel, ...] = (
@@ -109,7 +109,7 @@ class Panels(Horizontal):
         self.cost.zoomed = panel
         for name in ZOOMED:
             self.screen.set_class(name == panel, f"zoom-{name}")
-        self.place_circuit()
+        self.arrange_circuit()
         focused = {
             "cost": self.cost,
             "node": self.node,
@@ -125,7 +125,7 @@ class Panels(Horizontal):
 
     def zoom_next(self) -> None:
         """Give the next panel the whole screen."""
-        has = {"cost": self.cost.has_curve, "circuit": self._place.mode != "hidden"}
+        has = {"cost": self.cost.has_curve, "circuit": self._arrangement.mode != "hidden"}
         names = [name for name in ZOOMED if has.get(name, True)]
         after = names.index(self.zoomed) + 1 if self.zoomed in names else 0
         self.zoom(names[after % len(names)])
@@ -156,7 +156,7 @@ class Panels(Horizontal):
     def ring(self) -> list[Widget]:
         """The panels that can have the focus, in the order in which a key gives it to them."""
         return [
-            *([] if self.shows_circuit and self._place.mode == "alone" else [self.order]),
+            *([] if self.shows_circuit and self._arrangement.mode == "alone" else [self.order]),
             *([self.circuit] if self.shows_circuit else []),
             self.node,
             *([self.cost] if self.cost.is_curve else []),
@@ -205,23 +205,23 @@ class Panels(Horizontal):
     @property
     def shows_circuit(self) -> bool:
         """Whether the circuit is on the screen."""
-        return self.zoomed == "circuit" if self.zoomed else self._place.mode != "hidden"
+        return self.zoomed == "circuit" if self.zoomed else self._arrangement.mode != "hidden"
 
     def toggle_circuit(self) -> None:
         """Show the circuit and walk in it, or hide it."""
         self._wished = not self.shows_circuit
         if self.zoomed == "circuit":
             self.zoom("")
-        self.place_circuit()
+        self.arrange_circuit()
         self._list = self.circuit if self._wished else self.order
         self._list.focus()
 
-    def place_circuit(self, screen: Size | None = None) -> None:
-        """Give the circuit its place in a screen of a size, by default the present one."""
+    def arrange_circuit(self, screen: Size | None = None) -> None:
+        """Arrange the circuit in a screen of a size, by default the present one."""
         width, height = screen or self.screen.size
         height = max(1, height - AROUND)
-        found = place(width, height, self._wished, self.circuit.fits)
-        self._place = found
+        found = arrange(width, height, self._wished, self.circuit.fits)
+        self._arrangement = found
         for mode in ("alone", "beside", "joined"):
             self.screen.set_class(not self.zoomed and mode == found.mode, f"circuit-{mode}")
         columns = (found.list, found.node) if not self.zoomed else (0, 0)
@@ -241,7 +241,7 @@ class Panels(Horizontal):
 
     def on_circuit_view_reshaped(self) -> None:
         """Make room for another drawing."""
-        self.place_circuit()
+        self.arrange_circuit()
 
     def on_circuit_view_scrolled(self) -> None:
         """Draw what is out of view."""

@@ -46,7 +46,7 @@ class ShownTensor(Struct, frozen=True):
     signed: bool = False
 
 
-class NumberPlace(NamedTuple):
+class NumberSpan(NamedTuple):
     """Where a number is: its line, its first cell and the one after its last.
 
     `position` counts the entries of the 2-D slice row by row, `label` is that of its tensor.
@@ -75,7 +75,7 @@ class _Fit(NamedTuple):
 class TensorColumns:
     """The lines of some tensors of one shape around `entry`, in `width` cells and `height` lines.
 
-    `window` is the window that they share, `places` is where its numbers are.
+    `window` is the window that they share, `spans` is where its numbers are.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class TensorColumns:
         self._beside = side.is_within(column) and (more > 0 or (more == 0 and not wraps))
         shown = side if self._beside else below
         self.window = shown.window
-        self.places: list[NumberPlace] = []
+        self.spans: list[NumberSpan] = []
         self.lines = list(self._lines(shown, column if self._beside else width, width))
 
     def _heading_lines(self, width: int) -> int:
@@ -151,14 +151,14 @@ class TensorColumns:
             [*head, *number_lines(slice_of(t.array, self._entry), shown.window, form, t.paint)]
             for head, t, form in zip(heads, self._tensors, shown.forms, strict=True)
         ]
-        self._place(shown, blocks)
+        self._note_spans(shown, blocks)
         yield from side_by_side(blocks) if self._beside else itertools.chain(*blocks)
         if shown.window.hidden:
             dim = self._tensors[0].paint.style("dim")
             for part in wrap(f"… {shown.window.hidden}", width - len(GAP)):
                 yield [Segment(f"{GAP}{part}", dim)]
 
-    def _place(self, shown: _Fit, blocks: Sequence[Sequence[Line]]) -> None:
+    def _note_spans(self, shown: _Fit, blocks: Sequence[Sequence[Line]]) -> None:
         """Note where the numbers are: in the last lines of each block."""
         window = shown.window
         top = left = 0
@@ -175,7 +175,7 @@ class TensorColumns:
                 )
                 for k, position in enumerate(positions):
                     end = at + gaps[2 * k].cell_length + gaps[2 * k + 1].cell_length
-                    self.places.append(NumberPlace(y, at, end, position, tensor.label))
+                    self.spans.append(NumberSpan(y, at, end, position, tensor.label))
                     at = end
             if self._beside:
                 left += max(Strip(line).cell_length for line in block) + BETWEEN

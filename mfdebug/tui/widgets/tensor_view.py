@@ -14,7 +14,7 @@ from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.tui.widgets.heat_cells import Shading
 from mfdebug.tui.widgets.heat_columns import HeatColumns
 from mfdebug.tui.widgets.tensor import Line
-from mfdebug.tui.widgets.tensor_columns import NumberPlace, ShownTensor, TensorColumns
+from mfdebug.tui.widgets.tensor_columns import NumberSpan, ShownTensor, TensorColumns
 from mfdebug.tui.widgets.tensor_window import Moves
 
 View = Literal["numbers", "heatmap", "picture"]
@@ -24,14 +24,14 @@ VIEWS: tuple[View, ...] = ("numbers", "heatmap", "picture")
 class TensorView(NamedTuple):
     """The lines of tensors of one shape, how keys move the selected entry, and as what they are.
 
-    `fits` says that the numbers of a whole tensor have room, `places` where numbers are.
+    `fits` says that the numbers of a whole tensor have room, `spans` where numbers are.
     """
 
     lines: list[Line]
     moves: Moves
     view: View
     fits: bool
-    places: Sequence[NumberPlace] = ()
+    spans: Sequence[NumberSpan] = ()
 
 
 def tensor_view(
@@ -50,6 +50,6 @@ def tensor_view(
     numbers = TensorColumns(tensors, entry, width, height, ascii_only=shading.ascii_only)
     fits = numbers.window.size == math.prod(tensors[0].array.shape)
     if view == "numbers" or fits:
-        return TensorView(numbers.lines, numbers.window.moves, "numbers", fits, numbers.places)
+        return TensorView(numbers.lines, numbers.window.moves, "numbers", fits, numbers.spans)
     heat = HeatColumns(tensors, entry, width, height, shading)
     return TensorView(heat.lines, heat.moves, "heatmap", fits)

@@ -39,7 +39,7 @@ class WhyLines(LinesView, can_focus=False):
 
 
 class LeadLines(WhyLines):
-    """The numbers that the selected term depends on; `places` is where each of them is.
+    """The numbers that the selected term depends on; `spans` is where each of them is.
 
     A place is a line, the first cell of the number and the one after its last.
     """
@@ -53,11 +53,11 @@ class LeadLines(WhyLines):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.places: list[tuple[int, int, int]] = []
+        self.spans: list[tuple[int, int, int]] = []
 
     def on_click(self, event: Click) -> None:
         """Report the number that was clicked."""
-        for factor, (line, start, end) in enumerate(self.places):
+        for factor, (line, start, end) in enumerate(self.spans):
             if event.y == line and start <= event.x < end:
                 self.post_message(self.Clicked(factor))
 

@@ -21,7 +21,7 @@ LEAST_FOR_CURVE = 17
 Mode = Literal["hidden", "alone", "beside", "joined"]
 
 
-class Place(NamedTuple):
+class Arrangement(NamedTuple):
     """A mode, the columns of list and node (0 for what the style sheet says), and the room.
 
     `width` and `height` are the cells that the drawing may have, without the title line.
@@ -34,24 +34,26 @@ class Place(NamedTuple):
     height: int = 0
 
 
-def place(width: int, height: int, wished: bool | None, fits: Callable[[int, int], bool]) -> Place:
+def arrange(
+    width: int, height: int, wished: bool | None, fits: Callable[[int, int], bool]
+) -> Arrangement:
     """Return where the circuit stands in panels of a size.
 
     `wished` is what the user has chosen; None shows it where it fits beside the list.
     """
     if wished is False:
-        return Place("hidden")
+        return Arrangement("hidden")
     if width < BESIDE:
-        found = Place("alone", width=width, height=height - 1 - _below(height))
+        found = Arrangement("alone", width=width, height=height - 1 - _below(height))
     elif width < JOINED:
         columns = LIST if width < ROOMY_LIST else WIDE_LIST
         room = height - 1 - _below(height)
-        found = Place("beside", columns, width=width - columns - 1, height=room)
+        found = Arrangement("beside", columns, width=width - columns - 1, height=room)
     else:
         left = width - WIDE_LIST - NODE - 2
-        found = Place("joined", WIDE_LIST, NODE, left, height - 1)
+        found = Arrangement("joined", WIDE_LIST, NODE, left, height - 1)
     if wished is None and (found.mode == "alone" or not fits(found.width, found.height)):
-        return Place("hidden")
+        return Arrangement("hidden")
     return found
 
 
