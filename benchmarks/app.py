@@ -48,7 +48,7 @@ def started(command: Sequence[str | Path]) -> None:
     """Start an app, wait for its first screen, and end it."""
     with (
         tempfile.TemporaryDirectory() as state,
-        PtyApp(command, env={"XDG_STATE_HOME": state}) as app,
+        PtyApp(command, env={"XDG_STATE_HOME": state}, warm=False) as app,
     ):
         app.wait_for(READY, 60, idle=False)
 
@@ -70,7 +70,7 @@ def keys(graph: Path, columns: int, rows: int, pressed: Sequence[str] = ("s",)) 
     command = [sys.executable, "-m", "mfdebug", graph]
     with tempfile.TemporaryDirectory() as state:
         environment = {"XDG_STATE_HOME": state}
-        with PtyApp(command, columns=columns, rows=rows, env=environment) as app:
+        with PtyApp(command, columns=columns, rows=rows, env=environment, warm=False) as app:
             app.wait_for(READY, 60)
             app.press(*"ssssssssss")
             found = []

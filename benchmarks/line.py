@@ -39,11 +39,13 @@ def _environment(colours: str) -> dict[str, str | None]:
     return {**COLOURS[colours], "XDG_STATE_HOME": tempfile.mkdtemp()}
 
 
-def _bytes(graph: str, colours: str, keys: int) -> str:
-    with PtyApp([*COMMAND, graph], env=_environment(colours)) as app:
+def _bytes(graph: str, colours: str, keys: int, *, circuit: bool = False) -> str:
+    with PtyApp([*COMMAND, graph], env=_environment(colours), warm=False) as app:
         app.wait_for("press s to begin")
         app.settle()
         first = len(app.output)
+        if circuit:
+            app.press("G")
         app.press("s")
         steps = [len(app.press("s")) for _ in range(keys)]
         app.press("t")
@@ -57,7 +59,8 @@ def _bytes(graph: str, colours: str, keys: int) -> str:
     steps.sort()
     median, late = statistics.median(steps), steps[int(len(steps) * 0.95)]
     cells = [f"{first:,}", f"{median:,.0f}", f"{late:,}", f"{steps[-1]:,}", f"{nothing}"]
-    return f"| {graph}, {colours} | {' | '.join(cells)} | {played / 1000:.1f} |"
+    drawn = ", circuit" if circuit else ""
+    return f"| {graph}{drawn}, {colours} | {' | '.join(cells)} | {played / 1000:.1f} |"
 
 
 def _slow(rate: float, delay: float) -> str:
@@ -93,7 +96,12 @@ def run(keys: int) -> list[str]:
         "",
         "| | first screen | step | 95 % | most | idle | kB/s played |",
         "|---|---|---|---|---|---|---|",
-        *(_bytes(graph, colours, keys) for colours in COLOURS for graph in GRAPHS),
+        *(
+            _bytes(graph, colours, keys, circuit=circuit)
+            for colours in COLOURS
+            for circuit in (False, True)
+            for graph in GRAPHS
+        ),
         "",
         f"A key held down for {HELD:g} s, {KEYS_A_SECOND} times a second, on a slow connection:",
         "the time from its release until the last moment is on the screen, the maximum of bytes",

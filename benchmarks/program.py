@@ -145,7 +145,7 @@ def _first_screen(program: Path) -> float:
     command = [sys.executable, "-m", "mfdebug", str(program)]
     with (
         tempfile.TemporaryDirectory() as state,
-        PtyApp(command, env={"XDG_STATE_HOME": state}) as app,
+        PtyApp(command, env={"XDG_STATE_HOME": state}, warm=False) as app,
     ):
         app.wait_for("press s to begin", 60, idle=False)
         return 1e3 * (perf_counter() - begun)

@@ -40,6 +40,18 @@ minimum = ops.Min
 exp = ops.Exp
 log = ops.Log
 sqrt = ops.Sqrt
+sin = ops.Sin
+cos = ops.Cos
+erf = ops.Erf
+reciprocal = ops.Reciprocal
+clip = ops.Clip
+where = ops.Where
+equal = ops.Equal
+less = ops.Less
+less_or_equal = ops.LessOrEqual
+greater = ops.Greater
+greater_or_equal = ops.GreaterOrEqual
+detach = ops.Detach
 matmul = ops.MatMul
 linear = ops.Linear
 concat = ops.Concat
@@ -49,7 +61,28 @@ relu = ops.ReLU
 leaky_relu = ops.LeakyReLU
 softplus = ops.Softplus
 gelu = ops.GELU
+silu = ops.SiLU
+elu = ops.Elu
+selu = ops.Selu
+prelu = ops.PRelu
+hard_sigmoid = ops.HardSigmoid
 softmax = ops.Softmax
+var = ops.Var
+norm = ops.Norm
+logsumexp = ops.LogSumExp
+prod = ops.Prod
+cumsum = ops.CumSum
+argmax = ops.ArgMax
+take = ops.Take
+expand = ops.Expand
+tile = ops.Tile
+stack = ops.Stack
+squeeze = ops.Squeeze
+unsqueeze = ops.Unsqueeze
+log_softmax = ops.LogSoftmax
+nll = ops.NLL
+huber = ops.Huber
+hinge = ops.Hinge
 mse = ops.MSE
 mae = ops.MAE
 binary_cross_entropy = ops.BinaryCrossEntropy
@@ -66,6 +99,19 @@ def parameter(value: Any, name: str | None = None) -> Input:
     if not isinstance(value, float):
         value = np.array(as_numbers(value, name or "parameter"), np.float64)
     return Input(name, value=value, trainable=True)
+
+
+def split(x: Node, parts: int | Sequence[int], axis: int = 0) -> list[Node]:
+    """Return the parts of `x` along `axis`: a number of equal parts, or one of each given size.
+
+    Raises `GraphError` unless `parts` is a positive number or a list of them.
+    """
+    if isinstance(parts, Sequence):
+        parts = list(parts)
+    first = ops.Split(x, parts=parts, axis=axis)
+    count = len(parts) if isinstance(parts, list) else parts
+    others = (ops.Split(x, parts=parts, part=part, axis=axis) for part in range(1, count))
+    return [first, *others]
 
 
 def as_graph(subject: Graph | Node | Sequence[Node], trainables: Sequence[Node] = ()) -> Graph:

@@ -207,8 +207,13 @@ class Input(Node):
     """A node without inbound nodes: data, or a parameter if it is trainable.
 
     `value` is a number or an array; `shape` is a tuple in which None stands for the batch size.
-    After `backward()`, `gradients[self]` is the sum of what the outbound nodes sent.
+    `image` is the height and width in pixels if each row, or each slice of two axes, is an image.
+    After `backward()`, `gradients[self]` is the sum of what the outbound nodes sent. `constant`
+    says that a graph file has it as a number among the inputs of an op, not as a node.
     """
+
+    image: tuple[int, int] | None = None
+    constant = False
 
     def __init__(
         self,
@@ -217,11 +222,13 @@ class Input(Node):
         value: Any = None,
         shape: tuple[int | None, ...] | None = None,
         trainable: bool = False,
+        image: tuple[int, int] | None = None,
     ) -> None:
         super().__init__((), name)
         self.value = value
         self.shape = shape
         self.trainable = trainable
+        self.image = image
 
     def forward(self, value: Any = None) -> None:
         """Set `value`, or keep the current one; raise `FeedError` if there is none."""

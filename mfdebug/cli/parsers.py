@@ -1,30 +1,29 @@
-"""The argument parsers of the command line, one per command, with their completers.
+"""The argument parsers of the command line, one per command.
 
-`mfdebug GRAPH` has no command name; every other command is the first word. A completer is a
-function from the typed prefix of a word to its completions.
+`mfdebug GRAPH` has no command name; every other command is the first word.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from mfdebug import __version__
+from mfdebug.cli.argument_types import columns, drawing_file, megabytes, run_file, size
+from mfdebug.cli.completers import (
+    COMMANDS,
+    any_file,
+    complete_with,
+    demos,
+    graphs_and_commands,
+    nothing,
+    program_argument,
+    programs,
+)
 from mfdebug.config.themes import AUTO, MANY_COLOURS
-from mfdebug.opening.readers import PROGRAM, READERS, RUN_FILE, Kind, reader_of
+from mfdebug.opening.readers import RUN_FILE
 
-Completer = Callable[..., Iterable[str]]
-COMMANDS = {
-    "record": "record a program's run into a file, without a screen",
-    "demo": "play a demonstration: a graph and a script",
-    "config": "show the settings in force, and where each comes from",
-    "keys": "list the keys in force, in the format of the settings file",
-    "completion": "print the completion code for bash, zsh or fish",
-}
 SHELLS = ("bash", "zsh", "fish")
 
 EPILOG = """\
@@ -48,7 +47,7 @@ def main_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "graph",
             nargs="?",
@@ -57,7 +56,7 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         graphs_and_commands,
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "arguments",
             nargs="*",
@@ -70,7 +69,7 @@ def main_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mfdebug {__version__}")
     parser.add_argument("--batch", action="store_true", help="run commands without a screen")
     parser.add_argument("--plain", action="store_true", help="a line prompt instead of a screen")
-    _complete(
+    complete_with(
         parser.add_argument(
             "-c",
             dest="commands",
@@ -80,7 +79,7 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         nothing,
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "-x",
             dest="commands",
@@ -108,7 +107,7 @@ def main_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="continue the last session of the graph (by default, of the last graph)",
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "--feed",
             metavar="NODE=VALUE",
@@ -118,7 +117,7 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         nothing,
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "--save",
             metavar="FILE",
@@ -126,11 +125,11 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         any_file,
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "--history-memory",
             metavar="MB",
-            type=_megabytes,
+            type=megabytes,
             help="memory for the history (default 256)",
         ),
         nothing,
@@ -164,7 +163,7 @@ def _add_drawing_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--draw", action="store_true", help="print the graph as a drawing, after all commands"
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "--at",
             metavar="MOMENT",
@@ -172,21 +171,21 @@ def _add_drawing_options(parser: argparse.ArgumentParser) -> None:
         ),
         nothing,
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "--width",
             metavar="COLUMNS",
-            type=_columns,
+            type=columns,
             help="with --draw: the most columns (default: the terminal's, or 80)",
         ),
         nothing,
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "-o",
             dest="output",
             metavar="FILE",
-            type=_drawing_file,
+            type=drawing_file,
             help="with --draw: the file to write, which ends in .svg or .txt",
         ),
         any_file,
@@ -200,8 +199,10 @@ def record_parser() -> argparse.ArgumentParser:
         description="Run a program as python does, and record what its nodes compute.",
         epilog="mfdebug FILE opens the recorded run, on this or another machine.",
     )
-    _complete(parser.add_argument("program", metavar="PROGRAM", help="a Python program"), programs)
-    _complete(
+    complete_with(
+        parser.add_argument("program", metavar="PROGRAM", help="a Python program"), programs
+    )
+    complete_with(
         parser.add_argument(
             "arguments",
             nargs="*",
@@ -210,22 +211,22 @@ def record_parser() -> argparse.ArgumentParser:
         ),
         any_file,
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "-o",
             dest="output",
             metavar="FILE",
-            type=_run_file,
+            type=run_file,
             required=True,
             help=f"the file, which ends in {RUN_FILE.suffix}",
         ),
         any_file,
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "--most",
             metavar="MB",
-            type=_megabytes,
+            type=megabytes,
             default=2048,
             help="the maximum size of the file; older passes are thinned (default 2048)",
         ),
@@ -240,7 +241,7 @@ def demo_parser() -> argparse.ArgumentParser:
         prog="mfdebug demo",
         description="Play a demonstration; without a name, list the shipped ones.",
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "demo",
             nargs="?",
@@ -252,14 +253,14 @@ def demo_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check", action="store_true", help="run it without a screen; status 1 if a line fails"
     )
-    _complete(
+    complete_with(
         parser.add_argument("--export", metavar="FILE", help="write it as a recording"), any_file
     )
-    _complete(
+    complete_with(
         parser.add_argument(
             "--size",
             metavar="COLUMNSxROWS",
-            type=_size,
+            type=size,
             help="with --export: the size of the terminal, as in 80x24",
         ),
         nothing,
@@ -309,103 +310,3 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "keys": keys_parser,
     "completion": completion_parser,
 }
-
-
-def _run_file(text: str) -> Path:
-    if reader_of(text).kind is not Kind.RUN:
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in {RUN_FILE.suffix}")
-    return Path(text)
-
-
-def _drawing_file(text: str) -> Path:
-    if Path(text).suffix not in (".svg", ".txt"):
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in .svg or .txt")
-    return Path(text)
-
-
-def _columns(text: str) -> int:
-    if not re.fullmatch(r"\d{1,5}", text) or not 20 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of columns from 20 to 10000")
-    return int(text)
-
-
-def _megabytes(text: str) -> float:
-    try:
-        size = float(text)
-    except ValueError:
-        size = 0.0
-    if not 0 < size < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of megabytes above 0")
-    return size
-
-
-def _size(text: str) -> tuple[int, int]:
-    size = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
-    if size is None or not int(size[1]) or not int(size[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not COLUMNSxROWS, as in 80x24")
-    return int(size[1]), int(size[2])
-
-
-# What is completed ---------------------------------------------------------------------------
-
-
-def _complete(action: argparse.Action, completer: Completer) -> None:
-    # argcomplete looks for this attribute.
-    action.completer = completer  # type: ignore[attr-defined]
-
-
-def nothing(**_: Any) -> Iterable[str]:
-    """Complete nothing: the word is free text."""
-    return ()
-
-
-def any_file(prefix: str, **_: Any) -> Iterable[str]:
-    """Complete a path."""
-    return _paths(prefix, ("",))
-
-
-def program_argument(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
-    """Complete an argument of a program, which may be a path; graphs take no arguments."""
-    takes_arguments = reader_of(parsed_args.graph).kind is Kind.PROGRAM
-    return _paths(prefix, ("",)) if takes_arguments else ()
-
-
-def programs(prefix: str, **_: Any) -> Iterable[str]:
-    """Complete a program."""
-    return _paths(prefix, (PROGRAM.suffix,))
-
-
-def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:
-    """Complete a graph, a program, a run file or a command."""
-    from mfdebug.opening.shipped import names
-
-    found = [*names(), *COMMANDS]
-    files = _paths(prefix, tuple(reader.suffix for reader in READERS))
-    return [*(name for name in found if name.startswith(prefix)), *files]
-
-
-def demos(prefix: str, **_: Any) -> Iterable[str]:
-    """Complete a demo."""
-    from mfdebug.opening.shipped import shipped_demos
-
-    found = [demo.name for demo in shipped_demos()]
-    return [*(name for name in found if name.startswith(prefix)), *_paths(prefix, (".demo",))]
-
-
-def _paths(prefix: str, endings: tuple[str, ...]) -> list[str]:
-    """Return the folders that start with `prefix`, and the files with one of the `endings`."""
-    folder, slash, typed = prefix.rpartition("/")
-    before = folder + slash
-    try:
-        entries = list(os.scandir(os.path.expanduser(before) or "."))
-    except (OSError, ValueError):
-        return []
-    found = []
-    for entry in entries:
-        if not entry.name.startswith(typed) or (entry.name.startswith(".") and not typed):
-            continue
-        if entry.is_dir():
-            found.append(f"{before}{entry.name}/")
-        elif entry.name.endswith(endings):
-            found.append(before + entry.name)
-    return sorted(found)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from mfdebug.cli.parsers import COMMANDS, PARSERS, main_parser
+from mfdebug.cli.completers import COMMANDS
+from mfdebug.cli.parsers import PARSERS, main_parser
 
 
 def answer() -> None:

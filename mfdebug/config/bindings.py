@@ -19,7 +19,9 @@ PLACES = {
     "screen": "on the main screen",
     "app": "everywhere except in dialogs",
     "order": "in the order",
+    "circuit": "in the circuit",
     "entries": "in the node panel",
+    "cost": "in the curve",
     "prompt": "at the prompt",
     "why": "in the why dialog",
     "text": "in a text dialog",
@@ -31,7 +33,9 @@ PLACES = {
 # Groups whose keys are active at the same time.
 _SIMULTANEOUS = (
     ("screen", "app", "order"),
+    ("screen", "app", "circuit"),
     ("screen", "app", "entries"),
+    ("screen", "app", "cost"),
     *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo", "picker")),
 )
 # Groups in which characters are typed, so that a character cannot be a key.
@@ -46,7 +50,8 @@ NO_KEY = "no_key"
 class Bound:
     """A binding: `action` is Textual's action, `words` the description shown to users.
 
-    `command` and `group` are the command that the action runs, if any, and the command's group.
+    `command` and `group` are the command that the action runs, if any, and the command's group;
+    bindings of the group `view` change what the screen shows of the moment.
     """
 
     id: str
@@ -83,23 +88,49 @@ _APP_BINDINGS = (
     Bound("play", ("P",), "play", "start or stop autoplay", "screen"),
     Bound("faster", ("plus",), "speed(1)", "play faster", "screen"),
     Bound("slower", ("minus",), "speed(-1)", "play slower", "screen"),
-    Bound("log", ("l",), "log", "cost on a log scale", "screen"),
-    Bound("panel", ("tab",), "panel", "to the node's numbers and back", "screen"),
+    Bound("log", ("l",), "log", "cost on a log scale", "screen", group="view"),
+    Bound("panel", ("tab",), "panel", "to the next panel", "screen", group="view"),
     Bound("find-next", ("m",), "find_next(1)", "next match of the search", "screen"),
     Bound("find-previous", ("M",), "find_next(-1)", "previous match of the search", "screen"),
-    Bound("zoom", ("i",), "zoom", "a panel on the whole screen, and back", "screen"),
+    Bound("zoom", ("i",), "zoom", "a panel on the whole screen, and back", "screen", group="view"),
+    Bound(
+        "circuit",
+        ("G",),
+        "circuit",
+        "the graph drawn as a circuit, and back",
+        "screen",
+        group="view",
+    ),
     Bound(
         "node-down",
         ("greater_than_sign",),
         "scroll_node(1)",
         "scroll the node panel down",
         "screen",
+        group="view",
     ),
-    Bound("node-up", ("less_than_sign",), "scroll_node(-1)", "scroll the node panel up", "screen"),
-    Bound("ask", ("v",), "ask", "ask about the value or the gradient", "screen"),
-    Bound("compare", ("V",), "compare", "the previous pass's gradient beside it", "screen"),
+    Bound(
+        "node-up",
+        ("less_than_sign",),
+        "scroll_node(-1)",
+        "scroll the node panel up",
+        "screen",
+        group="view",
+    ),
+    Bound("ask", ("v",), "ask", "ask about the value or the gradient", "screen", group="view"),
+    Bound(
+        "compare",
+        ("V",),
+        "compare",
+        "the previous pass's gradient beside it",
+        "screen",
+        group="view",
+    ),
+    Bound(
+        "view", ("h",), "view", "tensors as numbers, heatmaps or pictures", "screen", group="view"
+    ),
     Bound("calm", ("escape",), "calm", "stop, clear the count, end the zoom", "screen"),
-    Bound("follow", ("f",), "follow", "back to the current node", "screen"),
+    Bound("follow", ("f",), "follow", "back to the current node", "screen", group="view"),
     Bound("palette", ("ctrl+p",), "palette", "find a command", "screen"),
     Bound("open", ("O",), "app.open_another", "open another graph or demo", "screen"),
     Bound("suspend", ("ctrl+z",), "suspend_process", "to the shell and back with fg", "app"),
@@ -114,6 +145,12 @@ _APP_BINDINGS = (
     Bound("order-first", ("home",), "edge(-1)", "first node", "order"),
     Bound("order-last", ("end",), "edge(1)", "last node", "order"),
     Bound("order-open", ("enter",), "open", "open or close", "order"),
+    Bound("circuit-left", ("left",), "walk('left')", "to the nearest input", "circuit"),
+    Bound("circuit-right", ("right",), "walk('right')", "to the nearest consumer", "circuit"),
+    Bound("circuit-up", ("up",), "walk('up')", "box above", "circuit"),
+    Bound("circuit-down", ("down",), "walk('down')", "box below", "circuit"),
+    Bound("circuit-open", ("enter",), "open_fold", "open a folded box", "circuit"),
+    Bound("circuit-close", ("backspace",), "close_fold", "fold what is around it", "circuit"),
     Bound("entry-up", ("up",), "entry(-1, 0)", "entry above", "entries"),
     Bound("entry-down", ("down",), "entry(1, 0)", "entry below", "entries"),
     Bound("entry-left", ("left",), "entry(0, -1)", "entry to the left", "entries"),
@@ -122,6 +159,11 @@ _APP_BINDINGS = (
     Bound("entry-page-down", ("pagedown",), "entry_page(1)", "a window of numbers down", "entries"),
     Bound("entry-first", ("home",), "entry_edge(-1)", "first entry", "entries"),
     Bound("entry-last", ("end",), "entry_edge(1)", "last entry", "entries"),
+    Bound("entry-why", ("enter",), "why", "where the entry comes from", "entries"),
+    Bound("cost-left", ("left",), "step(-1)", "the SGD step before", "cost"),
+    Bound("cost-right", ("right",), "step(1)", "the SGD step after", "cost"),
+    Bound("cost-first", ("home",), "edge(-1)", "the first SGD step", "cost"),
+    Bound("cost-last", ("end",), "edge(1)", "the last SGD step", "cost"),
     Bound("prompt-leave", ("escape",), "leave", "close", "prompt"),
     Bound("prompt-complete", ("tab",), "complete(1)", "complete, next completion", "prompt"),
     Bound("prompt-uncomplete", ("shift+tab",), "complete(-1)", "previous completion", "prompt"),

@@ -154,3 +154,13 @@ def _base(text: str) -> str:
         return ""
     character = character_of(lower)
     return _of_character(character) if character else ""
+
+
+_OF_SHOWN = {sign: key for key, sign in _SHOWN.items()} | {"Bksp": "backspace", "/": "slash"}
+# The letters that are keys of dialogs.
+_LETTERS = ("g", "q")
+
+
+def key_shown_as(word: str) -> str:
+    """Return Textual's name of the key that a dialog's line of keys shows as `word`, or ""."""
+    return word if word in _LETTERS else _OF_SHOWN.get(word, "")

@@ -104,6 +104,16 @@ class RecordedDebugger(Debugger):
             hint="save FILE writes this network as a graph file, which can be changed",
         )
 
+    def set_gradient(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
+        """Raise `DebuggerError`, as `set_value` does."""
+        return self.set_value(node, index, value)
+
+    def scale(
+        self, node: int, index: tuple[int, ...] | None, factor: Any, *, gradient: bool = False
+    ) -> int:
+        """Raise `DebuggerError`, as `set_value` does."""
+        return self.set_value(node, index, factor)
+
     def set_learning_rate(self, rate: float) -> int:
         """Raise `DebuggerError`, as `set_value` does."""
         return self.set_value(0, None, rate)

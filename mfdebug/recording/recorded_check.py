@@ -20,8 +20,9 @@ from mfdebug.recording.arrays import as_floats, misfit
 from mfdebug.recording.nodes import Recorded, RecordedGraph
 from mfdebug.recording.passes import RecordedPass
 from miniflow.errors import MiniflowError
-from miniflow.gradcheck.checker import Against, Reason, Verdict, check
+from miniflow.gradcheck.checker import check
 from miniflow.gradcheck.differences import TOLERANCE
+from miniflow.gradcheck.verdict import Against, Reason, Verdict
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops.arithmetic import Mul

@@ -94,7 +94,7 @@ class RecordedState(State):
         """Return the freshness of a gradient; not known if not kept or of a wrong shape."""
         if not self.graph.has_backward or not self.graph.reaches_cost[node]:
             return Freshness.NONE
-        if self.is_class_number(node):
+        if self.nothing_sends(node):
             return Freshness.NONE
         gradient = self.plan.known_gradient(node)
         known = gradient is not None and gradient.size > 0

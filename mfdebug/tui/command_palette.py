@@ -104,6 +104,7 @@ class Palette(CommandPalette):
 
     DEFAULT_CSS = """
     Palette {
+        background: transparent;
         & > Vertical { margin-top: 1; width: 90%; max-width: 100; background: $panel; }
         & #--input { border: none; background: $panel; padding: 0 2 1 2; }
         & #--input.--list-visible { border: none; }
@@ -113,8 +114,6 @@ class Palette(CommandPalette):
         & CommandList, & CommandList:focus {
             border: none; background: $panel; scrollbar-size: 1 1; max-height: 80vh;
         }
-        /* An option list loses `reverse` (Textual 8.2.8, Widget.get_visual_style). */
-        & CommandList:nocolor > .option-list--option-highlighted { text-style: bold underline; }
     }
     """
 

@@ -15,7 +15,7 @@ from mfdebug.core.commands.help_topics import TOPICS, Topic
 from mfdebug.core.commands.table import GROUPS
 
 # The groups of commands that have a section of keys; all other keys are under `SCREEN`.
-KEY_GROUPS = ("move", "stop", "look", "change")
+KEY_GROUPS = ("move", "stop", "look", "change", "view")
 SCREEN = "this screen"
 
 
@@ -95,19 +95,27 @@ def _command_entry(command: Command, keys: Keys) -> Entry:
 
 def _key_pages(keys: Keys) -> list[Page]:
     groups: dict[str, list[Bound]] = {name: [] for name in (*KEY_GROUPS, SCREEN)}
-    for bound in (*at("screen"), *at("app")):
+    for bound in at("screen"):
         groups[bound.group if bound.group in KEY_GROUPS else SCREEN].append(bound)
     found = {name: _key_entries(group, keys) for name, group in groups.items()}
     counted = f"10{keys.name('step')} 500{keys.name('sgd')}"
     found["move"] += (Entry(counted, "ten steps, 500 SGD steps: type a count first"),)
     if not (keys.is_changed("step") or keys.is_changed("back")):
         found["move"] += (Entry("s S", "lowercase goes forward, UPPERCASE goes back"),)
+    found[PLACES["app"]] = _key_entries(at("app"), keys)
     found[PLACES["order"]] = _key_entries(at("order"), keys)
+    found[PLACES["cost"]] = _key_entries(at("cost"), keys)
+    circuit = f"{PLACES['circuit']} ({keys.name('circuit')})"
+    found[circuit] = _key_entries(at("circuit"), keys)
     panel = f"{PLACES['entries']} ({keys.name('panel')})"
     found[panel] = _key_entries(at("entries"), keys)
     sections = {name: Section(f"keys - {name}", entries) for name, entries in found.items()}
     return [
-        Page("keys", "keys that move in time", (sections["move"],)),
+        Page(
+            "keys",
+            "keys that move in time, and keys that work everywhere",
+            (sections["move"], sections[PLACES["app"]]),
+        ),
         Page(
             "more keys",
             "keys that set stops, look and change",
@@ -118,6 +126,16 @@ def _key_pages(keys: Keys) -> list[Page]:
             "panel keys",
             "keys in the order and in the node panel",
             (sections[PLACES["order"]], sections[panel]),
+        ),
+        Page(
+            "curve keys",
+            "keys in the curve of the costs",
+            (sections[PLACES["cost"]],),
+        ),
+        Page(
+            "view, circuit",
+            "keys that change what is shown, and those in the circuit",
+            (sections["view"], sections[circuit]),
         ),
     ]
 

@@ -20,7 +20,10 @@ KEY_HINTS = [
     ("continue", "continue"),
     ("break", "stop"),
     ("why", "why"),
+    ("circuit", "circuit"),
     ("set", "edit"),
+    ("order-up order-down", "node"),
+    ("order-open", "open"),
     ("prompt", "command"),
     ("until", "until"),
     ("explain", "explain"),
@@ -35,21 +38,51 @@ KEY_HINTS = [
     ("help", "help"),
 ]
 
-# Those of the node panel while it has the focus: a string of ids is one hint.
-PANEL_HINTS = [
+# Those of the other panels while they have the focus, by its id; a string of ids is one hint.
+NODE_HINTS = [
     ("entry-left entry-right entry-up entry-down", "entry"),
     ("ask", "value/gradient"),
     ("node-down node-up", "scroll"),
     ("zoom", "zoom"),
     ("why", "why"),
-    ("panel", "other panel"),
+    ("panel", "next panel"),
     ("step", "step"),
     ("back", "back"),
     ("compare", "previous pass"),
+    ("view", "heatmap"),
     ("explain", "explain"),
     ("last", "last change"),
     ("help", "help"),
 ]
+COST_HINTS = [
+    ("cost-left cost-right", "SGD step"),
+    ("cost-first cost-last", "first, last"),
+    ("log", "log scale"),
+    ("zoom", "zoom"),
+    ("panel", "next panel"),
+    ("step", "step"),
+    ("back", "back"),
+    ("help", "help"),
+]
+CIRCUIT_HINTS = [
+    ("step", "step"),
+    ("back", "back"),
+    ("next", "phase"),
+    ("circuit-left circuit-right circuit-up circuit-down", "box"),
+    ("circuit-open", "open"),
+    ("circuit-close", "fold"),
+    ("follow", "follow"),
+    ("why", "why"),
+    ("circuit", "list"),
+    ("zoom", "zoom"),
+    ("panel", "panel"),
+    ("node-down node-up", "scroll the node"),
+    ("sgd", "SGD step"),
+    ("continue", "continue"),
+    ("prompt", "command"),
+    ("help", "help"),
+]
+PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS, "circuit": CIRCUIT_HINTS}
 
 
 def bindings_at(group: str) -> list[BindingType]:
@@ -107,13 +140,13 @@ class KeyHint(NamedTuple):
     words: str
 
 
-def key_hints(keys: Keys, *, steps: bool = True, in_panel: bool = False) -> list[KeyHint]:
+def key_hints(keys: Keys, *, steps: bool = True, focused: str | None = None) -> list[KeyHint]:
     """Return the hints of the bottom line; actions without a key are omitted.
 
-    `steps` says whether the run has SGD steps, `in_panel` whether the node panel has the focus.
+    `steps` says whether the run has SGD steps, `focused` is the id of the panel with the focus.
     """
     return [
         KeyHint(ids.split()[0], " ".join(keys.name(id) for id in ids.split()), words)  # noqa: A001
-        for ids, words in (PANEL_HINTS if in_panel else KEY_HINTS)
+        for ids, words in PANEL_HINTS.get(focused or "", KEY_HINTS)
         if all(map(keys.of, ids.split())) and (steps or ids != "sgd")
     ]

@@ -28,8 +28,14 @@ class Selection(Struct, frozen=True):
 
     @property
     def settable(self) -> bool:
-        """Whether the shown node is an input, whose value can be set."""
-        return isinstance(self.debugger.graph.nodes[self.shown], Input)
+        """Whether the chosen number can be set: there is one, and it is not where backward starts.
+
+        A computed number that is still to come can be set too.
+        """
+        state, graph = self.debugger.state, self.debugger.graph
+        if not self.gradient:
+            return not state.unknown(self.shown)
+        return self.shown != graph.cost and not state.no_gradient(self.shown)
 
     @property
     def number(self) -> str:
@@ -57,7 +63,7 @@ class Selection(Struct, frozen=True):
         command = command_of(template)
         argument = None if command is None else command.argument
         if argument is Argument.ASSIGNMENT:
-            target, old = self._setting(name)
+            target, old = self._setting()
             return f"{target} = {old}", len(old)
         if argument is Argument.EXPRESSION:
             return f"{template}{self.tensor}", len(self.tensor)
@@ -71,13 +77,20 @@ class Selection(Struct, frozen=True):
     def _name(self, node: int) -> str:
         return typed(self.debugger.graph.nodes[node].label)
 
-    def _setting(self, name: str) -> tuple[str, str]:
+    def _setting(self) -> tuple[str, str]:
         """Return the target of `set` and its present value: the entry, or the learning rate."""
+        state = self.debugger.state
         if not self.settable:
             rate = word_typed("lr", self.debugger.graph.by_name)
-            return f"{SET}{rate}", repr(self.debugger.state.learning_rate)
-        now = float(self.debugger.state.value(self.shown)[self.entry])
-        return f"{SET}{name}{index_text(self.entry)}", repr(now)
+            return f"{SET}{rate}", repr(state.learning_rate)
+        target = self.debugger.graph.nodes[self.shown]
+        # Nothing reads the gradient of an input that is not trained.
+        gradient = self.gradient and not (isinstance(target, Input) and not target.trainable)
+        name = f"{self._name(self.shown)}{'.grad' * gradient}{index_text(self.entry)}"
+        if state.freshness(self.shown, gradient=gradient).absent:
+            return f"{SET}{name}", ""
+        array = state.gradient(self.shown) if gradient else state.value(self.shown)
+        return f"{SET}{name}", repr(float(array[self.entry]))
 
     def _default_moments(self) -> str:
         """Return two moments to compare: without the edits and now, or one SGD step apart."""

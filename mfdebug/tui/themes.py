@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.app import App, ReturnType
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from mfdebug.config.themes import DARK, LIGHT, Colours, themes_for
 
@@ -55,17 +57,43 @@ CONTRAST = Theme(
 )
 OWN_THEMES = (MFDEBUG_DARK, MFDEBUG_LIGHT, CONTRAST)
 
+# A terminal's own 16 colours are far apart: a bar or a scrollbar in one of them is all that one
+# sees. Textual's themes of these colours, with thin grey scrollbars, and an accent that is not the
+# colour of positive numbers.
+_QUIET = {
+    "scrollbar": "ansi_bright_black",
+    "scrollbar-hover": "ansi_bright_black",
+    "scrollbar-active": "ansi_bright_black",
+    "scrollbar-background": "ansi_default",
+    "scrollbar-background-hover": "ansi_default",
+    "scrollbar-background-active": "ansi_default",
+}
+
+
+def _quiet(name: str, accent: str, warning: str) -> Theme:
+    theme = BUILTIN_THEMES[name]
+    variables = {**theme.variables, **_QUIET}
+    return replace(theme, accent=accent, warning=warning, variables=variables)
+
+
+FEW_COLOUR_THEMES = (
+    _quiet("ansi-dark", accent="ansi_cyan", warning="ansi_yellow"),
+    _quiet("ansi-light", accent="ansi_blue", warning="ansi_magenta"),
+)
+
 
 class ThemedApp(App[ReturnType]):
     """An app with the themes that suit its terminal."""
 
     def use_themes(self, colours: Colours, name: str) -> None:
         """Register the themes for so many colours, and use one, by mfdebug's name of it."""
-        for theme in OWN_THEMES:
+        for theme in (*OWN_THEMES, *FEW_COLOUR_THEMES):
             self.register_theme(theme)
         # Textual's names of the themes, by mfdebug's.
         self.themes = themes_for(colours)
         self.use_theme(name)
+        # Textual has read its own theme of the name before.
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @property
     def theme_name(self) -> str:

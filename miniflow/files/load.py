@@ -7,7 +7,7 @@ give the file's name and the JSON path.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,9 @@ from msgspec import UNSET, UnsetType
 from miniflow import limits
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
 from miniflow.files import paths
+from miniflow.files.constants import with_constants
 from miniflow.files.decode import A_NAME, decode
+from miniflow.files.op_hints import op_hint
 from miniflow.files.schema import (
     DataForm,
     GraphForm,
@@ -34,6 +36,7 @@ from miniflow.garbage import collector_paused
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import OPS
+from miniflow.ops.base import shape_text
 from miniflow.plans.integers import type_class_numbers
 from miniflow.structure import check_declared
 from miniflow.text.characters import is_printable
@@ -79,8 +82,12 @@ class _Loader:
         self.folder = folder
         self.file = file
         self.name = form.name or self._default_name()
+        form.nodes, self.constants = with_constants(form.nodes)
         self.names = [node.name for node in form.nodes]
-        self.index = dict(zip(self.names, range(len(self.names)), strict=True))
+        # Numbers among the inputs of ops are names by now; their type does not say so.
+        self.index: dict[str | float, int] = dict(
+            zip(self.names, range(len(self.names)), strict=True)
+        )
         self.dtype: np.dtype[Any] = np.dtype(form.dtype or "float64")
         try:
             self.training = _training(form.training or TrainingForm())
@@ -217,7 +224,7 @@ class _Loader:
                 made[position] = self._input(position, form)
                 inbound.append([])
                 continue
-            if not (form.value is form.shape is form.trainable is UNSET):
+            if not (form.value is form.shape is form.trainable is form.image is UNSET):
                 self._check_op_fields(position, form)
             sources = []
             try:
@@ -239,7 +246,7 @@ class _Loader:
         """Return the positions in topological order; raise for unknown names and cycles."""
         inbound: list[list[int]] = []
         for position, form in enumerate(self.form.nodes):
-            names = form.inputs or []
+            names = cast("list[str]", form.inputs or [])
             try:
                 inbound.append([self.index[name] for name in names])
             except KeyError as error:
@@ -271,7 +278,7 @@ class _Loader:
         return error.within(f"{self._node(position)}.{field} ({form.name})")
 
     def _check_op_fields(self, position: int, form: NodeForm) -> None:
-        for field in ("value", "shape", "trainable"):
+        for field in ("value", "shape", "trainable", "image"):
             if getattr(form, field) is not UNSET and getattr(form, field) is not False:
                 raise FileError(
                     f'only an Input has "{field}"; the op of this node is {form.op}',
@@ -292,7 +299,7 @@ class _Loader:
             raise FileError(
                 f"there is no op {shown(form.op)}",
                 where=f"{where}.op",
-                hint=nearest(form.op, ["Input", *OPS]),
+                hint=op_hint(form.op),
             )
         if form.inputs:
             raise FileError("an Input takes no inputs", where=f"{where}.inputs")
@@ -307,7 +314,34 @@ class _Loader:
         if not isinstance(form.shape, UnsetType):
             shape = tuple(form.shape)
             self.sources.take([size or 1 for size in shape], f"{where}.shape", counts=False)
-        return Input(form.name, value=value, shape=shape, trainable=form.trainable is True)
+        image = None
+        if not isinstance(form.image, UnsetType):
+            image = (form.image[0], form.image[1])
+            known = np.asarray(value).shape if shape is None and value is not None else shape
+            self._check_image(image, known, where)
+        trainable = form.trainable is True
+        made = Input(form.name, value=value, shape=shape, trainable=trainable, image=image)
+        made.constant = form.name in self.constants
+        return made
+
+    def _check_image(
+        self, image: tuple[int, int], shape: Sequence[int | None] | None, where: str
+    ) -> None:
+        """Raise `FileError` unless rows of the shape, or its last two axes, may be such images."""
+        if shape is None:
+            return
+        pixels = image[0] * image[1]
+        if shape and shape[-1] in (None, pixels):
+            return
+        if len(shape) > 1 and all(
+            n in (None, size) for n, size in zip(shape[-2:], image, strict=True)
+        ):
+            return
+        size, found = shape_text(image), shape_text(tuple(shape))
+        raise FileError(
+            f"images of {size} are rows of {pixels} numbers, but the shape is {found}",
+            where=f"{where}.image",
+        )
 
     # Data and feeds ----------------------------------------------------------------------
 

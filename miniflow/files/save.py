@@ -21,6 +21,7 @@ from miniflow import limits
 from miniflow.errors import FileError
 from miniflow.files import paths
 from miniflow.files.atomic import replace_file
+from miniflow.files.constants import is_constant
 from miniflow.files.leftovers import remove_unneeded, tensor_file_name, tensor_files
 from miniflow.files.schema import FORMAT, changed_fields, optimizer_fields
 from miniflow.files.state import has_progress, state_text
@@ -63,6 +64,8 @@ class _Saver:
         self.file = file
         # Tensor files that did not exist before.
         self._created: list[Path] = []
+        # Inputs that are written as numbers among the inputs of ops.
+        self._constants: dict[Node, str] = {}
 
     def save(self) -> None:
         """Write the tensors, then the graph file; remove the tensors if that fails."""
@@ -84,14 +87,20 @@ class _Saver:
         values: dict[Node, Array | None] = {
             node: self._value(node) for node in graph.declared if isinstance(node, Input)
         }
+        self._constants = {
+            node: written(value)
+            for node, value in values.items()
+            if value is not None and node is not graph.nodes[graph.cost] and is_constant(node)
+        }
+        rows = [node for node in graph.declared if node not in self._constants]
         large = {
             _tensor_name(node.label): value
             for node, value in values.items()
             if value is not None and not _is_inline(value)
         }
         tensor_file = self._write_tensors(large) if large else ""
-        width = min(_NAME_COLUMN, max(len(node.label) for node in graph.declared))
-        nodes = [self._node(node, values.get(node), tensor_file, width) for node in graph.declared]
+        width = min(_NAME_COLUMN, max(len(node.label) for node in rows))
+        nodes = [self._node(node, values.get(node), tensor_file, width) for node in rows]
         parts = [
             f'"miniflow": {FORMAT}',
             *([f'"name": {self._json(graph.name)}'] if graph.name else []),
@@ -140,18 +149,22 @@ class _Saver:
             return f"{start}{''.join(self._input_fields(node, value, tensor_file))}}}"
         if not isinstance(node, Op) or OPS.get(kind) is not type(node):
             raise self._refusal(node, f"graph files have no op {kind}")
-        inputs = [source.label for source in node.inbound_nodes]
+        inputs = ", ".join(
+            self._constants.get(source) or self._json(source.label) for source in node.inbound_nodes
+        )
         attrs = {
             key: value
             for key, value in node.attrs.items()
             if (type(value), value) != (type(default := node.attributes[key].default), default)
         }
         ending = f', "attrs": {self._json(attrs)}' if attrs else ""
-        return f'{start}, "inputs": {self._json(inputs)}{ending}}}'
+        return f'{start}, "inputs": [{inputs}]{ending}}}'
 
     def _input_fields(self, node: Input, value: Array | None, tensor_file: str) -> Iterator[str]:
         if node.shape is not None:
             yield f', "shape": {self._json(node.shape)}'
+        if node.image is not None:
+            yield f', "image": {self._json(node.image)}'
         if node.trainable:
             yield ', "trainable": true'
         if value is not None and _is_inline(value):

@@ -68,15 +68,19 @@ class Form(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NodeForm(Form, gc=False):
-    """A node; `value`, `shape` and `trainable` are for an Input, `inputs` and `attrs` for ops."""
+    """A node; `inputs` and `attrs` are for ops, all other fields for an Input.
+
+    An input of an op is the name of a node, or a number.
+    """
 
     name: Name
     op: str
-    inputs: list[str] | UnsetType = UNSET
+    inputs: list[str | float] | UnsetType = UNSET
     attrs: dict[str, Attribute] | UnsetType = UNSET
     value: float | str | list[Any] | dict[str, Any] | UnsetType = UNSET
     shape: Annotated[list[Size | None], Meta(max_length=limits.AXES)] | UnsetType = UNSET
     trainable: bool | UnsetType = UNSET
+    image: Annotated[list[Size], Meta(min_length=2, max_length=2)] | UnsetType = UNSET
 
 
 class InitForm(Form):
@@ -329,7 +333,12 @@ def _only_for_inputs() -> dict[str, Any]:
         },
         "else": {
             "required": ["inputs"],
-            "properties": {"value": False, "shape": False, "trainable": {"const": False}},
+            "properties": {
+                "value": False,
+                "shape": False,
+                "trainable": {"const": False},
+                "image": False,
+            },
         },
     }
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,30 +24,14 @@ from miniflow.gradcheck.check_pass import CheckPass, Upstream, unchanged
 from miniflow.gradcheck.differences import TOLERANCE, Finding, Judgement, judge
 from miniflow.gradcheck.function import Function, Move
 from miniflow.gradcheck.screening import Direction, find_suspect
-from miniflow.ops.base import Array, Index, Shape
+from miniflow.gradcheck.verdict import JUDGEMENTS as JUDGEMENTS
+from miniflow.gradcheck.verdict import Reason
+from miniflow.gradcheck.verdict import Verdict as Verdict
+from miniflow.ops.base import Array, Index
 from miniflow.plans.base import Plan
+from miniflow.plans.without_gradient import stops
 from miniflow.structure import Structure
 
-# Why something is not tested: it takes only integers; two evaluations differ; a node defines no
-# backward rule; rounding is larger than the derivative. In the recording of a program's run: its
-# numbers were not kept, or are not known, or do not have its value's shape; its class is the
-# program's own.
-Reason = Literal[
-    "",
-    "integers",
-    "random",
-    "no backward",
-    "rounding",
-    "not kept",
-    "not known",
-    "own class",
-    "wrong shape",
-]
-# What the analytic number is compared with: a central difference; the sum of the contributions that
-# an input received; the result of the op's own rule.
-Against = Literal["difference", "sum", "rule"]
-# From best to worst.
-JUDGEMENTS: tuple[Judgement, ...] = ("right", "untested", "undefined", "kink", "wrong")
 # For the entries of one input: an untested entry does not outweigh the tested ones.
 _ENTRY_JUDGEMENTS: tuple[Judgement, ...] = ("untested", "right", "undefined", "kink", "wrong")
 
@@ -60,40 +44,6 @@ LEAST = 8
 REPEATS = 10
 # How many suspects are tried among the entries that were not tried one by one.
 SUSPECTS = 2
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The result for an input of a node, described by its worst entry.
-
-    `node` sends to `source`, its input `input_index` (the first, if it takes the source more than
-    once: contributions to the same source are judged as one sum). For an input's own gradient
-    `source` is `node` and `input_index` None. `analytic` is the number of the backward rule for the
-    entry at `index`, `numeric` the central difference, `relative_error` their difference, and
-    `tolerance` the allowed difference. `checked` of the `size` entries were tried.
-
-    `assumed`: zeros in the gradient that the node received were replaced by other numbers. An
-    "untested" verdict has a `reason`, and the node that is its `cause`. `against` says what
-    `numeric` is. `shapes` are those of the contribution and of the value, if they do not fit: then
-    the verdict is "wrong", whatever the numbers.
-    """
-
-    node: int
-    source: int
-    input_index: int | None
-    judgement: Judgement
-    size: int
-    index: Index = ()
-    analytic: float = float("nan")
-    numeric: float = float("nan")
-    relative_error: float = float("nan")
-    tolerance: float = TOLERANCE
-    checked: int = 0
-    assumed: bool = False
-    reason: Reason = ""
-    cause: int | None = None
-    against: Against = "difference"
-    shapes: tuple[Shape, Shape] | None = None
 
 
 @dataclass(frozen=True)
@@ -141,8 +91,11 @@ class _Checker:
             return self._check_sum(node) if node in self.check_pass.own else []
         input_indices: dict[int, int] = {}
         for input_index, source in enumerate(self.graph.inbound[node]):
-            if self.plan.value(source).size:
+            if self.plan.value(source).size and not stops(self.graph, node, input_index):
                 input_indices.setdefault(source, input_index)
+        stopped = self._check_stopped(node, input_indices)
+        if not input_indices:
+            return stopped
         sources = list(input_indices)
 
         def untested(reason: Reason) -> list[Verdict]:
@@ -161,6 +114,29 @@ class _Checker:
         if suspected and function.find_nondeterministic(self.check_pass.own, REPEATS) is not None:
             return untested("random")
         function.restore()
+        return [*stopped, *verdicts]
+
+    def _check_stopped(self, node: int, others: Iterable[int]) -> list[Verdict]:
+        """Judge the zeros sent to inputs that get no gradient by definition."""
+        input_indices = {
+            source: input_index
+            for input_index, source in reversed([*enumerate(self.graph.inbound[node])])
+            if source not in others and stops(self.graph, node, input_index)
+        }
+        if not input_indices:
+            return []
+        upstream = self.check_pass.upstream(node)
+        received = [upstream, *self.check_pass.assumed(node, upstream)][-1]
+        verdicts = []
+        for source, sent in self.check_pass.send(node, received).items():
+            if source in input_indices:
+                # NaN is the greatest.
+                index = _entry(int(np.abs(sent).argmax()), sent.shape)
+                analytic = float(sent[index])
+                finding = Finding(*(("right", 0.0, 0.0) if analytic == 0 else ("wrong", 0.0, 1.0)))
+                edge = _Edge(node, source, input_indices[source])
+                verdict = _verdict(edge, index, analytic, finding, received.assumed, sent.size)
+                verdicts.append(replace(verdict, against="rule"))
         return verdicts
 
     def _check_inputs(
@@ -170,7 +146,8 @@ class _Checker:
         cases: dict[int, list[_Case]] = {source: [] for source in input_indices}
         for received in (upstream, *self.check_pass.assumed(node, upstream)):
             for source, sent in self.check_pass.send(node, received).items():
-                cases[source].append(_Case(received, sent))
+                if source in cases:
+                    cases[source].append(_Case(received, sent))
         budget = max(LEAST, int(WORK / function.work))
         tried = _evenly_spaced(list(input_indices), budget)
         most = min(ENTRIES, budget // max(1, len(tried)))
@@ -226,7 +203,13 @@ class _Checker:
         depends = [False] * len(graph)
         depends[node] = True
         for i, sources in enumerate(graph.inbound):
-            depends[i] = depends[i] or any(depends[source] for source in sources)
+            # A value that stops the gradient counts as a constant, as in the rules.
+            depends[i] = depends[i] or any(
+                depends[source] and not stops(graph, i, input_index)
+                for input_index, source in enumerate(sources)
+            )
+        if not depends[graph.cost]:
+            return [self._untested(*edge, "stopped", node)]
         run = [i for i in range(len(graph)) if depends[i] and i != node and graph.reaches_cost[i]]
         lacking = next((i for i in run if self.check_pass.lacks_rule(i)), None)
         if lacking is not None:

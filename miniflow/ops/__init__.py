@@ -1,8 +1,41 @@
 """The ops, one family per module, and their registry."""
 
-from miniflow.ops.activation import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
-from miniflow.ops.arithmetic import Add, Div, Mul, Neg, Sub
-from miniflow.ops.base import OPS, Op
+from miniflow.ops.activation import (
+    HardSigmoid,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from miniflow.ops.arithmetic import (
+    Add,
+    Div,
+    Mul,
+    Neg,
+    Reciprocal,
+    Sub,
+)
+from miniflow.ops.base import (
+    OPS,
+    Op,
+)
+from miniflow.ops.conditions import (
+    Detach,
+    Equal,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+    Where,
+)
+from miniflow.ops.copies import (
+    Expand,
+    Take,
+    Tile,
+)
 from miniflow.ops.cost import (
     MAE,
     MSE,
@@ -10,47 +43,124 @@ from miniflow.ops.cost import (
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
 )
-from miniflow.ops.dropout import Dropout
-from miniflow.ops.extremes import Abs, Max, Min
-from miniflow.ops.linear import Linear, MatMul
-from miniflow.ops.powers import Exp, Log, Pow, Sqrt
-from miniflow.ops.reduce import Mean, Sum
-from miniflow.ops.shape import Concat, Reshape, Slice, Transpose
+from miniflow.ops.curves import Cos, Erf, Sin
+from miniflow.ops.dropout import (
+    Dropout,
+)
+from miniflow.ops.extremes import (
+    Abs,
+    ArgMax,
+    Clip,
+    Max,
+    Min,
+)
+from miniflow.ops.joins import (
+    Concat,
+    Stack,
+)
+from miniflow.ops.likelihood import NLL
+from miniflow.ops.linear import (
+    Linear,
+    MatMul,
+)
+from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
+from miniflow.ops.piecewise_cost import Hinge, Huber
+from miniflow.ops.powers import (
+    Exp,
+    Log,
+    Pow,
+    Sqrt,
+)
+from miniflow.ops.reduce import (
+    CumSum,
+    Mean,
+    Sum,
+)
+from miniflow.ops.shape import (
+    Reshape,
+    Squeeze,
+    Transpose,
+    Unsqueeze,
+)
+from miniflow.ops.slices import (
+    Slice,
+    Split,
+)
+from miniflow.ops.statistics import (
+    LogSumExp,
+    Norm,
+    Prod,
+    Var,
+)
 
 __all__ = [
     "GELU",
     "MAE",
     "MSE",
+    "NLL",
     "OPS",
     "Abs",
     "Add",
+    "ArgMax",
     "BinaryCrossEntropy",
+    "Clip",
     "Concat",
+    "Cos",
+    "CumSum",
+    "Detach",
     "Div",
     "Dropout",
+    "Elu",
+    "Equal",
+    "Erf",
     "Exp",
+    "Expand",
+    "Greater",
+    "GreaterOrEqual",
+    "HardSigmoid",
+    "Hinge",
+    "Huber",
     "LeakyReLU",
+    "Less",
+    "LessOrEqual",
     "Linear",
     "Log",
+    "LogSoftmax",
+    "LogSumExp",
     "MatMul",
     "Max",
     "Mean",
     "Min",
     "Mul",
     "Neg",
+    "Norm",
     "Op",
+    "PRelu",
     "Pow",
+    "Prod",
     "ReLU",
+    "Reciprocal",
     "Reshape",
+    "Selu",
+    "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
+    "Sin",
     "Slice",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",
+    "Split",
     "Sqrt",
+    "Squeeze",
+    "Stack",
     "Sub",
     "Sum",
+    "Take",
     "Tanh",
+    "Tile",
     "Transpose",
+    "Unsqueeze",
+    "Var",
+    "Where",
 ]

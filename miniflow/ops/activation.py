@@ -131,6 +131,19 @@ class ReLU(Elementwise):
         return f"[{names[0]} > 0]"
 
 
+class TwoSided(Elementwise):
+    """An elementwise op with one formula above 0 and another one below."""
+
+    def branch(self, *names: str, above: bool) -> str:
+        """Return the formula on one side of 0."""
+        raise NotImplementedError
+
+    def formula(self, *names: str) -> str:
+        """Both sides."""
+        above, below = (self.branch(*names, above=above) for above in (True, False))
+        return f"({above} if {names[0]} > 0 else {below})"
+
+
 def _leaky(out: Array, x: Array, slope: float) -> None:
     np.copyto(out, np.where(x > 0, x, slope * x))
 
@@ -140,7 +153,7 @@ def _leaky_vjp(out: Array, grad: Array, x: Array, slope: float) -> None:
 
 
 @register
-class LeakyReLU(Elementwise):
+class LeakyReLU(TwoSided):
     """x for x > 0, else `slope` × x."""
 
     attributes: ClassVar = {"slope": Attribute(0.01, "a number", is_number)}
@@ -164,13 +177,71 @@ class LeakyReLU(Elementwise):
             lambda g, _value, x: (g if x > 0 else slope * g,),
         )
 
-    def formula(self, *names: str) -> str:
+    def branch(self, *names: str, above: bool) -> str:
         """x, or slope × x."""
-        return f"({names[0]} if {names[0]} > 0 else {self.attrs['slope']:g}·{names[0]})"
+        return names[0] if above else f"{self.attrs['slope']:g}·{names[0]}"
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """1, or slope."""
         return f"[1 if {names[0]} > 0 else {self.attrs['slope']:g}]"
+
+
+def _hard_sigmoid(x: float, slope: float, offset: float) -> float:
+    y = slope * x + offset
+    return y if y != y else min(max(y, 0.0), 1.0)
+
+
+@register
+class HardSigmoid(Elementwise):
+    """min(max(slope x + offset, 0), 1), a sigmoid of straight lines.
+
+    At the kinks, where the value is 0 or 1, the gradient is 0.
+    """
+
+    attributes: ClassVar = {
+        "slope": Attribute(1 / 6, "a number", is_number),
+        "offset": Attribute(0.5, "a number", is_number),
+    }
+    role = "a hard sigmoid lets {attrs[slope]:g} of the gradient pass between 0 and 1, else nothing"
+
+    def _constants(self) -> tuple[float, float]:
+        return float(self.attrs["slope"]), float(self.attrs["offset"])
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """min(max(slope x + offset, 0), 1)."""
+        slope, offset = self._constants()
+        do(np.multiply, inputs[0], slope, out)
+        do(np.add, out, offset, out)
+        do(np.maximum, out, 0.0, out=out)
+        do(np.minimum, out, 1.0, out=out)
+
+    def local_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """slope where 0 < value < 1."""
+        passes, below = (do.keep(key, grad.shape, np.bool_) for key in ("passes", "below"))
+        do(np.greater, value, 0.0, passes)
+        do(np.less, value, 1.0, below)
+        do(np.logical_and, passes, below, passes)
+        do(np.multiply, grad, self._constants()[0], out)
+        do(np.multiply, out, passes, out)
+
+    def scalar(self) -> ScalarRule:
+        """min(max(slope x + offset, 0), 1)."""
+        slope, offset = self._constants()
+        return ScalarRule(
+            lambda x: _hard_sigmoid(x, slope, offset),
+            lambda g, value, _x: (g * slope * (0.0 < value < 1.0),),
+        )
+
+    def formula(self, *names: str) -> str:
+        """min(max(slope x + offset, 0), 1)."""
+        slope, offset = self._constants()
+        return f"min(max({slope:.6g}·{names[0]} + {offset:.6g}, 0), 1)"
+
+    def local(self, input_index: int, name: str, *names: str) -> str:
+        """slope where 0 < value < 1."""
+        return f"[{self._constants()[0]:.6g} if 0 < {name} < 1 else 0]"
 
 
 def _softplus(x: float) -> float:
@@ -208,54 +279,6 @@ class Softplus(Elementwise):
     def local(self, input_index: int, name: str, *names: str) -> str:
         """σ(x)."""
         return f"σ({names[0]})"
-
-
-_GELU_SCALE = math.sqrt(2.0 / math.pi)
-_GELU_CUBIC = 0.044715
-
-
-def _gelu(out: Array, x: Array) -> None:
-    np.copyto(out, 0.5 * x * (1.0 + np.tanh(_GELU_SCALE * (x + _GELU_CUBIC * x**3))))
-
-
-def _gelu_vjp(out: Array, grad: Array, x: Array) -> None:
-    t = np.tanh(_GELU_SCALE * (x + _GELU_CUBIC * x**3))
-    slope = _GELU_SCALE * (1.0 + 3.0 * _GELU_CUBIC * x**2)
-    np.copyto(out, grad * (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t**2) * slope))
-
-
-@register
-class GELU(Elementwise):
-    """The Gaussian error linear unit, in the tanh form.
-
-    0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))): Hendrycks and Gimpel, arXiv:1606.08415, section 2.
-    """
-
-    role = "a GELU scales the gradient by about 1 well above 0, about 0 well below"
-
-    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """0.5 x (1 + tanh(...))."""
-        do(_gelu, out, inputs[0])
-
-    def local_calls(
-        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
-    ) -> None:
-        """gelu'(x)."""
-        do(_gelu_vjp, out, grad, inputs[0])
-
-    def formula(self, *names: str) -> str:
-        """gelu(x)."""
-        return f"gelu({names[0]})"
-
-    def definition(self, *names: str) -> str:
-        """0.5 x (1 + tanh(...))."""
-        x = names[0]
-        scale, cubic = f"{_GELU_SCALE:.6g}", f"{_GELU_CUBIC:g}"
-        return f"0.5·{x}(1 + tanh({scale}({x} + {cubic}·{x}^3)))"
-
-    def local(self, input_index: int, name: str, *names: str) -> str:
-        """gelu'(x)."""
-        return f"gelu'({names[0]})"
 
 
 def softmax_into(out: Array, x: Array, axis: int) -> None:
@@ -301,3 +324,47 @@ class Softmax(Op):
     def definition(self, *names: str) -> str:
         """eˣ / Σ eˣ."""
         return f"e^{names[0]} / Σ e^{names[0]}"
+
+
+def log_softmax_into(out: Array, x: Array, axis: int) -> None:
+    """Write log softmax(x) into `out`, finite also where a probability rounds to 0."""
+    np.subtract(x, x.max(axis, keepdims=True, initial=-np.inf), out)
+    np.subtract(out, np.log(np.exp(out).sum(axis, keepdims=True)), out)
+
+
+def _log_softmax_vjp(out: Array, grad: Array, value: Array, axis: int) -> None:
+    np.copyto(out, grad - np.exp(value) * grad.sum(axis, keepdims=True))
+
+
+@register
+class LogSoftmax(Op):
+    """x - log Σ eˣ along `axis`: the logarithms of the probabilities of a softmax."""
+
+    attributes: ClassVar = {"axis": Attribute(-1, "an integer", is_integer)}
+    role = (
+        "a log softmax sends to each entry its own gradient minus its probability times "
+        "the sum of the gradients along the axis"
+    )
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The input's shape."""
+        check_axis(self.attrs["axis"], shapes[0])
+        return shapes[0]
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """x - log Σ eˣ."""
+        do(log_softmax_into, out, inputs[0], self.attrs["axis"])
+
+    def vjp_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """grad - eᵛ Σ grad."""
+        do(_log_softmax_vjp, out, grad, value, self.attrs["axis"])
+
+    def formula(self, *names: str) -> str:
+        """log softmax(x)."""
+        return f"log softmax({names[0]})"
+
+    def definition(self, *names: str) -> str:
+        """x - log Σ eˣ."""
+        return f"{names[0]} - log Σ e^{names[0]}"

@@ -1,4 +1,4 @@
-"""Elementwise arithmetic: add, subtract, multiply, divide and negate.
+"""Elementwise arithmetic: add, subtract, multiply, divide, negate and the reciprocal.
 
 Local gradients are the derivatives of elementary calculus; the names of the roles (add
 distributes, multiply swaps) are those of Stanford's CS231n notes on backpropagation.
@@ -262,3 +262,38 @@ class Neg(Elementwise):
     def local(self, input_index: int, name: str, *names: str) -> str:
         """-1."""
         return "-1"
+
+
+def _reciprocal_vjp(g: float, value: float, _x: float) -> tuple[float]:
+    return (g * -(value * value),)
+
+
+@register
+class Reciprocal(Elementwise):
+    """1 divided by the input."""
+
+    role = "a reciprocal scales the gradient by minus the square of its value"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """1 / x."""
+        do(np.reciprocal, inputs[0], out)
+
+    def local_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """-value²."""
+        do(np.multiply, value, value, out)
+        do(np.negative, out, out)
+        do(np.multiply, grad, out, out)
+
+    def scalar(self) -> ScalarRule:
+        """1 / x."""
+        return ScalarRule(lambda x: ieee.divide(1.0, x), _reciprocal_vjp)
+
+    def formula(self, *names: str) -> str:
+        """1 / x."""
+        return f"1 / {names[0]}"
+
+    def local(self, input_index: int, name: str, *names: str) -> str:
+        """-value²."""
+        return f"-{name}²"

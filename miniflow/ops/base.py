@@ -176,6 +176,13 @@ class Op(Node):
         """
         return False
 
+    def stops_gradient(self, input_index: int) -> str:
+        """Return why no gradient is ever sent to an input, or an empty string.
+
+        The backward rule sends zeros there; gradient checks do not compare them with differences.
+        """
+        return ""
+
     def scalar(self) -> ScalarRule | None:
         """Return the rule on Python floats, or None if there is none."""
         return None
@@ -322,6 +329,11 @@ class Elementwise(Op):
     A subclass defines `local_calls`, or `all_local_calls` if it takes any number of inputs;
     contributions to broadcast inputs are summed here.
     """
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether it is: some have an attribute with which they reduce axes instead."""
+        return True
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """Return the broadcast shape."""

@@ -26,7 +26,7 @@ def _same_entries(y: Shape, a: Shape) -> None:
         )
 
 
-class _PairCost(Op):
+class PairCost(Op):
     """A mean over the entries of a target y and a prediction a of the same shape."""
 
     arity = (2, 2)
@@ -52,7 +52,7 @@ def _square_error_vjp(g: float, _value: float, y: float, a: float) -> tuple[floa
 
 
 @register
-class MSE(_PairCost):
+class MSE(PairCost):
     """The mean square error, Σ (y - a)² / m: target y, then prediction a.
 
     In an early version of the lesson, `MSE(a)` takes the target from `ideal_output`, which is set
@@ -113,7 +113,7 @@ class MSE(_PairCost):
 
 
 @register
-class MAE(_PairCost):
+class MAE(PairCost):
     """The mean absolute error, Σ |y - a| / m; at the kink, y = a, the gradient is 0."""
 
     role = (
@@ -192,7 +192,7 @@ def _bce_vjp(input_index: int, out: Array, grad: Array, y: Array, a: Array) -> N
 
 
 @register
-class BinaryCrossEntropy(_PairCost):
+class BinaryCrossEntropy(PairCost):
     """-Σ (y log a + (1-y) log(1-a)) / m: targets y in 0..1, then probabilities a.
 
     A number outside 0..1 raises `ShapeError` in the forward pass, which names the input's entry.
@@ -242,7 +242,7 @@ def _sigmoid_cross_entropy_vjp(
 
 
 @register
-class SigmoidCrossEntropy(_PairCost):
+class SigmoidCrossEntropy(PairCost):
     """The binary cross-entropy of σ(z), from the logits z: targets y in 0..1, then logits.
 
     log(1 + e^z) - y z, computed as max(z, 0) - y z + log(1 + e^-|z|), which never overflows and
@@ -299,12 +299,16 @@ def _cross_entropy(
     if labels.ndim == logits.ndim:
         losses = -np.where(labels == 0, 0.0, labels * log_probabilities).sum(-1)
     else:
-        classes = _classes(name, labels, logits.shape[-1])
+        classes = class_indices(name, labels, logits.shape[-1])
         losses = -np.take_along_axis(log_probabilities, classes, -1)
     out[...] = losses.mean()
 
 
-def _classes(name: str, labels: Array, count: int) -> Array:
+def class_indices(name: str, labels: Array, count: int) -> Array:
+    """Return labels as indices with a last axis of 1; `ShapeError` unless they are 0 to count - 1.
+
+    `name` is the node that the error names.
+    """
     classes = labels.astype(np.intp)
     wrong = (classes != labels) | (classes < 0) | (classes >= count)
     if wrong.any():
@@ -322,7 +326,7 @@ def _cross_entropy_vjp(
         np.copyto(out, probabilities * labels.sum(-1, keepdims=True) - labels)
     else:
         np.copyto(out, probabilities)
-        classes = _classes(name, labels, probabilities.shape[-1])
+        classes = class_indices(name, labels, probabilities.shape[-1])
         taken = np.take_along_axis(out, classes, -1)
         np.put_along_axis(out, classes, taken - 1.0, -1)
     np.multiply(out, grad.reshape(()) / max(math.prod(probabilities.shape[:-1]), 1), out)

@@ -58,3 +58,13 @@ def power(x: float, y: float) -> float:
 def sigmoid(x: float) -> float:
     """Return 1 / (1 + e⁻ˣ)."""
     return 1.0 / (1.0 + exp(-x))
+
+
+def sin(x: float) -> float:
+    """Return the sine; NaN for infinity."""
+    return math.sin(x) if math.isfinite(x) else math.nan
+
+
+def cos(x: float) -> float:
+    """Return the cosine; NaN for infinity."""
+    return math.cos(x) if math.isfinite(x) else math.nan

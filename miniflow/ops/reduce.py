@@ -1,12 +1,15 @@
-"""Reductions: Sum and Mean, over all entries or along axes."""
+"""Linear reductions: Sum, Mean and CumSum, which adds up to each entry.
+
+The other reductions are in `statistics.py`; the maximum and the minimum in `extremes.py`.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from miniflow.ops.axes import OverAxes
 from miniflow.ops.base import (
     Array,
     Attribute,
@@ -20,69 +23,6 @@ from miniflow.ops.base import (
 )
 
 
-def _is_axes(value: Any) -> bool:
-    return (
-        value is None
-        or is_integer(value)
-        or (isinstance(value, list | tuple) and all(map(is_integer, value)))
-    )
-
-
-class _Reduction(Op):
-    """Base of Sum and Mean: the reduced axes, and the gradient copied back along them."""
-
-    attributes: ClassVar = {
-        "axis": Attribute(None, "an integer, a list of integers, or null for all", _is_axes),
-        "keepdims": Attribute(False, "true or false", lambda value: isinstance(value, bool)),
-    }
-
-    def _axes(self, shape: Shape) -> tuple[int, ...]:
-        axis = self.attrs["axis"]
-        if axis is None:
-            return tuple(range(len(shape)))
-        axes = (axis,) if is_integer(axis) else tuple(axis)
-        for index in axes:
-            check_axis(index, shape)
-        return tuple(sorted({index % len(shape) for index in axes}))
-
-    def _shape_with_ones(self, shape: Shape) -> Shape:
-        axes = self._axes(shape)
-        return tuple(1 if axis in axes else n for axis, n in enumerate(shape))
-
-    def _count(self, shape: Shape) -> int:
-        return math.prod(shape[axis] for axis in self._axes(shape))
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """The shape without the reduced axes, or with size 1 there."""
-        shape = shapes[0]
-        if self.attrs["keepdims"]:
-            return self._shape_with_ones(shape)
-        axes = self._axes(shape)
-        return tuple(n for axis, n in enumerate(shape) if axis not in axes)
-
-    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """Σ x."""
-        x = inputs[0]
-        do(
-            np.add.reduce,
-            x,
-            self._axes(x.shape),
-            None,
-            out.reshape(self._shape_with_ones(x.shape)),
-            True,
-        )
-
-    def vjp_calls(
-        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
-    ) -> None:
-        """The gradient, copied to every entry that was summed."""
-        do(np.copyto, out, grad.reshape(self._shape_with_ones(inputs[0].shape)))
-
-    def _formula(self, operation: str, name: str) -> str:
-        axis = self.attrs["axis"]
-        return f"{operation} {name}" if axis is None else f"{operation} {name} along axis {axis}"
-
-
 def _identity(x: float) -> float:
     return x
 
@@ -92,10 +32,20 @@ def _pass_gradient(g: float, _value: float, _x: float) -> tuple[float, ...]:
 
 
 @register
-class Sum(_Reduction):
+class Sum(OverAxes):
     """The sum of the entries along `axis` (all by default)."""
 
     role = "a sum distributes: every entry gets the same gradient"
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """Σ x."""
+        self.reduce(do, np.add, inputs[0], out)
+
+    def vjp_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """The gradient, copied to every entry that was summed."""
+        do(np.copyto, out, self.with_ones(grad, out.shape))
 
     def scalar(self) -> ScalarRule:
         """x."""
@@ -103,7 +53,7 @@ class Sum(_Reduction):
 
     def formula(self, *names: str) -> str:
         """Σ x."""
-        return self._formula("Σ", names[0])
+        return self.along(f"Σ {names[0]}")
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """1."""
@@ -111,27 +61,22 @@ class Sum(_Reduction):
 
 
 @register
-class Mean(_Reduction):
+class Mean(OverAxes):
     """The mean of the entries along `axis` (all by default)."""
 
     role = "a mean distributes: every entry gets the gradient divided by their number"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """Σ x / m."""
-        super().forward_calls(do, out, *inputs)
-        do(np.multiply, out, 1.0 / max(self._count(inputs[0].shape), 1), out)
+        self.reduce(do, np.add, inputs[0], out)
+        do(np.multiply, out, 1.0 / max(self.count(inputs[0].shape), 1), out)
 
     def vjp_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
         """The gradient / m, copied to every entry."""
-        shape = inputs[0].shape
-        do(
-            np.multiply,
-            grad.reshape(self._shape_with_ones(shape)),
-            1.0 / max(self._count(shape), 1),
-            out,
-        )
+        m = max(self.count(out.shape), 1)
+        do(np.multiply, self.with_ones(grad, out.shape), 1.0 / m, out)
 
     def scalar(self) -> ScalarRule:
         """x."""
@@ -139,12 +84,45 @@ class Mean(_Reduction):
 
     def legend(self, *shapes: Shape) -> str:
         """m is the number of entries in each mean."""
-        return f"m = {self._count(shapes[0])}, the number of entries in a mean"
+        return f"m = {self.count(shapes[0])}, the number of entries in a mean"
 
     def formula(self, *names: str) -> str:
         """mean of x."""
-        return self._formula("mean of", names[0])
+        return self.along(f"mean of {names[0]}")
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """1/m."""
         return "1/m"
+
+
+@register
+class CumSum(Op):
+    """The sums of the first entries along `axis`: of one, of two, up to all."""
+
+    attributes: ClassVar = {"axis": Attribute(0, "an integer", is_integer)}
+    role = "a cumulative sum sends to each entry the sum of the gradients from its place on"
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The input's shape."""
+        check_axis(self.attrs["axis"], shapes[0])
+        return shapes[0]
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """Σ x up to each entry."""
+        do(np.add.accumulate, inputs[0], self.attrs["axis"], None, out)
+
+    def vjp_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """Σ of the gradient from each entry on."""
+        axis = self.attrs["axis"]
+        do(np.add.accumulate, np.flip(grad, axis), axis, None, np.flip(out, axis))
+
+    def formula(self, *names: str) -> str:
+        """cumulative Σ x."""
+        axis = self.attrs["axis"]
+        return f"cumulative Σ {names[0]}" + (f" along axis {axis}" if axis else "")
+
+    def local(self, input_index: int, name: str, *names: str) -> str:
+        """1."""
+        return "1"

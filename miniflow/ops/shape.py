@@ -1,28 +1,27 @@
-"""Ops that move entries without changing them: Transpose, Reshape, Concat, Slice.
+"""Ops that arrange the same entries in another shape: Transpose, Reshape, Squeeze, Unsqueeze.
 
-Their backward rules move the gradient back the same way.
+Their backward rules arrange the gradient in the old shape. Ops that take a part are in `slices.py`,
+those that join in `joins.py`, those that copy entries in `copies.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from miniflow.errors import ShapeError
+from miniflow.ops.axes import is_axes
 from miniflow.ops.base import (
     Array,
     Attribute,
     Calls,
     Op,
     Shape,
-    Targets,
     check_axis,
     is_integer,
     register,
-    series,
     shape_text,
 )
 
@@ -77,8 +76,22 @@ class Transpose(Op):
         return f"{names[0]}.transpose({', '.join(map(str, axes))})"
 
 
+class SameEntries(Op):
+    """Base of the ops that keep the entries in their order, and change the shape alone."""
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """The same entries."""
+        do(np.copyto, out, inputs[0].reshape(out.shape))
+
+    def vjp_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """The same entries of the gradient."""
+        do(np.copyto, out, grad.reshape(out.shape))
+
+
 @register
-class Reshape(Op):
+class Reshape(SameEntries):
     """The same entries in another `shape`; one size may be -1, which is computed."""
 
     attributes: ClassVar = {"shape": Attribute((-1,), "a list of integers", _is_integers)}
@@ -99,113 +112,63 @@ class Reshape(Op):
             )
         return tuple(size // known if n == -1 else n for n in wanted)
 
-    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """The same entries."""
-        do(np.copyto, out, inputs[0].reshape(out.shape))
-
-    def vjp_calls(
-        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
-    ) -> None:
-        """The same entries of the gradient."""
-        do(np.copyto, out, grad.reshape(out.shape))
-
     def formula(self, *names: str) -> str:
         """x as [shape]."""
         return f"{names[0]} as {list(self.attrs['shape'])}"
 
 
 @register
-class Concat(Op):
-    """The inputs concatenated along `axis`."""
+class Squeeze(SameEntries):
+    """The same entries without axes of size 1: without those in `axis`, or without all."""
 
-    arity = (1, None)
-    attributes: ClassVar = {"axis": Attribute(0, "an integer", is_integer)}
-    role = "a concatenation splits the gradient: each input gets its own part"
+    attributes: ClassVar = {
+        "axis": Attribute(
+            None,
+            "an integer, a list of integers, or null for every axis of size 1",
+            lambda value: value is None or is_axes(value),
+        )
+    }
+    role = "a squeeze sends the gradient back in the old shape"
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        """Sizes add up along the axis and must be equal elsewhere."""
-        first = shapes[0]
-        check_axis(self.attrs["axis"], first)
-        axis = self.attrs["axis"] % len(first)
-        for shape in shapes:
-            if len(shape) != len(first) or any(
-                n != m for i, (n, m) in enumerate(zip(shape, first, strict=True)) if i != axis
-            ):
-                raise ShapeError(
-                    f"{shape_text(first)} and {shape_text(shape)} cannot be concatenated "
-                    f"along axis {axis}"
-                )
-        return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
-
-    def _parts(self, whole: Array, inputs: Sequence[Array]) -> Iterator[Array]:
-        """Yield the part of `whole` that belongs to each input."""
-        axis = self.attrs["axis"] % whole.ndim
-        before, stop = (slice(None),) * axis, 0
-        for x in inputs:
-            start, stop = stop, stop + x.shape[axis]
-            yield whole[(*before, slice(start, stop))]
-
-    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """Each input copied into its part."""
-        for part, x in zip(self._parts(out, inputs), inputs, strict=True):
-            do(np.copyto, part, x)
-
-    def backward_calls(
-        self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
-    ) -> None:
-        """Each input's part of the gradient."""
-        parts = list(self._parts(grad, inputs))
-        for input_index, out in targets:
-            do(np.copyto, out, parts[input_index])
+        """The input's shape without these axes, which must have size 1."""
+        shape, axis = shapes[0], self.attrs["axis"]
+        if axis is None:
+            return tuple(n for n in shape if n != 1)
+        axes = set()
+        for one in (axis,) if is_integer(axis) else axis:
+            check_axis(one, shape)
+            if shape[one] != 1:
+                raise ShapeError(f"axis {one} of {shape_text(shape)} has size {shape[one]}, not 1")
+            axes.add(one % len(shape))
+        return tuple(n for i, n in enumerate(shape) if i not in axes)
 
     def formula(self, *names: str) -> str:
-        """[x, y]."""
-        return f"[{series(names, ', ')}]"
+        """squeeze(x)."""
+        return f"squeeze({names[0]})"
 
 
 @register
-class Slice(Op):
-    """The entries from `start` up to, not including, `stop` along `axis`."""
+class Unsqueeze(SameEntries):
+    """The same entries with new axes of size 1; `axis` counts the axes of the value."""
 
-    attributes: ClassVar = {
-        "start": Attribute(0, "an integer", is_integer),
-        "stop": Attribute(
-            None, "an integer, or null for the end", lambda v: v is None or is_integer(v)
-        ),
-        "axis": Attribute(0, "an integer", is_integer),
-    }
-    role = "a slice sends the gradient back to the entries it took, and 0 to the others"
-
-    def _index(self, shape: Shape) -> tuple[slice, ...]:
-        axis = self.attrs["axis"]
-        check_axis(axis, shape)
-        index = [slice(None)] * len(shape)
-        index[axis] = slice(self.attrs["start"], self.attrs["stop"])
-        return tuple(index)
+    attributes: ClassVar = {"axis": Attribute(0, "an integer, or a list of integers", is_axes)}
+    role = "an unsqueeze sends the gradient back in the old shape"
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        """The input's shape, with the size of the slice along the axis."""
-        shape = tuple(
-            len(range(*part.indices(n)))
-            for part, n in zip(self._index(shapes[0]), shapes[0], strict=True)
-        )
-        if 0 in shape:
-            raise ShapeError(f"the slice of {shape_text(shapes[0])} is empty")
-        return shape
-
-    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """x[start:stop]."""
-        do(np.copyto, out, inputs[0][self._index(inputs[0].shape)])
-
-    def vjp_calls(
-        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
-    ) -> None:
-        """The gradient in the slice, zeros elsewhere."""
-        do(out.fill, 0.0)
-        do(np.copyto, out[self._index(out.shape)], grad)
+        """The input's shape with size 1 at the new axes."""
+        axis = self.attrs["axis"]
+        given = (axis,) if is_integer(axis) else tuple(axis)
+        count = len(shapes[0]) + len(given)
+        for one in given:
+            if not -count <= one < count:
+                raise ShapeError(f"axis {one} does not exist in a value of {count} axes")
+        axes = {one % count for one in given}
+        if len(axes) < len(given):
+            raise ShapeError(f"axis {list(given)} names an axis twice")
+        sizes = iter(shapes[0])
+        return tuple(1 if i in axes else next(sizes) for i in range(count))
 
     def formula(self, *names: str) -> str:
-        """x[start:stop]."""
-        stop = self.attrs["stop"]
-        along = f" along axis {self.attrs['axis']}" if self.attrs["axis"] else ""
-        return f"{names[0]}[{self.attrs['start']}:{'' if stop is None else stop}]{along}"
+        """unsqueeze(x)."""
+        return f"unsqueeze({names[0]})"

@@ -353,10 +353,14 @@ class ArrayPlan(Plan):
     def set_value(self, node: int, value: Array) -> None:
         """Copy `value` into the node's part of the block."""
         self._values[node][...] = value
+        if node in self._lessons:
+            self._lessons[node].set_value(self._values[node])
 
     def set_gradient(self, node: int, gradient: Array) -> None:
         """Copy `gradient` into the node's part of the block."""
         self._gradients[node][...] = gradient
+        if node in self._lessons:
+            self._lessons[node].set_gradient(self._gradients[node])
 
     def optimizer_state(self, trainable: int) -> list[Array]:
         """Return the trainable's parts of the block."""

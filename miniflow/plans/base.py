@@ -214,11 +214,15 @@ class Plan(ABC):
 
     @abstractmethod
     def set_value(self, node: int, value: Array) -> None:
-        """Overwrite the value of an input."""
+        """Overwrite the value of a node, which its consumers read until it is computed again."""
 
     @abstractmethod
     def set_gradient(self, node: int, gradient: Array) -> None:
-        """Overwrite the gradient of a node, which its `backward` propagates."""
+        """Overwrite the gradient of a node, which its `backward` propagates.
+
+        The contribution of a sole consumer is overwritten too. The gradient of the cost is seeded
+        again by its `backward`.
+        """
 
     def skip_value_checks(self) -> None:  # noqa: B027 - few ops check values
         """Let ops compute with values that they reject: finite differences may leave a range."""

@@ -38,6 +38,7 @@ class LessonNode:
             for consumer, _ in graph.consumers[index]
             if graph.reaches_cost[consumer]
         }
+        self._consumers = list(dict.fromkeys(n for n in node.outbound_nodes if n in consumers))
         self._absent = [n for n in node.outbound_nodes if n not in consumers]
         self._is_cost = index == graph.cost
         self._types = [integers.get(source) for source in graph.inbound[index]]
@@ -56,6 +57,16 @@ class LessonNode:
                 where=node.label,
             )
         np.copyto(out, value)
+
+    def set_value(self, value: Array) -> None:
+        """Give the node a value other than the one that its `forward()` has set."""
+        self.node.value = value.copy() if value.ndim else value[()]
+
+    def set_gradient(self, gradient: Array) -> None:
+        """Let the node read `gradient` from its consumers: all of it from the first."""
+        for i, consumer in enumerate(self._consumers):
+            share = np.zeros_like(gradient) if i else gradient.copy()
+            consumer.gradients[self.node] = share if share.ndim else share[()]
 
     def receive(self, consumer: Node, sent: Array, first: bool) -> None:
         """Store what a consumer sent in its `gradients`, where this node reads it."""

@@ -64,6 +64,14 @@ def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.uniform(0.1, 3.0, size=shape)
 
 
+def near_0(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.uniform(-2.0, 2.0, size=shape)
+
+
+def bits(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.integers(2, size=shape).astype(np.float64)
+
+
 def first_winner(select: Callable[..., Any]) -> Callable[..., Any]:
     """Return a gate whose ties go to the first input, made of PyTorch's operations."""
 
@@ -80,6 +88,9 @@ def first_winner(select: Callable[..., Any]) -> Callable[..., Any]:
 # mathematics, only of each library.
 CONVENTIONS = {
     "ReLU": "of NaN: 0, as nothing greater than 0 came in; PyTorch passes the gradient on",
+    "Elu": "of NaN: NaN; PyTorch passes the gradient on",
+    "Selu": "of NaN: NaN; PyTorch passes the gradient on",
+    "HardSigmoid": "of NaN: 0, as nn.hardsigmoid has it; nn.hardtanh passes the gradient on",
     "Abs": "of NaN: NaN, which has no sign; PyTorch sends 0",
     "MAE": "of NaN: NaN, which has no sign; PyTorch sends 0",
     "Max": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
@@ -87,6 +98,10 @@ CONVENTIONS = {
 }
 SIGNS_OF_ZERO = {
     "ReLU": "of -0.0: 0.0, the greater of two equals is either; PyTorch keeps -0.0",
+    "Clip": "of -0.0 at a limit of 0: either, they are equal",
+    "Elu": "of -0.0: 0.0, the sum of both sides; PyTorch keeps -0.0",
+    "Selu": "of -0.0: 0.0, the sum of both sides; PyTorch keeps -0.0",
+    "HardSigmoid": "of a limit of 0: either, they are equal",
     "Max": "of 0.0 and -0.0: either, they are equal",
     "Min": "of 0.0 and -0.0: either, they are equal",
 }
@@ -102,8 +117,44 @@ CASES = [
     Case("LeakyReLU", ((5,),), lambda x: nn.leaky_relu(x, 0.3), {"slope": 0.3}),
     Case("Softplus", ((4, 3),), lambda x: nn.softplus(x, threshold=1e9), edges=False),
     Case("GELU", ((4, 3),), lambda x: nn.gelu(x, approximate="tanh"), edges=False),
+    Case("GELU", ((4, 3),), nn.gelu, {"form": "erf"}, near_0, edges=False),
+    Case("SiLU", ((4, 3),), nn.silu),
+    Case("Elu", ((4, 3),), nn.elu),
+    Case("Elu", ((4, 3),), lambda x: nn.elu(x, 0.5), {"alpha": 0.5}),
+    Case("Selu", ((4, 3),), nn.selu),
+    Case("PRelu", ((4, 3), (1,)), nn.prelu),
+    Case("PRelu", ((4, 3), (3,)), nn.prelu),
+    Case("HardSigmoid", ((4, 3),), lambda x: nn.hardtanh(x / 2 + 0.5, 0, 1), {"slope": 0.5}),
+    # nn.hardsigmoid itself has 1/6 only in float32.
+    Case("HardSigmoid", ((4, 3),), lambda x: nn.relu6(x + 3) / 6),
+    Case("Clip", ((4, 3),), lambda x: x.clamp(-0.5, 1.0), {"low": -0.5, "high": 1.0}),
+    Case("Clip", ((4, 3),), lambda x: x.clamp(min=0.0), {"low": 0}),
+    Case("Clip", ((4, 3),), lambda x: x.clamp(max=1.0), {"high": 1}),
+    Case("Reciprocal", ((4, 3),), torch.reciprocal),
+    Case("Sin", ((4, 3),), torch.sin, edges=False),
+    Case("Cos", ((4, 3),), torch.cos, edges=False),
+    Case("Erf", ((4, 3),), torch.erf),
+    Case("Where", ((4, 3), (3,), (4, 1)), lambda c, x, y: torch.where(c != 0, x, y), draw=bits),
+    Case("Equal", ((4, 3), (3,)), lambda x, y: (x == y).to(x.dtype), draw=bits),
+    Case("Less", ((4, 3), (3,)), lambda x, y: (x < y).to(x.dtype)),
+    Case("LessOrEqual", ((4, 3), (3,)), lambda x, y: (x <= y).to(x.dtype), draw=bits),
+    Case("Greater", ((4, 3), (3,)), lambda x, y: (x > y).to(x.dtype)),
+    Case("GreaterOrEqual", ((4, 3), (3,)), lambda x, y: (x >= y).to(x.dtype), draw=bits),
+    Case("Detach", ((4, 3),), lambda x: x.detach()),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, -1), edges=False),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, 0), {"axis": 0}, edges=False),
+    Case("LogSoftmax", ((4, 3),), lambda x: torch.log_softmax(x, -1), edges=False),
+    Case("LogSoftmax", ((4, 3),), lambda x: torch.log_softmax(x, 0), {"axis": 0}, edges=False),
+    Case("NLL", ((4, 3), (4,)), lambda x, y: nn.nll_loss(x, y.long()), draw=bits, edges=False),
+    Case("Huber", ((4, 3), (4, 3)), lambda y, a: nn.huber_loss(a, y), edges=False),
+    Case(
+        "Huber",
+        ((5,), (5,)),
+        lambda y, a: nn.huber_loss(a, y, delta=0.3),
+        {"delta": 0.3},
+        edges=False,
+    ),
+    Case("Hinge", ((4, 3), (4, 3)), lambda y, a: (1 - y * a).relu().mean(), edges=False),
     Case("Add", ((4, 3), (4, 3)), torch.add),
     Case("Add", ((4, 3), (3,), ()), lambda a, b, c: a + b + c),
     Case("Sub", ((4, 1), (3,)), torch.sub),
@@ -122,6 +173,16 @@ CASES = [
     Case("Max", ((4, 3), (4, 3)), first_winner(torch.gt)),
     Case("Max", ((4, 3), (3,), ()), first_winner(torch.gt)),
     Case("Min", ((4, 3), (4, 3)), first_winner(torch.lt)),
+    Case("Max", ((4, 3),), lambda x: x.max(1).values, {"axis": 1}),
+    Case("Max", ((4, 3),), torch.max, {"axis": "all"}, edges=False),
+    Case("Min", ((4, 3),), lambda x: x.min(0, keepdim=True).values, {"axis": 0, "keepdims": True}),
+    Case("Var", ((4, 3),), lambda x: x.var(correction=0), edges=False),
+    Case("Var", ((4, 3),), lambda x: x.var(1), {"axis": 1, "unbiased": True}, edges=False),
+    Case("Norm", ((4, 3),), torch.linalg.vector_norm, edges=False),
+    Case("Norm", ((4, 3),), lambda x: torch.linalg.vector_norm(x, dim=0), {"axis": 0}, edges=False),
+    Case("LogSumExp", ((4, 3),), lambda x: torch.logsumexp(x, 1), {"axis": 1}, edges=False),
+    Case("Prod", ((4, 3),), lambda x: x.prod(1), {"axis": 1}, edges=False),
+    Case("CumSum", ((4, 3),), lambda x: x.cumsum(1), {"axis": 1}, edges=False),
     Case("MSE", ((4, 3), (4, 3)), lambda y, a: ((y - a) ** 2).mean(), edges=False),
     Case("MAE", ((4, 3), (4, 3)), lambda y, a: (y - a).abs().mean()),
     Case("MatMul", ((4, 3), (3, 2)), torch.matmul, edges=False),
@@ -138,13 +199,23 @@ CASES = [
     Case("Reshape", ((4, 3),), lambda x: x.reshape(2, -1), {"shape": [2, -1]}),
     Case("Concat", ((4, 3), (4, 2)), lambda a, b: torch.cat((a, b), 1), {"axis": 1}),
     Case("Slice", ((4, 3),), lambda x: x[:, 1:3], {"start": 1, "stop": 3, "axis": 1}),
+    Case("Slice", ((4, 3),), lambda x: x.flip(0)[::2], {"step": -2}),
+    Case(
+        "Split", ((4, 3),), lambda x: x.split([1, 2], 1)[1], {"parts": [1, 2], "part": 1, "axis": 1}
+    ),
+    Case("Stack", ((4, 3), (4, 3)), lambda a, b: torch.stack((a, b), 1), {"axis": 1}),
+    Case("Squeeze", ((4, 1, 3),), torch.squeeze),
+    Case("Unsqueeze", ((4, 3),), lambda x: x.unsqueeze(1), {"axis": 1}),
+    Case("Expand", ((4, 1),), lambda x: x.expand(2, 4, 3), {"shape": [2, 4, 3]}, edges=False),
+    Case("Tile", ((4, 3),), lambda x: x.tile(2, 3), {"repeats": [2, 3]}, edges=False),
 ]
 
 
 def test_every_op_is_compared() -> None:
     # Dropout draws its own numbers; the entropies have tests of their own below.
     entropies = {"BinaryCrossEntropy", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"}
-    apart = {"Dropout"} | entropies
+    # An index has no gradient that PyTorch could compute; Take has a test of its own.
+    apart = {"Dropout", "ArgMax", "Take"} | entropies
     assert {case.op for case in CASES} | apart == set(OPS)
 
 
@@ -165,8 +236,11 @@ def ours(case: Case, inputs: list[Array], weights: Array, dtype: str) -> list[Ar
 def theirs(case: Case, inputs: list[Array], weights: Array) -> list[Array]:
     tensors = [torch.tensor(value, requires_grad=True) for value in inputs]
     value = case.theirs(*tensors)
-    (value * torch.tensor(weights)).sum().backward()
-    return [value.detach().numpy(), *(one.grad.numpy() for one in tensors)]
+    if value.requires_grad:
+        (value * torch.tensor(weights)).sum().backward()
+    # Of conditions and of what is detached PyTorch has no gradient; ours is 0.
+    sent = [torch.zeros_like(one) if one.grad is None else one.grad for one in tensors]
+    return [value.detach().numpy(), *(one.numpy() for one in sent)]
 
 
 def compare(case: Case, inputs: list[Array], dtype: str) -> None:
@@ -180,7 +254,8 @@ def compare(case: Case, inputs: list[Array], dtype: str) -> None:
             continue
         size = np.max(np.abs(other), initial=0.0, where=np.isfinite(other))
         # Products of rows: what is small beside them is rounding.
-        beside = tolerance * size if case.op in ("MatMul", "Linear") else tolerance * 1e-3
+        summed = case.op in ("MatMul", "Linear", "LogSoftmax")
+        beside = tolerance * size if summed else tolerance * 1e-3
         np.testing.assert_allclose(mine, other, tolerance, beside, err_msg=f"{case}: {what}")
         if what == "value" and case.op not in SIGNS_OF_ZERO:
             zeros = (mine == 0) & (other == 0)
@@ -323,3 +398,24 @@ def test_trajectories(optimizer: Optimizer, other: Callable[[Any], Any]) -> None
             np.testing.assert_allclose(
                 plan.value(place), tensor.detach().numpy(), rtol=1e-10, atol=1e-12
             )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shape", [(), (5,), (2, 6)])
+def test_take_is_an_embedding(shape: tuple[int, ...], dtype: str) -> None:
+    rng = np.random.default_rng(7)
+    table = rng.standard_normal((4, 3)).astype(dtype)
+    rows = rng.integers(0, 4, shape)
+    x, found = Input("x", value=table, trainable=True), Input("rows", value=rows)
+    op = OPS["Take"](x, found, name="op")
+    weights = rng.standard_normal((*shape, 3)).astype(dtype)
+    graph = Graph.of(Sum(Mul(op, Input("weights", value=weights)), name="cost"), dtype=dtype)
+    plan = ArrayPlan(graph, graph.shapes())
+    plan.feed(0)
+    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    tensor = torch.tensor(table, requires_grad=True)
+    value = nn.embedding(torch.tensor(rows), tensor)
+    (value * torch.tensor(weights)).sum().backward()
+    np.testing.assert_array_equal(plan.value(graph.index[op]), value.detach().numpy())
+    tolerance = 1e-12 if dtype == "float64" else 1e-5
+    np.testing.assert_allclose(plan.gradient(graph.index[x]), tensor.grad.numpy(), tolerance)

@@ -204,7 +204,7 @@ def test_the_costs_of_a_long_run_are_known_while_it_goes_on(tmp_path: Path) -> N
     debugger, known = running.session.debugger, [0]
 
     def progress(moment: int) -> bool:
-        known.append(len(debugger.history.costs))
+        known.append(len(debugger.cursor.costs))
         assert known[-1] <= debugger.timeline.sgd_step(moment)
         return len(set(known)) > 3
 
@@ -214,7 +214,7 @@ def test_the_costs_of_a_long_run_are_known_while_it_goes_on(tmp_path: Path) -> N
         assert known == sorted(known)
         assert len(set(known)) > 3
         # The run was stopped: the curve ends where the cursor is.
-        assert len(debugger.history.costs) == debugger.costs_reached
-        assert all(a > b for a, b in pairwise(debugger.history.costs))
+        assert len(debugger.cursor.costs) == debugger.cursor.costs_reached
+        assert all(a > b for a, b in pairwise(debugger.cursor.costs))
     finally:
         running.run.close()

@@ -15,7 +15,7 @@ NOT_AT_THE_FIRST_SCREEN = {
     "html",
     "mfdebug.cli.batch",
     "mfdebug.cli.prompt",
-    "mfdebug.core.circuit",
+    "mfdebug.core.circuit.circuit",
     "mfdebug.core.explain.check_report",
     "mfdebug.tui.command_palette",
     "mfdebug.tui.export.demo",

@@ -82,6 +82,8 @@ def said(name: str, *lines: str) -> str:
             "not tested  to h   Square is the program's own class",
         ),
         ("update_by_hand", ["set w = 1"], "the values of a program cannot be changed"),
+        ("update_by_hand", ["set w.grad = 1"], "the values of a program cannot be changed"),
+        ("update_by_hand", ["scale w.grad 2"], "the values of a program cannot be changed"),
         (
             "zero_upstream",
             ["step", "save out.json"],

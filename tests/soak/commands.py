@@ -8,6 +8,7 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
+from tests.support.debuggers import make_again
 
 COMMANDS = [
     "step",
@@ -43,6 +44,10 @@ COMMANDS = [
     "diff 3",
     "diff 5 now@0",
     "set {input} = 0.3",
+    "set {node} = 0.3",
+    "set {node}.grad = 0.1",
+    "scale {node} 2",
+    "scale {node}.grad 0.5",
     "set lr = 0.01",
     "undo",
     "redo",
@@ -112,10 +117,7 @@ def check_against_a_straight_way(run: Debugger, twin: Debugger) -> None:
     """
     for edit in run.edits:
         twin.move(edit.after)
-        if edit.node is None:
-            twin.set_learning_rate(float(edit.value))
-        else:
-            twin.set_value(edit.node, edit.index, edit.value)
+        make_again(twin, edit)
     assert [edit.after for edit in twin.edits] == [edit.after for edit in run.edits]
     for moment in range(0, run.moment, max(1, run.moment // 3)):
         twin.move(moment)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
-from mfdebug.core.timeline.debugger import Debugger, Freshness
+from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
@@ -64,6 +64,18 @@ def debugger_of(case: Case, *, sink: bool = False, names: Iterable[str] = ()) ->
     weights = np.random.default_rng(1).uniform(0.5, 1.5, shape)
     cost = Sum(Mul(op, Input(weights_name, value=weights)), name=cost_name)
     return ComputedDebugger(Graph.of(cost))
+
+
+def make_again(debugger: Debugger, edit: Edit) -> None:
+    """Make an edit of another debugger at the present moment."""
+    if edit.node is None:
+        debugger.set_learning_rate(float(edit.value))
+    elif edit.scales:
+        debugger.scale(edit.node, edit.index, edit.value, gradient=edit.gradient)
+    elif edit.gradient:
+        debugger.set_gradient(edit.node, edit.index, edit.value)
+    else:
+        debugger.set_value(edit.node, edit.index, edit.value)
 
 
 def run_until(debugger: Debugger, node: int, phase: Phase | None = None) -> None:

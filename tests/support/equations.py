@@ -120,6 +120,9 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "log": np.log,
     "σ": lambda x: 1.0 / (1.0 + np.exp(-x)),
     "tanh": np.tanh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "erf": np.vectorize(math.erf, otypes=[np.float64]),
     "sign": np.sign,
 }
 
@@ -416,8 +419,9 @@ class Judgement:
 
 
 _COUNT = re.compile(r"(?<![^\s(;])(\S+) = ([\d,]+), the number of")
-# `X[k,0]`, not a list of nodes, `[x, y]`, nor the class numbers of `softmax(z)[label]`.
-_INDEX = re.compile(r"(?<=\w)\[([^\[\]<>= ]+)\]")
+# `X[k,0]`, not a list of nodes, `[x, y]`, nor the class numbers of `softmax(z)[label]`, nor what a
+# node sends, `y.gradients[x]`.
+_INDEX = re.compile(r"(?<=\w)(?<!\.gradients)\[([^\[\]<>= ]+)\]")
 _SUMMED = re.compile(r"Σ([ⱼₙₛₜₚₖₗᵢₕᵣᵤᵥₓₐₒ]+) ")
 _RAISED = str.maketrans("ⱼₙₛₜₚₖₗᵢₕᵣᵤᵥₓₐₒ", "jnstpklihruvxao")
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from miniflow.ops import OPS, Op
+from miniflow.node import Input
+from miniflow.ops import OPS, Op, Var
 
 Shape = tuple[int, ...]
 SHAPES = st.lists(st.integers(1, 3), max_size=3).map(tuple)
@@ -54,7 +55,13 @@ ELEMENTWISE: dict[str, tuple[float, float]] = {
     "ReLU": (-2, 2),
     "LeakyReLU": (-2, 2),
     "Softplus": (-4, 4),
-    "GELU": (-2, 2),
+    "SiLU": (-4, 4),
+    "Selu": (-2, 2),
+    "Reciprocal": (0.3, 3),
+    "Sin": (-4, 4),
+    "Cos": (-4, 4),
+    "Erf": (-2, 2),
+    "Detach": (-2, 2),
     "Dropout": (-2, 2),
 }
 GATES: dict[str, tuple[float, float]] = {
@@ -63,7 +70,24 @@ GATES: dict[str, tuple[float, float]] = {
     "Max": (-2, 2),
     "Min": (-2, 2),
 }
-PAIRS: dict[str, tuple[float, float]] = {"Sub": (-2, 2), "Div": (0.5, 2), "Pow": (0.5, 2)}
+# Attributes to choose from; the kinks that they make are off the grids of `numbers`.
+ATTRIBUTED: dict[str, list[dict[str, Any]]] = {
+    "GELU": [{}, {"form": "erf"}],
+    "Elu": [{}, {"alpha": 0.5}],
+    "HardSigmoid": [{}, {"slope": 1.03, "offset": 0.3137}],
+    "Clip": [{}, {"low": -0.7137}, {"high": 0.9171}, {"low": -0.7137, "high": 0.9171}],
+}
+PAIRS: dict[str, tuple[float, float]] = {
+    "Sub": (-2, 2),
+    "Div": (0.5, 2),
+    "Pow": (0.5, 2),
+    "PRelu": (-2, 2),
+    "Equal": (-2, 2),
+    "Less": (-2, 2),
+    "LessOrEqual": (-2, 2),
+    "Greater": (-2, 2),
+    "GreaterOrEqual": (-2, 2),
+}
 
 
 @st.composite
@@ -73,6 +97,12 @@ def cases(draw: Draw, name: str) -> Case:
     shape = draw(SHAPES)
     if name in ELEMENTWISE:
         return Case(op, [numbers(draw, shape, *ELEMENTWISE[name])])
+    if name in ("Max", "Min") and draw(st.booleans()):
+        case = draw(_reduction(op))
+        axis = case.attributes["axis"]
+        return Case(op, case.values, {**case.attributes, "axis": "all" if axis is None else axis})
+    if name in ATTRIBUTED:
+        return Case(op, [numbers(draw, shape)], draw(st.sampled_from(ATTRIBUTED[name])))
     if name in GATES or name in PAIRS:
         count = draw(st.integers(1, 3)) if name in GATES else 2
         low, high = GATES.get(name) or PAIRS[name]
@@ -142,10 +172,29 @@ def _reduction(draw: Draw, op: type[Op]) -> Case:
 
 
 @st.composite
-def _softmax(draw: Draw, op: type[Op]) -> Case:
+def _variance(draw: Draw, op: type[Op]) -> Case:
+    case = draw(_reduction(op))
+    axes = Var(Input(), **case.attributes).axes(case.values[0].shape)
+    several = int(np.prod([case.values[0].shape[axis] for axis in axes])) > 1
+    # The unbiased variance of one entry is NaN.
+    unbiased = several and draw(st.booleans())
+    return Case(op, case.values, {**case.attributes, "unbiased": unbiased})
+
+
+@st.composite
+def _where(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    shapes = draw(st.permutations([shape, broadcastable(draw, shape), broadcastable(draw, shape)]))
+    condition = np.array(numbers(draw, shapes[0]) > 0, np.float64)
+    return Case(op, [condition, *(numbers(draw, other) for other in shapes[1:])])
+
+
+@st.composite
+def _along(draw: Draw, op: type[Op]) -> Case:
     shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
     axis = draw(st.integers(-len(shape), len(shape) - 1))
-    return Case(op, [numbers(draw, shape)], {"axis": axis})
+    keeps = {"keepdims": draw(st.booleans())} if "keepdims" in op.attributes else {}
+    return Case(op, [numbers(draw, shape)], {"axis": axis, **keeps})
 
 
 @st.composite
@@ -177,9 +226,72 @@ def _concat(draw: Draw, op: type[Op]) -> Case:
 def _slice(draw: Draw, op: type[Op]) -> Case:
     shape = draw(st.lists(st.integers(2, 4), min_size=1, max_size=3).map(tuple))
     axis = draw(st.integers(-len(shape), len(shape) - 1))
-    start = draw(st.integers(0, shape[axis] - 1))
-    stop = draw(st.one_of(st.none(), st.integers(start + 1, shape[axis])))
-    return Case(op, [numbers(draw, shape)], {"start": start, "stop": stop, "axis": axis})
+    size = shape[axis]
+    ends = st.none() | st.integers(-size - 1, size + 1)
+    bounds = st.tuples(ends, ends, st.integers(-2, 2).filter(bool))
+    start, stop, step = draw(bounds.filter(lambda b: len(range(*slice(*b).indices(size)))))
+    attributes = {"start": start, "stop": stop, "axis": axis, "step": step}
+    return Case(op, [numbers(draw, shape)], attributes)
+
+
+@st.composite
+def _split(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(list))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    sizes = draw(st.lists(st.integers(1, 2), min_size=1, max_size=3))
+    equal = len(set(sizes)) == 1 and draw(st.booleans())
+    shape[axis] = sum(sizes)
+    part = draw(st.integers(0, len(sizes) - 1))
+    attributes = {"parts": len(sizes) if equal else sizes, "part": part, "axis": axis}
+    return Case(op, [numbers(draw, tuple(shape))], attributes)
+
+
+@st.composite
+def _stack(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    axis = draw(st.integers(-len(shape) - 1, len(shape)))
+    values = [numbers(draw, shape) for _ in range(draw(st.integers(1, 3)))]
+    return Case(op, values, {"axis": axis})
+
+
+@st.composite
+def _squeeze(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.sampled_from([1, 1, 2, 3]), max_size=4).map(tuple))
+    ones = [axis for axis, n in enumerate(shape) if n == 1]
+    choices: list[Any] = [None, ones, *ones, *(axis - len(shape) for axis in ones)]
+    return Case(op, [numbers(draw, shape)], {"axis": draw(st.sampled_from(choices))})
+
+
+@st.composite
+def _unsqueeze(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    single = st.integers(-len(shape) - 1, len(shape))
+    axis = draw(single | st.sampled_from([[0, 1], [-1, 0], []]))
+    return Case(op, [numbers(draw, shape)], {"axis": axis})
+
+
+@st.composite
+def _expand(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(SHAPES)
+    return Case(op, [numbers(draw, broadcastable(draw, shape))], {"shape": list(shape)})
+
+
+@st.composite
+def _tile(draw: Draw, op: type[Op]) -> Case:
+    repeats = draw(st.lists(st.integers(1, 3), max_size=3))
+    return Case(op, [numbers(draw, draw(SHAPES))], {"repeats": repeats})
+
+
+@st.composite
+def _take(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    size = shape[axis]
+    of_rows = draw(st.lists(st.integers(1, 3), max_size=2).map(tuple))
+    rows = st.integers(-size, size - 1)
+    count = int(np.prod(of_rows))
+    indices = draw(st.lists(rows, min_size=count, max_size=count))
+    return Case(op, [numbers(draw, shape), np.array(indices, int).reshape(of_rows)], {"axis": axis})
 
 
 @st.composite
@@ -192,7 +304,16 @@ def _cost(draw: Draw, op: type[Op]) -> Case:
         y = numbers(draw, shape, 0.1, 0.9)
     if len(shape) == 1 and draw(st.booleans()):
         a = a.reshape(-1, 1)
-    return Case(op, [np.array(y), np.array(a)])
+    attributes = {"delta": draw(st.sampled_from([1.013, 0.317]))} if op.__name__ == "Huber" else {}
+    return Case(op, [np.array(y), np.array(a)], attributes)
+
+
+@st.composite
+def _nll(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
+    seed = draw(st.integers(0, 2**32 - 1))
+    labels = np.random.default_rng(seed).integers(shape[-1], size=shape[:-1])
+    return Case(op, [numbers(draw, shape, -3, -0.1), np.array(labels, np.float64)])
 
 
 @st.composite
@@ -208,15 +329,33 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "Linear": _linear,
     "Sum": _reduction,
     "Mean": _reduction,
-    "Softmax": _softmax,
+    "Var": _variance,
+    "Norm": _reduction,
+    "LogSumExp": _reduction,
+    "Prod": _reduction,
+    "CumSum": _along,
+    "ArgMax": _along,
+    "Softmax": _along,
+    "LogSoftmax": _along,
+    "NLL": _nll,
+    "Huber": _cost,
+    "Hinge": _cost,
+    "Where": _where,
     "Transpose": _transpose,
     "Reshape": _reshape,
     "Concat": _concat,
     "Slice": _slice,
+    "Split": _split,
+    "Stack": _stack,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
+    "Expand": _expand,
+    "Tile": _tile,
+    "Take": _take,
     "MSE": _cost,
     "MAE": _cost,
     "BinaryCrossEntropy": _cost,
     "SigmoidCrossEntropy": _cost,
     "SoftmaxCrossEntropy": _cross_entropy,
 }
-COVERED = {*ELEMENTWISE, *GATES, *PAIRS, *_SPECIAL}
+COVERED = {*ELEMENTWISE, *ATTRIBUTED, *GATES, *PAIRS, *_SPECIAL}

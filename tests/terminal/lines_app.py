@@ -42,7 +42,7 @@ class Panel(LinesView):
         )
 
 
-class Rows(LinesView):
+class Rows(LinesView, can_focus=True):
     """A hundred thousand rows that are made when they are seen."""
 
     current = 0

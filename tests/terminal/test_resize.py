@@ -99,7 +99,7 @@ def assert_too_small_is_a_sentence_until_it_grows(app: PtyApp) -> None:
 
 
 SCREENS = [
-    ("?", "type to find"),
+    ("?", "/ find"),
     ("ctrl+p", "what do you want to do"),
     ("x", "Esc closes"),
     ("tab", "node"),

@@ -56,7 +56,10 @@ def test_what_may_stand_alone_takes_no_argument() -> None:
 
 async def test_the_best_comes_first_and_details_are_searched() -> None:
     async with opened() as driver:
-        assert (await choices(driver, "undo"))[:2] == ["undo", "set NODE[i,j] = VALUE | lr = VALUE"]
+        assert (await choices(driver, "undo"))[:2] == [
+            "undo",
+            "set NODE[i,j] = VALUE | NODE.grad = VALUE | lr = VALUE",
+        ]
 
 
 async def test_letters_that_fit_in_many_ways_hold_nothing_up() -> None:
@@ -108,7 +111,7 @@ async def test_hostile_text_is_shown_as_text() -> None:
         assert listed == []
         driver.app.screen.query_one(Line).value = "[i,j]"
         await driver.pilot.pause(0.1)
-        assert "set NODE[i,j] = VALUE | lr = VALUE" in driver.text
+        assert "set NODE[i,j] = VALUE | NODE.grad = VALUE | lr = VALUE" in driver.text
 
 
 async def test_the_chosen_line_stands_out_in_every_theme() -> None:
@@ -121,6 +124,6 @@ async def test_the_chosen_line_stands_out_in_every_theme() -> None:
                 for segment in strip:
                     if segment.text.strip() in ("step [n]", "back [n]") and segment.style:
                         style = segment.style
-                        styles[segment.text.strip()] = (style.reverse, style.bgcolor)
+                        styles[segment.text.strip()] = (style.color, style.bgcolor)
             assert styles["step [n]"] != styles["back [n]"], theme
             await driver.press("escape")

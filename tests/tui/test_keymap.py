@@ -26,6 +26,8 @@ from mfdebug.tui.screens.help import HelpScreen
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.screens.why import WhyScreen
+from mfdebug.tui.widgets.circuit import CircuitView
+from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.prompt import Prompt
@@ -60,7 +62,9 @@ PLACED = {
     "screen": DebugScreen,
     "app": DebuggerApp,
     "order": OrderTree,
+    "circuit": CircuitView,
     "entries": NodePanel,
+    "cost": CostPlot,
     "prompt": Prompt,
     "why": WhyScreen,
     "text": TextScreen,

@@ -16,7 +16,8 @@ from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.opening.graphs import load_graph
-from mfdebug.tui.widgets.node_lines import Look, NodeLines
+from mfdebug.tui.widgets.node_lines import NodeLines
+from mfdebug.tui.widgets.node_look import Look
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Add, Linear, Mul, Sum

@@ -102,6 +102,7 @@ async def test_gradients_that_receive_a_contribution_are_bold() -> None:
 
 async def test_wide_lists_have_bars_updates_and_entries() -> None:
     async with opened(size=(200, 50), commands=["sgd 2"]) as driver:
+        await driver.press("G", "G", "G")
         title = left(driver)[1]
         words = [word for word in title.split() if not word.startswith("━")]
         assert words == ["order", "value", "gradient", "update", "entries"]

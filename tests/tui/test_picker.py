@@ -19,7 +19,7 @@ from tests.support.app_driver import Driver, opened
 
 def listed(driver: Driver) -> list[str]:
     """Return the rows of the list that is shown."""
-    return [line[:40].strip() for line in driver.text.split("\n")[4:-1] if line[:38].strip()]
+    return [line[:40].strip(" ▸") for line in driver.text.split("\n")[4:-1] if line[:38].strip()]
 
 
 async def test_without_a_graph_one_is_picked() -> None:

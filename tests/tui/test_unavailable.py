@@ -77,8 +77,8 @@ CASES = [
     ("diamond", "s l", "! nothing is trained: no costs"),
     (
         "diamond",
-        "n n e",
-        "! nothing is trained here: select an input to set its value",
+        "n n s e",
+        "! this number cannot be set: select another, or the value",
     ),
     # What changes nothing that is seen.
     ("wx", "f", "the start has no node"),

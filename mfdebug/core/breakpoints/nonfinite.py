@@ -158,7 +158,7 @@ def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
     for input_index, source in enumerate(sources):
         if state.unsent(node, input_index) or state.unknown(source, gradient=True):
             continue
-        sent = debugger.plan.contribution(node, input_index)
+        sent = state.sent(node, input_index)
         if has(sent):
             if sound:
                 entry, ref = _first(debugger, source, "grad", sent, kind)

@@ -138,18 +138,26 @@ class Circuit:
         """The keys of the open folds: what a user opens or closes is added or removed."""
         return self._folding.opened
 
+    def opened_with(self, box: Box) -> frozenset[str] | None:
+        """Return `opened` with a folded box opened; None if it is not a fold."""
+        return self.opened | {box.key} if box.kind in (Kind.SCOPE, Kind.REPEAT) else None
+
+    def opened_without(self, node: int) -> frozenset[str] | None:
+        """Return `opened` with the innermost fold around a node closed; None without one."""
+        key = self._folding.around(node)
+        return None if key is None else self.opened - {key}
+
     def with_opened(self, box: Box) -> Circuit | None:
         """Return the circuit with a folded box opened; None if it is not a fold."""
-        if box.kind not in (Kind.SCOPE, Kind.REPEAT):
-            return None
-        return self._with(self.opened | {box.key})
+        return self._with(self.opened_with(box))
 
     def with_closed(self, node: int) -> Circuit | None:
         """Return the circuit with the innermost fold around a node closed; None without one."""
-        key = self._folding.around(node)
-        return None if key is None else self._with(self.opened - {key})
+        return self._with(self.opened_without(node))
 
-    def _with(self, opened: frozenset[str]) -> Circuit:
+    def _with(self, opened: frozenset[str] | None) -> Circuit | None:
+        if opened is None:
+            return None
         return Circuit(self.graph, self._shapes, self._width, self._height, opened)
 
     # Drawing ---------------------------------------------------------------------------------

@@ -31,16 +31,52 @@ def _set(session: Session, text: str) -> Reply:
     debugger = session.debugger
     before = computed_cost(debugger)
     dropped, remark = _change(debugger, text)
-    later = (
-        f"; {dropped} later edit{'s' * (dropped > 1)} set aside (undo restores)" if dropped else ""
-    )
-    words = debugger.edits[-1].words
-    later = f"{remark}{later}"
-    if debugger.edits[-1].after > debugger.moment:
-        later = f", after the feed of SGD step {debugger.cursor.coming_step}{later}"
-    if change := cost_change(debugger, before, debugger.edits[-1]):
-        later = f"; {change}{later}"
-    return Reply(f"{words}{later}\n{status(debugger)}", {"set": words, "left_behind": dropped})
+    return _edited(debugger, "set", dropped, before, remark)
+
+
+def _scale(session: Session, text: str) -> Reply:
+    debugger = session.debugger
+    usage = "scale NODE[i,j] FACTOR, scale NODE.grad FACTOR"
+    if not text:
+        raise DebuggerError("scale what by what?", hint=f"usage: {usage}")
+    entry, rest = take_entry(text, debugger.graph.by_name)
+    factor = _number_of(_given(debugger, rest.strip(), usage), "the factor", "scale")
+    node, before = node_or_error(debugger.graph, entry.node), computed_cost(debugger)
+    gradient = entry.attribute == "grad"
+    dropped = debugger.scale(node, entry.index, factor, gradient=gradient)
+    return _edited(debugger, "scaled", dropped, before)
+
+
+def _edited(
+    debugger: Debugger, done: str, dropped: int, before: float | None, note: str = ""
+) -> Reply:
+    """Return the reply to an edit that was just made, with the cost before it."""
+    edit = debugger.edits[-1]
+    parts = [edit.words + note]
+    if edit.lasts:
+        parts[0] += _lasting(debugger, edit)
+    elif edit.after > debugger.moment:
+        parts[0] += f", after the feed of SGD step {debugger.cursor.coming_step}"
+    if change := cost_change(debugger, before, edit):
+        parts.append(change)
+    if dropped:
+        parts.append(f"{dropped} later edit{'s' * (dropped > 1)} set aside (undo restores)")
+    words = edit.words
+    text = f"{'; '.join(parts)}\n{status(debugger)}"
+    return Reply(text, {done: words, "left_behind": dropped})
+
+
+def _lasting(debugger: Debugger, edit: Edit) -> str:
+    """Return for how long an override lasts, and from which moment on it is seen."""
+    assert edit.node is not None
+    lasts = " from now on, in every pass" if debugger.graph.trains else " from now on"
+    overrides, moment = debugger.cursor.overrides, debugger.moment
+    if debugger.state.override(edit.node, gradient=edit.gradient) is not edit:
+        first = overrides.next_of(edit.node, moment, gradient=edit.gradient)
+        end = debugger.timeline.end
+        return f"{lasts}: first at moment {first}" if end is None or first <= end else lasts
+    read = overrides.read_since(edit.node, moment, gradient=edit.gradient)
+    return f"{lasts}; what this pass has computed from it stays" if read else lasts
 
 
 def _change(debugger: Debugger, text: str) -> tuple[int, str]:
@@ -48,7 +84,8 @@ def _change(debugger: Debugger, text: str) -> tuple[int, str]:
     names = debugger.graph.by_name
     if rest := _setting("lr", names, text):
         ended = "" if debugger.plan.schedule is None else " (the schedule ends here)"
-        dropped = debugger.set_learning_rate(_number(_given(debugger, rest[1], USAGE)))
+        rate = _number_of(_given(debugger, rest[1], USAGE), "the learning rate", "set lr")
+        dropped = debugger.set_learning_rate(rate)
         return dropped, ended
     if rest := _setting("schedule", names, text):
         return debugger.set_schedule(schedule_typed(rest[1])), ""
@@ -62,9 +99,9 @@ def _change(debugger: Debugger, text: str) -> tuple[int, str]:
     if changed is None or not rest_text.startswith("="):
         raise DebuggerError("set what to what?", hint=f"usage: {USAGE}")
     value = _given(debugger, rest_text[1:].strip(), USAGE)
-    if changed.attribute == "grad":
-        raise DebuggerError("a gradient is computed; set an input", where="set")
-    dropped = debugger.set_value(node_or_error(debugger.graph, changed.node), changed.index, value)
+    node = node_or_error(debugger.graph, changed.node)
+    change = debugger.set_gradient if changed.attribute == "grad" else debugger.set_value
+    dropped = change(node, changed.index, value)
     named_lr = re.match(r"lr\s*=", text)
     return dropped, " (the node; set lr() = VALUE sets the learning rate)" if named_lr else ""
 
@@ -91,10 +128,10 @@ def _as_json(word: re.Match[str]) -> str:
     return "NaN" if word[0] == "nan" else "Infinity"
 
 
-def _number(value: Any) -> float:
+def _number_of(value: Any, what: str, where: str) -> float:
     array = np.asarray(value, np.float64)
     if array.size != 1:
-        raise DebuggerError("the learning rate is one number", where="set lr")
+        raise DebuggerError(f"{what} is one number", where=where)
     return float(array.reshape(()))
 
 
@@ -129,11 +166,14 @@ def _branches(session: Session, _text: str) -> Reply:
 EDITING = [
     Command(
         "set",
-        "set NODE[i,j] = VALUE | lr = VALUE | schedule = ... | NODE.trainable = false",
-        "change an input or how parameters are updated",
+        "set NODE[i,j] = VALUE | NODE.grad = VALUE | lr = VALUE | schedule = ... | "
+        "NODE.trainable = false",
+        "change a value, a gradient or how parameters are updated",
         _set,
         (Key("e", "set ", "change the chosen number, or the learning rate", asks=True),),
-        "Starts a branch: everything downstream is computed again. `undo` reverts it. "
+        "Starts a branch; `undo` reverts it. An input changes once: everything downstream is "
+        "computed again. A computed value or a gradient is overridden from now on, in every pass, "
+        "right after it is computed; what was computed before stays. It gets the sign ≠. "
         "set lr = VALUE also ends a schedule. set schedule = cosine(90, warmup=10), "
         "stepdecay(30, 0.1), constant(warmup=10) or none multiplies the learning rate "
         "from the next update on. set W.trainable = false freezes a parameter, "
@@ -141,6 +181,17 @@ EDITING = [
         "In a graph with a node named lr, set lr() = VALUE sets the learning rate.",
         shows="line",
         argument=Argument.ASSIGNMENT,
+        required=True,
+    ),
+    Command(
+        "scale",
+        "scale NODE[i,j] FACTOR | NODE.grad FACTOR",
+        "multiply a value or a gradient",
+        _scale,
+        details="As `set`: an input once, a computed value or a gradient in every pass from now "
+        "on, as in scale l1.grad 0.5",
+        shows="line",
+        argument=Argument.ENTRY,
         required=True,
     ),
     Command("undo", "undo", "undo the last edit", _undo, (Key("z", "undo"),), shows="line"),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from mfdebug.core.breakpoints.health_rules import RULES, Rule
-from mfdebug.core.commands.legend import COLOURS, MARKS, NUMBERS
+from mfdebug.core.commands.legend import CIRCUIT, COLOURS, CURVES, HEATMAPS, MARKS, NUMBERS
 from mfdebug.core.explain.list_marks import COLUMNS
 from mfdebug.core.expressions.parser import WORD_MEANINGS
 
@@ -51,7 +51,8 @@ FUNCTION_MEANINGS = {
     "isnan": "which numbers are NaN",
     "isinf": "which numbers are infinite",
     "min": "the smallest number",
-    "max": "the largest number",
+    "max": "the largest number; max(x, 1) along an axis, as of the next six",
+    "argmax": "the index of the largest, the first on a tie: argmax(scores, 1)",
     "mean": "the mean of all numbers",
     "sum": "the sum of all numbers",
     "std": "the standard deviation of all numbers",
@@ -64,6 +65,7 @@ FUNCTION_MEANINGS = {
 EXAMPLES = {
     "print W1.grad[0,:]": "a row of a gradient",
     "print norm(W1.grad) / norm(W1)": "the size of a gradient relative to its weights",
+    "print mean(argmax(scores, 1) == label)": "the accuracy of class numbers",
     "watch lr * max(abs(W1.grad))": "the largest change that the update will make",
     "break if cost > prev(cost)": "stop when the cost goes up",
     "break l1 backward if any(isnan(l1.grad))": "stop where a gradient becomes NaN",
@@ -143,7 +145,10 @@ _OTHERS = (
     Topic("expressions examples", "commands with expressions", EXAMPLES),
     Topic("legend", "the marks of the screen", MARKS),
     Topic("legend list", "numbers, bars and colours of the list of nodes", COLUMNS),
-    Topic("legend numbers", "numbers, blocks and curves on the screen", NUMBERS),
+    Topic("circuit", "the graph drawn: boxes, wires and their signs", CIRCUIT),
+    Topic("legend numbers", "numbers and blocks on the screen", NUMBERS),
+    Topic("legend curves", "the cost curve, trends and the status line", CURVES),
+    Topic("legend heatmaps", "shades and marks of heatmaps and pictures", HEATMAPS),
     Topic("legend colours", "colours (colors), bold, dim and underlined text", COLOURS),
 )
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*_BREAK, *_OTHERS)}

@@ -142,6 +142,8 @@ def _check(session: Session, text: str) -> Reply:
         parts.append(
             "(at the updated parameters; this moment's gradients are from before the update)"
         )
+    if debugger.cursor.overrides:
+        parts.append("(of the rules, without overrides: at the values that they compute)")
     return reply_of(*parts, data=check_data(debugger.graph, verdicts))
 
 

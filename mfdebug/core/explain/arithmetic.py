@@ -30,6 +30,9 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
     "exp": np.exp,
     "σ": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "erf": math.erf,
     "sign": np.sign,
     "max": lambda *numbers: max(numbers),
     "min": lambda *numbers: min(numbers),
@@ -130,8 +133,8 @@ class _Parser:
 def evaluate(text: str) -> float:
     """Return the result of a formula in numbers; raise `ValueError` if it cannot be parsed.
 
-    The grammar has numbers, + - × · / ^ ², brackets, |x|, √, e^x, log, ln, exp, σ, tanh, sign, max,
-    min, and implicit multiplication beside a bracket: `2(1 - 3)`.
+    The grammar has numbers, + - × · / ^ ², brackets, |x|, √, e^x, log, ln, exp, σ, tanh, sin, cos,
+    erf, sign, max, min, and implicit multiplication beside a bracket: `2(1 - 3)`.
     """
     parser = _Parser(text)
     with np.errstate(all="ignore"):

@@ -264,6 +264,8 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
     match verdict.reason:
         case "integers":
             return f"{cause} holds integers, which are not varied"
+        case "stopped":
+            return f"no gradient comes to {cause}: what depends on it stops the gradient"
         case "random":
             return f"two evaluations of {cause} differ (it draws random numbers, or counts)"
         case "no backward":

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mfdebug.core.timeline.entry_ref import Index
+from miniflow.ops.axes import OverAxes
 from miniflow.ops.base import Op, Shape
+from miniflow.ops.joins import Stack
 from miniflow.ops.linear import product_shape
-from miniflow.ops.reduce import Mean, Sum
-from miniflow.ops.shape import Reshape, Slice, Transpose
+from miniflow.ops.shape import SameEntries, Transpose
+from miniflow.ops.slices import Part
 
 # A block of entries: one slice per axis, with integers as start and stop.
 Region = tuple[slice, ...]
@@ -96,9 +98,9 @@ class Product:
 # Sums along axes ------------------------------------------------------------------------------
 
 
-def summed(op: Sum | Mean, index: Index, shape: Shape) -> Region:
-    """Return the entries of the input, of `shape`, that are summed in the value's entry `index`."""
-    reduced = _reduced_axes(op, len(shape))
+def summed(op: OverAxes, index: Index, shape: Shape) -> Region:
+    """Return the entries of the input, of `shape`, that are reduced to the value's `index`."""
+    reduced = op.axes(shape)
     if op.attrs["keepdims"]:
         kept = [i for axis, i in enumerate(index) if axis not in reduced]
     else:
@@ -111,19 +113,12 @@ def summed(op: Sum | Mean, index: Index, shape: Shape) -> Region:
     return tuple(region)
 
 
-def summed_in(op: Sum | Mean, entry: Index) -> Index:
-    """Return the entry of the value in which an entry of the input is summed."""
-    reduced = _reduced_axes(op, len(entry))
+def summed_in(op: OverAxes, entry: Index, shape: Shape) -> Index:
+    """Return the entry of the value to which an entry of the input, of `shape`, is reduced."""
+    reduced = op.axes(shape)
     if op.attrs["keepdims"]:
         return tuple(0 if axis in reduced else i for axis, i in enumerate(entry))
     return tuple(i for axis, i in enumerate(entry) if axis not in reduced)
-
-
-def _reduced_axes(op: Sum | Mean, axes: int) -> set[int]:
-    axis: Any = op.attrs["axis"]
-    if axis is None:
-        return set(range(axes))
-    return {i % axes for i in (axis if isinstance(axis, list | tuple) else [axis])}
 
 
 # Moves ----------------------------------------------------------------------------------------
@@ -137,17 +132,18 @@ def moved_from(op: Op, index: Index, shape: Shape, sources: list[Shape]) -> tupl
         for axis, i in zip(_axis_order(op, len(source)), index, strict=True):
             entry[axis] = i
         return 0, tuple(entry)
-    if isinstance(op, Reshape):
+    if isinstance(op, SameEntries):
         return 0, same_position(index, shape, source)
     axis = op.attrs["axis"] % len(shape)
     at = index[axis]
+    if isinstance(op, Part):
+        return 0, (*index[:axis], op.taken(source)[at], *index[axis + 1 :])
+    if isinstance(op, Stack):
+        return at, (*index[:axis], *index[axis + 1 :])
     input_index = 0
-    if isinstance(op, Slice):
-        at += _kept_range(op, source).start
-    else:
-        while at >= sources[input_index][axis]:
-            at -= sources[input_index][axis]
-            input_index += 1
+    while at >= sources[input_index][axis]:
+        at -= sources[input_index][axis]
+        input_index += 1
     return input_index, (*index[:axis], at, *index[axis + 1 :])
 
 
@@ -157,12 +153,14 @@ def moved_to(
     """Return where a moving op copies an entry of an input; None if a slice drops it."""
     if isinstance(op, Transpose):
         return tuple(entry[axis] for axis in _axis_order(op, len(entry)))
-    if isinstance(op, Reshape):
+    if isinstance(op, SameEntries):
         return same_position(entry, sources[0], shape)
     axis = op.attrs["axis"] % len(shape)
-    if isinstance(op, Slice):
-        cut = _kept_range(op, sources[0])
-        at = entry[axis] - cut.start if entry[axis] in cut else None
+    if isinstance(op, Stack):
+        return (*entry[:axis], input_index, *entry[axis:])
+    if isinstance(op, Part):
+        taken = op.taken(sources[0])
+        at = taken.index(entry[axis]) if entry[axis] in taken else None
     else:
         at = entry[axis] + sum(source[axis] for source in sources[:input_index])
     return None if at is None else (*entry[:axis], at, *entry[axis + 1 :])
@@ -179,7 +177,3 @@ def same_position(index: Index, shape: Shape, other: Shape) -> Index:
     for i, n in zip(index, shape, strict=True):
         count = count * n + i
     return tuple(map(int, np.unravel_index(count, other)))
-
-
-def _kept_range(op: Slice, source: Shape) -> range:
-    return range(*slice(op.attrs["start"], op.attrs["stop"]).indices(source[op.attrs["axis"]]))

@@ -42,7 +42,12 @@ def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str
         since = min(written, default=made)
     if stale:
         return made, f"stale: of SGD step {debugger.timeline.sgd_step(made)}"
-    if changed := changed_note(debugger, nodes, since):
+    changed = changed_note(debugger, nodes, since)
+    if ref.attribute != "value" and not changed:
+        reported = (edge.consumer for edge in state.contributions(ref.node) if edge.reported)
+        notes = (overridden_since_sent(debugger, consumer) for consumer in reported)
+        changed = next(filter(None, notes), "")
+    if changed:
         return made, f"computed at moment {made}, from the values of that moment: {changed}"
     return None
 
@@ -51,7 +56,8 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
     """Return the last moment from `moment` on that changed a node's value, or None."""
     state = debugger.state
     since = moment
-    times = [edit.after for edit in debugger.edits if edit.node == node]
+    made_once = (edit for edit in debugger.edits if edit.node == node and not edit.lasts)
+    times = [edit.after for edit in made_once]
     if isinstance(debugger.graph.nodes[node], Input):
         times.append(state.updated_at(node) or 0)
         if debugger.graph.fed_from_data(node) and debugger.moment:
@@ -63,6 +69,9 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
     if overwritten is not None and overwritten > since:
         times.append(overwritten)
     later = [time for time in times if moment <= time <= debugger.moment and time]
+    overridden = state.overridden_at(node)
+    if overridden is not None and overridden >= since:
+        later.append(overridden)
     return max(later, default=None)
 
 
@@ -71,6 +80,8 @@ def gradient_set_at(debugger: Debugger, node: int, edges: Iterable[Contribution]
 
     A gradient that lacks contributions was last set by the consumer that has sent last.
     """
+    if (overridden := debugger.state.overridden_at(node, gradient=True)) is not None:
+        return overridden
     if debugger.state.gradient_freshness(node) is not Freshness.PARTIAL:
         return debugger.state.made_at(node, gradient=True)
     sent = (debugger.state.written_at(edge.consumer, "backward") for edge in edges if edge.reported)
@@ -99,6 +110,41 @@ def changed_note(debugger: Debugger, nodes: Iterable[int], moment: int) -> str:
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     verb = "has" if len(changed) == 1 else "have"
     return f"{', '.join(changed[:3])}{more} {verb} changed since"
+
+
+def overridden_since_made(debugger: Debugger, node: int) -> str:
+    """Return which override has changed an input since a node's value was computed, or ""."""
+    state = debugger.state
+    made = state.written_at(node)
+    if made is None or not debugger.cursor.overrides:
+        return ""
+    for source in dict.fromkeys(debugger.graph.inbound[node]):
+        overridden = state.overridden_at(source)
+        if overridden is not None and overridden >= made:
+            name = debugger.graph.nodes[source].label
+            return f"{name} (moment {overridden}) has changed since"
+    return ""
+
+
+def overridden_since_sent(debugger: Debugger, node: int) -> str:
+    """Return which override has changed what a node's backward read since it ran, or "".
+
+    Its contributions then do not follow from the present numbers.
+    """
+    state = debugger.state
+    sent_at = state.written_at(node, "backward")
+    if sent_at is None or not debugger.cursor.overrides:
+        return ""
+    label = debugger.graph.nodes[node].label
+    overridden = state.overridden_at(node, gradient=True)
+    if overridden is not None and overridden >= sent_at:
+        return f"{label}.grad (moment {overridden}) has changed since"
+    for read in dict.fromkeys((node, *debugger.graph.inbound[node])):
+        overridden = state.overridden_at(read)
+        if overridden is not None and overridden >= sent_at:
+            name = debugger.graph.nodes[read].label
+            return f"{name} (moment {overridden}) has changed since"
+    return ""
 
 
 def overwrite_notes(debugger: Debugger, node: int) -> list[str]:

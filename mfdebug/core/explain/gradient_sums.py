@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from mfdebug.core.explain.arithmetic import bracketed, evaluates_to
 from mfdebug.core.explain.entries import Region, entry_in
+from mfdebug.core.explain.freshness import overridden_since_sent
 from mfdebug.core.explain.node_view import NodeView, unique
 from mfdebug.core.explain.ops import applicable_explainer
 from mfdebug.core.explain.ops.base import Explainer, factor
@@ -94,7 +95,9 @@ def edge_sums(
     debugger, state = view.debugger, view.debugger.state
     if reason := state.unsent(view.node, input_index):
         return Sums("", (), (f"{view.label}: {reason}",))
-    sent = float(debugger.plan.contribution(view.node, input_index)[index])
+    sent = float(state.sent(view.node, input_index)[index])
+    if changed := overridden_since_sent(debugger, view.node):
+        return replace(_known_only(view, input_index, index, sent), notes=(changed,))
     found = applicable_explainer(view) if explained else None
     if found is not None and (departs := state.departs(view.node, "backward")):
         known = _known_only(view, input_index, index, sent)
@@ -113,6 +116,8 @@ def edge_sums(
     with np.errstate(all="ignore"):
         # A single term is what was sent: a closed gate sends 0 even where upstream is infinite.
         amounts = upstream * numbers if upstream.size > 1 else np.array([sent])
+    if explainer.picks:
+        amounts[numbers == 0] = 0.0
     edge = _Edge(view, op, explainer, input_index, index, ones)
 
     def term_text(k: int) -> TermText:

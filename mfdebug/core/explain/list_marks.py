@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+# A value or gradient that an edit has set after it was computed.
+OVERRIDDEN_MARK = "≠"
 # By sign, a sentence.
 MARKS: dict[str, str] = {
     "∙": "not computed yet: there is no value or gradient, which is not the same as 0",
     "~": "stale: of the SGD step before this one, or of parameters before their update",
     "◐": "the gradient is partial: not every consumer has sent its contribution",
     "⊕": "every consumer has sent its contribution; the node's own backward is still ahead",
+    OVERRIDDEN_MARK: "overridden: set or scaled by you, in whole or in part; `why` has what was "
+    "computed",
     "*": "trained: the update changes it",
     "!": "it contains NaN or infinity",
     "✓": "computed, but with too many entries to be summed up in the list",
@@ -48,4 +52,5 @@ LEGEND = (
     "▸ folded",
     "✓ large",
     "? unknown",
+    "≠ set by you",
 )

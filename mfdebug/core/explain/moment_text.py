@@ -76,10 +76,13 @@ def _fed(label: str, value: Array) -> str:
 def _forward_lines(node: NodeReport) -> list[str]:
     legend = f"   ({node.legend})" if node.legend else ""
     defined = f" = {node.definition}" if node.definition else ""
-    lines = [f"  {node.name} = {node.formula}{defined}{legend}"] if node.formula else []
+    # Where an edit has replaced what it computed, the rule is no equation of the present numbers.
+    rule = "rule: " if node.rule_broken else ""
+    lines = [f"  {rule}{node.name} = {node.formula}{defined}{legend}"] if node.formula else []
     if node.value is not None:
         working = f" = {node.working}" if node.working else ""
         lines.append(f"  {named(node.name, node.index)}{working} = {scalar(node.value)}")
+        lines += [f"  {node.value_override}"] * bool(node.value_override)
     elif node.unknown:
         lines.append(f"  {node.name}: {node.unknown}")
     return [*lines, *(f"  {note}" for note in node.notes)]
@@ -99,8 +102,10 @@ def _backward_lines(node: NodeReport) -> list[str]:
     if node.gradient is not None:
         numbers = [i.number for i in node.incoming if i.number is not None and not i.remark]
         sums = " + ".join(map(bracketed, numbers))
-        together = f" = {sums}" if len(numbers) > 1 and not node.incoming_more else ""
+        several = len(numbers) > 1 and not node.incoming_more
+        together = f" = {sums}" if several and not node.gradient_override else ""
         lines.append(f"  {node.symbol}{index_text(node.index)}{together} = {scalar(node.gradient)}")
+        lines += [f"  {node.gradient_override}"] * bool(node.gradient_override)
     elif node.unknown_gradient:
         lines.append(f"  {node.symbol}: {node.unknown_gradient}")
     for out in node.outgoing:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mfdebug.core.explain.freshness import changed_note
+from mfdebug.core.explain.freshness import changed_note, overridden_since_sent
 from mfdebug.core.explain.gradient_sums import edge_sums
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer
@@ -67,6 +67,7 @@ def value_products(debugger: Debugger, node: int, index: Index) -> list[MatrixPr
         or debugger.state.value_freshness(node) is not Freshness.CURRENT
         or debugger.state.departs(node, "forward")
         or changed_note(debugger, view.sources, debugger.state.written_at(node) or 0)
+        or debugger.state.override(node) is not None
     ):
         return []
     pairs = len(view.inputs) // 2
@@ -105,7 +106,7 @@ def sent_products(debugger: Debugger, node: int, index: Index) -> list[MatrixPro
     for input_index in range(len(view.inputs) // 2 * 2):
         if debugger.state.unsent(node, input_index):
             continue
-        sent = debugger.plan.contribution(node, input_index)
+        sent = debugger.state.sent(node, input_index)
         entry = tuple(min(i, n - 1) for i, n in zip(index, sent.shape, strict=True))
         title = f"to {view.labels[input_index]}{index_text(entry)}{view.input_note(input_index)}"
         product = _sent(view, input_index, entry, sent, f"{title}  ")
@@ -129,7 +130,8 @@ def received_products(
         weighted = edge.input_index < len(view.inputs) // 2 * 2
         if weighted and _matrix_op(view) is not None and _sent_is_known(view):
             source = f"from {view.label}{view.input_note(edge.input_index)}  "
-            title = f"{gradient_name(debugger, node)} = " if only else source
+            computed = debugger.state.override(node, gradient=True) is None
+            title = f"{gradient_name(debugger, node)} = " if only and computed else source
             found.append(_sent(view, edge.input_index, index, edge.sent, title))
     return found
 
@@ -161,9 +163,9 @@ def _sent_is_known(view: NodeView) -> bool:
     """Whether what the node sent follows from the present values."""
     debugger, node = view.debugger, view.node
     written = debugger.state.written_at(node, "backward") or 0
-    return not debugger.state.departs(node, "backward") and not changed_note(
-        debugger, view.sources, written
-    )
+    changed = changed_note(debugger, view.sources, written)
+    changed = changed or overridden_since_sent(debugger, node)
+    return not debugger.state.departs(node, "backward") and not changed
 
 
 def _sent(view: NodeView, input_index: int, entry: Index, sent: Array, title: str) -> MatrixProduct:

@@ -13,6 +13,8 @@ from msgspec import Struct
 from mfdebug.core.explain.freshness import (
     changed_note,
     gradient_set_at,
+    overridden_since_made,
+    overridden_since_sent,
     overwrite_notes,
     overwritten_note,
     written_since,
@@ -20,6 +22,7 @@ from mfdebug.core.explain.freshness import (
 from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer, explainer_of
+from mfdebug.core.explain.overrides import override_note
 from mfdebug.core.explain.updates import Assignment, assignments
 from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.format.numbers import scalar
@@ -102,6 +105,10 @@ class NodeReport(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     value_set: int | None = None
     gradient_set: int | None = None
+    value_override: str = ""
+    gradient_override: str = ""
+    received: float | None = None
+    rule_broken: bool = False
 
 
 def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeReport:
@@ -161,16 +168,27 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         notes=(*_notes(view), *overwrite_notes(debugger, node)),
         value_set=written_since(debugger, node, 0) if has_value else None,
         gradient_set=gradient_set_at(debugger, node, edges) if has_gradient else None,
+        value_override=override_note(debugger, node, index),
+        gradient_override=override_note(debugger, node, index, gradient=True),
+        received=_received(debugger, node, index) if has_gradient else None,
+        rule_broken=state.override(node) is not None or bool(overridden_since_made(debugger, node)),
     )
 
 
+def _received(debugger: Debugger, node: int, index: Index) -> float:
+    """Return the sum of the contributions to an entry, also if that was overridden."""
+    computed = debugger.state.computed(node, gradient=True)
+    return float((debugger.state.gradient(node) if computed is None else computed)[index])
+
+
 def _notes(view: NodeView) -> tuple[str, ...]:
-    """Return notes on a value from a recorded run that does not follow from the inputs."""
+    """Return notes on a value that does not follow from the present values of the inputs."""
     debugger, node = view.debugger, view.node
     departs = debugger.state.departs(node, "forward")
     notes = [
         f"the program's number is another: {departs}" if departs else "",
         overwritten_note(debugger, node),
+        overridden_since_made(debugger, node),
     ]
     return tuple(filter(None, notes))
 
@@ -214,6 +232,7 @@ def _forward_working(view: NodeView, index: Index, value: float | None) -> str:
         value is None
         or applicable_explainer(view) is None
         or _notes(view)
+        or override_note(debugger, view.node, index)
         or debugger.state.value_freshness(view.node) is not Freshness.CURRENT
         or changed_note(debugger, view.sources, debugger.state.written_at(view.node) or 0)
     ):
@@ -239,7 +258,11 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
         if edge.reported and edge.sent is None:
             rule = words = ""
             remark = state.unsent(edge.consumer, edge.input_index)
-        elif rules is None or state.departs(edge.consumer, "backward"):
+        elif (
+            rules is None
+            or state.departs(edge.consumer, "backward")
+            or overridden_since_sent(view.debugger, edge.consumer)
+        ):
             rule = words = named(f"{consumer.label}.gradients[{view.label}]", index)
         else:
             op, explainer = rules
@@ -260,15 +283,16 @@ def _outgoing(view: NodeView, index: Index) -> tuple[Outgoing, ...]:
     departs = state.departs(view.node, "backward")
     written = state.written_at(view.node, "backward") or 0
     changed = changed_note(debugger, view.sources, written)
+    known = not departs and not overridden_since_sent(debugger, view.node)
     found = []
     for input_index, label in enumerate(view.labels[:EDGES_SHOWN]):
         if reason := state.unsent(view.node, input_index):
             found.append(Outgoing(label, "", "", "", "", math.nan, reason))
             continue
-        sent = debugger.plan.contribution(view.node, input_index)
+        sent = state.sent(view.node, input_index)
         entry = matching_entry(index, sent.shape)
         number, working, remark = float(sent[entry]), "", ""
-        if rules is None or departs:
+        if rules is None or not known:
             rule = words = named(f"{view.label}.gradients[{label}]", entry)
         else:
             op, explainer = rules

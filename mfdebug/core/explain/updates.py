@@ -15,7 +15,7 @@ from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Update
-from mfdebug.core.timeline.entry_ref import Attribute, EntryRef, Index, gradient_name, named
+from mfdebug.core.timeline.entry_ref import Attribute, EntryRef, Index, named
 from miniflow.training.direction import NORM_EPSILON, scale_of
 from miniflow.training.rules import Rule, filled, letters_of
 
@@ -63,7 +63,15 @@ class _EntryUpdate:
         self.frozen = self.trainable in plan.frozen
         self.direction = training.direction(self.optimizer)
         self.rate = update.rate
-        self.gradient = float(debugger.state.gradient(node)[index])
+        present = debugger.state.gradient(node)
+        used = present if update.gradient is None else update.gradient
+        self.gradient = float(used[index])
+        self.gradient_ref = EntryRef(node, "grad", index)
+        self.gradient_words = self.gradient_ref.text(debugger)
+        if used[index] != present[index] and update.gradient is not None:
+            # An edit has changed it right after this moment.
+            self.gradient_ref = EntryRef(node, "grad", index, debugger.moment - 1)
+            self.gradient_words += " before"
         self.letters = Letters(debugger.graph.by_name)
         self.name = named(label, index)
         names = training.state_names
@@ -93,7 +101,7 @@ class _EntryUpdate:
     def _symbols(self) -> Mapping[str, str]:
         """The letters of the rules as they are shown; constants as numbers."""
         letters = {x: self.letters.state(x) for x in "mvtadsε"}
-        gradient = gradient_name(self.debugger, self.node, self.index)
+        gradient = self.gradient_words
         known = {
             "p": self.name,
             "grad": gradient,
@@ -240,7 +248,7 @@ class _EntryUpdate:
             if letter == "p":
                 refs.append(self._ref("value", before=True))
             elif letter in ("g", "grad"):
-                refs.append(self._ref("grad"))
+                refs.append(self.gradient_ref)
             elif letter == "a":
                 refs.append(self._ref("a", before=True))
             elif letter in ("m", "m̂"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mfdebug.core.explain.freshness import overridden_since_made
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer, explainer_of
 from mfdebug.core.explain.ops.unknown import unknown_value
@@ -19,5 +20,7 @@ def value_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         kind = type(view.op).__name__
         note = f"{kind} has its own forward(): how it computes this number is not known"
         return unknown_value(view, index, note)
+    if changed := overridden_since_made(debugger, node):
+        return unknown_value(view, index, changed)
     op, explainer = found
     return explainer.value(view, op, index)

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from mfdebug.core.explain.freshness import made_before, overwritten_note
 from mfdebug.core.explain.gradient_sums import gradient_sums
+from mfdebug.core.explain.overrides import override_note
 from mfdebug.core.explain.sums import Sums, joined, one_term
 from mfdebug.core.explain.updates import update_sums
 from mfdebug.core.explain.value_sums import value_sums
@@ -92,7 +93,10 @@ def _cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
     """Explain a number at the visited moment; `home` is the moment to which `why` returns."""
     if ref.attribute not in ("value", "grad"):
         return _last_update(debugger, ref, home)
-    if ref.attribute == "grad":
+    gradient = ref.attribute == "grad"
+    if note := override_note(debugger, ref.node, ref.index, gradient=gradient):
+        return _cause_from_note(debugger, ref, note)
+    if gradient:
         _require_gradient(debugger, ref.node)
         sums = gradient_sums(debugger, ref.node, ref.index)
         if debugger.moment == home and (turn := _own_backward_note(debugger, ref.node)):
@@ -194,7 +198,10 @@ def _input_cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
     edits = [
         edit
         for edit in debugger.edits
-        if edit.node == node and edit.index in (None, index) and edit.after <= debugger.moment
+        if edit.node == node
+        and not edit.gradient
+        and edit.reaches(index)
+        and edit.after <= debugger.moment
     ]
     edited = edits[-1].after if edits else -1
     if graph.fed_from_data(node):

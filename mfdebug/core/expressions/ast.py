@@ -25,6 +25,7 @@ from mfdebug.core.expressions.functions import (
     comparison,
     elementwise,
     summary,
+    summary_along,
 )
 from mfdebug.core.expressions.functions import NotComputed as NotComputed
 
@@ -195,11 +196,12 @@ class Not(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """A function of one operand."""
+    """A function of one operand; a summary may be along an `axis` of it."""
 
     function: str
     operand: Operand
     column: int
+    axis: int | None = None
 
     def evaluate(self, context: EvaluationContext) -> Value:
         """Evaluate the operand, one SGD step earlier for `prev`, and apply the function."""
@@ -217,11 +219,21 @@ class Call(Struct, frozen=True):
         if self.function in SUMMARIES:
             if self.function in _NONEMPTY and not x[0].size:
                 raise ExpressionError(f"{self.function} of an empty array", column=self.column)
+            if self.axis is not None:
+                return self._along(x, self.axis, context)
             if self.function in _COPY:
                 context.allocate(x.shape[1:], self.column)
             return summary(self.function, x)
         context.allocate(x.shape[1:], self.column)
         return elementwise(self.function, x)
+
+    def _along(self, x: Rows, axis: int, context: EvaluationContext) -> Rows:
+        if not -(x.ndim - 1) <= axis < x.ndim - 1:
+            raise ExpressionError(
+                f"axis {axis} does not exist in {sizes(x.shape[1:])}", column=self.column
+            )
+        context.allocate(x.shape[1:], self.column)
+        return summary_along(self.function, x, axis)
 
 
 def truth(value: Value, column: int) -> Rows:
@@ -249,7 +261,7 @@ def numbers(value: Value, user: str, column: int) -> Rows:
     return value
 
 
-_NONEMPTY = frozenset({"min", "max", "mean", "std"})
+_NONEMPTY = frozenset({"min", "max", "argmax", "mean", "std"})
 _COPY = frozenset({"norm", "std"})
 
 

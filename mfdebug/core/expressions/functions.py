@@ -76,6 +76,13 @@ def summary(function: str, x: Rows) -> Rows:
     return np.asarray(SUMMARIES[function](np.ascontiguousarray(x.reshape(len(x), -1))))
 
 
+def summary_along(function: str, x: Rows, axis: int) -> Rows:
+    """Reduce one axis, counted without the axis of the rows, which must exist."""
+    last = np.moveaxis(x, axis + 1 if axis >= 0 else axis, -1)
+    flat = np.ascontiguousarray(last.reshape(-1, last.shape[-1]))
+    return np.asarray(SUMMARIES[function](flat)).reshape(last.shape[:-1])
+
+
 def _row_by_row(ufunc: np.ufunc, *operands: Rows) -> Rows:
     rows = max(len(x) for x in operands)
     whole = (x if len(x) == rows else np.broadcast_to(x, (rows, *x.shape[1:])) for x in operands)
@@ -141,6 +148,7 @@ _ELEMENTWISE: dict[str, Callable[[Rows], Any]] = {
 SUMMARIES: dict[str, Callable[[Rows], Any]] = {
     "min": lambda x: np.minimum.reduce(x, 1),
     "max": lambda x: np.maximum.reduce(x, 1),
+    "argmax": lambda x: np.argmax(x, 1),
     "mean": _mean,
     "sum": _sum,
     "std": _std,

@@ -30,7 +30,7 @@ from mfdebug.core.expressions.ast import (
 )
 from mfdebug.core.expressions.environment import Environment
 from mfdebug.core.expressions.expression import Expression, NodeRef
-from mfdebug.core.expressions.functions import FUNCTIONS, ExpressionError, NotComputed
+from mfdebug.core.expressions.functions import FUNCTIONS, SUMMARIES, ExpressionError, NotComputed
 from mfdebug.core.expressions.scanner import (
     ATTRIBUTES,
     LONGEST_TEXT,
@@ -184,7 +184,8 @@ class _Parser:
         if name in FUNCTIONS and self.source.sees("("):
             self.prev_depth += name == "prev"
             self.lookback = max(self.lookback, self.prev_depth)
-            call = Call(name, self.argument(), column)
+            operand, axis = self.arguments(name)
+            call = Call(name, operand, column, axis)
             self.prev_depth -= name == "prev"
             return call
         if name in ("nan", "inf"):
@@ -211,12 +212,27 @@ class _Parser:
         self.source.at += 1
         return inside
 
-    def argument(self) -> Operand:
-        """Parse the operand of a function, in its parentheses."""
+    def arguments(self, function: str) -> tuple[Operand, int | None]:
+        """Parse the operand of a function, and the axis of a summary, in their parentheses."""
         self.source.skip()
-        start = self.source.at + 1
-        inside = self.group()
-        return Operand(inside, self.source.text[start : self.source.at - 1].strip(), start + 1)
+        self.source.at += 1
+        start = self.source.at
+        inside = self.expression()
+        operand = Operand(inside, self.source.text[start : self.source.at].strip(), start + 1)
+        axis = self.axis() if function in SUMMARIES and self.source.sees(",") else None
+        if not self.source.sees(")"):
+            raise self.source.unexpected("')'")
+        self.source.at += 1
+        return operand, axis
+
+    def axis(self) -> int:
+        """Parse a comma and an axis."""
+        self.source.at += 1
+        self.source.skip()
+        axis = self.source.integer()
+        if axis is None:
+            raise self.source.unexpected("an axis: an integer, as in mean(x, 0)")
+        return axis
 
     def node(self, bare: str) -> str:
         """Consume a node's name: `bare`, already matched here, or one in backquotes."""

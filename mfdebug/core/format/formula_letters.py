@@ -17,7 +17,24 @@ _LOWERED = str.maketrans("jnstpklihruvxao0123456789", "ⱼₙₛₜₚₖₗᵢ�
 # None of these is also a letter for an axis.
 _COUNTS, _MASKS, _LOGS = ("m", "M", "N", "C"), ("mask", "kept"), ("log", "ln")
 # A node with such a name before a bracket would read as a call of that function.
-_FUNCTIONS = frozenset(("exp", "gelu", "log", "max", "min", "sign", "softmax", "tanh", "σ"))
+_FUNCTIONS = frozenset(
+    (
+        "cos",
+        "detach",
+        "erf",
+        "exp",
+        "gelu",
+        "huber",
+        "log",
+        "max",
+        "min",
+        "sign",
+        "sin",
+        "softmax",
+        "tanh",
+        "σ",
+    )
+)
 # Words in formulas besides names of nodes.
 _SPECIAL = ("m", "mask", "e", *sorted(_FUNCTIONS))
 _STATES = {

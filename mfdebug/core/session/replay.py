@@ -49,7 +49,9 @@ def _set_line(debugger: Debugger, edit: Edit) -> str:
     if edit.node is None:
         rate = word_typed("lr", debugger.graph.by_name)
         return f"set {rate} = {float(edit.value)!r}"
-    name = typed(debugger.graph.nodes[edit.node].label)
+    name = typed(debugger.graph.nodes[edit.node].label) + ".grad" * edit.gradient
+    if edit.scales:
+        return f"scale {name}{index_text(edit.index)} {_exact(edit.value)}"
     return f"set {name}{index_text(edit.index)} = {_exact(edit.value)}"
 
 

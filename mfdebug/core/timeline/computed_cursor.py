@@ -13,6 +13,7 @@ from mfdebug.core.timeline.branch_costs import fork_after
 from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY, Checkpoints
 from mfdebug.core.timeline.cursor import Cursor, Progress, Update
 from mfdebug.core.timeline.edits import Edit
+from mfdebug.core.timeline.overrides import Overrides
 from mfdebug.core.timeline.timeline import Timeline
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
@@ -96,7 +97,9 @@ class ComputedCursor(Cursor):
         self.edits = edits
         self._edits_after = {}
         for edit in edits:
-            self._edits_after.setdefault(edit.after, []).append(edit)
+            if not edit.lasts:
+                self._edits_after.setdefault(edit.after, []).append(edit)
+        self.overrides = Overrides(self.timeline, edits)
         self._travel(self.moment, None)
         # What was computed of this branch before is computed again only where it is needed.
         self.costs.extend(self.branch_costs.of(edits)[len(self.costs) :])
@@ -130,6 +133,8 @@ class ComputedCursor(Cursor):
         ends = [edited for edited in self._edits_after if edited > self.moment]
         ends += [target, start + self.timeline.length]
         ends += [start + cost] * (position < cost)
+        if (overridden := self.overrides.next_after(self.moment)) is not None:
+            ends.append(overridden)
         last = min(ends)
         if position == 0 or last == self.moment + 1:
             self._execute(self.moment + 1)
@@ -176,8 +181,15 @@ class ComputedCursor(Cursor):
                 before, state_before = self._parameter(name.node, name.part - 1)
                 self.plan.update(name.part - 1)
                 after, state_after = self._parameter(name.node, name.part - 1)
-                rate = self.plan.learning_rate
-                self.last_update = Update(before, after, rate, state_before, state_after)
+                self.last_update = Update(
+                    before,
+                    after,
+                    self.plan.learning_rate,
+                    state_before,
+                    state_after,
+                    # An override may change it right after this moment.
+                    self.plan.gradient(name.node).copy() if self.overrides else None,
+                )
             else:
                 self.plan.update(name.part - 1)
         self.moment = moment
@@ -201,12 +213,9 @@ class ComputedCursor(Cursor):
                 self.plan.set_frozen(*edit.frozen)
             elif edit.node is None:
                 self.plan.set_learning_rate(float(edit.value))
-            elif edit.index is None:
-                self.plan.set_value(edit.node, edit.value)
             else:
-                changed = self.plan.value(edit.node).copy()
-                changed[edit.index] = edit.value
-                self.plan.set_value(edit.node, changed)
+                self.plan.set_value(edit.node, edit.applied_to(self.plan.value(edit.node)))
+        self.overrides.apply(self.plan, moment)
 
     def _travel(self, target: int, progress: Progress | None) -> None:
         """Move far, or back: from a checkpoint in whole SGD steps, then moment by moment.
@@ -235,6 +244,7 @@ class ComputedCursor(Cursor):
             if found is None or found[0] <= here <= sgd_step:
                 self._walk(self.timeline.start_of(here))
                 return here
+        self.overrides.forget_computed()
         if found is None:
             self.plan.restore(self.checkpoints.origin)
             self.moment = 0
@@ -279,10 +289,15 @@ class ComputedCursor(Cursor):
         return first + count
 
     def _unedited_until(self, first: int, last: int) -> int:
-        """Return the first SGD step at or after `first` that has edits, `last` at most."""
+        """Return the first SGD step at or after `first` that has edits, `last` at most.
+
+        Every step from the first override on has one.
+        """
         length = self.timeline.length
         edited = [t for t in self._edits_after if first * length < t <= last * length]
-        return self.timeline.sgd_step(min(edited)) if edited else last
+        if self.overrides.first is not None:
+            edited.append(max(self.overrides.first, first * length + 1))
+        return min(self.timeline.sgd_step(min(edited)), last) if edited else last
 
     def run_traced(self, last: int, trace: Trace) -> None:
         """Run whole SGD steps into a trace, from the start of the present one to `last` at most.

@@ -1,4 +1,4 @@
-"""The debugger of a computed line: its inputs and learning rate can be changed at any moment."""
+"""The debugger of a computed line: its numbers and learning rate can be changed at any moment."""
 
 from __future__ import annotations
 
@@ -37,23 +37,54 @@ class ComputedDebugger(Debugger):
         super().__init__(cursor, State(cursor))
 
     def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
-        """Set an input's entry, or its whole value: this makes a branch.
+        """Set an input once, or override a computed value: see `Debugger.set_value`."""
+        return self._edit(node, index, self._checked(node, index, value), gradient=False)
 
-        Within a pass the change takes effect at its feed, and all that depends on it is recomputed;
-        a parameter already updated in this pass changes from the present moment on. Returns the
-        number of later edits that remain on the old branch. Raises `DebuggerError` for a node that
-        is not an input or a value that is not numeric, `ShapeError` for a value or index that does
-        not fit.
-        """
+    def set_gradient(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
+        """Override a gradient: see `Debugger.set_gradient`."""
+        return self._edit(node, index, self._checked(node, index, value), gradient=True)
+
+    def scale(
+        self, node: int, index: tuple[int, ...] | None, factor: Any, *, gradient: bool = False
+    ) -> int:
+        """Multiply a value or gradient by one number: see `Debugger.scale`."""
+        if index is not None:
+            self.check_index(node, index)
+        new = self._numeric(factor, "scale")
+        if new.size != 1:
+            raise DebuggerError("the factor is one number", where="scale")
+        return self._edit(node, index, new.reshape(()), gradient=gradient, scales=True)
+
+    def _edit(
+        self,
+        node: int,
+        index: tuple[int, ...] | None,
+        new: Array,
+        *,
+        gradient: bool,
+        scales: bool = False,
+    ) -> int:
         target = self.graph.nodes[node]
-        if not isinstance(target, Input):
-            inputs = ", ".join(n.label for n in target.inbound_nodes[:4])
-            raise DebuggerError(
-                f"{target.label} is computed; set one of its inputs ({inputs})", where="set"
-            )
-        new = self._checked(node, index, value)
-        words = f"{target.label}{index_text(index)} = {_short(new)}"
-        return self._branch(Edit(self._effective_after(node), node, index, new, words))
+        name = f"{target.label}{'.grad' if gradient else ''}{index_text(index)}"
+        if gradient:
+            self._require_gradient(node)
+        lasts = gradient or not isinstance(target, Input)
+        after = self.moment if lasts else self._effective_after(node)
+        words = f"{name} {'×' if scales else '='} {_short(new)}"
+        if index is not None:
+            index = tuple(i % n for i, n in zip(index, self.plan.shapes[node], strict=True))
+        edit = Edit(after, node, index, new, words, gradient=gradient, scales=scales, lasts=lasts)
+        return self._branch(edit)
+
+    def _require_gradient(self, node: int) -> None:
+        """Raise `DebuggerError` unless the node's gradient is computed from contributions."""
+        label = self.graph.nodes[node].label
+        if reason := self.state.no_gradient(node):
+            raise DebuggerError(f"{label} has no gradient: {reason}", where="set")
+        if node == self.graph.cost:
+            inputs = ", ".join(f"{n.label}.grad" for n in self.graph.nodes[node].inbound_nodes[:4])
+            hint = f"set what it sends: {inputs}" if inputs else ""
+            raise DebuggerError(f"backward starts with {label}.grad = 1", where="set", hint=hint)
 
     def set_learning_rate(self, rate: float) -> int:
         """Set the learning rate for all updates after the present moment; at least 0.
@@ -103,11 +134,7 @@ class ComputedDebugger(Debugger):
 
     def _checked(self, node: int, index: tuple[int, ...] | None, value: Any) -> Array:
         name, shape = self.graph.nodes[node].label, self.plan.shapes[node]
-        new = np.asarray(value)
-        if new.dtype.kind not in "biuf":
-            raise DebuggerError("not a number or rows of numbers", where=f"set {name}")
-        with np.errstate(over="ignore"):
-            new = new.astype(self.graph.dtype)
+        new = self._numeric(value, f"set {name}")
         if index is None:
             try:
                 return np.array(np.broadcast_to(new, shape))
@@ -121,6 +148,13 @@ class ComputedDebugger(Debugger):
         if new.shape:
             raise ShapeError(f"{name}{index_text(index)} takes one number", where="set")
         return new
+
+    def _numeric(self, value: Any, where: str) -> Array:
+        new = np.asarray(value)
+        if new.dtype.kind not in "biuf":
+            raise DebuggerError("not a number or rows of numbers", where=where)
+        with np.errstate(over="ignore"):
+            return new.astype(self.graph.dtype)
 
     def _effective_after(self, node: int) -> int:
         """Return the moment after which an edit of this input, made now, takes effect."""
@@ -182,4 +216,5 @@ class ComputedDebugger(Debugger):
 
 def _short(value: Array) -> str:
     first = float(value.reshape(-1)[0]) if value.size else 0.0
-    return f"{first:g}" if value.size == 1 else f"{shape_text(value.shape)} numbers"
+    one = value.size == 1 or (value.size and bool((value == first).all()))
+    return f"{first:g}" if one else f"{shape_text(value.shape)} numbers"

@@ -15,6 +15,7 @@ from msgspec import Struct
 from mfdebug.core.format.hints import GO_BACK
 from mfdebug.core.timeline.branch_costs import BranchCosts
 from mfdebug.core.timeline.edits import Edit
+from mfdebug.core.timeline.overrides import Overrides
 from mfdebug.core.timeline.timeline import NODE_PHASES, Moment, Phase, Timeline
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
@@ -32,7 +33,8 @@ class DebuggerError(MiniflowError):
 class Update(Struct, frozen=True):
     """The update of the present moment: the parameter before and after, and the learning rate.
 
-    The optimizer's state for the parameter has one array for each of its `state_names`.
+    The optimizer's state for the parameter has one array for each of its `state_names`. `gradient`
+    is the one that was used, if the present one may be another.
     """
 
     before: Array
@@ -40,12 +42,14 @@ class Update(Struct, frozen=True):
     rate: float
     state_before: tuple[Array, ...] = ()
     state_after: tuple[Array, ...] = ()
+    gradient: Array | None = None
 
 
 class Cursor(ABC):
     """The present moment of a timeline; `plan` is in the state of that moment.
 
-    `costs` are those of all SGD steps so far. Each of `edits` takes effect right after its moment.
+    `costs` are those of all SGD steps so far. Each of `edits` takes effect right after its moment;
+    `overrides` are those that last.
     `last_update` is the update that the present moment made, if it made one.
     """
 
@@ -57,6 +61,7 @@ class Cursor(ABC):
         self.costs: array[float] = array("d")
         self.branch_costs = BranchCosts()
         self.edits: tuple[Edit, ...] = ()
+        self.overrides = Overrides(timeline, ())
         self.last_update: Update | None = None
 
     @property

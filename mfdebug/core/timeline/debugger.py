@@ -133,14 +133,29 @@ class Debugger(ABC):
 
     @abstractmethod
     def set_value(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
-        """Set an input's entry, or its whole value: this makes a branch.
+        """Set a node's entry, or its whole value: this makes a branch.
 
-        Within a pass the change takes effect at its feed, and all that depends on it is recomputed;
-        a parameter already updated in this pass changes from the present moment on. Returns the
-        number of later edits that remain on the old branch. Raises `DebuggerError` for a node that
-        is not an input, a value that is not numeric, or a line that cannot be changed, `ShapeError`
-        for a value or index that does not fit.
+        An input is set once. Within a pass the change takes effect at its feed, and all that
+        depends on it is recomputed; a parameter already updated in this pass changes from the
+        present moment on. A computed value is overridden from the present moment on, in every pass:
+        what was computed before is not recomputed. Returns the number of later edits that remain on
+        the old branch. Raises `DebuggerError` for a value that is not numeric or a line that cannot
+        be changed, `ShapeError` for a value or index that does not fit.
         """
+
+    @abstractmethod
+    def set_gradient(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
+        """Override a node's gradient, or an entry of it, from the present moment on.
+
+        Raises as `set_value` does, and `DebuggerError` for a node whose gradient is not computed:
+        that of the cost is where backward starts.
+        """
+
+    @abstractmethod
+    def scale(
+        self, node: int, index: tuple[int, ...] | None, factor: Any, *, gradient: bool = False
+    ) -> int:
+        """Multiply a value or gradient by a number, as `set_value` and `set_gradient` set it."""
 
     @abstractmethod
     def set_learning_rate(self, rate: float) -> int:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from enum import Enum
 
+import numpy as np
 from msgspec import Struct
 
 from mfdebug.core.timeline.cursor import Cursor
+from mfdebug.core.timeline.edits import Edit
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.node import Input
-from miniflow.ops.base import Array
-from miniflow.plans.integers import class_numbers
+from miniflow.ops.base import Array, Index
+from miniflow.plans.without_gradient import inputs_without_gradient
 
 
 class Freshness(Enum):
@@ -47,8 +49,8 @@ class State:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         self.graph, self.plan, self.timeline = cursor.graph, cursor.plan, cursor.timeline
-        # The class numbers of a build of the timeline.
-        self._class_numbers: tuple[int, set[int]] = (0, set())
+        # The inputs without a gradient, of a build of the timeline.
+        self._without_gradient: tuple[int, dict[int, str]] = (0, {})
 
     @property
     def learning_rate(self) -> float:
@@ -86,7 +88,7 @@ class State:
 
     def gradient_freshness(self, node: int) -> Freshness:
         """Return whether a node's gradient is complete, partial, stale, or not computed."""
-        if not self.graph.reaches_cost[node] or self.is_class_number(node):
+        if not self.graph.reaches_cost[node] or self.nothing_sends(node):
             return Freshness.NONE
         freshness = self._freshness_at(self.timeline.position_of("backward", node))
         if (
@@ -128,15 +130,15 @@ class State:
         """Return why a node never has a gradient, or ""."""
         if not self.graph.reaches_cost[node]:
             return "the cost does not depend on it"
-        return "a class number has no gradient" if self.is_class_number(node) else ""
+        return self.nothing_sends(node)
 
-    def is_class_number(self, node: int) -> bool:
-        """Whether a node holds class numbers, which have no gradient."""
-        build, found = self._class_numbers
+    def nothing_sends(self, node: int) -> str:
+        """Return why no consumer of an input ever sends it a gradient, or ""."""
+        build, found = self._without_gradient
         if build != self.timeline.builds:
-            found = class_numbers(self.graph, self.plan.shapes)
-            self._class_numbers = self.timeline.builds, found
-        return node in found
+            found = inputs_without_gradient(self.graph, self.plan.shapes)
+            self._without_gradient = self.timeline.builds, found
+        return found.get(node, "")
 
     def has_all(self, node: int) -> bool:
         """Whether all consumers that reach the cost have sent their contribution to a node."""
@@ -204,8 +206,43 @@ class State:
         if position is None:
             return None
         reported = position <= self._position
-        sent = self.plan.contribution(consumer, input_index) if reported else None
+        sent = self.sent(consumer, input_index) if reported else None
         return Contribution(consumer, input_index, reported, sent)
+
+    def sent(self, consumer: int, input_index: int) -> Array:
+        """Return what a consumer last sent to one of its inputs, also if that was overridden."""
+        sent, source = self.plan.contribution(consumer, input_index), self.graph.inbound[consumer]
+        computed = self.computed(source[input_index], gradient=True)
+        if computed is None:
+            return sent
+        # A sole contribution and the gradient are one buffer.
+        gradient = self.plan.gradient(source[input_index])
+        return computed if np.may_share_memory(sent, gradient) else sent
+
+    # Overridden numbers --------------------------------------------------------------------------
+
+    def override(self, node: int, *, gradient: bool = False) -> Edit | None:
+        """Return the last edit that has set the present value or gradient, at least in part.
+
+        None if it is as computed. A table lookup unless the number is overridden.
+        """
+        edits = self.overrides(node, gradient=gradient)
+        return edits[-1] if edits else None
+
+    def overrides(
+        self, node: int, index: Index | None = None, *, gradient: bool = False
+    ) -> list[Edit]:
+        """Return the edits that have set the present value or gradient, or its entry `index`."""
+        edits = self.cursor.overrides.of(node, self.cursor.moment, gradient=gradient)
+        return edits if index is None else [edit for edit in edits if edit.reaches(index)]
+
+    def computed(self, node: int, *, gradient: bool = False) -> Array | None:
+        """Return an overridden value or gradient as it was computed; None if not overridden."""
+        return self.cursor.overrides.computed(node, self.cursor.moment, gradient=gradient)
+
+    def overridden_at(self, node: int, *, gradient: bool = False) -> int | None:
+        """Return the last moment at which the present value or gradient was overridden, or None."""
+        return self.cursor.overrides.set_at(node, self.cursor.moment, gradient=gradient)
 
     def cost_freshness(self) -> Freshness:
         """Return the freshness of the cost."""

@@ -129,8 +129,8 @@ class DebugScreen(PromptKeys):
 
     def hints(self) -> list[KeyHint]:
         """Return the key hints of the bottom line."""
-        in_panel = self.focused is self.panels.node
-        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps, in_panel=in_panel)
+        focused = None if self.focused is None else self.focused.id
+        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps, focused=focused)
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""
@@ -160,9 +160,9 @@ class DebugScreen(PromptKeys):
         """Hide panels that do not fit, and draw the title lines to their new width."""
         self.set_class(event.size.width < 76, "narrow")
         self.set_class(event.size.height < 20, "low")
-        self.panels.cost.show_if_it_fits()
         self.set_class(event.size.width >= 110, "wide")
         self.set_class(event.size.width >= 160, "widest")
+        self.panels.arrange_circuit(event.size)
         self.call_after_refresh(self._complete)
 
     def _complete(self) -> None:
@@ -183,7 +183,7 @@ class DebugScreen(PromptKeys):
         if template == "help":
             self.action_help()
         elif template == SET and not (selection.settable or self.debugger.graph.trains):
-            words = "nothing is trained here: select an input to set its value"
+            words = "this number cannot be set: select another, or the value"
             self.say(words, "error")
         elif asks:
             self.action_prompt(*selection.prefilled(template))
@@ -261,7 +261,7 @@ class DebugScreen(PromptKeys):
         back = keys_of(self).name("follow")
         words = f"{name} is shown here; {back} goes back to the present node"
         self.say(words)
-        self.panels.node.show()
+        self.panels.show_node()
 
     def failed(self, error: MiniflowError) -> None:
         """Show why a command failed."""
@@ -275,6 +275,10 @@ class DebugScreen(PromptKeys):
         self.panels.output.show()
         self.panels.grow(progress)
         self.message.say(progress.words(self.message.room("busy")), "busy")
+
+    async def on_node_panel_why_asked(self) -> None:
+        """Explain the entry that was clicked."""
+        await self.action_command("why {entry}", asks=False)
 
     async def on_cost_plot_step_chosen(self, event: CostPlot.StepChosen) -> None:
         """Go to the moment that computed the cost of the SGD step that was clicked."""

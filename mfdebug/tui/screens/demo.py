@@ -18,6 +18,7 @@ from mfdebug.opening.shipped import ShippedDemo
 from mfdebug.tui.keys import KeyHint, bindings_at, bindings_over, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
 from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.screens.prompt_keys import ANSWER
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
 from miniflow.errors import MiniflowError
@@ -171,6 +172,9 @@ class DemoScreen(DebugScreen):
             except MiniflowError as error:
                 self.problem = str(error)
             self.caption.show()
+            for screen in self.app.screen_stack:
+                if isinstance(screen, Dialog):
+                    screen.make_room()
         else:
             self.cast(line_text(line, keys_of(self)))
             await self.run_line(line)

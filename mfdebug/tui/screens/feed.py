@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.screens.dialog import Dialog
+from mfdebug.tui.widgets.key_words import KeyWords
 from miniflow.ops.base import shape_text
 
 
-class FeedScreen(ModalScreen[Any]):
+class FeedScreen(Dialog[Any]):
     """Asks for the value of an input; dismissed with the value, or with None if the user quits."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("feed")
@@ -36,7 +37,7 @@ class FeedScreen(ModalScreen[Any]):
             )
             yield Input(id="feed-value", compact=True)
             yield Static(self._problem, id="dialog-problem", markup=False)
-            yield Static("Enter feeds it   Esc quits", id="dialog-keys", markup=False)
+            yield KeyWords("Enter feeds it   Esc quits", id="dialog-keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Accept the answer if it is a number or a list."""

@@ -1,9 +1,13 @@
-"""The help screen: a list of topics, a topic a screen where there is no room for more, a search."""
+"""The help, over the lower part of the screen: a list of topics, pages, a search.
+
+It covers no more of the screen than it needs, so that the numbers above stay visible.
+"""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -11,20 +15,26 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Click, Key, Resize
 from textual.geometry import Size
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
 from mfdebug.config.bindings import Keys
 from mfdebug.tui.help_pages import Page, Section, pages
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.help_text import HelpText
+from mfdebug.tui.widgets.key_words import KeyWords
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
 
 # From this width on, the list of topics is beside the text.
 BESIDE = 104
 LIST = 24
+# Lines beside those of the help: the title and the keys.
+AROUND = 2
+# The part of the screen, in percent, that the list of topics may cover, and the least lines of it.
+PART, LEAST = 60, 12
 
 
 class TopicList(LinesView, can_focus=False):
@@ -35,7 +45,7 @@ class TopicList(LinesView, can_focus=False):
     TopicList {
         background: $background;
         overflow-x: hidden;
-        & > .topics--now { text-style: reverse; }
+        & > .topics--now { background: $primary 40%; text-style: bold; }
         & > .topics--dim { color: $text-muted; }
     }
     """
@@ -65,7 +75,9 @@ class TopicList(LinesView, can_focus=False):
         name = fit(f" {topic.name}", min(self._column + 3, width))
         if y == self._now:
             text = fit(name + topic.summary, width) if width > LIST else name
-            return Strip([Segment(text, self.get_component_rich_style("topics--now"))])
+            style = self.get_component_rich_style("topics--now")
+            few = has_few_colours(self.app)
+            return select_row(Strip([Segment(text)]), style, width, few=few)
         words = fit(topic.summary, width - len(name)) if width > LIST else ""
         return Strip([Segment(name), Segment(words, self.get_component_rich_style("topics--dim"))])
 
@@ -75,8 +87,8 @@ class TopicList(LinesView, can_focus=False):
             self.post_message(self.Opened(y))
 
 
-class HelpScreen(ModalScreen[None]):
-    """The help, as large as the screen; `topic` is the page that it opens at, `search` its words.
+class HelpScreen(Dialog[None]):
+    """The help; `topic` is the page that it opens at, `search` the words that it searches for.
 
     Where it is wide, the list of topics stays beside the text, and the text has as many pages as
     fit. Else the list comes first, and Enter opens a topic.
@@ -84,7 +96,8 @@ class HelpScreen(ModalScreen[None]):
 
     DEFAULT_CSS = """
     HelpScreen {
-        background: $background;
+        align: center bottom;
+        #help-box { background: $background; }
         #help-head { height: 1; background: $panel; }
         #help-title { width: 1fr; color: $accent; text-style: bold; }
         #help-filter { width: 1fr; background: $panel; color: $text; }
@@ -109,7 +122,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A title or the words to find, the topics, the text, and the keys."""
-        with Vertical():
+        with Vertical(id="help-box"):
             with Horizontal(id="help-head"):
                 yield Static("", id="help-title", markup=False)
                 yield Input(
@@ -121,7 +134,7 @@ class HelpScreen(ModalScreen[None]):
             with Horizontal(id="help-body"):
                 yield TopicList(self._pages, id="help-topics")
                 yield HelpText(id="help-text")
-            yield Static("", id="help-keys", markup=False)
+            yield KeyWords(id="help-keys")
 
     def on_mount(self) -> None:
         """Search, if words were given."""
@@ -159,27 +172,52 @@ class HelpScreen(ModalScreen[None]):
 
     def _show(self) -> None:
         topics, text = self.query_one(TopicList), self.query_one(HelpText)
-        title, keys = self.query_one("#help-title", Static), self.query_one("#help-keys", Static)
+        text.room = self._most_lines
+        title, keys = self.query_one("#help-title", Static), self.query_one(KeyWords)
         if topics.display:
             topics.show(self._now)
         if self.is_searching:
             text.show_found(self._found())
-            title.update(" help")
-            keys.update(" ↑ ↓ PgUp PgDn scroll   Esc ends the search")
+            self._fit(text.virtual_size.height)
+            title.update(self._rule("help"))
+            keys.use(" ↑ ↓ PgUp PgDn scroll   Esc ends the search")
             return
         if text.display:
             text.show_page(self._pages, self._now, alone=not self._is_beside)
             text.scroll_to(y=0, animate=False)
+        self._fit(text.virtual_size.height if text.display else len(self._pages))
         if self._is_beside:
-            title.update(" help")
-            keys.update(" ↑ ↓ topic   PgUp PgDn scroll   / find   Esc closes")
+            title.update(self._rule("help"))
+            keys.use(" ↑ ↓ topic   PgUp PgDn scroll   / find   Esc closes")
         elif self._in_contents:
-            title.update(" help")
-            keys.update(" ↑ ↓ topic   Enter opens it   / find   Esc closes")
+            title.update(self._rule("help"))
+            keys.use(" ↑ ↓ topic   Enter opens it   / find   Esc closes")
         else:
             page = self._pages[self._now]
-            title.update(f" help › {page.name}   {self._now + 1} of {len(self._pages)}")
-            keys.update(" ← → topic   ↑ ↓ scroll   Backspace topics   / find   Esc closes")
+            title.update(self._rule(f"help › {page.name}   {self._now + 1} of {len(self._pages)}"))
+            keys.use(" ← → topic   ↑ ↓ scroll   Backspace topics   / find   Esc closes")
+
+    def _rule(self, words: str) -> str:
+        """Return the title in a line that divides the help from the screen above it."""
+        line = f"─ {words} "
+        return line + "─" * (self.size.width - cell_len(line))
+
+    @property
+    def _most_lines(self) -> int:
+        """The most lines of topics and text.
+
+        Where it is wide, several pages share a part of the screen. Elsewhere a page may need all
+        of it, but not the list of topics.
+        """
+        room = self.room.height - AROUND
+        part = self._is_beside or self.query_one(TopicList).display
+        return max(LEAST, room * PART // 100) if part else room
+
+    def _fit(self, lines: int) -> None:
+        """Cover as much of the screen as so many lines need."""
+        most = self._most_lines
+        lines = most if self._is_beside or self.is_searching else min(lines, most)
+        self.query_one("#help-box").styles.height = min(lines + AROUND, self.room.height)
 
     def _found(self) -> list[Section]:
         typed = self.query_one(Input).value

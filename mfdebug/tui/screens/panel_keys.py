@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.keys import keys_of
+from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.message_line import MessageLine, Tone
 from mfdebug.tui.widgets.panels import ZOOMED, Panels
+from mfdebug.tui.widgets.tensor_view import View
+
+# What the key that changes the view says.
+VIEW_WORDS: dict[View, str] = {
+    "numbers": "tensors are shown as numbers",
+    "heatmap": "tensors are shown as heatmaps",
+    "picture": "the image of the chosen entry is shown as a picture",
+}
 
 
 class PanelKeys(CommandScreen):
@@ -19,18 +28,30 @@ class PanelKeys(CommandScreen):
         raise NotImplementedError
 
     def action_panel(self) -> None:
-        """Move the focus to the other panel, and show the focused one; zoomed, the next panel."""
+        """Move the focus to the next panel, and show it; zoomed, zoom the next panel."""
         if self.panels.zoomed:
             self.panels.zoom_next()
             self._say_zoomed()
         else:
-            self.set_class(self.panels.focus_other(), "at-node")
+            self.set_class(self.panels.focus_next(), "at-node")
+
+    # The circuit -------------------------------------------------------------------------
+
+    def action_circuit(self) -> None:
+        """Show the circuit, or hide it."""
+        self.panels.toggle_circuit()
+        self.message.show()
+
+    def on_circuit_view_refused(self, event: CircuitView.Refused) -> None:
+        """Say why a fold cannot be opened or closed."""
+        self.say(event.words, "error")
 
     # The node panel ----------------------------------------------------------------------
 
     def action_zoom(self) -> None:
-        """Give the node panel the whole screen, or show all panels again."""
-        self.panels.zoom("" if self.panels.zoomed else ZOOMED[0])
+        """Give the node panel, or the circuit, the whole screen, or show all panels again."""
+        panel = "circuit" if self.focused is self.panels.circuit else ZOOMED[0]
+        self.panels.zoom("" if self.panels.zoomed else panel)
         self._say_zoomed()
 
     def _say_zoomed(self) -> None:
@@ -54,6 +75,20 @@ class PanelKeys(CommandScreen):
         self.panels.node.show()
         why = keys_of(self).name("why")
         self.say(f"{why} explains {self.panels.shown.selection.number}")
+
+    def action_view(self) -> None:
+        """Show the tensors as numbers, as heatmaps or as pictures."""
+        node = self.panels.node
+        wanted = node.next_view()
+        node.show()
+        self.panels.draw_titles()
+        key, shown = keys_of(self).name("view"), node.shown_view
+        if shown is None:
+            self.say(f"{VIEW_WORDS[wanted]}, from the next tensor on; {key} changes it")
+        elif wanted == "heatmap" and shown == "numbers":
+            self.say(f"all numbers fit here: only what does not fit is a heatmap; {key} changes it")
+        else:
+            self.say(f"{VIEW_WORDS[shown]}; {key} changes it")
 
     def action_compare(self) -> None:
         """Show or hide the gradient of the previous pass beside the present one."""

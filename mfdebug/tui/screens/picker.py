@@ -16,6 +16,9 @@ from textual.widgets.option_list import Option
 
 from mfdebug.opening.choices import Choice
 from mfdebug.tui.keys import bindings_at, keys_of
+from mfdebug.tui.widgets.key_words import KeyWords
+
+MARKED, UNMARKED = "▸ ", "  "
 
 
 class Filter(Input):
@@ -45,6 +48,8 @@ class PickerScreen(Screen[Choice | None]):
         self._leaves = leaves
         # The choice of each row of the list; None for a heading.
         self._rows: list[Choice | None] = []
+        # The row that is drawn with the mark of the cursor.
+        self._marked: int | None = None
 
     def compose(self) -> ComposeResult:
         """The filter, the list, the description, the keys."""
@@ -61,15 +66,15 @@ class PickerScreen(Screen[Choice | None]):
                 yield Static("", id="picker-name", markup=False)
                 with VerticalScroll(can_focus=False):
                     yield Static("", id="picker-description", markup=False)
-        yield Static("", id="picker-keys", markup=False)
+        yield KeyWords(id="picker-keys")
 
     def on_mount(self) -> None:
         """List everything, or what was typed before the screen appeared."""
         self._list()
         keys = f" ↑ ↓ choose   Enter opens   {keys_of(self).name('quit')} {self._leaves}"
-        line = self.query_one("#picker-keys", Static)
+        line = self.query_one(KeyWords)
         line.set_class(bool(self._problem), "error")
-        line.update(f" {self._problem}" if self._problem else keys)
+        line.use(f" {self._problem}" if self._problem else keys)
 
     def _list(self) -> None:
         """List the choices that match, in their groups, and select the first."""
@@ -81,7 +86,8 @@ class PickerScreen(Screen[Choice | None]):
         shown: list[Option] = []
         for group, members in names:
             shown.append(Option(group, disabled=True))
-            shown += [Option(f"  {choice.name}") for choice in members]
+            shown += [Option(f"{UNMARKED}{choice.name}") for choice in members]
+        self._marked = None
         options.clear_options()
         options.add_options(shown)
         if matching:
@@ -110,7 +116,17 @@ class PickerScreen(Screen[Choice | None]):
     def on_option_list_option_highlighted(self) -> None:
         """Describe the demo or graph under the cursor."""
         if (chosen := self._chosen) is not None:
+            self._mark()
             self._describe(chosen.heading, chosen.text)
+
+    def _mark(self) -> None:
+        """Draw the mark of the row under the cursor: few terminals show it by colour."""
+        options = self.query_one(OptionList)
+        for row, mark in ((self._marked, UNMARKED), (options.highlighted, MARKED)):
+            choice = None if row is None else self._rows[row]
+            if row is not None and choice is not None:
+                options.replace_option_prompt_at_index(row, f"{mark}{choice.name}")
+        self._marked = options.highlighted
 
     def on_option_list_option_selected(self) -> None:
         """Open the demo or graph that was clicked."""

@@ -60,8 +60,7 @@ class PromptKeys(PanelKeys):
 
     def _show_found(self, changed: bool) -> None:
         if changed:
-            self.panels.order.show()
-            self.panels.node.show()
+            self.panels.show_node()
 
     def action_find_next(self, by: int) -> None:
         """Go to the next or the previous match of the last search."""

@@ -12,7 +12,6 @@ from textual.containers import Vertical
 from textual.events import Click, Resize
 from textual.geometry import Size
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
@@ -20,8 +19,11 @@ from mfdebug.core.format.cells import cells
 from mfdebug.core.format.table import Fitted, Part, Row, Table
 from mfdebug.core.session.reply import Target
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.terminal.text_fitting import fit, wrap
+from mfdebug.tui.widgets.key_words import KeyWords
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
 
 MAX_COLUMNS = 100
 # The frame, the padding, and a scrollbar with the blank before it.
@@ -48,7 +50,7 @@ class TextLines(LinesView, can_focus=False):
     DEFAULT_CSS = """
     TextLines {
         overflow-x: hidden;
-        & > .text--chosen { text-style: reverse; }
+        & > .text--chosen { background: $primary 40%; text-style: bold; }
         & > .text--head { color: $text-muted; }
     }
     """
@@ -91,7 +93,8 @@ class TextLines(LinesView, can_focus=False):
         line = self.content[y]
         if line.row is not None and line.row is self.chosen:
             style = self.get_component_rich_style("text--chosen")
-            return Strip([Segment(fit(line.text, self.line_width), style)])
+            row = Strip([Segment(fit(line.text, self.line_width))])
+            return select_row(row, style, self.line_width, few=has_few_colours(self.app))
         head = self.get_component_rich_style("text--head")
         return Strip([Segment(line.text, head if line.is_head else None)])
 
@@ -104,7 +107,7 @@ class TextLines(LinesView, can_focus=False):
             self.post_message(self.Opened())
 
 
-class TextScreen(ModalScreen[Target | None]):
+class TextScreen(Dialog[Target | None]):
     """Lines and tables in a frame; it is dismissed with what the chosen row refers to, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("text")
@@ -120,7 +123,7 @@ class TextScreen(ModalScreen[Target | None]):
             yield Static(self._heading, id="dialog-title", markup=False)
             yield TextLines(id="dialog-text")
             yield Static("", id="dialog-words", markup=False)
-            yield Static("", id="dialog-keys", markup=False)
+            yield KeyWords(id="dialog-keys")
 
     def on_resize(self, _event: Resize) -> None:
         """Fit the dialog and its lines to the screen."""
@@ -137,7 +140,7 @@ class TextScreen(ModalScreen[Target | None]):
         below = self.query_one("#dialog-words", Static)
         below.display = used > 0
         below.styles.height = used
-        room = self.size.height * 9 // 10 - OTHER_LINES - (used + 1 if used else 0)
+        room = self.room.height * 9 // 10 - OTHER_LINES - (used + 1 if used else 0)
         text.styles.height = min(len(content), max(3, room))
         text.show(content)
         if text.chosen is None:
@@ -146,7 +149,7 @@ class TextScreen(ModalScreen[Target | None]):
         keys = (
             "↑ ↓ choose   Enter goes there   Esc closes" if chooses else "↑ ↓ scroll   Esc closes"
         )
-        self.query_one("#dialog-keys", Static).update(keys)
+        self.query_one(KeyWords).use(keys)
         self._show_words()
 
     def _lines(self, width: int) -> tuple[list[_Line], bool]:

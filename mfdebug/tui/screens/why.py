@@ -13,24 +13,22 @@ from typing import ClassVar
 from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Resize
-from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from mfdebug.core.explain.why import Cause, equation_lines, term_table, why
+from mfdebug.core.explain.why import Cause, equation_lines, why
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.format.table import Fitted
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.keys import bindings_at, keys_of, with_keys
+from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
-from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.key_words import KeyWords
+from mfdebug.tui.widgets.why_lines import LeadLines, TermList, WhyLines
 from miniflow.errors import MiniflowError
 from miniflow.node import Input
 
@@ -61,73 +59,11 @@ class _Visit:
         return self.leads_to[self.factor] if self.leads_to else None
 
 
-class WhyLines(LinesView, can_focus=False):
-    """Lines of this dialog, in its styles."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"why--chosen", "why--dim", "why--here"}
-    DEFAULT_CSS = """
-    WhyLines {
-        background: $panel;
-        overflow-x: hidden;
-        & > .why--chosen { text-style: reverse; }
-        & > .why--dim { color: $text-muted; }
-        & > .why--here { color: $accent; text-style: bold; }
-    }
-    """
-
-    def style(self, name: str) -> Style:
-        """Return the style `chosen`, `dim` or `here`."""
-        return self.get_component_rich_style(f"why--{name}")
-
-
-class TermList(WhyLines):
-    """A row per term: its amount, the sum so far, and the term in symbols and numbers."""
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._visit: _Visit | None = None
-        self._fitted: Fitted | None = None
-
-    def show(self, visit: _Visit) -> None:
-        """Show the terms of a number, and which term is selected."""
-        self._visit = visit
-        cause = visit.cause
-        # Before the first layout there is no width.
-        self._fitted = Fitted(term_table(cause, cause.left_out_sum), self.line_width or None)
-        self.reload(Size(self.line_width, len(cause.terms) + bool(cause.left_out)))
-        self.reveal(visit.term)
-
-    @property
-    def heads(self) -> str:
-        """The titles of the columns."""
-        return self._at_width().heads
-
-    def _at_width(self) -> Fitted:
-        """Return the table at the present width, which the scrollbar changes."""
-        assert self._fitted is not None
-        if self._fitted.width != self.line_width and self.line_width > 0:
-            self._fitted = Fitted(self._fitted.table, self.line_width)
-        return self._fitted
-
-    def line(self, y: int) -> Strip:
-        """Return the line of a term, or the number of terms that are left out."""
-        assert self._visit is not None
-        fitted = self._at_width()
-        if y == len(fitted.table.rows):
-            return Strip([Segment(fitted.table.rest(y), self.style("dim"))])
-        text = fit(fitted.line(y), self.line_width)
-        chosen = y == self._visit.term
-        style = self.style("chosen") if chosen else None
-        return Strip([Segment(text, style)])
-
-
-class WhyScreen(ModalScreen[EntryRef | None]):
+class WhyScreen(Dialog[EntryRef | None]):
     """The dialog; it is dismissed with the number to go to, or with None."""
 
     DEFAULT_CSS = """
     WhyScreen {
-        align: center middle;
-        background: $background 60%;
         #why-trail { height: 1; margin-bottom: 1; }
         #why-heads { height: 1; margin-top: 1; color: $text-muted; }
         #why-leads { height: auto; margin-top: 1; }
@@ -151,8 +87,8 @@ class WhyScreen(ModalScreen[EntryRef | None]):
             yield WhyLines(id="why-equation")
             yield Static("", id="why-heads", markup=False)
             yield TermList(id="why-terms")
-            yield WhyLines(id="why-leads")
-            yield Static("", id="dialog-keys", markup=False)
+            yield LeadLines(id="why-leads")
+            yield KeyWords(id="dialog-keys")
 
     @property
     def _here(self) -> _Visit:
@@ -185,18 +121,17 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         equation_view.update_lines(Strip([segment]) for segment in [*equation, *notes])
 
         several = len(here.cause.terms) > 1
-        view = self.query_one("#why-leads", WhyLines)
+        view = self.query_one(LeadLines)
         leads = self._lead_lines(view, width)
-        keys = self.query_one("#dialog-keys", Static)
-        keys.update(KEYS if cell_len(KEYS) <= width else FEW_KEYS)
+        self.query_one(KeyWords).use(KEYS if cell_len(KEYS) <= width else FEW_KEYS)
         terms = self.query_one(TermList)
         terms.display = several
         self.query_one("#why-heads").display = several
         if several:
             count = len(here.cause.terms) + bool(here.cause.left_out)
             used = len(equation) + len(notes) + len(leads) + 9
-            terms.styles.height = max(2, min(count, self.size.height * 9 // 10 - used))
-            terms.show(here)
+            terms.styles.height = max(2, min(count, self.room.height * 9 // 10 - used))
+            terms.show(here.cause, here.term)
             self.query_one("#why-heads", Static).update(terms.heads)
         view.styles.height = len(leads)
         view.update_lines(leads)
@@ -215,7 +150,7 @@ class WhyScreen(ModalScreen[EntryRef | None]):
             here = fit(here, view.size.width - cell_len(before))
         return Strip([Segment(before, view.style("dim")), Segment(here, view.style("here"))])
 
-    def _lead_lines(self, view: WhyLines, width: int) -> list[Strip]:
+    def _lead_lines(self, view: LeadLines, width: int) -> list[Strip]:
         """Return the numbers to follow, and the key that goes to a stale number's moment."""
         lines = self._ref_lines(view, width)
         if self._is_stale:
@@ -238,8 +173,9 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         gradient = ref.attribute == "grad"
         return debugger.state.freshness(ref.node, gradient=gradient) is Freshness.STALE
 
-    def _ref_lines(self, view: WhyLines, width: int) -> list[Strip]:
+    def _ref_lines(self, view: LeadLines, width: int) -> list[Strip]:
         """Return the numbers of the selected term, of which Enter follows the selected one."""
+        view.spans = []
         if self._problem:
             return [Strip([Segment(part)]) for part in wrap(self._problem, width)]
         here = self._here
@@ -252,10 +188,14 @@ class WhyScreen(ModalScreen[EntryRef | None]):
             text = f" {name} = {scalar(self._number(ref))} "
             segments += [Segment(text, chosen), Segment(" ")]
         lines = [Strip(segments[:1])]
-        for segment in segments[1:]:
+        for at, segment in enumerate(segments[1:]):
             if lines[-1].cell_length + segment.cell_length > width:
                 lines.append(Strip([Segment(" " * 6)]))
+            start = lines[-1].cell_length
             lines[-1] = Strip([*lines[-1], segment])
+            # Every other segment is a blank.
+            if at % 2 == 0:
+                view.spans.append((len(lines) - 1, start, lines[-1].cell_length))
         return lines
 
     def _number(self, ref: EntryRef) -> float:
@@ -268,6 +208,20 @@ class WhyScreen(ModalScreen[EntryRef | None]):
         """Return a number's name, with its moment if that differs from `here`."""
         at = "" if ref.moment == here else f" at {ref.moment or self._debugger.moment}"
         return ref.text(self._debugger) + at
+
+    # The mouse ---------------------------------------------------------------------------
+
+    def on_term_list_clicked(self, event: TermList.Clicked) -> None:
+        """Select the term that was clicked; follow it if it was clicked twice."""
+        if not event.twice:
+            self.action_term(event.term - self._here.term)
+        else:
+            self.action_follow()
+
+    def on_lead_lines_clicked(self, event: LeadLines.Clicked) -> None:
+        """Explain the number that was clicked."""
+        self._here.factor = event.factor
+        self.action_follow()
 
     # Keys --------------------------------------------------------------------------------
 

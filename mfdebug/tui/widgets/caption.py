@@ -11,6 +11,7 @@ from textual.strip import Strip
 from mfdebug.core.session.session import Session
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.selected_row import has_few_colours
 
 # The least height in lines, so that nothing moves from caption to caption.
 LINES = 3
@@ -31,7 +32,7 @@ class Caption(LinesView):
         display: none;
         background: $primary 30%;
         & > .caption--text { color: $text; text-style: bold; }
-        &:nocolor, &:ansi { text-style: reverse; }
+        &:nocolor, &:ansi { background: $background; }
     }
     """
 
@@ -63,6 +64,7 @@ class Caption(LinesView):
         left = (
             max(MARGIN, (width - max(map(cell_len, lines))) // 2) if width > MAX_WIDTH else MARGIN
         )
-        self.update_lines(
-            Strip([Segment(fit(f"{' ' * left}{line}", width), style)]) for line in lines
-        )
+        # With few colours a line at the left marks it, not a block of colour.
+        mark = " ▌" if has_few_colours(self.app) else ""
+        indent = mark.ljust(left)
+        self.update_lines(Strip([Segment(fit(f"{indent}{line}", width), style)]) for line in lines)

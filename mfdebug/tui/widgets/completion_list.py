@@ -14,6 +14,7 @@ from textual.strip import Strip
 from mfdebug.core.commands.completion import Completion
 from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
 
 # Rows that are seen at once.
 ROWS = 8
@@ -37,7 +38,6 @@ class CompletionList(LinesView):
         background: $panel;
         & > .completion--chosen { background: $primary 40%; text-style: bold; }
         & > .completion--about { color: $text-muted; }
-        &:nocolor > .completion--chosen, &:ansi > .completion--chosen { text-style: reverse; }
     }
     """
     can_focus = False
@@ -89,6 +89,7 @@ class CompletionList(LinesView):
     def _draw(self) -> None:
         chosen = self.get_component_rich_style("completion--chosen")
         about = self.get_component_rich_style("completion--about")
+        few = has_few_colours(self.app)
         seen = self._seen
         words = [self._found[number].word for number in seen]
         column = min(MAX_WORD, max(map(cell_len, words), default=0))
@@ -99,7 +100,9 @@ class CompletionList(LinesView):
             left = f" {mark} {fit(word, column)}  "
             right = fit(self._found[number].about, max(0, width - cell_len(left)))
             if number == self._chosen:
-                rows.append(Strip([Segment(left + right, chosen)]))
+                row = Strip([Segment(left), Segment(right, about)])
+                # After the mark.
+                rows.append(select_row(row, chosen, width, few=few, start=3))
             else:
                 rows.append(Strip([Segment(left), Segment(right, about)]))
         if more := len(self._found) - seen.stop:

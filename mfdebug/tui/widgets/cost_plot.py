@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual.binding import BindingType
 from textual.events import Click
 from textual.message import Message
 from textual.strip import Strip
@@ -20,9 +21,11 @@ from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.branch_costs import Branch, LeftBranch
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
+from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.plots.cost_curve import Curves, Picture, draw
 from mfdebug.tui.plots.dots import Floats
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.panel_title import PanelTitle
 
 # The fewest costs that make a curve.
 MIN_COSTS = 2
@@ -45,7 +48,7 @@ class _Drawn(NamedTuple):
     size: tuple[int, int]
 
 
-class CostPlot(LinesView, can_focus=False):
+class CostPlot(LinesView, can_focus=True):
     """The plot with its title; `logarithmic` says whether the cost axis is logarithmic."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -65,6 +68,8 @@ class CostPlot(LinesView, can_focus=False):
     }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = bindings_at("cost")
+
     class StepChosen(Message):
         """The user has clicked on an SGD step of the curve."""
 
@@ -79,11 +84,15 @@ class CostPlot(LinesView, can_focus=False):
         self.roomy = False
         # The panel that has the whole screen, or "".
         self.zoomed = ""
+        # The circuit above the node leaves no room for a curve.
+        self.crowded = False
         self.logarithmic = False
         self._drawn: _Drawn | None = None
         self._branch: Branch = debugger.edits
         self._picture: Picture | None = None
         self._steps = 0
+        # Whether the title is drawn in bold lines.
+        self._focused = False
 
     def show(self) -> None:
         """Draw the costs so far, if there are costs, and room for them."""
@@ -100,9 +109,35 @@ class CostPlot(LinesView, can_focus=False):
         What a program trains is known when it stops; while it is `running` it may train something.
         """
         cramped = self.roomy and self.screen.size.height < ROOMY_HEIGHT
-        fits = not cramped and not self.screen.has_class("low")
+        fits = not cramped and not self.crowded and not self.screen.has_class("low")
         has_curve = self.has_curve or (running and len(self.debugger.cursor.costs) > 0)
         self.display = has_curve and (self.zoomed == self.id or (fits and not self.zoomed))
+
+    def focus_on_click(self) -> bool:
+        """Take the focus at a click only with a curve."""
+        return self.is_curve
+
+    @property
+    def is_curve(self) -> bool:
+        """Whether a curve is drawn, in which steps can be chosen."""
+        return bool(self.display) and self._picture is not None
+
+    def action_step(self, by: int) -> None:
+        """Go to the cost of an earlier or later SGD step."""
+        if self._drawn is not None and self._steps:
+            step = min(max(self._drawn.step + by, 0), self._steps - 1)
+            self.post_message(self.StepChosen(step))
+
+    def action_edge(self, side: int) -> None:
+        """Go to the first or the last cost."""
+        self.action_step(side * self._steps)
+
+    def draw_title(self, *, focused: bool) -> None:
+        """Draw the title line in bold lines while the curve has the focus."""
+        if focused != self._focused:
+            self._focused = focused
+            self.forget()
+            self.show()
 
     @property
     def has_curve(self) -> bool:
@@ -115,6 +150,8 @@ class CostPlot(LinesView, can_focus=False):
             return "nothing is trained: no costs"
         if not self.debugger.moment:
             return f"no costs yet: {keys.name('sgd')} runs an SGD step"
+        if self.crowded:
+            return f"the circuit has the room of the cost plot: {keys.name('circuit')} hides it"
         return "the window is too low for the cost plot"
 
     def grow(self, reached: int, aim: int) -> None:
@@ -149,6 +186,9 @@ class CostPlot(LinesView, can_focus=False):
 
     def on_click(self, event: Click) -> None:
         """Go to the SGD step under the mouse pointer, or to the last one before it."""
+        if event.y == 0:
+            self.post_message(PanelTitle.Clicked(self.id or "", twice=event.chain > 1))
+            return
         step = None if self._picture is None else self._picture.step_at(event.x, event.y - 1)
         if step is not None and self._steps:
             self.post_message(self.StepChosen(min(round(step), self._steps - 1)))
@@ -197,7 +237,8 @@ class CostPlot(LinesView, can_focus=False):
         self.update_lines([self._rule(self._title(costs, step, left)), *lines])
 
     def _rule(self, words: str) -> Strip:
-        text = f"─ {words} " + "─" * max(0, self.size.width - cell_len(words) - 3)
+        mark = "━" if self._focused else "─"
+        text = f"{mark} {words} " + mark * max(0, self.size.width - cell_len(words) - 3)
         return Strip([Segment(text, self.get_component_rich_style("cost--axis"))])
 
     def _first_words(self, costs: Floats) -> str:

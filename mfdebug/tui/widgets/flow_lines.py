@@ -56,18 +56,19 @@ class FlowLines:
         rows = [_incoming(incoming) for incoming in report.incoming]
         if report.incoming_more:
             rows.append(self._more(report.incoming_more))
-        if len(report.incoming) > 1 and report.gradient is not None:
+        if len(report.incoming) > 1 and report.received is not None:
             words = "sum" if report.reported == report.edges else "sum so far"
-            rows.append(Row(f"  {words}", report.gradient))
+            rows.append(Row(f"  {words}", report.received))
         yield from row_lines(rows, self._width, self._dim, self._paint)
 
-    def outgoing(self) -> Iterable[Line]:
-        """Yield what the node sends on."""
+    def outgoing(self, *, titled: bool = True) -> Iterable[Line]:
+        """Yield what the node sends on, below a title."""
         report = self._report
         if not report.outgoing:
             return
         rule = ("upstream × local = downstream",)
-        yield from heading("sends on", [rule], self._width, self._paint)
+        if titled:
+            yield from heading("sends on", [rule], self._width, self._paint)
         for input_index, outgoing in enumerate(report.outgoing):
             yield from self._outgoing(outgoing, explained=input_index in self._explained)
         if report.outgoing_more:

@@ -37,10 +37,14 @@ class HelpText(LinesView, can_focus=False):
         overflow-x: hidden;
         & > .help--title { color: $accent; text-style: bold; }
         & > .help--now { color: $accent; text-style: bold reverse; }
+        &:ansi > .help--now { color: ansi_default; }
         & > .help--head { color: $text; text-style: bold; }
         & > .help--dim { color: $text-muted; }
     }
     """
+
+    # The most lines of a page that are seen at once; None before it is known.
+    room: int | None = None
 
     def show_page(self, pages: Sequence[Page], now: int, *, alone: bool) -> None:
         """Show page `now`; unless `alone`, with the pages around it, as many as there is room for.
@@ -48,7 +52,7 @@ class HelpText(LinesView, can_focus=False):
         The pages are packed in their order, so each is always at the same place.
         """
         columns, width = self._columns
-        height = max(1, self.size.height)
+        height = max(1, self.size.height if self.room is None else self.room)
         if alone:
             self._show_columns([self._page(pages[now], width, height)], width)
             return

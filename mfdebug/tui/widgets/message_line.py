@@ -20,6 +20,7 @@ from mfdebug.tui.keys import KeyHint, keys_of, with_keys
 from mfdebug.tui.presentation import KeyCast
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.selected_row import REVERSED, has_few_colours
 
 # The most lines of a message; a screen of 20 lines has no room for more.
 MAX_LINES = 3
@@ -128,7 +129,6 @@ class KeyLine(LinesView):
         background: $panel;
         & > .keys--key { color: $accent; text-style: bold; }
         & > .keys--words { color: $text-muted; }
-        &:nocolor, &:ansi { text-style: reverse; }
     }
     """
 
@@ -175,7 +175,7 @@ class KeyLine(LinesView):
         lead = f" {self._lead} " if self._lead else ""
         taken = cell_len(last.key) + len(last.words) + 2 + cell_len(lead)
         room = self.size.width - taken - (cell_len(pressed) + 1 if pressed else 0)
-        segments: list[Segment] = [Segment(lead, key + Style(reverse=True))] if lead else []
+        segments: list[Segment] = [Segment(lead, self._reversed(key))] if lead else []
         fitting = []
         for hint in most:
             room -= cell_len(hint.key) + len(hint.words) + 2 + len(gap)
@@ -189,5 +189,8 @@ class KeyLine(LinesView):
         if pressed:
             used = sum(segment.cell_length for segment in segments)
             segments.append(Segment(" " * (self.size.width - used - cell_len(pressed)), words))
-            segments.append(Segment(pressed, key + Style(reverse=True)))
+            segments.append(Segment(pressed, self._reversed(key)))
         self.update_lines([Strip(segments)])
+
+    def _reversed(self, style: Style) -> Style:
+        return style + (REVERSED if has_few_colours(self.app) else Style(reverse=True))

@@ -6,14 +6,13 @@ computed yet is shown as such, never as 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 
-from mfdebug.config.bindings import Keys
+from mfdebug.core.explain.images import Picture
+from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.explain.moment_text import update_lines
 from mfdebug.core.explain.previous_gradient import PreviousGradient
 from mfdebug.core.explain.products import (
@@ -22,58 +21,44 @@ from mfdebug.core.explain.products import (
     sent_products,
     value_products,
 )
-from mfdebug.core.explain.report import NodeReport, matching_entry, report
+from mfdebug.core.explain.report import NodeReport, report
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
 from mfdebug.tui.widgets.equations import equation_lines
 from mfdebug.tui.widgets.flow_lines import FlowLines
+from mfdebug.tui.widgets.heat_cells import Shading
+from mfdebug.tui.widgets.input_lines import InputLines
+from mfdebug.tui.widgets.node_look import Look
 from mfdebug.tui.widgets.product_lines import LEAST_WIDTH, ProductLines
 from mfdebug.tui.widgets.tensor import GAP, Line, Paint
 from mfdebug.tui.widgets.tensor_columns import (
     ASKED,
     NOT_ASKED,
+    NumberSpan,
     ShownTensor,
-    TensorColumns,
     heading,
-    side_by_side,
 )
-from mfdebug.tui.widgets.tensor_window import Window
+from mfdebug.tui.widgets.tensor_view import TensorView, tensor_view
 from miniflow.node import Input
-from miniflow.ops.base import Array, shape_text
 
 # Lines of a title; a formula of many names is cut after them.
 TITLE_LINES = 3
-# The fewest lines of numbers, headings included.
-LEAST_ROWS = 7
-# The fewest cells of an input's column, and the most rows of a matrix at work.
-INPUT_WIDTH, MATRIX_ROWS = 16, 8
+# The fewest lines of numbers, and of a heatmap, headings included.
+LEAST_ROWS, LEAST_HEAT_ROWS = 7, 9
+# The most rows of a matrix at work.
+MATRIX_ROWS = 8
 # A lower panel has no room for matrices at work unless it scrolls.
 ROOM_FOR_WORK = 20
-
-
-class Look(Struct, frozen=True):
-    """How a panel shows a node: its size, styles and keys.
-
-    `style` returns a style of the panel by name. With `zoomed`, matrices are always shown at work.
-    For an audience (`roomy`) there are fewer lines, more space, and only new numbers in bold.
-    """
-
-    width: int
-    height: int
-    keys: Keys
-    style: Callable[[str], Style]
-    zoomed: bool = False
-    roomy: bool = False
-    ascii_only: bool = False
 
 
 class NodeLines:
     """The lines of one node at the present moment, reported for its selected `entry`.
 
     `gradient_asked` says that commands take the entry from the gradient, not from the value.
-    `window` is the shown window of its tensors, if they have several entries.
+    `picture` is what an image of its tensors is. `shown` is how its tensors are shown, if they have
+    several entries.
     """
 
     def __init__(
@@ -85,6 +70,7 @@ class NodeLines:
         *,
         gradient_asked: bool = False,
         previous: PreviousGradient | None = None,
+        picture: Picture | None = None,
     ) -> None:
         self._debugger = debugger
         self._node = node
@@ -93,10 +79,13 @@ class NodeLines:
         self._width = look.width
         self._asked = gradient_asked
         self._previous = previous
+        self._picture = picture
         self._dim = look.style("dim")
         where = debugger.where
         self._now = where.phase if where.node == node else ""
-        self.window: Window | None = None
+        self.shown: TensorView | None = None
+        # Where the entries of value and gradient are.
+        self.spans: list[NumberSpan] = []
 
     def lines(self) -> list[Line]:
         """Return all lines: a title, the update, value and gradient, what flows, the rule's role.
@@ -105,14 +94,28 @@ class NodeLines:
         fits; otherwise the inputs fill the room that is left.
         """
         look = self._look
+        if look.brief:
+            return self._computed_first()
         if (look.zoomed or look.height >= ROOM_FOR_WORK) and (at_work := self._at_work()):
             above, below = self._around_tensors(at_work)
             room = look.height - len(above) - len(below)
             if look.zoomed or room >= LEAST_ROWS:
-                return [*above, *self._tensors(room), *below]
+                return [*above, *self._tensors(room, len(above)), *below]
         above, below = self._around_tensors([])
-        lines = [*above, *self._tensors(look.height - len(above) - len(below)), *below]
+        tensors = self._tensors(look.height - len(above) - len(below), len(above))
+        lines = [*above, *tensors, *below]
         return [*lines, *self._filling(look.height - len(lines))]
+
+    def _computed_first(self) -> list[Line]:
+        """Return the lines with what is computed now directly below the title."""
+        title, working, flow = list(self._title()), list(self._working([])), self._flow_lines([])
+        if self._now == "backward":
+            above = [*title, *flow.outgoing(titled=False), *flow.incoming()]
+            below = working
+        else:
+            above = [*title, *self._update(), *working]
+            below = list(flow.lines())
+        return [*above, *self._tensors(0, len(above)), *below]
 
     def _around_tensors(self, at_work: list[MatrixProduct]) -> tuple[list[Line], list[Line]]:
         """Return the lines above and below value and gradient."""
@@ -167,28 +170,38 @@ class NodeLines:
 
     # Value and gradient ------------------------------------------------------------------
 
-    def _tensors(self, height: int) -> Iterable[Line]:
-        """Yield value and gradient: numbers in lines of their own, tensors in one window."""
+    def _tensors(self, height: int, top: int) -> Iterable[Line]:
+        """Yield value and gradient: numbers in lines of their own, tensors in one window.
+
+        The first of these lines is line `top` of the panel.
+        """
+        self.spans = []
         value, gradient = self._value_tensor(), self._gradient_tensor()
         before = self._previous_tensor() if gradient is not None else None
         found = [tensor for tensor in (value, gradient, before) if tensor is not None]
         several = bool(found) and found[0].array.size > 1
         if value is None:
-            yield from self._absent("value", self._report.unknown or "not computed yet")
+            words = self._report.unknown or "not computed yet"
+            absent_value = list(self._absent("value", words))
+            yield from absent_value
+            top += len(absent_value)
         if several:
             absent = [] if gradient is not None else list(self._no_gradient())
-            columns = TensorColumns(
-                found,
-                self._report.index,
-                self._width,
-                max(self._least_rows, height - len(absent)),
-                ascii_only=self._look.ascii_only,
-            )
-            self.window = columns.window
-            yield from columns.lines
+            rows, look = max(self._least_rows, height - len(absent)), self._look
+            shading = Shading(look.style, look.half_blocks, ascii_only=look.ascii_only)
+            index, width, picture = self._report.index, self._width, self._picture
+            self.shown = tensor_view(found, index, width, rows, look.view, shading, picture)
+            self.spans = [span._replace(line=span.line + top) for span in self.shown.spans]
+            yield from self.shown.lines
         else:
             for tensor in found:
-                yield from self._number(tensor)
+                lines = list(self._number(tensor))
+                yield from lines
+                self.spans += [
+                    NumberSpan(y, 0, self._width, 0, tensor.label)
+                    for y in range(top, top + len(lines))
+                ]
+                top += len(lines)
         if gradient is None:
             yield from self._no_gradient()
         elif self._previous is not None and self._previous.problem:
@@ -196,7 +209,9 @@ class NodeLines:
 
     @property
     def _least_rows(self) -> int:
-        """The fewest lines of numbers, headings included, even if the panel has to scroll then."""
+        """The fewest lines of a tensor, headings included, even if the panel has to scroll then."""
+        if self._look.view != "numbers":
+            return max(LEAST_HEAT_ROWS, self._look.height - 1)
         return max(LEAST_ROWS, self._look.height // (2 if self._look.zoomed else 3))
 
     def _absent(self, label: str, reason: str) -> Iterable[Line]:
@@ -214,7 +229,8 @@ class NodeLines:
         if shown.value_freshness.absent:
             return None
         stale = shown.value_freshness is Freshness.STALE
-        notes = self._set_words(shown.value_set, stale)
+        overridden = self._debugger.state.override(self._node) is not None
+        notes = self._set_words(shown.value_set, stale, overridden=overridden)
         if shown.outdated:
             words = f"before {shown.outdated}'s update"
             notes = (f"from {words}, {notes[0]}", f"from {words}", words)
@@ -226,13 +242,14 @@ class NodeLines:
         if shown.no_gradient or shown.gradient_freshness.absent:
             return None
         stale = shown.gradient_freshness is Freshness.STALE
-        notes = self._set_words(shown.gradient_set, stale)
+        overridden = self._debugger.state.override(self._node, gradient=True) is not None
+        notes = self._set_words(shown.gradient_set, stale, overridden=overridden)
         if shown.gradient_freshness is Freshness.PARTIAL:
             words = _partial_words(shown)
             notes = (f"{words}, {notes[0]}", words) if notes[0] else (words,)
         paint = self._paint(now=self._now == "backward", stale=stale, asked=self._asked)
         gradient = self._debugger.state.gradient(self._node)
-        return ShownTensor("gradient", shown.symbol, notes, gradient, paint)
+        return ShownTensor("gradient", shown.symbol, notes, gradient, paint, signed=True)
 
     def _previous_tensor(self) -> ShownTensor | None:
         before = self._previous
@@ -241,10 +258,14 @@ class NodeLines:
         notes = self._set_words(before.moment, stale=False)
         paint = self._paint(stale=True, asked=False)
         meaning = self._report.symbol if before.gradient.size == 1 else ""
-        return ShownTensor("previous pass", meaning, notes, before.gradient, paint)
+        return ShownTensor("previous pass", meaning, notes, before.gradient, paint, signed=True)
 
-    def _set_words(self, moment: int | None, stale: bool) -> tuple[str, ...]:
+    def _set_words(
+        self, moment: int | None, stale: bool, *, overridden: bool = False
+    ) -> tuple[str, ...]:
         """Return when a tensor was set, in a long and a short form: `set at moment 9`."""
+        if overridden and not stale:
+            return f"{OVERRIDDEN_MARK} set by you at moment {moment}", f"{OVERRIDDEN_MARK} by you"
         if self._look.roomy and not stale:
             return ("",)
         if moment is None:
@@ -297,7 +318,7 @@ class NodeLines:
         if shown.working and shown.value is not None and not below and not above:
             name = f"{shown.name}{index_text(shown.index)}"
             yield from self._equation(f"{name} = {shown.working}", shown.value)
-        for remark in shown.notes:
+        for remark in (*shown.notes, shown.value_override, shown.gradient_override):
             yield from self._texts(remark, 2)
 
     @property
@@ -320,10 +341,13 @@ class NodeLines:
     # Edges -------------------------------------------------------------------------------
 
     def _flow(self, at_work: list[MatrixProduct]) -> Iterable[Line]:
+        return self._flow_lines(at_work).lines()
+
+    def _flow_lines(self, at_work: list[MatrixProduct]) -> FlowLines:
         key = self._look.keys.name("order-open")
         explained = [product.input_index for product in at_work]
         paint = self._paint(now=True)
-        return FlowLines(self._report, self._width, paint, key, explained).lines()
+        return FlowLines(self._report, self._width, paint, key, explained)
 
     # Matrices at work, and what else fills the room that is left ---------------------------
 
@@ -331,7 +355,10 @@ class NodeLines:
         """Return the inputs, if there is room for some rows of them."""
         if self._look.roomy or height < LEAST_ROWS - 1:
             return []
-        lines = [[], *self._inputs(height - 1)]
+        plain, stale = self._paint(asked=False), self._paint(stale=True, asked=False)
+        inputs = InputLines(self._debugger, self._node, self._report.index, plain, stale)
+        ascii_only = self._look.ascii_only
+        lines = [[], *inputs.lines(self._width, height - 1, ascii_only=ascii_only)]
         return lines if 1 < len(lines) <= height else []
 
     def _at_work(self) -> list[MatrixProduct]:
@@ -354,35 +381,6 @@ class NodeLines:
             yield from ProductLines(
                 product, self._width, MATRIX_ROWS, paint, ascii_only=ascii_only
             ).lines()
-
-    def _inputs(self, height: int) -> Iterable[Line]:
-        """Yield some rows of each input, around the entry that broadcasts to the selected one."""
-        sources = list(dict.fromkeys(self._debugger.graph.inbound[self._node]))
-        count = min(len(sources), max(1, self._width // INPUT_WIDTH))
-        if not sources:
-            return
-        width = (self._width - 3 * (count - 1)) // count
-        yield from side_by_side([self._input(i, width, height) for i in sources[:count]])
-        if len(sources) > count:
-            yield [Segment(f"… {len(sources) - count:,} more inputs", self._dim)]
-
-    def _input(self, source: int, width: int, height: int) -> list[Line]:
-        debugger = self._debugger
-        name, shape = debugger.graph.nodes[source].label, debugger.plan.shapes[source]
-        paint = self._paint(
-            stale=debugger.state.value_freshness(source) is Freshness.STALE, asked=False
-        )
-        if debugger.state.value_freshness(source).absent:
-            reason = debugger.state.unknown(source) or "not computed yet"
-            return heading(f"input {name}", [(shape_text(shape),), (reason,)], width, paint)
-        value: Array = debugger.state.value(source)
-        entry = matching_entry(self._report.index, shape)
-        if value.ndim == 0:
-            value, entry = value.reshape(1), (0,)
-        label = f"input {name}"
-        shown = ShownTensor(label, shape_text(shape), ("",), value, paint)
-        ascii_only = self._look.ascii_only
-        return TensorColumns([shown], entry, width, height, ascii_only=ascii_only).lines
 
 
 def _partial_words(node_report: NodeReport) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import ClassVar
 
-import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import BindingType
+from textual.events import Click
 from textual.message import Message
 from textual.strip import Strip
 
+from mfdebug.core.explain.images import Picture, picture_of
 from mfdebug.core.explain.previous_gradient import PreviousGradient, previous_gradient
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index
@@ -20,9 +20,16 @@ from mfdebug.core.timeline.timeline import Phase
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.moment_lines import moment_lines
-from mfdebug.tui.widgets.node_lines import Look, NodeLines
+from mfdebug.tui.widgets.node_lines import NodeLines
+from mfdebug.tui.widgets.node_look import Look
 from mfdebug.tui.widgets.tensor import Line
-from mfdebug.tui.widgets.tensor_window import Window
+from mfdebug.tui.widgets.tensor_columns import NumberSpan
+from mfdebug.tui.widgets.tensor_view import VIEWS, TensorView, View
+from mfdebug.tui.widgets.tensor_window import Moves
+from miniflow.ops.base import Shape
+
+# A lower panel below the circuit begins with what is computed, not with the numbers.
+BRIEF = 9
 
 
 class NodePanel(LinesView, can_focus=True):
@@ -38,6 +45,11 @@ class NodePanel(LinesView, can_focus=True):
         "node--positive-faint",
         "node--negative-faint",
         "node--chosen",
+        "node--heat",
+        "node--heat-zero",
+        "node--heat-positive",
+        "node--heat-negative",
+        "node--heat-alarm",
     }
     DEFAULT_CSS = """
     NodePanel {
@@ -52,14 +64,23 @@ class NodePanel(LinesView, can_focus=True):
         & > .node--negative { color: $text-error; }
         & > .node--positive-faint { color: $success-darken-2; }
         & > .node--negative-faint { color: $error-darken-2; }
+        & > .node--heat { color: $foreground; }
+        & > .node--heat-zero { color: $panel; }
+        & > .node--heat-positive { color: $primary; }
+        & > .node--heat-negative { color: $warning; }
+        & > .node--heat-alarm { color: $error; text-style: bold; }
         & > .node--chosen { text-style: underline bold; }
         &:focus > .node--chosen { text-style: reverse bold; }
+        &:ansi:focus > .node--chosen { color: ansi_default; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("entries")
 
     class EntryChosen(Message):
         """Another entry of the tensor has been selected."""
+
+    class WhyAsked(Message):
+        """The user asks where the selected entry comes from."""
 
     class Scrolled(Message):
         """Other lines are in view, without another moment."""
@@ -72,6 +93,8 @@ class NodePanel(LinesView, can_focus=True):
         self.roomy = False
         # On the whole screen there is room for matrices at work.
         self.zoomed = False
+        # Below the circuit, which has the numbers, what is computed comes first.
+        self.low = False
         # Lines shown at the start instead of the graph's description.
         self.opening: list[str] = []
         self._entries: dict[int, Index] = {}
@@ -79,7 +102,12 @@ class NodePanel(LinesView, can_focus=True):
         self._chosen: tuple[Phase, bool] | None = None
         self._compares = False
         self._previous: tuple[object, PreviousGradient] | None = None
-        self._window: Window | None = None
+        # How tensors are to be shown, and how those of the node are.
+        self._view: View = "numbers"
+        self._shown_tensors: TensorView | None = None
+        # What is known of images, by node and shape.
+        self._pictures: dict[tuple[int, Shape], Picture | None] = {}
+        self._spans: list[NumberSpan] = []
         self._shown: tuple[int | None, Phase] | None = None
 
     # What is selected --------------------------------------------------------------------
@@ -126,29 +154,78 @@ class NodePanel(LinesView, can_focus=True):
 
     def action_entry(self, rows: int, columns: int) -> None:
         """Move the selected entry by lines and columns; past the end of a line is the next line."""
-        step = 1 if self._window is None else self._window.row_step
-        self._move_entry(rows * step + columns)
+        self._move_entry(rows, columns)
 
     def action_entry_page(self, by: int) -> None:
         """Move the selected entry by windows of lines."""
-        if self._window is not None:
-            self._move_entry(by * self._window.page * self._window.row_step)
+        self._move_entry(pages=by)
 
     def action_entry_edge(self, to: int) -> None:
         """Select the first or the last entry of the tensor."""
         node = self.node
         if node is not None:
-            self._move_entry(to * math.prod(self.debugger.plan.shapes[node]))
+            shape = self.debugger.plan.shapes[node]
+            if 0 not in shape:
+                self._select(tuple(n - 1 if to > 0 else 0 for n in shape))
 
-    def _move_entry(self, by: int) -> None:
+    def action_why(self) -> None:
+        """Ask where the selected entry comes from."""
+        self.post_message(self.WhyAsked())
+
+    def _move_entry(self, rows: int = 0, columns: int = 0, *, pages: int = 0) -> None:
         node = self.node
         shape = () if node is None else self.debugger.plan.shapes[node]
-        if node is None or not math.prod(shape) or not shape:
+        if node is not None and shape and 0 not in shape:
+            shown = self._shown_tensors
+            moves = Moves(1, 1, 0) if shown is None else shown.moves
+            self._select(moves.moved(shape, self.entry_of(node), rows, columns, pages))
+
+    def _select(self, entry: Index) -> None:
+        if self.node is not None:
+            self._entries[self.node] = entry
+            self.post_message(self.EntryChosen())
+
+    # Numbers, heatmap or picture ---------------------------------------------------------
+
+    def next_view(self) -> View:
+        """Show tensors in the next view that there is for the shown node; return which."""
+        views = [view for view in VIEWS if view != "picture" or self._picture is not None]
+        at = views.index(self._view) if self._view in views else len(views) - 1
+        self._view = views[(at + 1) % len(views)]
+        return self._view
+
+    @property
+    def shown_view(self) -> View | None:
+        """How the tensors of the shown node are shown; None if there are no several entries."""
+        return None if self._shown_tensors is None else self._shown_tensors.view
+
+    @property
+    def _picture(self) -> Picture | None:
+        node = self.node
+        if node is None:
+            return None
+        of = node, self.debugger.plan.shapes[node]
+        if of not in self._pictures:
+            self._pictures[of] = picture_of(self.debugger.graph, *of)
+        return self._pictures[of]
+
+    def on_click(self, event: Click) -> None:
+        """Select the entry that was clicked, of the value or of the gradient; twice asks why."""
+        y = event.y + self.scroll_offset.y
+        x = event.x + self.scroll_offset.x - self.styles.gutter.left
+        clicked = (at for at in self._spans if at.line == y and at.start <= x < at.end)
+        span, node = next(clicked, None), self.node
+        if span is None or node is None:
             return
-        flat = int(np.ravel_multi_index(self.entry_of(node), shape)) + by
-        flat = min(max(flat, 0), math.prod(shape) - 1)
-        self._entries[node] = tuple(int(i) for i in np.unravel_index(flat, shape))
-        self.post_message(self.EntryChosen())
+        shape = self.debugger.plan.shapes[node]
+        columns = shape[-1] if shape else 1
+        inner = divmod(span.position, columns)[2 - len(shape[-2:]) :]
+        self._entries[node] = (*self.entry_of(node)[:-2], *inner)
+        if span.label in ("value", "gradient"):
+            asks = span.label == "gradient"
+            if asks != self.asks_gradient(node):
+                self.ask_other(node)
+        self.post_message(self.EntryChosen() if event.chain == 1 else self.WhyAsked())
 
     # Showing -----------------------------------------------------------------------------
 
@@ -172,6 +249,11 @@ class NodePanel(LinesView, can_focus=True):
         self.post_message(self.Scrolled())
 
     @property
+    def spans(self) -> list[NumberSpan]:
+        """Where the entries of value and gradient are, in cells and lines of the content."""
+        return self._spans
+
+    @property
     def hidden_lines(self) -> tuple[int, int]:
         """How many lines are above and below those in view."""
         above, height = self.scroll_offset.y, self.size.height
@@ -190,12 +272,14 @@ class NodePanel(LinesView, can_focus=True):
         # Two columns are reserved for the scrollbar and a blank before it, so that lines do not
         # move when it appears.
         width = max(20, self.outer_size.width - self.styles.gutter.width - 2)
-        self._window = None
+        self._shown_tensors = None
+        self._spans = []
         keys = keys_of(self)
         if self.node is None:
             if self.debugger.where.phase == "start" and self.opening:
                 return [[Segment(line, self._style("title"))] for line in self.opening]
             return moment_lines(self.debugger, width, keys, self._style)
+        ascii_only = bool(getattr(self.app, "ascii_only", False))
         node_lines = NodeLines(
             self.debugger,
             self.node,
@@ -206,14 +290,20 @@ class NodePanel(LinesView, can_focus=True):
                 keys,
                 self._style,
                 zoomed=self.zoomed,
+                brief=self.low and self.size.height < BRIEF,
                 roomy=self.roomy,
-                ascii_only=getattr(self.app, "ascii_only", False),
+                ascii_only=ascii_only,
+                view=self._view,
+                # The few colours of a terminal have no shades.
+                half_blocks=not (ascii_only or self.app.current_theme.name.startswith("ansi")),
             ),
             gradient_asked=self.asks_gradient(self.node),
             previous=self._previous_gradient(self.node),
+            picture=self._picture if self._view == "picture" else None,
         )
         lines = node_lines.lines()
-        self._window = node_lines.window
+        self._shown_tensors = node_lines.shown
+        self._spans = node_lines.spans
         return lines
 
     def _previous_gradient(self, node: int) -> PreviousGradient | None:

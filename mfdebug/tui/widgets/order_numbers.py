@@ -12,6 +12,7 @@ from collections.abc import Callable, Set
 from rich.segment import Segment
 from rich.style import Style
 
+from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.explain.sizes import MOST_SUMMED, Size, Sizes
 from mfdebug.core.format.column_numbers import column_entries, column_number, magnitude_bar
 from mfdebug.core.format.numbers import histogram
@@ -69,8 +70,10 @@ class OrderNumbers:
             freshness = Freshness.STALE
         stale = freshness is Freshness.STALE
         kind = "order--dim" if stale else "order--new" if self._is_new(node) else "order--plain"
-        size = self._sizes.value(node)
-        return self._number(MARKS[freshness], size, kind, columns, columns.value_bar, entries=True)
+        mark, size = MARKS[freshness], self._sizes.value(node)
+        if not stale and debugger.state.override(node) is not None:
+            mark = OVERRIDDEN_MARK
+        return self._number(mark, size, kind, columns, columns.value_bar, entries=True)
 
     def _is_new(self, node: int) -> bool:
         """Whether this moment has computed or set a node's value."""
@@ -88,7 +91,10 @@ class OrderNumbers:
         mark = MARKS[freshness]
         if freshness is Freshness.PARTIAL and debugger.state.has_all(node):
             mark = COMPLETE_MARK
-        kind = "order--dim" if freshness is Freshness.STALE else "order--gradient"
+        stale = freshness is Freshness.STALE
+        if not stale and debugger.state.override(node, gradient=True) is not None:
+            mark = OVERRIDDEN_MARK
+        kind = "order--dim" if stale else "order--gradient"
         if self._receivers_of == node:
             kind = "order--new"
         elif node in self._receivers:

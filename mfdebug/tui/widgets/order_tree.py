@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-from rich.segment import Segment
-from rich.style import Style
 from textual.binding import BindingType
 from textual.events import Click
 from textual.geometry import Size
@@ -22,8 +20,10 @@ from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.order_columns import MARGIN
 from mfdebug.tui.widgets.order_lines import OrderLines
 from mfdebug.tui.widgets.order_rows import OrderRows
+from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
 
 
 class Bookmark(NamedTuple):
@@ -67,7 +67,6 @@ class OrderTree(LinesView, can_focus=True):
         & > .order--unhealthy { color: $text-error; text-style: bold; }
         & > .order--stop { color: $warning; text-style: bold; }
         & > .order--scope { color: $text-muted; text-style: italic; }
-        &:nocolor > .order--selected, &:ansi > .order--selected { text-style: reverse; }
         &:nocolor > .order--new, &:ansi > .order--new { text-style: bold underline; }
     }
     """
@@ -214,9 +213,15 @@ class OrderTree(LinesView, can_focus=True):
             return Strip.blank(self.line_width)
         strip = Strip(self._order_lines.segments(self._rows[y]))
         if y == self._cursor:
-            chosen = self.get_component_rich_style("order--selected")
-            # On top of the columns' styles, whose colours stay.
-            over = Style(bgcolor=chosen.bgcolor, bold=chosen.bold, reverse=chosen.reverse)
-            wide = strip.extend_cell_length(self.size.width)
-            strip = Strip(Segment.apply_style(wide, post_style=over))
+            row = self._rows[y]
+            is_node = row.scope is None and row.edge < 0
+            room = self._order_lines.columns.name if is_node else None
+            strip = select_row(
+                strip,
+                self.get_component_rich_style("order--selected"),
+                self.size.width,
+                few=has_few_colours(self.app),
+                start=MARGIN,
+                room=room,
+            )
         return strip

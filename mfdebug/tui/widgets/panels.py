@@ -1,17 +1,21 @@
-"""The panels between status line and message line: order and lists, node, cost and output."""
+"""The panels between status line and message line: order, circuit, node, cost and their lists."""
 
 from __future__ import annotations
 
 import math
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container, Horizontal, Vertical
+from textual.events import DescendantFocus
+from textual.geometry import Size
 from textual.widget import Widget
 
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.shown_node import ShownNode
+from mfdebug.tui.widgets.arrangement import LEAST_FOR_CURVE, Arrangement, arrange
+from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
@@ -24,7 +28,9 @@ from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 
 # The panels that can have the whole screen, in the order in which a key shows them.
-ZOOMED = ("node", "cost", "order")
+ZOOMED = ("node", "cost", "circuit", "order")
+# The lines of the screen around the panels.
+AROUND = 3
 
 
 class Panels(Horizontal):
@@ -37,14 +43,19 @@ class Panels(Horizontal):
         self.watches = WatchList(session.watches, id="watches")
         self.stops = StopList(session.stops, id="stops")
         self.node = NodePanel(debugger, id="node")
+        self.circuit = CircuitView(debugger, lambda: self.node.node, id="circuit")
         self.cost = CostPlot(debugger, id="cost")
         self.output = OutputList(session.printed or list, id="output")
+        # Whether the user wants the circuit; None is where it fits beside the list.
+        self._wished: bool | None = False if roomy else None
+        self._arrangement = Arrangement("hidden")
         self.order.roomy = self.node.roomy = self.cost.roomy = roomy
         self.shown = ShownNode(debugger, self.order, self.node)
         self._panels: tuple[Panel, ...] = (
             self.order,
             self.watches,
             self.stops,
+            self.circuit,
             self.node,
             self.cost,
             self.output,
@@ -52,20 +63,26 @@ class Panels(Horizontal):
         # The panel that has the whole screen, or "".
         self.zoomed = ""
         self._focused_before: Widget | None = None
+        # Which of order and circuit had the focus last.
+        self._list: Widget = self.order
 
     def compose(self) -> ComposeResult:
-        """Order and node side by side; below them their lists, the cost and the output."""
+        """Order, circuit and node side by side; below them their lists, the cost and the output."""
         with Vertical(id="left"):
             yield PanelTitle("order")
             yield self.order
             yield Legend(id="legend")
             yield self.watches
             yield self.stops
-        with Vertical(id="right"):
-            yield PanelTitle("node")
-            yield self.node
-            yield self.cost
-            yield self.output
+        with Container(id="work"):
+            with Vertical(id="drawing"):
+                yield PanelTitle("circuit")
+                yield self.circuit
+            with Vertical(id="right"):
+                yield PanelTitle("node")
+                yield self.node
+                yield self.cost
+                yield self.output
 
     def prepare(self) -> None:
         """Mount what the first moment does not show and the first keys need."""
@@ -92,18 +109,24 @@ class Panels(Horizontal):
         self.cost.zoomed = panel
         for name in ZOOMED:
             self.screen.set_class(name == panel, f"zoom-{name}")
-        self.cost.show_if_it_fits()
-        focused = {"cost": None, "node": self.node, "order": self.order}
+        self.arrange_circuit()
+        focused = {
+            "cost": self.cost,
+            "node": self.node,
+            "circuit": self.circuit,
+            "order": self.order,
+        }
         self.screen.set_focus(focused.get(panel, self._focused_before))
         # On a narrow screen either the order or the node is shown.
-        at_node = panel == "cost" or self.screen.focused is self.node
+        at_node = self.screen.focused in (self.node, self.cost)
         self.screen.set_class(at_node, "at-node")
         self.node.show()
         self.call_after_refresh(self.draw_titles)
 
     def zoom_next(self) -> None:
         """Give the next panel the whole screen."""
-        names = [name for name in ZOOMED if name != "cost" or self.cost.has_curve]
+        has = {"cost": self.cost.has_curve, "circuit": self._arrangement.mode != "hidden"}
+        names = [name for name in ZOOMED if has.get(name, True)]
         after = names.index(self.zoomed) + 1 if self.zoomed in names else 0
         self.zoom(names[after % len(names)])
 
@@ -111,9 +134,12 @@ class Panels(Horizontal):
         """Draw the title lines to their width, that of the focused panel in bold."""
         focused = self.screen.focused
         for title in self.query(PanelTitle):
-            note = self._hidden_words() if title.panel == "node" else ""
+            notes = [self._hidden_words()] if title.panel == "node" else []
+            if title.panel == "circuit" and self.shows_circuit:
+                notes = self.circuit.notes()
             headings = self.order.headings if title.panel == "order" else ()
-            title.draw(None if focused is None else focused.id, headings, note)
+            title.draw(None if focused is None else focused.id, headings, notes)
+        self.cost.draw_title(focused=focused is self.cost)
 
     def _hidden_words(self) -> str:
         """Return how many lines of the node panel are out of view, and the keys that show them."""
@@ -126,11 +152,35 @@ class Panels(Horizontal):
         ]
         return f"lines {', '.join(parts)}" if parts else ""
 
-    def focus_other(self) -> bool:
-        """Focus the node panel if the order has the focus, or else the order; return which."""
-        to_node = self.screen.focused is self.order
-        (self.node if to_node else self.order).focus()
-        return to_node
+    @property
+    def ring(self) -> list[Widget]:
+        """The panels that can have the focus, in the order in which a key gives it to them."""
+        return [
+            *([] if self.shows_circuit and self._arrangement.mode == "alone" else [self.order]),
+            *([self.circuit] if self.shows_circuit else []),
+            self.node,
+            *([self.cost] if self.cost.is_curve else []),
+        ]
+
+    def focus_next(self) -> bool:
+        """Focus the next panel; return whether it is at the right, beside the order."""
+        ring = self.ring
+        after = ring.index(self.screen.focused) + 1 if self.screen.focused in ring else 0
+        return self.focus_panel(ring[after % len(ring)])
+
+    def focus_panel(self, panel: Widget) -> bool:
+        """Focus a panel; return whether it is at the right, beside the order."""
+        # Not `Widget.focus`, which waits for a refresh.
+        self.screen.set_focus(panel)
+        return panel not in (self.order, self.circuit)
+
+    def on_panel_title_clicked(self, event: PanelTitle.Clicked) -> None:
+        """Focus the panel whose title was clicked; clicked twice, zoom it or show all again."""
+        panel = self.query_one(f"#{event.panel}", Widget)
+        if event.twice and event.panel in ZOOMED:
+            self.zoom("" if self.zoomed else event.panel)
+        elif panel in self.ring:
+            self.focus_panel(panel)
 
     def on_order_tree_fitted(self) -> None:
         """Draw the headings over the columns of the order."""
@@ -140,14 +190,78 @@ class Panels(Horizontal):
         """Focus the panel that has the whole screen, or the order."""
         if self.zoomed == "node":
             self.node.focus()
-        elif self.zoomed != "cost":
-            self.order.focus()
+        elif self.zoomed == "cost":
+            self.cost.focus()
+        else:
+            self._list.focus()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Remember which of order and circuit has the focus."""
+        if event.widget in (self.order, self.circuit):
+            self._list = event.widget
+
+    # The circuit -------------------------------------------------------------------------
+
+    @property
+    def shows_circuit(self) -> bool:
+        """Whether the circuit is on the screen."""
+        return self.zoomed == "circuit" if self.zoomed else self._arrangement.mode != "hidden"
+
+    def toggle_circuit(self) -> None:
+        """Show the circuit and walk in it, or hide it."""
+        self._wished = not self.shows_circuit
+        if self.zoomed == "circuit":
+            self.zoom("")
+        self.arrange_circuit()
+        self._list = self.circuit if self._wished else self.order
+        self._list.focus()
+
+    def arrange_circuit(self, screen: Size | None = None) -> None:
+        """Arrange the circuit in a screen of a size, by default the present one."""
+        width, height = screen or self.screen.size
+        height = max(1, height - AROUND)
+        found = arrange(width, height, self._wished, self.circuit.fits)
+        self._arrangement = found
+        for mode in ("alone", "beside", "joined"):
+            self.screen.set_class(not self.zoomed and mode == found.mode, f"circuit-{mode}")
+        columns = (found.list, found.node) if not self.zoomed else (0, 0)
+        for name, cells in zip(("#left", "#right"), columns, strict=True):
+            self.query_one(name).styles.width = cells or None
+        rows, drawing = 0, self.query_one("#drawing")
+        if self.zoomed == "circuit":
+            self.circuit.use_room(width, height - 1)
+        elif self.shows_circuit:
+            rows = 1 + self.circuit.use_room(found.width, found.height)
+        above = self.shows_circuit and found.mode in ("alone", "beside") and not self.zoomed
+        drawing.styles.height = rows if above else None
+        self.node.low = above
+        self.cost.crowded = above and height - rows < LEAST_FOR_CURVE
+        self.cost.show_if_it_fits()
+        self.call_after_refresh(self.show)
+
+    def on_circuit_view_reshaped(self) -> None:
+        """Make room for another drawing."""
+        self.arrange_circuit()
+
+    def on_circuit_view_scrolled(self) -> None:
+        """Draw what is out of view."""
+        self.draw_titles()
+
+    def on_circuit_view_chosen(self, event: CircuitView.Chosen) -> None:
+        """Show the node of the chosen box, also in the order."""
+        self.order.select(event.node, unfold=False)
+        self.node.node = event.node
+        self.show_node()
+
+    def show_node(self) -> None:
+        """Show another node at the same moment."""
+        show_all((self.order, self.circuit, self.node))
+        self.draw_titles()
 
     def on_order_tree_selected(self, event: OrderTree.Selected) -> None:
         """Show the node under the cursor of the order."""
         self.node.node = event.node
-        self.node.show()
-        self.draw_titles()
+        self.show_node()
 
     def on_node_panel_entry_chosen(self) -> None:
         """Update the node panel for the selected entry."""

@@ -30,7 +30,6 @@ class StatusLine(LinesView):
         & > .status--name { color: $accent; text-style: bold; }
         & > .status--number { color: $text; text-style: bold; }
         & > .status--label { color: $text-muted; }
-        &:nocolor, &:ansi { text-style: reverse; }
     }
     """
 

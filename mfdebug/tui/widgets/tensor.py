@@ -63,6 +63,9 @@ class Paint(Struct, frozen=True):
         over = Style(underline=True if not self.asked else mark.underline, reverse=reverse)
         if self.asked:
             over += Style(bold=True)
+        if reverse and mark.color is not None and mark.color.is_default:
+            # With few colours, the colour of the sign would become a block.
+            over += Style(color=mark.color.name)
         return Segment(segment.text, (segment.style or Style.null()) + over)
 
 

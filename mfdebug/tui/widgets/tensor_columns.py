@@ -34,7 +34,8 @@ ASKED, NOT_ASKED = "▸ ", "  "
 class ShownTensor(Struct, frozen=True):
     """A tensor with its heading: a label, its meaning in symbols, and when it was set.
 
-    `notes` are forms of one note, of which the first that fits is shown, or else the first.
+    `notes` are forms of one note, of which the first that fits is shown, or else the first. A
+    `signed` tensor, such as a gradient, is compared with 0 whatever its numbers are.
     """
 
     label: str
@@ -42,6 +43,20 @@ class ShownTensor(Struct, frozen=True):
     notes: tuple[str, ...]
     array: Array
     paint: Paint
+    signed: bool = False
+
+
+class NumberSpan(NamedTuple):
+    """Where a number is: its line, its first cell and the one after its last.
+
+    `position` counts the entries of the 2-D slice row by row, `label` is that of its tensor.
+    """
+
+    line: int
+    start: int
+    end: int
+    position: int
+    label: str
 
 
 class _Fit(NamedTuple):
@@ -60,7 +75,7 @@ class _Fit(NamedTuple):
 class TensorColumns:
     """The lines of some tensors of one shape around `entry`, in `width` cells and `height` lines.
 
-    `window` is the window that they share.
+    `window` is the window that they share, `spans` is where its numbers are.
     """
 
     def __init__(
@@ -91,6 +106,7 @@ class TensorColumns:
         self._beside = side.is_within(column) and (more > 0 or (more == 0 and not wraps))
         shown = side if self._beside else below
         self.window = shown.window
+        self.spans: list[NumberSpan] = []
         self.lines = list(self._lines(shown, column if self._beside else width, width))
 
     def _heading_lines(self, width: int) -> int:
@@ -135,11 +151,36 @@ class TensorColumns:
             [*head, *number_lines(slice_of(t.array, self._entry), shown.window, form, t.paint)]
             for head, t, form in zip(heads, self._tensors, shown.forms, strict=True)
         ]
+        self._note_spans(shown, blocks)
         yield from side_by_side(blocks) if self._beside else itertools.chain(*blocks)
         if shown.window.hidden:
             dim = self._tensors[0].paint.style("dim")
             for part in wrap(f"… {shown.window.hidden}", width - len(GAP)):
                 yield [Segment(f"{GAP}{part}", dim)]
+
+    def _note_spans(self, shown: _Fit, blocks: Sequence[Sequence[Line]]) -> None:
+        """Note where the numbers are: in the last lines of each block."""
+        window = shown.window
+        top = left = 0
+        for tensor, block in zip(self._tensors, blocks, strict=True):
+            first = top + len(block) - len(window.lines)
+            numbers = block[len(block) - len(window.lines) :]
+            for y, (line, positions) in enumerate(zip(numbers, window.lines, strict=True), first):
+                # A gap and a number for each, after the label of the line.
+                gaps = line[len(line) - 2 * len(positions) :]
+                at = (
+                    left
+                    + sum(part.cell_length for part in line)
+                    - sum(part.cell_length for part in gaps)
+                )
+                for k, position in enumerate(positions):
+                    end = at + gaps[2 * k].cell_length + gaps[2 * k + 1].cell_length
+                    self.spans.append(NumberSpan(y, at, end, position, tensor.label))
+                    at = end
+            if self._beside:
+                left += max(Strip(line).cell_length for line in block) + BETWEEN
+            else:
+                top += len(block)
 
     def _head(
         self, tensor: ShownTensor, form: ScaledFormat, width: int, *, whole: bool

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from mfdebug.core.format.numbers import slice_line
 from mfdebug.core.timeline.entry_ref import Index
 from miniflow.ops.base import Array, Shape
@@ -48,6 +50,45 @@ class Grid(NamedTuple):
         return self.row * self.columns + self.column
 
 
+class Moves(NamedTuple):
+    """How far a key moves the selected entry: by a row, a column or a page, in entries.
+
+    Entries are counted row by row, or column by column if `by_column`. A cell of several columns
+    does not reach into the next row: then a row has `columns`, and a move to the side stays in it.
+    Otherwise `columns` is 0, and past the end of a row is the next row.
+    """
+
+    row: int
+    column: int
+    page: int
+    by_column: bool = False
+    columns: int = 0
+
+    def moved(self, shape: Shape, entry: Index, rows: int, columns: int, pages: int) -> Index:
+        """Return the entry so many rows, columns and pages from `entry`, or at the nearest end."""
+        if self.by_column:
+            shape, entry = _swapped(shape), _swapped(entry)
+        flat, size = int(np.ravel_multi_index(entry, shape)), math.prod(shape)
+        down, aside = rows * self.row + pages * self.page, columns * self.column
+        if self.columns:
+            row, column = divmod(flat, self.columns)
+            row = _within(row + down // self.columns, size // self.columns)
+            flat = row * self.columns + _within(column + aside, self.columns)
+        else:
+            flat = _within(flat + down + aside, size)
+        found = tuple(int(i) for i in np.unravel_index(flat, shape))
+        return _swapped(found) if self.by_column else found
+
+
+def _within(position: int, size: int) -> int:
+    return min(max(position, 0), size - 1)
+
+
+def _swapped(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape or an index with its last two axes exchanged."""
+    return (*axes[:-2], axes[-1], axes[-2])
+
+
 class Window(NamedTuple):
     """Lines of positions in the slice, counted row by row; `labels` precede wrapped lines.
 
@@ -61,6 +102,11 @@ class Window(NamedTuple):
     hidden: str
     row_step: int
     page: int
+
+    @property
+    def moves(self) -> Moves:
+        """How keys move the selected entry."""
+        return Moves(self.row_step, 1, self.page * self.row_step)
 
     @property
     def size(self) -> int:
@@ -105,17 +151,17 @@ def window_of(shape: Shape, entry: Index, height: int, width: int, cell: int) ->
     fitting = max(1, width // cell)
     if grid.is_line and (grid.columns > fitting or grid.rows > height):
         return _wrapped(grid, shape, entry, height, width, cell)
-    top, deep = _page(grid.rows, height, grid.row)
-    left, wide = _page(grid.columns, fitting, grid.column)
+    top, deep = page_of(grid.rows, height, grid.row)
+    left, wide = page_of(grid.columns, fitting, grid.column)
     lines = tuple(
         range(row * grid.columns + left, row * grid.columns + left + wide)
         for row in range(top, top + deep)
     )
     parts = []
     if deep < grid.rows:
-        parts.append(_part("rows", top, deep, grid.rows))
+        parts.append(part_words("rows", top, deep, grid.rows))
     if wide < grid.columns:
-        parts.append(_part("columns", left, wide, grid.columns))
+        parts.append(part_words("columns", left, wide, grid.columns))
     hidden = ", ".join(filter(None, (slice_line(shape, entry), *parts)))
     return Window(grid, lines, ("",) * deep, hidden, grid.columns, deep)
 
@@ -128,14 +174,16 @@ def _wrapped(grid: Grid, shape: Shape, entry: Index, height: int, width: int, ce
     if wide > ROUND:
         wide -= wide % ROUND
     wide = min(wide, size)
-    first, deep = _page(math.ceil(size / wide), height, grid.flat // wide)
+    first, deep = page_of(math.ceil(size / wide), height, grid.flat // wide)
     lines = tuple(
         range(line * wide, min((line + 1) * wide, size)) for line in range(first, first + deep)
     )
     labels = tuple(f"[{line.start}]".rjust(label) for line in lines)
     hidden = [slice_line(shape, entry)]
     if (count := sum(map(len, lines))) < size:
-        hidden.append(_part("rows" if grid.rows > 1 else "entries", lines[0].start, count, size))
+        hidden.append(
+            part_words("rows" if grid.rows > 1 else "entries", lines[0].start, count, size)
+        )
     return Window(grid, lines, labels, ", ".join(filter(None, hidden)), wide, deep)
 
 
@@ -143,12 +191,13 @@ def _around(at: int, room: int) -> slice:
     return slice(max(0, at - room + 1), at + room)
 
 
-def _page(size: int, room: int, at: int) -> tuple[int, int]:
+def page_of(size: int, room: int, at: int) -> tuple[int, int]:
     """Return start and length of the page of up to `room` of `size` items that includes `at`."""
     if size <= room:
         return 0, size
     return min(at // room * room, size - room), room
 
 
-def _part(words: str, start: int, count: int, size: int) -> str:
+def part_words(words: str, start: int, count: int, size: int) -> str:
+    """Say which part of a tensor is shown: `rows 0-5 of 20`."""
     return f"{words} {start}-{start + count - 1} of {size:,}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
+from miniflow.errors import MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
@@ -177,6 +179,75 @@ def test_of_every_optimizer_of_parameters_called_like_its_letters(
             judge_why(judgement, debugger, EntryRef(node, attribute, (1,)))
     assert judgement.false == []
     assert judgement.numeric > 50
+
+
+@pytest.mark.parametrize("name", some(sorted(OPS), 10))
+@given(data=st.data())
+@settings(deadline=None, max_examples=examples(6))
+def test_of_every_op_among_overridden_numbers(name: str, data: st.DataObject) -> None:
+    debugger = debugger_of(data.draw(cases(name)))
+    judgement = judgement_of(debugger)
+    nodes = [i for i in range(len(debugger.graph)) if i != debugger.graph.cost]
+    edits = data.draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, debugger.timeline.length),
+                st.sampled_from(nodes),
+                st.sampled_from(["value", "grad", "scale"]),
+                st.booleans(),
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    # Each at its moment, which is judged right after it too.
+    for moment in range(1, debugger.timeline.length + 1):
+        debugger.move(moment)
+        for at, node, kind, whole in edits:
+            index = None if whole else (0,) * len(debugger.plan.shapes[node])
+            if at != moment:
+                continue
+            with contextlib.suppress(MiniflowError):
+                if kind == "scale":
+                    debugger.scale(node, index, -0.5, gradient=whole)
+                else:
+                    change = debugger.set_value if kind == "value" else debugger.set_gradient
+                    change(node, index, 0.75)
+        judge_all(judgement, debugger, 2)
+    assert judgement.false == []
+    assert judgement.read > 5
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), Momentum(0.1, 0.8), Adam(0.05)], ids=repr)
+def test_of_updates_with_overridden_gradients(optimizer: Any) -> None:
+    w = Input("w", value=[0.3, -0.4], trainable=True)
+    cost = Sum(Tanh(Mul(w, w, name="x"), name="y"), name="cost")
+    debugger = ComputedDebugger(Graph.of(cost, training=Training(optimizer)))
+    judgement, node = judgement_of(debugger), debugger.graph.index_of("w")
+    debugger.set_gradient(node, (1,), 0.5)
+    for _ in range(3 * debugger.timeline.length):
+        debugger.cursor.step()
+        if debugger.where.phase == "update" and debugger.sgd_step == 1:
+            # Right after the update, which has used another.
+            debugger.scale(node, None, 3.0, gradient=True)
+        for other in range(len(debugger.graph)):
+            for attribute in ("value", "grad"):
+                # What an update has made is judged below: its terms are of the moment before.
+                if (other, attribute) != (node, "value"):
+                    index = (0,) * len(debugger.plan.shapes[other])
+                    judge_why(judgement, debugger, EntryRef(other, attribute, index))
+        if debugger.where.phase == "update":
+            judge_explain(judgement, debugger, (1,))
+            made = assignments(debugger, node, (1,))
+            assert all(assignment.working for assignment in made)
+            judgement.judge((f"{a.working} = {a.number!r}" for a in made), lookup_in(debugger))
+            (before, change) = why(debugger, EntryRef(node, "value", (1,))).terms
+            after = float(debugger.state.value(node)[1])
+            assert before.amount + change.amount == pytest.approx(after)
+            for term in (before, change):
+                for ref in term.leads_to:
+                    assert ref.moment in (None, debugger.moment - 1)
+    assert judgement.false == []
 
 
 @pytest.mark.parametrize("name", sorted(OPS))

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.expressions.environment import EvaluationContext, TooManyRows
-from mfdebug.core.expressions.functions import FUNCTIONS, Rows
+from mfdebug.core.expressions.functions import FUNCTIONS, SUMMARIES, Rows
 from mfdebug.core.expressions.parser import ExpressionError, parse
 from tests.support.sizes import examples
 
@@ -67,6 +67,12 @@ EXPRESSIONS = st.recursive(
     lambda inner: st.one_of(
         st.builds("({} {} {})".format, inner, st.sampled_from(OPERATORS), inner),
         st.builds("{}({})".format, st.sampled_from([*sorted(FUNCTIONS), "-"]), inner),
+        st.builds(
+            "{}({}, {})".format,
+            st.sampled_from(sorted(SUMMARIES)),
+            inner,
+            st.sampled_from([0, 1, -1, -2]),
+        ),
     ),
     max_leaves=5,
 )

@@ -19,7 +19,7 @@ from mfdebug.core.explain.report import report, role_of
 from mfdebug.core.explain.why import cause_lines, why
 from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.opening.shipped import shipped
 from miniflow.errors import MiniflowError
@@ -31,8 +31,10 @@ from miniflow.ops import (
     OPS,
     Add,
     Concat,
+    Detach,
     Div,
     Dropout,
+    Less,
     Linear,
     MatMul,
     Max,
@@ -47,6 +49,7 @@ from miniflow.ops import (
     Sub,
     Sum,
     Tanh,
+    Where,
 )  # fmt: skip
 from miniflow.training.optimizers import SGD, Adam, Momentum
 from tests.support.counting import lines_run
@@ -287,6 +290,23 @@ def test_a_class_number_has_no_gradient_wherever_one_asks() -> None:
         with pytest.raises(MiniflowError, match="a class number has no gradient"):
             session.run(line)
     assert "label" not in session.run("diff 2 11").text
+
+
+def test_a_condition_and_what_is_compared_have_no_gradient() -> None:
+    x, limit = Input("x", value=[1.0, -2.0]), Input("limit", value=0.0)
+    less = Less(x, limit, name="less")
+    debugger = ComputedDebugger(Graph.of(Sum(Where(less, x, Detach(x, name="d"), name="w"))))
+    assert "to less[0]: a condition has no gradient" in at(debugger, "w", "backward")
+    session = open_session(debugger)
+    text = session.run("why w[0]").text
+    assert "(x[0] if less[0] else d[0])" in text
+    assert "less[0] is 0: d[0] was chosen" in text
+    assert "1 < 0: false" in session.run("why less[0]").text
+    assert "to x[0]: a detach stops the gradient" in at(debugger, "d", "backward")
+    node = debugger.graph.index_of("limit")
+    assert debugger.state.no_gradient(node) == "a comparison sends no gradient"
+    assert debugger.state.gradient_freshness(node) is Freshness.NONE
+    assert not debugger.state.no_gradient(debugger.graph.index_of("x"))
 
 
 def test_an_input_before_the_feed_is_not_fed_yet() -> None:

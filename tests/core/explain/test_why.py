@@ -29,6 +29,7 @@ from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, OPS, Add, Linear, Log, MatMul, Max, Mul, Sigmoid, Sum
+from miniflow.plans.without_gradient import inputs_without_gradient
 from miniflow.training.optimizers import Adam
 from tests.support.counting import lines_run
 from tests.support.debuggers import debugger_of, run_until
@@ -118,7 +119,13 @@ def test_every_op_tells_where_its_numbers_come_from(name: str, data: st.DataObje
         assert cause.terms
         assert all(term.leads_to for term in cause.terms)
     for source in debugger.graph.inbound[place]:
-        cause = why(debugger, EntryRef(source, "grad", (0,) * len(debugger.plan.shapes[source])))
+        ref = EntryRef(source, "grad", (0,) * len(debugger.plan.shapes[source]))
+        if reason := debugger.state.no_gradient(source):
+            assert source in inputs_without_gradient(debugger.graph, debugger.plan.shapes)
+            with pytest.raises(NotComputed, match=f"has no gradient: {reason}"):
+                why(debugger, ref)
+            continue
+        cause = why(debugger, ref)
         assert cause.terms or "leaves" in cause.note
 
 

@@ -178,8 +178,10 @@ def test_an_edit_of_the_past_leaves_later_edits_behind_until_undone() -> None:
 
 def test_what_cannot_be_edited_is_said() -> None:
     debugger = ComputedDebugger(network(SGD(0.1)))
-    with pytest.raises(DebuggerError, match="l1 is computed; set one of its inputs"):
-        debugger.set_value(at(debugger, "l1"), None, 1.0)
+    with pytest.raises(DebuggerError, match="backward starts with cost"):
+        debugger.set_gradient(debugger.graph.cost, None, 1.0)
+    with pytest.raises(DebuggerError, match="the factor is one number"):
+        debugger.scale(at(debugger, "l1"), None, [1.0, 2.0])
     with pytest.raises(ShapeError, match=r"W1\[9,9\] does not exist: its shape is 3x4"):
         debugger.set_value(at(debugger, "W1"), (9, 9), 1.0)
     with pytest.raises(ShapeError, match="W1 has shape 3x4, the value has shape 2"):

@@ -252,6 +252,48 @@ def test_an_initial_value_that_is_none(init: dict[str, Any], said: str) -> None:
     assert said in bad_value(init)
 
 
+# Images ------------------------------------------------------------------------------------------
+
+
+def pixels(image: Any, **fields: Any) -> dict[str, Any]:
+    return {"name": "x", "op": "Input", "image": image, **fields}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"shape": [None, 6]},
+        {"shape": [None, None]},
+        {"shape": [5, 2, 3]},
+        {"value": [[1.0] * 6] * 4},
+        {"value": [1.0] * 6},
+        {},
+    ],
+)
+def test_an_input_says_that_its_rows_are_images(fields: dict[str, Any], tmp_path: Path) -> None:
+    f = {"name": "f", "op": "Sum", "inputs": ["x"]}
+    graph = read(pixels([2, 3], **fields), f)
+    assert graph["x"].image == (2, 3)
+    save(graph, tmp_path / "images.json")
+    assert load(tmp_path / "images.json")["x"].image == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        (pixels([2, 3], shape=[None, 5]), "images of 2x3 are rows of 6 numbers"),
+        (pixels([2, 3], shape=[None, 5]), "nodes[0].image (x)"),
+        (pixels([2, 3], shape=[3, 2]), "but the shape is 3x2"),
+        (pixels([2, 3], value=1.0), "but the shape is ()"),
+        (pixels([2, 3, 1]), "expected a list of length"),
+        (pixels([2, 0]), "expected an integer >= 1"),
+        (pixels("2x3"), "expected a list"),
+    ],
+)
+def test_images_that_are_none(node: dict[str, Any], said: str) -> None:
+    assert said in refused(node, {"name": "f", "op": "Sum", "inputs": ["x"]})
+
+
 # What is said of errors --------------------------------------------------------------------------
 
 

@@ -22,8 +22,10 @@ from miniflow.ops import (
     Abs,
     Add,
     Concat,
+    Detach,
     Dropout,
     Exp,
+    Less,
     Linear,
     Log,
     Max,
@@ -36,6 +38,7 @@ from miniflow.ops import (
     Sqrt,
     Sum,
     Tanh,
+    Where,
 )
 from miniflow.ops.base import Array, Calls, Elementwise
 from miniflow.plans.base import Plan
@@ -239,6 +242,30 @@ def test_class_numbers_cannot_be_moved_and_are_not_called_wrong() -> None:
     z, y = Input("z", value=[[1.0, 2.0]]), Input("y", value=[1])
     graph = Graph.of(SoftmaxCrossEntropy(z, y, name="c"))
     assert edges(graph, check(graph)) == {("c", "z"): "right", ("c", "y"): "untested"}
+
+
+def test_what_gets_no_gradient_by_definition_must_get_zeros() -> None:
+    x, y = Input("x", value=[1.0, -2.0]), Input("y", value=[0.5, 0.5])
+    less = Less(x, y, name="less")
+    chosen = Where(less, x, y, name="chosen")
+    graph = Graph.of(Sum(Mul(chosen, Detach(x, name="fixed"), name="m"), name="cost"))
+    verdicts = check(graph)
+    assert {one.judgement for one in verdicts} == {"right"}
+    by_rule = {
+        (graph.nodes[one.node].label, graph.nodes[one.source].label)
+        for one in verdicts
+        if one.against == "rule"
+    }
+    assert by_rule == {("less", "x"), ("less", "y"), ("chosen", "less"), ("fixed", "x")}
+
+
+def test_what_is_detached_is_held_fast_while_an_input_is_varied() -> None:
+    x = Input("x", value=3.0)
+    graph = Graph.of(Mul(x, Detach(x), name="cost"))
+    (verdict,) = check(graph, graph.index_of("x"))
+    assert (verdict.judgement, verdict.analytic) == ("right", 3.0)
+    (verdict,) = check(Graph.of(Detach(Input("x", value=3.0))), 0)
+    assert (verdict.judgement, verdict.reason) == ("untested", "stopped")
 
 
 def test_the_same_node_twice_is_judged_as_one_sum() -> None:

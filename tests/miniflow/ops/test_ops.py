@@ -15,10 +15,14 @@ from miniflow.errors import GraphError, ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import (
+    GELU,
     MSE,
     OPS,
     Abs,
     Add,
+    Clip,
+    Elu,
+    HardSigmoid,
     LeakyReLU,
     Linear,
     MatMul,
@@ -26,8 +30,10 @@ from miniflow.ops import (
     Min,
     Mul,
     Op,
+    PRelu,
     ReLU,
     Reshape,
+    Selu,
     Sigmoid,
     SoftmaxCrossEntropy,
     Sum,
@@ -37,6 +43,7 @@ from miniflow.plans.arrays import ArrayPlan
 from miniflow.plans.base import Plan
 from miniflow.plans.compile import compile_plan
 from miniflow.plans.scalars import ScalarPlan
+from miniflow.plans.without_gradient import inputs_without_gradient
 from tests.support.op_cases import COVERED, Case, cases
 from tests.support.sizes import examples
 
@@ -100,8 +107,12 @@ def test_gradients_are_central_differences(name: str, data: st.DataObject) -> No
     graph = build(data.draw(cases(name)))
     plan = ArrayPlan(graph, graph.shapes())
     run(plan)
+    without_gradient = inputs_without_gradient(graph, plan.shapes)
     for node in inputs_of(graph):
-        wanted = central_difference(graph, node)
+        if node in without_gradient:
+            wanted = np.zeros(plan.value(node).shape)
+        else:
+            wanted = central_difference(graph, node)
         assert plan.gradient(node).shape == plan.value(node).shape
         np.testing.assert_allclose(plan.gradient(node), wanted, rtol=2e-6, atol=2e-7)
 
@@ -215,6 +226,30 @@ def test_at_their_kinks_relu_and_abs_send_nothing_and_leaky_relu_its_slope() -> 
     assert gradient_of(LeakyReLU(Input("x", value=0.0), slope=0.5), "x") == [0.5]
 
 
+def test_at_their_kinks_linear_units_send_the_slope_of_the_lower_side() -> None:
+    assert gradient_of(Elu(Input("x", value=0.0), alpha=0.5), "x") == [0.5]
+    (selu,) = gradient_of(Selu(Input("x", value=0.0)), "x")
+    assert selu == pytest.approx(1.7580993408473768, rel=1e-15)
+    assert gradient_of(PRelu(Input("x", value=0.0), Input("a", value=0.5)), "x", "a") == [0.5, 0.0]
+
+
+def test_at_its_limits_a_clip_passes_the_gradient_and_a_hard_sigmoid_does_not() -> None:
+    x = Input("x", value=[-2.0, -1.0, 0.0, 1.0, 2.0])
+    assert gradient_of(Clip(x, low=-1, high=1), "x") == [[0, 1, 1, 1, 0]]
+    assert gradient_of(HardSigmoid(x, slope=0.5), "x") == [[0, 0, 0.5, 0, 0]]
+
+
+def test_the_forms_of_gelu_differ_by_less_than_5e_4() -> None:
+    x = Input("x", value=np.linspace(-6, 6, 101))
+    values = []
+    for form in ("tanh", "erf"):
+        graph = Graph.of(GELU(x, form=form))
+        plan = compile_plan(graph)
+        run(plan)
+        values.append(plan.value(1).copy())
+    assert 1e-4 < np.abs(values[0] - values[1]).max() < 5e-4
+
+
 def test_the_same_node_twice_gets_both_contributions() -> None:
     assert gradient_of(Mul(x := Input("x", value=3.0), x), "x") == [6]
     assert gradient_of(Add(x := Input("x", value=3.0), x, x), "x") == [3]
@@ -270,6 +305,23 @@ def test_a_mean_square_error_divides_by_the_same_m_both_ways() -> None:
         (lambda x, y: OPS["Softmax"](Sum(x), name="p"), "p: axis -1 does not exist in shape ()"),
         (lambda x, y: OPS["Transpose"](x, axes=[0, 0], name="t"), "t: axes [0, 0] do not name"),
         (lambda x, y: OPS["Slice"](x, start=5, name="s"), "s: the slice of 2x3 is empty"),
+        (lambda x, y: OPS["Split"](x, parts=2, axis=1, name="s"), "s: 2x3 does not split into 2"),
+        (
+            lambda x, y: OPS["Split"](x, parts=[2, 2], axis=1, name="s"),
+            "s: 2x3 does not split into",
+        ),
+        (lambda x, y: OPS["Split"](x, part=2, name="s"), "s: there is no part 2 of 2"),
+        (lambda x, y: OPS["Split"](x, axis=2, name="s"), "s: axis 2 does not exist in shape 2x3"),
+        (
+            lambda x, y: OPS["Stack"](x, y, name="j"),
+            "j: 2x3 and 4 cannot be stacked [x 2x3, y 4]",
+        ),
+        (lambda x, y: OPS["Stack"](x, axis=3, name="j"), "j: axis 3 does not exist in shape"),
+        (lambda x, y: OPS["Squeeze"](x, axis=0, name="q"), "q: axis 0 of 2x3 has size 2, not 1"),
+        (lambda x, y: OPS["Unsqueeze"](x, axis=3, name="q"), "q: axis 3 does not exist in a value"),
+        (lambda x, y: OPS["Unsqueeze"](x, axis=[0, -4], name="q"), "q: axis [0, -4] names an axis"),
+        (lambda x, y: OPS["Expand"](x, shape=[3, 3], name="e"), "e: 2x3 does not expand to 3x3"),
+        (lambda x, y: OPS["Take"](x, y, axis=2, name="r"), "r: axis 2 does not exist in shape 2x3"),
         (
             lambda x, y: SoftmaxCrossEntropy(x, y, name="c"),
             "c: labels 4 do not fit logits 2x3",
@@ -291,6 +343,12 @@ def test_shapes_that_clash_are_named_with_their_node(make: Any, problem: str) ->
         (lambda x: Add(), "Add takes 1 to any number of inputs, not 0"),
         (lambda x: Add(x, 3, name="s"), "input 2 of Add is a int, not a node"),
         (lambda x: LeakyReLU(x, slop=0.1), "LeakyReLU has no attribute 'slop'"),
+        (
+            lambda x: Clip(x, low=2, high=1, name="c"),
+            "c: attribute 'low' of Clip, 2, is above 'high', 1",
+        ),
+        (lambda x: Clip(x, low=math.nan), "attribute 'low' of Clip is nan"),
+        (lambda x: GELU(x, form="exact"), 'it takes "tanh" or "erf"'),
         (lambda x: LeakyReLU(x, slope="a"), "attribute 'slope' of LeakyReLU is 'a'"),
         (lambda x: Linear(x, x, name="l"), "l: Linear takes"),
     ],

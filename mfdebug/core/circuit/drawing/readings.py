@@ -72,7 +72,7 @@ class Readings:
             freshness = Freshness.STALE
         if freshness.absent:
             return Reading(_absent(freshness), current=False)
-        return self._number(debugger.state.value(node), (node, False), freshness, "", width)
+        return self._number(debugger.state.value(node), (node, False), freshness, width)
 
     def gradient(self, node: int, width: int) -> Reading:
         """Return a node's gradient in at most `width` cells: `◐` if contributions are missing."""
@@ -82,9 +82,7 @@ class Readings:
         freshness = debugger.state.gradient_freshness(node)
         if freshness.absent:
             return Reading(_absent(freshness), current=False)
-        incomplete = freshness is Freshness.PARTIAL and not debugger.state.has_all(node)
-        mark = PARTIAL if incomplete else ""
-        return self._number(debugger.state.gradient(node), (node, True), freshness, mark, width)
+        return self._number(debugger.state.gradient(node), (node, True), freshness, width)
 
     def size(self, node: int, *, gradient: bool) -> float | None:
         """Return the mean of absolute values, or None without a number."""
@@ -98,14 +96,23 @@ class Readings:
         return self._size(array, (node, gradient))
 
     def _number(
-        self, array: Array, key: tuple[int, bool], freshness: Freshness, mark: str, width: int
+        self, array: Array, key: tuple[int, bool], freshness: Freshness, width: int
     ) -> Reading:
         array = np.asarray(array)
-        if freshness is Freshness.STALE:
-            mark = STALE
+        mark = self._mark(key, freshness)
         width -= len(mark)
         text = entries(array, width) or size_text(self._size(array, key), width)
         return Reading(mark + text, current=freshness is not Freshness.STALE)
+
+    def _mark(self, key: tuple[int, bool], freshness: Freshness) -> str:
+        """Return the sign before a number, or "": what it is not, or where it comes from."""
+        node, gradient = key
+        if freshness is Freshness.STALE:
+            return STALE
+        partial = gradient and freshness is Freshness.PARTIAL
+        if partial and self._debugger is not None and not self._debugger.state.has_all(node):
+            return PARTIAL
+        return ""
 
     def _size(self, array: Array, key: tuple[int, bool]) -> float:
         if array.size <= _LARGE:

@@ -11,8 +11,17 @@ _SYMBOLS = {
     "Abs": "|x|",
     "Add": "+",
     "BinaryCrossEntropy": "binary CE",
+    "Clip": "clip",
+    "Cos": "cos",
+    "Detach": "detach",
     "Div": "÷",
+    "Equal": "=",
+    "Erf": "erf",
     "Exp": "exp",
+    "Greater": ">",
+    "GreaterOrEqual": ">=",
+    "Less": "<",
+    "LessOrEqual": "<=",
     "Linear": "X·W+b",
     "Log": "log",
     "MatMul": "A·B",
@@ -21,18 +30,32 @@ _SYMBOLS = {
     "Min": "min",
     "Mul": "×",
     "Neg": "−",
+    "Reciprocal": "1/x",
     "Sigmoid": "σ",
     "SigmoidCrossEntropy": "σ CE",
     "SoftmaxCrossEntropy": "softmax CE",
+    "Sin": "sin",
     "Softmax": "softmax",
     "Sqrt": "√",
     "Sub": "−",
     "Sum": "Σ",
     "Tanh": "tanh",
     "Transpose": "ᵀ",
+    "Where": "where",
 }
 # Where the inputs are not interchangeable, each has a letter.
-_PINS = {"Sub": "ab", "Div": "ab", "MatMul": "AB", "Linear": "XWb"}
+_PINS = {
+    "Sub": "ab",
+    "Div": "ab",
+    "MatMul": "AB",
+    "Linear": "XWb",
+    "PRelu": "xa",
+    "Less": "ab",
+    "LessOrEqual": "ab",
+    "Greater": "ab",
+    "GreaterOrEqual": "ab",
+    "Where": "cxy",
+}
 
 
 def symbol(node: Node) -> str:

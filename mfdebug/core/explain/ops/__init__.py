@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer
+from mfdebug.core.explain.ops.conditions import ComparisonExplainer, WhereExplainer
+from mfdebug.core.explain.ops.copies import ExpandExplainer, TakeExplainer, TileExplainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
 from mfdebug.core.explain.ops.elementwise import (
     DefinedExplainer,
@@ -19,36 +21,59 @@ from mfdebug.core.explain.ops.elementwise import (
     SelectionExplainer,
     SumExplainer,
 )
+from mfdebug.core.explain.ops.extremes import ArgMaxExplainer, AxisSelectionExplainer
 from mfdebug.core.explain.ops.linear import MatrixExplainer
+from mfdebug.core.explain.ops.log_likelihood import LogSoftmaxExplainer, NLLExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
-from mfdebug.core.explain.ops.reduce import ReductionExplainer
+from mfdebug.core.explain.ops.reduce import CumulativeExplainer, ReductionExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
 from mfdebug.core.explain.ops.softmax import SoftmaxExplainer
+from mfdebug.core.explain.ops.statistics import (
+    LogSumExpExplainer,
+    NormExplainer,
+    TotalProductExplainer,
+    VarianceExplainer,
+)
 from mfdebug.core.explain.ops.unknown import ProbeExplainer
 from miniflow.node import Node
-from miniflow.ops import OPS, Op
+from miniflow.ops import OPS, Max, Min, Op
 from miniflow.ops.base import follows_rules
 
 _FAMILIES: dict[Explainer, str] = {
-    ElementwiseExplainer(): "Abs Div Exp Log Neg Sigmoid Softplus Sqrt Tanh",
+    ElementwiseExplainer(): (
+        "Abs Cos Detach Div Erf Exp Log Neg Reciprocal SiLU Sigmoid Sin Softplus Sqrt Tanh"
+    ),
     SumExplainer(): "Add Sub",
     ProductExplainer(): "Mul",
     PowerExplainer(): "Pow",
     SelectionExplainer(): "Max Min",
-    GateExplainer(): "LeakyReLU ReLU",
+    GateExplainer(): "Clip Elu HardSigmoid LeakyReLU PRelu ReLU Selu",
+    ComparisonExplainer(): "Equal Greater GreaterOrEqual Less LessOrEqual",
+    WhereExplainer(): "Where",
     DefinedExplainer(): "GELU",
     DropoutExplainer(): "Dropout",
     MatrixExplainer(): "Linear MatMul",
     ReductionExplainer(): "Mean Sum",
-    MoveExplainer(): "Concat Reshape Slice Transpose",
+    CumulativeExplainer(): "CumSum",
+    VarianceExplainer(): "Var",
+    NormExplainer(): "Norm",
+    LogSumExpExplainer(): "LogSumExp",
+    TotalProductExplainer(): "Prod",
+    ArgMaxExplainer(): "ArgMax",
+    MoveExplainer(): "Concat Reshape Slice Split Squeeze Stack Transpose Unsqueeze",
+    ExpandExplainer(): "Expand",
+    TileExplainer(): "Tile",
+    TakeExplainer(): "Take",
     SoftmaxExplainer(): "Softmax",
-    PairCostExplainer(): "BinaryCrossEntropy MAE MSE SigmoidCrossEntropy",
+    LogSoftmaxExplainer(): "LogSoftmax",
+    NLLExplainer(): "NLL",
+    PairCostExplainer(): "BinaryCrossEntropy Hinge Huber MAE MSE SigmoidCrossEntropy",
     CrossEntropyExplainer(): "SoftmaxCrossEntropy",
 }
 EXPLAINERS: dict[type[Node], Explainer] = {
     OPS[name]: explainer for explainer, names in _FAMILIES.items() for name in names.split()
 }
-_PROBE = ProbeExplainer()
+_PROBE, _ALONG_AXES = ProbeExplainer(), AxisSelectionExplainer()
 
 
 def applicable_explainer(view: NodeView) -> tuple[Op, Explainer] | None:
@@ -64,4 +89,6 @@ def explainer_of(node: Node) -> tuple[Op, Explainer] | None:
     """
     if not isinstance(node, Op) or not follows_rules(node):
         return None
+    if type(node) in (Max, Min) and node.attrs["axis"] is not None:
+        return node, _ALONG_AXES
     return node, EXPLAINERS.get(type(node), _PROBE)

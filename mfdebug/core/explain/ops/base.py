@@ -9,7 +9,7 @@ entry, so that the cost does not depend on the size of the layer.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -48,7 +48,11 @@ class Explainer:
 
     `input_index` is an input of the op, `entry` one of its entries, and `output` an entry of the
     value that depends on it. A subscript may be a letter, for a rule that holds for all entries.
+
+    `picks` says that the op passes nothing where a local derivative is 0, not even NaN.
     """
+
+    picks: ClassVar[bool] = False
 
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
         """Return the forward rule in symbols."""
@@ -98,7 +102,7 @@ class Explainer:
 
     def without_gradient(self, view: NodeView, op: Op, input_index: int) -> str:
         """Return why an input has no gradient, or an empty string."""
-        return ""
+        return op.stops_gradient(input_index)
 
     def product(
         self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts

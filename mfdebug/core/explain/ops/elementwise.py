@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from mfdebug.core.explain.ops.base import (
 )
 from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
+from miniflow.ops.activation import TwoSided
 from miniflow.ops.arithmetic import Sub
 from miniflow.ops.base import Array, Calls, Elementwise, Op
 from miniflow.text.lists import ALL_UP_TO, series
@@ -32,7 +34,7 @@ class ElementwiseExplainer(Explainer):
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The formula with this entry's names, then with its numbers."""
-        names, numbers, refs = _matching_inputs(view, index)
+        names, numbers, refs = matching_inputs(view, index)
         rule, number = self.formula(view, op, names), float(view.value[index])
         numbers_text = checked_formula(
             numbers, lambda texts: self.forward_numbers(view, op, texts), number
@@ -101,7 +103,7 @@ class ElementwiseExplainer(Explainer):
         """The op's local derivative with the numbers of the entries at `output`."""
         if len(view.inputs) > ALL_UP_TO:
             return bracketed(number)
-        _, numbers, _ = _matching_inputs(view, output)
+        _, numbers, _ = matching_inputs(view, output)
         numbers = [float(view.value[output]), *numbers]
         text = checked_formula(
             numbers,
@@ -115,7 +117,7 @@ class ElementwiseExplainer(Explainer):
     ) -> list[EntryRef]:
         """The value or the inputs that the local derivative names."""
         value, input_indices = _names_used(self, view, op, input_index)
-        _, _, refs = _matching_inputs(view, output, MAX_REFS)
+        _, _, refs = matching_inputs(view, output, MAX_REFS)
         own = [EntryRef(view.node, "value", output)] if value else []
         return own + [refs[i] for i in input_indices if i < len(refs)]
 
@@ -184,7 +186,7 @@ class ProductExplainer(ElementwiseExplainer):
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The product, as one term."""
-        names, numbers, refs = _matching_inputs(view, index)
+        names, numbers, refs = matching_inputs(view, index)
         number, text = float(view.value[index]), None
         if len(numbers) <= ALL_UP_TO:
             text = checked_formula(numbers, " × ".join, number)
@@ -231,7 +233,7 @@ class SelectionExplainer(ElementwiseExplainer):
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The winner; on a tie the first input."""
-        names, numbers, refs = _matching_inputs(view, index)
+        names, numbers, refs = matching_inputs(view, index)
         number, rule = float(view.value[index]), self.formula(view, op, names)
         winner = next((i for i, x in enumerate(numbers) if x == number), None)
         if winner is None:
@@ -277,24 +279,24 @@ class SelectionExplainer(ElementwiseExplainer):
         self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
     ) -> list[EntryRef]:
         """All inputs: which one won depends on all of them."""
-        _, _, refs = _matching_inputs(view, output, MAX_REFS)
+        _, _, refs = matching_inputs(view, output, MAX_REFS)
         return refs
 
 
 class GateExplainer(ElementwiseExplainer):
-    """ReLU and LeakyReLU: the local derivative is one of two numbers."""
+    """An op with a kink: the local derivative is that of one side."""
 
     def forward_numbers(self, view: NodeView, op: Op, texts: Sequence[str]) -> str:
-        """For a leaky ReLU, the branch that was taken."""
-        if "slope" not in op.attrs:
-            return in_numbers(view.written(op.formula, texts))
-        (x,) = texts
-        return x if float(x.strip("()")) > 0 else f"{bracketed(op.attrs['slope'])} × {x}"
+        """The formula; for one with two sides, the side that was taken."""
+        if not isinstance(op, TwoSided):
+            return super().forward_numbers(view, op, texts)
+        above = float(texts[0].strip("()")) > 0
+        return in_numbers(view.written(partial(op.branch, above=above), texts))
 
     def local_numbers(
         self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
     ) -> str:
-        """The slope."""
+        """The slope of this side."""
         return bracketed(number)
 
 
@@ -317,7 +319,7 @@ class DropoutExplainer(ElementwiseExplainer):
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The input times its mask."""
-        _, (x,), refs = _matching_inputs(view, index)
+        _, (x,), refs = matching_inputs(view, index)
         mask, number = float(self._mask(view, op)[index]), float(view.value[index])
         name, mask_name = view.entry(0, index), named(view.letters.mask, index)
         text = checked_formula([x, mask], " × ".join, number) or bracketed(number)
@@ -352,7 +354,7 @@ class DropoutExplainer(ElementwiseExplainer):
         return bracketed(number)
 
 
-def _matching_inputs(
+def matching_inputs(
     view: NodeView, output: Index, limit: int | None = None
 ) -> tuple[list[str], list[float], list[EntryRef]]:
     """Return the names, numbers and refs of the input entries that broadcast to `output`."""

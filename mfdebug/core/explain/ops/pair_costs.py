@@ -1,4 +1,4 @@
-"""Means over pairs of a target and a prediction: MSE, MAE, and the two binary cross-entropies."""
+"""Means over pairs of a target and a prediction: MSE, MAE, Huber, Hinge, the binary entropies."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from mfdebug.core.explain.sums import Bundle, Sums, TermText
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
 from miniflow.ops.base import Array, Op
 from miniflow.ops.cost import MAE, MSE, SigmoidCrossEntropy
+from miniflow.ops.piecewise_cost import Hinge, Huber
 
 _SQUARE, _SIZE = "({0} - {1})²/{m}", "|{0} - {1}|/{m}"
+_HALF_SQUARE, _MARGIN = "0.5({0} - {1})²/{m}", "max(0, 1 - {0}·{1})/{m}"
 _HIT, _MISS = "-{0}·log {1}/{m}", "-(1-{0})·log(1-{1})/{m}"
 _BOTH = "-({0}·log {1} + (1-{0})·log(1-{1}))/{m}"
 _LOGIT = "(max({1}, 0) - {0}·{1} + log(1 + e^-|{1}|))/{m}"
@@ -41,7 +43,7 @@ class PairCostExplainer(Explainer):
 
         def term_text(k: int) -> TermText:
             of_y, of_a = (same_position((k,), (y.size,), shape) for shape in shapes)
-            form = _form(op, float(y[k]))
+            form = _form(op, float(y[k]), float(a[k]))
             text = checked_formula(
                 (float(y[k]), float(a[k])),
                 lambda texts: in_numbers(view.written(partial(form.format, m=y.size), texts)),
@@ -111,8 +113,13 @@ def _pair(view: NodeView, input_index: int, entry: Index) -> list[Index]:
     return [same_position(entry, own, x.shape) for x in view.inputs]
 
 
-def _form(op: Op, y: float) -> str:
+def _form(op: Op, y: float, a: float) -> str:
     """Return the format of a term; for a cross-entropy the part that is not 0 if y is 0 or 1."""
+    if isinstance(op, Hinge):
+        return _MARGIN
+    if isinstance(op, Huber):
+        delta = float(op.attrs["delta"])
+        return _HALF_SQUARE if abs(y - a) <= delta else _far(delta)
     if isinstance(op, MSE | MAE):
         return _SQUARE if isinstance(op, MSE) else _SIZE
     if isinstance(op, SigmoidCrossEntropy):
@@ -120,8 +127,18 @@ def _form(op: Op, y: float) -> str:
     return _HIT if y == 1 else _MISS if y == 0 else _BOTH
 
 
+def _far(delta: float) -> str:
+    return f"{delta:.6g}(|{{0}} - {{1}}| - {delta / 2:.6g})/{{m}}"
+
+
 def _amounts(op: Op, y: Array, a: Array) -> Array:
     amounts: Array
+    if isinstance(op, Hinge):
+        return np.maximum(1.0 - y * a, 0.0) / y.size
+    if isinstance(op, Huber):
+        delta, size = float(op.attrs["delta"]), np.abs(y - a)
+        amounts = np.where(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta)) / y.size
+        return amounts
     if isinstance(op, MSE):
         amounts = (y - a) ** 2 / y.size
     elif isinstance(op, MAE):

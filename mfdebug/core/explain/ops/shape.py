@@ -1,4 +1,4 @@
-"""Transpose, Reshape, Concat and Slice: ops that move entries without changing them."""
+"""Ops that move entries without changing them: they arrange, join or take them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.timeline.entry_ref import Index, Subscripts
 from miniflow.ops.base import Op
-from miniflow.ops.shape import Reshape
+from miniflow.ops.joins import Stack
+from miniflow.ops.shape import SameEntries
+from miniflow.ops.slices import Split
 
 
 class MoveExplainer(Explainer):
@@ -24,7 +26,8 @@ class MoveExplainer(Explainer):
         name, number = view.entry(input_index, entry), bracketed(view.number(input_index, entry))
         term = one_term(float(view.value[index]), name, number, [view.ref(input_index, entry)])
         rule = self.formula(view, op, view.labels)
-        return Sums(rule if isinstance(op, Reshape) else Sent(rule).of(index), (term,))
+        in_words = isinstance(op, SameEntries | Split | Stack)
+        return Sums(rule if in_words else Sent(rule).of(index), (term,))
 
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
         """The gradient at the entry's new index."""

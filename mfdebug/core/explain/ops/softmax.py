@@ -14,7 +14,7 @@ from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
 from miniflow.ops.base import Op
 
 # Limits for a row: terms written out in the denominator, and refs that the user can follow.
-_ROW_SHOWN, _ROW_REFS = 4, 100
+ROW_SHOWN, ROW_REFS = 4, 100
 
 
 class SoftmaxExplainer(Explainer):
@@ -22,18 +22,18 @@ class SoftmaxExplainer(Explainer):
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The exponential over the row's sum; for a long row the sum is a single number."""
-        axis, number = _axis(view, op), float(view.value[index])
+        axis, number = axis_of(view, op), float(view.value[index])
         width = view.value.shape[axis]
-        row = [_along(index, axis, j) for j in range(width)]
+        row = [along(index, axis, j) for j in range(width)]
         name = view.entry(0, index)
         letters = view.letters
         exp, j = letters.exp, letters.axis(0)
         every = view.entry(0, (*index[:axis], j, *index[axis + 1 :]))
         over = f"Σ{letters.lowered(j)}"
         rule = f"{exp(name)} / {over} {exp(every)}"
-        refs = [view.ref(0, index), *(view.ref(0, entry) for entry in row[:_ROW_REFS])]
+        refs = [view.ref(0, index), *(view.ref(0, entry) for entry in row[:ROW_REFS])]
         notes: tuple[str, ...] = ()
-        if width <= _ROW_SHOWN:
+        if width <= ROW_SHOWN:
             numbers = [view.number(0, index), *(view.number(0, entry) for entry in row)]
             text = checked_formula(
                 numbers,
@@ -62,7 +62,7 @@ class SoftmaxExplainer(Explainer):
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
         """sⱼ ([i = j] - sᵢ) along the axis: the Jacobian is symmetric."""
-        value, axis = view.value, _axis(view, op)
+        value, axis = view.value, axis_of(view, op)
         region = list(single_entry(entry))
         region[axis] = slice(0, value.shape[axis])
         shares = value[tuple(region)]
@@ -79,7 +79,7 @@ class SoftmaxExplainer(Explainer):
             return f"{own}(1-{own})"
         if any(isinstance(i, str) for i in output):
             letter = next(i for i in output if isinstance(i, str))
-            return f"{other}([{letter} = {entry[_axis(view, op)]}] - {own})"
+            return f"{other}([{letter} = {entry[axis_of(view, op)]}] - {own})"
         return f"-{other}·{own}"
 
     def local_numbers(
@@ -99,10 +99,12 @@ class SoftmaxExplainer(Explainer):
         return [EntryRef(view.node, "value", output), EntryRef(view.node, "value", entry)]
 
 
-def _axis(view: NodeView, op: Op) -> int:
+def axis_of(view: NodeView, op: Op) -> int:
+    """Return the axis of the rows, counted from 0."""
     axis: int = op.attrs["axis"] % view.value.ndim
     return axis
 
 
-def _along(index: Index, axis: int, j: int) -> Index:
+def along(index: Index, axis: int, j: int) -> Index:
+    """Return the index with `j` on an axis."""
     return (*index[:axis], j, *index[axis + 1 :])

@@ -33,7 +33,7 @@ class ProbeExplainer(Explainer):
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
         """What the op sends for a gradient of 1 at each single entry of its value, in turn."""
-        if isinstance(op, Elementwise):
+        if isinstance(op, Elementwise) and op.is_elementwise:
             return elementwise_locals(view, op, input_index, entry)
         value, inputs = view.value, view.inputs
         if value.size * inputs[input_index].size > PROBE_LIMIT:

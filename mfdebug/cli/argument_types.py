@@ -1,0 +1,49 @@
+"""The types of command-line arguments: each raises an error that says what is expected."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from mfdebug.opening.readers import RUN_FILE, Kind, reader_of
+
+
+def run_file(text: str) -> Path:
+    """Return the path of a run file."""
+    if reader_of(text).kind is not Kind.RUN:
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in {RUN_FILE.suffix}")
+    return Path(text)
+
+
+def drawing_file(text: str) -> Path:
+    """Return the path of a drawing to write."""
+    if Path(text).suffix not in (".svg", ".txt"):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .svg or .txt")
+    return Path(text)
+
+
+def columns(text: str) -> int:
+    """Return a number of columns."""
+    if not re.fullmatch(r"\d{1,5}", text) or not 20 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of columns from 20 to 10000")
+    return int(text)
+
+
+def megabytes(text: str) -> float:
+    """Return a size in megabytes, above 0."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = 0.0
+    if not 0 < size < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of megabytes above 0")
+    return size
+
+
+def size(text: str) -> tuple[int, int]:
+    """Return the columns and rows of a screen."""
+    size = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
+    if size is None or not int(size[1]) or not int(size[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not COLUMNSxROWS, as in 80x24")
+    return int(size[1]), int(size[2])

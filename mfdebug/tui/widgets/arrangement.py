@@ -1,0 +1,61 @@
+"""Where the circuit stands: in place of the list, beside it, or between the list and the node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+# From these widths on, the circuit stands beside the list, and the node beside the circuit.
+BESIDE, JOINED = 116, 196
+# From this width on, the list beside a circuit has all its columns of numbers.
+ROOMY_LIST = 134
+# At the narrowest, a list of this width leaves 80 columns, in which most graphs fit.
+LIST, WIDE_LIST = 35, 52
+# The node's column beside the circuit.
+NODE = 66
+# Rows that the node keeps below the circuit, in a body of so many rows and for each further one.
+LEAST_NODE, LEAST_BODY, NODE_SHARE = 3, 21, 0.6
+# Fewer rows below the circuit are not enough for a curve as well.
+LEAST_FOR_CURVE = 17
+
+Mode = Literal["hidden", "alone", "beside", "joined"]
+
+
+class Arrangement(NamedTuple):
+    """A mode, the columns of list and node (0 for what the style sheet says), and the room.
+
+    `width` and `height` are the cells that the drawing may have, without the title line.
+    """
+
+    mode: Mode
+    list: int = 0
+    node: int = 0
+    width: int = 0
+    height: int = 0
+
+
+def arrange(
+    width: int, height: int, wished: bool | None, fits: Callable[[int, int], bool]
+) -> Arrangement:
+    """Return where the circuit stands in panels of a size.
+
+    `wished` is what the user has chosen; None shows it where it fits beside the list.
+    """
+    if wished is False:
+        return Arrangement("hidden")
+    if width < BESIDE:
+        found = Arrangement("alone", width=width, height=height - 1 - _below(height))
+    elif width < JOINED:
+        columns = LIST if width < ROOMY_LIST else WIDE_LIST
+        room = height - 1 - _below(height)
+        found = Arrangement("beside", columns, width=width - columns - 1, height=room)
+    else:
+        left = width - WIDE_LIST - NODE - 2
+        found = Arrangement("joined", WIDE_LIST, NODE, left, height - 1)
+    if wished is None and (found.mode == "alone" or not fits(found.width, found.height)):
+        return Arrangement("hidden")
+    return found
+
+
+def _below(height: int) -> int:
+    return LEAST_NODE + int(max(0, height - LEAST_BODY) * NODE_SHARE)

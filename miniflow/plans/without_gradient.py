@@ -1,0 +1,49 @@
+"""Inputs that have no gradient, because none of their consumers sends one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from miniflow.node import Input
+from miniflow.ops.base import Op, Shape
+
+if TYPE_CHECKING:
+    from miniflow.structure import Structure
+
+CLASS_NUMBER = "a class number has no gradient"
+
+
+def stops(graph: Structure, node: int, input_index: int) -> str:
+    """Return why a node never sends a gradient to one of its inputs, or an empty string."""
+    op = graph.nodes[node]
+    return op.stops_gradient(input_index) if isinstance(op, Op) else ""
+
+
+def inputs_without_gradient(graph: Structure, shapes: list[Shape]) -> dict[int, str]:
+    """Return why, for each input that is not trained and that no consumer sends a gradient."""
+    reasons: dict[tuple[int, int], str] = {}
+    for i, node in enumerate(graph.nodes):
+        if not isinstance(node, Op) or not _may_stop(type(node)):
+            continue
+        input_shapes = [shapes[source] for source in graph.inbound[i]]
+        for input_index in range(len(input_shapes)):
+            takes = node.takes_class_numbers(input_index, *input_shapes)
+            if reason := CLASS_NUMBER if takes else node.stops_gradient(input_index):
+                reasons[i, input_index] = reason
+    sources = {
+        graph.inbound[i][input_index]: reason for (i, input_index), reason in reasons.items()
+    }
+    return {
+        source: reason
+        for source, reason in sources.items()
+        if isinstance(node := graph.nodes[source], Input)
+        and not node.trainable
+        and reasons.keys() >= set(graph.consumers[source])
+    }
+
+
+def _may_stop(kind: type[Op]) -> bool:
+    return (
+        kind.takes_class_numbers is not Op.takes_class_numbers
+        or kind.stops_gradient is not Op.stops_gradient
+    )
