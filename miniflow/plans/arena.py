@@ -78,6 +78,16 @@ class Arena:
         self.whole = block[:total]
         self._trained_shapes = [shapes[i] for i in trainables]
 
+    def kept_copies(self, labels: list[str]) -> dict[str, dict[str, Array]]:
+        """Return copies of the optimizer's arrays by name and by the label of each trainable."""
+        return {
+            name: {
+                label: part.copy()
+                for label, part in zip(labels, self.kept_parts(name), strict=True)
+            }
+            for name in self.kept
+        }
+
     def kept_parts(self, name: str) -> Iterator[Array]:
         """Yield the optimizer's array `name` of each trainable, in its shape."""
         for trainable in range(len(self.parts)):

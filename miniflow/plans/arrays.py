@@ -378,15 +378,8 @@ class ArrayPlan(Plan):
 
     def progress(self, sgd_steps: int) -> Progress:
         """Return copies of the optimizer's parts of the block."""
-        arena = self._arena
-        kept = {
-            name: {
-                self.graph.nodes[i].label: part.copy()
-                for i, part in zip(self.graph.trainables, arena.kept_parts(name), strict=True)
-            }
-            for name in arena.kept
-        }
-        return Progress(self.steps_before + sgd_steps, kept)
+        labels = [self.graph.nodes[i].label for i in self.graph.trainables]
+        return Progress(self.steps_before + sgd_steps, self._arena.kept_copies(labels))
 
     @property
     def state_bytes(self) -> int:

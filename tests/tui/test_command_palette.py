@@ -58,7 +58,7 @@ async def test_the_best_comes_first_and_details_are_searched() -> None:
     async with opened() as driver:
         assert (await choices(driver, "undo"))[:2] == [
             "undo",
-            "set NODE[i,j] = VALUE | NODE.grad = VALUE | lr = VALUE",
+            COMMANDS["set"].usage,
         ]
 
 
