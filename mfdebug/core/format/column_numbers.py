@@ -42,6 +42,10 @@ def _magnitude(x: float, room: int) -> str:
             return text
     for digits in (2, 1, 0):
         mantissa, _, exponent = f"{x:.{digits}e}".partition("e")
+        if math.isinf(float(f"{mantissa}e{exponent}")):
+            # Rounded up it would be read as infinity: cut its digits instead.
+            mantissa, _, exponent = f"{x:.17e}".partition("e")
+            mantissa = mantissa[: digits + 2].rstrip(".") if digits else mantissa[0]
         text = f"{mantissa}e{int(exponent)}"
         if len(text) <= room:
             return text

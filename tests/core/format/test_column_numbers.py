@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mfdebug.core.format.column_numbers import column_entries, column_number, magnitude_bar
@@ -36,6 +36,8 @@ def test_a_number_in_a_column(number: float, narrow: str, wide: str) -> None:
 
 
 @given(st.floats(), st.integers(6, 12))
+@example(1.5e308, 6)
+@example(1.79e308, 7)
 def test_a_number_fits_and_is_near(x: float, width: int) -> None:
     text = column_number(x, width)
     assert len(text) == width
