@@ -19,7 +19,7 @@ from mfdebug.opening.graphs import open_graph
 from mfdebug.opening.shipped import next_demo
 from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.on_demand import demo_screen, feed_screen, picker_screen
+from mfdebug.tui.screens.on_demand import feed_screen, picker_screen
 from mfdebug.tui.terminal.first_frame import FirstFrameApp
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
@@ -124,7 +124,10 @@ class Opener:
             playback = Playback(open_session(debugger, origin=origin), demo)
             self._attach(None, playback.session)
             following = next_demo(demo.name)
-            screen = demo_screen(playback, self._presentation, following, self.play)
+            # Imported when it is opened, like the screens of `on_demand`, which it may open itself.
+            from mfdebug.tui.screens.demo import DemoScreen
+
+            screen = DemoScreen(playback, self._presentation, following, self.play)
             self._app.hold_first_frame()
             self._app.push_screen(screen)
             return

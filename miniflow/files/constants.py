@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
 from miniflow.files.schema import NodeForm
 from miniflow.node import Input
@@ -19,7 +20,7 @@ def with_constants(nodes: Sequence[NodeForm]) -> tuple[list[NodeForm], set[str]]
 
     At the end, so that every other node keeps its position in the file.
     """
-    if not any(type(one) is not str for node in nodes for one in node.inputs or ()):
+    if all(type(source) is str for node in nodes for source in node.inputs or ()):
         return list(nodes), set()
     taken = {node.name for node in nodes}
     made: dict[tuple[str, float, bool], NodeForm] = {}
@@ -37,20 +38,13 @@ def with_constants(nodes: Sequence[NodeForm]) -> tuple[list[NodeForm], set[str]]
 
     changed = []
     for node in nodes:
-        if node.inputs and any(type(one) is not str for one in node.inputs):
+        if node.inputs and any(type(source) is not str for source in node.inputs):
             scope = node.name[: node.name.rfind("/") + 1]
             names: list[str | float] = [
-                one if isinstance(one, str) else name_of(one, scope) for one in node.inputs
+                source if isinstance(source, str) else name_of(source, scope)
+                for source in node.inputs
             ]
-            node = NodeForm(
-                name=node.name,
-                op=node.op,
-                inputs=names,
-                attrs=node.attrs,
-                value=node.value,
-                shape=node.shape,
-                trainable=node.trainable,
-            )
+            node = replace(node, inputs=names)
         changed.append(node)
     constants = list(made.values())
     return [*changed, *constants], {node.name for node in constants}

@@ -267,10 +267,10 @@ def optimizer_fields(optimizer: Optimizer) -> dict[str, Any]:
     return {
         "name": type(optimizer).__name__,
         **{
-            one.name: value
-            for one in dataclasses.fields(optimizer)
-            if (value := getattr(optimizer, one.name)) != one.default
-            or not (one.kw_only or isinstance(value, bool))
+            field.name: value
+            for field in dataclasses.fields(optimizer)
+            if (value := getattr(optimizer, field.name)) != field.default
+            or not (field.kw_only or isinstance(value, bool))
         },
     }
 
@@ -278,9 +278,9 @@ def optimizer_fields(optimizer: Optimizer) -> dict[str, Any]:
 def changed_fields(settings: Schedule | Group) -> dict[str, Any]:
     """Return the fields of a schedule or group that are not the defaults, as in a file."""
     return {
-        one.name: value
-        for one in dataclasses.fields(settings)
-        if (value := getattr(settings, one.name)) != one.default
+        field.name: value
+        for field in dataclasses.fields(settings)
+        if (value := getattr(settings, field.name)) != field.default
     }
 
 

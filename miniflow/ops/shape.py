@@ -136,11 +136,13 @@ class Squeeze(SameEntries):
         if axis is None:
             return tuple(n for n in shape if n != 1)
         axes = set()
-        for one in (axis,) if is_integer(axis) else axis:
-            check_axis(one, shape)
-            if shape[one] != 1:
-                raise ShapeError(f"axis {one} of {shape_text(shape)} has size {shape[one]}, not 1")
-            axes.add(one % len(shape))
+        for index in (axis,) if is_integer(axis) else axis:
+            check_axis(index, shape)
+            if shape[index] != 1:
+                raise ShapeError(
+                    f"axis {index} of {shape_text(shape)} has size {shape[index]}, not 1"
+                )
+            axes.add(index % len(shape))
         return tuple(n for i, n in enumerate(shape) if i not in axes)
 
     def formula(self, *names: str) -> str:
@@ -160,10 +162,10 @@ class Unsqueeze(SameEntries):
         axis = self.attrs["axis"]
         given = (axis,) if is_integer(axis) else tuple(axis)
         count = len(shapes[0]) + len(given)
-        for one in given:
-            if not -count <= one < count:
-                raise ShapeError(f"axis {one} does not exist in a value of {count} axes")
-        axes = {one % count for one in given}
+        for index in given:
+            if not -count <= index < count:
+                raise ShapeError(f"axis {index} does not exist in a value of {count} axes")
+        axes = {index % count for index in given}
         if len(axes) < len(given):
             raise ShapeError(f"axis {list(given)} names an axis twice")
         sizes = iter(shapes[0])

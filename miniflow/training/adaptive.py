@@ -177,8 +177,7 @@ class RMSProp(Optimizer):
 
     def change(self, g: Array, state: Sequence[Array], rate: float, sgd_step: int) -> Array:
         """lr × g / (√v + ε)."""
-        with np.errstate(all="ignore"):
-            return np.asarray(g / (np.sqrt(state[0]) + self.epsilon) * rate)
+        return _divided(g, state[0], self.epsilon, rate)
 
     @property
     def constants(self) -> Mapping[str, float]:
@@ -221,8 +220,7 @@ class Adagrad(Optimizer):
 
     def change(self, g: Array, state: Sequence[Array], rate: float, sgd_step: int) -> Array:
         """lr × g / (√v + ε)."""
-        with np.errstate(all="ignore"):
-            return np.asarray(g / (np.sqrt(state[0]) + self.epsilon) * rate)
+        return _divided(g, state[0], self.epsilon, rate)
 
     @property
     def constants(self) -> Mapping[str, float]:
@@ -233,6 +231,12 @@ class Adagrad(Optimizer):
     def rules(self) -> tuple[Rule, ...]:
         """v ← v + g²; p ← p - lr × g / (√v + ε)."""
         return (Rule("v", ("{v}", "{g}²")), _divided_rule())
+
+
+def _divided(g: Array, v: Array, epsilon: float, rate: float) -> Array:
+    """lr × g / (√v + ε)."""
+    with np.errstate(all="ignore"):
+        return np.asarray(g / (np.sqrt(v) + epsilon) * rate)
 
 
 def _divided_calls(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,21 @@ def test_every_import_contract_is_kept() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
+
+
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    """Also not where an import waits for its use: contracts see layers, not the files of one."""
+    grimp = pytest.importorskip("grimp", reason="grimp comes with import-linter")
+    graph = grimp.build_graph(
+        "miniflow", "mfdebug", exclude_type_checking_imports=True, cache_dir=None
+    )
+    # A package imports its modules only to offer them.
+    packages = {name for name in graph.modules if graph.find_children(name)}
+    imports = {
+        name: graph.find_modules_directly_imported_by(name) - packages
+        for name in graph.modules - packages
+    }
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))

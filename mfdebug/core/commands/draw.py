@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mfdebug.core.commands.command import Argument, Command
+from mfdebug.core.commands.command import Argument, Command, count_of
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
+from mfdebug.core.timeline.debugger import DebuggerError
 
 # So many columns fit into the app's dialog at 80x24.
 DEFAULT_WIDTH = 64
@@ -13,10 +14,16 @@ USAGE = "draw [COLUMNS]"
 
 
 def _draw(session: Session, text: str) -> Reply:
+    width = count_of(text, USAGE) if text else DEFAULT_WIDTH
+    if not LEAST_WIDTH <= width <= MOST_WIDTH:
+        raise DebuggerError(
+            f"{width} columns: a drawing has {LEAST_WIDTH} to {MOST_WIDTH:,}",
+            hint=f"usage: {USAGE}",
+        )
     # The layout has many modules, which most sessions never need.
     from mfdebug.core.commands.drawing import draw
 
-    return draw(session, text)
+    return draw(session.debugger, width)
 
 
 DRAW = Command(

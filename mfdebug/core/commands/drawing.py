@@ -6,12 +6,9 @@ from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.data import circuit_data
 from mfdebug.core.circuit.drawing.canvas import Run
 from mfdebug.core.circuit.text import legend, plain_text
-from mfdebug.core.commands.command import count_of
-from mfdebug.core.commands.draw import DEFAULT_WIDTH, LEAST_WIDTH, MOST_WIDTH, USAGE
 from mfdebug.core.commands.status import status
 from mfdebug.core.session.reply import Reply
-from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError
+from mfdebug.core.timeline.debugger import Debugger
 
 
 def drawn(debugger: Debugger, width: int) -> Circuit:
@@ -26,15 +23,8 @@ def caption(debugger: Debugger, rows: list[list[Run]]) -> list[str]:
     return [f"{debugger.graph.name} ∙ {status(debugger)}", legend(rows)]
 
 
-def draw(session: Session, text: str) -> Reply:
-    """Return the drawing and its data; `text` is the number of columns, if any."""
-    debugger = session.debugger
-    width = count_of(text, USAGE) if text else DEFAULT_WIDTH
-    if not LEAST_WIDTH <= width <= MOST_WIDTH:
-        raise DebuggerError(
-            f"{width} columns: a drawing has {LEAST_WIDTH} to {MOST_WIDTH:,}",
-            hint=f"usage: {USAGE}",
-        )
+def draw(debugger: Debugger, width: int) -> Reply:
+    """Return the drawing in `width` columns, and its data."""
     circuit = drawn(debugger, width)
     rows = circuit.draw(debugger)
     lines = [plain_text(rows), "", *caption(debugger, rows)]

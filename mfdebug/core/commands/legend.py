@@ -55,7 +55,7 @@ CIRCUIT = {
     "┼": "two wires cross; ┬ ├ • are branches of one wire",
     "×12": "a box that stands for 12 blocks, or for a scope; it opens, and has a bar for each "
     "block: the magnitude on a log scale",
-    "x ▸, ▸ x": "the wire goes on below, or elsewhere, under this name",
+    "x ▸, ▸ x": "the wire continues below, or elsewhere, under this name",
     "◂ 44 columns": "in the title: so much of the drawing is out of view",
     "reversed": "a number computed at this moment",
 }

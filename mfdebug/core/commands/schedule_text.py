@@ -16,7 +16,7 @@ USAGE = "set schedule = cosine(STEPS), stepdecay(EVERY, DECAY), constant(warmup=
 
 
 def schedule_typed(text: str) -> Schedule | None:
-    """Return the schedule that was typed; raise `DebuggerError` for one that is not understood."""
+    """Return the schedule that was typed; raise `DebuggerError` for any other text."""
     match = _CALL.fullmatch(text.strip())
     name = match["name"].lower() if match else ""
     if match is None or (name != "none" and name not in _KINDS):
@@ -25,17 +25,17 @@ def schedule_typed(text: str) -> Schedule | None:
     if name == "none":
         return None
     kind = _KINDS[name]
-    fields = [one for one in dataclasses.fields(kind) if one.name != "start"]
-    positional = [one.name for one in fields if not one.kw_only]
+    fields = [field for field in dataclasses.fields(kind) if field.name != "start"]
+    positional = [field.name for field in fields if not field.kw_only]
     given: dict[str, float] = {}
     arguments = [part for part in (match["arguments"] or "").split(",") if part.strip()]
-    for place, part in enumerate(arguments):
+    for position, part in enumerate(arguments):
         key, equals, number = part.partition("=")
         if not equals:
-            key, number = (positional[place] if place < len(positional) else ""), part
+            key, number = (positional[position] if position < len(positional) else ""), part
         key = key.strip()
-        if key not in {one.name for one in fields}:
-            takes = ", ".join(one.name for one in fields)
+        if key not in {field.name for field in fields}:
+            takes = ", ".join(field.name for field in fields)
             raise DebuggerError(
                 f"{name} has no {key or part.strip()[:40]}",
                 where="set schedule",

@@ -268,8 +268,8 @@ class _EntryUpdate:
             if rule.target == target:
                 break
             if rule.target not in self.new:
-                one = self._assignment(rule, numbers, result)
-                notes.append(f"{one.name} = {one.working} = {scalar(one.number)}")
+                made = self._assignment(rule, numbers, result)
+                notes.append(f"{made.name} = {made.working} = {scalar(made.number)}")
         return tuple(notes)
 
 

@@ -5,21 +5,16 @@ Together they take a tenth of the time to the first screen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mfdebug.config.bindings import Keys
     from mfdebug.core.explain.why import Cause
     from mfdebug.core.format.table import Part
-    from mfdebug.core.session.demo import Playback
     from mfdebug.core.timeline.debugger import Debugger
     from mfdebug.opening.choices import Choice
-    from mfdebug.opening.shipped import ShippedDemo
     from mfdebug.tui.command_palette import Palette
-    from mfdebug.tui.presentation import Presentation
-    from mfdebug.tui.screens.demo import DemoScreen
     from mfdebug.tui.screens.feed import FeedScreen
     from mfdebug.tui.screens.help import HelpScreen
     from mfdebug.tui.screens.picker import PickerScreen
@@ -67,15 +62,3 @@ def feed_screen(name: str, shape: tuple[int | None, ...] | None, problem: str) -
     from mfdebug.tui.screens.feed import FeedScreen
 
     return FeedScreen(name, shape, problem)
-
-
-def demo_screen(
-    playback: Playback,
-    presentation: Presentation,
-    following: ShippedDemo | None,
-    play: Callable[[Path], None],
-) -> DemoScreen:
-    """Return the main screen, with a demo; `play` shows the one that follows."""
-    from mfdebug.tui.screens.demo import DemoScreen
-
-    return DemoScreen(playback, presentation, following, play)

@@ -171,7 +171,7 @@ def _grown(box: Box, layer: int, reach: int) -> int:
     """Grow a box to where its wires arrive, and return the row in which it should be."""
     rows = [wire.rows[layer - 1] for wire in main_inputs(box)]
     row = (min(rows) + max(rows)) // 2
-    # A wire that goes on passes beside the box.
+    # A wire that continues passes beside the box.
     arriving = [wire.rows[layer - 1] for wire in box.takes if wire.last < layer] or [row]
     size(box)
     if box.framed:
