@@ -75,16 +75,12 @@ def _write_remaining_output(program: Debuggee) -> None:
     assert isinstance(program, Attached)
     # Ctrl+C goes to the program again.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    output = program.output
-    if output.dropped:
-        sys.stdout.write(f"... {output.dropped} earlier lines are not kept\n")
-    sys.stdout.write("\n".join([*output.lines, output.unfinished]))
 
     def show(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    output.on_text = show
+    program.pass_output_to(show)
     program.drain()
 
 

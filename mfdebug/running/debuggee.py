@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from mfdebug.debuggee import ring as words
@@ -164,6 +165,18 @@ class Debuggee:
             self._reading = None
 
     # The end -----------------------------------------------------------------------------------
+
+    def pass_output_to(self, show: Callable[[str], object]) -> None:
+        """Call `show` with the output kept so far, then with each new piece.
+
+        Nothing between is lost, although a worker may be reading output at the same time.
+        """
+        with self._lock:
+            kept = self.output
+            if kept.dropped:
+                show(f"... {kept.dropped} earlier lines are not kept\n")
+            show("\n".join([*kept.lines, kept.unfinished]))
+            kept.on_text = show
 
     def close(self) -> None:
         """Stop reading: the sink is closed next."""
