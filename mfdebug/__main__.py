@@ -8,19 +8,22 @@ import sys
 
 def main() -> int:
     """Run the command line; if a signal ends it, exit by that signal, without a traceback."""
-    from mfdebug.signals import EndedBySignal, end_by
+    from mfdebug.loading import loading
 
-    try:
-        from mfdebug.cli.main import main as command_line
+    with loading():
+        from mfdebug.signals import EndedBySignal, end_by
 
-        return command_line()
-    except EndedBySignal as end:
-        end_by(end.number)
-    except KeyboardInterrupt:
-        end_by(signal.SIGINT)
-    finally:
-        # The memory is freed with the process; looking for garbage at exit took 80 ms.
-        gc.freeze()
+        try:
+            from mfdebug.cli.main import main as command_line
+
+            return command_line()
+        except EndedBySignal as end:
+            end_by(end.number)
+        except KeyboardInterrupt:
+            end_by(signal.SIGINT)
+        finally:
+            # The memory is freed with the process; looking for garbage at exit took 80 ms.
+            gc.freeze()
 
 
 def _remove_working_directory() -> None:

@@ -6,13 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from mfdebug.collector import release_collector
 from mfdebug.config.settings import Settings
 from mfdebug.config.terminal import abilities, has_screen
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.demo import SUFFIX, Demo, read_demo, run_through
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import DebuggerError
+from mfdebug.loading import loaded
 from mfdebug.opening.graphs import Opened, open_graph
 from mfdebug.opening.shipped import shipped_demos
 from miniflow.errors import FileError, nearest
@@ -28,7 +28,7 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
     demo = read_demo(_find(options.demo), check_known)
     opened = open_graph(demo.graph)
     if options.check or options.export:
-        release_collector()
+        loaded()
     if options.check:
         return _check(demo, opened, settings)
     if options.export:

@@ -10,10 +10,10 @@ from typing import Any
 
 from mfdebug.cli.exit_status import unusable
 from mfdebug.cli.parsed_options import abilities_of, lines_of, wants_screen, write_ascii
-from mfdebug.collector import release_collector
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.store import AutoSaver, SessionStore
+from mfdebug.loading import loaded
 from mfdebug.opening.graphs import Opened, open_graph
 
 
@@ -24,7 +24,7 @@ def debug_graph(options: argparse.Namespace, settings: Settings, feeds: Mapping[
     lines = lines_of(options.commands or [])
     if wants_screen(options):
         return _app(opened, lines, store, options, settings)
-    release_collector()
+    loaded()
     write_ascii(options, settings)
     if opened is None:
         return unusable("name a graph file, or a shipped graph (see mfdebug --list)")

@@ -17,7 +17,6 @@ from mfdebug.cli.exit_status import FAILED, OK, unusable
 from mfdebug.cli.parsed_options import feeds_of, is_recorded, problem_with, settings_of
 from mfdebug.cli.parsers import PARSERS, main_parser
 from mfdebug.cli.words import COMMANDS, record
-from mfdebug.collector import collector_held
 from mfdebug.config.ascii import register
 from mfdebug.core.format.table import Column, Row, Table
 from mfdebug.opening.readers import Kind, reader_of
@@ -40,8 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Characters that the encoding lacks are written as similar ASCII characters.
             stream.reconfigure(errors=register())
     try:
-        with collector_held():
-            status = _run(arguments)
+        status = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of the output has exited, as `head` does, so no message is written.

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from mfdebug.cli.exit_status import FAILED, OK
 from mfdebug.cli.parsed_options import abilities_of, lines_of, wants_screen, write_ascii
-from mfdebug.collector import release_collector
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
+from mfdebug.loading import loaded, raise_interrupts
 from mfdebug.opening.programs import attach, open_program, open_run, origin_of
 from mfdebug.opening.readers import Kind, reader_of
 from mfdebug.running.attached import Attached
@@ -29,6 +29,8 @@ def debug_program(options: argparse.Namespace, settings: Settings) -> int:
 
     lines = lines_of(options.commands or [])
     on_screen = wants_screen(options)
+    # The program that is started must be ended, too.
+    raise_interrupts()
     running = open_program(
         options.graph,
         options.arguments,
@@ -115,7 +117,7 @@ def _debug(
         return run_session(
             session, commands=lines, settings=settings, abilities=able, autosaver=autosaver
         )
-    release_collector()
+    loaded()
     write_ascii(options, settings)
     if options.save:
         # Relative to the folder of the command, not to one that the program changes to.

@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 from mfdebug.cli.exit_status import OK, unusable
 from mfdebug.cli.parsed_options import settings_of
-from mfdebug.collector import release_collector
 from mfdebug.core.format.table import Column, Row, Table
+from mfdebug.loading import loaded
 
 
 def record(options: argparse.Namespace) -> int:
     """Record a run of a program in a file."""
     from mfdebug.running.record import record as record_run
 
-    release_collector()
+    loaded()
     most_bytes = int(options.most * 2**20)
     return record_run(options.program, options.arguments, options.output, most_bytes=most_bytes)
 

@@ -60,7 +60,9 @@ class Overrides:
         ahead = bisect_right(self._positions, position)
         if ahead == len(self._positions):
             step, ahead = step + 1, 0
-        return self._timeline.start_of(step) + self._positions[ahead]
+        computed = self._timeline.start_of(step) + self._positions[ahead]
+        # An edit of a number that was there already takes effect where it was made.
+        return min([computed, *(made for made in self._made_after if made > moment)])
 
     def apply(self, plan: Plan, moment: int) -> None:
         """Make the overrides that take effect right after `moment`, in the order of the edits."""

@@ -20,6 +20,8 @@ Style = Literal["axis", "blank", "curve", "branch", "mark"]
 
 # The axis reaches no further, and the curve is cut there: differences of heights must be finite.
 LARGEST = 8e307
+# Magnitudes below it are 0 here: fractions of a difference of heights must not underflow.
+SMALLEST = 1e-290
 # The cost axis spans at least this fraction of the largest magnitude: what is nearly constant must
 # not look like a drop from top to bottom.
 MIN_SPAN = 1e-3
@@ -110,7 +112,7 @@ def limits(
     for branch in (h for h in known if h.size):
         low = min(low, max(float(branch.min()), floor))
         high = max(high, min(float(branch.max()), ceiling))
-    if low == high == 0:
+    if max(abs(low), abs(high)) < SMALLEST:
         return 0.0, 1.0
     span = MIN_SPAN * max(abs(low), abs(high))
     if high - low < span:

@@ -14,7 +14,7 @@ from textual.events import ScreenResume
 from textual.geometry import Size
 from textual.screen import Screen
 
-from mfdebug.collector import release_collector
+from mfdebug.loading import loaded
 
 
 class FirstFrameApp(App[ReturnType]):
@@ -47,7 +47,7 @@ class FirstFrameApp(App[ReturnType]):
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, renderable)
         if not self._batch_count:
-            release_collector(keep=True)
+            loaded(keep=True)
 
 
 class FirstFrameScreen(Screen[None]):

@@ -170,6 +170,24 @@ def test_a_long_run_honours_overrides_made_in_its_middle(optimizer: Any) -> None
     assert state(ran) == state(stepped)
 
 
+@pytest.mark.parametrize("late", [0, 1, 3])
+def test_one_long_move_makes_the_overrides_of_numbers_that_were_there(late: int) -> None:
+    ran, stepped = (ComputedDebugger(network(SGD(0.1), "epoch")) for _ in range(2))
+    for debugger in (ran, stepped):
+        node = debugger.graph.index_of("l1")
+        debugger.move(debugger.timeline.last_report(node) + late)
+        debugger.set_gradient(node, None, 0.0)
+    made = stepped.moment
+    for moment in (made - 1, made, made + 1, made + 3):
+        ran.move(0)
+        ran.move(moment)
+        stepped.move(0)
+        while stepped.moment < moment:
+            stepped.cursor.step()
+        assert state(ran) == state(stepped)
+        assert overrides(ran) == overrides(stepped)
+
+
 @given(data=st.data())
 @settings(deadline=None, max_examples=examples(30))
 def test_the_cost_of_a_value_moved_by_eps_agrees_with_its_gradient(data: st.DataObject) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfdebug.config.ascii import in_ascii
-from mfdebug.tui.plots.cost_curve import Curves, Picture, draw, limits
+from mfdebug.tui.plots.cost_curve import SMALLEST, Curves, Picture, draw, limits
 
 
 def picture(*costs: float, step: int = -1, **options: object) -> Picture:
@@ -285,7 +285,8 @@ def test_the_limits_hold_the_present_curve(
     costs: list[float], logarithmic: bool, rows: int
 ) -> None:
     low, high = limits(np.array(costs), [], rows, logarithmic)
-    slack = 1e-12 * max(map(abs, costs))
+    # What is below the smallest magnitude is drawn as 0.
+    slack = SMALLEST + 1e-12 * max(map(abs, costs))
     assert low - slack <= min(costs) <= max(costs) <= high + slack
     assert low < high
     assert math.isfinite(high - low)
