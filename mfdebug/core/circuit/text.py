@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mfdebug.core.circuit.drawing.canvas import Run
+from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 
 # Select Graphic Rendition (ECMA-48, 8.3.117) by style; a style without a row is not marked.
 _COLOURS = {
@@ -54,6 +55,7 @@ _SIGNS = {
     "?": "? not known",
     "~": "~ not of these parameters, or of an earlier pass",
     "◐": "◐ contributions are missing",
+    OVERRIDDEN_MARK: f"{OVERRIDDEN_MARK} set or scaled by you",
 }
 _NUMBERS = ("value", "gradient", "waiting", "new-value", "new-gradient")
 

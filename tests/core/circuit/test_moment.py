@@ -14,7 +14,7 @@ from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.drawing.canvas import STYLES, Window
 from mfdebug.core.circuit.drawing.numbers import compact, size_text
 from mfdebug.core.circuit.drawing.raster import cells_of
-from mfdebug.core.circuit.text import plain_text
+from mfdebug.core.circuit.text import legend, plain_text
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.graph import Graph
@@ -312,3 +312,16 @@ def test_a_graph_without_numbers_is_drawn_bare() -> None:
     text = plain_text(Circuit(graph, None, 100).draw(None))
     assert "block1" in text
     assert "∙" not in text
+
+
+def test_a_number_that_was_set_is_marked() -> None:
+    circuit, debugger = at("circuit-b", 3)
+    debugger.set_value(debugger.graph.index_of("xy"), None, 4)
+    assert "≠4" in plain_text(circuit.draw(debugger))
+    debugger.move(6)
+    debugger.scale(debugger.graph.index_of("total"), None, -1, gradient=True)
+    rows = circuit.draw(debugger)
+    assert {"≠4", "≠-2"} <= set(plain_text(rows).split())
+    assert legend(rows).endswith("; ≠ set or scaled by you")
+    debugger.move(1)
+    assert "≠" not in plain_text(circuit.draw(debugger))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mfdebug.core.circuit.drawing.numbers import entries, mean_size, size_text
+from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
 from miniflow.ops.base import Array
 
@@ -109,10 +110,12 @@ class Readings:
         node, gradient = key
         if freshness is Freshness.STALE:
             return STALE
+        if self._debugger is None:
+            return ""
+        if self._debugger.state.override(node, gradient=gradient) is not None:
+            return OVERRIDDEN_MARK
         partial = gradient and freshness is Freshness.PARTIAL
-        if partial and self._debugger is not None and not self._debugger.state.has_all(node):
-            return PARTIAL
-        return ""
+        return PARTIAL if partial and not self._debugger.state.has_all(node) else ""
 
     def _size(self, array: Array, key: tuple[int, bool]) -> float:
         if array.size <= _LARGE:
