@@ -159,11 +159,8 @@ def _number_texts(found: Comparison, difference: Difference) -> tuple[str, str, 
         return f"shape {a}", f"shape {b}", ""
     sides = ((difference.a, difference.a_freshness), (difference.b, difference.b_freshness))
     partial = [freshness is Freshness.PARTIAL for _, freshness in sides]
-    remark = ""
-    if all(partial):
-        remark = "both so far"
-    elif any(partial):
-        remark = f"so far at {found.b if partial[1] else found.a}"
+    remarks = [_at("so far", found, partial), _at("set by you", found, difference.overridden)]
+    remark = "; ".join(filter(None, remarks))
     if difference.a is None or difference.b is None or difference.amount is None:
         a, b = (_side_text(number, freshness) for number, freshness in sides)
         return a, b, remark
@@ -172,6 +169,13 @@ def _number_texts(found: Comparison, difference: Difference) -> tuple[str, str, 
         if a != b:
             return a, b, remark
     return a, b, "; ".join(filter(None, ("other bits", remark)))
+
+
+def _at(words: str, found: Comparison, sides: Sequence[bool]) -> str:
+    """Return the words, and at which of the two moments they are true; empty if at none."""
+    if all(sides):
+        return f"{words} at both"
+    return f"{words} at {found.b if sides[1] else found.a}" if any(sides) else ""
 
 
 def _side_text(number: float | None, freshness: Freshness) -> str:
@@ -203,6 +207,8 @@ def comparison_data(found: Comparison, graph: Graph) -> dict[str, Any]:
                     "b": difference.b,
                     "a_freshness": difference.a_freshness.value,
                     "b_freshness": difference.b_freshness.value,
+                    "a_overridden": difference.overridden[0],
+                    "b_overridden": difference.overridden[1],
                     "difference": difference.amount,
                     "differ": difference.count,
                     "of": difference.size,

@@ -7,13 +7,13 @@ Stale numbers do not belong to the moment, so they are not compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit, Freshness
 from miniflow.ops.base import Array, Index, Shape
 
 What = Literal["value", "gradient", "cost", "learning rate"]
@@ -32,10 +32,18 @@ class Instant(Struct, frozen=True):
 
 
 class Reading(NamedTuple):
-    """A copy of a value or gradient and its freshness; None if it is not of the moment."""
+    """A copy of a value or gradient and its freshness; None if it is not of the moment.
+
+    `overrides` are the edits that have set it, or entries of it.
+    """
 
     array: Array | None
     freshness: Freshness
+    overrides: tuple[Edit, ...] = ()
+
+    def is_overridden(self, index: Index) -> bool:
+        """Whether an edit has set the entry `index`."""
+        return any(edit.reaches(index) for edit in self.overrides)
 
 
 class Snapshot(Struct, frozen=True):
@@ -51,8 +59,8 @@ class Difference(Struct, frozen=True):
     """A value, gradient, cost or learning rate that differs, shown by its most different entry.
 
     `a` and `b` are the numbers of that entry; None if there is none of that moment (the freshness
-    says why), both None if the `shapes` differ. `count` of `size` entries differ. `node` is None
-    for the learning rate.
+    says why), both None if the `shapes` differ. `overridden` says of each whether an edit has set
+    it. `count` of `size` entries differ. `node` is None for the learning rate.
     """
 
     node: int | None
@@ -65,6 +73,7 @@ class Difference(Struct, frozen=True):
     count: int
     size: int
     shapes: tuple[Shape, Shape] | None = None
+    overridden: tuple[bool, bool] = (False, False)
 
     @property
     def in_both(self) -> bool:
@@ -118,15 +127,25 @@ def take_snapshot(debugger: Debugger, instant: Instant) -> Snapshot:
     with debugger.visiting(instant.moment, branch):
         nodes, state = range(len(debugger.graph)), debugger.state
         return Snapshot(
-            [_reading(state.value(i), state.value_freshness(i)) for i in nodes],
-            [_reading(state.gradient(i), state.gradient_freshness(i)) for i in nodes],
+            [_reading(state.value(i), state.value_freshness(i), state.overrides(i)) for i in nodes],
+            [
+                _reading(
+                    state.gradient(i),
+                    state.gradient_freshness(i),
+                    state.overrides(i, gradient=True),
+                )
+                for i in nodes
+            ],
             _reading(np.array(debugger.plan.cost()), state.cost_freshness()),
             state.learning_rate,
         )
 
 
-def _reading(array: Array, freshness: Freshness) -> Reading:
-    return Reading(array.copy() if freshness in PRESENT else None, freshness)
+def _reading(array: Array, freshness: Freshness, overrides: Sequence[Edit] = ()) -> Reading:
+    present = freshness in PRESENT
+    return Reading(
+        array.copy() if present else None, freshness, tuple(overrides) if present else ()
+    )
 
 
 def compare(debugger: Debugger, a: Instant, b: Instant) -> Comparison:
@@ -206,7 +225,18 @@ def _difference(node: int | None, what: What, x: Reading, y: Reading) -> Differe
         apart[~candidates] = -1.0
         index = tuple(map(int, np.unravel_index(int(apart.argmax()), present.shape)))
     a, b = (None if r.array is None else float(r.array[index]) for r in (x, y))
-    return Difference(node, what, index, a, b, x.freshness, y.freshness, count, present.size)
+    return Difference(
+        node,
+        what,
+        index,
+        a,
+        b,
+        x.freshness,
+        y.freshness,
+        count,
+        present.size,
+        overridden=(x.is_overridden(index), y.is_overridden(index)),
+    )
 
 
 def _bits(array: Array) -> Array:

@@ -217,7 +217,31 @@ def test_for_programs() -> None:
         "b": pytest.approx(576.0),
         "a_freshness": "current",
         "b_freshness": "current",
+        "a_overridden": False,
+        "b_overridden": False,
         "difference": pytest.approx(324.0),
         "differ": 1,
         "of": 1,
     }
+
+
+def test_what_an_edit_has_set_is_said() -> None:
+    debugger = opened("circuit-b")
+    debugger.move(3)
+    debugger.set_value(debugger.graph.index_of("xy"), None, 4)
+    debugger.move(8)
+    found = compare(debugger, Instant(8), Instant(8, 0))
+    listed = {row.cells[0]: row.cells[-1] for row in rows(debugger, found)}
+    assert listed == {"f": "", "total": "", "xy": "set by you at 8", "∂f/∂two": "so far at both"}
+    set_here = [d["a_overridden"] for d in comparison_data(found, debugger.graph)["differences"]]
+    assert sum(set_here) == 1
+
+
+def test_only_the_entry_that_was_set_is_said_to_be() -> None:
+    debugger = opened("xor")
+    length, s1 = debugger.timeline.length, debugger.graph.index_of("s1")
+    debugger.move(3)
+    debugger.set_value(s1, (0, 1), 30.0)
+    found = compare(debugger, Instant(length), Instant(length, 0))
+    (row,) = [row for row in rows(debugger, found) if row.cells[0].startswith("s1[")]
+    assert (row.cells[0], row.cells[-1]) == ("s1[0,1]", f"set by you at {length}")
