@@ -105,4 +105,4 @@ class Erf(Elementwise):
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """2/√π e^(-x²)."""
-        return f"{SLOPE_AT_0:.6g}·e^(-({names[0]}²))"
+        return f"{SLOPE_AT_0:.6g}·e^-({names[0]}²)"

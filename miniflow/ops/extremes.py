@@ -7,7 +7,7 @@ Each is linear on both sides of a kink; the docstrings say what the gradient is 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,40 +67,39 @@ class Abs(Elementwise):
         return f"sign({names[0]})"
 
 
-def _wins(x: Array, value: Array, decided: Array) -> Array:
-    """Return where `x` is the first input that equals the value, and mark it in `decided`."""
-    wins: Array = np.equal(x, value) & ~decided
+def _wins(x: Array, best: Array, decided: Array) -> Array:
+    """Return where `x` is the first input that equals the best, and mark it in `decided`."""
+    wins: Array = np.equal(x, best) & ~decided
     decided |= wins
     return wins
 
 
-def _route(out: Array, grad: Array, x: Array, value: Array, decided: Array) -> None:
-    np.copyto(out, np.where(_wins(x, value, decided), grad, 0.0))
+def _route(out: Array, grad: Array, x: Array, best: Array, decided: Array) -> None:
+    np.copyto(out, np.where(_wins(x, best, decided), grad, 0.0))
 
 
-def _route_scalar(g: float, value: float, *xs: float) -> tuple[float, ...]:
-    # NaN equals nothing, so a NaN value sends nothing back, as in the array rule.
-    winner = next((input_index for input_index, x in enumerate(xs) if x == value), -1)
-    return tuple(g if input_index == winner else 0.0 for input_index in range(len(xs)))
+def _scalar_rule(select: Callable[..., float]) -> ScalarRule:
+    def value(*xs: float) -> float:
+        return math.nan if any(x != x for x in xs) else select(xs)
 
+    def route(g: float, _value: float, *xs: float) -> tuple[float, ...]:
+        best = value(*xs)
+        # NaN equals nothing, so it sends nothing back, as in the array rule.
+        winner = next((input_index for input_index, x in enumerate(xs) if x == best), -1)
+        return tuple(g if input_index == winner else 0.0 for input_index in range(len(xs)))
 
-def _max_or_nan(*xs: float) -> float:
-    return math.nan if any(x != x for x in xs) else max(xs)
-
-
-def _min_or_nan(*xs: float) -> float:
-    return math.nan if any(x != x for x in xs) else min(xs)
+    return ScalarRule(value, route)
 
 
 def _route_along(
-    out: Array, grad: Array, x: Array, value: Array, axes: tuple[int, ...], kept: tuple[Array, ...]
+    out: Array, grad: Array, x: Array, best: Array, axes: tuple[int, ...], kept: tuple[Array, ...]
 ) -> None:
-    """Write `grad` to the first entry along `axes` that equals the value, 0 to the others.
+    """Write `grad` to the first entry along `axes` that equals the best, 0 to the others.
 
-    `grad` and `value` have size 1 at the axes; `kept` are the subscripts of the other axes.
+    `grad` and `best` have size 1 at the axes; `kept` are the subscripts of the other axes.
     """
     order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
-    wins = np.equal(x, value).transpose(order)
+    wins = np.equal(x, best).transpose(order)
     along = wins.shape[len(kept) :]
     first = wins.reshape(*wins.shape[: len(kept)], -1).argmax(-1)
     winners = (*kept, *np.unravel_index(first, along))
@@ -113,7 +112,8 @@ def _route_along(
 class Selection(Elementwise, OverAxes):
     """Base of Max and Min: elementwise over the inputs, or over axes of one; the winner gets all.
 
-    Without an `axis` it is elementwise.
+    Without an `axis` it is elementwise. The winner is that of the inputs, also where the value was
+    overridden afterwards.
     """
 
     arity = (1, None)
@@ -146,6 +146,9 @@ class Selection(Elementwise, OverAxes):
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """max(x, y, ...)."""
+        self._select(do, out, inputs)
+
+    def _select(self, do: Calls, out: Array, inputs: Sequence[Array]) -> None:
         if not self.is_elementwise:
             self.reduce(do, self.ufunc, inputs[0], out)
             return
@@ -160,24 +163,27 @@ class Selection(Elementwise, OverAxes):
         if self.is_elementwise:
             super().backward_calls(do, targets, grad, value, inputs)
             return
-        x = inputs[0]
+        x, best = inputs[0], do.keep("best", value.shape, value.dtype)
+        self._select(do, best, inputs)
         axes = self.axes(x.shape)
         sizes = [n for axis, n in enumerate(x.shape) if axis not in axes]
         kept = tuple(np.indices(sizes, sparse=True))
-        of_axes = self.with_ones(grad, x.shape), x, self.with_ones(value, x.shape), axes, kept
+        of_axes = self.with_ones(grad, x.shape), x, self.with_ones(best, x.shape), axes, kept
         for _, out in targets:
             do(_route_along, out, *of_axes)
 
     def all_local_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """1 for the first input that equals the value, 0 for the others."""
-        decided, passed = do.keep("decided", value.shape, np.bool_), 0
+        """1 for the first input that equals the best, 0 for the others."""
+        best, decided = do.keep("best", value.shape), do.keep("decided", value.shape, np.bool_)
+        self._select(do, best, inputs)
         do(decided.fill, False)
+        passed = 0
         for input_index, out in targets:
             for x in inputs[passed:input_index]:
-                do(_wins, x, value, decided)
-            do(_route, out, grad, inputs[input_index], value, decided)
+                do(_wins, x, best, decided)
+            do(_route, out, grad, inputs[input_index], best, decided)
             passed = input_index + 1
 
     def local(self, input_index: int, name: str, *names: str) -> str:
@@ -201,7 +207,7 @@ class Max(Selection):
 
     def scalar(self) -> ScalarRule:
         """max(x, y, ...)."""
-        return ScalarRule(_max_or_nan, _route_scalar)
+        return _scalar_rule(max)
 
 
 @register
@@ -213,7 +219,7 @@ class Min(Selection):
 
     def scalar(self) -> ScalarRule:
         """min(x, y, ...)."""
-        return ScalarRule(_min_or_nan, _route_scalar)
+        return _scalar_rule(min)
 
 
 @register
@@ -299,9 +305,12 @@ class Clip(Elementwise):
     def local_calls(
         self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
     ) -> None:
-        """1 where low ≤ x ≤ high: there the value is the input."""
-        passes = do.keep("passes", grad.shape, np.bool_)
-        do(np.equal, inputs[0], value, passes)
+        """1 where low ≤ x ≤ high."""
+        low, high = self._limits()
+        passes, below = (do.keep(name, grad.shape, np.bool_) for name in ("passes", "below"))
+        do(np.greater_equal, inputs[0], low, passes)
+        do(np.less_equal, inputs[0], high, below)
+        do(np.logical_and, passes, below, passes)
         do(np.multiply, grad, passes, out)
 
     def scalar(self) -> ScalarRule:
@@ -309,7 +318,7 @@ class Clip(Elementwise):
         low, high = self._limits()
         return ScalarRule(
             lambda x: x if x != x else min(max(x, low), high),
-            lambda g, value, x: (g * (x == value),),
+            lambda g, _value, x: (g * (low <= x <= high),),
         )
 
     def formula(self, *names: str) -> str:

@@ -294,6 +294,9 @@ class _Reader:
             return self.postfix().applied(np.exp)
         if text in _FUNCTIONS and (self.ahead() == "(" or not self.is_node(text)):
             inside = self.postfix() if self.ahead() == "(" else self.unary()
+            if text == "sign":
+                # It jumps: of the digits shown it is true or false, not true within an error.
+                return Shown.of(np.sign(inside.value))
             return inside.applied(_FUNCTIONS[text])
         if text in ("max", "min") and self.ahead() == "(":
             return self.selection(np.maximum if text == "max" else np.minimum)

@@ -27,6 +27,7 @@ from tests.support.sizes import examples, some
 GRAPHS = sorted(path.stem for path in (ROOT / "graphs").glob("*.json"))
 # Short forms, and words about what is hidden, that a wide panel does not use.
 SHORT = {"rows", "row", "columns", "column", "terms", "term", "entries", "moment", "initial"}
+SHORT |= {"mean"}  # of what is not shown whole
 SHORT |= {"of", "all", "stale", "stale,", "before", "update", "now", "input", "inputs", "more"}
 
 

@@ -13,10 +13,11 @@ W2[0,0] = 0.5 × 0.0625 + …
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from rich.cells import cell_len
 from rich.segment import Segment
 
 from mfdebug.core.explain.products import MatrixProduct
@@ -84,10 +85,29 @@ class ProductLines:
             others = count * right + (count * result if product.result is not None else 0)
             room = self._width - 2 * (1 + BETWEEN) - 1 - others
             wanted = min(length, height)
-            fitting = range(max(1, min(wanted, room // left))), columns
-            if room // left >= wanted:
+            terms = range(max(1, min(wanted, room // left)))
+            # The numbers of fewer terms may have a wider format.
+            while len(terms) > 1 and self._taken(terms, columns) > self._width:
+                terms = terms[:-1]
+            fitting = terms, columns
+            if len(terms) == wanted and self._taken(terms, columns) <= self._width:
                 break
         return fitting
+
+    def _taken(self, terms: range, columns: range) -> int:
+        """Return the cells that the matrices take with these terms and columns."""
+        blocks = self._shown_blocks(terms, columns)
+        return sum(map(self._block_width, blocks)) + BETWEEN * (len(blocks) - 1)
+
+    def _block_width(self, block: _Block) -> int:
+        """Return the cells of a block's longest line: that of its numbers, or of their scale."""
+        scale = cell_len(block.form.scale(ascii_only=self._ascii_only))
+        columns: int = block.numbers.shape[1]
+        return 1 + max(block.cell * columns, len(GAP) + scale)
+
+    def _shown_blocks(self, terms: range, columns: range) -> Sequence[_Block]:
+        blocks = self._blocks(terms, columns)
+        return blocks if self._product.result is not None else blocks[:-1]
 
     def _forms(self, terms: range, columns: range) -> tuple[int, int, int]:
         return tuple(block.cell for block in self._blocks(terms, columns))  # type: ignore[return-value]
@@ -110,9 +130,7 @@ class ProductLines:
         """Yield the title with the shapes, the matrices, and the marked entry as a sum."""
         product, dim = self._product, self._paint.style("dim")
         yield from heading(product.title, [(product.shapes,)], self._width, self._paint)
-        blocks = list(self._blocks(self._terms, self._columns))
-        if product.result is None:
-            blocks.pop()
+        blocks = self._shown_blocks(self._terms, self._columns)
         yield from _beside([self._block_lines(block) for block in blocks])
         if hidden := self._hidden():
             for part in wrap(f"… {hidden}", self._width - len(GAP)):

@@ -18,7 +18,7 @@ from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
-from miniflow.ops import Add, Mul, Sigmoid, Sub, Sum, Tanh
+from miniflow.ops import Add, Clip, Max, Mul, Sigmoid, Sub, Sum, Tanh
 from miniflow.training.optimizers import SGD, Adam, Momentum
 from tests.support.debuggers import make_again, network, run_until, state
 from tests.support.sizes import examples
@@ -301,3 +301,24 @@ def test_what_has_no_gradient_to_set_is_said() -> None:
     debugger = ComputedDebugger(graph)
     with pytest.raises(MiniflowError, match="has no gradient: the cost does not depend on it"):
         debugger.set_gradient(graph.index_of("unused"), None, 0.0)
+
+
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_an_override_of_a_gate_moves_no_winner(shape: tuple[int, ...]) -> None:
+    z, w, x = (
+        Input(name, value=np.full(shape, number)) for name, number in (("z", 2), ("w", 1), ("x", 3))
+    )
+    larger, within = Max(z, w, name="larger"), Clip(x, low=0.0, high=4.0, name="within")
+    cost = Sum(Add(Mul(larger, within, name="m"), Max(x, axis="all", name="top")), name="cost")
+    debugger = ComputedDebugger(Graph.of(cost))
+    for node in sorted(map(debugger.graph.index_of, ("larger", "within", "top"))):
+        run_until(debugger, node, "forward")
+        debugger.set_value(node, None, 9.0)
+    debugger.move(debugger.timeline.length)
+    gradients = {
+        name: debugger.state.gradient(debugger.graph.index_of(name)).reshape(-1) for name in "zwx"
+    }
+    assert (gradients["z"] == 9).all()
+    assert (gradients["w"] == 0).all()
+    # Of two equal entries the first one is the top.
+    assert gradients["x"].tolist() == [9 + len(gradients["x"]), *[9] * (len(gradients["x"]) - 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
 from miniflow.ops.activation import TwoSided
 from miniflow.ops.arithmetic import Sub
 from miniflow.ops.base import Array, Calls, Elementwise, Op
+from miniflow.ops.extremes import Selection
 from miniflow.text.lists import ALL_UP_TO, series
 
 # The number of refs in one term that the user can follow.
@@ -257,15 +258,15 @@ class SelectionExplainer(ElementwiseExplainer):
         return bracketed(number)
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
-        """1 where this input is the first that equals the value."""
+        """1 where this input is the first that wins."""
+        assert isinstance(op, Selection)
         region = copies(entry, view.inputs[input_index].shape, view.value.shape)
-        value = view.value[region]
-        earlier = [
-            np.broadcast_to(x, view.value.shape)[region] == value for x in view.inputs[:input_index]
-        ]
-        own = np.broadcast_to(view.inputs[input_index], view.value.shape)[region] == value
+        xs = [np.broadcast_to(x, view.value.shape)[region] for x in view.inputs]
+        best = reduce(op.ufunc, xs)
+        earlier = [x == best for x in xs[:input_index]]
+        own = xs[input_index] == best
         wins = own & ~np.logical_or.reduce(earlier) if earlier else own
-        return Locals(region, wins.astype(value.dtype))
+        return Locals(region, wins.astype(view.value.dtype))
 
     def local_words(
         self, view: NodeView, op: Op, input_index: int, name: str, names: Sequence[str]

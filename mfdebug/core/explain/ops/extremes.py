@@ -12,6 +12,7 @@ from mfdebug.core.explain.ops.statistics import Reduced, StatisticExplainer
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
 from miniflow.ops.base import Op
+from miniflow.ops.extremes import Selection
 from miniflow.text.lists import series
 
 
@@ -44,9 +45,10 @@ class AxisSelectionExplainer(StatisticExplainer):
         return Sums(rule, (term,), (f"{view.entry(0, winner)} won{tie}",))
 
     def derivative(self, view: NodeView, op: Op, entry: Index) -> float:
-        """1 for the first entry that equals the value."""
+        """1 for the first entry that wins."""
+        assert isinstance(op, Selection)
         reduced = Reduced.with_entry(view, op, entry)
-        winners = np.flatnonzero(reduced.numbers == view.value[self._output(view, op, entry)])
+        winners = np.flatnonzero(reduced.numbers == op.ufunc.reduce(reduced.numbers))
         return float(winners.size > 0 and reduced.entry(int(winners[0])) == entry)
 
     def local_numbers(
