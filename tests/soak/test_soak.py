@@ -10,7 +10,7 @@ from tests.support.sizes import pick
 
 
 def test_random_commands_over_all_graphs() -> None:
-    told = soak_of_commands(2_500, stretch=pick(200, 40))
+    told = soak_of_commands(pick(2_500, 1_200), stretch=pick(200, 40))
     assert "commands over" in told[0]
 
 
