@@ -73,7 +73,7 @@ class NormalizationExplainer(Explainer):
     def _rule(self, view: NodeView, op: Normalization) -> str:
         g = _letter(view)
         mean = f" - mean of {g}" if op.centred else ""
-        return f"({g}{mean} - {HAT}·mean of {g}·{HAT})/{op.spread_text(view.labels[0])}"
+        return f"({g}{mean} - {HAT}·mean of ({g}·{HAT}))/{op.spread_text(view.labels[0])}"
 
     def sums(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sums | None:
         """To x: g, the mean of g, and x̂ times the mean of g·x̂, each over the deviation."""
@@ -97,7 +97,7 @@ class NormalizationExplainer(Explainer):
         ]
         if op.centred:
             parts.append((-mean, f"mean of {letter}", [mean], "-"))
-        along_name = f"{HAT}·mean of {letter}·{HAT}"
+        along_name = f"{HAT}·mean of ({letter}·{HAT})"
         parts.append((-normal * along, along_name, [normal, along], "-"))
         with np.errstate(all="ignore"):
             amounts = np.array([amount for amount, *_ in parts]) / np.float64(spread)
@@ -123,7 +123,7 @@ class NormalizationExplainer(Explainer):
             notes.append(f"{letter} = {symbols}")
         notes += [f"mean of {letter}: {scalar(mean)}"] * op.centred
         notes.append(f"{HAT}, {self._normal_note(view, found, entry)}")
-        notes.append(f"mean of {letter}·{HAT}: {scalar(along)}")
+        notes.append(f"mean of ({letter}·{HAT}): {scalar(along)}")
         return Sums(self._rule(view, op), (Bundle(amounts, term_text),), tuple(notes))
 
     def _region(
