@@ -167,7 +167,7 @@ class _Saver:
 
     def _states_as_json(self, nodes: Sequence[Node]) -> dict[Node, str]:
         """Return the arrays that each op keeps from pass to pass; all large ones in one file."""
-        ops = [node for node in nodes if isinstance(node, Op) and node.state]
+        ops = [node for node in nodes if isinstance(node, Op) and node.lasts and node.state]
         arrays = {f"{op.label}.{name}": array for op in ops for name, array in op.state.items()}
         texts = self._kept_as_json(arrays)
         return {

@@ -52,16 +52,16 @@ def test_why_on_its_gradient_shows_the_three_terms() -> None:
     norm = LayerNorm(*inputs([2.0, 1.0, 1.0]), name="n", eps=0)
     lines = session_of(norm, "x backward").run("why grad x[0,0]").text.split("\n")
     assert lines[:4] == [
-        "∂cost/∂x[0,0] = (g - mean of g - x̂·mean of (g·x̂))/√(variance of x + 0)",
+        "∂cost/∂x[0,0] = (g - mean of g - z·mean of (g·z))/√(variance of x + 0)",
         "  = ∂cost/∂n[0,0]·w[0]/√(variance of x + 0) - mean of g/√(variance of x + 0)"
-        " - x̂·mean of (g·x̂)/√(variance of x + 0)",
+        " - z·mean of (g·z)/√(variance of x + 0)",
         "  = 1 × 2/√(4.66667 + 0) - 2.33333/√(4.66667 + 0) - (-0.92582) × 0.46291/√(4.66667 + 0)",
         "  = 0.0440867",
     ]
     assert "g = ∂cost/∂n[0,0]·w[0] = 1 × 2 = 2" in lines[-1]
     assert "mean of g: 2.33333" in lines[-1]
-    assert "x̂, normalised: (1 - 3)/√(4.66667 + 0) = -0.92582" in lines[-1]
-    assert "mean of (g·x̂): 0.46291" in lines[-1]
+    assert "z, normalised: (1 - 3)/√(4.66667 + 0) = -0.92582" in lines[-1]
+    assert "mean of (g·z): 0.46291" in lines[-1]
 
 
 def test_an_rms_norm_has_no_mean_and_two_terms() -> None:
@@ -70,7 +70,7 @@ def test_an_rms_norm_has_no_mean_and_two_terms() -> None:
     assert text.startswith("n[1,2] = x[1,2]/√(mean square of x + 1e-05)\n  = 4/√(5.66667 + 1e-05)")
     session.run("until x backward")
     text = session.run("why grad x[1,2]").text
-    assert "(g - x̂·mean of (g·x̂))/√(mean square of x + 1e-05)" in text
+    assert "(g - z·mean of (g·z))/√(mean square of x + 1e-05)" in text
     assert "mean of g:" not in text
 
 

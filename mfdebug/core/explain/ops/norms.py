@@ -18,8 +18,6 @@ from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
 from miniflow.ops.base import Op
 from miniflow.ops.norms import Normalization, OverLastAxes
 
-HAT = "x̂"
-
 
 class NormalizationExplainer(Explainer):
     """(x - mean)/√(variance + eps) × weight + bias."""
@@ -29,7 +27,7 @@ class NormalizationExplainer(Explainer):
         assert isinstance(op, Normalization)
         found = Statistics.of(view, op, index)
         if found is None:
-            return self._unknown(view, index)
+            return self._unknown(view, op, index)
         rule, refs = op.normal_text(view.entry(0, index), view.labels[0]), [view.ref(0, index)]
         numbers, write = found.normal_form(view.number(0, index))
         amount, bundles = found.normal(view.number(0, index)), []
@@ -47,10 +45,12 @@ class NormalizationExplainer(Explainer):
             rule = f"{rule} + {name}"
         return Sums(rule, tuple(bundles), (*found.notes(), self._normal_note(view, found, index)))
 
-    def _unknown(self, view: NodeView, index: Index) -> Sums:
-        number = float(view.value[index])
-        term = one_term(number, view.label, bracketed(number), [view.ref(0, index)])
-        return Sums("", (term,), ("the running mean and variance are not known",))
+    def _unknown(self, view: NodeView, op: Normalization, index: Index) -> Sums:
+        number, at = float(view.value[index]), weight_index(view, op, index)
+        others = (view.entry(input_index, at) for input_index in range(1, len(view.inputs)))
+        rule = op.formula(view.entry(0, index), *others)
+        term = one_term(number, rule, bracketed(number), [view.ref(0, index)])
+        return Sums(rule, (term,), ("the running mean and variance are not known",))
 
     def _normal_note(self, view: NodeView, found: Statistics, index: Index) -> str:
         x = view.number(0, index)
@@ -71,12 +71,15 @@ class NormalizationExplainer(Explainer):
         return Sent(self.rule_over(region, view, op, input_index, entry), whole=False)
 
     def _rule(self, view: NodeView, op: Normalization) -> str:
-        g = _letter(view)
+        g, z = _letters(view)
         mean = f" - mean of {g}" if op.centred else ""
-        return f"({g}{mean} - {HAT}·mean of ({g}·{HAT}))/{op.spread_text(view.labels[0])}"
+        return f"({g}{mean} - {z}·mean of ({g}·{z}))/{op.spread_text(view.labels[0])}"
 
     def sums(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sums | None:
-        """To x: g, the mean of g, and x̂ times the mean of g·x̂, each over the deviation."""
+        """To x: g, the mean of g, and z times the mean of g·z, each over the deviation.
+
+        g is the gradient of the normalised entry z.
+        """
         assert isinstance(op, Normalization)
         if input_index or op.reads_lasting:
             return None
@@ -84,7 +87,7 @@ class NormalizationExplainer(Explainer):
         assert found is not None
         upstream = view.debugger.state.gradient(view.node)
         received = float(upstream[entry])
-        g, spread, letter = found.weighted(upstream), found.spread, _letter(view)
+        g, spread, (letter, z) = found.weighted(upstream), found.spread, _letters(view)
         below, normal = op.spread_text(view.labels[0]), found.normal(view.number(0, entry))
         mean, along = found.mean_of(g), found.mean_of(g * found.normals())
         weight, symbols, refs = 1.0, view.gradient(entry), [EntryRef(view.node, "grad", entry)]
@@ -97,7 +100,7 @@ class NormalizationExplainer(Explainer):
         ]
         if op.centred:
             parts.append((-mean, f"mean of {letter}", [mean], "-"))
-        along_name = f"{HAT}·mean of ({letter}·{HAT})"
+        along_name = f"{z}·mean of ({letter}·{z})"
         parts.append((-normal * along, along_name, [normal, along], "-"))
         with np.errstate(all="ignore"):
             amounts = np.array([amount for amount, *_ in parts]) / np.float64(spread)
@@ -122,8 +125,8 @@ class NormalizationExplainer(Explainer):
         else:
             notes.append(f"{letter} = {symbols}")
         notes += [f"mean of {letter}: {scalar(mean)}"] * op.centred
-        notes.append(f"{HAT}, {self._normal_note(view, found, entry)}")
-        notes.append(f"mean of ({letter}·{HAT}): {scalar(along)}")
+        notes.append(f"{z}, {self._normal_note(view, found, entry)}")
+        notes.append(f"mean of ({letter}·{z}): {scalar(along)}")
         return Sums(self._rule(view, op), (Bundle(amounts, term_text),), tuple(notes))
 
     def _region(
@@ -138,7 +141,7 @@ class NormalizationExplainer(Explainer):
         return (every[0], *single_entry(entry), *every[2:])
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
-        """x̂ for a weight, 1 for a bias; in inference weight/√(variance + eps) for x."""
+        """z for a weight, 1 for a bias; in inference weight/√(variance + eps) for x."""
         assert isinstance(op, Normalization)
         region = self._region(view, op, input_index, entry)
         shape = tuple(part.stop - part.start for part in region)
@@ -196,17 +199,17 @@ class NormalizationExplainer(Explainer):
     def role(self, view: NodeView, op: Op) -> str:
         """What is sent to x, to the weight and to the bias."""
         assert isinstance(op, Normalization)
-        names = [view.target(i) for i in range(len(view.labels))]
+        names, x = [view.target(i) for i in range(len(view.labels))], view.labels[0]
+        g, z = _letters(view)
         if op.reads_lasting:
-            above = view.labels[1] if len(names) > 1 else "1"
-            local = f"{above}/{op.spread_text(view.labels[0])}"
-            text = f"a batch norm with running statistics scales the gradient by {factor(local)}"
-            text += f" towards {names[0]}"
+            local = factor(f"{[*view.labels[1:], 1][0]}/{op.spread_text(x)}")
+            text = f"a batch norm with running statistics scales the gradient by {local}"
+            text, z = f"{text} towards {names[0]}", f"the normalised {x}"
         else:
-            g = _letter(view)
             times = f" × {view.labels[1]}" if len(names) > 1 else ""
-            text = f"{super().role(view, op)} ({g} is {view.gradient()}{times}, {HAT} normalised)"
-        text += f"; to {names[1]} the gradient times {HAT}" if len(names) > 1 else ""
+            words = f"({g} is {view.gradient()}{times}, {z} the normalised {x})"
+            text = f"{super().role(view, op)} {words}"
+        text += f"; to {names[1]} the gradient times {z}" if len(names) > 1 else ""
         return text + (f", to {names[2]} the gradient" if len(names) > 2 else "")
 
     def kept(self, view: NodeView, op: Op, index: Index) -> tuple[str, ...]:
@@ -261,6 +264,6 @@ def _times(write: Callable[[Sequence[str]], str]) -> Callable[[Sequence[str]], s
     return lambda texts: f"{write(texts[:-1])} × {texts[-1]}"
 
 
-def _letter(view: NodeView) -> str:
-    """Return the letter for the gradient of x̂."""
-    return view.letters.free("g", "G", "h", "H")
+def _letters(view: NodeView) -> tuple[str, str]:
+    """Return the letters for the gradient of a normalised entry, and for that entry."""
+    return view.letters.free("g", "G", "h", "H"), view.letters.free("z", "Z", "q", "Q")
