@@ -74,6 +74,22 @@ def test_an_rms_norm_has_no_mean_and_two_terms() -> None:
     assert "mean of g:" not in text
 
 
+@pytest.mark.parametrize("kind", [LayerNorm, RMSNorm])
+def test_a_variance_of_0_without_eps_is_explained_too(kind: Any) -> None:
+    x = Input("x", value=np.zeros((2, 3)))
+    session = session_of(kind(x, name="n", eps=0), "n forward")
+    assert "= nan" in session.run("why n[0,0]").text
+    session.run("until x backward")
+    assert "= nan" in session.run("why grad x[0,0]").text
+    bn = BatchNorm(Input("x", value=ROWS), Input("w", value=np.ones(3)), training=False, eps=0)
+    bn.state = {"running_mean": np.ones(3), "running_var": np.zeros(3)}
+    bn.name = "bn"
+    session = session_of(bn, "bn forward")
+    session.run("until x backward")
+    for line in ("why bn[0,0]", "why grad x[0,1]", "why grad w[0]"):
+        assert re.search("inf|nan", session.run(line).text)
+
+
 def test_a_pass_says_how_it_moved_the_running_statistics() -> None:
     bn = BatchNorm(*inputs(), name="bn")
     bn.state = {"running_mean": np.array([2.0, 0, 0]), "running_var": np.array([4.0, 1, 1])}

@@ -61,19 +61,19 @@ class Statistics:
         return [self.variance, self.eps]
 
     @property
-    def spread(self) -> float:
+    def spread(self) -> np.float64:
         """√(variance + eps)."""
-        return float(np.sqrt(np.float64(self.variance) + self.eps))
+        return np.float64(np.sqrt(np.float64(self.variance) + self.eps))
 
     def normal(self, x: float) -> float:
         """Return a number normalised."""
         with np.errstate(all="ignore"):
-            return float((np.float64(x) - self.mean) / np.float64(self.spread))
+            return float((np.float64(x) - self.mean) / self.spread)
 
     def normals(self) -> Array:
         """Return all the entries, normalised."""
         with np.errstate(all="ignore"):
-            found: Array = (self.numbers - self.mean) / np.float64(self.spread)
+            found: Array = (self.numbers - self.mean) / self.spread
         return found
 
     def normals_in(self, region: Region) -> Array:
@@ -81,7 +81,7 @@ class Statistics:
         if self.op.reads_lasting:
             with np.errstate(all="ignore"):
                 x = np.asarray(self.view.inputs[0][region], np.float64)
-                return np.asarray((x - self.mean) / np.float64(self.spread))
+                return np.asarray((x - self.mean) / self.spread)
         x = np.asarray(self.view.inputs[0], np.float64)
         with np.errstate(all="ignore"):
             seen = x.reshape(self.grid)
@@ -123,6 +123,13 @@ class Statistics:
             return [x, *self.below_numbers], "{0[0]}/√({0[1]} + {0[2]})".format
         numbers = [x, self.mean, *self.below_numbers]
         return numbers, "({0[0]} - {0[1]})/√({0[2]} + {0[3]})".format
+
+    def normal_note(self, x: float) -> str:
+        """Return x̂ of an entry x in numbers."""
+        numbers, write = self.normal_form(x)
+        number = self.normal(x)
+        text = checked_formula(numbers, write, number)
+        return f"normalised: {text} = {scalar(number)}" if text else f"normalised: {scalar(number)}"
 
     def notes(self) -> list[str]:
         """Return the mean and the variance in words and numbers."""

@@ -1,4 +1,4 @@
-"""Norms: mean and variance in numbers, the normalised entry, and the three terms of a gradient."""
+"""Norms: mean and variance in numbers, the normalised entry, weight and bias, what is kept."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.entries import single_entry
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent, factor
+from mfdebug.core.explain.ops.norm_gradient import NormGradient, gradient_letters, gradient_rule
 from mfdebug.core.explain.ops.norm_statistics import Statistics, weight_index
-from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
+from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
@@ -43,7 +44,9 @@ class NormalizationExplainer(Explainer):
             name, bias = view.entry(2, entry), view.number(2, entry)
             bundles.append(one_term(bias, name, bracketed(bias), [view.ref(2, entry)]))
             rule = f"{rule} + {name}"
-        return Sums(rule, tuple(bundles), (*found.notes(), self._normal_note(view, found, index)))
+        return Sums(
+            rule, tuple(bundles), (*found.notes(), found.normal_note(view.number(0, index)))
+        )
 
     def _unknown(self, view: NodeView, op: Normalization, index: Index) -> Sums:
         number, at = float(view.value[index]), weight_index(view, op, index)
@@ -52,82 +55,23 @@ class NormalizationExplainer(Explainer):
         term = one_term(number, rule, bracketed(number), [view.ref(0, index)])
         return Sums(rule, (term,), ("the running mean and variance are not known",))
 
-    def _normal_note(self, view: NodeView, found: Statistics, index: Index) -> str:
-        x = view.number(0, index)
-        numbers, write = found.normal_form(x)
-        number = found.normal(x)
-        text = checked_formula(numbers, write, number)
-        equation = f"{text} = {scalar(number)}" if text else scalar(number)
-        return f"normalised: {equation}"
-
     # Backward ----------------------------------------------------------------------------
 
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
         """The three terms; for weight and bias the sum over the entries that share them."""
         assert isinstance(op, Normalization)
         if input_index == 0 and not op.reads_lasting:
-            return Sent(self._rule(view, op), whole=False)
+            return Sent(gradient_rule(view, op), whole=False)
         region = self._region(view, op, input_index, entry)
         return Sent(self.rule_over(region, view, op, input_index, entry), whole=False)
 
-    def _rule(self, view: NodeView, op: Normalization) -> str:
-        g, z = _letters(view)
-        mean = f" - mean of {g}" if op.centred else ""
-        return f"({g}{mean} - {z}·mean of ({g}·{z}))/{op.spread_text(view.labels[0])}"
-
     def sums(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sums | None:
-        """To x: g, the mean of g, and z times the mean of g·z, each over the deviation.
-
-        g is the gradient of the normalised entry z.
-        """
+        """To x: three terms."""
         assert isinstance(op, Normalization)
-        if input_index or op.reads_lasting:
+        found = Statistics.of(view, op, entry) if input_index == 0 else None
+        if found is None or op.reads_lasting:
             return None
-        found = Statistics.of(view, op, entry)
-        assert found is not None
-        upstream = view.debugger.state.gradient(view.node)
-        received = float(upstream[entry])
-        g, spread, (letter, z) = found.weighted(upstream), found.spread, _letters(view)
-        below, normal = op.spread_text(view.labels[0]), found.normal(view.number(0, entry))
-        mean, along = found.mean_of(g), found.mean_of(g * found.normals())
-        weight, symbols, refs = 1.0, view.gradient(entry), [EntryRef(view.node, "grad", entry)]
-        if len(view.inputs) > 1:
-            at = weight_index(view, op, entry)
-            weight, refs = view.number(1, at), [*refs, view.ref(1, at)]
-            symbols = f"{symbols}·{view.entry(1, at)}"
-        parts: list[tuple[float, str, list[float], str]] = [
-            (received * weight, symbols, [received, weight][: len(refs)], "")
-        ]
-        if op.centred:
-            parts.append((-mean, f"mean of {letter}", [mean], "-"))
-        along_name = f"{z}·mean of ({letter}·{z})"
-        parts.append((-normal * along, along_name, [normal, along], "-"))
-        with np.errstate(all="ignore"):
-            amounts = np.array([amount for amount, *_ in parts]) / np.float64(spread)
-
-        def term_text(k: int) -> TermText:
-            _, name, numbers, sign = parts[k]
-            text = checked_formula(
-                [*numbers, *found.below_numbers],
-                lambda texts: f"{sign}{_product(texts[:-2])}/√({texts[-2]} + {texts[-1]})",
-                float(amounts[k]),
-            )
-            leads = [*refs] if k == 0 else [view.ref(0, entry), *found.refs()]
-            return TermText(
-                f"{sign}{name}/{below}", text or bracketed(float(amounts[k])), tuple(leads)
-            )
-
-        notes = [*found.notes()]
-        if len(view.inputs) > 1:
-            product = checked_formula([received, weight], _product, received * weight)
-            equation = f" = {product}" if product else ""
-            notes.append(f"{letter} = {symbols}{equation} = {scalar(received * weight)}")
-        else:
-            notes.append(f"{letter} = {symbols}")
-        notes += [f"mean of {letter}: {scalar(mean)}"] * op.centred
-        notes.append(f"{z}, {self._normal_note(view, found, entry)}")
-        notes.append(f"mean of ({letter}·{z}): {scalar(along)}")
-        return Sums(self._rule(view, op), (Bundle(amounts, term_text),), tuple(notes))
+        return NormGradient(view, op, entry, found).sums()
 
     def _region(
         self, view: NodeView, op: Normalization, input_index: int, entry: Index
@@ -200,7 +144,7 @@ class NormalizationExplainer(Explainer):
         """What is sent to x, to the weight and to the bias."""
         assert isinstance(op, Normalization)
         names, x = [view.target(i) for i in range(len(view.labels))], view.labels[0]
-        g, z = _letters(view)
+        g, z = gradient_letters(view)
         if op.reads_lasting:
             local = factor(f"{[*view.labels[1:], 1][0]}/{op.spread_text(x)}")
             text = f"a batch norm with running statistics scales the gradient by {local}"
@@ -256,14 +200,5 @@ def _first(region: Sequence[slice]) -> Index:
     return tuple(part.start for part in region)
 
 
-def _product(texts: Sequence[str]) -> str:
-    return " × ".join(texts)
-
-
 def _times(write: Callable[[Sequence[str]], str]) -> Callable[[Sequence[str]], str]:
     return lambda texts: f"{write(texts[:-1])} × {texts[-1]}"
-
-
-def _letters(view: NodeView) -> tuple[str, str]:
-    """Return the letters for the gradient of a normalised entry, and for that entry."""
-    return view.letters.free("g", "G", "h", "H"), view.letters.free("z", "Z", "q", "Q")
