@@ -23,6 +23,7 @@ from miniflow.ops.base import (
     Op,
 )
 from miniflow.ops.batch_norm import BatchNorm
+from miniflow.ops.channel_norms import GroupNorm, InstanceNorm
 from miniflow.ops.conditions import (
     Detach,
     Equal,
@@ -65,7 +66,7 @@ from miniflow.ops.linear import (
     MatMul,
 )
 from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
-from miniflow.ops.norms import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from miniflow.ops.norms import LayerNorm, RMSNorm
 from miniflow.ops.piecewise_cost import Hinge, Huber
 from miniflow.ops.powers import (
     Exp,

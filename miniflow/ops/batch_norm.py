@@ -8,7 +8,8 @@ import numpy as np
 
 from miniflow.errors import ShapeError
 from miniflow.ops.base import Array, Attribute, Calls, Shape, is_number, register, shape_text
-from miniflow.ops.norms import EPS, ByChannel, Grid
+from miniflow.ops.channel_norms import ByChannel
+from miniflow.ops.norms import EPS, Grid
 
 
 @register
@@ -80,14 +81,6 @@ class BatchNorm(ByChannel):
         do(np.multiply, running, 1.0 - momentum, running)
         do(np.multiply, present, momentum, change)
         do(np.add, running, change, running)
-
-    def input_calls(self, do: Calls, grid: Grid, g: Array, normal: Array, out: Array) -> None:
-        """In inference the statistics do not depend on x: g × scale."""
-        if self.attrs["training"]:
-            super().input_calls(do, grid, g, normal, out)
-        else:
-            scale = grid.spread(do.keep("scale", (grid.kept,)))
-            do(np.multiply, grid.of(g), scale, grid.of(out))
 
     def spread_text(self, name: str) -> str:
         """Of the running variance in inference."""

@@ -103,8 +103,6 @@ class Normalization(Op):
                 )
         return shapes[0]
 
-    # Forward -----------------------------------------------------------------------------
-
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """(x - mean)/√(variance + eps) × weight + bias."""
         shapes = [x.shape for x in inputs]
@@ -141,40 +139,6 @@ class Normalization(Op):
         do(np.sqrt, scale, scale)
         do(np.divide, 1.0, scale, scale)
         do(np.multiply, grid.of(away), grid.spread(scale), grid.of(normal))
-
-    # Backward ----------------------------------------------------------------------------
-
-    def vjp_calls(
-        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
-    ) -> None:
-        """To x the three terms, to the weight Σ grad × x̂, to the bias Σ grad."""
-        shapes = [x.shape for x in inputs]
-        weighted, normal = self.weight_grid(*shapes), do.keep("normal", grad.shape)
-        if input_index == 2:
-            weighted.sum_calls(do, grad, out.reshape(-1))
-        elif input_index == 1:
-            product = do.scratch(grad.shape)
-            do(np.multiply, grad, normal, product)
-            weighted.sum_calls(do, product, out.reshape(-1))
-        else:
-            g = grad
-            if len(inputs) > 1:
-                g = do.scratch(grad.shape)
-                weight = weighted.spread(inputs[1])
-                do(np.multiply, weighted.of(grad), weight, weighted.of(g))
-            self.input_calls(do, self.grid(*shapes), g, normal, out)
-
-    def input_calls(self, do: Calls, grid: Grid, g: Array, normal: Array, out: Array) -> None:
-        """List the calls that write (g - mean of g - x̂ × mean of g·x̂) × scale into `out`."""
-        along, scale = do.scratch((grid.kept,)), do.keep("scale", (grid.kept,))
-        do(np.multiply, g, normal, out)
-        grid.mean_calls(do, out, along)
-        do(np.multiply, grid.of(normal), grid.spread(along), grid.of(out))
-        do(np.subtract, g, out, out)
-        if self.centred:
-            grid.mean_calls(do, g, along)
-            do(np.subtract, grid.of(out), grid.spread(along), grid.of(out))
-        do(np.multiply, grid.of(out), grid.spread(scale), grid.of(out))
 
     # The texts ---------------------------------------------------------------------------
 
@@ -233,6 +197,38 @@ class OverLastAxes(Normalization):
         _, rows, size = self.grid(*shapes)
         return Grid(rows, size, 1)
 
+    def vjp_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """To x the three terms, to the weight Σ grad × x̂, to the bias Σ grad."""
+        shapes = [x.shape for x in inputs]
+        weighted, normal = self.weight_grid(*shapes), do.keep("normal", grad.shape)
+        if input_index == 2:
+            weighted.sum_calls(do, grad, out.reshape(-1))
+        elif input_index == 1:
+            product = do.scratch(grad.shape)
+            do(np.multiply, grad, normal, product)
+            weighted.sum_calls(do, product, out.reshape(-1))
+        else:
+            g = grad
+            if len(inputs) > 1:
+                g = do.scratch(grad.shape)
+                weight = weighted.spread(inputs[1])
+                do(np.multiply, weighted.of(grad), weight, weighted.of(g))
+            self.input_calls(do, self.grid(*shapes), g, normal, out)
+
+    def input_calls(self, do: Calls, grid: Grid, g: Array, normal: Array, out: Array) -> None:
+        """List the calls that write (g - mean of g - x̂ × mean of g·x̂) × scale into `out`."""
+        along, scale = do.scratch((grid.kept,)), do.keep("scale", (grid.kept,))
+        do(np.multiply, g, normal, out)
+        grid.mean_calls(do, out, along)
+        do(np.multiply, grid.of(normal), grid.spread(along), grid.of(out))
+        do(np.subtract, g, out, out)
+        if self.centred:
+            grid.mean_calls(do, g, along)
+            do(np.subtract, grid.of(out), grid.spread(along), grid.of(out))
+        do(np.multiply, grid.of(out), grid.spread(scale), grid.of(out))
+
     def legend(self, *shapes: Shape) -> str:
         """Which entries have one mean."""
         axes = len(self.weight_shape(*shapes))
@@ -259,75 +255,3 @@ class RMSNorm(OverLastAxes):
         "an RMS norm sends to {to[0]} the gradient without what moves the mean square of its last "
         "axes, over the root of that mean"
     )
-
-
-class ByChannel(Normalization):
-    """A norm of x (N, C, *spatial) with a weight and a bias for each channel, axis 1."""
-
-    # The fewest axes of x, with their names.
-    least: ClassVar[tuple[int, str]] = (2, "(N, C, ...)")
-
-    def weight_shape(self, *shapes: Shape) -> Shape:
-        """The number of channels."""
-        least, axes = self.least
-        if len(shapes[0]) < least:
-            raise ShapeError(f"it takes x {axes}; x has shape {shape_text(shapes[0])}")
-        return shapes[0][1:2]
-
-    def weight_grid(self, *shapes: Shape) -> Grid:
-        """A weight for each channel."""
-        n, channels, *spatial = shapes[0]
-        return Grid(n, channels, math.prod(spatial))
-
-
-@register
-class GroupNorm(ByChannel):
-    """Mean 0 and variance 1 in each group of channels of each x[n]. Y. Wu and K. He, ECCV 2018."""
-
-    attributes: ClassVar = {
-        "groups": Attribute(1, "an integer from 1", lambda value: is_integer(value) and value >= 1),
-        "eps": EPS,
-    }
-    role = (
-        "a group norm sends to {to[0]} the gradient without what moves the mean or the variance "
-        "of a group, over its deviation"
-    )
-
-    def weight_shape(self, *shapes: Shape) -> Shape:
-        """The number of channels, a multiple of the number of groups."""
-        shape, groups = super().weight_shape(*shapes), self.attrs["groups"]
-        if shape[0] % groups:
-            raise ShapeError(f"{shape[0]} channels cannot be divided into {groups} equal groups")
-        return shape
-
-    def grid(self, *shapes: Shape) -> Grid:
-        """A mean for each group of each x[n]."""
-        n, channels, inner = self.weight_grid(*shapes)
-        groups = self.attrs["groups"]
-        return Grid(1, n * groups, channels // groups * inner)
-
-    def legend(self, *shapes: Shape) -> str:
-        """Which entries have one mean."""
-        size, groups = shapes[0][1] // self.attrs["groups"], self.attrs["groups"]
-        channels = f"{size} channels" if size > 1 else "1 channel"
-        return f"mean and variance over {channels}: {groups} group{'s' * (groups > 1)}"
-
-
-@register
-class InstanceNorm(ByChannel):
-    """Mean 0 and variance 1 in each channel of each x[n]. D. Ulyanov et al., arXiv:1607.08022."""
-
-    least = (3, "(N, C, and at least one axis more)")
-    role = (
-        "an instance norm sends to {to[0]} the gradient without what moves the mean or the "
-        "variance of a channel, over its deviation"
-    )
-
-    def grid(self, *shapes: Shape) -> Grid:
-        """A mean for each channel of each x[n]."""
-        n, channels, inner = self.weight_grid(*shapes)
-        return Grid(1, n * channels, inner)
-
-    def legend(self, *shapes: Shape) -> str:
-        """Which entries have one mean."""
-        return "mean and variance over the spatial axes"
