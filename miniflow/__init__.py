@@ -18,6 +18,7 @@ from miniflow.functional import Momentum as Momentum
 from miniflow.functional import RMSProp as RMSProp
 from miniflow.functional import StepDecay as StepDecay
 from miniflow.functional import argmax as argmax
+from miniflow.functional import batch_norm as batch_norm
 from miniflow.functional import binary_cross_entropy as binary_cross_entropy
 from miniflow.functional import clip as clip
 from miniflow.functional import concat as concat
@@ -33,9 +34,12 @@ from miniflow.functional import expand as expand
 from miniflow.functional import gelu as gelu
 from miniflow.functional import greater as greater
 from miniflow.functional import greater_or_equal as greater_or_equal
+from miniflow.functional import group_norm as group_norm
 from miniflow.functional import hard_sigmoid as hard_sigmoid
 from miniflow.functional import hinge as hinge
 from miniflow.functional import huber as huber
+from miniflow.functional import instance_norm as instance_norm
+from miniflow.functional import layer_norm as layer_norm
 from miniflow.functional import leaky_relu as leaky_relu
 from miniflow.functional import less as less
 from miniflow.functional import less_or_equal as less_or_equal
@@ -56,6 +60,7 @@ from miniflow.functional import prelu as prelu
 from miniflow.functional import prod as prod
 from miniflow.functional import reciprocal as reciprocal
 from miniflow.functional import relu as relu
+from miniflow.functional import rms_norm as rms_norm
 from miniflow.functional import save as save
 from miniflow.functional import scope as scope
 from miniflow.functional import selu as selu
@@ -87,6 +92,7 @@ from miniflow.ops import (
     Abs,
     Add,
     ArgMax,
+    BatchNorm,
     BinaryCrossEntropy,
     Clip,
     Concat,
@@ -102,9 +108,12 @@ from miniflow.ops import (
     Expand,
     Greater,
     GreaterOrEqual,
+    GroupNorm,
     HardSigmoid,
     Hinge,
     Huber,
+    InstanceNorm,
+    LayerNorm,
     LeakyReLU,
     Less,
     LessOrEqual,
@@ -125,6 +134,7 @@ from miniflow.ops import (
     Reciprocal,
     ReLU,
     Reshape,
+    RMSNorm,
     Selu,
     Sigmoid,
     SigmoidCrossEntropy,
@@ -160,6 +170,7 @@ __all__ = [
     "Abs",
     "Add",
     "ArgMax",
+    "BatchNorm",
     "BinaryCrossEntropy",
     "Clip",
     "Concat",
@@ -175,11 +186,14 @@ __all__ = [
     "Expand",
     "Greater",
     "GreaterOrEqual",
+    "GroupNorm",
     "HardSigmoid",
     "Hinge",
     "Huber",
     "Input",
+    "InstanceNorm",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Less",
     "LessOrEqual",
@@ -199,6 +213,7 @@ __all__ = [
     "PRelu",
     "Pow",
     "Prod",
+    "RMSNorm",
     "ReLU",
     "Reciprocal",
     "Reshape",

@@ -15,7 +15,13 @@ from miniflow.ops.base import Array, Calls, Op
 def run_rule(
     op: Op, inputs: list[Array], upstream: Array | None, sgd_step: int
 ) -> dict[int, Array] | None:
-    """Run an op's rule: return the value under 0, or with `upstream` a share for each input."""
+    """Run an op's rule: return the value under 0, or with `upstream` a share for each input.
+
+    None if it rejects the inputs, or also reads what it keeps from pass to pass, which no run file
+    has.
+    """
+    if op.reads_lasting:
+        return None
     arrays = [as_floats(x) for x in inputs]
     dtype = np.result_type(*[x.dtype for x in arrays])
     arrays = [x.astype(dtype, copy=False) for x in arrays]

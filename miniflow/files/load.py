@@ -20,6 +20,7 @@ from miniflow.files import paths
 from miniflow.files.constants import with_constants
 from miniflow.files.decode import A_NAME, decode
 from miniflow.files.op_hints import op_hint
+from miniflow.files.op_state import check_op_states, read_op_state
 from miniflow.files.schema import (
     DataForm,
     GraphForm,
@@ -132,7 +133,9 @@ class _Loader:
 
     def _check_shapes(self, graph: Graph) -> None:
         try:
-            type_class_numbers(graph, graph.shapes())
+            shapes = graph.shapes()
+            type_class_numbers(graph, shapes)
+            check_op_states(graph, shapes)
         except FeedError:
             if not (unfed := graph.unfed()):
                 raise
@@ -236,9 +239,12 @@ class _Loader:
             if None in inputs:
                 raise _NotInOrder
             try:
-                made[position] = op.of(cast("list[Node]", inputs), form.name, form.attrs or {})
+                node = op.of(cast("list[Node]", inputs), form.name, form.attrs or {})
             except MiniflowError as error:
                 raise self._op_error(error, position, form) from None
+            if not isinstance(form.state, UnsetType):
+                node.state = read_op_state(node, form.state, self._node(position), self.sources)
+            made[position] = node
             inbound.append(sources)
         return inbound
 
@@ -305,6 +311,8 @@ class _Loader:
             raise FileError("an Input takes no inputs", where=f"{where}.inputs")
         if form.attrs:
             raise FileError("an Input has no attributes", where=f"{where}.attrs")
+        if form.state:
+            raise FileError("an Input has no state", where=f"{where}.state")
         value: Value | None = None
         if type(form.value) is float and self.dtype == np.float64:
             value = form.value

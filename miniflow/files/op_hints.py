@@ -8,7 +8,7 @@ from miniflow.ops import OPS
 # The names that other libraries have for an op of ours, in lower case without underscores.
 _CALLED_ELSEWHERE = {
     "Add": "plus addn residual",
-    "BatchNorm": "batchnormalization batchnorm1d batchnorm2d batchnorm3d",
+    "BatchNorm": "batchnormalization batchnorm1d batchnorm2d batchnorm3d syncbatchnorm bn",
     "BinaryCrossEntropy": "bce bceloss binarycrossentropyloss",
     "Clip": "clamp hardtanh relu6",
     "Concat": "cat concatenate hstack vstack",
@@ -17,9 +17,11 @@ _CALLED_ELSEWHERE = {
     "Div": "divide truediv",
     "Greater": "gt greaterthan",
     "GreaterOrEqual": "ge greaterequal",
+    "GroupNorm": "groupnormalization",
     "Hinge": "hingeloss svmloss marginloss",
     "Huber": "huberloss smoothl1 smoothl1loss",
     "Input": "parameter constant placeholder variable data const initializer",
+    "InstanceNorm": "instancenormalization instancenorm1d instancenorm2d instancenorm3d",
     "LayerNorm": "layernormalization",
     "LeakyReLU": "lrelu",
     "Less": "lt lessthan",
@@ -37,6 +39,7 @@ _CALLED_ELSEWHERE = {
     "Neg": "negative negate minus",
     "PRelu": "parametricrelu",
     "Pow": "power square squared",
+    "RMSNorm": "rmsnormalization simplifiedlayernormalization rms",
     "Reshape": "flatten view",
     "SiLU": "swish",
     "Sigmoid": "logistic expit",

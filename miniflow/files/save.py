@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ class _Saver:
         self._created: list[Path] = []
         # Inputs that are written as numbers among the inputs of ops.
         self._constants: dict[Node, str] = {}
+        # The state of each op that has one, as JSON.
+        self._states: dict[Node, str] = {}
 
     def save(self) -> None:
         """Write the tensors, then the graph file; remove the tensors if that fails."""
@@ -99,6 +101,7 @@ class _Saver:
             if value is not None and not _is_inline(value)
         }
         tensor_file = self._write_tensors(large) if large else ""
+        self._states = self._states_as_json(rows)
         width = min(_NAME_COLUMN, max(len(node.label) for node in rows))
         nodes = [self._node(node, values.get(node), tensor_file, width) for node in rows]
         parts = [
@@ -158,7 +161,21 @@ class _Saver:
             if (type(value), value) != (type(default := node.attributes[key].default), default)
         }
         ending = f', "attrs": {self._json(attrs)}' if attrs else ""
+        if node in self._states:
+            ending += f', "state": {self._states[node]}'
         return f'{start}, "inputs": [{inputs}]{ending}}}'
+
+    def _states_as_json(self, nodes: Sequence[Node]) -> dict[Node, str]:
+        """Return the arrays that each op keeps from pass to pass; all large ones in one file."""
+        ops = [node for node in nodes if isinstance(node, Op) and node.lasts and node.state]
+        arrays = {f"{op.label}.{name}": array for op in ops for name, array in op.state.items()}
+        texts = self._kept_as_json(arrays)
+        return {
+            op: ", ".join(
+                f"{self._json(name)}: {texts[f'{op.label}.{name}']}" for name in op.state
+            ).join("{}")
+            for op in ops
+        }
 
     def _input_fields(self, node: Input, value: Array | None, tensor_file: str) -> Iterator[str]:
         if node.shape is not None:

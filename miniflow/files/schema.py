@@ -68,15 +68,17 @@ class Form(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NodeForm(Form, gc=False):
-    """A node; `inputs` and `attrs` are for ops, all other fields for an Input.
+    """A node; `inputs`, `attrs` and `state` are for ops, all other fields for an Input.
 
-    An input of an op is the name of a node, or a number.
+    An input of an op is the name of a node, or a number. `state` has the arrays that an op keeps
+    from pass to pass, as values.
     """
 
     name: Name
     op: str
     inputs: list[str | float] | UnsetType = UNSET
     attrs: dict[str, Attribute] | UnsetType = UNSET
+    state: dict[str, Any] | UnsetType = UNSET
     value: float | str | list[Any] | dict[str, Any] | UnsetType = UNSET
     shape: Annotated[list[Size | None], Meta(max_length=limits.AXES)] | UnsetType = UNSET
     trainable: bool | UnsetType = UNSET
@@ -314,6 +316,7 @@ def schema() -> dict[str, Any]:
     node["properties"]["value"] = {
         "anyOf": [numbers, initialiser, tensor],
     }
+    node["properties"]["state"]["additionalProperties"] = {"anyOf": [numbers, tensor]}
     node["allOf"] = [_only_for_inputs(), *map(_op_schema, sorted(OPS.items()))]
     definitions["GraphForm"]["properties"]["miniflow"] = {"const": FORMAT}
     definitions["DataForm"].update(_data_schema())
@@ -329,7 +332,11 @@ def _only_for_inputs() -> dict[str, Any]:
     return {
         "if": {"properties": {"op": {"const": "Input"}}},
         "then": {
-            "properties": {"inputs": {"maxItems": 0}, "attrs": {"maxProperties": 0}},
+            "properties": {
+                "inputs": {"maxItems": 0},
+                "attrs": {"maxProperties": 0},
+                "state": False,
+            },
         },
         "else": {
             "required": ["inputs"],
@@ -357,6 +364,7 @@ def _op_schema(entry: tuple[str, type[Op]]) -> dict[str, Any]:
             "properties": {
                 "inputs": inputs,
                 "attrs": {"properties": attrs, "additionalProperties": False},
+                "state": {"propertyNames": {"enum": list(op.lasts)}} if op.lasts else False,
             }
         },
     }

@@ -175,6 +175,9 @@ def _plan_of(subject: Structure | Plan, graph: Structure) -> Plan:
         plan.feed(subject.sgd_step)
         for i in inputs:
             plan.set_value(i, np.asarray(subject.value(i), np.float64))
+        for i in range(len(graph)):
+            for name, array in subject.lasting(i).items():
+                np.copyto(plan.lasting(i)[name], array)
     else:
         plan.feed(0)
     return plan

@@ -22,6 +22,8 @@ from miniflow.ops.base import (
     OPS,
     Op,
 )
+from miniflow.ops.batch_norm import BatchNorm
+from miniflow.ops.channel_norms import GroupNorm, InstanceNorm
 from miniflow.ops.conditions import (
     Detach,
     Equal,
@@ -64,6 +66,7 @@ from miniflow.ops.linear import (
     MatMul,
 )
 from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
+from miniflow.ops.norms import LayerNorm, RMSNorm
 from miniflow.ops.piecewise_cost import Hinge, Huber
 from miniflow.ops.powers import (
     Exp,
@@ -102,6 +105,7 @@ __all__ = [
     "Abs",
     "Add",
     "ArgMax",
+    "BatchNorm",
     "BinaryCrossEntropy",
     "Clip",
     "Concat",
@@ -117,9 +121,12 @@ __all__ = [
     "Expand",
     "Greater",
     "GreaterOrEqual",
+    "GroupNorm",
     "HardSigmoid",
     "Hinge",
     "Huber",
+    "InstanceNorm",
+    "LayerNorm",
     "LeakyReLU",
     "Less",
     "LessOrEqual",
@@ -138,6 +145,7 @@ __all__ = [
     "PRelu",
     "Pow",
     "Prod",
+    "RMSNorm",
     "ReLU",
     "Reciprocal",
     "Reshape",

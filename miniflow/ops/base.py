@@ -27,6 +27,7 @@ from miniflow.ops.calls import Call as Call
 from miniflow.ops.calls import Calls as Calls
 from miniflow.ops.calls import Index as Index
 from miniflow.ops.calls import Shape as Shape
+from miniflow.ops.lasting import KeepsArrays
 from miniflow.registry import OPS as OPS
 from miniflow.text.lists import series as series
 
@@ -60,7 +61,7 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-class Op(Node):
+class Op(KeepsArrays):
     """A kind of node, entered in the registry.
 
     A subclass defines `arity` (minimum and maximum number of inputs; None for no limit),
@@ -214,11 +215,14 @@ class Op(Node):
         dtype = np.result_type(*[x.dtype for x in arrays])
         inputs = [x.astype(dtype, copy=False) for x in arrays]
         out = np.zeros(shape, dtype)
-        do = Calls(out.dtype)
+        lasting = self.starting_state([x.shape for x in inputs], dtype)
+        do = Calls(out.dtype, lasting=lasting)
         self.check_calls(do, *inputs)
         self.forward_calls(do, out, *inputs)
         with np.errstate(all="ignore"):
             _run(do.take())
+        if lasting:
+            self.state = lasting
         self._live = do, out, inputs
         self.value = out[()] if shape == () else out
 

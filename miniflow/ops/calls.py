@@ -5,7 +5,7 @@ Bound calls are the fastest form measured: no Python frame for each operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,8 +23,8 @@ class Calls:
     """Collects the calls of one node, in order, with their arguments bound.
 
     `scratch` buffers are temporary and shared between nodes through `pool`; `keep` buffers carry
-    results of a node's forward rule to its backward rule. `sgd_step` holds the number of the
-    current SGD step, for ops that draw random numbers.
+    results of a node's forward rule to its backward rule; `lasting` arrays go from pass to pass.
+    `sgd_step` holds the number of the current SGD step, for ops that draw random numbers.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Calls:
         dtype: DTypeLike,
         pool: dict[tuple[Shape, int], Array] | None = None,
         sgd_step: Array | None = None,
+        lasting: Mapping[str, Array] | None = None,
     ) -> None:
         self.calls: list[Call] = []
         self.dtype = np.dtype(dtype)
@@ -39,6 +40,7 @@ class Calls:
         self._pool = {} if pool is None else pool
         self._scratch_count = 0
         self._kept: dict[str, Array] = {}
+        self._lasting = {} if lasting is None else dict(lasting)
 
     def __call__(
         self, function: Callable[..., object], *arguments: object, **keywords: object
@@ -75,3 +77,22 @@ class Calls:
         if key not in self._kept:
             self._kept[key] = np.zeros(shape, dtype or self.dtype)
         return self._kept[key]
+
+    def last(self, name: str, shape: Shape, start: float) -> Array:
+        """Return the array `name` of this node, which lasts from pass to pass.
+
+        List the call that copies it first, for `before_pass`. It starts with `start` in each entry
+        if the node has none.
+        """
+        if name not in self._lasting:
+            self._lasting[name] = np.full(shape, start, self.dtype)
+        self(np.copyto, self.keep(_before(name), shape), self._lasting[name])
+        return self._lasting[name]
+
+    def before_pass(self, name: str) -> Array:
+        """Return the lasting array `name` as it was before the last pass."""
+        return self._kept[_before(name)]
+
+
+def _before(name: str) -> str:
+    return f"{name} before"

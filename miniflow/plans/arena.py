@@ -1,8 +1,8 @@
 """The memory of an array plan: all values and gradients in one block.
 
 The state that lasts from one SGD step to the next comes first (parameters, the optimizer's state,
-the inputs' own values), then activations, then gradients. So a checkpoint, a row of a trace and the
-update of all parameters each work on one contiguous piece of memory.
+the inputs' own values, what ops keep), then activations, then gradients. So a checkpoint, a row of
+a trace and the update of all parameters each work on one contiguous piece of memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from miniflow.node import Input
-from miniflow.ops.base import Array, Shape
+from miniflow.ops.base import Array, Op, Shape, follows_rules
 from miniflow.structure import Structure
 
 # Arrays start at multiples of this many bytes: with that, an SGD step of a medium-sized network
@@ -25,7 +25,8 @@ class Arena:
     """Values and gradients by node, parameters and the optimizer's state of them, in one block.
 
     `parameters`, `parameter_gradients` and the arrays of `kept` (the optimizer's state, by name)
-    are flat; `parts` are the slices of each trainable in them. `lasting` and `whole` are flat too.
+    are flat; `parts` are the slices of each trainable in them. `of_ops` has the arrays that ops
+    keep from pass to pass, by node and name. `lasting` and `whole` are flat too.
     """
 
     def __init__(self, graph: Structure, shapes: list[Shape]) -> None:
@@ -43,7 +44,13 @@ class Arena:
         untrained = sorted(set(range(len(shapes))).difference(trainables))
         parameters = sum(padded_sizes[i] for i in trainables)
         keeps = graph.training.keeps
-        lasting = parameters * (1 + len(keeps)) + sum(padded_sizes[i] for i in own)
+        starts = {
+            i: node.starting_state([shapes[source] for source in graph.inbound[i]], graph.dtype)
+            for i, node in enumerate(graph.nodes)
+            if isinstance(node, Op) and node.lasts and follows_rules(node)
+        }
+        kept_by_ops = sum(-(-x.size // line) * line for of in starts.values() for x in of.values())
+        lasting = parameters * (1 + len(keeps)) + sum(padded_sizes[i] for i in own) + kept_by_ops
         total = lasting + sum(padded_sizes[i] for i in temporary) + sum(padded_sizes)
         block: Array = np.zeros(total + line, graph.dtype)
         block = block[-block.ctypes.data % CACHE_LINE // itemsize :]
@@ -61,7 +68,16 @@ class Arena:
         self.gradients: list[Array] = [block[:0]] * len(shapes)
         self.parameters = take(parameters)
         self.kept = {name: take(parameters) for name in keeps}
-        for i in [*own, *temporary]:
+        for i in own:
+            self.values[i] = shaped(i, take(padded_sizes[i]))
+        self.of_ops: dict[int, dict[str, Array]] = {}
+        for i, kept in starts.items():
+            self.of_ops[i] = {}
+            for name, first in kept.items():
+                array = take(-(-first.size // line) * line)[: first.size].reshape(first.shape)
+                array[...] = first
+                self.of_ops[i][name] = array
+        for i in temporary:
             self.values[i] = shaped(i, take(padded_sizes[i]))
         self.parameter_gradients = take(parameters)
         self.parts: list[slice] = []

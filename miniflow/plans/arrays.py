@@ -6,7 +6,7 @@ The first consumer of a node assigns its gradient; later consumers add to it.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import accumulate, chain, repeat
 
@@ -42,7 +42,10 @@ class ArrayPlan(Plan):
             for i, node in enumerate(graph.nodes)
             if not isinstance(node, Input) and not follows_rules(node)
         }
-        self._do = [Calls(graph.dtype, self._pool, self._sgd_step) for _ in range(len(graph.nodes))]
+        self._do = [
+            Calls(graph.dtype, self._pool, self._sgd_step, lasting)
+            for lasting in map(self.lasting, range(len(graph.nodes)))
+        ]
         self._without_warnings = context_without_warnings().run
         self._checks = True
         self._fed = self._find_fed()
@@ -60,8 +63,6 @@ class ArrayPlan(Plan):
         self._read_cost = cost.item if cost.size == 1 else cost.sum
         self._load()
         self.feed(0)
-
-    # Memory ------------------------------------------------------------------------------
 
     def _load(self) -> None:
         for i, node in enumerate(self.graph.nodes):
@@ -103,9 +104,7 @@ class ArrayPlan(Plan):
         for i in reversed(range(len(graph.nodes))):
             if not graph.reaches_cost[i]:
                 continue
-            seed: tuple[Call, ...] = ()
-            if i == graph.cost:
-                seed = (partial(self._gradients[i].fill, 1.0),)
+            seed = (partial(self._gradients[i].fill, 1.0),) * (i == graph.cost)
             first: list[bool] = []
             for source in graph.inbound[i]:
                 first.append(source not in assigned)
@@ -140,12 +139,8 @@ class ArrayPlan(Plan):
                 else:
                     do(np.add, total, targets[input_index], total)
             if source in self._lessons and i not in self._lessons:
-                do(
-                    self._lessons[source].receive,
-                    node,
-                    targets[input_index],
-                    source not in received,
-                )
+                receive = self._lessons[source].receive
+                do(receive, node, targets[input_index], source not in received)
                 received.add(source)
         return do.take()
 
@@ -347,8 +342,8 @@ class ArrayPlan(Plan):
 
     def contribution(self, consumer: int, input_index: int) -> Array:
         """Return the edge's buffer; for a source with one consumer, that is its gradient."""
-        source = self.graph.inbound[consumer][input_index]
-        return self._edges.get((consumer, input_index), self._gradients[source])
+        gradient = self._gradients[self.graph.inbound[consumer][input_index]]
+        return self._edges.get((consumer, input_index), gradient)
 
     def set_value(self, node: int, value: Array) -> None:
         """Copy `value` into the node's part of the block."""
@@ -365,6 +360,14 @@ class ArrayPlan(Plan):
     def optimizer_state(self, trainable: int) -> list[Array]:
         """Return the trainable's parts of the block."""
         return [self._arena.kept_part(name, trainable) for name in self._arena.kept]
+
+    def lasting(self, node: int) -> Mapping[str, Array]:
+        """Return the node's parts of the block."""
+        return self._arena.of_ops.get(node, {})
+
+    def lasting_before(self, node: int) -> Mapping[str, Array]:
+        """Return the copies that the node's forward calls make first."""
+        return {name: self._do[node].before_pass(name) for name in self.lasting(node)}
 
     def save(self) -> State:
         """Copy the lasting part of the block, and the control of the run."""

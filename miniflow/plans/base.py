@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from miniflow.errors import ShapeError
 from miniflow.node import Input
-from miniflow.ops.base import Array, Shape, shape_text
+from miniflow.ops.base import Array, Op, Shape, shape_text
 from miniflow.plans.integers import in_type, integer_types
 from miniflow.plans.trace import Trace
 from miniflow.structure import Structure
@@ -231,6 +231,14 @@ class Plan(ABC):
     def optimizer_state(self, trainable: int) -> list[Array]:
         """Return the optimizer's state of a trainable, one array for each of its names."""
 
+    def lasting(self, node: int) -> Mapping[str, Array]:
+        """Return the arrays that an op keeps from pass to pass, by name (views: copy to keep)."""
+        return {}
+
+    def lasting_before(self, node: int) -> Mapping[str, Array]:
+        """Return those arrays as they were before the last forward pass of the node."""
+        return {}
+
     @abstractmethod
     def save(self) -> State:
         """Return a copy of the state that lasts from one SGD step to the next."""
@@ -261,10 +269,16 @@ class Plan(ABC):
         return float(self.value(self.graph.cost).sum())
 
     def store(self) -> None:
-        """Write the values of all inputs that are not fed from data back to the graph's nodes."""
+        """Write the values of all inputs that are not fed from data back to the graph's nodes.
+
+        So are the arrays that ops keep from pass to pass.
+        """
         for i, node in enumerate(self.graph.nodes):
-            if isinstance(node, Input) and not self.graph.fed_from_data(i):
-                node.value = self.typed_value(i).copy()
+            if isinstance(node, Input):
+                if not self.graph.fed_from_data(i):
+                    node.value = self.typed_value(i).copy()
+            elif isinstance(node, Op) and (lasting := self.lasting(i)):
+                node.state = {name: array.copy() for name, array in lasting.items()}
 
 
 def _needed(graph: Structure) -> list[bool]:

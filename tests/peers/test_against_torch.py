@@ -145,6 +145,47 @@ CASES = [
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, 0), {"axis": 0}, edges=False),
     Case("LogSoftmax", ((4, 3),), lambda x: torch.log_softmax(x, -1), edges=False),
     Case("LogSoftmax", ((4, 3),), lambda x: torch.log_softmax(x, 0), {"axis": 0}, edges=False),
+    Case("LayerNorm", ((4, 3),), lambda x: nn.layer_norm(x, (3,)), edges=False),
+    Case(
+        "LayerNorm",
+        ((2, 4, 3), (4, 3), (4, 3)),
+        lambda x, w, b: nn.layer_norm(x, (4, 3), w, b, 1e-3),
+        {"eps": 1e-3},
+        edges=False,
+    ),
+    Case("RMSNorm", ((4, 3), (3,)), lambda x, w: nn.rms_norm(x, (3,), w, 1e-5), edges=False),
+    Case(
+        "GroupNorm",
+        ((3, 6, 2), (6,), (6,)),
+        lambda x, w, b: nn.group_norm(x, 3, w, b),
+        {"groups": 3},
+        edges=False,
+    ),
+    Case(
+        "InstanceNorm",
+        ((3, 2, 4, 3), (2,), (2,)),
+        lambda x, w, b: nn.instance_norm(x, None, None, w, b),
+        edges=False,
+    ),
+    Case(
+        "BatchNorm",
+        ((6, 3), (3,), (3,)),
+        lambda x, w, b: nn.batch_norm(x, None, None, w, b, True),
+        edges=False,
+    ),
+    Case(
+        "BatchNorm",
+        ((4, 3, 2, 5), (3,), (3,)),
+        lambda x, w, b: nn.batch_norm(x, None, None, w, b, True),
+        edges=False,
+    ),
+    Case(
+        "BatchNorm",
+        ((2, 3), (3,)),
+        lambda x, w: nn.batch_norm(x, torch.zeros(3).to(x), torch.ones(3).to(x), w),
+        {"training": False},
+        edges=False,
+    ),
     Case("NLL", ((4, 3), (4,)), lambda x, y: nn.nll_loss(x, y.long()), draw=bits, edges=False),
     Case("Huber", ((4, 3), (4, 3)), lambda y, a: nn.huber_loss(a, y), edges=False),
     Case(
@@ -254,7 +295,7 @@ def compare(case: Case, inputs: list[Array], dtype: str) -> None:
             continue
         size = np.max(np.abs(other), initial=0.0, where=np.isfinite(other))
         # Products of rows: what is small beside them is rounding.
-        summed = case.op in ("MatMul", "Linear", "LogSoftmax")
+        summed = case.op in ("MatMul", "Linear", "LogSoftmax") or case.op.endswith("Norm")
         beside = tolerance * size if summed else tolerance * 1e-3
         np.testing.assert_allclose(mine, other, tolerance, beside, err_msg=f"{case}: {what}")
         if what == "value" and case.op not in SIGNS_OF_ZERO:
@@ -398,6 +439,32 @@ def test_trajectories(optimizer: Optimizer, other: Callable[[Any], Any]) -> None
             np.testing.assert_allclose(
                 plan.value(place), tensor.detach().numpy(), rtol=1e-10, atol=1e-12
             )
+
+
+@pytest.mark.parametrize("shape", [(20, 4), (6, 4, 3)])
+def test_a_trained_batch_norm(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(2, 3, size=(2, *shape))
+    first = [rng.normal(size=4), rng.normal(size=4)]
+    w, b = (Input(f"p{i}", value=p, trainable=True) for i, p in enumerate(first))
+    norm = OPS["BatchNorm"](Input("x", value=x), w, b, name="norm")
+    graph = Graph.of(MSE(Input("y", value=y), norm), training=Training(SGD(RATE)))
+    plan = ArrayPlan(graph, graph.shapes())
+    module = (torch.nn.BatchNorm1d if len(shape) < 4 else torch.nn.BatchNorm2d)(4).double()
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor(first[0]))
+        module.bias.copy_(torch.tensor(first[1]))
+    trained = torch.optim.SGD(module.parameters(), RATE)
+    for step in range(STEPS):
+        plan.run(step, 1, array("d"))
+        trained.zero_grad()
+        ((torch.tensor(y) - module(torch.tensor(x))) ** 2).mean().backward()
+        trained.step()
+        for place, tensor in zip(graph.trainables, module.parameters(), strict=True):
+            np.testing.assert_allclose(plan.value(place), tensor.detach().numpy(), 1e-10, 1e-12)
+        for name, array_ in plan.lasting(graph.index_of("norm")).items():
+            theirs = dict(module.named_buffers())[name].numpy()
+            np.testing.assert_allclose(array_, theirs, 1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from miniflow import MSE, Add, Input, Linear, Mul, Node, Sigmoid, Sub, topological_sort
+from miniflow import MSE, Add, BatchNorm, Input, Linear, Mul, Node, Sigmoid, Sub, topological_sort
 from miniflow.lesson import sgd_update
 from tests.recording.memory import Loop
 
@@ -462,6 +462,21 @@ def accumulates(loop: Loop) -> Iterator[None]:
         w.value = w.value - 0.001 * w.gradients[w]
 
 
+def normalises(loop: Loop) -> Iterator[None]:
+    """Batch norms of both kinds, with statistics that no record has."""
+    x, w, t = Input(), Input(), Input()
+    present, running = BatchNorm(x, w), BatchNorm(x, w, training=False)
+    running.state = {"running_mean": np.array([0.5]), "running_var": np.array([4.0])}
+    cost = MSE(t, Add(present, running))
+    loop.name(x=x, w=w, t=t, present=present, running=running, cost=cost)
+    feed = {x: np.array([[1.0], [3.0]]), w: np.array([2.0]), t: np.zeros((2, 1))}
+    graph = topological_sort(feed)
+    for _ in range(3):
+        loop.both(graph)
+        yield
+        sgd_update([w], 0.01)
+
+
 PROGRAMS = {
     program.__name__: program
     for program in (
@@ -488,5 +503,6 @@ PROGRAMS = {
         twins,
         one_after_another,
         accumulates,
+        normalises,
     )
 }

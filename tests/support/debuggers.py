@@ -28,6 +28,8 @@ def state(debugger: Debugger) -> dict[str, Any]:
         freshness = debugger.state.gradient_freshness(i)
         if freshness in (Freshness.CURRENT, Freshness.STALE, Freshness.PARTIAL):
             seen[f"{node.label} gradient {freshness.value}"] = debugger.state.gradient(i).tobytes()
+        for name, array in debugger.plan.lasting(i).items():
+            seen[f"{node.label} {name}"] = array.tobytes()
         for c in debugger.state.contributions(i):
             if c.sent is not None:
                 seen[f"{node.label} from {c.consumer}.{c.input_index}"] = c.sent.tobytes()

@@ -308,6 +308,39 @@ def _cost(draw: Draw, op: type[Op]) -> Case:
     return Case(op, [np.array(y), np.array(a)], attributes)
 
 
+# With a variance near 0 the gradients are differences of large numbers.
+_NORM_EPS = (0.05, 0.5)
+
+
+def _weighted(draw: Draw, op: type[Op], shape: Shape, of: Shape, attributes: Any) -> Case:
+    weights = [numbers(draw, of) for _ in range(draw(st.integers(0, 2)))]
+    eps = draw(st.sampled_from(_NORM_EPS))
+    return Case(op, [numbers(draw, shape), *weights], {**attributes, "eps": eps})
+
+
+@st.composite
+def _last_axes_norm(draw: Draw, op: type[Op]) -> Case:
+    shape = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple))
+    axes = draw(st.integers(1, len(shape)))
+    case = _weighted(draw, op, shape, shape[len(shape) - axes :], {})
+    told = len(case.values) == 1 or draw(st.booleans())
+    return Case(op, case.values, {**case.attributes, "axes": axes} if told else case.attributes)
+
+
+@st.composite
+def _channel_norm(draw: Draw, op: type[Op]) -> Case:
+    name = op.__name__
+    n, groups, each = (draw(st.integers(1, 3)) for _ in range(3))
+    least = 1 if name == "InstanceNorm" else 0
+    spatial = draw(st.lists(st.integers(1, 3), min_size=least, max_size=2))
+    attributes: dict[str, Any] = {"groups": groups} if name == "GroupNorm" else {}
+    if name == "BatchNorm":
+        alone = n * int(np.prod(spatial)) == 1
+        attributes = {"training": not alone and draw(st.booleans()), "momentum": 0.25}
+    shape = (n, groups * each, *spatial)
+    return _weighted(draw, op, shape, (groups * each,), attributes)
+
+
 @st.composite
 def _nll(draw: Draw, op: type[Op]) -> Case:
     shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
@@ -335,6 +368,11 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "Prod": _reduction,
     "CumSum": _along,
     "ArgMax": _along,
+    "LayerNorm": _last_axes_norm,
+    "RMSNorm": _last_axes_norm,
+    "GroupNorm": _channel_norm,
+    "InstanceNorm": _channel_norm,
+    "BatchNorm": _channel_norm,
     "Softmax": _along,
     "LogSoftmax": _along,
     "NLL": _nll,

@@ -79,9 +79,8 @@ def evidence_ref(sides: list[Side], graph: Graph) -> EntryRef | None:
             items = [item for bracket in term.brackets for item in bracket.items]
             integers = tuple(item for item in items if isinstance(item, int))
             term, index = term.operand, integers if len(integers) == len(items) else None  # type: ignore[assignment]
-        if isinstance(term, NodeTerm) and term.attribute != "shape" and index is not None:
-            attribute = "grad" if term.attribute == "grad" else "value"
-            return EntryRef(graph.by_name[term.name], attribute, index)  # type: ignore[arg-type]
+        if isinstance(term, NodeTerm) and term.attribute in ("value", "grad") and index is not None:
+            return EntryRef(graph.by_name[term.name], term.attribute, index)  # type: ignore[arg-type]
     return None
 
 

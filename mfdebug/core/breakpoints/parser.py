@@ -11,6 +11,7 @@ from mfdebug.core.breakpoints.nonfinite import KINDS
 from mfdebug.core.breakpoints.triggers import AtPositions, NotFinite, OnChange, Trigger, Unhealthy
 from mfdebug.core.expressions.earlier_steps import Lookback
 from mfdebug.core.expressions.parser import Expression, ExpressionError, parse, take_entry
+from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
 from miniflow.errors import nearest
@@ -251,6 +252,10 @@ class _Zeros:
         if reason := self._debugger.state.no_gradient(self._debugger.graph.by_name[node]):
             raise DebuggerError(f"{node} has no gradient: {reason}")
         return self.value(node)
+
+    def lasting(self, node: str, name: str) -> Array:
+        found = PresentEnvironment(self._debugger).lasting(node, name)
+        return np.zeros_like(found)
 
     def word(self, _name: str) -> float:
         return 0.0

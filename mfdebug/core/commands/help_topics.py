@@ -37,6 +37,7 @@ FORMS = {
     "W1[0,1]": "one number; negative indices count from the end",
     "W1.grad[0,:]": "a row; slices as in NumPy",
     "`my node`": "a node with an odd name, in backquotes",
+    "bn.running_mean": "what a BatchNorm keeps; also bn.running_var",
     "lr()": "the learning rate, in a graph with a node named lr",
     "+ - * / // % ** @": "arithmetic; @ is the matrix product",
     "< <= > >= == !=": "comparisons, also chained: 0 < x < 1",

@@ -107,6 +107,8 @@ def edge_sums(
     op, explainer = found
     if reason := nothing_sent(view, op, explainer, input_index, index):
         return Sums("0", (), (reason,))
+    if (own := explainer.sums(view, op, input_index, index)) is not None:
+        return own
     local = explainer.locals(view, op, input_index, index)
     if local is None:
         return _known_only(view, input_index, index, sent)

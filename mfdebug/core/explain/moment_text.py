@@ -85,7 +85,7 @@ def _forward_lines(node: NodeReport) -> list[str]:
         lines += [f"  {node.value_override}"] * bool(node.value_override)
     elif node.unknown:
         lines.append(f"  {node.name}: {node.unknown}")
-    return [*lines, *(f"  {note}" for note in node.notes)]
+    return [*lines, *(f"  {note}" for note in (*node.notes, *node.kept))]
 
 
 def _backward_lines(node: NodeReport) -> list[str]:

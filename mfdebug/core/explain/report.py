@@ -73,7 +73,8 @@ class NodeReport(Struct, frozen=True):
     which the consumer has sent its contribution; `turn` is the moment of the node's own backward,
     if it is still ahead in this pass. `outdated` names a parameter that was updated after the value
     was computed from it. `value_set` and `gradient_set` are the moments that last set them, None if
-    none did. `incoming_more` and `outgoing_more` count the edges that are not listed.
+    none did. `incoming_more` and `outgoing_more` count the edges that are not listed. `kept` are
+    lines on what an op keeps from pass to pass.
     """
 
     name: str
@@ -109,6 +110,7 @@ class NodeReport(Struct, frozen=True):
     gradient_override: str = ""
     received: float | None = None
     rule_broken: bool = False
+    kept: tuple[str, ...] = ()
 
 
 def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeReport:
@@ -172,7 +174,13 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         gradient_override=override_note(debugger, node, index, gradient=True),
         received=_received(debugger, node, index) if has_gradient else None,
         rule_broken=state.override(node) is not None or bool(overridden_since_made(debugger, node)),
+        kept=_kept(view, index),
     )
+
+
+def _kept(view: NodeView, index: Index) -> tuple[str, ...]:
+    found = explainer_of(view.op)
+    return () if found is None else found[1].kept(view, found[0], index)
 
 
 def _received(debugger: Debugger, node: int, index: Index) -> float:

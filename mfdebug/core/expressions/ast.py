@@ -64,15 +64,17 @@ class Word(Struct, frozen=True):
 
 
 class NodeTerm(Struct, frozen=True):
-    """A node's `value`, `grad` or `shape`."""
+    """A node's `value`, `grad`, `shape`, or an array that it keeps from pass to pass."""
 
     name: str
     attribute: str = "value"
 
     def evaluate(self, context: EvaluationContext) -> Value:
-        """Return the node's value, gradient or shape."""
+        """Return the node's value, gradient, shape or kept array."""
         if self.attribute == "grad":
             return context.environment.gradient(self.name)
+        if self.attribute not in ("value", "shape"):
+            return context.environment.lasting(self.name, self.attribute)
         value = context.environment.value(self.name)
         return value.shape[1:] if self.attribute == "shape" else value
 

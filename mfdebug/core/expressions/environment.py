@@ -30,6 +30,9 @@ class Environment(Protocol):
     def gradient(self, node: str) -> NDArray[Any]:
         """Return the node's gradient, or raise `NotComputed`."""
 
+    def lasting(self, node: str, name: str) -> NDArray[Any]:
+        """Return an array that the node keeps, or raise `NotComputed`."""
+
     def word(self, name: str) -> float:
         """Return `cost`, `lr`, `sgd_step` or `moment`, or raise `NotComputed`."""
 
@@ -45,6 +48,9 @@ class RowEnvironment(Protocol):
 
     def gradient(self, node: str) -> Rows:
         """Return the node's gradients, or raise `NotComputed`."""
+
+    def lasting(self, node: str, name: str) -> Rows:
+        """Return the arrays `name` that the node keeps, or raise `NotComputed`."""
 
     def word(self, name: str) -> Rows:
         """Return `cost`, `lr`, `sgd_step` or `moment`, as a number per row or one for all."""
@@ -66,6 +72,10 @@ class OneRow:
     def gradient(self, node: str) -> Rows:
         """Return the node's gradient as one row."""
         return np.asarray(self._environment.gradient(node))[None]
+
+    def lasting(self, node: str, name: str) -> Rows:
+        """Return the array `name` that the node keeps as one row."""
+        return np.asarray(self._environment.lasting(node, name))[None]
 
     def word(self, name: str) -> Rows:
         """Return the word's number as one row."""

@@ -33,6 +33,7 @@ from mfdebug.core.expressions.expression import Expression, NodeRef
 from mfdebug.core.expressions.functions import FUNCTIONS, SUMMARIES, ExpressionError, NotComputed
 from mfdebug.core.expressions.scanner import (
     ATTRIBUTES,
+    LASTING,
     LONGEST_TEXT,
     WORD_MEANINGS,
     WORDS,
@@ -167,7 +168,9 @@ class _Parser:
         """Parse a node, number, word, call or parenthesis."""
         if node or self.source.sees("`"):
             term = NodeTerm(self.node(node), self.source.attribute())
-            self.mentions[term.attribute].add(term.name)
+            # What an op keeps changes with its value.
+            mentioned = "value" if term.attribute in LASTING else term.attribute
+            self.mentions[mentioned].add(term.name)
             return term
         if number := self.source.number():
             return Number(float(number))

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from mfdebug.core.expressions.parser import NotComputed
 from mfdebug.core.timeline.debugger import Debugger, Freshness, node_or_error
-from miniflow.ops.base import Array
+from miniflow.ops.base import Array, Op
 
 T = TypeVar("T")
 
@@ -68,6 +68,18 @@ class PresentEnvironment:
             self._note_stale(f"{node}.grad")
         return state.gradient(index)
 
+    def lasting(self, node: str, name: str) -> Array:
+        """Return an array that a node keeps from pass to pass, or raise `NotComputed`."""
+        index = self._index_of(node)
+        arrays = self._debugger.plan.lasting(index)
+        if name not in arrays:
+            op = self._debugger.graph.nodes[index]
+            kept = isinstance(op, Op) and name in op.lasts
+            raise NotComputed(
+                f"the {name} of {node} is not in the record" if kept else f"{node} has no {name}"
+            )
+        return arrays[name]
+
     def word(self, name: str) -> float:
         """Return cost, lr, sgd_step or moment."""
         debugger, state = self._debugger, self._debugger.state
@@ -118,6 +130,10 @@ class EarlierEnvironment(PresentEnvironment):
     def gradient(self, node: str) -> Array:
         """Return the node's gradient at that moment."""
         return self._visit(lambda: super(EarlierEnvironment, self).gradient(node).copy())
+
+    def lasting(self, node: str, name: str) -> Array:
+        """Return the array that the node kept at that moment."""
+        return self._visit(lambda: super(EarlierEnvironment, self).lasting(node, name).copy())
 
     def word(self, name: str) -> float:
         """Return the word's value at that moment."""

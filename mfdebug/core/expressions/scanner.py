@@ -16,6 +16,7 @@ from itertools import islice
 
 from mfdebug.core.expressions.functions import FUNCTIONS, ExpressionError
 from miniflow.errors import nearest
+from miniflow.ops import OPS
 
 WORD_MEANINGS = {
     "cost": "the cost",
@@ -26,7 +27,9 @@ WORD_MEANINGS = {
 WORDS = frozenset(WORD_MEANINGS)
 LONGEST_TEXT = 1000
 LONGEST_NAME = 200
-ATTRIBUTES = ("value", "grad", "shape")
+# What an op keeps from pass to pass, such as `running_mean`.
+LASTING = tuple(dict.fromkeys(name for op in OPS.values() for name in op.lasts))
+ATTRIBUTES = ("value", "grad", "shape", *LASTING)
 
 _RESERVED = frozenset({"and", "or", "not", "nan", "inf"})
 _OPERATOR = re.compile(r"\*\*|//|[<>=!]=|[-+*/%@<>]|(?:and|or)(?!\w)")
@@ -34,7 +37,7 @@ _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _TAIL = re.compile(r"[\w.]+")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _ATTRIBUTE = re.compile(r"\s*\.(?!\.)\s*(\w*)")
-_SCOPED = re.compile(r"([\w/.:-]*?\w)(?:\.(?:value|grad|shape))?(?![\w/.:-])")
+_SCOPED = re.compile(rf"([\w/.:-]*?\w)(?:\.(?:{'|'.join(ATTRIBUTES)}))?(?![\w/.:-])")
 _RUN = re.compile(r"\w+|[^\w\s()\[\],`]+|.", re.DOTALL)
 _CALLED_WORD = re.compile(rf"({'|'.join(sorted(WORDS))})\s*\(\s*\)")
 _QUOTED = re.compile(r"`((?:[^`]|``)*)`")
@@ -133,13 +136,14 @@ class Scanner:
         return ""
 
     def attribute(self, known: tuple[str, ...] = ATTRIBUTES) -> str:
-        """Consume `.value`, `.grad` or `.shape`; return `value` if there is none."""
+        """Consume an attribute, such as `.grad`; return `value` if there is none."""
         match = _ATTRIBUTE.match(self.text, self.at)
         if match is None:
             return "value"
         if match[1] not in known:
             self.at = match.start(1)
-            hint = nearest(match[1], known) or f"there are {', '.join(known)}"
+            of_all = ", ".join(attribute for attribute in known if attribute not in LASTING)
+            hint = nearest(match[1], known) or f"there are {of_all}"
             raise self.error(f"unknown attribute {match[1][:80]!r}", hint=hint)
         self.at = match.end()
         return match[1]

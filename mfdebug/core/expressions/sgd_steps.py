@@ -68,6 +68,10 @@ class TracedEnvironment:
             raise NotComputed(f"{node} has no gradient yet")
         return self._rows("gradient", i)
 
+    def lasting(self, node: str, name: str) -> Rows:
+        """Raise `TraceTooShort`: what nodes keep is not in a trace."""
+        raise TraceTooShort
+
     def _rows(self, kind: Kind, node: int) -> Rows:
         traced: Callable[[int], Rows] = getattr(self._trace, kind)
         if self._first >= 0:

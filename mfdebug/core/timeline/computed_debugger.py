@@ -13,12 +13,12 @@ from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.cursor import DebuggerError
 from mfdebug.core.timeline.debugger import Debugger, index_text
 from mfdebug.core.timeline.edits import Edit
-from mfdebug.core.timeline.state import State
+from mfdebug.core.timeline.state import Freshness, State
 from miniflow.errors import ShapeError
 from miniflow.files import save as save_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops.base import Array, shape_text
+from miniflow.ops.base import Array, Op, shape_text
 from miniflow.training.groups import group_for
 from miniflow.training.progress import Training
 from miniflow.training.schedules import Schedule
@@ -185,17 +185,32 @@ class ComputedDebugger(Debugger):
         graph = self.graph
         inputs = [node for node in graph.nodes if isinstance(node, Input)]
         before = [(node, node.value) for node in inputs], graph.training, graph.progress
+        states = [(node, node.state) for node in graph.nodes if isinstance(node, Op)]
         progress = self.plan.progress(self.moment // self.timeline.length)
         training = self._present_training()
         try:
             self.plan.store()
+            self._store_states_of_the_start()
             graph.training = training
             graph.progress = progress
             save_graph(graph, path)
         finally:
             for node, value in before[0]:
                 node.value = value
+            for op, state in states:
+                if op.state is not state:
+                    op.state = state
             graph.training, graph.progress = before[1:]
+
+    def _store_states_of_the_start(self) -> None:
+        """Store what ops kept at the start of an SGD step that a run from the file repeats."""
+        if self.moment % self.timeline.length == 0:
+            return
+        for i, node in enumerate(self.graph.nodes):
+            before = self.plan.lasting_before(i)
+            computed = before and self.state.value_freshness(i) is Freshness.CURRENT
+            if computed and isinstance(node, Op):
+                node.state = {name: array.copy() for name, array in before.items()}
 
     def _present_training(self) -> Training:
         """Return the training settings with the rate, the schedule and what is frozen now."""

@@ -318,7 +318,7 @@ class NodeLines:
         if shown.working and shown.value is not None and not below and not above:
             name = f"{shown.name}{index_text(shown.index)}"
             yield from self._equation(f"{name} = {shown.working}", shown.value)
-        for remark in (*shown.notes, shown.value_override, shown.gradient_override):
+        for remark in (*shown.notes, *shown.kept, shown.value_override, shown.gradient_override):
             yield from self._texts(remark, 2)
 
     @property

@@ -47,6 +47,9 @@ class Moments:
     def gradient(self, node: str) -> Rows:
         return -2.5 * self.value(node)
 
+    def lasting(self, node: str, name: str) -> Rows:
+        return 0.5 * self.value(node)
+
     def word(self, name: str) -> Rows:
         if name == "lr":
             return np.array([0.3])

@@ -59,6 +59,9 @@ class Run:
             raise NotComputed(f"{node} has no gradient yet")
         return self.gradients[node]
 
+    def lasting(self, node: str, name: str) -> NDArray[Any]:
+        raise NotComputed(f"{node} has no {name}")
+
     def word(self, name: str) -> float:
         if name not in self.words:
             raise NotComputed(f"{name} is not known yet")

@@ -19,6 +19,13 @@ from miniflow.ops import OPS
         ("Parameter", "Input"),
         ("Sigmoyd", "Sigmoid"),
         ("linear", "Linear"),
+        ("BatchNorm2d", "BatchNorm"),
+        ("BatchNormalization", "BatchNorm"),
+        ("batch_norm", "BatchNorm"),
+        ("LayerNormalization", "LayerNorm"),
+        ("RMSNormalization", "RMSNorm"),
+        ("GroupNormalization", "GroupNorm"),
+        ("InstanceNorm1d", "InstanceNorm"),
     ],
 )
 def test_the_op_that_is_meant_is_named(name: str, ours: str) -> None:

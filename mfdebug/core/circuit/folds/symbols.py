@@ -50,6 +50,7 @@ _PINS = {
     "MatMul": "AB",
     "Linear": "XWb",
     "PRelu": "xa",
+    **dict.fromkeys(("BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"), "xwb"),
     "Less": "ab",
     "LessOrEqual": "ab",
     "Greater": "ab",

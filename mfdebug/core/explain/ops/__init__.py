@@ -24,6 +24,7 @@ from mfdebug.core.explain.ops.elementwise import (
 from mfdebug.core.explain.ops.extremes import ArgMaxExplainer, AxisSelectionExplainer
 from mfdebug.core.explain.ops.linear import MatrixExplainer
 from mfdebug.core.explain.ops.log_likelihood import LogSoftmaxExplainer, NLLExplainer
+from mfdebug.core.explain.ops.norms import NormalizationExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
 from mfdebug.core.explain.ops.reduce import CumulativeExplainer, ReductionExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
@@ -57,6 +58,7 @@ _FAMILIES: dict[Explainer, str] = {
     CumulativeExplainer(): "CumSum",
     VarianceExplainer(): "Var",
     NormExplainer(): "Norm",
+    NormalizationExplainer(): "BatchNorm GroupNorm InstanceNorm LayerNorm RMSNorm",
     LogSumExpExplainer(): "LogSumExp",
     TotalProductExplainer(): "Prod",
     ArgMaxExplainer(): "ArgMax",

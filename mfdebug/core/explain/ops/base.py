@@ -66,6 +66,14 @@ class Explainer:
         """Return the contribution to an input, in symbols."""
         raise NotImplementedError
 
+    def sums(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sums | None:
+        """Return the contribution as a sum of its own, or None if it is one of `locals`."""
+        return None
+
+    def kept(self, view: NodeView, op: Op, index: Index) -> tuple[str, ...]:
+        """Return lines on what the op keeps from pass to pass, for an entry of its value."""
+        return ()
+
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
         """Return ∂value/∂entry where the op does not make it 0 by definition; None if unknown."""
         raise NotImplementedError
