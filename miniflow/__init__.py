@@ -18,6 +18,7 @@ from miniflow.functional import Momentum as Momentum
 from miniflow.functional import RMSProp as RMSProp
 from miniflow.functional import StepDecay as StepDecay
 from miniflow.functional import argmax as argmax
+from miniflow.functional import attention as attention
 from miniflow.functional import binary_cross_entropy as binary_cross_entropy
 from miniflow.functional import clip as clip
 from miniflow.functional import concat as concat
@@ -87,6 +88,7 @@ from miniflow.ops import (
     Abs,
     Add,
     ArgMax,
+    Attention,
     BinaryCrossEntropy,
     Clip,
     Concat,
@@ -160,6 +162,7 @@ __all__ = [
     "Abs",
     "Add",
     "ArgMax",
+    "Attention",
     "BinaryCrossEntropy",
     "Clip",
     "Concat",

@@ -8,6 +8,8 @@ from miniflow.ops import OPS
 # The names that other libraries have for an op of ours, in lower case without underscores.
 _CALLED_ELSEWHERE = {
     "Add": "plus addn residual",
+    "Attention": "multiheadattention scaleddotproductattention sdpa selfattention "
+    "dotproductattention",
     "BatchNorm": "batchnormalization batchnorm1d batchnorm2d batchnorm3d",
     "BinaryCrossEntropy": "bce bceloss binarycrossentropyloss",
     "Clip": "clamp hardtanh relu6",

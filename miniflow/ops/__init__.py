@@ -18,6 +18,7 @@ from miniflow.ops.arithmetic import (
     Reciprocal,
     Sub,
 )
+from miniflow.ops.attention import Attention
 from miniflow.ops.base import (
     OPS,
     Op,
@@ -102,6 +103,7 @@ __all__ = [
     "Abs",
     "Add",
     "ArgMax",
+    "Attention",
     "BinaryCrossEntropy",
     "Clip",
     "Concat",

@@ -15,7 +15,7 @@ from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops.base import Array, Elementwise
+from miniflow.ops.base import Array, Elementwise, Op
 from miniflow.plans.trace import Trace
 
 KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}
@@ -71,18 +71,28 @@ def _node(finding: Finding) -> int | None:
 def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
     """Yield a finding for every input whose fed value has an entry that is `kind`.
 
-    A constant input, like a mask with -inf, is fed in every step but reported only in step 0.
+    A constant input is fed in every step but reported only in step 0; a mask of scores, where
+    -infinity hides a key, is not reported.
     """
     graph = debugger.graph
     for i, node in enumerate(graph.nodes):
         if not isinstance(node, Input) or node.trainable:
             continue
-        if debugger.state.unknown(i):
+        if debugger.state.unknown(i) or (kind == "inf" and _only_masks(graph, i)):
             continue
         value = debugger.state.value(i)
         if (debugger.sgd_step == 0 or graph.fed_from_data(i)) and _finder(kind)(value):
             entry, ref = _first(debugger, i, "value", value, kind)
             yield Finding(f"{kind}: {entry} was fed", ref)
+
+
+def _only_masks(graph: Graph, node: int) -> bool:
+    """Whether infinity in an input is ordinary to all its consumers, as in a mask of scores."""
+    edges = graph.consumers[node]
+    takers = [(graph.nodes[consumer], input_index) for consumer, input_index in edges]
+    return bool(edges) and all(
+        isinstance(taker, Op) and taker.takes_infinity(input_index) for taker, input_index in takers
+    )
 
 
 def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:

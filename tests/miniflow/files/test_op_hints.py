@@ -16,6 +16,8 @@ from miniflow.ops import OPS
         ("Dot", "MatMul"),
         ("Swish", "SiLU"),
         ("binary_cross_entropy_with_logits", "SigmoidCrossEntropy"),
+        ("MultiHeadAttention", "Attention"),
+        ("scaled_dot_product_attention", "Attention"),
         ("Parameter", "Input"),
         ("Sigmoyd", "Sigmoid"),
         ("linear", "Linear"),

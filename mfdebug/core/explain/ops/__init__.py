@@ -7,6 +7,7 @@ They write the working of an op in numbers. The sentence that says what an op do
 from __future__ import annotations
 
 from mfdebug.core.explain.node_view import NodeView
+from mfdebug.core.explain.ops.attention import AttentionExplainer
 from mfdebug.core.explain.ops.base import Explainer
 from mfdebug.core.explain.ops.conditions import ComparisonExplainer, WhereExplainer
 from mfdebug.core.explain.ops.copies import ExpandExplainer, TakeExplainer, TileExplainer
@@ -52,6 +53,7 @@ _FAMILIES: dict[Explainer, str] = {
     WhereExplainer(): "Where",
     DefinedExplainer(): "GELU",
     DropoutExplainer(): "Dropout",
+    AttentionExplainer(): "Attention",
     MatrixExplainer(): "Linear MatMul",
     ReductionExplainer(): "Mean Sum",
     CumulativeExplainer(): "CumSum",
