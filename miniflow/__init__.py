@@ -26,6 +26,7 @@ from miniflow.functional import cos as cos
 from miniflow.functional import cumsum as cumsum
 from miniflow.functional import detach as detach
 from miniflow.functional import dropout as dropout
+from miniflow.functional import einsum as einsum
 from miniflow.functional import elu as elu
 from miniflow.functional import equal as equal
 from miniflow.functional import erf as erf
@@ -37,6 +38,7 @@ from miniflow.functional import greater_or_equal as greater_or_equal
 from miniflow.functional import hard_sigmoid as hard_sigmoid
 from miniflow.functional import hinge as hinge
 from miniflow.functional import huber as huber
+from miniflow.functional import kl as kl
 from miniflow.functional import leaky_relu as leaky_relu
 from miniflow.functional import less as less
 from miniflow.functional import less_or_equal as less_or_equal
@@ -52,11 +54,13 @@ from miniflow.functional import minimum as minimum
 from miniflow.functional import mse as mse
 from miniflow.functional import nll as nll
 from miniflow.functional import norm as norm
+from miniflow.functional import pad as pad
 from miniflow.functional import parameter as parameter
 from miniflow.functional import prelu as prelu
 from miniflow.functional import prod as prod
 from miniflow.functional import reciprocal as reciprocal
 from miniflow.functional import relu as relu
+from miniflow.functional import resize as resize
 from miniflow.functional import save as save
 from miniflow.functional import scope as scope
 from miniflow.functional import selu as selu
@@ -82,6 +86,7 @@ from miniflow.lesson import forward_and_backward, forward_pass, sgd_update, topo
 from miniflow.node import Input, Layer, Neuron, Node
 from miniflow.ops import (
     GELU,
+    KL,
     MAE,
     MSE,
     NLL,
@@ -97,6 +102,7 @@ from miniflow.ops import (
     Detach,
     Div,
     Dropout,
+    Einsum,
     Elu,
     Equal,
     Erf,
@@ -121,12 +127,14 @@ from miniflow.ops import (
     Mul,
     Neg,
     Norm,
+    Pad,
     Pow,
     PRelu,
     Prod,
     Reciprocal,
     ReLU,
     Reshape,
+    Resize,
     Selu,
     Sigmoid,
     SigmoidCrossEntropy,
@@ -156,6 +164,7 @@ __version__ = "0.4.0"
 # The star import: the lesson's names, and all ops.
 __all__ = [
     "GELU",
+    "KL",
     "MAE",
     "MSE",
     "NLL",
@@ -171,6 +180,7 @@ __all__ = [
     "Detach",
     "Div",
     "Dropout",
+    "Einsum",
     "Elu",
     "Equal",
     "Erf",
@@ -200,11 +210,13 @@ __all__ = [
     "Node",
     "Norm",
     "PRelu",
+    "Pad",
     "Pow",
     "Prod",
     "ReLU",
     "Reciprocal",
     "Reshape",
+    "Resize",
     "Selu",
     "SiLU",
     "Sigmoid",

@@ -22,6 +22,7 @@ _CALLED_ELSEWHERE = {
     "Hinge": "hingeloss svmloss marginloss",
     "Huber": "huberloss smoothl1 smoothl1loss",
     "Input": "parameter constant placeholder variable data const initializer",
+    "KL": "kldiv kldivloss kullbackleibler kldivergence",
     "LayerNorm": "layernormalization",
     "LeakyReLU": "lrelu",
     "Less": "lt lessthan",
@@ -38,8 +39,13 @@ _CALLED_ELSEWHERE = {
     "NLL": "nllloss negativeloglikelihood",
     "Neg": "negative negate minus",
     "PRelu": "parametricrelu",
+    "Pad": "zeropad zeropad1d zeropad2d zeropad3d constantpad1d constantpad2d constantpad3d "
+    "reflectionpad1d reflectionpad2d reflectionpad3d replicationpad1d replicationpad2d "
+    "replicationpad3d circularpad1d circularpad2d circularpad3d padding zeropadding2d",
     "Pow": "power square squared",
     "Reshape": "flatten view",
+    "Resize": "interpolate upsample upsampling upsampling2d upsamplingnearest2d "
+    "upsamplingbilinear2d resizebilinear",
     "SiLU": "swish",
     "Sigmoid": "logistic expit",
     "SigmoidCrossEntropy": "bcewithlogits bcewithlogitsloss binarycrossentropywithlogits",

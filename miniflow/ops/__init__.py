@@ -48,6 +48,7 @@ from miniflow.ops.curves import Cos, Erf, Sin
 from miniflow.ops.dropout import (
     Dropout,
 )
+from miniflow.ops.einsum import Einsum
 from miniflow.ops.extremes import (
     Abs,
     ArgMax,
@@ -59,12 +60,13 @@ from miniflow.ops.joins import (
     Concat,
     Stack,
 )
-from miniflow.ops.likelihood import NLL
+from miniflow.ops.likelihood import KL, NLL
 from miniflow.ops.linear import (
     Linear,
     MatMul,
 )
 from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
+from miniflow.ops.pad import Pad
 from miniflow.ops.piecewise_cost import Hinge, Huber
 from miniflow.ops.powers import (
     Exp,
@@ -77,6 +79,7 @@ from miniflow.ops.reduce import (
     Mean,
     Sum,
 )
+from miniflow.ops.resize import Resize
 from miniflow.ops.shape import (
     Reshape,
     Squeeze,
@@ -96,6 +99,7 @@ from miniflow.ops.statistics import (
 
 __all__ = [
     "GELU",
+    "KL",
     "MAE",
     "MSE",
     "NLL",
@@ -112,6 +116,7 @@ __all__ = [
     "Detach",
     "Div",
     "Dropout",
+    "Einsum",
     "Elu",
     "Equal",
     "Erf",
@@ -138,11 +143,13 @@ __all__ = [
     "Norm",
     "Op",
     "PRelu",
+    "Pad",
     "Pow",
     "Prod",
     "ReLU",
     "Reciprocal",
     "Reshape",
+    "Resize",
     "Selu",
     "SiLU",
     "Sigmoid",

@@ -59,6 +59,115 @@ CASES = [
     ),
 ]
 
+for equation, *shapes in (
+    ("ij,jk->ik", (4, 3), (3, 2)),
+    ("bij,bjk", (2, 4, 3), (2, 3, 2)),
+    ("bqhd,bkhd->bhqk", (2, 4, 2, 3), (2, 5, 2, 3)),
+    ("ij,ik,jl->kl", (8, 9), (8, 10), (9, 11)),
+    ("ii,i->i", (4, 4), (4,)),
+    ("iij->", (3, 3, 2)),
+    ("...i,ji->...j", (2, 4, 3), (5, 3)),
+    ("...i,...i", (2, 4, 3), (3,)),
+    ("ij,jk->i", (1, 3), (3, 2)),
+):
+    CASES.append(
+        Case(
+            "Einsum",
+            tuple(shapes),
+            lambda *x, equation=equation: torch.einsum(equation, *x),
+            {"equation": equation},
+        )
+    )
+
+
+def probabilities(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.uniform(0.05, 1.0, size=shape)
+
+
+for in_logs in (False, True):
+    for mean in ("batch", "all"):
+        CASES.append(
+            Case(
+                "KL",
+                ((4, 3), (4, 3)),
+                lambda logs, p, in_logs=in_logs, mean=mean: nn.kl_div(
+                    logs,
+                    p,
+                    reduction="batchmean" if mean == "batch" else "mean",
+                    log_target=in_logs,
+                ),
+                {"log_target": in_logs, "mean": mean},
+                probabilities,
+            )
+        )
+
+IMAGES = ((2, 3, 5, 4),)
+for pads, mode in (
+    ([1, 2], "constant"),
+    ([1, 0, 2, 3], "constant"),
+    ([-1, 2, 1, -2], "constant"),
+    ([1, 2, 3, 4], "reflect"),
+    ([3, 3, 4, 4], "reflect"),
+    ([1, 2, 7, 0], "edge"),
+    ([1, 2, 5, 4], "wrap"),
+):
+    theirs = {"edge": "replicate", "wrap": "circular"}.get(mode, mode)
+    CASES.append(
+        Case(
+            "Pad",
+            IMAGES,
+            lambda x, pads=pads, mode=theirs: nn.pad(x, pads, mode=mode),
+            {"pads": pads, "mode": mode},
+        )
+    )
+SIZES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"size": [7, 3]}, {"size": [7, 3]}),
+    ({"size": [10, 8]}, {"size": [10, 8]}),
+    ({"size": [1, 1]}, {"size": [1, 1]}),
+    ({"scale": 2.0}, {"scale_factor": 2.0}),
+    ({"scale": [1.7, 0.6]}, {"scale_factor": [1.7, 0.6]}),
+]
+for ours, given in SIZES:
+    for mode, corners in (("nearest", None), ("linear", False), ("linear", True)):
+        CASES.append(
+            Case(
+                "Resize",
+                IMAGES,
+                lambda x, given=given, mode=mode, corners=corners: nn.interpolate(
+                    x,
+                    **given,
+                    mode="nearest" if mode == "nearest" else "bilinear",
+                    align_corners=corners,
+                ),
+                {**ours, "mode": mode, "align_corners": bool(corners)},
+            )
+        )
+CASES += [
+    Case(
+        "Resize",
+        ((2, 3, 5),),
+        lambda x: nn.interpolate(x, scale_factor=1.3, mode="linear"),
+        {"scale": 1.3, "mode": "linear"},
+    ),
+    Case(
+        "Resize",
+        ((1, 2, 3, 4, 5),),
+        lambda x: nn.interpolate(x, size=[4, 3, 9], mode="trilinear", align_corners=True),
+        {"size": [4, 3, 9], "mode": "linear", "align_corners": True},
+    ),
+]
+
+
+@pytest.mark.parametrize("size", range(1, 40))
+def test_the_nearest_entry_is_theirs_for_every_size(size: int) -> None:
+    for entries in (3, 7, 10, 29):
+        x = np.arange(float(entries)).reshape(1, 1, entries)
+        compare(
+            Case("Resize", (x.shape,), lambda x: nn.interpolate(x, size=[size]), {"size": [size]}),
+            [x],
+            "float64",
+        )
+
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", CASES, ids=str)
