@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.peers.test_against_torch import Array, Case, compare
+from tests.peers.test_against_torch import EDGES, EDGES32, Array, Case, compare, ours
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
 nn = torch.nn.functional
@@ -127,7 +127,7 @@ SIZES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"scale": 2.0}, {"scale_factor": 2.0}),
     ({"scale": [1.7, 0.6]}, {"scale_factor": [1.7, 0.6]}),
 ]
-for ours, given in SIZES:
+for our_own, given in SIZES:
     for mode, corners in (("nearest", None), ("linear", False), ("linear", True)):
         CASES.append(
             Case(
@@ -139,7 +139,7 @@ for ours, given in SIZES:
                     mode="nearest" if mode == "nearest" else "bilinear",
                     align_corners=corners,
                 ),
-                {**ours, "mode": mode, "align_corners": bool(corners)},
+                {**our_own, "mode": mode, "align_corners": bool(corners)},
             )
         )
 CASES += [
@@ -175,3 +175,29 @@ def test_random_inputs(case: Case, dtype: str) -> None:
     rng = np.random.default_rng(zlib.crc32(str(case).encode()))
     for _ in range(20):
         compare(case, [case.draw(rng, shape).astype(dtype) for shape in case.shapes], dtype)
+
+
+COPIES = [case for case in CASES if case.op == "Pad" or case.attributes.get("mode") == "nearest"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", COPIES, ids=str)
+def test_copies_of_values_at_the_edge(case: Case, dtype: str) -> None:
+    edges = np.array(EDGES if dtype == "float64" else EDGES32, dtype)
+    rng = np.random.default_rng(zlib.crc32(str(case).encode()))
+    for _ in range(20):
+        compare(case, [rng.choice(edges, shape) for shape in case.shapes], dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_attention_to_numbers_that_are_not_finite(dtype: str) -> None:
+    # NaN and infinity in a query or in the values; of hidden keys see the docs' table.
+    case = CASES[0]
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        inputs = [rng.normal(size=shape).astype(dtype) for shape in case.shapes]
+        spoilt = inputs[rng.choice([0, 2])]
+        spoilt.reshape(-1)[rng.integers(spoilt.size)] = rng.choice([np.nan, np.inf, -np.inf])
+        found = ours(case, inputs, np.ones((2, 4, 4), dtype), dtype)[0]
+        wanted = case.theirs(*map(torch.tensor, inputs)).numpy()
+        np.testing.assert_allclose(found, wanted, rtol=3e-5, atol=1e-6)
