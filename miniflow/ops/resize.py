@@ -26,6 +26,9 @@ from miniflow.ops.base import (
     shape_text,
 )
 
+# Up to this many entries, a product with the matrix of weights is faster than taking neighbours.
+_SMALL = 64
+
 
 def _are_sizes(value: Any) -> bool:
     if value is None:
@@ -50,6 +53,21 @@ class Neighbours(NamedTuple):
     second: Array | None
     of_first: Array
     of_second: Array
+
+    def times(self, n: int) -> int:
+        """Return how often each of n entries is copied, if all are as often; else 0."""
+        times = len(self.first) // n
+        equal = np.array_equal(self.first, np.repeat(np.arange(n), times))
+        return times if equal else 0
+
+    def matrix(self, n: int) -> Array:
+        """Return the weights of n entries at each place, of shape (places, n)."""
+        weights = np.zeros((len(self.first), n))
+        places = np.arange(len(self.first))
+        weights[places, self.first] += self.of_first
+        if self.second is not None:
+            weights[places, self.second] += self.of_second
+        return weights
 
     def weight(self, place: int, entry: int) -> float:
         """Return the weight of an entry of the input at a place of the value."""
@@ -147,15 +165,7 @@ class Resize(Op):
         for step, (axis, found) in enumerate(steps):
             shape = (*source.shape[:axis], len(found.first), *source.shape[axis + 1 :])
             target = out if step == len(steps) - 1 else do.scratch(shape)
-            x, y = _in_three(source, axis), _in_three(target, axis)
-            do(x.take, found.first, 1, y, "clip")
-            if found.second is not None:
-                weights = _column(found.of_first, do), _column(found.of_second, do)
-                other = do.scratch(y.shape)
-                do(np.multiply, y, weights[0], y)
-                do(x.take, found.second, 1, other, "clip")
-                do(np.multiply, other, weights[1], other)
-                do(np.add, y, other, y)
+            _list_copies(do, _in_three(source, axis), found, _in_three(target, axis))
             source = target
 
     def vjp_calls(
@@ -165,19 +175,9 @@ class Resize(Op):
         steps = list(self.neighbours(out.shape).items())
         source = grad
         for step, (axis, found) in reversed(list(enumerate(steps))):
-            n = out.shape[axis]
-            shape = (*source.shape[:axis], n, *source.shape[axis + 1 :])
+            shape = (*source.shape[:axis], out.shape[axis], *source.shape[axis + 1 :])
             target = out if step == 0 else do.scratch(shape)
-            g, y = _in_three(source, axis), _in_three(target, axis)
-            if found.second is None:
-                _list_sums(do, g, found.first, y)
-            else:
-                part, other = do.scratch(g.shape), do.scratch(y.shape)
-                do(np.multiply, g, _column(found.of_first, do), part)
-                _list_sums(do, part, found.first, y)
-                do(np.multiply, g, _column(found.of_second, do), part)
-                _list_sums(do, part, found.second, other)
-                do(np.add, y, other, y)
+            _list_sums(do, _in_three(source, axis), found, _in_three(target, axis))
             source = target
 
     def formula(self, *names: str) -> str:
@@ -199,11 +199,82 @@ def _in_three(x: Array, axis: int) -> Array:
     return x.reshape(math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
 
 
+def _list_copies(do: Calls, x: Array, found: Neighbours, y: Array) -> None:
+    """List the calls that write the weighted neighbours along axis 1 of x into y."""
+    if found.second is None:
+        if times := found.times(x.shape[1]):
+            copies = y.reshape(x.shape[0], x.shape[1], times, x.shape[2])
+            # A call for each copy: NumPy is slow along an axis of a few entries.
+            for k in range(times):
+                do(np.copyto, copies[:, :, k], x)
+        else:
+            do(x.take, found.first, 1, y, "clip")
+        return
+    if x.shape[1] <= _SMALL:
+        do(_mix, x, found, found.matrix(x.shape[1]).astype(do.dtype), y)
+        return
+    other = do.scratch(y.shape)
+    do(x.take, found.first, 1, y, "clip")
+    do(np.multiply, y, _column(found.of_first, do), y)
+    do(x.take, found.second, 1, other, "clip")
+    do(np.multiply, other, _column(found.of_second, do), other)
+    do(np.add, y, other, y)
+
+
+def _list_sums(do: Calls, g: Array, found: Neighbours, y: Array) -> None:
+    """List the calls that add up along axis 1 what the rows of y were copied to, by weight."""
+    n = y.shape[1]
+    if found.second is None:
+        if times := found.times(n):
+            copies = g.reshape(g.shape[0], n, times, g.shape[2])
+            do(np.copyto, y, copies[:, :, 0])
+            for k in range(1, times):
+                do(np.add, y, copies[:, :, k], y)
+        else:
+            _list_row_sums(do, g, found.first, y)
+        return
+    if n <= _SMALL:
+        do(_mix_back, g, found, found.matrix(n).T.astype(do.dtype), y)
+        return
+    part, other = do.scratch(g.shape), do.scratch(y.shape)
+    do(np.multiply, g, _column(found.of_first, do), part)
+    _list_row_sums(do, part, found.first, y)
+    do(np.multiply, g, _column(found.of_second, do), part)
+    _list_row_sums(do, part, found.second, other)
+    do(np.add, y, other, y)
+
+
 def _column(weights: Array, do: Calls) -> Array:
     return weights.astype(do.dtype)[:, None]
 
 
-def _list_sums(do: Calls, g: Array, taken: Array, out: Array) -> None:
+def _mix(x: Array, found: Neighbours, matrix: Array, y: Array) -> None:
+    # In a product of matrices 0 × infinity would spoil places that are not near it.
+    if np.isfinite(np.add.reduce(x, None)):
+        _product(matrix, x, y)
+        return
+    first, second = (w.astype(x.dtype)[:, None] for w in (found.of_first, found.of_second))
+    np.copyto(y, x[:, found.first] * first + x[:, found.second] * second)
+
+
+def _mix_back(g: Array, found: Neighbours, matrix: Array, y: Array) -> None:
+    if np.isfinite(np.add.reduce(g, None)):
+        _product(matrix, g, y)
+        return
+    y.fill(0.0)
+    for rows, weights in ((found.first, found.of_first), (found.second, found.of_second)):
+        at: Any = (slice(None), rows)
+        np.add.at(y, at, g * weights.astype(g.dtype)[:, None])
+
+
+def _product(matrix: Array, x: Array, y: Array) -> None:
+    if x.shape[2] == 1:
+        np.matmul(x[:, :, 0], matrix.T, y[:, :, 0])
+    else:
+        np.matmul(matrix, x, y)
+
+
+def _list_row_sums(do: Calls, g: Array, taken: Array, out: Array) -> None:
     """List the calls that add up the rows of `g` by the row they were taken from, in order."""
     present, starts = np.unique(taken, return_index=True)
     if len(present) == out.shape[1]:

@@ -131,6 +131,32 @@ def test_an_infinity_stays_where_it_is_copied_to() -> None:
     np.testing.assert_array_equal(np.isfinite(value), [[1, 1, 1, 1, 1, 0, 0, 0]])
 
 
+@pytest.mark.parametrize("entries", [5, 64, 65, 200])
+@pytest.mark.parametrize("size", [1, 7, 64, 150, 400])
+def test_a_linear_resize_interpolates(entries: int, size: int) -> None:
+    x = np.random.default_rng(entries).normal(size=(2, entries))
+    value, gradient = found(Resize, x, size=[size], mode="linear", align_corners=True)
+    places = np.linspace(0, entries - 1, size) if size > 1 else np.zeros(1)
+    for row, mine in zip(x, value, strict=True):
+        np.testing.assert_allclose(mine, np.interp(places, np.arange(entries), row), atol=1e-12)
+    # The gradient of Σ w·value is that of the same weights, transposed.
+    weights = np.arange(1.0, 2 * size + 1).reshape(2, size)
+    np.testing.assert_allclose((gradient * x).sum(), (weights * value).sum())
+
+
+@pytest.mark.parametrize("entries", [6, 70])
+def test_an_infinite_gradient_goes_to_its_neighbours_alone(entries: int) -> None:
+    node = Resize(Input("x", value=np.ones(entries)), size=[2 * entries], mode="linear", name="op")
+    weights = np.ones(2 * entries)
+    weights[5] = np.inf
+    graph = Graph.of(Sum(Mul(node, Input("w", value=weights)), name="cost"))
+    plan = ArrayPlan(graph, graph.shapes())
+    plan.feed(0)
+    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    finite = np.isfinite(plan.gradient(graph.by_name["x"]))
+    assert np.flatnonzero(~finite).tolist() == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("op", "attributes", "problem"),
     [
