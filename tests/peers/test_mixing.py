@@ -84,23 +84,18 @@ def probabilities(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.uniform(0.05, 1.0, size=shape)
 
 
-for in_logs in (False, True):
-    for mean in ("batch", "all"):
-        CASES.append(
-            Case(
-                "KL",
-                ((4, 3), (4, 3)),
-                lambda logs, p, in_logs=in_logs, mean=mean: nn.kl_div(
-                    logs,
-                    p,
-                    reduction="batchmean" if mean == "batch" else "mean",
-                    log_target=in_logs,
-                ),
-                {"log_target": in_logs, "mean": mean},
-                probabilities,
-            )
-        )
+def divergence(mean: str, in_logs: bool) -> Case:
+    reduction = {"batch": "batchmean", "all": "mean"}[mean]
+    return Case(
+        "KL",
+        ((4, 3), (4, 3)),
+        lambda logs, p: nn.kl_div(logs, p, reduction=reduction, log_target=in_logs),
+        {"log_target": in_logs, "mean": mean},
+        probabilities,
+    )
 
+
+CASES += [divergence(mean, in_logs) for mean in ("batch", "all") for in_logs in (False, True)]
 IMAGES = ((2, 3, 5, 4),)
 for pads, mode in (
     ([1, 2], "constant"),
