@@ -35,10 +35,7 @@ def _is_scale(value: Any) -> bool:
 
 
 def by_head(x: Array, heads: int) -> Array:
-    """Return x of shape (…, n, heads·e) as a view of shape (…, heads, n, e); as is without heads.
-
-    Raises nothing: `Attention.output_shape` has checked that it splits.
-    """
+    """Return x, (…, n, heads·e), as a view (…, heads, n, e); without heads as it is."""
     if not heads:
         return x
     return x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads).swapaxes(-2, -3)

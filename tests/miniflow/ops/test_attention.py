@@ -221,7 +221,16 @@ def test_a_mask_with_minus_infinity_is_no_alarm() -> None:
             debugger.cursor.step()
             assert find_nonfinite(debugger, "inf") is None
             assert find_nonfinite(debugger, "nan") is None
-    # As an operand of another op it is one.
+    # What overflows beside it is one.
+    values = [np.multiply(Q, 1e-10), np.multiply(K, 1e10), np.multiply(V, 1e300), mask]
+    debugger = ComputedDebugger(graph_of(values, UPSTREAM, mask="add"))
+    findings = []
+    while not debugger.cursor.at_end:
+        debugger.cursor.step()
+        findings.append(find_nonfinite(debugger, "inf"))
+    (words,) = (finding.words for finding in findings if finding is not None)
+    assert words.startswith("inf: Attention a sends ∂cost/∂q[1,")
+    # As an operand of another op the mask is one.
     inputs = [Input(name, value=x) for name, x in zip("qkvM", [Q, K, V, mask], strict=True)]
     op = mf.attention(*inputs, mask="add", name="a")
     debugger = ComputedDebugger(Graph.of(Sum(mf.ops.Add(op, Sum(inputs[3])), name="cost")))
