@@ -18,6 +18,7 @@ from miniflow.functional import Momentum as Momentum
 from miniflow.functional import RMSProp as RMSProp
 from miniflow.functional import StepDecay as StepDecay
 from miniflow.functional import argmax as argmax
+from miniflow.functional import attention as attention
 from miniflow.functional import batch_norm as batch_norm
 from miniflow.functional import binary_cross_entropy as binary_cross_entropy
 from miniflow.functional import clip as clip
@@ -26,6 +27,7 @@ from miniflow.functional import cos as cos
 from miniflow.functional import cumsum as cumsum
 from miniflow.functional import detach as detach
 from miniflow.functional import dropout as dropout
+from miniflow.functional import einsum as einsum
 from miniflow.functional import elu as elu
 from miniflow.functional import equal as equal
 from miniflow.functional import erf as erf
@@ -39,6 +41,7 @@ from miniflow.functional import hard_sigmoid as hard_sigmoid
 from miniflow.functional import hinge as hinge
 from miniflow.functional import huber as huber
 from miniflow.functional import instance_norm as instance_norm
+from miniflow.functional import kl as kl
 from miniflow.functional import layer_norm as layer_norm
 from miniflow.functional import leaky_relu as leaky_relu
 from miniflow.functional import less as less
@@ -55,11 +58,13 @@ from miniflow.functional import minimum as minimum
 from miniflow.functional import mse as mse
 from miniflow.functional import nll as nll
 from miniflow.functional import norm as norm
+from miniflow.functional import pad as pad
 from miniflow.functional import parameter as parameter
 from miniflow.functional import prelu as prelu
 from miniflow.functional import prod as prod
 from miniflow.functional import reciprocal as reciprocal
 from miniflow.functional import relu as relu
+from miniflow.functional import resize as resize
 from miniflow.functional import rms_norm as rms_norm
 from miniflow.functional import save as save
 from miniflow.functional import scope as scope
@@ -86,12 +91,14 @@ from miniflow.lesson import forward_and_backward, forward_pass, sgd_update, topo
 from miniflow.node import Input, Layer, Neuron, Node
 from miniflow.ops import (
     GELU,
+    KL,
     MAE,
     MSE,
     NLL,
     Abs,
     Add,
     ArgMax,
+    Attention,
     BatchNorm,
     BinaryCrossEntropy,
     Clip,
@@ -101,6 +108,7 @@ from miniflow.ops import (
     Detach,
     Div,
     Dropout,
+    Einsum,
     Elu,
     Equal,
     Erf,
@@ -128,12 +136,14 @@ from miniflow.ops import (
     Mul,
     Neg,
     Norm,
+    Pad,
     Pow,
     PRelu,
     Prod,
     Reciprocal,
     ReLU,
     Reshape,
+    Resize,
     RMSNorm,
     Selu,
     Sigmoid,
@@ -164,12 +174,14 @@ __version__ = "0.4.0"
 # The star import: the lesson's names, and all ops.
 __all__ = [
     "GELU",
+    "KL",
     "MAE",
     "MSE",
     "NLL",
     "Abs",
     "Add",
     "ArgMax",
+    "Attention",
     "BatchNorm",
     "BinaryCrossEntropy",
     "Clip",
@@ -179,6 +191,7 @@ __all__ = [
     "Detach",
     "Div",
     "Dropout",
+    "Einsum",
     "Elu",
     "Equal",
     "Erf",
@@ -211,12 +224,14 @@ __all__ = [
     "Node",
     "Norm",
     "PRelu",
+    "Pad",
     "Pow",
     "Prod",
     "RMSNorm",
     "ReLU",
     "Reciprocal",
     "Reshape",
+    "Resize",
     "Selu",
     "SiLU",
     "Sigmoid",

@@ -52,6 +52,7 @@ less_or_equal = ops.LessOrEqual
 greater = ops.Greater
 greater_or_equal = ops.GreaterOrEqual
 detach = ops.Detach
+attention = ops.Attention
 matmul = ops.MatMul
 linear = ops.Linear
 concat = ops.Concat
@@ -76,11 +77,14 @@ argmax = ops.ArgMax
 take = ops.Take
 expand = ops.Expand
 tile = ops.Tile
+pad = ops.Pad
+resize = ops.Resize
 stack = ops.Stack
 squeeze = ops.Squeeze
 unsqueeze = ops.Unsqueeze
 log_softmax = ops.LogSoftmax
 nll = ops.NLL
+kl = ops.KL
 huber = ops.Huber
 hinge = ops.Hinge
 layer_norm = ops.LayerNorm
@@ -104,6 +108,14 @@ def parameter(value: Any, name: str | None = None) -> Input:
     if not isinstance(value, float):
         value = np.array(as_numbers(value, name or "parameter"), np.float64)
     return Input(name, value=value, trainable=True)
+
+
+def einsum(equation: str, *inputs: Node, name: str | None = None) -> Node:
+    """Return the products of the inputs' entries, summed over indices: `einsum("ij,jk->ik", a, b)`.
+
+    Raises `GraphError` if the equation is not for that many inputs.
+    """
+    return ops.Einsum(*inputs, name=name, equation=equation)
 
 
 def split(x: Node, parts: int | Sequence[int], axis: int = 0) -> list[Node]:

@@ -8,6 +8,8 @@ from miniflow.ops import OPS
 # The names that other libraries have for an op of ours, in lower case without underscores.
 _CALLED_ELSEWHERE = {
     "Add": "plus addn residual",
+    "Attention": "multiheadattention scaleddotproductattention sdpa selfattention "
+    "dotproductattention",
     "BatchNorm": "batchnormalization batchnorm1d batchnorm2d batchnorm3d syncbatchnorm bn",
     "BinaryCrossEntropy": "bce bceloss binarycrossentropyloss",
     "Clip": "clamp hardtanh relu6",
@@ -22,6 +24,7 @@ _CALLED_ELSEWHERE = {
     "Huber": "huberloss smoothl1 smoothl1loss",
     "Input": "parameter constant placeholder variable data const initializer",
     "InstanceNorm": "instancenormalization instancenorm1d instancenorm2d instancenorm3d",
+    "KL": "kldiv kldivloss kullbackleibler kldivergence",
     "LayerNorm": "layernormalization",
     "LeakyReLU": "lrelu",
     "Less": "lt lessthan",
@@ -38,9 +41,14 @@ _CALLED_ELSEWHERE = {
     "NLL": "nllloss negativeloglikelihood",
     "Neg": "negative negate minus",
     "PRelu": "parametricrelu",
+    "Pad": "zeropad zeropad1d zeropad2d zeropad3d constantpad1d constantpad2d constantpad3d "
+    "reflectionpad1d reflectionpad2d reflectionpad3d replicationpad1d replicationpad2d "
+    "replicationpad3d circularpad1d circularpad2d circularpad3d padding zeropadding2d",
     "Pow": "power square squared",
     "RMSNorm": "rmsnormalization simplifiedlayernormalization rms",
     "Reshape": "flatten view",
+    "Resize": "interpolate upsample upsampling upsampling2d upsamplingnearest2d "
+    "upsamplingbilinear2d resizebilinear",
     "SiLU": "swish",
     "Sigmoid": "logistic expit",
     "SigmoidCrossEntropy": "bcewithlogits bcewithlogitsloss binarycrossentropywithlogits",

@@ -18,6 +18,7 @@ from miniflow.ops.arithmetic import (
     Reciprocal,
     Sub,
 )
+from miniflow.ops.attention import Attention
 from miniflow.ops.base import (
     OPS,
     Op,
@@ -49,6 +50,7 @@ from miniflow.ops.curves import Cos, Erf, Sin
 from miniflow.ops.dropout import (
     Dropout,
 )
+from miniflow.ops.einsum import Einsum
 from miniflow.ops.extremes import (
     Abs,
     ArgMax,
@@ -60,13 +62,14 @@ from miniflow.ops.joins import (
     Concat,
     Stack,
 )
-from miniflow.ops.likelihood import NLL
+from miniflow.ops.likelihood import KL, NLL
 from miniflow.ops.linear import (
     Linear,
     MatMul,
 )
 from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
 from miniflow.ops.norms import LayerNorm, RMSNorm
+from miniflow.ops.pad import Pad
 from miniflow.ops.piecewise_cost import Hinge, Huber
 from miniflow.ops.powers import (
     Exp,
@@ -79,6 +82,7 @@ from miniflow.ops.reduce import (
     Mean,
     Sum,
 )
+from miniflow.ops.resize import Resize
 from miniflow.ops.shape import (
     Reshape,
     Squeeze,
@@ -98,6 +102,7 @@ from miniflow.ops.statistics import (
 
 __all__ = [
     "GELU",
+    "KL",
     "MAE",
     "MSE",
     "NLL",
@@ -105,6 +110,7 @@ __all__ = [
     "Abs",
     "Add",
     "ArgMax",
+    "Attention",
     "BatchNorm",
     "BinaryCrossEntropy",
     "Clip",
@@ -114,6 +120,7 @@ __all__ = [
     "Detach",
     "Div",
     "Dropout",
+    "Einsum",
     "Elu",
     "Equal",
     "Erf",
@@ -143,12 +150,14 @@ __all__ = [
     "Norm",
     "Op",
     "PRelu",
+    "Pad",
     "Pow",
     "Prod",
     "RMSNorm",
     "ReLU",
     "Reciprocal",
     "Reshape",
+    "Resize",
     "Selu",
     "SiLU",
     "Sigmoid",

@@ -184,6 +184,10 @@ class Op(KeepsArrays):
         """
         return ""
 
+    def takes_infinity(self, input_index: int) -> bool:
+        """Whether infinity in an input is an ordinary number, so that nobody is warned of it."""
+        return False
+
     def scalar(self) -> ScalarRule | None:
         """Return the rule on Python floats, or None if there is none."""
         return None

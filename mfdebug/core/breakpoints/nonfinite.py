@@ -15,7 +15,7 @@ from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops.base import Array, Elementwise
+from miniflow.ops.base import Array, Elementwise, Op
 from miniflow.plans.trace import Trace
 
 KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}
@@ -71,18 +71,36 @@ def _node(finding: Finding) -> int | None:
 def _fed(debugger: Debugger, kind: str) -> Iterator[Finding]:
     """Yield a finding for every input whose fed value has an entry that is `kind`.
 
-    A constant input, like a mask with -inf, is fed in every step but reported only in step 0.
+    A constant input is fed in every step but reported only in step 0; a mask of scores, where
+    -infinity hides a key, is not reported.
     """
     graph = debugger.graph
     for i, node in enumerate(graph.nodes):
         if not isinstance(node, Input) or node.trainable:
             continue
-        if debugger.state.unknown(i):
+        if debugger.state.unknown(i) or (kind == "inf" and _only_masks(graph, i)):
             continue
         value = debugger.state.value(i)
         if (debugger.sgd_step == 0 or graph.fed_from_data(i)) and _finder(kind)(value):
             entry, ref = _first(debugger, i, "value", value, kind)
             yield Finding(f"{kind}: {entry} was fed", ref)
+
+
+def _only_masks(graph: Graph, node: int) -> bool:
+    """Whether infinity in an input is ordinary to all its consumers, as in a mask of scores."""
+    edges = graph.consumers[node]
+    takers = [(graph.nodes[consumer], input_index) for consumer, input_index in edges]
+    return bool(edges) and all(
+        isinstance(taker, Op) and taker.takes_infinity(input_index) for taker, input_index in takers
+    )
+
+
+def _operands(graph: Graph, node: int, kind: str) -> list[int]:
+    """Return a node's inputs without those in which infinity is ordinary, if `kind` is that."""
+    sources, op = graph.inbound[node], graph.nodes[node]
+    if kind != "inf" or not isinstance(op, Op) or type(op).takes_infinity is Op.takes_infinity:
+        return list(sources)
+    return [source for i, source in enumerate(sources) if not op.takes_infinity(i)]
 
 
 def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
@@ -93,7 +111,7 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
         return None
     if any(state.unknown(source) for source in graph.inbound[node]):
         return _first_known(debugger, node, kind)
-    inputs_now = [state.value(source) for source in graph.inbound[node]]
+    inputs_now = [state.value(source) for source in _operands(graph, node, kind)]
     entrywise = isinstance(graph.nodes[node], Elementwise) and state.explicable(node)
     made = _made(value, inputs_now, KINDS[kind], entrywise=entrywise)
     if not made.any():
@@ -152,7 +170,8 @@ def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
     known = not state.unknown(node, gradient=True) and not state.unknown(node)
     if isinstance(graph.nodes[node], Input) or not known:
         return
-    sound = not has(state.gradient(node)) and not any(has(state.value(s)) for s in sources)
+    operands = _operands(graph, node, kind)
+    sound = not has(state.gradient(node)) and not any(has(state.value(s)) for s in operands)
     if kind == "nan":
         sound = sound and not has(state.value(node))
     for input_index, source in enumerate(sources):
@@ -186,7 +205,7 @@ def may_make_nonfinite(
     """
     suspects = ~trace.finite()
     if suspects.any():
-        made = [_may_start(trace, graph, needed, excluded, kind) for kind in KINDS.values()]
+        made = [_may_start(trace, graph, needed, excluded, kind) for kind in KINDS]
         suspects = suspects & np.logical_or(*made)
     return suspects
 
@@ -196,9 +215,9 @@ def _may_start(
     graph: Graph,
     needed: list[bool],
     excluded: Collection[int],
-    kind: Callable[[Array], Array],
+    name: str,
 ) -> Array:
-    nodes = range(len(graph))
+    nodes, kind = range(len(graph)), KINDS[name]
     never: Array = np.zeros(trace.steps, bool)
     values = [_any(kind(trace.value(i))) for i in nodes]
     # The values that the pass used: those of a trainable before its update.
@@ -207,7 +226,8 @@ def _may_start(
         _any(kind(trace.gradient(i))) if needed[i] and graph.reaches_cost[i] else never
         for i in nodes
     ]
-    inputs = [np.logical_or.reduce([never, *(used[s] for s in graph.inbound[i])]) for i in nodes]
+    operands_of = [_operands(graph, i, name) for i in nodes]
+    inputs = [np.logical_or.reduce([never, *(used[s] for s in operands_of[i])]) for i in nodes]
     is_first = np.arange(trace.first, trace.first + trace.steps) == 0
     found = [never]
     for i in nodes:
@@ -225,8 +245,7 @@ def _may_start(
         ]
         if values[i].any() and graph.inbound[i]:
             operands = [
-                trace.before(s) if s in graph.trainables else trace.value(s)
-                for s in graph.inbound[i]
+                trace.before(s) if s in graph.trainables else trace.value(s) for s in operands_of[i]
             ]
             entrywise = isinstance(graph.nodes[i], Elementwise)
             made = _made(trace.value(i), operands, kind, 1, entrywise=entrywise)

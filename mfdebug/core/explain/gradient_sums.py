@@ -126,7 +126,7 @@ def edge_sums(
         output = entry_in(local.region, k)
         return edge.term_text(output, float(upstream[k]), float(numbers[k]), float(amounts[k]))
 
-    notes = tuple(filter(None, (view.legend(),)))
+    notes = explainer.notes(view, op, input_index, index)
     return Sums(edge.rule(local.region), (Bundle(amounts, term_text),), notes)
 
 

@@ -37,6 +37,7 @@ _FUNCTIONS = frozenset(
 )
 # Words in formulas besides names of nodes.
 _SPECIAL = ("m", "mask", "e", *sorted(_FUNCTIONS))
+_WEIGHTS = ("w", "W", "weight")
 _STATES = {
     "m": ("m", "p", "q", "g"),
     "v": ("v", "u", "w", "h"),
@@ -81,6 +82,11 @@ class Letters:
     def log(self) -> str:
         """The name of the natural logarithm."""
         return self.free(*_LOGS)
+
+    @cached_property
+    def weight(self) -> str:
+        """The name of the weights of an attention."""
+        return self.free(*_WEIGHTS)
 
     def state(self, letter: str) -> str:
         """Return the letter for an optimizer's state (m, v, t) or constant (ε)."""

@@ -51,6 +51,7 @@ _PINS = {
     "Linear": "XWb",
     "PRelu": "xa",
     **dict.fromkeys(("BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"), "xwb"),
+    "Attention": "qkvm",
     "Less": "ab",
     "LessOrEqual": "ab",
     "Greater": "ab",
@@ -71,7 +72,8 @@ def symbol(node: Node) -> str:
 def pins(node: Node) -> str:
     """Return a letter for each input of a node, or an empty string."""
     letters = _PINS.get(type(node).__name__, "")
-    return letters if len(letters) == len(node.inbound_nodes) else ""
+    count = len(node.inbound_nodes)
+    return letters[:count] if count <= len(letters) else ""
 
 
 def ops_text(nodes: Sequence[Node]) -> str:

@@ -7,10 +7,12 @@ They write the working of an op in numbers. The sentence that says what an op do
 from __future__ import annotations
 
 from mfdebug.core.explain.node_view import NodeView
+from mfdebug.core.explain.ops.attention import AttentionExplainer
 from mfdebug.core.explain.ops.base import Explainer
 from mfdebug.core.explain.ops.conditions import ComparisonExplainer, WhereExplainer
 from mfdebug.core.explain.ops.copies import ExpandExplainer, TakeExplainer, TileExplainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
+from mfdebug.core.explain.ops.einsum import EinsumExplainer
 from mfdebug.core.explain.ops.elementwise import (
     DefinedExplainer,
     DropoutExplainer,
@@ -23,10 +25,12 @@ from mfdebug.core.explain.ops.elementwise import (
 )
 from mfdebug.core.explain.ops.extremes import ArgMaxExplainer, AxisSelectionExplainer
 from mfdebug.core.explain.ops.linear import MatrixExplainer
-from mfdebug.core.explain.ops.log_likelihood import LogSoftmaxExplainer, NLLExplainer
+from mfdebug.core.explain.ops.log_likelihood import KLExplainer, LogSoftmaxExplainer, NLLExplainer
 from mfdebug.core.explain.ops.norms import NormalizationExplainer
+from mfdebug.core.explain.ops.pad import PadExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
 from mfdebug.core.explain.ops.reduce import CumulativeExplainer, ReductionExplainer
+from mfdebug.core.explain.ops.resize import ResizeExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
 from mfdebug.core.explain.ops.softmax import SoftmaxExplainer
 from mfdebug.core.explain.ops.statistics import (
@@ -53,6 +57,8 @@ _FAMILIES: dict[Explainer, str] = {
     WhereExplainer(): "Where",
     DefinedExplainer(): "GELU",
     DropoutExplainer(): "Dropout",
+    AttentionExplainer(): "Attention",
+    EinsumExplainer(): "Einsum",
     MatrixExplainer(): "Linear MatMul",
     ReductionExplainer(): "Mean Sum",
     CumulativeExplainer(): "CumSum",
@@ -64,11 +70,14 @@ _FAMILIES: dict[Explainer, str] = {
     ArgMaxExplainer(): "ArgMax",
     MoveExplainer(): "Concat Reshape Slice Split Squeeze Stack Transpose Unsqueeze",
     ExpandExplainer(): "Expand",
+    PadExplainer(): "Pad",
+    ResizeExplainer(): "Resize",
     TileExplainer(): "Tile",
     TakeExplainer(): "Take",
     SoftmaxExplainer(): "Softmax",
     LogSoftmaxExplainer(): "LogSoftmax",
     NLLExplainer(): "NLL",
+    KLExplainer(): "KL",
     PairCostExplainer(): "BinaryCrossEntropy Hinge Huber MAE MSE SigmoidCrossEntropy",
     CrossEntropyExplainer(): "SoftmaxCrossEntropy",
 }

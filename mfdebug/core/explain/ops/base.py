@@ -144,6 +144,10 @@ class Explainer:
         factors = [upstream, local]
         return sign.join(factors[::-1] if self.upstream_last(view, op, input_index) else factors)
 
+    def notes(self, view: NodeView, op: Op, input_index: int, entry: Index) -> tuple[str, ...]:
+        """Return what the letters of a contribution mean, and what its terms do not say."""
+        return tuple(filter(None, (view.legend(),)))
+
     def left_out(self, view: NodeView, op: Op, input_index: int, entry: Index) -> str:
         """Return why an entry of an input gets no gradient, or an empty string."""
         return ""

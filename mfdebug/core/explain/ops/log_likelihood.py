@@ -1,4 +1,4 @@
-"""LogSoftmax and NLL: logarithms of probabilities, and the mean of those of the labels."""
+"""LogSoftmax, NLL and KL: logarithms of probabilities, and means of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.entries import same_position
 from mfdebug.core.explain.node_view import NodeView
-from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
+from mfdebug.core.explain.ops.base import Explainer, Locals, Sent, factor, in_numbers
 from mfdebug.core.explain.ops.softmax import ROW_REFS, ROW_SHOWN, SoftmaxExplainer, along, axis_of
 from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
 from miniflow.ops.base import Op
+from miniflow.ops.likelihood import KL
 
 
 class LogSoftmaxExplainer(SoftmaxExplainer):
@@ -125,3 +126,96 @@ class NLLExplainer(Explainer):
     ) -> list[EntryRef]:
         """The label."""
         return [view.ref(1, entry[:-1])]
+
+
+class KLExplainer(Explainer):
+    """The divergence of log-probabilities from a target; each pair of entries is a term."""
+
+    def value(self, view: NodeView, op: Op, index: Index) -> Sums:
+        """One term per pair."""
+        assert isinstance(op, KL)
+        shape, m = view.inputs[0].shape, op.count(view.inputs[0].shape)
+        logs, target = (x.reshape(-1).astype(np.float64) for x in view.inputs)
+        with np.errstate(all="ignore"):
+            p = np.exp(target) if op.attrs["log_target"] else target
+            log_p = target if op.attrs["log_target"] else np.log(target)
+            amounts = np.where(p == 0, 0.0, p * (log_p - logs)) / m
+
+        def term_text(k: int) -> TermText:
+            entry = same_position((k,), (logs.size,), shape)
+            refs = (view.ref(0, entry), view.ref(1, entry))
+            if p[k] == 0:
+                # 0 log 0 is no arithmetic: the term is the probability itself.
+                name = view.entry(1, entry)
+                in_logs = op.attrs["log_target"]
+                return TermText(view.letters.exp(name) if in_logs else name, "0", refs)
+            text = checked_formula(
+                [float(logs[k]), float(target[k])],
+                lambda texts: in_numbers(view.written(op.term, texts)) + f"/{m}",
+                float(amounts[k]),
+            )
+            symbols = view.written(op.term, [view.entry(i, entry) for i in (0, 1)])
+            return TermText(
+                f"{symbols}/{view.letters.count}", text or bracketed(float(amounts[k])), refs
+            )
+
+        rule = self.formula(view, op, view.labels)
+        return Sums(rule, (Bundle(amounts, term_text),), (view.legend(),))
+
+    def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
+        """The gradient of the cost times the derivative of a term."""
+        return Sent(
+            f"{view.gradient()} × {factor(self._words(view, op, input_index, view.labels))}"
+        )
+
+    def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
+        """The derivative of this pair's term."""
+        assert isinstance(op, KL)
+        logs, target = (np.float64(view.number(i, entry)) for i in (0, 1))
+        in_logs = op.attrs["log_target"]
+        with np.errstate(all="ignore"):
+            p = np.exp(target) if in_logs else target
+            if input_index == 0:
+                number = -p
+            elif p == 0:
+                number = np.float64(0.0)
+            else:
+                number = (target + 1 - logs) * p if in_logs else np.log(p) + 1 - logs
+        return Locals((), np.asarray(number / op.count(view.inputs[0].shape)))
+
+    def local(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
+    ) -> str:
+        """The derivative with the names of the pair; 0 for a target of 0."""
+        if input_index and self._of_0(view, op, entry):
+            return "0"
+        return self._words(view, op, input_index, [view.entry(i, entry) for i in (0, 1)])
+
+    def local_numbers(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
+    ) -> str:
+        """The same in numbers."""
+        assert isinstance(op, KL)
+        m = str(op.count(view.inputs[0].shape))
+
+        def written(texts: Sequence[str]) -> str:
+            words = self._words(view, op, input_index, texts)
+            return in_numbers(words.removesuffix(view.letters.count) + m)
+
+        numbers = [view.number(i, entry) for i in (0, 1)]
+        return checked_formula(numbers, written, number) or bracketed(number)
+
+    def leads_to(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
+    ) -> list[EntryRef]:
+        """The pair."""
+        return [view.ref(0, entry), view.ref(1, entry)]
+
+    @staticmethod
+    def _words(view: NodeView, op: Op, input_index: int, names: Sequence[str]) -> str:
+        return view.written(lambda *n: op.local(input_index, *n), [view.label, *names])
+
+    @staticmethod
+    def _of_0(view: NodeView, op: Op, entry: Index) -> bool:
+        target = view.number(1, entry)
+        return (np.exp(target) if op.attrs["log_target"] else target) == 0
