@@ -15,11 +15,13 @@ _CALLED_ELSEWHERE = {
     "Conv": "conv1d conv2d conv3d convolution",
     "Detach": "stopgradient nograd",
     "Div": "divide truediv",
+    "GRU": "grucell grulayer gatedrecurrentunit",
     "Greater": "gt greaterthan",
     "GreaterOrEqual": "ge greaterequal",
     "Hinge": "hingeloss svmloss marginloss",
     "Huber": "huberloss smoothl1 smoothl1loss",
     "Input": "parameter constant placeholder variable data const initializer",
+    "LSTM": "lstmcell lstmlayer longshorttermmemory",
     "LayerNorm": "layernormalization",
     "LeakyReLU": "lrelu",
     "Less": "lt lessthan",
@@ -37,6 +39,7 @@ _CALLED_ELSEWHERE = {
     "Neg": "negative negate minus",
     "PRelu": "parametricrelu",
     "Pow": "power square squared",
+    "RNN": "rnncell simplernn elman elmanrnn recurrent",
     "Reshape": "flatten view",
     "SiLU": "swish",
     "Sigmoid": "logistic expit",
@@ -52,9 +55,19 @@ _CALLED_ELSEWHERE = {
 _OURS = {other: op for op, others in _CALLED_ELSEWHERE.items() for other in others.split()}
 
 
+# What other libraries have an op for, and is several nodes here.
+_SEVERAL = {
+    "bidirectional": 'two nodes, one with "reverse": true, and a Concat along axis 2',
+    "bilstm": 'two nodes, one with "reverse": true, and a Concat along axis 2',
+}
+
+
 def op_hint(name: str) -> str:
     """Return which op is probably meant by a name that no op has, or an empty string."""
-    ours = _OURS.get(name.lower().replace("_", "")) if len(name) < 100 else None
+    other = name.lower().replace("_", "") if len(name) < 100 else ""
+    if other in _SEVERAL:
+        return _SEVERAL[other]
+    ours = _OURS.get(other)
     if ours is None:
         return nearest(name, ["Input", *OPS])
     # Of an op that does not exist yet, no other op that happens to be spelt alike.

@@ -54,6 +54,7 @@ from miniflow.ops.extremes import (
     Max,
     Min,
 )
+from miniflow.ops.gated import GRU, LSTM
 from miniflow.ops.joins import (
     Concat,
     Stack,
@@ -71,6 +72,7 @@ from miniflow.ops.powers import (
     Pow,
     Sqrt,
 )
+from miniflow.ops.recurrent import RNN
 from miniflow.ops.reduce import (
     CumSum,
     Mean,
@@ -95,10 +97,13 @@ from miniflow.ops.statistics import (
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
     "MAE",
     "MSE",
     "NLL",
     "OPS",
+    "RNN",
     "Abs",
     "Add",
     "ArgMax",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from miniflow.node import Input
 from miniflow.ops import OPS, Op, Var
+from miniflow.ops.recurrent import Recurrent
 
 Shape = tuple[int, ...]
 SHAPES = st.lists(st.integers(1, 3), max_size=3).map(tuple)
@@ -324,8 +325,24 @@ def _cross_entropy(draw: Draw, op: type[Op]) -> Case:
     return Case(op, [logits, shares])
 
 
+@st.composite
+def _recurrent(draw: Draw, op: type[Recurrent]) -> Case:
+    steps, count, entries, units = (draw(st.integers(1, n)) for n in (4, 2, 3, 3))
+    rows = len(op.gates) * units
+    shapes: list[Shape] = [(steps, count, entries), (rows, entries), (rows, units)]
+    shapes += [draw(st.sampled_from([(rows,), (rows,), ()])) for _ in range(2)]
+    if draw(st.booleans()):
+        shapes += [(count, units)] * len(op.states)
+    choices = {"activation": ["tanh", "relu"], "output": ["h", "both"], "reverse": [False, True]}
+    attributes = {key: draw(st.sampled_from(choices[key])) for key in op.attributes}
+    return Case(op, [numbers(draw, shape) for shape in shapes], attributes)
+
+
 _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "MatMul": _matmul,
+    "RNN": _recurrent,
+    "LSTM": _recurrent,
+    "GRU": _recurrent,
     "Linear": _linear,
     "Sum": _reduction,
     "Mean": _reduction,

@@ -124,7 +124,8 @@ def edge_sums(
         output = entry_in(local.region, k)
         return edge.term_text(output, float(upstream[k]), float(numbers[k]), float(amounts[k]))
 
-    notes = tuple(filter(None, (view.legend(),)))
+    parts = explainer.divided(view, op, input_index, index, local.region, amounts)
+    notes = tuple(filter(None, (view.legend(), parts)))
     return Sums(edge.rule(local.region), (Bundle(amounts, term_text),), notes)
 
 

@@ -25,6 +25,7 @@ from mfdebug.core.explain.ops.extremes import ArgMaxExplainer, AxisSelectionExpl
 from mfdebug.core.explain.ops.linear import MatrixExplainer
 from mfdebug.core.explain.ops.log_likelihood import LogSoftmaxExplainer, NLLExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
+from mfdebug.core.explain.ops.recurrent import GRUExplainer, LSTMExplainer, RNNExplainer
 from mfdebug.core.explain.ops.reduce import CumulativeExplainer, ReductionExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
 from mfdebug.core.explain.ops.softmax import SoftmaxExplainer
@@ -53,6 +54,9 @@ _FAMILIES: dict[Explainer, str] = {
     DefinedExplainer(): "GELU",
     DropoutExplainer(): "Dropout",
     MatrixExplainer(): "Linear MatMul",
+    RNNExplainer(): "RNN",
+    LSTMExplainer(): "LSTM",
+    GRUExplainer(): "GRU",
     ReductionExplainer(): "Mean Sum",
     CumulativeExplainer(): "CumSum",
     VarianceExplainer(): "Var",
