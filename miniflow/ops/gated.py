@@ -10,7 +10,6 @@ import numpy as np
 from miniflow.errors import ShapeError
 from miniflow.ops.base import Array, Attribute, Calls, Shape, register
 from miniflow.ops.recurrent import (
-    B_HH,
     C_0,
     H_0,
     REVERSE,
@@ -76,14 +75,11 @@ class LSTM(Recurrent):
         sigmoid_calls(do, both, both)
         do(np.tanh, g, g)
         sigmoid_calls(do, o, o)
-        before = self.state_before(step, cells, inputs, C_0)
-        if before is None:
-            do(np.multiply, i, g, cell)
-        else:
-            term = do.keep("term", cell.shape)
-            do(np.multiply, f, before, cell)
-            do(np.multiply, i, g, term)
-            do(np.add, cell, term, cell)
+        before = self.state_before(do, step, cells, inputs, C_0)
+        term = do.keep("term", cell.shape)
+        do(np.multiply, f, before, cell)
+        do(np.multiply, i, g, term)
+        do(np.add, cell, term, cell)
         squashed = do.keep("squashed", hidden.shape)[step.time]
         do(np.tanh, cell, squashed)
         do(np.multiply, o, squashed, hidden[step.time])
@@ -113,12 +109,9 @@ class LSTM(Recurrent):
         tanh_vjp_calls(do, term, g, of_g)
         do(np.multiply, of_cell, g, term)
         sigmoid_vjp_calls(do, term, i, of_i)
-        before = self.state_before(step, self.cells(do, value), inputs, C_0)
-        if before is None:
-            do(of_f.fill, 0.0)
-        else:
-            do(np.multiply, of_cell, before, term)
-            sigmoid_vjp_calls(do, term, f, of_f)
+        before = self.state_before(do, step, self.cells(do, value), inputs, C_0)
+        do(np.multiply, of_cell, before, term)
+        sigmoid_vjp_calls(do, term, f, of_f)
         do(np.multiply, of_cell, f, do.keep("carried_by_cell", shape))
 
     def _add_to_cell(self, do: Calls, step: Step, length: int, grad: Array, of_cell: Array) -> None:
@@ -157,8 +150,7 @@ class GRU(Recurrent):
         gates = self.at(do, "gates", step, out)
         projected = self.at(do, "projected", step, out)
         r, z, n = (self.gate(gates, name) for name in self.gates)
-        share = recurring[..., both] if recurring.ndim else recurring
-        do(np.add, projected[:, both], share, gates[:, both])
+        do(np.add, projected[:, both], recurring[:, both], gates[:, both])
         sigmoid_calls(do, gates[:, both], gates[:, both])
         do(np.multiply, r, self.gate(recurring, "n"), n)
         do(np.add, self.gate(projected, "n"), n, n)
@@ -166,10 +158,8 @@ class GRU(Recurrent):
         state, term = out[step.time], do.keep("term", out.shape[1:])
         do(np.subtract, 1.0, z, term)
         do(np.multiply, term, n, state)
-        before = self.state_before(step, out, inputs, H_0)
-        if before is not None:
-            do(np.multiply, z, before, term)
-            do(np.add, state, term, state)
+        do(np.multiply, z, self.state_before(do, step, out, inputs, H_0), term)
+        do(np.add, state, term, state)
 
     def step_vjp_calls(
         self,
@@ -183,18 +173,12 @@ class GRU(Recurrent):
         """To n and z; from n to r and to the state's share; and z of it to the state before."""
         keys = ("gates", "of_projected", self.of_recurring, "recurring")
         gates, sent, back, recurring = (self.at(do, key, step, value) for key in keys)
-        before = self.state_before(step, value, inputs, H_0)
-        if before is None:
-            recurring = inputs[B_HH]
         r, z, n = (self.gate(gates, name) for name in self.gates)
         of_r, of_z, of_n = (self.gate(sent, name) for name in self.gates)
         term, product = (do.keep(key, upstream.shape) for key in ("term", "product"))
         do(np.multiply, upstream, n, term)
-        if before is None:
-            do(np.negative, term, term)
-        else:
-            do(np.multiply, upstream, before, product)
-            do(np.subtract, product, term, term)
+        do(np.multiply, upstream, self.state_before(do, step, value, inputs, H_0), product)
+        do(np.subtract, product, term, term)
         sigmoid_vjp_calls(do, term, z, of_z)
         do(np.subtract, 1.0, z, term)
         do(np.multiply, upstream, term, term)

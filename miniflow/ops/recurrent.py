@@ -116,12 +116,10 @@ class Recurrent(Op):
         self._project(do, inputs)
         hidden = self.hidden(out)
         for step in self.steps(len(hidden)):
-            before = self.state_before(step, hidden, inputs, H_0)
-            recurring = inputs[B_HH]
-            if before is not None:
-                recurring = self.at(do, "recurring", step, hidden)
-                do(before.dot, do.keep("w_hh", inputs[W_HH].shape[::-1]), recurring)
-                do(np.add, recurring, inputs[B_HH], recurring)
+            before = self.state_before(do, step, hidden, inputs, H_0)
+            recurring = self.at(do, "recurring", step, hidden)
+            do(before.dot, do.keep("w_hh", inputs[W_HH].shape[::-1]), recurring)
+            do(np.add, recurring, inputs[B_HH], recurring)
             self.step_calls(do, step, recurring, out, inputs)
 
     def _project(self, do: Calls, inputs: Sequence[Array]) -> None:
@@ -140,13 +138,13 @@ class Recurrent(Op):
         raise NotImplementedError
 
     def state_before(
-        self, step: Step, states: Array, inputs: Sequence[Array], initial: int
-    ) -> Array | None:
-        """Return the state before a step, or None for zeros; `initial` is its first one's input."""
+        self, do: Calls, step: Step, states: Array, inputs: Sequence[Array], initial: int
+    ) -> Array:
+        """Return the state before a step; that before the first is input `initial`, or zeros."""
         if step.before is not None:
             state: Array = states[step.before]
             return state
-        return inputs[initial] if len(inputs) > initial else None
+        return inputs[initial] if len(inputs) > initial else do.keep("zeros", states.shape[1:])
 
     def at(self, do: Calls, key: str, step: Step, hidden: Array) -> Array:
         """Return the part of a kept buffer, with a block of H columns a gate, that is a step's."""
@@ -155,9 +153,7 @@ class Recurrent(Op):
         return buffer[step.time * count : (step.time + 1) * count]
 
     def gate(self, blocks: Array, name: str) -> Array:
-        """Return the columns of a gate; a single number is that of every gate."""
-        if not blocks.ndim:
-            return blocks
+        """Return the columns of a gate."""
         k, units = self.gates.index(name), blocks.shape[-1] // len(self.gates)
         columns: Array = blocks[..., k * units : (k + 1) * units]
         return columns
@@ -208,21 +204,17 @@ class Recurrent(Op):
         """List the calls that write the contribution to an input, from the gates of all steps."""
         x, w_ih = inputs[X], inputs[W_IH]
         steps, count, units = hidden.shape
-        of_projected, of_recurring = (
-            do.keep(key, (steps * count, len(w_ih))) for key in ("of_projected", self.of_recurring)
-        )
+        of_projected = do.keep("of_projected", (steps * count, len(w_ih)))
         if input_index == X:
             do(of_projected.dot, do.keep("w_ih", w_ih.shape[::-1]).T, _flat(out))
         elif input_index == W_IH:
             sent = do.scratch(w_ih.shape[::-1])
             do(_flat(x).T.dot, of_projected, sent)
             do(np.copyto, out, sent.T)
-        elif input_index == W_HH:
-            self._send_to_recurring_weights(do, out, hidden, of_recurring, inputs)
         elif input_index == B_IH:
             unbroadcast(do, of_projected, out)
-        elif input_index == B_HH:
-            unbroadcast(do, of_recurring, out)
+        elif input_index in (W_HH, B_HH):
+            self._send_step_by_step(do, input_index, out, hidden, inputs)
         elif input_index == H_0:
             do(out.fill, 0.0)
             self.carried_calls(do, out)
@@ -230,22 +222,28 @@ class Recurrent(Op):
         else:
             do(np.copyto, out, do.keep("carried_by_cell", (count, units)))
 
-    def _send_to_recurring_weights(
-        self, do: Calls, out: Array, hidden: Array, of_gates: Array, inputs: Sequence[Array]
+    def _send_step_by_step(
+        self, do: Calls, input_index: int, out: Array, hidden: Array, inputs: Sequence[Array]
     ) -> None:
-        """List the calls of the product of all states with the gates of the steps after them."""
-        count, reverse = hidden.shape[1], self.attrs["reverse"]
-        sent = do.scratch(out.shape[::-1])
-        if len(hidden) == 1:
-            do(sent.fill, 0.0)
-        else:
-            earlier = _flat(hidden[1:] if reverse else hidden[:-1])
-            do(earlier.T.dot, of_gates[:-count] if reverse else of_gates[count:], sent)
-        if len(inputs) > H_0:
-            term = do.scratch(out.shape[::-1])
-            do(inputs[H_0].T.dot, of_gates[-count:] if reverse else of_gates[:count], term)
-            do(np.add, sent, term, sent)
-        do(np.copyto, out, sent.T)
+        """List the calls that add up what each step sends to W_hh or b_hh, the last step first.
+
+        As the nodes of an unrolled layer do: one product for all steps takes 0.6 to 0.9 times as
+        long on wide layers, and has other last bits.
+        """
+        shape = out.shape[::-1]
+        total, term = do.scratch(shape), do.scratch(shape)
+        steps = self.steps(len(hidden))
+        for step in reversed(steps):
+            sent = total if step == steps[-1] else term
+            of_gates = self.at(do, self.of_recurring, step, hidden)
+            if input_index == W_HH:
+                before = self.state_before(do, step, hidden, inputs, H_0)
+                do(before.T.dot, of_gates, sent)
+            else:
+                unbroadcast(do, of_gates, sent)
+            if sent is term:
+                do(np.add, total, term, total)
+        do(np.copyto, out, total.T)
 
     # The texts ----------------------------------------------------------------------------
 
