@@ -23,11 +23,11 @@ from miniflow.ops.recurrent import (
 
 @register
 class LSTM(Recurrent):
-    """c = f ⊙ c₋₁ + i ⊙ g and h = o ⊙ tanh(c) at each step.
+    """c = f ⊙ c[t-1] + i ⊙ g and h = o ⊙ tanh(c) at each step.
 
-    The gates i, f and o are sigmoids, g a tanh, of x·W_ihᵀ + b_ih + h₋₁·W_hhᵀ + b_hh, whose blocks
-    are those of i, f, g and o. `output` is "h", the hidden states (T, N, H), or "both": the hidden
-    states and those of the cells, (2, T, N, H).
+    The gates i, f and o are sigmoids, g a tanh, of x·W_ihᵀ + b_ih + h[t-1]·W_hhᵀ + b_hh, whose
+    blocks are those of i, f, g and o. `output` is "h", the hidden states (T, N, H), or "both": the
+    hidden states and those of the cells, (2, T, N, H).
     """
 
     arity = (5, 7)
@@ -128,9 +128,9 @@ class LSTM(Recurrent):
 
 @register
 class GRU(Recurrent):
-    """h = (1 - z) ⊙ n + z ⊙ h₋₁ at each step.
+    """h = (1 - z) ⊙ n + z ⊙ h[t-1] at each step.
 
-    With a = x·W_ihᵀ + b_ih and b = h₋₁·W_hhᵀ + b_hh, whose blocks are those of r, z and n, the
+    With a = x·W_ihᵀ + b_ih and b = h[t-1]·W_hhᵀ + b_hh, whose blocks are those of r, z and n, the
     gates are r = σ(a_r + b_r), z = σ(a_z + b_z) and n = tanh(a_n + r ⊙ b_n).
     """
 

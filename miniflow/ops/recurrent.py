@@ -134,7 +134,7 @@ class Recurrent(Op):
     def step_calls(
         self, do: Calls, step: Step, recurring: Array, out: Array, inputs: Sequence[Array]
     ) -> None:
-        """List the calls of a step; `recurring` is h₋₁·W_hhᵀ + b_hh, the share of the state."""
+        """List the calls of a step; `recurring` is h[t-1]·W_hhᵀ + b_hh, the share of the state."""
         raise NotImplementedError
 
     def state_before(
@@ -284,7 +284,7 @@ def tanh_vjp_calls(do: Calls, grad: Array, value: Array, out: Array) -> None:
 
 @register
 class RNN(Recurrent):
-    """h = tanh(x·W_ihᵀ + b_ih + h₋₁·W_hhᵀ + b_hh) at each step; or a ReLU in place of the tanh."""
+    """h = tanh(x·W_ihᵀ + b_ih + h[t-1]·W_hhᵀ + b_hh) at each step; or a ReLU of the sum."""
 
     gates = ("h",)
     attributes: ClassVar = {

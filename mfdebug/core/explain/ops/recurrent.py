@@ -81,8 +81,8 @@ class RNNExplainer(RecurrentExplainer):
     """RNN: the activation of a sum of four shares."""
 
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
-        """tanh(x·W_ihᵀ + b_ih + h₋₁·W_hhᵀ + b_hh)."""
-        before = f"{view.letters.free('h', 'state')}₋₁"
+        """tanh(x·W_ihᵀ + b_ih + h[t-1]·W_hhᵀ + b_hh)."""
+        before = f"{view.letters.free('h', 'state')}[t-1]"
         x, w_ih, w_hh, b_ih, b_hh = names[:H_0]
         return _activated(op, f"{x}·{w_ih}ᵀ + {b_ih} + {before}·{w_hh}ᵀ + {b_hh}")
 
@@ -103,7 +103,7 @@ class LSTMExplainer(RecurrentExplainer):
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
         """o ⊙ tanh(c)."""
         i, f, g, o, c = _letters(view)
-        return f"{o} ⊙ tanh({c}), {c} = {f} ⊙ {c}₋₁ + {i} ⊙ {g}"
+        return f"{o} ⊙ tanh({c}), {c} = {f} ⊙ {c}[t-1] + {i} ⊙ {g}"
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The gates of one entry; of a cell, what it kept and what was added."""
@@ -141,9 +141,9 @@ class GRUExplainer(RecurrentExplainer):
     """GRU: a mix of a new state and the one before."""
 
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
-        """(1 - z) ⊙ n + z ⊙ h₋₁."""
+        """(1 - z) ⊙ n + z ⊙ h[t-1]."""
         _, z, n = _gru_letters(view)
-        return f"(1 - {z}) ⊙ {n} + {z} ⊙ {view.letters.free('h', 'state')}₋₁"
+        return f"(1 - {z}) ⊙ {n} + {z} ⊙ {view.letters.free('h', 'state')}[t-1]"
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The share of the new state, and of the one before."""
@@ -261,7 +261,7 @@ class _Entry:
             number = float(self.passed.cells[self.step.before, 0, 0])
             if len(self.index) == 3:
                 c = self.view.letters.free("c", "cell")
-                return f"{c}₋₁", number
+                return f"{c}[t-1]", number
             index = (1, self.step.before, *self.index[2:])
             return named(self.view.label, index), number
         index = (self.step.before, *self.index[1:])

@@ -20,7 +20,8 @@ class Pass:
     """The gates of some sequences and units: arrays over time, sequence and unit.
 
     `before` has the hidden states of all units before each step. `gates` are by name; for an RNN
-    that is the state itself. `cells` are those of an LSTM, `recurring` is h₋₁·W_hhᵀ + b_hh by gate.
+    that is the state itself. `cells` are those of an LSTM, `recurring` is h[t-1]·W_hhᵀ + b_hh by
+    gate.
     """
 
     def __init__(
