@@ -35,6 +35,9 @@ from miniflow.ops.recurrent import B_HH, B_IH, C_0, H_0, W_HH, W_IH, Recurrent, 
 
 # A layer of more steps has too many nodes to be read one by one.
 MOST_STEPS = 1000
+# Each step takes its part of the gates of all steps, and sends a gradient of their size: so many
+# numbers at most, 512 MB.
+MOST_NUMBERS = 2**26
 
 
 class Unrolled(NamedTuple):
@@ -119,6 +122,13 @@ class _Writer:
         if self.steps > MOST_STEPS:
             raise GraphError(
                 f"{layer.label} has {self.steps:,} steps: at most {MOST_STEPS:,} are unrolled"
+            )
+        numbers = self.steps**2 * self.count * len(layer.gates) * self.units
+        if numbers > MOST_NUMBERS:
+            raise GraphError(
+                f"{layer.label} has too many numbers to be unrolled: {numbers:,} in what its steps "
+                f"send back, at most {MOST_NUMBERS:,}",
+                hint="with fewer steps, or a smaller batch, it can be",
             )
         self.w_ih = self.op(Transpose, "w_ih", inputs[W_IH])
         self.w_hh = self.op(Transpose, "w_hh", inputs[W_HH])

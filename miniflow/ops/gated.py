@@ -117,7 +117,7 @@ class LSTM(Recurrent):
     def _add_to_cell(self, do: Calls, step: Step, length: int, grad: Array, of_cell: Array) -> None:
         """List the calls that add what a cell gets as an output, and from the next cell."""
         carried = do.keep("carried_by_cell", of_cell.shape)
-        both, last = self.attrs["output"] == "both", step == self.steps(length)[-1]
+        both, last = self.attrs["output"] == "both", self.is_last(step, length)
         if both and last:
             do(np.add, grad[1][step.time], of_cell, of_cell)
         elif both:

@@ -16,6 +16,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from miniflow import limits
 from miniflow.errors import ShapeError
 from miniflow.ops.base import (
     Array,
@@ -98,12 +99,21 @@ class Recurrent(Op):
                     f"not {shape_text(state)}",
                     hint="a state for each sequence: Expand repeats one",
                 )
+        if x[0] * x[1] * rows > limits.NUMBERS:
+            raise ShapeError(
+                f"its gates would have {x[0] * x[1] * rows:,} numbers",
+                hint=f"at most {limits.NUMBERS:,}",
+            )
         return (*x[:2], units)
 
     def steps(self, length: int) -> list[Step]:
         """Return the time steps in the order in which they are computed."""
         times = range(length)[:: -1 if self.attrs["reverse"] else 1]
         return [Step(time, before) for time, before in zip(times, [None, *times], strict=False)]
+
+    def is_last(self, step: Step, length: int) -> bool:
+        """Whether a step is the last one that is computed."""
+        return step.time == (0 if self.attrs["reverse"] else length - 1)
 
     # Forward ------------------------------------------------------------------------------
 
@@ -171,7 +181,7 @@ class Recurrent(Op):
         steps = self.steps(len(hidden))
         for step in reversed(steps):
             do(np.copyto, upstream, self.hidden(grad)[step.time])
-            if step != steps[-1]:
+            if not self.is_last(step, len(steps)):
                 self.carried_calls(do, upstream)
                 do(np.add, upstream, carried, upstream)
             self.step_vjp_calls(do, step, upstream, grad, value, inputs)
@@ -234,7 +244,7 @@ class Recurrent(Op):
         total, term = do.scratch(shape), do.scratch(shape)
         steps = self.steps(len(hidden))
         for step in reversed(steps):
-            sent = total if step == steps[-1] else term
+            sent = total if self.is_last(step, len(steps)) else term
             of_gates = self.at(do, self.of_recurring, step, hidden)
             if input_index == W_HH:
                 before = self.state_before(do, step, hidden, inputs, H_0)

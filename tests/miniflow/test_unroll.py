@@ -123,6 +123,11 @@ def test_what_cannot_be_unrolled_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(GraphError, match="layer has 6 steps: at most 5"):
         unroll(graph, "layer")
 
+    monkeypatch.setattr(module, "MOST_STEPS", 6)
+    monkeypatch.setattr(module, "MOST_NUMBERS", 6 * 6 * 4 * 3 - 1)
+    with pytest.raises(GraphError, match="too many numbers to be unrolled: 432 in what its steps"):
+        unroll(graph, "layer")
+
     class Own(Node):
         def forward(self) -> None:
             self.value = self.inbound_nodes[0].value

@@ -278,3 +278,16 @@ def test_training_is_stepping_and_goes_on_from_a_file_bit_for_bit(
             plan.update(one)
     for i in fresh.trainables:
         np.testing.assert_array_equal(plan.value(i), trained.nodes[i].value)
+
+
+def test_a_graph_has_a_bounded_number_of_steps_and_gates() -> None:
+    parameters = weights(RNN, 1, 1)
+    layers = [
+        RNN(Input(f"x{k}", value=np.zeros((steps, 1, 1))), *parameters)
+        for k, steps in enumerate((6_000, 4_001))
+    ]
+    with pytest.raises(ShapeError, match="recurrent layers would have 10,001 time steps"):
+        Graph.of(Concat(*layers)).shapes()
+    big = [Input(value=np.zeros(shape)) for shape in [(1, 2**19, 1), (80, 1), (80, 20), (), ()]]
+    with pytest.raises(ShapeError, match="its gates would have 41,943,040 numbers"):
+        Graph.of(LSTM(*big)).shapes()
