@@ -59,15 +59,17 @@ class LSTM(Recurrent):
         """All of the value, or its first half."""
         return value[0] if self.attrs["output"] == "both" else value
 
-    def cells(self, do: Calls, value: Array) -> Array:
-        """Return the states of the cells (T, N, H)."""
-        return value[1] if self.attrs["output"] == "both" else do.keep("cells", value.shape)
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """The steps, then a copy of the cells if they are shown."""
+        super().forward_calls(do, out, *inputs)
+        if self.attrs["output"] == "both":
+            do(np.copyto, out[1], do.keep("cells", out[1].shape))
 
     def step_calls(
-        self, do: Calls, step: Step, recurring: Array, out: Array, inputs: Sequence[Array]
+        self, do: Calls, step: Step, recurring: Array, hidden: Array, inputs: Sequence[Array]
     ) -> None:
         """The gates, the cell, the hidden state."""
-        hidden, cells = self.hidden(out), self.cells(do, out)
+        cells = do.keep("cells", hidden.shape)
         gates, cell = self.at(do, "gates", step, hidden), cells[step.time]
         do(np.add, self.at(do, "projected", step, hidden), recurring, gates)
         i, f, g, o = (self.gate(gates, name) for name in self.gates)
@@ -90,11 +92,11 @@ class LSTM(Recurrent):
         step: Step,
         upstream: Array,
         grad: Array,
-        value: Array,
+        hidden: Array,
         inputs: Sequence[Array],
     ) -> None:
         """To the output gate and the cell; from the cell to i, f, g and the cell before."""
-        hidden, shape = self.hidden(value), upstream.shape
+        shape = upstream.shape
         gates, sent = (self.at(do, key, step, hidden) for key in ("gates", "of_projected"))
         i, f, g, o = (self.gate(gates, name) for name in self.gates)
         of_i, of_f, of_g, of_o = (self.gate(sent, name) for name in self.gates)
@@ -109,7 +111,7 @@ class LSTM(Recurrent):
         tanh_vjp_calls(do, term, g, of_g)
         do(np.multiply, of_cell, g, term)
         sigmoid_vjp_calls(do, term, i, of_i)
-        before = self.state_before(do, step, self.cells(do, value), inputs, C_0)
+        before = self.state_before(do, step, do.keep("cells", hidden.shape), inputs, C_0)
         do(np.multiply, of_cell, before, term)
         sigmoid_vjp_calls(do, term, f, of_f)
         do(np.multiply, of_cell, f, do.keep("carried_by_cell", shape))
@@ -143,22 +145,22 @@ class GRU(Recurrent):
     )
 
     def step_calls(
-        self, do: Calls, step: Step, recurring: Array, out: Array, inputs: Sequence[Array]
+        self, do: Calls, step: Step, recurring: Array, hidden: Array, inputs: Sequence[Array]
     ) -> None:
         """The gates, then the mix of the new state and the one before."""
-        both = slice(None, 2 * out.shape[2])
-        gates = self.at(do, "gates", step, out)
-        projected = self.at(do, "projected", step, out)
+        both = slice(None, 2 * hidden.shape[2])
+        gates = self.at(do, "gates", step, hidden)
+        projected = self.at(do, "projected", step, hidden)
         r, z, n = (self.gate(gates, name) for name in self.gates)
         do(np.add, projected[:, both], recurring[:, both], gates[:, both])
         sigmoid_calls(do, gates[:, both], gates[:, both])
         do(np.multiply, r, self.gate(recurring, "n"), n)
         do(np.add, self.gate(projected, "n"), n, n)
         do(np.tanh, n, n)
-        state, term = out[step.time], do.keep("term", out.shape[1:])
+        state, term = hidden[step.time], do.keep("term", hidden.shape[1:])
         do(np.subtract, 1.0, z, term)
         do(np.multiply, term, n, state)
-        do(np.multiply, z, self.state_before(do, step, out, inputs, H_0), term)
+        do(np.multiply, z, self.state_before(do, step, hidden, inputs, H_0), term)
         do(np.add, state, term, state)
 
     def step_vjp_calls(
@@ -167,17 +169,17 @@ class GRU(Recurrent):
         step: Step,
         upstream: Array,
         grad: Array,
-        value: Array,
+        hidden: Array,
         inputs: Sequence[Array],
     ) -> None:
         """To n and z; from n to r and to the state's share; and z of it to the state before."""
         keys = ("gates", "of_projected", self.of_recurring, "recurring")
-        gates, sent, back, recurring = (self.at(do, key, step, value) for key in keys)
+        gates, sent, back, recurring = (self.at(do, key, step, hidden) for key in keys)
         r, z, n = (self.gate(gates, name) for name in self.gates)
         of_r, of_z, of_n = (self.gate(sent, name) for name in self.gates)
         term, product = (do.keep(key, upstream.shape) for key in ("term", "product"))
         do(np.multiply, upstream, n, term)
-        do(np.multiply, upstream, self.state_before(do, step, value, inputs, H_0), product)
+        do(np.multiply, upstream, self.state_before(do, step, hidden, inputs, H_0), product)
         do(np.subtract, product, term, term)
         sigmoid_vjp_calls(do, term, z, of_z)
         do(np.subtract, 1.0, z, term)

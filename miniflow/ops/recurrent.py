@@ -122,29 +122,38 @@ class Recurrent(Op):
         return value
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
-        """The inputs' share of all gates in one product, then the steps."""
+        """The inputs' share of all gates in one product, then the steps.
+
+        What the backward pass needs is kept apart from `x` and the value, which may be overridden.
+        """
         self._project(do, inputs)
-        hidden = self.hidden(out)
+        hidden = do.keep("hidden", self.hidden(out).shape)
         for step in self.steps(len(hidden)):
             before = self.state_before(do, step, hidden, inputs, H_0)
             recurring = self.at(do, "recurring", step, hidden)
             do(before.dot, do.keep("w_hh", inputs[W_HH].shape[::-1]), recurring)
             do(np.add, recurring, inputs[B_HH], recurring)
-            self.step_calls(do, step, recurring, out, inputs)
+            self.step_calls(do, step, recurring, hidden, inputs)
+        do(np.copyto, self.hidden(out), hidden)
 
     def _project(self, do: Calls, inputs: Sequence[Array]) -> None:
         """List the calls that write x·W_ihᵀ + b_ih for all steps into the buffer `projected`."""
         x, w_ih, w_hh, b_ih = inputs[:B_HH]
-        flat = do.keep("projected", (x.shape[0] * x.shape[1], len(w_ih)))
+        count = x.shape[0] * x.shape[1]
+        rows, flat = do.keep("x", (count, x.shape[2])), do.keep("projected", (count, len(w_ih)))
+        do(np.copyto, rows, _flat(x))
         for key, weights in (("w_ih", w_ih), ("w_hh", w_hh)):
             do(np.copyto, do.keep(key, weights.shape[::-1]), weights.T)
-        do(_flat(x).dot, do.keep("w_ih", w_ih.shape[::-1]), flat)
+        do(rows.dot, do.keep("w_ih", w_ih.shape[::-1]), flat)
         do(np.add, flat, spread(do, b_ih, flat.shape), flat)
 
     def step_calls(
-        self, do: Calls, step: Step, recurring: Array, out: Array, inputs: Sequence[Array]
+        self, do: Calls, step: Step, recurring: Array, hidden: Array, inputs: Sequence[Array]
     ) -> None:
-        """List the calls of a step; `recurring` is h[t-1]·W_hhᵀ + b_hh, the share of the state."""
+        """List the calls of a step, which write its state into `hidden`.
+
+        `recurring` is h[t-1]·W_hhᵀ + b_hh, the share of the state before.
+        """
         raise NotImplementedError
 
     def state_before(
@@ -174,7 +183,7 @@ class Recurrent(Op):
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
         """Back through time to the gates of every step, then from all gates to each input."""
-        hidden = self.hidden(value)
+        hidden = do.keep("hidden", self.hidden(value).shape)
         upstream = do.keep("upstream", hidden.shape[1:])
         carried = do.keep("carried", hidden.shape[1:])
         w_hh = do.keep("w_hh", inputs[W_HH].shape[::-1])
@@ -184,7 +193,7 @@ class Recurrent(Op):
             if not self.is_last(step, len(steps)):
                 self.carried_calls(do, upstream)
                 do(np.add, upstream, carried, upstream)
-            self.step_vjp_calls(do, step, upstream, grad, value, inputs)
+            self.step_vjp_calls(do, step, upstream, grad, hidden, inputs)
             do(self.at(do, self.of_recurring, step, hidden).dot, w_hh.T, carried)
         for input_index, out in targets:
             self._send(do, input_index, out, hidden, inputs)
@@ -195,7 +204,7 @@ class Recurrent(Op):
         step: Step,
         upstream: Array,
         grad: Array,
-        value: Array,
+        hidden: Array,
         inputs: Sequence[Array],
     ) -> None:
         """List the calls from the gradient of a step's hidden state to those of its gates.
@@ -219,7 +228,7 @@ class Recurrent(Op):
             do(of_projected.dot, do.keep("w_ih", w_ih.shape[::-1]).T, _flat(out))
         elif input_index == W_IH:
             sent = do.scratch(w_ih.shape[::-1])
-            do(_flat(x).T.dot, of_projected, sent)
+            do(do.keep("x", (steps * count, x.shape[2])).T.dot, of_projected, sent)
             do(np.copyto, out, sent.T)
         elif input_index == B_IH:
             unbroadcast(do, of_projected, out)
@@ -307,11 +316,11 @@ class RNN(Recurrent):
     )
 
     def step_calls(
-        self, do: Calls, step: Step, recurring: Array, out: Array, inputs: Sequence[Array]
+        self, do: Calls, step: Step, recurring: Array, hidden: Array, inputs: Sequence[Array]
     ) -> None:
         """The activation of the sum of both shares."""
-        state = out[step.time]
-        do(np.add, self.at(do, "projected", step, out), recurring, state)
+        state = hidden[step.time]
+        do(np.add, self.at(do, "projected", step, hidden), recurring, state)
         if self.attrs["activation"] == "tanh":
             do(np.tanh, state, state)
         else:
@@ -323,11 +332,11 @@ class RNN(Recurrent):
         step: Step,
         upstream: Array,
         grad: Array,
-        value: Array,
+        hidden: Array,
         inputs: Sequence[Array],
     ) -> None:
         """upstream × (1 - h²), or where h > 0."""
-        state, sent = value[step.time], self.at(do, "of_projected", step, value)
+        state, sent = hidden[step.time], self.at(do, "of_projected", step, hidden)
         if self.attrs["activation"] == "tanh":
             tanh_vjp_calls(do, upstream, state, sent)
         else:

@@ -133,11 +133,6 @@ def _carried(source: Debugger, target: Debugger, edit: Edit) -> Edit | None:
     name = source.graph.nodes[edit.node].label
     if name not in target.graph.by_name:
         return None
-    layers = {*inner_of(source), *inner_of(target)}
-    if edit.lasts and not edit.gradient and name in layers:
-        # As one node, a layer goes back through the value that it shows; unrolled, through its own
-        # states.
-        return None
     return replace(edit, after=after, node=target.graph.by_name[name])
 
 

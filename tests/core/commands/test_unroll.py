@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.replay import session_lines
@@ -16,6 +18,7 @@ from mfdebug.core.timeline.debugger import DebuggerError, Freshness
 from miniflow.errors import MiniflowError
 from tests.miniflow.test_unroll import sequences
 from tests.support.debuggers import state
+from tests.support.sizes import examples
 
 
 def opened(kind: str = "LSTM", steps: int = 3) -> Session:
@@ -101,8 +104,6 @@ def test_an_edit_that_has_no_place_is_left_out_and_named() -> None:
     assert len(session.debugger.branches) == 2
     run(session, "undo")
     assert not session.debugger.edits
-    run(session, "redo", "set layer = 0.5")
-    assert "left out: layer = 0.5" in run(session, "unroll layer")
 
 
 def test_a_gate_is_a_node_that_can_be_asked_about_and_forced() -> None:
@@ -204,3 +205,43 @@ def test_a_script_that_fails_returns_to_the_form_before(tmp_path: Path) -> None:
         session.run(f"source {script}")
     assert not session.debugger.unrolled
     assert not session.debugger.edits
+
+
+MOVES = ["next", "next 3", "previous", "sgd", "sgd 4", "sgd -1", "until layer", "until W_hh update"]
+EDITS = [
+    *("set W_ih[0,0] = 0.5", "set b_ih = 0", "set lr = 0.1", "scale turned 2", "scale cost 0.5"),
+    *(
+        "set W_hh.grad[0,0] = 1",
+        "scale layer.grad -1",
+        "set layer = 0.5",
+        "set W_hh.trainable = false",
+        "undo",
+        "redo",
+    ),
+]
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=examples(25))
+def test_a_run_with_a_layer_unrolled_now_and_then_is_the_run(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(["RNN", "LSTM", "GRU"]))
+    session, plain = opened(kind, 2), opened(kind, 2)
+    names = plain.debugger.graph.names()
+    lines = st.sampled_from([*MOVES, *EDITS, *["unroll layer"] * 6])
+    for line in data.draw(st.lists(lines, min_size=4, max_size=14)):
+        if line == "unroll layer":
+            assert "left out" not in run(session, line)
+        else:
+            assert failure(session, line) == failure(plain, line)
+        assert shared(session, names) == shared(plain, names)
+    words = [[edit.words for edit in one.debugger.edits] for one in (session, plain)]
+    assert words[0] == words[1]
+
+
+def failure(session: Session, line: str) -> str:
+    """Run a line; return the problem if it fails, or an empty string."""
+    try:
+        session.run(line)
+    except MiniflowError as error:
+        return error.problem
+    return ""
