@@ -31,6 +31,7 @@ from miniflow.ops.conditions import (
     LessOrEqual,
     Where,
 )
+from miniflow.ops.convolution import Conv, ConvTranspose
 from miniflow.ops.copies import (
     Expand,
     Take,
@@ -65,6 +66,7 @@ from miniflow.ops.linear import (
 )
 from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
 from miniflow.ops.piecewise_cost import Hinge, Huber
+from miniflow.ops.pools import AdaptiveAveragePool, AdaptiveMaxPool, AveragePool, MaxPool
 from miniflow.ops.powers import (
     Exp,
     Log,
@@ -100,11 +102,16 @@ __all__ = [
     "NLL",
     "OPS",
     "Abs",
+    "AdaptiveAveragePool",
+    "AdaptiveMaxPool",
     "Add",
     "ArgMax",
+    "AveragePool",
     "BinaryCrossEntropy",
     "Clip",
     "Concat",
+    "Conv",
+    "ConvTranspose",
     "Cos",
     "CumSum",
     "Detach",
@@ -129,6 +136,7 @@ __all__ = [
     "LogSumExp",
     "MatMul",
     "Max",
+    "MaxPool",
     "Mean",
     "Min",
     "Mul",

@@ -92,7 +92,7 @@ def _min_or_nan(*xs: float) -> float:
     return math.nan if any(x != x for x in xs) else min(xs)
 
 
-def _route_along(
+def route_along(
     out: Array, grad: Array, x: Array, value: Array, axes: tuple[int, ...], kept: tuple[Array, ...]
 ) -> None:
     """Write `grad` to the first entry along `axes` that equals the value, 0 to the others.
@@ -166,7 +166,7 @@ class Selection(Elementwise, OverAxes):
         kept = tuple(np.indices(sizes, sparse=True))
         of_axes = self.with_ones(grad, x.shape), x, self.with_ones(value, x.shape), axes, kept
         for _, out in targets:
-            do(_route_along, out, *of_axes)
+            do(route_along, out, *of_axes)
 
     def all_local_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer
 from mfdebug.core.explain.ops.conditions import ComparisonExplainer, WhereExplainer
+from mfdebug.core.explain.ops.convolution import ConvolutionExplainer
 from mfdebug.core.explain.ops.copies import ExpandExplainer, TakeExplainer, TileExplainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
 from mfdebug.core.explain.ops.elementwise import (
@@ -25,6 +26,7 @@ from mfdebug.core.explain.ops.extremes import ArgMaxExplainer, AxisSelectionExpl
 from mfdebug.core.explain.ops.linear import MatrixExplainer
 from mfdebug.core.explain.ops.log_likelihood import LogSoftmaxExplainer, NLLExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
+from mfdebug.core.explain.ops.pools import AveragePoolExplainer, MaxPoolExplainer
 from mfdebug.core.explain.ops.reduce import CumulativeExplainer, ReductionExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
 from mfdebug.core.explain.ops.softmax import SoftmaxExplainer
@@ -53,6 +55,9 @@ _FAMILIES: dict[Explainer, str] = {
     DefinedExplainer(): "GELU",
     DropoutExplainer(): "Dropout",
     MatrixExplainer(): "Linear MatMul",
+    ConvolutionExplainer(): "Conv ConvTranspose",
+    MaxPoolExplainer(): "AdaptiveMaxPool MaxPool",
+    AveragePoolExplainer(): "AdaptiveAveragePool AveragePool",
     ReductionExplainer(): "Mean Sum",
     CumulativeExplainer(): "CumSum",
     VarianceExplainer(): "Var",
