@@ -137,7 +137,8 @@ def correlate(
 
 def _split(out: Array, groups: int, row: Slide) -> Array:
     """Return a view of `out` (N, G·O, *places) as (N, G, O, rows, *places of a row)."""
-    by_group = out.reshape(out.shape[0], groups, -1, *out.shape[2:])
+    channels = out.shape[1] // groups
+    by_group = out.reshape(out.shape[0], groups, channels, *out.shape[2:])
     return by_group[:, :, :, None] if row is _ONE_ROW else by_group
 
 

@@ -89,8 +89,9 @@ class Correlation:
     ) -> None:
         """List the product of matrices for windows of one entry."""
         groups, rows, taken = matrices.shape
-        by_group = out.reshape(len(x), groups, rows, -1)
-        do(np.matmul, matrices, x.reshape(len(x), groups, taken, -1), by_group)
+        entries = math.prod(x.shape[2:])
+        by_group = out.reshape(len(x), groups, rows, entries)
+        do(np.matmul, matrices, x.reshape(len(x), groups, taken, entries), by_group)
         if bias is not None:
             do(np.add, by_group, bias.reshape(groups, rows, 1), by_group)
 
@@ -130,6 +131,7 @@ def channel_sums(do: Calls, grad: Array, out: Array) -> None:
     grad = contiguous(do, grad)
     batch, channels = grad.shape[:2]
     by_sample = do.scratch((batch, channels))
-    entries = grad.reshape(batch, channels, -1)
-    do(np.matmul, entries, np.ones(entries.shape[2], grad.dtype), by_sample)
+    entries = math.prod(grad.shape[2:])
+    ones = np.ones(entries, grad.dtype)
+    do(np.matmul, grad.reshape(batch, channels, entries), ones, by_sample)
     do(np.ones(batch, grad.dtype).dot, by_sample, out)

@@ -95,6 +95,7 @@ CONVENTIONS = {
     "MAE": "of NaN: NaN, which has no sign; PyTorch sends 0",
     "Max": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
     "Min": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
+    "MaxPool": "NaN wins nothing: no entry equals the value; PyTorch sends the gradient to the NaN",
 }
 SIGNS_OF_ZERO = {
     "ReLU": "of -0.0: 0.0, the greater of two equals is either; PyTorch keeps -0.0",
@@ -104,6 +105,7 @@ SIGNS_OF_ZERO = {
     "HardSigmoid": "of a limit of 0: either, they are equal",
     "Max": "of 0.0 and -0.0: either, they are equal",
     "Min": "of 0.0 and -0.0: either, they are equal",
+    "MaxPool": "of 0.0 and -0.0: either, they are equal",
 }
 # Not tried at the edge of floats: sums there depend on the order in which they are added up, and
 # PyTorch's own formulas of some go over to others.
@@ -190,6 +192,8 @@ CASES = [
     Case("MatMul", ((2, 4, 3), (3, 2)), torch.matmul, edges=False),
     Case("MatMul", ((120, 110), (110, 100)), torch.matmul, edges=False),
     Case("Linear", ((4, 3), (3, 2), (2,)), lambda x, w, b: x @ w + b, edges=False),
+    Case("MaxPool", ((2, 1, 4, 6),), lambda x: nn.max_pool2d(x, 2), {}),
+    Case("AveragePool", ((2, 1, 4, 6),), lambda x: nn.avg_pool2d(x, 2), {}, edges=False),
     Case("Sum", ((4, 3),), torch.sum, edges=False),
     Case("Sum", ((4, 3),), lambda x: x.sum(0, keepdim=True), {"axis": 0, "keepdims": True}),
     Case("Mean", ((4, 3),), torch.mean, edges=False),
@@ -216,6 +220,8 @@ def test_every_op_is_compared() -> None:
     entropies = {"BinaryCrossEntropy", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"}
     # An index has no gradient that PyTorch could compute; Take has a test of its own.
     apart = {"Dropout", "ArgMax", "Take"} | entropies
+    # In `test_windows_against_torch.py`.
+    apart |= {"Conv", "ConvTranspose", "AdaptiveMaxPool", "AdaptiveAveragePool"}
     assert {case.op for case in CASES} | apart == set(OPS)
 
 

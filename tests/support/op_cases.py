@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from miniflow.node import Input
 from miniflow.ops import OPS, Op, Var
+from tests.support import window_cases
 
 Shape = tuple[int, ...]
 SHAPES = st.lists(st.integers(1, 3), max_size=3).map(tuple)
@@ -324,84 +325,23 @@ def _cross_entropy(draw: Draw, op: type[Op]) -> Case:
     return Case(op, [logits, shares])
 
 
-def _of_axes(draw: Draw, axes: int, numbers_of: st.SearchStrategy[int]) -> Any:
-    """Draw an attribute: a number, or a list with one for each spatial axis."""
-    return draw(numbers_of | st.lists(numbers_of, min_size=axes, max_size=axes))
-
-
-def _windows(draw: Draw, axes: int) -> dict[str, Any]:
-    """Draw attributes of windows; an axis with all of them has 9 entries at most."""
-    side = st.integers(0, 1)
-    return {
-        "stride": _of_axes(draw, axes, st.integers(1, 3)),
-        "padding": draw(
-            side
-            | st.lists(side, min_size=axes, max_size=axes)
-            | st.lists(st.tuples(side, side).map(list), min_size=axes, max_size=axes)
-        ),
-        "dilation": _of_axes(draw, axes, st.integers(1, 2)),
-    }
-
-
 @st.composite
-def _convolution(draw: Draw, op: type[Op]) -> Case:
-    transposed = op.__name__ == "ConvTranspose"
-    axes, groups = draw(st.sampled_from([1, 1, 2, 2, 2, 3])), draw(st.sampled_from([1, 1, 2]))
-    taken, made, batch = (draw(st.integers(1, 2)) for _ in range(3))
-    kernel = [draw(st.integers(1, 2 if axes == 3 else 3)) for _ in range(axes)]
-    attributes = {**_windows(draw, axes), "groups": groups}
-    few = 2 if transposed or axes == 3 else 4
-    spatial = []
-    for axis, size in enumerate(kernel):
-        dilation = attributes["dilation"]
-        reach = (dilation if isinstance(dilation, int) else dilation[axis]) * (size - 1) + 1
-        # A transposed one of one entry, with padding 1 on both sides, has to leave something.
-        least = 1 if not transposed else max(1, 4 - reach)
-        spatial.append(
-            draw(st.integers(least, least + few - 1))
-            if transposed
-            else reach + draw(st.integers(0, few - 1))
-        )
-    if transposed:
-        strides = attributes["stride"]
-        attributes["output_padding"] = 0 if strides == 1 or isinstance(strides, list) else 1
-    channels = (groups * taken, made) if transposed else (groups * made, taken)
-    values = [numbers(draw, (batch, groups * taken, *spatial)), numbers(draw, (*channels, *kernel))]
-    if draw(st.booleans()):
-        values.append(numbers(draw, (groups * made,)))
-    return Case(op, values, attributes)
-
-
-@st.composite
-def _pool(draw: Draw, op: type[Op]) -> Case:
-    axes = draw(st.sampled_from([1, 1, 2, 2, 2, 3]))
-    batch, channels = draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    if op.__name__.startswith("Adaptive"):
-        spatial = [draw(st.integers(1, 5 if axes < 3 else 3)) for _ in range(axes)]
-        size = _of_axes(draw, axes, st.integers(1, 4))
-        return Case(op, [numbers(draw, (batch, channels, *spatial))], {"size": size})
-    kernel = [draw(st.integers(2, 3)) for _ in range(axes)]
-    attributes = {**_windows(draw, axes), "ceil_mode": draw(st.booleans())}
-    if draw(st.booleans()):
-        attributes["stride"] = None
-    if op.__name__ == "AveragePool":
-        attributes["count_include_pad"] = draw(st.booleans())
-    # Windows reach over 5 entries at most; with padding 1 each has one on an axis of 4.
-    spatial = [draw(st.integers(5, 6 if axes < 3 else 5)) for _ in kernel]
-    shared = kernel[0] if len(set(kernel)) == 1 and draw(st.booleans()) else kernel
-    values = [numbers(draw, (batch, channels, *spatial))]
-    return Case(op, values, {**attributes, "kernel": shared})
+def _windowed(draw: Draw, op: type[Op]) -> Case:
+    pool = op.__name__.endswith("Pool")
+    of = window_cases.pool if pool else window_cases.convolution
+    shapes, attributes = draw(of(op.__name__))
+    return Case(op, [numbers(draw, shape) for shape in shapes], attributes)
 
 
 _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "MatMul": _matmul,
     "Linear": _linear,
-    "Conv": _convolution,
-    "ConvTranspose": _convolution,
-    "MaxPool": _pool,
-    "AveragePool": _pool,
-    "AdaptiveMaxPool": _pool,
-    "AdaptiveAveragePool": _pool,
+    "Conv": _windowed,
+    "ConvTranspose": _windowed,
+    "MaxPool": _windowed,
+    "AveragePool": _windowed,
+    "AdaptiveMaxPool": _windowed,
+    "AdaptiveAveragePool": _windowed,
     "Sum": _reduction,
     "Mean": _reduction,
     "Var": _variance,
