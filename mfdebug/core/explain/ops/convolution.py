@@ -334,16 +334,16 @@ def _meetings(
     x: Array,
     weights: Array,
 ) -> tuple[Meeting, ...]:
-    """Return the windows and the kernels that met, a matrix for each channel.
+    """Return the windows and the kernels that met, a matrix for each channel; none of one entry.
 
     Of more than `MATRICES`, those with the largest sums are returned, the largest first.
     """
-    if not x.size:
-        return ()
     front, matrix = (
         x.shape[1:-2] if x.ndim > 2 else (),
         x.shape[-2:] if x.ndim > 2 else (1, x.shape[-1]),
     )
+    if not x.size or matrix == (1, 1):
+        return ()
     lefts, rights = (part.reshape(-1, *matrix) for part in (x, weights))
     with np.errstate(all="ignore"):
         sums = np.abs((lefts * rights).sum((1, 2)))
@@ -369,7 +369,7 @@ def _range_text(numbers: Sequence[int]) -> int | str:
     if len(numbers) == 1:
         return numbers[0]
     step = numbers[1] - numbers[0]
-    if step < 0:
-        return f"{numbers[0]}…{numbers[-1]}"
-    stop = numbers[-1] + 1
-    return f"{numbers[0]}:{stop}" if step == 1 else f"{numbers[0]}:{stop}:{step}"
+    if step == 1:
+        return f"{numbers[0]}:{numbers[-1] + 1}"
+    stop = numbers[-1] + (1 if step > 0 else -1)
+    return f"{numbers[0]}:{stop}:{step}" if stop >= 0 else f"{numbers[0]}::{step}"
