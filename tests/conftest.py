@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     sizes.long = config.getoption("long")
-    # Examples are the same at each check, which then fails by no chance; with `--long` they are new.
+    # The examples are the same at each check, which fails by no chance; with `--long` they are new.
     settings.register_profile("size", max_examples=sizes.examples(100), derandomize=not sizes.long)
     settings.load_profile("size")
     # Otherwise every program that a test starts in a fresh checkout compiles all of mfdebug anew.

@@ -37,6 +37,14 @@ def blocks(batch: int, per_sample: int, least: int = 1) -> Iterator[slice]:
         yield slice(start, min(batch, start + size))
 
 
+def numbers_per_sample(slides: Sequence[Slide], batch: int, channels: int) -> int:
+    """Return how many numbers are copied for the product of one sample, with its padding."""
+    row, rest = _rows(slides, batch)
+    height = (row.count - 1) * row.stride + row.kernel
+    copied = prod(slide.kernel for slide in rest) * prod(slide.count for slide in rest)
+    return height * channels * max(copied, prod(_length(slide) for slide in rest))
+
+
 class _Block:
     """The windows' rows of a block of x, with zeros where the padding is.
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from miniflow import limits
 from miniflow.errors import ShapeError
 from miniflow.ops.base import Array, Attribute, Calls, Shape, is_integer, register, shape_text
+from miniflow.ops.columns import numbers_per_sample
 from miniflow.ops.correlation import Correlation, channel_sums
-from miniflow.ops.windows import WHOLE_SIZES, Slide, Windowed
+from miniflow.ops.windows import WHOLE_SIZES, Slide, Windowed, check_taps
 
 GROUPS = Attribute(1, "a positive integer", lambda value: is_integer(value) and value > 0)
 
@@ -55,6 +57,16 @@ class Convolution(Windowed):
                 hint=f"weights are {kind}",
             )
 
+    def _check_room(self, x: Shape, value: Shape, slides: list[Slide]) -> None:
+        """Raise `ShapeError` if windows are too many or too large to be copied."""
+        check_taps(slides)
+        copied = numbers_per_sample(slides, x[0], max(x[1], value[1]))
+        if copied > limits.COLUMNS:
+            raise ShapeError(
+                f"the windows of one sample have {copied:,} numbers together",
+                hint=f"at most {limits.COLUMNS:,}",
+            )
+
     def _check_bias(self, shapes: tuple[Shape, ...], channels: int) -> None:
         if len(shapes) == 3 and shapes[2] != (channels,):
             raise ShapeError(
@@ -93,7 +105,10 @@ class Conv(Convolution):
         x, weights = shapes[:2]
         self._check(x, weights, 1, "(O, C/groups, *kernel)")
         self._check_bias(shapes, weights[0])
-        return (x[0], weights[0], *(s.count for s in self.window_slides(x, weights)))
+        slides = self.window_slides(x, weights)
+        value = (x[0], weights[0], *(s.count for s in slides))
+        self._check_room(x, value, slides)
+        return value
 
     def window_slides(self, x: Shape, weights: Shape) -> list[Slide]:
         """Over x."""
@@ -144,7 +159,10 @@ class ConvTranspose(Convolution):
         self._check(x, weights, 0, "(C, O/groups, *kernel)")
         channels = weights[1] * self.attrs["groups"]
         self._check_bias(shapes, channels)
-        return (x[0], channels, *(s.size for s in self.window_slides(x, weights)))
+        slides = self.window_slides(x, weights)
+        value = (x[0], channels, *(s.size for s in slides))
+        self._check_room(x, value, slides)
+        return value
 
     def window_slides(self, x: Shape, weights: Shape) -> list[Slide]:
         """Over the value: the places are the entries of x."""

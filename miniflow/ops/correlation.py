@@ -15,6 +15,9 @@ from miniflow.ops import columns
 from miniflow.ops.base import Array, Calls, Shape, contiguous
 from miniflow.ops.windows import Slide, last_axes
 
+# So many correlations instead of one that scatters what each place sends.
+PHASES = 64
+
 
 class Correlation:
     """A correlation of x (N, G·C, *spatial) with weights (G·O, C, *kernel) to (N, G·O, *places).
@@ -27,6 +30,7 @@ class Correlation:
         self._groups, self._slides = groups, tuple(slides)
         self._outputs, self._inputs = weights[0] // groups, weights[1]
         self._kernel = weights[2:]
+        self._phases = math.prod(min(slide.stride, slide.size) for slide in slides)
         # Each window is one entry, and each entry a window.
         self._is_pointwise = all(
             slide.kernel == slide.stride == 1 and not slide.before and slide.count == slide.size
@@ -48,7 +52,7 @@ class Correlation:
         grad, weights = contiguous(do, grad), contiguous(do, weights)
         if self._is_pointwise:
             self._products(do, self._matrices(weights).swapaxes(1, 2), grad, bias, out)
-        elif any(slide.overlaps for slide in self._slides):
+        elif self._phases <= PHASES and any(slide.overlaps for slide in self._slides):
             self._by_phases(do, grad, weights, bias, out)
         else:
             columns.scatter(do, grad, self._matrices(weights), self._slides, bias, out)

@@ -21,6 +21,7 @@ from miniflow.ops.windows import (
     Share,
     Slide,
     Windowed,
+    check_taps,
     is_sizes,
     taps,
     taps_by_entry,
@@ -45,7 +46,10 @@ class Pool(Windowed):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """(N, C, *spatial) gives (N, C, *places)."""
-        return (*shapes[0][:2], *(axis.count for axis in self.axes(shapes[0])))
+        axes = self.axes(shapes[0])
+        if not all(axis.is_whole for axis in axes):
+            check_taps(axes)
+        return (*shapes[0][:2], *(axis.count for axis in axes))
 
     def sizes_text(self) -> str:
         """Return the sizes of the windows, or how many there are."""

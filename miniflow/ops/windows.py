@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from miniflow import limits
 from miniflow.errors import ShapeError
 from miniflow.ops.base import Attribute, Op, Shape, is_integer, shape_text
 
@@ -109,7 +110,17 @@ class Slide:
 
     def taps(self) -> list[Tap]:
         """Return each tap, in the order of a window's entries."""
-        return [found for t in range(self.kernel) if (found := self.tap(t)) is not None]
+        numbers: Iterable[int] = range(self.kernel)
+        if self.kernel > self.size * self.count:
+            # Most are on the padding.
+            places = range(self.count)
+            numbers = sorted({self.tap_at(o, i) for o in places for i in self.window(o)})
+        return [found for t in numbers if (found := self.tap(t)) is not None]
+
+    @property
+    def most_taps(self) -> int:
+        """As many taps as there can be."""
+        return min(self.kernel, self.size * self.count)
 
     def window(self, place: int) -> range:
         """Return the entries of the axis that are in the window at a place."""
@@ -129,13 +140,13 @@ class Slide:
         return range(0)
 
     def empty_place(self) -> int | None:
-        """Return the first place whose window has no entry of the axis, or None."""
-        inside = self.size + self.before - self.reach
-        begin = range(min(self.count, -(-self.before // self.stride)))
-        end = range(max(0, inside // self.stride + 1), self.count)
-        return next(
-            (place for place in itertools.chain(begin, end) if not self.window(place)), None
-        )
+        """Return a place whose window has no entry of the axis, or None."""
+        # An axis of at least a gap has an entry of each window that begins before it and ends on
+        # or behind it. On a shorter one, which windows have entries is repeated after a period.
+        period = self.dilation // math.gcd(self.stride, self.dilation)
+        begin = range(min(self.count, 1 if self.dilation <= self.size else period))
+        places = itertools.chain(begin, (self.count - 1,))
+        return next((place for place in places if not self.window(place)), None)
 
     def tap_at(self, place: int, entry: int) -> int:
         """Return which entry of the window at a place an entry of the axis is."""
@@ -180,6 +191,11 @@ class Share:
             for entry in self.window(place)
         ]
 
+    @property
+    def most_taps(self) -> int:
+        """As many taps as there can be."""
+        return self.size + self.count if self.overlaps else self.size // self.count
+
     def window(self, place: int) -> range:
         """Return the entries that are in the window at a place."""
         return range(place * self.size // self.count, -(-(place + 1) * self.size // self.count))
@@ -193,6 +209,16 @@ class Share:
     def counted(self, place: int, *, padding: bool) -> int:
         """Return how many entries the window at a place has; there is no padding."""
         return len(self.window(place))
+
+
+def check_taps(axes: Sequence[Slide | Share]) -> None:
+    """Raise `ShapeError` if windows have more entries than can be gone through one by one."""
+    count = math.prod(axis.most_taps for axis in axes)
+    if count > limits.TAPS:
+        raise ShapeError(
+            f"its windows have {count:,} entries on the spatial axes",
+            hint=f"at most {limits.TAPS:,}",
+        )
 
 
 def last_axes(*subscripts: slice) -> Places:
