@@ -44,12 +44,16 @@ class Bundle(NamedTuple):
 
 
 class Sums(Struct, frozen=True):
-    """How one number was computed: the general rule, the terms, additional notes, and what met."""
+    """How one number was computed: the general rule, the terms, additional notes, and what met.
+
+    `reads` are nodes whose values it was computed from, besides those to which the terms lead.
+    """
 
     rule: str
     bundles: tuple[Bundle, ...] = ()
     notes: tuple[str, ...] = ()
     meetings: tuple[Meeting, ...] = ()
+    reads: tuple[int, ...] = ()
 
     @property
     def amounts(self) -> Array:
