@@ -5,6 +5,7 @@ It needs PyTorch and onnx: `pip install -e '.[test,peers]'`.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from onnx.reference import ReferenceEvaluator  # noqa: E402
 from onnx.reference.op_run import OpRun  # noqa: E402
 
 from tests.peers.exports.examples import answers, cost_of  # noqa: E402
+from tests.peers.exports.files import write_legacy_onnx  # noqa: E402
 from tests.peers.exports.models import MODELS  # noqa: E402
 
 
@@ -118,6 +120,16 @@ def test_a_model_of_the_judge_has_a_gradient_for_each_parameter(name: str) -> No
         assert gradient.shape == tuple(values.shape)
         assert np.isfinite(gradient).all()
     assert all(np.array_equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_export_that_does_not_fold_keeps_every_parameter(name: str, tmp_path: Path) -> None:
+    example = MODELS[name]()
+    graph = onnx.load(write_legacy_onnx(example, tmp_path)).graph
+    # Of parameters with the same values one is written; Identity gives it the names of the others.
+    merged = {node.output[0] for node in graph.node if node.op_type == "Identity"}
+    kept = {tensor.name for tensor in graph.initializer} | merged
+    assert {parameter for parameter, _ in example.module.named_parameters()} <= kept
 
 
 def test_the_uses_of_a_tied_parameter_add_up_to_its_gradient() -> None:

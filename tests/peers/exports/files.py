@@ -89,8 +89,8 @@ def _layouts(
     for place, part in module.named_modules():
         if isinstance(part, nn.LSTM):
             for names in (["weight_ih_l0"], ["weight_hh_l0"], ["bias_ih_l0", "bias_hh_l0"]):
-                values = [part.get_parameter(name).detach().numpy() for name in names]
-                yield "gates", [f"gradient/{place}.{name}" for name in names], values
+                several = [part.get_parameter(name).detach().numpy() for name in names]
+                yield "gates", [f"gradient/{place}.{name}" for name in names], several
 
 
 def write_onnx(example: Example, folder: Path, *, external: bool = False, **options: Any) -> Path:
@@ -113,9 +113,11 @@ def write_onnx(example: Example, folder: Path, *, external: bool = False, **opti
     return path
 
 
-def write_legacy_onnx(example: Example, folder: Path) -> Path:
-    """Export with PyTorch's first exporter, which keeps the training mode of layers."""
-    training = example.module.training
+def write_legacy_onnx(example: Example, folder: Path, *, fold: bool = False) -> Path:
+    """Export with PyTorch's first exporter, which keeps the training mode of layers.
+
+    Unless it is to `fold` what depends on constants alone, each parameter is there as it is.
+    """
     path = folder / f"{example.name}.onnx"
     with quiet():
         torch.onnx.export(
@@ -127,7 +129,7 @@ def write_legacy_onnx(example: Example, folder: Path) -> Path:
             input_names=list(example.inputs),
             output_names=list(example.outputs),
             training=torch.onnx.TrainingMode.PRESERVE,
-            do_constant_folding=not training,
+            do_constant_folding=fold,
         )
     return path
 

@@ -2,7 +2,16 @@
 
 `MODELS[NAME]()` returns an `Example`; `answers` of it is what PyTorch computes in float64. Modules
 with BatchNorm are in training mode, the others in evaluation mode. No weight is trained: LayerNorm
-weights are equal to each other, as in every new model.
+weights are equal to each other, as in every new model, and exporters merge them.
+
+Three exports keep every parameter: `write_pt2`, `write_legacy_onnx`, and `write_onnx` with
+`optimize=False`, which has no training mode. `write_onnx` optimizes: it transposes the weights of
+linear layers, unties the embedding of `nanogpt`, and folds what depends on parameters alone, which
+are the rows of the position embeddings (`nanogpt`, `bert`), the class token for each image (`vit`)
+and the first step of a state of zeros (`rnn`).
+
+Some gradients are zero by mathematics: that of a bias before BatchNorm (`mobilenetv2`), and that of
+the keys of an attention (`bert`).
 """
 
 from __future__ import annotations

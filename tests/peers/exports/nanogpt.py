@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -89,7 +90,7 @@ class GPT(nn.Module):
 
     def __init__(self, vocabulary: int, block: int, width: int, layers: int, heads: int) -> None:
         super().__init__()
-        self.transformer = nn.ModuleDict(
+        self.transformer: Any = nn.ModuleDict(
             {
                 "wte": nn.Embedding(vocabulary, width),
                 "wpe": nn.Embedding(block, width),

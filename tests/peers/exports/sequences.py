@@ -36,6 +36,8 @@ class BertLayer(nn.Module):
 class Bert(nn.Module):
     """Tokens, their segments and a mask, each [batch, time], to scores of two classes."""
 
+    position_ids: Tensor
+
     def __init__(self, vocabulary: int = 30, width: int = 32) -> None:
         super().__init__()
         self.word_embeddings = nn.Embedding(vocabulary, width, padding_idx=0)

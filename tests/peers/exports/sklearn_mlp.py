@@ -65,8 +65,8 @@ def write_classifier(folder: Path) -> str:
     shown_images, shown_labels = shown(16)
     inputs = {"X": shown_images.flatten(1)}
     module = SameMLP(fitted, None)
-    cost = "log-loss"
-    example = Example("sklearn-digits", module, inputs, cost, shown_labels, ("probabilities",))
+    outputs = ("probabilities",)
+    example = Example("sklearn-digits", module, inputs, "log-loss", shown_labels, outputs)
     model = to_onnx(fitted, pixels[:1], options={"zipmap": False})
     onnx.save(model, folder / f"{example.name}.onnx")
     write_answers(example, folder, made_with=MADE_WITH)
