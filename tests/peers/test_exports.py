@@ -77,7 +77,7 @@ def test_an_onnx_file_gives_the_outputs_and_gradients_of_its_answers(name: str) 
     model = onnx.load(FOLDER / f"{name}.onnx")
     parameters = in_double(model)
     run = ReferenceEvaluator(model, new_ops=[LayerNormalization, Gelu])
-    assert cost_in_double(run, right, parameters) == pytest.approx(right.cost, rel=1e-6)
+    assert cost_in_double(run, right, parameters) == pytest.approx(right.cost, rel=1e-12)
     rng = np.random.default_rng(0)
     for parameter, gradient in right.initializers.items():
         assert gradient.shape == parameters[parameter].shape
