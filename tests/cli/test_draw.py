@@ -13,10 +13,11 @@ from tests.support.command_line import in_turn
 from tests.support.paths import ROOT
 
 SQUARE = """\
-                  ┏━━━┓
-             3 ┏━▶┫   ┃             9
- x ━━━━━━━━━━━━┻━▶┫ × ┣ y
-             ∙    ┗━━━┛             ∙
+                          ┏━━━┓
+               ┏━━━━━━━━━▶┫   ┃
+             3 ┃          ┃   ┃             9
+ x ━━━━━━━━━━━━┻━━━━━━━━━▶┫ × ┣ y
+             ∙            ┗━━━┛             ∙
 
 square ∙ forward 1 of 1 ∙ moment 2 ∙ y = 9
 value above each wire, gradient below; ∙ not computed
@@ -49,11 +50,12 @@ def test_draw_prints_and_writes_a_moment(tmp_path: Path) -> None:
     drawing = narrow.stdout.partition("\n\n")[0]
     assert max(map(len, drawing.splitlines())) <= 60
     assert "moment 14" in narrow.stdout
-    assert text.with_name("a.txt").read_text(encoding="ascii").splitlines()[:4] == [
-        "                  +===+",
-        "             3 +=>+   #             9",
-        " x ============+=>+ x + y",
-        "             -    +===+             -",
+    assert text.with_name("a.txt").read_text(encoding="ascii").splitlines()[:5] == [
+        "                          +===+",
+        "               +=========>+   #",
+        "             3 #          #   #             9",
+        " x ============+=========>+ x + y",
+        "             -            +===+             -",
     ]
 
 

@@ -71,6 +71,11 @@ class Box:
         """Whether a wire starts there under a name, without a frame."""
         return self.kind in (Kind.INPUT, Kind.ENTRY)
 
+    def is_shared(self, port: int) -> bool:
+        """Whether what an op sends back at a port is one of several contributions to a node."""
+        wire = self.takes[port]
+        return self.kind is Kind.OP and wire.node is not None and len(wire.ends) > 1
+
     @property
     def last_row(self) -> int:
         """The row of the last output."""

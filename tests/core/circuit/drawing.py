@@ -160,3 +160,12 @@ def area(circuit: Circuit, box: Box) -> Iterator[tuple[int, int]]:
         for x in range(circuit.layout.spacing.numbers):
             yield box.right - 1 - x, y - 1
             yield box.right - 1 - x, y + 1
+
+
+def contribution_cells(circuit: Circuit, box: Box) -> Iterator[tuple[int, int]]:
+    """Yield the cells in which a box's contributions to shared values may stand."""
+    if circuit.layout.spacing.contributions:
+        for port, row in enumerate(box.ports):
+            if box.is_shared(port):
+                for x in range(circuit.layout.spacing.numbers):
+                    yield box.x - 2 - x, row + 1

@@ -20,7 +20,7 @@ from mfdebug.core.timeline.debugger import Debugger
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import MatMul, Mul, Sum
-from tests.core.circuit.drawing import area, grid
+from tests.core.circuit.drawing import area, contribution_cells, grid
 from tests.core.circuit.graphs import SHIPPED, graphs, shipped, transformer_like
 
 LIT = ("lit-forward", "lit-backward")
@@ -65,22 +65,22 @@ def test_a_value_with_two_consumers_shows_both_wires_and_the_sum() -> None:
     assert (
         drawn("diamond", 6)
         == """\
-                  ╭─────╮            25  ╭───╮
-               ┌──┤ x^2 ├ left ──────────┤   │          -125
-               │  ╰─────╯            -5  │ × ├ y
-             5 │  ┏━━━━━┓            -5  │   │             1
- x ◀━━━━━━━━━━━┷━━┫  −  ┣ right ─────────┤   │
-          ◐-25    ┗━━━━━┛            25  ╰───╯"""
+                          ╭─────╮            25  ╭───╮
+               ┌──────────┤ x^2 ├ left ──────────┤   │          -125
+               │          ╰─────╯            -5  │ × ├ y
+             5 │          ┏━━━━━┓            -5  │   │             1
+ x ◀━━━━━━━━━━━┷━━━━━━━━━━┫  −  ┣ right ─────────┤   │
+          ◐-25        -25 ┗━━━━━┛            25  ╰───╯"""
     )
     assert (
         drawn("diamond", 7)
         == """\
-                  ┏━━━━━┓            25  ╭───╮
-               ┏━━┫ x^2 ┣ left ──────────┤   │          -125
-               ┃  ┗━━━━━┛            -5  │ × ├ y
-             5 ┃  ╭─────╮            -5  │   │             1
- x ◀━━━━━━━━━━━┹──┤  −  ├ right ─────────┤   │
-           -75    ╰─────╯            25  ╰───╯"""
+                          ┏━━━━━┓            25  ╭───╮
+               ┏━━━━━━━━━━┫ x^2 ┣ left ──────────┤   │          -125
+               ┃      -50 ┗━━━━━┛            -5  │ × ├ y
+             5 ┃          ╭─────╮            -5  │   │             1
+ x ◀━━━━━━━━━━━┹──────────┤  −  ├ right ─────────┤   │
+           -75        -25 ╰─────╯            25  ╰───╯"""
     )
 
 
@@ -88,10 +88,11 @@ def test_a_wire_that_carries_a_value_points_to_the_box() -> None:
     assert (
         drawn("square", 2)
         == """\
-                  ┏━━━┓
-             3 ┏━▶┫   ┃             9
- x ━━━━━━━━━━━━┻━▶┫ × ┣ y
-             ∙    ┗━━━┛             ∙"""
+                          ┏━━━┓
+               ┏━━━━━━━━━▶┫   ┃
+             3 ┃          ┃   ┃             9
+ x ━━━━━━━━━━━━┻━━━━━━━━━▶┫ × ┣ y
+             ∙            ┗━━━┛             ∙"""
     )
 
 
@@ -137,6 +138,7 @@ def changing(circuit: Circuit, debugger: Debugger) -> set[tuple[int, int]]:
     places: set[tuple[int, int]] = set()
     active = None if debugger.where.node is None else circuit.box_of(debugger.where.node)
     for box in circuit.layout.boxes:
+        places.update(contribution_cells(circuit, box))
         if box is active:
             places.update(area(circuit, box))
             places.update((box.x - 1, y) for y in (box.row, *box.ports))

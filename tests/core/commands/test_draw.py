@@ -27,10 +27,11 @@ def test_draw_prints_the_graph_with_its_moment() -> None:
     assert (
         text
         == """\
-                  ┏━━━┓
-             3 ┏━▶┫   ┃             9
- x ━━━━━━━━━━━━┻━▶┫ × ┣ y
-             ∙    ┗━━━┛             ∙
+                          ┏━━━┓
+               ┏━━━━━━━━━▶┫   ┃
+             3 ┃          ┃   ┃             9
+ x ━━━━━━━━━━━━┻━━━━━━━━━▶┫ × ┣ y
+             ∙            ┗━━━┛             ∙
 
 square ∙ forward 1 of 1 ∙ moment 2 ∙ y = 9
 value above each wire, gradient below; ∙ not computed"""

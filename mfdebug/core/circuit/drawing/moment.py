@@ -75,6 +75,8 @@ def draw_moment(
         if box.kind is Kind.REPEAT:
             _draw_bars(canvas, box, readings, where)
         _draw_numbers(canvas, box, picture.layout.spacing.numbers, readings, marks)
+        if picture.layout.spacing.contributions:
+            _draw_contributions(canvas, picture, box, readings, where)
     return canvas
 
 
@@ -154,6 +156,24 @@ def _draw_numbers(canvas: Canvas, box: Box, cells: int, readings: Readings, mark
         if gradient.current and marks.new_gradient(node):
             style = "new-gradient"
         canvas.write_whole(box.right - width(gradient.text), y + 1, gradient.text, style)
+
+
+def _draw_contributions(
+    canvas: Canvas, picture: Picture, box: Box, readings: Readings, where: Moment
+) -> None:
+    """Write what a box has sent to shared values under the wires to its ports."""
+    cells = picture.layout.spacing.numbers
+    for port in range(len(box.takes)):
+        if not box.is_shared(port):
+            continue
+        (node,) = box.nodes
+        reading = readings.contribution(node, port, cells)
+        y, first = box.ports[port] + 1, box.x - cells
+        if reading is None or any(x in picture.cells.get(y, {}) for x in range(first, box.x)):
+            continue
+        new = where.phase == "backward" and where.node == node
+        style = "new-gradient" if new else "gradient"
+        canvas.write_whole(box.x - 1 - width(reading.text), y, reading.text, style)
 
 
 def _draw_bars(canvas: Canvas, box: Box, readings: Readings, where: Moment) -> None:

@@ -49,9 +49,11 @@ class Picture:
     def boxes_in(self, window: Window) -> Iterator[Box]:
         """Yield the boxes of which a part, a number included, is in a window."""
         right, bottom = window.x + window.width, window.y + window.height
+        spacing = self.layout.spacing
+        before = 1 + spacing.numbers * spacing.contributions
         for layer, boxes in self._by_layer.items():
             left, end = self.layout.columns[layer]
-            if left - 1 < right and end > window.x:
+            if left - before < right and end > window.x:
                 for box in boxes:
                     if box.top < bottom and max(box.bottom, box.last_row + 1) >= window.y:
                         yield box

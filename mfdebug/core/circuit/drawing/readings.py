@@ -37,14 +37,18 @@ class Readings:
         self._edits: tuple[Edit, ...] = ()
         self._builds = 0
         self._sizes: dict[tuple[int, bool], float] = {}
+        # Of contributions, by consumer and input.
+        self._sent: dict[int, dict[int, float]] = {}
 
     def refresh(self, debugger: Debugger) -> None:
         """Read the present moment from now on."""
         changed = self._changed_since(debugger)
         if changed is None:
             self._sizes.clear()
+            self._sent.clear()
         else:
             for node in changed:
+                self._sent.pop(node, None)
                 self._sizes.pop((node, False), None)
                 self._sizes.pop((node, True), None)
         self._debugger, self._moment = debugger, debugger.moment
@@ -84,6 +88,22 @@ class Readings:
         if freshness.absent:
             return Reading(_absent(freshness), current=False)
         return self._number(debugger.state.gradient(node), (node, True), freshness, width)
+
+    def contribution(self, consumer: int, input_index: int, width: int) -> Reading | None:
+        """Return what a consumer has sent to one of its inputs, None before that."""
+        debugger = self._debugger
+        if debugger is None or debugger.state.unsent(consumer, input_index):
+            return None
+        found = debugger.state.contribution(consumer, input_index)
+        if found is None or found.sent is None:
+            return None
+        text = entries(found.sent, width)
+        if not text:
+            sizes = self._sent.setdefault(consumer, {})
+            if input_index not in sizes:
+                sizes[input_index] = mean_size(found.sent)
+            text = size_text(sizes[input_index], width)
+        return Reading(text, current=True)
 
     def size(self, node: int, *, gradient: bool) -> float | None:
         """Return the mean of absolute values, or None without a number."""

@@ -1,12 +1,12 @@
 """The columns of each layer: frames, names and shapes on the wires, room for numbers.
 
-There are five spacings, from roomy to tight; a drawing takes the first with which it fits.
+There are seven spacings, from roomy to tight; a drawing takes the first with which it fits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mfdebug.core.circuit.boxes import Box, Item, Kind
 from mfdebug.core.circuit.cells import cut, cut_start, width
@@ -23,7 +23,9 @@ class Spacing:
 
     `padding` is that inside frames and around names, `numbers` the width of a number, `stub` the
     length of a wire at least, `names` the width of a name at most, `shapes` whether ops have their
-    shape on the wire, `pitch` the distance of columns in channels with few wires.
+    shape on the wire, `pitch` the distance of columns in channels with few wires. With
+    `contributions` there is room before a port for what its box sends back, where the value at it
+    has several consumers.
     """
 
     padding: int
@@ -33,11 +35,15 @@ class Spacing:
     shapes: bool
     pitch: int = 1
     spare: int = 0
+    contributions: bool = False
 
 
+_ROOMY, _NEAR = Spacing(1, 7, 3, 99, shapes=True, pitch=2), Spacing(0, 7, 2, 99, shapes=True)
 SPACINGS = (
-    Spacing(1, 7, 3, 99, shapes=True, pitch=2),
-    Spacing(0, 7, 2, 99, shapes=True),
+    replace(_ROOMY, contributions=True),
+    replace(_NEAR, contributions=True),
+    _ROOMY,
+    _NEAR,
     Spacing(0, 6, 1, 14, shapes=False),
     Spacing(0, 6, 1, 8, shapes=False),
     Spacing(0, 6, 1, 6, shapes=False),
@@ -49,6 +55,13 @@ _FEW_TRACKS = 4
 def track_pitch(spacing: Spacing, tracks: int) -> int:
     """Return the distance of the columns in a channel of so many."""
     return spacing.pitch if tracks <= _FEW_TRACKS else 1
+
+
+def contributions_room(items: Sequence[Item], spacing: Spacing) -> int:
+    """Return the cells before a layer for what its boxes send back to shared values."""
+    boxes = [item for item in items if isinstance(item, Box)] if spacing.contributions else []
+    shared = any(box.is_shared(port) for box in boxes for port in range(len(box.takes)))
+    return spacing.numbers + 1 if shared else 0
 
 
 def numbers_room(box: Box, spacing: Spacing) -> int:

@@ -10,6 +10,7 @@ from mfdebug.core.circuit.boxes import Box, Item, Parts, Wire
 from mfdebug.core.circuit.layout.channels import Pins, assign_tracks
 from mfdebug.core.circuit.layout.columns import (
     Spacing,
+    contributions_room,
     label_width,
     layer_width,
     numbers_end,
@@ -91,6 +92,7 @@ class Rows:
             if layer < len(self._channels):
                 count = self._channels[layer][1]
                 x += max(1, count * track_pitch(spacing, count) + (1 if count else 0))
+                x += contributions_room(self.layers[layer + 1], spacing)
         paths = {
             Edge(wire, box, port): self._points(wire, box, port, columns, spacing)
             for wire in self.parts.wires

@@ -33,7 +33,7 @@ _SPARE = 6
 # What does not nearly fit is not tried with tighter spacings.
 _HOPELESS = 2.5
 # Spacings in which bands are tried, and that of a drawing that is scrolled.
-_BAND_SPACINGS, _SCROLL_SPACING = SPACINGS[1:3], SPACINGS[1]
+_BAND_SPACINGS, _SCROLL_SPACING = SPACINGS[3:5], SPACINGS[3]
 UNBOUNDED = 10**9
 
 
@@ -121,7 +121,8 @@ def _fitting(rows: Rows, shapes: Sequence[Shape] | None, width: int, height: int
     """Return the roomiest layout that fits; columns that are left go into the wires."""
     for spacing in SPACINGS:
         layout = rows.laid_out(spacing, shapes)
-        if layout.height > height or layout.width > _HOPELESS * width:
+        hopeless = layout.width > _HOPELESS * width and not spacing.contributions
+        if layout.height > height or hopeless:
             return None
         if layout.width <= width:
             spare = min(_SPARE, (width - layout.width) // len(rows.layers))

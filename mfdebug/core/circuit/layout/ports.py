@@ -22,7 +22,9 @@ def assign_ports(box: Box, layer: int, before: Item | None, after: Item | None) 
     arriving = sorted((wire.rows[layer - 1], port) for port, wire in enumerate(box.takes))
     count = len(arriving)
     wanted = [min(max(row, low), high) for row, _ in arriving]
-    rows = spread(wanted, [1.0] * count, [1] * count)
+    # A contribution stands below the wire to a shared port.
+    gaps = [1, *(2 if box.is_shared(port) else 1 for _, port in arriving[:-1])]
+    rows = spread(wanted, [1.0] * count, gaps)
     rows = [max(row, low + place) for place, row in enumerate(rows)]
     rows = [min(row, high - (count - 1 - place)) for place, row in enumerate(rows)]
     box.ports = [0] * count
