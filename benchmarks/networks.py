@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import statistics
 from array import array
+from collections.abc import Sequence
 from random import Random
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from harness import (
 )
 from network_models import NETWORKS, NanoGPT, Network
 
+from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
+from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow.plans.compile import compile_plan
 from miniflow.training.descent import Momentum
@@ -40,8 +43,10 @@ DRAWN = 2048
 # SGD steps after which costs and parameters are compared.
 COMPARED = 5
 TURN = 0.05
-# Where the move back starts, and how many SGD steps back it goes.
-FROM, BACK = 150, 100
+# The first and the number of the SGD steps from which the cursor moves back, and how many steps.
+FROM, SPREAD, BACK = 150, 32, 100
+# Bytes of history: mfdebug's own limit, and what moves within 50 ms take in float32.
+HISTORIES = (DEFAULT_MEMORY, 2**30)
 
 
 class Running:
@@ -180,38 +185,50 @@ def stepping(dtype: str, rounds: int) -> list[str]:
     return [f"### nanoGPT stepped node by node, {dtype}", "", *table(results, "step"), ""]
 
 
-def going_back(rounds: int) -> list[str]:
+def going_back(dtypes: Sequence[str], rounds: int) -> list[str]:
     """Return the Markdown lines of moves back by 100 SGD steps, on nanoGPT."""
     lines = [
-        f"### nanoGPT, {BACK} SGD steps back, from about step {FROM}",
+        f"### nanoGPT, {BACK} SGD steps back, from the ends of steps {FROM} to {FROM + SPREAD}",
         "",
-        "| dtype | history | SGD steps between checkpoints | median | 95 % | most |",
-        "|:--|--:|--:|--:|--:|--:|",
+        "To the end of a step, and to any moment of it, in processor time. *apart* is the number of",
+        "SGD steps between checkpoints.",
+        "",
+        "| dtype | history at most | taken | apart | to an end, median | most | to any, median | most |",
+        "|:--|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for dtype in DTYPES:
-        debugger = ComputedDebugger(NanoGPT(dtype).graph())
-        cursor, random = debugger.cursor, Random(0)
-        length = cursor.timeline.length
-        times = []
-        for _ in range(rounds):
-            moment = FROM * length + random.randrange(32 * length)
-            cursor.move(moment)
-            begun = perf_counter()
-            cursor.move(moment - BACK * length)
-            times.append(perf_counter() - begun)
-            assert cursor.moment == moment - BACK * length
-        times.sort()
-        checkpoints = cursor.checkpoints
-        lines.append(
-            f"| {dtype} | {checkpoints.bytes / 2**20:,.0f} MiB of "
-            f"{checkpoints.memory / 2**20:,.0f} | {checkpoints.stride} "
-            f"| {statistics.median(times) * 1e3:.0f} ms "
-            f"| {times[int(0.95 * len(times))] * 1e3:.0f} ms | {times[-1] * 1e3:.0f} ms |"
-        )
+    for dtype in dtypes:
+        for memory in HISTORIES:
+            debugger = ComputedDebugger(NanoGPT(dtype).graph(), history_memory=memory)
+            debugger.move((FROM + SPREAD) * debugger.timeline.length)
+            times = [_times_back(debugger.cursor, rounds, ends=ends) for ends in (True, False)]
+            kept = debugger.cursor.checkpoints
+            cells = (f"{x * 1e3:.0f} ms" for of in times for x in (statistics.median(of), max(of)))
+            lines.append(
+                f"| {dtype} | {memory / 2**20:,.0f} MiB | {kept.bytes / 2**20:,.0f} MiB "
+                f"| {kept.stride} | {' | '.join(cells)} |"
+            )
     return [*lines, ""]
 
 
-def run(rounds: int, networks: list[str], dtypes: tuple[str, ...] = DTYPES) -> list[str]:
+def _times_back(cursor: ComputedCursor, rounds: int, *, ends: bool) -> list[float]:
+    """Return the seconds of moves back, from ends of SGD steps or from any moments.
+
+    In processor time: unlike ratios, the time itself would be that of the other processes too.
+    """
+    random, length = Random(0), cursor.timeline.length
+    times = []
+    for _ in range(rounds):
+        earlier = 0 if ends else random.randrange(length)
+        moment = (FROM + random.randrange(1, SPREAD + 1)) * length - earlier
+        cursor.move(moment)
+        begun = process_time()
+        cursor.move(moment - BACK * length)
+        times.append(process_time() - begun)
+        assert cursor.moment == moment - BACK * length
+    return times
+
+
+def run(rounds: int, networks: Sequence[str], dtypes: Sequence[str] = DTYPES) -> list[str]:
     """Return the Markdown lines of this benchmark."""
     lines = ["## Networks of many layers", ""]
     with one_processor():
@@ -221,7 +238,7 @@ def run(rounds: int, networks: list[str], dtypes: tuple[str, ...] = DTYPES) -> l
         if "nanogpt" in networks:
             for dtype in dtypes:
                 lines += stepping(dtype, rounds)
-            lines += going_back(rounds)
+            lines += going_back(dtypes, rounds)
     return lines
 
 

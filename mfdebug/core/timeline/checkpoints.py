@@ -2,12 +2,14 @@
 
 Any moment is restored from a checkpoint and a short replay. Checkpoints are kept every `stride` SGD
 steps; when they would exceed the memory limit, every other one is dropped and the stride doubles,
-so a run of any length fits. The last few steps that were stepped through are kept as well, because
+so a run of any length fits. Where a replay takes long and the memory suffices, they are closer
+together. The last few steps that were stepped through are kept as well, because
 going back by one moment is the most frequent use.
 """
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 
 from miniflow.plans.base import Plan, State
@@ -19,6 +21,9 @@ DEFAULT_MEMORY = 256 * 2**20
 FIRST_STRIDE = 16
 FIRST_STRIDE_TINY, TINY_BYTES, TINY_NODES = 128, 2**14, 64
 RECENT = 4
+# Checkpoints are brought closer while a replay from one to the next takes longer than this, in
+# seconds, and copying the state takes at most this share of the SGD steps between two copies.
+REPLAY_SECONDS, COPY_SHARE = 0.025, 1 / 16
 
 
 class Checkpoints:
@@ -29,7 +34,10 @@ class Checkpoints:
         self._state_bytes = plan.state_bytes
         tiny = self._state_bytes <= TINY_BYTES and len(plan.graph) <= TINY_NODES
         self.stride = FIRST_STRIDE_TINY if tiny else FIRST_STRIDE
-        self._origin = plan.save()
+        # The least seconds seen: others include what other processes took.
+        self._copy_seconds = self._step_seconds = float("inf")
+        self._is_thinned = False
+        self._origin = self._copy(plan)
         self._checkpoints: dict[int, State] = {}
         self._recent: OrderedDict[int, State] = OrderedDict()
         self._recent_limit = max(1, min(RECENT, memory // (4 * self._state_bytes)))
@@ -50,7 +58,7 @@ class Checkpoints:
     def record(self, sgd_step: int, plan: Plan, *, recent: bool = False) -> None:
         """Save the state at the start of `sgd_step` if a checkpoint is due or `recent` is set."""
         if sgd_step % self.stride == 0 and sgd_step not in self._checkpoints:
-            self._checkpoints[sgd_step] = plan.save()
+            self._checkpoints[sgd_step] = self._copy(plan)
             self._thin()
         elif recent and sgd_step not in self._checkpoints:
             self._recent[sgd_step] = plan.save()
@@ -58,8 +66,30 @@ class Checkpoints:
             while len(self._recent) > self._recent_limit:
                 self._recent.popitem(last=False)
 
+    def _copy(self, plan: Plan) -> State:
+        """Return a copy of the plan's state, and note the time it takes."""
+        started = time.perf_counter()
+        state = plan.save()
+        self._copy_seconds = min(self._copy_seconds, time.perf_counter() - started)
+        return state
+
+    def pace(self, step_seconds: float) -> None:
+        """Bring later checkpoints closer if a replay takes long; an SGD step took `step_seconds`.
+
+        Not once the memory limit was met.
+        """
+        self._step_seconds = step = min(self._step_seconds, step_seconds)
+        while (
+            self.stride > 1
+            and not self._is_thinned
+            and self.stride * step > REPLAY_SECONDS
+            and self._copy_seconds <= COPY_SHARE * step * (self.stride // 2)
+        ):
+            self.stride //= 2
+
     def _thin(self) -> None:
         while len(self._checkpoints) > self._limit and self._checkpoints:
+            self._is_thinned = True
             self.stride *= 2
             self._checkpoints = {
                 step: state
