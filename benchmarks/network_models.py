@@ -5,6 +5,8 @@ steps on them twice: `graph_cost` makes nodes, `torch_cost` calls `torch.nn.func
 linear layers are (inputs, outputs), as miniflow has them.
 """
 
+# ruff: noqa: D102  (each network's methods are those its base class describes)
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
@@ -34,6 +36,8 @@ class Network(ABC):
         self.dtype = np.dtype(dtype)
         self._rng = np.random.default_rng(0)
         self.parameters: dict[str, Array] = {}
+        # The channels of each batch norm, by the name of the convolution before it.
+        self.normalised: dict[str, int] = {}
         self.x, self.y = self.make_data(self._rng)
         self.make_parameters()
 
@@ -54,7 +58,12 @@ class Network(ABC):
         """Return the tensor of the cost."""
 
     def torch_state(self, torch: Any) -> None:
-        """Make the state that lasts from pass to pass, if there is any."""
+        """Make the running mean and variance of each batch norm."""
+        dtype = getattr(torch, self.dtype.name)
+        self.running = {
+            name: (torch.zeros(count, dtype=dtype), torch.ones(count, dtype=dtype))
+            for name, count in self.normalised.items()
+        }
 
     def graph(self) -> Graph:
         """Return the network as a graph of its own."""
@@ -143,7 +152,7 @@ class ResNet(Network):
     """A residual network for 32x32 images: a stem and 3 stages of a block, 16, 32 and 64 channels.
 
     K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning for image recognition", CVPR 2016,
-    section 4.2 with n = 1; the shortcuts between stages are convolutions 1x1, as in section 3.3 (B).
+    section 4.2 with n = 1; the shortcuts between stages are 1x1 convolutions, as in section 3.3, B.
     """
 
     name = "ResNet-8, batch 16 of 32x32"
@@ -155,7 +164,6 @@ class ResNet(Network):
         return rng.normal(size=(ROWS, 3, 32, 32)), rng.integers(10, size=ROWS)
 
     def make_parameters(self) -> None:
-        self.channels: dict[str, int] = {}
         self._add_conv("stem", 3, 16, 3)
         for stage, (inputs, outputs, stride) in enumerate(self.STAGES, 1):
             self._add_conv(f"s{stage}/1", inputs, outputs, 3)
@@ -168,7 +176,7 @@ class ResNet(Network):
         shape = (outputs, inputs, kernel, kernel)
         self.add(f"{name}/W", shape, np.sqrt(2 / (inputs * kernel * kernel)))
         self.add_norm(f"{name}/bn", outputs)
-        self.channels[name] = outputs
+        self.normalised[name] = outputs
 
     def graph_cost(self, x: Any, y: Any, p: dict[str, Any]) -> Node:
         def conv(x: Node, name: str, stride: int = 1) -> Node:
@@ -184,13 +192,6 @@ class ResNet(Network):
             x = mf.relu(conv(inner, f"s{stage}/2") + cut)
         x = mf.Reshape(mf.adaptive_average_pool(x), shape=[-1, 64])
         return mf.softmax_cross_entropy(mf.linear(x, p["out/W"], p["out/b"]), y)
-
-    def torch_state(self, torch: Any) -> None:
-        dtype = getattr(torch, self.dtype.name)
-        self.running = {
-            name: (torch.zeros(count, dtype=dtype), torch.ones(count, dtype=dtype))
-            for name, count in self.channels.items()
-        }
 
     def torch_cost(self, torch: Any, x: Any, y: Any, p: dict[str, Any]) -> Any:
         f = torch.nn.functional

@@ -190,10 +190,10 @@ def going_back(dtypes: Sequence[str], rounds: int) -> list[str]:
     lines = [
         f"### nanoGPT, {BACK} SGD steps back, from the ends of steps {FROM} to {FROM + SPREAD}",
         "",
-        "To the end of a step, and to any moment of it, in processor time. *apart* is the number of",
-        "SGD steps between checkpoints.",
+        "To the end of a step, and to any moment of it, in processor time. *apart* is the",
+        "number of SGD steps between checkpoints.",
         "",
-        "| dtype | history at most | taken | apart | to an end, median | most | to any, median | most |",
+        "| dtype | history at most | taken | apart | to an end, median | most | to any | most |",
         "|:--|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for dtype in dtypes:
@@ -238,7 +238,7 @@ def run(rounds: int, networks: Sequence[str], dtypes: Sequence[str] = DTYPES) ->
         if "nanogpt" in networks:
             for dtype in dtypes:
                 lines += stepping(dtype, rounds)
-            lines += going_back(dtypes, rounds)
+            lines += going_back(dtypes, max(2, rounds // 2))
     return lines
 
 

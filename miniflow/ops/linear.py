@@ -74,7 +74,7 @@ def product_vjp(do: Calls, input_index: int, out: Array, grad: Array, x: Array, 
         unbroadcast(do, full, out)
     elif x.ndim == 1 and w.ndim == 1:
         do(np.multiply, x if input_index else w, grad, out)
-    elif w.ndim <= 2 and x.flags.c_contiguous and grad.flags.c_contiguous:
+    elif w.ndim <= 2 and (x.ndim <= 2 or (x.flags.c_contiguous and grad.flags.c_contiguous)):
         rows = _rows(x)
         weights = w.reshape(x.shape[-1], w.shape[1] if w.ndim == 2 else 1)
         columns = grad.reshape(rows.shape[0], weights.shape[1])

@@ -35,7 +35,7 @@ class Checkpoints:
         tiny = self._state_bytes <= TINY_BYTES and len(plan.graph) <= TINY_NODES
         self.stride = FIRST_STRIDE_TINY if tiny else FIRST_STRIDE
         # The least seconds seen: others include what other processes took.
-        self._copy_seconds = self._step_seconds = float("inf")
+        self.copy_seconds = self._step_seconds = float("inf")
         self._is_thinned = False
         self._origin = self._copy(plan)
         self._checkpoints: dict[int, State] = {}
@@ -70,7 +70,7 @@ class Checkpoints:
         """Return a copy of the plan's state, and note the time it takes."""
         started = time.perf_counter()
         state = plan.save()
-        self._copy_seconds = min(self._copy_seconds, time.perf_counter() - started)
+        self.copy_seconds = min(self.copy_seconds, time.perf_counter() - started)
         return state
 
     def pace(self, step_seconds: float) -> None:
@@ -83,7 +83,7 @@ class Checkpoints:
             self.stride > 1
             and not self._is_thinned
             and self.stride * step > REPLAY_SECONDS
-            and self._copy_seconds <= COPY_SHARE * step * (self.stride // 2)
+            and self.copy_seconds <= COPY_SHARE * step * (self.stride // 2)
         ):
             self.stride //= 2
 
