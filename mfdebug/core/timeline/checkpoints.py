@@ -1,10 +1,10 @@
 """Checkpoints of the state that lasts from one SGD step to the next: they make time travel cheap.
 
 Any moment is restored from a checkpoint and a short replay. Checkpoints are kept every `stride` SGD
-steps; when they would exceed the memory limit, every other one is dropped and the stride doubles,
-so a run of any length fits. Where a replay takes long and the memory suffices, they are closer
-together. The last few steps that were stepped through are kept as well, because
-going back by one moment is the most frequent use.
+steps; when they would exceed the memory limit, every other one is dropped, from the start of the
+run on and only as needed, and the stride doubles when that is done. So a run of any length fits.
+Where a replay takes long and the memory suffices, they are closer together. The last few steps that
+were stepped through are kept as well, because going back by one moment is the most frequent use.
 """
 
 from __future__ import annotations
@@ -36,12 +36,14 @@ class Checkpoints:
         self.stride = FIRST_STRIDE_TINY if tiny else FIRST_STRIDE
         # The least seconds seen: others include what other processes took.
         self.copy_seconds = self._step_seconds = float("inf")
-        self._is_thinned = False
+        # Below `_swept`, a multiple of twice the stride, checkpoints are twice as far apart.
+        self._swept = self._last = 0
         self._origin = self._copy(plan)
         self._checkpoints: dict[int, State] = {}
         self._recent: OrderedDict[int, State] = OrderedDict()
         self._recent_limit = max(1, min(RECENT, memory // (4 * self._state_bytes)))
         self._limit = max(0, memory // self._state_bytes - self._recent_limit - 1)
+        self._is_full = self._limit == 0
 
     def __len__(self) -> int:
         return len(self._checkpoints) + len(self._recent) + 1
@@ -57,8 +59,10 @@ class Checkpoints:
 
     def record(self, sgd_step: int, plan: Plan, *, recent: bool = False) -> None:
         """Save the state at the start of `sgd_step` if a checkpoint is due or `recent` is set."""
-        if sgd_step % self.stride == 0 and sgd_step not in self._checkpoints:
+        apart = self.stride if sgd_step >= self._swept else 2 * self.stride
+        if sgd_step % apart == 0 and sgd_step not in self._checkpoints and self._limit:
             self._checkpoints[sgd_step] = self._copy(plan)
+            self._last = max(self._last, sgd_step)
             self._thin()
         elif recent and sgd_step not in self._checkpoints:
             self._recent[sgd_step] = plan.save()
@@ -76,26 +80,25 @@ class Checkpoints:
     def pace(self, step_seconds: float) -> None:
         """Bring later checkpoints closer if a replay takes long; an SGD step took `step_seconds`.
 
-        Not once the memory limit was met.
+        Once the memory was full, they stay as far apart as they are.
         """
         self._step_seconds = step = min(self._step_seconds, step_seconds)
         while (
             self.stride > 1
-            and not self._is_thinned
+            and not self._is_full
             and self.stride * step > REPLAY_SECONDS
             and self.copy_seconds <= COPY_SHARE * step * (self.stride // 2)
         ):
             self.stride //= 2
 
     def _thin(self) -> None:
-        while len(self._checkpoints) > self._limit and self._checkpoints:
-            self._is_thinned = True
-            self.stride *= 2
-            self._checkpoints = {
-                step: state
-                for step, state in self._checkpoints.items()
-                if step % self.stride == 0 and len(self._checkpoints) > 1
-            }
+        while len(self._checkpoints) > self._limit:
+            self._is_full = True
+            if self._swept > self._last:
+                self.stride *= 2
+                self._swept = 0
+            self._checkpoints.pop(self._swept + self.stride, None)
+            self._swept += 2 * self.stride
 
     def before(self, sgd_step: int) -> tuple[int, State] | None:
         """Return the last checkpoint at or before `sgd_step`; None means: start from `origin`."""
@@ -119,3 +122,5 @@ class Checkpoints:
         self._checkpoints = {k: s for k, s in self._checkpoints.items() if k < sgd_step}
         for step in [k for k in self._recent if k >= sgd_step]:
             del self._recent[step]
+        self._swept = min(self._swept, sgd_step // (2 * self.stride) * 2 * self.stride)
+        self._last = min(self._last, sgd_step)

@@ -117,6 +117,37 @@ def test_once_the_memory_is_full_they_stay_apart() -> None:
     assert checkpoints.bytes <= 8 * run.state_bytes
 
 
+@pytest.mark.parametrize(("states", "room"), [(3, 1), (4, 2), (7, 5), (25, 20)])
+@pytest.mark.parametrize("steps", [1, 7, 100, 1000])
+def test_they_fill_the_memory_and_none_is_more_than_two_strides_from_the_next(
+    states: int, room: int, steps: int
+) -> None:
+    run = plan()
+    # The others are those of the start, and of the last 1 to 4 steps that were walked.
+    checkpoints = Checkpoints(run, memory=states * run.state_bytes)
+    for step in range(0, steps * FIRST_STRIDE, FIRST_STRIDE):
+        checkpoints.record(step, run)
+        assert len(checkpoints) - 1 <= room
+    assert len(checkpoints) - 1 >= min(room - 1, steps)
+    found = [checkpoints.before(step) for step in range(steps * FIRST_STRIDE)]
+    furthest = max(step - at[0] for step, at in enumerate(found) if at is not None)
+    assert furthest < 2 * checkpoints.stride
+    assert checkpoints.stride <= FIRST_STRIDE * max(1, 2 * steps / room)
+
+
+def test_forgetting_the_end_of_a_run_does_not_thin_what_comes_next() -> None:
+    run = plan()
+    checkpoints = Checkpoints(run, memory=22 * run.state_bytes)
+    for step in range(0, 30 * FIRST_STRIDE, FIRST_STRIDE):
+        checkpoints.record(step, run)
+    stride = checkpoints.stride
+    checkpoints.forget_from(2 * stride + 1)
+    for step in range(0, 6 * stride, FIRST_STRIDE):
+        checkpoints.record(step, run)
+    found = [checkpoints.before(step) for step in range(2 * stride, 6 * stride, stride)]
+    assert [at and at[0] for at in found] == list(range(2 * stride, 6 * stride, stride))
+
+
 def test_brought_closer_they_are_found_before_and_after() -> None:
     run = plan()
     checkpoints = Checkpoints(run)
