@@ -34,15 +34,18 @@ class Checkpoints:
         self._state_bytes = plan.state_bytes
         tiny = self._state_bytes <= TINY_BYTES and len(plan.graph) <= TINY_NODES
         self.stride = FIRST_STRIDE_TINY if tiny else FIRST_STRIDE
-        # The least seconds seen: others include what other processes took.
+        # The least seconds seen: others include what other processes took, and a copy to new memory
+        # what the system takes to give it. That is over when the limit is met.
         self.copy_seconds = self._step_seconds = float("inf")
         # Below `_swept`, a multiple of twice the stride, checkpoints are twice as far apart.
         self._swept = self._last = 0
+        # The last state that was dropped: the next copy takes its memory.
+        self._spare: State | None = None
         self._origin = self._copy(plan)
         self._checkpoints: dict[int, State] = {}
         self._recent: OrderedDict[int, State] = OrderedDict()
         self._recent_limit = max(1, min(RECENT, memory // (4 * self._state_bytes)))
-        self._limit = max(0, memory // self._state_bytes - self._recent_limit - 1)
+        self._limit = max(0, memory // self._state_bytes - self._recent_limit - 2)
         self._is_full = self._limit == 0
 
     def __len__(self) -> int:
@@ -51,7 +54,7 @@ class Checkpoints:
     @property
     def bytes(self) -> int:
         """The memory used by states."""
-        return len(self) * self._state_bytes
+        return (len(self) + (self._spare is not None)) * self._state_bytes
 
     def due(self, sgd_step: int) -> int:
         """Return the first step at or after `sgd_step` that is due for a checkpoint."""
@@ -65,15 +68,16 @@ class Checkpoints:
             self._last = max(self._last, sgd_step)
             self._thin()
         elif recent and sgd_step not in self._checkpoints:
-            self._recent[sgd_step] = plan.save()
-            self._recent.move_to_end(sgd_step)
-            while len(self._recent) > self._recent_limit:
-                self._recent.popitem(last=False)
+            over = self._recent.pop(sgd_step, None)
+            if over is None and len(self._recent) == self._recent_limit:
+                _, over = self._recent.popitem(last=False)
+            self._recent[sgd_step] = plan.save(over)
 
     def _copy(self, plan: Plan) -> State:
         """Return a copy of the plan's state, and note the time it takes."""
+        over, self._spare = self._spare, None
         started = time.perf_counter()
-        state = plan.save()
+        state = plan.save(over)
         self.copy_seconds = min(self.copy_seconds, time.perf_counter() - started)
         return state
 
@@ -97,7 +101,7 @@ class Checkpoints:
             if self._swept > self._last:
                 self.stride *= 2
                 self._swept = 0
-            self._checkpoints.pop(self._swept + self.stride, None)
+            self._spare = self._checkpoints.pop(self._swept + self.stride, self._spare)
             self._swept += 2 * self.stride
 
     def before(self, sgd_step: int) -> tuple[int, State] | None:

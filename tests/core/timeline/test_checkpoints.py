@@ -117,17 +117,17 @@ def test_once_the_memory_is_full_they_stay_apart() -> None:
     assert checkpoints.bytes <= 8 * run.state_bytes
 
 
-@pytest.mark.parametrize(("states", "room"), [(3, 1), (4, 2), (7, 5), (25, 20)])
+@pytest.mark.parametrize(("states", "room"), [(4, 1), (5, 2), (7, 4), (26, 20)])
 @pytest.mark.parametrize("steps", [1, 7, 100, 1000])
 def test_they_fill_the_memory_and_none_is_more_than_two_strides_from_the_next(
     states: int, room: int, steps: int
 ) -> None:
     run = plan()
-    # The others are those of the start, and of the last 1 to 4 steps that were walked.
+    # The others: the start, the last 1 to 4 steps that were walked, and one to be written over.
     checkpoints = Checkpoints(run, memory=states * run.state_bytes)
     for step in range(0, steps * FIRST_STRIDE, FIRST_STRIDE):
         checkpoints.record(step, run)
-        assert len(checkpoints) - 1 <= room
+        assert checkpoints.bytes <= checkpoints.memory
     assert len(checkpoints) - 1 >= min(room - 1, steps)
     found = [checkpoints.before(step) for step in range(steps * FIRST_STRIDE)]
     furthest = max(step - at[0] for step, at in enumerate(found) if at is not None)
@@ -157,3 +157,18 @@ def test_brought_closer_they_are_found_before_and_after() -> None:
     checkpoints.record(FIRST_STRIDE + 1, run)
     found = [checkpoints.before(step) for step in (FIRST_STRIDE - 1, FIRST_STRIDE, 99)]
     assert [None if at is None else at[0] for at in found] == [0, FIRST_STRIDE, FIRST_STRIDE + 1]
+
+
+@pytest.mark.parametrize("memory", [4, 6, 9])
+def test_no_state_is_written_over_that_is_still_to_be_restored(memory: int) -> None:
+    size = compile_plan(network(SGD(0.05))).state_bytes
+    bounded = ComputedDebugger(network(SGD(0.05)), history_memory=memory * size)
+    free = ComputedDebugger(network(SGD(0.05)))
+    length = free.timeline.length
+    for step in (900, 3, 640, 641, 642, 643, 644, 645, 640, 31, 899, 0, 1200, 5):
+        bounded.move(step * length + 7)
+        free.move(step * length + 7)
+        assert state(bounded) == state(free)
+    bounded.move(0)
+    free.move(0)
+    assert state(bounded) == state(free)
