@@ -191,7 +191,7 @@ def going_back(dtypes: Sequence[str], rounds: int) -> list[str]:
         f"### nanoGPT, {BACK} SGD steps back, from the ends of steps {FROM} to {FROM + SPREAD}",
         "",
         "To the end of a step, and to any moment of it, in processor time. *apart* is the",
-        "number of SGD steps between checkpoints.",
+        "number of SGD steps between checkpoints; in the older part of a run it can be twice that.",
         "",
         "| dtype | history at most | taken | apart | to an end, median | most | to any | most |",
         "|:--|--:|--:|--:|--:|--:|--:|--:|",
