@@ -2,7 +2,7 @@
 
     python benchmarks/all.py [--percent 100] [--markdown]
 
-It takes about a quarter of an hour; `--percent 10` gives a first impression.
+It takes about twenty minutes; `--percent 10` gives a first impression.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import chain
 import circuit
 import files
 import line
+import networks
 import order
 import program
 import sgd_step
@@ -61,6 +62,7 @@ def main() -> None:
 
     lines: list[str] = []
     lines += shown(sgd_step.run(rounds(sgd_step.ROUNDS), list(sgd_step.CASES)))
+    lines += shown(networks.run(rounds(networks.ROUNDS), list(networks.NETWORKS)))
     lines += shown(chain.run(rounds(chain.ROUNDS)))
     lines += shown(order.run(rounds(order.ROUNDS), list(order.SIZES)))
     lines += shown(files.run(rounds(files.ROUNDS)))

@@ -236,7 +236,7 @@ class RecordedPlan(Plan):
         """Return nothing: the state of a program's optimizer is not known."""
         return []
 
-    def save(self) -> State:
+    def save(self, over: State | None = None) -> State:
         """Return the current position."""
         return (self._step, self._position), self.control
 

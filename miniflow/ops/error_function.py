@@ -2,7 +2,8 @@
 
 A Taylor polynomial about the nearest of 769 nodes, with the derivatives of erf from the recurrence
 of the Hermite polynomials (Abramowitz and Stegun, 7.1.19): H_{n+1}(c) = 2c H_n(c) - 2n H_{n-1}(c).
-Within 4e-16 of erf, relative to it; a number takes 0.2 times as long as with `math.erf`.
+Within 4e-16 of erf, relative to it; a number takes 0.2 times as long as with `math.erf`. A float32
+needs fewer terms, and is the nearest to erf but for one in a thousand, which is the second nearest.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from miniflow.ops.calls import Array
 # erf(x) rounds to 1 from 5.93 on.
 _END = 6.0
 _NODES_PER_UNIT = 128
-# At most 1/256 from a node, the term of degree 7 is below 1e-18.
+# At most 1/256 from a node, the term of degree 7 is below 1e-18, and that of degree 4 below 1e-10:
+# numbers that are rounded to float32 take 0.7 times as long as those of float64.
 _DEGREE = 6
+_DEGREE_FLOAT32 = 3
 # Numbers at a time, so that the temporary arrays fit in the second cache.
 _BLOCK = 8192
 
@@ -47,12 +50,13 @@ def erf_into(out: Array, x: Array) -> None:
         np.copyto(out, whole)
         return
     flat, values = out.reshape(-1), x.reshape(-1)
+    degree = _DEGREE_FLOAT32 if x.dtype == np.float32 else _DEGREE
     for start in range(0, flat.size, _BLOCK):
         block = values[start : start + _BLOCK].astype(np.float64)
-        flat[start : start + _BLOCK] = _erf(block)
+        flat[start : start + _BLOCK] = _erf(block, degree)
 
 
-def _erf(x: Array) -> Array:
+def _erf(x: Array, degree: int) -> Array:
     distance = np.abs(x)
     # The distance of NaN is NaN, and so is the result, whatever node it gets.
     nodes = np.rint(np.fmin(distance, _END) * _NODES_PER_UNIT)
@@ -61,9 +65,9 @@ def _erf(x: Array) -> Array:
     np.minimum(distance, _END, out=distance)
     distance -= nodes
     # "clip" takes without a buffer; every index is in range.
-    total = _COEFFICIENTS[_DEGREE].take(index, mode="clip")
+    total = _COEFFICIENTS[degree].take(index, mode="clip")
     coefficients = nodes
-    for row in _COEFFICIENTS[_DEGREE - 1 :: -1]:
+    for row in _COEFFICIENTS[degree - 1 :: -1]:
         total *= distance
         row.take(index, out=coefficients, mode="clip")
         total += coefficients

@@ -6,6 +6,7 @@ products whose shapes fit.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from functools import reduce
@@ -56,6 +57,15 @@ def product(do: Calls, x: Array, w: Array, out: Array) -> None:
         do(np.matmul, x, w, out)
 
 
+def _rows(x: Array) -> Array:
+    """Return a stack of matrices as one matrix: the rows of all, one below the other.
+
+    One product of 256 rows, with 128 to 512 columns, takes 0.8 times as long as four of 64 rows,
+    which `np.matmul` writes to a new array; the gradient towards the other factor needs no sum.
+    """
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
 def product_vjp(do: Calls, input_index: int, out: Array, grad: Array, x: Array, w: Array) -> None:
     """List the calls that write the gradient towards x (input 0) or w (input 1) into `out`."""
     if not x.ndim or not w.ndim:
@@ -64,10 +74,10 @@ def product_vjp(do: Calls, input_index: int, out: Array, grad: Array, x: Array, 
         unbroadcast(do, full, out)
     elif x.ndim == 1 and w.ndim == 1:
         do(np.multiply, x if input_index else w, grad, out)
-    elif x.ndim <= 2 and w.ndim <= 2:
-        columns = grad.reshape(x.shape[0] if x.ndim == 2 else 1, w.shape[1] if w.ndim == 2 else 1)
-        rows = x.reshape(columns.shape[0], x.shape[-1])
-        weights = w.reshape(x.shape[-1], columns.shape[1])
+    elif w.ndim <= 2 and (x.ndim <= 2 or (x.flags.c_contiguous and grad.flags.c_contiguous)):
+        rows = _rows(x)
+        weights = w.reshape(x.shape[-1], w.shape[1] if w.ndim == 2 else 1)
+        columns = grad.reshape(rows.shape[0], weights.shape[1])
         if input_index:
             do(rows.T.dot, columns, out.reshape(weights.shape))
         else:

@@ -369,9 +369,16 @@ class ArrayPlan(Plan):
         """Return the copies that the node's forward calls make first."""
         return {name: self._do[node].before_pass(name) for name in self.lasting(node)}
 
-    def save(self) -> State:
-        """Copy the lasting part of the block, and the control of the run."""
-        return self._arena.lasting.copy(), self.control
+    def save(self, over: State | None = None) -> State:
+        """Copy the lasting part of the block, and the control of the run.
+
+        New memory, which the system clears first, takes twice as long as that of another state, and
+        in a virtual machine up to thirty times.
+        """
+        if over is None:
+            return self._arena.lasting.copy(), self.control
+        np.copyto(over[0], self._arena.lasting)
+        return over[0], self.control
 
     def restore(self, state: State) -> None:
         """Copy the lasting part back."""

@@ -240,8 +240,11 @@ class Plan(ABC):
         return {}
 
     @abstractmethod
-    def save(self) -> State:
-        """Return a copy of the state that lasts from one SGD step to the next."""
+    def save(self, over: State | None = None) -> State:
+        """Return a copy of the state that lasts from one SGD step to the next.
+
+        It may take the memory of `over`, a state of this plan that is no longer needed.
+        """
 
     @abstractmethod
     def restore(self, state: State) -> None:

@@ -251,7 +251,7 @@ class ScalarPlan(Plan):
         """Return the floats as 0-d arrays."""
         return [np.array(number) for number in self._optimizer_state[trainable]]
 
-    def save(self) -> State:
+    def save(self, over: State | None = None) -> State:
         """Copy the inputs' values, the optimizer's state and the control of the run."""
         values = [self._values[i] for i in self._inputs]
         return (values, [list(state) for state in self._optimizer_state]), self.control

@@ -1,13 +1,15 @@
 """Checkpoints of the state that lasts from one SGD step to the next: they make time travel cheap.
 
 Any moment is restored from a checkpoint and a short replay. Checkpoints are kept every `stride` SGD
-steps; when they would exceed the memory limit, every other one is dropped and the stride doubles,
-so a run of any length fits. The last few steps that were stepped through are kept as well, because
-going back by one moment is the most frequent use.
+steps; when they would exceed the memory limit, every other one is dropped, from the start of the
+run on and only as needed, and the stride doubles when that is done. So a run of any length fits.
+Where a replay takes long and the memory suffices, they are closer together. The last few steps that
+were stepped through are kept as well, because going back by one moment is the most frequent use.
 """
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 
 from miniflow.plans.base import Plan, State
@@ -19,6 +21,9 @@ DEFAULT_MEMORY = 256 * 2**20
 FIRST_STRIDE = 16
 FIRST_STRIDE_TINY, TINY_BYTES, TINY_NODES = 128, 2**14, 64
 RECENT = 4
+# Checkpoints are brought closer while a replay from one to the next takes longer than this, in
+# seconds, and copying the state takes at most this share of the SGD steps between two copies.
+REPLAY_SECONDS, COPY_SHARE = 0.025, 1 / 16
 
 
 class Checkpoints:
@@ -29,11 +34,19 @@ class Checkpoints:
         self._state_bytes = plan.state_bytes
         tiny = self._state_bytes <= TINY_BYTES and len(plan.graph) <= TINY_NODES
         self.stride = FIRST_STRIDE_TINY if tiny else FIRST_STRIDE
-        self._origin = plan.save()
+        # The least seconds seen: others include what other processes took, and a copy to new memory
+        # what the system takes to give it. That is over when the limit is met.
+        self.copy_seconds = self._step_seconds = float("inf")
+        # Below `_swept`, a multiple of twice the stride, checkpoints are twice as far apart.
+        self._swept = self._last = 0
+        # The last state that was dropped: the next copy takes its memory.
+        self._spare: State | None = None
+        self._origin = self._copy(plan)
         self._checkpoints: dict[int, State] = {}
         self._recent: OrderedDict[int, State] = OrderedDict()
         self._recent_limit = max(1, min(RECENT, memory // (4 * self._state_bytes)))
-        self._limit = max(0, memory // self._state_bytes - self._recent_limit - 1)
+        self._limit = max(0, memory // self._state_bytes - self._recent_limit - 2)
+        self._is_full = self._limit == 0
 
     def __len__(self) -> int:
         return len(self._checkpoints) + len(self._recent) + 1
@@ -41,7 +54,7 @@ class Checkpoints:
     @property
     def bytes(self) -> int:
         """The memory used by states."""
-        return len(self) * self._state_bytes
+        return (len(self) + (self._spare is not None)) * self._state_bytes
 
     def due(self, sgd_step: int) -> int:
         """Return the first step at or after `sgd_step` that is due for a checkpoint."""
@@ -49,23 +62,47 @@ class Checkpoints:
 
     def record(self, sgd_step: int, plan: Plan, *, recent: bool = False) -> None:
         """Save the state at the start of `sgd_step` if a checkpoint is due or `recent` is set."""
-        if sgd_step % self.stride == 0 and sgd_step not in self._checkpoints:
-            self._checkpoints[sgd_step] = plan.save()
+        apart = self.stride if sgd_step >= self._swept else 2 * self.stride
+        if sgd_step % apart == 0 and sgd_step not in self._checkpoints and self._limit:
+            self._checkpoints[sgd_step] = self._copy(plan)
+            self._last = max(self._last, sgd_step)
             self._thin()
         elif recent and sgd_step not in self._checkpoints:
-            self._recent[sgd_step] = plan.save()
-            self._recent.move_to_end(sgd_step)
-            while len(self._recent) > self._recent_limit:
-                self._recent.popitem(last=False)
+            over = self._recent.pop(sgd_step, None)
+            if over is None and len(self._recent) == self._recent_limit:
+                _, over = self._recent.popitem(last=False)
+            self._recent[sgd_step] = plan.save(over)
+
+    def _copy(self, plan: Plan) -> State:
+        """Return a copy of the plan's state, and note the time it takes."""
+        over, self._spare = self._spare, None
+        started = time.perf_counter()
+        state = plan.save(over)
+        self.copy_seconds = min(self.copy_seconds, time.perf_counter() - started)
+        return state
+
+    def pace(self, step_seconds: float) -> None:
+        """Bring later checkpoints closer if a replay takes long; an SGD step took `step_seconds`.
+
+        Once the memory was full, they stay as far apart as they are.
+        """
+        self._step_seconds = step = min(self._step_seconds, step_seconds)
+        while (
+            self.stride > 1
+            and not self._is_full
+            and self.stride * step > REPLAY_SECONDS
+            and self.copy_seconds <= COPY_SHARE * step * (self.stride // 2)
+        ):
+            self.stride //= 2
 
     def _thin(self) -> None:
-        while len(self._checkpoints) > self._limit and self._checkpoints:
-            self.stride *= 2
-            self._checkpoints = {
-                step: state
-                for step, state in self._checkpoints.items()
-                if step % self.stride == 0 and len(self._checkpoints) > 1
-            }
+        while len(self._checkpoints) > self._limit:
+            self._is_full = True
+            if self._swept > self._last:
+                self.stride *= 2
+                self._swept = 0
+            self._spare = self._checkpoints.pop(self._swept + self.stride, self._spare)
+            self._swept += 2 * self.stride
 
     def before(self, sgd_step: int) -> tuple[int, State] | None:
         """Return the last checkpoint at or before `sgd_step`; None means: start from `origin`."""
@@ -89,3 +126,5 @@ class Checkpoints:
         self._checkpoints = {k: s for k, s in self._checkpoints.items() if k < sgd_step}
         for step in [k for k in self._recent if k >= sgd_step]:
             del self._recent[step]
+        self._swept = min(self._swept, sgd_step // (2 * self.stride) * 2 * self.stride)
+        self._last = min(self._last, sgd_step)

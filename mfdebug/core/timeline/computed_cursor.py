@@ -220,10 +220,12 @@ class ComputedCursor(Cursor):
     def _travel(self, target: int, progress: Progress | None) -> None:
         """Move far, or back: from a checkpoint in whole SGD steps, then moment by moment.
 
-        The SGD step before the target's is walked too: what the target's own pass has not
-        computed yet still shows the values of that step.
+        Unless the target's own pass is complete, the SGD step before is walked too: what the pass
+        has not computed yet still shows the values of that step.
         """
-        walk_from = max(self.timeline.sgd_step(target) - 1, 0)
+        walk_from = self.timeline.sgd_step(target)
+        if not self.timeline.is_complete(target):
+            walk_from = max(walk_from - 1, 0)
         step = self._restore_at(walk_from, ahead=target > self.moment)
         last_report = time.monotonic()
         while step < walk_from:
@@ -280,6 +282,7 @@ class ComputedCursor(Cursor):
             )
             raise
         elapsed = time.monotonic() - started
+        self.checkpoints.pace(elapsed / count)
         if count == self._batch and elapsed < REPORT_EVERY / 4:
             self._batch *= 2
         elif elapsed > REPORT_EVERY:

@@ -82,6 +82,10 @@ class Timeline:
         """Return the position in its SGD step: 1 (the feed) to `length`; 0 at the start."""
         return (moment - 1) % self.length + 1 if moment else 0
 
+    def is_complete(self, moment: int) -> bool:
+        """Whether every value and gradient at a moment is of its own SGD step."""
+        return self.position(moment) >= self.length - len(self.update) and moment > 0
+
     def name(self, moment: int) -> Moment:
         """Return the moment's name."""
         if moment == 0:

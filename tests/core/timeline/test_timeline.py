@@ -124,3 +124,12 @@ def test_what_was_looked_up_is_looked_up_again_after_a_build() -> None:
     assert timeline.first_report(w) > timeline.length
     assert timeline.last_report(w) == 0
     assert timeline.first_trained(cost) is None
+
+
+def test_the_numbers_of_an_sgd_step_are_complete_from_its_last_backward_on() -> None:
+    timeline = Timeline(wx())
+    complete = [
+        name for name, n in zip(names(wx(), 14), range(14), strict=True) if timeline.is_complete(n)
+    ]
+    assert complete == ["0 backward x", "0 update w"]
+    assert not Timeline(wx(trainable=False)).is_complete(0)

@@ -31,6 +31,17 @@ def test_at_the_nodes_and_halfway_between_them_it_is_as_exact() -> None:
     np.testing.assert_allclose(erf(x), exact, rtol=1e-15, atol=0)
 
 
+def test_in_float32_nearly_all_are_the_nearest_number_and_none_is_further_than_the_next() -> None:
+    rng = np.random.default_rng(1)
+    powers = 10.0 ** rng.uniform(-30, 0, 5000)
+    x = np.concatenate([rng.uniform(-7, 7, 20_000), powers, np.arange(-1600, 1601) / 256])
+    x = x.astype(np.float32)
+    nearest = np.array([math.erf(number) for number in x.tolist()], np.float32)
+    found = erf(x)
+    assert np.mean(found != nearest) < 0.001
+    assert np.all(np.abs(found - nearest) <= np.spacing(np.abs(nearest)))
+
+
 def test_it_keeps_nan_infinity_and_the_sign_of_zero() -> None:
     found = erf(np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e300, -5e-324]))
     assert found.tolist()[:4] == [0.0, 0.0, 1.0, -1.0]
