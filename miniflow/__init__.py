@@ -37,6 +37,7 @@ from miniflow.functional import gelu as gelu
 from miniflow.functional import greater as greater
 from miniflow.functional import greater_or_equal as greater_or_equal
 from miniflow.functional import group_norm as group_norm
+from miniflow.functional import gru as gru
 from miniflow.functional import hard_sigmoid as hard_sigmoid
 from miniflow.functional import hinge as hinge
 from miniflow.functional import huber as huber
@@ -51,6 +52,7 @@ from miniflow.functional import load as load
 from miniflow.functional import log as log
 from miniflow.functional import log_softmax as log_softmax
 from miniflow.functional import logsumexp as logsumexp
+from miniflow.functional import lstm as lstm
 from miniflow.functional import mae as mae
 from miniflow.functional import matmul as matmul
 from miniflow.functional import maximum as maximum
@@ -66,6 +68,7 @@ from miniflow.functional import reciprocal as reciprocal
 from miniflow.functional import relu as relu
 from miniflow.functional import resize as resize
 from miniflow.functional import rms_norm as rms_norm
+from miniflow.functional import rnn as rnn
 from miniflow.functional import save as save
 from miniflow.functional import scope as scope
 from miniflow.functional import selu as selu
@@ -91,10 +94,13 @@ from miniflow.lesson import forward_and_backward, forward_pass, sgd_update, topo
 from miniflow.node import Input, Layer, Neuron, Node
 from miniflow.ops import (
     GELU,
+    GRU,
     KL,
+    LSTM,
     MAE,
     MSE,
     NLL,
+    RNN,
     Abs,
     Add,
     ArgMax,
@@ -174,10 +180,13 @@ __version__ = "0.4.0"
 # The star import: the lesson's names, and all ops.
 __all__ = [
     "GELU",
+    "GRU",
     "KL",
+    "LSTM",
     "MAE",
     "MSE",
     "NLL",
+    "RNN",
     "Abs",
     "Add",
     "ArgMax",

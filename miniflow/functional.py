@@ -98,6 +98,9 @@ binary_cross_entropy = ops.BinaryCrossEntropy
 sigmoid_cross_entropy = ops.SigmoidCrossEntropy
 softmax_cross_entropy = ops.SoftmaxCrossEntropy
 dropout = ops.Dropout
+rnn = ops.RNN
+lstm = ops.LSTM
+gru = ops.GRU
 
 
 def parameter(value: Any, name: str | None = None) -> Input:

@@ -18,6 +18,9 @@ NUMBERS = 2**25
 # Numbers in the values of all nodes. Gradients take as much again.
 TOTAL_NUMBERS = 2**28
 
+# Time steps of all recurrent layers: each is about 100 calls, 26 kilobytes.
+STEPS = 10_000
+
 # Axes of one value.
 AXES = 8
 

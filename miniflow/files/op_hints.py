@@ -17,6 +17,7 @@ _CALLED_ELSEWHERE = {
     "Conv": "conv1d conv2d conv3d convolution",
     "Detach": "stopgradient nograd",
     "Div": "divide truediv",
+    "GRU": "grucell grulayer gatedrecurrentunit",
     "Greater": "gt greaterthan",
     "GreaterOrEqual": "ge greaterequal",
     "GroupNorm": "groupnormalization",
@@ -25,6 +26,7 @@ _CALLED_ELSEWHERE = {
     "Input": "parameter constant placeholder variable data const initializer",
     "InstanceNorm": "instancenormalization instancenorm1d instancenorm2d instancenorm3d",
     "KL": "kldiv kldivloss kullbackleibler kldivergence",
+    "LSTM": "lstmcell lstmlayer longshorttermmemory",
     "LayerNorm": "layernormalization",
     "LeakyReLU": "lrelu",
     "Less": "lt lessthan",
@@ -46,6 +48,7 @@ _CALLED_ELSEWHERE = {
     "replicationpad3d circularpad1d circularpad2d circularpad3d padding zeropadding2d",
     "Pow": "power square squared",
     "RMSNorm": "rmsnormalization simplifiedlayernormalization rms",
+    "RNN": "rnncell simplernn elman elmanrnn recurrent",
     "Reshape": "flatten view",
     "Resize": "interpolate upsample upsampling upsampling2d upsamplingnearest2d "
     "upsamplingbilinear2d resizebilinear",
@@ -63,9 +66,19 @@ _CALLED_ELSEWHERE = {
 _OURS = {other: op for op, others in _CALLED_ELSEWHERE.items() for other in others.split()}
 
 
+# What other libraries have an op for, and is several nodes here.
+_SEVERAL = {
+    "bidirectional": 'two nodes, one with "reverse": true, and a Concat along axis 2',
+    "bilstm": 'two nodes, one with "reverse": true, and a Concat along axis 2',
+}
+
+
 def op_hint(name: str) -> str:
     """Return which op is probably meant by a name that no op has, or an empty string."""
-    ours = _OURS.get(name.lower().replace("_", "")) if len(name) < 100 else None
+    other = name.lower().replace("_", "") if len(name) < 100 else ""
+    if other in _SEVERAL:
+        return _SEVERAL[other]
+    ours = _OURS.get(other)
     if ours is None:
         return nearest(name, ["Input", *OPS])
     # Of an op that does not exist yet, no other op that happens to be spelt alike.

@@ -58,6 +58,7 @@ from miniflow.ops.extremes import (
     Max,
     Min,
 )
+from miniflow.ops.gated import GRU, LSTM
 from miniflow.ops.joins import (
     Concat,
     Stack,
@@ -77,6 +78,7 @@ from miniflow.ops.powers import (
     Pow,
     Sqrt,
 )
+from miniflow.ops.recurrent import RNN
 from miniflow.ops.reduce import (
     CumSum,
     Mean,
@@ -102,11 +104,14 @@ from miniflow.ops.statistics import (
 
 __all__ = [
     "GELU",
+    "GRU",
     "KL",
+    "LSTM",
     "MAE",
     "MSE",
     "NLL",
     "OPS",
+    "RNN",
     "Abs",
     "Add",
     "ArgMax",

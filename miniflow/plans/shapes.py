@@ -14,6 +14,7 @@ from miniflow.arguments import as_numbers
 from miniflow.errors import ShapeError
 from miniflow.node import Input
 from miniflow.ops.base import Shape, follows_rules, shape_text
+from miniflow.ops.recurrent import Recurrent
 from miniflow.plans.custom_node import computed_value, run_method
 from miniflow.plans.integers import integer_types
 from miniflow.structure import Structure
@@ -58,6 +59,15 @@ def _check_sizes(graph: Structure, shapes: list[Shape]) -> None:
                 f"its value would have shape {shape_text(shape)}: {size:,} numbers",
                 where=graph.nodes[shapes.index(shape)].label,
                 hint=f"at most {limits.NUMBERS:,} numbers on {limits.AXES} axes",
+            )
+    if any(issubclass(kind, Recurrent) for kind in set(map(type, graph.nodes))):
+        pairs = zip(graph.nodes, shapes, strict=True)
+        steps = sum(shape[-3] for node, shape in pairs if isinstance(node, Recurrent))
+        if steps > limits.STEPS:
+            raise ShapeError(
+                f"its recurrent layers would have {steps:,} time steps",
+                where=graph.name,
+                hint=f"at most {limits.STEPS:,}",
             )
     if total > limits.TOTAL_NUMBERS:
         raise ShapeError(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,6 +108,46 @@ SIGNS_OF_ZERO = {
 }
 # Not tried at the edge of floats: sums there depend on the order in which they are added up, and
 # PyTorch's own formulas of some go over to others.
+
+
+def recurrent_cases() -> Iterator[Case]:
+    """Yield every recurrent layer with every attribute, with and without initial states."""
+    steps, count, entries, units = 6, 3, 4, 5
+    for op, gates in {"RNN": 1, "LSTM": 4, "GRU": 3}.items():
+        rows = gates * units
+        shapes = [(steps, count, entries), (rows, entries), (rows, units), (rows,), (rows,)]
+        states = [(count, units)] * (2 if op == "LSTM" else 1)
+        second = {"RNN": ("activation", ["tanh", "relu"]), "LSTM": ("output", ["h", "both"])}
+        name, choices = second.get(op, ("reverse", [False]))
+        for choice, reverse, begins in product(choices, [False, True], [False, True]):
+            attributes = {name: choice, "reverse": reverse}
+            given = (*shapes, *states) if begins else tuple(shapes)
+            yield Case(op, given, recurrent(op, **attributes), attributes, near_0, edges=False)
+
+
+def recurrent(op: str, reverse: bool, activation: str = "tanh", output: str = "h") -> Any:
+    """Return a layer of PyTorch's as a function of its inputs and weights."""
+    names = {"RNN": f"rnn_{activation}", "LSTM": "lstm", "GRU": "gru"}
+
+    def layer(x: Any, *arrays: Any) -> Any:
+        weights, begin = list(arrays[:4]), arrays[4:]
+        if not begin:
+            zeros = x.new_zeros(x.shape[1], weights[1].shape[1])
+            begin = (zeros, zeros) if op == "LSTM" else (zeros,)
+        state: Any = tuple(one[None] for one in begin)
+        # One step at a time: only so PyTorch shows the cells between.
+        found = []
+        for step in x.flip(0).split(1) if reverse else x.split(1):
+            given = state if op == "LSTM" else state[0]
+            _, *state = getattr(torch, names[op])(
+                step, given, weights, True, 1, 0.0, False, False, False
+            )
+            found.append(torch.stack(tuple(state)))
+        both = torch.cat(found[::-1] if reverse else found, 1)
+        return both if output == "both" else both[0]
+
+    return layer
+
 
 nn = torch.nn.functional
 CASES = [
@@ -231,6 +272,7 @@ CASES = [
     Case("MatMul", ((2, 4, 3), (3, 2)), torch.matmul, edges=False),
     Case("MatMul", ((120, 110), (110, 100)), torch.matmul, edges=False),
     Case("Linear", ((4, 3), (3, 2), (2,)), lambda x, w, b: x @ w + b, edges=False),
+    *recurrent_cases(),
     Case("Sum", ((4, 3),), torch.sum, edges=False),
     Case("Sum", ((4, 3),), lambda x: x.sum(0, keepdim=True), {"axis": 0, "keepdims": True}),
     Case("Mean", ((4, 3),), torch.mean, edges=False),
@@ -299,6 +341,7 @@ def compare(case: Case, inputs: list[Array], dtype: str) -> None:
         # Products of rows: what is small beside them is rounding.
         summed = case.op.endswith("Norm") or case.op in (
             *("MatMul", "Linear", "LogSoftmax", "Attention", "Einsum", "Resize"),
+            *("RNN", "LSTM", "GRU"),
         )
         beside = tolerance * size if summed else tolerance * 1e-3
         np.testing.assert_allclose(mine, other, tolerance, beside, err_msg=f"{case}: {what}")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from miniflow.node import Input
 from miniflow.ops import OPS, Op, Var
 from miniflow.ops.base import Shape
+from miniflow.ops.recurrent import Recurrent
 from tests.support.mixing_cases import MIXING
 from tests.support.op_case import SHAPES, Draw, broadcastable, numbers
 from tests.support.op_case import Case as Case
@@ -328,9 +329,25 @@ def _cross_entropy(draw: Draw, op: type[Op]) -> Case:
     return Case(op, [logits, shares])
 
 
+@st.composite
+def _recurrent(draw: Draw, op: type[Recurrent]) -> Case:
+    steps, count, entries, units = (draw(st.integers(1, n)) for n in (4, 2, 3, 3))
+    rows = len(op.gates) * units
+    shapes: list[Shape] = [(steps, count, entries), (rows, entries), (rows, units)]
+    shapes += [draw(st.sampled_from([(rows,), (rows,), ()])) for _ in range(2)]
+    if draw(st.booleans()):
+        shapes += [(count, units)] * len(op.states)
+    choices = {"activation": ["tanh", "relu"], "output": ["h", "both"], "reverse": [False, True]}
+    attributes = {key: draw(st.sampled_from(choices[key])) for key in op.attributes}
+    return Case(op, [numbers(draw, shape) for shape in shapes], attributes)
+
+
 _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     **MIXING,
     "MatMul": _matmul,
+    "RNN": _recurrent,
+    "LSTM": _recurrent,
+    "GRU": _recurrent,
     "Linear": _linear,
     "Sum": _reduction,
     "Mean": _reduction,

@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from textual.pilot import Pilot
 
+import miniflow as mf
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.demo import read_demo
@@ -21,6 +22,7 @@ from mfdebug.opening.graphs import open_graph
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.text import TextScreen
+from tests.miniflow.test_unroll import sequences
 from tests.support.command_line import in_turn
 from tests.support.paths import ROOT
 from tests.support.screen_text import screen_text
@@ -91,6 +93,19 @@ async def test_space_goes_on_and_b_goes_back() -> None:
         await show.press("B", "B")
         assert show.moment == 0
         assert "this is the start of the demo" in show.text
+
+
+async def test_a_demo_keeps_its_graph(tmp_path: Path) -> None:
+    mf.save(sequences("GRU", 2), tmp_path / "gru.json")
+    path = tmp_path / "layer.demo"
+    path.write_text('# mfdebug demo 1\n# graph "gru.json"\n# title One layer\nsay A GRU.\nstep 4\n')
+    async with played(path) as show:
+        await show.press("space", "U")
+        assert "a demo keeps its graph as it is: no layer is unrolled" in show.text
+        await show.press("B")
+        assert show.moment == 0
+        await show.press("space")
+        assert show.moment == 4
 
 
 ASKING = """# mfdebug demo 1

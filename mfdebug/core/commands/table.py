@@ -17,6 +17,7 @@ from mfdebug.core.commands.quiz import PREDICTING
 from mfdebug.core.commands.screen import COLOURING
 from mfdebug.core.commands.session import SCRIPTING
 from mfdebug.core.commands.stop import STOPPING
+from mfdebug.core.commands.unroll import UNROLLING
 
 COMMANDS: dict[str, Command] = {}
 # By purpose, as on the help screen.
@@ -24,7 +25,7 @@ GROUPS: dict[str, list[Command]] = {
     "move": MOVING,
     "stop": STOPPING,
     "look": [*LOOKING, DRAW],
-    "change": EDITING,
+    "change": [*EDITING, *UNROLLING],
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,
     "files, help, quit": [*SCRIPTING, help_command(COMMANDS), *COLOURING, *CLOSING],

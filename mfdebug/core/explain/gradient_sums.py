@@ -27,6 +27,9 @@ from miniflow.ops.base import Op, follows_rules
 MAX_INPUTS = 20_000
 # A rule for the sum is written for up to this many edges; of more, the terms are enough.
 MAX_RULES = 4
+# Terms that are all 0 explain a contribution of up to so many units of rounding.
+ROUNDED = 1e3
+ROUNDING = "what is left of terms that cancel each other: rounding"
 
 
 def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
@@ -120,6 +123,10 @@ def edge_sums(
         amounts = upstream * numbers if upstream.size > 1 else np.array([sent])
     if explainer.picks:
         amounts[numbers == 0] = 0.0
+    rounding = ROUNDED * np.finfo(view.value.dtype).eps * np.abs(upstream).sum()
+    if 0 < abs(sent) <= rounding and not amounts.any():
+        # The op added up in another order, in which 0 is not what is left.
+        return replace(_known_only(view, input_index, index, sent), notes=(ROUNDING,))
     edge = _Edge(view, op, explainer, input_index, index, ones)
 
     def term_text(k: int) -> TermText:
@@ -127,6 +134,9 @@ def edge_sums(
         return edge.term_text(output, float(upstream[k]), float(numbers[k]), float(amounts[k]))
 
     notes = explainer.notes(view, op, input_index, index)
+    parts = explainer.divided(view, op, input_index, index, local.region, amounts)
+    if parts:
+        notes = (*notes, parts)
     return Sums(edge.rule(local.region), (Bundle(amounts, term_text),), notes)
 
 

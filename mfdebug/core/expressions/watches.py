@@ -93,8 +93,16 @@ class Watches:
         return self._watches.pop(self.get(number).number)
 
     def lines(self) -> list[str]:
-        """Return the command lines that set the watches."""
-        return [f"watch {watch.expression.text}" for watch in self._watches.values()]
+        """Return the command lines that set the watches of graphs that can be shown.
+
+        A watch of a layer that was unrolled is none of them: its line would be an error.
+        """
+        known = [line.graph.by_name.keys() for line in self.debugger.lines]
+        return [
+            f"watch {watch.expression.text}"
+            for watch in self._watches.values()
+            if any(watch.expression.nodes <= names for names in known)
+        ]
 
     @property
     def state(self) -> tuple[int, tuple[Watch, ...]]:

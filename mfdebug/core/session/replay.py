@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mfdebug.core.breakpoints.stop import trigger_of
 from mfdebug.core.expressions.names import typed, word_typed
 from mfdebug.core.session.script import Script
 from mfdebug.core.session.session import Session
@@ -18,7 +19,14 @@ from miniflow.ops.base import Array
 
 def session_lines(session: Session) -> list[str]:
     """Return the command lines that restore the state of a session."""
-    return [*_edits(session.debugger), *_stops(session), *_rest(session)]
+    debugger = session.debugger
+    return [*_unrolled(debugger), *_edits(debugger), *_stops(session), *_rest(session)]
+
+
+def _unrolled(debugger: Debugger) -> Iterator[str]:
+    """Yield the lines that unroll layers: the moments of all other lines are then theirs."""
+    for layer in debugger.unrolled:
+        yield f"unroll {typed(layer)} on"
 
 
 def _graph(debugger: Debugger) -> Iterator[str]:
@@ -67,6 +75,9 @@ def _stops(session: Session) -> Iterator[str]:
     yield from _graph(selected)
     for stop in session.stops:
         home = session.stops.home_of(stop)
+        if stop.line and trigger_of(home, stop.line) is None:
+            # On a node of a layer that was unrolled: its line would be an error.
+            continue
         if home is not selected:
             selected = home
             yield from _graph(selected)

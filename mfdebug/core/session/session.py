@@ -95,7 +95,7 @@ class Session:
         return read_script(path, self._interpreter.check)
 
     def use(self, debugger: Debugger) -> None:
-        """Switch to another graph of the same program, with stops and watches."""
+        """Switch to another form of the graph, or graph of the program, with stops and watches."""
         if debugger is not self.debugger:
             self.debugger = debugger
             self.stops.follow(debugger)
@@ -121,5 +121,6 @@ class Session:
         self.quiz = copy.copy(state.quiz)
 
     def clear(self) -> None:
-        """Go to the start, and discard edits, stops and watches."""
+        """Go to the start, roll up layers, and discard edits, stops and watches."""
+        self.use(self.debugger.rolled)
         self.restore(SessionState(START, (0, ()), (0, ()), None))

@@ -234,6 +234,18 @@ class Debugger(ABC):
         self._done, self._undone = [*position.done], [*position.undone]
         self.actions = [*position.actions]
 
+    # Layers that are unrolled ------------------------------------------------------------------
+
+    @property
+    def rolled(self) -> Debugger:
+        """The debugger of the same graph with no layer unrolled."""
+        return self
+
+    @property
+    def unrolled(self) -> tuple[str, ...]:
+        """The layers that are unrolled."""
+        return ()
+
     # The graphs of a run: a program may have several ---------------------------------------------
 
     @property

@@ -220,11 +220,12 @@ class DebugScreen(PromptKeys):
         if name == "theme" and isinstance(self.app, ThemedApp):
             self.app.use_theme(self.session.theme)
         if self.session.debugger is not self.debugger:
-            # The program continues with another graph, which gets its own screen.
+            # Another graph, of a program or with an unrolled layer, gets its own screen.
+            told = reply.text.partition("\n")[0] if name == "unroll" else ""
             screen = DebugScreen(
                 self.session,
                 autosaver=self.autosaver,
-                greeting=reply.stopped,
+                greeting=reply.stopped or told,
                 presentation=self.presentation,
             )
             self.app.switch_screen(screen)

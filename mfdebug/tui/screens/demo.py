@@ -14,6 +14,7 @@ from textual.widgets import Input
 from mfdebug.core.commands.demo import seconds_of
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.demo import WAIT, Beat, Playback
+from mfdebug.core.session.reply import Reply
 from mfdebug.opening.shipped import ShippedDemo
 from mfdebug.tui.keys import KeyHint, bindings_at, bindings_over, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
@@ -77,6 +78,14 @@ class DemoScreen(DebugScreen):
         self._greeting = words
         # The graph's description would give away what the demo is about to show.
         self.panels.node.opening = [self.playback.demo.title]
+
+    def answered(self, line: str, reply: Reply) -> None:
+        """Show the reply to a command; a demo keeps its graph as it is."""
+        if self.session.debugger is not self.debugger:
+            self.session.use(self.debugger)
+            self.say("a demo keeps its graph as it is: no layer is unrolled", "error")
+            return
+        super().answered(line, reply)
 
     # The script ----------------------------------------------------------------------------
 

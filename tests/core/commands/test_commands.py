@@ -83,7 +83,7 @@ def refused(graph: str, *lines: str) -> str:
 def test_commands_that_move(lines: list[str], moment: int | None) -> None:
     there = session()
     if moment is None:
-        with pytest.raises(MiniflowError, match="could be until or unwatch or undo"):
+        with pytest.raises(MiniflowError, match="could be until or unwatch or undo or unroll"):
             there.run(lines[0])
         return
     for line in lines:
@@ -298,7 +298,7 @@ def test_commands_can_be_shortened_when_only_one_begins_so() -> None:
 
 
 COMPLETED = {
-    "un": ["until ", "unwatch ", "undo ", "undisplay "],
+    "un": ["until ", "unwatch ", "undo ", "unroll ", "undisplay "],
     "info": ["info breakpoints ", "info break ", "info b "],
     "info breakp": ["info breakpoints "],
     "step ": [],

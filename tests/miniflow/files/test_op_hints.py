@@ -32,10 +32,20 @@ from miniflow.ops import OPS
         ("RMSNormalization", "RMSNorm"),
         ("GroupNormalization", "GroupNorm"),
         ("InstanceNorm1d", "InstanceNorm"),
+        ("RNNCell", "RNN"),
+        ("SimpleRNN", "RNN"),
+        ("LSTMCell", "LSTM"),
+        ("GRUCell", "GRU"),
     ],
 )
 def test_the_op_that_is_meant_is_named(name: str, ours: str) -> None:
     assert op_hint(name) == f"did you mean {ours!r}?"
+
+
+def test_of_what_is_several_nodes_these_are_named() -> None:
+    assert (
+        op_hint("Bidirectional") == 'two nodes, one with "reverse": true, and a Concat along axis 2'
+    )
 
 
 def test_only_ops_that_exist_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

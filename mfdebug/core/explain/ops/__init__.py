@@ -29,6 +29,7 @@ from mfdebug.core.explain.ops.log_likelihood import KLExplainer, LogSoftmaxExpla
 from mfdebug.core.explain.ops.norms import NormalizationExplainer
 from mfdebug.core.explain.ops.pad import PadExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
+from mfdebug.core.explain.ops.recurrent import GRUExplainer, LSTMExplainer, RNNExplainer
 from mfdebug.core.explain.ops.reduce import CumulativeExplainer, ReductionExplainer
 from mfdebug.core.explain.ops.resize import ResizeExplainer
 from mfdebug.core.explain.ops.shape import MoveExplainer
@@ -60,6 +61,9 @@ _FAMILIES: dict[Explainer, str] = {
     AttentionExplainer(): "Attention",
     EinsumExplainer(): "Einsum",
     MatrixExplainer(): "Linear MatMul",
+    RNNExplainer(): "RNN",
+    LSTMExplainer(): "LSTM",
+    GRUExplainer(): "GRU",
     ReductionExplainer(): "Mean Sum",
     CumulativeExplainer(): "CumSum",
     VarianceExplainer(): "Var",

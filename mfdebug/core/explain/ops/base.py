@@ -152,6 +152,15 @@ class Explainer:
         """Return why an entry of an input gets no gradient, or an empty string."""
         return ""
 
+    def divided(
+        self, view: NodeView, op: Op, input_index: int, entry: Index, region: Region, amounts: Array
+    ) -> str:
+        """Return a note on the parts of which a contribution is the sum, or an empty string.
+
+        `amounts` are its terms for the entries of a region of the value.
+        """
+        return ""
+
     def upstream_last(self, view: NodeView, op: Op, input_index: int) -> bool:
         """Whether the local derivative is written before the upstream gradient, as in Xᵀ · grad."""
         return False
