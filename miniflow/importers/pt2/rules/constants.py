@@ -1,0 +1,121 @@
+"""Tensors that a call makes from numbers: they are constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from miniflow.importers.pt2.builder import Builder, Constant, Operand, Unsupported, Value
+from miniflow.importers.pt2.rules.table import rule
+from miniflow.importers.pt2.tensors import DTYPES
+from miniflow.ops import Where
+
+
+def _dtype(dtype: int | None, default: str) -> np.dtype[Any]:
+    found = np.dtype(default if dtype is None else DTYPES[dtype])
+    return np.dtype(np.float64) if found.kind == "f" else found
+
+
+def _full(b: Builder, size: Any, value: Any, dtype: int | None) -> Constant:
+    if isinstance(value, Constant):
+        value = value.array.item()
+    if not isinstance(value, int | float):
+        raise Unsupported("a value that is computed")
+    kind = "b1" if isinstance(value, bool) else "i8" if isinstance(value, int) else "f8"
+    return Constant(np.full(b.sized(size), value, _dtype(dtype, kind)))
+
+
+@rule("full", "new_full", folds=False)
+def full(
+    b: Builder,
+    size: list[int],
+    fill_value: Operand,
+    x: Value | None = None,
+    dtype: int | None = None,
+    **_: Any,
+) -> Value:
+    """A number in every entry."""
+    return _full(b, size, fill_value, dtype)
+
+
+@rule("full_like", folds=False)
+def full_like(
+    b: Builder, x: Value, fill_value: Operand, dtype: int | None = None, **_: Any
+) -> Value:
+    """A number in every entry, in the shape of x."""
+    return _full(b, b.shape(x), fill_value, dtype)
+
+
+@rule("fill", folds=False)
+def fill(b: Builder, x: Value, value: Operand) -> Value:
+    """A number in every entry, in the shape of x."""
+    return _full(b, b.shape(x), value, None)
+
+
+@rule("zeros", "new_zeros", folds=False)
+def zeros(
+    b: Builder, size: list[int], x: Value | None = None, dtype: int | None = None, **_: Any
+) -> Value:
+    """Zeros."""
+    return _full(b, size, 0.0, dtype)
+
+
+@rule("ones", "new_ones", folds=False)
+def ones(
+    b: Builder, size: list[int], x: Value | None = None, dtype: int | None = None, **_: Any
+) -> Value:
+    """Ones."""
+    return _full(b, size, 1.0, dtype)
+
+
+@rule("zeros_like", "zero", folds=False)
+def zeros_like(b: Builder, x: Value, dtype: int | None = None, **_: Any) -> Value:
+    """Zeros in the shape of x."""
+    return _full(b, b.shape(x), 0.0, dtype)
+
+
+@rule("ones_like", folds=False)
+def ones_like(b: Builder, x: Value, dtype: int | None = None, **_: Any) -> Value:
+    """Ones in the shape of x."""
+    return _full(b, b.shape(x), 1.0, dtype)
+
+
+@rule("scalar_tensor", folds=False)
+def scalar_tensor(b: Builder, s: float, dtype: int | None = None, **_: Any) -> Value:
+    """One number."""
+    return _full(b, (), s, dtype)
+
+
+@rule("arange", folds=False)
+def arange(
+    b: Builder,
+    end: float,
+    start: float = 0,
+    step: float = 1,
+    dtype: int | None = None,
+    **_: Any,
+) -> Value:
+    """The numbers from start to below end, by step."""
+    b.sized([max(0, int((end - start) / step) + 1)])
+    whole = all(isinstance(n, int) for n in (start, end, step))
+    return Constant(np.arange(start, end, step).astype(_dtype(dtype, "i8" if whole else "f8")))
+
+
+@rule("eye", folds=False)
+def eye(b: Builder, n: int, m: int | None = None, dtype: int | None = None, **_: Any) -> Value:
+    """Ones on the diagonal."""
+    rows, columns = b.sized((n, n if m is None else m))
+    return Constant(np.eye(rows, columns, dtype=_dtype(dtype, "f8")))
+
+
+@rule("tril")
+def tril(b: Builder, x: Value, diagonal: int = 0) -> Value:
+    """x on and below a diagonal, else 0."""
+    return b.add(Where, Constant(np.tri(*b.sized(b.shape(x)[-2:]), k=diagonal)), x, 0.0)
+
+
+@rule("triu")
+def triu(b: Builder, x: Value, diagonal: int = 0) -> Value:
+    """x on and above a diagonal, else 0."""
+    return b.add(Where, Constant(np.tri(*b.sized(b.shape(x)[-2:]), k=diagonal - 1)), 0.0, x)
