@@ -17,12 +17,17 @@ from miniflow.functional import Group as Group
 from miniflow.functional import Momentum as Momentum
 from miniflow.functional import RMSProp as RMSProp
 from miniflow.functional import StepDecay as StepDecay
+from miniflow.functional import adaptive_average_pool as adaptive_average_pool
+from miniflow.functional import adaptive_max_pool as adaptive_max_pool
 from miniflow.functional import argmax as argmax
 from miniflow.functional import attention as attention
+from miniflow.functional import average_pool as average_pool
 from miniflow.functional import batch_norm as batch_norm
 from miniflow.functional import binary_cross_entropy as binary_cross_entropy
 from miniflow.functional import clip as clip
 from miniflow.functional import concat as concat
+from miniflow.functional import conv as conv
+from miniflow.functional import conv_transpose as conv_transpose
 from miniflow.functional import cos as cos
 from miniflow.functional import cumsum as cumsum
 from miniflow.functional import detach as detach
@@ -55,6 +60,7 @@ from miniflow.functional import logsumexp as logsumexp
 from miniflow.functional import lstm as lstm
 from miniflow.functional import mae as mae
 from miniflow.functional import matmul as matmul
+from miniflow.functional import max_pool as max_pool
 from miniflow.functional import maximum as maximum
 from miniflow.functional import minimum as minimum
 from miniflow.functional import mse as mse
@@ -102,13 +108,18 @@ from miniflow.ops import (
     NLL,
     RNN,
     Abs,
+    AdaptiveAveragePool,
+    AdaptiveMaxPool,
     Add,
     ArgMax,
     Attention,
+    AveragePool,
     BatchNorm,
     BinaryCrossEntropy,
     Clip,
     Concat,
+    Conv,
+    ConvTranspose,
     Cos,
     CumSum,
     Detach,
@@ -137,6 +148,7 @@ from miniflow.ops import (
     LogSumExp,
     MatMul,
     Max,
+    MaxPool,
     Mean,
     Min,
     Mul,
@@ -188,13 +200,18 @@ __all__ = [
     "NLL",
     "RNN",
     "Abs",
+    "AdaptiveAveragePool",
+    "AdaptiveMaxPool",
     "Add",
     "ArgMax",
     "Attention",
+    "AveragePool",
     "BatchNorm",
     "BinaryCrossEntropy",
     "Clip",
     "Concat",
+    "Conv",
+    "ConvTranspose",
     "Cos",
     "CumSum",
     "Detach",
@@ -225,6 +242,7 @@ __all__ = [
     "LogSumExp",
     "MatMul",
     "Max",
+    "MaxPool",
     "Mean",
     "Min",
     "Mul",

@@ -24,5 +24,10 @@ STEPS = 10_000
 # Axes of one value.
 AXES = 8
 
+# Entries of a window on the spatial axes: each takes a few calls of NumPy, made when a graph opens.
+TAPS = 2**17
+# Numbers that a convolution copies for the product of one sample: 512 MiB in float64.
+COLUMNS = 2**26
+
 NAME_LENGTH = 200
 DESCRIPTION_LENGTH = 10_000

@@ -23,7 +23,7 @@ GROUPS = {
         "diabetes",
     ),
     "a network that learns": ("linear-regression", "xor", "softmax", "digits"),
-    "layers of larger networks": ("batchnorm", "transformer", "lstm"),
+    "layers of larger networks": ("lenet", "batchnorm", "transformer", "lstm"),
     "what can go wrong": ("vanishing", "exploding", "dead-relu", "log-nan", "log-safe"),
     "why momentum helps": ("valley", "valley-momentum"),
 }

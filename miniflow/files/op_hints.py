@@ -7,14 +7,24 @@ from miniflow.ops import OPS
 
 # The names that other libraries have for an op of ours, in lower case without underscores.
 _CALLED_ELSEWHERE = {
+    "AdaptiveAveragePool": "globalaveragepool globalavgpool globalaveragepooling1d "
+    "globalaveragepooling2d globalaveragepooling3d adaptiveavgpool adaptiveavgpool1d "
+    "adaptiveavgpool2d adaptiveavgpool3d",
+    "AdaptiveMaxPool": "globalmaxpool globalmaxpooling1d globalmaxpooling2d globalmaxpooling3d "
+    "adaptivemaxpool1d adaptivemaxpool2d adaptivemaxpool3d",
     "Add": "plus addn residual",
     "Attention": "multiheadattention scaleddotproductattention sdpa selfattention "
     "dotproductattention",
+    "AveragePool": "avgpool avgpool1d avgpool2d avgpool3d averagepooling1d averagepooling2d "
+    "averagepooling3d meanpool",
     "BatchNorm": "batchnormalization batchnorm1d batchnorm2d batchnorm3d syncbatchnorm bn",
     "BinaryCrossEntropy": "bce bceloss binarycrossentropyloss",
     "Clip": "clamp hardtanh relu6",
     "Concat": "cat concatenate hstack vstack",
-    "Conv": "conv1d conv2d conv3d convolution",
+    "Conv": "conv1d conv2d conv3d convolution depthwiseconv depthwiseconv2d separableconv2d "
+    "crosscorrelation",
+    "ConvTranspose": "convtranspose1d convtranspose2d convtranspose3d conv1dtranspose "
+    "conv2dtranspose conv3dtranspose transposedconv deconv deconvolution upconv",
     "Detach": "stopgradient nograd",
     "Div": "divide truediv",
     "GRU": "grucell grulayer gatedrecurrentunit",
@@ -37,6 +47,7 @@ _CALLED_ELSEWHERE = {
     "MSE": "mseloss l2loss l2 meansquarederror squarederror quadraticcost",
     "MatMul": "dot mm bmm matrixmultiply matrixproduct",
     "Max": "maximum",
+    "MaxPool": "maxpool1d maxpool2d maxpool3d maxpooling1d maxpooling2d maxpooling3d",
     "Mean": "reducemean average avg",
     "Min": "minimum",
     "Mul": "multiply times product hadamard",

@@ -52,13 +52,15 @@ Limit = Annotated[float, Meta(**CLIP.bounds)]
 Updates = Annotated[int, Meta(**SGD_STEPS.bounds)]
 Count = Annotated[int, Meta(**EVERY.bounds)]
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+# Padding at the begin and the end of an axis.
+Pair = Annotated[list[Whole], Meta(min_length=2, max_length=2)]
 Attribute = (
     bool
     | Whole
     | float
     | str
     | None
-    | Annotated[list[bool | Whole | float | str | None], Meta(max_length=limits.AXES)]
+    | Annotated[list[bool | Whole | float | str | Pair | None], Meta(max_length=limits.AXES)]
 )
 Dtype = Literal["float64", "float32"]
 

@@ -34,6 +34,7 @@ from miniflow.ops.conditions import (
     LessOrEqual,
     Where,
 )
+from miniflow.ops.convolution import Conv, ConvTranspose
 from miniflow.ops.copies import (
     Expand,
     Take,
@@ -72,6 +73,7 @@ from miniflow.ops.linear_units import GELU, Elu, PRelu, Selu, SiLU
 from miniflow.ops.norms import LayerNorm, RMSNorm
 from miniflow.ops.pad import Pad
 from miniflow.ops.piecewise_cost import Hinge, Huber
+from miniflow.ops.pools import AdaptiveAveragePool, AdaptiveMaxPool, AveragePool, MaxPool
 from miniflow.ops.powers import (
     Exp,
     Log,
@@ -113,13 +115,18 @@ __all__ = [
     "OPS",
     "RNN",
     "Abs",
+    "AdaptiveAveragePool",
+    "AdaptiveMaxPool",
     "Add",
     "ArgMax",
     "Attention",
+    "AveragePool",
     "BatchNorm",
     "BinaryCrossEntropy",
     "Clip",
     "Concat",
+    "Conv",
+    "ConvTranspose",
     "Cos",
     "CumSum",
     "Detach",
@@ -148,6 +155,7 @@ __all__ = [
     "LogSumExp",
     "MatMul",
     "Max",
+    "MaxPool",
     "Mean",
     "Min",
     "Mul",

@@ -315,6 +315,15 @@ def spread(do: Calls, x: Array, shape: Shape) -> Array:
     return full
 
 
+def contiguous(do: Calls, x: Array) -> Array:
+    """Return `x` in C order, and list the call that copies it if it is in another."""
+    if x.flags.c_contiguous:
+        return x
+    copy = do.scratch(x.shape)
+    do(np.copyto, copy, x)
+    return copy
+
+
 def unbroadcast(do: Calls, full: Array, out: Array) -> None:
     """List the calls that sum `full` into `out`, which undoes the broadcast from out's shape.
 

@@ -91,7 +91,7 @@ def _scalar_rule(select: Callable[..., float]) -> ScalarRule:
     return ScalarRule(value, route)
 
 
-def _route_along(
+def route_along(
     out: Array, grad: Array, x: Array, best: Array, axes: tuple[int, ...], kept: tuple[Array, ...]
 ) -> None:
     """Write `grad` to the first entry along `axes` that equals the best, 0 to the others.
@@ -170,7 +170,7 @@ class Selection(Elementwise, OverAxes):
         kept = tuple(np.indices(sizes, sparse=True))
         of_axes = self.with_ones(grad, x.shape), x, self.with_ones(best, x.shape), axes, kept
         for _, out in targets:
-            do(_route_along, out, *of_axes)
+            do(route_along, out, *of_axes)
 
     def all_local_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]

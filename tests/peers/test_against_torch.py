@@ -96,6 +96,7 @@ CONVENTIONS = {
     "MAE": "of NaN: NaN, which has no sign; PyTorch sends 0",
     "Max": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
     "Min": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
+    "MaxPool": "NaN wins nothing: no entry equals the value; PyTorch sends the gradient to the NaN",
 }
 SIGNS_OF_ZERO = {
     "ReLU": "of -0.0: 0.0, the greater of two equals is either; PyTorch keeps -0.0",
@@ -105,6 +106,7 @@ SIGNS_OF_ZERO = {
     "HardSigmoid": "of a limit of 0: either, they are equal",
     "Max": "of 0.0 and -0.0: either, they are equal",
     "Min": "of 0.0 and -0.0: either, they are equal",
+    "MaxPool": "of 0.0 and -0.0: either, they are equal",
 }
 # Not tried at the edge of floats: sums there depend on the order in which they are added up, and
 # PyTorch's own formulas of some go over to others.
@@ -273,6 +275,8 @@ CASES = [
     Case("MatMul", ((120, 110), (110, 100)), torch.matmul, edges=False),
     Case("Linear", ((4, 3), (3, 2), (2,)), lambda x, w, b: x @ w + b, edges=False),
     *recurrent_cases(),
+    Case("MaxPool", ((2, 1, 4, 6),), lambda x: nn.max_pool2d(x, 2), {}),
+    Case("AveragePool", ((2, 1, 4, 6),), lambda x: nn.avg_pool2d(x, 2), {}, edges=False),
     Case("Sum", ((4, 3),), torch.sum, edges=False),
     Case("Sum", ((4, 3),), lambda x: x.sum(0, keepdim=True), {"axis": 0, "keepdims": True}),
     Case("Mean", ((4, 3),), torch.mean, edges=False),
@@ -301,6 +305,8 @@ def test_every_op_is_compared() -> None:
     apart = {"Dropout", "ArgMax", "Take"} | entropies
     # These are compared in test_mixing.py.
     apart |= {"Attention", "Einsum", "KL", "Pad", "Resize"}
+    # In `test_windows_against_torch.py`.
+    apart |= {"Conv", "ConvTranspose", "AdaptiveMaxPool", "AdaptiveAveragePool"}
     assert {case.op for case in CASES} | apart == set(OPS)
 
 

@@ -50,14 +50,20 @@ def network(optimizer: Optimizer, sampling: str = "replacement", dtype: str = "f
     return Graph.of(cost, training=training, data=data, dtype=dtype)
 
 
-def debugger_of(case: Case, *, sink: bool = False, names: Iterable[str] = ()) -> Debugger:
+def debugger_of(
+    case: Case, *, sink: bool = False, trains: bool = False, names: Iterable[str] = ()
+) -> Debugger:
     """A run over an op and a weighted sum of its value, or over the op alone, as a `sink`.
 
-    `names` are those of the op, the weights, the sum, and the inputs.
+    With `trains`, all inputs are parameters. `names` are those of the op, the weights, the sum, and
+    the inputs.
     """
     op_name, weights_name, cost_name, *given = names or ("op", "weights", "cost")
     given = given or [f"x{i}" for i in range(len(case.values))]
-    inputs = [Input(name, value=value) for name, value in zip(given, case.values, strict=False)]
+    inputs = [
+        Input(name, value=value, trainable=trains)
+        for name, value in zip(given, case.values, strict=False)
+    ]
     nodes = [inputs[0]] * len(inputs) if case.same else inputs
     op = case.op(*nodes, name=op_name, **case.attributes)
     if sink:

@@ -12,6 +12,7 @@ from miniflow.node import Input
 from miniflow.ops import OPS, Op, Var
 from miniflow.ops.base import Shape
 from miniflow.ops.recurrent import Recurrent
+from tests.support import window_cases
 from tests.support.mixing_cases import MIXING
 from tests.support.op_case import SHAPES, Draw, broadcastable, numbers
 from tests.support.op_case import Case as Case
@@ -342,6 +343,14 @@ def _recurrent(draw: Draw, op: type[Recurrent]) -> Case:
     return Case(op, [numbers(draw, shape) for shape in shapes], attributes)
 
 
+@st.composite
+def _windowed(draw: Draw, op: type[Op]) -> Case:
+    pool = op.__name__.endswith("Pool")
+    of = window_cases.pool if pool else window_cases.convolution
+    shapes, attributes = draw(of(op.__name__))
+    return Case(op, [numbers(draw, shape) for shape in shapes], attributes)
+
+
 _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     **MIXING,
     "MatMul": _matmul,
@@ -349,6 +358,12 @@ _SPECIAL: dict[str, Callable[..., st.SearchStrategy[Case]]] = {
     "LSTM": _recurrent,
     "GRU": _recurrent,
     "Linear": _linear,
+    "Conv": _windowed,
+    "ConvTranspose": _windowed,
+    "MaxPool": _windowed,
+    "AveragePool": _windowed,
+    "AdaptiveMaxPool": _windowed,
+    "AdaptiveAveragePool": _windowed,
     "Sum": _reduction,
     "Mean": _reduction,
     "Var": _variance,

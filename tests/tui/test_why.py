@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from mfdebug.tui.screens.why import WhyScreen
 from mfdebug.tui.widgets.node_panel import NodePanel
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import Mul
+from miniflow.ops import Conv, Mul, Sum
 from tests.support.app_driver import Driver, opened
 from tests.support.sizes import some
 
@@ -171,3 +172,19 @@ async def test_a_key_goes_to_where_a_stale_number_was_made() -> None:
             await driver.press("y", "g")
             assert not isinstance(driver.app.screen, WhyScreen)
             assert driver.moment == moment
+
+
+@pytest.mark.parametrize("size", some([(80, 24), (120, 40)], 1))
+async def test_the_window_and_the_kernel_that_met_are_shown(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    x, kernels = Input("x", value=rng.normal(size=(1, 2, 5, 5))), rng.normal(size=(1, 2, 3, 3))
+    cost = Sum(Conv(x, Input("W", value=kernels), name="y"), name="cost")
+    async with opened(Graph.of(cost), size=size, commands=["until y forward"]) as driver:
+        await driver.press("y")
+        assert "y[0,0,0,0] = Σₖₙⱼ x[0,k,n,j]·W[0,k,n,j]" in driver.text
+        assert "x[0,0,0:3,0:3] ⊙ W[0,0,0:3,0:3], together" in driver.text
+        # Of a taller screen also those of the other channel.
+        assert ("x[0,1,0:3,0:3] ⊙ " in driver.text) == (size[1] == 40)
+        rows = driver.app.screen.query_one("#why-terms").region
+        assert rows.height >= 3
+        assert rows.bottom <= size[1] - 3

@@ -19,7 +19,7 @@ from miniflow.ops.linear import product_shape
 from miniflow.ops.shape import SameEntries, Transpose
 from miniflow.ops.slices import Part
 
-# A block of entries: one slice per axis, with integers as start and stop.
+# A block of entries: one slice per axis, with integers as start and stop, and as step if any.
 Region = tuple[slice, ...]
 T = TypeVar("T", int, int | str)
 
@@ -44,10 +44,16 @@ def single_entry(index: Index) -> Region:
     return tuple(slice(i, i + 1) for i in index)
 
 
+def block(positions: range) -> slice:
+    """Return the positions along an axis as a slice of a region."""
+    return slice(positions[0], positions[-1] + 1, positions.step) if positions else slice(0, 0)
+
+
 def entry_in(region: Region, k: int) -> Index:
     """Return the k-th entry of a region."""
-    inside = np.unravel_index(k, tuple(part.stop - part.start for part in region))
-    return tuple(int(i) + part.start for i, part in zip(inside, region, strict=True))
+    along = [range(part.start, part.stop, part.step or 1) for part in region]
+    inside = np.unravel_index(k, tuple(map(len, along)))
+    return tuple(part[int(i)] for i, part in zip(inside, along, strict=True))
 
 
 class Product:

@@ -38,7 +38,7 @@ def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str
             made = max(written)
         first_terms = [bundle.term_text(0) for bundle in sums.bundles if len(bundle.amounts)]
         refs = [source for term in first_terms for source in term.leads_to]
-        nodes = [source.node for source in refs if source.attribute == "value"]
+        nodes = [*(source.node for source in refs if source.attribute == "value"), *sums.reads]
         since = min(written, default=made)
     if stale:
         return made, f"stale: of SGD step {debugger.timeline.sgd_step(made)}"

@@ -40,6 +40,7 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     bundles: list[Bundle] = []
     rules: list[str] = []
     notes: list[str] = []
+    reads: list[int] = []
     edges = debugger.state.contributions(node)
     partial = debugger.state.gradient_freshness(node) is Freshness.PARTIAL
     sent_edges = [edge for edge in edges if edge.reported or not partial]
@@ -57,10 +58,11 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         bundles.extend(bundle.with_edge(edge_name) for bundle in sums.bundles)
         rules.append(sums.rule)
         notes.extend(sums.notes)
+        reads.extend(sums.reads)
     if partial and len(rules) < len(edges):
         notes.insert(0, f"not complete: {len(rules)} of {len(edges)} contributions so far")
     rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MAX_RULES else ""
-    return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)))
+    return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)), reads=tuple(reads))
 
 
 def _consumer_views(debugger: Debugger, consumers: Iterable[int]) -> dict[int, NodeView]:
@@ -110,8 +112,9 @@ def edge_sums(
     op, explainer = found
     if reason := nothing_sent(view, op, explainer, input_index, index):
         return Sums("0", (), (reason,))
+    reads = tuple(view.sources) if explainer.reads_all_inputs else ()
     if (own := explainer.sums(view, op, input_index, index)) is not None:
-        return own
+        return replace(own, reads=reads)
     local = explainer.locals(view, op, input_index, index)
     if local is None:
         return _known_only(view, input_index, index, sent)
@@ -137,7 +140,7 @@ def edge_sums(
     parts = explainer.divided(view, op, input_index, index, local.region, amounts)
     if parts:
         notes = (*notes, parts)
-    return Sums(edge.rule(local.region), (Bundle(amounts, term_text),), notes)
+    return Sums(edge.rule(local.region), (Bundle(amounts, term_text),), notes, reads=reads)
 
 
 def _known_only(view: NodeView, input_index: int, index: Index, sent: float) -> Sums:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
+from mfdebug.core.explain.meetings import Meeting
 from mfdebug.core.explain.node_view import unique
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.entry_ref import EntryRef
@@ -43,11 +44,16 @@ class Bundle(NamedTuple):
 
 
 class Sums(Struct, frozen=True):
-    """How one number was computed: the general rule, the terms, and additional notes."""
+    """How one number was computed: the general rule, the terms, additional notes, and what met.
+
+    `reads` are nodes whose values it was computed from, besides those to which the terms lead.
+    """
 
     rule: str
     bundles: tuple[Bundle, ...] = ()
     notes: tuple[str, ...] = ()
+    meetings: tuple[Meeting, ...] = ()
+    reads: tuple[int, ...] = ()
 
     @property
     def amounts(self) -> Array:

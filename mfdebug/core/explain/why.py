@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from mfdebug.core.explain.freshness import made_before, overwritten_note
 from mfdebug.core.explain.gradient_sums import gradient_sums
+from mfdebug.core.explain.meetings import Meeting, meeting_lines
 from mfdebug.core.explain.overrides import override_note
 from mfdebug.core.explain.sums import Sums, joined, one_term
 from mfdebug.core.explain.updates import update_sums
@@ -59,7 +60,8 @@ class Cause(Struct, frozen=True):
 
     Up to eight terms are in the order of the rule; more are sorted by size. The `left_out` smallest
     terms, whose sum is `left_out_sum`, are not listed. `note` adds what the terms do not say: the
-    origin of an input's value, or the moment at which the number was computed.
+    origin of an input's value, or the moment at which the number was computed. `meetings` are the
+    matrices whose products were added up.
     """
 
     ref: EntryRef
@@ -69,6 +71,7 @@ class Cause(Struct, frozen=True):
     left_out: int
     left_out_sum: float
     note: str
+    meetings: tuple[Meeting, ...] = ()
 
 
 def why(debugger: Debugger, ref: EntryRef) -> Cause:
@@ -155,7 +158,7 @@ def _cause_from_sums(debugger: Debugger, ref: EntryRef, sums: Sums, home: int) -
         for term in terms
     )
     note = "; ".join(dict.fromkeys(sums.notes))
-    return Cause(ref, sums.rule, number, terms, left_out, left_out_sum, note)
+    return Cause(ref, sums.rule, number, terms, left_out, left_out_sum, note, sums.meetings)
 
 
 def _with_moment(ref: EntryRef, here: int, home: int) -> EntryRef:
@@ -289,7 +292,12 @@ def cause_lines(cause: Cause, debugger: Debugger, max_terms: int = 12) -> list[s
 
     Two or more terms are listed, one per line: the amount, the sum so far, the term.
     """
-    return [*equation_lines(cause, debugger), *_term_lines(cause, max_terms), *_note_lines(cause)]
+    return [
+        *equation_lines(cause, debugger),
+        *(f"  {line}" for line in meeting_lines(cause.meetings)),
+        *_term_lines(cause, max_terms),
+        *_note_lines(cause),
+    ]
 
 
 def equation_lines(cause: Cause, debugger: Debugger) -> list[str]:
@@ -361,6 +369,14 @@ def cause_data(cause: Cause, debugger: Debugger) -> dict[str, Any]:
                 "leads_to": [_ref_data(ref, debugger) for ref in term.leads_to],
             }
             for term in cause.terms
+        ],
+        "meetings": [
+            {
+                "left": [meeting.left_name, meeting.left.tolist()],
+                "right": [meeting.right_name, meeting.right.tolist()],
+                "sum": meeting.sum,
+            }
+            for meeting in cause.meetings
         ],
         "left_out": cause.left_out,
         "left_out_sum": cause.left_out_sum,

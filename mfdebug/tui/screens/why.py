@@ -20,7 +20,9 @@ from textual.events import Resize
 from textual.strip import Strip
 from textual.widgets import Static
 
+from mfdebug.core.explain.meetings import meeting_lines
 from mfdebug.core.explain.why import Cause, equation_lines, why
+from mfdebug.core.format.cells import cut_end
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef
@@ -35,6 +37,8 @@ from miniflow.node import Input
 STEP = " › "
 # The most lines of the equation; a sum of a thousand terms is shown by the list of terms.
 MAX_EQUATION = 7
+# The fewest terms that are seen below matrices.
+FEW_TERMS = 3
 KEYS = "↑ ↓ term  ← → factor  Enter follows it  Backspace returns  g goes there  Esc closes"
 FEW_KEYS = "↑↓ term ←→ factor Enter follow Bksp back g go Esc"
 
@@ -106,7 +110,11 @@ class WhyScreen(Dialog[EntryRef | None]):
         width = trail.size.width
         trail.update_lines([self._trail_line(trail)])
 
-        lines = [_wrapped(line, width) for line in equation_lines(here.cause, self._debugger)]
+        told = equation_lines(here.cause, self._debugger)
+        if here.cause.meetings:
+            # What the matrices show is not written out, too.
+            told = [told[0], told[-1]]
+        lines = [_wrapped(line, width) for line in told]
         equation = [Segment(part) for line in lines for part in line]
         if len(equation) > MAX_EQUATION:
             # The last line is the number itself.
@@ -117,19 +125,21 @@ class WhyScreen(Dialog[EntryRef | None]):
             for part in wrap(here.cause.note, width)
             if part
         ]
-        equation_view.styles.height = len(equation) + len(notes)
-        equation_view.update_lines(Strip([segment]) for segment in [*equation, *notes])
-
         several = len(here.cause.terms) > 1
         view = self.query_one(LeadLines)
         leads = self._lead_lines(view, width)
         self.query_one(KeyWords).use(KEYS if cell_len(KEYS) <= width else FEW_KEYS)
+        used = len(equation) + len(notes) + len(leads) + 9
+        room = self.room.height * 9 // 10 - used
+        met = _met(here.cause, width, room - FEW_TERMS)
+        used += len(met)
+        equation_view.styles.height = len(equation) + len(met) + len(notes)
+        equation_view.update_lines(Strip([segment]) for segment in [*equation, *met, *notes])
         terms = self.query_one(TermList)
         terms.display = several
         self.query_one("#why-heads").display = several
         if several:
             count = len(here.cause.terms) + bool(here.cause.left_out)
-            used = len(equation) + len(notes) + len(leads) + 9
             terms.styles.height = max(2, min(count, self.room.height * 9 // 10 - used))
             terms.show(here.cause, here.term)
             self.query_one("#why-heads", Static).update(terms.heads)
@@ -304,6 +314,17 @@ class WhyScreen(Dialog[EntryRef | None]):
         """Close, and go to the present number, at the moment that computed it."""
         ref = self._here.cause.ref
         self.dismiss(replace(ref, moment=self._made) if self._is_stale else ref)
+
+
+def _met(cause: Cause, width: int, room: int) -> list[Segment]:
+    """Return the lines of the matrices that met: of as many as fit into `room` lines."""
+    met: list[Segment] = []
+    for meeting in cause.meetings:
+        lines = [Segment(cut_end(line, width)) for line in meeting_lines([meeting], width)]
+        if len(met) + len(lines) > room:
+            break
+        met += lines
+    return met
 
 
 def _wrapped(line: str, width: int) -> list[str]:

@@ -95,6 +95,21 @@ def test_of_every_op(name: str, data: st.DataObject) -> None:
     assert judgement.read > 20
 
 
+@pytest.mark.parametrize("name", sorted(OPS))
+@given(data=st.data())
+@settings(deadline=None, max_examples=examples(6))
+def test_of_every_op_whose_inputs_have_been_updated_since(name: str, data: st.DataObject) -> None:
+    debugger = debugger_of(data.draw(cases(name)), trains=True)
+    judgement = judgement_of(debugger)
+    length = debugger.timeline.length
+    # With each update, one more input is another one than that of the pass.
+    updates = [at for at in range(1, length + 1) if debugger.timeline.name(at).phase == "update"]
+    for moment in pick([*updates, length + 2], updates[-1:]):
+        debugger.move(moment)
+        judge_all(judgement, debugger, pick(3, 1))
+    assert judgement.false == []
+
+
 # What formulas have for counts, subscripts, masks, states of optimizers, and e.
 LETTERS = [*"mnskvjtpliehruxaoMNCqw", "lr", "mask", "kept", "log", "exp", "σ", "tanh", "max", "β₁"]
 

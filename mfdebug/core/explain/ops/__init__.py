@@ -10,6 +10,7 @@ from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.attention import AttentionExplainer
 from mfdebug.core.explain.ops.base import Explainer
 from mfdebug.core.explain.ops.conditions import ComparisonExplainer, WhereExplainer
+from mfdebug.core.explain.ops.convolution import ConvolutionExplainer
 from mfdebug.core.explain.ops.copies import ExpandExplainer, TakeExplainer, TileExplainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
 from mfdebug.core.explain.ops.einsum import EinsumExplainer
@@ -29,6 +30,7 @@ from mfdebug.core.explain.ops.log_likelihood import KLExplainer, LogSoftmaxExpla
 from mfdebug.core.explain.ops.norms import NormalizationExplainer
 from mfdebug.core.explain.ops.pad import PadExplainer
 from mfdebug.core.explain.ops.pair_costs import PairCostExplainer
+from mfdebug.core.explain.ops.pools import AveragePoolExplainer, MaxPoolExplainer
 from mfdebug.core.explain.ops.recurrent import GRUExplainer, LSTMExplainer, RNNExplainer
 from mfdebug.core.explain.ops.reduce import CumulativeExplainer, ReductionExplainer
 from mfdebug.core.explain.ops.resize import ResizeExplainer
@@ -64,6 +66,9 @@ _FAMILIES: dict[Explainer, str] = {
     RNNExplainer(): "RNN",
     LSTMExplainer(): "LSTM",
     GRUExplainer(): "GRU",
+    ConvolutionExplainer(): "Conv ConvTranspose",
+    MaxPoolExplainer(): "AdaptiveMaxPool MaxPool",
+    AveragePoolExplainer(): "AdaptiveAveragePool AveragePool",
     ReductionExplainer(): "Mean Sum",
     CumulativeExplainer(): "CumSum",
     VarianceExplainer(): "Var",

@@ -70,6 +70,8 @@ def _of_head(x: Array, heads: int, head: int, stack: tuple[int, ...]) -> Array:
 class AttentionExplainer(Explainer):
     """A mean of the rows of the values, by the weights of a query."""
 
+    reads_all_inputs = True
+
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """One term per key: its weight times the entry of its row."""
         assert isinstance(op, Attention)

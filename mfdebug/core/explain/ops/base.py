@@ -50,9 +50,11 @@ class Explainer:
     value that depends on it. A subscript may be a letter, for a rule that holds for all entries.
 
     `picks` says that the op passes nothing where a local derivative is 0, not even NaN.
+    `reads_all_inputs` says that a local derivative depends on more than what `leads_to` returns.
     """
 
     picks: ClassVar[bool] = False
+    reads_all_inputs: ClassVar[bool] = False
 
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
         """Return the forward rule in symbols."""

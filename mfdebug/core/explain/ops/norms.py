@@ -23,6 +23,8 @@ from miniflow.ops.norms import Normalization, OverLastAxes
 class NormalizationExplainer(Explainer):
     """(x - mean)/√(variance + eps) × weight + bias."""
 
+    reads_all_inputs = True
+
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The normalised entry times its weight, and the bias."""
         assert isinstance(op, Normalization)

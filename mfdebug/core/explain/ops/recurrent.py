@@ -30,6 +30,8 @@ _MOST_PRODUCTS = 4_000_000
 class RecurrentExplainer(Explainer):
     """The base of the three: how a number goes back through time."""
 
+    reads_all_inputs = True
+
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
         """The sum over the outputs that depend on the entry."""
         region = _reached(view, op, input_index, entry)
