@@ -126,19 +126,24 @@ class GraphForm(Struct):
 
 
 class Placeholder(Struct):
-    """An input of the graph: what it stands for, by its name in the module."""
+    """An input of the graph that stands for a stored tensor, by its name in the module."""
 
-    arg: Argument | None = None
-    name: str = ""
+    arg: ByName
     parameter_name: str = ""
     buffer_name: str = ""
     tensor_constant_name: str = ""
 
 
+class UserInput(Struct):
+    """An input of the graph that the user gives."""
+
+    arg: Argument
+
+
 class InputSpec(Struct):
     """What an input of the graph is: exactly one field is there."""
 
-    user_input: Placeholder | None = None
+    user_input: UserInput | None = None
     parameter: Placeholder | None = None
     buffer: Placeholder | None = None
     tensor_constant: Placeholder | None = None

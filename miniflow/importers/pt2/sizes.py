@@ -6,7 +6,7 @@ A symbolic size, such as that of a batch, is an expression; equal expressions ar
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from miniflow import limits
@@ -16,7 +16,7 @@ from miniflow.importers.pt2.tensors import shape_of
 from miniflow.ops.base import Shape, shape_text
 
 # Arithmetic with sizes, by the names of Python's functions.
-_ARITHMETIC = {
+_ARITHMETIC: dict[str, Callable[..., Any]] = {
     "_operator.add": lambda x, y: x + y,
     "_operator.sub": lambda x, y: x - y,
     "_operator.mul": lambda x, y: x * y,

@@ -77,7 +77,7 @@ class Tensors:
             where = f"{archive.file}: {name}"
             payloads = decode(archive.read(name, JSON_BYTES), Payloads, where)
             self._payloads.update({key: (kind, p) for key, p in payloads.config.items()})
-        self._order = ">" if self._byte_order() == b"big" else "<"
+        self._is_big = self._byte_order() == b"big"
 
     def _byte_order(self) -> bytes:
         return self._archive.read("byteorder", 16) if "byteorder" in self._archive else b"little"
@@ -111,7 +111,7 @@ class Tensors:
         assert meta is not None
         result = dtype_of(meta, where)
         self._take(math.prod(shape), where)
-        dtype = np.dtype(DTYPES[meta.dtype]).newbyteorder(self._order)
+        dtype = np.dtype(DTYPES[meta.dtype]).newbyteorder(">" if self._is_big else "<")
         if path not in self._storages:
             self._storages[path] = self._archive.read(path, limits.NUMBERS * dtype.itemsize)
         content = self._storages[path]

@@ -37,7 +37,7 @@ _INTEGERS = {1, 2, 3, 4, 5, 28, 34, 35}
 # Checks of what the exporter assumed.
 _CHECKS = ("_assert", "sym_constrain_range", "_functional_assert", "_functional_sym_constrain")
 # Calls whose result shares its numbers with an argument.
-_VIEWS = set(
+_VIEWS = frozenset(
     [
         "alias",
         "broadcast_to",
@@ -140,16 +140,16 @@ class _Translator:
         """Make the inputs that the user feeds, and note what the archive stores."""
         fed = []
         for spec in self.signature.input_specs:
-            if spec.user_input and spec.user_input.arg and (by := spec.user_input.arg.as_tensor):
+            if spec.user_input and (by := spec.user_input.arg.as_tensor):
                 fed.append(by.name)
             for placeholder in (spec.parameter, spec.buffer, spec.tensor_constant):
-                if placeholder and placeholder.arg and (by := placeholder.arg.as_tensor):
+                if placeholder:
                     name = (
                         placeholder.parameter_name
                         or placeholder.buffer_name
                         or placeholder.tensor_constant_name
                     )
-                    self.stored[by.name] = name, placeholder is spec.parameter
+                    self.stored[placeholder.arg.name] = name, placeholder is spec.parameter
         for name in fed:
             self.sizes.learn(name, self._meta(name))
         for name in fed:

@@ -109,13 +109,18 @@ def eye(b: Builder, n: int, m: int | None = None, dtype: int | None = None, **_:
     return Constant(np.eye(rows, columns, dtype=_dtype(dtype, "f8")))
 
 
+def _on_and_below(b: Builder, x: Value, diagonal: int) -> Constant:
+    rows, columns = b.sized(b.shape(x)[-2:])
+    return Constant(np.tri(rows, columns, diagonal))
+
+
 @rule("tril")
 def tril(b: Builder, x: Value, diagonal: int = 0) -> Value:
     """x on and below a diagonal, else 0."""
-    return b.add(Where, Constant(np.tri(*b.sized(b.shape(x)[-2:]), k=diagonal)), x, 0.0)
+    return b.add(Where, _on_and_below(b, x, diagonal), x, 0.0)
 
 
 @rule("triu")
 def triu(b: Builder, x: Value, diagonal: int = 0) -> Value:
     """x on and above a diagonal, else 0."""
-    return b.add(Where, Constant(np.tri(*b.sized(b.shape(x)[-2:]), k=diagonal - 1)), 0.0, x)
+    return b.add(Where, _on_and_below(b, x, diagonal - 1), 0.0, x)

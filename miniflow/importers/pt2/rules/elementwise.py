@@ -181,7 +181,7 @@ def minimum(b: Builder, x: Value, other: Value) -> Value:
 def clamp(
     b: Builder,
     x: Value,
-    min: Operand | None = None,
+    min: Operand | None = None,  # noqa: A002
     max: Operand | None = None,  # noqa: A002
 ) -> Value:
     """x between two limits: numbers, or tensors."""
@@ -240,10 +240,8 @@ def prelu(b: Builder, x: Value, weight: Value) -> Value:
     shape = [1] * axes
     if channels > 1 and axes > 1:
         shape[1] = channels
-    slope = b.node(weight)
-    return b.add(
-        PRelu, x, slope if len(b.shape(weight)) == axes else b.add(Reshape, slope, shape=shape)
-    )
+    slope = weight if len(b.shape(weight)) == axes else b.add(Reshape, weight, shape=shape)
+    return b.add(PRelu, x, slope)
 
 
 @rule("gelu")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from miniflow.importers.pt2.builder import Builder, Constant, Unsupported, Value
+from miniflow.importers.pt2.builder import Builder, Constant, Operand, Unsupported, Value
 from miniflow.importers.pt2.rules.shapes import select
 from miniflow.importers.pt2.rules.table import rule
 from miniflow.node import Node
@@ -26,7 +26,7 @@ class _Layers:
         """Return the hidden states (T, N, H) of one layer in one direction."""
         b = self.b
         weights = self.params[number * self.per_layer : (number + 1) * self.per_layer]
-        biases = weights[2:] or [0.0, 0.0]
+        biases: list[Operand] = [*weights[2:]] or [0.0, 0.0]
         wanted = [select(b, state, 0, number) for state in states if not _is_zero(state)]
         if len(wanted) not in (0, len(states)):
             wanted = [select(b, state, 0, number) for state in states]
