@@ -90,8 +90,8 @@ def graph_of(
         raise GraphError("the model has no outputs", where=model.name)
     notes = list(model.notes)
     rng = np.random.default_rng(seed)
-    _feed(model, dict(feeds or {}), rng, seed, notes)
     nodes = _in_file_order(_nodes_before(model.outputs))
+    _feed(model, dict(feeds or {}), set(nodes), rng, seed, notes)
     scores = Graph(nodes, model.outputs[0], name=model.name, dtype=dtype)
     shapes = dict(zip(scores.nodes, scores.shapes(), strict=True))
     scalars = [node for node in model.outputs if shapes[node] == ()]
@@ -139,11 +139,12 @@ def _in_file_order(nodes: list[Node]) -> list[Node]:
 def _feed(
     model: ImportedModel,
     feeds: dict[str, Any],
+    used: set[Node],
     rng: np.random.Generator,
     seed: int,
     notes: list[str],
 ) -> None:
-    """Set the value of every input, from `feeds`, the file or `rng`."""
+    """Set the value of every input, from `feeds`, the file or `rng`; of the `used` ones say how."""
     by_name = {given.node.label: given for given in model.inputs}
     for name in feeds:
         if name not in by_name:
@@ -161,7 +162,8 @@ def _feed(
             given.node.value = given.given
         else:
             given.node.value, how = _draw(given, rng)
-            drawn.append(f"{name} ({shape_text(given.shape)}, {how})")
+            if given.node in used:
+                drawn.append(f"{name} ({shape_text(given.shape)}, {how})")
     if drawn:
         notes.append(
             f"Drawn at random with seed {seed}, as nothing was fed: {series(drawn, ', ')}; "

@@ -104,6 +104,8 @@ class Builder:
             return x
         if not isinstance(x, Constant):
             return self._number(float(x))
+        if not x.name and x.array.shape == ():
+            return self._number(float(x.array))
         if id(x.array) not in self._inputs:
             self._inputs[id(x.array)] = x.array, self._constant(x)
         return self._inputs[id(x.array)][1]

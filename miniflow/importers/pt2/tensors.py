@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,22 @@ class Tensors:
         if len(strides) != len(shape) or any(n < 0 for n in (*strides, meta.storage_offset.value)):
             raise FileError("the strides of a tensor do not fit its shape", where=where)
         return f"data/{kind}/{payload.path_name}", meta.storage_offset.value, shape, strides
+
+    @cached_property
+    def _first_names(self) -> dict[tuple[str, int], str]:
+        """The first name of each tensor that is not pickled, by entry and offset."""
+        found: dict[tuple[str, int], str] = {}
+        for name, (kind, payload) in self._payloads.items():
+            if payload.tensor_meta is not None and not payload.use_pickle:
+                offset = payload.tensor_meta.storage_offset.value
+                found.setdefault((f"data/{kind}/{payload.path_name}", offset), name)
+        return found
+
+    def first_name(self, name: str) -> str:
+        """Return the first name that the module has for a tensor: tied ones have several."""
+        place = self.place(name)
+        first = self._first_names[place[:2]]
+        return first if self.place(first) == place else name
 
     def read(self, name: str) -> Array:
         """Return a tensor; floats as float64.

@@ -38,43 +38,12 @@ _INTEGERS = {1, 2, 3, 4, 5, 28, 34, 35}
 _CHECKS = ("_assert", "sym_constrain_range", "_functional_assert", "_functional_sym_constrain")
 # Calls whose result shares its numbers with an argument.
 _VIEWS = frozenset(
-    [
-        "alias",
-        "broadcast_to",
-        "chunk",
-        "contiguous",
-        "detach",
-        "dropout",
-        "expand",
-        "expand_as",
-        "flatten",
-        "feature_dropout",
-        "lift_fresh",
-        "mT",
-        "movedim",
-        "narrow",
-        "numpy_T",
-        "permute",
-        "positive",
-        "reshape",
-        "reshape_as",
-        "select",
-        "slice",
-        "split",
-        "split_with_sizes",
-        "squeeze",
-        "swapaxes",
-        "swapdims",
-        "t",
-        "to",
-        "transpose",
-        "type_as",
-        "unbind",
-        "unflatten",
-        "unsqueeze",
-        "view",
-        "view_as",
-    ]
+    """
+    alias broadcast_tensors broadcast_to chunk contiguous detach dropout expand expand_as flatten
+    feature_dropout lift_fresh mT movedim narrow numpy_T permute positive reshape reshape_as select
+    slice split split_with_sizes squeeze swapaxes swapdims t to transpose type_as unbind unflatten
+    unsqueeze view view_as
+    """.split()  # noqa: SIM905 - a list of them has a line each
 )
 # What the arguments of a damaged file can lead to in a rule.
 _WRONG_ARGUMENTS = (
@@ -229,6 +198,10 @@ class _Translator:
             cell.names.append(name)
             self.cells[name] = cell
             return cell
+        first = self.tensors.first_name(stored)
+        if first != stored:
+            self.notes.append(f"{stored} is {first}: both names are of one parameter.")
+            stored = first
         array = self.tensors.read(stored)
         value: Value
         if is_parameter and array.dtype.kind == "f":
@@ -303,7 +276,7 @@ class _Translator:
         self.builder.made = []
         nodes = [self.builder.node(x) for x in _values_in(arguments.values())]
         if not nodes:
-            raise FileError(f"ATen op {aten} {reason}, and has no inputs")
+            raise FileError(f"ATen op {aten} {reason}, and takes no tensors")
         where = f"{self.file}: {aten}"
         shapes = {
             output: self.sizes.shape(self._meta(output), where)

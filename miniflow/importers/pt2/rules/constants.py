@@ -102,6 +102,15 @@ def arange(
     return Constant(np.arange(start, end, step).astype(_dtype(dtype, "i8" if whole else "f8")))
 
 
+@rule("linspace", folds=False)
+def linspace(
+    b: Builder, start: float, end: float, steps: int, dtype: int | None = None, **_: Any
+) -> Value:
+    """Numbers at equal distances from start to end."""
+    b.sized([steps])
+    return Constant(np.linspace(start, end, steps).astype(_dtype(dtype, "f8")))
+
+
 @rule("eye", folds=False)
 def eye(b: Builder, n: int, m: int | None = None, dtype: int | None = None, **_: Any) -> Value:
     """Ones on the diagonal."""

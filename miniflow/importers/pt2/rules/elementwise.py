@@ -27,6 +27,7 @@ from miniflow.ops import (
     Neg,
     Pow,
     PRelu,
+    ReLU,
     Reshape,
     Sigmoid,
     Sin,
@@ -194,14 +195,15 @@ def clamp(
 
 @rule("hardtanh")
 def hardtanh(b: Builder, x: Value, min_val: float = -1.0, max_val: float = 1.0) -> Value:
-    """x between two limits."""
-    return b.add(Clip, x, low=min_val, high=max_val)
+    """x between two limits; at the limits themselves the gradient is 0, unlike that of a clamp."""
+    above = b.add(ReLU, x) if min_val == 0 else b.add(Max, min_val, x)
+    return b.add(Min, max_val, above)
 
 
 @rule("relu6")
 def relu6(b: Builder, x: Value) -> Value:
     """x between 0 and 6."""
-    return b.add(Clip, x, low=0.0, high=6.0)
+    return hardtanh(b, x, 0.0, 6.0)
 
 
 @rule("hardsigmoid")
@@ -226,10 +228,10 @@ def leaky_relu(b: Builder, x: Value, negative_slope: float = 0.01) -> Value:
 def elu(
     b: Builder, x: Value, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
 ) -> Value:
-    """x, below 0 alpha × (eˣ - 1)."""
-    if scale != 1 or input_scale != 1:
-        raise Unsupported(f"scale={scale}, input_scale={input_scale}")
-    return b.add(Elu, x, alpha=alpha)
+    """x, below 0 alpha × (eˣ - 1), times a scale."""
+    if input_scale != 1:
+        raise Unsupported(f"input_scale={input_scale}")
+    return _scaled(b, b.add(Elu, x, alpha=alpha), scale)
 
 
 @rule("prelu", "_prelu_kernel")

@@ -23,6 +23,7 @@ from miniflow.ops import (
     Transpose,
     Unsqueeze,
 )
+from miniflow.ops.base import broadcast_shape
 
 
 @rule("alias", "clone", "contiguous", "lift_fresh", "lift_fresh_copy", "positive", "type_as")
@@ -147,6 +148,13 @@ def expand(b: Builder, x: Value, size: list[int], implicit: bool = False) -> Val
 def expand_as(b: Builder, x: Value, other: Value) -> Value:
     """Copied to the shape of another tensor."""
     return expand(b, x, list(b.shape(other)))
+
+
+@rule("broadcast_tensors")
+def broadcast_tensors(b: Builder, tensors: list[Value]) -> list[Value]:
+    """Tensors copied to the shape that they have together."""
+    shape = list(broadcast_shape(*(b.shape(x) for x in tensors)))
+    return [expand(b, x, shape) for x in tensors]
 
 
 @rule("copy")
