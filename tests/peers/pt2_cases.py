@@ -13,19 +13,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+aten = torch.ops.aten
 Function = Callable[..., Any]
 
 
 class Family(NamedTuple):
     """Functions of parameters of these shapes; `positive` draws them above 0.
 
-    Gradients differ by at most `tolerance`, relative to the largest entry.
+    Gradients differ by at most `tolerance`, relative to the largest entry. With `as_saved` they
+    are those of the module that is saved, not of the one that is exported.
     """
 
     functions: dict[str, Function]
     shapes: Sequence[tuple[int, ...]]
     positive: bool = False
     tolerance: float = 1e-10
+    as_saved: bool = False
 
 
 class Joined(nn.Module):
@@ -89,8 +92,56 @@ FAMILIES = {
             "glu": lambda x: F.glu(x, 1),
             "prelu": lambda x: F.prelu(x, x[0, :1]),
             "dropout": lambda x: F.dropout(x, 0.5, False),
+            "feature dropout": lambda x: F.dropout1d(x, 0.5, False),
         },
         [(3, 4)],
+    ),
+    # Decomposing loses it.
+    "detach": Family({"detach": lambda x: x * x.detach()}, [(3,)], as_saved=True),
+    "called by name": Family(
+        {
+            "log_sigmoid_forward": lambda x, w: aten.log_sigmoid_forward(x)[0],
+            "native_dropout": lambda x, w: aten.native_dropout(x, 0.5, False)[0],
+            "nll_loss_forward": lambda x, w: aten.nll_loss_forward(
+                x[0], torch.tensor([0, 2, 1]), None, 1, -100
+            )[0],
+            "nll_loss2d_forward": lambda x, w: aten.nll_loss2d_forward(
+                x[:, :, None], torch.tensor([[[0, 2, 1, 1]], [[2, 2, 1, 0]]]), None, 1, -100
+            )[0],
+            "_prelu_kernel": lambda x, w: aten._prelu_kernel(x, w[:1, None]),
+            "_fused_rms_norm": lambda x, w: aten._fused_rms_norm(x, [4], w, 1e-5)[0],
+            "attention": lambda x, w: aten._scaled_dot_product_flash_attention_for_cpu(
+                x[None], x[None], x[None], 0.0, True
+            )[0],
+            "_unsafe_index": lambda x, w: aten._unsafe_index(x, [None, torch.tensor([2, 0])]),
+            "_unsafe_view": lambda x, w: aten._unsafe_view(x, [4, 6]),
+            "view_copy": lambda x, w: aten.view_copy(x, [4, 6]),
+            "split_with_sizes_copy": lambda x, w: aten.split_with_sizes_copy(x, [1, 3], 2)[1],
+            "native_batch_norm": lambda x, w: aten.native_batch_norm(
+                x, w[:3], None, None, None, True, 0.1, 1e-5
+            )[0],
+            "_convolution": lambda x, w: aten._convolution(
+                x,
+                w.view(1, 1, 4)[:, :, :2].expand(3, 3, 2),
+                None,
+                [1],
+                [0],
+                [1],
+                False,
+                [0],
+                1,
+                False,
+                False,
+                True,
+                True,
+            ),
+            "reflection_pad1d": lambda x, w: aten.reflection_pad1d(x, [1, 2]),
+            "reflection_pad2d": lambda x, w: aten.reflection_pad2d(x, [1, 2, 1, 1]),
+            "replication_pad1d": lambda x, w: aten.replication_pad1d(x, [1, 2]),
+            "replication_pad2d": lambda x, w: aten.replication_pad2d(x, [1, 2, 1, 1]),
+            "max_pool1d_with_indices": lambda x, w: aten.max_pool1d_with_indices(x, [2])[0],
+        },
+        [(2, 3, 4), (4,)],
     ),
     # ATen has 1/6 in float32 in their backward rules, also for float64.
     "hard": Family(_named(F, "hardsigmoid hardswish"), [(3, 4)], tolerance=1e-8),
@@ -109,12 +160,20 @@ FAMILIES = {
             "minimum": lambda x, y: torch.minimum(x, y),
             "clamp": lambda x, y: x.clamp(-0.5, 0.7),
             "clamp tensors": lambda x, y: torch.clamp(x, min=y),
+            "clamp_min": lambda x, y: x.clamp_min(0.2) * x.clamp_max(0.3),
+            "clip": lambda x, y: x.clip(-0.2, 0.3),
+            "aliases": lambda x, y: torch.multiply(torch.subtract(x, y), torch.divide(x, 3)),
+            "true_divide": lambda x, y: torch.true_divide(x, 3),
+            "or": lambda x, y: x * torch.logical_or(x > 0, y > 0) * torch.logical_xor(x > 0, y > 1),
+            "and": lambda x, y: x * torch.logical_and(x > 0, torch.logical_not(y > 0)),
+            "copy": lambda x, y: torch.zeros(3, 4).double().copy_(x) * 2,
+            "filled": lambda x, y: x * torch.empty(3, 4).double().fill_(2.0),
+            "zero": lambda x, y: x + torch.ones(3, 4).double().zero_(),
             "where": lambda x, y: torch.where(x > y, x, y * 2),
             "masked_fill": lambda x, y: x.masked_fill(x < 0, -3.0),
             "logic": lambda x, y: x * ((x > 0) & ~(y > 0) | (x != y)).to(x.dtype),
             "comparisons": lambda x, y: x * ((x >= y).double() + (x <= y) + (x == y) + (x < y)),
             "isnan": lambda x, y: x.masked_fill(torch.isnan(x), 0.0),
-            "detach": lambda x, y: x * y.detach(),
             "in place": lambda x, y: in_place(x),
         },
         [(3, 4), (4,)],
@@ -148,10 +207,25 @@ FAMILIES = {
             "pad": lambda x: F.pad(x, (1, 2, 0, 1), value=0.5),
             "reflect": lambda x: F.pad(x, (1, 2), mode="reflect"),
             "replicate": lambda x: F.pad(x, (1, 2), mode="replicate"),
+            "slice_scatter": lambda x: torch.slice_scatter(x, x[:, :1] * 2, 1, 1, 2),
             "narrow": lambda x: x.narrow(2, 1, 2),
             "tril": lambda x: x.tril(),
             "triu": lambda x: x.triu(1),
             "clone": lambda x: x.clone().contiguous(),
+            "swapaxes": lambda x: x.swapaxes(0, 1),
+            "moveaxis": lambda x: x.moveaxis(0, 1),
+            "mT": lambda x: x.mT,
+            "T": lambda x: x[0].T,
+            "tile": lambda x: x.tile((2, 1)),
+            "broadcast_to": lambda x: x[:1].broadcast_to(5, 3, 4),
+            "view_as": lambda x: x.view_as(torch.zeros(6, 4)),
+            "reshape_as": lambda x: x.reshape_as(torch.zeros(6, 4)),
+            "type_as": lambda x: x.type_as(x[0]),
+            "empty": lambda x: x * torch.empty_like(x).fill_(2.0),
+            "positive": lambda x: +x,
+            "reflect images": lambda x: F.pad(x, (1, 2, 1, 0), mode="reflect"),
+            "replicate images": lambda x: F.pad(x[None], (1, 2, 1, 0), mode="replicate"),
+            "circular": lambda x: F.pad(x, (1, 2), mode="circular"),
         },
         [(2, 3, 4)],
     ),
@@ -190,6 +264,10 @@ FAMILIES = {
             "norm": lambda x: x.norm(),
             "norm dim": lambda x: torch.linalg.vector_norm(x, dim=1),
             "norm 1": lambda x: torch.linalg.vector_norm(x, 1, dim=1),
+            "norm p": lambda x: torch.norm(x, 2, 1),
+            "std_mean": lambda x: torch.std_mean(x, 1),
+            "all": lambda x: x * (x > -9).all() + (x > 0).all(1).sum(),
+            "any": lambda x: x * (x > 0).any(),
             "cumsum": lambda x: x.cumsum(1),
         },
         [(2, 3, 4)],
@@ -205,6 +283,8 @@ FAMILIES = {
             "baddbmm": lambda x, w, b, v: torch.baddbmm(x[:, :, :3], x, x.transpose(1, 2)),
             "mv": lambda x, w, b, v: w.mv(v),
             "dot": lambda x, w, b, v: v.dot(w[0]),
+            "inner": lambda x, w, b, v: torch.inner(v, w[0]),
+            "addmv": lambda x, w, b, v: torch.addmv(b, w, v),
             "outer": lambda x, w, b, v: torch.outer(b, v),
             "einsum": lambda x, w, b, v: torch.einsum("ntc,oc->nto", x, w),
         },
@@ -237,6 +317,9 @@ FAMILIES = {
             "batch_norm": lambda x, w, b: F.batch_norm(
                 x, torch.zeros(4).double(), torch.ones(4).double(), w, b, training=True
             ),
+            "inference": lambda x, w, b: F.batch_norm(
+                x, torch.ones(4).double(), torch.full((4,), 2.0).double(), w, b
+            ),
         },
         [(2, 4, 3, 3), (4,), (4,)],
     ),
@@ -248,6 +331,24 @@ FAMILIES = {
             "groups": lambda x, w, b: F.conv2d(x, w[:2, :1], b[:2], groups=2),
             "no batch": lambda x, w, b: F.conv2d(x[0], w, b),
             "conv1d": lambda x, w, b: F.conv1d(x[:, :, 0], w[:, :, 0], b),
+            "conv3d": lambda x, w, b: F.conv3d(x[:, :, None], w[:, :, None], b),
+            "transpose 1d": lambda x, w, b: F.conv_transpose1d(
+                x[:, :, 0], w[:, :, 0].transpose(0, 1), b, stride=2
+            ),
+            "transpose 3d": lambda x, w, b: F.conv_transpose3d(
+                x[:, :, None], w[:, :, None].transpose(0, 1), b
+            ),
+            "max_pool1d": lambda x, w, b: F.max_pool1d(x[0], 2),
+            "max_pool3d": lambda x, w, b: F.max_pool3d(x, 2),
+            "avg_pool3d": lambda x, w, b: F.avg_pool3d(x, 2),
+            "adaptive 1d": lambda x, w, b: F.adaptive_avg_pool1d(x[0], 4),
+            "adaptive 3d": lambda x, w, b: F.adaptive_avg_pool3d(x[None], 2),
+            "adaptive max 1d": lambda x, w, b: F.adaptive_max_pool1d(x[0], 2),
+            "adaptive max 3d": lambda x, w, b: F.adaptive_max_pool3d(x[None], 2),
+            "nearest 1d": lambda x, w, b: F.interpolate(x[0], scale_factor=2),
+            "nearest 3d": lambda x, w, b: F.interpolate(x[None], scale_factor=2),
+            "linear 1d": lambda x, w, b: F.interpolate(x[0], size=9, mode="linear"),
+            "linear 3d": lambda x, w, b: F.interpolate(x[None], size=(3, 4, 7), mode="trilinear"),
             "transpose": lambda x, w, b: F.conv_transpose2d(
                 x, w.transpose(0, 1), b, stride=2, padding=1, output_padding=1
             ),
@@ -275,6 +376,10 @@ FAMILIES = {
                 x.view(1, 3, 4), torch.tensor([[0, 2, 1, 1]])
             ),
             "nll": lambda x, y: F.nll_loss(x, torch.tensor([0, 2, 1])),
+            "nll images": lambda x, y: F.nll_loss(
+                x.view(1, 3, 2, 2), torch.tensor([[[0, 2], [1, 1]]])
+            ),
+            "decomposed mean": lambda x, y: torch.ops.aten.nll_loss(x, torch.tensor([0, 2, 1])),
             "mse": lambda x, y: F.mse_loss(x, y),
             "mse sum": lambda x, y: F.mse_loss(x, y, reduction="sum"),
             "mse none": lambda x, y: F.mse_loss(x, y, reduction="none"),
@@ -293,7 +398,8 @@ FAMILIES = {
         {
             "arange": lambda x: x * torch.arange(4),
             "full": lambda x: x + torch.full((4,), 0.5),
-            "ones": lambda x: x * torch.ones_like(x) + torch.zeros(4),
+            "new": lambda x: x * x.new_full((4,), 2.0) + x.new_zeros(4) * x.new_ones(4),
+            "ones": lambda x: x * torch.ones_like(x) + torch.zeros(4) + torch.zeros_like(x),
             "linspace": lambda x: x * torch.linspace(0, 3, 4, dtype=torch.float64),
             "eye": lambda x: x @ torch.eye(4, dtype=torch.float64),
             "causal mask": lambda x: torch.softmax(

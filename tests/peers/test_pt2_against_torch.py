@@ -71,7 +71,14 @@ def check(
 def test_every_op_has_pytorchs_gradient(family: str, decomposed: bool, tmp_path: Path) -> None:
     made = pt2_cases.FAMILIES[family]
     path = tmp_path / "m.pt2"
-    check(pt2_cases.Joined(made), (), path, made.tolerance, decomposed=decomposed, as_saved=True)
+    check(
+        pt2_cases.Joined(made),
+        (),
+        path,
+        made.tolerance,
+        decomposed=decomposed,
+        as_saved=made.as_saved,
+    )
 
 
 @pytest.mark.parametrize("decomposed", [False, True], ids=["as exported", "decomposed"])

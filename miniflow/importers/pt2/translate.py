@@ -40,8 +40,8 @@ _CHECKS = ("_assert", "sym_constrain_range", "_functional_assert", "_functional_
 _VIEWS = frozenset(
     """
     alias broadcast_tensors broadcast_to chunk contiguous detach dropout expand expand_as flatten
-    feature_dropout lift_fresh mT movedim narrow numpy_T permute positive reshape reshape_as select
-    slice split split_with_sizes squeeze swapaxes swapdims t to transpose type_as unbind unflatten
+    feature_dropout mT movedim narrow numpy_T permute positive reshape reshape_as select
+    slice split split_with_sizes squeeze swapaxes t to transpose type_as unbind unflatten
     unsqueeze view view_as
     """.split()  # noqa: SIM905 - a list of them has a line each
 )

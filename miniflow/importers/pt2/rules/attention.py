@@ -13,7 +13,6 @@ from miniflow.ops import Attention
 @rule(
     "scaled_dot_product_attention",
     "_scaled_dot_product_flash_attention_for_cpu",
-    "_scaled_dot_product_efficient_attention",
     folds=False,
 )
 def attention(
@@ -22,7 +21,6 @@ def attention(
     key: Value,
     value: Value,
     attn_mask: Value | None = None,
-    attn_bias: Value | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
@@ -34,7 +32,7 @@ def attention(
         raise Unsupported(f"dropout_p={dropout_p}")
     if enable_gqa:
         raise Unsupported("enable_gqa=True")
-    mask = attn_mask if attn_mask is not None else attn_bias
+    mask = attn_mask
     masks = [] if mask is None else [mask]
     if isinstance(mask, Node) and mask in b.learned:
         raise Unsupported("a mask that is learned")

@@ -53,11 +53,11 @@ def fill(b: Builder, x: Value, value: Operand) -> Value:
     return _full(b, b.shape(x), value, None)
 
 
-@rule("zeros", "new_zeros", folds=False)
+@rule("zeros", "new_zeros", "empty", "empty_permuted", folds=False)
 def zeros(
     b: Builder, size: list[int], x: Value | None = None, dtype: int | None = None, **_: Any
 ) -> Value:
-    """Zeros."""
+    """Zeros; what is not filled in yet may be zeros, too."""
     return _full(b, size, 0.0, dtype)
 
 
@@ -69,7 +69,7 @@ def ones(
     return _full(b, size, 1.0, dtype)
 
 
-@rule("zeros_like", "zero", folds=False)
+@rule("zeros_like", "zero", "empty_like", folds=False)
 def zeros_like(b: Builder, x: Value, dtype: int | None = None, **_: Any) -> Value:
     """Zeros in the shape of x."""
     return _full(b, b.shape(x), 0.0, dtype)

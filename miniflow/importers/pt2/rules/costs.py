@@ -69,7 +69,7 @@ def cross_entropy(
     return _reduced(b, b.add(SoftmaxCrossEntropy, scores, labels), reduction, count)
 
 
-@rule("nll_loss", "nll_loss_nd", "nll_loss_forward", "nll_loss2d", folds=False)
+@rule("nll_loss", "nll_loss_nd", "nll_loss_forward", "nll_loss2d_forward", folds=False)
 def nll(
     b: Builder,
     x: Value,

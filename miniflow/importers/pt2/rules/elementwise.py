@@ -281,7 +281,7 @@ def glu(b: Builder, x: Value, dim: int = -1) -> Value:
     return b.add(Mul, first, b.add(Sigmoid, second))
 
 
-@rule("softmax", "_softmax", "_safe_softmax")
+@rule("softmax", "_softmax")
 def softmax(
     b: Builder, x: Value, dim: int, dtype: int | None = None, half_to_float: bool = False
 ) -> Value:

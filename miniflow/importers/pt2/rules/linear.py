@@ -69,7 +69,7 @@ def dot(b: Builder, x: Value, tensor: Value | None = None, other: Value | None =
     return b.add(MatMul, x, second)
 
 
-@rule("outer", "ger", folds=False)
+@rule("outer", folds=False)
 def outer(b: Builder, x: Value, vec2: Value) -> Value:
     """The product of each pair of entries."""
     return b.add(Einsum, x, vec2, equation="i,j->ij")

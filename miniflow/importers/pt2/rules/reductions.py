@@ -147,18 +147,17 @@ def std_mean(b: Builder, x: Value, dim: Any = None, keepdim: bool = False, **how
     return std(b, x, dim, keepdim, **how), mean(b, x, dim, keepdim)
 
 
-@rule("linalg_vector_norm", "norm")
+@rule("linalg_vector_norm")
 def norm(
     b: Builder,
     x: Value,
     ord: float | None = None,  # noqa: A002
-    p: float | None = None,
     dim: Any = None,
     keepdim: bool = False,
     dtype: int | None = None,
 ) -> Value:
     """The length, or the sum of the absolute values."""
-    order = ord if ord is not None else 2 if p is None else p
+    order = 2 if ord is None else ord
     if order == 1:
         return b.add(Sum, b.add(Abs, x), axis=_axes(dim), keepdims=keepdim)
     if order != 2:

@@ -26,13 +26,13 @@ from miniflow.ops import (
 from miniflow.ops.base import broadcast_shape
 
 
-@rule("alias", "clone", "contiguous", "lift_fresh", "lift_fresh_copy", "positive", "type_as")
+@rule("alias", "clone", "contiguous", "lift_fresh_copy", "positive", "type_as")
 def same(b: Builder, x: Value, **_: Any) -> Value:
     """x itself."""
     return x
 
 
-@rule("to", "_to_copy", "float", "double")
+@rule("to", "_to_copy")
 def to(b: Builder, x: Value, dtype: int | None = None, **_: Any) -> Value:
     """x in another type, if that changes no value."""
     whole = dtype is not None and dtype not in (6, 7, 8, 13)
@@ -41,7 +41,7 @@ def to(b: Builder, x: Value, dtype: int | None = None, **_: Any) -> Value:
     return x
 
 
-@rule("view", "reshape", "_unsafe_view", "_reshape_copy", "view_copy")
+@rule("view", "reshape", "_unsafe_view", "view_copy")
 def view(b: Builder, x: Value, size: Any = None, shape: Any = None, dtype: Any = None) -> Value:
     """The entries in another shape."""
     wanted = shape if size is None else size
@@ -99,7 +99,7 @@ def permute(b: Builder, x: Value, dims: list[int]) -> Value:
     return x if axes == sorted(axes) else b.add(Transpose, x, axes=axes)
 
 
-@rule("transpose", "swapaxes", "swapdims")
+@rule("transpose", "swapaxes")
 def transpose(
     b: Builder,
     x: Value,
@@ -115,7 +115,7 @@ def transpose(
     return permute(b, x, axes)
 
 
-@rule("t", "numpy_T", "mT", "matrix_H")
+@rule("t", "numpy_T", "mT")
 def swap_last(b: Builder, x: Value) -> Value:
     """The last two axes exchanged."""
     return transpose(b, x, -2, -1) if len(b.shape(x)) > 1 else x
@@ -202,6 +202,26 @@ def slice_(
     return b.add(Slice, x, start=first, stop=stop, axis=dim, step=step)
 
 
+@rule("slice_scatter")
+def slice_scatter(
+    b: Builder,
+    x: Value,
+    src: Value,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+) -> Value:
+    """x with other entries in a range."""
+    size = b.shape(x)[dim]
+    first, stop, _ = slice(start, end, step).indices(size)
+    if step != 1 or stop < first:
+        raise Unsupported(f"step={step}")
+    before = [b.add(Slice, x, start=0, stop=first, axis=dim)] if first else []
+    after = [b.add(Slice, x, start=stop, stop=size, axis=dim)] if stop < size else []
+    return cat(b, [*before, src, *after], dim)
+
+
 @rule("narrow")
 def narrow(b: Builder, x: Value, dim: int, start: int, length: int) -> Value:
     """The entries from start on."""
@@ -255,7 +275,7 @@ def chunk(b: Builder, x: Value, chunks: int, dim: int = 0) -> list[Value | None]
     return split(b, x, max(1, -(-b.shape(x)[dim] // chunks)), dim)
 
 
-@rule("cat", "concat", "concatenate")
+@rule("cat")
 def cat(b: Builder, tensors: list[Value], dim: int = 0) -> Value:
     """Tensors one after the other."""
     return b.add(Concat, *tensors, axis=dim) if len(tensors) > 1 else tensors[0]

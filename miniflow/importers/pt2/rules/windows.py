@@ -172,7 +172,9 @@ def _enter_pools(axes: int) -> None:
 
     rule(f"max_pool{axes}d", f"max_pool{axes}d_with_indices", folds=False)(max_pool)
     rule(f"avg_pool{axes}d", folds=False)(avg_pool)
-    rule(f"adaptive_avg_pool{axes}d", f"_adaptive_avg_pool{axes}d", folds=False)(adaptive_avg_pool)
+    rule(f"adaptive_avg_pool{axes}d", folds=False)(adaptive_avg_pool)
+    if axes > 1:
+        rule(f"_adaptive_avg_pool{axes}d", folds=False)(adaptive_avg_pool)
     rule(f"adaptive_max_pool{axes}d", folds=False)(adaptive_max_pool)
 
 

@@ -1,0 +1,55 @@
+"""Costs and gradients of .pt2 files are those that PyTorch computed in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from miniflow.importers.pt2 import load
+from miniflow.importers.pt2.not_computed import NotComputed
+from miniflow.importers.pt2.rules import RULES
+from tests.miniflow.importers.pt2.archives import (
+    FILES,
+    NAMES,
+    costs_and_gradients,
+    entries_of,
+    feeds_of,
+    judged,
+)
+
+# Where PyTorch has constants in float32 in its rules for float64.
+LESS_EXACT = {"families.hard.values.0": 1e-8}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cost_and_gradients_are_pytorchs(name: str) -> None:
+    graph = load(FILES / f"{name}.pt2", feeds_of(name))
+    wanted = judged(name)
+    cost, gradients = costs_and_gradients(graph)
+    assert abs(cost - wanted["cost"][0]) <= 1e-10 * max(1.0, abs(cost))
+    of_parameters = {key[9:]: x for key, x in wanted.items() if key.startswith("gradient ")}
+    assert gradients.keys() == of_parameters.keys()
+    for key, gradient in of_parameters.items():
+        scale = max(1.0, float(np.abs(gradient).max()))
+        tolerance = LESS_EXACT.get(key, 1e-10)
+        assert np.abs(gradients[key] - gradient).max() <= tolerance * scale, key
+
+
+def test_the_files_have_every_op_that_is_translated() -> None:
+    found = set()
+    for name in ("every_op", "decomposed", "nanogpt", "resnet"):
+        graph = load(FILES / f"{name}.pt2", feeds_of(name))
+        assert not [node.aten for node in graph.nodes if isinstance(node, NotComputed)]
+        model = next(text for entry, text in entries_of(name).items() if "/models/" in entry)
+        found |= {part.split(b".")[0].decode() for part in model.split(b'"torch.ops.aten.')[1:]}
+    of_models = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
+    assert set(RULES) - {name.rstrip("_") for name in found} - found <= of_models
+
+
+def test_another_batch_takes_the_place_of_the_example(tmp_path: object) -> None:
+    feeds = feeds_of("nanogpt")
+    graph = load(FILES / "nanogpt.pt2", feeds)
+    one = {key: value[:1] for key, value in feeds.items()}
+    assert graph.shapes()[graph.index_of("transformer.wte.embedding")] == (2, 5, 8)
+    with pytest.raises(Exception, match="the model takes 2x5"):
+        load(FILES / "nanogpt.pt2", one)
