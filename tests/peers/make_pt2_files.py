@@ -37,10 +37,17 @@ class EveryOp(nn.Module):
 
 
 def make(
-    name: str, module: nn.Module, inputs: tuple[Any, ...], *, decomposed: bool = False
+    name: str,
+    module: nn.Module,
+    inputs: tuple[Any, ...],
+    *,
+    decomposed: bool = False,
+    any_batch: bool = False,
 ) -> None:
     """Write a model whose output is its cost, and a file with feeds, cost and gradients."""
-    exported = torch.export.export(module, inputs)
+    rows = {0: torch.export.Dim("rows")}
+    sizes = tuple(rows for _ in inputs) if any_batch else None
+    exported = torch.export.export(module, inputs, dynamic_shapes=sizes)
     if decomposed:
         exported = exported.run_decompositions()
     path = FOLDER / f"{name}.pt2"
@@ -109,7 +116,7 @@ def main() -> None:
     make("decomposed", EveryOp(kept), (), decomposed=True)
     pack("decomposed")
     for name, model in (("mlp", "mlp"), ("nanogpt", "nanogpt"), ("resnet", "resnet block")):
-        make(name, *pt2_models.MODELS[model]())
+        make(name, *pt2_models.MODELS[model](), any_batch=name == "mlp")
         if name != "mlp":
             pack(name)
 

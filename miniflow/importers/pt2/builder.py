@@ -146,6 +146,19 @@ class Builder:
         self.made.append(made)
         return made
 
+    def bound(self, x: Value, size: int) -> None:
+        """Note that the integers of a value are below `size`, and so are those it comes from."""
+        stack = [x] if isinstance(x, Node) else []
+        seen: set[Node] = set()
+        while stack:
+            node = stack.pop()
+            if node not in self.whole or node in seen:
+                continue
+            seen.add(node)
+            if isinstance(node, Input):
+                self.bounds[node] = min(size, self.bounds.get(node, size))
+            stack += node.inbound_nodes
+
     # Constants ---------------------------------------------------------------------------
 
     def apart(self) -> Builder:

@@ -65,6 +65,8 @@ def cross_entropy(
     probabilities = b.shape(x) == b.shape(target)
     labels = _classes_last(b, target) if probabilities else target
     scores = _classes_last(b, x)
+    if not probabilities:
+        b.bound(labels, b.shape(scores)[-1])
     count = math.prod(b.shape(scores)[:-1])
     return _reduced(b, b.add(SoftmaxCrossEntropy, scores, labels), reduction, count)
 
@@ -82,6 +84,7 @@ def nll(
     _plain(weight)
     _check_labels(target, ignore_index)
     logs = _classes_last(b, x)
+    b.bound(target, b.shape(logs)[-1])
     return _reduced(b, b.add(NLL, logs, target), reduction, math.prod(b.shape(target))), None
 
 

@@ -26,6 +26,7 @@ def embedding(
     if scale_grad_by_freq:
         raise Unsupported("scale_grad_by_freq=True")
     table = b.node(weight)
+    b.bound(indices, b.shape(table)[0])
     if padding_idx >= 0:
         is_padding = np.arange(b.shape(table)[0])[:, None] == padding_idx
         table = b.add(Where, Constant(is_padding), b.add(Detach, table), table)
@@ -35,6 +36,7 @@ def embedding(
 @rule("index_select")
 def index_select(b: Builder, x: Value, dim: int, index: Value) -> Value:
     """The rows along an axis."""
+    b.bound(index, b.shape(x)[dim])
     return b.add(Take, x, index, axis=dim)
 
 
@@ -50,6 +52,7 @@ def gather(b: Builder, x: Value, dim: int, index: Value, sparse_grad: bool = Fal
     ):
         raise Unsupported("an index of another shape")
     b.sized(places)
+    b.bound(index, shape[dim])
     start = np.zeros(places, np.int64)
     for axis, size in enumerate(places):
         if axis != dim:
@@ -71,6 +74,8 @@ def index(b: Builder, x: Value, indices: list[Value | None]) -> Value:
         if len(given) > 1 or not isinstance(given[0], Constant) or given[0].array.ndim != 1:
             raise Unsupported("true and false as an index")
         given = [Constant(np.flatnonzero(given[0].array))]
+    for axis, places in zip(chosen, given, strict=True):
+        b.bound(places, b.shape(x)[axis])
     if len(given) == 1:
         return b.add(Take, x, given[0], axis=chosen[0])
     shape = b.shape(x)
