@@ -76,6 +76,8 @@ class Op(KeepsArrays):
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     attributes: ClassVar[Mapping[str, Attribute]] = {}
     role: ClassVar[str] = ""
+    # What an input is that `takes_class_numbers`.
+    integers: ClassVar[str] = "a class number"
     _defaults: ClassVar[dict[str, Any]] = {}
     # The calls, value and inputs that forward() keeps for backward().
     _live: tuple[Calls, Array, list[Array]] | None = None

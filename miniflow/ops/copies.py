@@ -138,6 +138,7 @@ class Take(Op):
 
     arity = (2, 2)
     attributes: ClassVar = {"axis": Attribute(0, "an integer", is_integer)}
+    integers = "an index"
     role = (
         "a take sends each gradient to the row of {to[0]} it was taken from, where they add up; "
         "the row numbers {to[1]} get none"

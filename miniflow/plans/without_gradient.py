@@ -10,8 +10,6 @@ from miniflow.ops.base import Op, Shape
 if TYPE_CHECKING:
     from miniflow.structure import Structure
 
-CLASS_NUMBER = "a class number has no gradient"
-
 
 def stops(graph: Structure, node: int, input_index: int) -> str:
     """Return why a node never sends a gradient to one of its inputs, or an empty string."""
@@ -28,7 +26,8 @@ def inputs_without_gradient(graph: Structure, shapes: list[Shape]) -> dict[int, 
         input_shapes = [shapes[source] for source in graph.inbound[i]]
         for input_index in range(len(input_shapes)):
             takes = node.takes_class_numbers(input_index, *input_shapes)
-            if reason := CLASS_NUMBER if takes else node.stops_gradient(input_index):
+            number = f"{node.integers} has no gradient" if takes else ""
+            if reason := node.stops_gradient(input_index) or number:
                 reasons[i, input_index] = reason
     sources = {
         graph.inbound[i][input_index]: reason for (i, input_index), reason in reasons.items()

@@ -18,11 +18,13 @@ import numpy as np
 from mfdebug.core.session.script import Origin, session_text
 from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import APPLICATION, FORMAT, TABLES, Head, checksum
+from miniflow.ops import OPS
 from tests.recording.runs import SQUARE, Recording, square
 from tests.support.paths import ROOT
 
 GRAPHS = ROOT / "graphs"
-OPS = ("Add", "Mul", "Linear", "Sigmoid", "MSE", "Softmax", "Concat", "Reshape", "Slice", "Input")
+OPTIMIZERS = ("SGD", "Momentum", "Adam", "AdamW", "RMSProp", "Adagrad", "Magic")
+SCHEDULES = ("Constant", "StepDecay", "Cosine", "Magic")
 NAMES = (
     "x",
     "y",
@@ -137,23 +139,73 @@ def _given(random: Random) -> Any:
     return _value(random)
 
 
+def _attribute(random: Random) -> Any:
+    """Return a value as an attribute may have it, mostly of a right kind."""
+    few = (0, 1, 2, 3, -1, 0.5, 1e-5, 2**31, True, False, None)
+    words = ("tanh", "erf", "all", "both", "keep", "nearest", "linear", "edge", "wrap", "ij,jk->ik")
+    kind = random.randrange(8)
+    if kind < 4:
+        return random.choice(few)
+    if kind < 6:
+        return [random.choice(few) for _ in range(random.randrange(4))]
+    return random.choice(words) if kind == 6 else _value(random)
+
+
+def _training(random: Random) -> dict[str, Any]:
+    """Return training settings of which some are not right."""
+    settings: dict[str, Callable[[], Any]] = {
+        "optimizer": lambda: {"name": random.choice(OPTIMIZERS), **_some(random, _OF_OPTIMIZER)},
+        "batch_size": lambda: random.choice((1, 2, 0, -1, 2**40)),
+        "sampling": lambda: random.choice(("all", "epoch", "replacement", "none")),
+        "schedule": lambda: {"name": random.choice(SCHEDULES), **_some(random, _OF_SCHEDULE)},
+        "clip_value": lambda: random.choice(NUMBERS),
+        "clip_norm": lambda: random.choice(NUMBERS),
+        "accumulate": lambda: random.choice((1, 2, 0, -1, 2**40)),
+        "groups": lambda: [
+            {"names": random.choice((*NAMES, "*")), **_some(random, _OF_GROUP)}
+            for _ in range(random.randrange(3))
+        ],
+        "state": lambda: {"sgd_steps": random.choice((0, 3, -1, 2**60)), **_some(random, _KEPT)},
+    }
+    return {name: make() for name, make in settings.items() if random.random() < 0.4}
+
+
+_OF_OPTIMIZER = ("learning_rate", "momentum", "beta1", "beta2", "beta", "epsilon", "weight_decay")
+_OF_SCHEDULE = ("warmup", "start", "every", "decay", "steps", "least")
+_OF_GROUP = ("rate", "weight_decay", "frozen")
+_KEPT = ("velocity", "first_moment", "second_moment", "accumulated")
+
+
+def _some(random: Random, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return a few of these settings, with numbers or with what is none."""
+    numbers = (0.1, 0.9, 1, 5, 0, -1, 1e-8)
+    return {
+        name: random.choice(numbers) if random.random() < 0.8 else _value(random)
+        for name in random.sample(names, random.randrange(3))
+    }
+
+
 def graph_form(random: Random) -> bytes:
     """Return a graph file of a few nodes, in which here and there something is wrong."""
     odd = random.choice((0.0, 0.0, 0.02, 0.1, 0.3))
     nodes: list[Any] = []
     for i in range(random.randrange(1, 9)):
         name = random.choice(NAMES) if random.random() < odd else f"n{i}"
-        op = "Input" if i < 2 else random.choice(OPS)
+        op = "Input" if i < 2 else random.choice([*OPS, "Input"])
         node: dict[str, Any] = {"name": name, "op": op}
         if op == "Input":
             node["value"] = _given(random) if random.random() < max(odd, 0.2) else 0.5
             node["trainable"] = random.choice((True, False))
         else:
             known = [one["name"] for one in nodes if isinstance(one, dict) and "name" in one]
-            count = 1 if op in ("Sigmoid", "Softmax", "Reshape", "Slice") else 2 + (op == "Linear")
+            least, most = OPS[op].arity
+            count = random.choice((least, least, most or 3))
             node["inputs"] = [
                 random.choice([*known, "n9"] if known else ["n0"]) for _ in range(count)
             ]
+            if attributes := OPS[op].attributes:
+                named = random.sample(sorted(attributes), random.randrange(len(attributes) + 1))
+                node["attrs"] = {one: _attribute(random) for one in named}
         if random.random() < odd:
             node[random.choice([*node, "attrs", "shape", "value", "inputs", "x"])] = _value(random)
         nodes.append(_value(random) if random.random() < odd / 4 else node)
@@ -161,11 +213,7 @@ def graph_form(random: Random) -> bytes:
     if nodes and isinstance(nodes[-1], dict):
         form["cost"] = nodes[-1].get("name")
     if random.random() < 0.3:
-        form["training"] = {
-            "optimizer": {"name": random.choice(("SGD", "Adam", "Momentum", "Magic"))},
-            "batch_size": random.choice((1, 2, 0, -1, 2**40)),
-            "sampling": random.choice(("all", "epoch", "replacement", "none")),
-        }
+        form["training"] = _training(random)
     if random.random() < 0.3:
         table = [[random.choice(NUMBERS)] for _ in range(random.randrange(4))]
         feeds = {"n0": random.choice((table, ["a"], "a", 3)), random.choice(NAMES): [[1.0]]}

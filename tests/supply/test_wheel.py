@@ -115,6 +115,7 @@ def test_it_holds_what_it_needs_and_no_more(wheel: Path) -> None:
         "mfdebug/tui/app.tcss",
         "mfdebug/graphs/xor.json",
         "mfdebug/graphs/demos/diamond.demo",
+        "mfdebug/graphs/models/lenet.onnx.data",
         "miniflow/files/graph.schema.json",
         "miniflow/py.typed",
     ):

@@ -41,6 +41,7 @@ class Argument(Enum):
     NONE = auto()
     COUNT = auto()
     NODE = auto()
+    LAYER = auto()
     ENTRY = auto()
     INDEX = auto()
     EXPRESSION = auto()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from mfdebug.core.breakpoints.parser import RULE_NAMES
 from mfdebug.core.commands.command import Argument, Command, find_in
 from mfdebug.core.commands.help_topics import FUNCTION_MEANINGS
+from mfdebug.core.commands.schedule_text import SCHEDULES_TYPED
 from mfdebug.core.commands.table import ALIASES, COMMANDS, split
 from mfdebug.core.expressions.names import typed, word_typed
 from mfdebug.core.expressions.parser import FUNCTIONS, WORD_MEANINGS, WORDS
@@ -19,6 +20,7 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.timeline import NODE_PHASES
 from miniflow.node import shape_text
+from miniflow.ops.recurrent import Recurrent
 
 MOST_COMPLETIONS = 50
 # Entries of a folder that are read.
@@ -122,8 +124,47 @@ def _trigger(session: Session, _command: Command, line: str) -> Iterator[str]:
 
 
 def _assignment(session: Session, _command: Command, line: str) -> Iterator[str]:
-    words = EXPRESSION_WORDS if "=" in line else ["lr"]
-    return _names_and_words(session.debugger, line, words)
+    """Complete what is set; after a name its attributes, and after `=` what it can be set to."""
+    start, equals, value = line.partition("=")
+    if not equals:
+        begun, dot, attribute = line.rpartition(".")
+        if dot and (node := _node_before(session, begun)) is not None:
+            fitting = (one for one in _attributes(session, node) if one.startswith(attribute))
+            return (f"{begun}.{one}" for one in fitting)
+        return _names_and_words(session.debugger, line, ["lr", "schedule"])
+    target = start.strip().removeprefix("set ").strip()
+    choices: list[str] | None = None
+    if target in ("schedule", "schedule()") and target not in session.debugger.graph.by_name:
+        choices = SCHEDULES_TYPED
+    elif target.endswith(".trainable"):
+        choices = ["true", "false"]
+    if choices is None:
+        return _names_and_words(session.debugger, line, EXPRESSION_WORDS)
+    begun = value.lstrip()
+    return (f"{start}= {one}" for one in choices if one.startswith(begun) and one != begun)
+
+
+def _node_before(session: Session, begun: str) -> int | None:
+    """Return the node whose name ends a line, or None."""
+    names = session.debugger.graph.by_name
+    return names.get(begun.partition(" ")[2].strip().strip("`"))
+
+
+def _attributes(session: Session, node: int) -> list[str]:
+    debugger = session.debugger
+    # Backward starts with the gradient of the cost, which is 1.
+    settable = node != debugger.graph.cost and not debugger.state.no_gradient(node)
+    found = ["grad"] if settable else []
+    return [*found, "trainable"] if node in debugger.graph.trainables else found
+
+
+def _layer(session: Session, _command: Command, line: str) -> Iterator[str]:
+    """Complete the name of a recurrent layer, or what to do with it."""
+    debugger = session.debugger
+    layers = [node.label for node in debugger.rolled.graph.nodes if isinstance(node, Recurrent)]
+    begun, space, last = line.rpartition(" ")
+    words = ["on", "off"] if begun.partition(" ")[2].strip() else map(typed, layers)
+    return (f"{begun}{space}{word}" for word in words if word.startswith(last))
 
 
 def _words(of: Callable[[Session], Iterable[str]]) -> Completer:
@@ -179,6 +220,7 @@ COMPLETERS: dict[Argument, Completer] = {
     Argument.COUNT: _nothing,
     Argument.INDEX: _nothing,
     Argument.NODE: _named([]),
+    Argument.LAYER: _layer,
     Argument.ENTRY: _named([]),
     Argument.EXPRESSION: _named(EXPRESSION_WORDS),
     Argument.TRIGGER: _trigger,

@@ -12,6 +12,8 @@ from miniflow.training.schedules import SCHEDULES, Schedule
 _CALL = re.compile(r"(?P<name>\w+)\s*(?:\((?P<arguments>[^()]*)\))?")
 # `none` ends a schedule.
 _KINDS = {name.lower(): kind for name, kind in SCHEDULES.items()}
+# As they begin.
+SCHEDULES_TYPED = [*(f"{name}(" for name in _KINDS), "none"]
 USAGE = "set schedule = cosine(STEPS), stepdecay(EVERY, DECAY), constant(warmup=N), none"
 
 

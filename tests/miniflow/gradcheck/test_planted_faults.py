@@ -123,7 +123,10 @@ def wrong_sources(graph: Graph, verdicts: list[Verdict]) -> set[tuple[str, str]]
     }
 
 
-@pytest.mark.parametrize("name", sorted(COVERED & OPS.keys()))
+NAMES = sorted(COVERED & OPS.keys())
+
+
+@pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=pick(3, 1), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_every_planted_fault_is_seen_where_it_is(name: str, data: st.DataObject) -> None:
@@ -136,7 +139,8 @@ def test_every_planted_fault_is_seen_where_it_is(name: str, data: st.DataObject)
     assert {verdict.judgement for verdict in tried} == {"right"}
     inbound = graph.inbound[graph.by_name["op"]]
     varied = [i for i, source in enumerate(inbound) if source not in integers]
-    for what, fault in FAULTS.items():
+    # Every second fault, of every second op the others.
+    for what, fault in pick([*FAULTS.items()], [*FAULTS.items()][NAMES.index(name) % 2 :: 2]):
         input_index = data.draw(st.sampled_from(varied))
         graph = graph_of(case, faulty_kind(OPS[name], fault, input_index))
         verdicts = check(graph)
@@ -156,7 +160,7 @@ SCALES = [1e-100, 1e-12, 1.0, 1e12]
 
 
 @pytest.mark.parametrize("values", [HARD, HARDEST], ids=["hard", "hardest"])
-@pytest.mark.parametrize("name", sorted(COVERED & OPS.keys()))
+@pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=examples(6), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_no_right_rule_is_accused_wherever_it_stands(
