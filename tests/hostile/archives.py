@@ -85,7 +85,7 @@ def _change_entries(random: Random, entries: Entries) -> None:
     elif how == 3:
         entries[name] = pickle.dumps(Planted())
     elif how == 4:
-        entries[name] = bytes(2 ** random.randrange(26))
+        entries[name] = bytes(2 ** random.randrange(24))
     else:
         entries[f"{random.choice(PATHS)}/{name}"] = entries[name]
     if not entries:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from miniflow.importers.pt2 import load
+from miniflow.importers.model import graph_of
+from miniflow.importers.pt2 import load, read
 from miniflow.importers.pt2.not_computed import NotComputed
 from miniflow.importers.pt2.rules import RULES
+from miniflow.plans.compile import compile_plan
 from tests.miniflow.importers.pt2.archives import (
     FILES,
     NAMES,
@@ -16,6 +18,7 @@ from tests.miniflow.importers.pt2.archives import (
     feeds_of,
     judged,
 )
+from tests.support.shipped_models import FOLDER, read_answers
 
 # Where PyTorch has constants in float32 in its rules for float64.
 LESS_EXACT = {"families.hard.values.0": 1e-8}
@@ -44,3 +47,22 @@ def test_the_files_have_every_op_that_is_translated() -> None:
         found |= {part.split(b".")[0].decode() for part in model.split(b'"torch.ops.aten.')[1:]}
     of_models = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
     assert set(RULES) - {name.rstrip("_") for name in found} - found <= of_models
+
+
+def test_the_shipped_nanogpt_has_pytorchs_output_cost_and_gradients() -> None:
+    answers = read_answers("nanogpt")
+    model = read(FOLDER / "nanogpt.pt2")
+    scores = graph_of(model, cost="sum", feeds=answers.inputs)
+    output = scores.index_of(model.outputs[0].label)
+    plan = compile_plan(scores)
+    for node in scores.forward_nodes:
+        plan.forward(node)
+    wanted = next(x for x in answers.outputs.values() if x.ndim == 3)
+    # The answers are for the epsilon of the .onnx file, 1e-5 in float32; the archive has 1e-5.
+    assert np.abs(plan.value(output) - wanted).max() <= 1e-10 * np.abs(wanted).max()
+    graph = load(FOLDER / "nanogpt.pt2", answers.inputs)
+    cost, gradients = costs_and_gradients(graph)
+    assert abs(cost - answers.cost) <= 1e-10
+    assert gradients.keys() == answers.gradients.keys()
+    for name, gradient in answers.gradients.items():
+        assert np.abs(gradients[name] - gradient).max() <= 1e-10, name
