@@ -51,6 +51,7 @@ class Builder:
         self.bounds: dict[Node, int] = {}
         self.made: list[Node] = []
         self.used: list[bool] = []
+        self._hints: dict[Node, str] = {}
         self._inputs: dict[int, tuple[Array, Input]] = {}
         self._numbers: dict[str, Input] = {}
         self.total = 0
@@ -177,13 +178,20 @@ class Builder:
             Constant(np.asarray(x.value, np.float64)) if isinstance(x, Node) else x for x in results
         ]
 
+    def call(self, node: Node, name: str) -> None:
+        """Say what a node that is not a result is called, within the scope of the call."""
+        self._hints[node] = name
+
     def name_all(self, base: str, results: Sequence[Any]) -> None:
         """Name the nodes of a call: its results after the op, the others after what they are."""
         for node in self.made:
             if any(node is result for result in results):
                 node.name = self.names.take(base)
+        scope = base[: base.rfind(".") + 1]
         for node in self.made:
-            if node.name is None:
+            if node.name is None and node in self._hints:
+                node.name = self.names.take(scope + self._hints.pop(node))
+            elif node.name is None:
                 kind = "constant" if isinstance(node, Input) else type(node).__name__.lower()
                 node.name = self.names.take(f"{base}_{kind}")
         self.made = []

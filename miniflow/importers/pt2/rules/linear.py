@@ -11,7 +11,10 @@ from miniflow.ops import Add, Einsum, Linear, MatMul, Transpose
 @rule("linear", folds=False)
 def linear(b: Builder, x: Value, weight: Value, bias: Value | None = None) -> Value:
     """x·Wᵀ + b; PyTorch's weights have a row for each output."""
-    columns = b.add(Transpose, weight) if len(b.shape(weight)) == 2 else weight
+    columns = weight
+    if len(b.shape(weight)) == 2:
+        columns = b.add(Transpose, weight)
+        b.call(columns, "weight_T")
     return b.add(MatMul, x, columns) if bias is None else b.add(Linear, x, columns, bias)
 
 

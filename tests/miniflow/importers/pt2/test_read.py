@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from miniflow.errors import FeedError, GraphError
+from miniflow.files import load as load_graph
+from miniflow.files import save
 from miniflow.importers.pt2 import load, read
 from miniflow.importers.pt2.not_computed import NotComputed
 from miniflow.node import Input
@@ -31,17 +33,17 @@ def test_nodes_are_named_after_their_modules_and_parameters_as_in_the_module() -
         "target",
         "model.0.weight",
         "model.0.bias",
-        "model.0.linear_transpose",
+        "model.0.weight_T",
         "model.0.linear",
         "model.1.tanh",
         "model.2.weight",
         "model.2.bias",
-        "model.2.linear_transpose",
+        "model.2.weight_T",
         "model.2.linear",
         "model.3.relu",
         "model.4.weight",
         "model.4.bias",
-        "model.4.linear_transpose",
+        "model.4.weight_T",
         "model.4.linear",
         "cross_entropy_loss",
     ]
@@ -55,7 +57,7 @@ def test_a_parameter_with_two_names_is_one_input() -> None:
     graph = load(FILES / "nanogpt.pt2", feeds_of("nanogpt"))
     tied = graph.index_of("transformer.wte.weight")
     users = {graph.nodes[consumer].label for consumer, _ in graph.consumers[tied]}
-    assert users == {"transformer.wte.embedding", "lm_head.linear_transpose"}
+    assert users == {"transformer.wte.embedding", "lm_head.weight_T"}
     assert "lm_head.weight" not in graph.names()
     assert model.notes == [
         "lm_head.weight is transformer.wte.weight: both names are of one parameter."
@@ -190,3 +192,14 @@ def test_a_graph_trains(tmp_path: Path) -> None:
     graph = load(FILES / "mlp.pt2", feeds_of("mlp"))
     costs = graph.train(20)
     assert costs[-1] < costs[0]
+
+
+@pytest.mark.parametrize("name", ["mlp", "nanogpt", "resnet"])
+def test_a_model_is_saved_as_a_graph_file(name: str, tmp_path: Path) -> None:
+    graph = load(FILES / f"{name}.pt2", feeds_of(name))
+    save(graph, tmp_path / "g.json")
+    cost, gradients = costs_and_gradients(load_graph(tmp_path / "g.json"))
+    wanted, wanted_gradients = costs_and_gradients(graph)
+    assert cost == wanted
+    for key, gradient in wanted_gradients.items():
+        assert np.array_equal(gradients[key], gradient)
