@@ -36,6 +36,18 @@ class EveryOp(nn.Module):
         return torch.stack([family() for family in self.families.values()]).sum()
 
 
+class Added(nn.Module):
+    """The sum of the costs of models that take an input and labels each."""
+
+    def __init__(self, models: list[nn.Module]) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        pairs = zip(inputs[::2], inputs[1::2], strict=True)
+        return sum(model(x, labels) for model, (x, labels) in zip(self.models, pairs, strict=True))
+
+
 def make(
     name: str,
     module: nn.Module,
@@ -115,6 +127,10 @@ def main() -> None:
     }
     make("decomposed", EveryOp(kept), (), decomposed=True)
     pack("decomposed")
+    recurrent = [pt2_models.MODELS[name]() for name in pt2_models.RECURRENT]
+    inputs = tuple(x for _, each in recurrent for x in each)
+    make("recurrent", Added([model for model, _ in recurrent]), inputs)
+    pack("recurrent")
     for name, model in (("mlp", "mlp"), ("nanogpt", "nanogpt"), ("resnet", "resnet block")):
         make(name, *pt2_models.MODELS[model](), any_batch=name == "mlp")
         if name != "mlp":

@@ -291,6 +291,13 @@ def unet() -> Model:
     return model, (x.double(), mask.double())
 
 
+RECURRENT: dict[str, Callable[[], Model]] = {
+    "rnn": _recurrent(nn.RNN),
+    "rnn relu": _recurrent(nn.RNN, nonlinearity="relu", bias=False),
+    "lstm": _recurrent(nn.LSTM, batch_first=True, num_layers=2),
+    "lstm both ways": _recurrent(nn.LSTM, bidirectional=True),
+    "gru": _recurrent(nn.GRU, batch_first=True),
+}
 MODELS: dict[str, Callable[[], Model]] = {
     "mlp": mlp,
     "lenet": lenet,
@@ -300,11 +307,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "nanogpt": nanogpt,
     "bert": bert,
     "vit": vit,
-    "rnn": _recurrent(nn.RNN),
-    "rnn relu": _recurrent(nn.RNN, nonlinearity="relu", bias=False),
-    "lstm": _recurrent(nn.LSTM, batch_first=True, num_layers=2),
-    "lstm both ways": _recurrent(nn.LSTM, bidirectional=True),
-    "gru": _recurrent(nn.GRU, batch_first=True),
+    **RECURRENT,
     "autoencoder": autoencoder,
     "unet": unet,
 }

@@ -15,7 +15,7 @@ from miniflow.graph import Graph
 from miniflow.plans.compile import compile_plan
 
 FILES = Path(__file__).parent / "files"
-NAMES = ("mlp", "nanogpt", "resnet", "every_op", "decomposed")
+NAMES = ("mlp", "nanogpt", "resnet", "recurrent", "every_op", "decomposed")
 
 Entries = dict[str, bytes]
 Model = dict[str, Any]
