@@ -1,4 +1,7 @@
-"""Small seeded models, in float64, whose output is their cost, and example inputs for each."""
+"""Small seeded models, in float64, whose output is their cost, and example inputs for each.
+
+Those of `tests/peers/exports/models.py` are larger, and all different.
+"""
 
 from __future__ import annotations
 
@@ -35,21 +38,6 @@ def mlp() -> Model:
     return _with_labels(model, torch.randn(6, 3), 3)
 
 
-def lenet() -> Model:
-    torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(1, 4, 3, padding=1),
-        nn.Tanh(),
-        nn.AvgPool2d(2),
-        nn.Conv2d(4, 6, 3),
-        nn.Tanh(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(6, 10),
-    )
-    return _with_labels(model, torch.randn(3, 1, 8, 8), 10)
-
-
 class Residual(nn.Module):
     """conv, norm, ReLU in place, conv, norm, and the input again."""
 
@@ -84,26 +72,6 @@ def resnet_block(*, training: bool = True) -> Model:
             nn.init.uniform_(module.running_var, 0.5, 2.0)
     made, inputs = _with_labels(model, torch.randn(3, 1, 8, 8), 10)
     return made.train(training), inputs
-
-
-def mobilenet() -> Model:
-    torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(3, 8, 1, bias=False),
-        nn.BatchNorm2d(8),
-        nn.ReLU6(inplace=True),
-        nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8, bias=False),
-        nn.BatchNorm2d(8),
-        nn.ReLU6(inplace=True),
-        nn.Conv2d(8, 4, 1, bias=False),
-        nn.BatchNorm2d(4),
-        nn.AdaptiveAvgPool2d((1, 1)),
-        nn.Flatten(),
-        nn.Dropout(0.2),
-        nn.Linear(4, 5),
-    )
-    made, inputs = _with_labels(model, torch.randn(3, 3, 6, 6), 5)
-    return made.eval(), inputs
 
 
 class Attention(nn.Module):
@@ -205,30 +173,6 @@ def bert() -> Model:
     return model.train(), (tokens, torch.tensor([2, 0]))
 
 
-class ViT(nn.Module):
-    """Patches by a convolution, a class token, attention, the class token's scores."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patches = nn.Conv2d(1, 8, 4, stride=4)
-        self.token = nn.Parameter(torch.randn(1, 1, 8))
-        self.position = nn.Parameter(torch.randn(1, 5, 8))
-        self.norm = nn.LayerNorm(8)
-        self.qkv = nn.Linear(8, 24)
-        self.head = nn.Linear(8, 4)
-
-    def forward(self, images: Tensor) -> Tensor:
-        x = self.patches(images).flatten(2).transpose(1, 2)
-        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1) + self.position
-        q, k, v = self.qkv(self.norm(x)).chunk(3, -1)
-        return self.head((x + F.scaled_dot_product_attention(q, k, v))[:, 0])
-
-
-def vit() -> Model:
-    torch.manual_seed(0)
-    return _with_labels(ViT(), torch.randn(2, 1, 8, 8), 4)
-
-
 class Recurrent(nn.Module):
     """A recurrent layer, and a line on its last output and on its last states."""
 
@@ -255,42 +199,6 @@ def _recurrent(kind: Any, **how: Any) -> Callable[[], Model]:
     return make
 
 
-def autoencoder() -> Model:
-    torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(1, 4, 3, stride=2, padding=1),
-        nn.LeakyReLU(0.1),
-        nn.ConvTranspose2d(4, 1, 3, stride=2, padding=1, output_padding=1),
-        nn.Sigmoid(),
-    )
-    x = torch.rand(2, 1, 8, 8).double()
-    return WithCost(model, F.mse_loss).double(), (x, x.clone())
-
-
-class UNet(nn.Module):
-    """Down, up by resizing, and the first convolution's output beside it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down = nn.Conv2d(1, 3, 3, padding=1)
-        self.middle = nn.Conv2d(3, 4, 3, padding=1)
-        self.norm = nn.GroupNorm(2, 4)
-        self.out = nn.Conv2d(7, 1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        first = F.relu(self.down(x))
-        low = F.silu(self.norm(self.middle(F.max_pool2d(first, 2))))
-        up = F.interpolate(low, scale_factor=2, mode="bilinear", align_corners=False)
-        return self.out(torch.cat([first, up], 1))
-
-
-def unet() -> Model:
-    torch.manual_seed(0)
-    x, mask = torch.randn(2, 1, 6, 6), torch.randint(2, (2, 1, 6, 6))
-    model = WithCost(UNet(), F.binary_cross_entropy_with_logits).double()
-    return model, (x.double(), mask.double())
-
-
 RECURRENT: dict[str, Callable[[], Model]] = {
     "rnn": _recurrent(nn.RNN),
     "rnn relu": _recurrent(nn.RNN, nonlinearity="relu", bias=False),
@@ -300,14 +208,9 @@ RECURRENT: dict[str, Callable[[], Model]] = {
 }
 MODELS: dict[str, Callable[[], Model]] = {
     "mlp": mlp,
-    "lenet": lenet,
     "resnet block": resnet_block,
     "resnet block, inference": lambda: resnet_block(training=False),
-    "mobilenet": mobilenet,
     "nanogpt": nanogpt,
     "bert": bert,
-    "vit": vit,
     **RECURRENT,
-    "autoencoder": autoencoder,
-    "unet": unet,
 }

@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 
 from miniflow.graph import Graph
-from miniflow.importers.pt2 import load
+from miniflow.importers.model import graph_of
+from miniflow.importers.pt2 import load, read
 from miniflow.importers.pt2.not_computed import NotComputed
 from miniflow.plans.compile import compile_plan
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
+pytest.importorskip("onnx", reason="the exports need it: pip install -e '.[test,peers]'")
 
 from tests.peers import pt2_cases, pt2_models  # noqa: E402
+from tests.peers.exports import models  # noqa: E402
+from tests.peers.exports.examples import answers  # noqa: E402
+from tests.peers.exports.files import quiet, write_pt2  # noqa: E402
 
 TOLERANCE = 1e-10
 
@@ -86,3 +91,25 @@ def test_every_op_has_pytorchs_gradient(family: str, decomposed: bool, tmp_path:
 def test_a_model_has_pytorchs_gradients(name: str, decomposed: bool, tmp_path: Path) -> None:
     module, inputs = pt2_models.MODELS[name]()
     check(module, inputs, tmp_path / "m.pt2", decomposed=decomposed)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_the_twelve_models_have_pytorchs_outputs_and_gradients(name: str, tmp_path: Path) -> None:
+    example = models.MODELS[name]()
+    wanted = answers(example, attributes="float64")
+    with quiet():
+        model = read(write_pt2(example, tmp_path))
+    feeds = dict(zip((given.node.label for given in model.inputs), _inputs(wanted), strict=True))
+    graph = graph_of(model, cost=example.cost, labels=wanted.get("labels"), feeds=feeds)
+    assert not [node for node in graph.nodes if isinstance(node, NotComputed)]
+    cost, gradients = costs_and_gradients(graph)
+    assert abs(cost - wanted["cost"]) <= TOLERANCE * max(1.0, abs(cost))
+    of_parameters = {key[9:]: x for key, x in wanted.items() if key.startswith("gradient/")}
+    assert gradients.keys() == of_parameters.keys()
+    for key, gradient in of_parameters.items():
+        scale = max(1.0, float(np.abs(gradient).max()))
+        assert np.abs(gradients[key] - gradient).max() <= TOLERANCE * scale, key
+
+
+def _inputs(numbers: dict[str, Any]) -> list[Any]:
+    return [value for key, value in numbers.items() if key.startswith("input/")]

@@ -142,9 +142,9 @@ class Tensors:
         if not math.prod(shape):
             return np.zeros(shape, result)
         storage = np.frombuffer(content, dtype)
-        view = np.lib.stride_tricks.as_strided(
-            storage[offset:], shape, [n * dtype.itemsize for n in strides], writeable=False
-        )
+        # Along an axis of size 1 a stride can be any number.
+        steps = [s * dtype.itemsize if n > 1 else 0 for n, s in zip(shape, strides, strict=True)]
+        view = np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False)
         if meta.dtype == _BFLOAT16:
             view = (view.astype(np.uint32) << 16).view(np.float32)
         return view.astype(np.float64 if result.kind == "f" else result.newbyteorder("="))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from miniflow import limits
@@ -146,6 +147,15 @@ def test_shapes_of_tensors(key: str, value: Any, problem: str, tmp_path: Path) -
         form["tensor_meta"][key] = value
 
     assert problem in refused(with_weights(tmp_path / "m.pt2", change))
+
+
+def test_a_stride_along_an_axis_of_size_1_can_be_any_number(tmp_path: Path) -> None:
+    def change(form: dict[str, Any]) -> None:
+        form["tensor_meta"]["sizes"] = [{"as_int": 1}, {"as_int": 15}]
+        form["tensor_meta"]["strides"] = [{"as_int": 10**30}, {"as_int": 1}]
+
+    graph = load(with_weights(tmp_path / "m.pt2", change))
+    assert np.shape(graph["model.0.weight"].value) == (1, 15)
 
 
 def _cycle(model: Model) -> None:
