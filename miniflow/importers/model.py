@@ -49,8 +49,8 @@ class ModelInput:
 class ImportedModel:
     """The nodes of a model file.
 
-    `inputs` and `outputs` are in the file's order. Every node has its final name, with a slash
-    after each scope, and the names are unique. Parameters are trainable inputs with a value;
+    `inputs` and `outputs` are in the file's order. Every node has its final name, with a dot or a
+    slash after each scope, and the names are unique. Parameters are trainable inputs with a value;
     constants are inputs with a value. `notes` are sentences for the user about how the file was
     read. `fingerprint` is a hash of the file's bytes.
     """

@@ -1,6 +1,7 @@
 """The ATen ops that are translated, a family a file, and the table with all of them."""
 
 from miniflow.importers.pt2.rules import (
+    activations,
     attention,
     comparisons,
     constants,
@@ -8,6 +9,7 @@ from miniflow.importers.pt2.rules import (
     elementwise,
     linear,
     norms,
+    parts,
     picks,
     recurrent,
     reductions,
@@ -18,6 +20,7 @@ from miniflow.importers.pt2.rules.table import RULES
 
 __all__ = [
     "RULES",
+    "activations",
     "attention",
     "comparisons",
     "constants",
@@ -25,6 +28,7 @@ __all__ = [
     "elementwise",
     "linear",
     "norms",
+    "parts",
     "picks",
     "recurrent",
     "reductions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from miniflow.importers.pt2.builder import Builder, Constant, Operand, Unsupported, Value
-from miniflow.importers.pt2.rules.shapes import select
+from miniflow.importers.pt2.rules.parts import select
 from miniflow.importers.pt2.rules.table import rule
 from miniflow.node import Node
 from miniflow.ops import GRU, LSTM, RNN, Concat, Dropout, Op, Stack, Transpose
