@@ -38,6 +38,7 @@ class Builder:
 
     `whole` are the nodes whose values are integers, or true and false (`truths`); `learned` those
     that depend on a parameter. `bounds` has one more than the largest integer that an input takes.
+    `notes` are sentences for the user.
     `made` are the nodes since the last `name_all`, without names yet. `used` says which outputs of
     the call that is being translated something uses.
     """
@@ -49,6 +50,7 @@ class Builder:
         self.truths: set[Node] = set()
         self.learned: set[Node] = set()
         self.bounds: dict[Node, int] = {}
+        self.notes: list[str] = []
         self.made: list[Node] = []
         self.used: list[bool] = []
         self._hints: dict[Node, str] = {}
@@ -146,6 +148,11 @@ class Builder:
             self.learned.add(made)
         self.made.append(made)
         return made
+
+    def note(self, sentence: str) -> None:
+        """Have the user told something about how the file was read, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
 
     def bound(self, x: Value, size: int) -> None:
         """Note that the integers of a value are below `size`, and so are those it comes from."""

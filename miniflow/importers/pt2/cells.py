@@ -6,7 +6,7 @@ the new value. So does whoever uses a view of it; such a file is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from miniflow.errors import FileError
@@ -21,19 +21,15 @@ VIEWS = frozenset(
 )
 
 
-@dataclass
-class Family:
-    """Tensors that share their numbers: one and its views."""
-
-    cells: list[Cell] = field(default_factory=list)
-
-
 @dataclass(eq=False)
 class Cell:
-    """A tensor, which calls in place change; `names` are those of its values so far."""
+    """A tensor, which calls in place change; `names` are those of its values so far.
+
+    Tensors of one `family` share their numbers: one and its views.
+    """
 
     value: Any
-    family: Family
+    family: int
     names: list[str]
 
 
@@ -42,6 +38,7 @@ class Cells:
 
     def __init__(self, last_use: dict[str, int], file: str) -> None:
         self._cells: dict[str, Cell] = {}
+        self._families: list[list[Cell]] = []
         self._last_use = last_use
         self._file = file
 
@@ -49,12 +46,15 @@ class Cells:
         """Return the tensor of a name, if there is one."""
         return self._cells.get(name)
 
-    def enter(self, name: str, value: Any, family: Family | None = None) -> Cell:
+    def enter(self, name: str, value: Any, family: int | None = None) -> Cell:
         """Enter a new tensor; raise `FileError` if there is one of that name."""
         if name in self._cells:
             raise FileError(f"two values are called {name!r}", where=self._file)
-        cell = Cell(value, family or Family(), [name])
-        cell.family.cells.append(cell)
+        if family is None:
+            family = len(self._families)
+            self._families.append([])
+        cell = Cell(value, family, [name])
+        self._families[family].append(cell)
         self._cells[name] = cell
         return cell
 
@@ -68,7 +68,7 @@ class Cells:
 
         Raises `FileError` if a later call uses a tensor that shares its numbers.
         """
-        for other in cell.family.cells:
+        for other in self._families[cell.family]:
             if other is not cell and any(self._last_use.get(n, -1) > number for n in other.names):
                 raise FileError(
                     f"it changes {cell.names[0]!r} in place, and {other.names[0]!r}, which shares "

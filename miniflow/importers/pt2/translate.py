@@ -62,7 +62,6 @@ class _Translator:
         self.last_use = self._last_uses()
         self.cells = Cells(self.last_use, file)
         self.numbers: dict[str, int] = {}
-        self.arguments = Arguments(lambda name: self._cell(name).value, self.numbers)
         self.inputs: list[ModelInput] = []
         # What is read from the archive when it is used, by the name of its value.
         self.stored: dict[str, tuple[str, bool]] = {}
@@ -106,7 +105,7 @@ class _Translator:
             outputs.append(value)
         for given in self.inputs:
             given.bound = self.builder.bounds.get(given.node)
-        return ImportedModel("", self.inputs, outputs, notes=self.notes)
+        return ImportedModel("", self.inputs, outputs, notes=self.notes + self.builder.notes)
 
     def _outputs(self) -> list[str]:
         specs = (spec.user_output or spec.loss_output for spec in self.signature.output_specs)
@@ -187,7 +186,8 @@ class _Translator:
             if name.startswith(_CHECKS) or not any(used):
                 return
             self.builder.used = used
-            arguments = {a.name: self.arguments.read(a.arg) for a in form.inputs}
+            read = self._arguments().read
+            arguments = {a.name: read(a.arg) for a in form.inputs}
             results = self._results(form, name, arguments, outputs)
             base = scope_of(form.metadata.get("nn_module_stack", "")) + op_name(form.target)
             self.builder.name_all(base, results)
@@ -195,8 +195,13 @@ class _Translator:
         except (FileError, GraphError, ShapeError) as error:
             raise error.within(where) if not error.where.startswith(self.file) else error from None
 
+    def _arguments(self) -> Arguments:
+        """Return what reads arguments; not kept, as it refers to this object."""
+        return Arguments(lambda name: self._cell(name).value, self.numbers)
+
     def _compute_size(self, form: NodeForm, where: str) -> None:
-        arguments = [self.arguments.read(a.arg) for a in form.inputs]
+        read = self._arguments().read
+        arguments = [read(a.arg) for a in form.inputs]
         if "sym_size" in form.target:
             shape = self.builder.shape(arguments[0]) if arguments else ()
             axis = arguments[1] if len(arguments) > 1 else None

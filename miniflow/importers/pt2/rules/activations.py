@@ -136,4 +136,10 @@ def log_softmax(
 @rule("dropout", "native_dropout", "feature_dropout", folds=False)
 def dropout(b: Builder, x: Value, p: float, train: bool | None = True) -> tuple[Value, None]:
     """x × a random mask in training, with miniflow's random numbers; else x."""
-    return (x if train is False or p == 0 else b.add(Dropout, x, rate=p)), None
+    return (x if train is False or p == 0 else dropped(b, x, p)), None
+
+
+def dropped(b: Builder, x: Value, rate: float) -> Value:
+    """Return x × a random mask."""
+    b.note("The model is in training: what its dropout draws is not what PyTorch draws.")
+    return b.add(Dropout, x, rate=rate)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from miniflow.importers.pt2.builder import Builder, Constant, Operand, Unsupported, Value
+from miniflow.importers.pt2.rules.activations import dropped
 from miniflow.importers.pt2.rules.parts import select
 from miniflow.importers.pt2.rules.table import rule
 from miniflow.node import Node
-from miniflow.ops import GRU, LSTM, RNN, Concat, Dropout, Op, Stack, Transpose
+from miniflow.ops import GRU, LSTM, RNN, Concat, Op, Stack, Transpose
 
 
 class _Layers:
@@ -75,7 +76,7 @@ def _recurrent(
         ]
         x = b.add(Concat, *both, axis=2) if bidirectional else both[0]
         if dropout and train and layer < num_layers - 1:
-            x = b.add(Dropout, x, rate=dropout)
+            x = dropped(b, x, dropout)
     if batch_first:
         x = b.add(Transpose, x, axes=exchanged)
     last: list[Any] = [b.add(Stack, *each, axis=0) if each else None for each in layers.last]
