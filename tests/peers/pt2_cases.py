@@ -96,6 +96,15 @@ FAMILIES = {
         },
         [(3, 4)],
     ),
+    "cells": Family(
+        {
+            "lstm": lambda x, h, c, w, v, b: torch.lstm_cell(x, (h, c), w, v, b, b * 2),
+            "gru": lambda x, h, c, w, v, b: torch.gru_cell(x, h, w[:9], v[:9], b[:9], b[:9] * 2),
+            "tanh": lambda x, h, c, w, v, b: torch.rnn_tanh_cell(x, h, w[:3], v[:3]),
+            "relu": lambda x, h, c, w, v, b: torch.rnn_relu_cell(x, h, w[:3], v[:3], b[:3], b[:3]),
+        },
+        [(2, 4), (2, 3), (2, 3), (12, 4), (12, 3), (12,)],
+    ),
     # Decomposing loses it.
     "detach": Family({"detach": lambda x: x * x.detach()}, [(3,)], as_saved=True),
     "called by name": Family(
@@ -143,8 +152,12 @@ FAMILIES = {
         },
         [(2, 3, 4), (4,)],
     ),
-    # ATen has 1/6 in float32 in their backward rules, also for float64.
-    "hard": Family(_named(F, "hardsigmoid hardswish"), [(3, 4)], tolerance=1e-8),
+    # ATen has 1/6 and 1/alpha in float32 in their rules, also for float64.
+    "hard": Family(
+        {**_named(F, "hardsigmoid hardswish"), "celu": lambda x: F.celu(x, 0.7)},
+        [(3, 4)],
+        tolerance=1e-8,
+    ),
     "arithmetic": Family(
         {
             "add": lambda x, y: x + y,
@@ -159,6 +172,7 @@ FAMILIES = {
             "maximum": lambda x, y: torch.maximum(x, y),
             "minimum": lambda x, y: torch.minimum(x, y),
             "clamp": lambda x, y: x.clamp(-0.5, 0.7),
+            "sign": lambda x, y: x * torch.sign(x) + y * torch.sgn(y),
             "clamp tensors": lambda x, y: torch.clamp(x, min=y),
             "clamp_min": lambda x, y: x.clamp_min(0.2) * x.clamp_max(0.3),
             "clip": lambda x, y: x.clip(-0.2, 0.3),
@@ -209,6 +223,8 @@ FAMILIES = {
             "replicate": lambda x: F.pad(x, (1, 2), mode="replicate"),
             "slice_scatter": lambda x: torch.slice_scatter(x, x[:, :1] * 2, 1, 1, 2),
             "narrow": lambda x: x.narrow(2, 1, 2),
+            "roll": lambda x: x.roll((1, -1), (0, 2)),
+            "pixel_shuffle": lambda x: F.pixel_shuffle(x.transpose(0, 2), 2),
             "tril": lambda x: x.tril(),
             "triu": lambda x: x.triu(1),
             "clone": lambda x: x.clone().contiguous(),
@@ -312,6 +328,8 @@ FAMILIES = {
             "layer_norm": lambda x, w, b: F.layer_norm(x, (3,), w[:3], b[:3]),
             "without weights": lambda x, w, b: F.layer_norm(x, (3, 3)),
             "rms_norm": lambda x, w, b: F.rms_norm(x, (3,), w[:3], 1e-5),
+            "weight_norm": lambda x, w, b: torch._weight_norm(x[0], w[:, None, None], 0),
+            "interface": lambda x, w, b: aten._weight_norm_interface(x[0], w[:, None, None])[0],
             "group_norm": lambda x, w, b: F.group_norm(x, 2, w, b),
             "instance_norm": lambda x, w, b: F.instance_norm(x, weight=w, bias=b),
             "batch_norm": lambda x, w, b: F.batch_norm(
@@ -401,6 +419,9 @@ FAMILIES = {
             "new": lambda x: x * x.new_full((4,), 2.0) + x.new_zeros(4) * x.new_ones(4),
             "ones": lambda x: x * torch.ones_like(x) + torch.zeros(4) + torch.zeros_like(x),
             "linspace": lambda x: x * torch.linspace(0, 3, 4, dtype=torch.float64),
+            "one_hot": lambda x: x * F.one_hot(torch.tensor([0, 3, 1]), 4),
+            "remainder": lambda x: x * torch.remainder(torch.arange(4) - 2, 3),
+            "fmod": lambda x: x * torch.fmod(torch.arange(4) - 2, 3),
             "eye": lambda x: x @ torch.eye(4, dtype=torch.float64),
             "causal mask": lambda x: torch.softmax(
                 x.expand(4, 4) + torch.triu(torch.full((4, 4), float("-inf")), 1), 1

@@ -143,3 +143,9 @@ def dropped(b: Builder, x: Value, rate: float) -> Value:
     """Return x × a random mask."""
     b.note("The model is in training: what its dropout draws is not what PyTorch draws.")
     return b.add(Dropout, x, rate=rate)
+
+
+@rule("celu")
+def celu(b: Builder, x: Value, alpha: float = 1.0) -> Value:
+    """x, below 0 alpha × (e^(x/alpha) - 1)."""
+    return _scaled(b, b.add(Elu, times(b, x, 1 / alpha)), alpha)

@@ -9,7 +9,7 @@ import numpy as np
 from miniflow.importers.pt2.builder import Builder, Constant, Operand, Unsupported, Value
 from miniflow.importers.pt2.rules.table import rule
 from miniflow.importers.pt2.tensors import DTYPES
-from miniflow.ops import Where
+from miniflow.ops import Equal, Unsqueeze, Where
 
 
 def _dtype(dtype: int | None, default: str) -> np.dtype[Any]:
@@ -133,3 +133,32 @@ def tril(b: Builder, x: Value, diagonal: int = 0) -> Value:
 def triu(b: Builder, x: Value, diagonal: int = 0) -> Value:
     """x on and above a diagonal, else 0."""
     return b.add(Where, _on_and_below(b, x, diagonal - 1), 0.0, x)
+
+
+@rule("one_hot", folds=False)
+def one_hot(b: Builder, x: Value, num_classes: int = -1) -> Value:
+    """1 at the place of each class number."""
+    if num_classes < 0:
+        raise Unsupported("num_classes=-1")
+    b.bound(x, num_classes)
+    numbers = Constant(np.arange(b.sized([num_classes])[0]))
+    return b.add(Equal, b.add(Unsqueeze, x, axis=-1), numbers)
+
+
+@rule("remainder", folds=False)
+def remainder(b: Builder, x: Value, other: Operand) -> Value:
+    """What a division leaves, with the sign of the divisor: of constants."""
+    return _of_constant(np.mod, x, other)
+
+
+@rule("fmod", folds=False)
+def fmod(b: Builder, x: Value, other: Operand) -> Value:
+    """What a division leaves, with the sign of x: of constants."""
+    return _of_constant(np.fmod, x, other)
+
+
+def _of_constant(function: np.ufunc, x: Value, other: Operand) -> Constant:
+    if not isinstance(x, Constant) or not isinstance(other, int | float):
+        raise Unsupported("what is not a constant")
+    with np.errstate(all="ignore"):
+        return Constant(function(x.array, other))

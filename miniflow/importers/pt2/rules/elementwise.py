@@ -14,6 +14,8 @@ from miniflow.ops import (
     Detach,
     Div,
     Exp,
+    Greater,
+    Less,
     Log,
     Max,
     Min,
@@ -182,3 +184,9 @@ def clamp(
 def detach(b: Builder, x: Value) -> Value:
     """x, without a gradient."""
     return b.add(Detach, x)
+
+
+@rule("sign", "sgn")
+def sign(b: Builder, x: Value) -> Value:
+    """1, 0 or -1; comparisons have no gradient."""
+    return b.add(Sub, b.add(Greater, x, 0.0), b.add(Less, x, 0.0))

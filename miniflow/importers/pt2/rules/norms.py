@@ -6,7 +6,16 @@ import numpy as np
 
 from miniflow.importers.pt2.builder import Builder, Constant, Unsupported, Value
 from miniflow.importers.pt2.rules.table import rule
-from miniflow.ops import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from miniflow.ops import (
+    BatchNorm,
+    Div,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    Mul,
+    Norm,
+    RMSNorm,
+)
 
 # Without an eps an RMS norm adds the smallest step of float32.
 _RMS_EPS = 2.0**-23
@@ -150,3 +159,10 @@ def batch_norm_no_training(
 ) -> tuple[Value, None, None, None, None]:
     """With the running mean and variance."""
     return batch_norm(b, x, weight, bias, False, momentum, eps, running_mean, running_var)
+
+
+@rule("_weight_norm", "_weight_norm_interface", folds=False)
+def weight_norm(b: Builder, v: Value, g: Value, dim: int = 0) -> tuple[Value, None]:
+    """v × g / the length of v along all axes but one."""
+    axes = [axis for axis in range(len(b.shape(v))) if axis != dim]
+    return b.add(Mul, v, b.add(Div, g, b.add(Norm, v, axis=axes, keepdims=True))), None

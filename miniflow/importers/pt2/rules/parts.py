@@ -141,3 +141,17 @@ def reflection_pad(b: Builder, x: Value, padding: list[int]) -> Value:
 def replication_pad(b: Builder, x: Value, padding: list[int]) -> Value:
     """With the outermost entries repeated."""
     return pad(b, x, padding, "replicate")
+
+
+@rule("roll")
+def roll(b: Builder, x: Value, shifts: Any, dims: Any = ()) -> Value:
+    """Entries moved along axes; what leaves at one end enters at the other."""
+    by, axes = ([n] if isinstance(n, int) else list(n) for n in (shifts, dims))
+    if not axes:
+        raise Unsupported("all entries in one row")
+    for shift, axis in zip(by, axes, strict=True):
+        size = b.shape(x)[axis]
+        if first := -shift % size:
+            end = b.add(Slice, x, start=first, stop=size, axis=axis)
+            x = b.add(Concat, end, b.add(Slice, x, start=0, stop=first, axis=axis), axis=axis)
+    return x

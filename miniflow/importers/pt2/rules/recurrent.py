@@ -9,7 +9,7 @@ from miniflow.importers.pt2.rules.activations import dropped
 from miniflow.importers.pt2.rules.parts import select
 from miniflow.importers.pt2.rules.table import rule
 from miniflow.node import Node
-from miniflow.ops import GRU, LSTM, RNN, Concat, Op, Stack, Transpose
+from miniflow.ops import GRU, LSTM, RNN, Concat, Op, Stack, Transpose, Unsqueeze
 
 
 class _Layers:
@@ -146,3 +146,56 @@ def _enter(aten: str, op: type[Op], **how: Any) -> None:
 _enter("gru", GRU)
 _enter("rnn_tanh", RNN, activation="tanh")
 _enter("rnn_relu", RNN, activation="relu")
+
+
+def _cell(
+    b: Builder,
+    op: type[Op],
+    x: Value,
+    states: list[Value],
+    w_ih: Value,
+    w_hh: Value,
+    b_ih: Value | None,
+    b_hh: Value | None,
+    **how: Any,
+) -> Value:
+    """Return the value of a layer for one step; states are (N, H)."""
+    if len(b.shape(x)) != 2:
+        raise Unsupported("an input without a batch")
+    biases: list[Operand] = [0.0 if bias is None else bias for bias in (b_ih, b_hh)]
+    return b.add(op, b.add(Unsqueeze, x, axis=0), w_ih, w_hh, *biases, *states, **how)
+
+
+@rule("lstm_cell", folds=False)
+def lstm_cell(
+    b: Builder,
+    x: Value,
+    hx: list[Value],
+    w_ih: Value,
+    w_hh: Value,
+    b_ih: Value | None = None,
+    b_hh: Value | None = None,
+) -> tuple[Value, Value]:
+    """The hidden and the cell state after one step."""
+    both = _cell(b, LSTM, x, hx, w_ih, w_hh, b_ih, b_hh, output="both")
+    return select(b, select(b, both, 0, 0), 0, 0), select(b, select(b, both, 0, 1), 0, 0)
+
+
+def _enter_cell(aten: str, op: type[Op], **how: Any) -> None:
+    def cell(
+        b: Builder,
+        x: Value,
+        hx: Value,
+        w_ih: Value,
+        w_hh: Value,
+        b_ih: Value | None = None,
+        b_hh: Value | None = None,
+    ) -> Value:
+        return select(b, _cell(b, op, x, [hx], w_ih, w_hh, b_ih, b_hh, **how), 0, 0)
+
+    rule(aten, folds=False)(cell)
+
+
+_enter_cell("gru_cell", GRU)
+_enter_cell("rnn_tanh_cell", RNN, activation="tanh")
+_enter_cell("rnn_relu_cell", RNN, activation="relu")

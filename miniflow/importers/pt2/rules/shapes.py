@@ -178,3 +178,13 @@ def repeat_interleave(
     count = b.shape(x)[dim]
     b.sized((count, repeats))
     return b.add(Take, x, Constant(np.repeat(np.arange(count), repeats)), axis=dim)
+
+
+@rule("pixel_shuffle")
+def pixel_shuffle(b: Builder, x: Value, upscale_factor: int) -> Value:
+    """Channels (C·r², H, W) as pixels (C, H·r, W·r)."""
+    *batch, channels, height, width = b.shape(x)
+    r, n = upscale_factor, len(batch)
+    parts = reshaped(b, x, [*batch, channels // r**2, r, r, height, width])
+    order = [*range(n), n, n + 3, n + 1, n + 4, n + 2]
+    return reshaped(b, permute(b, parts, order), [*batch, channels // r**2, height * r, width * r])
