@@ -75,7 +75,7 @@ class Network(NamedTuple):
 
 NETWORKS = {
     "lenet": Network(lenet, lambda parameters: torch.optim.Adam(parameters, 0.01)),
-    "batchnorm": Network(batchnorm, lambda parameters: torch.optim.SGD(parameters, 1.0)),
+    "batchnorm": Network(batchnorm, lambda parameters: torch.optim.SGD(parameters, 0.5)),
     "transformer": Network(transformer, lambda parameters: torch.optim.Adam(parameters, 0.01)),
     "lstm": Network(lstm, lambda parameters: torch.optim.Adam(parameters, 0.05)),
 }

@@ -172,6 +172,7 @@ check s1
 diff 0 20
 find l
 show W1[0,1]
+unroll s1
 say the weights
 pause
 wait 1s

@@ -50,7 +50,8 @@ def rendered(
 
 def words(lines: list[str]) -> set[str]:
     """The words with a letter; a formula in numbers may break anywhere between its terms."""
-    return {word for line in lines for word in line.split() if re.search(r"[^\W\d_e]", word)}
+    found = (word.rstrip(",") for line in lines for word in line.split())
+    return {word for word in found if re.search(r"[^\W\d_e]", word)}
 
 
 def at(graph: str, moment: int) -> tuple[Debugger, int]:

@@ -86,12 +86,13 @@ def test_no_wires_cross_in_the_shipped_graphs_but_one() -> None:
     assert set(crossings.values()) == {0}
 
 
-def test_all_shipped_graphs_but_one_fit_a_small_screen() -> None:
+def test_all_shipped_graphs_but_the_largest_fit_a_small_screen() -> None:
     plans = {}
     for name in SHIPPED:
         debugger = shipped(name)
         plans[name] = Circuit(debugger.graph, debugger.plan.shapes, 80, 17).plan
-    assert {name for name, plan in plans.items() if plan != "whole"} == {"log-nan"}
+    larger = {"log-nan", "lenet", "batchnorm", "transformer", "lstm"}
+    assert {name for name, plan in plans.items() if plan != "whole"} == larger
     for name in SHIPPED:
         debugger = shipped(name)
         for width, height in ((120, 33), (200, 43)):
