@@ -17,8 +17,8 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.hostile.inputs import drawn
 from tests.hostile.judge import Judge, limit_memory
+from tests.hostile.sources import drawn
 
 
 def work(seed: int, first: int, inputs: int, step: int, *, limited: bool = True) -> Counter[str]:

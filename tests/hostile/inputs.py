@@ -73,13 +73,6 @@ class Input(NamedTuple):
     data: bytes
 
 
-def drawn(seed: int, number: int) -> Input:
-    """Return input `number` of a seed: the same one in every run."""
-    random = Random(f"{seed}/{number}")
-    kind, make = random.choice(SOURCES)
-    return Input(kind, make(random))
-
-
 # Damage ----------------------------------------------------------------------------------------
 
 
@@ -105,7 +98,8 @@ def damaged(random: Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
-def _of_files(paths: list[Path]) -> Callable[[Random], bytes]:
+def of_files(paths: list[Path]) -> Callable[[Random], bytes]:
+    """Return what makes damaged versions of files."""
     shipped = [path.read_bytes() for path in paths]
     return lambda random: damaged(random, random.choice(shipped))
 
@@ -419,19 +413,3 @@ def run_rows(random: Random) -> bytes:
         return joined(connection.serialize(), b"")
     finally:
         connection.close()
-
-
-SOURCES: list[tuple[str, Callable[[Random], bytes]]] = [
-    ("graph", _of_files(sorted(GRAPHS.glob("*.json")))),
-    ("graph", graph_form),
-    ("graph", graph_form),
-    ("graph", graph_form),
-    ("graph", nested),
-    ("tensors", tensors),
-    ("tensors", _of_files([GRAPHS / "digits.safetensors", GRAPHS / "xor.csv"])),
-    ("session", session),
-    ("demo", _of_files(sorted((GRAPHS / "demos").glob("*.demo")))),
-    ("run", run_bytes),
-    ("run", run_rows),
-    ("settings", lambda random: damaged(random, SETTINGS)),
-]

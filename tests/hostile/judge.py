@@ -26,8 +26,11 @@ from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Numbers, Outline
 from miniflow.errors import FileError, MiniflowError
 from miniflow.files import load
+from miniflow.graph import Graph
+from miniflow.importers import pt2
 from miniflow.text.characters import is_printable
 from tests.hostile.inputs import GRAPHS, SAFETENSORS, Input, parted, recorded
+from tests.miniflow.importers.pt2.archives import FILES
 
 SECONDS = 2.0
 MEGABYTES = 512
@@ -82,6 +85,7 @@ class Judge:
         # Has Python load what it loads late, before anything is watched.
         self._read(Input("graph", (GRAPHS / "wx.json").read_bytes()))
         self._read(Input("tensors", SAFETENSORS))
+        self._read(Input("model", (FILES / "mlp.pt2").read_bytes()))
         self._read(Input("run", recorded(closed=True)))
         self.watch = Watch()
         self.slowest = 0.0
@@ -111,6 +115,7 @@ class Judge:
     def _read(self, given: Input) -> str:
         reader: dict[str, Callable[[bytes], str]] = {
             "graph": self._graph,
+            "model": self._model,
             "tensors": self._tensors,
             "session": self._session,
             "demo": self._demo,
@@ -121,7 +126,13 @@ class Judge:
 
     def _graph(self, data: bytes) -> str:
         (self.folder / "g.json").write_bytes(data)
-        graph = load(self.folder / "g.json")
+        return self._stepped(load(self.folder / "g.json"))
+
+    def _model(self, data: bytes) -> str:
+        (self.folder / "m.pt2").write_bytes(data)
+        return self._stepped(pt2.load(self.folder / "m.pt2"))
+
+    def _stepped(self, graph: Graph) -> str:
         if sum(_numbers(shape) for shape in graph.shapes()) > STEPPED or len(graph) > STEPPED:
             return "loaded, large"
         session = open_session(ComputedDebugger(graph))

@@ -9,7 +9,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hostile.inputs import damaged, drawn
+from tests.hostile.inputs import damaged
+from tests.hostile.sources import drawn
 from tests.support.paths import ROOT
 from tests.support.sizes import pick
 
@@ -29,7 +30,7 @@ def test_none_does_harm() -> None:
     loaded = sum(count for told, count in counts.items() if "loaded" in told)
     # Not only the reader of JSON is tried.
     assert loaded > INPUTS / 10
-    for kind in ("graph", "tensors", "session", "demo", "settings", "run"):
+    for kind in ("graph", "tensors", "model", "session", "demo", "settings", "run"):
         assert counts[f"{kind}: loaded"], kind
 
 

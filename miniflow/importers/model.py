@@ -1,0 +1,266 @@
+"""An imported model, and the graph that it makes with a cost.
+
+A format's reader (`onnx/`, `pt2/`) returns an `ImportedModel`: nodes without a cost and inputs
+without values. `graph_of` gives it both, the same way for every format.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from miniflow.arguments import as_numbers
+from miniflow.errors import FeedError, GraphError, nearest
+from miniflow.graph import Graph
+from miniflow.node import Input, Node
+from miniflow.ops import MSE, SoftmaxCrossEntropy, Sum, Take
+from miniflow.ops.base import Array, Shape, shape_text
+from miniflow.text.lists import series
+from miniflow.toposort import CycleError, topological_order
+
+Cost = Literal["cross-entropy", "mse", "sum"]
+COSTS: tuple[Cost, ...] = ("cross-entropy", "mse", "sum")
+
+LABELS = "labels"
+
+
+@dataclass
+class ModelInput:
+    """An input that the user feeds.
+
+    `node` has no value yet; `shape` is the one that the file declares or, for a symbolic size, the
+    reader's choice. `dtype` is the file's: integers and bools are fed as integers. `bound` is one
+    more than the largest integer that it takes, if the reader knows it. `given` has numbers that
+    the file itself carries for this input.
+    """
+
+    node: Input
+    shape: Shape
+    dtype: np.dtype[Any]
+    bound: int | None = None
+    given: Array | None = None
+
+
+@dataclass
+class ImportedModel:
+    """The nodes of a model file.
+
+    `inputs` and `outputs` are in the file's order. Every node has its final name, with a dot or a
+    slash after each scope, and the names are unique. Parameters are trainable inputs with a value;
+    constants are inputs with a value. `notes` are sentences for the user about how the file was
+    read. `fingerprint` is a hash of the file's bytes.
+    """
+
+    name: str
+    inputs: list[ModelInput]
+    outputs: list[Node]
+    fingerprint: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def graph_of(
+    model: ImportedModel,
+    *,
+    cost: Cost | None = None,
+    labels: Any = None,
+    feeds: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    dtype: str = "float64",
+) -> Graph:
+    """Return the graph of a model with a cost, every input fed.
+
+    Without `cost` and `labels`, an output that is a scalar is the cost (the last one, if there are
+    several). Otherwise `cost` applies to the first output: the cross-entropy of its softmax over
+    the last axis, the mean square error, or the sum of its entries. The default is the
+    cross-entropy for labels that are integers, the mean square error for others, and the sum
+    without labels. `feeds` has values by the name of the input. What is not given is drawn:
+    numbers from a normal distribution, integers below their bound, seeded by `seed`. Sentences in
+    the graph's `description`, a line each, say what was chosen and drawn.
+
+    Raises `FeedError` for feeds and labels that do not fit, `GraphError` for a model without
+    outputs, and what `Graph` raises.
+    """
+    if cost is not None and cost not in COSTS:
+        raise GraphError(f"the cost {cost!r} is not one of {', '.join(COSTS)}")
+    if not model.outputs:
+        raise GraphError("the model has no outputs", where=model.name)
+    notes = list(model.notes)
+    rng = np.random.default_rng(seed)
+    nodes = _in_file_order(_nodes_before(model.outputs))
+    _feed(model, dict(feeds or {}), set(nodes), rng, seed, notes)
+    scores = Graph(nodes, model.outputs[0], name=model.name, dtype=dtype)
+    shapes = dict(zip(scores.nodes, scores.shapes(), strict=True))
+    scalars = [node for node in model.outputs if shapes[node] == ()]
+    if scalars and cost is None and labels is None:
+        end = scalars[-1]
+        notes.append(f"The cost is the model's output {end.label}.")
+    else:
+        output = model.outputs[0]
+        end = _Costs(nodes, rng, seed, notes).of(output, shapes[output], cost, labels)
+    used = _in_file_order(_nodes_before([end]))
+    graph = Graph(used, end, name=model.name, description="\n".join(notes), dtype=dtype)
+    graph.fingerprint = model.fingerprint
+    graph.shapes()
+    return graph
+
+
+def _nodes_before(ends: Sequence[Node]) -> list[Node]:
+    """Return the nodes that `ends` depend on, and `ends`."""
+    found = set(ends)
+    stack = list(ends)
+    while stack:
+        for node in stack.pop().inbound_nodes:
+            if node not in found:
+                found.add(node)
+                stack.append(node)
+    return list(found)
+
+
+def _in_file_order(nodes: list[Node]) -> list[Node]:
+    """Return nodes in topological order: as they were created, where that is one."""
+    ordered = sorted(nodes, key=lambda node: node.serial)
+    index = {node: i for i, node in enumerate(ordered)}
+    inbound = [[index[source] for source in node.inbound_nodes] for node in ordered]
+    if all(source < i for i, sources in enumerate(inbound) for source in sources):
+        return ordered
+    try:
+        return [ordered[i] for i in topological_order(inbound)]
+    except CycleError:  # `Graph` reports it, with names
+        return ordered
+
+
+# Feeds -----------------------------------------------------------------------------------
+
+
+def _feed(
+    model: ImportedModel,
+    feeds: dict[str, Any],
+    used: set[Node],
+    rng: np.random.Generator,
+    seed: int,
+    notes: list[str],
+) -> None:
+    """Set the value of every input, from `feeds`, the file or `rng`; of the `used` ones say how."""
+    by_name = {given.node.label: given for given in model.inputs}
+    for name in feeds:
+        if name not in by_name:
+            raise FeedError(
+                f"the model has no input {name!r}; its inputs: {series(list(by_name), ', ')}",
+                where=model.name,
+                hint=nearest(name, by_name),
+            )
+    drawn = []
+    for name, given in by_name.items():
+        if name in feeds:
+            value = as_numbers(feeds[name], name)
+            given.node.value = value.astype(np.int64 if value.dtype.kind in "biu" else np.float64)
+        elif given.given is not None:
+            given.node.value = given.given
+        else:
+            given.node.value, how = _draw(given, rng)
+            if given.node in used:
+                drawn.append(f"{name} ({shape_text(given.shape)}, {how})")
+    if drawn:
+        notes.append(
+            f"Drawn at random with seed {seed}, as nothing was fed: {series(drawn, ', ')}; "
+            "--feed NAME=FILE.npy gives real ones."
+        )
+
+
+def _draw(given: ModelInput, rng: np.random.Generator) -> tuple[Array, str]:
+    """Return random numbers for an input, and what they are, in words."""
+    if given.dtype.kind == "b":
+        return np.ones(given.shape, np.int64), "all true"
+    if given.dtype.kind in "iu":
+        bound = given.bound or _bound(given.node)
+        return rng.integers(bound, size=given.shape), f"integers below {bound}"
+    return rng.standard_normal(given.shape), "normal"
+
+
+def _bound(node: Input) -> int:
+    """Return one more than the largest row number that the consumers of an input take, or 2."""
+    sizes = [
+        np.shape(table.value)[consumer.attrs["axis"]]
+        for consumer in node.outbound_nodes
+        if isinstance(consumer, Take) and consumer.inbound_nodes[1] is node
+        for table in consumer.inbound_nodes[:1]
+        if table.value is not None and np.ndim(table.value)
+    ]
+    return min(sizes, default=2)
+
+
+# Costs -----------------------------------------------------------------------------------
+
+
+class _Costs:
+    """Makes the nodes of a cost; `nodes` are those of the model, whose names are taken."""
+
+    def __init__(
+        self, nodes: list[Node], rng: np.random.Generator, seed: int, notes: list[str]
+    ) -> None:
+        self.names = {node.label for node in nodes}
+        self.rng = rng
+        self.seed = seed
+        self.notes = notes
+
+    def of(self, output: Node, shape: Shape, cost: Cost | None, labels: Any) -> Node:
+        """Return the cost of `output`, whose value has `shape`."""
+        wanted = None if labels is None else as_numbers(labels, LABELS)
+        if cost is None and wanted is not None:
+            cost = "cross-entropy" if wanted.dtype.kind in "iub" else "mse"
+        if cost is None or cost == "sum":
+            if wanted is not None:
+                raise FeedError("a sum takes no labels", where=LABELS)
+            why = "" if cost else "; --cost cross-entropy or mse chooses another"
+            self.notes.append(f"The cost is the sum of the entries of {output.label}{why}.")
+            return Sum(output, name=self._name("cost"))
+        words = "mean square error" if cost == "mse" else "cross-entropy of the softmax"
+        self.notes.append(f"The cost is the {words} of {output.label} with {LABELS}.")
+        if cost == "mse":
+            return self._mse(output, shape, wanted)
+        return self._cross_entropy(output, shape, wanted)
+
+    def _mse(self, output: Node, shape: Shape, labels: Array | None) -> Node:
+        if labels is None:
+            labels = self.rng.standard_normal(shape)
+            self._drawn(f"{shape_text(shape)}, normal")
+        elif labels.size == math.prod(shape):
+            labels = labels.reshape(shape)
+        target = Input(self._name(LABELS), value=labels.astype(np.float64))
+        return MSE(target, output, name=self._name("cost"))
+
+    def _cross_entropy(self, output: Node, shape: Shape, labels: Array | None) -> Node:
+        if not shape:
+            raise GraphError("a cross-entropy needs the scores of classes", where=output.label)
+        if labels is None:
+            labels = self.rng.integers(shape[-1], size=shape[:-1])
+            self._drawn(f"{shape_text(shape[:-1])}, integers below {shape[-1]}")
+        if labels.dtype.kind in "iub" and labels.shape != shape:
+            labels = labels.astype(np.int64)
+            if labels.size != math.prod(shape[:-1]):
+                raise FeedError(
+                    f"{labels.size} class numbers do not fit scores {shape_text(shape)}",
+                    where=LABELS,
+                    hint=f"{math.prod(shape[:-1])} are needed, of shape {shape_text(shape[:-1])}",
+                )
+            labels = labels.reshape(shape[:-1])
+        target = Input(self._name(LABELS), value=labels)
+        return SoftmaxCrossEntropy(output, target, name=self._name("cost"))
+
+    def _drawn(self, what: str) -> None:
+        self.notes.append(
+            f"Drawn at random with seed {self.seed}: {LABELS} ({what}); --labels gives real ones."
+        )
+
+    def _name(self, wanted: str) -> str:
+        """Return `wanted`, or a name like it that no node has."""
+        name, count = wanted, 1
+        while name in self.names:
+            count += 1
+            name = f"{wanted}{count}"
+        self.names.add(name)
+        return name
