@@ -19,6 +19,7 @@ from miniflow.importers.model import graph_of
 from miniflow.importers.onnx.walk import Walk
 from tests.support import sizes
 from tests.support.onnx_cases import (
+    IS_RECENT,
     Case,
     disk_cases,
     forward,
@@ -30,6 +31,8 @@ from tests.support.onnx_cases import (
 )
 from tests.support.onnx_models import passed
 from tests.support.sizes import pick, some
+
+pytestmark = pytest.mark.skipif(not IS_RECENT, reason="the cases are those of onnx 1.20 or later")
 
 # Of all cases, how many are tried at each check, and how many of those have their gradients tried.
 SAMPLE, GRADIENTS = 40, 8

@@ -13,6 +13,7 @@ from miniflow.errors import GraphError
 from miniflow.importers.onnx.reference import ReferenceOp
 from miniflow.node import Node
 from miniflow.ops import BatchNorm
+from tests.support.onnx_cases import IS_RECENT
 from tests.support.onnx_models import NODE, graph, imported, model, passed, value_of
 
 RNG = np.random.default_rng(0)
@@ -187,7 +188,7 @@ def test_recurrent_layers_have_the_weights_of_pytorch(kind: str, direction: str)
     roles = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     labels = [found.nodes[i].label for i in found.trainables]
     assert labels == [f"rnn.{role}{suffix}" for suffix in suffixes for role in roles]
-    if direction != "bidirectional":
+    if direction != "bidirectional" and IS_RECENT:
         wanted = ReferenceEvaluator(proto).run(None, {"x": X})
         assert len(made.outputs) == len(wanted)
         np.testing.assert_allclose(value_of(proto, {"x": X}), wanted[0], rtol=1e-4, atol=1e-6)
