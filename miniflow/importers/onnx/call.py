@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -19,6 +18,7 @@ from miniflow.importers.onnx.values import (
     Value,
 )
 from miniflow.node import Input, Node
+from miniflow.ops import Reshape
 from miniflow.ops.base import Array, Op, Shape
 
 # What a rule returns for each output: a node, numbers, or None where there is none.
@@ -222,8 +222,6 @@ class Call:
 
     def reshape(self, node: Node, shape: Sequence[int], suffix: str = "") -> Node:
         """Return a node with the entries of another in a shape; itself if it has that shape."""
-        from miniflow.ops import Reshape
-
         if suffix and self.shape_of(node) == tuple(shape):
             return node
         return self.make(Reshape, node, suffix=suffix, shape=[int(n) for n in shape])
@@ -235,8 +233,3 @@ class Call:
                 if node in source.outbound_nodes:
                     source.outbound_nodes.remove(node)
         self.made.clear()
-
-
-def finite_or_none(number: float) -> float | None:
-    """Return a limit, or None if there is none."""
-    return number if math.isfinite(number) else None
