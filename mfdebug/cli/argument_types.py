@@ -47,3 +47,14 @@ def size(text: str) -> tuple[int, int]:
     if size is None or not int(size[1]) or not int(size[2]):
         raise argparse.ArgumentTypeError(f"{text!r} is not COLUMNSxROWS, as in 80x24")
     return int(size[1]), int(size[2])
+
+
+def tolerance(text: str) -> float:
+    """Return a relative difference, from 0 to below 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to below 1")
+    return number

@@ -14,6 +14,7 @@ Completer = Callable[..., Iterable[str]]
 COMMANDS = {
     "record": "record a program's run into a file, without a screen",
     "demo": "play a demonstration: a graph and a script",
+    "diff": "find the first node that differs between two files",
     "config": "show the settings in force, and where each comes from",
     "keys": "list the keys in force, in the format of the settings file",
     "completion": "print the completion code for bash, zsh or fish",
@@ -54,6 +55,14 @@ def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:
     found = [*names(), *COMMANDS]
     files = _paths(prefix, tuple(reader.suffix for reader in READERS))
     return [*(name for name in found if name.startswith(prefix)), *files]
+
+
+def graphs(prefix: str, **_: Any) -> Iterable[str]:
+    """Complete a graph or a model."""
+    from mfdebug.opening.shipped import names
+
+    files = _paths(prefix, tuple(r.suffix for r in READERS if r.kind is Kind.GRAPH))
+    return [*(name for name in names() if name.startswith(prefix)), *files]
 
 
 def demos(prefix: str, **_: Any) -> Iterable[str]:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from mfdebug.cli.exit_status import unusable
-from mfdebug.cli.parsed_options import abilities_of, lines_of, wants_screen, write_ascii
+from mfdebug.cli.parsed_options import (
+    abilities_of,
+    lines_of,
+    model_options_of,
+    wants_screen,
+    write_ascii,
+)
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.loading import loaded
 from mfdebug.opening.graphs import Opened, open_graph
+from mfdebug.opening.readers import reader_of
 
 
 def debug_graph(options: argparse.Namespace, settings: Settings, feeds: Mapping[str, Any]) -> int:
     """Open the graph as the options say; raise `MiniflowError` if it cannot be used."""
     store = SessionStore(check_known)
-    opened = open_graph(options.graph, feeds) if options.graph else None
+    asked = {**getattr(options, "resumed_options", {}), **model_options_of(options)}
+    opened = open_graph(options.graph, feeds, asked) if options.graph else None
     lines = lines_of(options.commands or [])
     if wants_screen(options):
         return _app(opened, lines, store, options, settings)
@@ -52,9 +61,20 @@ def _without_screen(
     session = open_session(debugger, origin=origin, left=autosaver.left)
     session.left_before = autosaver.before
     if options.batch or options.check or options.draw:
+        if reader_of(options.graph).is_model:
+            _write_notes(opened, as_json=options.json)
         last = partial(write_drawing, options=options, settings=settings) if options.draw else None
         return run_batch(session, lines, as_json=options.json, check_all=options.check, last=last)
     return Plain(session, autosaver if sys.stdin.isatty() else None).run(lines)
+
+
+def _write_notes(opened: Opened, *, as_json: bool) -> None:
+    """Write how a model was read: its cost, and what was drawn at random."""
+    notes = opened.graph.description.splitlines()
+    if as_json:
+        sys.stdout.write(json.dumps({"notes": notes}, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.writelines(f"{note}\n" for note in notes)
 
 
 def _app(

@@ -57,6 +57,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in PARSERS:
         options = PARSERS[words[0]]().parse_intermixed_args(words[1:])
+        if words[0] == "diff" and len(options.files) > 2:
+            return unusable(f"{options.files[2]!r} is too much: diff compares two files")
         run = COMMANDS[words[0]]
     else:
         options = main_parser().parse_intermixed_args(words)
@@ -101,6 +103,7 @@ def _debug(options: argparse.Namespace) -> int:
         left = SessionStore(check_known).latest()
         options.graph, feeds = left.graph, {**left.feeds, **feeds}
         options.arguments = list(left.arguments)
+        options.resumed_options = left.options
     if not is_recorded(options):
         from mfdebug.cli.graphs import debug_graph
 
@@ -114,10 +117,11 @@ def _debug(options: argparse.Namespace) -> int:
 
 
 def _list() -> int:
-    from mfdebug.opening.shipped import shipped
+    from mfdebug.opening.shipped import shipped, shipped_models
 
     rows = tuple(
-        Row((graph.name, graph.description.split(". ")[0].rstrip("."))) for graph in shipped()
+        Row((graph.name, graph.description.split(". ")[0].rstrip(".")))
+        for graph in [*shipped(), *shipped_models()]
     )
     lines = Table((Column(), Column()), rows).lines()
     sys.stdout.writelines(f"{line}\n" for line in lines)

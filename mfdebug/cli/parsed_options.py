@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfdebug.config.ascii import register
 from mfdebug.config.terminal import Abilities, abilities, has_screen
+from mfdebug.opening.given import COST, LABELS, path_given
 from mfdebug.opening.readers import Kind, reader_of
 
 if TYPE_CHECKING:
@@ -66,14 +67,40 @@ def feeds_of(given: list[str]) -> dict[str, Any]:
         try:
             if not (name and equals):
                 raise ValueError
-            feeds[name] = json.loads(value)
+            feeds[name] = path_given(value) or json.loads(value)
         except (ValueError, RecursionError):
             raise FeedError(
-                f"{text!r} is not NODE=VALUE with a number or list",
+                f"{text!r} is not NODE=VALUE with a number, a list or an .npy file",
                 where="--feed",
-                hint="as in --feed x=3 or --feed 'X=[[1,2],[3,4]]'",
+                hint="as in --feed x=3, --feed 'X=[[1,2],[3,4]]' or --feed x=x.npy",
             ) from None
     return feeds
+
+
+def model_options_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return `--cost` and `--labels`; raise `FeedError` for labels that are neither file nor list.
+
+    Labels can be written without brackets: 3,1,4.
+    """
+    import json
+
+    from miniflow.errors import FeedError
+
+    found: dict[str, Any] = {}
+    if options.cost is not None:
+        found[COST] = options.cost
+    if options.labels is not None:
+        text = options.labels
+        try:
+            bare = text if text[:1] == "[" else f"[{text}]"
+            found[LABELS] = path_given(text) or json.loads(bare)
+        except (ValueError, RecursionError):
+            raise FeedError(
+                f"{text!r} is neither an .npy file nor numbers",
+                where="--labels",
+                hint="as in --labels 3,1,4 or --labels y.npy",
+            ) from None
+    return found
 
 
 def problem_with(options: argparse.Namespace) -> str:
@@ -94,7 +121,14 @@ def problem_with(options: argparse.Namespace) -> str:
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
     if options.resume:
         return ""
-    needs_graph = (options.batch, options.plain, options.check, options.draw, options.feed)
+    needs_graph = (
+        options.batch,
+        options.plain,
+        options.check,
+        options.draw,
+        options.feed,
+        options.cost,
+    )
     if options.graph is None and any(needs_graph):
         return "name a graph file, or a shipped graph (see mfdebug --list)"
     return ""
@@ -119,6 +153,8 @@ def is_recorded(options: argparse.Namespace) -> bool:
 def _program_conflict(options: argparse.Namespace) -> str:
     if options.feed:
         return "--feed requires a graph: a program feeds its own inputs"
+    if options.cost or options.labels:
+        return "--cost and --labels require a model: a program computes its own cost"
     if options.arguments and reader_of(options.graph).kind is Kind.RUN:
         return f"{options.arguments[0]!r} is too much: only a program takes arguments"
     return ""

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mfdebug import __version__
-from mfdebug.cli.argument_types import columns, drawing_file, megabytes, run_file, size
+from mfdebug.cli.argument_types import columns, drawing_file, megabytes, run_file, size, tolerance
 from mfdebug.cli.completers import (
     COMMANDS,
     any_file,
     complete_with,
     demos,
+    graphs,
     graphs_and_commands,
     nothing,
     program_argument,
@@ -30,6 +31,7 @@ EPILOG = """\
 examples:
   mfdebug xor                              step through a shipped graph (see --list)
   mfdebug my-graph.json                    or through your own
+  mfdebug model.onnx --labels 3,1,4        or through a model that another library saved
   mfdebug prog.py                          or through a program, pass by pass
   mfdebug record prog.py -o run.mfrun      or record it, and step through that: mfdebug run.mfrun
   mfdebug xor --batch -c "sgd 3" -c "print cost"
@@ -51,8 +53,8 @@ def main_parser() -> argparse.ArgumentParser:
         parser.add_argument(
             "graph",
             nargs="?",
-            help="a graph file, the name of a shipped graph, a Python program, or a run file; "
-            "without it, choose from a list",
+            help="a graph file, a model (.onnx, .pt2), the name of a shipped graph, a Python "
+            "program, or a run file; without it, choose from a list",
         ),
         graphs_and_commands,
     )
@@ -107,16 +109,8 @@ def main_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="continue the last session of the graph (by default, of the last graph)",
     )
-    complete_with(
-        parser.add_argument(
-            "--feed",
-            metavar="NODE=VALUE",
-            action="append",
-            default=[],
-            help="give an input its value: a number or a list (repeatable)",
-        ),
-        nothing,
-    )
+    _add_feeds(parser)
+    _add_model_options(parser)
     complete_with(
         parser.add_argument(
             "--save",
@@ -136,6 +130,37 @@ def main_parser() -> argparse.ArgumentParser:
     )
     _add_screen_options(parser)
     return parser
+
+
+def _add_feeds(parser: argparse.ArgumentParser) -> None:
+    complete_with(
+        parser.add_argument(
+            "--feed",
+            metavar="NODE=VALUE",
+            action="append",
+            default=[],
+            help="give an input its value: a number, a list, or an .npy file (repeatable)",
+        ),
+        nothing,
+    )
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for a model, whose file has no cost."""
+    parser.add_argument(
+        "--cost",
+        choices=("cross-entropy", "mse", "sum"),
+        metavar="COST",
+        help="the cost of a model's output: cross-entropy, mse or sum",
+    )
+    complete_with(
+        parser.add_argument(
+            "--labels",
+            metavar="LABELS",
+            help="what a model's output is compared with: numbers such as 3,1,4, or an .npy file",
+        ),
+        any_file,
+    )
 
 
 def _add_screen_options(parser: argparse.ArgumentParser) -> None:
@@ -269,6 +294,36 @@ def demo_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def diff_parser() -> argparse.ArgumentParser:
+    """Return the parser of `mfdebug diff`."""
+    parser = argparse.ArgumentParser(
+        prog="mfdebug diff",
+        description="Run one pass of two graphs, and find the first node that differs.",
+        epilog="With one file, its graph in float64 is compared with itself in float32. Status 1 "
+        "if something differs.",
+    )
+    complete_with(
+        parser.add_argument(
+            "files", metavar="FILE", nargs="+", help="graph files, models or shipped graphs"
+        ),
+        graphs,
+    )
+    _add_feeds(parser)
+    _add_model_options(parser)
+    complete_with(
+        parser.add_argument(
+            "--tolerance",
+            metavar="RELATIVE",
+            type=tolerance,
+            help="up to which relative difference numbers are equal (default 1e-9, or 1e-3 in "
+            "float32)",
+        ),
+        nothing,
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    return parser
+
+
 def config_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug config`."""
     parser = argparse.ArgumentParser(
@@ -306,6 +361,7 @@ or, only for this shell:  eval "$(mfdebug completion bash)\"""",
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "record": record_parser,
     "demo": demo_parser,
+    "diff": diff_parser,
     "config": config_parser,
     "keys": keys_parser,
     "completion": completion_parser,

@@ -1,4 +1,4 @@
-"""The commands that are words: `mfdebug record`, `demo`, `config`, `keys`, `completion`."""
+"""The commands that are words: `mfdebug record`, `demo`, `diff`, `config`, `keys`, `completion`."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ def demo(options: argparse.Namespace) -> int:
     return run_demo(options, settings_of(options))
 
 
+def diff(options: argparse.Namespace) -> int:
+    """Find the first node that differs between two files."""
+    from mfdebug.cli.diff import diff as compare
+
+    loaded()
+    return compare(options)
+
+
 def config(options: argparse.Namespace) -> int:
     """Write the settings in force, or the path of their file."""
     from mfdebug.config.settings import settings_path
@@ -75,6 +83,7 @@ def completion(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "record": record,
     "demo": demo,
+    "diff": diff,
     "config": config,
     "keys": keys,
     "completion": completion,

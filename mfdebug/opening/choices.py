@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mfdebug.core.session.store import Left
-from mfdebug.opening.readers import GRAPH_FILE, reader_of
-from mfdebug.opening.shipped import GROUPS, Shipped, shipped, shipped_demos
+from mfdebug.opening.readers import GRAPH_FILE, MODEL_SUFFIXES, reader_of
+from mfdebug.opening.shipped import GROUPS, Shipped, shipped, shipped_demos, shipped_models
 from miniflow.errors import printable
 
 DEMOS, RECENT, HERE = "demos", "recent", "in this folder"
+MODELS = "models of other libraries"
+# A model file is not read for the list.
+MODEL_HERE = (
+    "A model of another library. Opened from here its cost is a scalar output, or the sum of its "
+    "first output, and what it takes is drawn at random. --labels and --feed give it real ones."
+)
 # Files of a folder that are looked at, the most recent first.
 MAX_FILES = 50
 # How a graph file begins, and how much of it is read to find its description.
@@ -59,6 +65,7 @@ def choices(recent: Sequence[Left], folder: Path) -> list[Choice]:
             for name in names
             if name in graphs
         ),
+        *(Choice(MODELS, m.name, m.name, m.description, m.name) for m in shipped_models()),
     ]
 
 
@@ -95,12 +102,13 @@ def _ago(at: float) -> str:
 
 
 def _files(folder: Path) -> Iterator[Choice]:
-    """Yield the graph files of a folder, those changed last first."""
+    """Yield the graph files and the models of a folder, those changed last first."""
     found = []
-    with contextlib.suppress(OSError):
-        for path in folder.glob(f"*{GRAPH_FILE.suffix}"):
-            with contextlib.suppress(OSError):
-                found.append((path.stat().st_mtime, path))
+    for suffix in (GRAPH_FILE.suffix, *MODEL_SUFFIXES):
+        with contextlib.suppress(OSError):
+            for path in folder.glob(f"*{suffix}"):
+                with contextlib.suppress(OSError):
+                    found.append((path.stat().st_mtime, path))
     for _, path in sorted(found, reverse=True)[:MAX_FILES]:
         if (description := _description(path)) is not None:
             name = printable(path.name)
@@ -112,6 +120,8 @@ def _description(path: Path) -> str | None:
     try:
         if not path.is_file():
             return None
+        if path.suffix in MODEL_SUFFIXES:
+            return MODEL_HERE
         with path.open(encoding="utf-8", errors="replace") as file:
             head = file.read(HEAD_CHARACTERS)
     except OSError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mfdebug.core.session.script import Origin
+from mfdebug.opening import given
 from mfdebug.opening.readers import GRAPH_FILE, reader_of
 from mfdebug.opening.shipped import find, folder, shipped
 from miniflow.errors import FileError, nearest
@@ -20,9 +21,14 @@ class Opened(NamedTuple):
     origin: Origin
 
 
-def open_graph(name: str, feeds: Mapping[str, Any] | None = None) -> Opened:
-    """Open a graph file, or the shipped graph of that name.
+def open_graph(
+    name: str,
+    feeds: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Opened:
+    """Open a graph file, a model, or the shipped graph of that name.
 
+    `feeds` and `options` are as they were given: see `given.py`.
     Raises `MiniflowError`, with the nearest shipped name, if there is neither.
     """
     path = Path(name)
@@ -41,12 +47,23 @@ def open_graph(name: str, feeds: Mapping[str, Any] | None = None) -> Opened:
                 hint=hint or "mfdebug --list names the shipped graphs",
             )
         path = shipped_path
-    graph = reader_of(name).load(path, feeds)
+    # A session file can name any; the others are no options of a model.
+    known_options = {key: options[key] for key in given.OPTIONS if options and key in options}
+    asked = dict(known_options)
+    if given.LABELS in asked:
+        asked[given.LABELS] = given.numbers(asked[given.LABELS])
+    graph = reader_of(path.name).load(path, given.feeds(feeds or {}) or None, asked)
     real = path.resolve()
     known = real.stem if real.parent == folder().resolve() else str(real)
-    return Opened(graph, Origin(known, graph.fingerprint, dict(feeds or {})))
+    if real.parent == folder().resolve() / "models":
+        known = real.name
+    return Opened(graph, Origin(known, graph.fingerprint, dict(feeds or {}), options=known_options))
 
 
-def load_graph(name: str, feeds: Mapping[str, Any] | None = None) -> Graph:
+def load_graph(
+    name: str,
+    feeds: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Graph:
     """Return the graph that `open_graph` opens, without its origin."""
-    return open_graph(name, feeds).graph
+    return open_graph(name, feeds, options).graph

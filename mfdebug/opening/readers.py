@@ -23,22 +23,45 @@ class Kind(Enum):
     RUN = "the recorded run of a program"
 
 
-def _load_json(path: Path, feeds: Mapping[str, Any] | None) -> Graph:
+Options = Mapping[str, Any]
+
+
+def _load_json(path: Path, feeds: Mapping[str, Any] | None, options: Options) -> Graph:
+    from miniflow.errors import FileError
     from miniflow.files import load
 
+    if options:
+        raise FileError(
+            f"--{next(iter(options))} is for a model, {' or '.join(MODEL_SUFFIXES)}: a graph file "
+            "names its cost",
+            where=path.name,
+        )
     return load(path, feeds=feeds)
+
+
+def _load_onnx(path: Path, feeds: Mapping[str, Any] | None, options: Options) -> Graph:
+    from miniflow.importers.onnx import load
+
+    return load(path, feeds, **options)
+
+
+def _load_pt2(path: Path, feeds: Mapping[str, Any] | None, options: Options) -> Graph:
+    from miniflow.importers.pt2 import load
+
+    return load(path, feeds, **options)
 
 
 class Reader(NamedTuple):
     """A format. `load` returns the graph in a file, with these values fed to its inputs.
 
-    A file of another format is read as JSON where a graph is required, so the error says what it
-    is not.
+    Its last argument has the options of a model: `cost` and `labels`, as of `graph_of`. A file of
+    another format is read as JSON where a graph is required, so the error says what it is not.
     """
 
     kind: Kind
     suffix: str
-    load: Callable[[Path, Mapping[str, Any] | None], Graph] = _load_json
+    load: Callable[[Path, Mapping[str, Any] | None, Options], Graph] = _load_json
+    is_model: bool = False
 
     @property
     def recorded(self) -> bool:
@@ -47,9 +70,12 @@ class Reader(NamedTuple):
 
 
 GRAPH_FILE = Reader(Kind.GRAPH, ".json")
+ONNX = Reader(Kind.GRAPH, ".onnx", _load_onnx, is_model=True)
+PT2 = Reader(Kind.GRAPH, ".pt2", _load_pt2, is_model=True)
 PROGRAM = Reader(Kind.PROGRAM, ".py")
 RUN_FILE = Reader(Kind.RUN, ".mfrun")
-READERS = (GRAPH_FILE, PROGRAM, RUN_FILE)
+READERS = (GRAPH_FILE, ONNX, PT2, PROGRAM, RUN_FILE)
+MODEL_SUFFIXES = tuple(reader.suffix for reader in READERS if reader.is_model)
 
 
 def reader_of(name: str | None) -> Reader:

@@ -28,6 +28,17 @@ GROUPS = {
     "why momentum helps": ("valley", "valley-momentum"),
 }
 
+# The shipped models of other libraries, with what they are; graphs/models/README.md says more.
+MODELS = {
+    "lenet.onnx": "LeNet on digits of 8x8 pixels, as PyTorch exports it. It gives scores.",
+    "resnet-block.onnx": "A small ResNet on the digits, BatchNorm as in training. It gives scores.",
+    "lstm.onnx": "An LSTM that counts letters. It gives scores and the cost.",
+    "nanogpt.onnx": "nanoGPT on the characters of a nursery rhyme. It gives scores.",
+    "nanogpt.pt2": "The same nanoGPT as torch.export saves it. It gives scores and the cost.",
+    "sklearn-digits.onnx": "scikit-learn's MLPClassifier on the digits. It gives probabilities.",
+    "sklearn-diabetes.onnx": "scikit-learn's MLPRegressor on the diabetes table, after a scaler.",
+}
+
 # The shipped demos, in the order in which to watch them.
 DEMOS = (
     "five-to-two",
@@ -63,7 +74,10 @@ def shipped() -> list[Shipped]:
 
 
 def find(name: str) -> Path | None:
-    """Return the file of the shipped graph called `name`, or None."""
+    """Return the file of the shipped graph or model called `name`, or None."""
+    if name in MODELS:
+        path = folder() / "models" / name
+        return path if path.is_file() else None
     if not name or set("/\\.") & set(name):
         return None
     path = folder() / f"{name}.json"
@@ -71,8 +85,13 @@ def find(name: str) -> Path | None:
 
 
 def names() -> list[str]:
-    """Return the names of the shipped graphs, without reading the files."""
-    return sorted(path.stem for path in folder().glob("*.json"))
+    """Return the names of the shipped graphs and models, without reading the files."""
+    return [*sorted(path.stem for path in folder().glob("*.json")), *MODELS]
+
+
+def shipped_models() -> list[Shipped]:
+    """Return the shipped models of other libraries."""
+    return [Shipped(name, folder() / "models" / name, text) for name, text in MODELS.items()]
 
 
 class ShippedDemo(NamedTuple):

@@ -103,6 +103,14 @@ def _npz(content: bytes, where: str) -> Tensors:
     return look_up
 
 
+def read_npy(content: bytes, where: str) -> Array:
+    """Return the array of an .npy file with this content."""
+    try:
+        return _npy(io.BytesIO(content), "", where)
+    except (ValueError, TypeError, IndexError) as error:
+        raise FileError(f"not an .npy file: {error}", where=where) from None
+
+
 # An encrypted member is a RuntimeError.
 _BROKEN_ZIP = (
     zipfile.BadZipFile,

@@ -19,7 +19,7 @@ from miniflow.errors import ShapeError
 from miniflow.gradcheck.differences import EPSILON
 from miniflow.gradcheck.restoring import attributes_restored, state_restored
 from miniflow.node import Input, Node, gradient_sent
-from miniflow.ops.base import Array, follows_rules
+from miniflow.ops.base import Array, Op, follows_rules
 from miniflow.plans.base import Plan
 from miniflow.plans.compile import compile_plan
 from miniflow.plans.custom_node import run_method
@@ -66,8 +66,11 @@ class CheckPass:
         self.plan.skip_value_checks()
 
     def lacks_rule(self, node: int) -> bool:
-        """Whether a node defines no backward rule."""
-        rule = getattr(type(self.graph.nodes[node]), "backward", None)
+        """Whether a node defines no backward rule, or one that does not know what to send."""
+        own = self.graph.nodes[node]
+        if isinstance(own, Op):
+            return any(map(own.unknown_gradient, range(len(own.inbound_nodes))))
+        rule = getattr(type(own), "backward", None)
         return rule is None or rule is Node.backward
 
     def upstream(self, node: int) -> Upstream:

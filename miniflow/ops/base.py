@@ -186,6 +186,13 @@ class Op(KeepsArrays):
         """
         return ""
 
+    def unknown_gradient(self, input_index: int) -> str:
+        """Return why it is not known what is sent to an input, or an empty string.
+
+        The backward rule sends NaN there, and no gradient before the node is known.
+        """
+        return ""
+
     def takes_infinity(self, input_index: int) -> bool:
         """Whether infinity in an input is an ordinary number, so that nobody is warned of it."""
         return False

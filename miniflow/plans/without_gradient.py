@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from miniflow.node import Input
+from miniflow.node import Input, Node
 from miniflow.ops.base import Op, Shape
 
 if TYPE_CHECKING:
@@ -39,6 +39,32 @@ def inputs_without_gradient(graph: Structure, shapes: list[Shape]) -> dict[int, 
         and not node.trainable
         and reasons.keys() >= set(graph.consumers[source])
     }
+
+
+def gradients_not_known(graph: Structure) -> dict[int, str]:
+    """Return why, for each node with a gradient that is not known, because a consumer lacks a rule.
+
+    Neither is that of any node before such a one, unless the gradient stops in between.
+    """
+    found: dict[int, str] = {}
+    kinds = {type(node) for node in graph.nodes if isinstance(node, Op)}
+    if all(kind.unknown_gradient is Op.unknown_gradient for kind in kinds):
+        return found
+    for i in graph.backward_nodes:
+        node = graph.nodes[i]
+        for input_index, source in enumerate(graph.inbound[i]):
+            if source not in found and (reason := _unknown(node, input_index, found.get(i, ""))):
+                found[source] = reason
+    return found
+
+
+def _unknown(node: Node, input_index: int, reason: str) -> str:
+    """Return why what a node sends is not known; `reason` is why its own gradient is not."""
+    if not isinstance(node, Op):
+        return reason
+    if node.stops_gradient(input_index):
+        return ""
+    return node.unknown_gradient(input_index) or reason
 
 
 def _may_stop(kind: type[Op]) -> bool:

@@ -121,7 +121,14 @@ def test_list_names_the_shipped_graphs_with_what_they_teach() -> None:
     done = mfdebug("--list")
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert names[:4] == ["wx", "parabola", "circuit-a", "circuit-b"]
-    assert {path.stem for path in (ROOT / "graphs").glob("*.json")} == set(names)
+    graphs = {path.stem for path in (ROOT / "graphs").glob("*.json")}
+    models = {
+        path.name
+        for path in (ROOT / "graphs" / "models").iterdir()
+        if path.suffix in (".onnx", ".pt2")
+    }
+    assert graphs | models == set(names)
+    assert set(names[-len(models) :]) == models
 
 
 def test_version_and_help() -> None:

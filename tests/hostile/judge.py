@@ -28,8 +28,10 @@ from miniflow.errors import FileError, MiniflowError
 from miniflow.files import load
 from miniflow.graph import Graph
 from miniflow.importers import pt2
+from miniflow.importers.onnx import load as load_onnx
 from miniflow.text.characters import is_printable
 from tests.hostile.inputs import GRAPHS, SAFETENSORS, Input, parted, recorded
+from tests.hostile.onnx_inputs import MODELS
 from tests.miniflow.importers.pt2.archives import FILES
 
 SECONDS = 2.0
@@ -87,6 +89,7 @@ class Judge:
         self._read(Input("tensors", SAFETENSORS))
         self._read(Input("model", (FILES / "mlp.pt2").read_bytes()))
         self._read(Input("run", recorded(closed=True)))
+        self._read(Input("onnx", (MODELS / "lstm.onnx").read_bytes()))
         self.watch = Watch()
         self.slowest = 0.0
         self.most_bytes = 0
@@ -121,8 +124,13 @@ class Judge:
             "demo": self._demo,
             "settings": self._settings,
             "run": self._run,
+            "onnx": self._onnx,
         }
         return reader[given.kind](given.data)
+
+    def _onnx(self, data: bytes) -> str:
+        (self.folder / "m.onnx").write_bytes(data)
+        return self._stepped(load_onnx(self.folder / "m.onnx"))
 
     def _graph(self, data: bytes) -> str:
         (self.folder / "g.json").write_bytes(data)

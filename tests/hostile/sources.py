@@ -19,6 +19,7 @@ from tests.hostile.inputs import (
     session,
     tensors,
 )
+from tests.hostile.onnx_inputs import MODELS, SHIPPED, onnx_form
 
 SOURCES: list[tuple[str, Callable[[Random], bytes]]] = [
     ("graph", of_files(sorted(GRAPHS.glob("*.json")))),
@@ -35,6 +36,9 @@ SOURCES: list[tuple[str, Callable[[Random], bytes]]] = [
     ("demo", of_files(sorted((GRAPHS / "demos").glob("*.demo")))),
     ("run", run_bytes),
     ("run", run_rows),
+    ("onnx", of_files([MODELS / f"{name}.onnx" for name in SHIPPED])),
+    ("onnx", onnx_form),
+    ("onnx", onnx_form),
     ("settings", lambda random: damaged(random, SETTINGS)),
 ]
 

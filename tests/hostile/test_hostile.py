@@ -30,7 +30,7 @@ def test_none_does_harm() -> None:
     loaded = sum(count for told, count in counts.items() if "loaded" in told)
     # Not only the reader of JSON is tried.
     assert loaded > INPUTS / 10
-    for kind in ("graph", "tensors", "model", "session", "demo", "settings", "run"):
+    for kind in ("graph", "tensors", "model", "session", "demo", "settings", "run", "onnx"):
         assert counts[f"{kind}: loaded"], kind
 
 

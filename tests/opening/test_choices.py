@@ -10,7 +10,15 @@ from pathlib import Path
 from mfdebug.core.session.store import Left
 from mfdebug.opening.choices import HERE, RECENT, Choice, choices
 from mfdebug.opening.graphs import open_graph
-from mfdebug.opening.shipped import DEMOS, GROUPS, folder, next_demo, shipped, shipped_demos
+from mfdebug.opening.shipped import (
+    DEMOS,
+    GROUPS,
+    folder,
+    next_demo,
+    shipped,
+    shipped_demos,
+    shipped_models,
+)
 from tests.support.paths import ROOT
 
 
@@ -27,9 +35,18 @@ def test_the_groups_are_those_of_the_readme() -> None:
 
 def test_every_shipped_graph_and_demo_is_offered_once(tmp_path: Path) -> None:
     found = [choice for choice in choices([], tmp_path) if not choice.demo]
-    assert sorted(choice.target for choice in found) == sorted(graph.name for graph in shipped())
+    assert sorted(choice.target for choice in found) == sorted(
+        graph.name for graph in [*shipped(), *shipped_models()]
+    )
     demos = [choice for choice in choices([], tmp_path) if choice.demo]
     assert [Path(choice.target).stem for choice in demos] == list(DEMOS)
+
+
+def test_every_shipped_model_has_a_description_and_can_be_opened() -> None:
+    files = {p.name for p in (folder() / "models").iterdir() if p.suffix in (".onnx", ".pt2")}
+    assert {model.name for model in shipped_models()} == files
+    for model in shipped_models():
+        assert open_graph(model.name).origin.graph == model.name
 
 
 def test_each_demo_names_the_next_one() -> None:
@@ -62,10 +79,12 @@ def test_files_of_the_folder_are_offered_if_they_are_graphs(tmp_path: Path) -> N
     (tmp_path / "package.json").write_text('{"name": "other"}')
     (tmp_path / "cut.json").write_text('{"miniflow": 1, "description": "a \\')
     (tmp_path / "hostile.json").write_text('{"miniflow": 1, "description": "a\\u001b[2Jb"}')
+    shutil.copy(folder() / "models" / "lstm.onnx", tmp_path / "model.onnx")
     (tmp_path / "folder.json").mkdir()
+    (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "dangling.json").symlink_to(tmp_path / "nothing")
     found = {choice.name: choice.text for choice in of(HERE, choices([], tmp_path))}
-    assert found.keys() == {"own.json", "cut.json", "hostile.json"}
+    assert found.keys() == {"own.json", "cut.json", "hostile.json", "model.onnx"}
     assert found["own.json"].startswith("The smallest possible network")
     assert found["cut.json"] == ""
     assert "\x1b" not in found["hostile.json"]

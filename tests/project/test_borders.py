@@ -27,6 +27,8 @@ NOT_AT_THE_FIRST_SCREEN = {
     "mfdebug.tui.screens.why",
     "miniflow.files.tensors",
     "miniflow.gradcheck",
+    "miniflow.importers",
+    "onnx",
     "safetensors",
     "secrets",
     "sqlite3",

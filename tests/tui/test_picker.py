@@ -39,6 +39,14 @@ async def test_a_demo_can_be_picked_too() -> None:
         assert "1/13" in driver.text
 
 
+async def test_a_model_of_another_library_is_opened_and_says_its_cost() -> None:
+    async with opened(None) as driver:
+        await driver.press(*"counts letters", "enter")
+        assert "The cost is the model's output" in driver.text
+        await driver.press("space")
+        assert "tokens" in driver.text
+
+
 async def test_what_is_typed_narrows_the_list() -> None:
     async with opened(None) as driver:
         await driver.press(*"nan")
@@ -48,8 +56,11 @@ async def test_what_is_typed_narrows_the_list() -> None:
             "what can go wrong",
             "log-nan",
             "log-safe",
+            "models of other libraries",
+            "nanogpt.onnx",
+            "nanogpt.pt2",
         ]
-        await driver.press("pageup", "pagedown")
+        await driver.press("pageup", "down", "down")
         assert "The same regression as log-nan" in driver.text
         await driver.press(*"xyz")
         assert listed(driver) == []

@@ -14,7 +14,8 @@ from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.gradcheck.checker import JUDGEMENTS, Verdict
 from miniflow.gradcheck.differences import Judgement
 from miniflow.graph import Graph
-from miniflow.ops.base import shape_text
+from miniflow.node import Node
+from miniflow.ops.base import Op, shape_text
 
 # For each kind of reference: the words for agreement, and the names of the two numbers.
 AGREES = {
@@ -130,6 +131,8 @@ def _nothing_to_check(graph: Graph, verdicts: Sequence[Verdict]) -> str:
         names = dict.fromkeys(graph.nodes[verdict.cause or 0].label for verdict in verdicts)
         shown = ", ".join(list(names)[:5]) + (", …" if len(names) > 5 else "")
         plural = "s" if len(names) == 1 else ""
+        if any(map(_unknown_gradient, (graph[name] for name in names))):
+            return f"there is nothing to check: the gradients of {shown} are not known"
         return f"there is nothing to check: {shown} define{plural} no backward()"
     return ""
 
@@ -259,6 +262,11 @@ def _sentence(graph: Graph, verdict: Verdict) -> str:
     return f"{sent}: {meaning}: {numbers} ({tried})"
 
 
+def _unknown_gradient(node: Node) -> str:
+    """Return why it is not known what an op sends back, or an empty string."""
+    return node.unknown_gradient(0) if isinstance(node, Op) and node.inbound_nodes else ""
+
+
 def _why_not(graph: Graph, verdict: Verdict) -> str:
     cause = graph.nodes[verdict.cause or 0].label
     match verdict.reason:
@@ -269,7 +277,8 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
         case "random":
             return f"two evaluations of {cause} differ (it draws random numbers, or counts)"
         case "no backward":
-            return f"{cause} defines no backward()"
+            why = _unknown_gradient(graph.nodes[verdict.cause or 0])
+            return why or f"{cause} defines no backward()"
         case "own class":
             kind = kind_of(graph.nodes[verdict.cause or 0])
             return f"{kind} is the program's own class, and the program does not wait in this graph"

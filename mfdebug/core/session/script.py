@@ -20,8 +20,8 @@ from miniflow.files.atomic import replace_file
 from miniflow.text.characters import is_printable
 
 HEAD = "# mfdebug session 1"
-_GRAPH, _HASH, _FEED, _ARGUMENT, _END = (
-    *("# graph ", "# sha256 ", "# feed "),
+_GRAPH, _HASH, _FEED, _OPTION, _ARGUMENT, _END = (
+    *("# graph ", "# sha256 ", "# feed ", "# option "),
     *("# argument ", "# end "),
 )
 MOST_BYTES = 256 * 2**20
@@ -30,13 +30,15 @@ MOST_BYTES = 256 * 2**20
 class Origin(Struct, frozen=True):
     """The origin of a graph: its file or the name of a shipped graph, a hash, values given by hand.
 
-    For a program's graph: the program and its `arguments`; for a recorded run: the run file.
+    For a program's graph: the program and its `arguments`; for a recorded run: the run file. For a
+    model: the `options` that make its cost.
     """
 
     graph: str
     fingerprint: str
     feeds: Mapping[str, Any] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Script(Struct, frozen=True):
@@ -51,6 +53,7 @@ def session_text(origin: Origin, lines: Iterable[str]) -> str:
     """Return the text of a session file."""
     head = [HEAD, _GRAPH + _quoted(origin.graph), _HASH + origin.fingerprint]
     head += [f"{_FEED}{_quoted(name)} {json.dumps(v)}" for name, v in origin.feeds.items()]
+    head += [f"{_OPTION}{_quoted(name)} {json.dumps(v)}" for name, v in origin.options.items()]
     head += [_ARGUMENT + _quoted(argument) for argument in origin.arguments]
     lines = list(lines)
     text = "\n".join([*head, "", *lines]) + "\n"
@@ -119,14 +122,16 @@ def _origin(rows: list[str], text: str, name: str) -> Origin:
 def _read_head(rows: list[str], name: str) -> Origin:
     fields: dict[str, str] = {}
     feeds: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     arguments: list[str] = []
     for number, row in enumerate(rows[1:], 2):
         if not row.startswith("# "):
             break
         try:
-            if row.startswith(_FEED):
-                fed, end = json.JSONDecoder().raw_decode(row, len(_FEED))
-                feeds[str(fed)] = json.loads(row[end:])
+            if row.startswith((_FEED, _OPTION)):
+                prefix, found = (_FEED, feeds) if row.startswith(_FEED) else (_OPTION, options)
+                name_given, end = json.JSONDecoder().raw_decode(row, len(prefix))
+                found[str(name_given)] = json.loads(row[end:])
             elif row.startswith(_ARGUMENT):
                 arguments.append(str(json.loads(row.removeprefix(_ARGUMENT))))
             elif row.startswith(_GRAPH):
@@ -137,7 +142,7 @@ def _read_head(rows: list[str], name: str) -> Origin:
             raise _damaged(name, number, "invalid JSON") from None
     if len(fields) < 2:
         raise _damaged(name, 2, "the graph or its sha256 is missing")
-    return Origin(fields["graph"], fields["fingerprint"], feeds, tuple(arguments))
+    return Origin(fields["graph"], fields["fingerprint"], feeds, tuple(arguments), options)
 
 
 def unreadable(line: str) -> str:

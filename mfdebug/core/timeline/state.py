@@ -11,8 +11,8 @@ from mfdebug.core.timeline.cursor import Cursor
 from mfdebug.core.timeline.edits import Edit
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.node import Input
-from miniflow.ops.base import Array, Index
-from miniflow.plans.without_gradient import inputs_without_gradient
+from miniflow.ops.base import Array, Index, Op
+from miniflow.plans.without_gradient import gradients_not_known, inputs_without_gradient
 
 
 class Freshness(Enum):
@@ -51,6 +51,8 @@ class State:
         self.graph, self.plan, self.timeline = cursor.graph, cursor.plan, cursor.timeline
         # The inputs without a gradient, of a build of the timeline.
         self._without_gradient: tuple[int, dict[int, str]] = (0, {})
+        # The gradients that are not known, of a build of the timeline.
+        self._not_known: tuple[int, dict[int, str]] = (0, {})
 
     @property
     def learning_rate(self) -> float:
@@ -95,16 +97,37 @@ class State:
             freshness is not Freshness.CURRENT
             and self.timeline.first_report(node) <= self._position
         ):
-            return Freshness.PARTIAL
-        return freshness
+            freshness = Freshness.PARTIAL
+        waits = freshness is Freshness.WAITING
+        return freshness if waits or not self._lacks_rule(node) else Freshness.UNKNOWN
 
     def unknown(self, node: int, *, gradient: bool = False) -> str:
-        """Return why a value or gradient of the program is not known, or ""."""
+        """Return why a value or gradient is not known, or ""."""
+        if gradient and self.gradient_freshness(node) is Freshness.UNKNOWN:
+            return self._lacks_rule(node)
         return ""
 
     def unsent(self, consumer: int, input_index: int) -> str:
         """Return why it is not known what a node sent to one of its inputs, or ""."""
-        return ""
+        reason = self._lacks_rule(self.graph.inbound[consumer][input_index])
+        if not reason:
+            return ""
+        op = self.graph.nodes[consumer]
+        if isinstance(op, Op):
+            if op.stops_gradient(input_index):
+                return ""
+            reason = op.unknown_gradient(input_index)
+        else:
+            reason = ""
+        return reason or self._lacks_rule(consumer)
+
+    def _lacks_rule(self, node: int) -> str:
+        """Return which rule is missing without which a node's gradient is not known, or ""."""
+        build, found = self._not_known
+        if build != self.timeline.builds:
+            found = gradients_not_known(self.graph)
+            self._not_known = self.timeline.builds, found
+        return found.get(node, "")
 
     def departs(self, node: int, phase: Phase) -> str:
         """Return how a recorded number deviates from its op's rule, or ""."""
@@ -206,7 +229,8 @@ class State:
         if position is None:
             return None
         reported = position <= self._position
-        sent = self.sent(consumer, input_index) if reported else None
+        known = reported and not self.unsent(consumer, input_index)
+        sent = self.sent(consumer, input_index) if known else None
         return Contribution(consumer, input_index, reported, sent)
 
     def sent(self, consumer: int, input_index: int) -> Array:
