@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -28,13 +29,14 @@ class Builder:
     def __init__(self, graph: Any, path: Path) -> None:
         self.graph = graph
         self.path = path
-        self.names = Names(graph.node)
+        self.names = Names(graph.node, [tensor.name for tensor in graph.initializer])
         self.parameters = Parameters(self.names, graph.node)
         self.weights = Weights(path.parent)
         self.shapes: dict[Node, Shape] = {}
         self.notes: list[str] = []
         self._used = {name for node in graph.node for name in node.input}
         self._used.update(output.name for output in graph.output)
+        self._layers: Counter[tuple[str, ...]] = Counter()
         self._fixed: dict[str, list[str]] = {}
 
     def initializers(self) -> Environment:
@@ -80,6 +82,12 @@ class Builder:
     def is_used(self, output: str) -> bool:
         """Whether a name of the file is an input of a node, or an output of the model."""
         return output in self._used
+
+    def layer(self, node: Any) -> int:
+        """Return how many recurrent layers of this node's module were made before, and count it."""
+        scope = self.names.scopes_of(node)[:-1]
+        self._layers[scope] += bool(scope)
+        return self._layers[scope] - bool(scope)
 
     def fix(self, inputs: frozenset[str], name: str) -> None:
         """Note that the numbers of a node hold for the present values of inputs only."""

@@ -47,6 +47,9 @@ class Maker(Protocol):
     def is_used(self, output: str) -> bool:
         """Whether a name of the file is an input of a node, or an output of the model."""
 
+    def layer(self, node: Any) -> int:
+        """Return how many recurrent layers of a node's module were made before, and count it."""
+
     def fix(self, inputs: frozenset[str], name: str) -> None:
         """Note that the numbers of a node hold for the present values of inputs only."""
 
@@ -204,6 +207,10 @@ class Call:
         name = f"{value.name}.{role}"
         changed = Known(change(value.array), name, is_initializer=True, is_derived=True)
         return self._maker.parameter(changed, self.proto, role)
+
+    def layer(self) -> int:
+        """Return which recurrent layer of its module this is, from 0."""
+        return self._maker.layer(self.proto)
 
     def is_used(self, output: str) -> bool:
         """Whether another node, or the model, takes an output."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -78,9 +78,12 @@ def _nested(paths: list[str]) -> Scopes:
 
 
 class Names:
-    """Gives out names, each once; `nodes` are those of the model, in its order."""
+    """Gives out names, each once.
 
-    def __init__(self, nodes: Iterable[Any]) -> None:
+    `nodes` are those of the model, in its order, and `weights` the names of its initializers.
+    """
+
+    def __init__(self, nodes: Iterable[Any], weights: Iterable[str] = ()) -> None:
         self._counts: dict[str, int] = {}
         # The scopes of each node, and how many have the same, by the name of its first output.
         self._scopes: dict[str, Scopes] = {}
@@ -89,6 +92,8 @@ class Names:
             self._scopes[_key(node)] = scopes_in(node)
         if any(has_scopes(node) for node in nodes):
             self._fill_in(nodes)
+        else:
+            self._complete(weights)
         self._alike = Counter(self._scopes.values())
         # The dotted paths of the modules.
         self._modules: set[str] = set()
@@ -112,6 +117,24 @@ class Names:
                 after = before
             shared = [a for a, b in zip(before, after, strict=False) if a == b]
             self._scopes[_key(node)] = (*shared, _key(node))
+
+    def _complete(self, weights: Iterable[str]) -> None:
+        """Put the modules ahead that the older exporter leaves out, since nothing calls them.
+
+        `h.0` is `transformer.h.0` if the names of parameters know that path, and no other like it.
+        """
+        known: set[str] = set()
+        for name in weights:
+            pieces = name.split(".") if "/" not in name else []
+            known.update(".".join(pieces[:end]) for end in range(1, len(pieces)))
+        ends: defaultdict[str, set[str]] = defaultdict(set)
+        for path in known:
+            cuts = [i for i, character in enumerate(path) if character == "."]
+            for cut in cuts:
+                ends[path[cut + 1 :]].add(path)
+        for key, scopes in self._scopes.items():
+            if len(scopes) > 1 and scopes[0] not in known and len(ends[scopes[0]]) == 1:
+                self._scopes[key] = (next(iter(ends[scopes[0]])), *scopes[1:])
 
     def scopes_of(self, node: Any) -> Scopes:
         """Return the names of the modules that a node is from, and its own."""

@@ -43,6 +43,7 @@ from miniflow.importers.onnx.model_file import MOST_NODES
 from miniflow.importers.onnx.names import clean
 from miniflow.importers.onnx.reference import IN_JUMPS
 from miniflow.importers.onnx.rules import ANY_TYPE, RULES
+from miniflow.importers.onnx.sequences import KINDS, Sequences
 from miniflow.importers.onnx.values import (
     Computed,
     Dtype,
@@ -81,6 +82,7 @@ class Walk:
         self.feeds = feeds
         self.opsets = {entry.domain: entry.version for entry in model.opset_import}
         self.functions = {(f.domain, f.name): f for f in model.functions}
+        self._sequences = Sequences()
         self._visited = 0
 
     def run(self) -> ImportedModel:
@@ -130,6 +132,10 @@ class Walk:
             return self._inline(node, (function, {**place.opsets, **wanted}), inputs, place)
         if node.op_type == "If":
             return self._branch(node, inputs, values, place)
+        if node.op_type in KINDS:
+            return self._sequences.values_of(
+                node, inputs, place.scope, lambda split, given: self._translate(split, given, place)
+            )
         _check_supported(node, place.opsets)
         if node.op_type in ("Shape", "Size") or not any(map(_varies, inputs)):
             return _fold(node, inputs, place.opsets)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -36,7 +35,8 @@ def recurrent(call: Call) -> Sequence[Result]:
     _check(call, steps)
     direction = str(call.attribute("direction", "forward"))
     reverses = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
-    layers = [_Layer(call, x, d, reverse) for d, reverse in enumerate(reverses)]
+    level = call.layer()
+    layers = [_Layer(call, x, level, d, reverse) for d, reverse in enumerate(reverses)]
     outputs: list[Result] = [None] * len(call.proto.output)
     for i, name in enumerate(call.proto.output):
         if not name:
@@ -82,17 +82,15 @@ def _check(call: Call, steps: int) -> None:
 
 
 class _Layer:
-    """One direction of a layer; `d` is its number."""
+    """One direction, number `d`, of the layer number `level` of a module."""
 
-    def __init__(self, call: Call, x: Node, d: int, reverse: bool) -> None:
+    def __init__(self, call: Call, x: Node, level: int, d: int, reverse: bool) -> None:
         self.call, self.d, self.reverse = call, d, reverse
         self.units = call.shape(R)[2]
         self.steps = call.shape_of(x)[0]
         blocks = _BLOCKS[call.kind]
         rows = np.concatenate([np.arange(self.units) + b * self.units for b in blocks])
-        # Layers of one module are called `/lstm/LSTM` and `/lstm/LSTM_1`.
-        level = re.search(r"/\w+_(\d+)$", call.proto.name)
-        self.end = f"_l{level[1] if level else 0}" + "_reverse" * reverse
+        self.end = f"_l{level}" + "_reverse" * reverse
         inputs = [
             x,
             self._rows(W, "weight_ih", lambda w: w[d][rows], rows),

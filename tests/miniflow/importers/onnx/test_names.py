@@ -46,6 +46,26 @@ def test_metadata_is_not_evaluated() -> None:
     assert scopes_in(node) == ("n",)
 
 
+def test_a_module_that_the_older_exporter_leaves_out_comes_from_the_parameters() -> None:
+    nodes = [NODE("MatMul", ["x", "net.fc.weight"], ["y"], name="/fc/MatMul")]
+    found = graph(model(nodes, initializers={"net.fc.weight": W}))
+    assert found.names() == ["x", "net.fc.weight", "net.fc.MatMul", "cost"]
+
+
+def test_layers_of_one_recurrent_module_are_counted() -> None:
+    names = ["w0", "r0", "w1", "r1"]
+    nodes = [
+        scoped(NODE("RNN", ["x", "w0", "r0"], ["a"], hidden_size=3), "", "rnn", "a"),
+        NODE("Squeeze", ["a", "axis"], ["b"], name="squeeze"),
+        scoped(NODE("RNN", ["b", "w1", "r1"], ["y"], hidden_size=3), "", "rnn", "y"),
+    ]
+    numbers: dict[str, np.ndarray] = {name: RNG.normal(size=(1, 3, 3)) for name in names}
+    proto = model(nodes, {"x": (4, 2, 3)}, initializers={**numbers, "axis": np.array([1])})
+    assert trained(proto) == [
+        f"rnn.weight_{role}_l{level}" for level in (0, 1) for role in ("ih", "hh")
+    ]
+
+
 def test_several_nodes_of_one_operation_are_a_scope() -> None:
     nodes = [
         scoped(NODE("MatMul", ["x", "fc.weight"], ["m"]), "", "fc", "linear"),
