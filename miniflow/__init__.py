@@ -24,6 +24,7 @@ from miniflow.functional import attention as attention
 from miniflow.functional import average_pool as average_pool
 from miniflow.functional import batch_norm as batch_norm
 from miniflow.functional import binary_cross_entropy as binary_cross_entropy
+from miniflow.functional import cast as cast
 from miniflow.functional import clip as clip
 from miniflow.functional import concat as concat
 from miniflow.functional import conv as conv
@@ -116,6 +117,7 @@ from miniflow.ops import (
     AveragePool,
     BatchNorm,
     BinaryCrossEntropy,
+    Cast,
     Clip,
     Concat,
     Conv,
@@ -208,6 +210,7 @@ __all__ = [
     "AveragePool",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "Cast",
     "Clip",
     "Concat",
     "Conv",

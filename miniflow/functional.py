@@ -52,6 +52,7 @@ less_or_equal = ops.LessOrEqual
 greater = ops.Greater
 greater_or_equal = ops.GreaterOrEqual
 detach = ops.Detach
+cast = ops.Cast
 attention = ops.Attention
 matmul = ops.MatMul
 linear = ops.Linear

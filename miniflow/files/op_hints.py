@@ -25,6 +25,7 @@ _CALLED_ELSEWHERE = {
     "crosscorrelation",
     "ConvTranspose": "convtranspose1d convtranspose2d convtranspose3d conv1dtranspose "
     "conv2dtranspose conv3dtranspose transposedconv deconv deconvolution upconv",
+    "Cast": "astype totype trunc int bool",
     "Detach": "stopgradient nograd",
     "Div": "divide truediv",
     "GRU": "grucell grulayer gatedrecurrentunit",

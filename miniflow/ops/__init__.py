@@ -26,6 +26,7 @@ from miniflow.ops.base import (
 from miniflow.ops.batch_norm import BatchNorm
 from miniflow.ops.channel_norms import GroupNorm, InstanceNorm
 from miniflow.ops.conditions import (
+    Cast,
     Detach,
     Equal,
     Greater,
@@ -123,6 +124,7 @@ __all__ = [
     "AveragePool",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "Cast",
     "Clip",
     "Concat",
     "Conv",

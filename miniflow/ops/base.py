@@ -27,6 +27,7 @@ from miniflow.ops.calls import Call as Call
 from miniflow.ops.calls import Calls as Calls
 from miniflow.ops.calls import Index as Index
 from miniflow.ops.calls import Shape as Shape
+from miniflow.ops.calls import run
 from miniflow.ops.lasting import KeepsArrays
 from miniflow.registry import OPS as OPS
 from miniflow.text.lists import series as series
@@ -233,7 +234,7 @@ class Op(KeepsArrays):
         self.check_calls(do, *inputs)
         self.forward_calls(do, out, *inputs)
         with np.errstate(all="ignore"):
-            _run(do.take())
+            run(do.take())
         if lasting:
             self.state = lasting
         self._live = do, out, inputs
@@ -258,7 +259,7 @@ class Op(KeepsArrays):
 
         self.backward_calls(do, targets(), grad, out, inputs)
         with np.errstate(all="ignore"):
-            _run(do.take())
+            run(do.take())
         self.gradients = {
             node: total[()] if total.shape == () else total for node, total in sent.items()
         }
@@ -395,11 +396,6 @@ def _in_value_shape(do: Calls, targets: Targets, shape: Shape) -> Iterator[tuple
             full = do.scratch(shape) if full is None else full
             yield input_index, full
             unbroadcast(do, full, out)
-
-
-def _run(calls: tuple[Call, ...]) -> None:
-    for call in calls:
-        call()
 
 
 def as_floats(node: Node) -> Array:

@@ -5,7 +5,7 @@ Bound calls are the fastest form measured: no Python frame for each operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,12 @@ Array = NDArray[Any]
 Index = tuple[int, ...]
 Shape = tuple[int, ...]
 Call = Callable[[], object]
+
+
+def run(calls: Iterable[Call]) -> None:
+    """Make calls one after the other."""
+    for call in calls:
+        call()
 
 
 class Calls:

@@ -1,18 +1,19 @@
-"""Conditions: the comparisons, which are 1 or 0; Where, which selects by one; and Detach.
+"""Conditions: the comparisons, which are 1 or 0; Where, which selects by one; Cast; and Detach.
 
-A comparison is constant but for its jumps, and a condition only selects: no gradient is sent to
-their inputs. Detach sends none by choice.
+A comparison and a cast are constant but for their jumps, and a condition only selects: no gradient
+is sent to their inputs. Detach sends none by choice.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from miniflow.ops.base import Array, Calls, Elementwise, ScalarRule, register
+from miniflow.ops.base import Array, Attribute, Calls, Elementwise, ScalarRule, register
 
 
 class Comparison(Elementwise):
@@ -150,6 +151,67 @@ class Where(Elementwise):
         if not input_index:
             return "0"
         return f"[{names[0]} {'!=' if input_index == 1 else '='} 0]"
+
+
+def _is_true(x: float) -> float:
+    return float(x != 0)
+
+
+def _truncated(x: float) -> float:
+    # NaN and infinity have no integer part.
+    return float(math.trunc(x)) if math.isfinite(x) else x
+
+
+@register
+class Cast(Elementwise):
+    """The numbers as integers, without their fraction, or as truths: 1 where they are not 0.
+
+    They stay in the graph's float type. NaN and infinity stay as they are as integers, and are
+    true.
+    """
+
+    attributes: ClassVar = {
+        "to": Attribute(
+            "integer", '"integer" or "boolean"', lambda value: value in ("integer", "boolean")
+        )
+    }
+    role = "a cast sends nothing to {names[0]}: between its jumps it is constant"
+
+    @property
+    def _to_truths(self) -> bool:
+        return bool(self.attrs["to"] == "boolean")
+
+    def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
+        """trunc(x), or 1 where x is not 0."""
+        if not self._to_truths:
+            do(np.trunc, inputs[0], out)
+            return
+        true = do.keep("true", out.shape, np.bool_)
+        do(np.not_equal, inputs[0], 0.0, true)
+        do(np.copyto, out, true)
+
+    def local_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """0."""
+        do(out.fill, 0.0)
+
+    def stops_gradient(self, input_index: int) -> str:
+        """A cast sends nothing."""
+        return "a cast sends no gradient"
+
+    def scalar(self) -> ScalarRule:
+        """trunc(x), or 1 where x is not 0."""
+        rule = _is_true if self._to_truths else _truncated
+        return ScalarRule(rule, lambda _g, _value, _x: (0.0,))
+
+    def formula(self, *names: str) -> str:
+        """[x != 0] or trunc(x)."""
+        return f"[{names[0]} != 0]" if self._to_truths else f"trunc({names[0]})"
+
+    def local(self, input_index: int, name: str, *names: str) -> str:
+        """0."""
+        return "0"
 
 
 @register

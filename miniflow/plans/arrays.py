@@ -14,6 +14,7 @@ import numpy as np
 
 from miniflow.node import Input
 from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats, follows_rules
+from miniflow.ops.calls import run
 from miniflow.plans.arena import Arena
 from miniflow.plans.base import Plan, State
 from miniflow.plans.custom_node import LessonNode
@@ -242,16 +243,16 @@ class ArrayPlan(Plan):
 
     def forward(self, node: int) -> None:
         """Run the node's forward calls."""
-        self._without_warnings(_run, self._forward[node])
+        self._without_warnings(run, self._forward[node])
 
     def backward(self, node: int) -> None:
         """Run the node's backward calls."""
-        self._without_warnings(_run, self._backward[node])
+        self._without_warnings(run, self._backward[node])
 
     def update(self, trainable: int) -> None:
         """Run the update calls of one parameter."""
         _, each = self._updates.present(updates=self.updates_in(self.sgd_step))
-        self._without_warnings(_run, each[trainable])
+        self._without_warnings(run, each[trainable])
 
     def walk(self, begin: int, end: int) -> None:
         """Run a range of the compiled calls; updates run one by one unless all are in the range."""
@@ -266,10 +267,10 @@ class ArrayPlan(Plan):
             return
         whole, each = self._updates.present(updates=self.updates_in(self.sgd_step))
         if begin <= updates and end == len(starts) - 1:
-            _run(whole)
+            run(whole)
         else:
             for update in each[max(begin - updates, 0) : end - updates]:
-                _run(update)
+                run(update)
 
     def run(self, first: int, count: int, costs: array[float], trace: Trace | None = None) -> None:
         """Run whole SGD steps in one loop over all calls."""
@@ -370,11 +371,7 @@ class ArrayPlan(Plan):
         return {name: self._do[node].before_pass(name) for name in self.lasting(node)}
 
     def save(self, over: State | None = None) -> State:
-        """Copy the lasting part of the block, and the control of the run.
-
-        New memory, which the system clears first, takes twice as long as that of another state, and
-        in a virtual machine up to thirty times.
-        """
+        """Copy the lasting part of the block, and the control of the run."""
         if over is None:
             return self._arena.lasting.copy(), self.control
         np.copyto(over[0], self._arena.lasting)
@@ -400,8 +397,3 @@ class ArrayPlan(Plan):
     def sgd_step(self) -> int:
         """The step number that random ops read, minus the steps before this run."""
         return int(self._sgd_step[0]) - self.steps_before
-
-
-def _run(calls: tuple[Call, ...]) -> None:
-    for call in calls:
-        call()

@@ -184,6 +184,8 @@ CASES = [
     Case("Greater", ((4, 3), (3,)), lambda x, y: (x > y).to(x.dtype)),
     Case("GreaterOrEqual", ((4, 3), (3,)), lambda x, y: (x >= y).to(x.dtype), draw=bits),
     Case("Detach", ((4, 3),), lambda x: x.detach()),
+    Case("Cast", ((4, 3),), lambda x: x.detach().trunc()),
+    Case("Cast", ((4, 3),), lambda x: x.bool().to(x.dtype), {"to": "boolean"}),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, -1), edges=False),
     Case("Softmax", ((4, 3),), lambda x: torch.softmax(x, 0), {"axis": 0}, edges=False),
     Case("LogSoftmax", ((4, 3),), lambda x: torch.log_softmax(x, -1), edges=False),

@@ -47,6 +47,7 @@ GATES: dict[str, tuple[float, float]] = {
 ATTRIBUTED: dict[str, list[dict[str, Any]]] = {
     "GELU": [{}, {"form": "erf"}],
     "Elu": [{}, {"alpha": 0.5}],
+    "Cast": [{}, {"to": "boolean"}],
     "HardSigmoid": [{}, {"slope": 1.03, "offset": 0.3137}],
     "Clip": [{}, {"low": -0.7137}, {"high": 0.9171}, {"low": -0.7137, "high": 0.9171}],
 }

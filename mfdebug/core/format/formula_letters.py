@@ -32,6 +32,7 @@ _FUNCTIONS = frozenset(
         "sin",
         "softmax",
         "tanh",
+        "trunc",
         "σ",
     )
 )

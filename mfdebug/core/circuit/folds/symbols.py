@@ -13,6 +13,7 @@ _SYMBOLS = {
     "BinaryCrossEntropy": "binary CE",
     "Clip": "clip",
     "Cos": "cos",
+    "Cast": "cast",
     "Detach": "detach",
     "Div": "÷",
     "Equal": "=",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.attention import AttentionExplainer
 from mfdebug.core.explain.ops.base import Explainer
-from mfdebug.core.explain.ops.conditions import ComparisonExplainer, WhereExplainer
+from mfdebug.core.explain.ops.conditions import CastExplainer, ComparisonExplainer, WhereExplainer
 from mfdebug.core.explain.ops.convolution import ConvolutionExplainer
 from mfdebug.core.explain.ops.copies import ExpandExplainer, TakeExplainer, TileExplainer
 from mfdebug.core.explain.ops.cross_entropy import CrossEntropyExplainer
@@ -56,6 +56,7 @@ _FAMILIES: dict[Explainer, str] = {
     PowerExplainer(): "Pow",
     SelectionExplainer(): "Max Min",
     GateExplainer(): "Clip Elu HardSigmoid LeakyReLU PRelu ReLU Selu",
+    CastExplainer(): "Cast",
     ComparisonExplainer(): "Equal Greater GreaterOrEqual Less LessOrEqual",
     WhereExplainer(): "Where",
     DefinedExplainer(): "GELU",

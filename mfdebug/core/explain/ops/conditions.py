@@ -1,4 +1,4 @@
-"""Comparisons and Where: what was compared, and which input was chosen."""
+"""Comparisons, casts and Where: what was compared or cut off, and which input was chosen."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ class ComparisonExplainer(ElementwiseExplainer):
         truth = "true" if number else "false"
         note = f"{scalar(x)} {op.sign} {scalar(y)}: {truth}"
         return Sums(rule, (one_term(number, rule, bracketed(number), refs),), (note,))
+
+
+class CastExplainer(ElementwiseExplainer):
+    """The number without its fraction, or whether it is 0."""
+
+    def value(self, view: NodeView, op: Op, index: Index) -> Sums:
+        """The cast, and what was cast in a note."""
+        names, (x,), refs = matching_inputs(view, index)
+        number, rule = float(view.value[index]), self.formula(view, op, names)
+        term = one_term(number, rule, bracketed(number), refs)
+        return Sums(rule, (term,), (f"{names[0]} is {scalar(x)}",))
 
 
 class WhereExplainer(GateExplainer):
