@@ -118,7 +118,7 @@ def tan(call: Call) -> Result:
 
 @rule("Sinh Cosh")
 def hyperbolic(call: Call) -> Result:
-    """(eˣ ∓ e⁻ˣ)/2."""
+    """(eˣ + e⁻ˣ)/2, or (eˣ - e⁻ˣ)/2."""
     x = call.node(0)
     up = call.make(ops.Exp, x, suffix="exp")
     down = call.make(ops.Exp, call.make(ops.Neg, x, suffix="neg"), suffix="exp_neg")
