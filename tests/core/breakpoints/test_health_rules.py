@@ -30,7 +30,7 @@ SHIPPED_FAULTS = {
     "log-nan": (9, "inf: log_q[3,0] = -inf"),
 }
 HEALTHY = sorted({path.stem for path in (ROOT / "graphs").glob("*.json")} - set(SHIPPED_FAULTS))
-LONG = {"digits": 100, "diabetes": 200}
+LONG = {"digits": 100, "diabetes": 200, "lenet": 60, "transformer": 100, "lstm": 100}
 
 
 def session(graph: Graph | str, *lines: str) -> Session:
