@@ -14,7 +14,7 @@ import numpy as np
 from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import FeedError, GraphError
 from miniflow.node import Input, Node, seeded
-from miniflow.structure import in_order
+from miniflow.structure import in_order, with_inputs
 
 
 def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:
@@ -35,7 +35,7 @@ def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:
             name = node.label if isinstance(node, Node) else repr(node)
             raise FeedError(f"{name} is fed, but it is not an Input", where="feed_dict")
         node.value = value
-    found = _with_inputs(_depending_on(feed_dict))
+    found = with_inputs(_depending_on(feed_dict))
     complete = _complete(found)
     return in_order([node for node in found if node in complete], "topological_sort")
 
@@ -49,18 +49,6 @@ def _depending_on(inputs: Iterable[Node]) -> set[Node]:
                 found.add(consumer)
                 stack.append(consumer)
     return found
-
-
-def _with_inputs(nodes: set[Node]) -> list[Node]:
-    """Return `nodes` and the nodes they depend on, in order of creation."""
-    found = set(nodes)
-    stack = list(nodes)
-    while stack:
-        for source in stack.pop().inbound_nodes:
-            if source not in found:
-                found.add(source)
-                stack.append(source)
-    return sorted(found, key=lambda node: node.serial)
 
 
 def _complete(nodes: Sequence[Node]) -> set[Node]:

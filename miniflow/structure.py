@@ -7,7 +7,7 @@ inputs without values, shapes that do not fit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
@@ -27,6 +27,18 @@ from miniflow.training.progress import Progress
 from miniflow.training.progress import Training as Training
 
 DTYPES = ("float64", "float32")
+
+
+def with_inputs(nodes: Iterable[Node]) -> list[Node]:
+    """Return `nodes` and all nodes they depend on, in order of creation."""
+    found = set(nodes)
+    stack = list(found)
+    while stack:
+        for source in stack.pop().inbound_nodes:
+            if source not in found:
+                found.add(source)
+                stack.append(source)
+    return sorted(found, key=lambda node: node.serial)
 
 
 class Structure:
@@ -108,14 +120,7 @@ class Structure:
             chosen = "epoch" if batch_size is not None and sampling == "all" else sampling
             optimizer = SGD() if optimizer is None else optimizer
             options["training"] = Training(optimizer, batch_size, chosen, seed)
-        found = {cost}
-        stack = [cost]
-        while stack:
-            for node in stack.pop().inbound_nodes:
-                if node not in found:
-                    found.add(node)
-                    stack.append(node)
-        graph = cls(sorted(found, key=lambda node: node.serial), cost, **options)
+        graph = cls(with_inputs([cost]), cost, **options)
         if feeds is not None:
             tables = {graph._fed_name(node): table for node, table in feeds.items()}
             graph.data = Data({n: as_numbers(x, f"data.feeds.{n}") for n, x in tables.items()})

@@ -7,7 +7,7 @@ without values. `graph_of` gives it both, the same way for every format.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,8 +19,8 @@ from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, SoftmaxCrossEntropy, Sum, Take
 from miniflow.ops.base import Array, Shape, shape_text
+from miniflow.structure import with_inputs
 from miniflow.text.lists import series
-from miniflow.toposort import CycleError, topological_order
 
 Cost = Literal["cross-entropy", "mse", "sum"]
 COSTS: tuple[Cost, ...] = ("cross-entropy", "mse", "sum")
@@ -90,7 +90,7 @@ def graph_of(
         raise GraphError("the model has no outputs", where=model.name)
     notes = list(model.notes)
     rng = np.random.default_rng(seed)
-    nodes = _in_file_order(_nodes_before(model.outputs))
+    nodes = with_inputs(model.outputs)
     _feed(model, dict(feeds or {}), set(nodes), rng, seed, notes)
     scores = Graph(nodes, model.outputs[0], name=model.name, dtype=dtype)
     shapes = dict(zip(scores.nodes, scores.shapes(), strict=True))
@@ -101,36 +101,11 @@ def graph_of(
     else:
         output = model.outputs[0]
         end = _Costs(nodes, rng, seed, notes).of(output, shapes[output], cost, labels)
-    used = _in_file_order(_nodes_before([end]))
+    used = with_inputs([end])
     graph = Graph(used, end, name=model.name, description="\n".join(notes), dtype=dtype)
     graph.fingerprint = model.fingerprint
     graph.shapes()
     return graph
-
-
-def _nodes_before(ends: Sequence[Node]) -> list[Node]:
-    """Return the nodes that `ends` depend on, and `ends`."""
-    found = set(ends)
-    stack = list(ends)
-    while stack:
-        for node in stack.pop().inbound_nodes:
-            if node not in found:
-                found.add(node)
-                stack.append(node)
-    return list(found)
-
-
-def _in_file_order(nodes: list[Node]) -> list[Node]:
-    """Return nodes in topological order: as they were created, where that is one."""
-    ordered = sorted(nodes, key=lambda node: node.serial)
-    index = {node: i for i, node in enumerate(ordered)}
-    inbound = [[index[source] for source in node.inbound_nodes] for node in ordered]
-    if all(source < i for i, sources in enumerate(inbound) for source in sources):
-        return ordered
-    try:
-        return [ordered[i] for i in topological_order(inbound)]
-    except CycleError:  # `Graph` reports it, with names
-        return ordered
 
 
 # Feeds -----------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from miniflow.ops.base import (
     Array,
     Attribute,
     Calls,
-    Elementwise,
     Op,
     ScalarRule,
     Shape,
@@ -21,6 +20,7 @@ from miniflow.ops.base import (
     is_number,
     register,
 )
+from miniflow.ops.broadcasting import Elementwise
 
 
 @register

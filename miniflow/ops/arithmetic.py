@@ -15,17 +15,8 @@ from itertools import accumulate
 import numpy as np
 
 from miniflow.ops import ieee
-from miniflow.ops.base import (
-    Array,
-    Calls,
-    Elementwise,
-    ScalarRule,
-    Targets,
-    broadcast_shape,
-    register,
-    series,
-    unbroadcast,
-)
+from miniflow.ops.base import Array, Calls, ScalarRule, Targets, register, series
+from miniflow.ops.broadcasting import Elementwise, broadcast_shape, unbroadcast
 
 
 def _sum(*xs: float) -> float:

@@ -21,13 +21,12 @@ from miniflow.ops.base import (
     Op,
     Shape,
     Targets,
-    broadcast_shape,
     is_integer,
     is_number,
     register,
     shape_text,
-    unbroadcast,
 )
+from miniflow.ops.broadcasting import broadcast_shape, unbroadcast
 
 
 def _is_scale(value: Any) -> bool:

@@ -102,3 +102,12 @@ class Calls:
 
 def _before(name: str) -> str:
     return f"{name} before"
+
+
+def contiguous(do: Calls, x: Array) -> Array:
+    """Return `x` in C order, and list the call that copies it if it is in another."""
+    if x.flags.c_contiguous:
+        return x
+    copy = do.scratch(x.shape)
+    do(np.copyto, copy, x)
+    return copy

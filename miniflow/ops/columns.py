@@ -15,7 +15,8 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from miniflow.ops.base import Array, Calls, Shape, contiguous
+from miniflow.ops.base import Array, Calls, Shape
+from miniflow.ops.calls import contiguous
 from miniflow.ops.windows import Slide, last_axes, numbered_taps
 
 # Bytes that are copied for one product: half of a common second-level cache.

@@ -13,16 +13,38 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from miniflow.ops.base import Array, Attribute, Calls, Elementwise, ScalarRule, register
+from miniflow.ops.base import Array, Attribute, Calls, ScalarRule, register
+from miniflow.ops.broadcasting import Elementwise
 
 
-class Comparison(Elementwise):
+class WithoutGradient(Elementwise):
+    """Base of the ops that send nothing; `reason` says why."""
+
+    reason: ClassVar[str] = ""
+
+    def local_calls(
+        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
+    ) -> None:
+        """0."""
+        do(out.fill, 0.0)
+
+    def stops_gradient(self, input_index: int) -> str:
+        """Nothing is sent to any input."""
+        return self.reason
+
+    def local(self, input_index: int, name: str, *names: str) -> str:
+        """0."""
+        return "0"
+
+
+class Comparison(WithoutGradient):
     """Base of the comparisons: 1 where it is true, else 0; with NaN, never true."""
 
     arity = (2, 2)
     role = (
         "a comparison sends nothing to {names[0]} and {names[1]}: between its jumps it is constant"
     )
+    reason = "a comparison sends no gradient"
     sign: ClassVar[str] = ""
     _array_rule: ClassVar[np.ufunc]
     _scalar_rule: ClassVar[Callable[[Any, Any], bool]]
@@ -33,16 +55,6 @@ class Comparison(Elementwise):
         do(type(self)._array_rule, inputs[0], inputs[1], true)
         do(np.copyto, out, true)
 
-    def local_calls(
-        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
-    ) -> None:
-        """0."""
-        do(out.fill, 0.0)
-
-    def stops_gradient(self, input_index: int) -> str:
-        """A comparison sends nothing."""
-        return "a comparison sends no gradient"
-
     def scalar(self) -> ScalarRule:
         """1 if true, else 0."""
         rule = type(self)._scalar_rule
@@ -51,10 +63,6 @@ class Comparison(Elementwise):
     def formula(self, *names: str) -> str:
         """[x < y]."""
         return f"[{names[0]} {self.sign} {names[1]}]"
-
-    def local(self, input_index: int, name: str, *names: str) -> str:
-        """0."""
-        return "0"
 
 
 @register
@@ -163,7 +171,7 @@ def _truncated(x: float) -> float:
 
 
 @register
-class Cast(Elementwise):
+class Cast(WithoutGradient):
     """The numbers as integers, without their fraction, or as truths: 1 where they are not 0.
 
     They stay in the graph's float type. NaN and infinity stay as they are as integers, and are
@@ -175,6 +183,7 @@ class Cast(Elementwise):
             "integer", '"integer" or "boolean"', lambda value: value in ("integer", "boolean")
         )
     }
+    reason = "a cast sends no gradient"
     role = "a cast sends nothing to {names[0]}: between its jumps it is constant"
 
     @property
@@ -190,16 +199,6 @@ class Cast(Elementwise):
         do(np.not_equal, inputs[0], 0.0, true)
         do(np.copyto, out, true)
 
-    def local_calls(
-        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
-    ) -> None:
-        """0."""
-        do(out.fill, 0.0)
-
-    def stops_gradient(self, input_index: int) -> str:
-        """A cast sends nothing."""
-        return "a cast sends no gradient"
-
     def scalar(self) -> ScalarRule:
         """trunc(x), or 1 where x is not 0."""
         rule = _is_true if self._to_truths else _truncated
@@ -209,35 +208,18 @@ class Cast(Elementwise):
         """[x != 0] or trunc(x)."""
         return f"[{names[0]} != 0]" if self._to_truths else f"trunc({names[0]})"
 
-    def local(self, input_index: int, name: str, *names: str) -> str:
-        """0."""
-        return "0"
-
 
 @register
-class Detach(Elementwise):
+class Detach(WithoutGradient):
     """The input itself, as a constant: the gradient stops here."""
 
+    reason = "a detach stops the gradient"
     role = "a detach stops the gradient: {names[0]} counts as a constant"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """x."""
         do(np.copyto, out, inputs[0])
 
-    def local_calls(
-        self, do: Calls, input_index: int, out: Array, grad: Array, value: Array, *inputs: Array
-    ) -> None:
-        """0."""
-        do(out.fill, 0.0)
-
-    def stops_gradient(self, input_index: int) -> str:
-        """Nothing is sent."""
-        return "a detach stops the gradient"
-
     def scalar(self) -> ScalarRule:
         """x."""
         return ScalarRule(operator.pos, lambda _g, _value, _x: (0.0,))
-
-    def local(self, input_index: int, name: str, *names: str) -> str:
-        """0."""
-        return "0"

@@ -21,8 +21,8 @@ from miniflow.ops.base import (
     is_integer,
     register,
     shape_text,
-    unbroadcast,
 )
+from miniflow.ops.broadcasting import unbroadcast
 
 
 def _are_sizes(value: Any) -> bool:

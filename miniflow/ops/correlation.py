@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from miniflow.ops import columns
-from miniflow.ops.base import Array, Calls, Shape, contiguous
+from miniflow.ops.base import Array, Calls, Shape
+from miniflow.ops.calls import contiguous
 from miniflow.ops.windows import Slide, last_axes
 
 # So many correlations instead of one that scatters what each place sends.

@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from miniflow.ops import ieee
-from miniflow.ops.base import Array, Calls, Elementwise, ScalarRule, register
+from miniflow.ops.base import Array, Calls, ScalarRule, register
+from miniflow.ops.broadcasting import Elementwise
 from miniflow.ops.error_function import SLOPE_AT_0, erf_into
 
 

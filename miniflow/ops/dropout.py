@@ -6,15 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from miniflow.ops.base import (
-    Array,
-    Attribute,
-    Calls,
-    Elementwise,
-    is_integer,
-    is_number,
-    register,
-)
+from miniflow.ops.base import Array, Attribute, Calls, is_integer, is_number, register
+from miniflow.ops.broadcasting import Elementwise
 
 
 @register

@@ -19,18 +19,17 @@ from miniflow.ops.base import (
     Array,
     Attribute,
     Calls,
-    Elementwise,
     Op,
     ScalarRule,
     Shape,
     Targets,
-    broadcast_shape,
     check_axis,
     is_integer,
     is_number,
     register,
     series,
 )
+from miniflow.ops.broadcasting import Elementwise, broadcast_shape
 
 
 def _sign(x: float) -> float:

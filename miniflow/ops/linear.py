@@ -21,13 +21,11 @@ from miniflow.ops.base import (
     ScalarRule,
     Shape,
     Targets,
-    broadcast_shape,
     register,
     series,
     shape_text,
-    spread,
-    unbroadcast,
 )
+from miniflow.ops.broadcasting import broadcast_shape, spread, unbroadcast
 
 
 def product_shape(x: Shape, w: Shape) -> Shape:

@@ -12,15 +12,8 @@ import numpy as np
 
 from miniflow.ops import ieee
 from miniflow.ops.activation import TwoSided
-from miniflow.ops.base import (
-    Array,
-    Attribute,
-    Calls,
-    Elementwise,
-    ScalarRule,
-    is_number,
-    register,
-)
+from miniflow.ops.base import Array, Attribute, Calls, ScalarRule, is_number, register
+from miniflow.ops.broadcasting import Elementwise
 from miniflow.ops.error_function import erf_into
 
 

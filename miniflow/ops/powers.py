@@ -10,15 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from miniflow.ops import ieee
-from miniflow.ops.base import (
-    Array,
-    Attribute,
-    Calls,
-    Elementwise,
-    ScalarRule,
-    is_number,
-    register,
-)
+from miniflow.ops.base import Array, Attribute, Calls, ScalarRule, is_number, register
+from miniflow.ops.broadcasting import Elementwise
 
 
 def _power_base_gradient(out: Array, grad: Array, x: Array, p: Array | float) -> None:

@@ -18,18 +18,8 @@ import numpy as np
 
 from miniflow import limits
 from miniflow.errors import ShapeError
-from miniflow.ops.base import (
-    Array,
-    Attribute,
-    Calls,
-    Op,
-    Shape,
-    Targets,
-    register,
-    shape_text,
-    spread,
-    unbroadcast,
-)
+from miniflow.ops.base import Array, Attribute, Calls, Op, Shape, Targets, register, shape_text
+from miniflow.ops.broadcasting import spread, unbroadcast
 
 REVERSE = Attribute(False, "true or false", lambda value: isinstance(value, bool))
 # The inputs in their order; an LSTM has a state of its cells besides the hidden one.

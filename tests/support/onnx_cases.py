@@ -19,8 +19,9 @@ from miniflow.importers.model import ImportedModel
 from miniflow.importers.onnx.names import clean
 from miniflow.importers.onnx.reference import ReferenceOp
 from miniflow.importers.onnx.walk import Walk
-from miniflow.node import Input, Node
+from miniflow.node import Input
 from miniflow.ops import Add, Mul, Sum
+from miniflow.structure import with_inputs
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 # Older releases have other cases, without their numbers in memory, and a reference implementation
@@ -133,28 +134,16 @@ def opened(case: Case) -> ImportedModel:
     return model
 
 
-def nodes_of(model: ImportedModel) -> list[Node]:
-    """Return all nodes that the outputs depend on, in the order in which they were made."""
-    found = set(model.outputs)
-    stack = list(found)
-    while stack:
-        for source in stack.pop().inbound_nodes:
-            if source not in found:
-                found.add(source)
-                stack.append(source)
-    return sorted(found, key=lambda node: node.serial)
-
-
 def forward(model: ImportedModel) -> list[Any]:
     """Return the values of the outputs, by the protocol of the lesson."""
-    for node in nodes_of(model):
+    for node in with_inputs(model.outputs):
         node.forward()
     return [np.asarray(output.value) for output in model.outputs]
 
 
 def lacking(model: ImportedModel) -> list[str]:
     """Return the ops without a rule."""
-    nodes = nodes_of(model)
+    nodes = with_inputs(model.outputs)
     return [type(n).__name__ for n in nodes if isinstance(n, ReferenceOp) and not n.in_jumps]
 
 

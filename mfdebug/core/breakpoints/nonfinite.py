@@ -15,7 +15,8 @@ from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops.base import Array, Elementwise, Op
+from miniflow.ops.base import Array, Op
+from miniflow.ops.broadcasting import Elementwise
 from miniflow.plans.trace import Trace
 
 KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}

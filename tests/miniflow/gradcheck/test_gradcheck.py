@@ -40,7 +40,8 @@ from miniflow.ops import (
     Tanh,
     Where,
 )
-from miniflow.ops.base import Array, Calls, Elementwise
+from miniflow.ops.base import Array, Calls
+from miniflow.ops.broadcasting import Elementwise
 from miniflow.plans.base import Plan
 from miniflow.plans.compile import compile_plan
 from miniflow.training.data import Data

@@ -13,7 +13,7 @@ import numpy as np
 from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.entries import Region, copies, matched, single_entry
 from mfdebug.core.explain.node_view import NodeView
-from mfdebug.core.explain.ops.base import Explainer, Locals, Sent, in_numbers
+from mfdebug.core.explain.ops.base import Explainer, Locals, in_numbers
 from mfdebug.core.explain.ops.softmax import ROW_SHOWN
 from mfdebug.core.explain.sums import Bundle, Sums, TermText
 from mfdebug.core.format.numbers import scalar
@@ -106,13 +106,6 @@ class AttentionExplainer(Explainer):
         """The rule for the rows, and that a mask gets nothing."""
         masked = f"; the mask {view.target(3)} gets none" if len(view.inputs) > 3 else ""
         return super().role(view, op) + masked
-
-    def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
-        """The sum over what depends on the entry."""
-        found = self.locals(view, op, input_index, entry)
-        if found is None:
-            return Sent("0", whole=False)
-        return Sent(self.rule_over(found.region, view, op, input_index, entry), whole=False)
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
         """The weight for an entry of V; what moves the weights for one of Q and K."""

@@ -65,8 +65,11 @@ class Explainer:
         raise NotImplementedError
 
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
-        """Return the contribution to an input, in symbols."""
-        raise NotImplementedError
+        """Return the contribution to an input, in symbols: the sum over what depends on it."""
+        found = self.locals(view, op, input_index, entry)
+        if found is None or not np.size(found.numbers):
+            return Sent("0", whole=False)
+        return Sent(self.rule_over(found.region, view, op, input_index, entry), whole=False)
 
     def sums(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sums | None:
         """Return the contribution as a sum of its own, or None if it is one of `locals`."""

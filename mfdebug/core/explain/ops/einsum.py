@@ -9,7 +9,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.node_view import NodeView
-from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
+from mfdebug.core.explain.ops.base import Explainer, Locals
 from mfdebug.core.explain.sums import Bundle, Sums, TermText
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
 from miniflow.ops.base import Array, Op
@@ -49,13 +49,6 @@ class EinsumExplainer(Explainer):
         over = "".join(letters[a] for a in found.summed)
         rule = f"Σ{view.letters.lowered(over)} {rule}" if over else rule
         return Sums(rule, (Bundle(amounts, term_text),))
-
-    def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
-        """The sum over the entries of the value that depend on it."""
-        found = self.locals(view, op, input_index, entry)
-        if found is None:
-            return Sent("0", whole=False)
-        return Sent(self.rule_over(found.region, view, op, input_index, entry), whole=False)
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
         """The products of the other inputs' entries, summed over what the value lacks."""

@@ -22,7 +22,8 @@ from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
 from miniflow.ops.activation import TwoSided
 from miniflow.ops.arithmetic import Sub
-from miniflow.ops.base import Array, Calls, Elementwise, Op
+from miniflow.ops.base import Array, Calls, Op
+from miniflow.ops.broadcasting import Elementwise
 from miniflow.ops.extremes import Selection
 from miniflow.text.lists import ALL_UP_TO, series
 

@@ -7,7 +7,7 @@ import numpy as np
 from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.entries import entry_in
 from mfdebug.core.explain.node_view import NodeView
-from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
+from mfdebug.core.explain.ops.base import Explainer, Locals
 from mfdebug.core.explain.ops.statistics import Reduced, StatisticExplainer
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
@@ -88,10 +88,6 @@ class ArgMaxExplainer(Explainer):
         note = f"the greatest is {view.entry(0, winner)}"
         term = one_term(number, rule, bracketed(number), [view.ref(0, winner)])
         return Sums(rule, (term,), (note,))
-
-    def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
-        """Nothing."""
-        return Sent("0", whole=False)
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals | None:
         """None: an index has no derivative."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed
 from mfdebug.core.explain.node_view import NodeView
-from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
+from mfdebug.core.explain.ops.base import Explainer, Locals
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.timeline.entry_ref import Index, Subscripts
 from miniflow.ops.base import Array, Op
@@ -31,13 +31,6 @@ class PadExplainer(Explainer):
             return Sums(rule, (one_term(number, text, text, ()),), ("the constant of the border",))
         name = view.entry(0, entry)
         return Sums(rule, (one_term(number, name, bracketed(number), [view.ref(0, entry)]),))
-
-    def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
-        """The sum of the gradients of the copies."""
-        found = self.locals(view, op, input_index, entry)
-        if not found.numbers.size:
-            return Sent("0", whole=False)
-        return Sent(self.rule_over(found.region, view, op, input_index, entry), whole=False)
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals:
         """1 at the copies, 0 between them."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, checked_formula
 from mfdebug.core.explain.node_view import NodeView
-from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
+from mfdebug.core.explain.ops.base import Explainer, Locals
 from mfdebug.core.explain.sums import Bundle, Sums, TermText
 from mfdebug.core.timeline.entry_ref import Index, Subscripts, named
 from miniflow.ops.base import Array, Op
@@ -40,13 +40,6 @@ class ResizeExplainer(Explainer):
             return TermText(f"{weight}·{name}", text or bracketed(float(amounts[k])), refs)
 
         return Sums(self.formula(view, op, view.labels), (Bundle(amounts, term_text),))
-
-    def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
-        """The sum over the places where the entry has a weight."""
-        found = self.locals(view, op, input_index, entry)
-        if not found.numbers.size:
-            return Sent("0", whole=False)
-        return Sent(self.rule_over(found.region, view, op, input_index, entry), whole=False)
 
     def locals(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Locals:
         """The weights; an entry meets neighbouring places."""

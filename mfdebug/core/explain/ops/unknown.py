@@ -12,7 +12,8 @@ from mfdebug.core.explain.ops.base import Explainer, Locals, Sent, factor, run
 from mfdebug.core.explain.ops.elementwise import elementwise_locals
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
-from miniflow.ops.base import Calls, Elementwise, Op
+from miniflow.ops.base import Calls, Op
+from miniflow.ops.broadcasting import Elementwise
 
 # An op is probed entry by entry if value and input have up to this many pairs of entries.
 PROBE_LIMIT = 4096

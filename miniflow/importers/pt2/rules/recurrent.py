@@ -8,7 +8,6 @@ from miniflow.importers.pt2.builder import Builder, Constant, Operand, Unsupport
 from miniflow.importers.pt2.rules.activations import dropped
 from miniflow.importers.pt2.rules.parts import select
 from miniflow.importers.pt2.rules.table import rule
-from miniflow.node import Node
 from miniflow.ops import GRU, LSTM, RNN, Concat, Op, Stack, Transpose, Unsqueeze
 
 
@@ -46,77 +45,13 @@ def _is_zero(state: Value) -> bool:
     return isinstance(state, Constant) and not state.array.any()
 
 
-def _recurrent(
-    b: Builder,
-    op: type[Op],
-    x: Value,
-    states: list[Value],
-    params: list[Value],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-    **how: Any,
-) -> tuple[Value, ...]:
-    if len(b.shape(x)) != 3:
-        raise Unsupported("a sequence without a batch")
-    directions = 2 if bidirectional else 1
-    layers = _Layers(b, op, params, has_biases, **how)
-    if len(params) != layers.per_layer * num_layers * directions:
-        raise Unsupported("weights of projections")
-    exchanged = [1, 0, 2]
-    if batch_first:
-        x = b.add(Transpose, x, axes=exchanged)
-    for layer in range(num_layers):
-        both = [
-            layers.run(x, layer * directions + way, states, reverse=bool(way))
-            for way in range(directions)
-        ]
-        x = b.add(Concat, *both, axis=2) if bidirectional else both[0]
-        if dropout and train and layer < num_layers - 1:
-            x = dropped(b, x, dropout)
-    if batch_first:
-        x = b.add(Transpose, x, axes=exchanged)
-    last: list[Any] = [b.add(Stack, *each, axis=0) if each else None for each in layers.last]
-    return (x, *last)
-
-
-@rule("lstm", folds=False)
-def lstm(
-    b: Builder,
-    x: Value,
-    hx: list[Value],
-    params: list[Value],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-) -> tuple[Value, ...]:
-    """The hidden states, and the last hidden and cell state of each layer."""
-    return _recurrent(
-        b,
-        LSTM,
-        x,
-        hx,
-        params,
-        has_biases,
-        num_layers,
-        dropout,
-        train,
-        bidirectional,
-        batch_first,
-    )
-
-
 def _enter(aten: str, op: type[Op], **how: Any) -> None:
+    """Enter the rule of a layer, whose value is the hidden states and the last ones."""
+
     def layer(
         b: Builder,
         x: Value,
-        hx: Node | Constant,
+        hx: Value | list[Value],
         params: list[Value],
         has_biases: bool,
         num_layers: int,
@@ -125,24 +60,34 @@ def _enter(aten: str, op: type[Op], **how: Any) -> None:
         bidirectional: bool,
         batch_first: bool,
     ) -> tuple[Value, ...]:
-        return _recurrent(
-            b,
-            op,
-            x,
-            [hx],
-            params,
-            has_biases,
-            num_layers,
-            dropout,
-            train,
-            bidirectional,
-            batch_first,
-            **how,
-        )
+        if len(b.shape(x)) != 3:
+            raise Unsupported("a sequence without a batch")
+        states = hx if isinstance(hx, list) else [hx]
+        directions = 2 if bidirectional else 1
+        layers = _Layers(b, op, params, has_biases, **how)
+        if len(params) != layers.per_layer * num_layers * directions:
+            raise Unsupported("weights of projections")
+        exchanged = [1, 0, 2]
+        if batch_first:
+            x = b.add(Transpose, x, axes=exchanged)
+        for number in range(num_layers):
+            both = [
+                layers.run(x, number * directions + way, states, reverse=bool(way))
+                for way in range(directions)
+            ]
+            x = b.add(Concat, *both, axis=2) if bidirectional else both[0]
+            if dropout and train and number < num_layers - 1:
+                x = dropped(b, x, dropout)
+        if batch_first:
+            x = b.add(Transpose, x, axes=exchanged)
+        last: list[Any] = [b.add(Stack, *each, axis=0) if each else None for each in layers.last]
+        # An LSTM has a last state of its cells, too.
+        return (x, *last)
 
     rule(aten, folds=False)(layer)
 
 
+_enter("lstm", LSTM)
 _enter("gru", GRU)
 _enter("rnn_tanh", RNN, activation="tanh")
 _enter("rnn_relu", RNN, activation="relu")

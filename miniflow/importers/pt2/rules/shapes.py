@@ -18,7 +18,7 @@ from miniflow.ops import (
     Transpose,
     Unsqueeze,
 )
-from miniflow.ops.base import broadcast_shape
+from miniflow.ops.broadcasting import broadcast_shape
 
 
 @rule("alias", "clone", "contiguous", "lift_fresh_copy", "positive", "type_as")
