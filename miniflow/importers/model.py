@@ -7,7 +7,7 @@ without values. `graph_of` gives it both, the same way for every format.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -109,6 +109,29 @@ def graph_of(
 
 
 # Feeds -----------------------------------------------------------------------------------
+
+
+def learn_sizes(
+    name: str, given: Shape, declared: Sequence[int | str | None], sizes: dict[str, int]
+) -> None:
+    """Add to `sizes` those of the symbols in a declared shape, from that of a value.
+
+    A declared size is a number, a symbol, or None for any. Raises `FeedError` if the value of the
+    input `name` does not fit, or if a symbol has another size already.
+    """
+    fits = len(given) == len(declared)
+    for size, n in zip(declared, given, strict=False):
+        if isinstance(size, str):
+            fits = fits and sizes.setdefault(size, n) == n
+        elif size is not None:
+            fits = fits and size == n
+    if not fits:
+        wanted = tuple(size if isinstance(size, int) else None for size in declared)
+        raise FeedError(
+            f"its value has shape {shape_text(given)}, the model takes {shape_text(wanted)}",
+            where=name,
+            hint="? is any size, the same for all inputs that share it",
+        )
 
 
 def _feed(

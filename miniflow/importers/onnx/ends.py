@@ -9,7 +9,7 @@ import numpy as np
 
 from miniflow.arguments import as_numbers
 from miniflow.errors import GraphError
-from miniflow.importers.model import ModelInput
+from miniflow.importers.model import ModelInput, learn_sizes
 from miniflow.importers.onnx.builder import Builder, Environment
 from miniflow.importers.onnx.folding import check_size, type_of
 from miniflow.importers.onnx.names import clean
@@ -82,9 +82,13 @@ def make_inputs(
         label = clean(value.name)
         if label in feeds and value.type.HasField("tensor_type"):
             shape = np.shape(as_numbers(feeds[label], label))
-            for axis, size in zip(value.type.tensor_type.shape.dim, shape, strict=False):
-                if axis.dim_param:
-                    sizes[axis.dim_param] = size
+            tensor = value.type.tensor_type
+            if tensor.HasField("shape"):
+                declared = [
+                    axis.dim_value if axis.HasField("dim_value") else axis.dim_param or None
+                    for axis in tensor.shape.dim
+                ]
+                learn_sizes(label, shape, declared, sizes)
     found = []
     for value in given:
         if value.name in needed:

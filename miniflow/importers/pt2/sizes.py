@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from miniflow import limits
-from miniflow.errors import FeedError, FileError
+from miniflow.errors import FileError
+from miniflow.importers.model import learn_sizes
 from miniflow.importers.pt2.forms import Size, TensorMeta
 from miniflow.importers.pt2.tensors import shape_of
-from miniflow.ops.base import Shape, shape_text
+from miniflow.ops.base import Shape
 
 # Arithmetic with sizes, by the names of Python's functions.
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
@@ -43,19 +44,8 @@ class Sizes:
         given = self._given.get(name)
         if given is None:
             return
-        fits = len(given) == len(meta.sizes)
-        for size, n in zip(meta.sizes, given, strict=False):
-            if size.as_expr is None:
-                fits = fits and size.as_int == n
-            else:
-                fits = fits and self._found.setdefault(size.as_expr.expr_str, n) == n
-        if not fits:
-            declared = tuple(None if s.as_expr else s.as_int for s in meta.sizes)
-            raise FeedError(
-                f"its value has shape {shape_text(given)}, the model takes {shape_text(declared)}",
-                where=name,
-                hint="? is any size, the same for all inputs that share it",
-            )
+        declared = [s.as_expr.expr_str if s.as_expr else s.as_int for s in meta.sizes]
+        learn_sizes(name, given, declared, self._found)
 
     def shape(self, meta: TensorMeta, where: str) -> Shape:
         """Return the shape of a tensor with the sizes that are known by now."""

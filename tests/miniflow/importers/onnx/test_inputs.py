@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import onnx
 import pytest
@@ -30,6 +32,22 @@ def test_a_symbolic_size_is_that_of_what_is_fed() -> None:
     made = imported(proto, {"a": np.ones((5, 3))})
     assert [given.shape for given in made.inputs] == [(5, 3), (5, 3)]
     assert not made.notes
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "wrong"),
+    [
+        ((5, 4), (5, 3), "a: its value has shape 5x4, the model takes ?x3"),
+        ((5,), (5, 3), "a: its value has shape 5, the model takes ?x3"),
+        ((5, 3), (4, 3), "b: its value has shape 4x3, the model takes ?x3"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(
+    a: tuple[int, ...], b: tuple[int, ...], wrong: str
+) -> None:
+    proto = model([NODE("Add", ["a", "b"], ["y"])], {"a": ("N", 3), "b": ("N", 3)})
+    with pytest.raises(FeedError, match=re.escape(wrong)):
+        imported(proto, {"a": np.ones(a), "b": np.ones(b)})
 
 
 def test_a_size_that_nothing_decides_is_1_and_that_is_said() -> None:
@@ -78,7 +96,7 @@ def test_numbers_that_decide_about_a_shape_must_be_fed() -> None:
 
 
 def test_an_output_that_is_an_input_is_a_node() -> None:
-    found = graph(model([NODE("Identity", ["x"], ["y"])]), {"x": [[1.0, 2.0]]})
+    found = graph(model([NODE("Identity", ["x"], ["y"])], {"x": (1, 2)}), {"x": [[1.0, 2.0]]})
     assert found.names() == ["x", "y", "cost"]
 
 

@@ -202,7 +202,7 @@ def test_a_branch_that_is_always_taken_replaces_its_condition() -> None:
         [NODE("Exp", ["x"], ["e"])], "else", [], [onnx.helper.make_tensor_value_info("e", 1, None)]
     )
     node = NODE("If", ["c"], ["y"], then_branch=then, else_branch=other)
-    proto = model([node], initializers={"c": np.array(True)})
+    proto = model([node], {"x": (2,)}, initializers={"c": np.array(True)})
     assert value_of(proto, {"x": [1.0, 2.0]}).tolist() == [-1.0, -2.0]
 
 
