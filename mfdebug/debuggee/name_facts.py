@@ -63,7 +63,7 @@ class Names:
         code, last = site
         known = self._spans.get((id(code), last))
         if known is None:
-            known = self._spans[id(code), last] = code, _source_span(code, last)
+            known = self._spans[id(code), last] = code, source_span(code, last)
         return known[1]
 
     def variables(self, frame: FrameType | None) -> dict[int, list[Variable]]:
@@ -110,7 +110,8 @@ def _is_init_of(frame: FrameType, node: Any) -> bool:
     return frame.f_locals.get(code.co_varnames[0]) is node
 
 
-def _source_span(code: CodeType, last: int) -> SourceSpan:
+def source_span(code: CodeType, last: int) -> SourceSpan:
+    """Return the source of the instruction at an offset of a code."""
     lines: tuple[int | None, ...] = (None, None, None, None)
     for number, positions in enumerate(code.co_positions()):
         if number == last // 2:

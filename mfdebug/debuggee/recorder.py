@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from .tape import Tape
+
 # Layouts remembered.
 MAX_LAYOUTS = 5000
 # Characters kept of an error message.
@@ -56,6 +58,7 @@ class Recorder:
         self.ring = ring
         self.names = Names(engine)
         self.kinds = Kinds(engine)
+        self.structures = Forms(ring, STRUCTURE)
         self.layouts = Forms(ring, LAYOUT, MAX_LAYOUTS)
         self.rate = rate
         self.off = False
@@ -66,13 +69,14 @@ class Recorder:
         self.exit_process: Callable[[int], object] = os._exit
         # Whether the program has called `set_trace`: it then waits at the end of its next pass.
         self.traced = False
+        # Of the engines that build their graph anew in each pass.
+        self.tapes: list[Tape] = []
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
         self._process = os.getpid()
         # Classes whose nodes have changed their inputs in place.
         self._watched: set[type] = set()
         self._graphs = Graphs(ring)
-        self._structures = Forms(ring, STRUCTURE)
 
     # Called by the hooks -----------------------------------------------------------------------
 
@@ -191,7 +195,7 @@ class Recorder:
         open_pass.drop_unused()
         graph = self._graphs.of(open_pass)
         if graph is None:
-            structure = self._structures.number_of(as_json(self._description(open_pass)))
+            structure = self.structures.number_of(as_json(self._description(open_pass)))
             graph = self._graphs.remember(open_pass, structure)
         self.ring.put(
             Record(
@@ -342,6 +346,12 @@ class Recorder:
                     data=b"".join(last.parts),
                 )
             )
+        for tape in self.tapes:
+            for number, structure, entries, parts in tape.final_values():
+                layout = self.layouts.number_of(tuple(entries))
+                self.ring.put(
+                    Record(FINAL, graph=number, structure=structure, layout=layout), parts
+                )
 
     def failed(self, error: BaseException) -> None:
         """Report a failure of the recorder itself, and stop recording."""

@@ -6,8 +6,10 @@ import atexit
 import os
 import sys
 
+from .imports import when_imported
 from .recorder import Recorder
 from .ring import Ring
+from .torch.taps import Taps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
         from .classes import install as wrap_classes
 
         recorder.stop = wrap_classes(recorder, existing=existing)
+    when_imported({"torch": lambda torch: _tap_torch(torch, recorder)})
     atexit.register(recorder.end)
     os.register_at_fork(after_in_child=lambda: _detach_child(recorder))
     exit_process = os._exit
@@ -52,6 +55,13 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
     _exit.recorder = recorder  # type: ignore[attr-defined]
     os._exit = _exit
     return recorder
+
+
+def _tap_torch(torch: Any, recorder: Recorder) -> None:
+    """Note what a program computes with PyTorch."""
+    if not recorder.off:
+        taps = Taps(torch, recorder)
+        taps.install()
 
 
 def _detach_child(recorder: Recorder) -> None:

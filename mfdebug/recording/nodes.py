@@ -50,15 +50,28 @@ class RecordedGraph(Graph):
         )
         self.fed: set[int] = set()
         self.made_at = [(node.file, node.line) for node in structure.nodes]
+        # Nodes of which the program's engine wants no gradient.
+        self.without_gradient: set[int] = set()
         self.has_backward = False
         self.follow(structure)
+        self.note_trained(i for i, node in enumerate(structure.nodes) if node.trained)
 
     def follow(self, structure: Structure) -> None:
         """Order the moments by a structure's calls; it may be the first one with backward."""
         computed = [i for i, sources in enumerate(self.inbound) if sources]
         self.forward_nodes = _by_first_call(structure.forward, computed)
         self.has_backward = bool(structure.backward)
-        reached = [i for i in reversed(range(len(self))) if self.reaches_cost[i]]
+        called = set(structure.backward)
+        self.without_gradient = {
+            i
+            for i, node in enumerate(structure.nodes)
+            if self.has_backward and node.engine and i not in called
+        }
+        reached = [
+            i
+            for i in reversed(range(len(self)))
+            if self.reaches_cost[i] and i not in self.without_gradient
+        ]
         self.backward_nodes = (
             _by_first_call(structure.backward, reached) if self.has_backward else []
         )

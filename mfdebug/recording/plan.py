@@ -47,7 +47,7 @@ class RecordedPlan(Plan):
         self.recorded_graph = graph
         self.timeline = Timeline(graph)
         inputs = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
-        self.updates = Updates(run, line, inputs, self._gradient_after)
+        self.updates = Updates(run, line, inputs, self._gradient_after, graph.trainables)
         self._step = self._position = 0
         self._passes: OrderedDict[int, RecordedPass] = OrderedDict()
 

@@ -36,11 +36,21 @@ class Change(Struct, frozen=True):
     own: bool = True
 
     def explained_by(self, rate: float) -> bool:
-        """Whether before - rate × gradient equals after, bit for bit."""
+        """Whether before - rate × gradient equals after, bit for bit.
+
+        Libraries that compute in float32 may round the product and the difference at once.
+        """
         if self.gradient is None or self.after.dtype.kind != "f" or math.isnan(rate):
             return False
         with np.errstate(all="ignore"):
-            found = np.asarray(self.before - rate * self.gradient)
+            if self._equals_after(np.asarray(self.before - rate * self.gradient)):
+                return True
+            if self.after.dtype != np.float32 or self.gradient.dtype != np.float32:
+                return False
+            product = np.float64(np.float32(rate)) * self.gradient.astype(np.float64)
+            return self._equals_after(self.before.astype(np.float64) - product)
+
+    def _equals_after(self, found: Array) -> bool:
         return found.shape == self.after.shape and bool(
             np.array_equal(found.astype(self.after.dtype), self.after, equal_nan=True)
         )

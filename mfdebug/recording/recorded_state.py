@@ -94,7 +94,7 @@ class RecordedState(State):
         """Return the freshness of a gradient; not known if not kept or of a wrong shape."""
         if not self.graph.has_backward or not self.graph.reaches_cost[node]:
             return Freshness.NONE
-        if self.nothing_sends(node):
+        if node in self.graph.without_gradient or self.nothing_sends(node):
             return Freshness.NONE
         gradient = self.plan.known_gradient(node)
         known = gradient is not None and gradient.size > 0
@@ -110,6 +110,8 @@ class RecordedState(State):
         """Return why a node never has a gradient, or an empty string."""
         if not self.graph.has_backward:
             return "the program runs no backward pass here"
+        if node in self.graph.without_gradient:
+            return "the program asks for no gradient of it"
         return super().no_gradient(node)
 
     def unsent(self, consumer: int, input_index: int) -> str:

@@ -26,7 +26,9 @@ class RecordedNode(Struct, frozen=True):
     """A node of a program: its class, its inputs by number, and the program's name for it.
 
     `ours`: an op or input of this miniflow, with no rule overridden; `attributes` are then its
-    settings. `file` and `line` are where the program created it, if known.
+    settings. `file` and `line` are where the program created it, if known. `engine` is the library
+    whose function the node is, such as torch; empty for nodes in the style of the lesson.
+    `trained`: an input of which the program wants a gradient.
     """
 
     kind: str
@@ -36,6 +38,8 @@ class RecordedNode(Struct, frozen=True):
     attributes: dict[str, Any] = {}
     file: str = ""
     line: int = 0
+    engine: str = ""
+    trained: bool = False
 
 
 class Structure(Struct, frozen=True):

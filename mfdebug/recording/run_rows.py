@@ -255,6 +255,8 @@ def _printable_node(node: RecordedNode) -> RecordedNode:
         attributes,
         printable(node.file, _PATH_LENGTH),
         node.line,
+        printable(node.engine, NAME_LENGTH),
+        node.trained,
     )
 
 

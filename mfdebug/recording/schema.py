@@ -91,6 +91,8 @@ class NodeForm(Struct, forbid_unknown_fields=True, omit_defaults=True):
     attributes: dict[str, Any] = {}
     file: str = ""
     line: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
+    engine: str = ""
+    trained: bool = False
 
 
 class StructureForm(Struct, forbid_unknown_fields=True):
@@ -131,6 +133,8 @@ def structure_form(structure: Structure) -> bytes:
             {key: _plain(value) for key, value in node.attributes.items()},
             node.file,
             node.line,
+            node.engine,
+            node.trained,
         )
         for node in structure.nodes
     )
@@ -172,7 +176,15 @@ def node_of(form: NodeForm) -> RecordedNode:
     """Return the node of a form, with its text unchanged."""
     attributes = {key: attribute(value) for key, value in form.attributes.items()}
     return RecordedNode(
-        form.kind, form.inbound, form.name, form.ours, attributes, form.file, form.line
+        form.kind,
+        form.inbound,
+        form.name,
+        form.ours,
+        attributes,
+        form.file,
+        form.line,
+        form.engine,
+        form.trained,
     )
 
 

@@ -8,7 +8,7 @@ gradient.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from msgspec import Struct
 
@@ -57,11 +57,12 @@ class Updates:
         line: int,
         inputs: Sequence[int],
         gradient: Callable[[int, int], Array | None],
+        trained: Iterable[int] = (),
     ) -> None:
         self._run, self._line = run, line
         self._inputs = list(inputs)
         self._gradient = gradient
-        self.trained: set[int] = set()
+        self.trained: set[int] = set(trained)
         self.fed: set[int] = set()
         # For each examined pass, the inputs that were known at that time.
         self._learned: dict[int, Set[int]] = {}

@@ -67,6 +67,8 @@ class _Node(NodeFacts, frozen=True):
     ours: bool = False
     inbound: tuple[int, ...] = ()
     attributes: dict[str, object] = {}  # noqa: RUF012 - a Struct copies its defaults
+    engine: str = ""
+    trained: bool = False
 
 
 class _Graph(msgspec.Struct, frozen=True):
@@ -138,6 +140,8 @@ class Intake:
                 attributes=node.attributes,
                 file=node.made.file if node.made else "",
                 line=node.made.line if node.made else 0,
+                engine=node.engine,
+                trained=node.trained,
             )
             for node, name in zip(graph.nodes, names, strict=True)
         )

@@ -1,0 +1,57 @@
+"""Learns when the program has imported a package, and leaves no trace of having waited for it.
+
+An audit hook sees that an import begins. Only then is a finder put into `sys.meta_path`, which
+takes itself out again when it is asked; the loader of the package is the ordinary one.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+    from typing import Any
+
+
+def when_imported(actions: dict[str, Callable[[ModuleType], None]]) -> None:
+    """Call the action of each module, by its name, once it has been imported."""
+    waiting = dict(actions)
+
+    def see(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "import" and arguments[0] in waiting and arguments[0] not in sys.modules:
+            sys.meta_path.insert(0, _Finder(arguments[0], waiting.pop(arguments[0])))
+
+    sys.addaudithook(see)
+
+
+class _Finder:
+    """Finds one module through the finders after it, and acts when it has been loaded."""
+
+    def __init__(self, name: str, action: Callable[[ModuleType], None]) -> None:
+        self._name = name
+        self._action = action
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
+        if name != self._name:
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        for finder in sys.meta_path:
+            find: Any = getattr(finder, "find_spec", None)
+            spec = None if find is None else find(name, path, target)
+            if spec is not None:
+                if spec.loader is not None and hasattr(spec.loader, "exec_module"):
+                    self._watch(spec.loader)
+                return spec
+        return None
+
+    def _watch(self, loader: Any) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            del loader.exec_module
+            execute(module)
+            self._action(module)
+
+        loader.exec_module = exec_module

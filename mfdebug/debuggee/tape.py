@@ -1,0 +1,279 @@
+"""Writes the passes of engines that build their graph anew in each pass, as PyTorch does.
+
+The taps of such an engine make a `Node` for each tensor that a gradient flows through, with the
+nodes it was computed from, and collect in a `Backward` what the engine sends. A pass consists of
+the nodes that its cost depends on.
+"""
+
+from __future__ import annotations
+
+import time
+from _weakref import ref
+
+from .forms import Forms
+from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
+from .text import as_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from .name_facts import SourceSpan
+    from .open_pass import Encoded
+    from .recorder import Recorder
+
+    # What a node is: its function, its name, where it was called, settings of the call.
+    Form = tuple[str, str, Any, tuple[Any, ...]]
+
+# Up to so many bytes, an input is recorded in every pass.
+SMALL_BYTES = 4096
+# Bytes that may be written before the rate limit applies.
+BURST_BYTES = 64 * 2**20
+# Structures and sets of parameters remembered; a program whose graph keeps changing makes new ones.
+MAX_STRUCTURES = 2000
+MAX_GRAPHS = 1000
+# Final values are written of so many graphs.
+MAX_FINAL = 4
+
+
+class Node:
+    """A tensor of a pass: an input, or the result of a function.
+
+    `form` says what it is, `sources` are the nodes it was computed from, `value` its bytes, None if
+    they were not copied. `instance` is a weak reference to a trained input, else None. `serial`
+    orders nodes by when they were made.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "first",
+        "form",
+        "instance",
+        "last",
+        "output",
+        "sequence",
+        "serial",
+        "sources",
+        "value",
+    )
+
+    def __init__(
+        self, serial: int, form: Form, sources: list[Node], value: Encoded | None = None
+    ) -> None:
+        self.serial = serial
+        self.form = form
+        self.sources = sources
+        self.value = value
+        self.instance: ref[Any] | None = None
+        # For engines that number what they do: the numbers from `first` to before `last` are of
+        # this node's function; `sequence` and `output` are where its gradient arrives.
+        self.first = self.last = 0
+        self.sequence = self.output = -1
+
+
+class Backward:
+    """What an engine has sent in one backward pass.
+
+    `order`: the nodes in the order in which they have sent; `sent`: what a node has sent to one of
+    its sources; `own`: gradients that are not simply the one contribution that there is.
+    """
+
+    def __init__(self) -> None:
+        self.order: dict[Node, None] = {}
+        self.sent: dict[tuple[Node, Node], Encoded] = {}
+        self.own: dict[Node, Encoded] = {}
+
+
+class Fault:
+    """An error raised by the function of a node, forward ("f") or backward ("b")."""
+
+    def __init__(self, direction: str, node: Node, error: str, message: str) -> None:
+        self.direction = direction
+        self.node = node
+        self.error = error
+        self.message = message
+
+
+class Tape:
+    """Numbers and writes passes for a recorder; `engine` is the name of the program's engine.
+
+    `encode` returns the bytes of a trained input, `site` the source of where a form was made.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        engine: str,
+        encode: Callable[[Any], Encoded],
+        site: Callable[[Any], SourceSpan | None],
+    ) -> None:
+        self._recorder = recorder
+        self._engine = engine
+        self._encode = encode
+        self._site = site
+        self._structures: dict[Any, int] = {}
+        self._graphs: dict[Any, tuple[int, list[ref[Any]]]] = {}
+        self._graph_count = 0
+        self._final: dict[int, tuple[int, list[tuple[int, ref[Any]]]]] = {}
+        self._written = 0
+        self._since = time.monotonic()
+        self._serial = 0
+        recorder.tapes.append(self)
+
+    def new_serial(self) -> int:
+        """Return a number larger than any before."""
+        self._serial += 1
+        return self._serial
+
+    @property
+    def copies(self) -> bool:
+        """Whether the next pass is to be written down whole: the budget allows it, or it is asked
+        for.
+        """
+        recorder = self._recorder
+        allowed = BURST_BYTES + recorder.rate * (time.monotonic() - self._since)
+        return self._written <= allowed or recorder.ring.word(STOP_AT) <= recorder.number + 1
+
+    # Passes ------------------------------------------------------------------------------------
+
+    def write(self, cost: Node, backward: Backward, fault: Fault | None = None) -> None:
+        """Write the pass of a cost, and wait if the debugger asks for it."""
+        recorder = self._recorder
+        recorder.close()
+        nodes = ancestors([cost])
+        numbers = {node: i for i, node in enumerate(nodes)}
+        whole = all(node.value is not None for node in nodes)
+        recorder.number += 1
+        structure = self._structure(nodes, numbers, backward, cost)
+        graph = self._graph(structure, nodes)
+        entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
+        self._written += sum(map(len, parts))
+        text = b""
+        if fault is not None:
+            place = fault.direction, numbers[fault.node], fault.error, fault.message
+            text = as_json(place).encode()
+        recorder.ring.put(
+            Record(
+                PASS,
+                recorder.number,
+                graph=graph,
+                structure=structure,
+                layout=recorder.layouts.number_of(tuple(entries)),
+                flags=(WHOLE if whole else 0) | COMPLETE,
+                text=text,
+            ),
+            parts,
+        )
+        recorder.pause(recorder.number)
+
+    def _structure(
+        self, nodes: list[Node], numbers: dict[Node, int], backward: Backward, cost: Node
+    ) -> int:
+        calls = tuple([numbers[node] for node in backward.order if node in numbers])
+        key = (
+            tuple([(node.form, tuple([numbers[s] for s in node.sources])) for node in nodes]),
+            calls,
+            numbers[cost],
+        )
+        known = self._structures.get(key)
+        if known is None:
+            if len(self._structures) >= MAX_STRUCTURES:
+                self._structures.clear()
+            description = {
+                "nodes": [self._description(node, numbers) for node in nodes],
+                "forward": [i for i, node in enumerate(nodes) if node.sources],
+                "backward": calls,
+                "cost": numbers[cost],
+            }
+            known = self._recorder.structures.number_of(as_json(description))
+            self._structures[key] = known
+        return known
+
+    def _description(self, node: Node, numbers: dict[Node, int]) -> dict[str, Any]:
+        kind, name, site, settings = node.form
+        return {
+            "kind": kind,
+            "engine": self._engine,
+            "trained": node.instance is not None,
+            "inbound": [numbers[source] for source in node.sources],
+            "named": name,
+            "made": self._site(site),
+            "attributes": dict(settings),
+        }
+
+    def _graph(self, structure: int, nodes: list[Node]) -> int:
+        """Return the number of the graph: passes over the same parameters have the same."""
+        trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
+        key = structure, tuple([id(instance()) for _, instance in trained])
+        known = self._graphs.pop(key, None)
+        if known is None or any(instance() is None for instance in known[1]):
+            known = self._graph_count, [instance for _, instance in trained]
+            self._graph_count += 1
+            if len(self._graphs) >= MAX_GRAPHS:
+                del self._graphs[next(iter(self._graphs))]
+        self._graphs[key] = known
+        self._final.pop(known[0], None)
+        self._final[known[0]] = structure, trained
+        if len(self._final) > MAX_FINAL:
+            del self._final[next(iter(self._final))]
+        return known[0]
+
+    @staticmethod
+    def _entries(
+        nodes: list[Node],
+        numbers: dict[Node, int],
+        backward: Backward,
+        cost: Node,
+        *,
+        whole: bool,
+    ) -> tuple[list[Any], list[bytes]]:
+        """Return the entries of a pass and their bytes; if not `whole`, only the small ones."""
+        entries, parts = [], []
+        for number, node in enumerate(nodes):
+            if node.value is None:
+                continue
+            dtype, shape, data = node.value
+            if whole or node is cost or (not node.sources and len(data) <= SMALL_BYTES):
+                entries.append(("v", number, -1, dtype, shape))
+                parts.append(data)
+        if whole:
+            for (node, source), (dtype, shape, data) in backward.sent.items():
+                index = node.sources.index(source)
+                entries.append(("s", numbers[node], index, dtype, shape))
+                parts.append(data)
+            for node, (dtype, shape, data) in backward.own.items():
+                entries.append(("g", numbers[node], -1, dtype, shape))
+                parts.append(data)
+        return entries, parts
+
+    # The end -----------------------------------------------------------------------------------
+
+    def final_values(self) -> Iterable[tuple[int, int, list[Any], list[bytes]]]:
+        """Yield graph, structure, entries and bytes of the inputs of the last graphs, as now."""
+        for graph, (structure, trained) in self._final.items():
+            entries, parts = [], []
+            for number, instance in trained:
+                held = instance()
+                if held is not None:
+                    dtype, shape, data = self._encode(held)
+                    entries.append(("v", number, -1, dtype, shape))
+                    parts.append(data)
+            if entries:
+                yield graph, structure, entries, parts
+
+
+def ancestors(roots: Iterable[Node]) -> list[Node]:
+    """Return the nodes that some nodes depend on, and these, in the order they were made in."""
+    found = set(roots)
+    stack = list(found)
+    while stack:
+        for source in stack.pop().sources:
+            if source not in found:
+                found.add(source)
+                stack.append(source)
+    return sorted(found, key=_serial_of)
+
+
+def _serial_of(node: Node) -> int:
+    return node.serial

@@ -1,0 +1,278 @@
+"""The functions that a program calls on tensors: a node for each result with a gradient.
+
+A function counts if the engine has made nodes of its own for it, which is seen from the number that
+the engine gives to the next one. Everything else is preparation of data: its results are inputs.
+"""
+
+from __future__ import annotations
+
+import sys
+from _weakref import ref
+
+from ..tape import Node
+from .tensors import text, version
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+    from ..tape import Tape
+    from .sites import Sites
+    from .tensors import Tensors
+
+# Characters kept of a setting that is a text.
+MAX_SETTING = 80
+# Functions whose sources are listed in another order: that of our ops, the wanted value first.
+_SWAPPED = {
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+}
+
+
+class Known:
+    """The node of a tensor, while it lives: `version` is that of its storage at that time."""
+
+    __slots__ = ("node", "tensor", "version")
+
+    def __init__(self, tensor: ref[Any], node: Node, version: int) -> None:
+        self.tensor = tensor
+        self.node = node
+        self.version = version
+
+
+class Forward:
+    """Makes nodes of what a program computes with `torch`."""
+
+    def __init__(self, torch: Any, tape: Tape, tensors: Tensors, sites: Sites) -> None:
+        self._tensor_type = torch.Tensor
+        self._parameter_type = torch.nn.Parameter
+        self._next_sequence = torch._C._autograd._get_sequence_nr
+        self._tape = tape
+        self._tensors = tensors
+        self._sites = sites
+        self._results: dict[int, Known] = {}
+        self._inputs: dict[int, Known] = {}
+        # Whether values are copied: decided where a pass begins.
+        self._copies = True
+        self._begins = True
+        self._names: dict[Any, str] = {}
+
+    def end_pass(self) -> None:
+        """Forget the inputs of the pass that has ended: the next one may change them in place."""
+        self._inputs.clear()
+        self._begins = True
+
+    def call(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Call a function for the program, and note it."""
+        tensors = self._tensors.flat(args, [])
+        if kwargs:
+            self._tensors.flat(kwargs, tensors)
+        if not any([tensor.requires_grad for tensor in tensors]):
+            return function(*args, **kwargs)
+        if self._begins:
+            self._begins = False
+            self._copies = self._tape.copies
+        site, scope, frame = self._sites.of(sys._getframe(2))
+        sources = [self.node_of(x, site, i, frame) for i, x in enumerate(tensors)]
+        first = self._next_sequence()
+        out = function(*args, **kwargs)
+        last = self._next_sequence()
+        if last != first:
+            self._note(function, args, kwargs, tensors, sources, out, (first, last), (site, scope))
+        return out
+
+    def _note(
+        self,
+        function: Any,
+        args: Any,
+        kwargs: Any,
+        tensors: list[Any],
+        sources: list[Node],
+        out: Any,
+        sequence: tuple[int, int],
+        where: tuple[int, str],
+    ) -> None:
+        kind = self._name(function)
+        results = [x for x in self._tensors.flat(out, []) if x.requires_grad and not x.is_leaf]
+        if not results and tensors and kind in ("setitem", "set_"):
+            results = tensors[:1]
+        if not results:
+            return
+        site, scope = where
+        settings = self._settings(args, kwargs)
+        if kind in _SWAPPED and len(sources) >= 2:
+            sources = [sources[1], sources[0], *sources[2:]]
+        name = f"{scope}{kind}" if scope else ""
+        form = kind, name, site, settings
+        tape = self._tape
+        if len(results) == 1:
+            node = Node(tape.new_serial(), form, sources)
+            node.first, node.last = sequence
+            self._remember(results[0], node)
+            return
+        # One node for the function, and one for each of its results.
+        call = Node(tape.new_serial(), form, sources, text(f"{len(results)} tensors"))
+        call.first, call.last = sequence
+        for i, result in enumerate(results):
+            part = Node(
+                tape.new_serial(),
+                ("result", f"{name}.{i}" if name else "", site, (("part", i),)),
+                [call],
+            )
+            self._remember(result, part)
+
+    def _remember(self, tensor: Any, node: Node) -> None:
+        """Note the node of a result, and where its gradient arrives in the engine."""
+        engine_node = tensor.grad_fn
+        node.sequence, node.output = engine_node._sequence_nr(), tensor.output_nr
+        if self._copies and node.value is None:
+            node.value = self._tensors.encoded(tensor)
+        key, results = id(tensor), self._results
+
+        def forget(_: Any) -> None:
+            results.pop(key, None)
+
+        results[key] = Known(ref(tensor, forget), node, version(tensor))
+
+    # Sources -----------------------------------------------------------------------------------
+
+    def node_of(self, tensor: Any, site: int, argument: int, frame: FrameType | None) -> Node:
+        """Return the node of a tensor that is passed to a function."""
+        known = self._results.get(id(tensor))
+        if known is not None and known.tensor() is tensor:
+            if known.version == version(tensor):
+                return known.node
+            return self._overwritten(tensor, known)
+        if tensor.requires_grad and not tensor.is_leaf:
+            return self._hidden(tensor)
+        known = self._inputs.get(id(tensor))
+        if (
+            known is not None
+            and known.tensor() is tensor
+            and known.version == version(tensor)
+            and (known.node.value is not None or not self._copies)
+        ):
+            return known.node
+        kind = "Parameter" if isinstance(tensor, self._parameter_type) else "Tensor"
+        name = self._sites.name_of_input(tensor, site, argument, frame)
+        node = Node(self._tape.new_serial(), (kind, name, -1, ()), [])
+        node.value = self._tensors.encoded(tensor)
+        if tensor.requires_grad:
+            node.instance = ref(tensor)
+        self._inputs[id(tensor)] = Known(ref(tensor), node, version(tensor))
+        return node
+
+    def forget_input(self, tensor: Any) -> None:
+        """Forget the value of an input: the program may write to it unseen, through `.data`."""
+        self._inputs.pop(id(tensor), None)
+
+    def _overwritten(self, tensor: Any, known: Known) -> Node:
+        """Return a new node for a result that was written to through another tensor."""
+        old = known.node
+        writers = [k.node for k in self._results.values() if _shares(k.tensor(), tensor)]
+        writer = max(writers, key=lambda node: node.serial)
+        form = "overwritten", "", old.form[2], ()
+        node = Node(self._tape.new_serial(), form, [old] if writer is old else [old, writer])
+        self._remember(tensor, node)
+        return node
+
+    def _hidden(self, tensor: Any) -> Node:
+        """Return one node for everything unseen that has made a tensor."""
+        by_place = {}
+        stack = [known.node for known in self._results.values()]
+        seen = set(stack)
+        while stack:
+            node = stack.pop()
+            by_place[node.sequence, node.output] = node
+            for source in node.sources:
+                if source not in seen:
+                    seen.add(source)
+                    stack.append(source)
+        made = tensor.grad_fn
+        sources: dict[Node, None] = {}
+        sequences = set()
+        queue = [made]
+        met = {made}
+        for engine_node in queue:
+            sequences.add(engine_node._sequence_nr())
+            for below, output in engine_node.next_functions:
+                if below is None:
+                    continue
+                known = by_place.get((below._sequence_nr(), output))
+                if known is not None:
+                    sources[known] = None
+                elif hasattr(below, "variable"):
+                    sources[self.node_of(below.variable, -1, 0, None)] = None
+                elif below not in met:
+                    met.add(below)
+                    queue.append(below)
+        name = type(made).__name__.removesuffix("0").removesuffix("Backward")
+        node = HiddenNode(self._tape.new_serial(), (name, "", -1, ()), list(sources))
+        node.sequences = sequences
+        self._remember(tensor, node)
+        return node
+
+    # Forms -------------------------------------------------------------------------------------
+
+    def _name(self, function: Any) -> str:
+        known = self._names.get(function)
+        if known is None:
+            known = getattr(function, "__name__", type(function).__name__)
+            if known.startswith("__") and known.endswith("__"):
+                known = known[2:-2]
+                owner = getattr(function, "__self__", None)
+                # The getter of a property such as `T`.
+                known = getattr(owner, "__name__", known) if known == "get" else known
+            self._names[function] = known
+        return known
+
+    def _settings(self, args: Any, kwargs: Any) -> tuple[tuple[str, Any], ...]:
+        """Return the arguments of a call, with `@0`, `@1` for its tensors and `=` before texts."""
+        count = [0]
+        arguments = tuple([self._setting(item, count) for item in args])
+        options = tuple([(key, self._setting(kwargs[key], count)) for key in kwargs])
+        return ("arguments", arguments), ("options", options)
+
+    def _setting(self, thing: Any, count: list[int]) -> Any:
+        if isinstance(thing, self._tensor_type):
+            count[0] += 1
+            return f"@{count[0] - 1}"
+        if thing is None or isinstance(thing, bool | int | float):
+            return thing
+        if isinstance(thing, str):
+            return f"={thing[:MAX_SETTING]}"
+        if isinstance(thing, list | tuple):
+            return tuple([self._setting(item, count) for item in thing])
+        if isinstance(thing, slice):
+            parts = (thing.start, thing.stop, thing.step)
+            return ("slice", *[self._setting(item, count) for item in parts])
+        if isinstance(thing, dict):
+            return tuple([(f"={key}", self._setting(thing[key], count)) for key in thing])
+        if thing is Ellipsis:
+            return "..."
+        return f"={str(thing)[:MAX_SETTING]}" if _is_torch(thing) else type(thing).__name__
+
+
+class HiddenNode(Node):
+    """A node that stands for engine nodes of any sequence number."""
+
+    __slots__ = ("sequences",)
+
+    sequences: set[int]
+
+
+def _is_torch(thing: Any) -> bool:
+    """Whether a setting is a dtype or the like, whose text runs no code of the program."""
+    return type(thing).__module__ == "torch"
+
+
+def _shares(tensor: Any, other: Any) -> bool:
+    """Whether two tensors have the same storage."""
+    if tensor is None:
+        return False
+    return bool(tensor.untyped_storage()._cdata == other.untyped_storage()._cdata)

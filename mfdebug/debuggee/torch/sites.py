@@ -1,0 +1,133 @@
+"""Where a function was called: the line of the program, and the module whose forward runs.
+
+Both are read from the stack: no hook is set on a module, so modules run as without us.
+"""
+
+from __future__ import annotations
+
+import os
+from _weakref import ref
+
+from ..name_facts import source_span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+    from typing import Any
+
+    from ..name_facts import SourceSpan
+
+# Names of tensors and modules remembered.
+MAX_NAMES = 100_000
+
+
+class Sites:
+    """Finds lines, scopes and names; `torch` is the program's, `ours` is our folder."""
+
+    def __init__(self, torch: Any, ours: str) -> None:
+        self._module_type = torch.nn.Module
+        self._call = id(torch.nn.Module._call_impl.__code__)
+        self._skipped = os.path.dirname(torch.__file__) + os.sep, ours
+        # Of a code, by its id: whether it belongs to the program.
+        self._of_program: dict[int, tuple[bool, CodeType]] = {}
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._sites: list[tuple[CodeType, int]] = []
+        self._spans: dict[int, SourceSpan] = {}
+        # The paths of modules and of their tensors, by id.
+        self._paths: dict[int, tuple[ref[Any], str]] = {}
+        # The names of inputs by the site of the call and the number of the argument.
+        self._arguments: dict[tuple[int, int], str] = {}
+
+    def of(self, frame: FrameType | None) -> tuple[int, str, FrameType | None]:
+        """Return the number of the site of a call, the scope with a dot, and the site's frame."""
+        number, here, inner, outer, above = -1, None, None, None, None
+        of_program, call = self._of_program, self._call
+        while frame is not None:
+            code = frame.f_code
+            key = id(code)
+            if key == call:
+                module = frame.f_locals["self"]
+                inner = inner or module
+                outer, above = module, frame
+            elif here is None:
+                known = of_program.get(key)
+                if known is None:
+                    known = self._classify(code)
+                if known[0]:
+                    here = frame
+                    site = key, frame.f_lasti
+                    found = self._numbers.get(site)
+                    if found is None:
+                        found = self._numbers[site] = len(self._sites)
+                        self._sites.append((code, frame.f_lasti))
+                    number = found
+            frame = frame.f_back
+        if inner is None:
+            return number, "", here
+        path = self._path(inner)
+        if path is None:
+            self._learn_names(outer, above)
+            path = self._path(inner) or type(inner).__name__
+        return number, f"{path}.", here
+
+    def _classify(self, code: CodeType) -> tuple[bool, CodeType]:
+        file = code.co_filename
+        known = not file.startswith(self._skipped) and not file.startswith("<frozen"), code
+        self._of_program[id(code)] = known
+        return known
+
+    def _path(self, thing: Any) -> str | None:
+        known = self._paths.get(id(thing))
+        return known[1] if known is not None and known[0]() is thing else None
+
+    def _learn_names(self, outer: Any, frame: FrameType | None) -> None:
+        """Learn the paths of a module, its parts and their tensors; `frame` is that of its call."""
+        if len(self._paths) > MAX_NAMES:
+            self._paths.clear()
+        while frame is not None and not self._is_program(frame.f_code):
+            frame = frame.f_back
+        name = self._path(outer) or _variable(frame, outer) or type(outer).__name__.lower()
+        for part, module in [*outer.named_modules(remove_duplicate=True)]:
+            self._learn(module, f"{name}.{part}" if part else name)
+        for part, tensor in [*outer.named_parameters(), *outer.named_buffers()]:
+            self._learn(tensor, f"{name}.{part}")
+
+    def _learn(self, thing: Any, path: str) -> None:
+        if self._path(thing) is None:
+            self._paths[id(thing)] = ref(thing), path
+
+    def _is_program(self, code: CodeType) -> bool:
+        known = self._of_program.get(id(code))
+        return (self._classify(code) if known is None else known)[0]
+
+    def name_of_input(self, tensor: Any, site: int, argument: int, frame: FrameType | None) -> str:
+        """Return the name of a tensor that the program passes to a function."""
+        path = self._path(tensor)
+        if path is not None:
+            return path
+        key = site, argument
+        known = self._arguments.get(key)
+        if known is None:
+            if len(self._arguments) > MAX_NAMES:
+                self._arguments.clear()
+            known = self._arguments[key] = _variable(frame, tensor)
+        return known
+
+    def span(self, site: int) -> SourceSpan | None:
+        """Return the source of a site."""
+        if site < 0:
+            return None
+        if site not in self._spans:
+            self._spans[site] = source_span(*self._sites[site])
+        return self._spans[site]
+
+
+def _variable(frame: FrameType | None, thing: Any) -> str:
+    """Return the name of the variable of a frame that holds something, or an empty string."""
+    if frame is None:
+        return ""
+    for variables in (frame.f_locals, frame.f_globals):
+        for name, value in variables.items():
+            if value is thing and type(name) is str and not name.startswith("_"):
+                return name
+    return ""
