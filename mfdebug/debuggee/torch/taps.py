@@ -68,11 +68,11 @@ class Taps:
         self._forward = Forward(torch, self._tape, tensors, sites)
         self._gradients = Gradients(self._tape, self._forward, tensors)
         tensor = torch.Tensor
-        self._getters = {vars(torch._C.TensorBase).get(name) for name in _PROPERTIES}
         self._getters = {getattr(tensor, name).__get__ for name in _PROPERTIES}
         self._data = tensor.data.__get__, tensor.data.__set__
         self._handled: dict[Any, bool] = {}
-        self._running = 0
+        # Calls of functions that are being handled, and runs of the engine.
+        self._inside = self._running = 0
         self._undo: list[Callable[[], None]] = []
         self._mode = _mode(torch, self._call)
 
@@ -82,11 +82,15 @@ class Taps:
         handled = self._handled.get(function)
         if handled is None:
             handled = self._handled[function] = self._is_handled(function)
-        if not handled or self._off:
-            if function in self._data and not self._off:
-                self._forward.forget_input(args[0])
-            return function(*args, **kwargs)
-        return self._forward.call(function, args, kwargs)
+        self._inside += 1
+        try:
+            if not handled or self._off:
+                if function in self._data and not self._off:
+                    self._forward.forget_input(args[0])
+                return function(*args, **kwargs)
+            return self._forward.call(function, args, kwargs)
+        finally:
+            self._inside -= 1
 
     def _is_handled(self, function: Any) -> bool:
         name = getattr(function, "__name__", "")
@@ -140,7 +144,8 @@ class Taps:
         While any mode is active, torch computes some things in another way: with gradients off,
         as in an evaluation, the results would differ in their last bits.
         """
-        if os.getpid() != self._pid:
+        if self._inside or os.getpid() != self._pid:
+            # While a call is handled, torch has taken the mode off its stack.
             return
         c = self._torch._C
         depth = c._len_torch_function_stack()
