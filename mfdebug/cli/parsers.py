@@ -124,7 +124,7 @@ def main_parser() -> argparse.ArgumentParser:
             "--history-memory",
             metavar="MB",
             type=megabytes,
-            help="memory for the history (default 256)",
+            help="memory for the history (default 256 to 1024, by the machine)",
         ),
         nothing,
     )
