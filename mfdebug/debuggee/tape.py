@@ -148,6 +148,8 @@ class Tape:
         self._written = 0
         self._since = time.monotonic()
         self._serial = 0
+        # Called when a pass is written, before the program may have to wait.
+        self.on_written: Callable[[], None] = lambda: None
         recorder.tapes.append(self)
 
     def new_serial(self) -> int:
@@ -218,6 +220,7 @@ class Tape:
             ),
             parts,
         )
+        self.on_written()
         recorder.pause(recorder.number)
 
     def _remember(self, kind: Hashable, outline: Outline) -> None:
@@ -260,6 +263,7 @@ class Tape:
             ),
             parts,
         )
+        self.on_written()
         recorder.pause(recorder.number)
 
     def _structure(

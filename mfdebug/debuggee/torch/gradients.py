@@ -34,12 +34,15 @@ class Gradients:
         self._forward = forward
         self._tensors = tensors
         self.pace = Pace()
+        self._kind: Hashable = None
+        tape.on_written = lambda: self.pace.ended(self._kind, due=tape.due)
         # Whether a pass that is not watched shows what all parameters of the one before became.
         self._all_inputs = True
 
     def run(self, engine: Callable[[], Any], roots: Sequence[Any]) -> Any:
         """Run the engine, which starts from the tensors `roots`."""
         engine_nodes, kind = _walk([root.grad_fn for root in roots])
+        self._kind = kind
         outline = None if self.pace.whole or self._tape.due else self._tape.outline(kind)
         try:
             if outline is not None and len(roots) == 1:
@@ -47,8 +50,7 @@ class Gradients:
             return self._run_watched(engine, roots, engine_nodes, kind)
         finally:
             self._forward.end_pass()
-            self.pace.ended(kind, due=self._tape.due)
-            self.pace.whole = self.pace.whole and (self._tape.fits or self._tape.due)
+            self.pace.whole = self._tape.due or (self.pace.whole and self._tape.fits)
             self.pace.start()
 
     def _run_unwatched(self, engine: Callable[[], Any], root: Any, outline: Outline) -> Any:
