@@ -68,7 +68,7 @@ class Forward:
         tensors = self._tensors.flat(args, [])
         if kwargs:
             self._tensors.flat(kwargs, tensors)
-        if not any([tensor.requires_grad for tensor in tensors]):
+        if not any(tensor.requires_grad for tensor in tensors):
             return function(*args, **kwargs)
         site, scope, frame = self._sites.of(sys._getframe(2))
         sources = [self.node_of(x, site, i, frame) for i, x in enumerate(tensors)]
@@ -144,11 +144,7 @@ class Forward:
         if tensor.requires_grad and not tensor.is_leaf:
             return self._hidden(tensor)
         known = self._inputs.get(id(tensor))
-        if (
-            known is not None
-            and known.tensor() is tensor
-            and known.version == version(tensor)
-        ):
+        if known is not None and known.tensor() is tensor and known.version == version(tensor):
             return known.node
         kind = "Parameter" if isinstance(tensor, self._parameter_type) else "Tensor"
         name = self._sites.name_of_input(tensor, site, argument, frame)

@@ -1,7 +1,7 @@
 """What the engine of PyTorch sends backward, noted by hooks on its nodes.
 
-A hook sees what arrives at a node, after the program's own hooks, and what the node sends on. A node
-of the engine belongs to the function during which it was made.
+A hook sees what arrives at a node, after the program's own hooks, and what the node sends on. A
+node of the engine belongs to the function during which it was made.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def _walk(roots: Sequence[Any]) -> tuple[list[tuple[Any, Any]], Hashable]:
     """
     queue = [root for root in roots if root is not None]
     numbers = {engine_node: i for i, engine_node in enumerate(queue)}
-    found, form = [], []
+    found: list[tuple[Any, Any]] = []
+    form: list[Hashable] = []
     for engine_node in queue:
         edges = engine_node.next_functions
         found.append((engine_node, edges))

@@ -129,7 +129,9 @@ class Taps:
             for name in names:
                 self._replace(kind, name, self._synced(vars(kind)[name]))
         self._replace(
-            torch.autograd, "_engine_run_backward", self._engine(torch.autograd._engine_run_backward)
+            torch.autograd,
+            "_engine_run_backward",
+            self._engine(torch.autograd._engine_run_backward),
         )
 
     def _replace(self, owner: Any, name: str, new: Any) -> None:
@@ -194,7 +196,7 @@ def _mode(torch: Any, call: Callable[[Any, Any, Any], Any]) -> Any:
     """Return a function mode of `torch` that passes each call to `call`."""
 
     def __torch_function__(  # noqa: N807
-        _: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        _: Any, function: Any, _types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         return call(function, args, kwargs or {})
 
