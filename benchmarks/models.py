@@ -32,12 +32,8 @@ SHIPPED = folder() / "models"
 # What the files are opened with: a cost, and no picture or text.
 LABELS: dict[str, Any] = {"labels": [3]}
 MISSING = "The onnx package is not installed: `pip install 'mfdebug[onnx]'` adds the .onnx files."
-# Opens what is named, in a new process.
+# Opens what is named.
 OPEN = "import sys; from mfdebug.opening.graphs import open_graph; open_graph(sys.argv[1])"
-TITLES = {
-    "opened": "### Opening a file in a new process",
-    "shown": "### To the first screen of a model",
-}
 # The width and the stride of each of the eight blocks.
 BLOCKS = ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))
 
@@ -178,31 +174,34 @@ def run(rounds: int) -> list[str]:
 
 
 def starts(files: dict[str, Path], rounds: int) -> list[str]:
-    """Measure whole starts: opening a file alone, and up to the complete first screen."""
-    lines: list[str] = []
-    found: list[list[Result]] = []
-    for how in ("opened", "shown"):
+    """Measure new processes: those that open a file, and the app up to its first screen."""
 
-        def contestant(name: str, graph: str | Path, how: str = how) -> Contestant:
-            given = ["--labels", "3"] if name == "ResNet18" else []
-            if how == "opened":
-                command = [sys.executable, "-c", OPEN, str(graph)]
-                return Contestant(name, lambda times: [ran(command) for _ in range(times)])
-            command = [sys.executable, "-m", "mfdebug", str(graph), *given]
-            return Contestant(name, lambda times: [started(command) for _ in range(times)])
+    def opened(name: str, graph: str | Path) -> Contestant:
+        command = [sys.executable, "-c", OPEN, str(graph)]
+        return Contestant(f"{name}, opened", lambda times: [ran(command) for _ in range(times)])
 
-        apps = [contestant("xor", "xor")]
-        apps += [contestant(name, path) for name, path in files.items()]
-        found.append(measure(lambda apps=apps: apps, rounds))  # type: ignore[misc]
-        lines += [TITLES[how], "", *table(found[-1], "start"), ""]
-    opened, shown = ([result.seconds for result in results] for results in found)
+    def shown(name: str, graph: str | Path) -> Contestant:
+        given = ["--labels", "3"] if name == "ResNet18" else []
+        command = [sys.executable, "-m", "mfdebug", str(graph), *given]
+        title = f"**{name}, the first screen**"
+        return Contestant(title, lambda times: [started(command) for _ in range(times)])
+
+    graphs: dict[str, str | Path] = {"xor": "xor", **files}
+    apps = [make(*graph) for graph in graphs.items() for make in (opened, shown)]
+    results = measure(lambda: apps, rounds)
+    lines = ["### A new process", "", *table(results, "start"), ""]
+    seconds = [result.seconds for result in results]
     for i, name in enumerate(files, 1):
-        more = shown[i] - shown[0], opened[i] - opened[0]
+        more = [(seconds[2 * i + kind] - seconds[kind]) * 1e3 for kind in (0, 1)]
         lines.append(
-            f"- {name}: the first screen comes {more[0] * 1e3:,.0f} ms later than that of xor; "
-            f"opening alone takes {more[1] * 1e3:,.0f} ms more."
+            f"- {name}: opening takes {_more(more[0])} than for xor, and what comes after it, up "
+            f"to the first screen, {_more(more[1] - more[0])}."
         )
     return [*lines, ""]
+
+
+def _more(milliseconds: float) -> str:
+    return f"{abs(milliseconds):,.0f} ms {'more' if milliseconds > 0 else 'less'}"
 
 
 if __name__ == "__main__":
