@@ -18,11 +18,17 @@ from onnx import helper, numpy_helper
 from miniflow import limits
 from miniflow.errors import FileError, MiniflowError
 from miniflow.files import paths
-from miniflow.importers.onnx.values import widened
+from miniflow.importers.onnx.values import Dtype, widened
 from miniflow.ops.base import Array, Shape, shape_text
 
 # Nodes in a model, with those of its functions and of the branches of conditions.
 MOST_NODES = 200_000
+# Types whose numbers lie in a file as in an array. Of others, releases of the onnx package before
+# 1.19 give the bits, with the name of the type.
+_INTEGERS = [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
+NATIVE = frozenset(
+    getattr(onnx.TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "BOOL", *_INTEGERS)
+)
 
 
 def load(path: Path) -> tuple[bytes, Any]:
@@ -74,6 +80,28 @@ def check_order(nodes: Iterable[Any], given: Iterable[str]) -> None:
             known.add(name)
 
 
+def _array(tensor: Any, raw: bytes | memoryview, shape: Shape, dtype: Dtype) -> Array:
+    """Return the numbers of a tensor; `raw` are its bytes, empty if it lists numbers.
+
+    Raises `ValueError` for a type that the onnx package does not convert, and what that raises.
+    """
+    if raw and tensor.data_type in NATIVE:
+        return np.frombuffer(raw, dtype.newbyteorder("<")).reshape(shape)
+    if raw and tensor.data_type == onnx.TensorProto.BFLOAT16:
+        # The upper half of a float32.
+        bits = np.frombuffer(raw, "<u2").astype(np.uint32) << 16
+        return bits.view(np.float32).reshape(shape)
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        tensor = onnx.TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=bytes(raw))
+    array = np.asarray(numpy_helper.to_array(tensor))
+    kind = next(iter(array.dtype.names or ()), "")
+    if kind == "bfloat16":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    if kind.startswith("e"):
+        raise ValueError(f"the type {kind} needs a newer onnx package")
+    return array
+
+
 class Weights:
     """Reads the tensors of one model, within limits for all of them together.
 
@@ -92,23 +120,13 @@ class Weights:
         shape = tuple(tensor.dims)
         if any(n < 0 for n in shape) or len(shape) > limits.AXES:
             raise FileError(f"it has the shape {shape_text(shape)}", where=where)
-        external = None
+        raw: bytes | memoryview = tensor.raw_data
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            external = self._external(tensor, where)
+            raw = self._external(tensor, where)
         try:
             dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
-            held = tensor.ByteSize() if external is None else len(external)
-            self._take(shape, dtype.itemsize, held, where)
-            if external is None:
-                array = np.asarray(numpy_helper.to_array(tensor))
-            elif dtype.kind in "fiub":
-                array = np.frombuffer(external, dtype.newbyteorder("<")).reshape(shape)
-            else:  # packed, or of a type that NumPy has not
-                proto = onnx.TensorProto(
-                    dims=tensor.dims, data_type=tensor.data_type, raw_data=bytes(external)
-                )
-                array = np.asarray(numpy_helper.to_array(proto))
-            return widened(array)
+            self._take(shape, dtype.itemsize, max(len(raw), tensor.ByteSize()), where)
+            return widened(_array(tensor, raw, shape, dtype))
         except MiniflowError:
             raise
         except Exception as error:  # whatever the package raises for a tensor that is not whole

@@ -13,6 +13,7 @@ from onnx import helper
 from miniflow import limits
 from miniflow.errors import FileError, MiniflowError
 from miniflow.importers.onnx import load, read
+from miniflow.importers.onnx.model_file import Weights
 from tests.support.onnx_models import NODE, graph, imported, model, passed
 
 W = np.arange(6, dtype=np.float32).reshape(3, 2)
@@ -128,6 +129,25 @@ def test_numbers_that_the_file_has_may_be_more_than_those_that_it_may_ask_for(
         read(beside)
     with pytest.raises(FileError, match=r"w: the shape 3x2 has 6 numbers .at most 5 in all"):
         graph(within, cost="sum")
+
+
+@pytest.mark.parametrize(
+    ("element", "content"),
+    [
+        (onnx.TensorProto.FLOAT16, W.astype("<f2")),
+        # The upper half of a float32.
+        (onnx.TensorProto.BFLOAT16, (W.view("<u4") >> 16).astype("<u2")),
+        (onnx.TensorProto.DOUBLE, W.astype("<f8")),
+    ],
+)
+def test_a_file_beside_it_may_have_other_floats(
+    tmp_path: Path, element: int, content: np.ndarray
+) -> None:
+    (tmp_path / "m.data").write_bytes(content.tobytes())
+    proto = onnx.load(with_external(tmp_path, "m.data"), load_external_data=False)
+    tensor = proto.graph.initializer[0]
+    tensor.data_type = element
+    np.testing.assert_array_equal(Weights(tmp_path).read(tensor, "w"), W)
 
 
 def test_a_file_beside_it_belongs_to_the_fingerprint(tmp_path: Path) -> None:
