@@ -33,8 +33,8 @@ class Pace:
         # all passes of a step of the program.
         self._first: Hashable = None
 
-    def ended(self, kind: Hashable, *, due: bool) -> None:
-        """Note the end of a pass; `due`: the debugger waits for the next one."""
+    def ended(self, kind: Hashable) -> None:
+        """Note the end of a pass."""
         seconds = time.perf_counter() - self._last
         alone = self._alone.get(kind)
         if not self.whole:
@@ -43,11 +43,11 @@ class Pace:
                 self._alone.clear()
             # A pass may be held up by anything: the estimate rises slowly.
             self._alone[kind] = seconds if alone is None else min(seconds, 1.1 * alone)
-            self.whole = due or self._credit > 0
+            self.whole = self._credit > 0
             self._first = kind if self.whole else None
             return
         self._credit -= seconds / 2 if alone is None else max(0.0, seconds - alone)
-        self.whole = due or self._credit > 0 or (self._first is not None and kind != self._first)
+        self.whole = self._credit > 0 or (self._first is not None and kind != self._first)
 
     def start(self) -> None:
         """Start to measure the next pass."""

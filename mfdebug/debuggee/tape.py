@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from _weakref import ref
 
-from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
+from .ring import COMPLETE, PASS, WHOLE, Record
 from .text import as_json
 
 TYPE_CHECKING = False
@@ -159,13 +159,13 @@ class Tape:
     @property
     def due(self) -> bool:
         """Whether the debugger waits for the next pass."""
-        return self._recorder.ring.word(STOP_AT) <= self._recorder.number + 1
+        return self._recorder.is_awaited(self._recorder.number + 1)
 
     @property
     def fits(self) -> bool:
-        """Whether the limit on bytes allows to write the next pass whole."""
+        """Whether the limit on bytes and the user allow to write the next pass whole."""
         allowed = BURST_BYTES + self._recorder.rate * (time.monotonic() - self._since)
-        return self._written <= allowed
+        return self._written <= allowed and self._recorder.wants(self._recorder.number + 1)
 
     # Passes ------------------------------------------------------------------------------------
 

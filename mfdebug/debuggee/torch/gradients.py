@@ -35,7 +35,7 @@ class Gradients:
         self._tensors = tensors
         self.pace = Pace()
         self._kind: Hashable = None
-        tape.on_written = lambda: self.pace.ended(self._kind, due=tape.due)
+        tape.on_written = lambda: self.pace.ended(self._kind)
         # Whether a pass that is not watched shows what all parameters of the one before became.
         self._all_inputs = True
 
