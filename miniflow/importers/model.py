@@ -16,6 +16,7 @@ import numpy as np
 from miniflow.arguments import as_numbers
 from miniflow.errors import FeedError, GraphError, nearest
 from miniflow.graph import Graph
+from miniflow.importers.scope_order import scope_order
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, SoftmaxCrossEntropy, Sum, Take
 from miniflow.ops.base import Array, Shape, shape_text
@@ -101,11 +102,18 @@ def graph_of(
     else:
         output = model.outputs[0]
         end = _Costs(nodes, rng, seed, notes).of(output, shapes[output], cost, labels)
-    used = with_inputs([end])
+    used = in_scope_order(with_inputs([end]))
     graph = Graph(used, end, name=model.name, description="\n".join(notes), dtype=dtype)
     graph.fingerprint = model.fingerprint
     graph.shapes()
     return graph
+
+
+def in_scope_order(nodes: list[Node]) -> list[Node]:
+    """Return the nodes of a graph, which have names, in order, scopes together where it allows."""
+    index = {node: i for i, node in enumerate(nodes)}
+    inbound = [[index[source] for source in node.inbound_nodes] for node in nodes]
+    return [nodes[i] for i in scope_order([node.label for node in nodes], inbound)]
 
 
 # Feeds -----------------------------------------------------------------------------------

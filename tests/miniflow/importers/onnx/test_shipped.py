@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ def test_the_cost_and_every_gradient_are_those_of_pytorch(name: str) -> None:
         wanted["lm_head.weight"] = wanted.pop("transformer.wte.weight")
         wanted["embedding_1"] = wanted.pop("transformer.wpe.weight")
     assert set(found) == set(wanted)
+    check_scopes(graph)
     for parameter, gradient in wanted.items():
         own = found[parameter]
         if own.shape != gradient.shape or not np.allclose(own, gradient, rtol=1e-6):
@@ -82,3 +84,22 @@ def test_without_feeds_the_numbers_are_drawn_and_that_is_said() -> None:
 def test_a_scalar_output_is_the_cost() -> None:
     graph = load(PATHS["lstm"])
     assert graph.nodes[graph.cost].label == "cross_entropy_loss.output.loss"
+
+
+def check_scopes(graph: Graph) -> None:
+    """Check that each scope is in one piece, unless the graph leaves it and comes back to it."""
+    names = graph.names()
+    for scope in {
+        name[: end + 1] for name in names for end in range(len(name)) if name[end] in "./"
+    }:
+        if len([*groupby(name.startswith(scope) for name in names)]) <= 3:
+            continue
+        after: set[int] = set()
+        for node, sources in enumerate(graph.inbound):
+            if any(names[s].startswith(scope) or s in after for s in sources):
+                if names[node].startswith(scope) and not after.isdisjoint(sources):
+                    break
+                if not names[node].startswith(scope):
+                    after.add(node)
+        else:
+            raise AssertionError(f"{scope} is in several pieces")
