@@ -89,10 +89,9 @@ def test_a_scalar_output_is_the_cost() -> None:
 def check_scopes(graph: Graph) -> None:
     """Check that each scope is in one piece, unless the graph leaves it and comes back to it."""
     names = graph.names()
-    for scope in {
-        name[: end + 1] for name in names for end in range(len(name)) if name[end] in "./"
-    }:
-        if len([*groupby(name.startswith(scope) for name in names)]) <= 3:
+    starts = {name[: end + 1] for name in names for end in range(len(name)) if name[end] in "./"}
+    for scope in starts:
+        if sum(inside for inside, _ in groupby(name.startswith(scope) for name in names)) == 1:
             continue
         after: set[int] = set()
         for node, sources in enumerate(graph.inbound):
