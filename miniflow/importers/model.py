@@ -6,6 +6,7 @@ without values. `graph_of` gives it both, the same way for every format.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,17 +17,16 @@ import numpy as np
 from miniflow.arguments import as_numbers
 from miniflow.errors import FeedError, GraphError, nearest
 from miniflow.graph import Graph
+from miniflow.importers.example import LABELS, Example
 from miniflow.importers.scope_order import scope_order
 from miniflow.node import Input, Node
-from miniflow.ops import MSE, SoftmaxCrossEntropy, Sum, Take
+from miniflow.ops import MSE, Softmax, SoftmaxCrossEntropy, Sum, Take
 from miniflow.ops.base import Array, Shape, shape_text
 from miniflow.structure import with_inputs
 from miniflow.text.lists import series
 
 Cost = Literal["cross-entropy", "mse", "sum"]
 COSTS: tuple[Cost, ...] = ("cross-entropy", "mse", "sum")
-
-LABELS = "labels"
 
 
 @dataclass
@@ -69,6 +69,7 @@ def graph_of(
     cost: Cost | None = None,
     labels: Any = None,
     feeds: Mapping[str, Any] | None = None,
+    example: Example | None = None,
     seed: int = 0,
     dtype: str = "float64",
 ) -> Graph:
@@ -78,9 +79,10 @@ def graph_of(
     several). Otherwise `cost` applies to the first output: the cross-entropy of its softmax over
     the last axis, the mean square error, or the sum of its entries. The default is the
     cross-entropy for labels that are integers, the mean square error for others, and the sum
-    without labels. `feeds` has values by the name of the input. What is not given is drawn:
-    numbers from a normal distribution, integers below their bound, seeded by `seed`. Sentences in
-    the graph's `description`, a line each, say what was chosen and drawn.
+    without labels. `feeds` has values by the name of the input. What is not given is taken from
+    `example`: its labels only if no input is fed otherwise, and if they fit the cost. What it lacks
+    is drawn: numbers from a normal distribution, integers below their bound, seeded by `seed`.
+    Sentences in the graph's `description`, a line each, say what was chosen, fed and drawn.
 
     Raises `FeedError` for feeds and labels that do not fit, `GraphError` for a model without
     outputs, and what `Graph` raises.
@@ -92,7 +94,7 @@ def graph_of(
     notes = list(model.notes)
     rng = np.random.default_rng(seed)
     nodes = with_inputs(model.outputs)
-    _feed(model, dict(feeds or {}), set(nodes), rng, seed, notes)
+    taken = _feed(model, dict(feeds or {}), example, set(nodes), rng, seed, notes)
     scores = Graph(nodes, model.outputs[0], name=model.name, dtype=dtype)
     shapes = dict(zip(scores.nodes, scores.shapes(), strict=True))
     scalars = [node for node in model.outputs if shapes[node] == ()]
@@ -101,10 +103,18 @@ def graph_of(
         notes.append(f"The cost is the model's output {end.label}.")
     else:
         output = model.outputs[0]
-        end = _Costs(nodes, rng, seed, notes).of(output, shapes[output], cost, labels)
+        offered = None if feeds or example is None else example.labels
+        costs = _Costs(nodes, rng, seed, notes, offered)
+        end = costs.of(output, shapes[output], cost, labels)
+        taken += costs.taken
+    if example is not None and taken:
+        notes.insert(len(model.notes), f"Fed from {example.file}: {series(taken, ', ')}.")
     used = in_scope_order(with_inputs([end]))
     graph = Graph(used, end, name=model.name, description="\n".join(notes), dtype=dtype)
     graph.fingerprint = model.fingerprint
+    if example is not None and taken:
+        both = f"{model.fingerprint}{example.digest}"
+        graph.fingerprint = hashlib.sha256(both.encode()).hexdigest()
     graph.shapes()
     return graph
 
@@ -145,12 +155,17 @@ def learn_sizes(
 def _feed(
     model: ImportedModel,
     feeds: dict[str, Any],
+    example: Example | None,
     used: set[Node],
     rng: np.random.Generator,
     seed: int,
     notes: list[str],
-) -> None:
-    """Set the value of every input, from `feeds`, the file or `rng`; of the `used` ones say how."""
+) -> list[str]:
+    """Set the value of every input, from `feeds`, `example`, the file or `rng`.
+
+    Return, of the `used` ones, those from the example, with their shapes.
+    """
+    offered = {} if example is None else example.inputs
     by_name = {given.node.label: given for given in model.inputs}
     for name in feeds:
         if name not in by_name:
@@ -159,10 +174,12 @@ def _feed(
                 where=model.name,
                 hint=nearest(name, by_name),
             )
-    drawn = []
+    drawn, taken = [], []
     for name, given in by_name.items():
-        if name in feeds:
-            value = as_numbers(feeds[name], name)
+        if name in feeds or name in offered:
+            value = as_numbers(feeds.get(name, offered.get(name)), name)
+            if name not in feeds and given.node in used:
+                taken.append(f"{name} ({shape_text(value.shape)})")
             given.node.value = value.astype(np.int64 if value.dtype.kind in "biu" else np.float64)
         elif given.given is not None:
             given.node.value = given.given
@@ -175,6 +192,7 @@ def _feed(
             f"Drawn at random with seed {seed}, as nothing was fed: {series(drawn, ', ')}; "
             "--feed NAME=FILE.npy gives real ones."
         )
+    return taken
 
 
 def _draw(given: ModelInput, rng: np.random.Generator) -> tuple[Array, str]:
@@ -202,28 +220,56 @@ def _bound(node: Input) -> int:
 # Costs -----------------------------------------------------------------------------------
 
 
+def _cost_of(labels: Array) -> Cost:
+    """Return the cost that labels are for, by their type."""
+    return "cross-entropy" if labels.dtype.kind in "iub" else "mse"
+
+
+def _is_softmax(node: Node, shape: Shape) -> bool:
+    """Whether a node is a softmax over its last axis."""
+    return isinstance(node, Softmax) and node.attrs["axis"] in (-1, len(shape) - 1)
+
+
 class _Costs:
-    """Makes the nodes of a cost; `nodes` are those of the model, whose names are taken."""
+    """Makes the nodes of a cost; `nodes` are those of the model, whose names are taken.
+
+    `offered` are the labels of an example, used in the absence of others if they fit; then `taken`
+    has their shape.
+    """
 
     def __init__(
-        self, nodes: list[Node], rng: np.random.Generator, seed: int, notes: list[str]
+        self,
+        nodes: list[Node],
+        rng: np.random.Generator,
+        seed: int,
+        notes: list[str],
+        offered: Array | None = None,
     ) -> None:
         self.names = {node.label for node in nodes}
         self.rng = rng
         self.seed = seed
         self.notes = notes
+        self.offered = offered
+        self.taken: list[str] = []
 
     def of(self, output: Node, shape: Shape, cost: Cost | None, labels: Any) -> Node:
         """Return the cost of `output`, whose value has `shape`."""
         wanted = None if labels is None else as_numbers(labels, LABELS)
+        offered = self.offered
+        if wanted is None and offered is not None and cost in (None, _cost_of(offered)):
+            wanted = offered
+            self.taken = [f"{LABELS} ({shape_text(wanted.shape)})"]
         if cost is None and wanted is not None:
-            cost = "cross-entropy" if wanted.dtype.kind in "iub" else "mse"
+            cost = _cost_of(wanted)
         if cost is None or cost == "sum":
             if wanted is not None:
                 raise FeedError("a sum takes no labels", where=LABELS)
             why = "" if cost else "; --cost cross-entropy or mse chooses another"
             self.notes.append(f"The cost is the sum of the entries of {output.label}{why}.")
             return Sum(output, name=self._name("cost"))
+        if cost == "cross-entropy" and _is_softmax(output, shape):
+            # Its probabilities would go through a second softmax.
+            (output,) = output.inbound_nodes
         words = "mean square error" if cost == "mse" else "cross-entropy of the softmax"
         self.notes.append(f"The cost is the {words} of {output.label} with {LABELS}.")
         if cost == "mse":
@@ -254,6 +300,10 @@ class _Costs:
                     hint=f"{math.prod(shape[:-1])} are needed, of shape {shape_text(shape[:-1])}",
                 )
             labels = labels.reshape(shape[:-1])
+            if wrong := [n for n in (labels.min(), labels.max()) if not 0 <= n < shape[-1]]:
+                raise FeedError(
+                    f"class numbers are from 0 to {shape[-1] - 1}, not {wrong[0]}", where=LABELS
+                )
         target = Input(self._name(LABELS), value=labels)
         return SoftmaxCrossEntropy(output, target, name=self._name("cost"))
 

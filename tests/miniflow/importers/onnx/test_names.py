@@ -75,8 +75,8 @@ def test_several_nodes_of_one_operation_are_a_scope() -> None:
     assert found.names() == [
         "x",
         "fc.weight",
-        "fc.linear.MatMul",
         "fc.bias",
+        "fc.linear.MatMul",
         "fc.linear.Add",
         "cost",
     ]

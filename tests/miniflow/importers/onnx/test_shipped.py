@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,8 @@ def test_no_mask_is_a_parameter() -> None:
     assert [mask.trainable for mask in masks] == [False]
 
 
-def test_without_feeds_the_numbers_are_drawn_and_that_is_said() -> None:
-    lines = load(PATHS["lenet"]).description.splitlines()
+def test_without_an_example_the_numbers_are_drawn_and_that_is_said(tmp_path: Path) -> None:
+    lines = load(PATHS["lenet"], example=tmp_path / "none").description.splitlines()
     assert lines[0].startswith("image has the shape 1x1x8x8: a size that the file leaves open")
     assert lines[1].startswith("Drawn at random with seed 0, as nothing was fed: image")
     assert lines[2].startswith("The cost is the sum of the entries of fc3.linear_2")
