@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mfdebug.core.format.numbers import scalar
+from mfdebug.core.format.numbers import distinct_texts, scalar
 from mfdebug.core.format.results import as_json
 from mfdebug.core.format.table import Column, Part, Row, Table
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef, named
@@ -90,9 +90,8 @@ def _row(difference: NodeDifference, a: Graph, b: Graph) -> Row:
     return Row(
         (
             entry,
-            scalar(difference.a),
-            scalar(difference.b),
-            scalar(difference.relative),
+            *distinct_texts([difference.a, difference.b]),
+            scalar(difference.relative, 3),
             f"{difference.count} of {difference.size}",
             type(node).__name__,
             _other(node, partner).strip(),
