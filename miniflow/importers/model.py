@@ -7,26 +7,23 @@ without values. `graph_of` gives it both, the same way for every format.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from miniflow.arguments import as_numbers
 from miniflow.errors import FeedError, GraphError, nearest
 from miniflow.graph import Graph
-from miniflow.importers.example import LABELS, Example
+from miniflow.importers.costs import COSTS, Cost, Costs
+from miniflow.importers.example import Example
 from miniflow.importers.scope_order import scope_order
 from miniflow.node import Input, Node
-from miniflow.ops import MSE, Softmax, SoftmaxCrossEntropy, Sum, Take
+from miniflow.ops import Take
 from miniflow.ops.base import Array, Shape, shape_text
 from miniflow.structure import with_inputs
 from miniflow.text.lists import series
-
-Cost = Literal["cross-entropy", "mse", "sum"]
-COSTS: tuple[Cost, ...] = ("cross-entropy", "mse", "sum")
 
 
 @dataclass
@@ -104,7 +101,7 @@ def graph_of(
     else:
         output = model.outputs[0]
         offered = None if feeds or example is None else example.labels
-        costs = _Costs(nodes, rng, seed, notes, offered)
+        costs = Costs(scores, rng, seed, notes, offered)
         end = costs.of(output, shapes[output], cost, labels)
         taken += costs.taken
     if example is not None and taken:
@@ -215,108 +212,3 @@ def _bound(node: Input) -> int:
         if table.value is not None and np.ndim(table.value)
     ]
     return min(sizes, default=2)
-
-
-# Costs -----------------------------------------------------------------------------------
-
-
-def _cost_of(labels: Array) -> Cost:
-    """Return the cost that labels are for, by their type."""
-    return "cross-entropy" if labels.dtype.kind in "iub" else "mse"
-
-
-def _is_softmax(node: Node, shape: Shape) -> bool:
-    """Whether a node is a softmax over its last axis."""
-    return isinstance(node, Softmax) and node.attrs["axis"] in (-1, len(shape) - 1)
-
-
-class _Costs:
-    """Makes the nodes of a cost; `nodes` are those of the model, whose names are taken.
-
-    `offered` are the labels of an example, used in the absence of others if they fit; then `taken`
-    has their shape.
-    """
-
-    def __init__(
-        self,
-        nodes: list[Node],
-        rng: np.random.Generator,
-        seed: int,
-        notes: list[str],
-        offered: Array | None = None,
-    ) -> None:
-        self.names = {node.label for node in nodes}
-        self.rng = rng
-        self.seed = seed
-        self.notes = notes
-        self.offered = offered
-        self.taken: list[str] = []
-
-    def of(self, output: Node, shape: Shape, cost: Cost | None, labels: Any) -> Node:
-        """Return the cost of `output`, whose value has `shape`."""
-        wanted = None if labels is None else as_numbers(labels, LABELS)
-        offered = self.offered
-        if wanted is None and offered is not None and cost in (None, _cost_of(offered)):
-            wanted = offered
-            self.taken = [f"{LABELS} ({shape_text(wanted.shape)})"]
-        if cost is None and wanted is not None:
-            cost = _cost_of(wanted)
-        if cost is None or cost == "sum":
-            if wanted is not None:
-                raise FeedError("a sum takes no labels", where=LABELS)
-            why = "" if cost else "; --cost cross-entropy or mse chooses another"
-            self.notes.append(f"The cost is the sum of the entries of {output.label}{why}.")
-            return Sum(output, name=self._name("cost"))
-        if cost == "cross-entropy" and _is_softmax(output, shape):
-            # Its probabilities would go through a second softmax.
-            (output,) = output.inbound_nodes
-        words = "mean square error" if cost == "mse" else "cross-entropy of the softmax"
-        self.notes.append(f"The cost is the {words} of {output.label} with {LABELS}.")
-        if cost == "mse":
-            return self._mse(output, shape, wanted)
-        return self._cross_entropy(output, shape, wanted)
-
-    def _mse(self, output: Node, shape: Shape, labels: Array | None) -> Node:
-        if labels is None:
-            labels = self.rng.standard_normal(shape)
-            self._drawn(f"{shape_text(shape)}, normal")
-        elif labels.size == math.prod(shape):
-            labels = labels.reshape(shape)
-        target = Input(self._name(LABELS), value=labels.astype(np.float64))
-        return MSE(target, output, name=self._name("cost"))
-
-    def _cross_entropy(self, output: Node, shape: Shape, labels: Array | None) -> Node:
-        if not shape:
-            raise GraphError("a cross-entropy needs the scores of classes", where=output.label)
-        if labels is None:
-            labels = self.rng.integers(shape[-1], size=shape[:-1])
-            self._drawn(f"{shape_text(shape[:-1])}, integers below {shape[-1]}")
-        if labels.dtype.kind in "iub" and labels.shape != shape:
-            labels = labels.astype(np.int64)
-            if labels.size != math.prod(shape[:-1]):
-                raise FeedError(
-                    f"{labels.size} class numbers do not fit scores {shape_text(shape)}",
-                    where=LABELS,
-                    hint=f"{math.prod(shape[:-1])} are needed, of shape {shape_text(shape[:-1])}",
-                )
-            labels = labels.reshape(shape[:-1])
-            if wrong := [n for n in (labels.min(), labels.max()) if not 0 <= n < shape[-1]]:
-                raise FeedError(
-                    f"class numbers are from 0 to {shape[-1] - 1}, not {wrong[0]}", where=LABELS
-                )
-        target = Input(self._name(LABELS), value=labels)
-        return SoftmaxCrossEntropy(output, target, name=self._name("cost"))
-
-    def _drawn(self, what: str) -> None:
-        self.notes.append(
-            f"Drawn at random with seed {self.seed}: {LABELS} ({what}); --labels gives real ones."
-        )
-
-    def _name(self, wanted: str) -> str:
-        """Return `wanted`, or a name like it that no node has."""
-        name, count = wanted, 1
-        while name in self.names:
-            count += 1
-            name = f"{wanted}{count}"
-        self.names.add(name)
-        return name

@@ -9,8 +9,9 @@ from typing import Any
 from miniflow.arguments import as_numbers
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
+from miniflow.importers.costs import Cost
 from miniflow.importers.example import Example, example_of, read_example
-from miniflow.importers.model import Cost, ImportedModel, graph_of
+from miniflow.importers.model import ImportedModel, graph_of
 from miniflow.ops.base import Array
 
 Read = Callable[[Path, Mapping[str, Array]], ImportedModel]

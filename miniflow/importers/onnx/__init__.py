@@ -15,7 +15,8 @@ from typing import Any
 
 from miniflow.errors import FileError
 from miniflow.graph import Graph
-from miniflow.importers.model import Cost, ImportedModel
+from miniflow.importers.costs import Cost
+from miniflow.importers.model import ImportedModel
 from miniflow.importers.open_model import open_model
 
 

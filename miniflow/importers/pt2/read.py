@@ -11,7 +11,8 @@ import numpy as np
 from miniflow.errors import FileError
 from miniflow.garbage import collector_paused
 from miniflow.graph import Graph
-from miniflow.importers.model import Cost, ImportedModel
+from miniflow.importers.costs import Cost
+from miniflow.importers.model import ImportedModel
 from miniflow.importers.open_model import open_model
 from miniflow.importers.pt2.archive import JSON_BYTES, Archive
 from miniflow.importers.pt2.forms import ModelForm, decode
