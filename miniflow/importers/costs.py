@@ -12,7 +12,7 @@ from miniflow.errors import FeedError, GraphError, MiniflowError
 from miniflow.graph import Graph
 from miniflow.importers.example import LABELS
 from miniflow.node import Input, Node
-from miniflow.ops import MSE, NLL, Concat, Div, Log, Softmax, SoftmaxCrossEntropy, Sum
+from miniflow.ops import MSE, NLL, Concat, Div, Log, Sigmoid, Softmax, SoftmaxCrossEntropy, Sum
 from miniflow.ops.base import Array, Shape, shape_text
 from miniflow.plans.compile import compile_plan
 
@@ -33,11 +33,11 @@ def _is_softmax(node: Node, shape: Shape) -> bool:
 def are_probabilities(graph: Graph) -> bool:
     """Whether each row of a graph's value has probabilities of classes, as it is fed.
 
-    Only what ends a classifier of scikit-learn without a softmax is looked at: 1 - p beside p, and
-    numbers over their sum.
+    Only what ends a classifier of scikit-learn without a softmax is looked at: 1 - p beside p,
+    numbers over their sum, the sigmoids of -z and z.
     """
     output = graph.nodes[graph.cost]
-    if not isinstance(output, Concat | Div):
+    if not isinstance(output, Concat | Div | Sigmoid):
         return False
     try:
         plan = compile_plan(graph)

@@ -109,13 +109,16 @@ def classifier(kind: str) -> ImportedModel:
     elif kind == "normalized":
         size = Exp(x, name="e")
         output = Div(size, Sum(size, axis=[1], keepdims=True, name="total"), name="p")
+    elif kind == "sigmoids":
+        sign = Input("sign", value=np.array([[-1.0, 1.0], [-1.0, 1.0]]) / 2)
+        output = Sigmoid(MatMul(x, sign, name="z"), name="p")
     else:
         p = Sigmoid(Take(x, Input("first", value=np.array([0])), axis=1, name="z"), name="s")
         output = Concat(Sub(Input("one", value=1.0), p, name="rest"), p, axis=1, name="p")
     return ImportedModel("m", [], [output])
 
 
-@pytest.mark.parametrize("kind", ["softmax", "normalized", "both"])
+@pytest.mark.parametrize("kind", ["softmax", "normalized", "sigmoids", "both"])
 def test_probabilities_go_through_no_second_softmax(kind: str) -> None:
     labels = [0, 1, 1]
     p = passed(graph_of(classifier(kind), cost="sum"))
