@@ -108,8 +108,11 @@ def _debug(
         return
     from mfdebug.core.commands.interpreter import open_session
     from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+    from mfdebug.opening.graphs import others_of
 
-    run_app(open_session(ComputedDebugger(graph, history_memory=read_settings().history_bytes)))
+    session = open_session(ComputedDebugger(graph, history_memory=read_settings().history_bytes))
+    session.open_other = others_of(None)
+    run_app(session)
 
 
 def _nodes(subject: Any) -> list[Node]:

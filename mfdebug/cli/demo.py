@@ -13,7 +13,7 @@ from mfdebug.core.session.demo import SUFFIX, Demo, read_demo, run_through
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import DebuggerError
 from mfdebug.loading import loaded
-from mfdebug.opening.graphs import Opened, open_graph
+from mfdebug.opening.graphs import Opened, open_graph, others_of
 from mfdebug.opening.shipped import shipped_demos
 from miniflow.errors import FileError, nearest
 
@@ -82,8 +82,10 @@ def _find(name: str) -> Path:
 
 def _check(demo: Demo, opened: Opened, settings: Settings) -> int:
     debugger = ComputedDebugger(opened.graph, history_memory=settings.history_bytes)
+    session = open_session(debugger, origin=opened.origin)
+    session.open_other = others_of(opened.origin)
     try:
-        met = run_through(open_session(debugger, origin=opened.origin), demo)
+        met = run_through(session, demo)
     except DebuggerError as error:
         sys.stderr.write(f"mfdebug: {error}\n")
         return 1

@@ -18,9 +18,8 @@ from mfdebug.cli.parsed_options import feeds_of, model_options_of
 from mfdebug.core.explain.graph_diff_report import graph_diff_data, graph_diff_parts
 from mfdebug.core.format.table import text_lines
 from mfdebug.core.timeline.graph_diff import compare_graphs, tolerance_of
-from mfdebug.opening.graphs import load_graph
+from mfdebug.opening.graphs import load_like, located
 from mfdebug.opening.readers import reader_of
-from miniflow.graph import Graph
 
 
 def diff(options: argparse.Namespace) -> int:
@@ -30,14 +29,13 @@ def diff(options: argparse.Namespace) -> int:
             return unusable(f"{name} is not a graph: diff compares graph files and models")
     given: tuple[dict[str, Any], dict[str, Any]]
     given = feeds_of(options.feed), model_options_of(options)
-    graphs = [_open(name, *given) for name in options.files]
-    if len(graphs) == 1:
-        graphs.append(_open(options.files[0], *given))
-        graphs[1].dtype = np.dtype(np.float32)
-        names = ("float64", "float32")
-    else:
-        names = options.files[0], options.files[1]
-    a, b = graphs
+    first, *others = options.files
+    path = located(first)[0]
+    a = load_like(path, first, *given)
+    b = load_like(path, others[0] if others else first, *given)
+    names = (first, others[0]) if others else ("float64", "float32")
+    if not others:
+        b.dtype = np.dtype(np.float32)
     tolerance = tolerance_of(a, b) if options.tolerance is None else options.tolerance
     found = compare_graphs(a, b, tolerance)
     if options.json:
@@ -47,7 +45,3 @@ def diff(options: argparse.Namespace) -> int:
         lines = text_lines(graph_diff_parts(found, a, b, names), width)
         sys.stdout.writelines(f"{line}\n" for line in lines)
     return FAILED if found.differences else OK
-
-
-def _open(name: str, feeds: dict[str, Any], options: dict[str, Any]) -> Graph:
-    return load_graph(name, feeds, options if reader_of(name).is_model else None)

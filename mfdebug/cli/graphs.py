@@ -21,7 +21,7 @@ from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.loading import loaded
-from mfdebug.opening.graphs import Opened, located, open_graph
+from mfdebug.opening.graphs import Opened, located, open_graph, others_of
 from mfdebug.opening.readers import reader_of
 
 
@@ -65,6 +65,7 @@ def _without_screen(
         autosaver.must_be_left()
     session = open_session(debugger, origin=origin, left=autosaver.left)
     session.left_before = autosaver.before
+    session.open_other = others_of(origin)
     if options.batch or options.check or options.draw:
         if reader_of(options.graph).is_model:
             _write_notes(opened, as_json=options.json)

@@ -20,8 +20,9 @@ DEMOS, RECENT, HERE = "demos", "recent", "in this folder"
 MODELS = "models of other libraries"
 # A model file is not read for the list.
 MODEL_HERE = (
-    "A model of another library. Opened from here its cost is a scalar output, or the sum of its "
-    "first output, and what it takes is drawn at random. --labels and --feed give it real ones."
+    "A model of another library. It is fed from the file of the same name that ends with "
+    ".safetensors: inputs by their names, and labels. Without one its inputs are drawn at random, "
+    "and its cost is a scalar output, or the sum of its first output."
 )
 # Files of a folder that are looked at, the most recent first.
 MAX_FILES = 50

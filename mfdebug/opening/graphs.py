@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,32 @@ class Opened(NamedTuple):
 
     graph: Graph
     origin: Origin
+
+
+def open_graph(
+    name: str,
+    feeds: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    example: Path | None = None,
+) -> Opened:
+    """Open a graph file, a model, or the shipped graph of that name.
+
+    `feeds` and `options` are as they were given: see `given.py`; `example` is the file of a model's
+    example, by default the one beside it.
+    Raises `MiniflowError`, with the nearest shipped name, if there is neither.
+    """
+    path, known = located(name)
+    # A session file can name any; the others are no options of a model.
+    known_options = {key: options[key] for key in given.OPTIONS if options and key in options}
+    asked = dict(known_options)
+    if given.LABELS in asked:
+        asked[given.LABELS] = given.numbers(asked[given.LABELS])
+    reader = reader_of(path.name)
+    if reader.is_model and example is not None:
+        asked["example"] = example
+    graph = reader.load(path, given.feeds(feeds or {}) or None, asked)
+    return Opened(graph, Origin(known, graph.fingerprint, dict(feeds or {}), options=known_options))
 
 
 def located(name: str) -> tuple[Path, str]:
@@ -49,26 +75,6 @@ def located(name: str) -> tuple[Path, str]:
     return path, real.name if is_model else str(real)
 
 
-def open_graph(
-    name: str,
-    feeds: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Opened:
-    """Open a graph file, a model, or the shipped graph of that name.
-
-    `feeds` and `options` are as they were given: see `given.py`.
-    Raises `MiniflowError`, with the nearest shipped name, if there is neither.
-    """
-    path, known = located(name)
-    # A session file can name any; the others are no options of a model.
-    known_options = {key: options[key] for key in given.OPTIONS if options and key in options}
-    asked = dict(known_options)
-    if given.LABELS in asked:
-        asked[given.LABELS] = given.numbers(asked[given.LABELS])
-    graph = reader_of(path.name).load(path, given.feeds(feeds or {}) or None, asked)
-    return Opened(graph, Origin(known, graph.fingerprint, dict(feeds or {}), options=known_options))
-
-
 def load_graph(
     name: str,
     feeds: Mapping[str, Any] | None = None,
@@ -76,3 +82,38 @@ def load_graph(
 ) -> Graph:
     """Return the graph that `open_graph` opens, without its origin."""
     return open_graph(name, feeds, options).graph
+
+
+def load_like(
+    first: Path,
+    name: str,
+    feeds: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Graph:
+    """Return the graph called `name`, to be compared with the graph in the file `first`.
+
+    A model has the example of the first, so that both get the same; `options` are for models only.
+    """
+    example = None
+    if reader_of(first.name).is_model:
+        from miniflow.importers.example import example_of
+
+        beside = example_of(first)
+        example = beside if beside.exists() else None
+    asked = options if reader_of(name).is_model else None
+    return open_graph(name, feeds, asked, example=example).graph
+
+
+def others_of(origin: Origin | None) -> Callable[[str], Graph]:
+    """Return what opens other graphs, by their names, with the feeds and the cost of this one."""
+
+    def open_other(name: str) -> Graph:
+        if reader_of(name).recorded:
+            raise FileError("it is not a graph file or a model", where=name)
+        if origin is None:
+            return load_graph(name)
+        # The name of a shipped graph is that, whatever is called so in the present folder.
+        first = find(origin.graph) or Path(origin.graph)
+        return load_like(first, name, origin.feeds, origin.options)
+
+    return open_other

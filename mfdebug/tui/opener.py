@@ -15,7 +15,7 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.choices import Choice, choices
-from mfdebug.opening.graphs import open_graph
+from mfdebug.opening.graphs import open_graph, others_of
 from mfdebug.opening.shipped import next_demo
 from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
@@ -122,6 +122,7 @@ class Opener:
             self._app.pop_screen()
         if demo is not None:
             playback = Playback(open_session(debugger, origin=origin), demo)
+            playback.session.open_other = others_of(origin)
             self._attach(None, playback.session)
             following = next_demo(demo.name)
             # Imported when it is opened, like the screens of `on_demand`, which it may open itself.
@@ -136,6 +137,7 @@ class Opener:
             autosaver = AutoSaver(self._store, origin)
         left = autosaver.left if autosaver is not None else None
         session = open_session(debugger, origin=origin, left=left)
+        session.open_other = others_of(origin)
         if autosaver is not None:
             session.left_before = autosaver.before
         self._attach(autosaver, session)

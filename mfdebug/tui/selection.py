@@ -67,7 +67,7 @@ class Selection(Struct, frozen=True):
             return f"{target} = {old}", len(old)
         if argument is Argument.EXPRESSION:
             return f"{template}{self.tensor}", len(self.tensor)
-        if argument is Argument.MOMENTS:
+        if argument is Argument.MOMENTS_OR_FILE:
             moments = self._default_moments()
             return f"{template}{moments}", len(moments)
         # Selected, so that typing another node replaces it.

@@ -6,6 +6,7 @@ file's content before memory is allocated.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import re
@@ -47,20 +48,32 @@ Tensors = Callable[[str, str], Array]
 
 def open_tensors(suffix: str, content: bytes, where: str) -> Tensors:
     """Return the tensors of a .safetensors or .npz file with this content."""
-    return _safetensors(content, where) if suffix == ".safetensors" else _npz(content, where)
+    return _Safetensors(content, where) if suffix == ".safetensors" else _npz(content, where)
 
 
-def _safetensors(content: bytes, where: str) -> Tensors:
-    try:
-        entries: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]
-    except SafetensorError as error:
-        reason = str(error).removeprefix("Error while deserializing: ")
-        raise FileError(f"not a safetensors file: {reason}", where=where) from None
+def tensors_in(content: bytes, where: str) -> dict[str, Array]:
+    """Return the tensors of a .safetensors file, without those that `open_tensors` would refuse."""
+    look_up = _Safetensors(content, where)
+    found = {}
+    for name in look_up.entries:
+        with contextlib.suppress(FileError):
+            found[name] = look_up(name, where)
+    return found
 
-    def look_up(name: str, where: str) -> Array:
-        if name not in entries:
-            _unknown(name, entries, where)
-        entry = entries[name]
+
+class _Safetensors:
+    def __init__(self, content: bytes, where: str) -> None:
+        try:
+            read: Any = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+        except SafetensorError as error:
+            reason = str(error).removeprefix("Error while deserializing: ")
+            raise FileError(f"not a safetensors file: {reason}", where=where) from None
+        self.entries: dict[str, Any] = dict(read)
+
+    def __call__(self, name: str, where: str) -> Array:
+        if name not in self.entries:
+            _unknown(name, self.entries, where)
+        entry = self.entries[name]
         if entry["dtype"] not in _DTYPES:
             raise FileError(
                 f"tensor {shown(name)} has the unsupported type {entry['dtype']}",
@@ -72,8 +85,6 @@ def _safetensors(content: bytes, where: str) -> Tensors:
         if entry["dtype"] == _BFLOAT16:
             array = (array.astype(np.uint32) << 16).view(np.float32)
         return array
-
-    return look_up
 
 
 def _npz(content: bytes, where: str) -> Tensors:

@@ -6,26 +6,24 @@ without values. `graph_of` gives it both, the same way for every format.
 
 from __future__ import annotations
 
-import math
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from miniflow.arguments import as_numbers
 from miniflow.errors import FeedError, GraphError, nearest
 from miniflow.graph import Graph
+from miniflow.importers.costs import COSTS, Cost, Costs
+from miniflow.importers.example import Example
+from miniflow.importers.scope_order import scope_order
 from miniflow.node import Input, Node
-from miniflow.ops import MSE, SoftmaxCrossEntropy, Sum, Take
+from miniflow.ops import Take
 from miniflow.ops.base import Array, Shape, shape_text
 from miniflow.structure import with_inputs
 from miniflow.text.lists import series
-
-Cost = Literal["cross-entropy", "mse", "sum"]
-COSTS: tuple[Cost, ...] = ("cross-entropy", "mse", "sum")
-
-LABELS = "labels"
 
 
 @dataclass
@@ -68,6 +66,7 @@ def graph_of(
     cost: Cost | None = None,
     labels: Any = None,
     feeds: Mapping[str, Any] | None = None,
+    example: Example | None = None,
     seed: int = 0,
     dtype: str = "float64",
 ) -> Graph:
@@ -77,9 +76,10 @@ def graph_of(
     several). Otherwise `cost` applies to the first output: the cross-entropy of its softmax over
     the last axis, the mean square error, or the sum of its entries. The default is the
     cross-entropy for labels that are integers, the mean square error for others, and the sum
-    without labels. `feeds` has values by the name of the input. What is not given is drawn:
-    numbers from a normal distribution, integers below their bound, seeded by `seed`. Sentences in
-    the graph's `description`, a line each, say what was chosen and drawn.
+    without labels. `feeds` has values by the name of the input. What is not given is taken from
+    `example`: its labels only if no input is fed otherwise, and if they fit the cost. What it lacks
+    is drawn: numbers from a normal distribution, integers below their bound, seeded by `seed`.
+    Sentences in the graph's `description`, a line each, say what was chosen, fed and drawn.
 
     Raises `FeedError` for feeds and labels that do not fit, `GraphError` for a model without
     outputs, and what `Graph` raises.
@@ -91,7 +91,7 @@ def graph_of(
     notes = list(model.notes)
     rng = np.random.default_rng(seed)
     nodes = with_inputs(model.outputs)
-    _feed(model, dict(feeds or {}), set(nodes), rng, seed, notes)
+    taken = _feed(model, dict(feeds or {}), example, set(nodes), rng, seed, notes)
     scores = Graph(nodes, model.outputs[0], name=model.name, dtype=dtype)
     shapes = dict(zip(scores.nodes, scores.shapes(), strict=True))
     scalars = [node for node in model.outputs if shapes[node] == ()]
@@ -100,12 +100,27 @@ def graph_of(
         notes.append(f"The cost is the model's output {end.label}.")
     else:
         output = model.outputs[0]
-        end = _Costs(nodes, rng, seed, notes).of(output, shapes[output], cost, labels)
-    used = with_inputs([end])
+        offered = None if feeds or example is None else example.labels
+        costs = Costs(scores, rng, seed, notes, offered)
+        end = costs.of(output, shapes[output], cost, labels)
+        taken += costs.taken
+    if example is not None and taken:
+        notes.insert(len(model.notes), f"Fed from {example.file}: {series(taken, ', ')}.")
+    used = in_scope_order(with_inputs([end]))
     graph = Graph(used, end, name=model.name, description="\n".join(notes), dtype=dtype)
     graph.fingerprint = model.fingerprint
+    if example is not None and taken:
+        both = f"{model.fingerprint}{example.digest}"
+        graph.fingerprint = hashlib.sha256(both.encode()).hexdigest()
     graph.shapes()
     return graph
+
+
+def in_scope_order(nodes: list[Node]) -> list[Node]:
+    """Return the nodes of a graph, which have names, in order, scopes together where it allows."""
+    index = {node: i for i, node in enumerate(nodes)}
+    inbound = [[index[source] for source in node.inbound_nodes] for node in nodes]
+    return [nodes[i] for i in scope_order([node.label for node in nodes], inbound)]
 
 
 # Feeds -----------------------------------------------------------------------------------
@@ -137,12 +152,17 @@ def learn_sizes(
 def _feed(
     model: ImportedModel,
     feeds: dict[str, Any],
+    example: Example | None,
     used: set[Node],
     rng: np.random.Generator,
     seed: int,
     notes: list[str],
-) -> None:
-    """Set the value of every input, from `feeds`, the file or `rng`; of the `used` ones say how."""
+) -> list[str]:
+    """Set the value of every input, from `feeds`, `example`, the file or `rng`.
+
+    Return, of the `used` ones, those from the example, with their shapes.
+    """
+    offered = {} if example is None else example.inputs
     by_name = {given.node.label: given for given in model.inputs}
     for name in feeds:
         if name not in by_name:
@@ -151,10 +171,12 @@ def _feed(
                 where=model.name,
                 hint=nearest(name, by_name),
             )
-    drawn = []
+    drawn, taken = [], []
     for name, given in by_name.items():
-        if name in feeds:
-            value = as_numbers(feeds[name], name)
+        if name in feeds or name in offered:
+            value = as_numbers(feeds.get(name, offered.get(name)), name)
+            if name not in feeds and given.node in used:
+                taken.append(f"{name} ({shape_text(value.shape)})")
             given.node.value = value.astype(np.int64 if value.dtype.kind in "biu" else np.float64)
         elif given.given is not None:
             given.node.value = given.given
@@ -167,6 +189,7 @@ def _feed(
             f"Drawn at random with seed {seed}, as nothing was fed: {series(drawn, ', ')}; "
             "--feed NAME=FILE.npy gives real ones."
         )
+    return taken
 
 
 def _draw(given: ModelInput, rng: np.random.Generator) -> tuple[Array, str]:
@@ -189,76 +212,3 @@ def _bound(node: Input) -> int:
         if table.value is not None and np.ndim(table.value)
     ]
     return min(sizes, default=2)
-
-
-# Costs -----------------------------------------------------------------------------------
-
-
-class _Costs:
-    """Makes the nodes of a cost; `nodes` are those of the model, whose names are taken."""
-
-    def __init__(
-        self, nodes: list[Node], rng: np.random.Generator, seed: int, notes: list[str]
-    ) -> None:
-        self.names = {node.label for node in nodes}
-        self.rng = rng
-        self.seed = seed
-        self.notes = notes
-
-    def of(self, output: Node, shape: Shape, cost: Cost | None, labels: Any) -> Node:
-        """Return the cost of `output`, whose value has `shape`."""
-        wanted = None if labels is None else as_numbers(labels, LABELS)
-        if cost is None and wanted is not None:
-            cost = "cross-entropy" if wanted.dtype.kind in "iub" else "mse"
-        if cost is None or cost == "sum":
-            if wanted is not None:
-                raise FeedError("a sum takes no labels", where=LABELS)
-            why = "" if cost else "; --cost cross-entropy or mse chooses another"
-            self.notes.append(f"The cost is the sum of the entries of {output.label}{why}.")
-            return Sum(output, name=self._name("cost"))
-        words = "mean square error" if cost == "mse" else "cross-entropy of the softmax"
-        self.notes.append(f"The cost is the {words} of {output.label} with {LABELS}.")
-        if cost == "mse":
-            return self._mse(output, shape, wanted)
-        return self._cross_entropy(output, shape, wanted)
-
-    def _mse(self, output: Node, shape: Shape, labels: Array | None) -> Node:
-        if labels is None:
-            labels = self.rng.standard_normal(shape)
-            self._drawn(f"{shape_text(shape)}, normal")
-        elif labels.size == math.prod(shape):
-            labels = labels.reshape(shape)
-        target = Input(self._name(LABELS), value=labels.astype(np.float64))
-        return MSE(target, output, name=self._name("cost"))
-
-    def _cross_entropy(self, output: Node, shape: Shape, labels: Array | None) -> Node:
-        if not shape:
-            raise GraphError("a cross-entropy needs the scores of classes", where=output.label)
-        if labels is None:
-            labels = self.rng.integers(shape[-1], size=shape[:-1])
-            self._drawn(f"{shape_text(shape[:-1])}, integers below {shape[-1]}")
-        if labels.dtype.kind in "iub" and labels.shape != shape:
-            labels = labels.astype(np.int64)
-            if labels.size != math.prod(shape[:-1]):
-                raise FeedError(
-                    f"{labels.size} class numbers do not fit scores {shape_text(shape)}",
-                    where=LABELS,
-                    hint=f"{math.prod(shape[:-1])} are needed, of shape {shape_text(shape[:-1])}",
-                )
-            labels = labels.reshape(shape[:-1])
-        target = Input(self._name(LABELS), value=labels)
-        return SoftmaxCrossEntropy(output, target, name=self._name("cost"))
-
-    def _drawn(self, what: str) -> None:
-        self.notes.append(
-            f"Drawn at random with seed {self.seed}: {LABELS} ({what}); --labels gives real ones."
-        )
-
-    def _name(self, wanted: str) -> str:
-        """Return `wanted`, or a name like it that no node has."""
-        name, count = wanted, 1
-        while name in self.names:
-            count += 1
-            name = f"{wanted}{count}"
-        self.names.add(name)
-        return name

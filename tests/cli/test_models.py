@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,35 @@ def test_diff_compares_files_and_a_file_with_itself_in_float32() -> None:
     assert (many.returncode, "'c' is too much" in many.stderr) == (2, True)
     assert "diff compares graph files and models" in program.stderr
     assert "is not a number from 0 to below 1" in tolerance.stderr
+
+
+def test_the_open_model_is_compared_with_another_file(tmp_path: Path) -> None:
+    for name in ("lenet.onnx", "lenet.onnx.data"):
+        shutil.copy(FOLDER / name, tmp_path / name)
+    (tmp_path / "end").write_text("no graph")
+    ask = ["save now.json", "diff now.json", f"diff {tmp_path / 'lenet.onnx'}", "sgd"]
+    lines = ["diff now.json", "diff end", "diff ./end", "diff prog.py", "diff none.onnx"]
+    given = [word for line in [*ask, *lines] for word in ("-c", line)]
+    text, data = in_turn(
+        [
+            [str(LENET), "--batch", *given],
+            ["xor", "--batch", "--json", "-c", "diff 0", "-c", "diff parabola"],
+        ],
+        tmp_path,
+    )
+    equal = "all 55 values and gradients are equal up to 1e-09"
+    # The copy has no example: it gets that of the open model.
+    assert text.stdout.splitlines().count(equal) == 2
+    assert "the first node that differs is conv1.weight, in its value: 52 of 55" in text.stdout
+    assert "  entry                                this graph" in text.stdout
+    assert "moment 55: everything is equal" in text.stdout
+    errors = text.stderr.splitlines()
+    assert errors[0].startswith("diff ./end: end:1:5: not JSON")
+    assert "prog.py: it is not a graph file or a model" in errors[1]
+    assert "none.onnx: there is no such file" in errors[2]
+    moments, files = map(json.loads, data.stdout.splitlines())
+    assert moments["result"]["a"] == "0"
+    assert files["result"]["only_b"] == ["x", "five", "square"]
 
 
 def test_a_session_remembers_the_options_and_the_files() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from mfdebug.cli.main import main
 from mfdebug.config.key_names import shown
 from mfdebug.core.commands.table import COMMANDS
 from miniflow.ops import OPS
@@ -61,6 +62,27 @@ def test_the_readmes_animation_shows_what_the_app_draws(tmp_path: Path) -> None:
     # The pixels depend on the version of Pillow, the cells on the app alone.
     assert cells_of(drawn) == cells_of(ROOT / line[1]), hint
     assert f"({line[1]})" in (ROOT / "README.md").read_text(encoding="utf-8").split("\n")[0]
+
+
+def test_the_guides_pictures_show_what_the_app_draws(tmp_path: Path) -> None:
+    guide = ROOT / "docs" / "guide"
+    for demo in guide.glob("*.demo"):
+        ((shown, target, size),) = re.findall(
+            r"^# mfdebug demo (.*) --export (\S+) --size (\S+)$", demo.read_text(), re.MULTILINE
+        )
+        assert (shown, target) == tuple(
+            str(demo.with_suffix(suffix).relative_to(ROOT)) for suffix in (".demo", ".svg")
+        )
+        command = ["demo", str(demo), "--export", str(tmp_path / Path(target).name)]
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert main([*command, "--size", size]) == 0
+        drawn = {path.name: path.read_text() for path in tmp_path.glob(f"{demo.stem}-*.svg")}
+        kept = {path.name: path.read_text() for path in guide.glob(f"{demo.stem}-*.svg")}
+        assert kept == drawn, (
+            f"draw them again: mfdebug demo {shown} --export {target} --size {size}"
+        )
+        page = demo.with_suffix(".md").read_text(encoding="utf-8")
+        assert re.findall(r"\]\(([\w-]+\.svg)\)", page) == sorted(kept)
 
 
 def cells_of(animation: Path) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.text import TextLines, TextScreen
-from tests.support.app_driver import Driver, ask, opened
+from tests.support.app_driver import LENGTH, Driver, ask, opened
 
 
 def chosen(driver: Driver) -> str:
@@ -51,6 +53,21 @@ async def test_a_row_leads_back_in_time_and_a_learning_rate_to_its_moment() -> N
         assert chosen(driver) == "learning rate"
         await driver.press("enter")
         assert driver.moment == 20
+
+
+async def test_a_row_of_diff_with_a_file_goes_to_the_node_that_differs(tmp_path: Path) -> None:
+    async with opened("xor") as driver:
+        await ask(driver, f"save {tmp_path / 'then.json'}")
+        await ask(driver, "sgd 2")
+        await ask(driver, f"diff {tmp_path / 'then.json'}")
+        assert isinstance(driver.app.screen, TextScreen)
+        assert "the first node that differs is W1, in its value" in driver.text
+        assert chosen(driver).startswith("W1[")
+        await driver.press("down", "enter")
+        assert driver.screen.panels.node.node == driver.debugger.graph.by_name["b1"]
+        assert driver.moment == 2 * LENGTH
+        await ask(driver, "diff nosuch.json")
+        assert "there is no such file" in driver.text
 
 
 async def test_a_click_on_a_row_of_check_goes_to_its_entry() -> None:

@@ -48,7 +48,7 @@ class Argument(Enum):
     ASSIGNMENT = auto()
     TRIGGER = auto()
     MOMENT = auto()
-    MOMENTS = auto()
+    MOMENTS_OR_FILE = auto()
     STOP_NUMBER = auto()
     WATCH_NUMBER = auto()
     GRAPH_NUMBER = auto()

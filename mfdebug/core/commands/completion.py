@@ -184,6 +184,12 @@ def _moment(_session: Session, command: Command, line: str) -> Iterator[str]:
     return (f"{command.name} {moment}" for moment in MOMENTS if moment.startswith(begun))
 
 
+def _moments_or_file(session: Session, command: Command, line: str) -> Iterator[str]:
+    """Complete the last of two moments, or the name of a file."""
+    yield from _words(lambda _session: MOMENTS)(session, command, line)
+    yield from _file(session, command, line)
+
+
 def _file(_session: Session, command: Command, line: str) -> Iterator[str]:
     begun, space, text = line.partition(" ")
     folder, name = os.path.split(text)
@@ -226,7 +232,7 @@ COMPLETERS: dict[Argument, Completer] = {
     Argument.TRIGGER: _trigger,
     Argument.ASSIGNMENT: _assignment,
     Argument.MOMENT: _moment,
-    Argument.MOMENTS: _words(lambda _session: MOMENTS),
+    Argument.MOMENTS_OR_FILE: _moments_or_file,
     Argument.STOP_NUMBER: _words(_stops),
     Argument.WATCH_NUMBER: _words(_watches),
     Argument.GRAPH_NUMBER: _words(_graphs),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from mfdebug.core.commands.arguments import chosen_number, number_of
 from mfdebug.core.commands.command import Argument, Command, Key
-from mfdebug.core.commands.move import moment_of
+from mfdebug.core.commands.diff import DIFF
 from mfdebug.core.commands.status import status
-from mfdebug.core.explain.comparison_report import comparison_data, comparison_parts
 from mfdebug.core.explain.moment_text import explain, name_moment
 from mfdebug.core.explain.node_search import NodeSearch
 from mfdebug.core.explain.report import kind_of
@@ -21,13 +20,11 @@ from mfdebug.core.format.table import Column, Part, Row, Table
 from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import (
-    Debugger,
     DebuggerError,
     Freshness,
     index_text,
     node_or_error,
 )
-from mfdebug.core.timeline.diff import Instant, compare
 from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.ops.base import shape_text
 
@@ -145,30 +142,6 @@ def _check(session: Session, text: str) -> Reply:
     if debugger.cursor.overrides:
         parts.append("(of the rules, without overrides: at the values that they compute)")
     return reply_of(*parts, data=check_data(debugger.graph, verdicts))
-
-
-def _diff(session: Session, text: str) -> Reply:
-    debugger = session.debugger
-    usage = "diff A [B], where A and B are moments; A@N is on branch N"
-    words = text.replace("sgd ", "sgd\0").split()
-    if not 1 <= len(words) <= 2:
-        raise DebuggerError("compare which moments?", hint=f"usage: {usage}")
-    instants = [_instant(debugger, word.replace("\0", " "), usage) for word in words]
-    if len(instants) == 1:
-        instants.append(Instant(debugger.moment, None))
-    found = compare(debugger, *instants)
-    return reply_of(*comparison_parts(found, debugger), data=comparison_data(found, debugger.graph))
-
-
-def _instant(debugger: Debugger, text: str, usage: str) -> Instant:
-    moment, at, branch = text.partition("@")
-    if not at:
-        return Instant(moment_of(debugger, moment, usage), None)
-    number = number_of(branch, "branch", usage)
-    if number >= len(debugger.branches):
-        last = len(debugger.branches) - 1
-        raise DebuggerError(f"there is no branch {number}", hint=f"there are 0 to {last}: branches")
-    return Instant(moment_of(debugger, moment, usage), number)
 
 
 def _graphs(session: Session, text: str) -> Reply:
@@ -309,18 +282,7 @@ LOOKING = [
         shows="text",
         argument=Argument.NODE,
     ),
-    Command(
-        "diff",
-        "diff A [B]",
-        "compare two moments",
-        _diff,
-        (Key("d", "diff ", asks=True),),
-        "A and B are moments, as in `goto`; 61@0 is moment 61 on branch 0, the run without edits. "
-        "The default of B is the current moment.",
-        shows="text",
-        argument=Argument.MOMENTS,
-        required=True,
-    ),
+    DIFF,
     Command(
         "graph",
         "graph [N]",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mfdebug.core.format.numbers import scalar
+from mfdebug.core.format.numbers import distinct_texts, scalar
 from mfdebug.core.format.results import as_json
 from mfdebug.core.format.table import Column, Part, Row, Table
-from mfdebug.core.timeline.entry_ref import named
+from mfdebug.core.timeline.entry_ref import Attribute, EntryRef, named
 from mfdebug.core.timeline.graph_diff import GraphComparison, NodeDifference
 from miniflow.graph import Graph
 from miniflow.node import Node
@@ -40,9 +40,9 @@ def _conclusion(found: GraphComparison, a: Graph, b: Graph) -> str:
     equal = found.compared - len(found.differences)
     if first is None:
         nearly = f", the largest difference is {scalar(found.largest)}" if found.largest else ""
-        return (
-            f"all {_count(found.compared, 'value')} and gradients are equal up to {limit}{nearly}"
-        )
+        both = " that both graphs have" if found.only_a or found.only_b else ""
+        values = f"{_count(found.compared, 'value')} and gradients"
+        return f"all {values}{both} are equal up to {limit}{nearly}"
     what = "value" if first.what == "value" else "gradient"
     partner = b.nodes[first.partner]
     other = _other(a.nodes[first.node], partner)
@@ -84,18 +84,19 @@ def _table(found: GraphComparison, a: Graph, b: Graph, names: tuple[str, str]) -
 def _row(difference: NodeDifference, a: Graph, b: Graph) -> Row:
     node, partner = a.nodes[difference.node], b.nodes[difference.partner]
     entry = named(node.label, difference.index)
+    attribute: Attribute = "grad" if difference.what == "gradient" else "value"
     if difference.what == "gradient":
         entry = f"∂cost/∂{entry}"
     return Row(
         (
             entry,
-            scalar(difference.a),
-            scalar(difference.b),
-            scalar(difference.relative),
+            *distinct_texts([difference.a, difference.b]),
+            scalar(difference.relative, 3),
             f"{difference.count} of {difference.size}",
             type(node).__name__,
             _other(node, partner).strip(),
-        )
+        ),
+        EntryRef(difference.node, attribute, difference.index),
     )
 
 

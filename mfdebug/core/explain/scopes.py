@@ -1,7 +1,8 @@
 """Scopes: the parts of a graph that node names form, as `layer1` in `layer1/W`.
 
 A scope here is a run of consecutive nodes in topological order, so that its nodes can be shown as
-one row where they are. Building is linear in the nodes and their names.
+one row where they are. One whose nodes are in several runs is no scope: the names of what is in it
+start with its name. Building is linear in the nodes and their names.
 """
 
 from __future__ import annotations
@@ -9,14 +10,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 
-# Deeper scopes are part of their nodes' names: a screen has no columns to indent them.
-MOST_LEVELS = 6
+from miniflow.text.scope_names import split_name
+
 # Fewer alike scopes in a row are not worth a row of their own.
 LEAST_REPEATS = 3
-# A dot separates names as in `h.0.attn`, but `x.5` is a number.
-_DOTTED = re.compile(r"\.(?=[^./]*[^\W\d])")
 _DIGITS = re.compile(r"\d+")
 _NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 
@@ -55,32 +54,6 @@ class Scope:
         return bisect_right(self.starts, node) - 1
 
 
-def split_name(name: str) -> tuple[str, ...]:
-    """Return the names of a node's scopes, each with its separator, and its name within them.
-
-    `layer1/W` is `layer1/`, `W`. A name with an empty part has no scope.
-    """
-    pieces = name.split("/")
-    if "." not in name:
-        if len(pieces) == 1:
-            return (name,)
-        parts = [f"{piece}/" for piece in pieces]
-        parts[-1] = pieces[-1]
-    else:
-        parts = []
-        for i, piece in enumerate(pieces):
-            cuts = [0, *(match.end() for match in _DOTTED.finditer(piece)), len(piece)]
-            inner = [piece[a:b] for a, b in pairwise(cuts)]
-            if i < len(pieces) - 1:
-                inner[-1] += "/"
-            parts += inner
-    if not all(part.rstrip("/.") for part in parts):
-        return (name,)
-    if len(parts) > MOST_LEVELS + 1:
-        parts[MOST_LEVELS:] = ["".join(parts[MOST_LEVELS:])]
-    return tuple(parts)
-
-
 def scopes_of(names: Sequence[str], alike: Callable[[int], Hashable] | None = None) -> Scope:
     """Return the graph as a scope of nodes and scopes.
 
@@ -88,22 +61,30 @@ def scopes_of(names: Sequence[str], alike: Callable[[int], Hashable] | None = No
     row whose names differ in one number, and whose nodes correspond, become the parts of a scope of
     its own, such as `layer1…12/`.
     """
-    root = Scope("", 0)
-    _build(root, names)
+    root, scattered = _built(names, set())
+    if scattered:
+        root, _ = _built(names, scattered)
     if alike is not None:
         _Groups(names, alike).group(root)
     return root
 
 
-def _build(root: Scope, names: Sequence[str]) -> None:
+def _built(names: Sequence[str], scattered: set[str]) -> tuple[Scope, set[str]]:
+    """Return the scopes without those in `scattered`, and which of them have several runs.
+
+    A scope is known by all of a name up to its end, as `h.0.` in `h.0.attn`.
+    """
+    root = Scope("", 0)
     path = [root]
     before = ""
+    known: set[str] = set()
+    again: set[str] = set()
     for node, name in enumerate(names):
         rest = name[len(before) :]
         # Most nodes are in the scope of the node before.
         same = rest and name.startswith(before)
         if not same or "/" in rest or "." in rest:
-            *wanted, own = split_name(name)
+            *wanted, own = _split(name, scattered)
             before = name[: len(name) - len(own)]
             kept = 0
             while kept < min(len(wanted), len(path) - 1) and path[kept + 1].label == wanted[kept]:
@@ -114,9 +95,24 @@ def _build(root: Scope, names: Sequence[str]) -> None:
             for label in wanted[kept:]:
                 _add(path[-1], scope := Scope(label, node, path[-1]))
                 path.append(scope)
+                (again if (whole := name[: scope.depth]) in known else known).add(whole)
         _add(path[-1], node)
     for scope in path:
         scope.end = len(names)
+    return root, again
+
+
+def _split(name: str, scattered: set[str]) -> list[str]:
+    """Return the parts of a name; a scope that is scattered is part of the next."""
+    *scopes, _ = split_name(name)
+    parts: list[str] = []
+    start = end = 0
+    for scope in scopes:
+        end += len(scope)
+        if name[:end] not in scattered:
+            parts.append(name[start:end])
+            start = end
+    return [*parts, name[start:]]
 
 
 def _add(scope: Scope, part: int | Scope) -> None:

@@ -16,6 +16,7 @@ from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.script import Origin, Script, read_script
 from mfdebug.core.session.transcript import Transcript
 from mfdebug.core.timeline.debugger import START, Debugger, Position, Progress
+from miniflow.graph import Graph
 
 # The most command lines kept for making a demo of the session.
 MOST_ACTIONS = 10_000
@@ -70,6 +71,8 @@ class Session:
         self.resumed = False
         # Returns the output of the debugged program, if there is one.
         self.printed: Callable[[], list[str]] | None = None
+        # Opens another graph by its name or file, with the feeds and the cost of this one.
+        self.open_other: Callable[[str], Graph] | None = None
         self.stops = Stops(debugger)
         self.watches = Watches(debugger)
         self.quiz: Quiz | None = None

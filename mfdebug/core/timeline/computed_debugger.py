@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.cursor import DebuggerError
 from mfdebug.core.timeline.debugger import Debugger, index_text
 from mfdebug.core.timeline.edits import Edit
+from mfdebug.core.timeline.graph_diff import GraphComparison, compare_graphs, tolerance_of
 from mfdebug.core.timeline.state import Freshness, State
 from miniflow.errors import ShapeError
 from miniflow.files import save as save_graph
@@ -182,6 +185,17 @@ class ComputedDebugger(Debugger):
         A run from the file continues with the SGD step of the present moment, or with the next one
         if the present step has ended.
         """
+        with self._stored():
+            save_graph(self.graph, path)
+
+    def compare_with(self, other: Graph) -> GraphComparison:
+        """Compare the graph of the present moment with another: see `Debugger.compare_with`."""
+        with self._stored():
+            return compare_graphs(self.graph, other, tolerance_of(self.graph, other))
+
+    @contextmanager
+    def _stored(self) -> Iterator[None]:
+        """Give the graph the numbers of the present moment within a `with` block."""
         graph = self.graph
         inputs = [node for node in graph.nodes if isinstance(node, Input)]
         before = [(node, node.value) for node in inputs], graph.training, graph.progress
@@ -193,7 +207,7 @@ class ComputedDebugger(Debugger):
             self._store_states_of_the_start()
             graph.training = training
             graph.progress = progress
-            save_graph(graph, path)
+            yield
         finally:
             for node, value in before[0]:
                 node.value = value

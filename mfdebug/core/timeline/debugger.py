@@ -19,6 +19,7 @@ from miniflow.ops.base import shape_text
 from miniflow.training.schedules import Schedule
 
 if TYPE_CHECKING:
+    from mfdebug.core.timeline.graph_diff import GraphComparison
     from miniflow.gradcheck.checker import Verdict
 
 __all__ = [
@@ -273,6 +274,13 @@ class Debugger(ABC):
     @abstractmethod
     def check(self, node: int | None = None) -> list[Verdict]:
         """Check the gradients of one node, or of all, against central differences."""
+
+    def compare_with(self, other: Graph) -> GraphComparison:
+        """Compare one pass of the graph, as `save` would write it, with one of another graph.
+
+        Raises `DebuggerError` for the run of a program, which does not run again.
+        """
+        raise DebuggerError("the run of a program is not compared with a graph")
 
     @abstractmethod
     def save(self, path: str | Path) -> None:

@@ -19,7 +19,7 @@ BAR = 8
 UPDATE = 6
 # A histogram of fewer cells is not readable.
 SUMMARY, WIDE_SUMMARY = 10, 24
-LEAST_NAME, SOME_NAME = 4, 10
+LEAST_NAME, SOME_NAME = 4, 16
 LEAST_OP, MOST_OP = 4, 14
 MOST_SHAPE = 12
 

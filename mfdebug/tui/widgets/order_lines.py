@@ -11,7 +11,7 @@ from rich.style import Style
 from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.breakpoints.diagnosis import Diagnosis
 from mfdebug.core.explain.report import kind_of
-from mfdebug.core.explain.scopes import Scope, split_name, within
+from mfdebug.core.explain.scopes import Scope, within
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import input_note
@@ -44,7 +44,7 @@ class OrderLines:
         # The stops' marks by node.
         self._stop_marks: dict[int, str] = {}
         self.columns = Columns(name=8)
-        self._names = NameTexts(rows.names)
+        self._names = NameTexts(rows)
         self._width = 0
         self._indent = INDENT
         # The text that is searched for, whose occurrences are marked.
@@ -73,11 +73,11 @@ class OrderLines:
             self._debugger.graph.trains,
         )
         before, self.columns = self.columns, fit_columns(wanted, width)
-        self._names = NameTexts(self._rows.names)
+        self._names = NameTexts(self._rows)
         return before != self.columns
 
     def _name_width(self, node: int) -> int:
-        name = split_name(self._rows.names[node])[-1]
+        name = self._rows.own_name(node)
         return cell_len(name) + self._indent * self._rows.level_of(node)
 
     def _kind(self, node: int) -> str:

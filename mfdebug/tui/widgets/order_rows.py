@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from mfdebug.core.explain.report import kind_of
-from mfdebug.core.explain.scopes import Scope, scopes_of
+from mfdebug.core.explain.scopes import Scope, scopes_of, within
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.widgets.heights import Heights
 
@@ -75,6 +75,13 @@ class OrderRows:
         while not isinstance(part := scope.parts[scope.position(node)], int):
             scope, level = part, level + 1
         return level
+
+    def own_name(self, node: int) -> str:
+        """Return a node's name within the scopes around it."""
+        scope = self.root
+        while not isinstance(part := scope.parts[scope.position(node)], int):
+            scope = part
+        return within(self.names[node], scope)
 
     def is_folded(self, scope: Scope) -> bool:
         """Whether the nodes of a scope are hidden."""

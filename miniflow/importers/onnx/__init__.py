@@ -15,7 +15,9 @@ from typing import Any
 
 from miniflow.errors import FileError
 from miniflow.graph import Graph
-from miniflow.importers.model import Cost, ImportedModel, graph_of
+from miniflow.importers.costs import Cost
+from miniflow.importers.model import ImportedModel
+from miniflow.importers.open_model import open_model
 
 
 def read(path: Path, feeds: Mapping[str, Any] | None = None) -> ImportedModel:
@@ -45,11 +47,13 @@ def load(
     path: Path,
     feeds: Mapping[str, Any] | None = None,
     *,
+    example: Path | None = None,
     cost: Cost | None = None,
     labels: Any = None,
     seed: int = 0,
     dtype: str = "float64",
 ) -> Graph:
-    """Return the graph of an .onnx file with a cost; the arguments are those of `graph_of`."""
-    model = read(path, feeds)
-    return graph_of(model, cost=cost, labels=labels, feeds=feeds, seed=seed, dtype=dtype)
+    """Return the graph of an .onnx file with a cost; the arguments are those of `open_model`."""
+    return open_model(
+        read, path, feeds, example=example, cost=cost, labels=labels, seed=seed, dtype=dtype
+    )

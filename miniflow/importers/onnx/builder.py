@@ -34,8 +34,8 @@ class Builder:
         self.weights = Weights(path.parent)
         self.shapes: dict[Node, Shape] = {}
         self.notes: list[str] = []
-        self._used = {name for node in graph.node for name in node.input}
-        self._used.update(output.name for output in graph.output)
+        # The names that the outputs of the model depend on, themselves among them.
+        self.needed: set[str] = set()
         self._layers: Counter[tuple[str, ...]] = Counter()
         self._fixed: dict[str, list[str]] = {}
 
@@ -80,8 +80,8 @@ class Builder:
         return self.names.unique(wanted)
 
     def is_used(self, output: str) -> bool:
-        """Whether a name of the file is an input of a node, or an output of the model."""
-        return output in self._used
+        """Whether an output of the model depends on a name of the file, or is it."""
+        return output in self.needed
 
     def layer(self, node: Any) -> int:
         """Return how many recurrent layers of this node's module were made before, and count it."""

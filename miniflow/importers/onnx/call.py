@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from onnx import helper
 
 from miniflow.importers.onnx.folding import Opsets
+from miniflow.importers.onnx.names import is_generated
 from miniflow.importers.onnx.values import (
     Computed,
     Dtype,
@@ -133,6 +134,19 @@ class Call:
             return self._maker.parameter(value, self.proto, role)
         return self.node(index, role)
 
+    def norm_weight(self, index: int, role: Literal["weight", "bias"]) -> Node:
+        """Return the weight or the bias of a norm.
+
+        Ones and zeros to which the exporter has given a name of its own are no parameter: ONNX
+        wants them of a norm that has none, and of a part of a GroupNorm.
+        """
+        value = self.value(index)
+        neutral = 1.0 if role == "weight" else 0.0
+        made_up = isinstance(value, Known) and is_generated(value.name)
+        if made_up and bool((self.known(index) == neutral).all()):
+            return self.fixed(index)
+        return self.weight(index, role)
+
     def fixed(self, index: int) -> Node:
         """Return an input that is no parameter, also if it is an initializer."""
         value = self.value(index)
@@ -140,9 +154,9 @@ class Call:
             return self._maker.constant(value, self.name)
         return value.node
 
-    def nodes(self) -> list[Node]:
-        """Return all inputs that are given."""
-        return [self.node(i) for i in range(len(self.inputs)) if self.has(i)]
+    def nodes(self, role: str = "weight") -> list[Node]:
+        """Return all inputs that are given; `role` is that of a parameter without a name."""
+        return [self.node(i, role) for i in range(len(self.inputs)) if self.has(i)]
 
     def known(self, index: int) -> Array:
         """Return the numbers of an input; raise `UnknownError` if they are not known."""

@@ -90,7 +90,7 @@ class Walk:
         builder, graph = self.builder, self.builder.graph
         values: Environment = {"": None, **builder.initializers()}
         wanted = wanted_outputs(graph, builder.notes)
-        needed = needed_for(graph.node, wanted)
+        needed = builder.needed = needed_for(graph.node, wanted)
         inputs = make_inputs(builder, values, needed, self.feeds)
         nodes = [node for node in graph.node if not needed.isdisjoint(node.output)]
         self.visit(nodes, values, Place(self.opsets))

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from miniflow.arguments import as_numbers
 from miniflow.errors import FileError
 from miniflow.garbage import collector_paused
 from miniflow.graph import Graph
-from miniflow.importers.model import Cost, ImportedModel, graph_of
+from miniflow.importers.costs import Cost
+from miniflow.importers.model import ImportedModel
+from miniflow.importers.open_model import open_model
 from miniflow.importers.pt2.archive import JSON_BYTES, Archive
 from miniflow.importers.pt2.forms import ModelForm, decode
 from miniflow.importers.pt2.sizes import Sizes
 from miniflow.importers.pt2.tensors import Tensors
 from miniflow.importers.pt2.translate import translate
-from miniflow.ops.base import Shape
+from miniflow.ops.base import Array, Shape
 
 # Of the schema in torch/_export/serde/schema.py.
 _MAJOR = 8
@@ -53,12 +54,24 @@ def load(
     path: str | Path,
     feeds: Mapping[str, Any] | None = None,
     *,
+    example: Path | None = None,
     cost: Cost | None = None,
     labels: Any = None,
     seed: int = 0,
     dtype: str = "float64",
 ) -> Graph:
-    """Return the graph of a .pt2 file with a cost; the arguments are those of `graph_of`."""
-    given = {name: as_numbers(value, name) for name, value in (feeds or {}).items()}
-    model = read(path, {name: np.shape(value) for name, value in given.items()})
-    return graph_of(model, cost=cost, labels=labels, feeds=given, seed=seed, dtype=dtype)
+    """Return the graph of a .pt2 file with a cost; the arguments are those of `open_model`."""
+
+    def read_shaped(path: Path, given: Mapping[str, Array]) -> ImportedModel:
+        return read(path, {name: np.shape(value) for name, value in given.items()})
+
+    return open_model(
+        read_shaped,
+        Path(path),
+        feeds,
+        example=example,
+        cost=cost,
+        labels=labels,
+        seed=seed,
+        dtype=dtype,
+    )

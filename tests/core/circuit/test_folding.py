@@ -108,3 +108,22 @@ def test_names_with_odd_slashes_are_nodes() -> None:
     folding = Folding(graph)
     assert sorted(node for group in folding.groups for node in group.nodes) == [0, 1, 2, 3]
     assert Circuit(graph, graph.shapes(), 80).height > 2
+
+
+def test_dots_separate_scopes_as_slashes_do() -> None:
+    with_dots = transformer_like(3)
+    for node in with_dots.nodes:
+        node.name = node.label.replace("/", ".")
+    dotted = Graph(with_dots.nodes, with_dots.nodes[with_dots.cost])
+    for opened in ((), ("block1…3 ×3",), scopes_of(transformer_like(3))):
+        slashes = Folding(transformer_like(3), opened)
+        dots = Folding(dotted, {key.replace("/", ".") for key in opened})
+        assert keys(dots) == [key.replace("/", ".") for key in keys(slashes)]
+    assert scopes_of(dotted) == {key.replace("/", ".") for key in scopes_of(transformer_like(3))}
+
+
+def test_a_number_after_a_dot_is_no_scope() -> None:
+    x = Input("x.0", value=1.0)
+    graph = Graph.of(Neg(Neg(x, name="h.0.a"), name="h.0.b"))
+    assert keys(Folding(graph)) == ["x.0", "h.0."]
+    assert keys(Folding(graph, ["h.0."])) == ["x.0", "h.0.a", "h.0.b"]

@@ -319,6 +319,8 @@ COMPLETED = {
     "goto c": ["goto cost "],
     "diff s": ["diff start", "diff sgd "],
     "diff 3 n": ["diff 3 now"],
+    "diff fi": ["diff first.session"],
+    "diff inner/": ["diff inner/second.json"],
     "break van": ["break vanishing"],
     "break l1 ba": ["break l1 backward"],
     "break on-": ["break on-change"],

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfdebug.core.explain.scopes import MOST_LEVELS, Scope, scopes_of, split_name, within
+from mfdebug.core.explain.scopes import Scope, scopes_of, within
+from miniflow.text.scope_names import MOST_LEVELS, split_name
 
 PARTS = st.lists(
     st.sampled_from(["a", "b", "h", "0", "11", "w.x", "ß", "層"]), min_size=1, max_size=9
@@ -65,16 +66,51 @@ def test_the_parts_of_a_name_are_the_name_and_few(names: list[str]) -> None:
         assert 1 <= len(parts) <= MOST_LEVELS + 1
 
 
-def test_scopes_nest_and_return() -> None:
-    names = ["x", "a/w", "a/attn/q", "a/attn/k", "a/out", "y", "a/w2"]
+def test_scopes_nest() -> None:
+    names = ["x", "a/w", "a/attn/q", "a/attn/k", "a/out", "y"]
     assert outline(scopes_of(names), names) == [
         "x",
         "a/",
         ["w", "attn/", ["q", "k"], "out"],
         "y",
-        "a/",
-        ["w2"],
     ]
+
+
+def test_a_scope_that_is_left_and_entered_again_is_part_of_the_names_in_it() -> None:
+    names = ["x", "a/w", "a/attn/q", "a/attn/k", "a/out", "y", "a/w2", "a/h.0.b"]
+    assert outline(scopes_of(names), names) == [
+        "x",
+        "a/w",
+        "a/attn/",
+        ["q", "k"],
+        "a/out",
+        "y",
+        "a/w2",
+        "a/h.0.",
+        ["b"],
+    ]
+
+
+@given(NAMES, st.booleans())
+def test_no_scope_is_there_twice_and_none_in_one_run_is_left_out(
+    names: list[str], group: bool
+) -> None:
+    root = scopes_of(names, (lambda _node: "") if group else None)
+    found = [
+        names[scope.first][: scope.depth]
+        for scope in all_scopes(root)
+        # A row of alike scopes is none itself.
+        if scope.parent is not None and scope.depth > scope.parent.depth
+    ]
+    assert len(set(found)) == len(found)
+    runs: list[str] = []
+    before: tuple[str, ...] = ()
+    for name in names:
+        *scopes, _ = split_name(name)
+        now = tuple("".join(scopes[: n + 1]) for n in range(len(scopes)))
+        runs += [scope for scope in now if scope not in before]
+        before = now
+    assert sorted(found) == sorted(scope for scope in set(runs) if runs.count(scope) == 1)
 
 
 def test_alike_scopes_in_a_row_become_one() -> None:

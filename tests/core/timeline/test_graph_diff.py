@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,16 @@ import pytest
 import miniflow as mf
 from mfdebug.core.explain.graph_diff_report import graph_diff_data, graph_diff_parts
 from mfdebug.core.format.table import text_lines
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.graph_diff import compare_graphs, tolerance_of
 from mfdebug.core.timeline.graph_match import match
+from mfdebug.opening.graphs import load_graph
 from miniflow.graph import Graph
 from miniflow.importers.onnx import load as load_onnx
 from miniflow.importers.pt2 import load as load_pt2
 from miniflow.ops import MatMul, Mean, ReLU, Sub, Tanh, Transpose
 from tests.support.shipped_models import FOLDER, read_answers
+from tests.support.sizes import pick
 
 RNG = np.random.default_rng(0)
 X, W1, W2 = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 3)), RNG.normal(size=(3, 2))
@@ -138,3 +142,18 @@ def test_the_report_of_equal_graphs_is_one_line() -> None:
     a, b = network(), network()
     lines = text_lines(graph_diff_parts(compared(a, b), a, b, ("A", "B")))
     assert lines == ["all 16 values and gradients are equal up to 1e-09"]
+
+
+@pytest.mark.parametrize("name", pick(["xor", "digits", "transformer", "batchnorm"], ["xor"]))
+def test_a_graph_is_compared_as_it_is_saved_at_every_moment(name: str, tmp_path: Path) -> None:
+    debugger = ComputedDebugger(load_graph(name))
+    first = load_graph(name)
+    for moment in (0, 3, debugger.timeline.length, 2 * debugger.timeline.length + 1):
+        debugger.move(moment)
+        before = [debugger.plan.value(i).copy() for i in range(len(first))]
+        debugger.save(tmp_path / "now.json")
+        assert debugger.compare_with(load_graph(str(tmp_path / "now.json"))).first is None
+        changed = moment > debugger.timeline.length - 2
+        assert (debugger.compare_with(first).first is not None) == changed
+        for i, value in enumerate(before):
+            assert np.array_equal(debugger.plan.value(i), value, equal_nan=True)

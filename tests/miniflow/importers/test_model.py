@@ -9,7 +9,19 @@ from miniflow.errors import FeedError, GraphError
 from miniflow.graph import Graph
 from miniflow.importers.model import ImportedModel, ModelInput, graph_of
 from miniflow.node import Input, Node
-from miniflow.ops import Add, MatMul, Sum, Take
+from miniflow.ops import (
+    Add,
+    Concat,
+    Div,
+    Exp,
+    MatMul,
+    Sigmoid,
+    Softmax,
+    Sub,
+    Sum,
+    Take,
+)
+from tests.support.onnx_models import passed
 
 
 def model_of(outputs: int = 1) -> ImportedModel:
@@ -87,3 +99,46 @@ def test_names_of_the_cost_do_not_take_those_of_the_model() -> None:
     y = Add(x, x, name="labels")
     graph = graph_of(ImportedModel("m", [], [y]), cost="mse")
     assert graph.names() == ["cost", "labels", "labels2", "cost2"]
+
+
+def classifier(kind: str) -> ImportedModel:
+    """Return three rows of probabilities of two classes, in one of the forms that files have."""
+    x = Input("x", value=np.array([[0.3, -0.2], [1.0, 2.0], [-1.0, 0.5]]), trainable=True)
+    if kind == "softmax":
+        output: Node = Softmax(x, name="p")
+    elif kind == "normalized":
+        size = Exp(x, name="e")
+        output = Div(size, Sum(size, axis=[1], keepdims=True, name="total"), name="p")
+    elif kind == "sigmoids":
+        sign = Input("sign", value=np.array([[-1.0, 1.0], [-1.0, 1.0]]) / 2)
+        output = Sigmoid(MatMul(x, sign, name="z"), name="p")
+    else:
+        p = Sigmoid(Take(x, Input("first", value=np.array([0])), axis=1, name="z"), name="s")
+        output = Concat(Sub(Input("one", value=1.0), p, name="rest"), p, axis=1, name="p")
+    return ImportedModel("m", [], [output])
+
+
+@pytest.mark.parametrize("kind", ["softmax", "normalized", "sigmoids", "both"])
+def test_probabilities_go_through_no_second_softmax(kind: str) -> None:
+    labels = [0, 1, 1]
+    p = passed(graph_of(classifier(kind), cost="sum"))
+    rows = p.value(p.graph.index_of("p"))
+    graph = graph_of(classifier(kind), labels=labels)
+    plan = passed(graph)
+    assert plan.cost() == pytest.approx(-np.log(rows[range(3), labels]).mean())
+    words = "softmax of x" if kind == "softmax" else "probabilities of p"
+    assert graph.description == f"The cost is the cross-entropy of the {words} with labels."
+
+
+def test_numbers_over_others_are_scores_unless_they_are_probabilities() -> None:
+    x = Input("x", value=np.array([[1.0, 2.0], [3.0, 4.0]]), trainable=True)
+    for divisor, op in ((2.0, "SoftmaxCrossEntropy"), (np.array([[3.0], [7.0]]), "NLL")):
+        y = Div(x, Input("d", value=divisor), name="y")
+        graph = graph_of(ImportedModel("m", [], [y]), labels=[0, 1])
+        assert type(graph.nodes[graph.cost]).__name__ == op
+
+
+def test_a_class_that_does_not_exist_is_refused() -> None:
+    for labels, wrong in (([0, 1, 2, 3], 3), ([-1, 0, 0, 0], -1)):
+        with pytest.raises(FeedError, match=f"class numbers are from 0 to 2, not {wrong}"):
+            graph_of(model_of(), labels=labels)

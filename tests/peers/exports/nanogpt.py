@@ -140,8 +140,8 @@ def encode(text: str) -> Tensor:
 def write(folder: Path) -> str:
     """Write it as .onnx, which gives scores, and as .pt2, which gives scores and the cost."""
     with seeded(4):
-        module = GPT(len(TOKENS), BLOCK, width=32, layers=2, heads=2)
-        cost = train(module, 600)
+        module = GPT(len(TOKENS), BLOCK, width=16, layers=2, heads=1)
+        cost = train(module, 2000)
     module.eval()
     start = TEXT.index("this is the dog")
     piece = encode(TEXT[start : start + 2 * BLOCK + 1])

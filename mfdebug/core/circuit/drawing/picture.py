@@ -87,7 +87,7 @@ class Picture:
             if wire is None:
                 continue
             box = wire.source
-            text = box.label.rstrip("/")
+            text = box.label.rstrip("/.")
             if box.kind is Kind.REPEAT:
                 text = text.partition(" ")[0]
             text = cut_start(text, 12) + " "

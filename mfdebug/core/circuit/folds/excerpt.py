@@ -10,6 +10,7 @@ from mfdebug.core.circuit.folds.folding import Folding, Group
 from mfdebug.core.circuit.folds.symbols import ops_text, pins, symbol
 from miniflow.graph import Graph
 from miniflow.node import Input
+from miniflow.text.scope_names import split_name
 
 ExitName = Callable[[list[int]], str]
 
@@ -111,8 +112,8 @@ def box_of(graph: Graph, group: Group) -> Box:
             return Box(group.key, Kind.INPUT, label, group.nodes, trained=trained)
         return Box(group.key, Kind.OP, label, group.nodes, (symbol(first),), pins(first))
     if group.kind == "repeat":
-        label = plain(group.key).rpartition("/")[2]
+        label = split_name(plain(group.key))[-1]
         return Box(group.key, Kind.REPEAT, label, group.nodes, units=group.units)
-    label = plain(group.key.rstrip("/"))
+    label = plain(group.key.rstrip("/."))
     inside = ops_text([graph.nodes[node] for node in group.nodes])
-    return Box(group.key, Kind.SCOPE, label, group.nodes, (label.rpartition("/")[2], inside))
+    return Box(group.key, Kind.SCOPE, label, group.nodes, (split_name(label)[-1], inside))

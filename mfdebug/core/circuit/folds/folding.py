@@ -11,10 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Literal
 
 from mfdebug.core.circuit.folds.repeats import repeated, run_label
 from miniflow.graph import Graph
+from miniflow.text.scope_names import split_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,14 @@ class Folding:
         self._asked = set(opened)
         self._open_repeats = open_repeats
         self.forced: set[str] = set()
+        names = graph.names()
+        # Where the scopes in names with dots end; those with slashes alone are quickly found.
+        self._dotted = {
+            i: [*accumulate(map(len, split_name(name)))]
+            for i, name in enumerate(names)
+            if "." in name
+        }
+        self._scoped = bool(self._dotted) or any("/" in name for name in names)
         while True:
             self.groups: list[Group] = []
             self.group_of = [0] * len(graph.nodes)
@@ -92,11 +102,10 @@ class Folding:
 
     def _divide(self) -> None:
         names = self.graph.names()
-        scoped = any("/" in name for name in names)
         todo: list[tuple[str, Sequence[int], int]] = [("", range(len(names)), 0)]
         while todo:
             scope, nodes, depth = todo.pop()
-            units = self._units(names, scope, nodes) if scoped else {names[i]: [i] for i in nodes}
+            units = self._units(names, scope, nodes)
             in_runs: set[str] = set()
             for run in repeated(self.graph, units):
                 blocks = [tuple(units[key]) for key in run]
@@ -110,7 +119,7 @@ class Folding:
             for key, members_of in units.items():
                 if key in in_runs:
                     continue
-                if not key.endswith("/") or names[members_of[0]] == key:
+                if names[members_of[0]] == key:
                     for node in members_of:
                         self._add(Group(names[node], "node", (node,)))
                 elif self._is_open(key):
@@ -121,13 +130,18 @@ class Folding:
 
     def _units(self, names: list[str], scope: str, nodes: Iterable[int]) -> dict[str, list[int]]:
         """Return the nodes of each scope within `scope`, and its own nodes, by key."""
+        if not self._scoped:
+            return {names[i]: [i] for i in nodes}
         units: dict[str, list[int]] = {}
         start = len(scope)
         for node in nodes:
             name = names[node]
-            end = name.find("/", start) + 1
-            # A name may end with a slash, or have two in a row.
-            key = name[:end] if start < end - 1 and end < len(name) else name
+            if node in self._dotted:
+                key = name[: next(end for end in self._dotted[node] if end > start)]
+            else:
+                end = name.find("/", start) + 1
+                # A name may end with a slash, or have two in a row.
+                key = name[:end] if start < end - 1 and end < len(name) else name
             units.setdefault(key, []).append(node)
         return units
 
@@ -178,9 +192,9 @@ class Folding:
 def scopes_of(graph: Graph) -> set[str]:
     """Return the keys of all scopes of a graph."""
     found: set[str] = set()
-    for scope in {name.rpartition("/")[0] for name in graph.names()}:
-        parts = scope.split("/")
-        found.update("/".join(parts[: n + 1]) + "/" for n in range(len(parts)) if scope)
+    for name in graph.names():
+        *scopes, _ = split_name(name)
+        found.update(accumulate(scopes))
     return found
 
 

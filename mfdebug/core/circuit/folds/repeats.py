@@ -58,5 +58,5 @@ def _feeds(graph: Graph, unit_of: Mapping[int, str], unit: str, ops: Iterable[in
 
 def run_label(run: Sequence[str]) -> str:
     """Return the name of a run: `layer1…12`, from `layer1/` and `layer12/`."""
-    first, last = run[0].rstrip("/"), run[-1].rstrip("/")
+    first, last = run[0].rstrip("/."), run[-1].rstrip("/.")
     return f"{first}…{_DIGITS.findall(last)[-1]}"

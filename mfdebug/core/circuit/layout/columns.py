@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from mfdebug.core.circuit.boxes import Box, Item, Kind
 from mfdebug.core.circuit.cells import cut, cut_start, width
 from miniflow.ops.base import Shape, shape_text
+from miniflow.text.scope_names import split_name
 
 # At most so many blocks of a run have a bar.
 MOST_BARS = 24
@@ -131,7 +132,7 @@ def _name(box: Box, spacing: Spacing) -> str:
     if box.kind is Kind.EXIT:
         return ""
     star = "*" if box.trained else ""
-    shorten = cut_start if "/" in box.label else cut
+    shorten = cut_start if len(split_name(box.label)) > 1 else cut
     name = shorten(box.label + star, spacing.names)
     padding = " " if spacing.padding and box.framed and name else ""
     return padding + name

@@ -52,7 +52,7 @@ def comparison(call: Call) -> Result:
 
 def _aligned(call: Call) -> list[Node]:
     """Return the inputs, the second with the axes with which old opsets broadcast it."""
-    nodes = call.nodes()
+    nodes = call.nodes("bias" if call.kind in ("Add", "Sub") else "weight")
     if call.opset >= 7 or not call.attribute("broadcast", 0) or len(nodes) != 2:
         return nodes
     left, right = call.shape(0), call.shape(1)

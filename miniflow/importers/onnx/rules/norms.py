@@ -23,15 +23,15 @@ def layer_norm(call: Call) -> Result:
     call.require(not outputs, "its mean or deviation is an output too")
     x = call.node(0)
     if call.shape(1) == shape[axis:] and (not call.has(2) or call.shape(2) == shape[axis:]):
-        weights = [call.weight(1, "weight")]
+        weights = [call.norm_weight(1, "weight")]
         if call.has(2):
-            weights.append(call.weight(2, "bias"))
+            weights.append(call.norm_weight(2, "bias"))
         return call.make(kind, x, *weights, axes=axes, eps=eps)
     normal = call.make(kind, x, suffix="normal", axes=axes, eps=eps)
     scaled = call.make(
-        ops.Mul, normal, call.weight(1, "weight"), suffix="scaled" if call.has(2) else ""
+        ops.Mul, normal, call.norm_weight(1, "weight"), suffix="scaled" if call.has(2) else ""
     )
-    return call.make(ops.Add, scaled, call.weight(2, "bias")) if call.has(2) else scaled
+    return call.make(ops.Add, scaled, call.norm_weight(2, "bias")) if call.has(2) else scaled
 
 
 @rule("BatchNormalization")
@@ -50,7 +50,7 @@ def batch_norm(call: Call) -> Sequence[Result]:
     if call.opset < 14 and not call.attribute("spatial", 1):
         call.require(False, "it has a mean for each entry, not for each channel")
     eps = float(call.attribute("epsilon", 1e-5))
-    x, weight, bias = call.node(0), call.weight(1, "weight"), call.weight(2, "bias")
+    x, weight, bias = call.node(0), call.norm_weight(1, "weight"), call.norm_weight(2, "bias")
     mean, variance = (np.asarray(call.known(i), np.float64) for i in (3, 4))
     momentum = float(np.clip(1.0 - float(call.attribute("momentum", 0.9)), 0.0, 1.0))
     if call.rank(0) < 2:
@@ -73,7 +73,11 @@ def instance_norm(call: Call) -> Result:
     """By the mean and the variance of each channel of each x[n]."""
     eps = float(call.attribute("epsilon", 1e-5))
     return call.make(
-        ops.InstanceNorm, call.node(0), call.weight(1, "weight"), call.weight(2, "bias"), eps=eps
+        ops.InstanceNorm,
+        call.node(0),
+        call.norm_weight(1, "weight"),
+        call.norm_weight(2, "bias"),
+        eps=eps,
     )
 
 
@@ -81,7 +85,7 @@ def instance_norm(call: Call) -> Result:
 def group_norm(call: Call) -> Result:
     """By groups of channels; before opset 21 the weights are for each group, not each channel."""
     groups, eps = int(call.attribute("num_groups")), float(call.attribute("epsilon", 1e-5))
-    weights: list[Node] = [call.weight(1, "weight"), call.weight(2, "bias")]
+    weights: list[Node] = [call.norm_weight(1, "weight"), call.norm_weight(2, "bias")]
     channels = call.shape(0)[1]
     if call.opset < 21 and channels != groups:
         each = channels // groups

@@ -75,8 +75,8 @@ def test_several_nodes_of_one_operation_are_a_scope() -> None:
     assert found.names() == [
         "x",
         "fc.weight",
-        "fc.linear.MatMul",
         "fc.bias",
+        "fc.linear.MatMul",
         "fc.linear.Add",
         "cost",
     ]
@@ -105,6 +105,22 @@ def test_a_made_up_name_gives_way_to_what_the_parameter_is() -> None:
     made = imported(proto)
     sources = [node.label for output in made.outputs for node in output.inbound_nodes]
     assert sources == ["x", "fc.weight", "z", "conv.weight", "conv.bias"]
+
+
+def test_a_group_norm_in_parts_has_its_two_parameters() -> None:
+    ones, zeros = np.ones(2, np.float32), np.zeros(2, np.float32)
+    scale, shift = np.full((4, 1), 1.0, np.float32), np.full((4, 1), 0.0, np.float32)
+    nodes = [
+        scoped(NODE("Reshape", ["x", "groups"], ["g"]), "", "norm", "group_norm"),
+        scoped(NODE("InstanceNormalization", ["g", "val_1", "val_2"], ["i"]), "", "norm", "gn"),
+        scoped(NODE("Reshape", ["i", "whole"], ["w"]), "", "norm", "gn"),
+        scoped(NODE("Mul", ["w", "val_3"], ["m"]), "", "norm", "gn"),
+        scoped(NODE("Add", ["m", "val_4"], ["y"]), "", "norm", "gn"),
+    ]
+    shapes = {"groups": np.array([1, 2, 6]), "whole": np.array([1, 4, 3])}
+    weights = {"val_1": ones, "val_2": zeros, "val_3": scale, "val_4": shift}
+    proto = model(nodes, {"x": (1, 4, 3)}, initializers={**shapes, **weights})
+    assert trained(proto) == ["norm.weight", "norm.bias"]
 
 
 def norms(weight: np.ndarray) -> onnx.ModelProto:

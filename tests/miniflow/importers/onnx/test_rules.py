@@ -293,3 +293,35 @@ def test_an_op_of_another_domain_is_named_with_it() -> None:
         GraphError, match=r"the op FusedMatMul of the domain 'com\.microsoft' is unknown"
     ):
         imported(proto)
+
+
+def test_a_linear_classifier_as_scikit_learn_saves_it_has_gradients() -> None:
+    """Its label is an output of the file, and no output that has a gradient depends on it."""
+    weights = np.arange(9.0).reshape(3, 3) / 9
+    classifier = NODE(
+        "LinearClassifier",
+        ["x"],
+        ["label", "raw"],
+        domain="ai.onnx.ml",
+        coefficients=weights.ravel().tolist(),
+        intercepts=[0.1, 0.2, 0.3],
+        classlabels_ints=[0, 1, 2],
+        post_transform="SOFTMAX",
+    )
+    nodes = [
+        classifier,
+        NODE("Cast", ["label"], ["output_label"], to=onnx.TensorProto.INT64),
+        NODE("Normalizer", ["raw"], ["probabilities"], domain="ai.onnx.ml", norm="L1"),
+    ]
+    proto = model(nodes, outputs=["output_label", "probabilities"])
+    proto.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    proto.opset_import.append(onnx.helper.make_opsetid("ai.onnx.ml", 3))
+    x = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0]])
+    found = graph(proto, {"x": x}, labels=[2, 0])
+    scores = x @ weights.T + [0.1, 0.2, 0.3]
+    p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    plan = passed(found)
+    assert plan.cost() == pytest.approx(-np.log([p[0, 2], p[1, 0]]).mean(), rel=1e-6)
+    (w,) = (i for i in found.trainables if found.nodes[i].label.endswith("coefficients"))
+    sent = (p - np.eye(3)[[2, 0]]) / 2
+    np.testing.assert_allclose(plan.gradient(w), x.T @ sent, rtol=1e-6)
