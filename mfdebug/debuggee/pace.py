@@ -1,12 +1,12 @@
 """How much of a running program is written down: passes whole as long as that takes little time.
 
 Watching a pass whole takes a multiple of the program's own time. While nobody waits for a pass,
-such passes are rationed: they take `SHARE` of the time of the others, after a first `BURST`.
+such passes are rationed: they take `SHARE` of the program's time, after a first `BURST`.
 """
 
 from __future__ import annotations
 
-import time
+from time import perf_counter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,40 +15,35 @@ if TYPE_CHECKING:
 # Seconds that watching may take at first, so that short programs are kept whole.
 BURST = 1.0
 # Seconds that it may take for each second of the program's own.
-SHARE = 0.2
-# Kinds of passes whose times are remembered.
-MAX_KINDS = 1000
+SHARE = 0.25
 
 
 class Pace:
-    """Decides, after each pass, whether the next one is watched whole."""
+    """Decides, after each pass, whether the next one is watched whole.
+
+    `spent` are the seconds that watching took since the last pass; the taps add to it.
+    """
 
     def __init__(self) -> None:
         self.whole = True
+        self.spent = 0.0
         self._credit = BURST
-        self._last = time.perf_counter()
-        # Of each kind of pass: seconds when it was not watched.
-        self._alone: dict[Hashable, float] = {}
+        self._last = perf_counter()
         # The kind at which watching began: it goes on until that comes again, which shows
         # all passes of a step of the program.
         self._first: Hashable = None
 
     def ended(self, kind: Hashable) -> None:
         """Note the end of a pass."""
-        seconds = time.perf_counter() - self._last
-        alone = self._alone.get(kind)
-        if not self.whole:
-            self._credit = min(BURST, self._credit + SHARE * seconds)
-            if len(self._alone) >= MAX_KINDS:
-                self._alone.clear()
-            # A pass may be held up by anything: the estimate rises slowly.
-            self._alone[kind] = seconds if alone is None else min(seconds, 1.1 * alone)
+        own = max(0.0, perf_counter() - self._last - self.spent)
+        self._credit = min(BURST, self._credit + SHARE * own) - self.spent
+        if self.whole:
+            self.whole = self._credit > 0 or (self._first is not None and kind != self._first)
+        else:
             self.whole = self._credit > 0
             self._first = kind if self.whole else None
-            return
-        self._credit -= seconds / 2 if alone is None else max(0.0, seconds - alone)
-        self.whole = self._credit > 0 or (self._first is not None and kind != self._first)
 
     def start(self) -> None:
         """Start to measure the next pass."""
-        self._last = time.perf_counter()
+        self.spent = 0.0
+        self._last = perf_counter()
