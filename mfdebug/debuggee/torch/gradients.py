@@ -16,51 +16,61 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from ..recorder import Recorder
     from ..tape import Tape
     from .forward import Forward
     from .tensors import Tensors
 
 
 class Gradients:
-    """Runs the engine for a program, and writes the pass."""
+    """Watches the engine while it runs, and writes the pass."""
 
-    def __init__(self, tape: Tape, forward: Forward, tensors: Tensors) -> None:
+    def __init__(
+        self, recorder: Recorder, tape: Tape, forward: Forward, tensors: Tensors
+    ) -> None:
+        self._recorder = recorder
         self._tape = tape
         self._forward = forward
         self._tensors = tensors
 
-    def run(self, engine: Callable[[], Any], roots: Sequence[Any]) -> Any:
-        """Run the engine, which starts from the tensors `roots`."""
+    def before(self, roots: Any, args: Any, kwargs: Any) -> tuple[Node, Watched | None]:
+        """Watch the engine, which starts from the tensors `roots`, until `after` is called."""
+        roots = [root for root in roots if isinstance(root, self._tensors.type)]
         costs = [self._forward.node_of(root, -1, i, None) for i, root in enumerate(roots)]
         if len(costs) == 1:
             cost = costs[0]
         else:
             cost = Node(self._tape.new_serial(), ("costs", "", -1, ()), costs)
         nodes = ancestors([cost])
-        if all(node.value is not None or node is cost for node in nodes):
-            watched = Watched(self._tensors, nodes, costs)
-            watched.hook([root.grad_fn for root in roots if root.grad_fn is not None])
-        else:
-            watched = None
+        if not all(node.value is not None or node is cost for node in nodes):
+            return cost, None
+        watched = Watched(self._recorder, self._tensors, nodes, costs)
+        watched.hook([root.grad_fn for root in roots if root.grad_fn is not None])
+        return cost, watched
+
+    def after(
+        self, begun: tuple[Node, Watched | None], out: Any, error: BaseException | None
+    ) -> None:
+        """Write the pass; `error` is what the engine has raised."""
+        cost, watched = begun
         backward = Backward() if watched is None else watched.backward
         fault = None
-        try:
-            return engine()
-        except Exception as error:
+        if isinstance(error, Exception):
             last = next(reversed(backward.order), cost)
-            fault = Fault("b", last, type(error).__name__, str(error)[:500])
-            raise
-        finally:
-            if watched is not None:
-                watched.finish()
-            self._forward.end_pass()
-            self._tape.write(cost, backward, fault)
+            fault = Fault("b", last, type(error).__name__, self._recorder.message(error))
+        if watched is not None:
+            watched.finish()
+        self._forward.end_pass()
+        self._tape.write(cost, backward, fault)
 
 
 class Watched:
     """One run of the engine over the nodes of a pass."""
 
-    def __init__(self, tensors: Tensors, nodes: list[Node], costs: list[Node]) -> None:
+    def __init__(
+        self, recorder: Recorder, tensors: Tensors, nodes: list[Node], costs: list[Node]
+    ) -> None:
+        self._recorder = recorder
         self.backward = Backward()
         self._tensors = tensors
         self._costs = set(costs)
@@ -82,18 +92,34 @@ class Watched:
         self._handles: list[Any] = []
         # For each node, how often something was sent to it, and the address of the last.
         self._arrived: dict[Node, tuple[int, int]] = {}
-        self._failure: Exception | None = None
 
     def hook(self, roots: list[Any]) -> None:
         """Set a hook on every node of the engine that the roots depend on."""
         queue, met = list(roots), set(roots)
         for engine_node in queue:
             edges = engine_node.next_functions
-            self._handles.append(engine_node.register_hook(self._hook(engine_node, edges)))
+            note = self._hook(engine_node, edges)
+            self._handles.append(engine_node.register_hook(self._guarded(note)))
             for below, _ in edges:
                 if below is not None and below not in met:
                     met.add(below)
                     queue.append(below)
+
+    def _guarded(self, note: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        """Return a hook whose errors the program does not see."""
+
+        def guarded(shares: Any, gradients: Any) -> None:
+            if self._recorder.off:
+                return
+            try:
+                note(shares, gradients)
+            except (RecursionError, MemoryError):
+                # The program is about to have it, too.
+                pass
+            except Exception as error:
+                self._recorder.failed(error)
+
+        return guarded
 
     def _hook(self, engine_node: Any, edges: Any) -> Callable[[Any, Any], None]:
         if hasattr(engine_node, "variable"):

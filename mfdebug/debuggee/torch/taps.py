@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
+from _thread import get_ident
 
 from ..tape import Tape
+from ..tracebacks import hidden
+from .callers import Callers
 from .forward import Forward
 from .gradients import Gradients
 from .sites import Sites
@@ -62,35 +66,66 @@ class Taps:
         self._torch = torch
         self._recorder = recorder
         self._pid = os.getpid()
+        # Only this thread is recorded: the one that imports torch.
+        self._thread = get_ident()
         tensors = Tensors(torch)
         sites = Sites(torch, os.path.dirname(os.path.dirname(__file__)))
         self._tape = Tape(recorder, "torch", tensors.encoded, sites.span)
         self._forward = Forward(torch, self._tape, tensors, sites)
-        self._gradients = Gradients(self._tape, self._forward, tensors)
+        self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
+        self._callers = Callers(torch.overrides.handle_torch_function.__code__)
         tensor = torch.Tensor
         self._getters = {getattr(tensor, name).__get__ for name in _PROPERTIES}
         self._data = tensor.data.__get__, tensor.data.__set__
         self._handled: dict[Any, bool] = {}
         # Calls of functions that are being handled, and runs of the engine.
         self._inside = self._running = 0
+        self._compiled = False
         self._undo: list[Callable[[], None]] = []
         self._mode = _mode(torch, self._call)
 
     # The function mode -------------------------------------------------------------------------
 
-    def _call(self, function: Any, args: Any, kwargs: Any) -> Any:
+    def _call(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         handled = self._handled.get(function)
         if handled is None:
             handled = self._handled[function] = self._is_handled(function)
+        call = self._callers.of(sys._getframe(2), function)
+        if get_ident() != self._thread:
+            return call(function, args, kwargs)
         self._inside += 1
         try:
-            if not handled or self._off:
-                if function in self._data and not self._off:
+            if self._off:
+                return call(function, args, kwargs)
+            if not handled:
+                if function in self._data:
                     self._forward.forget_input(args[0])
-                return function(*args, **kwargs)
-            return self._forward.call(function, args, kwargs)
+                return call(function, args, kwargs)
+            others = types or self._torch._C._len_torch_function_stack()
+            begun = self._noted(others, self._forward.before, function, args, kwargs)
+            out = call(function, args, kwargs)
+            if begun is not None:
+                self._noted(others, self._forward.after, begun, out)
+            return out
         finally:
             self._inside -= 1
+
+    def _noted(self, others: Any, note: Callable[..., Any], *arguments: Any) -> Any:
+        """Note something; the program never sees an error of ours.
+
+        `others`: the program has modes or classes of tensors of its own, which must not see it.
+        """
+        try:
+            if others:
+                with self._torch._C.DisableTorchFunction():
+                    return note(*arguments)
+            return note(*arguments)
+        except (RecursionError, MemoryError):
+            # The program is about to have it, too.
+            self._forward.end_pass()
+        except Exception as error:
+            self._recorder.failed(error)
+        return None
 
     def _is_handled(self, function: Any) -> bool:
         name = getattr(function, "__name__", "")
@@ -100,7 +135,16 @@ class Taps:
 
     @property
     def _off(self) -> bool:
-        return self._recorder.off or self._running > 0 or os.getpid() != self._pid
+        """Whether nothing is noted now; nor is it while torch traces or transforms functions."""
+        c = self._torch._C
+        return (
+            self._recorder.off
+            or self._running > 0
+            or os.getpid() != self._pid
+            or c._get_tracing_state() is not None
+            or c._functorch.peek_interpreter_stack() is not None
+            or c._len_torch_dispatch_stack() > 0
+        )
 
     # Installing --------------------------------------------------------------------------------
 
@@ -119,6 +163,23 @@ class Taps:
         self._replace(
             torch.autograd, "_engine_run_backward", self._engine(torch.autograd._engine_run_backward)
         )
+
+    def watch_compiler(self, module: Any) -> None:
+        """Leave the mode while compiled functions run; `module` is torch's that calls them."""
+        switch = module._maybe_set_eval_frame
+
+        def switched(callback: Any) -> Any:
+            if callable(callback):
+                # Nothing of ours may be called after the switch: it would be compiled.
+                self._compiled = True
+                self._sync()
+                return switch(callback)
+            before = switch(callback)
+            self._compiled = False
+            self._sync()
+            return before
+
+        self._replace(module, "_maybe_set_eval_frame", switched)
 
     def _replace(self, owner: Any, name: str, new: Any) -> None:
         old = vars(owner)[name]
@@ -144,13 +205,13 @@ class Taps:
         While any mode is active, torch computes some things in another way: with gradients off,
         as in an evaluation, the results would differ in their last bits.
         """
-        if self._inside or os.getpid() != self._pid:
+        if self._inside or os.getpid() != self._pid or get_ident() != self._thread:
             # While a call is handled, torch has taken the mode off its stack.
             return
         c = self._torch._C
         depth = c._len_torch_function_stack()
         on_top = depth > 0 and c._get_function_stack_at(depth - 1) is self._mode
-        wanted = self._torch.is_grad_enabled() and not self._recorder.off
+        wanted = self._torch.is_grad_enabled() and not self._recorder.off and not self._compiled
         if wanted and not any(c._get_function_stack_at(i) is self._mode for i in range(depth)):
             c._push_on_torch_function_stack(self._mode)
         elif on_top and not wanted:
@@ -165,25 +226,34 @@ class Taps:
     def _engine(self, engine: Any) -> Any:
         """Return the function that runs the engine, noting what it sends."""
 
+        @hidden
         def run(roots: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._off:
+            if get_ident() != self._thread or self._off:
                 return engine(roots, *args, **kwargs)
             self._running += 1
+            pass_ = self._noted(True, self._gradients.before, roots, args, kwargs)
+            out = error = None
             try:
-                return self._gradients.run(lambda: engine(roots, *args, **kwargs), list(roots))
+                out = engine(roots, *args, **kwargs)
+                return out
+            except BaseException as raised:
+                error = raised
+                raise
             finally:
                 self._running -= 1
+                if pass_ is not None:
+                    self._noted(True, self._gradients.after, pass_, out, error)
 
         return run
 
 
-def _mode(torch: Any, call: Callable[[Any, Any, Any], Any]) -> Any:
+def _mode(torch: Any, call: Callable[[Any, Any, Any, Any], Any]) -> Any:
     """Return a function mode of `torch` that passes each call to `call`."""
 
     def __torch_function__(  # noqa: N807
         _: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        return call(function, args, kwargs or {})
+        return call(function, types, args, kwargs or {})
 
-    body = {"__torch_function__": __torch_function__}
+    body = {"__torch_function__": hidden(__torch_function__)}
     return type("Mode", (torch.overrides.TorchFunctionMode,), body)()
