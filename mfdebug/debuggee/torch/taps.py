@@ -59,6 +59,11 @@ _PASSIVE = {
 _PROPERTIES = ("H", "T", "imag", "mH", "mT", "real")
 
 
+# The level of a warning that is about the caller of a function of torch that calls another; and how
+# many frames there are more to those beyond, when it has passed itself on.
+DIRECT, TWICE = 3, 3
+
+
 class Taps:
     """The taps of one torch for one recorder."""
 
@@ -80,12 +85,14 @@ class Taps:
         self._handled: dict[Any, bool] = {}
         # Calls of functions that are being handled, and runs of the engine.
         self._inside = self._running = 0
-        self._compiled = False
+        # Frames of torch that run something compiled.
+        self._compiled: list[Any] = []
         self._undo: list[Callable[[], None]] = []
         self._mode = _mode(torch, self._call)
 
     # The function mode -------------------------------------------------------------------------
 
+    @hidden
     def _call(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         handled = self._handled.get(function)
         if handled is None:
@@ -103,6 +110,9 @@ class Taps:
                 return call(function, args, kwargs)
             others = types or self._torch._C._len_torch_function_stack()
             begun = self._noted(others, self._forward.before, function, args, kwargs)
+            if kwargs.get("_stacklevel", 0) > DIRECT:
+                # Its warning is about a frame beyond those that are in the stack twice.
+                kwargs = {**kwargs, "_stacklevel": kwargs["_stacklevel"] + TWICE}
             out = call(function, args, kwargs)
             if begun is not None:
                 self._noted(others, self._forward.after, begun, out)
@@ -160,24 +170,30 @@ class Taps:
         ):
             for name in names:
                 self._replace(kind, name, self._synced(vars(kind)[name]))
+        has = _WithoutMode(torch.overrides.has_torch_function, self._without_mode)
+        self._replace(torch.overrides, "has_torch_function", has)
         self._replace(
             torch.autograd, "_engine_run_backward", self._engine(torch.autograd._engine_run_backward)
         )
 
     def watch_compiler(self, module: Any) -> None:
         """Leave the mode while compiled functions run; `module` is torch's that calls them."""
-        switch = module._maybe_set_eval_frame
+        switch, compiled = module._maybe_set_eval_frame, self._compiled
 
         def switched(callback: Any) -> Any:
-            if callable(callback):
-                # Nothing of ours may be called after the switch: it would be compiled.
-                self._compiled = True
-                self._sync()
+            caller = sys._getframe(1)
+            if caller.f_code.co_name != "compile_wrapper":
                 return switch(callback)
-            before = switch(callback)
-            self._compiled = False
+            if compiled and compiled[-1] is caller:
+                # It calls this a second time in the end.
+                before = switch(callback)
+                compiled.pop()
+                self._sync()
+                return before
+            # Nothing of ours may be called after the switch: it would be compiled.
+            compiled.append(caller)
             self._sync()
-            return before
+            return switch(callback)
 
         self._replace(module, "_maybe_set_eval_frame", switched)
 
@@ -223,6 +239,18 @@ class Taps:
         if depth and c._get_function_stack_at(depth - 1) is self._mode:
             c._pop_torch_function_stack()
 
+    def _without_mode(self, function: Any, arguments: Any) -> Any:
+        """Call a function without the mode, if no other mode is active."""
+        c = self._torch._C
+        alone = c._len_torch_function_stack() == 1 and c._get_function_stack_at(0) is self._mode
+        if not alone or not c._is_torch_function_enabled():
+            return function(*arguments)
+        c._pop_torch_function_stack()
+        try:
+            return function(*arguments)
+        finally:
+            c._push_on_torch_function_stack(self._mode)
+
     def _engine(self, engine: Any) -> Any:
         """Return the function that runs the engine, noting what it sends."""
 
@@ -245,6 +273,26 @@ class Taps:
                     self._noted(True, self._gradients.after, pass_, out, error)
 
         return run
+
+
+class _WithoutMode:
+    """Torch's question whether a function is passed on: layers that ask it compute in another way.
+
+    It is found where the original is looked up, as the compiler does.
+    """
+
+    def __init__(self, function: Any, call: Callable[[Any, Any], Any]) -> None:
+        self._function = function
+        self._apply = call
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._apply(self._function, arguments)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._function
+
+    def __hash__(self) -> int:
+        return hash(self._function)
 
 
 def _mode(torch: Any, call: Callable[[Any, Any, Any, Any], Any]) -> Any:

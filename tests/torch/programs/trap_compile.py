@@ -19,7 +19,9 @@ class Net(nn.Module):
         self.b = nn.Linear(8, 1)
 
     def forward(self, x):
-        h = self.a(x).relu()
+        h = torch.nn.functional.relu(torch.einsum("ij->ij", self.a(x)))
+        with torch.no_grad():
+            h.sum()
         if h.sum() > 100:
             h = h / 2
         return self.b(h)
