@@ -12,7 +12,7 @@ import sys
 from _thread import get_ident
 from types import FunctionType
 
-from .reading import DIRECTIONS, has_method, inputs_of
+from .reading import DIRECTIONS, belongs_to_torch, has_method, inputs_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
         return call
 
     def wrap(cls: type) -> None:
+        if belongs_to_torch(cls):
+            return
         for name, direction in DIRECTIONS.items():
             original = cls.__dict__.get(name)
             if type(original) is FunctionType:

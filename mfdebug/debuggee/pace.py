@@ -28,13 +28,22 @@ class Pace:
         self.whole = True
         self.spent = 0.0
         self._credit = BURST
-        self._last = perf_counter()
+        self._last = self._entered = perf_counter()
         # The kind at which watching began: it goes on until that comes again, which shows
         # all passes of a step of the program.
         self._first: Hashable = None
 
+    def enter(self) -> None:
+        """Start to count the time that watching takes."""
+        self._entered = perf_counter()
+
+    def leave(self) -> None:
+        """Count the time since `enter`."""
+        self.spent += perf_counter() - self._entered
+
     def ended(self, kind: Hashable) -> None:
-        """Note the end of a pass."""
+        """Note the end of a pass, before the program may have to wait."""
+        self.leave()
         own = max(0.0, perf_counter() - self._last - self.spent)
         self._credit = min(BURST, self._credit + SHARE * own) - self.spent
         if self.whole:
@@ -46,4 +55,4 @@ class Pace:
     def start(self) -> None:
         """Start to measure the next pass."""
         self.spent = 0.0
-        self._last = perf_counter()
+        self._last = self._entered = perf_counter()

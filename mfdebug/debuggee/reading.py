@@ -125,6 +125,15 @@ def _is_numeric(numpy: Any, value: Any) -> bool:
     return True
 
 
+def belongs_to_torch(cls: type) -> bool:
+    """Whether a class is PyTorch's or derived from one: its `forward` is no node's."""
+    for base in cls.__mro__:
+        module = base.__dict__.get("__module__")
+        if type(module) is str and (module == "torch" or module.startswith("torch.")):
+            return True
+    return False
+
+
 def is_node(thing: Any) -> bool:
     """Whether an object is a node: it has a `forward`, and a list of inputs that have one."""
     if not has_method(type(thing), "forward"):

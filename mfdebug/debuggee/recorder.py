@@ -137,7 +137,7 @@ class Recorder:
         open_pass = self._pass_for(direction, node, frame)
         open_pass.record_inputs(node)
         number = open_pass.number_of(node)
-        open_pass.fault = direction, number, type(error).__name__, self._message(error)
+        open_pass.fault = direction, number, type(error).__name__, self.message(error)
         self.close()
 
     def interrupted(self) -> None:
@@ -304,7 +304,7 @@ class Recorder:
 
     # The end -----------------------------------------------------------------------------------
 
-    def _message(self, error: BaseException) -> str:
+    def message(self, error: BaseException) -> str:
         """Return the message of an error, if that runs no code of the program."""
         cls = type(error)
         plain = all(type(argument) in (str, int, float) for argument in error.args)
@@ -335,7 +335,7 @@ class Recorder:
             if not self.names.is_ours(trace.tb_frame.f_code.co_filename):
                 file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
             trace = trace.tb_next
-        message = self._message(error)
+        message = self.message(error)
         if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
             # The line with the error has not run, so the traceback does not have it.
             message, file, line = str(error.msg)[:MAX_MESSAGE], str(error.filename), error.lineno

@@ -10,6 +10,7 @@ from .imports import when_imported
 from .recorder import Recorder
 from .ring import Ring
 from .torch.taps import Taps
+from .tracebacks import cut_when_uncaught
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # Our own miniflow is installed next to mfdebug.
 ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "miniflow", "")
+OURS = os.path.dirname(__file__) + os.sep
 # Bytes per second that are recorded while the program runs freely.
 BYTES_A_SECOND = 50 * 2**20
 
@@ -34,7 +36,6 @@ def start(settings: str) -> None:
 def record(ring: Ring, *, existing: bool) -> Recorder:
     """Record into a ring; `existing`: also watch the nodes of classes that are already defined."""
     recorder = Recorder(ring, ENGINE, BYTES_A_SECOND)
-    when_imported({"torch": lambda torch: _tap_torch(torch, recorder)})
     if sys.version_info >= (3, 12):
         from .monitoring import install
 
@@ -43,6 +44,8 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
         from .classes import install as wrap_classes
 
         recorder.stop = wrap_classes(recorder, existing=existing)
+    _tap_torch(recorder)
+    cut_when_uncaught(OURS)
     atexit.register(recorder.end)
     os.register_at_fork(after_in_child=lambda: _detach_child(recorder))
     exit_process = os._exit
@@ -57,11 +60,20 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
     return recorder
 
 
-def _tap_torch(torch: Any, recorder: Recorder) -> None:
-    """Note what a program computes with PyTorch."""
-    if not recorder.off:
-        taps = Taps(torch, recorder)
-        taps.install()
+def _tap_torch(recorder: Recorder) -> None:
+    """Note what a program computes with PyTorch, once it has imported it."""
+    taps: list[Taps] = []
+
+    def install(torch: Any) -> None:
+        if not recorder.off:
+            taps.append(Taps(torch, recorder))
+            taps[0].install()
+
+    def watch_compiler(module: Any) -> None:
+        if taps:
+            taps[0].watch_compiler(module)
+
+    when_imported({"torch": install, "torch._dynamo.eval_frame": watch_compiler})
 
 
 def _detach_child(recorder: Recorder) -> None:

@@ -63,21 +63,24 @@ class Forward:
         """Forget the inputs of the pass that has ended: the next one may change them in place."""
         self._inputs.clear()
 
-    def call(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Call a function for the program, and note it."""
+    def before(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Note the arguments of a function that is about to be called; None: it does not count."""
         tensors = self._tensors.flat(args, [])
         if kwargs:
             self._tensors.flat(kwargs, tensors)
         if not any(tensor.requires_grad for tensor in tensors):
-            return function(*args, **kwargs)
-        site, scope, frame = self._sites.of(sys._getframe(2))
+            return None
+        site, scope, frame = self._sites.of(sys._getframe(4))
         sources = [self.node_of(x, site, i, frame) for i, x in enumerate(tensors)]
         first = self._next_sequence()
-        out = function(*args, **kwargs)
+        return function, args, kwargs, tensors, sources, first, (site, scope)
+
+    def after(self, begun: Any, out: Any) -> None:
+        """Note what a function has returned."""
+        function, args, kwargs, tensors, sources, first, where = begun
         last = self._next_sequence()
         if last != first:
-            self._note(function, args, kwargs, tensors, sources, out, (first, last), (site, scope))
-        return out
+            self._note(function, args, kwargs, tensors, sources, out, (first, last), where)
 
     def _note(
         self,

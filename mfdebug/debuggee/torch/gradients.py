@@ -17,76 +17,74 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
     from typing import Any
 
+    from ..open_pass import Encoded
+    from ..recorder import Recorder
     from ..tape import Outline, Tape
     from .forward import Forward
     from .tensors import Tensors
 
+
+if TYPE_CHECKING:
+    # A pass that has begun: its cost, and what watches the engine; or what it consists of, as known
+    # from an earlier one, and its cost in bytes.
+    Begun = tuple[Node, "Watched"] | tuple[Outline, Encoded]
 
 # What the engine calls the nodes that add to `.grad`.
 ACCUMULATE = "torch::autograd::AccumulateGrad"
 
 
 class Gradients:
-    """Runs the engine for a program, and writes the pass."""
+    """Watches the engine while it runs, and writes the pass."""
 
-    def __init__(self, tape: Tape, forward: Forward, tensors: Tensors) -> None:
+    def __init__(self, recorder: Recorder, tape: Tape, forward: Forward, tensors: Tensors) -> None:
+        self._recorder = recorder
         self._tape = tape
         self._forward = forward
         self._tensors = tensors
         self.pace = Pace()
         self._kind: Hashable = None
-        tape.on_written = lambda: self.pace.ended(self._kind)
         # Whether a pass that is not watched shows what all parameters of the one before became.
         self._all_inputs = True
+        tape.on_written = lambda: self.pace.ended(self._kind)
 
-    def run(self, engine: Callable[[], Any], roots: Sequence[Any]) -> Any:
-        """Run the engine, which starts from the tensors `roots`."""
-        engine_nodes, kind = _walk([root.grad_fn for root in roots])
-        self._kind = kind
-        outline = None if self.pace.whole or self._tape.due else self._tape.outline(kind)
-        try:
-            if outline is not None and len(roots) == 1:
-                return self._run_unwatched(engine, roots[0], outline)
-            return self._run_watched(engine, roots, engine_nodes, kind)
-        finally:
-            self._forward.end_pass()
-            self.pace.whole = self._tape.due or (self.pace.whole and self._tape.fits)
-            self.pace.start()
-
-    def _run_unwatched(self, engine: Callable[[], Any], root: Any, outline: Outline) -> Any:
-        """Run the engine and write the cost and the parameters of the pass."""
-        cost = self._tensors.encoded(root)
-        out = engine()
-        self._tape.write_outline(outline, cost, all_inputs=self._all_inputs)
-        self._all_inputs = False
-        return out
-
-    def _run_watched(
-        self,
-        engine: Callable[[], Any],
-        roots: Sequence[Any],
-        engine_nodes: list[tuple[Any, Any]],
-        kind: Hashable,
-    ) -> Any:
+    def before(self, roots: Any, _args: Any, _kwargs: Any) -> Begun:
+        """Watch the engine, which starts from the tensors `roots`, until `after` is called."""
+        roots = [root for root in roots if isinstance(root, self._tensors.type)]
+        engine_nodes, self._kind = _walk([root.grad_fn for root in roots])
+        if len(roots) == 1 and not self.pace.whole and not self._tape.due:
+            outline = self._tape.outline(self._kind)
+            if outline is not None:
+                return outline, self._tensors.encoded(roots[0])
         self._all_inputs = True
         costs = [self._forward.node_of(root, -1, i, None) for i, root in enumerate(roots)]
         if len(costs) == 1:
             cost = costs[0]
         else:
             cost = Node(self._tape.new_serial(), ("costs", "", -1, ()), costs)
-        watched = Watched(self._tensors, ancestors([cost]), costs)
+        watched = Watched(self._recorder, self._tensors, ancestors([cost]), costs, self.pace)
         watched.hook(engine_nodes)
-        backward = watched.backward
-        fault = None
-        try:
-            return engine()
-        except Exception as error:
-            last = next(reversed(backward.order), cost)
-            fault = Fault("b", last, type(error).__name__, str(error)[:500])
-            raise
-        finally:
+        return cost, watched
+
+    def after(self, begun: Begun, _out: Any, error: BaseException | None) -> None:
+        """Write the pass; `error` is what the engine has raised."""
+        self._forward.end_pass()
+        if isinstance(begun[1], Watched):
+            cost, watched = begun
             watched.finish()
-            self._tape.write(cost, backward, fault, kind=kind)
+            fault = self._fault(cost, watched, error)
+            self._tape.write(cost, watched.backward, fault, kind=self._kind)
+        else:
+            outline, value = begun
+            self._tape.write_outline(outline, value, all_inputs=self._all_inputs)
+            self._all_inputs = False
+        self.pace.whole = self._tape.due or (self.pace.whole and self._tape.fits)
+        self.pace.start()
+
+    def _fault(self, cost: Node, watched: Watched, error: BaseException | None) -> Fault | None:
+        if not isinstance(error, Exception):
+            return None
+        last = next(reversed(watched.backward.order), cost)
+        return Fault("b", last, type(error).__name__, self._recorder.message(error))
 
 
 def _walk(roots: Sequence[Any]) -> tuple[list[tuple[Any, Any]], Hashable]:
@@ -121,7 +119,16 @@ def _walk(roots: Sequence[Any]) -> tuple[list[tuple[Any, Any]], Hashable]:
 class Watched:
     """One run of the engine over the nodes of a pass."""
 
-    def __init__(self, tensors: Tensors, nodes: list[Node], costs: list[Node]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        tensors: Tensors,
+        nodes: list[Node],
+        costs: list[Node],
+        pace: Pace,
+    ) -> None:
+        self._recorder = recorder
+        self._pace = pace
         self.backward = Backward()
         self._tensors = tensors
         self._costs = set(costs)
@@ -143,12 +150,32 @@ class Watched:
         self._handles: list[Any] = []
         # For each node, how often something was sent to it, and the address of the last.
         self._arrived: dict[Node, tuple[int, int]] = {}
-        self._failure: Exception | None = None
 
     def hook(self, engine_nodes: list[tuple[Any, Any]]) -> None:
         """Set a hook on every node of the engine, given with its edges."""
         for engine_node, edges in engine_nodes:
-            self._handles.append(engine_node.register_hook(self._hook(engine_node, edges)))
+            note = self._hook(engine_node, edges)
+            self._handles.append(engine_node.register_hook(self._guarded(note)))
+
+    def _guarded(self, note: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        """Return a hook whose errors the program does not see."""
+        pace = self._pace
+
+        def guarded(shares: Any, gradients: Any) -> None:
+            if self._recorder.off:
+                return
+            pace.enter()
+            try:
+                note(shares, gradients)
+            except (RecursionError, MemoryError):
+                # The program is about to have it, too.
+                pass
+            except Exception as error:
+                self._recorder.failed(error)
+            finally:
+                pace.leave()
+
+        return guarded
 
     def _hook(self, engine_node: Any, edges: Any) -> Callable[[Any, Any], None]:
         if hasattr(engine_node, "variable"):

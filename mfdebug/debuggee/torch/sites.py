@@ -9,6 +9,7 @@ import os
 from _weakref import ref
 
 from ..name_facts import source_span
+from ..tracebacks import HIDDEN_FILE, MARK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class Sites:
 
     def _classify(self, code: CodeType) -> tuple[bool, CodeType]:
         file = code.co_filename
-        known = not file.startswith(self._skipped) and not file.startswith("<frozen"), code
+        skipped = file.startswith(self._skipped) or file.startswith("<frozen")
+        known = not skipped and file != HIDDEN_FILE and code.co_name != MARK, code
         self._of_program[id(code)] = known
         return known
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
+from _thread import get_ident
 
 from ..tape import Tape
+from ..tracebacks import hidden
+from .callers import Callers
 from .forward import Forward
 from .gradients import Gradients
 from .sites import Sites
@@ -55,41 +59,87 @@ _PASSIVE = {
 _PROPERTIES = ("H", "T", "imag", "mH", "mT", "real")
 
 
+# The level of a warning that is about the caller of a function of torch that calls another; and how
+# many frames there are more to those beyond, when it has passed itself on.
+DIRECT, TWICE = 3, 3
+
+
 class Taps:
     """The taps of one torch for one recorder."""
 
     def __init__(self, torch: Any, recorder: Recorder) -> None:
         self._torch = torch
         self._recorder = recorder
+        self._pid = os.getpid()
+        # Only this thread is recorded: the one that imports torch.
+        self._thread = get_ident()
         tensors = Tensors(torch)
         sites = Sites(torch, os.path.dirname(os.path.dirname(__file__)))
         self._tape = Tape(recorder, "torch", tensors.encoded, sites.span)
         self._forward = Forward(torch, self._tape, tensors, sites)
-        self._gradients = Gradients(self._tape, self._forward, tensors)
+        self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
+        self._callers = Callers(torch.overrides.handle_torch_function.__code__)
         tensor = torch.Tensor
         self._getters = {getattr(tensor, name).__get__ for name in _PROPERTIES}
         self._data = tensor.data.__get__, tensor.data.__set__
         self._handled: dict[Any, bool] = {}
         # Calls of functions that are being handled, and runs of the engine.
         self._inside = self._running = 0
+        # Frames of torch that run something compiled.
+        self._compiled: list[Any] = []
         self._undo: list[Callable[[], None]] = []
         self._mode = _mode(torch, self._call)
 
     # The function mode -------------------------------------------------------------------------
 
-    def _call(self, function: Any, args: Any, kwargs: Any) -> Any:
+    @hidden
+    def _call(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         handled = self._handled.get(function)
         if handled is None:
             handled = self._handled[function] = self._is_handled(function)
+        call = self._callers.of(sys._getframe(2), function)
+        if get_ident() != self._thread:
+            return call(function, args, kwargs)
         self._inside += 1
         try:
-            if not handled or self._off:
-                if function in self._data and not self._off:
+            if self._off:
+                return call(function, args, kwargs)
+            if not handled:
+                if function in self._data:
                     self._forward.forget_input(args[0])
-                return function(*args, **kwargs)
-            return self._forward.call(function, args, kwargs)
+                return call(function, args, kwargs)
+            others = types or self._torch._C._len_torch_function_stack()
+            begun = self._noted(others, self._forward.before, function, args, kwargs)
+            if kwargs.get("_stacklevel", 0) > DIRECT:
+                # Its warning is about a frame beyond those that are in the stack twice.
+                kwargs = {**kwargs, "_stacklevel": kwargs["_stacklevel"] + TWICE}
+            out = call(function, args, kwargs)
+            if begun is not None:
+                self._noted(others, self._forward.after, begun, out)
+            return out
         finally:
             self._inside -= 1
+
+    def _noted(self, others: Any, note: Callable[..., Any], *arguments: Any) -> Any:
+        """Note something; the program never sees an error of ours.
+
+        `others`: the program has modes or classes of tensors of its own, which must not see it.
+        """
+        pace = self._gradients.pace
+        pace.enter()
+        try:
+            if others:
+                with self._torch._C.DisableTorchFunction():
+                    return note(*arguments)
+            return note(*arguments)
+        except (RecursionError, MemoryError):
+            # The program is about to have it, too.
+            self._forward.end_pass()
+        except Exception as error:
+            self._recorder.failed(error)
+        finally:
+            pace.leave()
+        return None
 
     def _is_handled(self, function: Any) -> bool:
         name = getattr(function, "__name__", "")
@@ -99,7 +149,16 @@ class Taps:
 
     @property
     def _off(self) -> bool:
-        return self._recorder.off or self._running > 0
+        """Whether nothing is noted now; nor is it while torch traces or transforms functions."""
+        c = self._torch._C
+        return (
+            self._recorder.off
+            or self._running > 0
+            or os.getpid() != self._pid
+            or c._get_tracing_state() is not None
+            or c._functorch.peek_interpreter_stack() is not None
+            or c._len_torch_dispatch_stack() > 0
+        )
 
     @property
     def _watches(self) -> bool:
@@ -112,14 +171,6 @@ class Taps:
         """Start noting."""
         torch = self._torch
         self._undo.append(self._leave_mode)
-        recorder = self._recorder
-        stop = recorder.stop
-
-        def stop_all() -> None:
-            stop()
-            self.remove()
-
-        recorder.stop = stop_all
         self._sync()
         for kind, names in (
             (torch.set_grad_enabled, ("__init__", "__call__", "__enter__", "__exit__")),
@@ -128,11 +179,34 @@ class Taps:
         ):
             for name in names:
                 self._replace(kind, name, self._synced(vars(kind)[name]))
+        has = _WithoutMode(torch.overrides.has_torch_function, self._without_mode)
+        self._replace(torch.overrides, "has_torch_function", has)
         self._replace(
             torch.autograd,
             "_engine_run_backward",
             self._engine(torch.autograd._engine_run_backward),
         )
+
+    def watch_compiler(self, module: Any) -> None:
+        """Leave the mode while compiled functions run; `module` is torch's that calls them."""
+        switch, compiled = module._maybe_set_eval_frame, self._compiled
+
+        def switched(callback: Any) -> Any:
+            caller = sys._getframe(1)
+            if caller.f_code.co_name != "compile_wrapper":
+                return switch(callback)
+            if compiled and compiled[-1] is caller:
+                # It calls this a second time in the end.
+                before = switch(callback)
+                compiled.pop()
+                self._sync()
+                return before
+            # Nothing of ours may be called after the switch: it would be compiled.
+            compiled.append(caller)
+            self._sync()
+            return switch(callback)
+
+        self._replace(module, "_maybe_set_eval_frame", switched)
 
     def _replace(self, owner: Any, name: str, new: Any) -> None:
         old = vars(owner)[name]
@@ -158,13 +232,13 @@ class Taps:
         While any mode is active, torch computes some things in another way: with gradients off,
         as in an evaluation, the results would differ in their last bits.
         """
-        if self._inside:
+        if self._inside or os.getpid() != self._pid or get_ident() != self._thread:
             # While a call is handled, torch has taken the mode off its stack.
             return
         c = self._torch._C
         depth = c._len_torch_function_stack()
         on_top = depth > 0 and c._get_function_stack_at(depth - 1) is self._mode
-        wanted = self._watches and self._torch.is_grad_enabled()
+        wanted = self._watches and self._torch.is_grad_enabled() and not self._compiled
         if wanted and not any(c._get_function_stack_at(i) is self._mode for i in range(depth)):
             c._push_on_torch_function_stack(self._mode)
         elif on_top and not wanted:
@@ -176,29 +250,70 @@ class Taps:
         if depth and c._get_function_stack_at(depth - 1) is self._mode:
             c._pop_torch_function_stack()
 
+    def _without_mode(self, function: Any, arguments: Any) -> Any:
+        """Call a function without the mode, if no other mode is active."""
+        c = self._torch._C
+        alone = c._len_torch_function_stack() == 1 and c._get_function_stack_at(0) is self._mode
+        if not alone or not c._is_torch_function_enabled():
+            return function(*arguments)
+        c._pop_torch_function_stack()
+        try:
+            return function(*arguments)
+        finally:
+            c._push_on_torch_function_stack(self._mode)
+
     def _engine(self, engine: Any) -> Any:
         """Return the function that runs the engine, noting what it sends."""
 
+        @hidden
         def run(roots: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._off:
+            if get_ident() != self._thread or self._off:
                 return engine(roots, *args, **kwargs)
             self._running += 1
+            pass_ = self._noted(True, self._gradients.before, roots, args, kwargs)
+            out = error = None
             try:
-                return self._gradients.run(lambda: engine(roots, *args, **kwargs), list(roots))
+                out = engine(roots, *args, **kwargs)
+                return out
+            except BaseException as raised:
+                error = raised
+                raise
             finally:
                 self._running -= 1
+                if pass_ is not None:
+                    self._noted(True, self._gradients.after, pass_, out, error)
                 self._sync()
 
         return run
 
 
-def _mode(torch: Any, call: Callable[[Any, Any, Any], Any]) -> Any:
+class _WithoutMode:
+    """Torch's question whether a function is passed on: layers that ask it compute in another way.
+
+    It is found where the original is looked up, as the compiler does.
+    """
+
+    def __init__(self, function: Any, call: Callable[[Any, Any], Any]) -> None:
+        self._function = function
+        self._apply = call
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._apply(self._function, arguments)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._function
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
+
+def _mode(torch: Any, call: Callable[[Any, Any, Any, Any], Any]) -> Any:
     """Return a function mode of `torch` that passes each call to `call`."""
 
     def __torch_function__(  # noqa: N807
-        _: Any, function: Any, _types: Any, args: Any = (), kwargs: Any = None
+        _: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        return call(function, args, kwargs or {})
+        return call(function, types, args, kwargs or {})
 
-    body = {"__torch_function__": __torch_function__}
+    body = {"__torch_function__": hidden(__torch_function__)}
     return type("Mode", (torch.overrides.TorchFunctionMode,), body)()

@@ -34,23 +34,40 @@ class Tensors:
         self._dtypes = {getattr(torch, name): dtype for name, dtype in _DTYPES.items()}
         self._half = {getattr(torch, name) for name in _HALF}
         self.type = torch.Tensor
+        self._plain: dict[Any, bool] = {}
 
     def encoded(self, tensor: Any) -> Encoded:
         """Return dtype, shape and bytes of a tensor, or a text if it has no numbers of its own."""
+        found = self._numbers(tensor) if self._is_plain(type(tensor)) else None
+        return found or text(f"a {type(tensor).__name__} of {tensor.dtype} on {tensor.device}")
+
+    def _is_plain(self, kind: Any) -> bool:
+        """Whether tensors of a class are computed with as torch does, not by code of the class."""
+        known = self._plain.get(kind)
+        if known is None:
+            alike = kind.__torch_dispatch__ is self._torch._C._disabled_torch_dispatch_impl
+            known = self._plain[kind] = kind is self.type or alike
+        return known
+
+    def _numbers(self, tensor: Any) -> Encoded | None:
         torch = self._torch
-        plain = tensor.detach()
-        if plain.layout is not torch.strided:
-            plain = plain.to_dense()
-        if plain.dtype in self._half:
-            plain = plain.to(torch.float32)
-        dtype = self._dtypes.get(plain.dtype)
-        if dtype is None or plain.is_meta or type(plain) not in (torch.Tensor, torch.nn.Parameter):
-            return text(f"a {type(tensor).__name__} of {tensor.dtype} on {tensor.device}")
-        if plain.device.type != "cpu":
-            plain = plain.cpu()
-        if not plain.is_contiguous() or plain.is_conj() or plain.is_neg():
-            plain = plain.resolve_conj().resolve_neg().contiguous()
-        return dtype, tuple(plain.shape), ctypes.string_at(plain.data_ptr(), plain.nbytes)
+        try:
+            plain = tensor.detach()
+            if plain.layout is not torch.strided:
+                plain = plain.to_dense()
+            if plain.dtype in self._half:
+                plain = plain.to(torch.float32)
+            dtype = self._dtypes.get(plain.dtype)
+            if dtype is None or plain.is_meta:
+                return None
+            if plain.device.type != "cpu":
+                plain = plain.cpu()
+            if not plain.is_contiguous() or plain.is_conj() or plain.is_neg():
+                plain = plain.resolve_conj().resolve_neg().contiguous()
+            return dtype, tuple(plain.shape), ctypes.string_at(plain.data_ptr(), plain.nbytes)
+        except (RuntimeError, NotImplementedError, ValueError):
+            # It has no storage, or sizes that differ within a dimension.
+            return None
 
     def added(self, first: Encoded, second: Any) -> Encoded:
         """Return the sum of what was recorded of a tensor and another one."""

@@ -1,0 +1,172 @@
+"""Passes as mfdebug has recorded them against what an independent recorder has kept."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miniflow.ops.base import Array
+from tests.program.compare import PassSeen, same, short
+
+# Functions whose first two sources mfdebug names in the order of its own ops.
+SWAPPED = {
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+}
+
+
+def kept(path: Path) -> dict[str, Any]:
+    """Return what the independent recorder has written."""
+    found: dict[str, Any] = pickle.loads(path.read_bytes())
+    return found
+
+
+def array(bits: Any) -> Array | None:
+    """Return dtype, shape and bytes as an array."""
+    if bits is None:
+        return None
+    dtype, shape, data = bits
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def results_of(held: dict[str, Any], starts: list[Any]) -> list[int]:
+    """Return the results that some tensors depend on, in the order in which they were made."""
+    found: set[int] = set()
+    new = [start[1] for start in starts if start[0] == "result"]
+    while new:
+        result = new.pop()
+        if result not in found:
+            found.add(result)
+            sources = held["calls"][held["results"][result]["call"]]["sources"]
+            new += [source[1] for source in sources if source[0] == "result"]
+    return sorted(found)
+
+
+class Compared:
+    """What differs in one pass; `after` has the trained leaves when the next pass began."""
+
+    def __init__(self, held: dict[str, Any], at: int, seen: PassSeen) -> None:
+        self.held = held
+        self.one = held["passes"][at]
+        self.seen = seen
+        self.node_of: dict[int, int] = {}
+        self.leaf_of: dict[int, int] = {}
+        self.numbers = 0
+
+    def differences(self) -> Iterator[str]:
+        held, seen = self.held, self.seen
+        right = results_of(held, self.one["starts"])
+        # A function with several results has a node of its own before theirs.
+        several = {
+            source
+            for i, kind in enumerate(seen.kinds)
+            if kind == "result"
+            for source in seen.inbound[i]
+        }
+        nodes = [
+            i
+            for i, kind in enumerate(seen.kinds)
+            if seen.inbound[i] and kind != "costs" and i not in several
+        ]
+        if len(nodes) != len(right):
+            names = [held["calls"][held["results"][r]["call"]]["name"] for r in right]
+            yield f"{len(right)} results, seen {len(nodes)}: {names}, {[seen.kinds[i] for i in nodes]}"
+            return
+        for result, node in zip(right, nodes, strict=True):
+            self.node_of[result] = node
+            yield from self._result(result, node)
+        for result, node in zip(right, nodes, strict=True):
+            yield from self._sent(result, node)
+        for leaf, grad in self.one["grads"].items():
+            node = self.leaf_of.get(leaf, -1)
+            if node >= 0:
+                yield from self._same("grad of leaf", node, array(grad), self._gradient(node))
+
+    def _call_node(self, node: int) -> int:
+        return self.seen.inbound[node][0] if self.seen.kinds[node] == "result" else node
+
+    def _result(self, result: int, node: int) -> Iterator[str]:
+        held, seen = self.held, self.seen
+        call = held["calls"][held["results"][result]["call"]]
+        of_call = self._call_node(node)
+        if call["name"] not in ("hidden", seen.kinds[of_call], "overwritten"):
+            yield f"{call['name']}, seen {seen.kinds[of_call]}"
+        value = array(held["results"][result]["value"])
+        yield from self._same("value", node, value, seen.values.get(node))
+        gradient = array(self.one["gradients"].get(result))
+        yield from self._same("gradient", node, gradient, self._gradient(node))
+        if call["name"] in ("hidden", "overwritten"):
+            return
+        nodes = [*seen.inbound[of_call]]
+        if call["name"] in SWAPPED and len(nodes) >= 2:
+            nodes[:2] = nodes[1::-1]
+        for source, there in zip(call["sources"], nodes, strict=False):
+            if source[0] == "leaf":
+                if source[3]:
+                    self.leaf_of[source[1]] = there
+                yield from self._same("argument", there, array(source[2]), seen.values.get(there))
+            elif self.node_of.get(source[1]) != there:
+                yield f"{call['name']} takes {self.node_of.get(source[1])}, seen {there}"
+        if len(call["sources"]) > len(nodes):
+            yield f"{call['name']} takes {len(call['sources'])} tensors, seen {len(nodes)}"
+
+    def _sent(self, result: int, node: int) -> Iterator[str]:
+        seen, of_call = self.seen, self._call_node(node)
+        number = self.held["results"][result]["call"]
+        if self.held["calls"][number]["name"] == "overwritten":
+            return
+        places: dict[int, Any] = {n: ("result", r) for r, n in self.node_of.items()}
+        places |= {n: ("leaf", leaf) for leaf, n in self.leaf_of.items()}
+        for index, source in enumerate(seen.inbound[of_call]):
+            if seen.inbound[of_call].index(source) != index or source not in places:
+                continue
+            right = array(self.one["edges"].get((number, places[source])))
+            yield from self._same(
+                f"sent to {source} by", of_call, right, seen.sent.get((of_call, index))
+            )
+
+    def _gradient(self, node: int) -> Array | None:
+        """Return the gradient of a node: its own, or the one contribution that there is."""
+        seen = self.seen
+        if node in seen.own:
+            return seen.own[node]
+        sent = [a for (n, index), a in seen.sent.items() if seen.inbound[n][index] == node]
+        return sent[0] if len(sent) == 1 else None
+
+    def _same(self, what: str, node: int, right: Array | None, seen: Array | None) -> Iterator[str]:
+        name = f"{what} {self.seen.kinds[node]} {node}"
+        self.numbers += 1
+        if right is None or seen is None:
+            if right is not seen:
+                yield f"{name}: {'none' if right is None else short(right)}, seen {'none' if seen is None else short(seen)}"
+        elif not same(right, seen):
+            yield f"{name}: {short(right)}, seen {short(seen)}"
+
+
+def differences(held: dict[str, Any], seen: list[PassSeen]) -> tuple[list[str], int]:
+    """Return what differs, a sentence each, and how many numbers were compared."""
+    found: list[str] = []
+    if len(held["passes"]) != len(seen):
+        found.append(f"{len(held['passes'])} passes, {len(seen)} seen")
+    compared = [Compared(held, i, one) for i, one in enumerate(seen[: len(held["passes"])])]
+    for at, one in enumerate(compared):
+        found += [f"pass {at}: {words}" for words in one.differences()]
+    for at, one in enumerate(compared[:-1]):
+        following = [other for other in compared[at + 1 :] if other.seen.line == one.seen.line]
+        for leaf, node in one.leaf_of.items():
+            again = [other for other in following if other.leaf_of.get(leaf) == node]
+            if not again:
+                continue
+            told = one.seen.after.get(node)
+            right = again[0].seen.inputs.get(node)
+            if told is None or right is None or not same(told, right):
+                found.append(f"pass {at}: {node} afterwards")
+    return found, sum(one.numbers for one in compared)
