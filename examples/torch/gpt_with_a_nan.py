@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 TEXT = "to be or not to be, that is the question: whether it is nobler in the mind to suffer"
-WIDTH, HEADS, BLOCKS, LENGTH, BATCH = 16, 2, 3, 8, 4
+WIDTH, HEADS, BLOCKS, LENGTH, BATCH = 8, 2, 2, 6, 2
 
 letters = sorted(set(TEXT))
 tokens = torch.tensor([1 + letters.index(letter) for letter in TEXT])  # 0 pads
@@ -74,8 +74,8 @@ class GPT(nn.Module):
 
 
 def batch_at(step):
-    """Return four pieces of the text; the last one of the text is too short, and padded."""
-    starts = [(12 * step + 21 * row) % (len(tokens) - 2) for row in range(BATCH)]
+    """Return two pieces of the text; the last one of the text is too short, and padded."""
+    starts = [(16 * step + 40 * row) % (len(tokens) - 2) for row in range(BATCH)]
     pieces = [tokens[start : start + LENGTH + 1] for start in starts]
     padded = torch.stack([F.pad(piece, (LENGTH + 1 - len(piece), 0)) for piece in pieces])
     return padded[:, :-1], padded[:, 1:]
@@ -83,8 +83,8 @@ def batch_at(step):
 
 torch.manual_seed(1)
 model = GPT(len(letters) + 1)
-optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-for step in range(12):
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
+for step in range(8):
     inputs, targets = batch_at(step)
     logits = model(inputs)
     loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
