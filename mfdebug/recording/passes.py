@@ -17,8 +17,9 @@ from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.op_rule import difference, is_close, run_rule, summed_by_input
 from mfdebug.recording.records import Outline, Run
 from miniflow.errors import MiniflowError
-from miniflow.node import Input, shape_text
+from miniflow.node import Input, Node, shape_text
 from miniflow.ops.base import Array, Op, Shape
+from miniflow.ops.composed import Composed
 
 NOT_KEPT = "not kept"
 
@@ -39,6 +40,8 @@ class RecordedPass:
         self._fitted: dict[tuple[int, int], Array | None] = {}
         self._sums: dict[tuple[int, int], Array] = {}
         self._agrees: dict[tuple[int, Phase], str] = {}
+        self._run = run
+        self._ops: dict[int, Node] = {}
 
     @property
     def finished(self) -> bool:
@@ -244,6 +247,15 @@ class RecordedPass:
     def _before_updates(self) -> int:
         return self._timeline.length - len(self._timeline.update)
 
+    def op(self, node: int) -> Node:
+        """Return a node with the settings that it has in this pass."""
+        found = self._graph.nodes[node]
+        if not isinstance(found, Composed):
+            return found
+        if node not in self._ops:
+            self._ops[node] = self._graph.with_settings(node, self._run.nodes(self.number))
+        return self._ops[node]
+
     # The rules of our own ops ------------------------------------------------------------------
 
     def departs(self, node: int, phase: Phase) -> str:
@@ -257,7 +269,7 @@ class RecordedPass:
         return self._agrees[key]
 
     def _departs(self, node: int, phase: Phase) -> str:
-        if not isinstance(self._graph.nodes[node], Op) or self.numbers is None:
+        if not isinstance(self.op(node), Op) or self.numbers is None:
             return ""
         recorded: dict[int, Array]
         if phase == "forward":
@@ -283,8 +295,8 @@ class RecordedPass:
 
     def fits(self, node: int, position: int) -> bool:
         """Whether the shapes of one of our ops and its inputs are known and fit its rule."""
-        op, value = self._graph.nodes[node], self.value(node, position)
-        inputs = [self.value(i, position) for i in self._graph.inbound[node]]
+        op, value = self.op(node), self.value(node, position)
+        inputs = [self.value(i, position) for i in self._graph.reads[node]]
         if not isinstance(op, Op) or value is None:
             return False
         shapes = [x.shape for x in inputs if x is not None]
@@ -300,13 +312,16 @@ class RecordedPass:
         Forward: the value under 0. Backward: the contributions, summed under the first index of
         each input. An op that draws random numbers has more than one possible result.
         """
-        op = self._graph.nodes[node]
+        op = self.op(node)
         assert isinstance(op, Op)
         phase: Phase = "backward" if backward else "forward"
         position = self._timeline.position_of(phase, node)
-        inputs = [self.value(i, position or 0) for i in self._graph.inbound[node]]
+        inputs = [self.value(i, position or 0) for i in self._graph.reads[node]]
         upstream = self.gradient(node, position or 0) if backward else None
         if position is None or (backward and upstream is None) or not self.fits(node, position):
+            return []
+        if backward and self._graph.reads[node] != self._graph.inbound[node]:
+            # What one of several results sends goes to the function, unseen.
             return []
         found = []
         for step in (0, self.outline.step) if "rate" in op.attrs else (0,):
@@ -325,7 +340,7 @@ class RecordedPass:
         return self._shared[consumer]
 
     def _split(self, consumer: int) -> dict[int, Array] | None:
-        op, inbound = self._graph.nodes[consumer], self._graph.inbound[consumer]
+        op, inbound = self.op(consumer), self._graph.inbound[consumer]
         position = self._timeline.position_of("backward", consumer)
         if not isinstance(op, Op) or self.numbers is None or position is None:
             return None

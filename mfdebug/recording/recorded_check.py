@@ -66,7 +66,7 @@ def check_pass(
             verdicts += pass_check.kept_gradient(i, always=node is not None)
         elif recorded.numbers is None:
             verdicts += pass_check.untested(i, "not kept")
-        elif isinstance(graph.nodes[i], Op):
+        elif isinstance(recorded.op(i), Op):
             verdicts += pass_check.rule(i)
         elif checker is not None:
             asked.append(i)
@@ -157,7 +157,7 @@ class _PassCheck(Struct, frozen=True):
 
     def _by_differences(self, node: int, position: int, upstream: Array) -> list[Verdict]:
         """Check one of our ops by central differences at the recorded numbers."""
-        op, recorded = self.graph.nodes[node], self.recorded
+        op, recorded = self.recorded.op(node), self.recorded
         assert isinstance(op, Op)
         values = {source: recorded.value(source, position) for source in self.graph.inbound[node]}
         known = {source: value for source, value in values.items() if value is not None}

@@ -14,8 +14,9 @@ from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import NOT_KEPT
 from mfdebug.recording.plan import RecordedPlan
 from miniflow.errors import MiniflowError
-from miniflow.node import Input
+from miniflow.node import Input, Node
 from miniflow.ops.base import Op, shape_text
+from miniflow.ops.composed import Composed
 
 
 class RecordedState(State):
@@ -153,11 +154,20 @@ class RecordedState(State):
         found = self.plan.present
         return "" if found is None else found.departs(node, phase)
 
+    def op(self, node: int) -> Node:
+        """Return a node with the settings that it has in this pass."""
+        found = self.plan.present
+        return self.graph.nodes[node] if found is None else found.op(node)
+
+    def reads(self, node: int) -> list[int]:
+        """Return the nodes whose values a node is computed from."""
+        return self.graph.reads[node]
+
     def explicable(self, node: int) -> bool:
         """Whether the known values have shapes that fit an op's rule."""
-        op = self.graph.nodes[node]
+        op = self.op(node)
         value = self.plan.known_value(node)
-        inputs = [self.plan.known_value(i) for i in self.graph.inbound[node]]
+        inputs = [self.plan.known_value(i) for i in self.reads(node)]
         if not isinstance(op, Op) or value is None or any(x is None or not x.size for x in inputs):
             return False
         try:
@@ -165,7 +175,15 @@ class RecordedState(State):
         except (MiniflowError, LookupError, TypeError, ValueError):
             # From a damaged file or another version.
             return False
+        if isinstance(op, Composed) and not self.follows(node):
+            # It rejects the numbers, such as a label that is to be ignored.
+            return False
         return shape == value.shape
+
+    def follows(self, node: int) -> bool:
+        """Whether a function's rule, in our words, could be run with the numbers of the pass."""
+        found = self.plan.present
+        return found is not None and bool(found.by_rule(node, backward=False))
 
     def overwritten_at(self, node: int) -> int | None:
         """Return the last moment of this pass at which another node changed this one's value."""
