@@ -57,6 +57,7 @@ class RecordedGraph(Graph):
         self.reads = [list(structure.reads(i)) for i in range(len(nodes))]
         # Nodes of which the program's engine wants no gradient.
         self.without_gradient: set[int] = set()
+        self.has_engine = any(node.engine for node in structure.nodes)
         self.has_backward = False
         self.follow(structure)
         self.note_trained(i for i, node in enumerate(structure.nodes) if node.trained)

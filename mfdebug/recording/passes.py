@@ -14,7 +14,14 @@ import numpy as np
 from mfdebug.core.timeline.timeline import Phase, Timeline
 from mfdebug.recording.arrays import as_floats, as_numbers, fitted, is_numeric
 from mfdebug.recording.nodes import RecordedGraph
-from mfdebug.recording.op_rule import difference, is_close, run_rule, summed_by_input
+from mfdebug.recording.op_rule import (
+    difference,
+    is_close,
+    is_rounding,
+    run_rule,
+    shaken,
+    summed_by_input,
+)
 from mfdebug.recording.records import Outline, Run
 from miniflow.errors import MiniflowError
 from miniflow.node import Input, Node, shape_text
@@ -290,6 +297,10 @@ class RecordedPass:
             rules = [arrays[input_index] for arrays in found if input_index in arrays]
             if not rules or any(is_close(array, rule) for rule in rules):
                 continue
+            if isinstance(self.op(node), Composed) and self._is_rounding(
+                node, input_index, array, rules[0], backward=phase == "backward"
+            ):
+                continue
             worst = worst or difference(array, rules[0])
         return worst
 
@@ -306,11 +317,14 @@ class RecordedPass:
             # From a damaged file or another version.
             return False
 
-    def by_rule(self, node: int, *, backward: bool) -> list[dict[int, Array]]:
+    def by_rule(
+        self, node: int, *, backward: bool, shake: bool = False
+    ) -> list[dict[int, Array]]:
         """Return the results of the rule of one of our ops at the recorded numbers.
 
         Forward: the value under 0. Backward: the contributions, summed under the first index of
-        each input. An op that draws random numbers has more than one possible result.
+        each input. An op that draws random numbers has more than one possible result. With `shake`
+        the numbers are rounded otherwise.
         """
         op = self.op(node)
         assert isinstance(op, Op)
@@ -323,12 +337,23 @@ class RecordedPass:
         if backward and self._graph.reads[node] != self._graph.inbound[node]:
             # What one of several results sends goes to the function, unseen.
             return []
+        numbers = [x for x in inputs if x is not None]
+        if shake:
+            numbers = [shaken(x) if x.dtype.kind == "f" else x for x in numbers]
+            upstream = None if upstream is None else shaken(upstream)
         found = []
         for step in (0, self.outline.step) if "rate" in op.attrs else (0,):
-            out = run_rule(op, [x for x in inputs if x is not None], upstream, step)
+            out = run_rule(op, numbers, upstream, step)
             if out is not None:
                 found.append(summed_by_input(out, self._graph.inbound[node]) if backward else out)
         return found
+
+    def _is_rounding(
+        self, node: int, input_index: int, array: Array, rule: Array, *, backward: bool
+    ) -> bool:
+        """Whether a result of a library's function differs from our rule by rounding only."""
+        again = self.by_rule(node, backward=backward, shake=True)
+        return bool(again) and is_rounding(array, rule, again[0][input_index])
 
     def _shares(self, consumer: int, source: int) -> dict[int, Array] | None:
         """Return the contributions of one of our ops along each edge to an input used twice.

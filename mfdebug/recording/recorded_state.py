@@ -107,6 +107,10 @@ class RecordedState(State):
             return Freshness.PARTIAL if known else Freshness.UNKNOWN
         return Freshness.STALE if known else Freshness.WAITING
 
+    def nothing_sends(self, node: int) -> str:
+        """Return why no consumer ever sends an input a gradient; an engine says itself which do."""
+        return "" if self.graph.has_engine else super().nothing_sends(node)
+
     def no_gradient(self, node: int) -> str:
         """Return why a node never has a gradient, or an empty string."""
         if not self.graph.has_backward:
@@ -120,6 +124,10 @@ class RecordedState(State):
         found = self.plan.present
         if found is None:
             return ""
+        inbound = self.graph.inbound[consumer]
+        if self.graph.reads[consumer] != inbound:
+            function = self.graph.nodes[inbound[0]].label
+            return f"only what all results of {function} send together is known"
         sent = found.sent(consumer, input_index)
         if sent is None:
             return found.unsent(consumer, input_index)
@@ -153,6 +161,14 @@ class RecordedState(State):
         """Return how the recorded numbers differ from the rule of an op, or an empty string."""
         found = self.plan.present
         return "" if found is None else found.departs(node, phase)
+
+    def together(self, consumer: int, input_index: int) -> str:
+        """Return that only the sum of what was sent to several inputs is known, or ""."""
+        found, source = self.plan.present, self.graph.inbound[consumer][input_index]
+        if found is None or not found.only_sum_known(consumer, source):
+            return ""
+        labels = self.graph.nodes[source].label, self.graph.nodes[consumer].label
+        return f"{labels[0]} is several inputs of {labels[1]}: the sum for all of them is known"
 
     def op(self, node: int) -> Node:
         """Return a node with the settings that it has in this pass."""

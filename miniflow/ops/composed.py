@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from miniflow.errors import ShapeError
 from miniflow.node import Input, Node
 from miniflow.ops.base import Array, Calls, Op, Shape, Targets
 
@@ -126,8 +127,26 @@ class Composed(Op):
             else:
                 do(np.copyto, out, found)
 
+    def refusal(self, *shapes: Shape) -> str:
+        """Return why nothing of ours computes it for inputs of these shapes, or an empty string."""
+        try:
+            self.parts(*shapes)
+        except ShapeError as error:
+            return error.problem
+        return ""
+
+    def legend(self, *shapes: Shape) -> str:
+        """The legend of its parts, if there is only one."""
+        if self.refusal(*shapes):
+            return ""
+        parts = self.parts(*shapes)
+        found = {op.legend(*parts.shapes_into(op)) for op in parts.ops} - {""}
+        return found.pop() if len(found) == 1 else ""
+
     def takes_class_numbers(self, input_index: int, *shapes: Shape) -> bool:
         """Whether a part that takes the input does."""
+        if self.refusal(*shapes):
+            return False
         parts = self.parts(*shapes)
         return any(
             op.takes_class_numbers(k, *parts.shapes_into(op))

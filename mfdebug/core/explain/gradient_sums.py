@@ -16,6 +16,7 @@ from mfdebug.core.explain.freshness import overridden_since_sent
 from mfdebug.core.explain.node_view import NodeView, unique
 from mfdebug.core.explain.ops import applicable_explainer
 from mfdebug.core.explain.ops.base import Explainer, factor
+from mfdebug.core.explain.own_rules import sent_note
 from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.timeline.debugger import Debugger, Freshness
@@ -103,6 +104,8 @@ def edge_sums(
     sent = float(state.sent(view.node, input_index)[index])
     if changed := overridden_since_sent(debugger, view.node):
         return replace(_known_only(view, input_index, index, sent), notes=(changed,))
+    if together := state.together(view.node, input_index):
+        return replace(_known_only(view, input_index, index, sent), notes=(together,))
     found = applicable_explainer(view) if explained else None
     if found is not None and (departs := state.departs(view.node, "backward")):
         known = _known_only(view, input_index, index, sent)
@@ -152,9 +155,8 @@ def _known_only(view: NodeView, input_index: int, index: Index, sent: float) -> 
     elif view.value.size == 1:
         leads_to.append(EntryRef(view.node, "grad", (0,) * view.value.ndim))
     notes: tuple[str, ...] = ()
-    if not follows_rules(view.op):
-        kind = type(view.op).__name__
-        notes = (f"{kind} has its own backward(): what it sent is known, not how it was made",)
+    if not follows_rules(view.op) or (view.op.library and applicable_explainer(view) is None):
+        notes = (sent_note(view),)
     return Sums(symbols, (one_term(sent, symbols, bracketed(sent), leads_to),), notes)
 
 

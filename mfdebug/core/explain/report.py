@@ -10,6 +10,7 @@ import math
 
 from msgspec import Struct
 
+from mfdebug.core.explain import own_rules
 from mfdebug.core.explain.freshness import (
     changed_note,
     gradient_set_at,
@@ -227,7 +228,7 @@ def role_of(view: NodeView) -> str:
         if node.trainable:
             return "a trainable input sums its contributions: the update uses the sum"
         return "an input sums its contributions and sends nothing on"
-    return f"{kind_of(node)} has its own forward() and backward()"
+    return own_rules.role(view)
 
 
 def _forward_working(view: NodeView, index: Index, value: float | None) -> str:
@@ -269,6 +270,7 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
         elif (
             rules is None
             or state.departs(edge.consumer, "backward")
+            or state.together(edge.consumer, edge.input_index)
             or overridden_since_sent(view.debugger, edge.consumer)
         ):
             rule = words = named(f"{consumer.label}.gradients[{view.label}]", index)
@@ -300,7 +302,7 @@ def _outgoing(view: NodeView, index: Index) -> tuple[Outgoing, ...]:
         sent = state.sent(view.node, input_index)
         entry = matching_entry(index, sent.shape)
         number, working, remark = float(sent[entry]), "", ""
-        if rules is None or not known:
+        if rules is None or not known or state.together(view.node, input_index):
             rule = words = named(f"{view.label}.gradients[{label}]", entry)
         else:
             op, explainer = rules

@@ -133,6 +133,10 @@ class State:
         """Return how a recorded number deviates from its op's rule, or ""."""
         return ""
 
+    def together(self, consumer: int, input_index: int) -> str:
+        """Return why what was sent along an edge is that of several, or ""."""
+        return ""
+
     def op(self, node: int) -> Node:
         """Return a node as it computed its present value."""
         return self.graph.nodes[node]

@@ -46,11 +46,11 @@ class FunctionCall(Composed):
         try:
             return self._parts(shapes)
         except Unsupported as unsupported:
-            raise ShapeError(f"with {unsupported} it is not known here") from None
+            raise ShapeError(str(unsupported)) from None
         except MiniflowError as error:
             raise ShapeError(error.problem) from None
         except _WRONG_ARGUMENTS:
-            raise ShapeError("its arguments are not those that are known here") from None
+            raise ShapeError("other arguments than those that are known here") from None
 
     def _parts(self, shapes: tuple[Shape, ...]) -> Parts:
         builder = Builder(Names())

@@ -53,8 +53,8 @@ class Explainer:
     `reads_all_inputs` says that a local derivative depends on more than what `leads_to` returns.
     """
 
-    picks: ClassVar[bool] = False
-    reads_all_inputs: ClassVar[bool] = False
+    picks: bool = False
+    reads_all_inputs: bool = False
 
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
         """Return the forward rule in symbols."""
