@@ -55,6 +55,11 @@ class RecordedGraph(Graph):
         self.made_at = [(node.file, node.line) for node in structure.nodes]
         # The nodes whose values a node is computed from.
         self.reads = [list(structure.reads(i)) for i in range(len(nodes))]
+        # Of a function with several results, their nodes.
+        self.results: list[list[int]] = [[] for _ in nodes]
+        for i, node in enumerate(structure.nodes):
+            if node.is_result:
+                self.results[node.inbound[0]].append(i)
         # Nodes of which the program's engine wants no gradient.
         self.without_gradient: set[int] = set()
         self.has_engine = any(node.engine for node in structure.nodes)

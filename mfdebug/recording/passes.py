@@ -332,6 +332,8 @@ class RecordedPass:
         position = self._timeline.position_of(phase, node)
         inputs = [self.value(i, position or 0) for i in self._graph.reads[node]]
         upstream = self.gradient(node, position or 0) if backward else None
+        if backward and self._graph.results[node]:
+            return self._by_rule_of_results(node, shake=shake)
         if position is None or (backward and upstream is None) or not self.fits(node, position):
             return []
         if backward and self._graph.reads[node] != self._graph.inbound[node]:
@@ -347,6 +349,30 @@ class RecordedPass:
             if out is not None:
                 found.append(summed_by_input(out, self._graph.inbound[node]) if backward else out)
         return found
+
+    def _by_rule_of_results(self, node: int, *, shake: bool) -> list[dict[int, Array]]:
+        """Return what a function sends for all its results; an empty list if that is not known."""
+        sums: dict[int, Array] = {}
+        inbound = self._graph.inbound[node]
+        for result in self._graph.results[node]:
+            op, position = self.op(result), self._timeline.position_of("backward", result)
+            if position is None:
+                # Nothing came to this result.
+                continue
+            upstream = self.gradient(result, position)
+            inputs = [self.value(i, position) for i in inbound]
+            numbers = [x for x in inputs if x is not None]
+            if upstream is None or not isinstance(op, Op) or not self.fits(result, position):
+                return []
+            if shake:
+                numbers = [shaken(x) if x.dtype.kind == "f" else x for x in numbers]
+                upstream = shaken(upstream)
+            shares = run_rule(op, numbers, upstream, 0)
+            if shares is None:
+                return []
+            for index, share in summed_by_input(shares, inbound).items():
+                sums[index] = np.asarray(sums[index] + share) if index in sums else share
+        return [sums] if sums else []
 
     def _is_rounding(
         self, node: int, input_index: int, array: Array, rule: Array, *, backward: bool

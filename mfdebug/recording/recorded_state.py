@@ -162,6 +162,10 @@ class RecordedState(State):
         found = self.plan.present
         return "" if found is None else found.departs(node, phase)
 
+    def results(self, node: int) -> list[int]:
+        """Return the nodes of a function's results, if it has several."""
+        return self.graph.results[node]
+
     def together(self, consumer: int, input_index: int) -> str:
         """Return that only the sum of what was sent to several inputs is known, or ""."""
         found, source = self.plan.present, self.graph.inbound[consumer][input_index]

@@ -106,6 +106,8 @@ def edge_sums(
         return replace(_known_only(view, input_index, index, sent), notes=(changed,))
     if together := state.together(view.node, input_index):
         return replace(_known_only(view, input_index, index, sent), notes=(together,))
+    if explained and (results := state.results(view.node)):
+        return _of_results(view, results, input_index, index, sent)
     found = applicable_explainer(view) if explained else None
     if found is not None and (departs := state.departs(view.node, "backward")):
         known = _known_only(view, input_index, index, sent)
@@ -115,22 +117,42 @@ def edge_sums(
     op, explainer = found
     if reason := nothing_sent(view, op, explainer, input_index, index):
         return Sums("0", (), (reason,))
+    sums = _terms(view, op, explainer, input_index, index, sent, ones=ones)
+    return _known_only(view, input_index, index, sent) if sums is None else sums
+
+
+def _terms(
+    view: NodeView,
+    op: Op,
+    explainer: Explainer,
+    input_index: int,
+    index: Index,
+    sent: float | None,
+    *,
+    ones: bool = False,
+) -> Sums | None:
+    """Return the terms of a contribution by an op's rule; None if its locals are not known.
+
+    `sent` is the contribution, if it is known; a single term is then that number.
+    """
     reads = tuple(view.sources) if explainer.reads_all_inputs else ()
     if (own := explainer.sums(view, op, input_index, index)) is not None:
         return replace(own, reads=reads)
     local = explainer.locals(view, op, input_index, index)
     if local is None:
-        return _known_only(view, input_index, index, sent)
-    gradient = state.gradient(view.node)
+        return None
+    gradient = view.debugger.state.gradient(view.node)
     upstream = np.asarray(gradient[local.region], np.float64).reshape(-1)
     numbers = np.asarray(local.numbers, np.float64).reshape(-1)
     with np.errstate(all="ignore"):
         # A single term is what was sent: a closed gate sends 0 even where upstream is infinite.
-        amounts = upstream * numbers if upstream.size > 1 else np.array([sent])
+        amounts = upstream * numbers
+        if upstream.size == 1 and sent is not None:
+            amounts = np.array([sent])
     if explainer.picks:
         amounts[numbers == 0] = 0.0
     rounding = ROUNDED * np.finfo(view.value.dtype).eps * np.abs(upstream).sum()
-    if 0 < abs(sent) <= rounding and not amounts.any():
+    if sent is not None and 0 < abs(sent) <= rounding and not amounts.any():
         # The op added up in another order, in which 0 is not what is left.
         return replace(_known_only(view, input_index, index, sent), notes=(ROUNDING,))
     edge = _Edge(view, op, explainer, input_index, index, ones)
@@ -144,6 +166,40 @@ def edge_sums(
     if parts:
         notes = (*notes, parts)
     return Sums(edge.rule(local.region), (Bundle(amounts, term_text),), notes, reads=reads)
+
+
+def _of_results(
+    view: NodeView, results: list[int], input_index: int, index: Index, sent: float
+) -> Sums:
+    """Return the contribution of a function with several results: the terms of each of them."""
+    debugger, state = view.debugger, view.debugger.state
+    if departs := state.departs(view.node, "backward"):
+        known = _known_only(view, input_index, index, sent)
+        return replace(known, notes=(f"the program's number is another: {departs}",))
+    bundles: list[Bundle] = []
+    rules, notes, reads = [], [], []
+    for result in results:
+        if state.gradient_freshness(result) is not Freshness.CURRENT:
+            continue
+        part = NodeView(debugger, result)
+        part.letters = view.letters
+        found = applicable_explainer(part)
+        if found is None:
+            return _known_only(view, input_index, index, sent)
+        if nothing_sent(part, *found, input_index, index):
+            continue
+        sums = _terms(part, *found, input_index, index, None)
+        if sums is None:
+            return _known_only(view, input_index, index, sent)
+        bundles.extend(sums.bundles)
+        rules.append(sums.rule)
+        notes.extend(sums.notes)
+        reads.extend(sums.reads)
+    if not bundles:
+        why = f"no result of {view.label} that has a gradient depends on this entry"
+        return Sums("0", (), (why,)) if sent == 0 else _known_only(view, input_index, index, sent)
+    rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MAX_RULES else ""
+    return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)), reads=tuple(reads))
 
 
 def _known_only(view: NodeView, input_index: int, index: Index, sent: float) -> Sums:

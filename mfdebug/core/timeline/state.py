@@ -133,6 +133,10 @@ class State:
         """Return how a recorded number deviates from its op's rule, or ""."""
         return ""
 
+    def results(self, node: int) -> list[int]:
+        """Return the nodes of a function's results, if it has several; its own is no number."""
+        return []
+
     def together(self, consumer: int, input_index: int) -> str:
         """Return why what was sent along an edge is that of several, or ""."""
         return ""
