@@ -114,31 +114,6 @@ class RecordedGraph(Graph):
             node.trainable = True
         self.fed -= set(self.trainables)
 
-    def saveable(self) -> Graph:
-        """Return a copy of the network with new nodes and without values.
-
-        Raises `GraphError` naming the nodes that are not of this miniflow.
-        """
-        foreign = [node for node in self.nodes if isinstance(node, Recorded)]
-        foreign = [node for node in foreign if not isinstance(node, Input)]
-        if foreign:
-            shown = [f"{node.label} ({type(node).__name__})" for node in foreign[:5]]
-            more = f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""
-            raise GraphError(
-                f"{', '.join(shown)}{more}: a graph file can hold only miniflow's own ops",
-                where=self.name,
-            )
-        nodes: list[Node] = []
-        for node, sources in zip(self.nodes, self.inbound, strict=True):
-            if isinstance(node, Input):
-                nodes.append(Input(node.label, trainable=node.trainable))
-            else:
-                assert isinstance(node, Op)
-                nodes.append(
-                    type(node).of([nodes[source] for source in sources], node.label, node.attrs)
-                )
-        return Graph(nodes, nodes[self.cost], name=self.name, training=Training(SGD()))
-
 
 def sgd_at(rate: float) -> Training:
     """Return training by plain gradient descent, at the default rate if `rate` is not valid."""

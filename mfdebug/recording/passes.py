@@ -206,6 +206,19 @@ class RecordedPass:
                 return None if shape is None else np.ones(shape)
         return self.sum_sent(node, position)
 
+    def besides(self, node: int) -> Array | None:
+        """Return how a stored gradient differs from the sum of what was sent; None if it does not.
+
+        None also for the cost, whose gradient is the start of backward.
+        """
+        if self.numbers is None or node == self._graph.cost or node not in self.numbers.own:
+            return None
+        own, total = self.own(node), self.sum_sent(node, self._timeline.length)
+        if own is None or total is None or own.shape != total.shape or is_close(own, total):
+            return None
+        with np.errstate(all="ignore"):
+            return np.asarray(own - total)
+
     def sum_sent(self, node: int, position: int) -> Array | None:
         """Return the sum of contributions up to a position; None if one is not known."""
         edges = [edge for edge in self.edges(node) if self._backward_position(edge[0]) <= position]

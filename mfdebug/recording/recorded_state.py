@@ -128,6 +128,9 @@ class RecordedState(State):
         if self.graph.reads[consumer] != inbound:
             function = self.graph.nodes[inbound[0]].label
             return f"only what all results of {function} send together is known"
+        source = inbound[input_index]
+        if source in self.graph.without_gradient:
+            return f"the program asks for no gradient of {self.graph.nodes[source].label}"
         sent = found.sent(consumer, input_index)
         if sent is None:
             return found.unsent(consumer, input_index)
@@ -161,6 +164,18 @@ class RecordedState(State):
         """Return how the recorded numbers differ from the rule of an op, or an empty string."""
         found = self.plan.present
         return "" if found is None else found.departs(node, phase)
+
+    def besides(self, node: int) -> tuple[str, Array] | None:
+        """Return what an engine's gradient has besides the contributions of this pass, and why."""
+        found, due = self.plan.present, self.timeline.position_of("backward", node)
+        if found is None or not self.graph.has_engine or due is None or due > self._position:
+            return None
+        more = found.besides(node)
+        if more is None:
+            return None
+        leaf = isinstance(self.graph.nodes[node], Input)
+        source = "earlier backward passes" if leaf else "functions that were not seen"
+        return f"from {source}, or by a hook of the program", more
 
     def results(self, node: int) -> list[int]:
         """Return the nodes of a function's results, if it has several."""

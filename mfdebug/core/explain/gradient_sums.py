@@ -19,6 +19,7 @@ from mfdebug.core.explain.ops.base import Explainer, factor
 from mfdebug.core.explain.own_rules import sent_note
 from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.format.formula_letters import Letters
+from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, gradient_name, named
 from miniflow.ops.base import Op, follows_rules
@@ -30,6 +31,8 @@ MAX_INPUTS = 20_000
 MAX_RULES = 4
 # Terms that are all 0 explain a contribution of up to so many units of rounding.
 ROUNDED = 1e3
+# What a gradient has besides the contributions of the pass.
+ELSE = "what else is in it"
 ROUNDING = "what is left of terms that cancel each other: rounding"
 
 
@@ -37,7 +40,7 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     """Return one entry of a node's gradient as the sum of its consumers' contributions."""
     if node == debugger.graph.cost:
         rule = gradient_name(debugger, node, index)
-        return Sums(rule, (), (f"the start of backward: {rule} = 1",))
+        return Sums(rule, (), (f"the start of backward: {rule} = {scalar(start_of(debugger, index))}",))
     bundles: list[Bundle] = []
     rules: list[str] = []
     notes: list[str] = []
@@ -62,8 +65,21 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         reads.extend(sums.reads)
     if partial and len(rules) < len(edges):
         notes.insert(0, f"not complete: {len(rules)} of {len(edges)} contributions so far")
+    if (more := debugger.state.besides(node)) is not None:
+        reason, amounts = more
+        amount = float(amounts[index])
+        bundles.append(one_term(amount, ELSE, bracketed(amount), ()))
+        rules.append(ELSE)
+        notes.append(f"{ELSE}: {reason}")
     rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MAX_RULES else ""
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)), reads=tuple(reads))
+
+
+def start_of(debugger: Debugger, index: Index) -> float:
+    """Return the number with which backward starts at an entry of the cost: 1, as a rule."""
+    state, cost = debugger.state, debugger.graph.cost
+    fresh = state.gradient_freshness(cost) is Freshness.CURRENT
+    return float(state.gradient(cost)[index]) if fresh else 1.0
 
 
 def _consumer_views(debugger: Debugger, consumers: Iterable[int]) -> dict[int, NodeView]:

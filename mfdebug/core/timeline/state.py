@@ -133,6 +133,10 @@ class State:
         """Return how a recorded number deviates from its op's rule, or ""."""
         return ""
 
+    def besides(self, node: int) -> tuple[str, Array] | None:
+        """Return what a gradient has besides the contributions of this pass, and why, if any."""
+        return None
+
     def results(self, node: int) -> list[int]:
         """Return the nodes of a function's results, if it has several; its own is no number."""
         return []
