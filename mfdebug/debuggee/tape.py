@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from _weakref import ref
 
-from .forms import Forms
 from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
 from .text import as_json
 

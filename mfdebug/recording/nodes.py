@@ -15,7 +15,7 @@ from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import GraphError, printable
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
-from miniflow.ops import OPS, Op
+from miniflow.ops import OPS
 from miniflow.training.optimizers import SGD
 
 # A program may use names of any length.

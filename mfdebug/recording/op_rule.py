@@ -11,7 +11,6 @@ from miniflow.errors import MiniflowError
 from miniflow.node import shape_text
 from miniflow.ops.base import Array, Calls, Op
 
-
 # Another order of a sum of many terms moves it by this much more than its last digits do.
 _UNITS = 64.0
 
@@ -66,7 +65,8 @@ def shaken(array: Array) -> Array:
     """Return an array with other rounding: its numbers are moved by a unit of the last digit."""
     array = as_floats(array)
     signs = np.where(np.arange(array.size) % 3 == 0, -1.0, 1.0).reshape(array.shape)
-    return (array * (1.0 + signs * np.finfo(array.dtype).eps)).astype(array.dtype)
+    moved: Array = (array * (1.0 + signs * np.finfo(array.dtype).eps)).astype(array.dtype)
+    return moved
 
 
 def is_rounding(a: Array, rule: Array, shaken_rule: Array) -> bool:

@@ -330,9 +330,7 @@ class RecordedPass:
             # From a damaged file or another version.
             return False
 
-    def by_rule(
-        self, node: int, *, backward: bool, shake: bool = False
-    ) -> list[dict[int, Array]]:
+    def by_rule(self, node: int, *, backward: bool, shake: bool = False) -> list[dict[int, Array]]:
         """Return the results of the rule of one of our ops at the recorded numbers.
 
         Forward: the value under 0. Backward: the contributions, summed under the first index of

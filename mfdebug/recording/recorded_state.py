@@ -15,7 +15,7 @@ from mfdebug.recording.passes import NOT_KEPT
 from mfdebug.recording.plan import RecordedPlan
 from miniflow.errors import MiniflowError
 from miniflow.node import Input, Node
-from miniflow.ops.base import Op, shape_text
+from miniflow.ops.base import Array, Op, shape_text
 from miniflow.ops.composed import Composed
 
 

@@ -80,7 +80,7 @@ class _Copy:
         node, label = self._pass.op(i), self._recorded.nodes[i].label
         sources = [self._new[source] for source in self._recorded.reads[i]]
         if isinstance(node, Input):
-            return self._enter(Input(label, trainable=self._recorded.nodes[i].trainable))
+            return self._enter(Input(label, trainable=i in self._recorded.trainables))
         if not isinstance(node, Composed):
             assert isinstance(node, Op)
             return self._enter(type(node).of(sources, label, node.attrs))

@@ -47,6 +47,8 @@ class Composed(Op):
     """An op whose rules are those of its parts; a subclass defines `make_parts`."""
 
     arity: ClassVar[tuple[int, int | None]] = (0, None)
+    # The op that it is, if it is one, whatever the shapes.
+    kin: ClassVar[type[Op] | None] = None
     # What was made of the last shapes.
     _made: tuple[tuple[Shape, ...], Parts] | None = None
 
@@ -153,6 +155,14 @@ class Composed(Op):
             for op, k in parts.consumers(parts.inputs[input_index])
         )
 
+    def takes_infinity(self, input_index: int) -> bool:
+        """Whether infinity in an input is ordinary to all parts, once they are known."""
+        if self._made is None:
+            return False
+        parts = self._made[1]
+        takers = parts.consumers(parts.inputs[input_index])
+        return bool(takers) and all(op.takes_infinity(k) for op, k in takers)
+
     def stops_gradient(self, input_index: int) -> str:
         """Return why none of the parts sends a gradient to an input, or an empty string.
 
@@ -161,13 +171,16 @@ class Composed(Op):
         if self._made is None:
             return ""
         parts = self._made[1]
-        found = [
-            (op, op.stops_gradient(k)) for op, k in parts.consumers(parts.inputs[input_index])
-        ]
+        found = [(op, op.stops_gradient(k)) for op, k in parts.consumers(parts.inputs[input_index])]
         if not found:
             same = parts.result is parts.inputs[input_index]
             return "" if same else f"{self.label} does not use it"
         return found[0][1] if all(reason for _, reason in found) else ""
+
+
+def op_kind(node: Node) -> type[Node]:
+    """Return the class of a node; of a function that is one of our ops, that op's class."""
+    return node.kin or type(node) if isinstance(node, Composed) else type(node)
 
 
 _Arrays = dict[Node, Array]

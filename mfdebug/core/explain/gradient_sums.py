@@ -40,7 +40,9 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     """Return one entry of a node's gradient as the sum of its consumers' contributions."""
     if node == debugger.graph.cost:
         rule = gradient_name(debugger, node, index)
-        return Sums(rule, (), (f"the start of backward: {rule} = {scalar(start_of(debugger, index))}",))
+        return Sums(
+            rule, (), (f"the start of backward: {rule} = {scalar(start_of(debugger, index))}",)
+        )
     bundles: list[Bundle] = []
     rules: list[str] = []
     notes: list[str] = []
@@ -193,7 +195,9 @@ def _of_results(
         known = _known_only(view, input_index, index, sent)
         return replace(known, notes=(f"the program's number is another: {departs}",))
     bundles: list[Bundle] = []
-    rules, notes, reads = [], [], []
+    rules: list[str] = []
+    notes: list[str] = []
+    reads: list[int] = []
     for result in results:
         if state.gradient_freshness(result) is not Freshness.CURRENT:
             continue

@@ -103,7 +103,9 @@ def _taken(node: Node, parts: Parts) -> Taken | None:
         if isinstance(node, Transpose):
             given = node.attrs["axes"]
             order = range(len(before))
-            axes = tuple(reversed(order)) if given is None else tuple(n % len(before) for n in given)
+            axes = (
+                tuple(reversed(order)) if given is None else tuple(n % len(before) for n in given)
+            )
             turns.insert(0, Turn(axes, before, after))
         elif isinstance(node, SameEntries) and _wide(before) == _wide(after):
             turns.insert(0, Turn(None, before, after))
@@ -167,7 +169,7 @@ class PartView(NodeView):
         return self.base.sgd_step
 
     @property
-    def letters(self) -> Letters:  # type: ignore[override]
+    def letters(self) -> Letters:
         """The letters of the function's view: those of one sum are the same throughout."""
         return self.base.letters
 

@@ -7,7 +7,7 @@ from typing import Any
 from mfdebug.recording.functions.table import function
 from miniflow.importers.pt2.builder import Builder, Unsupported, Value
 from miniflow.importers.pt2.rules import activations as aten
-from miniflow.ops import ReLU, Selu, SiLU
+from miniflow.ops import Abs, Add, Div, ReLU, Selu, SiLU, Sub, Tanh
 
 
 @function("relu")
@@ -35,9 +35,7 @@ def gelu(b: Builder, x: Value, approximate: str = "none") -> Value:
 
 
 @function("leaky_relu")
-def leaky_relu(
-    b: Builder, x: Value, negative_slope: float = 0.01, inplace: bool = False
-) -> Value:
+def leaky_relu(b: Builder, x: Value, negative_slope: float = 0.01, inplace: bool = False) -> Value:
     """x, below 0 times a slope."""
     return aten.leaky_relu(b, x, negative_slope)
 
@@ -102,6 +100,18 @@ def softplus(b: Builder, x: Value, beta: float = 1.0, threshold: float = 20.0) -
 def logsigmoid(b: Builder, x: Value) -> Value:
     """log σ(x)."""
     return aten.log_sigmoid(b, x)[0]
+
+
+@function("softsign")
+def softsign(b: Builder, x: Value) -> Value:
+    """x / (1 + |x|)."""
+    return b.add(Div, x, b.add(Add, 1.0, b.add(Abs, x)))
+
+
+@function("tanhshrink")
+def tanhshrink(b: Builder, x: Value) -> Value:
+    """x - tanh(x)."""
+    return b.add(Sub, x, b.add(Tanh, x))
 
 
 @function("glu")

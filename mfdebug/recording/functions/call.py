@@ -18,7 +18,14 @@ from miniflow.ops.composed import Composed, Parts
 from miniflow.structure import with_inputs
 
 # What a maker raises for arguments that it does not take.
-_WRONG_ARGUMENTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+_WRONG_ARGUMENTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 # Other names of the same arguments.
 _ALIASES = {"self": "x", "input": "x", "axis": "dim", "keepdims": "keepdim"}
 _LIST = Attribute((), "a list", lambda value: isinstance(value, list | tuple))

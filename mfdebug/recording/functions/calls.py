@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mfdebug.recording.functions.call import FunctionCall
-from mfdebug.recording.functions.table import maker_of
+from mfdebug.recording.functions.table import kin_of, maker_of
 from mfdebug.recording.records import RecordedNode
 from miniflow.errors import GraphError
 from miniflow.node import Node
@@ -32,7 +32,8 @@ def call_of(
         return None
     key = kind, call.kind
     if key not in _CLASSES:
-        body = {"__module__": __name__, "make": staticmethod(make)}
+        kin = None if node.is_result else kin_of(call.kind)
+        body = {"__module__": __name__, "make": staticmethod(make), "kin": kin}
         _CLASSES[key] = type(kind, (FunctionCall,), body)
     attributes = {
         **{key: value for key, value in call.attributes.items() if key in ("arguments", "options")},

@@ -8,6 +8,7 @@ from mfdebug.recording.functions.table import function, same_as_aten
 from miniflow.importers.pt2.builder import Builder, Unsupported, Value
 from miniflow.importers.pt2.rules import reductions as aten
 from miniflow.node import Node
+from miniflow.ops import Add, Div, Max, Mul, Norm, Sub, Sum
 
 same_as_aten("sum mean prod logsumexp amax amin cumsum")
 
@@ -51,6 +52,24 @@ def _of_spread(dim: Any, others: tuple[Any, ...], named: dict[str, Any]) -> dict
     if isinstance(dim, bool):
         return {"dim": None, "unbiased": dim, **named}
     return {"dim": dim, **dict(zip(("unbiased", "keepdim"), others, strict=False)), **named}
+
+
+@function("cosine_similarity")
+def cosine_similarity(b: Builder, x1: Value, x2: Value, dim: int = 1, eps: float = 1e-8) -> Value:
+    """x1·x2 over the product of their lengths."""
+    lengths = [b.add(Max, b.add(Norm, each, axis=dim, keepdims=True), eps) for each in (x1, x2)]
+    first, second = (b.add(Div, x, n) for x, n in zip((x1, x2), lengths, strict=True))
+    return b.add(Sum, b.add(Mul, first, second), axis=dim)
+
+
+@function("pairwise_distance")
+def pairwise_distance(
+    b: Builder, x1: Value, x2: Value, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Value:
+    """The length of x1 - x2 + eps."""
+    if p != 2:
+        raise Unsupported(f"the norm of order {p}")
+    return b.add(Norm, b.add(Add, b.add(Sub, x1, x2), eps), axis=-1, keepdims=keepdim)
 
 
 @function("norm", "linalg_norm", "linalg_vector_norm", "vector_norm")

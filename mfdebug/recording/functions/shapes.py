@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from mfdebug.recording.functions.table import function, same_as_aten
@@ -15,7 +16,7 @@ from miniflow.ops import Squeeze
 same_as_aten(
     "squeeze unsqueeze transpose swapaxes:transpose swapdims:transpose t numpy_T:numpy_T T:numpy_T "
     "mT movedim moveaxis:movedim view_as reshape_as expand_as flatten narrow select index_select "
-    "gather cat concat:cat concatenate:cat stack roll pixel_shuffle repeat_interleave "
+    "gather cat concat:cat concatenate:cat stack tril triu pixel_shuffle repeat_interleave "
     "split split_with_sizes chunk unbind"
 )
 
@@ -29,7 +30,7 @@ def _together(given: tuple[Any, ...]) -> list[int]:
 def view(b: Builder, x: Value, *shape: Any, size: Any = None, dtype: Any = None) -> Value:
     """The entries in another shape."""
     wanted = _together(shape) if shape else size
-    if dtype is not None or not wanted and wanted != [] or isinstance(wanted[:1], str):
+    if dtype is not None or (not wanted and wanted != []) or isinstance(wanted[:1], str):
         raise Unsupported("a view of the bytes as another type")
     if any(isinstance(n, str) for n in wanted):
         raise Unsupported("a view of the bytes as another type")
@@ -79,32 +80,56 @@ def pad(
 
 @function("getitem")
 def getitem(b: Builder, x: Value, index: Any) -> Value:
-    """The entries that an index of numbers, ranges, lists and tensors chooses."""
-    items = index if isinstance(index, list) else [index]
-    taken = sum(1 for item in items if item is not None and item is not Ellipsis)
-    if Ellipsis in [item for item in items if not isinstance(item, Node)]:
-        at = next(i for i, item in enumerate(items) if item is Ellipsis)
-        rest = [slice(None)] * (len(b.shape(x)) - taken)
-        items = [*items[:at], *rest, *items[at + 1 :]]
+    """The entries that an index of numbers, ranges and tensors chooses."""
     places: list[Value | None] = []
     dropped: list[int] = []
-    axis = 0
-    for item in items:
+    for axis, item in enumerate(_spelled_out(b, x, index)):
         if item is None:
             x = aten.unsqueeze(b, x, axis)
-        elif isinstance(item, bool) or not isinstance(item, int | slice | Node):
-            raise Unsupported("such an index")
         elif isinstance(item, slice):
             x = aten_parts.slice_(b, x, axis, item.start, item.stop, item.step or 1)
-        elif isinstance(item, int):
-            first = item % b.shape(x)[axis]
-            x = aten_parts.narrow(b, x, axis, first, 1)
+        elif isinstance(item, int) and not isinstance(item, bool):
+            x = aten_parts.narrow(b, x, axis, item % b.shape(x)[axis], 1)
             dropped.append(axis)
-        else:
+        elif isinstance(item, Node):
             places += [None] * (axis - len(places)) + [item]
-        axis += 1
+        else:
+            raise Unsupported("such an index")
     if places and dropped:
         raise Unsupported("numbers beside tensors in an index")
     if places:
         return aten_picks.index(b, x, places)
     return b.add(Squeeze, x, axis=dropped) if dropped else x
+
+
+def _spelled_out(b: Builder, x: Value, index: Any) -> list[Any]:
+    """Return the items of an index, with a range for each axis that `...` stands for."""
+    items = index if isinstance(index, list) else [index]
+    at = [i for i, item in enumerate(items) if item is Ellipsis]
+    if not at:
+        return items
+    taken = sum(item is not None and item is not Ellipsis for item in items)
+    rest = [slice(None)] * (len(b.shape(x)) - taken)
+    return [*items[: at[0]], *rest, *items[at[0] + 1 :]]
+
+
+@function("roll")
+def roll(b: Builder, x: Value, shifts: Any, dims: Any = None) -> Value:
+    """Entries moved along axes, or all in one row; what leaves at one end enters at the other."""
+    if dims not in (None, [], ()):
+        return aten_parts.roll(b, x, shifts, dims)
+    shape = list(b.shape(x))
+    row = aten.reshaped(b, x, [math.prod(shape)])
+    return aten.reshaped(b, aten_parts.roll(b, row, shifts, 0), shape)
+
+
+@function("to", "type")
+def to(b: Builder, x: Value, *others: Any, **named: Any) -> Value:
+    """x in another precision, on another device, or in another layout."""
+    given = [*others, *named.values()]
+    whole = ("int", "bool", "complex")
+    if any(
+        isinstance(each, str) and each.removeprefix("torch.").startswith(whole) for each in given
+    ):
+        raise Unsupported("another kind of number")
+    return x

@@ -59,6 +59,30 @@ for _axes in (1, 2, 3):
     _enter(_axes)
 
 
+@function("interpolate", "upsample")
+def interpolate(
+    b: Builder,
+    x: Value,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Value:
+    """An image in another size."""
+    axes = len(b.shape(x)) - 2
+    kinds = {"nearest": ("nearest", axes), "linear": ("linear", 1), "bilinear": ("bilinear", 2)}
+    word, wanted = kinds.get(mode, ("", 0))
+    if wanted != axes or axes not in (1, 2, 3) or antialias:
+        raise Unsupported(f"mode={mode!r:.20}")
+    sizes = [size] * axes if isinstance(size, int) else size
+    factors = [scale_factor] * axes if isinstance(scale_factor, int | float) else scale_factor
+    resize = RULES[f"upsample_{word}{axes}d"].make
+    made: Value = resize(b, x, sizes, scale_factors=factors, align_corners=bool(align_corners))
+    return made
+
+
 @function("embedding")
 def embedding(
     b: Builder,

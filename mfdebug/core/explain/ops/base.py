@@ -9,7 +9,7 @@ entry, so that the cost does not depend on the size of the layer.
 from __future__ import annotations
 
 import re
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 

@@ -21,7 +21,6 @@ from mfdebug.core.explain.sums import Bundle, Sums, TermText
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
 from miniflow.ops.base import Array, Op
 from miniflow.ops.composed import Composed
-from miniflow.text.lists import series
 
 # Xᵀ · g, as the gradient of Wᵀ: that of W is gᵀ · X.
 _PRODUCT = re.compile(r"(\S+)ᵀ · (\S+)")
@@ -57,6 +56,11 @@ class ComposedExplainer(Explainer):
             # What is read are inputs of the function, all of them to be sure.
             self.picks = self._explainer.picks
             self.reads_all_inputs = self._explainer.reads_all_inputs
+
+    @property
+    def inner_view(self) -> NodeView:
+        """The view of the one op, or that of the function if it takes several."""
+        return self._view
 
     @property
     def _inner_op(self) -> Op:
@@ -104,7 +108,8 @@ class ComposedExplainer(Explainer):
         for input_index, x in enumerate(view.inputs):
             text = self.sent(view, op, input_index, (0,) * x.ndim).text
             sent.append(f"{text} to {view.target(input_index)}")
-        return f"{type(op).__name__} sends {series(sent, ' and ')}"
+        together = f"{', '.join(sent[:-1])}, and {sent[-1]}" if len(sent) > 1 else sent[0]
+        return f"{type(op).__name__} sends {together}"
 
     def sums(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sums | None:
         """The op's own sum."""
@@ -133,9 +138,7 @@ class ComposedExplainer(Explainer):
     ) -> str:
         """The op's local derivative in numbers."""
         to = self._to(input_index, entry)
-        return to.explainer.local_numbers(
-            to.view, to.op, to.input_index, to.entry, output, number
-        )
+        return to.explainer.local_numbers(to.view, to.op, to.input_index, to.entry, output, number)
 
     def leads_to(
         self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index

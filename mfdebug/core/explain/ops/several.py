@@ -22,6 +22,8 @@ from miniflow.ops.composed import Parts
 from miniflow.ops.shape import SameEntries, Transpose
 from miniflow.ops.slices import Part
 
+# A longer formula would explain nothing.
+LONGEST = 160
 _MOVES = (Transpose, SameEntries, Part)
 # A name, an entry, a number, or a call: it needs no brackets within a formula.
 _ATOM = re.compile(r"[\w.]+(\[[^\[\]]*\])?|\w+\([^()]*\)|\([^()]*\)")
@@ -41,7 +43,7 @@ class MovesExplainer(Explainer):
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         source: Node = parts.ops[0].inbound_nodes[0] if parts.ops else parts.result
-        self._input_index = parts.inputs.index(source)  # type: ignore[arg-type]
+        self._input_index = parts.inputs.index(source)
 
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
         """The name of the function, with its inputs."""
@@ -132,7 +134,8 @@ class SeveralExplainer(ProbeExplainer):
         for op in parts.ops:
             inside = [_factor(_text(source, texts)) for source in op.inbound_nodes]
             texts[op] = view.written(op.formula, inside)
-        return _text(parts.result, texts)
+        text = _text(parts.result, texts)
+        return text if len(text) <= LONGEST else f"{type(view.op).__name__}({', '.join(names)})"
 
     def value(self, view: NodeView, op: Op, index: Index) -> Sums:
         """The formula with this entry's numbers, where all ops are elementwise."""
@@ -149,7 +152,9 @@ class SeveralExplainer(ProbeExplainer):
     def role(self, view: NodeView, op: Op) -> str:
         """The function's formula, and that its derivative is passed on."""
         kind = type(op).__name__
-        return f"{kind} sends the gradient times the derivative of {self._written(view, view.labels)}"
+        return (
+            f"{kind} sends the gradient times the derivative of {self._written(view, view.labels)}"
+        )
 
     def sent(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sent:
         """The gradient times the derivative."""
