@@ -68,6 +68,17 @@ class Taken(NamedTuple):
         """Whether it is a matrix with its rows as columns, and nothing else."""
         return len(self.turns) == 1 and self.turns[0].axes == (1, 0)
 
+    def name(self, label: str) -> str:
+        """Return the name of what is taken of an input called `label`: `Wᵀ`."""
+        for turn in self.turns:
+            if turn.axes == (1, 0):
+                label += "ᵀ"
+            elif turn.axes is not None:
+                label += f".transpose({', '.join(map(str, turn.axes))})"
+            else:
+                label += f".reshape({', '.join(map(str, turn.after))})"
+        return label
+
 
 class Single(NamedTuple):
     """The one op that computes a function, and what it takes."""
@@ -160,8 +171,7 @@ class PartView(NodeView):
             assert taken.constant is not None
             size = taken.constant.size
             return bracketed(float(taken.constant.reshape(()))) if size == 1 else "constants"
-        label = self.base.labels[taken.input_index]
-        return f"{label}ᵀ" if taken.is_transposed else label
+        return taken.name(self.base.labels[taken.input_index])
 
     @cached_property
     def sgd_step(self) -> int:

@@ -96,7 +96,7 @@ def softplus(b: Builder, x: Value, beta: float = 1.0, threshold: float = 20.0) -
     return aten.softplus(b, x, beta, threshold)
 
 
-@function("logsigmoid")
+@function("logsigmoid", "log_sigmoid")
 def logsigmoid(b: Builder, x: Value) -> Value:
     """log σ(x)."""
     return aten.log_sigmoid(b, x)[0]

@@ -34,6 +34,7 @@ def cross_entropy(
 ) -> Value:
     """The cross-entropy of the softmax over the classes."""
     kind = _reduction(reduction, size_average, reduce)
+    _ignored(b, x, ignore_index)
     return aten.cross_entropy(b, x, target, weight, kind, ignore_index, label_smoothing)
 
 
@@ -50,6 +51,7 @@ def nll_loss(
 ) -> Value:
     """The negative log-likelihood."""
     kind = _reduction(reduction, size_average, reduce)
+    _ignored(b, x, ignore_index)
     return aten.nll(b, x, target, weight, kind, ignore_index)[0]
 
 
@@ -158,6 +160,13 @@ def kl_div(
         return b.add(KL, x, target, log_target=log_target)
     kind = _reduction(reduction, size_average, reduce)
     return aten.kl(b, x, target, kind, log_target)
+
+
+def _ignored(b: Builder, x: Value, ignore_index: int) -> None:
+    """Raise `Unsupported` if rows of one of the classes are left out; our rule rejects others."""
+    shape = b.shape(x)
+    if 0 <= ignore_index < (shape[1] if len(shape) > 1 else shape[0]):
+        raise Unsupported(f"ignore_index={ignore_index}")
 
 
 def _unweighted(weight: Value | None) -> None:

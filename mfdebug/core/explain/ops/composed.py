@@ -100,16 +100,22 @@ class ComposedExplainer(Explainer):
         return Sent(rule, whole=False)
 
     def role(self, view: NodeView, op: Op) -> str:
-        """The sentence of the op; if it has other names for matrices, what is sent to each."""
+        """The sentence of the op; with other inputs than the function, what is sent to each."""
         taken = () if self._one is None else self._one.taken
-        if not any(each.is_transposed for each in taken):
+        if all(each.input_index is not None and not each.is_transposed for each in taken):
             return self._explainer.role(self._view, self._inner_op)
         sent = []
         for input_index, x in enumerate(view.inputs):
-            text = self.sent(view, op, input_index, (0,) * x.ndim).text
-            sent.append(f"{text} to {view.target(input_index)}")
-        together = f"{', '.join(sent[:-1])}, and {sent[-1]}" if len(sent) > 1 else sent[0]
-        return f"{type(op).__name__} sends {together}"
+            if view.debugger.state.no_gradient(view.sources[input_index]):
+                continue
+            found = self.sent(view, op, input_index, (0,) * x.ndim)
+            if not found.whole:
+                return self._explainer.role(self._view, self._inner_op)
+            sent.append(f"{found.text} to {view.target(input_index)}")
+        if len(sent) < 2:
+            return f"{type(op).__name__} sends {''.join(sent) or 'nothing'}"
+        *first, last = sent
+        return f"{type(op).__name__} sends {', '.join(first)}{',' if first[1:] else ''} and {last}"
 
     def sums(self, view: NodeView, op: Op, input_index: int, entry: Index) -> Sums | None:
         """The op's own sum."""
