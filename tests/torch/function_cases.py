@@ -4,13 +4,18 @@
 (2, 3, 5, 6), `k` (4, 3, 3, 3), `q` (2, 3, 4, 6), `s` (), `v` (6), `seq` (5, 2, 6), `table` (7, 3);
 `labels` (4) and `mask` (4, 6) have none.
 """
-from __future__ import annotations | # Those that one op of ours computes, or several. | RULED = {
-"operators": """ | x + 1 | 1 + x | x - 1.5 | 1 - x | x * 2 | 2 * x | x / 4 | 2 / (x * x + 1)
-x ** 2 | 2 ** x | -x | x + y | x - y | x * y | x / (y * y + 1) | x + v | v - x | x * s | s * x
-x @ y.T | x @ v | v @ x.T | torch.add(x, y, alpha=3) | torch.sub(x, y, alpha=0.5) | x.add(2)
-torch.rsub(x, y) | torch.rsub(x, 3) | x.mul(y) | x.div(3) | (x * x + 1) ** y | (x * x + 1) ** 0.5
-(x * x + 1) ** -1 | x * True | x + x | x * x | x - x | x.pow(3) | torch.pow(2.0, x) | x.square()
-x.neg() | x.float() | x.double() | x + 1e30 | x * 1e-30 | x / 1e20 | x * 0 | x ** 1 | x ** 0
+
+from __future__ import annotations
+
+# Those that one op of ours computes, or several.
+RULED = {
+    "operators": """
+x + 1 | 1 + x | x - 1.5 | 1 - x | x * 2 | 2 * x | x / 4 | 2 / (x * x + 1) | x ** 2 | 2 ** x | -x
+x + y | x - y | x * y | x / (y * y + 1) | x + v | v - x | x * s | s * x | x @ y.T | x @ v
+v @ x.T | torch.add(x, y, alpha=3) | torch.sub(x, y, alpha=0.5) | x.add(2) | torch.rsub(x, y)
+torch.rsub(x, 3) | x.mul(y) | x.div(3) | (x * x + 1) ** y | (x * x + 1) ** 0.5 | (x * x + 1) ** -1
+x * True | x + x | x * x | x - x | x.pow(3) | torch.pow(2.0, x) | x.square() | x.neg() | x.float()
+x.double() | x + 1e30 | x * 1e-30 | x / 1e20 | x * 0 | x ** 1 | x ** 0
 """,
     "in place": """
 x.clone().add_(1) | x.clone().mul_(y) | x.clone().sub_(y) | x.clone().div_(2) | x.clone().relu_()
@@ -75,7 +80,7 @@ nn.GRU(6, 2, bidirectional=True, dtype=x.dtype)(seq)[0] | nn.RNN(6, 3, dtype=x.d
 nn.RNN(6, 3, nonlinearity='relu', dtype=x.dtype)(seq)[0] | nn.LSTMCell(6, 3, dtype=x.dtype)(x)[0]
 nn.GRUCell(6, 3, dtype=x.dtype)(x) | nn.RNNCell(6, 3, dtype=x.dtype)(x)
 nn.MultiheadAttention(6, 2, dtype=x.dtype)(seq, seq, seq)[0]
-nn.MultiheadAttention(6, 3, batch_first=True, dtype=x.dtype)(seq, seq * 2, seq, need_weights=False)[0]
+nn.MultiheadAttention(6, 3, batch_first=True, dtype=x.dtype)(seq, seq * 2, seq)[0]
 """,
     "reductions": """
 x.sum() | x.sum(0) | x.sum(dim=1) | x.sum(-1, keepdim=True) | seq.sum((0, 2)) | x.mean()
