@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,8 @@ class Node:
     versions of the lesson use for `inbound_nodes=`.
     """
 
+    # The library whose function the node is, for one with rules that are not its class's own.
+    library: ClassVar[str] = ""
     inbound_nodes: list[Node]
     outbound_nodes: list[Node]
     value: Any

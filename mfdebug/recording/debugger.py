@@ -9,15 +9,15 @@ from typing import Any
 
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Progress
 from mfdebug.recording.cursor import RecordedCursor
-from mfdebug.recording.nodes import RecordedGraph, graph_of, sgd_at
+from mfdebug.recording.nodes import RecordedGraph, graph_of
 from mfdebug.recording.plan import RecordedPlan
 from mfdebug.recording.recorded_check import Checker, check_pass
 from mfdebug.recording.recorded_state import RecordedState
 from mfdebug.recording.records import Run
+from mfdebug.recording.saveable import saveable
 from miniflow.files import save as save_graph
 from miniflow.gradcheck.checker import Verdict
 from miniflow.node import Input
-from miniflow.training.progress import Training
 from miniflow.training.schedules import Schedule
 
 
@@ -132,25 +132,26 @@ class RecordedDebugger(Debugger):
         Raises `GraphError` naming the nodes that are not of this miniflow, `DebuggerError` if a
         value is not known.
         """
-        graph = self.graph.saveable()
-        for i, node in enumerate(graph.nodes):
-            if not isinstance(node, Input):
+        present = self.plan.present
+        assert present is not None
+        graph = saveable(self.graph, present, self._rate())
+        for i, recorded in enumerate(self.graph.nodes):
+            if not isinstance(recorded, Input):
                 continue
             value = self.plan.known_value(i)
             if value is None:
                 reason = self.state.missing(i) or "not fed"
-                raise DebuggerError(f"{node.label}'s value: {reason}", where="save")
-            node.value = value.copy()
-        graph.training = self._training()
+                raise DebuggerError(f"{recorded.label}'s value: {reason}", where="save")
+            graph[recorded.label].value = value.copy()
         save_graph(graph, path)
 
-    def _training(self) -> Training:
-        """Return training at the rate of this pass, or of the last pass before it with a rate."""
+    def _rate(self) -> float:
+        """Return the rate of this pass, or of the last pass before it with a rate; or NaN."""
         for step in range(self.sgd_step, -1, -1):
             rate = self.plan.updates.of(step).rate
             if not math.isnan(rate):
-                return sgd_at(rate)
-        return sgd_at(math.nan)
+                return rate
+        return math.nan
 
     def check(self, node: int | None = None) -> list[Verdict]:
         """Check the gradients of the current pass, of one node or of all.

@@ -8,22 +8,24 @@ its code cannot run here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mfdebug.recording.records import RecordedNode, Structure
 from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import GraphError, printable
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
-from miniflow.ops import OPS, Op
+from miniflow.ops import OPS
 from miniflow.training.optimizers import SGD
 
 # A program may use names of any length.
 MAX_NAME = 80
+# What an engine is called where people read it.
+LIBRARIES = {"torch": "PyTorch"}
 
 
 class Recorded(Node):
-    """A placeholder for a node of a program's own class; it has no rules."""
+    """A placeholder for a node of a program's own class, or for a function; it has no rules."""
 
 
 class RecordedInput(Recorded, Input):
@@ -48,10 +50,19 @@ class RecordedGraph(Graph):
             description="recorded from a program",
             inbound=inbound,
         )
+        self._recorded: Sequence[RecordedNode] = structure.nodes
         self.fed: set[int] = set()
         self.made_at = [(node.file, node.line) for node in structure.nodes]
+        # The nodes whose values a node is computed from.
+        self.reads = [list(structure.reads(i)) for i in range(len(nodes))]
+        # Of a function with several results, their nodes.
+        self.results: list[list[int]] = [[] for _ in nodes]
+        for i, node in enumerate(structure.nodes):
+            if node.is_result:
+                self.results[node.inbound[0]].append(i)
         # Nodes of which the program's engine wants no gradient.
         self.without_gradient: set[int] = set()
+        self.has_engine = any(node.engine for node in structure.nodes)
         self.has_backward = False
         self.follow(structure)
         self.note_trained(i for i, node in enumerate(structure.nodes) if node.trained)
@@ -76,6 +87,20 @@ class RecordedGraph(Graph):
             _by_first_call(structure.backward, reached) if self.has_backward else []
         )
 
+    def with_settings(self, number: int, nodes: Sequence[RecordedNode]) -> Node:
+        """Return a node; a function's op with the settings it has among `nodes`, those of a pass.
+
+        Such an op is apart from the graph: its inputs only stand for those of the node.
+        """
+        if nodes is self._recorded:
+            return self.nodes[number]
+        concerned = {number, *self.inbound[number], *self.reads[number]}
+        if all(nodes[i].attributes == self._recorded[i].attributes for i in concerned):
+            return self.nodes[number]
+        apart: list[Node] = [Input(source.label) for source in self.nodes[number].inbound_nodes]
+        found = _call(nodes, number, apart, self.nodes[number].label)
+        return self.nodes[number] if found is None else found
+
     def fed_from_data(self, node: int) -> bool:
         """Whether the program sets this input between passes."""
         return node in self.fed
@@ -89,31 +114,6 @@ class RecordedGraph(Graph):
             node.trainable = True
         self.fed -= set(self.trainables)
 
-    def saveable(self) -> Graph:
-        """Return a copy of the network with new nodes and without values.
-
-        Raises `GraphError` naming the nodes that are not of this miniflow.
-        """
-        foreign = [node for node in self.nodes if isinstance(node, Recorded)]
-        foreign = [node for node in foreign if not isinstance(node, Input)]
-        if foreign:
-            shown = [f"{node.label} ({type(node).__name__})" for node in foreign[:5]]
-            more = f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""
-            raise GraphError(
-                f"{', '.join(shown)}{more}: a graph file can hold only miniflow's own ops",
-                where=self.name,
-            )
-        nodes: list[Node] = []
-        for node, sources in zip(self.nodes, self.inbound, strict=True):
-            if isinstance(node, Input):
-                nodes.append(Input(node.label, trainable=node.trainable))
-            else:
-                assert isinstance(node, Op)
-                nodes.append(
-                    type(node).of([nodes[source] for source in sources], node.label, node.attrs)
-                )
-        return Graph(nodes, nodes[self.cost], name=self.name, training=Training(SGD()))
-
 
 def sgd_at(rate: float) -> Training:
     """Return training by plain gradient descent, at the default rate if `rate` is not valid."""
@@ -126,20 +126,32 @@ def graph_of(structure: Structure, name: str) -> RecordedGraph:
     Raises `GraphError` if a node comes before one of its inputs.
     """
     names = _names(structure.nodes)
-    kinds: dict[tuple[str, bool], type[Recorded]] = {}
+    kinds: dict[tuple[str, bool, str], type[Recorded]] = {}
     nodes: list[Node] = []
     for i, (node, label) in enumerate(zip(structure.nodes, names, strict=True)):
         if any(not 0 <= source < i for source in node.inbound):
             raise GraphError(f"{label} comes before one of its inputs", where=name)
-        nodes.append(_node(node, [nodes[source] for source in node.inbound], label, kinds))
+        inbound = [nodes[source] for source in node.inbound]
+        made = _call(structure.nodes, i, inbound, label) if node.engine and inbound else None
+        nodes.append(made or _node(node, inbound, label, kinds))
     return RecordedGraph(structure, nodes, name)
+
+
+def _call(
+    nodes: Sequence[RecordedNode], number: int, inbound: list[Node], name: str
+) -> Node | None:
+    """Return the op of a library's function; None if its rules are not known here."""
+    # The rules are loaded for programs that use such a library.
+    from mfdebug.recording.functions import call_of
+
+    return call_of(nodes, number, inbound, _class_name(nodes[number].kind), name)
 
 
 def _node(
     node: RecordedNode,
     inbound: list[Node],
     name: str,
-    kinds: dict[tuple[str, bool], type[Recorded]],
+    kinds: dict[tuple[str, bool, str], type[Recorded]],
 ) -> Node:
     if node.ours:
         if node.kind == "Input" and not inbound:
@@ -150,10 +162,11 @@ def _node(
         except (KeyError, GraphError):
             # From another version of miniflow: its rules are not known here.
             pass
-    key = node.kind, bool(inbound)
+    key = node.kind, bool(inbound), node.engine
     if key not in kinds:
         base: type[Recorded] = Recorded if inbound else RecordedInput
-        kinds[key] = type(_class_name(node.kind), (base,), {"__module__": __name__})
+        body = {"__module__": __name__, "library": LIBRARIES.get(node.engine, "")}
+        kinds[key] = type(_class_name(node.kind), (base,), body)
     kind = kinds[key]
     return kind(name) if issubclass(kind, RecordedInput) else kind(inbound, name)
 

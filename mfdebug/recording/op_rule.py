@@ -11,6 +11,9 @@ from miniflow.errors import MiniflowError
 from miniflow.node import shape_text
 from miniflow.ops.base import Array, Calls, Op
 
+# Another order of a sum of many terms moves it by this much more than its last digits do.
+_UNITS = 64.0
+
 
 def run_rule(
     op: Op, inputs: list[Array], upstream: Array | None, sgd_step: int
@@ -56,6 +59,29 @@ def summed_by_input(shares: Mapping[int, Array], inbound: list[int]) -> dict[int
         first = inbound.index(inbound[input_index])
         sums[first] = np.asarray(sums[first] + share) if first in sums else share
     return sums
+
+
+def shaken(array: Array) -> Array:
+    """Return an array with other rounding: its numbers are moved by a unit of the last digit."""
+    array = as_floats(array)
+    signs = np.where(np.arange(array.size) % 3 == 0, -1.0, 1.0).reshape(array.shape)
+    moved: Array = (array * (1.0 + signs * np.finfo(array.dtype).eps)).astype(array.dtype)
+    return moved
+
+
+def is_rounding(a: Array, rule: Array, shaken_rule: Array) -> bool:
+    """Whether an array differs from a rule by no more than rounding may.
+
+    `shaken_rule` is the result for numbers moved by a unit of the last digit: what is left of terms
+    that cancel each other moves by more than its own digits.
+    """
+    if a.size != rule.size:
+        return False
+    x, y, z = (as_floats(array).astype(np.float64).reshape(-1) for array in (a, rule, shaken_rule))
+    with np.errstate(all="ignore"):
+        moved = np.abs(z - y)
+        noise = _UNITS * float(np.max(moved[np.isfinite(moved)], initial=0.0))
+    return bool(np.allclose(x, y, rtol=0.0, atol=noise, equal_nan=True))
 
 
 def is_close(a: Array, b: Array) -> bool:

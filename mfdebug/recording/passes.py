@@ -14,11 +14,19 @@ import numpy as np
 from mfdebug.core.timeline.timeline import Phase, Timeline
 from mfdebug.recording.arrays import as_floats, as_numbers, fitted, is_numeric
 from mfdebug.recording.nodes import RecordedGraph
-from mfdebug.recording.op_rule import difference, is_close, run_rule, summed_by_input
+from mfdebug.recording.op_rule import (
+    difference,
+    is_close,
+    is_rounding,
+    run_rule,
+    shaken,
+    summed_by_input,
+)
 from mfdebug.recording.records import Outline, Run
 from miniflow.errors import MiniflowError
-from miniflow.node import Input, shape_text
+from miniflow.node import Input, Node, shape_text
 from miniflow.ops.base import Array, Op, Shape
+from miniflow.ops.composed import Composed
 
 NOT_KEPT = "not kept"
 
@@ -39,6 +47,8 @@ class RecordedPass:
         self._fitted: dict[tuple[int, int], Array | None] = {}
         self._sums: dict[tuple[int, int], Array] = {}
         self._agrees: dict[tuple[int, Phase], str] = {}
+        self._run = run
+        self._ops: dict[int, Node] = {}
 
     @property
     def finished(self) -> bool:
@@ -196,6 +206,19 @@ class RecordedPass:
                 return None if shape is None else np.ones(shape)
         return self.sum_sent(node, position)
 
+    def besides(self, node: int) -> Array | None:
+        """Return how a stored gradient differs from the sum of what was sent; None if it does not.
+
+        None also for the cost, whose gradient is the start of backward.
+        """
+        if self.numbers is None or node == self._graph.cost or node not in self.numbers.own:
+            return None
+        own, total = self.own(node), self.sum_sent(node, self._timeline.length)
+        if own is None or total is None or own.shape != total.shape or is_close(own, total):
+            return None
+        with np.errstate(all="ignore"):
+            return np.asarray(own - total)
+
     def sum_sent(self, node: int, position: int) -> Array | None:
         """Return the sum of contributions up to a position; None if one is not known."""
         edges = [edge for edge in self.edges(node) if self._backward_position(edge[0]) <= position]
@@ -244,6 +267,15 @@ class RecordedPass:
     def _before_updates(self) -> int:
         return self._timeline.length - len(self._timeline.update)
 
+    def op(self, node: int) -> Node:
+        """Return a node with the settings that it has in this pass."""
+        found = self._graph.nodes[node]
+        if not isinstance(found, Composed):
+            return found
+        if node not in self._ops:
+            self._ops[node] = self._graph.with_settings(node, self._run.nodes(self.number))
+        return self._ops[node]
+
     # The rules of our own ops ------------------------------------------------------------------
 
     def departs(self, node: int, phase: Phase) -> str:
@@ -257,7 +289,7 @@ class RecordedPass:
         return self._agrees[key]
 
     def _departs(self, node: int, phase: Phase) -> str:
-        if not isinstance(self._graph.nodes[node], Op) or self.numbers is None:
+        if not isinstance(self.op(node), Op) or self.numbers is None:
             return ""
         recorded: dict[int, Array]
         if phase == "forward":
@@ -278,13 +310,17 @@ class RecordedPass:
             rules = [arrays[input_index] for arrays in found if input_index in arrays]
             if not rules or any(is_close(array, rule) for rule in rules):
                 continue
+            if isinstance(self.op(node), Composed) and self._is_rounding(
+                node, input_index, array, rules[0], backward=phase == "backward"
+            ):
+                continue
             worst = worst or difference(array, rules[0])
         return worst
 
     def fits(self, node: int, position: int) -> bool:
         """Whether the shapes of one of our ops and its inputs are known and fit its rule."""
-        op, value = self._graph.nodes[node], self.value(node, position)
-        inputs = [self.value(i, position) for i in self._graph.inbound[node]]
+        op, value = self.op(node), self.value(node, position)
+        inputs = [self.value(i, position) for i in self._graph.reads[node]]
         if not isinstance(op, Op) or value is None:
             return False
         shapes = [x.shape for x in inputs if x is not None]
@@ -294,26 +330,68 @@ class RecordedPass:
             # From a damaged file or another version.
             return False
 
-    def by_rule(self, node: int, *, backward: bool) -> list[dict[int, Array]]:
+    def by_rule(self, node: int, *, backward: bool, shake: bool = False) -> list[dict[int, Array]]:
         """Return the results of the rule of one of our ops at the recorded numbers.
 
         Forward: the value under 0. Backward: the contributions, summed under the first index of
-        each input. An op that draws random numbers has more than one possible result.
+        each input. An op that draws random numbers has more than one possible result. With `shake`
+        the numbers are rounded otherwise.
         """
-        op = self._graph.nodes[node]
-        assert isinstance(op, Op)
+        op = self.op(node)
+        if not isinstance(op, Op):
+            return []
         phase: Phase = "backward" if backward else "forward"
         position = self._timeline.position_of(phase, node)
-        inputs = [self.value(i, position or 0) for i in self._graph.inbound[node]]
+        inputs = [self.value(i, position or 0) for i in self._graph.reads[node]]
         upstream = self.gradient(node, position or 0) if backward else None
+        if backward and self._graph.results[node]:
+            return self._by_rule_of_results(node, shake=shake)
         if position is None or (backward and upstream is None) or not self.fits(node, position):
             return []
+        if backward and self._graph.reads[node] != self._graph.inbound[node]:
+            # What one of several results sends goes to the function, unseen.
+            return []
+        numbers = [x for x in inputs if x is not None]
+        if shake:
+            numbers = [shaken(x) if x.dtype.kind == "f" else x for x in numbers]
+            upstream = None if upstream is None else shaken(upstream)
         found = []
         for step in (0, self.outline.step) if "rate" in op.attrs else (0,):
-            out = run_rule(op, [x for x in inputs if x is not None], upstream, step)
+            out = run_rule(op, numbers, upstream, step)
             if out is not None:
                 found.append(summed_by_input(out, self._graph.inbound[node]) if backward else out)
         return found
+
+    def _by_rule_of_results(self, node: int, *, shake: bool) -> list[dict[int, Array]]:
+        """Return what a function sends for all its results; an empty list if that is not known."""
+        sums: dict[int, Array] = {}
+        inbound = self._graph.inbound[node]
+        for result in self._graph.results[node]:
+            op, position = self.op(result), self._timeline.position_of("backward", result)
+            if position is None:
+                # Nothing came to this result.
+                continue
+            upstream = self.gradient(result, position)
+            inputs = [self.value(i, position) for i in inbound]
+            numbers = [x for x in inputs if x is not None]
+            if upstream is None or not isinstance(op, Op) or not self.fits(result, position):
+                return []
+            if shake:
+                numbers = [shaken(x) if x.dtype.kind == "f" else x for x in numbers]
+                upstream = shaken(upstream)
+            shares = run_rule(op, numbers, upstream, 0)
+            if shares is None:
+                return []
+            for index, share in summed_by_input(shares, inbound).items():
+                sums[index] = np.asarray(sums[index] + share) if index in sums else share
+        return [sums] if sums else []
+
+    def _is_rounding(
+        self, node: int, input_index: int, array: Array, rule: Array, *, backward: bool
+    ) -> bool:
+        """Whether a result of a library's function differs from our rule by rounding only."""
+        again = self.by_rule(node, backward=backward, shake=True)
+        return bool(again) and is_rounding(array, rule, again[0][input_index])
 
     def _shares(self, consumer: int, source: int) -> dict[int, Array] | None:
         """Return the contributions of one of our ops along each edge to an input used twice.
@@ -325,7 +403,7 @@ class RecordedPass:
         return self._shared[consumer]
 
     def _split(self, consumer: int) -> dict[int, Array] | None:
-        op, inbound = self._graph.nodes[consumer], self._graph.inbound[consumer]
+        op, inbound = self.op(consumer), self._graph.inbound[consumer]
         position = self._timeline.position_of("backward", consumer)
         if not isinstance(op, Op) or self.numbers is None or position is None:
             return None

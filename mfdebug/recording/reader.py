@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from mfdebug.recording.next_inputs import After, NextInputs
 from mfdebug.recording.open_run_file import bound_lengths, damaged, open_run, reading
 from mfdebug.recording.pass_decoder import PassDecoder
 from mfdebug.recording.pass_index import PassIndex
-from mfdebug.recording.records import Fault, Numbers, Outline, ShouldStop, Structure
+from mfdebug.recording.records import (
+    Fault,
+    Numbers,
+    Outline,
+    RecordedNode,
+    ShouldStop,
+    Structure,
+)
 from mfdebug.recording.run_rows import Output, RunRows
 from mfdebug.recording.schema import REPLACEABLE, WORDS, Head, State
 from miniflow.errors import printable
@@ -196,6 +204,22 @@ class RunReader:
         """
         with self._snapshot():
             return self._rows.output(number)
+
+    def nodes(self, number: int) -> Sequence[RecordedNode]:
+        """Return the nodes of a pass's line, with the settings that they have in this pass."""
+        with self._snapshot():
+            self._check_number(number)
+            index = self._index
+            line = index.lines.all[index.line[number]].structure.nodes
+            own, _, mapping = self._decoder.structure(index.structure[number])
+            if own.nodes is line:
+                return line
+            changed = {
+                here: replace(line[here], attributes=node.attributes)
+                for node, here in zip(own.nodes, mapping, strict=True)
+                if here >= 0 and node.attributes != line[here].attributes
+            }
+            return [changed.get(i, node) for i, node in enumerate(line)] if changed else line
 
     def structure(self, number: int) -> Structure:
         """Return the structure of the pass itself: its settings, source lines and call order.

@@ -66,6 +66,8 @@ def check_pass(
             verdicts += pass_check.kept_gradient(i, always=node is not None)
         elif recorded.numbers is None:
             verdicts += pass_check.untested(i, "not kept")
+        elif recorded.op(i).library:
+            verdicts += pass_check.function(i)
         elif isinstance(graph.nodes[i], Op):
             verdicts += pass_check.rule(i)
         elif checker is not None:
@@ -155,9 +157,40 @@ class _PassCheck(Struct, frozen=True):
         departing = self._departing(node)
         return [departing.get(verdict.source, verdict) for verdict in found]
 
+    def function(self, node: int) -> list[Verdict]:
+        """Check a library's function: by our rule for it, as far as there is one."""
+        graph, recorded = self.graph, self.recorded
+        if graph.reads[node] != graph.inbound[node]:
+            return self.untested(node, "results")
+        if graph.results[node]:
+            return self._of_several_results(node)
+        if not isinstance(recorded.op(node), Op) or not recorded.by_rule(node, backward=False):
+            return self.untested(node, "library")
+        return self.rule(node)
+
+    def _of_several_results(self, node: int) -> list[Verdict]:
+        """Compare what a function with several results has sent with our rule for it."""
+        found = self.recorded.by_rule(node, backward=True)
+        numbers, inbound = self.recorded.numbers, self.graph.inbound[node]
+        verdicts = []
+        for verdict in self.untested(node, "library"):
+            index = inbound.index(verdict.source)
+            raw = None if numbers is None else numbers.sent.get((node, index))
+            if not found or raw is None or raw.size != found[0][index].size:
+                verdicts.append(verdict)
+                continue
+            rule = found[0][index]
+            sent = as_floats(raw).reshape(rule.shape)
+            verdict = _compared(node, verdict.source, index, sent, rule, "rule")
+            if verdict.judgement == "wrong" and not self.recorded.departs(node, "backward"):
+                # What is left of terms that cancel each other: rounding.
+                verdict = replace(verdict, judgement="untested", reason="rounding", cause=node)
+            verdicts.append(verdict)
+        return verdicts
+
     def _by_differences(self, node: int, position: int, upstream: Array) -> list[Verdict]:
         """Check one of our ops by central differences at the recorded numbers."""
-        op, recorded = self.graph.nodes[node], self.recorded
+        op, recorded = self.recorded.op(node), self.recorded
         assert isinstance(op, Op)
         values = {source: recorded.value(source, position) for source in self.graph.inbound[node]}
         known = {source: value for source, value in values.items() if value is not None}

@@ -14,8 +14,9 @@ from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import NOT_KEPT
 from mfdebug.recording.plan import RecordedPlan
 from miniflow.errors import MiniflowError
-from miniflow.node import Input
-from miniflow.ops.base import Op, shape_text
+from miniflow.node import Input, Node
+from miniflow.ops.base import Array, Op, shape_text
+from miniflow.ops.composed import Composed
 
 
 class RecordedState(State):
@@ -106,6 +107,10 @@ class RecordedState(State):
             return Freshness.PARTIAL if known else Freshness.UNKNOWN
         return Freshness.STALE if known else Freshness.WAITING
 
+    def nothing_sends(self, node: int) -> str:
+        """Return why no consumer ever sends an input a gradient; an engine says itself which do."""
+        return "" if self.graph.has_engine else super().nothing_sends(node)
+
     def no_gradient(self, node: int) -> str:
         """Return why a node never has a gradient, or an empty string."""
         if not self.graph.has_backward:
@@ -119,6 +124,13 @@ class RecordedState(State):
         found = self.plan.present
         if found is None:
             return ""
+        inbound = self.graph.inbound[consumer]
+        if self.graph.reads[consumer] != inbound:
+            function = self.graph.nodes[inbound[0]].label
+            return f"only what all results of {function} send together is known"
+        source = inbound[input_index]
+        if source in self.graph.without_gradient:
+            return f"the program asks for no gradient of {self.graph.nodes[source].label}"
         sent = found.sent(consumer, input_index)
         if sent is None:
             return found.unsent(consumer, input_index)
@@ -153,11 +165,44 @@ class RecordedState(State):
         found = self.plan.present
         return "" if found is None else found.departs(node, phase)
 
+    def besides(self, node: int) -> tuple[str, Array] | None:
+        """Return what an engine's gradient has besides the contributions of this pass, and why."""
+        found, due = self.plan.present, self.timeline.position_of("backward", node)
+        if found is None or not self.graph.has_engine or due is None or due > self._position:
+            return None
+        more = found.besides(node)
+        if more is None:
+            return None
+        leaf = isinstance(self.graph.nodes[node], Input)
+        source = "earlier backward passes" if leaf else "functions that were not seen"
+        return f"from {source}, or by a hook of the program", more
+
+    def results(self, node: int) -> list[int]:
+        """Return the nodes of a function's results, if it has several."""
+        return self.graph.results[node]
+
+    def together(self, consumer: int, input_index: int) -> str:
+        """Return that only the sum of what was sent to several inputs is known, or ""."""
+        found, source = self.plan.present, self.graph.inbound[consumer][input_index]
+        if found is None or not found.only_sum_known(consumer, source):
+            return ""
+        labels = self.graph.nodes[source].label, self.graph.nodes[consumer].label
+        return f"{labels[0]} is several inputs of {labels[1]}: the sum for all of them is known"
+
+    def op(self, node: int) -> Node:
+        """Return a node with the settings that it has in this pass."""
+        found = self.plan.present
+        return self.graph.nodes[node] if found is None else found.op(node)
+
+    def reads(self, node: int) -> list[int]:
+        """Return the nodes whose values a node is computed from."""
+        return self.graph.reads[node]
+
     def explicable(self, node: int) -> bool:
         """Whether the known values have shapes that fit an op's rule."""
-        op = self.graph.nodes[node]
+        op = self.op(node)
         value = self.plan.known_value(node)
-        inputs = [self.plan.known_value(i) for i in self.graph.inbound[node]]
+        inputs = [self.plan.known_value(i) for i in self.reads(node)]
         if not isinstance(op, Op) or value is None or any(x is None or not x.size for x in inputs):
             return False
         try:
@@ -165,7 +210,15 @@ class RecordedState(State):
         except (MiniflowError, LookupError, TypeError, ValueError):
             # From a damaged file or another version.
             return False
+        if isinstance(op, Composed) and not self.follows(node):
+            # It rejects the numbers, such as a label that is to be ignored.
+            return False
         return shape == value.shape
+
+    def follows(self, node: int) -> bool:
+        """Whether a function's rule, in our words, could be run with the numbers of the pass."""
+        found = self.plan.present
+        return found is not None and bool(found.by_rule(node, backward=False))
 
     def overwritten_at(self, node: int) -> int | None:
         """Return the last moment of this pass at which another node changed this one's value."""

@@ -41,6 +41,11 @@ class RecordedNode(Struct, frozen=True):
     engine: str = ""
     trained: bool = False
 
+    @property
+    def is_result(self) -> bool:
+        """Whether it is one of several results of a function, which is the node before it."""
+        return bool(self.engine) and self.kind == "result" and len(self.inbound) == 1
+
 
 class Structure(Struct, frozen=True):
     """A graph of a program, as one of its passes ran it.
@@ -52,6 +57,14 @@ class Structure(Struct, frozen=True):
     forward: tuple[int, ...]
     backward: tuple[int, ...]
     cost: int
+
+    def reads(self, number: int) -> tuple[int, ...]:
+        """Return the nodes whose values a node is computed from.
+
+        For one of several results they are those of the function, whose own value is no number.
+        """
+        node = self.nodes[number]
+        return self.nodes[node.inbound[0]].inbound if node.is_result else node.inbound
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -164,6 +177,12 @@ class Run(Protocol):
 
     def numbers(self, number: int) -> Numbers | None:
         """Return every number of a pass, or None if they were not kept."""
+
+    def nodes(self, number: int) -> Sequence[RecordedNode]:
+        """Return the nodes of a pass's line, with the settings that they have in this pass.
+
+        They are those of the line's structure itself if their settings are.
+        """
 
     def inputs(self, number: int) -> Mapping[int, Array]:
         """Return the initial values of a pass's inputs, as far as they were kept."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mfdebug.recording.reader import RunReader
-from mfdebug.recording.records import Numbers, Outline, ShouldStop, Structure
+from mfdebug.recording.records import Numbers, Outline, RecordedNode, ShouldStop, Structure
 from mfdebug.recording.writer import RunWriter
 from mfdebug.running.debuggee import Debuggee
 from mfdebug.running.intake import Sink
@@ -99,6 +99,11 @@ class LiveRun:
         """Return every number of a pass, or None if they were not kept."""
         with self._reading() as reader:
             return reader.numbers(number)
+
+    def nodes(self, number: int) -> Sequence[RecordedNode]:
+        """Return the nodes of a pass's line, with the settings that they have in this pass."""
+        with self._reading() as reader:
+            return reader.nodes(number)
 
     def inputs(self, number: int) -> Mapping[int, Array]:
         """Return the initial values of a pass's inputs, as far as they were kept."""

@@ -11,7 +11,8 @@ from miniflow.ops.base import Index, Shape
 # Why something is not tested: it takes only integers; no gradient is ever sent to it; two
 # evaluations differ; a node defines no backward rule; rounding is larger than the derivative. In
 # the recording of a program's run: its numbers were not kept, or are not known, or do not have its
-# value's shape; its class is the program's own.
+# value's shape; its class is the program's own; it is a function of a library that is not known
+# here, or one of several results of one, whose contributions are not told apart.
 Reason = Literal[
     "",
     "integers",
@@ -22,6 +23,8 @@ Reason = Literal[
     "not kept",
     "not known",
     "own class",
+    "library",
+    "results",
     "wrong shape",
 ]
 # What the analytic number is compared with: a central difference; the sum of the contributions that

@@ -47,6 +47,7 @@ class Calls:
         self._scratch_count = 0
         self._kept: dict[str, Array] = {}
         self._lasting = {} if lasting is None else dict(lasting)
+        self._inner: dict[int, Calls] = {}
 
     def __call__(
         self, function: Callable[..., object], *arguments: object, **keywords: object
@@ -83,6 +84,14 @@ class Calls:
         if key not in self._kept:
             self._kept[key] = np.zeros(shape, dtype or self.dtype)
         return self._kept[key]
+
+    def inner(self, number: int, lasting: Mapping[str, Array] | None = None) -> Calls:
+        """Return the calls of part `number` of this node: buffers of its own, in the same list."""
+        if number not in self._inner:
+            inner = Calls(self.dtype, sgd_step=self.sgd_step, lasting=lasting)
+            inner.calls = self.calls
+            self._inner[number] = inner
+        return self._inner[number]
 
     def last(self, name: str, shape: Shape, start: float) -> Array:
         """Return the array `name` of this node, which lasts from pass to pass.

@@ -113,6 +113,9 @@ class MemoryRun:
         nodes = self.seen[number].nodes
         return next(i for i, one in enumerate(self.seen) if one.nodes == nodes)
 
+    def nodes(self, number: int) -> Sequence[RecordedNode]:
+        return self.structures[self.seen[number].line].nodes
+
     def numbers(self, number: int) -> Numbers | None:
         one = self.seen[number]
         if not self.kept(number):

@@ -101,12 +101,15 @@ class Unreadable(Exception):  # noqa: N818 - no error: words are not arithmetic
     """A piece of text that is words, or a general rule, not an equation's side."""
 
 
-def _tokens(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Return what a side is made of, with the names of the graph's nodes."""
+def _tokens(names: tuple[str, ...], cost: str = "") -> re.Pattern[str]:
+    """Return what a side is made of, with the names of the graph's nodes.
+
+    With the name of the cost, only what is differentiated is a gradient: ∂y/∂x is not.
+    """
     known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     return re.compile(
         rf"\s*(?:(?P<rest>\+? ?… \([\d,]+ more, together (?P<together>[^()]+)\))"
-        rf"|∂Σ?(?P<of>{known})/∂(?P<gradient>{known})"
+        rf"|∂Σ?(?P<of>{re.escape(cost) or known})/∂(?P<gradient>{known})"
         r"|(?P<number>\d+(?:\.\d*)?(?:e[+-]\d+)?|inf\b|nan\b)"
         r"|(?P<matmul>(?<= )·(?= ))"
         rf"|(?P<name>lr\(\)|(?:{known})(?![^\W²ᵀ])|[^\W\d²ᵀ][^\W²ᵀ]*'?)"
@@ -380,10 +383,10 @@ def chains(lines: Iterable[str]) -> Iterator[list[str]]:
 class Judgement:
     """What was found in texts: sides read, sides that are words, and equations that are false."""
 
-    def __init__(self, names: Iterable[str], precision: float = 1e-12) -> None:
+    def __init__(self, names: Iterable[str], precision: float = 1e-12, cost: str = "") -> None:
         names = tuple(names)
         self._names = frozenset(names)
-        self._pattern = _tokens(names)
+        self._pattern = _tokens(names, cost)
         self._precision = precision
         self.read = 0
         self.numeric = 0

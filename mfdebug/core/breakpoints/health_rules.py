@@ -25,6 +25,7 @@ from mfdebug.core.timeline.timeline import Phase
 from miniflow.node import Input, Node
 from miniflow.ops.activation import ReLU, Sigmoid, Tanh
 from miniflow.ops.base import Array
+from miniflow.ops.composed import op_kind
 
 # |update| / |weight| below the first changes the weight too little, above the second too much.
 LEAST_UPDATE, MOST_UPDATE = 1e-4, 0.1
@@ -129,7 +130,7 @@ RULES: dict[str, Rule] = {
             "a ReLU with more than 99.9 % zeros",
             "forward",
             0.999,
-            lambda node: isinstance(node, ReLU),
+            lambda node: issubclass(op_kind(node), ReLU),
             lambda stats, threshold: stats.zeros > threshold,
             lambda stats: f"{scalar(100 * stats.zeros[-1], 4)} % of its entries are 0",
         ),
@@ -139,7 +140,7 @@ RULES: dict[str, Rule] = {
             "in the last layer only while the cost does not fall",
             "forward",
             0.9,
-            lambda node: isinstance(node, Sigmoid | Tanh),
+            lambda node: issubclass(op_kind(node), Sigmoid | Tanh),
             _saturated,
             lambda stats: (
                 f"{scalar(100 * stats.near_bounds[-1], 4)} % of its entries are near "

@@ -17,6 +17,7 @@ from mfdebug.core.timeline.debugger import Debugger
 from miniflow.node import Input
 from miniflow.ops.activation import Tanh
 from miniflow.ops.base import Array
+from miniflow.ops.composed import op_kind
 
 # A cost that falls does so within PATIENCE SGD steps, by at least LEAST_FALL of itself.
 PATIENCE, LEAST_FALL = 10, 1e-4
@@ -236,7 +237,7 @@ class NodeStats:
     def near_bounds(self) -> Array:
         """The fraction of a sigmoid's or tanh's entries that are near the bounds."""
         value = self.value
-        if isinstance(self.graph.nodes[self.node], Tanh):
+        if issubclass(op_kind(self.graph.nodes[self.node]), Tanh):
             value = (value + 1) / 2
         near = np.abs(value - 0.5) > 0.5 - SATURATED
         if not near.any():

@@ -71,6 +71,8 @@ def check_parts(graph: Graph, verdicts: Sequence[Verdict]) -> list[Part]:
         return [nothing]
     parts: list[Part] = [_conclusion(verdicts), _table(graph, verdicts)]
     parts += [f"  {line}" for line in _sampled(graph, verdicts)]
+    if note := _of_library(graph, verdicts):
+        parts.append(f"  {note}")
     unused = [graph.nodes[i].label for i in graph.trainables if not graph.reaches_cost[i]]
     if unused and len(verdicts) > 1:
         parts.append(f"  trained, but the cost does not depend on it: {', '.join(unused)}")
@@ -282,11 +284,28 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
         case "own class":
             kind = kind_of(graph.nodes[verdict.cause or 0])
             return f"{kind} is the program's own class, and the program does not wait in this graph"
+        case "library":
+            node = graph.nodes[verdict.cause or 0]
+            return f"{kind_of(node)} is a function of {node.library} whose rule is not known here"
+        case "results":
+            return f"{cause} is one of several results: what all send together is recorded"
         case "not kept":
             return "the numbers of this pass were not kept"
         case "not known":
             return f"an input or a gradient of {cause} is not a number, or has the wrong shape"
     return "the difference is lost in rounding"
+
+
+def _of_library(graph: Graph, verdicts: Sequence[Verdict]) -> str:
+    """Return what the check of functions of a library means, or an empty string."""
+    tested = (graph.nodes[one.node] for one in verdicts if one.judgement != "untested")
+    library = next((node.library for node in tested if node.library), "")
+    if not library:
+        return ""
+    return (
+        f"functions of {library}: the rules that are shown for them were checked at the recorded "
+        "numbers, in a copy, and the recorded contributions follow them unless it says otherwise"
+    )
 
 
 def _sampled(graph: Graph, verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -16,8 +16,10 @@ from mfdebug.core.explain.freshness import overridden_since_sent
 from mfdebug.core.explain.node_view import NodeView, unique
 from mfdebug.core.explain.ops import applicable_explainer
 from mfdebug.core.explain.ops.base import Explainer, factor
+from mfdebug.core.explain.own_rules import sent_note
 from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.format.formula_letters import Letters
+from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, gradient_name, named
 from miniflow.ops.base import Op, follows_rules
@@ -29,6 +31,8 @@ MAX_INPUTS = 20_000
 MAX_RULES = 4
 # Terms that are all 0 explain a contribution of up to so many units of rounding.
 ROUNDED = 1e3
+# What a gradient has besides the contributions of the pass.
+ELSE = "what else is in it"
 ROUNDING = "what is left of terms that cancel each other: rounding"
 
 
@@ -36,7 +40,9 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     """Return one entry of a node's gradient as the sum of its consumers' contributions."""
     if node == debugger.graph.cost:
         rule = gradient_name(debugger, node, index)
-        return Sums(rule, (), (f"the start of backward: {rule} = 1",))
+        return Sums(
+            rule, (), (f"the start of backward: {rule} = {scalar(start_of(debugger, index))}",)
+        )
     bundles: list[Bundle] = []
     rules: list[str] = []
     notes: list[str] = []
@@ -61,8 +67,21 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
         reads.extend(sums.reads)
     if partial and len(rules) < len(edges):
         notes.insert(0, f"not complete: {len(rules)} of {len(edges)} contributions so far")
+    if (more := debugger.state.besides(node)) is not None:
+        reason, amounts = more
+        amount = float(amounts[index])
+        bundles.append(one_term(amount, ELSE, bracketed(amount), ()))
+        rules.append(ELSE)
+        notes.append(f"{ELSE}: {reason}")
     rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MAX_RULES else ""
     return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)), reads=tuple(reads))
+
+
+def start_of(debugger: Debugger, index: Index) -> float:
+    """Return the number with which backward starts at an entry of the cost: 1, as a rule."""
+    state, cost = debugger.state, debugger.graph.cost
+    fresh = state.gradient_freshness(cost) is Freshness.CURRENT
+    return float(state.gradient(cost)[index]) if fresh else 1.0
 
 
 def _consumer_views(debugger: Debugger, consumers: Iterable[int]) -> dict[int, NodeView]:
@@ -103,6 +122,10 @@ def edge_sums(
     sent = float(state.sent(view.node, input_index)[index])
     if changed := overridden_since_sent(debugger, view.node):
         return replace(_known_only(view, input_index, index, sent), notes=(changed,))
+    if together := state.together(view.node, input_index):
+        return replace(_known_only(view, input_index, index, sent), notes=(together,))
+    if explained and (results := state.results(view.node)):
+        return _of_results(view, results, input_index, index, sent)
     found = applicable_explainer(view) if explained else None
     if found is not None and (departs := state.departs(view.node, "backward")):
         known = _known_only(view, input_index, index, sent)
@@ -112,22 +135,42 @@ def edge_sums(
     op, explainer = found
     if reason := nothing_sent(view, op, explainer, input_index, index):
         return Sums("0", (), (reason,))
+    sums = _terms(view, op, explainer, input_index, index, sent, ones=ones)
+    return _known_only(view, input_index, index, sent) if sums is None else sums
+
+
+def _terms(
+    view: NodeView,
+    op: Op,
+    explainer: Explainer,
+    input_index: int,
+    index: Index,
+    sent: float | None,
+    *,
+    ones: bool = False,
+) -> Sums | None:
+    """Return the terms of a contribution by an op's rule; None if its locals are not known.
+
+    `sent` is the contribution, if it is known; a single term is then that number.
+    """
     reads = tuple(view.sources) if explainer.reads_all_inputs else ()
     if (own := explainer.sums(view, op, input_index, index)) is not None:
         return replace(own, reads=reads)
     local = explainer.locals(view, op, input_index, index)
     if local is None:
-        return _known_only(view, input_index, index, sent)
-    gradient = state.gradient(view.node)
+        return None
+    gradient = view.debugger.state.gradient(view.node)
     upstream = np.asarray(gradient[local.region], np.float64).reshape(-1)
     numbers = np.asarray(local.numbers, np.float64).reshape(-1)
     with np.errstate(all="ignore"):
         # A single term is what was sent: a closed gate sends 0 even where upstream is infinite.
-        amounts = upstream * numbers if upstream.size > 1 else np.array([sent])
+        amounts = upstream * numbers
+        if upstream.size == 1 and sent is not None:
+            amounts = np.array([sent])
     if explainer.picks:
         amounts[numbers == 0] = 0.0
     rounding = ROUNDED * np.finfo(view.value.dtype).eps * np.abs(upstream).sum()
-    if 0 < abs(sent) <= rounding and not amounts.any():
+    if sent is not None and 0 < abs(sent) <= rounding and not amounts.any():
         # The op added up in another order, in which 0 is not what is left.
         return replace(_known_only(view, input_index, index, sent), notes=(ROUNDING,))
     edge = _Edge(view, op, explainer, input_index, index, ones)
@@ -143,6 +186,42 @@ def edge_sums(
     return Sums(edge.rule(local.region), (Bundle(amounts, term_text),), notes, reads=reads)
 
 
+def _of_results(
+    view: NodeView, results: list[int], input_index: int, index: Index, sent: float
+) -> Sums:
+    """Return the contribution of a function with several results: the terms of each of them."""
+    debugger, state = view.debugger, view.debugger.state
+    if departs := state.departs(view.node, "backward"):
+        known = _known_only(view, input_index, index, sent)
+        return replace(known, notes=(f"the program's number is another: {departs}",))
+    bundles: list[Bundle] = []
+    rules: list[str] = []
+    notes: list[str] = []
+    reads: list[int] = []
+    for result in results:
+        if state.gradient_freshness(result) is not Freshness.CURRENT:
+            continue
+        part = NodeView(debugger, result)
+        part.letters = view.letters
+        found = applicable_explainer(part)
+        if found is None:
+            return _known_only(view, input_index, index, sent)
+        if nothing_sent(part, *found, input_index, index):
+            continue
+        sums = _terms(part, *found, input_index, index, None)
+        if sums is None:
+            return _known_only(view, input_index, index, sent)
+        bundles.extend(sums.bundles)
+        rules.append(sums.rule)
+        notes.extend(sums.notes)
+        reads.extend(sums.reads)
+    if not bundles:
+        why = f"no result of {view.label} that has a gradient depends on this entry"
+        return Sums("0", (), (why,)) if sent == 0 else _known_only(view, input_index, index, sent)
+    rule = " + ".join(rules).replace(" + -", " - ") if len(rules) <= MAX_RULES else ""
+    return Sums(rule, tuple(bundles), tuple(dict.fromkeys(notes)), reads=tuple(reads))
+
+
 def _known_only(view: NodeView, input_index: int, index: Index, sent: float) -> Sums:
     """Return a contribution as a single term: its number is known, how it was computed is not."""
     symbols = named(f"{view.label}.gradients[{view.labels[input_index]}]", index)
@@ -152,9 +231,8 @@ def _known_only(view: NodeView, input_index: int, index: Index, sent: float) -> 
     elif view.value.size == 1:
         leads_to.append(EntryRef(view.node, "grad", (0,) * view.value.ndim))
     notes: tuple[str, ...] = ()
-    if not follows_rules(view.op):
-        kind = type(view.op).__name__
-        notes = (f"{kind} has its own backward(): what it sent is known, not how it was made",)
+    if not follows_rules(view.op) or (view.op.library and applicable_explainer(view) is None):
+        notes = (sent_note(view),)
     return Sums(symbols, (one_term(sent, symbols, bracketed(sent), leads_to),), notes)
 
 

@@ -27,10 +27,10 @@ class NodeView:
         graph = debugger.graph
         self.debugger = debugger
         self.node = node
-        self.op = graph.nodes[node]
-        self.label = self.op.label
+        self.op = debugger.state.op(node)
+        self.label = graph.nodes[node].label
         self.value = debugger.state.value(node)
-        self.sources = graph.inbound[node]
+        self.sources = debugger.state.reads(node)
         self.inputs = [debugger.state.value(source) for source in self.sources]
         self.labels = [graph.nodes[source].label for source in self.sources]
 

@@ -15,11 +15,13 @@ from mfdebug.core.explain.freshness import changed_note, overridden_since_sent
 from mfdebug.core.explain.gradient_sums import edge_sums
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer
+from mfdebug.core.explain.ops.composed import ComposedExplainer
 from mfdebug.core.explain.ops.linear import MatrixExplainer
+from mfdebug.core.explain.part_view import PartView
 from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.timeline.debugger import Contribution, Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index, gradient_name
-from miniflow.ops.base import Array, Op, shape_text
+from miniflow.ops.base import Array, shape_text
 
 # Terms of the chosen entry that are written out.
 TERMS_SHOWN = 8
@@ -61,9 +63,9 @@ def value_products(debugger: Debugger, node: int, index: Index) -> list[MatrixPr
 
     None either where the present inputs are not those that the value was computed from.
     """
-    view = NodeView(debugger, node)
+    view = matrix_view(NodeView(debugger, node))
     if (
-        _matrix_op(view) is None
+        view is None
         or debugger.state.value_freshness(node) is not Freshness.CURRENT
         or debugger.state.departs(node, "forward")
         or changed_note(debugger, view.sources, debugger.state.written_at(node) or 0)
@@ -96,15 +98,17 @@ def value_products(debugger: Debugger, node: int, index: Index) -> list[MatrixPr
 def sent_products(debugger: Debugger, node: int, index: Index) -> list[MatrixProduct]:
     """Return the products that a node sends, for the entries that match `index`."""
     view = NodeView(debugger, node)
+    matrices = matrix_view(view)
     if (
         debugger.state.gradient_freshness(node) is not Freshness.CURRENT
-        or _matrix_op(view) is None
+        or matrices is None
         or not _sent_is_known(view)
     ):
         return []
     found = []
-    for input_index in range(len(view.inputs) // 2 * 2):
-        if debugger.state.unsent(node, input_index):
+    for place in range(len(matrices.inputs) // 2 * 2):
+        input_index = _outer(matrices, place)
+        if input_index is None or debugger.state.unsent(node, input_index):
             continue
         sent = debugger.state.sent(node, input_index)
         entry = tuple(min(i, n - 1) for i, n in zip(index, sent.shape, strict=True))
@@ -127,8 +131,12 @@ def received_products(
         if not edge.reported or edge.sent is None:
             continue
         view = NodeView(debugger, edge.consumer)
-        weighted = edge.input_index < len(view.inputs) // 2 * 2
-        if weighted and _matrix_op(view) is not None and _sent_is_known(view):
+        matrices = matrix_view(view)
+        if matrices is None:
+            continue
+        place = _place(matrices, edge.input_index)
+        weighted = place is not None and place < len(matrices.inputs) // 2 * 2
+        if weighted and _sent_is_known(view):
             source = f"from {view.label}{view.input_note(edge.input_index)}  "
             computed = debugger.state.override(node, gradient=True) is None
             title = f"{gradient_name(debugger, node)} = " if only and computed else source
@@ -136,9 +144,15 @@ def received_products(
     return found
 
 
-def _matrix_op(view: NodeView) -> Op | None:
-    """Return the op if it multiplies matrices, with two axes each, by its own rule."""
+def matrix_view(view: NodeView) -> NodeView | None:
+    """Return a view of a node that multiplies matrices, with two axes each, by its own rule.
+
+    Of a library's function it is that of our op that computes it. None for other nodes.
+    """
     rules = applicable_explainer(view)
+    if rules is not None and isinstance(rules[1], ComposedExplainer):
+        view = rules[1].inner_view
+        rules = applicable_explainer(view) if view.op is not rules[0] else None
     if rules is None or not isinstance(rules[1], MatrixExplainer):
         return None
     pairs = len(view.inputs) // 2
@@ -146,7 +160,18 @@ def _matrix_op(view: NodeView) -> Op | None:
     fits = all(
         x.ndim == w.ndim == 2 and (x.shape[0], w.shape[1]) == view.value.shape for x, w in factors
     )
-    return rules[0] if factors and fits else None
+    return view if factors and fits else None
+
+
+def _outer(view: NodeView, place: int) -> int | None:
+    """Return which input of the node input `place` of a `matrix_view` is."""
+    return view.taken[place].input_index if isinstance(view, PartView) else place
+
+
+def _place(view: NodeView, input_index: int) -> int | None:
+    """Return which input of a `matrix_view` an input of the node is."""
+    places = range(len(view.inputs))
+    return next((place for place in places if _outer(view, place) == input_index), None)
 
 
 def _formula(view: NodeView) -> str:
@@ -170,17 +195,22 @@ def _sent_is_known(view: NodeView) -> bool:
 
 def _sent(view: NodeView, input_index: int, entry: Index, sent: Array, title: str) -> MatrixProduct:
     """Return the product that a node sends to an input of two axes; its title begins `title`."""
-    rules = applicable_explainer(view)
+    rules, matrices = applicable_explainer(view), matrix_view(view)
     assert rules is not None
+    assert matrices is not None
     op, explainer = rules
-    pairs = len(view.inputs) // 2
-    left, right = _factors(view, input_index % pairs)
+    place = _place(matrices, input_index)
+    assert place is not None
+    pairs = len(matrices.inputs) // 2
+    x, w = _factors(matrices, place % pairs)
     gradient = view.debugger.state.gradient(view.node)
-    weights = input_index >= pairs
+    left, right = (x.T, gradient) if place >= pairs else (gradient, w.T)
+    if isinstance(matrices, PartView) and matrices.taken[place].is_transposed:
+        left, right = right.T, left.T
     return MatrixProduct(
         title=title + explainer.sent(view, op, input_index, entry).text,
-        left=left.T if weights else gradient,
-        right=gradient if weights else right.T,
+        left=left,
+        right=right,
         row=entry[0],
         column=entry[1],
         result=sent,

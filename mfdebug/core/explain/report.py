@@ -10,6 +10,7 @@ import math
 
 from msgspec import Struct
 
+from mfdebug.core.explain import own_rules
 from mfdebug.core.explain.freshness import (
     changed_note,
     gradient_set_at,
@@ -19,7 +20,7 @@ from mfdebug.core.explain.freshness import (
     overwritten_note,
     written_since,
 )
-from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent
+from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent, start_of
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer, explainer_of
 from mfdebug.core.explain.overrides import override_note
@@ -227,7 +228,7 @@ def role_of(view: NodeView) -> str:
         if node.trainable:
             return "a trainable input sums its contributions: the update uses the sum"
         return "an input sums its contributions and sends nothing on"
-    return f"{kind_of(node)} has its own forward() and backward()"
+    return own_rules.role(view)
 
 
 def _forward_working(view: NodeView, index: Index, value: float | None) -> str:
@@ -254,7 +255,7 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
     state, graph = view.debugger.state, view.debugger.graph
     if view.node == graph.cost and state.gradient_freshness(view.node) is Freshness.CURRENT:
         seed = view.gradient(index)
-        return (Incoming("the start of backward", seed, seed, 1.0),)
+        return (Incoming("the start of backward", seed, seed, start_of(view.debugger, index)),)
     found = []
     views: dict[int, NodeView] = {}
     for edge in edges:
@@ -269,6 +270,7 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
         elif (
             rules is None
             or state.departs(edge.consumer, "backward")
+            or state.together(edge.consumer, edge.input_index)
             or overridden_since_sent(view.debugger, edge.consumer)
         ):
             rule = words = named(f"{consumer.label}.gradients[{view.label}]", index)
@@ -280,6 +282,9 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
         number = None if edge.sent is None else float(edge.sent[index])
         note = consumer.input_note(edge.input_index)
         found.append(Incoming(consumer.label, rule, words, number, remark, note))
+    if (more := state.besides(view.node)) is not None:
+        reason, amounts = more
+        found.append(Incoming("elsewhere", reason, reason, float(amounts[index])))
     return tuple(found)
 
 
@@ -300,7 +305,7 @@ def _outgoing(view: NodeView, index: Index) -> tuple[Outgoing, ...]:
         sent = state.sent(view.node, input_index)
         entry = matching_entry(index, sent.shape)
         number, working, remark = float(sent[entry]), "", ""
-        if rules is None or not known:
+        if rules is None or not known or state.together(view.node, input_index):
             rule = words = named(f"{view.label}.gradients[{label}]", entry)
         else:
             op, explainer = rules
@@ -310,7 +315,7 @@ def _outgoing(view: NodeView, index: Index) -> tuple[Outgoing, ...]:
             if not changed and not remark:
                 working = edge_sums(view, input_index, entry, ones=True).working(TERMS_SHOWN)
                 working = "" if working.strip("()") == scalar(number) else working
-        own_rule = explainer_of(view.op) is None
+        own_rule = explainer_of(view.op) is None or (rules is None and bool(view.op.library))
         text, note = index_text(entry), view.input_note(input_index)
         found.append(Outgoing(label, text, rule, words, working, number, remark, note, own_rule))
     return tuple(found)

@@ -6,6 +6,7 @@ from mfdebug.core.explain.freshness import overridden_since_made
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer, explainer_of
 from mfdebug.core.explain.ops.unknown import unknown_value
+from mfdebug.core.explain.own_rules import value_note
 from mfdebug.core.explain.sums import Sums
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Index
@@ -17,9 +18,7 @@ def value_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     if (departs := debugger.state.departs(node, "forward")) and explainer_of(view.op) is not None:
         return unknown_value(view, index, f"the program's number is another: {departs}")
     if (found := applicable_explainer(view)) is None:
-        kind = type(view.op).__name__
-        note = f"{kind} has its own forward(): how it computes this number is not known"
-        return unknown_value(view, index, note)
+        return unknown_value(view, index, value_note(view))
     if changed := overridden_since_made(debugger, node):
         return unknown_value(view, index, changed)
     op, explainer = found

@@ -10,7 +10,7 @@ from msgspec import Struct
 from mfdebug.core.timeline.cursor import Cursor
 from mfdebug.core.timeline.edits import Edit
 from mfdebug.core.timeline.timeline import Phase
-from miniflow.node import Input
+from miniflow.node import Input, Node
 from miniflow.ops.base import Array, Index, Op
 from miniflow.plans.without_gradient import gradients_not_known, inputs_without_gradient
 
@@ -132,6 +132,26 @@ class State:
     def departs(self, node: int, phase: Phase) -> str:
         """Return how a recorded number deviates from its op's rule, or ""."""
         return ""
+
+    def besides(self, node: int) -> tuple[str, Array] | None:
+        """Return what a gradient has besides the contributions of this pass, and why, if any."""
+        return None
+
+    def results(self, node: int) -> list[int]:
+        """Return the nodes of a function's results, if it has several; its own is no number."""
+        return []
+
+    def together(self, consumer: int, input_index: int) -> str:
+        """Return why what was sent along an edge is that of several, or ""."""
+        return ""
+
+    def op(self, node: int) -> Node:
+        """Return a node as it computed its present value."""
+        return self.graph.nodes[node]
+
+    def reads(self, node: int) -> list[int]:
+        """Return the nodes whose values a node is computed from."""
+        return self.graph.inbound[node]
 
     def explicable(self, node: int) -> bool:
         """Whether an op's rule can be explained with the known numbers."""

@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 
 # Characters kept of a setting that is a text.
 MAX_SETTING = 80
-# Functions whose sources are listed in another order: that of our ops, the wanted value first.
-_SWAPPED = {
-    "mse_loss",
-    "l1_loss",
-    "smooth_l1_loss",
-    "huber_loss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-}
 
 
 class Known:
@@ -101,8 +92,6 @@ class Forward:
             return
         site, scope = where
         settings = self._settings(args, kwargs)
-        if kind in _SWAPPED and len(sources) >= 2:
-            sources = [sources[1], sources[0], *sources[2:]]
         name = f"{scope}{kind}" if scope else ""
         form = kind, name, site, settings
         tape = self._tape
@@ -151,7 +140,9 @@ class Forward:
             return known.node
         kind = "Parameter" if isinstance(tensor, self._parameter_type) else "Tensor"
         name = self._sites.name_of_input(tensor, site, argument, frame)
-        node = Node(self._tape.new_serial(), (kind, name, -1, ()), [])
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        settings = () if tensor.is_floating_point() else (("dtype", dtype),)
+        node = Node(self._tape.new_serial(), (kind, name, -1, settings), [])
         node.value = self._tensors.encoded(tensor)
         if tensor.requires_grad:
             node.instance = ref(tensor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from miniflow.node import Node
+from miniflow.ops.composed import op_kind
 
 # An op without a row here is shown by its class name.
 _SYMBOLS = {
@@ -63,16 +64,16 @@ _PINS = {
 
 def symbol(node: Node) -> str:
     """Return the sign of a node's op."""
-    kind = type(node).__name__
+    kind = op_kind(node).__name__
     exponent = getattr(node, "attrs", {}).get("exponent") if kind == "Pow" else None
     if isinstance(exponent, int | float) and len(node.inbound_nodes) == 1:
         return f"x^{exponent:g}"
-    return _SYMBOLS.get(kind, kind)
+    return _SYMBOLS.get(kind, type(node).__name__)
 
 
 def pins(node: Node) -> str:
     """Return a letter for each input of a node, or an empty string."""
-    letters = _PINS.get(type(node).__name__, "")
+    letters = _PINS.get(op_kind(node).__name__, "")
     count = len(node.inbound_nodes)
     return letters[:count] if count <= len(letters) else ""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.attention import AttentionExplainer
 from mfdebug.core.explain.ops.base import Explainer
+from mfdebug.core.explain.ops.composed import ComposedExplainer
 from mfdebug.core.explain.ops.conditions import CastExplainer, ComparisonExplainer, WhereExplainer
 from mfdebug.core.explain.ops.convolution import ConvolutionExplainer
 from mfdebug.core.explain.ops.copies import ExpandExplainer, TakeExplainer, TileExplainer
@@ -46,6 +47,7 @@ from mfdebug.core.explain.ops.unknown import ProbeExplainer
 from miniflow.node import Node
 from miniflow.ops import OPS, Max, Min, Op
 from miniflow.ops.base import follows_rules
+from miniflow.ops.composed import Composed
 
 _FAMILIES: dict[Explainer, str] = {
     ElementwiseExplainer(): (
@@ -100,7 +102,16 @@ _PROBE, _ALONG_AXES = ProbeExplainer(), AxisSelectionExplainer()
 def applicable_explainer(view: NodeView) -> tuple[Op, Explainer] | None:
     """Return a view's op and its explainer, or None if the recorded values do not fit its rule."""
     found = explainer_of(view.op)
-    return found if found is not None and view.debugger.state.explicable(view.node) else None
+    if found is None or not view.debugger.state.explicable(view.node):
+        return None
+    if isinstance(found[0], Composed):
+        return found[0], ComposedExplainer(view, found[0], _explainer_of_op)
+    return found
+
+
+def _explainer_of_op(op: Op) -> Explainer:
+    found = explainer_of(op)
+    return _PROBE if found is None else found[1]
 
 
 def explainer_of(node: Node) -> tuple[Op, Explainer] | None:

@@ -9,7 +9,7 @@ entry, so that the cost does not depend on the size of the layer.
 from __future__ import annotations
 
 import re
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,8 +53,8 @@ class Explainer:
     `reads_all_inputs` says that a local derivative depends on more than what `leads_to` returns.
     """
 
-    picks: ClassVar[bool] = False
-    reads_all_inputs: ClassVar[bool] = False
+    picks: bool = False
+    reads_all_inputs: bool = False
 
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:
         """Return the forward rule in symbols."""
