@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Progress
+from mfdebug.recording.branch import BranchDebugger
 from mfdebug.recording.cursor import RecordedCursor
 from mfdebug.recording.nodes import RecordedGraph, graph_of
 from mfdebug.recording.plan import RecordedPlan
@@ -17,7 +18,9 @@ from mfdebug.recording.records import Run
 from mfdebug.recording.saveable import saveable
 from miniflow.files import save as save_graph
 from miniflow.gradcheck.checker import Verdict
+from miniflow.graph import Graph
 from miniflow.node import Input
+from miniflow.ops.base import Array
 from miniflow.training.schedules import Schedule
 
 
@@ -101,7 +104,7 @@ class RecordedDebugger(Debugger):
         """Raise `DebuggerError`: the values of a program cannot be changed."""
         raise DebuggerError(
             "the values of a program cannot be changed",
-            hint="save FILE writes this network as a graph file, which can be changed",
+            hint="branch computes on from this pass, and there they can be changed",
         )
 
     def set_gradient(self, node: int, index: tuple[int, ...] | None, value: Any) -> int:
@@ -132,18 +135,32 @@ class RecordedDebugger(Debugger):
         Raises `GraphError` naming the nodes that are not of this miniflow, `DebuggerError` if a
         value is not known.
         """
+        save_graph(self._copy(self.plan.known_value), path)
+
+    def branched(self) -> BranchDebugger:
+        """Return a debugger that computes on from the present pass, as it began.
+
+        Raises `GraphError` naming the nodes that are not of this miniflow, `DebuggerError` if a
+        value is not known.
+        """
+        present = self.plan.present
+        assert present is not None
+        return BranchDebugger(self, self._copy(lambda node: present.value(node, 1)))
+
+    def _copy(self, value_of: Callable[[int], Array | None]) -> Graph:
+        """Return the network as a graph of miniflow's ops, with values for its inputs."""
         present = self.plan.present
         assert present is not None
         graph = saveable(self.graph, present, self._rate())
         for i, recorded in enumerate(self.graph.nodes):
             if not isinstance(recorded, Input):
                 continue
-            value = self.plan.known_value(i)
+            value = value_of(i)
             if value is None:
                 reason = self.state.missing(i) or "not fed"
-                raise DebuggerError(f"{recorded.label}'s value: {reason}", where="save")
+                raise DebuggerError(f"{recorded.label}'s value: {reason}")
             graph[recorded.label].value = value.copy()
-        save_graph(graph, path)
+        return graph
 
     def _rate(self) -> float:
         """Return the rate of this pass, or of the last pass before it with a rate; or NaN."""

@@ -5,6 +5,7 @@ The app builds its key bindings, palette and help screen from it.
 
 from __future__ import annotations
 
+from mfdebug.core.commands.branch import BRANCHING
 from mfdebug.core.commands.command import Command, find_in, short_forms
 from mfdebug.core.commands.demo import DEMONSTRATING
 from mfdebug.core.commands.draw import DRAW
@@ -25,7 +26,7 @@ GROUPS: dict[str, list[Command]] = {
     "move": MOVING,
     "stop": STOPPING,
     "look": [*LOOKING, DRAW],
-    "change": [*EDITING, *UNROLLING],
+    "change": [*EDITING, *UNROLLING, *BRANCHING],
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,
     "files, help, quit": [*SCRIPTING, help_command(COMMANDS), *COLOURING, *CLOSING],

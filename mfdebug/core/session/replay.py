@@ -20,7 +20,21 @@ from miniflow.ops.base import Array
 def session_lines(session: Session) -> list[str]:
     """Return the command lines that restore the state of a session."""
     debugger = session.debugger
-    return [*_unrolled(debugger), *_edits(debugger), *_stops(session), *_rest(session)]
+    return [
+        *_branch(debugger),
+        *_unrolled(debugger),
+        *_edits(debugger),
+        *_stops(session),
+        *_rest(session),
+    ]
+
+
+def _branch(debugger: Debugger) -> Iterator[str]:
+    """Yield the lines that branch off from the moment at which a branch does."""
+    if debugger.trunk is not None:
+        yield from _graph(debugger.trunk)
+        yield f"goto {debugger.trunk.moment}"
+        yield "branch"
 
 
 def _unrolled(debugger: Debugger) -> Iterator[str]:

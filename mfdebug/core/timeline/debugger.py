@@ -247,6 +247,20 @@ class Debugger(ABC):
         """The layers that are unrolled."""
         return ()
 
+    # Branches of a recorded run ----------------------------------------------------------------
+
+    @property
+    def trunk(self) -> Debugger | None:
+        """The debugger of the run from which this branches off, or None."""
+        return None
+
+    def branched(self) -> Debugger:
+        """Return a debugger that computes on from the present pass, with its inputs.
+
+        Raises `DebuggerError` if a number or a rule that it needs is not known.
+        """
+        raise DebuggerError("only a recorded pass has branches", hint="here `set` changes a number")
+
     # The graphs of a run: a program may have several ---------------------------------------------
 
     @property
