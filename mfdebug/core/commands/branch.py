@@ -1,4 +1,4 @@
-"""`branch` computes on from a recorded pass, where numbers can be changed, and returns to the run."""
+"""`branch` computes on from a recorded pass, where numbers can be changed, and returns."""
 
 from __future__ import annotations
 

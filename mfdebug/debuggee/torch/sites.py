@@ -94,7 +94,7 @@ class Sites:
         while frame is not None and not self._is_program(frame.f_code):
             frame = frame.f_back
         name = self._path(outer) or _variable(frame, outer) or type(outer).__name__.lower()
-        for part, module in [*outer.named_modules(remove_duplicate=True)]:
+        for part, module in outer.named_modules():
             self._learn(module, f"{name}.{part}" if part else name)
         for part, tensor in [*outer.named_parameters(), *outer.named_buffers()]:
             self._learn(tensor, f"{name}.{part}")

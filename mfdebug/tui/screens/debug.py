@@ -220,7 +220,7 @@ class DebugScreen(PromptKeys):
         if name == "theme" and isinstance(self.app, ThemedApp):
             self.app.use_theme(self.session.theme)
         if self.session.debugger is not self.debugger:
-            # Another graph, of a program or with an unrolled layer or a branch, gets its own screen.
+            # Another graph, of a program, a branch or with an unrolled layer, has its own screen.
             told = reply.text.partition("\n")[0] if name in ("unroll", "branch") else ""
             screen = DebugScreen(
                 self.session,
