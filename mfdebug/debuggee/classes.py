@@ -99,6 +99,7 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
         return call
 
     def wrap(cls: type) -> None:
+        recorder.see_class(cls)
         for name, direction in DIRECTIONS.items():
             original = cls.__dict__.get(name)
             if type(original) is FunctionType:
@@ -128,7 +129,11 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
         classes: list[type] = [object]
         for cls in classes:
             classes.extend(type.__subclasses__(cls))
-            if cls is not object and cls is not type and has_method(cls, "forward"):
+            if cls is object or cls is type:
+                continue
+            if has_method(cls, "forward"):
                 guarded(wrap, cls)
+            else:
+                guarded(recorder.see_class, cls)
     builtins.__build_class__ = build_class
     return stop

@@ -40,6 +40,17 @@ class Names:
         self._spans: dict[tuple[int, int], tuple[CodeType, SourceSpan]] = {}
         self._is_node_class: dict[type, bool] = {}
 
+    def add_class(self, cls: type) -> None:
+        """Take instances of a class for nodes, though they have no `forward`."""
+        self._is_node_class[cls] = True
+
+    def is_node_class(self, cls: type) -> bool:
+        """Whether the instances of a class are nodes."""
+        known = self._is_node_class.get(cls)
+        if known is None:
+            known = self._is_node_class[cls] = has_method(cls, "forward")
+        return known
+
     def is_ours(self, file: str) -> bool:
         """Whether a source file belongs to the engine or the recorder, not to the program."""
         return file.startswith(self._not_program)
@@ -94,10 +105,7 @@ class Names:
     ) -> None:
         for name, value in list(variables.items()):
             cls = type(value)
-            is_node = self._is_node_class.get(cls)
-            if is_node is None:
-                is_node = self._is_node_class[cls] = has_method(cls, "forward")
-            if is_node and type(name) is str and not name.startswith("_"):
+            if self.is_node_class(cls) and type(name) is str and not name.startswith("_"):
                 known = found.setdefault(id(value), [])
                 if len(known) < MAX_NAMES:
                     known.append((name, function, file))

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from .shared_inputs import SharedInputs
     from .tape import Tape
 
 # Layouts remembered.
@@ -70,7 +71,10 @@ class Recorder:
         # Whether the program has called `set_trace`: it then waits at the end of its next pass.
         self.traced = False
         # Of the engines that build their graph anew in each pass.
-        self.tapes: list[Tape] = []
+        self.tapes: list[Tape | SharedInputs] = []
+        # Called with each class that the program defines or, from Python 3.12 on, makes an
+        # instance of.
+        self.class_seen: list[Callable[[type], None]] = []
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
         self._process = os.getpid()
@@ -135,8 +139,13 @@ class Recorder:
         open_pass = self._pass_for(direction, node, frame)
         open_pass.record_inputs(node)
         number = open_pass.number_of(node)
-        open_pass.fault = direction, number, type(error).__name__, self._message(error)
+        open_pass.fault = direction, number, type(error).__name__, self.message_of(error)
         self.close()
+
+    def see_class(self, cls: type) -> None:
+        """Report a class of the program to the taps that look for theirs."""
+        for seen in self.class_seen:
+            seen(cls)
 
     def interrupted(self) -> None:
         """Discard the open pass: recording it was interrupted, for instance by a signal."""
@@ -293,7 +302,7 @@ class Recorder:
 
     # The end -----------------------------------------------------------------------------------
 
-    def _message(self, error: BaseException) -> str:
+    def message_of(self, error: BaseException) -> str:
         """Return the message of an error, if that runs no code of the program."""
         cls = type(error)
         plain = all(type(argument) in (str, int, float) for argument in error.args)
@@ -324,7 +333,7 @@ class Recorder:
             if not self.names.is_ours(trace.tb_frame.f_code.co_filename):
                 file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
             trace = trace.tb_next
-        message = self._message(error)
+        message = self.message_of(error)
         if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
             # The line with the error has not run, so the traceback does not have it.
             message, file, line = str(error.msg)[:MAX_MESSAGE], str(error.filename), error.lineno

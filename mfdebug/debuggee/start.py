@@ -7,6 +7,7 @@ import os
 import sys
 
 from .imports import when_imported
+from .micrograd.taps import Taps as MicrogradTaps
 from .recorder import Recorder
 from .ring import Ring
 from .torch.taps import Taps
@@ -34,6 +35,7 @@ def start(settings: str) -> None:
 def record(ring: Ring, *, existing: bool) -> Recorder:
     """Record into a ring; `existing`: also watch the nodes of classes that are already defined."""
     recorder = Recorder(ring, ENGINE, BYTES_A_SECOND)
+    recorder.class_seen.append(MicrogradTaps(recorder).see)
     if sys.version_info >= (3, 12):
         from .monitoring import install
 

@@ -16,7 +16,7 @@ from .text import as_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
     from typing import Any
 
     from .name_facts import SourceSpan
@@ -139,29 +139,46 @@ class Tape:
 
     def write(self, cost: Node, backward: Backward, fault: Fault | None = None) -> None:
         """Write the pass of a cost, and wait if the debugger asks for it."""
-        recorder = self._recorder
-        recorder.close()
         nodes = ancestors([cost])
         numbers = {node: i for i, node in enumerate(nodes)}
         whole = all(node.value is not None for node in nodes)
-        recorder.number += 1
         structure = self._structure(nodes, numbers, backward, cost)
         graph = self._graph(structure, nodes)
         entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
-        self._written += sum(map(len, parts))
-        text = b""
+        place = None
         if fault is not None:
             place = fault.direction, numbers[fault.node], fault.error, fault.message
-            text = as_json(place).encode()
+        self.put(structure, graph, tuple(entries), parts, whole=whole, fault=place)
+
+    def put(
+        self,
+        structure: int,
+        graph: int,
+        entries: Hashable,
+        parts: list[bytes],
+        *,
+        whole: bool,
+        sharing: int = -1,
+        fault: tuple[str, int, str, str] | None = None,
+    ) -> None:
+        """Write the next pass, and wait if the debugger asks for it; the open one is closed.
+
+        `entries` describe the `parts`: as tuples, or as JSON that a `Forms` has seen before.
+        """
+        recorder = self._recorder
+        recorder.close()
+        recorder.number += 1
+        self._written += sum(map(len, parts))
         recorder.ring.put(
             Record(
                 PASS,
                 recorder.number,
                 graph=graph,
                 structure=structure,
-                layout=recorder.layouts.number_of(tuple(entries)),
+                layout=recorder.layouts.number_of(entries),
+                sharing=sharing,
                 flags=(WHOLE if whole else 0) | COMPLETE,
-                text=text,
+                text=b"" if fault is None else as_json(fault).encode(),
             ),
             parts,
         )
