@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .graph import ValueGraph
+    from .graph import Edges, ValueGraph
+
+
+# Whether a `_backward` has only ever added one float to each operand where a float came in, by its
+# code.
+_habits: dict[Any, bool] = {}
+# Adding to it gives what is added, with its sign.
+_MINUS_ZERO = -0.0
 
 
 class Noted:
@@ -24,63 +31,95 @@ class Noted:
     along it, None if that is not known. Remove it when the run has ended.
     """
 
-    def __init__(self, graph: ValueGraph) -> None:
+    __slots__ = ("_taps", "learns", "order", "sent")
+
+    def __init__(self, graph: ValueGraph, edges: Edges, *, learns: bool) -> None:
+        self.learns = learns
         self.order: list[int] = []
-        self.sent: list[Any] = [None] * len(graph.edges)
-        self._taps: list[tuple[Any, Any, Any]] = []
-        values, sources, first = graph.values, graph.sources, graph.first_edge
-        for i, value in enumerate(values):
-            operands = [values[k] for k in dict.fromkeys(sources[i])]
-            original = value._backward
-            tap = self._tap(i, original, operands, first[i])
-            value._backward = tap
-            self._taps.append((value, original, tap))
+        self.sent: list[Any] = [None] * len(edges.all)
+        self._taps: list[_Call] = []
+        values, sources = graph.values, graph.sources
+        for i, (value, numbers) in enumerate(zip(values, edges.operands, strict=True)):
+            operands = tuple([values[k] for k in numbers])
+            tap = _Call(self, i, value, operands, edges.first[i])
+            if not learns and len(numbers) == len(sources[i]):
+                tap.quick = _habits.get(graph.operations[i][0], False)
+            self._taps.append(tap)
 
     def remove(self) -> None:
         """Leave the values as they were."""
-        for value, original, tap in self._taps:
-            if value._backward is tap:
-                value._backward = original
+        for tap in self._taps:
+            if tap.value._backward is tap:
+                tap.value._backward = tap.original
 
-    def _tap(
-        self, number: int, original: Callable[[], Any], operands: list[Any], edge: int
-    ) -> Callable[[], Any]:
-        called, sent, noting = self.order.append, self.sent, _noting
 
-        if not operands:
+class _Call:
+    """The tap of one `_backward`; `quick` as `_habits` says."""
 
-            def call() -> Any:
-                called(number)
-                return original()
+    __slots__ = ("edge", "noted", "number", "operands", "original", "quick", "value")
 
-            return call
+    def __init__(
+        self, noted: Noted, number: int, value: Any, operands: tuple[Any, ...], edge: int
+    ) -> None:
+        self.noted = noted
+        self.number = number
+        self.value = value
+        self.original = value._backward
+        self.operands = operands
+        self.edge = edge
+        self.quick = False
+        value._backward = self
 
-        def noted() -> Any:
-            called(number)
-            before = []
-            for operand in operands:
-                held = operand.grad
-                before.append(held)
-                kind = type(held)
-                make = noting[kind] if kind in noting else _learn(kind)
-                if make is not None:
-                    operand.grad = make(held)
-            try:
-                return original()
-            finally:
-                at = edge
-                for operand, held in zip(operands, before, strict=True):
-                    found = operand.grad
-                    plain = _plain.get(type(found))
-                    if plain is not None:
-                        sent[at] = _sum(sent[at], found.added)
-                        operand.grad = plain(found, held)
-                    elif type(held) in noting and noting.get(type(found)) is not None:
-                        # It was assigned.
-                        sent[at] = _copy(found)
-                    at += 1
+    def __call__(self) -> Any:
+        self.noted.order.append(self.number)
+        if not self.operands:
+            return self.original()
+        quick = self.quick and type(self.value.grad) is float
+        before = []
+        for operand in self.operands:
+            held = operand.grad
+            kind = type(held)
+            if quick and not held and (kind is int or kind is float):
+                start: Any = _MINUS_ZERO
+            else:
+                make = _noting[kind] if kind in _noting else _learn(kind)
+                start = held if make is None else make(held)
+            operand.grad = start
+            before.append((held, start))
+        try:
+            return self.original()
+        finally:
+            sent, at = self.noted.sent, self.edge
+            for operand, (held, start) in zip(self.operands, before, strict=True):
+                found = operand.grad
+                kind = type(found)
+                if found is start and start is not held and kind is float:
+                    operand.grad = held
+                elif start is _MINUS_ZERO:
+                    sent[at] = found
+                    if kind is not float or not found:
+                        operand.grad = held + found
+                elif kind in _plain:
+                    sent[at] = found.added
+                    operand.grad = _plain[kind](found, held)
+                elif start is not held and _noting.get(kind) is not None:
+                    # It was assigned.
+                    sent[at] = _copy(found)
+                at += 1
+            if self.noted.learns:
+                self._learn_habit(before)
 
-        return noted
+    def _learn_habit(self, before: list[tuple[Any, Any]]) -> None:
+        """Learn whether the function adds one float to each operand where a float came in."""
+        code = getattr(self.original, "__code__", None)
+        sent = self.noted.sent[self.edge : self.edge + len(before)]
+        habit = _habits.get(code, True)
+        if type(self.value.grad) is float:
+            habit = habit and all(
+                type(number) is float and start is not held and type(operand.grad) is float
+                for number, operand, (held, start) in zip(sent, self.operands, before, strict=True)
+            )
+        _habits[code] = habit
 
 
 def _sum(first: Any, second: Any) -> Any:

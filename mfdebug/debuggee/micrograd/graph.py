@@ -41,22 +41,18 @@ def is_value_class(cls: type) -> bool:
 class ValueGraph:
     """A value and all that it depends on, numbered after their operands; the value is the last.
 
-    `sources` are the operands of each by number, `operations` what it is the result of. `edges`
-    are the pairs of a value and the first position of each of its operands, `first_edge` where
-    those of a value begin.
+    `sources` are the operands of each by number, `operations` what it is the result of. Few objects
+    are kept: each is one more that the interpreter's garbage collector looks at.
     """
+
+    __slots__ = ("operations", "sources", "values")
 
     def __init__(self, cost: Any) -> None:
         self.values: list[Any] = []
         self.sources: list[tuple[int, ...]] = []
         self.operations: list[Operation] = []
-        self.edges: list[tuple[int, int]] = []
-        self.first_edge: list[int] = []
-        self._read(cost)
-        self.key = tuple(self.operations), tuple(self.sources)
-
-    def _read(self, cost: Any) -> None:
         numbers: dict[int, int] = {}
+        # What has been read of the values whose operands come first.
         read: dict[int, tuple[list[Any], Operation]] = {}
         kind = type(cost)
         stack = [cost]
@@ -66,25 +62,26 @@ class ValueGraph:
             if key in numbers:
                 stack.pop()
                 continue
-            found = read.get(key)
+            found = read.pop(key, None)
             if found is None:
-                found = read[key] = _operation(value, kind)
-                missing = [x for x in found[0] if id(x) not in numbers]
+                found = _operation(value, kind)
+                # A value that depends on itself is left out where it does.
+                missing = [x for x in found[0] if id(x) not in numbers and id(x) not in read]
                 if missing:
+                    read[key] = found
                     missing.reverse()
                     stack += missing
                     continue
             stack.pop()
-            number = numbers[key] = len(self.values)
-            # What would be in a cycle is left out.
-            sources = tuple([numbers[id(x)] for x in found[0] if id(x) in numbers])
+            numbers[key] = len(self.values)
             self.values.append(value)
-            self.sources.append(sources)
+            self.sources.append(tuple([numbers[id(x)] for x in found[0] if id(x) in numbers]))
             self.operations.append(found[1])
-            self.first_edge.append(len(self.edges))
-            self.edges += [
-                (number, k) for k, i in enumerate(sources) if not k or sources.index(i) == k
-            ]
+
+    @property
+    def key(self) -> tuple[tuple[Operation, ...], tuple[tuple[int, ...], ...]]:
+        """What distinguishes graphs of different operations."""
+        return tuple(self.operations), tuple(self.sources)
 
     @property
     def inputs(self) -> list[int]:
@@ -101,8 +98,8 @@ class ValueGraph:
         return name, {"arguments": [*places, *numbers], "options": []}
 
 
-# Of a code, the positions of its cells, `self` first.
-_cells: dict[CodeType, list[int]] = {}
+# Of a code, the positions of its cells, `self` first, and the operation if it uses no numbers.
+_cells: dict[CodeType, tuple[list[int], Operation]] = {}
 
 
 def _operation(value: Any, kind: type) -> tuple[list[Any], Operation]:
@@ -111,10 +108,12 @@ def _operation(value: Any, kind: type) -> tuple[list[Any], Operation]:
     if type(function) is FunctionType and function.__closure__ is not None:
         code = function.__code__
         cells = function.__closure__
-        order = _cells.get(code)
-        if order is None:
+        known = _cells.get(code)
+        if known is None:
             names = code.co_freevars
-            order = _cells[code] = sorted(range(len(names)), key=lambda i: names[i] != "self")
+            places = sorted(range(len(names)), key=lambda i: names[i] != "self")
+            known = _cells[code] = places, (code, ())
+        order, operation = known
         operands: list[Any] = []
         numbers: list[float] = []
         for i in order:
@@ -130,7 +129,7 @@ def _operation(value: Any, kind: type) -> tuple[list[Any], Operation]:
             elif type(held) in (list, tuple) and len(held) <= MAX_OPERANDS:
                 operands += [x for x in held if isinstance(x, kind) and x is not value]
         if operands:
-            return operands, (code, tuple(numbers))
+            return operands, (code, tuple(numbers)) if numbers else operation
     for name in OPERANDS:
         listed = getattr(value, name, None)
         if type(listed) in (set, frozenset, list, tuple) and listed:
@@ -145,3 +144,22 @@ def _method(code: CodeType) -> str:
     parts = code.co_qualname.split(".")
     outer = [part for part in parts[:-1] if part != "<locals>"]
     return (outer[-1].strip("_") if outer else "") or "result"
+
+
+class Edges:
+    """The edges of the graphs of one key: a value and the first position of each operand.
+
+    `first` is where those of each value begin, `operands` their numbers.
+    """
+
+    __slots__ = ("all", "first", "operands")
+
+    def __init__(self, sources: list[tuple[int, ...]]) -> None:
+        self.all: list[tuple[int, int]] = []
+        self.first: list[int] = []
+        self.operands: list[tuple[int, ...]] = []
+        for number, numbers in enumerate(sources):
+            once = tuple(dict.fromkeys(numbers))
+            self.first.append(len(self.all))
+            self.operands.append(once)
+            self.all += [(number, numbers.index(i)) for i in once]

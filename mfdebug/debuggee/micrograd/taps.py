@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from _struct import Struct
@@ -14,7 +15,7 @@ from ..shared_inputs import SharedInputs
 from ..tape import Tape
 from ..text import as_json
 from .addends import Noted
-from .graph import ValueGraph, is_value_class
+from .graph import Edges, ValueGraph, is_value_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,15 +45,16 @@ class Known:
     `layout` describes the numbers of a pass if all are floats, `short` those of inputs and cost.
     """
 
-    __slots__ = ("ends", "layout", "pack", "pack_ends", "short", "structure")
+    __slots__ = ("edges", "ends", "layout", "pack", "pack_ends", "short", "structure")
 
-    def __init__(self, structure: int, graph: ValueGraph) -> None:
+    def __init__(self, structure: int, graph: ValueGraph, edges: Edges) -> None:
         self.structure = structure
+        self.edges = edges
         count = len(graph.values)
         self.ends = sorted({*graph.inputs, count - 1})
-        self.layout = as_json(_entries(graph, "float"))
+        self.layout = as_json([(*place, "float", ()) for place in _places(count, edges)])
         self.short = as_json([("v", i, -1, "float", ()) for i in self.ends])
-        self.pack = Struct(f"<{2 * count + len(graph.edges)}d").pack
+        self.pack = Struct(f"<{2 * count + len(edges.all)}d").pack
         self.pack_ends = Struct(f"<{len(self.ends)}d").pack
 
 
@@ -138,13 +140,20 @@ class Taps:
 
     def _run(self, original: Callable[[], Any], cost: Any) -> Any:
         """Run the program's `backward` of a cost, and write the pass."""
+        enabled = gc.isenabled()
+        # Otherwise it would look at all values again and again while many taps are made.
+        gc.disable()
         graph = ValueGraph(cost)
-        if len(graph.values) == 1:
-            return original()
-        known = self._known.get(graph.key)
+        key = graph.key
+        known = self._known.get(key)
+        edges = Edges(graph.sources) if known is None else known.edges
         values = [value.data for value in graph.values]
         copies = self._tape.copies
-        noted = Noted(graph) if copies or known is None else None
+        noted = None
+        if copies or known is None:
+            noted = Noted(graph, edges, learns=known is None)
+        if enabled:
+            gc.enable()
         fault = None
         self._running = True
         try:
@@ -159,7 +168,7 @@ class Taps:
                 noted.remove()
             if known is None:
                 assert noted is not None
-                known = self._new(graph, noted.order)
+                known = self._known[key] = self._new(graph, edges, noted.order)
             else:
                 self._see_known()
             inputs = [(i, graph.values[i]) for i in graph.inputs]
@@ -175,7 +184,7 @@ class Taps:
                 fault=fault,
             )
 
-    def _new(self, graph: ValueGraph, order: list[int]) -> Known:
+    def _new(self, graph: ValueGraph, edges: Edges, order: list[int]) -> Known:
         """Write down a graph of new operations."""
         names, frame = self._recorder.names, sys._getframe(2)
         variables = names.variables(frame)
@@ -207,9 +216,8 @@ class Taps:
         structure = self._recorder.structures.number_of(as_json(description))
         if len(self._known) >= MAX_KNOWN:
             self._known.clear()
-        known = self._known[graph.key] = Known(structure, graph)
         self._note_sites()
-        return known
+        return Known(structure, graph, edges)
 
 
 def _written(
@@ -226,7 +234,7 @@ def _written(
     if _are_floats(numbers):
         return layout, [pack(*numbers)]
     made, parts = [], []
-    for (tag, i, k), number in zip(entries or _places(graph), numbers, strict=True):
+    for (tag, i, k), number in zip(entries or _places(len(values), known.edges), numbers, strict=True):
         found = encoded(number)
         if found is not None:
             dtype, shape, data = found
@@ -235,15 +243,10 @@ def _written(
     return tuple(made), parts
 
 
-def _places(graph: ValueGraph) -> list[tuple[str, int, int]]:
+def _places(count: int, edges: Edges) -> list[tuple[str, int, int]]:
     """Return where the numbers of a whole pass belong: tag, node and input index."""
-    values = range(len(graph.values))
-    sent = [("s", i, k) for i, k in graph.edges]
-    return [*[("v", i, -1) for i in values], *sent, *[("g", i, -1) for i in values]]
-
-
-def _entries(graph: ValueGraph, dtype: str) -> list[Any]:
-    return [(*place, dtype, ()) for place in _places(graph)]
+    sent = [("s", i, k) for i, k in edges.all]
+    return [*[("v", i, -1) for i in range(count)], *sent, *[("g", i, -1) for i in range(count)]]
 
 
 def _are_floats(numbers: list[Any]) -> bool:
