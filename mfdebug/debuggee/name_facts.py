@@ -127,3 +127,14 @@ def source_span(code: CodeType, last: int) -> SourceSpan:
             break
     first, end, column, end_column = (position or 0 for position in lines)
     return code.co_filename, code.co_qualname, first, end, column, end_column
+
+
+def variable_of(frame: FrameType | None, thing: Any) -> str:
+    """Return the name of the variable of a frame that holds something, or an empty string."""
+    if frame is None:
+        return ""
+    for variables in (frame.f_locals, frame.f_globals):
+        for name, value in variables.items():
+            if value is thing and type(name) is str and not name.startswith("_"):
+                return name
+    return ""

@@ -1,7 +1,7 @@
 """Numbers the graphs of engines that build a new one in each pass, by the inputs that live on.
 
-Whether an input of one pass is that of another is decided by identity alone: a parameter is the same
-object, a batch or a constant is made anew.
+Whether an input of one pass is that of another is decided by identity alone: a parameter is the
+same object, a batch or a constant is made anew.
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ class SharedInputs:
         recorder.tapes.append(self)
 
     def graph_of(self, structure: int, result: Any, inputs: Sequence[tuple[int, Any]]) -> Graph:
-        """Return the graph of a pass; `inputs` are the numbers of its input nodes, and what holds
-        their values.
-        """
+        """Return the graph of a pass; `inputs` are its input nodes' numbers and their objects."""
         for known in self._recent:
             if known.structure == structure and known.result() is result:
                 return known

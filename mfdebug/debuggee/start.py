@@ -6,6 +6,7 @@ import atexit
 import os
 import sys
 
+from .autograd import Taps as AutogradTaps
 from .imports import when_imported
 from .micrograd.taps import Taps as MicrogradTaps
 from .recorder import Recorder
@@ -44,7 +45,12 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
         from .classes import install as wrap_classes
 
         recorder.stop = wrap_classes(recorder, existing=existing)
-    when_imported({"torch": lambda torch: _tap_torch(torch, recorder)})
+    when_imported(
+        {
+            "torch": lambda torch: _tap_torch(torch, recorder),
+            "autograd.core": lambda core: _tap_autograd(core, recorder),
+        }
+    )
     atexit.register(recorder.end)
     os.register_at_fork(after_in_child=lambda: _detach_child(recorder))
     exit_process = os._exit
@@ -64,6 +70,12 @@ def _tap_torch(torch: Any, recorder: Recorder) -> None:
     if not recorder.off:
         taps = Taps(torch, recorder)
         taps.install()
+
+
+def _tap_autograd(core: Any, recorder: Recorder) -> None:
+    """Note what a program computes with autograd."""
+    if not recorder.off and hasattr(core, "VJPNode"):
+        AutogradTaps(core, recorder).install()
 
 
 def _detach_child(recorder: Recorder) -> None:

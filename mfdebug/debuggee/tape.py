@@ -8,9 +8,7 @@ the nodes that its cost depends on.
 from __future__ import annotations
 
 import time
-from _weakref import ref
 
-from .forms import Forms
 from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
 from .text import as_json
 
@@ -22,7 +20,10 @@ if TYPE_CHECKING:
     from .name_facts import SourceSpan
     from .open_pass import Encoded
     from .recorder import Recorder
+    from .shared_inputs import SharedInputs
 
+    # Returns an object, or None if it is gone.
+    Held = Callable[[], Any]
     # What a node is: its function, its name, where it was called, settings of the call.
     Form = tuple[str, str, Any, tuple[Any, ...]]
 
@@ -41,7 +42,7 @@ class Node:
     """A tensor of a pass: an input, or the result of a function.
 
     `form` says what it is, `sources` are the nodes it was computed from, `value` its bytes, None if
-    they were not copied. `instance` is a weak reference to a trained input, else None. `serial`
+    they were not copied. `instance` refers to a trained input, weakly if it can, else None. `serial`
     orders nodes by when they were made.
     """
 
@@ -65,7 +66,7 @@ class Node:
         self.form = form
         self.sources = sources
         self.value = value
-        self.instance: ref[Any] | None = None
+        self.instance: Held | None = None
         # For engines that number what they do: the numbers from `first` to before `last` are of
         # this node's function; `sequence` and `output` are where its gradient arrives.
         self.first = self.last = 0
@@ -99,6 +100,7 @@ class Tape:
     """Numbers and writes passes for a recorder; `engine` is the name of the program's engine.
 
     `encode` returns the bytes of a trained input, `site` the source of where a form was made.
+    `shared`: trained inputs may be other objects in each pass; else they tell graphs apart.
     """
 
     def __init__(
@@ -107,15 +109,17 @@ class Tape:
         engine: str,
         encode: Callable[[Any], Encoded],
         site: Callable[[Any], SourceSpan | None],
+        shared: SharedInputs | None = None,
     ) -> None:
         self._recorder = recorder
         self._engine = engine
         self._encode = encode
         self._site = site
+        self._shared = shared
         self._structures: dict[Any, int] = {}
-        self._graphs: dict[Any, tuple[int, list[ref[Any]]]] = {}
+        self._graphs: dict[Any, tuple[int, list[Held]]] = {}
         self._graph_count = 0
-        self._final: dict[int, tuple[int, list[tuple[int, ref[Any]]]]] = {}
+        self._final: dict[int, tuple[int, list[tuple[int, Held]]]] = {}
         self._written = 0
         self._since = time.monotonic()
         self._serial = 0
@@ -143,12 +147,16 @@ class Tape:
         numbers = {node: i for i, node in enumerate(nodes)}
         whole = all(node.value is not None for node in nodes)
         structure = self._structure(nodes, numbers, backward, cost)
-        graph = self._graph(structure, nodes)
+        graph, sharing = self._graph(structure, nodes), -1
+        if self._shared is not None:
+            trained = [(i, x()) for i, n in enumerate(nodes) if (x := n.instance) is not None]
+            known = self._shared.graph_of(structure, cost, trained)
+            graph, sharing = known.number, known.sharing
         entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
         place = None
         if fault is not None:
             place = fault.direction, numbers[fault.node], fault.error, fault.message
-        self.put(structure, graph, tuple(entries), parts, whole=whole, fault=place)
+        self.put(structure, graph, tuple(entries), parts, whole=whole, sharing=sharing, fault=place)
 
     def put(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from mfdebug.recording.engine_ops import op_of
 from mfdebug.recording.records import RecordedNode, Structure
 from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import GraphError, printable
@@ -149,6 +150,13 @@ def _node(
             return ours
         except (KeyError, GraphError):
             # From another version of miniflow: its rules are not known here.
+            pass
+    elif inbound and (found := op_of(node)) is not None:
+        try:
+            same: Node = OPS[found[0]].of(inbound, name, found[1])
+            return same
+        except GraphError:
+            # Its inputs are others than our op takes: from a damaged file.
             pass
     key = node.kind, bool(inbound)
     if key not in kinds:

@@ -207,7 +207,7 @@ def _arrays(cls: Any) -> Any:
         made.plain = array
         return made
 
-    _plain[Noting] = lambda array, before: array.plain
+    _plain[Noting] = lambda array, _: array.plain
     return noting
 
 

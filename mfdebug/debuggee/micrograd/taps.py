@@ -58,6 +58,31 @@ class Known:
         self.pack_ends = Struct(f"<{len(self.ends)}d").pack
 
 
+class _Run:
+    """One run of `backward`: the data of the values before it, and what is noted; `whole`: all."""
+
+    __slots__ = ("edges", "graph", "key", "known", "noted", "values", "whole")
+
+    def __init__(
+        self,
+        graph: ValueGraph,
+        key: Any,
+        known: Known | None,
+        edges: Edges,
+        values: list[Any],
+        noted: Noted | None,
+        *,
+        whole: bool,
+    ) -> None:
+        self.graph = graph
+        self.key = key
+        self.known = known
+        self.edges = edges
+        self.values = values
+        self.noted = noted
+        self.whole = whole
+
+
 class Taps:
     """The taps of all classes of values, for one recorder."""
 
@@ -140,53 +165,76 @@ class Taps:
 
     def _run(self, original: Callable[[], Any], cost: Any) -> Any:
         """Run the program's `backward` of a cost, and write the pass."""
-        enabled = gc.isenabled()
-        # Otherwise it would look at all values again and again while many taps are made.
-        gc.disable()
-        graph = ValueGraph(cost)
-        key = graph.key
-        known = self._known.get(key)
-        edges = Edges(graph.sources) if known is None else known.edges
-        values = [value.data for value in graph.values]
-        copies = self._tape.copies
-        noted = None
-        if copies or known is None:
-            noted = Noted(graph, edges, learns=known is None)
-        if enabled:
-            gc.enable()
+        try:
+            run = self._begin(cost)
+        except Exception as failure:
+            self._recorder.failed(failure)
+            return original()
         fault = None
         self._running = True
         try:
             return original()
         except Exception as error:
-            at = noted.order[-1] if noted is not None and noted.order else len(values) - 1
+            order = () if run.noted is None else run.noted.order
+            at = order[-1] if order else len(run.values) - 1
             fault = "b", at, type(error).__name__, self._recorder.message_of(error)
             raise
         finally:
             self._running = False
-            if noted is not None:
-                noted.remove()
-            if known is None:
-                assert noted is not None
-                known = self._known[key] = self._new(graph, edges, noted.order)
-            else:
-                self._see_known()
-            inputs = [(i, graph.values[i]) for i in graph.inputs]
-            instance = self._inputs.graph_of(known.structure, cost, inputs)
-            entries, parts = _written(known, graph, values, noted if copies else None)
-            self._tape.put(
-                known.structure,
-                instance.number,
-                entries,
-                parts,
-                whole=copies,
-                sharing=instance.sharing,
-                fault=fault,
-            )
+            if run.noted is not None:
+                run.noted.remove()
+            if not self._recorder.off:
+                try:
+                    self._write(run, fault)
+                except Exception as failure:
+                    self._recorder.failed(failure)
+
+    def _begin(self, cost: Any) -> _Run:
+        """Read the graph of a cost, and note what its values will do."""
+        enabled = gc.isenabled()
+        # Otherwise it would look at all values again and again while many taps are made.
+        gc.disable()
+        try:
+            graph = ValueGraph(cost)
+            key = graph.key
+            known = self._known.get(key)
+            edges = Edges(graph.sources) if known is None else known.edges
+            values = [value.data for value in graph.values]
+            whole = self._tape.copies
+            noted = None
+            if whole or known is None:
+                noted = Noted(graph, edges, learns=known is None)
+            return _Run(graph, key, known, edges, values, noted, whole=whole)
+        finally:
+            if enabled:
+                gc.enable()
+
+    def _write(self, run: _Run, fault: tuple[str, int, str, str] | None) -> None:
+        graph, known = run.graph, run.known
+        if known is None:
+            assert run.noted is not None
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            known = self._known[run.key] = self._new(graph, run.edges, run.noted.order)
+        else:
+            self._see_known()
+        inputs = [(i, graph.values[i]) for i in graph.inputs]
+        instance = self._inputs.graph_of(known.structure, graph.values[-1], inputs)
+        noted = run.noted if run.whole else None
+        entries, parts = _written(known, graph, run.values, noted)
+        self._tape.put(
+            known.structure,
+            instance.number,
+            entries,
+            parts,
+            whole=run.whole,
+            sharing=instance.sharing,
+            fault=fault,
+        )
 
     def _new(self, graph: ValueGraph, edges: Edges, order: list[int]) -> Known:
         """Write down a graph of new operations."""
-        names, frame = self._recorder.names, sys._getframe(2)
+        names, frame = self._recorder.names, sys._getframe(1)
         variables = names.variables(frame)
         paths = paths_to({id(graph.values[i]) for i in graph.inputs}, frame, names)
         spans: dict[Site, SourceSpan] = {}
@@ -214,8 +262,6 @@ class Taps:
             "cost": len(nodes) - 1,
         }
         structure = self._recorder.structures.number_of(as_json(description))
-        if len(self._known) >= MAX_KNOWN:
-            self._known.clear()
         self._note_sites()
         return Known(structure, graph, edges)
 
@@ -223,7 +269,7 @@ class Taps:
 def _written(
     known: Known, graph: ValueGraph, values: list[Any], noted: Noted | None
 ) -> tuple[Any, list[bytes]]:
-    """Return the entries of a pass and their bytes: of inputs and cost alone if nothing is noted."""
+    """Return the entries of a pass and their bytes; if nothing is noted, of inputs and cost."""
     if noted is None:
         numbers = [values[i] for i in known.ends]
         entries = [("v", i, -1) for i in known.ends]
@@ -234,7 +280,9 @@ def _written(
     if _are_floats(numbers):
         return layout, [pack(*numbers)]
     made, parts = [], []
-    for (tag, i, k), number in zip(entries or _places(len(values), known.edges), numbers, strict=True):
+    for (tag, i, k), number in zip(
+        entries or _places(len(values), known.edges), numbers, strict=True
+    ):
         found = encoded(number)
         if found is not None:
             dtype, shape, data = found

@@ -117,7 +117,9 @@ class Taps:
             for name in names:
                 self._replace(kind, name, self._synced(vars(kind)[name]))
         self._replace(
-            torch.autograd, "_engine_run_backward", self._engine(torch.autograd._engine_run_backward)
+            torch.autograd,
+            "_engine_run_backward",
+            self._engine(torch.autograd._engine_run_backward),
         )
 
     def _replace(self, owner: Any, name: str, new: Any) -> None:
