@@ -125,8 +125,10 @@ class Vjp:
         found = []
         for share in shares:
             found.append(share)
+            if len(found) == len(self.sources):
+                # The caller asks for no more than there are sources.
+                self.taps.safely(lambda: self._note(backward, found))
             yield share
-        self.taps.safely(lambda: self._note(backward, found))
 
     def _note(self, backward: Backward, shares: list[Any]) -> None:
         """Note what the node sends; to a source that it takes twice, the sum."""

@@ -42,8 +42,8 @@ class Node:
     """A tensor of a pass: an input, or the result of a function.
 
     `form` says what it is, `sources` are the nodes it was computed from, `value` its bytes, None if
-    they were not copied. `instance` refers to a trained input, weakly if it can, else None. `serial`
-    orders nodes by when they were made.
+    they were not copied. `instance` refers to a trained input, weakly if that is possible.
+    `serial` orders nodes by when they were made.
     """
 
     __slots__ = (
@@ -132,9 +132,7 @@ class Tape:
 
     @property
     def copies(self) -> bool:
-        """Whether the next pass is to be written down whole: the budget allows it, or it is asked
-        for.
-        """
+        """Whether the next pass is written down whole: the budget allows it, or it is asked for."""
         recorder = self._recorder
         allowed = BURST_BYTES + recorder.rate * (time.monotonic() - self._since)
         return self._written <= allowed or recorder.ring.word(STOP_AT) <= recorder.number + 1

@@ -82,7 +82,7 @@ class _Call:
             if quick and not held and (kind is int or kind is float):
                 start: Any = _MINUS_ZERO
             else:
-                make = _noting[kind] if kind in _noting else _learn(kind)
+                make = _noting_class(kind)
                 start = held if make is None else make(held)
             operand.grad = start
             before.append((held, start))
@@ -102,7 +102,7 @@ class _Call:
                 elif kind in _plain:
                     sent[at] = found.added
                     operand.grad = _plain[kind](found, held)
-                elif start is not held and _noting.get(kind) is not None:
+                elif start is not held and _noting_class(kind) is not None:
                     # It was assigned.
                     sent[at] = _copy(found)
                 at += 1
@@ -137,8 +137,12 @@ _noting: dict[type, Any] = {}
 _plain: dict[type, Callable[[Any, Any], Any]] = {}
 
 
+def _noting_class(cls: type) -> Any:
+    """Return what makes numbers that note of numbers of a class, or None."""
+    return _noting[cls] if cls in _noting else _learn(cls)
+
+
 def _learn(cls: type) -> Any:
-    """Return the class of numbers that note for a class of numbers, or None."""
     numpy: Any = sys.modules.get("numpy")
     made: Any = None
     if cls in (int, float) or (numpy is not None and cls in (numpy.float64, numpy.float32)):
@@ -163,8 +167,7 @@ def _scalars(cls: Any) -> Any:
             return self._result(cls(self) - other, -other)
 
         def _result(self, result: Any, added: Any) -> Any:
-            kind = type(result)
-            make = _noting[kind] if kind in _noting else _learn(kind)
+            make = _noting_class(type(result))
             if make is None:
                 return result
             made = make(result)
