@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from types import FunctionType
 
 from .name_facts import source_span, variable_of
 from .reading import encoded
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     # The keys that lead from the differentiated argument to a part of it.
     Path = tuple[Any, ...]
 
+_FUNCTION: Any = type(lambda: None)
 # Characters kept of a setting that is a text.
 MAX_SETTING = 80
 
@@ -381,13 +381,13 @@ def _argument_names(function: Any) -> tuple[str, ...]:
 
     `grad(f, argnum)` differentiates a function of its own, which holds `f` and `argnum`.
     """
-    if type(function) is not FunctionType or function.__closure__ is None:
+    if type(function) is not _FUNCTION or function.__closure__ is None:
         return ()
     held = dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))
     if not held.keys() >= {"fun", "argnum"}:
         return ()
     inner, argnum = held["fun"].cell_contents, held["argnum"].cell_contents
-    if type(inner) is not FunctionType:
+    if type(inner) is not _FUNCTION:
         return ()
     code = inner.__code__
     names = code.co_varnames[: code.co_argcount]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import FunctionType, ModuleType
+import sys
 
 from .reading import own_attributes
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Things that are looked at, and how long a path may be.
 MAX_SEEN = 200_000
 MAX_STEPS = 8
-_LEAVES = (str, bytes, int, float, complex, type, type(None), FunctionType, ModuleType)
+_LEAVES = (str, bytes, int, float, complex, type, type(None), type(lambda: None), type(sys))
 
 
 def paths_to(wanted: Set[int], frame: FrameType | None, names: Names) -> dict[int, str]:

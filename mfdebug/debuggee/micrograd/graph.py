@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from types import CodeType, FunctionType
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import CodeType
     from typing import Any
 
     # What a value is the result of: the code of its `_backward`, and the numbers that it uses.
     Operation = tuple[Any, tuple[float, ...]]
 
+# The class of functions; `types` may not have been imported yet.
+FunctionType: Any = type(lambda: None)
 # What a class sets in `__init__`.
 ATTRIBUTES = {"data", "grad", "_backward"}
 # Attributes that list the operands of a value.
@@ -26,7 +27,7 @@ def is_value_class(cls: type) -> bool:
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__[:-1]):
         found |= vars(base)
-    start = found.get("__init__")
+    start: Any = found.get("__init__")
     return (
         type(start) is FunctionType
         and type(found.get("backward")) is FunctionType

@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 from _struct import Struct
-from types import FunctionType
 
 from ..name_facts import source_span
 from ..paths import paths_to
@@ -15,7 +14,7 @@ from ..shared_inputs import SharedInputs
 from ..tape import Tape
 from ..text import as_json
 from .addends import Noted
-from .graph import Edges, ValueGraph, is_value_class
+from .graph import Edges, FunctionType, ValueGraph, is_value_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,10 +105,12 @@ class Taps:
     # Classes -----------------------------------------------------------------------------------
 
     def see(self, cls: type) -> None:
-        """Tap a class that the program defines or uses, if it is one of values."""
-        if cls in self._classes or not is_value_class(cls):
+        """Tap a class that the program defines or uses, and its bases, if it is one of values."""
+        if cls in self._classes or self._recorder.off or not is_value_class(cls):
             return
         self._classes.add(cls)
+        for base in cls.__mro__[1:]:
+            self.see(base)
         self._recorder.names.add_class(cls)
         own = vars(cls)
         if "__init__" in own:
