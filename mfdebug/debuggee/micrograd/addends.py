@@ -109,6 +109,10 @@ class _Call:
             if self.noted.learns:
                 self._learn_habit(before)
 
+    def __getattr__(self, name: str) -> Any:
+        # What a program asks of the function, it answers.
+        return getattr(self.original, name)
+
     def _learn_habit(self, before: list[tuple[Any, Any]]) -> None:
         """Learn whether the function adds one float to each operand where a float came in."""
         code = getattr(self.original, "__code__", None)
