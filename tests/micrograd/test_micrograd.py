@@ -82,6 +82,8 @@ def test_names_lines_and_ops(tmp_path: Path) -> None:
     assert ".tanh()" in source[tanh.line - 1]
     power = next(node for node in structure.nodes if node.kind == "pow")
     assert list(power.attributes["arguments"]) == ["@0", 2]
+    # What it has computed and kept for backward is no setting.
+    assert list(tanh.attributes["arguments"]) == ["@0"]
 
 
 def test_an_addition_is_explained_and_an_assignment_is_not_taken_for_one(tmp_path: Path) -> None:

@@ -94,13 +94,33 @@ class ValueGraph:
         code, numbers = self.operations[number]
         if code is None:
             return type(self.values[number]).__name__, {}
-        name = code if isinstance(code, str) else _method(code)
+        name = code if isinstance(code, str) else _outer_name(code).strip("_") or "result"
         places = [f"@{k}" for k in range(len(self.sources[number]))]
         return name, {"arguments": [*places, *numbers], "options": []}
 
 
-# Of a code, the positions of its cells, `self` first, and the operation if it uses no numbers.
-_cells: dict[CodeType, tuple[list[int], Operation]] = {}
+class Cells:
+    """Which cells of a `_backward` hold operands, and which the numbers of the operation.
+
+    First come those that hold arguments of the method, in their order. A number that is not one of
+    them is computed: it is no setting.
+    """
+
+    __slots__ = ("numbers", "operation", "order")
+
+    def __init__(self, code: CodeType, kind: type) -> None:
+        names = code.co_freevars
+        method = getattr(kind, _outer_name(code), None)
+        arguments: tuple[str, ...] = ()
+        if type(method) is FunctionType:
+            arguments = method.__code__.co_varnames[: method.__code__.co_argcount]
+        place = {name: i for i, name in enumerate(arguments)}
+        self.order = sorted(range(len(names)), key=lambda i: place.get(names[i], len(place)))
+        self.numbers = {i for i in self.order if names[i] in place}
+        self.operation: Operation = code, ()
+
+
+_cells: dict[CodeType, Cells] = {}
 
 
 def _operation(value: Any, kind: type) -> tuple[list[Any], Operation]:
@@ -111,13 +131,10 @@ def _operation(value: Any, kind: type) -> tuple[list[Any], Operation]:
         cells = function.__closure__
         known = _cells.get(code)
         if known is None:
-            names = code.co_freevars
-            places = sorted(range(len(names)), key=lambda i: names[i] != "self")
-            known = _cells[code] = places, (code, ())
-        order, operation = known
+            known = _cells[code] = Cells(code, kind)
         operands: list[Any] = []
         numbers: list[float] = []
-        for i in order:
+        for i in known.order:
             try:
                 held = cells[i].cell_contents
             except ValueError:
@@ -126,11 +143,12 @@ def _operation(value: Any, kind: type) -> tuple[list[Any], Operation]:
                 if held is not value:
                     operands.append(held)
             elif type(held) is float or type(held) is int:
-                numbers.append(held)
+                if i in known.numbers:
+                    numbers.append(held)
             elif type(held) in (list, tuple) and len(held) <= MAX_OPERANDS:
                 operands += [x for x in held if isinstance(x, kind) and x is not value]
         if operands:
-            return operands, (code, tuple(numbers)) if numbers else operation
+            return operands, (code, tuple(numbers)) if numbers else known.operation
     for name in OPERANDS:
         listed = getattr(value, name, None)
         if type(listed) in (set, frozenset, list, tuple) and listed:
@@ -140,11 +158,10 @@ def _operation(value: Any, kind: type) -> tuple[list[Any], Operation]:
     return [], INPUT
 
 
-def _method(code: CodeType) -> str:
-    """Return the name of the operation that has made a `_backward`: `add` of `__add__`."""
-    parts = code.co_qualname.split(".")
-    outer = [part for part in parts[:-1] if part != "<locals>"]
-    return (outer[-1].strip("_") if outer else "") or "result"
+def _outer_name(code: CodeType) -> str:
+    """Return the name of the method that has made a `_backward`."""
+    outer = [part for part in code.co_qualname.split(".")[:-1] if part != "<locals>"]
+    return outer[-1] if outer else ""
 
 
 class Edges:
