@@ -6,6 +6,7 @@ import json
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mfdebug.opening.programs import open_run
@@ -18,7 +19,8 @@ needs_micrograd = pytest.mark.skipif(not installed("micrograd"), reason="microgr
 
 
 @pytest.mark.parametrize(
-    "name", ["own_class", "assigns", pytest.param("package", marks=needs_micrograd)]
+    "name",
+    ["own_class", "assigns", "arrays", "fails", pytest.param("package", marks=needs_micrograd)],
 )
 def test_a_program_ends_as_it_does_alone(tmp_path: Path, name: str) -> None:
     program = PROGRAMS / f"{name}.py"
@@ -95,3 +97,34 @@ def test_an_addition_is_explained_and_an_assignment_is_not_taken_for_one(tmp_pat
     session.run("until a")
     # It is the product's share alone: what the sum has sent first is lost.
     assert session.run("print a.grad").data == session.run("print d.grad * b").data
+
+
+def test_gradients_that_are_added_in_place_are_noted(tmp_path: Path) -> None:
+    run = recorded(PROGRAMS / "arrays.py", tmp_path)
+    nodes = run.lines[0].nodes
+    (a, b) = (next(i for i, node in enumerate(nodes) if node.name == name) for name in "ab")
+    (total,) = (i for i, node in enumerate(nodes) if node.kind == "add_all")
+    numbers = run.numbers(0)
+    assert numbers is not None
+    # The cost is the sum of ab + a + aa.
+    x, y = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 0.3])
+    assert numbers.sent[total, nodes[total].inbound.index(a)].tolist() == [1.0, 1.0, 1.0]
+    (product,) = (i for i, node in enumerate(nodes) if node.inbound == (a, b))
+    (square,) = (i for i, node in enumerate(nodes) if node.inbound == (a, a))
+    assert numbers.sent[product, 0].tolist() == y.tolist()
+    assert numbers.sent[product, 1].tolist() == x.tolist()
+    assert numbers.sent[square, 0].tolist() == (x + x).tolist()
+    assert numbers.own[a].tolist() == pytest.approx((y + 1 + 2 * x).tolist())
+    second = run.numbers(1)
+    assert second is not None
+    assert second.own[b].tolist() == pytest.approx((x + second.values[a]).tolist())
+
+
+def test_a_function_that_fails_backward_is_named(tmp_path: Path) -> None:
+    run = recorded(PROGRAMS / "fails.py", tmp_path)
+    faults = [run.outline(i).fault for i in range(len(run))]
+    assert faults[0] is faults[2] is None
+    fault = faults[1]
+    assert fault is not None
+    assert run.lines[run.outline(1).line].nodes[fault.node].kind == "inverse"
+    assert (fault.direction, fault.error) == ("backward", "ZeroDivisionError")

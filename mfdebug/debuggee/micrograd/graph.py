@@ -110,7 +110,7 @@ class Cells:
 
     def __init__(self, code: CodeType, kind: type) -> None:
         names = code.co_freevars
-        method = getattr(kind, _outer_name(code), None)
+        method: Any = getattr(kind, _outer_name(code), None)
         arguments: tuple[str, ...] = ()
         if type(method) is FunctionType:
             arguments = method.__code__.co_varnames[: method.__code__.co_argcount]
