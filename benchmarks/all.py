@@ -16,6 +16,7 @@ import chain
 import circuit
 import files
 import line
+import models
 import networks
 import order
 import program
@@ -70,6 +71,7 @@ def main() -> None:
     lines += shown(armed.run(rounds(armed.ROUNDS)))
     lines += shown([*program.run(rounds(program.ROUNDS)), *program.waiting()])
     lines += shown(app.run(rounds(app.ROUNDS)))
+    lines += shown(models.run(rounds(models.ROUNDS)))
     lines += shown(circuit.run(rounds(circuit.ROUNDS)))
     lines += shown(line.run(rounds(line.ROUNDS)))
     head = HEAD.format(machine=machine(), load=load).splitlines()

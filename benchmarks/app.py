@@ -65,9 +65,18 @@ def processor_seconds(process: int) -> float:
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
-def keys(graph: Path, columns: int, rows: int, pressed: Sequence[str] = ("s",)) -> list[float]:
-    """Return the milliseconds of processor time that each press took, of these keys in turn."""
-    command = [sys.executable, "-m", "mfdebug", graph]
+def keys(
+    graph: Path,
+    columns: int,
+    rows: int,
+    pressed: Sequence[str] = ("s",),
+    given: Sequence[str] = (),
+) -> list[float]:
+    """Return the milliseconds of processor time that each press took, of these keys in turn.
+
+    `given` are options of the command line.
+    """
+    command = [sys.executable, "-m", "mfdebug", graph, *given]
     with tempfile.TemporaryDirectory() as state:
         environment = {"XDG_STATE_HOME": state}
         with PtyApp(command, columns=columns, rows=rows, env=environment, warm=False) as app:
@@ -133,13 +142,14 @@ def run(rounds: int) -> list[str]:
         ]
         for columns, rows in SCREENS:
             for name, graph in (("100 nodes", small), (f"{LARGE:,} nodes", large)):
-                lines.append(_row(f"{columns}x{rows}", name, "s", keys(graph, columns, rows)))
+                lines.append(row(f"{columns}x{rows}", name, "s", keys(graph, columns, rows)))
         for name, graph in (("4x4", narrow), ("4000x4000", wide)):
-            lines.append(_row("80x24", f"a tensor of {name}", "↓ ↑", keys(graph, 80, 24, LOOK)))
+            lines.append(row("80x24", f"a tensor of {name}", "↓ ↑", keys(graph, 80, 24, LOOK)))
     return [*lines, ""]
 
 
-def _row(screen: str, graph: str, key: str, times: list[float]) -> str:
+def row(screen: str, graph: str, key: str, times: list[float]) -> str:
+    """Return a row of the table of keys."""
     late = times[int(0.99 * len(times)) - 1]
     middle = statistics.median(times)
     return f"| {screen} | {graph} | {key} | {middle:.1f} ms | {late:.1f} ms | {times[-1]:.1f} ms |"

@@ -41,6 +41,13 @@ def megabytes(text: str) -> float:
     return size
 
 
+def passes(text: str) -> int:
+    """Return a number of passes, at least 1."""
+    if not text.isdecimal() or not 1 <= int(text) < 10**12:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of passes, 1 or more")
+    return int(text)
+
+
 def size(text: str) -> tuple[int, int]:
     """Return the columns and rows of a screen."""
     size = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)

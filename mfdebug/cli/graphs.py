@@ -21,7 +21,7 @@ from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.loading import loaded
-from mfdebug.opening.graphs import Opened, open_graph
+from mfdebug.opening.graphs import Opened, located, open_graph
 from mfdebug.opening.readers import reader_of
 
 
@@ -29,6 +29,11 @@ def debug_graph(options: argparse.Namespace, settings: Settings, feeds: Mapping[
     """Open the graph as the options say; raise `MiniflowError` if it cannot be used."""
     store = SessionStore(check_known)
     asked = {**getattr(options, "resumed_options", {}), **model_options_of(options)}
+    if options.resume and options.graph:
+        # What was given is that of the session, unless it is given anew.
+        left = store.origin(located(options.graph)[1])
+        if left is not None:
+            feeds, asked = {**left.feeds, **feeds}, {**left.options, **asked}
     opened = open_graph(options.graph, feeds, asked) if options.graph else None
     lines = lines_of(options.commands or [])
     if wants_screen(options):

@@ -103,6 +103,17 @@ def model_options_of(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
+def every_of(options: argparse.Namespace) -> int:
+    """Return how many passes of a program apart those are that are kept whole, from the options.
+
+    0 means as many as there is time for.
+    """
+    from mfdebug.debuggee.ring import NEVER
+
+    every: int = NEVER if options.costs else options.every or 0
+    return every
+
+
 def problem_with(options: argparse.Namespace) -> str:
     """Return why the options cannot be combined, or an empty string."""
     if options.attach:
@@ -153,6 +164,8 @@ def is_recorded(options: argparse.Namespace) -> bool:
 def _program_conflict(options: argparse.Namespace) -> str:
     if options.feed:
         return "--feed requires a graph: a program feeds its own inputs"
+    if (options.every or options.costs) and reader_of(options.graph).kind is Kind.RUN:
+        return "--every and --costs require a program: a run file has what it has"
     if options.cost or options.labels:
         return "--cost and --labels require a model: a program computes its own cost"
     if options.arguments and reader_of(options.graph).kind is Kind.RUN:
@@ -161,6 +174,8 @@ def _program_conflict(options: argparse.Namespace) -> str:
 
 
 def _graph_conflict(options: argparse.Namespace) -> str:
+    if options.every or options.costs:
+        return "--every and --costs require a program"
     if options.arguments:
         return f"{options.arguments[0]!r} is too much: only a program takes arguments"
     return "--save requires a program" if options.save else ""

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mfdebug import __version__
-from mfdebug.cli.argument_types import columns, drawing_file, megabytes, run_file, size, tolerance
+from mfdebug.cli.argument_types import (
+    columns,
+    drawing_file,
+    megabytes,
+    passes,
+    run_file,
+    size,
+    tolerance,
+)
 from mfdebug.cli.completers import (
     COMMANDS,
     any_file,
@@ -111,6 +119,7 @@ def main_parser() -> argparse.ArgumentParser:
     )
     _add_feeds(parser)
     _add_model_options(parser)
+    _add_pace_options(parser)
     complete_with(
         parser.add_argument(
             "--save",
@@ -124,7 +133,7 @@ def main_parser() -> argparse.ArgumentParser:
             "--history-memory",
             metavar="MB",
             type=megabytes,
-            help="memory for the history (default 256)",
+            help="memory for the history (default 256 to 1024, by the machine)",
         ),
         nothing,
     )
@@ -160,6 +169,26 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
             help="what a model's output is compared with: numbers such as 3,1,4, or an .npy file",
         ),
         any_file,
+    )
+
+
+def _add_pace_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for how much of a program's run is kept."""
+    options = parser.add_mutually_exclusive_group()
+    complete_with(
+        options.add_argument(
+            "--every",
+            metavar="N",
+            type=passes,
+            help="keep every Nth pass of a program whole, and the cost of each "
+            "(default: as many as there is time for)",
+        ),
+        nothing,
+    )
+    options.add_argument(
+        "--costs",
+        action="store_true",
+        help="keep only the cost of each pass of a program, unless you look at it",
     )
 
 
@@ -257,6 +286,7 @@ def record_parser() -> argparse.ArgumentParser:
         ),
         nothing,
     )
+    _add_pace_options(parser)
     return parser
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from mfdebug.cli.exit_status import FAILED, OK
-from mfdebug.cli.parsed_options import abilities_of, lines_of, wants_screen, write_ascii
+from mfdebug.cli.parsed_options import abilities_of, every_of, lines_of, wants_screen, write_ascii
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.script import Origin
@@ -35,6 +35,7 @@ def debug_program(options: argparse.Namespace, settings: Settings) -> int:
         options.graph,
         options.arguments,
         memory=settings.history_bytes,
+        every=every_of(options),
         streams="on a terminal" if on_screen else "piped" if options.json else "inherited",
         on_output=OutputLines().write if options.json else None,
         # At a prompt Ctrl+C starts a new line, or interrupts a command.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from mfdebug.cli.exit_status import OK, unusable
-from mfdebug.cli.parsed_options import settings_of
+from mfdebug.cli.parsed_options import every_of, settings_of
 from mfdebug.core.format.table import Column, Row, Table
 from mfdebug.loading import loaded
 
@@ -18,7 +18,13 @@ def record(options: argparse.Namespace) -> int:
 
     loaded()
     most_bytes = int(options.most * 2**20)
-    return record_run(options.program, options.arguments, options.output, most_bytes=most_bytes)
+    return record_run(
+        options.program,
+        options.arguments,
+        options.output,
+        most_bytes=most_bytes,
+        every=every_of(options),
+    )
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -23,11 +23,26 @@ THEMES = (AUTO, *MANY_COLOURS)
 # No settings file is larger; a device might be endless.
 MAX_BYTES = 1 << 20
 DEFAULT = "default"
+# The memory for the history in MB if it is not set: a sixteenth of the machine's, within these.
+LEAST_HISTORY, MOST_HISTORY = 256.0, 1024.0
 _WITHOUT = f"{VARIABLE}= mfdebug ... runs without the file"
 
 
 class SettingsError(MiniflowError):
     """A setting that cannot be used."""
+
+
+def usual_history(memory: float) -> float:
+    """Return the usual memory for the history of a machine with so much memory, both in MB."""
+    return min(max(LEAST_HISTORY, memory // 16), MOST_HISTORY)
+
+
+def memory_of_machine() -> float:
+    """Return the memory of this machine in MB, 0 if the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except (AttributeError, OSError, ValueError):
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,7 @@ class Settings:
 
     theme: str = AUTO
     ascii_only: bool | None = None
-    history_memory: float = 256.0
+    history_memory: float = field(default_factory=lambda: usual_history(memory_of_machine()))
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     present: bool = False
     show_keys: bool = False

@@ -210,7 +210,7 @@ class Taps:
 
     def _root(self, frame: FrameType | None) -> Part | Container:
         """Return the argument by which a function is differentiated; the frame is `make_vjp`'s."""
-        self._copies = self._tape.copies
+        self._copies = self._tape.due or self._tape.fits
         variables = {} if frame is None else frame.f_locals
         x = self.plain(variables.get("x"))
         names = _argument_names(variables.get("fun"))

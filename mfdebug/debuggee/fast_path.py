@@ -13,7 +13,7 @@ from _struct import Struct
 
 from .open_pass import OpenPass
 from .reading import GRADIENTS, VALUE, attribute, inputs_of, own_attributes
-from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
+from .ring import COMPLETE, PASS, WHOLE, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
         rate: float
         number: int
         nodes: list[Any]
+
+        def wants(self, number: int) -> bool:
+            """Whether a pass is to be written whole."""
+
+        def is_awaited(self, number: int) -> bool:
+            """Whether the debugger waits for a pass."""
 
         def pause(self, number: int) -> None:
             """Wait at the end of a pass if the debugger asks for it."""
@@ -224,7 +230,7 @@ class Script:
         self._position = at = at + 1
         if at == self._count:
             self._end_pass()
-        elif at == self._first_backward and self._ring.word(STOP_AT) <= self._recorder.number:
+        elif at == self._first_backward and self._recorder.is_awaited(self._recorder.number):
             self._write(self._recorder.layouts.number_of(tuple(self._entries[: len(raws)])), WHOLE)
         return True
 
@@ -242,7 +248,10 @@ class Script:
         recorder = self._recorder
         self._raws = []
         allowed = BURST_BYTES + recorder.rate * (time.monotonic() - self._since)
-        self._whole = self._written <= allowed or self._ring.word(STOP_AT) <= recorder.number + 1
+        number = recorder.number + 1
+        self._whole = recorder.is_awaited(number) or (
+            self._written <= allowed and recorder.wants(number)
+        )
 
     def _end_pass(self) -> None:
         self._position = 0

@@ -21,8 +21,10 @@ from .reading import OUTBOUND, attribute, encoded, inputs_of, is_node, neighbour
 from .ring import (
     COMPLETE,
     END,
+    EVERY,
     FINAL,
     LAYOUT,
+    NEVER,
     PASS,
     PROBLEM,
     STOP_AT,
@@ -157,6 +159,15 @@ class Recorder:
 
     # Passes ------------------------------------------------------------------------------------
 
+    def wants(self, number: int) -> bool:
+        """Whether a pass is to be written whole: the debugger waits for it, or it is its turn."""
+        every = self.ring.word(EVERY)
+        return self.is_awaited(number) or not every or (every < NEVER and number % every == 0)
+
+    def is_awaited(self, number: int) -> bool:
+        """Whether the debugger waits for a pass."""
+        return self.ring.word(STOP_AT) <= number
+
     def _pass_for(self, direction: str, node: Any, frame: FrameType) -> OpenPass:
         open_pass = self.open
         if open_pass is None or not open_pass.accepts(direction, node):
@@ -173,7 +184,7 @@ class Recorder:
             self._write(open_pass, complete=True)
             self._make_script(open_pass)
             self.pause(open_pass.number)
-        elif self._is_last_forward(open_pass, node) and self.ring.word(STOP_AT) <= open_pass.number:
+        elif self._is_last_forward(open_pass, node) and self.is_awaited(open_pass.number):
             # The next call may come much later, or never.
             self._write(open_pass, complete=False)
 

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 # Offsets of the words: bytes written and taken; the pass from whose end on the program waits, and
 # how often it was resumed; where it waits now (the pass + 1, or 0), and where it does so because it
-# has called `set_trace`; how many questions it was asked, and has answered.
-WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED = range(0, 64, 8)
-DATA = 64
+# has called `set_trace`; how many questions it was asked, and has answered; how many passes apart
+# those are that are written whole while nobody waits for one (0: as many as there is time for).
+WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED, EVERY = range(0, 72, 8)
+DATA = 128
 # A pass that no program reaches.
 NEVER = 2**64 - 1
 

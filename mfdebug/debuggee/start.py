@@ -37,6 +37,12 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
     """Record into a ring; `existing`: also watch the nodes of classes that are already defined."""
     recorder = Recorder(ring, ENGINE, BYTES_A_SECOND)
     recorder.class_seen.append(MicrogradTaps(recorder).see)
+    when_imported(
+        {
+            "torch": lambda torch: _tap_torch(torch, recorder),
+            "autograd.core": lambda core: _tap_autograd(core, recorder),
+        }
+    )
     if sys.version_info >= (3, 12):
         from .monitoring import install
 
@@ -45,12 +51,6 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
         from .classes import install as wrap_classes
 
         recorder.stop = wrap_classes(recorder, existing=existing)
-    when_imported(
-        {
-            "torch": lambda torch: _tap_torch(torch, recorder),
-            "autograd.core": lambda core: _tap_autograd(core, recorder),
-        }
-    )
     atexit.register(recorder.end)
     os.register_at_fork(after_in_child=lambda: _detach_child(recorder))
     exit_process = os._exit

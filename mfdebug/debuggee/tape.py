@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
+from .ring import COMPLETE, PASS, WHOLE, Record
 from .text import as_json
 
 TYPE_CHECKING = False
@@ -50,6 +50,7 @@ class Node:
         "__weakref__",
         "first",
         "form",
+        "hidden",
         "instance",
         "last",
         "output",
@@ -71,6 +72,8 @@ class Node:
         # this node's function; `sequence` and `output` are where its gradient arrives.
         self.first = self.last = 0
         self.sequence = self.output = -1
+        # Whether it stands for something unseen.
+        self.hidden = False
 
 
 class Backward:
@@ -96,6 +99,30 @@ class Fault:
         self.message = message
 
 
+class Outline:
+    """The nodes of a pass, as known from an earlier one over the same parameters.
+
+    `trained` are the numbers of the inputs that are trained, `hidden` counts nodes that stand for
+    something unseen.
+    """
+
+    __slots__ = ("cost", "graph", "hidden", "structure", "trained")
+
+    def __init__(
+        self,
+        structure: int,
+        graph: int,
+        cost: int,
+        trained: list[tuple[int, Held]],
+        hidden: int,
+    ) -> None:
+        self.structure = structure
+        self.graph = graph
+        self.cost = cost
+        self.trained = trained
+        self.hidden = hidden
+
+
 class Tape:
     """Numbers and writes passes for a recorder; `engine` is the name of the program's engine.
 
@@ -117,12 +144,16 @@ class Tape:
         self._site = site
         self._shared = shared
         self._structures: dict[Any, int] = {}
+        # The passes that were written whole, by what the engine's own graph was.
+        self._outlines: dict[Hashable, Outline] = {}
         self._graphs: dict[Any, tuple[int, list[Held]]] = {}
         self._graph_count = 0
         self._final: dict[int, tuple[int, list[tuple[int, Held]]]] = {}
         self._written = 0
         self._since = time.monotonic()
         self._serial = 0
+        # Called when a pass is written, before the program may have to wait.
+        self.on_written: Callable[[], None] = lambda: None
         recorder.tapes.append(self)
 
     def new_serial(self) -> int:
@@ -131,25 +162,50 @@ class Tape:
         return self._serial
 
     @property
-    def copies(self) -> bool:
-        """Whether the next pass is written down whole: the budget allows it, or it is asked for."""
-        recorder = self._recorder
-        allowed = BURST_BYTES + recorder.rate * (time.monotonic() - self._since)
-        return self._written <= allowed or recorder.ring.word(STOP_AT) <= recorder.number + 1
+    def due(self) -> bool:
+        """Whether the debugger waits for the next pass."""
+        return self._recorder.is_awaited(self._recorder.number + 1)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the limit on bytes and the user allow to write the next pass whole."""
+        allowed = BURST_BYTES + self._recorder.rate * (time.monotonic() - self._since)
+        return self._written <= allowed and self._recorder.wants(self._recorder.number + 1)
 
     # Passes ------------------------------------------------------------------------------------
 
-    def write(self, cost: Node, backward: Backward, fault: Fault | None = None) -> None:
-        """Write the pass of a cost, and wait if the debugger asks for it."""
+    def write(
+        self,
+        cost: Node,
+        backward: Backward,
+        fault: Fault | None = None,
+        *,
+        kind: Hashable = None,
+    ) -> None:
+        """Write the pass of a cost, and wait if the debugger asks for it.
+
+        Passes of the same `kind` have the same nodes; None if that is not known.
+        """
         nodes = ancestors([cost])
         numbers = {node: i for i, node in enumerate(nodes)}
         whole = all(node.value is not None for node in nodes)
         structure = self._structure(nodes, numbers, backward, cost)
-        graph, sharing = self._graph(structure, nodes), -1
-        if self._shared is not None:
-            trained = [(i, x()) for i, n in enumerate(nodes) if (x := n.instance) is not None]
-            known = self._shared.graph_of(structure, cost, trained)
-            graph, sharing = known.number, known.sharing
+        trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
+        if self._shared is None:
+            graph, sharing = self._graph(structure, trained), -1
+        else:
+            shared = self._shared.graph_of(structure, cost, [(i, held()) for i, held in trained])
+            graph, sharing = shared.number, shared.sharing
+        if kind is not None:
+            hidden = sum(node.hidden for node in nodes)
+            known = self._outlines.get(kind)
+            if known is None or hidden <= known.hidden:
+                outline = Outline(structure, graph, numbers[cost], trained, hidden)
+                self._remember(kind, outline)
+            elif fault is None and cost.value is not None:
+                # Its beginning was not watched: an earlier pass shows what it consists of.
+                self.write_outline(known, cost.value, all_inputs=True)
+                return
         entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
         place = None
         if fault is not None:
@@ -169,7 +225,7 @@ class Tape:
     ) -> None:
         """Write the next pass, and wait if the debugger asks for it; the open one is closed.
 
-        `entries` describe the `parts`: as tuples, or as JSON that a `Forms` has seen before.
+        `entries` describe the `parts`: as tuples, or as the JSON of such.
         """
         recorder = self._recorder
         recorder.close()
@@ -188,7 +244,35 @@ class Tape:
             ),
             parts,
         )
+        self.on_written()
         recorder.pause(recorder.number)
+
+    def _remember(self, kind: Hashable, outline: Outline) -> None:
+        if len(self._outlines) >= MAX_STRUCTURES:
+            self._outlines.clear()
+        self._outlines[kind] = outline
+
+    def outline(self, kind: Hashable) -> Outline | None:
+        """Return what passes of a kind consist of, if one was written whole."""
+        known = self._outlines.get(kind)
+        if known is None or any(instance() is None for _, instance in known.trained):
+            return None
+        return known
+
+    def write_outline(self, outline: Outline, cost: Encoded, *, all_inputs: bool) -> None:
+        """Write a pass with its cost only, or also the inputs that are trained."""
+        entries: list[Any] = []
+        parts: list[bytes] = []
+        for number, instance in outline.trained if all_inputs else ():
+            held = instance()
+            if held is not None:
+                dtype, shape, data = self._encode(held)
+                entries.append(("v", number, -1, dtype, shape))
+                parts.append(data)
+        entries.append(("v", outline.cost, -1, *cost[:2]))
+        parts.append(cost[2])
+        self._keep_for_end(outline.graph, outline.structure, outline.trained)
+        self.put(outline.structure, outline.graph, tuple(entries), parts, whole=False)
 
     def _structure(
         self, nodes: list[Node], numbers: dict[Node, int], backward: Backward, cost: Node
@@ -225,9 +309,8 @@ class Tape:
             "attributes": dict(settings),
         }
 
-    def _graph(self, structure: int, nodes: list[Node]) -> int:
+    def _graph(self, structure: int, trained: list[tuple[int, Held]]) -> int:
         """Return the number of the graph: passes over the same parameters have the same."""
-        trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
         key = structure, tuple([id(instance()) for _, instance in trained])
         known = self._graphs.pop(key, None)
         if known is None or any(instance() is None for instance in known[1]):
@@ -236,11 +319,14 @@ class Tape:
             if len(self._graphs) >= MAX_GRAPHS:
                 del self._graphs[next(iter(self._graphs))]
         self._graphs[key] = known
-        self._final.pop(known[0], None)
-        self._final[known[0]] = structure, trained
+        self._keep_for_end(known[0], structure, trained)
+        return known[0]
+
+    def _keep_for_end(self, graph: int, structure: int, trained: list[tuple[int, Held]]) -> None:
+        self._final.pop(graph, None)
+        self._final[graph] = structure, trained
         if len(self._final) > MAX_FINAL:
             del self._final[next(iter(self._final))]
-        return known[0]
 
     @staticmethod
     def _entries(

@@ -21,15 +21,10 @@ class Opened(NamedTuple):
     origin: Origin
 
 
-def open_graph(
-    name: str,
-    feeds: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Opened:
-    """Open a graph file, a model, or the shipped graph of that name.
+def located(name: str) -> tuple[Path, str]:
+    """Return the file of a graph, and the name by which its sessions are saved.
 
-    `feeds` and `options` are as they were given: see `given.py`.
-    Raises `MiniflowError`, with the nearest shipped name, if there is neither.
+    Raises `FileError`, with the nearest shipped name, if there is no such file or shipped graph.
     """
     path = Path(name)
     try:
@@ -47,16 +42,30 @@ def open_graph(
                 hint=hint or "mfdebug --list names the shipped graphs",
             )
         path = shipped_path
+    real = path.resolve()
+    if real.parent == folder().resolve():
+        return path, real.stem
+    is_model = real.parent == folder().resolve() / "models"
+    return path, real.name if is_model else str(real)
+
+
+def open_graph(
+    name: str,
+    feeds: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Opened:
+    """Open a graph file, a model, or the shipped graph of that name.
+
+    `feeds` and `options` are as they were given: see `given.py`.
+    Raises `MiniflowError`, with the nearest shipped name, if there is neither.
+    """
+    path, known = located(name)
     # A session file can name any; the others are no options of a model.
     known_options = {key: options[key] for key in given.OPTIONS if options and key in options}
     asked = dict(known_options)
     if given.LABELS in asked:
         asked[given.LABELS] = given.numbers(asked[given.LABELS])
     graph = reader_of(path.name).load(path, given.feeds(feeds or {}) or None, asked)
-    real = path.resolve()
-    known = real.stem if real.parent == folder().resolve() else str(real)
-    if real.parent == folder().resolve() / "models":
-        known = real.name
     return Opened(graph, Origin(known, graph.fingerprint, dict(feeds or {}), options=known_options))
 
 

@@ -50,6 +50,7 @@ def open_program(
     *,
     memory: int,
     streams: Streams,
+    every: int = 0,
     on_output: Callable[[str], object] | None = None,
     interruptible: bool = True,
     on_started: Callable[[], object] = lambda: None,
@@ -57,7 +58,8 @@ def open_program(
     """Start a program and let it run to the end of its first pass over a graph.
 
     `on_output` receives what the program prints, unless it inherits our streams; `memory` bounds
-    the recorded run, in bytes; with `interruptible`, Ctrl+C on a shared terminal also interrupts
+    the recorded run, in bytes; every `every`-th pass is kept whole even if nobody waits for it (0:
+    as many as there is time for); with `interruptible`, Ctrl+C on a shared terminal also interrupts
     the program; `on_started` is called once it runs.
     Raises `MiniflowError` if the program cannot be started, or ends before it has run a graph.
     """
@@ -65,7 +67,13 @@ def open_program(
 
     def start(sink: Sink) -> Debuggee:
         program = Program(
-            name, arguments, sink, streams=streams, stop_at=0, interruptible=interruptible
+            name,
+            arguments,
+            sink,
+            streams=streams,
+            stop_at=0,
+            every=every,
+            interruptible=interruptible,
         )
         if on_output is not None:
             program.output.on_text = on_output

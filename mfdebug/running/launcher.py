@@ -47,12 +47,18 @@ class Program(Debuggee):
         *,
         streams: Streams,
         stop_at: int = words.NEVER,
+        every: int = 0,
         interruptible: bool = True,
     ) -> None:
-        """`interruptible`: Ctrl+C on a shared terminal interrupts the program, too."""
+        """`interruptible`: Ctrl+C on a shared terminal interrupts the program, too.
+
+        `every`: how many passes apart those are that are kept whole while nobody waits for one; 0
+        means as many as there is time for.
+        """
         self._interruptible = interruptible
         ring = new_ring(nameless=True)
         ring.set_word(words.STOP_AT, stop_at)
+        ring.set_word(words.EVERY, every)
         self._own_session = streams == "on a terminal"
         try:
             reading = self._start([sys.executable, name, *arguments], ring, streams)

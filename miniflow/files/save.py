@@ -29,7 +29,7 @@ from miniflow.files.values import is_plain, shown, written
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import OPS
-from miniflow.ops.base import Array, Op
+from miniflow.ops.base import Array, Op, shape_text
 from miniflow.text.characters import is_printable
 from miniflow.training.data import Data
 from miniflow.training.optimizers import OPTIMIZERS
@@ -138,7 +138,11 @@ class _Saver:
         if array.dtype.kind not in "fiub" or not array.size:
             raise self._refusal(node, f"its value is of type {array.dtype}, {array.shape}")
         if array.ndim > limits.AXES or array.size > limits.NUMBERS:
-            raise self._refusal(node, f"its value is too large: {array.shape}")
+            raise self._refusal(
+                node,
+                f"its value is too large: {shape_text(array.shape)}",
+                f"a graph file has at most {limits.NUMBERS:,} numbers on {limits.AXES} axes",
+            )
         with np.errstate(all="ignore"):
             return array.astype(self.graph.dtype)
 
@@ -190,8 +194,9 @@ class _Saver:
             reference = {"file": tensor_file, "tensor": _tensor_name(node.label)}
             yield f', "value": {self._json(reference)}'
 
-    def _refusal(self, node: Node, problem: str) -> FileError:
-        return FileError(f"{shown(node.label)} cannot be saved: {problem}", where=self.file)
+    def _refusal(self, node: Node, problem: str, hint: str = "") -> FileError:
+        problem = f"{shown(node.label)} cannot be saved: {problem}"
+        return FileError(problem, where=self.file, hint=hint)
 
     # The rest ----------------------------------------------------------------------------
 

@@ -49,17 +49,17 @@ def shapes_of(graph: Structure) -> list[Shape]:
 
 
 def _check_sizes(graph: Structure, shapes: list[Shape]) -> None:
-    """Raise `ShapeError` if the values exceed the limits, before they are allocated."""
+    """Raise `ShapeError` if the values exceed the limits, before they are allocated.
+
+    The limits are for what a few bytes can ask for. Numbers that an input holds are there already,
+    and were bounded when they were read or made.
+    """
     total = 0
     for shape, count in Counter(shapes).items():
         size = math.prod(shape)
-        total += size * count
         if size > limits.NUMBERS or len(shape) > limits.AXES:
-            raise ShapeError(
-                f"its value would have shape {shape_text(shape)}: {size:,} numbers",
-                where=graph.nodes[shapes.index(shape)].label,
-                hint=f"at most {limits.NUMBERS:,} numbers on {limits.AXES} axes",
-            )
+            count -= _check_large(graph, shapes, shape)
+        total += size * count
     if any(issubclass(kind, Recurrent) for kind in set(map(type, graph.nodes))):
         pairs = zip(graph.nodes, shapes, strict=True)
         steps = sum(shape[-3] for node, shape in pairs if isinstance(node, Recurrent))
@@ -75,6 +75,28 @@ def _check_sizes(graph: Structure, shapes: list[Shape]) -> None:
             where=graph.name,
             hint=f"at most {limits.TOTAL_NUMBERS:,}",
         )
+
+
+def _check_large(graph: Structure, shapes: list[Shape], shape: Shape) -> int:
+    """Return how many inputs hold a value of this shape, which is beyond the limit of one value.
+
+    An op may have as many numbers as one of its inputs. Raises `ShapeError` for any other node.
+    """
+    size, held = math.prod(shape), 0
+    for i, node in enumerate(graph.nodes):
+        if shapes[i] != shape:
+            continue
+        is_fed = graph.data is not None and graph.fed_from_data(i)
+        is_held = isinstance(node, Input) and not is_fed
+        largest = max((math.prod(shapes[source]) for source in graph.inbound[i]), default=0)
+        if len(shape) > limits.AXES or not (is_held or size <= largest):
+            raise ShapeError(
+                f"its value would have shape {shape_text(shape)}: {size:,} numbers",
+                where=node.label,
+                hint=f"at most {limits.NUMBERS:,} numbers on {limits.AXES} axes",
+            )
+        held += is_held
+    return held
 
 
 def _shapes_by_running(graph: Structure, inputs: Mapping[int, Shape]) -> list[Shape]:

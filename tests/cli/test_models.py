@@ -88,6 +88,16 @@ def test_other_options_of_a_session_file_have_no_effect() -> None:
     assert opened.origin.options == {"cost": "sum"}
 
 
+def test_what_was_given_is_said_as_it_is_typed() -> None:
+    options = {"labels": [3, 1], "cost": "mse\x1b[2J"}
+    origin = Origin("m.onnx", "", {"x": "/images/" + "long" * 20 + ".npy"}, options=options)
+    assert origin.given() == [
+        "--labels [3, 1]",
+        '"--cost mse\\u001b[2J"',
+        "--feed x=/images/longlonglonglonglonglonglonglonglonglonglo…",
+    ]
+
+
 def test_what_is_fed_is_kept_as_it_was_given(tmp_path: Path) -> None:
     np.save(tmp_path / "image.npy", np.zeros((2, 1, 8, 8)))
     path = str(tmp_path / "image.npy")

@@ -15,7 +15,15 @@ from mfdebug.config import settings as module
 from mfdebug.config.bindings import BOUND, NEEDED, Keys
 from mfdebug.config.key_names import KeyNameError, read_key, shown, written
 from mfdebug.config.listing import key_lines, settings_lines
-from mfdebug.config.settings import DEFAULTS, Settings, SettingsError, read_settings, settings_path
+from mfdebug.config.settings import (
+    DEFAULTS,
+    Settings,
+    SettingsError,
+    memory_of_machine,
+    read_settings,
+    settings_path,
+    usual_history,
+)
 from tests.support.paths import ROOT
 
 
@@ -42,7 +50,13 @@ def test_without_a_file_all_is_as_it_ships() -> None:
     assert read_settings() == DEFAULTS
     assert read_settings({"MFDEBUG_CONFIG": ""}) == DEFAULTS
     assert DEFAULTS.origin("theme") == "default"
-    assert DEFAULTS.history_bytes == 256 * 2**20
+    assert 256 * 2**20 <= DEFAULTS.history_bytes <= 1024 * 2**20
+
+
+def test_the_history_takes_a_sixteenth_of_the_memory_within_limits() -> None:
+    sizes = (0, 2_000, 8_192, 16_384, 500_000)
+    assert [usual_history(memory) for memory in sizes] == [256, 256, 512, 1024, 1024]
+    assert DEFAULTS.history_memory == usual_history(memory_of_machine())
 
 
 def test_the_file_is_where_the_platform_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +285,7 @@ def test_what_is_in_force_is_told_with_its_origin(config: Path) -> None:
     assert lines[:5] == [
         "theme auto (dark here) default",
         "ascii true MFDEBUG_ASCII",
-        "history_memory 256 default",
+        f"history_memory {DEFAULTS.history_memory:g} default",
         f"keys 1 changed {config}:1",
         f'step ["j"] {config}:2',
     ]

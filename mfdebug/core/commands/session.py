@@ -78,8 +78,13 @@ def _run_all(session: Session, script: Script) -> int:
 def changed_note(session: Session, script: Script) -> str:
     """Return a note if a session was recorded on another graph, else an empty text."""
     there, here = script.origin, session.origin
-    if there is None or here is None or there.fingerprint == here.fingerprint:
+    if there is None or here is None:
         return ""
+    if there.fingerprint == here.fingerprint:
+        given = there.given()
+        if given == here.given():
+            return ""
+        return f"; it was left with {' '.join(given) or 'nothing given'}"
     return (
         "; the graph has changed since" if there.graph == here.graph else "; it is of another graph"
     )

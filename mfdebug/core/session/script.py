@@ -24,6 +24,8 @@ _GRAPH, _HASH, _FEED, _OPTION, _ARGUMENT, _END = (
     *("# graph ", "# sha256 ", "# feed ", "# option "),
     *("# argument ", "# end "),
 )
+# Characters of an option that was given by hand, in a sentence.
+MOST_SHOWN = 60
 MOST_BYTES = 256 * 2**20
 
 
@@ -39,6 +41,17 @@ class Origin(Struct, frozen=True):
     feeds: Mapping[str, Any] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def given(self) -> list[str]:
+        """Return what was given by hand, as options of the command line; long ones are cut."""
+        found = [_given(f"--{name} ", value) for name, value in self.options.items()]
+        return found + [_given(f"--feed {name}=", value) for name, value in self.feeds.items()]
+
+
+def _given(option: str, value: Any) -> str:
+    text = option + (value if isinstance(value, str) else json.dumps(value))
+    text = text if is_printable(text) else json.dumps(text)
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
 
 
 class Script(Struct, frozen=True):

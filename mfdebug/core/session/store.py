@@ -56,6 +56,12 @@ class SessionStore:
             raise DebuggerError("there is no saved session", hint="mfdebug GRAPH starts one")
         return read_session(found[0][1], self.check)[1]
 
+    def origin(self, graph: str) -> Origin | None:
+        """Return the origin of a graph's session, or None if there is none that can be read."""
+        with contextlib.suppress(MiniflowError):
+            return read_session(self.path_for(graph), self.check)[1]
+        return None
+
     def recent(self, count: int) -> list[Left]:
         """Return the `count` sessions that were left last, without those that cannot be read."""
         sessions = []

@@ -201,7 +201,7 @@ class Taps:
             known = self._known.get(key)
             edges = Edges(graph.sources) if known is None else known.edges
             values = [value.data for value in graph.values]
-            whole = self._tape.copies
+            whole = self._tape.due or self._tape.fits
             noted = None
             if whole or known is None:
                 noted = Noted(graph, edges, learns=known is None)

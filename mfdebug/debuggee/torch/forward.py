@@ -57,26 +57,19 @@ class Forward:
         self._sites = sites
         self._results: dict[int, Known] = {}
         self._inputs: dict[int, Known] = {}
-        # Whether values are copied: decided where a pass begins.
-        self._copies = True
-        self._begins = True
         self._names: dict[Any, str] = {}
 
     def end_pass(self) -> None:
         """Forget the inputs of the pass that has ended: the next one may change them in place."""
         self._inputs.clear()
-        self._begins = True
 
     def call(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Call a function for the program, and note it."""
         tensors = self._tensors.flat(args, [])
         if kwargs:
             self._tensors.flat(kwargs, tensors)
-        if not any([tensor.requires_grad for tensor in tensors]):
+        if not any(tensor.requires_grad for tensor in tensors):
             return function(*args, **kwargs)
-        if self._begins:
-            self._begins = False
-            self._copies = self._tape.copies
         site, scope, frame = self._sites.of(sys._getframe(2))
         sources = [self.node_of(x, site, i, frame) for i, x in enumerate(tensors)]
         first = self._next_sequence()
@@ -130,7 +123,7 @@ class Forward:
         """Note the node of a result, and where its gradient arrives in the engine."""
         engine_node = tensor.grad_fn
         node.sequence, node.output = engine_node._sequence_nr(), tensor.output_nr
-        if self._copies and node.value is None:
+        if node.value is None:
             node.value = self._tensors.encoded(tensor)
         key, results = id(tensor), self._results
 
@@ -151,12 +144,7 @@ class Forward:
         if tensor.requires_grad and not tensor.is_leaf:
             return self._hidden(tensor)
         known = self._inputs.get(id(tensor))
-        if (
-            known is not None
-            and known.tensor() is tensor
-            and known.version == version(tensor)
-            and (known.node.value is not None or not self._copies)
-        ):
+        if known is not None and known.tensor() is tensor and known.version == version(tensor):
             return known.node
         kind = "Parameter" if isinstance(tensor, self._parameter_type) else "Tensor"
         name = self._sites.name_of_input(tensor, site, argument, frame)
@@ -214,6 +202,7 @@ class Forward:
         name = type(made).__name__.removesuffix("0").removesuffix("Backward")
         node = HiddenNode(self._tape.new_serial(), (name, "", -1, ()), list(sources))
         node.sequences = sequences
+        node.hidden = True
         self._remember(tensor, node)
         return node
 

@@ -1,24 +1,29 @@
 """What the engine of PyTorch sends backward, noted by hooks on its nodes.
 
-A hook sees what arrives at a node, after the program's own hooks, and what the node sends on. A node
-of the engine belongs to the function during which it was made.
+A hook sees what arrives at a node, after the program's own hooks, and what the node sends on. A
+node of the engine belongs to the function during which it was made.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 
+from ..pace import Pace
 from ..tape import Backward, Fault, Node, ancestors
 from .forward import HiddenNode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from typing import Any
 
-    from ..tape import Tape
+    from ..tape import Outline, Tape
     from .forward import Forward
     from .tensors import Tensors
+
+
+# What the engine calls the nodes that add to `.grad`.
+ACCUMULATE = "torch::autograd::AccumulateGrad"
 
 
 class Gradients:
@@ -28,21 +33,50 @@ class Gradients:
         self._tape = tape
         self._forward = forward
         self._tensors = tensors
+        self.pace = Pace()
+        self._kind: Hashable = None
+        tape.on_written = lambda: self.pace.ended(self._kind)
+        # Whether a pass that is not watched shows what all parameters of the one before became.
+        self._all_inputs = True
 
     def run(self, engine: Callable[[], Any], roots: Sequence[Any]) -> Any:
         """Run the engine, which starts from the tensors `roots`."""
+        engine_nodes, kind = _walk([root.grad_fn for root in roots])
+        self._kind = kind
+        outline = None if self.pace.whole or self._tape.due else self._tape.outline(kind)
+        try:
+            if outline is not None and len(roots) == 1:
+                return self._run_unwatched(engine, roots[0], outline)
+            return self._run_watched(engine, roots, engine_nodes, kind)
+        finally:
+            self._forward.end_pass()
+            self.pace.whole = self._tape.due or (self.pace.whole and self._tape.fits)
+            self.pace.start()
+
+    def _run_unwatched(self, engine: Callable[[], Any], root: Any, outline: Outline) -> Any:
+        """Run the engine and write the cost and the parameters of the pass."""
+        cost = self._tensors.encoded(root)
+        out = engine()
+        self._tape.write_outline(outline, cost, all_inputs=self._all_inputs)
+        self._all_inputs = False
+        return out
+
+    def _run_watched(
+        self,
+        engine: Callable[[], Any],
+        roots: Sequence[Any],
+        engine_nodes: list[tuple[Any, Any]],
+        kind: Hashable,
+    ) -> Any:
+        self._all_inputs = True
         costs = [self._forward.node_of(root, -1, i, None) for i, root in enumerate(roots)]
         if len(costs) == 1:
             cost = costs[0]
         else:
             cost = Node(self._tape.new_serial(), ("costs", "", -1, ()), costs)
-        nodes = ancestors([cost])
-        if all(node.value is not None or node is cost for node in nodes):
-            watched = Watched(self._tensors, nodes, costs)
-            watched.hook([root.grad_fn for root in roots if root.grad_fn is not None])
-        else:
-            watched = None
-        backward = Backward() if watched is None else watched.backward
+        watched = Watched(self._tensors, ancestors([cost]), costs)
+        watched.hook(engine_nodes)
+        backward = watched.backward
         fault = None
         try:
             return engine()
@@ -51,10 +85,37 @@ class Gradients:
             fault = Fault("b", last, type(error).__name__, str(error)[:500])
             raise
         finally:
-            if watched is not None:
-                watched.finish()
-            self._forward.end_pass()
-            self._tape.write(cost, backward, fault)
+            watched.finish()
+            self._tape.write(cost, backward, fault, kind=kind)
+
+
+def _walk(roots: Sequence[Any]) -> tuple[list[tuple[Any, Any]], Hashable]:
+    """Return all nodes of the engine that some depend on, with their edges, and their kind.
+
+    Passes of the same kind have the same graph over the same parameters.
+    """
+    queue = [root for root in roots if root is not None]
+    numbers = {engine_node: i for i, engine_node in enumerate(queue)}
+    found: list[tuple[Any, Any]] = []
+    form: list[Hashable] = []
+    for engine_node in queue:
+        edges = engine_node.next_functions
+        found.append((engine_node, edges))
+        name = engine_node.name()
+        if name == ACCUMULATE:
+            form.append(id(engine_node.variable))
+            continue
+        form.append(name)
+        for below, output in edges:
+            number = -1
+            if below is not None:
+                known = numbers.get(below)
+                if known is None:
+                    known = numbers[below] = len(queue)
+                    queue.append(below)
+                number = known
+            form.append((number, output))
+    return found, tuple(form)
 
 
 class Watched:
@@ -84,16 +145,10 @@ class Watched:
         self._arrived: dict[Node, tuple[int, int]] = {}
         self._failure: Exception | None = None
 
-    def hook(self, roots: list[Any]) -> None:
-        """Set a hook on every node of the engine that the roots depend on."""
-        queue, met = list(roots), set(roots)
-        for engine_node in queue:
-            edges = engine_node.next_functions
+    def hook(self, engine_nodes: list[tuple[Any, Any]]) -> None:
+        """Set a hook on every node of the engine, given with its edges."""
+        for engine_node, edges in engine_nodes:
             self._handles.append(engine_node.register_hook(self._hook(engine_node, edges)))
-            for below, _ in edges:
-                if below is not None and below not in met:
-                    met.add(below)
-                    queue.append(below)
 
     def _hook(self, engine_node: Any, edges: Any) -> Callable[[Any, Any], None]:
         if hasattr(engine_node, "variable"):

@@ -40,15 +40,19 @@ class Sites:
 
     def of(self, frame: FrameType | None) -> tuple[int, str, FrameType | None]:
         """Return the number of the site of a call, the scope with a dot, and the site's frame."""
-        number, here, inner, outer, above = -1, None, None, None, None
+        number, here, inner, path, outer, above = -1, None, None, None, None, None
         of_program, call = self._of_program, self._call
         while frame is not None:
             code = frame.f_code
             key = id(code)
             if key == call:
-                module = frame.f_locals["self"]
-                inner = inner or module
-                outer, above = module, frame
+                if path is None:
+                    module = frame.f_locals["self"]
+                    if inner is None:
+                        inner, path = module, self._path(module)
+                        if path is not None and here is not None:
+                            break
+                    outer, above = module, frame
             elif here is None:
                 known = of_program.get(key)
                 if known is None:
@@ -61,10 +65,11 @@ class Sites:
                         found = self._numbers[site] = len(self._sites)
                         self._sites.append((code, frame.f_lasti))
                     number = found
+                    if path is not None:
+                        break
             frame = frame.f_back
         if inner is None:
             return number, "", here
-        path = self._path(inner)
         if path is None:
             self._learn_names(outer, above)
             path = self._path(inner) or type(inner).__name__

@@ -61,7 +61,6 @@ class Taps:
     def __init__(self, torch: Any, recorder: Recorder) -> None:
         self._torch = torch
         self._recorder = recorder
-        self._pid = os.getpid()
         tensors = Tensors(torch)
         sites = Sites(torch, os.path.dirname(os.path.dirname(__file__)))
         self._tape = Tape(recorder, "torch", tensors.encoded, sites.span)
@@ -100,7 +99,12 @@ class Taps:
 
     @property
     def _off(self) -> bool:
-        return self._recorder.off or self._running > 0 or os.getpid() != self._pid
+        return self._recorder.off or self._running > 0
+
+    @property
+    def _watches(self) -> bool:
+        """Whether functions are noted: not in passes of which only the cost is."""
+        return self._gradients.pace.whole and not self._recorder.off
 
     # Installing --------------------------------------------------------------------------------
 
@@ -108,6 +112,14 @@ class Taps:
         """Start noting."""
         torch = self._torch
         self._undo.append(self._leave_mode)
+        recorder = self._recorder
+        stop = recorder.stop
+
+        def stop_all() -> None:
+            stop()
+            self.remove()
+
+        recorder.stop = stop_all
         self._sync()
         for kind, names in (
             (torch.set_grad_enabled, ("__init__", "__call__", "__enter__", "__exit__")),
@@ -146,13 +158,13 @@ class Taps:
         While any mode is active, torch computes some things in another way: with gradients off,
         as in an evaluation, the results would differ in their last bits.
         """
-        if self._inside or os.getpid() != self._pid:
+        if self._inside:
             # While a call is handled, torch has taken the mode off its stack.
             return
         c = self._torch._C
         depth = c._len_torch_function_stack()
         on_top = depth > 0 and c._get_function_stack_at(depth - 1) is self._mode
-        wanted = self._torch.is_grad_enabled() and not self._recorder.off
+        wanted = self._watches and self._torch.is_grad_enabled()
         if wanted and not any(c._get_function_stack_at(i) is self._mode for i in range(depth)):
             c._push_on_torch_function_stack(self._mode)
         elif on_top and not wanted:
@@ -175,6 +187,7 @@ class Taps:
                 return self._gradients.run(lambda: engine(roots, *args, **kwargs), list(roots))
             finally:
                 self._running -= 1
+                self._sync()
 
         return run
 
@@ -183,7 +196,7 @@ def _mode(torch: Any, call: Callable[[Any, Any, Any], Any]) -> Any:
     """Return a function mode of `torch` that passes each call to `call`."""
 
     def __torch_function__(  # noqa: N807
-        _: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        _: Any, function: Any, _types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         return call(function, args, kwargs or {})
 

@@ -35,8 +35,9 @@ def read(path: Path, feeds: Mapping[str, Any] | None = None) -> ImportedModel:
     from miniflow.importers.onnx.walk import Walk
 
     content, model = load(path)
-    imported = Walk(model, path, dict(feeds or {})).run()
-    imported.fingerprint = hashlib.sha256(content).hexdigest()
+    walk = Walk(model, path, dict(feeds or {}))
+    imported = walk.run()
+    imported.fingerprint = hashlib.sha256(content + walk.builder.weights.digest).hexdigest()
     return imported
 
 

@@ -5,6 +5,7 @@ Weights can be in files beside it; they follow the rules for the files of a grap
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,18 +13,22 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from miniflow import limits
 from miniflow.errors import FileError, MiniflowError
 from miniflow.files import paths
-from miniflow.importers.onnx.values import widened
-from miniflow.ops.base import Array, shape_text
+from miniflow.importers.onnx.values import Dtype, widened
+from miniflow.ops.base import Array, Shape, shape_text
 
 # Nodes in a model, with those of its functions and of the branches of conditions.
 MOST_NODES = 200_000
-# Bytes of the files beside a model.
-MOST_EXTERNAL = 2**31
+# Types whose numbers lie in a file as in an array. Of others, releases of the onnx package before
+# 1.19 give the bits, with the name of the type.
+_INTEGERS = [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
+NATIVE = frozenset(
+    getattr(onnx.TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "BOOL", *_INTEGERS)
+)
 
 
 def load(path: Path) -> tuple[bytes, Any]:
@@ -31,7 +36,7 @@ def load(path: Path) -> tuple[bytes, Any]:
 
     Raises `FileError` if it is not a model, or not whole.
     """
-    content = paths.read_bytes(paths.real(path, path.name), limits.TABLE_BYTES, path.name)
+    content = paths.read_bytes(paths.real(path, path.name), limits.MODEL_BYTES, path.name)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
@@ -75,38 +80,79 @@ def check_order(nodes: Iterable[Any], given: Iterable[str]) -> None:
             known.add(name)
 
 
+def _array(tensor: Any, raw: bytes | memoryview, shape: Shape, dtype: Dtype) -> Array:
+    """Return the numbers of a tensor; `raw` are its bytes, empty if it lists numbers.
+
+    Raises `ValueError` for a type that the onnx package does not convert, and what that raises.
+    """
+    if raw and tensor.data_type in NATIVE:
+        return np.frombuffer(raw, dtype.newbyteorder("<")).reshape(shape)
+    if raw and tensor.data_type == onnx.TensorProto.BFLOAT16:
+        # The upper half of a float32.
+        bits = np.frombuffer(raw, "<u2").astype(np.uint32) << 16
+        return bits.view(np.float32).reshape(shape)
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        tensor = onnx.TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=bytes(raw))
+    array = np.asarray(numpy_helper.to_array(tensor))
+    kind = next(iter(array.dtype.names or ()), "")
+    if kind == "bfloat16":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    if kind.startswith("e"):
+        raise ValueError(f"the type {kind} needs a newer onnx package")
+    return array
+
+
 class Weights:
-    """Reads the tensors of one model, within limits for all of them together."""
+    """Reads the tensors of one model, within limits for all of them together.
+
+    `digest` is a hash of the files beside the model that were read, empty without any.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._numbers = 0
+        self.digest = b""
+        self._held = 0
+        self._declared = 0
         self._files: dict[str, bytes] = {}
 
     def read(self, tensor: Any, where: str) -> Array:
         """Return the numbers of a `TensorProto`; raise `FileError` if they are not all there."""
         shape = tuple(tensor.dims)
-        size = math.prod(shape)
         if any(n < 0 for n in shape) or len(shape) > limits.AXES:
             raise FileError(f"it has the shape {shape_text(shape)}", where=where)
-        self._numbers += size
-        if max(size, self._numbers) > limits.NUMBERS:
-            raise FileError(
-                f"the shape {shape_text(shape)} has {size:,} numbers",
-                where=where,
-                hint=f"at most {limits.NUMBERS:,} in all values of a file",
-            )
+        raw: bytes | memoryview = tensor.raw_data
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raw = self._external(tensor, where)
         try:
-            if tensor.data_location == onnx.TensorProto.EXTERNAL:
-                tensor = self._with_external(tensor, where)
-            array = widened(np.asarray(numpy_helper.to_array(tensor)))
+            dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
+            self._take(shape, dtype.itemsize, max(len(raw), tensor.ByteSize()), where)
+            return widened(_array(tensor, raw, shape, dtype))
         except MiniflowError:
             raise
         except Exception as error:  # whatever the package raises for a tensor that is not whole
             raise FileError(f"its numbers cannot be read: {error}", where=where) from None
-        return array
 
-    def _with_external(self, tensor: Any, where: str) -> Any:
+    def _take(self, shape: Shape, itemsize: int, held: int, where: str) -> None:
+        """Count the numbers of a tensor; raise `FileError` if those of all exceed the limits.
+
+        One that has all of its bytes in the file, `held` at most, is bounded by the file.
+        """
+        size = math.prod(shape)
+        if size * itemsize <= held:
+            self._held += size
+            count, most = self._held, limits.TOTAL_NUMBERS
+        else:
+            self._declared += size
+            count, most = self._declared, limits.NUMBERS
+        if count > most:
+            raise FileError(
+                f"the shape {shape_text(shape)} has {size:,} numbers",
+                where=where,
+                hint=f"at most {most:,} in all values of a file",
+            )
+
+    def _external(self, tensor: Any, where: str) -> memoryview:
+        """Return the bytes of a tensor in a file beside the model."""
         given = {entry.key: entry.value for entry in tensor.external_data}
         content = self._file(given.get("location", ""), where)
         try:
@@ -120,13 +166,13 @@ class Weights:
                 f"has {len(content):,}",
                 where=where,
             )
-        return onnx.TensorProto(
-            dims=tensor.dims, data_type=tensor.data_type, raw_data=content[offset : offset + length]
-        )
+        return memoryview(content)[offset : offset + length]
 
     def _file(self, name: str, where: str) -> bytes:
         if name not in self._files:
             read = sum(map(len, self._files.values()))
             path = paths.beside(self.folder, name, where)
-            self._files[name] = paths.read_bytes(path, MOST_EXTERNAL - read, f"{where}: {name}")
+            content = paths.read_bytes(path, limits.BESIDE_BYTES - read, f"{where}: {name}")
+            self._files[name] = content
+            self.digest = hashlib.sha256(self.digest + hashlib.sha256(content).digest()).digest()
         return self._files[name]

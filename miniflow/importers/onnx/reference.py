@@ -41,6 +41,8 @@ IN_JUMPS = frozenset(
         "EyeLike",
     ]
 )
+# Those that are not so in every input: the number of the one that they take numbers from.
+TAKES_FROM = {"OneHot": 2}
 
 
 class ReferenceOp(Op):
@@ -136,8 +138,9 @@ def reference_op(
     `inputs` are its names in the file, with their nodes and types; `known` are the other inputs.
     """
     number, dtype, shape = output
-    in_jumps = dtype.kind != "f" or proto.op_type in IN_JUMPS
-    in_jumps = in_jumps or all(kind.kind != "f" for _, _, kind in inputs)
+    taken = proto.input[TAKES_FROM[proto.op_type]] if proto.op_type in TAKES_FROM else ""
+    in_jumps = proto.op_type in IN_JUMPS and all(given != taken for given, _, _ in inputs)
+    in_jumps = in_jumps or dtype.kind != "f" or all(kind.kind != "f" for _, _, kind in inputs)
     kind = _class_of(proto.op_type if proto.op_type.isidentifier() else "Op", in_jumps)
     op = kind.of([node for _, node, _ in inputs], name, {})
     op._evaluator = Evaluator(proto, opsets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ class Known:
     is_initializer: bool = False
     is_derived: bool = False
 
-    @property
+    @cached_property
     def is_weight(self) -> bool:
         """Whether they are a parameter wherever they are used: several floats.
 
@@ -64,7 +65,7 @@ class Known:
         several = array.size > 1 or (array.size == 1 and array.ndim > 1)
         if not (self.is_initializer and array.dtype.kind == "f" and several):
             return False
-        return bool((np.abs(array) < LARGEST_WEIGHT).all())
+        return bool(array.min() > -LARGEST_WEIGHT and array.max() < LARGEST_WEIGHT)
 
     @property
     def shape(self) -> Shape:

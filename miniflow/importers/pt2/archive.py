@@ -45,7 +45,7 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.file = path.name
         real = paths.real(path, self.file)
-        content = paths.read_bytes(real, limits.TABLE_BYTES, self.file)
+        content = paths.read_bytes(real, limits.MODEL_BYTES, self.file)
         self.fingerprint = hashlib.sha256(content).hexdigest()
         # Bounds what `zipfile` allocates for its directory.
         if content.count(_ENTRY) > ENTRIES:
@@ -55,7 +55,8 @@ class Archive:
         except _ZIP_ERRORS as error:
             raise FileError(f"not a .pt2 file: {error}", where=self.file) from None
         self._entries = {entry.filename: entry for entry in self._zip.infolist()}
-        self._unpacked = 0
+        # Bytes that were unpacked, and bytes of entries that are not compressed.
+        self._read = [0, 0]
         self.folder, self.model = self._find_model()
 
     def _find_model(self) -> tuple[str, str]:
@@ -78,25 +79,26 @@ class Archive:
     def __contains__(self, name: str) -> bool:
         return f"{self.folder}/{name}" in self._entries
 
-    def read(self, name: str, limit: int) -> bytes:
+    def read(self, name: str, limit: int, *, limits_stored: bool = True) -> bytes:
         """Return the content of an entry in the archive's folder, of at most `limit` bytes.
 
-        Raises `FileError` if there is none, if it is damaged, and if it, or all that was read,
-        is too large.
+        With `limits_stored=False`, one that is not compressed can have more: its bytes are in the
+        file. Raises `FileError` if there is none, if it is damaged, and if it, or all that was
+        read, is too large.
         """
         where = f"{self.file}: {name}"
         entry = self._entries.get(f"{self.folder}/{name}")
         if entry is None:
             raise FileError("the archive has no such entry", where=where)
-        if entry.file_size > limit:
+        is_stored = entry.compress_type == zipfile.ZIP_STORED
+        if entry.file_size > limit and (limits_stored or not is_stored):
             raise FileError(
                 f"it has {entry.file_size:,} bytes", where=where, hint=f"at most {limit:,}"
             )
-        self._unpacked += entry.file_size
-        if self._unpacked > limits.TABLE_BYTES:
-            raise FileError(
-                f"its entries have more than {limits.TABLE_BYTES:,} bytes", where=self.file
-            )
+        self._read[is_stored] += entry.file_size
+        most = limits.MODEL_BYTES if is_stored else limits.TABLE_BYTES
+        if self._read[is_stored] > most:
+            raise FileError(f"its entries have more than {most:,} bytes", where=self.file)
         if entry.compress_type not in _METHODS:
             raise FileError("it is compressed in an unknown way", where=where)
         try:

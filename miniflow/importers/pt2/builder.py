@@ -134,7 +134,9 @@ class Builder:
         nodes = [self.node(x) for x in inputs]
         made = op(*nodes, **attributes)
         shape = made.shape_from(*(self.shapes[node] for node in nodes))
-        if math.prod(shape) > limits.NUMBERS or len(shape) > limits.AXES:
+        # As many numbers as an input has are bounded by the file.
+        most = max([limits.NUMBERS, *(math.prod(self.shapes[node]) for node in nodes)])
+        if math.prod(shape) > most or len(shape) > limits.AXES:
             raise FileError(
                 f"its value would have the shape {shape_text(shape)}",
                 hint=f"at most {limits.NUMBERS:,} numbers on {limits.AXES} axes",

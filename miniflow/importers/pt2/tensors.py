@@ -50,14 +50,18 @@ def dtype_of(meta: TensorMeta, where: str) -> np.dtype[Any]:
     return np.dtype(DTYPES[meta.dtype])
 
 
-def shape_of(meta: TensorMeta, where: str) -> Shape:
-    """Return the shape of a tensor; raise `FileError` if it is negative or beyond the limits."""
+def shape_of(meta: TensorMeta, where: str, most: int | None = None) -> Shape:
+    """Return the shape of a tensor; raise `FileError` if it is negative or beyond the limits.
+
+    `most` are numbers, by default those that a file may declare without having them.
+    """
+    most = limits.NUMBERS if most is None else most
     shape = tuple(size.value for size in meta.sizes)
-    if len(shape) > limits.AXES or any(n < 0 for n in shape) or math.prod(shape) > limits.NUMBERS:
+    if len(shape) > limits.AXES or any(n < 0 for n in shape) or math.prod(shape) > most:
         raise FileError(
             f"a tensor has the shape {shape_text(shape)}",
             where=where,
-            hint=f"at most {limits.NUMBERS:,} numbers on {limits.AXES} axes",
+            hint=f"at most {most:,} numbers on {limits.AXES} axes",
         )
     return shape
 
@@ -70,7 +74,8 @@ class Tensors:
         self._payloads: dict[str, tuple[str, Payload]] = {}
         # Several tensors can be views of one storage.
         self._storages: dict[str, bytes] = {}
-        self._numbers = 0
+        # Numbers that were read: of views that repeat them, and of tensors that have them all.
+        self._numbers = [0, 0]
         for kind in ("weights", "constants"):
             name = f"data/{kind}/{archive.model}_{kind}_config.json"
             if name not in archive:
@@ -94,7 +99,7 @@ class Tensors:
         if not re.fullmatch(r"[\w.-]+", payload.path_name):
             raise FileError("the path of a tensor is not the name of an entry", where=where)
         meta = payload.tensor_meta
-        shape = shape_of(meta, where)
+        shape = shape_of(meta, where, limits.TOTAL_NUMBERS)
         strides = tuple(stride.value for stride in meta.strides)
         if len(strides) != len(shape) or any(n < 0 for n in (*strides, meta.storage_offset.value)):
             raise FileError("the strides of a tensor do not fit its shape", where=where)
@@ -127,11 +132,12 @@ class Tensors:
         meta = self._payloads[name][1].tensor_meta
         assert meta is not None
         result = dtype_of(meta, where)
-        self._take(math.prod(shape), where)
         dtype = np.dtype(DTYPES[meta.dtype]).newbyteorder(">" if self._is_big else "<")
         if path not in self._storages:
-            self._storages[path] = self._archive.read(path, limits.NUMBERS * dtype.itemsize)
+            most = limits.NUMBERS * dtype.itemsize
+            self._storages[path] = self._archive.read(path, most, limits_stored=False)
         content = self._storages[path]
+        self._take(shape, dtype.itemsize, len(content), where)
         last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
         if len(content) % dtype.itemsize or (
             math.prod(shape) and last >= len(content) // dtype.itemsize
@@ -149,9 +155,16 @@ class Tensors:
             view = (view.astype(np.uint32) << 16).view(np.float32)
         return view.astype(np.float64 if result.kind == "f" else result.newbyteorder("="))
 
-    def _take(self, size: int, where: str) -> None:
-        self._numbers += size
-        if self._numbers > limits.NUMBERS:
+    def _take(self, shape: Shape, itemsize: int, held: int, where: str) -> None:
+        """Count the numbers of a tensor; raise `FileError` if those of all exceed the limits.
+
+        One with as many bytes in its storage, `held`, is bounded by the file.
+        """
+        size = math.prod(shape)
+        is_held = size * itemsize <= held
+        self._numbers[is_held] += size
+        most = limits.TOTAL_NUMBERS if is_held else limits.NUMBERS
+        if self._numbers[is_held] > most:
             raise FileError(
-                "the tensors have too many numbers", where=where, hint=f"at most {limits.NUMBERS:,}"
+                "the tensors have too many numbers", where=where, hint=f"at most {most:,}"
             )

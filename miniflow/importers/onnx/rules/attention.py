@@ -8,7 +8,8 @@ from typing import Any
 from miniflow import ops
 from miniflow.importers.onnx.call import Call, Result
 from miniflow.importers.onnx.rules.table import rule
-from miniflow.node import Node
+from miniflow.node import Input, Node
+from miniflow.structure import with_inputs
 
 
 @rule("Attention")
@@ -36,6 +37,13 @@ def attention(call: Call) -> Sequence[Result]:
     nodes: list[Node] = [call.node(0), call.node(1), call.node(2)]
     if call.has(3):
         call.require(call.shape(3)[-1] == call.shape(1)[-2], "its mask is shorter than the keys")
-        nodes.append(call.node(3))
+        mask = call.node(3)
+        call.require(not _is_learned(mask), "its mask is learned")
+        nodes.append(mask)
         attributes["mask"] = "keep" if call.dtype(3).kind == "b" else "add"
     return [call.make(ops.Attention, *nodes, **attributes)]
+
+
+def _is_learned(mask: Node) -> bool:
+    """Whether a mask depends on parameters, so that it has a gradient; Attention sends none."""
+    return any(isinstance(node, Input) and node.trainable for node in with_inputs([mask]))

@@ -171,6 +171,34 @@ def reverse_sequence(call: Call) -> Result:
     return _entries(call, tuple(grid))
 
 
+@rule("OneHot", any_type=True)
+def one_hot(call: Call) -> Result:
+    """Of two numbers the second where an axis has the given place, the first elsewhere."""
+    value = call.value(2)
+    is_constant = isinstance(value, Known) and not value.is_weight
+    call.require(not is_constant, "only its numbers on and off have a gradient")
+    depth = int(call.number(1))
+    axis = int(call.attribute("axis", -1))
+    axis += call.rank(0) + 1 if axis < 0 else 0
+    places = call.node(0)
+    if call.dtype(0).kind == "f":
+        places = call.make(ops.Cast, places, suffix="whole")
+    size = call.constant(float(depth), "depth")
+    negative = call.make(ops.Less, places, call.constant(0.0, "zero"), suffix="negative")
+    from_end = call.make(ops.Add, places, size, suffix="from_end")
+    place = call.make(ops.Where, negative, from_end, places, suffix="place")
+    shape = call.shape(0)
+    column = call.reshape(place, (*shape[:axis], 1, *shape[axis:]), suffix="column")
+    row = np.arange(depth).reshape(-1, *(1,) * (len(shape) - axis))
+    here = call.make(ops.Equal, column, call.constant(row, "row"), suffix="here")
+    numbers = call.node(2, "values")
+    off, on = (
+        call.make(ops.Take, numbers, call.integer_constant(np.asarray(i), name), suffix=name)
+        for i, name in enumerate(("off", "on"))
+    )
+    return call.make(ops.Where, here, on, off)
+
+
 @rule("Trilu")
 def triangle(call: Call) -> Result:
     """The upper or the lower triangle; the rest is 0."""

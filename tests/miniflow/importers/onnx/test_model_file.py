@@ -13,7 +13,8 @@ from onnx import helper
 from miniflow import limits
 from miniflow.errors import FileError, MiniflowError
 from miniflow.importers.onnx import load, read
-from tests.support.onnx_models import NODE, graph, imported, model
+from miniflow.importers.onnx.model_file import Weights
+from tests.support.onnx_models import NODE, graph, imported, model, passed
 
 W = np.arange(6, dtype=np.float32).reshape(3, 2)
 
@@ -25,7 +26,8 @@ def written(folder: Path, proto: onnx.ModelProto) -> Path:
 
 
 def with_external(folder: Path, location: str, **entries: str) -> Path:
-    proto = model([NODE("MatMul", ["x", "w"], ["y"])], initializers={"w": W})
+    nodes = [NODE("MatMul", ["x", "w"], ["y"])]
+    proto = model(nodes, {"x": (1, 3)}, initializers={"w": W})
     tensor = proto.graph.initializer[0]
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
@@ -102,6 +104,59 @@ def test_a_tensor_that_its_numbers_do_not_fill_is_refused(tmp_path: Path, dims: 
     proto.graph.initializer[0].dims[:] = dims
     with pytest.raises(FileError):
         read(written(tmp_path, proto))
+
+
+def test_numbers_that_the_file_has_may_be_more_than_those_that_it_may_ask_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.data").write_bytes(W.tobytes())
+    beside = with_external(tmp_path, "m.data", length="24")
+    monkeypatch.setattr(limits, "NUMBERS", 5)
+    nodes = [NODE("Gemm", ["x", "w"], ["y"], transB=1)]
+    within = model(nodes, {"x": (1, 2)}, initializers={"w": W})
+    # The transpose has as many, and no more.
+    found = graph(within, cost="sum")
+    assert passed(found).value(found.by_name["y.B_T"]).size == 6
+    np.testing.assert_array_equal(load(beside)["w"].value, W)
+    more = [NODE("Expand", ["w", "n"], ["v"]), NODE("Gemm", ["x", "v"], ["y"], transB=1)]
+    numbers = {"w": W[:1], "n": np.array([3, 2])}
+    with pytest.raises(MiniflowError, match="at most 5 numbers"):
+        graph(model(more, {"x": (1, 2)}, initializers=numbers), cost="sum")
+    with pytest.raises(MiniflowError, match="at most 5 numbers"):
+        graph(model([NODE("Relu", ["x"], ["y"])], {"x": (2, 3)}), cost="sum")
+    monkeypatch.setattr(limits, "TOTAL_NUMBERS", 5)
+    with pytest.raises(FileError, match=r"the shape 3x2 has 6 numbers .at most 5 in all values"):
+        read(beside)
+    with pytest.raises(FileError, match=r"w: the shape 3x2 has 6 numbers .at most 5 in all"):
+        graph(within, cost="sum")
+
+
+@pytest.mark.parametrize(
+    ("element", "content"),
+    [
+        (onnx.TensorProto.FLOAT16, W.astype("<f2")),
+        # The upper half of a float32.
+        (onnx.TensorProto.BFLOAT16, (W.view("<u4") >> 16).astype("<u2")),
+        (onnx.TensorProto.DOUBLE, W.astype("<f8")),
+    ],
+)
+def test_a_file_beside_it_may_have_other_floats(
+    tmp_path: Path, element: int, content: np.ndarray
+) -> None:
+    (tmp_path / "m.data").write_bytes(content.tobytes())
+    proto = onnx.load(with_external(tmp_path, "m.data"), load_external_data=False)
+    tensor = proto.graph.initializer[0]
+    tensor.data_type = element
+    np.testing.assert_array_equal(Weights(tmp_path).read(tensor, "w"), W)
+
+
+def test_a_file_beside_it_belongs_to_the_fingerprint(tmp_path: Path) -> None:
+    (tmp_path / "m.data").write_bytes(W.tobytes())
+    path = with_external(tmp_path, "m.data")
+    before = load(path).fingerprint
+    assert load(path).fingerprint == before
+    (tmp_path / "m.data").write_bytes((W + 1).tobytes())
+    assert load(path).fingerprint != before
 
 
 @pytest.mark.parametrize(

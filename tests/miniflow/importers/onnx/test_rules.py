@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from miniflow.errors import GraphError
@@ -14,7 +15,7 @@ from miniflow.importers.onnx.reference import ReferenceOp
 from miniflow.node import Node
 from miniflow.ops import BatchNorm
 from tests.support.onnx_cases import IS_RECENT
-from tests.support.onnx_models import NODE, graph, imported, model, passed, value_of
+from tests.support.onnx_models import INT64, NODE, graph, imported, model, passed, value_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(2, 3, 4)).astype(np.float32)
@@ -104,6 +105,59 @@ def test_the_forms_of_an_op(
         op for op in ops_of(proto, {"x": x}) if isinstance(op, ReferenceOp) and not op.in_jumps
     ]
     assert not unknown
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+@pytest.mark.parametrize("fed", [False, True])
+def test_the_two_numbers_of_a_one_hot_have_a_gradient(axis: int, *, fed: bool) -> None:
+    places = np.array([[0, -1, 2], [1, 1, 2]])
+    values = np.array([-0.5, 2.0])
+    nodes = [NODE("OneHot", ["x", "depth", "values"], ["y"], axis=axis)]
+    inputs: dict[str, Any] = {"x": places.shape, **({"values": (2,)} if fed else {})}
+    given = {"depth": np.array(3), **({} if fed else {"values": values})}
+    proto = model(nodes, inputs, initializers=given, opset=11, types={"x": INT64})
+    feeds = {"x": places, **({"values": values} if fed else {})}
+    (wanted,) = ReferenceEvaluator(proto).run(
+        None, {name: x.astype(np.int64 if name == "x" else np.float32) for name, x in feeds.items()}
+    )
+    found = graph(proto, feeds, cost="sum")
+    plan = passed(found)
+    index = found.by_name["values"]
+    np.testing.assert_allclose(plan.gradient(index), [12.0, 6.0])
+    np.testing.assert_allclose(value_of(proto, feeds), wanted)
+
+
+def test_a_one_hot_of_given_numbers_is_one_node_and_sends_nothing() -> None:
+    nodes = [
+        NODE("OneHot", ["x", "depth", "values"], ["h"]),
+        NODE("MatMul", ["h", "W"], ["y"]),
+    ]
+    values = np.array([1.0, 2.0], np.float32)
+    nodes.insert(0, NODE("Constant", [], ["values"], value=numpy_helper.from_array(values)))
+    given = {"depth": np.array(3), "W": np.ones((3, 2))}
+    proto = model(nodes, {"x": (4,)}, initializers=given, opset=13, types={"x": INT64})
+    found = ops_of(proto, {"x": np.array([0, 1, 2, 0])})
+    assert [type(op).__name__ for op in found[:2]] == ["OneHot", "MatMul"]
+    assert isinstance(found[0], ReferenceOp)
+    assert found[0].in_jumps
+
+
+@pytest.mark.skipif(not IS_RECENT, reason="Attention is an op of onnx 1.18 and later")
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_mask_that_is_learned_has_a_gradient(*, learned: bool) -> None:
+    mask = NODE("Mul", ["m", "W" if learned else "half"], ["mask"])
+    nodes = [mask, NODE("Attention", ["x", "x", "x", "mask"], ["y"])]
+    given = {"W": np.full((3, 3), 0.5), "half": np.array(0.5)}
+    inputs = {"x": (1, 1, 3, 4), "m": (3, 3)}
+    rng = np.random.default_rng(1)
+    feeds = {name: rng.normal(size=shape) for name, shape in inputs.items()}
+    proto = model(nodes, inputs, initializers=given, opset=23)
+    found = graph(proto, feeds, cost="mse", labels=np.zeros((1, 1, 3, 4)))
+    kinds = [type(found.nodes[i]).__name__ for i in found.forward_nodes]
+    assert ("Attention" in kinds) != learned
+    if learned:
+        gradient = passed(found).gradient(found.by_name["W"])
+        assert np.count_nonzero(gradient) == gradient.size
 
 
 def test_operands_of_old_opsets_are_aligned_at_an_axis() -> None:

@@ -15,7 +15,8 @@ import pytest
 from miniflow import limits
 from miniflow.errors import FileError, MiniflowError
 from miniflow.importers.pt2 import load
-from miniflow.importers.pt2.archive import ENTRIES
+from miniflow.importers.pt2.archive import ENTRIES, Archive
+from miniflow.importers.pt2.tensors import Tensors
 from tests.miniflow.importers.pt2.archives import (
     FILES,
     Entries,
@@ -105,6 +106,34 @@ def test_bombs_are_not_unpacked(tmp_path: Path) -> None:
             else:
                 archive.writestr(name, content)
     assert "it has 68,157,440 bytes (at most 67,108,864)" in refused(path)
+
+
+def test_numbers_that_the_archive_has_may_be_more_than_those_that_it_may_ask_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> np.ndarray:
+        return Tensors(Archive(path)).read("model.0.weight")
+
+    def refusal(path: Path) -> str:
+        with pytest.raises(FileError) as raised:
+            read(path)
+        return str(raised.value)
+
+    monkeypatch.setattr(limits, "NUMBERS", 14)
+    path = FILES / "mlp.pt2"
+    assert read(path).shape == (5, 3)
+    packed = tmp_path / "m.pt2"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries_of("mlp").items():
+            archive.writestr(name, content)
+    assert "it has 120 bytes (at most 112)" in refusal(packed)
+    repeated = with_weights(
+        tmp_path / "r.pt2",
+        lambda form: form["tensor_meta"].update(sizes=[{"as_int": 16}], strides=[{"as_int": 0}]),
+    )
+    assert "the tensors have too many numbers (at most 14)" in refusal(repeated)
+    monkeypatch.setattr(limits, "TOTAL_NUMBERS", 14)
+    assert "at most 14 numbers" in refusal(path)
 
 
 def test_the_number_of_entries_is_limited(tmp_path: Path) -> None:
