@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import sys
 
+from . import reading
 from .name_facts import source_span, variable_of
-from .reading import encoded
 from .shared_inputs import SharedInputs, reference
 from .tape import Backward, Fault, Node, Tape, ancestors
 
@@ -139,9 +139,10 @@ class Vjp:
         for source, share in zip(self.sources, shares, strict=False):
             to = source.as_node(self.taps) if isinstance(source, Container) else source
             share = self.taps.plain(share)
-            sums[to] = sums[to] + share if to in sums else share
+            if not isinstance(share, list | tuple | dict):
+                sums[to] = sums[to] + share if to in sums else share
         for to, share in sums.items():
-            found = encoded(share)
+            found = _encoded(share)
             if found is not None:
                 backward.sent[node, to] = found
 
@@ -153,7 +154,7 @@ class Taps:
         self._core = core
         self._recorder = recorder
         self._pid = os.getpid()
-        self._inputs = SharedInputs(recorder, encoded)
+        self._inputs = SharedInputs(recorder, _encoded)
         self._tape = Tape(recorder, "autograd", _bytes_of, self._span, self._inputs)
         self._boxes = core.isbox
         folder = os.path.dirname(core.__file__) + os.sep
@@ -227,14 +228,14 @@ class Taps:
         if isinstance(value, list | tuple | dict):
             return Container(value, name, path)
         kind = type(value).__name__
-        node = Part(self._tape.new_serial(), (kind, name, -1, ()), [], encoded(value))
+        node = Part(self._tape.new_serial(), (kind, name, -1, ()), [], _encoded(value))
         node.path = path
         node.instance = reference(value)
         return node
 
     def input_node(self, kind: str, name: str, value: Any) -> Node:
         """Return a new node of what no gradient is wanted for."""
-        return Node(self._tape.new_serial(), (kind, name, -1, ()), [], encoded(value))
+        return Node(self._tape.new_serial(), (kind, name, -1, ()), [], _encoded(value))
 
     def _made(
         self, made: Any, value: Any, fun: Any, args: Any, kwargs: Any, argnums: tuple[int, ...]
@@ -269,7 +270,7 @@ class Taps:
         form = kind, "", site, (("arguments", tuple(settings)), ("options", options))
         node = Node(self._tape.new_serial(), form, sources)
         if self._copies:
-            node.value = encoded(self.plain(value))
+            node.value = _encoded(self.plain(value))
         made.vjp = Vjp(self, made.vjp, node, sent_to)
 
     def _setting(self, thing: Any, place: int, frame: FrameType | None, sources: list[Node]) -> Any:
@@ -295,7 +296,7 @@ class Taps:
     def _constant(self, array: Any, frame: FrameType | None) -> Node:
         """Return the node of an array that no gradient is wanted for."""
         known = self._constants.get(id(array))
-        found = encoded(array)
+        found = _encoded(array)
         if known is not None and known[0]() is array and known[1].value == found:
             return known[1]
         node = Node(
@@ -357,7 +358,7 @@ class Taps:
 
     def note(self, notes: dict[Node, Encoded], node: Node, gradient: Any) -> None:
         """Note a gradient, if it is one of numbers."""
-        found = encoded(self.plain(gradient))
+        found = _encoded(self.plain(gradient))
         if found is not None and found[0] != "text":
             notes[node] = found
 
@@ -370,8 +371,15 @@ class Taps:
         return thing
 
 
+def _encoded(value: Any) -> Encoded | None:
+    """Return dtype, shape and bytes of a value, or a text; a complex number as one of NumPy's."""
+    if type(value) is complex:
+        value = sys.modules["numpy"].complex128(value)
+    return reading.encoded(value)
+
+
 def _bytes_of(value: Any) -> Encoded:
-    found = encoded(value)
+    found = _encoded(value)
     assert found is not None
     return found
 

@@ -19,17 +19,24 @@ needs_micrograd = pytest.mark.skipif(not installed("micrograd"), reason="microgr
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["own_class", "assigns", "arrays", "fails", pytest.param("package", marks=needs_micrograd)],
+    ("name", "passes"),
+    [
+        ("own_class", 5),
+        ("assigns", 3),
+        ("arrays", 3),
+        ("fails", 3),
+        pytest.param("package", 5, marks=needs_micrograd),
+        pytest.param("other_uses", 14, marks=needs_micrograd),
+    ],
 )
-def test_a_program_ends_as_it_does_alone(tmp_path: Path, name: str) -> None:
+def test_a_program_ends_as_it_does_alone(tmp_path: Path, name: str, passes: int) -> None:
     program = PROGRAMS / f"{name}.py"
     alone = python(program, folder=tmp_path)
     done = python("-m", "mfdebug", "record", "-o", "run.mfrun", program, folder=tmp_path)
     assert alone.returncode == 0, alone.stderr.decode()
     assert (done.stdout, done.returncode) == (alone.stdout, 0)
-    assert alone.stderr == b""
-    assert len(opened(tmp_path / "run.mfrun")) in (3, 5)
+    assert done.stderr == alone.stderr
+    assert len(opened(tmp_path / "run.mfrun")) == passes
 
 
 @pytest.mark.parametrize("name", ["own_class", "assigns"])

@@ -91,14 +91,17 @@ def _numbers(
     found = [] if seen.whole else ["not kept whole"]
     for i, there in to.items():
         kind = f"{one['kinds'][i]} {i}"
-        if not _same(one["values"][i], seen.values.get(there)):
-            found.append(f"value of {kind}: {one['values'][i]}, seen {seen.values.get(there)}")
+        right = one["values"][i]
+        if right is not None and not _same(right, seen.values.get(there)):
+            found.append(f"value of {kind}: {right}, seen {seen.values.get(there)}")
         gradient = seen.own.get(there)
         if one["own"][i] is not None and not _same(one["own"][i], gradient):
             found.append(f"gradient of {kind}: {one['own'][i]}, seen {gradient}")
         places = _places(seen, there, constants)
         totals: dict[int, Any] = {}
         for k, (source, number) in enumerate(zip(one["inbound"][i], one["sent"][i], strict=True)):
+            if number is None:
+                continue
             first = places[one["inbound"][i].index(source)]
             totals[first] = totals[first] + number if places[k] != first else number
         for k, number in totals.items():
