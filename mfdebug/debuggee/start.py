@@ -6,7 +6,7 @@ import atexit
 import os
 import sys
 
-from .autograd import Taps as AutogradTaps
+from .autograd.taps import Taps as AutogradTaps
 from .imports import when_imported
 from .micrograd.taps import Taps as MicrogradTaps
 from .recorder import Recorder
