@@ -101,6 +101,7 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
     def wrap(cls: type) -> None:
         if belongs_to_torch(cls):
             return
+        recorder.see_class(cls)
         for name, direction in DIRECTIONS.items():
             original = cls.__dict__.get(name)
             if type(original) is FunctionType:
@@ -130,7 +131,11 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
         classes: list[type] = [object]
         for cls in classes:
             classes.extend(type.__subclasses__(cls))
-            if cls is not object and cls is not type and has_method(cls, "forward"):
+            if cls is object or cls is type:
+                continue
+            if has_method(cls, "forward"):
                 guarded(wrap, cls)
+            else:
+                guarded(recorder.see_class, cls)
     builtins.__build_class__ = build_class
     return stop

@@ -116,6 +116,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
                         tap_class(type(node))
                     recorder.names.record_creation(node, frame)
                     return None
+                recorder.see_class(type(node))
         except Exception as error:
             recorder.failed(error)
         return disable

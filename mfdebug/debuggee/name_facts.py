@@ -40,6 +40,17 @@ class Names:
         self._spans: dict[tuple[int, int], tuple[CodeType, SourceSpan]] = {}
         self._is_node_class: dict[type, bool] = {}
 
+    def add_class(self, cls: type) -> None:
+        """Take instances of a class for nodes, though they have no `forward`."""
+        self._is_node_class[cls] = True
+
+    def is_node_class(self, cls: type) -> bool:
+        """Whether the instances of a class are nodes."""
+        known = self._is_node_class.get(cls)
+        if known is None:
+            known = self._is_node_class[cls] = has_method(cls, "forward")
+        return known
+
     def is_ours(self, file: str) -> bool:
         """Whether a source file belongs to the engine or the recorder, not to the program."""
         return file.startswith(self._not_program)
@@ -94,10 +105,7 @@ class Names:
     ) -> None:
         for name, value in list(variables.items()):
             cls = type(value)
-            is_node = self._is_node_class.get(cls)
-            if is_node is None:
-                is_node = self._is_node_class[cls] = has_method(cls, "forward")
-            if is_node and type(name) is str and not name.startswith("_"):
+            if self.is_node_class(cls) and type(name) is str and not name.startswith("_"):
                 known = found.setdefault(id(value), [])
                 if len(known) < MAX_NAMES:
                     known.append((name, function, file))
@@ -119,3 +127,14 @@ def source_span(code: CodeType, last: int) -> SourceSpan:
             break
     first, end, column, end_column = (position or 0 for position in lines)
     return code.co_filename, code.co_qualname, first, end, column, end_column
+
+
+def variable_of(frame: FrameType | None, thing: Any) -> str:
+    """Return the name of the variable of a frame that holds something, or an empty string."""
+    if frame is None:
+        return ""
+    for variables in (frame.f_locals, frame.f_globals):
+        for name, value in variables.items():
+            if value is thing and type(name) is str and not name.startswith("_"):
+                return name
+    return ""

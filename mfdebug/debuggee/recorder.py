@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from .shared_inputs import SharedInputs
     from .tape import Tape
 
 # Layouts remembered.
@@ -72,7 +73,10 @@ class Recorder:
         # Whether the program has called `set_trace`: it then waits at the end of its next pass.
         self.traced = False
         # Of the engines that build their graph anew in each pass.
-        self.tapes: list[Tape] = []
+        self.tapes: list[Tape | SharedInputs] = []
+        # Called with each class that the program defines or, from Python 3.12 on, makes an
+        # instance of.
+        self.class_seen: list[Callable[[type], None]] = []
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
         self._process = os.getpid()
@@ -139,6 +143,11 @@ class Recorder:
         number = open_pass.number_of(node)
         open_pass.fault = direction, number, type(error).__name__, self.message(error)
         self.close()
+
+    def see_class(self, cls: type) -> None:
+        """Report a class of the program to the taps that look for theirs."""
+        for seen in self.class_seen:
+            seen(cls)
 
     def interrupted(self) -> None:
         """Discard the open pass: recording it was interrupted, for instance by a signal."""

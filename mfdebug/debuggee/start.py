@@ -6,7 +6,9 @@ import atexit
 import os
 import sys
 
+from .autograd.taps import Taps as AutogradTaps
 from .imports import when_imported
+from .micrograd.taps import Taps as MicrogradTaps
 from .recorder import Recorder
 from .ring import Ring
 from .torch.taps import Taps
@@ -14,7 +16,12 @@ from .tracebacks import cut_when_uncaught
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
+
+    # What is done once a module has been imported, by its name.
+    Actions = dict[str, Callable[[ModuleType], None]]
 
 # Our own miniflow is installed next to mfdebug.
 ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "miniflow", "")
@@ -36,6 +43,7 @@ def start(settings: str) -> None:
 def record(ring: Ring, *, existing: bool) -> Recorder:
     """Record into a ring; `existing`: also watch the nodes of classes that are already defined."""
     recorder = Recorder(ring, ENGINE, BYTES_A_SECOND)
+    recorder.class_seen.append(MicrogradTaps(recorder).see)
     if sys.version_info >= (3, 12):
         from .monitoring import install
 
@@ -44,7 +52,7 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
         from .classes import install as wrap_classes
 
         recorder.stop = wrap_classes(recorder, existing=existing)
-    _tap_torch(recorder)
+    when_imported({**_torch_taps(recorder), **_autograd_taps(recorder)})
     cut_when_uncaught(OURS)
     atexit.register(recorder.end)
     os.register_at_fork(after_in_child=lambda: _detach_child(recorder))
@@ -60,8 +68,8 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
     return recorder
 
 
-def _tap_torch(recorder: Recorder) -> None:
-    """Note what a program computes with PyTorch, once it has imported it."""
+def _torch_taps(recorder: Recorder) -> Actions:
+    """Return what starts to note what a program computes with PyTorch."""
     taps: list[Taps] = []
 
     def install(torch: Any) -> None:
@@ -73,7 +81,17 @@ def _tap_torch(recorder: Recorder) -> None:
         if taps:
             taps[0].watch_compiler(module)
 
-    when_imported({"torch": install, "torch._dynamo.eval_frame": watch_compiler})
+    return {"torch": install, "torch._dynamo.eval_frame": watch_compiler}
+
+
+def _autograd_taps(recorder: Recorder) -> Actions:
+    """Return what starts to note what a program computes with autograd."""
+
+    def install(core: Any) -> None:
+        if not recorder.off and hasattr(core, "VJPNode"):
+            AutogradTaps(core, recorder).install()
+
+    return {"autograd.core": install}
 
 
 def _detach_child(recorder: Recorder) -> None:

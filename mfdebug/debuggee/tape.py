@@ -8,7 +8,6 @@ the nodes that its cost depends on.
 from __future__ import annotations
 
 import time
-from _weakref import ref
 
 from .ring import COMPLETE, PASS, WHOLE, Record
 from .text import as_json
@@ -21,7 +20,10 @@ if TYPE_CHECKING:
     from .name_facts import SourceSpan
     from .open_pass import Encoded
     from .recorder import Recorder
+    from .shared_inputs import SharedInputs
 
+    # Returns an object, or None if it is gone.
+    Held = Callable[[], Any]
     # What a node is: its function, its name, where it was called, settings of the call.
     Form = tuple[str, str, Any, tuple[Any, ...]]
 
@@ -40,8 +42,8 @@ class Node:
     """A tensor of a pass: an input, or the result of a function.
 
     `form` says what it is, `sources` are the nodes it was computed from, `value` its bytes, None if
-    they were not copied. `instance` is a weak reference to a trained input, else None. `serial`
-    orders nodes by when they were made.
+    they were not copied. `instance` refers to a trained input, weakly if that is possible.
+    `serial` orders nodes by when they were made.
     """
 
     __slots__ = (
@@ -65,7 +67,7 @@ class Node:
         self.form = form
         self.sources = sources
         self.value = value
-        self.instance: ref[Any] | None = None
+        self.instance: Held | None = None
         # For engines that number what they do: the numbers from `first` to before `last` are of
         # this node's function; `sequence` and `output` are where its gradient arrives.
         self.first = self.last = 0
@@ -111,7 +113,7 @@ class Outline:
         structure: int,
         graph: int,
         cost: int,
-        trained: list[tuple[int, ref[Any]]],
+        trained: list[tuple[int, Held]],
         hidden: int,
     ) -> None:
         self.structure = structure
@@ -125,6 +127,7 @@ class Tape:
     """Numbers and writes passes for a recorder; `engine` is the name of the program's engine.
 
     `encode` returns the bytes of a trained input, `site` the source of where a form was made.
+    `shared`: trained inputs may be other objects in each pass; else they tell graphs apart.
     """
 
     def __init__(
@@ -133,17 +136,19 @@ class Tape:
         engine: str,
         encode: Callable[[Any], Encoded],
         site: Callable[[Any], SourceSpan | None],
+        shared: SharedInputs | None = None,
     ) -> None:
         self._recorder = recorder
         self._engine = engine
         self._encode = encode
         self._site = site
+        self._shared = shared
         self._structures: dict[Any, int] = {}
         # The passes that were written whole, by what the engine's own graph was.
         self._outlines: dict[Hashable, Outline] = {}
-        self._graphs: dict[Any, tuple[int, list[ref[Any]]]] = {}
+        self._graphs: dict[Any, tuple[int, list[Held]]] = {}
         self._graph_count = 0
-        self._final: dict[int, tuple[int, list[tuple[int, ref[Any]]]]] = {}
+        self._final: dict[int, tuple[int, list[tuple[int, Held]]]] = {}
         self._written = 0
         self._since = time.monotonic()
         self._serial = 0
@@ -181,15 +186,16 @@ class Tape:
 
         Passes of the same `kind` have the same nodes; None if that is not known.
         """
-        recorder = self._recorder
-        recorder.close()
         nodes = ancestors([cost])
         numbers = {node: i for i, node in enumerate(nodes)}
         whole = all(node.value is not None for node in nodes)
-        recorder.number += 1
         structure = self._structure(nodes, numbers, backward, cost)
         trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
-        graph = self._graph(structure, trained)
+        if self._shared is None:
+            graph, sharing = self._graph(structure, trained), -1
+        else:
+            shared = self._shared.graph_of(structure, cost, [(i, held()) for i, held in trained])
+            graph, sharing = shared.number, shared.sharing
         if kind is not None:
             hidden = sum(node.hidden for node in nodes)
             known = self._outlines.get(kind)
@@ -198,24 +204,43 @@ class Tape:
                 self._remember(kind, outline)
             elif fault is None and cost.value is not None:
                 # Its beginning was not watched: an earlier pass shows what it consists of.
-                recorder.number -= 1
                 self.write_outline(known, cost.value, all_inputs=True)
                 return
         entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
-        self._written += sum(map(len, parts))
-        text = b""
+        place = None
         if fault is not None:
             place = fault.direction, numbers[fault.node], fault.error, fault.message
-            text = as_json(place).encode()
+        self.put(structure, graph, tuple(entries), parts, whole=whole, sharing=sharing, fault=place)
+
+    def put(
+        self,
+        structure: int,
+        graph: int,
+        entries: Hashable,
+        parts: list[bytes],
+        *,
+        whole: bool,
+        sharing: int = -1,
+        fault: tuple[str, int, str, str] | None = None,
+    ) -> None:
+        """Write the next pass, and wait if the debugger asks for it; the open one is closed.
+
+        `entries` describe the `parts`: as tuples, or as the JSON of such.
+        """
+        recorder = self._recorder
+        recorder.close()
+        recorder.number += 1
+        self._written += sum(map(len, parts))
         recorder.ring.put(
             Record(
                 PASS,
                 recorder.number,
                 graph=graph,
                 structure=structure,
-                layout=recorder.layouts.number_of(tuple(entries)),
+                layout=recorder.layouts.number_of(entries),
+                sharing=sharing,
                 flags=(WHOLE if whole else 0) | COMPLETE,
-                text=text,
+                text=b"" if fault is None else as_json(fault).encode(),
             ),
             parts,
         )
@@ -236,9 +261,6 @@ class Tape:
 
     def write_outline(self, outline: Outline, cost: Encoded, *, all_inputs: bool) -> None:
         """Write a pass with its cost only, or also the inputs that are trained."""
-        recorder = self._recorder
-        recorder.close()
-        recorder.number += 1
         entries: list[Any] = []
         parts: list[bytes] = []
         for number, instance in outline.trained if all_inputs else ():
@@ -249,21 +271,8 @@ class Tape:
                 parts.append(data)
         entries.append(("v", outline.cost, -1, *cost[:2]))
         parts.append(cost[2])
-        self._written += sum(map(len, parts))
         self._keep_for_end(outline.graph, outline.structure, outline.trained)
-        recorder.ring.put(
-            Record(
-                PASS,
-                recorder.number,
-                graph=outline.graph,
-                structure=outline.structure,
-                layout=recorder.layouts.number_of(tuple(entries)),
-                flags=COMPLETE,
-            ),
-            parts,
-        )
-        self.on_written()
-        recorder.pause(recorder.number)
+        self.put(outline.structure, outline.graph, tuple(entries), parts, whole=False)
 
     def _structure(
         self, nodes: list[Node], numbers: dict[Node, int], backward: Backward, cost: Node
@@ -300,7 +309,7 @@ class Tape:
             "attributes": dict(settings),
         }
 
-    def _graph(self, structure: int, trained: list[tuple[int, ref[Any]]]) -> int:
+    def _graph(self, structure: int, trained: list[tuple[int, Held]]) -> int:
         """Return the number of the graph: passes over the same parameters have the same."""
         key = structure, tuple([id(instance()) for _, instance in trained])
         known = self._graphs.pop(key, None)
@@ -313,9 +322,7 @@ class Tape:
         self._keep_for_end(known[0], structure, trained)
         return known[0]
 
-    def _keep_for_end(
-        self, graph: int, structure: int, trained: list[tuple[int, ref[Any]]]
-    ) -> None:
+    def _keep_for_end(self, graph: int, structure: int, trained: list[tuple[int, Held]]) -> None:
         self._final.pop(graph, None)
         self._final[graph] = structure, trained
         if len(self._final) > MAX_FINAL:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from mfdebug.recording.engine_ops import op_of
 from mfdebug.recording.records import RecordedNode, Structure
 from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import GraphError, printable
@@ -21,7 +22,7 @@ from miniflow.training.optimizers import SGD
 # A program may use names of any length.
 MAX_NAME = 80
 # What an engine is called where people read it.
-LIBRARIES = {"torch": "PyTorch"}
+LIBRARIES = {"torch": "PyTorch", "micrograd": "micrograd", "autograd": "autograd"}
 
 
 class Recorded(Node):
@@ -140,7 +141,9 @@ def graph_of(structure: Structure, name: str) -> RecordedGraph:
 def _call(
     nodes: Sequence[RecordedNode], number: int, inbound: list[Node], name: str
 ) -> Node | None:
-    """Return the op of a library's function; None if its rules are not known here."""
+    """Return the op of a function of PyTorch; None if its rules are not known here."""
+    if nodes[number].engine != "torch":
+        return None
     # The rules are loaded for programs that use such a library.
     from mfdebug.recording.functions import call_of
 
@@ -161,6 +164,13 @@ def _node(
             return ours
         except (KeyError, GraphError):
             # From another version of miniflow: its rules are not known here.
+            pass
+    elif inbound and (found := op_of(node)) is not None:
+        try:
+            same: Node = OPS[found[0]].of(inbound, name, found[1])
+            return same
+        except GraphError:
+            # Its inputs are others than our op takes: from a damaged file.
             pass
     key = node.kind, bool(inbound), node.engine
     if key not in kinds:

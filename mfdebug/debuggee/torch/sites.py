@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from _weakref import ref
 
-from ..name_facts import source_span
+from ..name_facts import source_span, variable_of
 from ..tracebacks import HIDDEN_FILE, MARK
 
 TYPE_CHECKING = False
@@ -93,7 +93,7 @@ class Sites:
             self._paths.clear()
         while frame is not None and not self._is_program(frame.f_code):
             frame = frame.f_back
-        name = self._path(outer) or _variable(frame, outer) or type(outer).__name__.lower()
+        name = self._path(outer) or variable_of(frame, outer) or type(outer).__name__.lower()
         for part, module in outer.named_modules():
             self._learn(module, f"{name}.{part}" if part else name)
         for part, tensor in [*outer.named_parameters(), *outer.named_buffers()]:
@@ -117,7 +117,7 @@ class Sites:
         if known is None:
             if len(self._arguments) > MAX_NAMES:
                 self._arguments.clear()
-            known = self._arguments[key] = _variable(frame, tensor)
+            known = self._arguments[key] = variable_of(frame, tensor)
         return known
 
     def span(self, site: int) -> SourceSpan | None:
@@ -127,14 +127,3 @@ class Sites:
         if site not in self._spans:
             self._spans[site] = source_span(*self._sites[site])
         return self._spans[site]
-
-
-def _variable(frame: FrameType | None, thing: Any) -> str:
-    """Return the name of the variable of a frame that holds something, or an empty string."""
-    if frame is None:
-        return ""
-    for variables in (frame.f_locals, frame.f_globals):
-        for name, value in variables.items():
-            if value is thing and type(name) is str and not name.startswith("_"):
-                return name
-    return ""
