@@ -34,7 +34,7 @@ def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str
         ]
         made = state.written_at(ref.node, "backward") or 0
         stale = state.gradient_freshness(ref.node) is Freshness.STALE
-        if written and not stale:
+        if written and not stale and state.besides(ref.node) is None:
             made = max(written)
         first_terms = [bundle.term_text(0) for bundle in sums.bundles if len(bundle.amounts)]
         refs = [source for term in first_terms for source in term.leads_to]
