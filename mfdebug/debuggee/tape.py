@@ -146,6 +146,9 @@ class Tape:
         self._structures: dict[Any, int] = {}
         # The passes that were written whole, by what the engine's own graph was.
         self._outlines: dict[Hashable, Outline] = {}
+        # Of a structure, the number of its plan: without settings, source lines and calls.
+        self._plans: dict[Any, int] = {}
+        self._plan_of: dict[int, int] = {}
         self._graphs: dict[Any, tuple[int, list[Held]]] = {}
         self._graph_count = 0
         self._final: dict[int, tuple[int, list[tuple[int, Held]]]] = {}
@@ -287,6 +290,8 @@ class Tape:
         if known is None:
             if len(self._structures) >= MAX_STRUCTURES:
                 self._structures.clear()
+                self._plans.clear()
+                self._plan_of.clear()
             description = {
                 "nodes": [self._description(node, numbers) for node in nodes],
                 "forward": [i for i, node in enumerate(nodes) if node.sources],
@@ -295,6 +300,8 @@ class Tape:
             }
             known = self._recorder.structures.number_of(as_json(description))
             self._structures[key] = known
+            plan = tuple([(form[0], form[1], sources) for form, sources in key[0]]), key[2]
+            self._plan_of[known] = self._plans.setdefault(plan, known)
         return known
 
     def _description(self, node: Node, numbers: dict[Node, int]) -> dict[str, Any]:
@@ -310,8 +317,11 @@ class Tape:
         }
 
     def _graph(self, structure: int, trained: list[tuple[int, Held]]) -> int:
-        """Return the number of the graph: passes over the same parameters have the same."""
-        key = structure, tuple([id(instance()) for _, instance in trained])
+        """Return the number of the graph: passes over the same parameters have the same.
+
+        Their settings may differ, as with a smaller last batch: they are one line of time.
+        """
+        key = self._plan_of[structure], tuple([id(instance()) for _, instance in trained])
         known = self._graphs.pop(key, None)
         if known is None or any(instance() is None for instance in known[1]):
             known = self._graph_count, [instance for _, instance in trained]

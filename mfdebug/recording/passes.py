@@ -11,22 +11,16 @@ from functools import cached_property
 
 import numpy as np
 
-from mfdebug.core.timeline.timeline import Phase, Timeline
-from mfdebug.recording.arrays import as_floats, as_numbers, fitted, is_numeric
+from mfdebug.core.timeline.timeline import Timeline
+from mfdebug.recording.arrays import as_numbers, fitted, is_numeric
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.op_rule import (
-    difference,
     is_close,
-    is_rounding,
-    run_rule,
-    shaken,
-    summed_by_input,
 )
+from mfdebug.recording.pass_rules import PassRules
 from mfdebug.recording.records import Outline, Run
-from miniflow.errors import MiniflowError
-from miniflow.node import Input, Node, shape_text
-from miniflow.ops.base import Array, Op, Shape
-from miniflow.ops.composed import Composed
+from miniflow.node import Input, shape_text
+from miniflow.ops.base import Array, Shape
 
 NOT_KEPT = "not kept"
 
@@ -43,12 +37,9 @@ class RecordedPass:
         self.after = run.inputs_after(number)
         own = self.after.keys() - run.others_after(number)
         self._settled = bool(run.ending) or own >= self.inputs.keys()
-        self._shared: dict[int, dict[int, Array] | None] = {}
         self._fitted: dict[tuple[int, int], Array | None] = {}
         self._sums: dict[tuple[int, int], Array] = {}
-        self._agrees: dict[tuple[int, Phase], str] = {}
         self._run = run
-        self._ops: dict[int, Node] = {}
 
     @property
     def finished(self) -> bool:
@@ -96,7 +87,7 @@ class RecordedPass:
             computed = self._timeline.position_of("forward", node)
             if computed is None or computed > position:
                 return None
-            value = self._computed(node)
+            value = self.computed(node)
         for changed, now in self._changes.get(node, ()):
             if changed <= position:
                 value = now
@@ -107,7 +98,8 @@ class RecordedPass:
             return self.numbers.values[node]
         return self.inputs.get(node)
 
-    def _computed(self, node: int) -> Array | None:
+    def computed(self, node: int) -> Array | None:
+        """Return what a node computed in its forward; None if that is not known."""
         if self.numbers is not None:
             return self.numbers.values.get(node)
         if node == self._graph.cost and not math.isnan(self.outline.cost):
@@ -267,159 +259,13 @@ class RecordedPass:
     def _before_updates(self) -> int:
         return self._timeline.length - len(self._timeline.update)
 
-    def op(self, node: int) -> Node:
-        """Return a node with the settings that it has in this pass."""
-        found = self._graph.nodes[node]
-        if not isinstance(found, Composed):
-            return found
-        if node not in self._ops:
-            self._ops[node] = self._graph.with_settings(node, self._run.nodes(self.number))
-        return self._ops[node]
-
     # The rules of our own ops ------------------------------------------------------------------
 
-    def departs(self, node: int, phase: Phase) -> str:
-        """Return how the record differs from the rule of one of our ops, or an empty string.
-
-        Also empty if anything needed for the comparison is not known.
-        """
-        key = node, phase
-        if key not in self._agrees:
-            self._agrees[key] = self._departs(node, phase)
-        return self._agrees[key]
-
-    def _departs(self, node: int, phase: Phase) -> str:
-        if not isinstance(self.op(node), Op) or self.numbers is None:
-            return ""
-        recorded: dict[int, Array]
-        if phase == "forward":
-            value = self._computed(node)
-            if value is None or not is_numeric(value):
-                return ""
-            recorded = {0: as_floats(value)}
-            found = self.by_rule(node, backward=False)
-        else:
-            sent = {
-                input_index: self.numbers.sent.get((node, input_index))
-                for input_index in map(self._graph.inbound[node].index, self._graph.inbound[node])
-            }
-            recorded = {index: array for index, array in sent.items() if array is not None}
-            found = self.by_rule(node, backward=True)
-        worst = ""
-        for input_index, array in recorded.items():
-            rules = [arrays[input_index] for arrays in found if input_index in arrays]
-            if not rules or any(is_close(array, rule) for rule in rules):
-                continue
-            if isinstance(self.op(node), Composed) and self._is_rounding(
-                node, input_index, array, rules[0], backward=phase == "backward"
-            ):
-                continue
-            worst = worst or difference(array, rules[0])
-        return worst
-
-    def fits(self, node: int, position: int) -> bool:
-        """Whether the shapes of one of our ops and its inputs are known and fit its rule."""
-        op, value = self.op(node), self.value(node, position)
-        inputs = [self.value(i, position) for i in self._graph.reads[node]]
-        if not isinstance(op, Op) or value is None:
-            return False
-        shapes = [x.shape for x in inputs if x is not None]
-        try:
-            return len(shapes) == len(inputs) and op.output_shape(*shapes) == value.shape
-        except (MiniflowError, LookupError, TypeError, ValueError):
-            # From a damaged file or another version.
-            return False
-
-    def by_rule(self, node: int, *, backward: bool, shake: bool = False) -> list[dict[int, Array]]:
-        """Return the results of the rule of one of our ops at the recorded numbers.
-
-        Forward: the value under 0. Backward: the contributions, summed under the first index of
-        each input. An op that draws random numbers has more than one possible result. With `shake`
-        the numbers are rounded otherwise.
-        """
-        op = self.op(node)
-        if not isinstance(op, Op):
-            return []
-        phase: Phase = "backward" if backward else "forward"
-        position = self._timeline.position_of(phase, node)
-        inputs = [self.value(i, position or 0) for i in self._graph.reads[node]]
-        upstream = self.gradient(node, position or 0) if backward else None
-        if backward and self._graph.results[node]:
-            return self._by_rule_of_results(node, shake=shake)
-        if position is None or (backward and upstream is None) or not self.fits(node, position):
-            return []
-        if backward and self._graph.reads[node] != self._graph.inbound[node]:
-            # What one of several results sends goes to the function, unseen.
-            return []
-        numbers = [x for x in inputs if x is not None]
-        if shake:
-            numbers = [shaken(x) if x.dtype.kind == "f" else x for x in numbers]
-            upstream = None if upstream is None else shaken(upstream)
-        found = []
-        for step in (0, self.outline.step) if "rate" in op.attrs else (0,):
-            out = run_rule(op, numbers, upstream, step)
-            if out is not None:
-                found.append(summed_by_input(out, self._graph.inbound[node]) if backward else out)
-        return found
-
-    def _by_rule_of_results(self, node: int, *, shake: bool) -> list[dict[int, Array]]:
-        """Return what a function sends for all its results; an empty list if that is not known."""
-        sums: dict[int, Array] = {}
-        inbound = self._graph.inbound[node]
-        for result in self._graph.results[node]:
-            op, position = self.op(result), self._timeline.position_of("backward", result)
-            if position is None:
-                # Nothing came to this result.
-                continue
-            upstream = self.gradient(result, position)
-            inputs = [self.value(i, position) for i in inbound]
-            numbers = [x for x in inputs if x is not None]
-            if upstream is None or not isinstance(op, Op) or not self.fits(result, position):
-                return []
-            if shake:
-                numbers = [shaken(x) if x.dtype.kind == "f" else x for x in numbers]
-                upstream = shaken(upstream)
-            shares = run_rule(op, numbers, upstream, 0)
-            if shares is None:
-                return []
-            for index, share in summed_by_input(shares, inbound).items():
-                sums[index] = np.asarray(sums[index] + share) if index in sums else share
-        return [sums] if sums else []
-
-    def _is_rounding(
-        self, node: int, input_index: int, array: Array, rule: Array, *, backward: bool
-    ) -> bool:
-        """Whether a result of a library's function differs from our rule by rounding only."""
-        again = self.by_rule(node, backward=backward, shake=True)
-        return bool(again) and is_rounding(array, rule, again[0][input_index])
+    @cached_property
+    def rules(self) -> PassRules:
+        """The rules of our ops, and how the record differs from them."""
+        return PassRules(self, self._run, self._graph, self._timeline)
 
     def _shares(self, consumer: int, source: int) -> dict[int, Array] | None:
-        """Return the contributions of one of our ops along each edge to an input used twice.
-
-        They are computed by its rule; None unless their sum equals the recorded one.
-        """
-        if consumer not in self._shared:
-            self._shared[consumer] = self._split(consumer)
-        return self._shared[consumer]
-
-    def _split(self, consumer: int) -> dict[int, Array] | None:
-        op, inbound = self.op(consumer), self._graph.inbound[consumer]
-        position = self._timeline.position_of("backward", consumer)
-        if not isinstance(op, Op) or self.numbers is None or position is None:
-            return None
-        inputs = [self.value(i, position) for i in inbound]
-        upstream = self.gradient(consumer, position)
-        if upstream is None or not self.fits(consumer, position):
-            return None
-        shares = run_rule(op, [x for x in inputs if x is not None], upstream, 0)
-        if shares is None:
-            return None
-        for input_index, total in summed_by_input(shares, inbound).items():
-            raw = self.numbers.sent.get((consumer, input_index))
-            if (
-                raw is None
-                or not is_numeric(raw)
-                or raw.tobytes() != total.astype(raw.dtype).tobytes()
-            ):
-                return None
-        return shares
+        """Return what one of our ops sent along each edge to an input used twice, if known."""
+        return self.rules.shares(consumer)

@@ -66,7 +66,7 @@ def check_pass(
             verdicts += pass_check.kept_gradient(i, always=node is not None)
         elif recorded.numbers is None:
             verdicts += pass_check.untested(i, "not kept")
-        elif recorded.op(i).library:
+        elif recorded.rules.op(i).library:
             verdicts += pass_check.function(i)
         elif isinstance(graph.nodes[i], Op):
             verdicts += pass_check.rule(i)
@@ -149,7 +149,7 @@ class _PassCheck(Struct, frozen=True):
         """Check the rule of one of our ops, and that the program's numbers follow it."""
         position = self.timeline.position_of("backward", node)
         upstream = None if position is None else self.recorded.gradient(node, position)
-        if position is None or upstream is None or not self.recorded.fits(node, position):
+        if position is None or upstream is None or not self.recorded.rules.fits(node, position):
             return self.untested(node, "not known")
         found = self._by_differences(node, position, upstream)
         if any(verdict.judgement == "wrong" for verdict in found):
@@ -164,13 +164,13 @@ class _PassCheck(Struct, frozen=True):
             return self.untested(node, "results")
         if graph.results[node]:
             return self._of_several_results(node)
-        if not isinstance(recorded.op(node), Op) or not recorded.by_rule(node, backward=False):
+        if not isinstance(recorded.rules.op(node), Op) or not recorded.rules.runs(node):
             return self.untested(node, "library")
         return self.rule(node)
 
     def _of_several_results(self, node: int) -> list[Verdict]:
         """Compare what a function with several results has sent with our rule for it."""
-        found = self.recorded.by_rule(node, backward=True)
+        found = self.recorded.rules.by_rule(node, backward=True)
         numbers, inbound = self.recorded.numbers, self.graph.inbound[node]
         verdicts = []
         for verdict in self.untested(node, "library"):
@@ -182,7 +182,7 @@ class _PassCheck(Struct, frozen=True):
             rule = found[0][index]
             sent = as_floats(raw).reshape(rule.shape)
             verdict = _compared(node, verdict.source, index, sent, rule, "rule")
-            if verdict.judgement == "wrong" and not self.recorded.departs(node, "backward"):
+            if verdict.judgement == "wrong" and not self.recorded.rules.departs(node, "backward"):
                 # What is left of terms that cancel each other: rounding.
                 verdict = replace(verdict, judgement="untested", reason="rounding", cause=node)
             verdicts.append(verdict)
@@ -190,7 +190,7 @@ class _PassCheck(Struct, frozen=True):
 
     def _by_differences(self, node: int, position: int, upstream: Array) -> list[Verdict]:
         """Check one of our ops by central differences at the recorded numbers."""
-        op, recorded = self.recorded.op(node), self.recorded
+        op, recorded = self.recorded.rules.op(node), self.recorded
         assert isinstance(op, Op)
         values = {source: recorded.value(source, position) for source in self.graph.inbound[node]}
         known = {source: value for source, value in values.items() if value is not None}
@@ -207,9 +207,9 @@ class _PassCheck(Struct, frozen=True):
 
     def _departing(self, node: int) -> dict[int, Verdict]:
         """Return a verdict, by input, for each contribution that differs from the rule."""
-        if not self.recorded.departs(node, "backward") or self.recorded.numbers is None:
+        if not self.recorded.rules.departs(node, "backward") or self.recorded.numbers is None:
             return {}
-        rules = self.recorded.by_rule(node, backward=True)
+        rules = self.recorded.rules.by_rule(node, backward=True)
         found = {}
         for input_index, rule in rules[0].items():
             raw = self.recorded.numbers.sent.get((node, input_index))

@@ -163,7 +163,7 @@ class RecordedState(State):
     def departs(self, node: int, phase: Phase) -> str:
         """Return how the recorded numbers differ from the rule of an op, or an empty string."""
         found = self.plan.present
-        return "" if found is None else found.departs(node, phase)
+        return "" if found is None else found.rules.departs(node, phase)
 
     def besides(self, node: int) -> tuple[str, Array] | None:
         """Return what an engine's gradient has besides the contributions of this pass, and why."""
@@ -192,7 +192,7 @@ class RecordedState(State):
     def op(self, node: int) -> Node:
         """Return a node with the settings that it has in this pass."""
         found = self.plan.present
-        return self.graph.nodes[node] if found is None else found.op(node)
+        return self.graph.nodes[node] if found is None else found.rules.op(node)
 
     def reads(self, node: int) -> list[int]:
         """Return the nodes whose values a node is computed from."""
@@ -210,15 +210,10 @@ class RecordedState(State):
         except (MiniflowError, LookupError, TypeError, ValueError):
             # From a damaged file or another version.
             return False
-        if isinstance(op, Composed) and not self.follows(node):
-            # It rejects the numbers, such as a label that is to be ignored.
+        found = self.plan.present
+        if isinstance(op, Composed) and (found is None or not found.rules.runs(node)):
             return False
         return shape == value.shape
-
-    def follows(self, node: int) -> bool:
-        """Whether a function's rule, in our words, could be run with the numbers of the pass."""
-        found = self.plan.present
-        return found is not None and bool(found.by_rule(node, backward=False))
 
     def overwritten_at(self, node: int) -> int | None:
         """Return the last moment of this pass at which another node changed this one's value."""

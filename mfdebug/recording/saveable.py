@@ -61,7 +61,7 @@ class _Copy:
 
     def _refusal(self, i: int) -> str:
         """Return the name and class of a node that is none of ours, or an empty string."""
-        node = self._pass.op(i)
+        node = self._pass.rules.op(i)
         if isinstance(node, Input):
             return ""
         shown = f"{self._recorded.nodes[i].label} ({type(node).__name__})"
@@ -77,7 +77,7 @@ class _Copy:
             return None
 
     def _copied(self, i: int) -> Node:
-        node, label = self._pass.op(i), self._recorded.nodes[i].label
+        node, label = self._pass.rules.op(i), self._recorded.nodes[i].label
         sources = [self._new[source] for source in self._recorded.reads[i]]
         if isinstance(node, Input):
             return self._enter(Input(label, trainable=i in self._recorded.trainables))

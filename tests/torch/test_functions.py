@@ -103,10 +103,10 @@ def departures(lines: RecordedLines, number: int, dtype: str) -> list[str]:
     assert numbers is not None
     for node in functions(debugger):
         name = f"{CASES[number]}: {debugger.graph.nodes[node].label}"
-        value = found.by_rule(node, backward=False)
+        value = found.rules.by_rule(node, backward=False)
         if not value or not close(numbers.values[node], value[0][0], dtype):
             wrong.append(f"{name}: value")
-        if found.departs(node, "forward") or found.departs(node, "backward"):
+        if found.rules.departs(node, "forward") or found.rules.departs(node, "backward"):
             wrong.append(f"{name}: departs")
     for node in range(len(debugger.graph)):
         if debugger.graph.reads[node] != debugger.graph.inbound[node]:
@@ -114,7 +114,7 @@ def departures(lines: RecordedLines, number: int, dtype: str) -> list[str]:
         inbound = debugger.graph.inbound[node]
         sent = {index: numbers.sent.get((node, index)) for index in range(len(inbound))}
         given = {index: array for index, array in sent.items() if array is not None}
-        shares = found.by_rule(node, backward=True) if given else [{}]
+        shares = found.rules.by_rule(node, backward=True) if given else [{}]
         for index, array in given.items():
             if not shares or not close(array, shares[0][index], dtype):
                 wrong.append(f"{CASES[number]}: {debugger.graph.nodes[node].label}: {index}")
@@ -201,7 +201,7 @@ def test_what_is_not_in_our_words_is_said_to_be_a_function_of_pytorch(
     debugger, found = pass_of(unruled, [*UNRULED].index(call))
     said = []
     for node in functions(debugger):
-        if found.by_rule(node, backward=False):
+        if found.rules.by_rule(node, backward=False):
             continue
         index = (0,) * len(debugger.plan.shape_of(node))
         said += [*value_sums(debugger, node, index).notes, report(debugger, node, index).role]
@@ -268,3 +268,35 @@ def test_what_was_accumulated_before_a_pass_is_a_term(tmp_path: Path) -> None:
     judge_why(judgement, other, EntryRef(weight, "grad", (0, 0)))
     assert judgement.false == []
     assert judgement.read > 3
+
+
+LAST_BATCH = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(6, 2)
+optimizer = torch.optim.SGD(model.parameters(), 0.5)
+data, labels = torch.randn(7, 2, 3), torch.tensor([0, 1, 1, 0, 1, 0, 1])
+for _ in range(2):
+    for first in range(0, 7, 3):
+        x, y = data[first : first + 3], labels[first : first + 3]
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x.view(x.size(0), -1)), y)
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_passes_with_a_smaller_last_batch_are_of_one_graph(tmp_path: Path) -> None:
+    debugger = session_of(tmp_path, LAST_BATCH).debugger
+    assert len(debugger.lines) == 1
+    weight = debugger.graph.index_of("model.weight")
+    sizes = []
+    for step in range(6):
+        debugger.cursor.go_to_pass(step, at_its_end=True)
+        sizes.append(debugger.plan.shape_of(debugger.graph.index_of("model.linear"))[0])
+        assert debugger.state.learning_rate == (0.5 if step < 5 else pytest.approx(0.5))
+        before, change = why(debugger, EntryRef(weight, "value", (0, 0))).terms
+        assert before.amount + change.amount == pytest.approx(debugger.state.value(weight)[0, 0])
+    assert sizes == [3, 3, 1, 3, 3, 1]

@@ -45,9 +45,10 @@ class ComposedExplainer(Explainer):
     def __init__(self, view: NodeView, op: Composed, explainer_of: Callable[[Op], Explainer]):
         parts = op.parts(*(x.shape for x in view.inputs))
         self._outer, self._op = view, op
-        self._one: Single | None = None if are_moves(parts) else single(parts)
+        moves = are_moves(parts) and len(parts.ops) != 1
+        self._one: Single | None = None if moves else single(parts)
         if self._one is None:
-            several = MovesExplainer(parts) if are_moves(parts) else SeveralExplainer(parts)
+            several = MovesExplainer(parts) if moves else SeveralExplainer(parts)
             self._explainer: Explainer = several
             self._view = view
         else:
