@@ -14,9 +14,9 @@ from mfdebug.cli.argument_types import columns, drawing_file, megabytes, run_fil
 from mfdebug.cli.completers import (
     COMMANDS,
     any_file,
+    comparable,
     complete_with,
     demos,
-    graphs,
     graphs_and_commands,
     nothing,
     program_argument,
@@ -298,15 +298,19 @@ def diff_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug diff`."""
     parser = argparse.ArgumentParser(
         prog="mfdebug diff",
-        description="Run one pass of two graphs, and find the first node that differs.",
+        description="Run one pass of two graphs, and find the first node that differs; or compare "
+        "two recorded runs of a program, and find the first value and the first gradient that do.",
         epilog="With one file, its graph in float64 is compared with itself in float32. Status 1 "
         "if something differs.",
     )
     complete_with(
         parser.add_argument(
-            "files", metavar="FILE", nargs="+", help="graph files, models or shipped graphs"
+            "files",
+            metavar="FILE",
+            nargs="+",
+            help="graph files, models or shipped graphs, or two run files",
         ),
-        graphs,
+        comparable,
     )
     _add_feeds(parser)
     _add_model_options(parser)
@@ -316,9 +320,12 @@ def diff_parser() -> argparse.ArgumentParser:
             metavar="RELATIVE",
             type=tolerance,
             help="up to which relative difference numbers are equal (default 1e-9, or 1e-3 in "
-            "float32)",
+            "float32; 0 for run files)",
         ),
         nothing,
+    )
+    parser.add_argument(
+        "--bits", action="store_true", help="of run files: -0.0 is not equal to 0.0"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     return parser
