@@ -10,7 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mfdebug import __version__
-from mfdebug.cli.argument_types import columns, drawing_file, megabytes, run_file, size, tolerance
+from mfdebug.cli.argument_types import (
+    columns,
+    drawing_file,
+    html_file,
+    megabytes,
+    run_file,
+    size,
+    tolerance,
+)
 from mfdebug.cli.completers import (
     COMMANDS,
     any_file,
@@ -96,12 +104,22 @@ def main_parser() -> argparse.ArgumentParser:
     # descriptor of its output, and its name.
     parser.add_argument("--attach", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument(
-        "--json", action="store_true", help="with --batch or --check: one JSON object per command"
+        "--json", action="store_true", help="with --batch, --check, --twice or --summary: JSON"
     )
     parser.add_argument(
         "--check",
         action="store_true",
         help="check all gradients against finite differences; status 1 if one is wrong",
+    )
+    parser.add_argument(
+        "--twice",
+        action="store_true",
+        help="run a program twice, and say whether it repeats itself; status 1 if not",
+    )
+    parser.add_argument(
+        "--summary",
+        action="store_true",
+        help="list the modules with their shapes and parameters",
     )
     _add_drawing_options(parser)
     parser.add_argument(
@@ -212,6 +230,15 @@ def _add_drawing_options(parser: argparse.ArgumentParser) -> None:
             metavar="FILE",
             type=drawing_file,
             help="with --draw: the file to write, which ends in .svg or .txt",
+        ),
+        any_file,
+    )
+    complete_with(
+        parser.add_argument(
+            "--html",
+            metavar="FILE",
+            type=html_file,
+            help="write a page that needs no network: the moments of a pass and of the run",
         ),
         any_file,
     )
