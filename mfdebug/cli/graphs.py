@@ -65,6 +65,10 @@ def _without_screen(
         autosaver.must_be_left()
     session = open_session(debugger, origin=origin, left=autosaver.left)
     session.left_before = autosaver.before
+    if options.summary:
+        from mfdebug.cli.summary import write_summary
+
+        return write_summary(session, as_json=options.json)
     if options.batch or options.check or options.draw:
         if reader_of(options.graph).is_model:
             _write_notes(opened, as_json=options.json)

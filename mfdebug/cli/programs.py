@@ -119,6 +119,10 @@ def _debug(
         )
     loaded()
     write_ascii(options, settings)
+    if options.summary:
+        from mfdebug.cli.summary import write_summary
+
+        return write_summary(session, as_json=options.json)
     if options.save:
         # Relative to the folder of the command, not to one that the program changes to.
         lines.append(f"save {Path(options.save).absolute()}")
