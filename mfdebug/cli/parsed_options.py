@@ -117,7 +117,7 @@ def problem_with(options: argparse.Namespace) -> str:
         return "--json requires --batch, --check, --twice or --summary"
     if problem := _program_conflict(options) if is_recorded(options) else _graph_conflict(options):
         return problem
-    if options.batch and not (options.commands or options.check or options.save or options.draw):
+    if options.batch and not (options.commands or options.check or options.save or options.draw or options.html):
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
     if options.resume:
         return ""
@@ -137,6 +137,13 @@ def problem_with(options: argparse.Namespace) -> str:
 
 
 def _drawing_conflict(options: argparse.Namespace) -> str:
+    if options.html:
+        for name in ("plain", "json", "draw"):
+            if getattr(options, name):
+                return f"--html and --{name} are mutually exclusive"
+        if reader_of(options.graph).kind is Kind.PROGRAM:
+            hint = f"mfdebug record {options.graph} -o RUN.mfrun makes one"
+            return f"--html requires a graph or a run file ({hint})"
     if options.draw:
         for name in ("plain", "json"):
             if getattr(options, name):

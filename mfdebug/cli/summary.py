@@ -18,14 +18,18 @@ from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 def write_summary(session: Session, *, as_json: bool) -> int:
     """Write the summary of each graph of a session's run; return the exit status."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
-    for number, debugger in enumerate(session.debugger.lines):
+    number = 0
+    # A program that runs meanwhile may run other graphs.
+    while number < len(session.debugger.lines):
+        debugger = session.debugger.lines[number]
         _go_to_cost(debugger)
         found = summary_of(debugger)
         if as_json:
             sys.stdout.write(json.dumps(summary_data(found), ensure_ascii=False) + "\n")
-            continue
-        lines = ["", *text_lines(summary_parts(found), width)][number == 0 :]
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        else:
+            lines = ["", *text_lines(summary_parts(found), width)][number == 0 :]
+            sys.stdout.writelines(f"{line}\n" for line in lines)
+        number += 1
     return OK
 
 
