@@ -28,9 +28,7 @@ from miniflow.files.atomic import replace_file
 DEFAULT_WIDTH = 80
 
 
-def last_of(
-    options: argparse.Namespace, settings: Settings
-) -> Callable[[Session], bool] | None:
+def last_of(options: argparse.Namespace, settings: Settings) -> Callable[[Session], bool] | None:
     """Return what writes the drawing or the page that is asked for, or None."""
     if options.html:
         from mfdebug.cli.html import write_page

@@ -117,7 +117,9 @@ def problem_with(options: argparse.Namespace) -> str:
         return "--json requires --batch, --check, --twice or --summary"
     if problem := _program_conflict(options) if is_recorded(options) else _graph_conflict(options):
         return problem
-    if options.batch and not (options.commands or options.check or options.save or options.draw or options.html):
+    if options.batch and not (
+        options.commands or options.check or options.save or options.draw or options.html
+    ):
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
     if options.resume:
         return ""

@@ -1,4 +1,4 @@
-"""`mfdebug --twice prog.py [args]`: says whether a program repeats itself, and where it does not."""
+"""`mfdebug --twice prog.py [args]`: says whether and where a program does not repeat itself."""
 
 from __future__ import annotations
 

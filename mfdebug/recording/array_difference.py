@@ -87,9 +87,7 @@ class Comparer:
             # Also of integers whose distance float64 rounds to 0, and of zeros.
             apart = np.where(equal, -1.0, apart)
         index = tuple(map(int, np.unravel_index(int(apart.argmax()), apart.shape)))
-        return ArrayDifference(
-            index, a[index].item(), b[index].item(), int((~equal).sum()), a.size
-        )
+        return ArrayDifference(index, a[index].item(), b[index].item(), int((~equal).sum()), a.size)
 
 
 def _other(a: str, b: str, size: int) -> ArrayDifference:

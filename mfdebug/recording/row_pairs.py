@@ -1,7 +1,7 @@
 """Which rows of two structures are the same: of two runs of a program, whatever their order is.
 
-A program may sort its nodes by their addresses, so two runs of it may call the same graph in another
-order: nodes are compared by their class, their name and what they are computed from.
+A program may sort its nodes by their addresses, so two runs of it may call the same graph in
+another order: nodes are compared by their class, their name and what they are computed from.
 """
 
 from __future__ import annotations

@@ -157,7 +157,9 @@ class _Runs:
         return self._pairs[key]
 
 
-def compare_runs(a: RunReader, b: RunReader, tolerance: float = 0.0, *, bits: bool = False) -> RunComparison:
+def compare_runs(
+    a: RunReader, b: RunReader, tolerance: float = 0.0, *, bits: bool = False
+) -> RunComparison:
     """Return the first differences of two runs; raise `FileError` for a damaged file.
 
     Numbers are equal up to a relative difference of `tolerance`; with `bits`, -0.0 is not 0.0.
@@ -179,7 +181,8 @@ def compare_runs(a: RunReader, b: RunReader, tolerance: float = 0.0, *, bits: bo
         for number in sorted(last.values()):
             sides = runs.sides(number)
             after = a.inputs_after(number), b.inputs_after(number)
-            found.value = found.value or _mapped("final", sides, runs.pairs(*sides), after, comparer)
+            final = _mapped("final", sides, runs.pairs(*sides), after, comparer)
+            found.value = found.value or final
     found.arrays, found.zeros, found.close = comparer.compared, comparer.zeros, comparer.close
     return found
 

@@ -19,7 +19,7 @@ def both_runs(
     *,
     memory: int,
     streams: Streams,
-    on_run: Callable[[int], object] = lambda run: None,
+    on_run: Callable[[int], object],
     on_output: Callable[[str], object] | None = None,
 ) -> Iterator[tuple[RunReader, RunReader]]:
     """Run a program twice, one run after the other, and give its two recorded runs.

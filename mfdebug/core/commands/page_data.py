@@ -29,6 +29,8 @@ from miniflow.ops.base import Array, shape_text
 
 # Up to this many entries are written out; larger tensors are summarized.
 WRITTEN_OUT = 64
+# The longest text of several entries in the list.
+LIST_WIDTH = 18
 # Nodes in the list; the columns of the drawing; lines about a moment, and their characters.
 MOST_NODES, COLUMNS, HEIGHT, MOST_LINES, LINE_LENGTH = 2000, 136, 60, 40, 400
 # The size of the data, in characters: moments after that are left out.
@@ -233,7 +235,9 @@ class _Page:
             "and a histogram; in the list and the circuit, |x| is the mean of absolute values."
         )
         if self._count < len(debugger.graph):
-            lines.append(f"The list has the first {self._count:,} of {len(debugger.graph):,} nodes.")
+            lines.append(
+                f"The list has the first {self._count:,} of {len(debugger.graph):,} nodes."
+            )
         if len(debugger.lines) > 1:
             lines.append(f"The program runs {len(debugger.lines)} graphs; this is one of them.")
         return lines
@@ -247,8 +251,9 @@ def page_data(debugger: Debugger) -> dict[str, Any]:
 def _brief(array: Array) -> str:
     """Return a few entries, or the mean |x| of many: what the list of nodes has in the app."""
     size = size_of(array)
-    if size.entries:
-        return " ".join(scalar(number, 4) for number in size.entries)
+    entries = " ".join(scalar(number, 4) for number in size.entries)
+    if entries and (len(entries) <= LIST_WIDTH or array.size == 1):
+        return entries
     if size.wrong:
         return size.wrong
     return "✓" if math.isnan(size.number) else f"|{scalar(size.number, 4)}|"

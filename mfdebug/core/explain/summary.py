@@ -31,9 +31,10 @@ class Tied(Struct, frozen=True):
 class Module(Struct, frozen=True):
     """A module, or a node without one (then `is_node`), and what it has with all within it.
 
-    `label` is its name within the module around it. `kinds` are the ops right in it. `shape` is that of its last op, or of the parameter or input;
-    None if it is not known. `parameters` counts numbers, of which `trained` are trained; `bytes`
-    are theirs. `unknown` counts parameters whose value is not known, which add to nothing.
+    `label` is its name within the module around it. `kinds` are the ops right in it. `shape` is
+    that of its last op, or of the parameter or input; None if it is not known. `parameters` counts
+    numbers, of which `trained` are trained; `bytes` are theirs. `unknown` counts parameters whose
+    value is not known, which add to nothing.
     """
 
     name: str
