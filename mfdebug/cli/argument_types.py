@@ -23,6 +23,13 @@ def drawing_file(text: str) -> Path:
     return Path(text)
 
 
+def html_file(text: str) -> Path:
+    """Return the path of a page to write."""
+    if Path(text).suffix not in (".html", ".htm"):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .html")
+    return Path(text)
+
+
 def columns(text: str) -> int:
     """Return a number of columns."""
     if not re.fullmatch(r"\d{1,5}", text) or not 20 <= int(text) <= 10_000:

@@ -57,11 +57,11 @@ def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:
     return [*(name for name in found if name.startswith(prefix)), *files]
 
 
-def graphs(prefix: str, **_: Any) -> Iterable[str]:
-    """Complete a graph or a model."""
+def comparable(prefix: str, **_: Any) -> Iterable[str]:
+    """Complete a graph, a model or a run file."""
     from mfdebug.opening.shipped import names
 
-    files = _paths(prefix, tuple(r.suffix for r in READERS if r.kind is Kind.GRAPH))
+    files = _paths(prefix, tuple(r.suffix for r in READERS if r.kind is not Kind.PROGRAM))
     return [*(name for name in names() if name.startswith(prefix)), *files]
 
 

@@ -1,10 +1,15 @@
-"""`mfdebug GRAPH --draw`: prints the graph as it is drawn at a moment, or writes it to a file."""
+"""`mfdebug GRAPH --draw`: prints the graph as it is drawn at a moment, or writes it to a file.
+
+And the choice between that and the page of `--html`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mfdebug.config.ascii import register
@@ -21,6 +26,15 @@ from miniflow.files.atomic import replace_file
 
 # Where the output is no terminal.
 DEFAULT_WIDTH = 80
+
+
+def last_of(options: argparse.Namespace, settings: Settings) -> Callable[[Session], bool] | None:
+    """Return what writes the drawing or the page that is asked for, or None."""
+    if options.html:
+        from mfdebug.cli.html import write_page
+
+        return partial(write_page, path=options.html)
+    return partial(write_drawing, options=options, settings=settings) if options.draw else None
 
 
 def go_there(session: Session, moment: str) -> None:

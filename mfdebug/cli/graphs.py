@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from mfdebug.cli.exit_status import unusable
@@ -53,7 +52,7 @@ def _without_screen(
     settings: Settings,
 ) -> int:
     from mfdebug.cli.batch import run_batch
-    from mfdebug.cli.draw import write_drawing
+    from mfdebug.cli.draw import last_of
     from mfdebug.cli.prompt import Plain
     from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 
@@ -66,10 +65,14 @@ def _without_screen(
     session = open_session(debugger, origin=origin, left=autosaver.left)
     session.left_before = autosaver.before
     session.open_other = others_of(origin)
-    if options.batch or options.check or options.draw:
+    if options.summary:
+        from mfdebug.cli.summary import write_summary
+
+        return write_summary(session, as_json=options.json)
+    if options.batch or options.check or options.draw or options.html:
         if reader_of(options.graph).is_model:
             _write_notes(opened, as_json=options.json)
-        last = partial(write_drawing, options=options, settings=settings) if options.draw else None
+        last = last_of(options, settings)
         return run_batch(session, lines, as_json=options.json, check_all=options.check, last=last)
     return Plain(session, autosaver if sys.stdin.isatty() else None).run(lines)
 

@@ -112,6 +112,10 @@ def _debug(options: argparse.Namespace) -> int:
 
     if options.attach:
         return debug_attached(options, settings)
+    if options.twice:
+        from mfdebug.cli.twice import run_twice
+
+        return run_twice(options, settings)
     is_program = reader_of(options.graph).kind is Kind.PROGRAM
     return (debug_program if is_program else debug_run_file)(options, settings)
 

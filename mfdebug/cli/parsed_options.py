@@ -122,13 +122,15 @@ def problem_with(options: argparse.Namespace) -> str:
         return "--batch and --plain are mutually exclusive"
     if options.check and options.plain:
         return "--check and --plain are mutually exclusive"
-    if problem := _drawing_conflict(options):
+    if problem := _drawing_conflict(options) or _alone_conflict(options):
         return problem
-    if options.json and not (options.batch or options.check):
-        return "--json requires --batch or --check"
+    if options.json and not (options.batch or options.check or options.twice or options.summary):
+        return "--json requires --batch, --check, --twice or --summary"
     if problem := _program_conflict(options) if is_recorded(options) else _graph_conflict(options):
         return problem
-    if options.batch and not (options.commands or options.check or options.save or options.draw):
+    if options.batch and not (
+        options.commands or options.check or options.save or options.draw or options.html
+    ):
         return '--batch needs commands: -c "COMMAND" or -x SCRIPT'
     if options.resume:
         return ""
@@ -137,6 +139,8 @@ def problem_with(options: argparse.Namespace) -> str:
         options.plain,
         options.check,
         options.draw,
+        options.html,
+        options.summary,
         options.feed,
         options.cost,
     )
@@ -146,6 +150,13 @@ def problem_with(options: argparse.Namespace) -> str:
 
 
 def _drawing_conflict(options: argparse.Namespace) -> str:
+    if options.html:
+        for name in ("plain", "json", "draw"):
+            if getattr(options, name):
+                return f"--html and --{name} are mutually exclusive"
+        if reader_of(options.graph).kind is Kind.PROGRAM:
+            hint = f"mfdebug record {options.graph} -o RUN.mfrun makes one"
+            return f"--html requires a graph or a run file ({hint})"
     if options.draw:
         for name in ("plain", "json"):
             if getattr(options, name):
@@ -154,6 +165,21 @@ def _drawing_conflict(options: argparse.Namespace) -> str:
         return ""
     needs = {"--at": options.at, "--width": options.width, "-o": options.output}
     return next((f"{name} requires --draw" for name, value in needs.items() if value), "")
+
+
+def _alone_conflict(options: argparse.Namespace) -> str:
+    """Return what cannot be combined with `--twice` or `--summary`, or an empty string."""
+    chosen = [name for name in ("twice", "summary") if getattr(options, name)]
+    if not chosen:
+        return ""
+    others = ["batch", "plain", "check", "draw", "save", "resume", "commands", "html"]
+    clash = [*chosen[1:], *(name for name in others if getattr(options, name))]
+    if clash:
+        other = {"commands": "-c"}.get(clash[0], f"--{clash[0]}")
+        return f"--{chosen[0]} and {other} are mutually exclusive"
+    if options.twice and reader_of(options.graph).kind is not Kind.PROGRAM:
+        return "--twice requires a program"
+    return ""
 
 
 def is_recorded(options: argparse.Namespace) -> bool:
@@ -183,8 +209,8 @@ def _graph_conflict(options: argparse.Namespace) -> str:
 
 def wants_screen(options: argparse.Namespace) -> bool:
     """Whether the app is asked for, and there is a terminal for it."""
-    without = options.batch or options.plain or options.check or options.save or options.draw
-    return not without and has_screen()
+    names = ("batch", "plain", "check", "save", "draw", "html", "summary")
+    return not any(getattr(options, name) for name in names) and has_screen()
 
 
 def write_ascii(options: argparse.Namespace, settings: Settings) -> None:

@@ -13,6 +13,7 @@ from mfdebug import __version__
 from mfdebug.cli.argument_types import (
     columns,
     drawing_file,
+    html_file,
     megabytes,
     passes,
     run_file,
@@ -22,9 +23,9 @@ from mfdebug.cli.argument_types import (
 from mfdebug.cli.completers import (
     COMMANDS,
     any_file,
+    comparable,
     complete_with,
     demos,
-    graphs,
     graphs_and_commands,
     nothing,
     program_argument,
@@ -104,12 +105,22 @@ def main_parser() -> argparse.ArgumentParser:
     # descriptor of its output, and its name.
     parser.add_argument("--attach", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument(
-        "--json", action="store_true", help="with --batch or --check: one JSON object per command"
+        "--json", action="store_true", help="with --batch, --check, --twice or --summary: JSON"
     )
     parser.add_argument(
         "--check",
         action="store_true",
         help="check all gradients against finite differences; status 1 if one is wrong",
+    )
+    parser.add_argument(
+        "--twice",
+        action="store_true",
+        help="run a program twice, and say whether it repeats itself; status 1 if not",
+    )
+    parser.add_argument(
+        "--summary",
+        action="store_true",
+        help="list the modules with their shapes and parameters",
     )
     _add_drawing_options(parser)
     parser.add_argument(
@@ -244,6 +255,15 @@ def _add_drawing_options(parser: argparse.ArgumentParser) -> None:
         ),
         any_file,
     )
+    complete_with(
+        parser.add_argument(
+            "--html",
+            metavar="FILE",
+            type=html_file,
+            help="write a page that needs no network: the moments of a pass and of the run",
+        ),
+        any_file,
+    )
 
 
 def record_parser() -> argparse.ArgumentParser:
@@ -328,15 +348,19 @@ def diff_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug diff`."""
     parser = argparse.ArgumentParser(
         prog="mfdebug diff",
-        description="Run one pass of two graphs, and find the first node that differs.",
+        description="Run one pass of two graphs, and find the first node that differs; or compare "
+        "two recorded runs of a program, and find the first value and the first gradient that do.",
         epilog="With one file, its graph in float64 is compared with itself in float32. Status 1 "
         "if something differs.",
     )
     complete_with(
         parser.add_argument(
-            "files", metavar="FILE", nargs="+", help="graph files, models or shipped graphs"
+            "files",
+            metavar="FILE",
+            nargs="+",
+            help="graph files, models or shipped graphs, or two run files",
         ),
-        graphs,
+        comparable,
     )
     _add_feeds(parser)
     _add_model_options(parser)
@@ -346,9 +370,12 @@ def diff_parser() -> argparse.ArgumentParser:
             metavar="RELATIVE",
             type=tolerance,
             help="up to which relative difference numbers are equal (default 1e-9, or 1e-3 in "
-            "float32)",
+            "float32; 0 for run files)",
         ),
         nothing,
+    )
+    parser.add_argument(
+        "--bits", action="store_true", help="of run files: -0.0 is not equal to 0.0"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     return parser

@@ -6,7 +6,6 @@ import argparse
 import importlib
 import signal
 import sys
-from functools import partial
 from pathlib import Path
 
 from mfdebug.cli.exit_status import FAILED, OK
@@ -120,14 +119,19 @@ def _debug(
         )
     loaded()
     write_ascii(options, settings)
+    if options.summary:
+        from mfdebug.cli.summary import write_summary
+
+        return write_summary(session, as_json=options.json)
     if options.save:
         # Relative to the folder of the command, not to one that the program changes to.
         lines.append(f"save {Path(options.save).absolute()}")
-    if options.batch or options.check or options.draw or (options.save and not options.plain):
+    draws = options.draw or options.html
+    if options.batch or options.check or draws or (options.save and not options.plain):
         from mfdebug.cli.batch import run_batch
-        from mfdebug.cli.draw import write_drawing
+        from mfdebug.cli.draw import last_of
 
-        last = partial(write_drawing, options=options, settings=settings) if options.draw else None
+        last = last_of(options, settings)
         return run_batch(session, lines, as_json=options.json, check_all=options.check, last=last)
     from mfdebug.cli.prompt import Plain
 

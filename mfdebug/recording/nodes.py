@@ -126,7 +126,7 @@ def graph_of(structure: Structure, name: str) -> RecordedGraph:
 
     Raises `GraphError` if a node comes before one of its inputs.
     """
-    names = _names(structure.nodes)
+    names = labels_of(structure.nodes)
     kinds: dict[tuple[str, bool, str], type[Recorded]] = {}
     nodes: list[Node] = []
     for i, (node, label) in enumerate(zip(structure.nodes, names, strict=True)):
@@ -185,7 +185,7 @@ def _class_name(kind: str) -> str:
     return printable(kind, MAX_NAME) or "Node"
 
 
-def _names(nodes: tuple[RecordedNode, ...]) -> list[str]:
+def labels_of(nodes: tuple[RecordedNode, ...]) -> list[str]:
     """Return a unique printable name for each node: a second `name` becomes `name_2`.
 
     A node without a name gets its class and a number, as in any graph.

@@ -17,7 +17,7 @@ from mfdebug.core.circuit.drawing.arms import ARMS_OF, DOWN, JOINT, LEFT, RIGHT,
 from mfdebug.core.circuit.drawing.canvas import Run
 
 # The size of a cell, of its text, and the height of the text's baseline, in pixels.
-_CELL_WIDTH, _CELL_HEIGHT = 8.0, 17.0
+CELL_WIDTH, CELL_HEIGHT = 8.0, 17.0
 _FONT_SIZE, _BASELINE = 13.0, 12.5
 _FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
 _LIGHT_WIDTH, _HEAVY_WIDTH = 1.2, 2.6
@@ -50,7 +50,7 @@ def svg(rows: Sequence[Sequence[Run]], columns: int, title: str, *, background: 
     With a `background` it is a picture of its own, light or dark as the viewer prefers; without one
     it takes the colour of the text around it.
     """
-    across, down = columns * _CELL_WIDTH, len(rows) * _CELL_HEIGHT
+    across, down = columns * CELL_WIDTH, len(rows) * CELL_HEIGHT
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="mfdebug-circuit" role="img" '
         f'width="{across:g}" height="{down:g}" viewBox="0 0 {across:g} {down:g}" '
@@ -71,6 +71,11 @@ def svg(rows: Sequence[Sequence[Run]], columns: int, title: str, *, background: 
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
+def row_svg(row: Sequence[Run]) -> list[str]:
+    """Return one row of a drawing as elements of an SVG whose top is that of the row."""
+    return [*_lines([row]), *_texts(row, 0)]
+
+
 def _cells(rows: Sequence[Sequence[Run]]) -> Iterator[tuple[int, int, str, str]]:
     """Yield each character with its column, its row and its style."""
     for y, row in enumerate(rows):
@@ -86,7 +91,7 @@ def _lines(rows: Sequence[Sequence[Run]]) -> Iterable[str]:
     paths: dict[tuple[str, bool], list[str]] = defaultdict(list)
     joints: dict[str, list[str]] = defaultdict(list)
     for x, y, sign, style in _cells(rows):
-        middle = (x + 0.5) * _CELL_WIDTH, (y + 0.5) * _CELL_HEIGHT
+        middle = (x + 0.5) * CELL_WIDTH, (y + 0.5) * CELL_HEIGHT
         if sign == JOINT and style in ("wire", "lit-forward", "lit-backward"):
             joints[style].append(f'<circle cx="{middle[0]:g}" cy="{middle[1]:g}" r="3"/>')
             arms = paths[style, style != "wire"]
@@ -111,8 +116,8 @@ def _end(middle: tuple[float, float], arm: int) -> tuple[float, float]:
     """Return where an arm meets the edge of its cell."""
     x, y = middle
     if arm in (LEFT, RIGHT):
-        return x + (_CELL_WIDTH / 2 if arm == RIGHT else -_CELL_WIDTH / 2), y
-    return x, y + (_CELL_HEIGHT / 2 if arm == DOWN else -_CELL_HEIGHT / 2)
+        return x + (CELL_WIDTH / 2 if arm == RIGHT else -CELL_WIDTH / 2), y
+    return x, y + (CELL_HEIGHT / 2 if arm == DOWN else -CELL_HEIGHT / 2)
 
 
 def _arm(middle: tuple[float, float], arm: int) -> str:
@@ -161,17 +166,17 @@ def _texts(row: Sequence[Run], y: int) -> Iterator[str]:
 
 
 def _text(word: str, x: int, y: int, style: str) -> str:
-    left, length = x * _CELL_WIDTH, width(word) * _CELL_WIDTH
+    left, length = x * CELL_WIDTH, width(word) * CELL_WIDTH
     weight = ' font-weight="bold"' if style in _BOLD else ""
     text = (
-        f'<text x="{left:g}" y="{y * _CELL_HEIGHT + _BASELINE:g}" textLength="{length:g}" '
+        f'<text x="{left:g}" y="{y * CELL_HEIGHT + _BASELINE:g}" textLength="{length:g}" '
         f'lengthAdjust="spacingAndGlyphs" fill="{_NEUTRAL[style]}"{weight}>{escape(word)}</text>'
     )
     if not style.startswith("new-"):
         return text
     # The new number: framed by its colour, as it is in reverse on a screen.
     box = (
-        f'<rect x="{left - 1:g}" y="{y * _CELL_HEIGHT + 1:g}" width="{length + 2:g}" '
-        f'height="{_CELL_HEIGHT - 2:g}" rx="2" fill="{_NEUTRAL[style]}" fill-opacity="0.2"/>'
+        f'<rect x="{left - 1:g}" y="{y * CELL_HEIGHT + 1:g}" width="{length + 2:g}" '
+        f'height="{CELL_HEIGHT - 2:g}" rx="2" fill="{_NEUTRAL[style]}" fill-opacity="0.2"/>'
     )
     return box + text

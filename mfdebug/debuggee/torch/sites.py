@@ -28,7 +28,7 @@ class Sites:
     def __init__(self, torch: Any, ours: str) -> None:
         self._module_type = torch.nn.Module
         self._call = id(torch.nn.Module._call_impl.__code__)
-        self._skipped = os.path.dirname(torch.__file__) + os.sep, ours
+        self._skipped = os.path.dirname(torch.__file__) + os.sep, ours, "<frozen"
         # Of a code, by its id: whether it belongs to the program.
         self._of_program: dict[int, tuple[bool, CodeType]] = {}
         self._numbers: dict[tuple[int, int], int] = {}
@@ -78,7 +78,7 @@ class Sites:
 
     def _classify(self, code: CodeType) -> tuple[bool, CodeType]:
         file = code.co_filename
-        skipped = file.startswith(self._skipped) or file.startswith("<frozen")
+        skipped = file.startswith(self._skipped)
         known = not skipped and file != HIDDEN_FILE and code.co_name != MARK, code
         self._of_program[id(code)] = known
         return known
