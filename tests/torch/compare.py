@@ -50,6 +50,10 @@ def results_of(held: dict[str, Any], starts: list[Any]) -> list[int]:
     return sorted(found)
 
 
+# Names of results whose functions were not seen.
+UNSEEN = ("hidden", "overwritten")
+
+
 class Compared:
     """What differs in one pass; `after` has the trained leaves when the next pass began."""
 
@@ -78,12 +82,20 @@ class Compared:
         for result, node in zip(right, nodes, strict=True):
             self.node_of[result] = node
             yield from self._result(result, node)
-        for result, node in zip(right, nodes, strict=True):
-            yield from self._sent(result, node)
+        places: dict[int, Any] = {n: ("result", r) for r, n in self.node_of.items()}
+        places |= {n: ("leaf", leaf) for leaf, n in self.leaf_of.items()}
+        unseen = [r for r in right if self._name(r) in UNSEEN]
+        for result in right:
+            if result not in unseen:
+                yield from self._sent(result, self.node_of[result], places)
+        yield from self._sent_unseen(unseen, places)
         for leaf, grad in self.one["grads"].items():
             node = self.leaf_of.get(leaf, -1)
             if node >= 0:
                 yield from self._same("grad of leaf", node, array(grad), self._gradient(node))
+
+    def _name(self, result: int) -> str:
+        return str(self.held["calls"][self.held["results"][result]["call"]]["name"])
 
     def _call_node(self, node: int) -> int:
         return self.seen.inbound[node][0] if self.seen.kinds[node] == "result" else node
@@ -92,13 +104,16 @@ class Compared:
         held, seen = self.held, self.seen
         call = held["calls"][held["results"][result]["call"]]
         of_call = self._call_node(node)
-        if call["name"] not in ("hidden", seen.kinds[of_call], "overwritten"):
+        if call["name"] not in (*UNSEEN, seen.kinds[of_call].strip("_")):
             yield f"{call['name']}, seen {seen.kinds[of_call]}"
         value = array(held["results"][result]["value"])
         yield from self._same("value", node, value, seen.values.get(node))
         gradient = array(self.one["gradients"].get(result))
+        if self.one["error"] and self._gradient(node) is None:
+            # What has arrived where backward has failed need not be known.
+            gradient = None
         yield from self._same("gradient", node, gradient, self._gradient(node))
-        if call["name"] in ("hidden", "overwritten"):
+        if call["name"] in UNSEEN:
             return
         nodes = [*seen.inbound[of_call]]
         if call["name"] in SWAPPED and len(nodes) >= 2:
@@ -113,20 +128,29 @@ class Compared:
         if len(call["sources"]) > len(nodes):
             yield f"{call['name']} takes {len(call['sources'])} tensors, seen {len(nodes)}"
 
-    def _sent(self, result: int, node: int) -> Iterator[str]:
+    def _sent(self, result: int, node: int, places: dict[int, Any]) -> Iterator[str]:
         seen, of_call = self.seen, self._call_node(node)
         number = self.held["results"][result]["call"]
-        if self.held["calls"][number]["name"] == "overwritten":
-            return
-        places: dict[int, Any] = {n: ("result", r) for r, n in self.node_of.items()}
-        places |= {n: ("leaf", leaf) for leaf, n in self.leaf_of.items()}
         for index, source in enumerate(seen.inbound[of_call]):
             if seen.inbound[of_call].index(source) != index or source not in places:
                 continue
             right = array(self.one["edges"].get((number, places[source])))
-            yield from self._same(
-                f"sent to {source} by", of_call, right, seen.sent.get((of_call, index))
-            )
+            sent = seen.sent.get((of_call, index))
+            yield from self._same(f"sent to {source} by", of_call, right, sent)
+
+    def _sent_unseen(self, results: list[int], places: dict[int, Any]) -> Iterator[str]:
+        """Compare what is sent by nodes that stand for what was not seen.
+
+        Two of them may share what they stand for: then it does not matter which is said to send.
+        """
+        seen, calls = self.seen, {self.held["results"][result]["call"] for result in results}
+        nodes = {self.node_of[result] for result in results}
+        for target, place in places.items():
+            edges = self.one["edges"]
+            rights = [edges[call, place] for call in calls if (call, place) in edges]
+            sent = [a for (n, i), a in seen.sent.items() if n in nodes and seen.inbound[n][i] == target]
+            if sorted(data for _, _, data in rights) != sorted(a.tobytes() for a in sent):
+                yield f"sent to {target} by what was not seen: {len(rights)}, seen {len(sent)}"
 
     def _gradient(self, node: int) -> Array | None:
         """Return the gradient of a node: its own, or the one contribution that there is."""
@@ -154,16 +178,16 @@ def differences(held: dict[str, Any], seen: list[PassSeen]) -> tuple[list[str], 
     compared = [Compared(held, i, one) for i, one in enumerate(seen[: len(held["passes"])])]
     for at, one in enumerate(compared):
         found += [f"pass {at}: {words}" for words in one.differences()]
-    for at, one in enumerate(compared[:-1]):
-        following = [
-            other for other in compared[at + 1 :] if other.seen.line == one.seen.line
-        ]
+    for at, one in enumerate(compared):
         for leaf, node in one.leaf_of.items():
-            again = [other for other in following if other.leaf_of.get(leaf) == node]
-            if not again:
-                continue
             told = one.seen.after.get(node)
-            right = again[0].seen.inputs.get(node)
-            if told is None or right is None or not same(told, right):
-                found.append(f"pass {at}: {node} afterwards")
+            later = compared[at + 1 :]
+            again = [other for other in later if leaf in other.leaf_of]
+            here = [other for other in again if other.seen.line == one.seen.line]
+            rights = [other.seen.inputs[other.leaf_of[leaf]] for other in (*again[:1], *here[:1])]
+            if not any(other.seen.line == one.seen.line for other in later):
+                rights.append(array(held["end"][leaf]))
+            # Another tensor may have taken its place.
+            if rights and (told is None or not any(same(told, right) for right in rights)):
+                found.append(f"pass {at}: {node} afterwards {rights}, seen {told}")
     return found, sum(one.numbers for one in compared)

@@ -10,6 +10,7 @@ from bisect import bisect_right
 
 from ..tape import Backward, Fault, Node, ancestors
 from .forward import HiddenNode
+from .tensors import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,26 +34,34 @@ class Gradients:
         self._forward = forward
         self._tensors = tensors
 
-    def before(self, roots: Any, args: Any, kwargs: Any) -> tuple[Node, Watched | None]:
-        """Watch the engine, which starts from the tensors `roots`, until `after` is called."""
+    def before(self, roots: Any, inputs: Any) -> tuple[Node, Watched | None, list[Node]]:
+        """Watch the engine, which starts from the tensors `roots`, until `after` is called.
+
+        `inputs` are the tensors whose gradients it returns, if it does.
+        """
         roots = [root for root in roots if isinstance(root, self._tensors.type)]
         costs = [self._forward.node_of(root, -1, i, None) for i, root in enumerate(roots)]
         if len(costs) == 1:
             cost = costs[0]
         else:
-            cost = Node(self._tape.new_serial(), ("costs", "", -1, ()), costs)
+            several = text(f"{len(costs)} tensors")
+            cost = Node(self._tape.new_serial(), ("costs", "", -1, ()), costs, several)
+        asked = [self._forward.node_of(x, -1, i, None) for i, x in enumerate(inputs)]
         nodes = ancestors([cost])
-        if not all(node.value is not None or node is cost for node in nodes):
-            return cost, None
+        if any(node.value is None for node in nodes):
+            return cost, None, asked
         watched = Watched(self._recorder, self._tensors, nodes, costs)
         watched.hook([root.grad_fn for root in roots if root.grad_fn is not None])
-        return cost, watched
+        return cost, watched, asked
 
     def after(
-        self, begun: tuple[Node, Watched | None], out: Any, error: BaseException | None
+        self,
+        begun: tuple[Node, Watched | None, list[Node]],
+        out: Any,
+        error: BaseException | None,
     ) -> None:
-        """Write the pass; `error` is what the engine has raised."""
-        cost, watched = begun
+        """Write the pass; `error` is what the engine has raised, `out` what it has returned."""
+        cost, watched, asked = begun
         backward = Backward() if watched is None else watched.backward
         fault = None
         if isinstance(error, Exception):
@@ -60,6 +69,8 @@ class Gradients:
             fault = Fault("b", last, type(error).__name__, self._recorder.message(error))
         if watched is not None:
             watched.finish()
+            if out is not None:
+                watched.returned(asked, out)
         self._forward.end_pass()
         self._tape.write(cost, backward, fault)
 
@@ -73,7 +84,7 @@ class Watched:
         self._recorder = recorder
         self.backward = Backward()
         self._tensors = tensors
-        self._costs = set(costs)
+        self._nodes = set(nodes)
         self._leaves = {
             id(held): (node, held, held.grad is None)
             for node in nodes
@@ -90,8 +101,8 @@ class Watched:
             for sequence in node.sequences
         }
         self._handles: list[Any] = []
-        # For each node, how often something was sent to it, and the address of the last.
-        self._arrived: dict[Node, tuple[int, int]] = {}
+        # For each node, how often something was sent to it; address and version of the last.
+        self._arrived: dict[Node, tuple[int, tuple[int, int] | None]] = {}
 
     def hook(self, roots: list[Any]) -> None:
         """Set a hook on every node of the engine that the roots depend on."""
@@ -169,12 +180,16 @@ class Watched:
             leaf = self._leaves.get(id(below.variable))
             return None if leaf is None else leaf[0]
         target = self._by_place.get((below._sequence_nr(), output))
-        return None if target is owner else target
+        if target is None or target is owner:
+            return None
+        # One result may be computed from another one of the same function.
+        is_part = target.form[0] == "result" and target.sources[0] is owner
+        return None if is_part else target
 
     def _arrive(self, node: Node, gradient: Any) -> None:
         """Note the gradient of a node, unless it is simply the one contribution that there is."""
-        count, address = self._arrived.get(node, (0, 0))
-        if count != 1 or address != gradient.data_ptr():
+        count, last = self._arrived.get(node, (0, None))
+        if count != 1 or last != (gradient.data_ptr(), gradient._version):
             self.backward.own[node] = self._tensors.encoded(gradient)
 
     def _send(self, node: Node, target: Node, share: Any) -> None:
@@ -186,13 +201,22 @@ class Watched:
             sent[key] = self._tensors.added(sent[key], share)
         else:
             sent[key] = self._tensors.encoded(share)
-        count = self._arrived.get(target, (0, 0))[0]
-        self._arrived[target] = count + 1, share.data_ptr()
+        count = self._arrived.get(target, (0, None))[0]
+        self._arrived[target] = count + 1, (share.data_ptr(), share._version)
+
+    def returned(self, asked: Sequence[Node], gradients: Sequence[Any]) -> None:
+        """Note the gradients that the program has asked for: no hook has seen them arrive."""
+        for node, gradient in zip(asked, gradients, strict=False):
+            if gradient is not None and node in self._nodes:
+                self.backward.own[node] = self._tensors.encoded(gradient)
 
     def finish(self) -> None:
         """Remove the hooks, and note what the parameters hold now."""
         for handle in self._handles:
             handle.remove()
         for node, held, was_none in self._leaves.values():
-            if node in self.backward.order and held.grad is not None and not was_none:
+            if node not in self.backward.order or held.grad is None:
+                continue
+            # It is what has arrived, unless it was added, or changed by the program's own hook.
+            if not was_none or held._post_accumulate_grad_hooks:
                 self.backward.own[node] = self._tensors.encoded(held.grad)

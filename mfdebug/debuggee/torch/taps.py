@@ -259,7 +259,9 @@ class Taps:
             if get_ident() != self._thread or self._off:
                 return engine(roots, *args, **kwargs)
             self._running += 1
-            pass_ = self._noted(True, self._gradients.before, roots, args, kwargs)
+            # Torch passes them by position: seeds, two truths, inputs.
+            inputs = args[3] if len(args) > 3 and not kwargs.get("accumulate_grad") else ()
+            pass_ = self._noted(True, self._gradients.before, roots, inputs)
             out = error = None
             try:
                 out = engine(roots, *args, **kwargs)
