@@ -33,8 +33,8 @@ BURST_BYTES = 64 * 2**20
 # Structures and sets of parameters remembered; a program whose graph keeps changing makes new ones.
 MAX_STRUCTURES = 2000
 MAX_GRAPHS = 1000
-# Final values are written of so many graphs.
-MAX_FINAL = 4
+# Graphs that a graph is compared with, and of which final values are written.
+MAX_RECENT = 8
 
 
 class Node:
@@ -115,7 +115,8 @@ class Tape:
         self._structures: dict[Any, int] = {}
         self._graphs: dict[Any, tuple[int, list[ref[Any]]]] = {}
         self._graph_count = 0
-        self._final: dict[int, tuple[int, list[tuple[int, ref[Any]]]]] = {}
+        # The trained inputs of the last graphs, with their numbers in a structure.
+        self._recent: dict[tuple[int, int], list[tuple[int, ref[Any]]]] = {}
         self._written = 0
         self._since = time.monotonic()
         self._serial = 0
@@ -146,7 +147,7 @@ class Tape:
         whole = all(node.value is not None for node in nodes)
         recorder.number += 1
         structure = self._structure(nodes, numbers, backward, cost)
-        graph = self._graph(structure, nodes)
+        graph, sharing = self._graph(structure, nodes)
         entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
         self._written += sum(map(len, parts))
         text = b""
@@ -160,6 +161,7 @@ class Tape:
                 graph=graph,
                 structure=structure,
                 layout=recorder.layouts.number_of(tuple(entries)),
+                sharing=sharing,
                 flags=(WHOLE if whole else 0) | COMPLETE,
                 text=text,
             ),
@@ -202,10 +204,13 @@ class Tape:
             "attributes": dict(settings),
         }
 
-    def _graph(self, structure: int, nodes: list[Node]) -> int:
-        """Return the number of the graph: passes over the same parameters have the same."""
+    def _graph(self, structure: int, nodes: list[Node]) -> tuple[int, int]:
+        """Return the number of the graph, and that of the inputs it shares with others.
+
+        Passes over the same parameters have the same graph.
+        """
         trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
-        key = structure, tuple([id(instance()) for _, instance in trained])
+        key = tuple([id(instance()) for _, instance in trained])
         known = self._graphs.pop(key, None)
         if known is None or any(instance() is None for instance in known[1]):
             known = self._graph_count, [instance for _, instance in trained]
@@ -213,11 +218,28 @@ class Tape:
             if len(self._graphs) >= MAX_GRAPHS:
                 del self._graphs[next(iter(self._graphs))]
         self._graphs[key] = known
-        self._final.pop(known[0], None)
-        self._final[known[0]] = structure, trained
-        if len(self._final) > MAX_FINAL:
-            del self._final[next(iter(self._final))]
-        return known[0]
+        graph = known[0]
+        self._recent.pop((graph, structure), None)
+        sharing = self._sharing(graph, trained)
+        self._recent[graph, structure] = trained
+        if len(self._recent) > MAX_RECENT:
+            del self._recent[next(iter(self._recent))]
+        return graph, sharing
+
+    def _sharing(self, graph: int, trained: list[tuple[int, ref[Any]]]) -> int:
+        """Return the number of the inputs that a graph shares with recent ones, or -1."""
+        found = {}
+        for (other, structure), inputs in self._recent.items():
+            if other == graph:
+                continue
+            # An id is the same tensor's only while it lives.
+            numbers = {id(held): n for n, x in inputs if (held := x()) is not None}
+            pairs = tuple([(i, numbers[id(x())]) for i, x in trained if id(x()) in numbers])
+            if pairs:
+                found[graph - other] = graph - other, structure, pairs
+        if not found:
+            return -1
+        return self._recorder.graphs.sharings.number_of(tuple(sorted(found.values())))
 
     @staticmethod
     def _entries(
@@ -251,7 +273,7 @@ class Tape:
 
     def final_values(self) -> Iterable[tuple[int, int, list[Any], list[bytes]]]:
         """Yield graph, structure, entries and bytes of the inputs of the last graphs, as now."""
-        for graph, (structure, trained) in self._final.items():
+        for (graph, structure), trained in self._recent.items():
             entries, parts = [], []
             for number, instance in trained:
                 held = instance()

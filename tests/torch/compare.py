@@ -63,6 +63,7 @@ class Compared:
         self.seen = seen
         self.node_of: dict[int, int] = {}
         self.leaf_of: dict[int, int] = {}
+        self.trained: set[int] = set()
         self.numbers = 0
 
     def differences(self) -> Iterator[str]:
@@ -120,8 +121,9 @@ class Compared:
             nodes[:2] = nodes[1::-1]
         for source, there in zip(call["sources"], nodes, strict=False):
             if source[0] == "leaf":
+                self.leaf_of[source[1]] = there
                 if source[3]:
-                    self.leaf_of[source[1]] = there
+                    self.trained.add(source[1])
                 yield from self._same("argument", there, array(source[2]), seen.values.get(there))
             elif self.node_of.get(source[1]) != there:
                 yield f"{call['name']} takes {self.node_of.get(source[1])}, seen {there}"
@@ -179,15 +181,18 @@ def differences(held: dict[str, Any], seen: list[PassSeen]) -> tuple[list[str], 
     for at, one in enumerate(compared):
         found += [f"pass {at}: {words}" for words in one.differences()]
     for at, one in enumerate(compared):
-        for leaf, node in one.leaf_of.items():
+        for leaf in one.trained:
+            node = one.leaf_of[leaf]
             told = one.seen.after.get(node)
             later = compared[at + 1 :]
             again = [other for other in later if leaf in other.leaf_of]
             here = [other for other in again if other.seen.line == one.seen.line]
             rights = [other.seen.inputs[other.leaf_of[leaf]] for other in (*again[:1], *here[:1])]
-            if not any(other.seen.line == one.seen.line for other in later):
+            if not any(other.trained == one.trained for other in here):
                 rights.append(array(held["end"][leaf]))
             # Another tensor may have taken its place.
+            if node in one.seen.others and not here:
+                continue
             if rights and (told is None or not any(same(told, right) for right in rights)):
                 found.append(f"pass {at}: {node} afterwards {rights}, seen {told}")
     return found, sum(one.numbers for one in compared)
