@@ -85,11 +85,10 @@ class Compared:
             yield from self._result(result, node)
         places: dict[int, Any] = {n: ("result", r) for r, n in self.node_of.items()}
         places |= {n: ("leaf", leaf) for leaf, n in self.leaf_of.items()}
-        unseen = [r for r in right if self._name(r) in UNSEEN]
         for result in right:
-            if result not in unseen:
+            if self._name(result) not in UNSEEN:
                 yield from self._sent(result, self.node_of[result], places)
-        yield from self._sent_unseen(unseen, places)
+        yield from self._sent_to(places)
         for leaf, grad in self.one["grads"].items():
             node = self.leaf_of.get(leaf, -1)
             if node >= 0:
@@ -140,19 +139,30 @@ class Compared:
             sent = seen.sent.get((of_call, index))
             yield from self._same(f"sent to {source} by", of_call, right, sent)
 
-    def _sent_unseen(self, results: list[int], places: dict[int, Any]) -> Iterator[str]:
-        """Compare what is sent by nodes that stand for what was not seen.
+    def _sent_to(self, places: dict[int, Any]) -> Iterator[str]:
+        """Compare all that is sent to each node, whoever is said to send it.
 
-        Two of them may share what they stand for: then it does not matter which is said to send.
+        Two nodes that stand for what was not seen may share it.
         """
-        seen, calls = self.seen, {self.held["results"][result]["call"] for result in results}
-        nodes = {self.node_of[result] for result in results}
+        seen = self.seen
         for target, place in places.items():
-            edges = self.one["edges"]
-            rights = [edges[call, place] for call in calls if (call, place) in edges]
-            sent = [a for (n, i), a in seen.sent.items() if n in nodes and seen.inbound[n][i] == target]
-            if sorted(data for _, _, data in rights) != sorted(a.tobytes() for a in sent):
-                yield f"sent to {target} by what was not seen: {len(rights)}, seen {len(sent)}"
+            rights = [bits[2] for (_, to), bits in self.one["edges"].items() if to == place]
+            sent = [a.tobytes() for (n, i), a in seen.sent.items() if seen.inbound[n][i] == target]
+            self.numbers += len(rights)
+            if sorted(rights) != sorted(sent):
+                yield f"sent to {seen.kinds[target]} {target}: {len(rights)}, seen {len(sent)}"
+
+    def leaf_differences(self) -> Iterator[str]:
+        """Compare only parameters and their gradients: what is in between was not seen."""
+        for leaf, grad in self.one["grads"].items():
+            value = array(self.one["held"][leaf])
+            nodes = [i for i, seen in self.seen.inputs.items() if value is not None and same(seen, value)]
+            for node in nodes[:1]:
+                self.leaf_of[leaf] = node
+                self.trained.add(leaf)
+                yield from self._same("grad of leaf", node, array(grad), self._gradient(node))
+            if not nodes:
+                yield f"a leaf of {self.seen.line} was not seen"
 
     def _gradient(self, node: int) -> Array | None:
         """Return the gradient of a node: its own, or the one contribution that there is."""
@@ -172,14 +182,17 @@ class Compared:
             yield f"{name}: {short(right)}, seen {short(seen)}"
 
 
-def differences(held: dict[str, Any], seen: list[PassSeen]) -> tuple[list[str], int]:
+def differences(
+    held: dict[str, Any], seen: list[PassSeen], *, leaves_only: bool = False
+) -> tuple[list[str], int]:
     """Return what differs, a sentence each, and how many numbers were compared."""
     found: list[str] = []
     if len(held["passes"]) != len(seen):
         found.append(f"{len(held['passes'])} passes, {len(seen)} seen")
     compared = [Compared(held, i, one) for i, one in enumerate(seen[: len(held["passes"])])]
     for at, one in enumerate(compared):
-        found += [f"pass {at}: {words}" for words in one.differences()]
+        words = one.leaf_differences() if leaves_only else one.differences()
+        found += [f"pass {at}: {each}" for each in words]
     for at, one in enumerate(compared):
         for leaf in one.trained:
             node = one.leaf_of[leaf]

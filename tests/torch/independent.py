@@ -156,7 +156,7 @@ def watched(function: Any) -> Any:
 
     def run(*args: Any, **kwargs: Any) -> Any:
         global running
-        if running or threading.get_ident() != THREAD:
+        if running or threading.get_ident() != THREAD or not plain():
             return function(*args, **kwargs)
         roots = args[0] if args else kwargs[next(iter(kwargs))]
         with torch._C.DisableTorchFunction():
