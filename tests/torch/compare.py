@@ -207,7 +207,8 @@ def differences(
             if not any(other.trained == one.trained for other in here):
                 rights.append(array(held["end"][leaf]))
             # Another tensor may have taken its place.
-            if node in one.seen.others and not here:
+            if (node in one.seen.others and not here) or (told is None and not again):
+                # It is said to be another's; or the program had freed it before it ended.
                 continue
             if rights and (told is None or not any(same(told, right) for right in rights)):
                 found.append(f"pass {at}: {node} afterwards {rights}, seen {told}")
