@@ -36,7 +36,7 @@ class _Finder:
     def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
         if name != self._name:
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         for finder in sys.meta_path:
             find: Any = getattr(finder, "find_spec", None)
             spec = None if find is None else find(name, path, target)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from _weakref import ref
 
-from .forms import Forms
 from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
 from .text import as_json
 
@@ -129,9 +128,7 @@ class Tape:
 
     @property
     def copies(self) -> bool:
-        """Whether the next pass is to be written down whole: the budget allows it, or it is asked
-        for.
-        """
+        """Whether the next pass is to be written down whole, as far as the budget allows it."""
         recorder = self._recorder
         allowed = BURST_BYTES + recorder.rate * (time.monotonic() - self._since)
         return self._written <= allowed or recorder.ring.word(STOP_AT) <= recorder.number + 1

@@ -78,9 +78,7 @@ def _passes_on(code: CodeType) -> bool:
     return code.co_name == "handle_torch_function" and code.co_filename.endswith("overrides.py")
 
 
-def _comes_again(
-    twice: TracebackType, traces: list[TracebackType], since: TracebackType
-) -> bool:
+def _comes_again(twice: TracebackType, traces: list[TracebackType], since: TracebackType) -> bool:
     code = twice.tb_frame.f_code
     later = traces[traces.index(since) :]
     return any(item.tb_frame.f_code is code for item in later)

@@ -70,7 +70,12 @@ class Compared:
         held, seen = self.held, self.seen
         right = results_of(held, self.one["starts"])
         # A function with several results has a node of its own before theirs.
-        several = {source for i, kind in enumerate(seen.kinds) if kind == "result" for source in seen.inbound[i]}
+        several = {
+            source
+            for i, kind in enumerate(seen.kinds)
+            if kind == "result"
+            for source in seen.inbound[i]
+        }
         nodes = [
             i
             for i, kind in enumerate(seen.kinds)
@@ -78,7 +83,8 @@ class Compared:
         ]
         if len(nodes) != len(right):
             names = [held["calls"][held["results"][r]["call"]]["name"] for r in right]
-            yield f"{len(right)} results, seen {len(nodes)}: {names}, {[seen.kinds[i] for i in nodes]}"
+            kinds = [seen.kinds[i] for i in nodes]
+            yield f"{len(right)} results, seen {len(nodes)}: {names}, {kinds}"
             return
         for result, node in zip(right, nodes, strict=True):
             self.node_of[result] = node
@@ -159,7 +165,9 @@ class Compared:
         """Compare only parameters and their gradients: what is in between was not seen."""
         for leaf, grad in self.one["grads"].items():
             value = array(self.one["held"][leaf])
-            nodes = [i for i, seen in self.seen.inputs.items() if value is not None and same(seen, value)]
+            nodes = [
+                i for i, seen in self.seen.inputs.items() if value is not None and same(seen, value)
+            ]
             for node in nodes[:1]:
                 self.leaf_of[leaf] = node
                 self.trained.add(leaf)
@@ -180,7 +188,8 @@ class Compared:
         self.numbers += 1
         if right is None or seen is None:
             if right is not seen:
-                yield f"{name}: {'none' if right is None else short(right)}, seen {'none' if seen is None else short(seen)}"
+                words = ["none" if a is None else short(a) for a in (right, seen)]
+                yield f"{name}: {words[0]}, seen {words[1]}"
         elif not same(right, seen):
             yield f"{name}: {short(right)}, seen {short(seen)}"
 
@@ -207,7 +216,7 @@ def differences(
             if not any(other.trained == one.trained for other in here):
                 rights.append(array(held["end"][leaf]))
             # Another tensor may have taken its place.
-            if (node in one.seen.others and not here) or (told is None and not again):
+            if (node in one.seen.others and not here) or (told is None and not here):
                 # It is said to be another's; or the program had freed it before it ended.
                 continue
             if rights and (told is None or not any(same(told, right) for right in rights)):

@@ -17,7 +17,15 @@ from torch.overrides import TorchFunctionMode
 
 Place = tuple[Any, int]
 
-PASSIVE = {"backward", "grad", "register_hook", "retain_grad", "requires_grad_", "detach", "detach_"}
+PASSIVE = {
+    "backward",
+    "grad",
+    "register_hook",
+    "retain_grad",
+    "requires_grad_",
+    "detach",
+    "detach_",
+}
 CALLS: list[dict[str, Any]] = []
 RESULTS: list[dict[str, Any]] = []
 PASSES: list[dict[str, Any]] = []
@@ -117,7 +125,9 @@ def below(tensor: Any, before: int | None) -> list[tuple[Any, ...]]:
 class Keep(TorchFunctionMode):
     """Keeps the arguments and the results of what the program calls."""
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         kwargs = kwargs or {}
         name = getattr(function, "__name__", "")
         if name in ("__get__", "__set__"):

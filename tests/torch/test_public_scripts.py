@@ -23,13 +23,22 @@ FOLDER = Path(os.environ.get("MFDEBUG_TORCH_SCRIPTS", ""))
 pytestmark = pytest.mark.skipif(
     "MFDEBUG_TORCH_SCRIPTS" not in os.environ, reason="needs clones of public scripts"
 )
-MAKEMORE = ("--max-steps=4", "--device=cpu", "-b=4", "--n-embd=8", "--n-embd2=8", "--n-layer=2", "-n=0")
+MAKEMORE = (
+    "--max-steps=4",
+    "--device=cpu",
+    "-b=4",
+    "--n-embd=8",
+    "--n-embd2=8",
+    "--n-layer=2",
+    "-n=0",
+)
 WORDS = ("--epochs=1", "--emsize=8", "--nhid=8", "--batch_size=4", "--bptt=6", "--data=words")
 GPT = (
     *("config/train_shakespeare_char.py", "--device=cpu", "--compile=False", "--max_iters=4"),
     *("--eval_iters=1", "--eval_interval=2", "--block_size=16", "--batch_size=4", "--n_layer=2"),
     *("--n_head=2", "--n_embd=16", "--dropout=0.1", "--log_interval=1"),
 )
+WORDS_OF_TEXT = ("a", "few", "words", "of", "no", "text")
 SCRIPTS = {
     "mnist": ("examples/mnist/main.py", ("--epochs=1", "--batch-size=24", "--no-accel"), ()),
     "vae": ("examples/vae/main.py", ("--epochs=1", "--batch-size=24", "--no-accel"), ()),
@@ -41,7 +50,17 @@ SCRIPTS = {
     ),
     "dcgan": (
         "examples/dcgan/main.py",
-        *(("--dataset=fake", "--niter=1", "--batchSize=16", "--ngf=4", "--ndf=4", "--manualSeed=1"), ()),
+        *(
+            (
+                "--dataset=fake",
+                "--niter=1",
+                "--batchSize=16",
+                "--ngf=4",
+                "--ndf=4",
+                "--manualSeed=1",
+            ),
+            (),
+        ),
     ),
     "word_language_model_lstm": (
         "examples/word_language_model/main.py",
@@ -95,7 +114,7 @@ def _make_data() -> None:
     words = FOLDER / "examples/word_language_model/words"
     words.mkdir(exist_ok=True)
     for part in ("train", "valid", "test"):
-        lines = (" ".join(random.choices("a few words of no text".split(), k=9)) for _ in range(12))
+        lines = (" ".join(random.choices(WORDS_OF_TEXT, k=9)) for _ in range(12))
         (words / f"{part}.txt").write_text("\n".join(lines) + "\n")
     characters = FOLDER / "nanoGPT/data/shakespeare_char"
     for part in ("train", "val"):

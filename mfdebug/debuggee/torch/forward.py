@@ -81,7 +81,7 @@ class Forward:
         tensors = self._tensors.flat(args, [])
         if kwargs:
             self._tensors.flat(kwargs, tensors)
-        if not any([tensor.requires_grad for tensor in tensors]):
+        if not any(tensor.requires_grad for tensor in tensors):
             return None
         if self._begins:
             self._begins = False

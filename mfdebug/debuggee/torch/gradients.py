@@ -1,7 +1,7 @@
 """What the engine of PyTorch sends backward, noted by hooks on its nodes.
 
-A hook sees what arrives at a node, after the program's own hooks, and what the node sends on. A node
-of the engine belongs to the function during which it was made.
+A hook sees what arrives at a node, after the program's own hooks, and what the node sends on. A
+node of the engine belongs to the function during which it was made.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 class Gradients:
     """Watches the engine while it runs, and writes the pass."""
 
-    def __init__(
-        self, recorder: Recorder, tape: Tape, forward: Forward, tensors: Tensors
-    ) -> None:
+    def __init__(self, recorder: Recorder, tape: Tape, forward: Forward, tensors: Tensors) -> None:
         self._recorder = recorder
         self._tape = tape
         self._forward = forward

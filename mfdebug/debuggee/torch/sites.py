@@ -73,7 +73,7 @@ class Sites:
 
     def _classify(self, code: CodeType) -> tuple[bool, CodeType]:
         file = code.co_filename
-        skipped = file.startswith(self._skipped) or file.startswith("<frozen")
+        skipped = file.startswith((*self._skipped, "<frozen"))
         known = not skipped and file != HIDDEN_FILE and code.co_name != MARK, code
         self._of_program[id(code)] = known
         return known

@@ -174,7 +174,9 @@ class Taps:
         has = _WithoutMode(torch.overrides.has_torch_function, self._without_mode)
         self._replace(torch.overrides, "has_torch_function", has)
         self._replace(
-            torch.autograd, "_engine_run_backward", self._engine(torch.autograd._engine_run_backward)
+            torch.autograd,
+            "_engine_run_backward",
+            self._engine(torch.autograd._engine_run_backward),
         )
 
     def watch_compiler(self, module: Any) -> None:
