@@ -7,6 +7,7 @@ karpathy/nanoGPT and karpathy/makemore, as CONTRIBUTING.md says.
 from __future__ import annotations
 
 import os
+import pickle
 import re
 from pathlib import Path
 from random import Random
@@ -117,6 +118,7 @@ def _make_data() -> None:
         lines = (" ".join(random.choices(WORDS_OF_TEXT, k=9)) for _ in range(12))
         (words / f"{part}.txt").write_text("\n".join(lines) + "\n")
     characters = FOLDER / "nanoGPT/data/shakespeare_char"
+    (characters / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": 65}))
     for part in ("train", "val"):
         numbers = bytes(byte for _ in range(400) for byte in (random.randrange(65), 0))
         (characters / f"{part}.bin").write_bytes(numbers)
