@@ -36,7 +36,7 @@ class Graphs:
     """The last few graphs that the program ran, and the numbers of all that are alive."""
 
     def __init__(self, ring: Ring) -> None:
-        self._sharings = Forms(ring, SHARING, MAX_SHARINGS)
+        self.sharings = Forms(ring, SHARING, MAX_SHARINGS)
         self._living = _LivingGraphs()
         self._recent: dict[tuple[Any, ...], KnownGraph] = {}
 
@@ -101,7 +101,7 @@ class Graphs:
             if pairs:
                 less = graph - known.number
                 found[less] = less, known.structure, tuple(pairs)
-        return self._sharings.number_of(tuple(sorted(found.values()))) if found else -1
+        return self.sharings.number_of(tuple(sorted(found.values()))) if found else -1
 
 
 class _LivingGraphs:

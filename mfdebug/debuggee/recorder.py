@@ -82,7 +82,7 @@ class Recorder:
         self._process = os.getpid()
         # Classes whose nodes have changed their inputs in place.
         self._watched: set[type] = set()
-        self._graphs = Graphs(ring)
+        self.graphs = Graphs(ring)
 
     # Called by the hooks -----------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class Recorder:
         """Switch to the script of another known graph if this call starts it; return whether."""
         if self.script is None or not self.script.at_start:
             return False
-        for graph in self._graphs:
+        for graph in self.graphs:
             script = graph.script
             if script is None or script is self.script or script.first is not node:
                 continue
@@ -173,7 +173,7 @@ class Recorder:
         if open_pass is None or not open_pass.accepts(direction, node):
             self.close()
             self.number += 1
-            known = (graph for graph in self._graphs if id(node) in graph.numbers)
+            known = (graph for graph in self.graphs if id(node) in graph.numbers)
             variables = self.names.variables(frame)
             open_pass = self.open = OpenPass(self.number, variables, next(known, None))
         return open_pass
@@ -213,10 +213,10 @@ class Recorder:
 
     def _write(self, open_pass: OpenPass, *, complete: bool) -> None:
         open_pass.drop_unused()
-        graph = self._graphs.of(open_pass)
+        graph = self.graphs.of(open_pass)
         if graph is None:
             structure = self.structures.number_of(as_json(self._description(open_pass)))
-            graph = self._graphs.remember(open_pass, structure)
+            graph = self.graphs.remember(open_pass, structure)
         self.ring.put(
             Record(
                 PASS,
@@ -235,7 +235,7 @@ class Recorder:
 
     def _make_script(self, open_pass: OpenPass) -> None:
         """Make a script for the passes that follow this one, if possible."""
-        graph = self._graphs.of(open_pass)
+        graph = self.graphs.of(open_pass)
         if graph is None or not open_pass.whole:
             return
         self.script = graph.script = Script.of(self, open_pass, graph)
@@ -290,7 +290,7 @@ class Recorder:
         self.script = None
         self.close()
         self.number += 1
-        known = (other for other in self._graphs if other.has(graph.nodes))
+        known = (other for other in self.graphs if other.has(graph.nodes))
         variables = self.names.variables(sys._getframe(2))
         open_pass = OpenPass(self.number, variables, next(known, None))
         for i, node in enumerate(graph.nodes):
@@ -352,7 +352,7 @@ class Recorder:
 
     def _write_final_inputs(self) -> None:
         # The same graph may be known with several orders of calls.
-        for graph in {(graph.number, graph.structure): graph for graph in self._graphs}.values():
+        for graph in {(graph.number, graph.structure): graph for graph in self.graphs}.values():
             last = OpenPass(self.number, {}, graph)
             for node in graph.nodes:
                 if not inputs_of(node):

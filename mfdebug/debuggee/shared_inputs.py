@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from _weakref import ref
 
-from .forms import Forms
-from .ring import SHARING
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 
 # A pass is compared with so many before it: the reader looks at as many.
 MAX_RECENT = 4
-MAX_SHARINGS = 5000
 
 
 class Graph:
@@ -46,7 +42,7 @@ class SharedInputs:
     """The last few graphs of an engine; `encode` returns the bytes of an input."""
 
     def __init__(self, recorder: Recorder, encode: Callable[[Any], Encoded | None]) -> None:
-        self._sharings = Forms(recorder.ring, SHARING, MAX_SHARINGS)
+        self._sharings = recorder.graphs.sharings
         self._encode = encode
         self._recent: list[Graph] = []
         self._count = 0

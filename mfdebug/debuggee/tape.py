@@ -34,8 +34,8 @@ BURST_BYTES = 64 * 2**20
 # Structures and sets of parameters remembered; a program whose graph keeps changing makes new ones.
 MAX_STRUCTURES = 2000
 MAX_GRAPHS = 1000
-# Final values are written of so many graphs.
-MAX_FINAL = 4
+# Graphs that a graph is compared with, and of which final values are written.
+MAX_RECENT = 8
 
 
 class Node:
@@ -106,18 +106,16 @@ class Outline:
     something unseen.
     """
 
-    __slots__ = ("cost", "graph", "hidden", "structure", "trained")
+    __slots__ = ("cost", "hidden", "structure", "trained")
 
     def __init__(
         self,
         structure: int,
-        graph: int,
         cost: int,
         trained: list[tuple[int, Held]],
         hidden: int,
     ) -> None:
         self.structure = structure
-        self.graph = graph
         self.cost = cost
         self.trained = trained
         self.hidden = hidden
@@ -146,12 +144,10 @@ class Tape:
         self._structures: dict[Any, int] = {}
         # The passes that were written whole, by what the engine's own graph was.
         self._outlines: dict[Hashable, Outline] = {}
-        # Of a structure, the number of its plan: without settings, source lines and calls.
-        self._plans: dict[Any, int] = {}
-        self._plan_of: dict[int, int] = {}
         self._graphs: dict[Any, tuple[int, list[Held]]] = {}
         self._graph_count = 0
-        self._final: dict[int, tuple[int, list[tuple[int, Held]]]] = {}
+        # The trained inputs of the last graphs, with their numbers in a structure.
+        self._recent: dict[tuple[int, int], list[tuple[int, Held]]] = {}
         self._written = 0
         self._since = time.monotonic()
         self._serial = 0
@@ -195,7 +191,7 @@ class Tape:
         structure = self._structure(nodes, numbers, backward, cost)
         trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
         if self._shared is None:
-            graph, sharing = self._graph(structure, trained), -1
+            graph, sharing = self._graph(structure, trained)
         else:
             shared = self._shared.graph_of(structure, cost, [(i, held()) for i, held in trained])
             graph, sharing = shared.number, shared.sharing
@@ -203,7 +199,7 @@ class Tape:
             hidden = sum(node.hidden for node in nodes)
             known = self._outlines.get(kind)
             if known is None or hidden <= known.hidden:
-                outline = Outline(structure, graph, numbers[cost], trained, hidden)
+                outline = Outline(structure, numbers[cost], trained, hidden)
                 self._remember(kind, outline)
             elif fault is None and cost.value is not None:
                 # Its beginning was not watched: an earlier pass shows what it consists of.
@@ -274,8 +270,8 @@ class Tape:
                 parts.append(data)
         entries.append(("v", outline.cost, -1, *cost[:2]))
         parts.append(cost[2])
-        self._keep_for_end(outline.graph, outline.structure, outline.trained)
-        self.put(outline.structure, outline.graph, tuple(entries), parts, whole=False)
+        graph, sharing = self._graph(outline.structure, outline.trained)
+        self.put(outline.structure, graph, tuple(entries), parts, whole=False, sharing=sharing)
 
     def _structure(
         self, nodes: list[Node], numbers: dict[Node, int], backward: Backward, cost: Node
@@ -290,8 +286,6 @@ class Tape:
         if known is None:
             if len(self._structures) >= MAX_STRUCTURES:
                 self._structures.clear()
-                self._plans.clear()
-                self._plan_of.clear()
             description = {
                 "nodes": [self._description(node, numbers) for node in nodes],
                 "forward": [i for i, node in enumerate(nodes) if node.sources],
@@ -300,8 +294,6 @@ class Tape:
             }
             known = self._recorder.structures.number_of(as_json(description))
             self._structures[key] = known
-            plan = tuple([(form[0], form[1], sources) for form, sources in key[0]]), key[2]
-            self._plan_of[known] = self._plans.setdefault(plan, known)
         return known
 
     def _description(self, node: Node, numbers: dict[Node, int]) -> dict[str, Any]:
@@ -316,12 +308,12 @@ class Tape:
             "attributes": dict(settings),
         }
 
-    def _graph(self, structure: int, trained: list[tuple[int, Held]]) -> int:
-        """Return the number of the graph: passes over the same parameters have the same.
+    def _graph(self, structure: int, trained: list[tuple[int, Held]]) -> tuple[int, int]:
+        """Return the number of the graph, and that of the inputs it shares with others.
 
-        Their settings may differ, as with a smaller last batch: they are one line of time.
+        Passes over the same parameters have the same graph.
         """
-        key = self._plan_of[structure], tuple([id(instance()) for _, instance in trained])
+        key = tuple([id(instance()) for _, instance in trained])
         known = self._graphs.pop(key, None)
         if known is None or any(instance() is None for instance in known[1]):
             known = self._graph_count, [instance for _, instance in trained]
@@ -329,14 +321,28 @@ class Tape:
             if len(self._graphs) >= MAX_GRAPHS:
                 del self._graphs[next(iter(self._graphs))]
         self._graphs[key] = known
-        self._keep_for_end(known[0], structure, trained)
-        return known[0]
+        graph = known[0]
+        self._recent.pop((graph, structure), None)
+        sharing = self._sharing(graph, trained)
+        self._recent[graph, structure] = trained
+        if len(self._recent) > MAX_RECENT:
+            del self._recent[next(iter(self._recent))]
+        return graph, sharing
 
-    def _keep_for_end(self, graph: int, structure: int, trained: list[tuple[int, Held]]) -> None:
-        self._final.pop(graph, None)
-        self._final[graph] = structure, trained
-        if len(self._final) > MAX_FINAL:
-            del self._final[next(iter(self._final))]
+    def _sharing(self, graph: int, trained: list[tuple[int, Held]]) -> int:
+        """Return the number of the inputs that a graph shares with recent ones, or -1."""
+        found = {}
+        for (other, structure), inputs in self._recent.items():
+            if other == graph:
+                continue
+            # An id is the same tensor's only while it lives.
+            numbers = {id(held): n for n, x in inputs if (held := x()) is not None}
+            pairs = tuple([(i, numbers[id(x())]) for i, x in trained if id(x()) in numbers])
+            if pairs:
+                found[graph - other] = graph - other, structure, pairs
+        if not found:
+            return -1
+        return self._recorder.graphs.sharings.number_of(tuple(sorted(found.values())))
 
     @staticmethod
     def _entries(
@@ -370,7 +376,7 @@ class Tape:
 
     def final_values(self) -> Iterable[tuple[int, int, list[Any], list[bytes]]]:
         """Yield graph, structure, entries and bytes of the inputs of the last graphs, as now."""
-        for graph, (structure, trained) in self._final.items():
+        for (graph, structure), trained in self._recent.items():
             entries, parts = [], []
             for number, instance in trained:
                 held = instance()

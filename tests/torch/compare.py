@@ -50,6 +50,10 @@ def results_of(held: dict[str, Any], starts: list[Any]) -> list[int]:
     return sorted(found)
 
 
+# Names of results whose functions were not seen.
+UNSEEN = ("hidden", "overwritten")
+
+
 class Compared:
     """What differs in one pass; `after` has the trained leaves when the next pass began."""
 
@@ -59,6 +63,7 @@ class Compared:
         self.seen = seen
         self.node_of: dict[int, int] = {}
         self.leaf_of: dict[int, int] = {}
+        self.trained: set[int] = set()
         self.numbers = 0
 
     def differences(self) -> Iterator[str]:
@@ -78,17 +83,25 @@ class Compared:
         ]
         if len(nodes) != len(right):
             names = [held["calls"][held["results"][r]["call"]]["name"] for r in right]
-            yield f"{len(right)} results, seen {len(nodes)}: {names}, {[seen.kinds[i] for i in nodes]}"
+            kinds = [seen.kinds[i] for i in nodes]
+            yield f"{len(right)} results, seen {len(nodes)}: {names}, {kinds}"
             return
         for result, node in zip(right, nodes, strict=True):
             self.node_of[result] = node
             yield from self._result(result, node)
-        for result, node in zip(right, nodes, strict=True):
-            yield from self._sent(result, node)
+        places: dict[int, Any] = {n: ("result", r) for r, n in self.node_of.items()}
+        places |= {n: ("leaf", leaf) for leaf, n in self.leaf_of.items()}
+        for result in right:
+            if self._name(result) not in UNSEEN:
+                yield from self._sent(result, self.node_of[result], places)
+        yield from self._sent_to(places)
         for leaf, grad in self.one["grads"].items():
             node = self.leaf_of.get(leaf, -1)
             if node >= 0:
                 yield from self._same("grad of leaf", node, array(grad), self._gradient(node))
+
+    def _name(self, result: int) -> str:
+        return str(self.held["calls"][self.held["results"][result]["call"]]["name"])
 
     def _call_node(self, node: int) -> int:
         return self.seen.inbound[node][0] if self.seen.kinds[node] == "result" else node
@@ -97,41 +110,70 @@ class Compared:
         held, seen = self.held, self.seen
         call = held["calls"][held["results"][result]["call"]]
         of_call = self._call_node(node)
-        if call["name"] not in ("hidden", seen.kinds[of_call], "overwritten"):
+        if call["name"] not in (*UNSEEN, seen.kinds[of_call].strip("_")):
             yield f"{call['name']}, seen {seen.kinds[of_call]}"
         value = array(held["results"][result]["value"])
         yield from self._same("value", node, value, seen.values.get(node))
         gradient = array(self.one["gradients"].get(result))
+        if self.one["error"] and self._gradient(node) is None:
+            # What has arrived where backward has failed need not be known.
+            gradient = None
         yield from self._same("gradient", node, gradient, self._gradient(node))
-        if call["name"] in ("hidden", "overwritten"):
+        if call["name"] in UNSEEN:
             return
         nodes = [*seen.inbound[of_call]]
         if call["name"] in SWAPPED and len(nodes) >= 2:
             nodes[:2] = nodes[1::-1]
         for source, there in zip(call["sources"], nodes, strict=False):
             if source[0] == "leaf":
+                self.leaf_of[source[1]] = there
                 if source[3]:
-                    self.leaf_of[source[1]] = there
+                    self.trained.add(source[1])
                 yield from self._same("argument", there, array(source[2]), seen.values.get(there))
             elif self.node_of.get(source[1]) != there:
                 yield f"{call['name']} takes {self.node_of.get(source[1])}, seen {there}"
         if len(call["sources"]) > len(nodes):
             yield f"{call['name']} takes {len(call['sources'])} tensors, seen {len(nodes)}"
 
-    def _sent(self, result: int, node: int) -> Iterator[str]:
+    def _sent(self, result: int, node: int, places: dict[int, Any]) -> Iterator[str]:
         seen, of_call = self.seen, self._call_node(node)
         number = self.held["results"][result]["call"]
-        if self.held["calls"][number]["name"] == "overwritten":
-            return
-        places: dict[int, Any] = {n: ("result", r) for r, n in self.node_of.items()}
-        places |= {n: ("leaf", leaf) for leaf, n in self.leaf_of.items()}
         for index, source in enumerate(seen.inbound[of_call]):
             if seen.inbound[of_call].index(source) != index or source not in places:
                 continue
             right = array(self.one["edges"].get((number, places[source])))
-            yield from self._same(
-                f"sent to {source} by", of_call, right, seen.sent.get((of_call, index))
-            )
+            sent = seen.sent.get((of_call, index))
+            yield from self._same(f"sent to {source} by", of_call, right, sent)
+
+    def _sent_to(self, places: dict[int, Any]) -> Iterator[str]:
+        """Compare all that is sent to each node, whoever is said to send it.
+
+        Two nodes that stand for what was not seen may share it.
+        """
+        seen = self.seen
+        for target, place in places.items():
+            # One result of a function may be computed from another one: that is not sent to it.
+            own = self.held["results"][place[1]]["call"] if place[0] == "result" else -1
+            edges = self.one["edges"].items()
+            rights = [bits[2] for (call, to), bits in edges if to == place and call != own]
+            sent = [a.tobytes() for (n, i), a in seen.sent.items() if seen.inbound[n][i] == target]
+            self.numbers += len(rights)
+            if sorted(rights) != sorted(sent):
+                yield f"sent to {seen.kinds[target]} {target}: {len(rights)}, seen {len(sent)}"
+
+    def leaf_differences(self) -> Iterator[str]:
+        """Compare only parameters and their gradients: what is in between was not seen."""
+        for leaf, grad in self.one["grads"].items():
+            value = array(self.one["held"][leaf])
+            nodes = [
+                i for i, seen in self.seen.inputs.items() if value is not None and same(seen, value)
+            ]
+            for node in nodes[:1]:
+                self.leaf_of[leaf] = node
+                self.trained.add(leaf)
+                yield from self._same("grad of leaf", node, array(grad), self._gradient(node))
+            if not nodes:
+                yield f"a leaf of {self.seen.line} was not seen"
 
     def _gradient(self, node: int) -> Array | None:
         """Return the gradient of a node: its own, or the one contribution that there is."""
@@ -146,27 +188,37 @@ class Compared:
         self.numbers += 1
         if right is None or seen is None:
             if right is not seen:
-                yield f"{name}: {'none' if right is None else short(right)}, seen {'none' if seen is None else short(seen)}"
+                words = ["none" if a is None else short(a) for a in (right, seen)]
+                yield f"{name}: {words[0]}, seen {words[1]}"
         elif not same(right, seen):
             yield f"{name}: {short(right)}, seen {short(seen)}"
 
 
-def differences(held: dict[str, Any], seen: list[PassSeen]) -> tuple[list[str], int]:
+def differences(
+    held: dict[str, Any], seen: list[PassSeen], *, leaves_only: bool = False
+) -> tuple[list[str], int]:
     """Return what differs, a sentence each, and how many numbers were compared."""
     found: list[str] = []
     if len(held["passes"]) != len(seen):
         found.append(f"{len(held['passes'])} passes, {len(seen)} seen")
     compared = [Compared(held, i, one) for i, one in enumerate(seen[: len(held["passes"])])]
     for at, one in enumerate(compared):
-        found += [f"pass {at}: {words}" for words in one.differences()]
-    for at, one in enumerate(compared[:-1]):
-        following = [other for other in compared[at + 1 :] if other.seen.line == one.seen.line]
-        for leaf, node in one.leaf_of.items():
-            again = [other for other in following if other.leaf_of.get(leaf) == node]
-            if not again:
-                continue
+        words = one.leaf_differences() if leaves_only else one.differences()
+        found += [f"pass {at}: {each}" for each in words]
+    for at, one in enumerate(compared):
+        for leaf in one.trained:
+            node = one.leaf_of[leaf]
             told = one.seen.after.get(node)
-            right = again[0].seen.inputs.get(node)
-            if told is None or right is None or not same(told, right):
-                found.append(f"pass {at}: {node} afterwards")
+            later = compared[at + 1 :]
+            again = [other for other in later if leaf in other.leaf_of]
+            here = [other for other in again if other.seen.line == one.seen.line]
+            rights = [other.seen.inputs[other.leaf_of[leaf]] for other in (*again[:1], *here[:1])]
+            if not any(other.trained == one.trained for other in here):
+                rights.append(array(held["end"][leaf]))
+            # Another tensor may have taken its place.
+            if (node in one.seen.others and not here) or (told is None and not here):
+                # It is said to be another's; or the program had freed it before it ended.
+                continue
+            if rights and (told is None or not any(same(told, right) for right in rights)):
+                found.append(f"pass {at}: {node} afterwards {rights}, seen {told}")
     return found, sum(one.numbers for one in compared)

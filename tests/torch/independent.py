@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import runpy
 import sys
+import threading
 from typing import Any
 
 import torch
@@ -35,15 +36,21 @@ owner_of: dict[Any, int] = {}
 result_of_tensor: dict[int, int] = {}
 leaves: dict[int, Any] = {}
 running = 0
+THREAD = threading.get_ident()
 
 
 def bits(tensor: Any) -> tuple[str, tuple[int, ...], bytes] | None:
     """Return dtype, shape and bytes; half precision as float32, which holds it exactly."""
     if tensor is None:
         return None
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return None
     plain = tensor.detach().resolve_conj().resolve_neg()
     plain = plain.float() if plain.dtype in (torch.bfloat16, torch.float16) else plain
-    array = plain.contiguous().cpu().numpy()
+    try:
+        array = plain.contiguous().cpu().numpy()
+    except RuntimeError:  # of a transform that has ended
+        return None
     return array.dtype.str, array.shape, array.tobytes()
 
 
@@ -128,7 +135,7 @@ class Keep(TorchFunctionMode):
             passive = name not in ("T", "mT", "H", "mH", "real", "imag")
         else:
             passive = name in PASSIVE
-        if passive or running or not torch.is_grad_enabled() or not plain():
+        if passive or running or not plain():
             return function(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             tensors = flat([args, kwargs])
@@ -136,7 +143,7 @@ class Keep(TorchFunctionMode):
             sources = [source(tensor) for tensor in tensors] if counts else []
             before = [tensor.grad_fn for tensor in tensors]
         out = function(*args, **kwargs)
-        if counts:
+        if counts and torch.is_grad_enabled():
             with torch._C.DisableTorchFunction():
                 results = [t for t in flat(out) if t.requires_grad and t.grad_fn is not None]
                 if not results:
@@ -157,17 +164,18 @@ def plain() -> bool:
 def watched(function: Any) -> Any:
     """Return `backward` or `grad`, with what the engine sends kept."""
 
-    def run(roots: Any, *args: Any, **kwargs: Any) -> Any:
+    def run(*args: Any, **kwargs: Any) -> Any:
         global running
-        if running:
-            return function(roots, *args, **kwargs)
+        if running or threading.get_ident() != THREAD or not plain():
+            return function(*args, **kwargs)
+        roots = args[0] if args else kwargs[next(iter(kwargs))]
         with torch._C.DisableTorchFunction():
             starts = [source(root) for root in flat(roots)]
             handles, arrived, sent = hooked([t.grad_fn for t in flat(roots)])
         running += 1
         out, error = None, None
         try:
-            out = function(roots, *args, **kwargs)
+            out = function(*args, **kwargs)
         except BaseException as raised:
             error = type(raised).__name__
             raise
@@ -178,7 +186,7 @@ def watched(function: Any) -> Any:
             with torch._C.DisableTorchFunction():
                 note(starts, arrived, sent, error)
                 if function.__name__ == "grad" and out is not None:
-                    inputs = args[0] if args else kwargs["inputs"]
+                    inputs = args[1] if len(args) > 1 else kwargs["inputs"]
                     asked(flat(inputs), [out] if isinstance(out, torch.Tensor) else out)
         return out
 
@@ -267,6 +275,8 @@ def write() -> None:
 def main() -> None:
     sys.argv = sys.argv[1:]
     out, program = sys.argv[:2]
+    # What is compiled computes the same in steps of its own.
+    torch.compile = lambda *args, **kwargs: args[0] if args else lambda function: function
     torch.autograd.backward = watched(torch.autograd.backward)
     torch.autograd.grad = watched(torch.autograd.grad)
     try:

@@ -14,6 +14,7 @@ from .tensors import text, version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
     from typing import Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Characters kept of a setting that is a text.
 MAX_SETTING = 80
+# Places in the engine, and bytes of their values, that are held for a program that never goes back.
+MAX_PLACES, MAX_HELD = 20_000, 64 * 2**20
 
 
 class Known:
@@ -48,11 +51,17 @@ class Forward:
         self._sites = sites
         self._results: dict[int, Known] = {}
         self._inputs: dict[int, Known] = {}
+        # Where gradients arrive in the engine: of this pass and of the one before, since the engine
+        # goes back through tensors that the program no longer has.
+        self._places: dict[tuple[int, int], Node] = {}
+        self._older_places: dict[tuple[int, int], Node] = {}
+        self._held_bytes = 0
         self._names: dict[Any, str] = {}
 
     def end_pass(self) -> None:
         """Forget the inputs of the pass that has ended: the next one may change them in place."""
         self._inputs.clear()
+        self._forget_older()
 
     def before(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Note the arguments of a function that is about to be called; None: it does not count."""
@@ -123,6 +132,14 @@ class Forward:
             results.pop(key, None)
 
         results[key] = Known(ref(tensor, forget), node, version(tensor))
+        self._places[node.sequence, node.output] = node
+        if node.value is not None:
+            self._held_bytes += len(node.value[2])
+        if self._held_bytes > MAX_HELD or len(self._places) > MAX_PLACES:
+            self._forget_older()
+
+    def _forget_older(self) -> None:
+        self._older_places, self._places, self._held_bytes = self._places, {}, 0
 
     # Sources -----------------------------------------------------------------------------------
 
@@ -155,28 +172,12 @@ class Forward:
 
     def _overwritten(self, tensor: Any, known: Known) -> Node:
         """Return a new node for a result that was written to through another tensor."""
-        old = known.node
-        writers = [k.node for k in self._results.values() if _shares(k.tensor(), tensor)]
-        writer = max(writers, key=lambda node: node.serial)
-        form = "overwritten", "", old.form[2], ()
-        node = Node(self._tape.new_serial(), form, [old] if writer is old else [old, writer])
-        self._remember(tensor, node)
-        return node
+        return self._hidden(tensor, "overwritten", [known.node])
 
-    def _hidden(self, tensor: Any) -> Node:
+    def _hidden(self, tensor: Any, kind: str = "", first: Sequence[Node] = ()) -> Node:
         """Return one node for everything unseen that has made a tensor."""
-        by_place = {}
-        stack = [known.node for known in self._results.values()]
-        seen = set(stack)
-        while stack:
-            node = stack.pop()
-            by_place[node.sequence, node.output] = node
-            for source in node.sources:
-                if source not in seen:
-                    seen.add(source)
-                    stack.append(source)
         made = tensor.grad_fn
-        sources: dict[Node, None] = {}
+        sources: dict[Node, None] = dict.fromkeys(first)
         sequences = set()
         queue = [made]
         met = {made}
@@ -185,7 +186,7 @@ class Forward:
             for below, output in engine_node.next_functions:
                 if below is None:
                     continue
-                known = by_place.get((below._sequence_nr(), output))
+                known = self._at_place(below._sequence_nr(), output)
                 if known is not None:
                     sources[known] = None
                 elif hasattr(below, "variable"):
@@ -193,12 +194,17 @@ class Forward:
                 elif below not in met:
                     met.add(below)
                     queue.append(below)
-        name = type(made).__name__.removesuffix("0").removesuffix("Backward")
-        node = HiddenNode(self._tape.new_serial(), (name, "", -1, ()), list(sources))
+        kind = kind or type(made).__name__.removesuffix("0").removesuffix("Backward")
+        node = HiddenNode(self._tape.new_serial(), (kind, "", -1, ()), list(sources))
         node.sequences = sequences
         node.hidden = True
         self._remember(tensor, node)
         return node
+
+    def _at_place(self, sequence: int, output: int) -> Node | None:
+        """Return the node whose gradient arrives somewhere in the engine."""
+        place = sequence, output
+        return self._places.get(place) or self._older_places.get(place)
 
     # Forms -------------------------------------------------------------------------------------
 
@@ -252,10 +258,3 @@ class HiddenNode(Node):
 def _is_torch(thing: Any) -> bool:
     """Whether a setting is a dtype or the like, whose text runs no code of the program."""
     return type(thing).__module__ == "torch"
-
-
-def _shares(tensor: Any, other: Any) -> bool:
-    """Whether two tensors have the same storage."""
-    if tensor is None:
-        return False
-    return bool(tensor.untyped_storage()._cdata == other.untyped_storage()._cdata)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from ..pace import Pace
 from ..tape import Backward, Fault, Node, ancestors
 from .forward import HiddenNode
+from .tensors import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ class Gradients:
         self._all_inputs = True
         tape.on_written = lambda: self.pace.ended(self._kind)
 
-    def before(self, roots: Any, _args: Any, _kwargs: Any) -> Begun:
-        """Watch the engine, which starts from the tensors `roots`, until `after` is called."""
+    def before(self, roots: Any, inputs: Any) -> Begun:
+        """Watch the engine, which starts from the tensors `roots`, until `after` is called.
+
+        `inputs` are the tensors whose gradients it returns, if it does.
+        """
         roots = [root for root in roots if isinstance(root, self._tensors.type)]
         engine_nodes, self._kind = _walk([root.grad_fn for root in roots])
         if len(roots) == 1 and not self.pace.whole and not self._tape.due:
@@ -60,17 +64,20 @@ class Gradients:
         if len(costs) == 1:
             cost = costs[0]
         else:
-            cost = Node(self._tape.new_serial(), ("costs", "", -1, ()), costs)
-        watched = Watched(self._recorder, self._tensors, ancestors([cost]), costs, self.pace)
+            several = text(f"{len(costs)} tensors")
+            cost = Node(self._tape.new_serial(), ("costs", "", -1, ()), costs, several)
+        asked = [self._forward.node_of(x, -1, i, None) for i, x in enumerate(inputs)]
+        nodes = ancestors([cost])
+        watched = Watched(self._recorder, self._tensors, nodes, asked, self.pace)
         watched.hook(engine_nodes)
         return cost, watched
 
-    def after(self, begun: Begun, _out: Any, error: BaseException | None) -> None:
-        """Write the pass; `error` is what the engine has raised."""
+    def after(self, begun: Begun, out: Any, error: BaseException | None) -> None:
+        """Write the pass; `error` is what the engine has raised, `out` what it has returned."""
         self._forward.end_pass()
         if isinstance(begun[1], Watched):
             cost, watched = begun
-            watched.finish()
+            watched.finish(out)
             fault = self._fault(cost, watched, error)
             self._tape.write(cost, watched.backward, fault, kind=self._kind)
         else:
@@ -124,14 +131,16 @@ class Watched:
         recorder: Recorder,
         tensors: Tensors,
         nodes: list[Node],
-        costs: list[Node],
+        asked: list[Node],
         pace: Pace,
     ) -> None:
         self._recorder = recorder
         self._pace = pace
         self.backward = Backward()
         self._tensors = tensors
-        self._costs = set(costs)
+        self._nodes = set(nodes)
+        # The nodes whose gradients the program has asked for.
+        self._asked = asked
         self._leaves = {
             id(held): (node, held, held.grad is None)
             for node in nodes
@@ -148,8 +157,8 @@ class Watched:
             for sequence in node.sequences
         }
         self._handles: list[Any] = []
-        # For each node, how often something was sent to it, and the address of the last.
-        self._arrived: dict[Node, tuple[int, int]] = {}
+        # For each node, how often something was sent to it; address and version of the last.
+        self._arrived: dict[Node, tuple[int, tuple[int, int] | None]] = {}
 
     def hook(self, engine_nodes: list[tuple[Any, Any]]) -> None:
         """Set a hook on every node of the engine, given with its edges."""
@@ -225,12 +234,16 @@ class Watched:
             leaf = self._leaves.get(id(below.variable))
             return None if leaf is None else leaf[0]
         target = self._by_place.get((below._sequence_nr(), output))
-        return None if target is owner else target
+        if target is None or target is owner:
+            return None
+        # One result may be computed from another one of the same function.
+        is_part = target.form[0] == "result" and target.sources[0] is owner
+        return None if is_part else target
 
     def _arrive(self, node: Node, gradient: Any) -> None:
         """Note the gradient of a node, unless it is simply the one contribution that there is."""
-        count, address = self._arrived.get(node, (0, 0))
-        if count != 1 or address != gradient.data_ptr():
+        count, last = self._arrived.get(node, (0, None))
+        if count != 1 or last != (gradient.data_ptr(), gradient._version):
             self.backward.own[node] = self._tensors.encoded(gradient)
 
     def _send(self, node: Node, target: Node, share: Any) -> None:
@@ -242,13 +255,24 @@ class Watched:
             sent[key] = self._tensors.added(sent[key], share)
         else:
             sent[key] = self._tensors.encoded(share)
-        count = self._arrived.get(target, (0, 0))[0]
-        self._arrived[target] = count + 1, share.data_ptr()
+        count = self._arrived.get(target, (0, None))[0]
+        self._arrived[target] = count + 1, (share.data_ptr(), share._version)
 
-    def finish(self) -> None:
-        """Remove the hooks, and note what the parameters hold now."""
+    def _note_returned(self, gradients: Sequence[Any]) -> None:
+        """Note the gradients that the program has asked for: no hook has seen them arrive."""
+        for node, gradient in zip(self._asked, gradients, strict=False):
+            if gradient is not None and node in self._nodes:
+                self.backward.own[node] = self._tensors.encoded(gradient)
+
+    def finish(self, out: Any) -> None:
+        """Remove the hooks, and note what the parameters hold now, and what was returned."""
         for handle in self._handles:
             handle.remove()
+        if out is not None:
+            self._note_returned(out)
         for node, held, was_none in self._leaves.values():
-            if node in self.backward.order and held.grad is not None and not was_none:
+            if node not in self.backward.order or held.grad is None:
+                continue
+            # It is what has arrived, unless it was added, or changed by the program's own hook.
+            if not was_none or held._post_accumulate_grad_hooks:
                 self.backward.own[node] = self._tensors.encoded(held.grad)

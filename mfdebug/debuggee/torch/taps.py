@@ -87,6 +87,8 @@ class Taps:
         self._inside = self._running = 0
         # Frames of torch that run something compiled.
         self._compiled: list[Any] = []
+        # Whether the mode was on where the program has enabled gradients for a while.
+        self._before: list[bool] = []
         self._undo: list[Callable[[], None]] = []
         self._mode = _mode(torch, self._call)
 
@@ -172,13 +174,12 @@ class Taps:
         torch = self._torch
         self._undo.append(self._leave_mode)
         self._sync()
-        for kind, names in (
-            (torch.set_grad_enabled, ("__init__", "__call__", "__enter__", "__exit__")),
-            (torch.enable_grad, ("__enter__", "__exit__")),
-            (torch.inference_mode, ("__enter__", "__exit__")),
-        ):
-            for name in names:
-                self._replace(kind, name, self._synced(vars(kind)[name]))
+        kind = torch.set_grad_enabled
+        for name in ("__init__", "__call__", "__enter__", "__exit__"):
+            self._replace(kind, name, self._switching(vars(kind)[name]))
+        for kind in (torch.enable_grad, torch.inference_mode):
+            self._replace(kind, "__enter__", self._entering(vars(kind)["__enter__"]))
+            self._replace(kind, "__exit__", self._leaving(vars(kind)["__exit__"]))
         has = _WithoutMode(torch.overrides.has_torch_function, self._without_mode)
         self._replace(torch.overrides, "has_torch_function", has)
         self._replace(
@@ -218,16 +219,44 @@ class Taps:
         while self._undo:
             self._undo.pop()()
 
-    def _synced(self, method: Any) -> Any:
+    def _switching(self, method: Any) -> Any:
         def switched(*args: Any, **kwargs: Any) -> Any:
+            before = self._torch.is_grad_enabled()
             out = method(*args, **kwargs)
-            self._sync()
+            # In the forward of a function with a backward of its own, gradients are off without
+            # such a call, and come back without one.
+            if self._torch.is_grad_enabled() is not before:
+                self._sync()
             return out
 
         return switched
 
-    def _sync(self) -> None:
-        """Enter the mode where gradients are wanted, and leave it where they are not.
+    def _entering(self, method: Any) -> Any:
+        def entered(*args: Any, **kwargs: Any) -> Any:
+            out = method(*args, **kwargs)
+            if get_ident() == self._thread:
+                self._before.append(self._is_on())
+                self._sync()
+            return out
+
+        return entered
+
+    def _leaving(self, method: Any) -> Any:
+        def left(*args: Any, **kwargs: Any) -> Any:
+            out = method(*args, **kwargs)
+            if get_ident() == self._thread and self._before:
+                self._sync(on=self._before.pop())
+            return out
+
+        return left
+
+    def _is_on(self) -> bool:
+        c = self._torch._C
+        depth = range(c._len_torch_function_stack())
+        return any(c._get_function_stack_at(i) is self._mode for i in depth)
+
+    def _sync(self, *, on: bool | None = None) -> None:
+        """Enter the mode where gradients are wanted or it is to be `on`, and leave it elsewhere.
 
         While any mode is active, torch computes some things in another way: with gradients off,
         as in an evaluation, the results would differ in their last bits.
@@ -238,8 +267,9 @@ class Taps:
         c = self._torch._C
         depth = c._len_torch_function_stack()
         on_top = depth > 0 and c._get_function_stack_at(depth - 1) is self._mode
-        wanted = self._watches and self._torch.is_grad_enabled() and not self._compiled
-        if wanted and not any(c._get_function_stack_at(i) is self._mode for i in range(depth)):
+        wanted = self._torch.is_grad_enabled() if on is None else on
+        wanted = wanted and self._watches and not self._compiled
+        if wanted and not self._is_on():
             c._push_on_torch_function_stack(self._mode)
         elif on_top and not wanted:
             c._pop_torch_function_stack()
@@ -270,7 +300,9 @@ class Taps:
             if get_ident() != self._thread or self._off:
                 return engine(roots, *args, **kwargs)
             self._running += 1
-            pass_ = self._noted(True, self._gradients.before, roots, args, kwargs)
+            # Torch passes them by position: seeds, two truths, inputs.
+            inputs = args[3] if len(args) > 3 and not kwargs.get("accumulate_grad") else ()
+            pass_ = self._noted(True, self._gradients.before, roots, inputs)
             out = error = None
             try:
                 out = engine(roots, *args, **kwargs)

@@ -18,6 +18,7 @@ for step in range(4):
     x = torch.randn(4, 3)
     h = x @ w
     h.register_hook(lambda grad: grad * 2)
+    h.register_hook(lambda grad: grad.mul_(1.5) if grad.sum() > 0 else grad.mul_(-1))
     h.retain_grad()
     y = (h + b).tanh()
     y.register_hook(lambda grad: seen.append(grad.sum().item()))
