@@ -129,6 +129,11 @@ class Composed(Op):
             else:
                 do(np.copyto, out, found)
 
+    @property
+    def sets_infinity(self) -> bool:
+        """Whether it sets entries to infinity on purpose, so that nobody is warned of it."""
+        return False
+
     def refusal(self, *shapes: Shape) -> str:
         """Return why nothing of ours computes it for inputs of these shapes, or an empty string."""
         try:

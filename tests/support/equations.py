@@ -452,6 +452,9 @@ def _agree(a: Shown, b: Shown, precision: float) -> bool:
         return math.isnan(x) and math.isnan(y)
     if math.isinf(x) or math.isinf(y):
         return x == y
+    if x == y == 0.0:
+        # Such as e^(-inf), whose error is not a number.
+        return True
     error = float(np.reshape(a.error, ())) + float(np.reshape(b.error, ()))
     scale = max(float(np.reshape(a.scale, ())), float(np.reshape(b.scale, ())))
     # Digits that leave open what they show are no equation.

@@ -107,6 +107,10 @@ F.binary_cross_entropy_with_logits(x, mask.to(x))
 nn.BCEWithLogitsLoss(reduction='sum')(x, mask.to(x)) | F.kl_div(x, p, reduction='batchmean')
 F.kl_div(x, y, reduction='sum', log_target=True) | F.kl_div(x, p.detach(), reduction='batchmean')
 """,
+    "masks": """
+F.softmax(x.masked_fill(mask, float('-inf')), 1) | torch.where(mask, x, float('-inf')).softmax(1)
+F.softmax((x @ y.T).masked_fill(mask[:, :4], float('-inf')), dim=-1) @ x
+""",
     "norms": """
 F.layer_norm(x, (6,)) | F.layer_norm(x, (6,), v, v * 2) | F.layer_norm(seq, (2, 6))
 F.layer_norm(x, [6], eps=0.1) | nn.LayerNorm(6, dtype=x.dtype)(seq) | F.rms_norm(x, (6,), v)

@@ -17,6 +17,7 @@ from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array, Op
 from miniflow.ops.broadcasting import Elementwise
+from miniflow.ops.composed import Composed
 from miniflow.plans.trace import Trace
 
 KINDS: dict[str, Callable[[Array], Array]] = {"nan": np.isnan, "inf": np.isinf}
@@ -109,6 +110,9 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     has, graph = _finder(kind), debugger.graph
     value = state.value(node)
     if state.value_freshness(node).absent or not has(value):
+        return None
+    op = state.op(node)
+    if kind == "inf" and isinstance(op, Composed) and op.sets_infinity:
         return None
     if any(state.unknown(source) for source in graph.inbound[node]):
         return _first_known(debugger, node, kind)

@@ -34,6 +34,8 @@ def role(view: NodeView) -> str:
     node = view.op
     if not node.library:
         return f"{whose(node)} forward() and backward()"
+    if view.debugger.state.results(view.node):
+        return f"{type(node).__name__} has several results, each a node: it sends what comes to all"
     return f"{whose(node)}: what it computes and sends is known, not how{_refusal(view)}"
 
 

@@ -256,6 +256,9 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
     if view.node == graph.cost and state.gradient_freshness(view.node) is Freshness.CURRENT:
         seed = view.gradient(index)
         return (Incoming("the start of backward", seed, seed, start_of(view.debugger, index)),)
+    if state.results(view.node):
+        # What comes to a function with several results comes to these.
+        return ()
     found = []
     views: dict[int, NodeView] = {}
     for edge in edges:

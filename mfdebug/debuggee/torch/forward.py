@@ -231,8 +231,14 @@ class Forward:
         if isinstance(thing, self._tensor_type):
             count[0] += 1
             return f"@{count[0] - 1}"
-        if thing is None or isinstance(thing, bool | int | float):
+        if thing is None or isinstance(thing, bool):
             return thing
+        if isinstance(thing, int):
+            return int.__int__(thing)
+        if isinstance(thing, float):
+            number = float.__float__(thing)
+            # JSON has no infinities and no NaN.
+            return number if number - number == 0 else f"#{number!r}"
         if isinstance(thing, str):
             return f"={thing[:MAX_SETTING]}"
         if isinstance(thing, list | tuple):

@@ -48,6 +48,11 @@ class FunctionCall(Composed):
         "part": Attribute(0, "which result", lambda value: isinstance(value, int) and value >= 0),
     }
 
+    @property
+    def sets_infinity(self) -> bool:
+        """Whether one of its settings is infinite, as where scores are masked."""
+        return any(word in repr(self.attrs["arguments"]) for word in ("#inf", "#-inf"))
+
     def make_parts(self, *shapes: Shape) -> Parts:
         """Make the nodes of the call; raise `ShapeError` if it cannot be put in our words."""
         try:

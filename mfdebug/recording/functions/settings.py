@@ -1,7 +1,8 @@
 """The arguments of a recorded call: what the recorder notes of them, as Python values.
 
-`@k` is tensor k of the call, `=text` a text; `["slice", start, stop, step]` and `...` are parts of
-an index. A word without a sign is the class of something that was not noted.
+`@k` is tensor k of the call, `=text` a text, `#inf` a number that is not finite; `["slice", start,
+stop, step]` and `...` are parts of an index. A word without a sign is the class of something that
+was not noted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from miniflow.importers.pt2.builder import Unsupported
 
+_NOT_FINITE = ("#inf", "#-inf", "#nan")
 _TENSOR = re.compile(r"@(\d{1,9})")
 
 
@@ -25,6 +27,8 @@ def read_setting(setting: Any, tensors: Sequence[Any]) -> Any:
         return setting
     if setting.startswith("="):
         return setting[1:]
+    if setting in _NOT_FINITE:
+        return float(setting[1:])
     if setting == "...":
         return Ellipsis
     if (found := _TENSOR.fullmatch(setting)) and int(found[1]) < len(tensors):
