@@ -12,16 +12,6 @@ import numpy as np
 from miniflow.ops.base import Array
 from tests.program.compare import PassSeen, same, short
 
-# Functions whose first two sources mfdebug names in the order of its own ops.
-SWAPPED = {
-    "mse_loss",
-    "l1_loss",
-    "smooth_l1_loss",
-    "huber_loss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-}
-
 
 def kept(path: Path) -> dict[str, Any]:
     """Return what the independent recorder has written."""
@@ -121,10 +111,7 @@ class Compared:
         yield from self._same("gradient", node, gradient, self._gradient(node))
         if call["name"] in UNSEEN:
             return
-        nodes = [*seen.inbound[of_call]]
-        if call["name"] in SWAPPED and len(nodes) >= 2:
-            nodes[:2] = nodes[1::-1]
-        for source, there in zip(call["sources"], nodes, strict=False):
+        for source, there in zip(call["sources"], seen.inbound[of_call], strict=False):
             if source[0] == "leaf":
                 self.leaf_of[source[1]] = there
                 if source[3]:
