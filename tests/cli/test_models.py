@@ -64,7 +64,7 @@ def test_diff_compares_files_and_a_file_with_itself_in_float32() -> None:
     assert graphs.returncode == 1
     assert graphs.stdout.startswith("the first node that differs is ")
     assert (many.returncode, "'c' is too much" in many.stderr) == (2, True)
-    assert "diff compares graph files and models" in program.stderr
+    assert "diff compares graphs, models and run files" in program.stderr
     assert "is not a number from 0 to below 1" in tolerance.stderr
 
 
