@@ -60,8 +60,9 @@ class Comparer:
             return _other(shape_text(a.shape), shape_text(b.shape), a.size)
         if a.dtype.kind == b.dtype.kind == "U" and a.size == 1:
             # What is not a number has a text that describes it.
-            texts = [printable(str(text.item()), MOST_TEXT) for text in (a, b)]
-            return None if a.item() == b.item() else _other(*texts, a.size)
+            x, y = str(a.item()), str(b.item())
+            words = printable(x, MOST_TEXT), printable(y, MOST_TEXT)
+            return None if x == y else _other(*words, a.size)
         if a.dtype != b.dtype:
             return _other(str(a.dtype), str(b.dtype), a.size)
         if a.dtype.kind != "O" and a.tobytes() == b.tobytes():
