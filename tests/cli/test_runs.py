@@ -103,6 +103,7 @@ def test_twice_says_whether_a_program_repeats_itself_and_where_not(tmp_path: Pat
     assert (found["value"]["pass"], found["value"]["node"]) == (2, "x")
     assert found["gradient"]["pass"] == 2
     assert not any(found["not_whole"].values())
+    assert (found["repeats"], found["statuses"]) == (False, [0, 0])
 
 
 def test_twice_compares_how_a_program_ends(tmp_path: Path) -> None:
@@ -113,6 +114,14 @@ def test_twice_compares_how_a_program_ends(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "leaves.py does not repeat itself\n4 passes of both runs: the same" in done.stdout
     assert "the second run: the program ended with status 3" in done.stdout
+
+
+def test_a_program_that_fails_alike_repeats_itself(tmp_path: Path) -> None:
+    program = tmp_path / "fails.py"
+    program.write_text(DRAWS + "sys.exit(4)\n")
+    done = mfdebug("--twice", str(program))
+    assert done.returncode == 0
+    assert done.stdout.endswith("both runs: the program ended with status 4\n")
 
 
 def test_a_summary_lists_modules_and_parameters(tmp_path: Path) -> None:
