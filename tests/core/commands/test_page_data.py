@@ -70,7 +70,7 @@ def test_the_moments_of_the_present_pass_are_shown() -> None:
     debugger.cursor.sgd(100)
     data = page_data(debugger)
     assert data["limits"][0] == (
-        "This page has every moment of SGD step 99, and the end of 40 of the 100 first SGD steps."
+        "This page has every moment of SGD step 99, and the end of 40 of the first 100 SGD steps."
     )
     assert [frame["step"] for frame in data["frames"]].count(99) == debugger.timeline.length
     assert len(data["costs"]) == 100
