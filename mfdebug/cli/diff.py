@@ -22,6 +22,7 @@ from mfdebug.core.format.table import text_lines
 from mfdebug.core.timeline.graph_diff import compare_graphs, tolerance_of
 from mfdebug.opening.graphs import load_like, located
 from mfdebug.opening.readers import Kind, reader_of
+from miniflow.errors import printable
 
 
 def diff(options: argparse.Namespace) -> int:
@@ -55,6 +56,7 @@ def _diff_runs(options: argparse.Namespace) -> int:
 
     a, b = map(Path, options.files)
     names = (a.name, b.name) if a.name != b.name else (str(a), str(b))
+    names = printable(names[0]), printable(names[1])
     return write_run_diff(
         a, b, names, options.tolerance or 0.0, bits=options.bits, as_json=options.json
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mfdebug.cli.run_diff import write_comparison
 from mfdebug.config.settings import Settings
 from mfdebug.loading import loaded, raise_interrupts
 from mfdebug.recording.run_diff import compare_runs
+from mfdebug.recording.run_diff_report import run_diff_data
 from mfdebug.running.twice import both_runs
 from miniflow.errors import FileError, printable
 
@@ -45,11 +47,20 @@ def run_twice(options: argparse.Namespace, settings: Settings) -> int:
         found = compare_runs(first, second, bits=True)
         statuses = first.status, second.status
     repeats = found.same and statuses[0] == statuses[1]
-    if not options.json:
+    if options.json:
+        data = run_diff_data(found) | {"repeats": repeats, "statuses": statuses}
+        sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+    else:
         verdict = "repeats itself" if repeats else "does not repeat itself"
         sys.stdout.write(f"{printable(Path(options.graph).name)} {verdict}\n")
-    write_comparison(found, NAMES, as_json=options.json)
-    if statuses[0] != statuses[1] and not options.json:
-        ends = zip(NAMES, found.endings, strict=True)
-        sys.stdout.write("; ".join(f"the {name}: {ending}" for name, ending in ends) + "\n")
+        write_comparison(found, NAMES, as_json=False)
+        sys.stdout.writelines(f"{line}\n" for line in _ends(statuses, found.endings))
     return OK if repeats else FAILED
+
+
+def _ends(statuses: tuple[int | None, int | None], endings: tuple[str, str]) -> list[str]:
+    """Return how the runs ended, unless both succeeded."""
+    if statuses[0] == statuses[1]:
+        return [f"both runs: {endings[0]}"] if statuses[0] else []
+    ends = zip(NAMES, endings, strict=True)
+    return ["; ".join(f"the {name}: {ending}" for name, ending in ends)]

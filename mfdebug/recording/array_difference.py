@@ -9,7 +9,11 @@ import numpy as np
 from msgspec import Struct
 
 from mfdebug.recording.arrays import is_numeric
+from miniflow.errors import printable
 from miniflow.ops.base import Array, Index, shape_text
+
+# Characters of a text that is shown.
+MOST_TEXT = 40
 
 
 class ArrayDifference(Struct, frozen=True):
@@ -54,6 +58,11 @@ class Comparer:
         self.compared += 1
         if a.shape != b.shape:
             return _other(shape_text(a.shape), shape_text(b.shape), a.size)
+        if a.dtype.kind == b.dtype.kind == "U" and a.size == 1:
+            # What is not a number has a text that describes it.
+            x, y = str(a.item()), str(b.item())
+            words = printable(x, MOST_TEXT), printable(y, MOST_TEXT)
+            return None if x == y else _other(*words, a.size)
         if a.dtype != b.dtype:
             return _other(str(a.dtype), str(b.dtype), a.size)
         if a.dtype.kind != "O" and a.tobytes() == b.tobytes():

@@ -46,6 +46,8 @@ def run_diff_parts(found: RunComparison, names: tuple[str, str]) -> list[Part]:
         columns += [Column("relative", "point"), Column("entries", "right", rank=1)]
         columns += [Column("made in", rank=2), Column(cut="end", rank=3)]
         parts.append(Table(tuple(columns), tuple(table_rows), indent=2))
+    if table_rows and found.gradient is None and found.structure is None and found.fault is None:
+        parts.append("  of the gradients that both keep, none differs")
     for row in (found.value, found.gradient):
         parts += [] if row is None else _setting_lines(row, names)
     if found.passes[0] != found.passes[1]:

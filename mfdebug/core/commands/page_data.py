@@ -222,7 +222,8 @@ class _Page:
             every = moments.passes == moments.known
             ends = f"all {moments.known}" if every else f"{moments.passes} of the {moments.known}"
             if debugger.cursor.passes_run is None:
-                ends = f"the first {moments.known}" if every else f"{ends} first"
+                first = f"the first {moments.known}"
+                ends = first if every else f"{moments.passes} of {first}"
             lines[0] += f", and the end of {ends} {step}s"
         lines[0] += "."
         if len(self._frames) < len(moments.chosen):
