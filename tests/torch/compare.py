@@ -111,7 +111,8 @@ class Compared:
         yield from self._same("gradient", node, gradient, self._gradient(node))
         if call["name"] in UNSEEN:
             return
-        for source, there in zip(call["sources"], seen.inbound[of_call], strict=False):
+        nodes = seen.inbound[of_call]
+        for source, there in zip(call["sources"], nodes, strict=False):
             if source[0] == "leaf":
                 self.leaf_of[source[1]] = there
                 if source[3]:
