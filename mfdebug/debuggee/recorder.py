@@ -23,6 +23,7 @@ from .ring import (
     END,
     FINAL,
     LAYOUT,
+    OPTIMIZER,
     PASS,
     PROBLEM,
     STOP_AT,
@@ -60,6 +61,7 @@ class Recorder:
         self.kinds = Kinds(engine)
         self.structures = Forms(ring, STRUCTURE)
         self.layouts = Forms(ring, LAYOUT, MAX_LAYOUTS)
+        self.optimizers = Forms(ring, OPTIMIZER, MAX_LAYOUTS)
         self.rate = rate
         self.off = False
         self.number = -1

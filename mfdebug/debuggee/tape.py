@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from _weakref import ref
 
-from .ring import COMPLETE, PASS, STOP_AT, WHOLE, Record
+from .ring import COMPLETE, PASS, STEP, STOP_AT, WHOLE, Record
 from .text import as_json
 
 TYPE_CHECKING = False
@@ -86,6 +86,11 @@ class Backward:
         self.sent: dict[tuple[Node, Node], Encoded] = {}
         self.own: dict[Node, Encoded] = {}
 
+    def leaf_gradients(self) -> dict[Node, Encoded]:
+        """Return the gradients of the inputs that are trained."""
+        found = {target: sent for (_, target), sent in self.sent.items() if target.instance is not None}
+        return found | {node: own for node, own in self.own.items() if node.instance is not None}
+
 
 class Fault:
     """An error raised by the function of a node, forward ("f") or backward ("b")."""
@@ -149,6 +154,11 @@ class Tape:
         self._serial = 0
         # Called when a pass is written, before the program may have to wait.
         self.on_written: Callable[[], None] = lambda: None
+        # Called before a pass is written: with its number, its trained inputs and their gradients
+        # if it is written whole, without anything if it is not.
+        self.on_whole: Callable[[int, list[tuple[int, Node]], dict[Node, Encoded]], None]
+        self.on_whole = lambda _number, _trained, _gradients: None
+        self.on_part: Callable[[], None] = lambda: None
         recorder.tapes.append(self)
 
     def new_serial(self) -> int:
@@ -201,6 +211,11 @@ class Tape:
                 recorder.number -= 1
                 self.write_outline(known, cost.value, all_inputs=True)
                 return
+        if whole and fault is None:
+            leaves = [(i, node) for i, node in enumerate(nodes) if node.instance is not None]
+            self.on_whole(recorder.number, leaves, backward.leaf_gradients())
+        else:
+            self.on_part()
         entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
         self._written += sum(map(len, parts))
         text = b""
@@ -238,6 +253,7 @@ class Tape:
         """Write a pass with its cost only, or also the inputs that are trained."""
         recorder = self._recorder
         recorder.close()
+        self.on_part()
         recorder.number += 1
         entries: list[Any] = []
         parts: list[bytes] = []
@@ -264,6 +280,13 @@ class Tape:
         )
         self.on_written()
         recorder.pause(recorder.number)
+
+    def write_step(self, number: int, form: str, settings: str, parts: list[bytes]) -> None:
+        """Write what a step of an optimizer did after a pass; `form` describes `parts`."""
+        recorder = self._recorder
+        self._written += sum(map(len, parts))
+        layout = recorder.optimizers.number_of(form)
+        recorder.ring.put(Record(STEP, number, layout=layout, text=settings.encode()), parts)
 
     def _structure(
         self, nodes: list[Node], numbers: dict[Node, int], backward: Backward, cost: Node

@@ -7,6 +7,7 @@ import os
 from ..tape import Tape
 from .forward import Forward
 from .gradients import Gradients
+from .optimizers import Optimizers
 from .sites import Sites
 from .tensors import Tensors
 
@@ -66,6 +67,7 @@ class Taps:
         self._tape = Tape(recorder, "torch", tensors.encoded, sites.span)
         self._forward = Forward(torch, self._tape, tensors, sites)
         self._gradients = Gradients(self._tape, self._forward, tensors)
+        self._optimizers = Optimizers(torch, recorder, self._tape, tensors)
         tensor = torch.Tensor
         self._getters = {getattr(tensor, name).__get__ for name in _PROPERTIES}
         self._data = tensor.data.__get__, tensor.data.__set__
@@ -112,6 +114,8 @@ class Taps:
         """Start noting."""
         torch = self._torch
         self._undo.append(self._leave_mode)
+        self._undo.append(self._optimizers.forget)
+        self._optimizers.watch()
         recorder = self._recorder
         stop = recorder.stop
 
