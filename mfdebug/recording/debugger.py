@@ -147,9 +147,9 @@ class RecordedDebugger(Debugger):
     def _training(self) -> Training:
         """Return training at the rate of this pass, or of the last pass before it with a rate."""
         for step in range(self.sgd_step, -1, -1):
-            rate = self.plan.updates.of(step).rate
-            if not math.isnan(rate):
-                return sgd_at(rate)
+            made = self.plan.updates.of(step)
+            if not math.isnan(made.rate) and not made.optimizer:
+                return sgd_at(made.rate)
         return sgd_at(math.nan)
 
     def check(self, node: int | None = None) -> list[Verdict]:
