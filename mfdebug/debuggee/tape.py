@@ -88,7 +88,9 @@ class Backward:
 
     def leaf_gradients(self) -> dict[Node, Encoded]:
         """Return the gradients of the inputs that are trained."""
-        found = {target: sent for (_, target), sent in self.sent.items() if target.instance is not None}
+        found = {
+            target: sent for (_, target), sent in self.sent.items() if target.instance is not None
+        }
         return found | {node: own for node, own in self.own.items() if node.instance is not None}
 
 

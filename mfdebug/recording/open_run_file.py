@@ -215,7 +215,7 @@ def _check_schema(connection: sqlite3.Connection, tables: dict[str, str], where:
 
 def _other_tables(where: str) -> FileError:
     return FileError(
-        f"its tables are not those of a run file of its format",
+        "its tables are not those of a run file of its format",
         where=where,
         hint="it was not written by mfdebug, or it was changed afterwards",
     )

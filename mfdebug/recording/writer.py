@@ -19,7 +19,6 @@ from mfdebug.recording.encoding import check_entries, cost_of, cut
 from mfdebug.recording.layout_plans import LayoutPlans
 from mfdebug.recording.new_run_file import RunFile
 from mfdebug.recording.output_rows import OutputRows
-from mfdebug.recording.step_rows import StepRows
 from mfdebug.recording.records import Entry, Fault, Sharing, Structure
 from mfdebug.recording.schema import (
     BODY_BYTES,
@@ -34,6 +33,7 @@ from mfdebug.recording.schema import (
     state_row,
     structure_form,
 )
+from mfdebug.recording.step_rows import StepRows
 from mfdebug.recording.stored_passes import StoredPasses
 from mfdebug.recording.temporary_folder import TemporaryFolder
 from miniflow.errors import FileError

@@ -59,7 +59,9 @@ class ProgramUpdate(EntryUpdate):
     @cached_property
     def _symbols(self) -> Mapping[str, str]:
         letters = {x: self.letters.state(x) for x in "mvtabduεΔ"}
-        gradient = self.letters.state("g") if self.changed else self.gradient_ref.text(self.debugger)
+        gradient = (
+            self.letters.state("g") if self.changed else self.gradient_ref.text(self.debugger)
+        )
         directed = any(rule.target == "d" for rule in self.rules)
         constants = {name: f"{number:g}" for name, number in self._constants.items()}
         return {

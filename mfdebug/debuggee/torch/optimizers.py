@@ -55,6 +55,10 @@ class Passed:
         self.earlier: list[tuple[int, int]] = []
         self.stepped = False
 
+    def is_of(self, tensor: Any) -> bool:
+        """Whether it is the pass of a tensor, and not of an earlier one with the same id."""
+        return self.parameter() is tensor
+
 
 class Row:
     """What a step did to the parameters of one pass.
@@ -161,7 +165,7 @@ class Optimizers:
             key = id(held)
             new = Passed(node.instance, number, node_number, node.value, gradients.get(node))
             old = self._last.get(key)
-            if old is not None and old.parameter() is held and not old.stepped:
+            if old is not None and old.is_of(held) and not old.stepped:
                 if step is not None and key in step.groups and old.number >= step.first:
                     # The step itself has run the pass, and may have moved the parameter since.
                     row = inside.setdefault(old.number, Row())
@@ -185,7 +189,7 @@ class Optimizers:
                 key = id(parameter)
                 step.groups[key] = number
                 passed = self._last.get(key)
-                if passed is not None and passed.parameter() is parameter:
+                if passed is not None and passed.is_of(parameter):
                     found = step.changed[key] = []
                     for name, tensor, known in (
                         ("before", parameter, passed.value),
@@ -228,7 +232,7 @@ class Optimizers:
     def _stepped(self, step: Step, parameter: Any, rows: dict[int, Row]) -> None:
         key = id(parameter)
         passed = self._last.get(key)
-        if passed is None or passed.parameter() is not parameter or key not in step.groups:
+        if passed is None or not passed.is_of(parameter) or key not in step.groups:
             return
         for number, node in passed.earlier:
             rows.setdefault(number, Row()).later.append(node)

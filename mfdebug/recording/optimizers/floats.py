@@ -17,16 +17,12 @@ class Floats:
     def __init__(self, dtype: np.dtype[np.floating], *, fused: bool) -> None:
         self.type = dtype.type
         # A product of two floats is exact in the wide type, or nearly so.
-        self._wide = np.float64 if dtype == np.float32 else np.longdouble
+        self._wide = np.dtype(np.float64 if dtype == np.float32 else np.longdouble)
         self._fused = fused
 
     def add(self, a: Array, b: Array, factor: float = 1.0) -> Array:
         """Return a + factor × b."""
-        scale = self.type(factor)
-        if not self._fused:
-            return np.asarray(a + scale * b)
-        exact = np.asarray(b, self._wide) * self._wide(scale) + np.asarray(a, self._wide)
-        return np.asarray(exact, self.type)
+        return self._product(a, b, np.asarray(self.type(factor)))
 
     def times(self, a: Array, factor: float) -> Array:
         """Return factor × a."""
@@ -42,7 +38,14 @@ class Floats:
 
     def add_product(self, a: Array, b: Array, c: Array, factor: float) -> Array:
         """Return a + factor × b × c."""
-        return np.asarray(a + self.type(factor) * b * c)
+        return self._product(a, np.asarray(self.type(factor) * b), c)
+
+    def _product(self, a: Array, b: Array, c: Array) -> Array:
+        """Return a + b × c."""
+        if not self._fused:
+            return np.asarray(a + b * c)
+        wide = self._wide
+        return (b.astype(wide) * c.astype(wide) + a.astype(wide)).astype(self.type)
 
     def add_quotient(self, a: Array, b: Array, c: Array, factor: float) -> Array:
         """Return a + factor × b / c."""

@@ -8,6 +8,7 @@ within the rounding of other kernels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 import numpy as np
 
 from mfdebug.core.timeline.method import Method
@@ -17,7 +18,7 @@ from mfdebug.recording.optimizers.rules import (
     Arrays,
     Known,
     Settings,
-    Unknown,
+    UnknownRuleError,
     rate_of,
 )
 from mfdebug.recording.optimizers.words import in_words
@@ -67,7 +68,7 @@ def method_of(
         return Method(words, rate, tuple(remarks))
     try:
         known, kept, exact = _again(last, node, start, used, after)
-    except Unknown:
+    except UnknownRuleError:
         return Method(words, rate, tuple(remarks))
     return Method(
         words,
@@ -89,20 +90,20 @@ def _again(
 ) -> tuple[Known, Arrays, Array]:
     """Return the rule of a step, what was kept after it, and which entries are exact.
 
-    Raises `Unknown` if its results are not what the program has.
+    Raises `UnknownRuleError` if its results are not what the program has.
     """
     arrays = (before, gradient, after)
     if step.optimizer not in KNOWN or any(x.shape != before.shape for x in arrays):
-        raise Unknown
+        raise UnknownRuleError
     if before.dtype not in (np.float32, np.float64) or any(x.dtype != before.dtype for x in arrays):
-        raise Unknown
+        raise UnknownRuleError
     kind = KNOWN[step.optimizer]
     kept = {}
     for name, letter in kind.letters.items():
         array = step.arrays.get((node, f"state.{name}"))
         if array is not None:
             if array.shape != before.shape or array.dtype != before.dtype:
-                raise Unknown
+                raise UnknownRuleError
             kept[letter] = array
     known = kind(Settings(step.settings[node]), kept, _number(step, node), before)
     best: tuple[Arrays, Array] | None = None
@@ -118,9 +119,9 @@ def _again(
                 exact = exact | same
                 close = close | same | _near(result, before, after)
         except (ArithmeticError, ValueError):
-            raise Unknown from None
+            raise UnknownRuleError from None
     if best is None or not close.all():
-        raise Unknown
+        raise UnknownRuleError
     return known, best[0], exact
 
 
@@ -130,7 +131,7 @@ def _number(step: OptimizerStep, node: int) -> int:
     if done is None:
         return 1
     if done.shape or done.dtype.kind not in "iuf" or not 0 <= float(done) < 2**53:
-        raise Unknown
+        raise UnknownRuleError
     return int(done) + 1
 
 

@@ -19,12 +19,12 @@ from miniflow.training.rules import Rule
 Arrays = dict[str, Array]
 
 
-class Unknown(Exception):
+class UnknownRuleError(Exception):
     """A step that is not one of a known rule."""
 
 
 class Settings:
-    """The settings of a group of parameters; anything that is not as expected is `Unknown`."""
+    """The settings of a group of parameters; anything that is not as expected is `UnknownRuleError`."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = given
@@ -33,17 +33,17 @@ class Settings:
         """Return a number."""
         value = self._given.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Unknown
+            raise UnknownRuleError
         try:
             return float(value)
         except OverflowError:
-            raise Unknown from None
+            raise UnknownRuleError from None
 
     def pair(self, name: str) -> tuple[float, float]:
         """Return a pair of numbers."""
         value = self._given.get(name)
         if not isinstance(value, tuple) or len(value) != 2:
-            raise Unknown
+            raise UnknownRuleError
         first, second = (Settings({"": item}).number("") for item in value)
         return first, second
 
@@ -51,7 +51,7 @@ class Settings:
         """Return whether something is switched on."""
         value = self._given.get(name, default)
         if not isinstance(value, bool):
-            raise Unknown
+            raise UnknownRuleError
         return value
 
 
@@ -59,7 +59,7 @@ def rate_of(settings: Mapping[str, Any]) -> float:
     """Return the learning rate of a group, NaN if it has none."""
     try:
         return Settings(settings).number("lr")
-    except Unknown:
+    except UnknownRuleError:
         return math.nan
 
 
@@ -67,7 +67,7 @@ class Known(ABC):
     """An optimizer with a group's settings; `t` is the number of the step, from 1.
 
     `letters` are those of what it keeps, by PyTorch's names; `kept` has what is there before the
-    step. `constants` are the numbers of its rules. Raises `Unknown` for settings that it does not
+    step. `constants` are the numbers of its rules. Raises `UnknownRuleError` for settings that it does not
     know.
     """
 
@@ -104,7 +104,7 @@ class Known(ABC):
         """The assignments of a step; the first may make `d` of the gradient `grad`."""
         if not self.maximize and not self.added_decay:
             return self.own_rules()
-        terms = ("-{grad}" if self.maximize else "{grad}",)
+        terms: tuple[str, ...] = ("-{grad}" if self.maximize else "{grad}",)
         if self.added_decay:
             terms = (*terms, "{decay} × {p}")
         return (Rule("d", terms), *self.own_rules())
@@ -125,7 +125,7 @@ class Known(ABC):
     def old(self, letter: str) -> Array:
         """Return what was kept before the step."""
         if letter not in self.kept:
-            raise Unknown
+            raise UnknownRuleError
         return self.kept[letter]
 
 
@@ -135,12 +135,14 @@ class SGD(Known):
     letters: ClassVar = {"momentum_buffer": "v"}
 
     def read(self, settings: Settings) -> None:
+        """Take the momentum, its dampening, and whether it is Nesterov's."""
         self.momentum = settings.number("momentum", 0.0)
         self.dampening = settings.number("dampening", 0.0)
         self.nesterov = settings.on("nesterov")
         self.constants |= {"momentum": self.momentum, "dampening": self.dampening}
 
     def own_rules(self) -> tuple[Rule, ...]:
+        """v ← momentum × v + (1 - dampening) × g; p ← p - lr × v."""
         if not self.momentum:
             return (Rule("p", ("{p}", "-{lr} × {g}")),)
         new = "(1 - {dampening}) × {g}" if self.dampening else "{g}"
@@ -149,6 +151,7 @@ class SGD(Known):
         return Rule("v", velocity), Rule("p", ("{p}", used))
 
     def run(self, do: Floats, p: Array, g: Array) -> tuple[Arrays, Array]:
+        """Compute v ← momentum × v + (1 - dampening) × g; p ← p - lr × v."""
         if not self.momentum:
             return {}, do.add(p, g, -self.rate)
         v = g
@@ -165,23 +168,26 @@ class Adam(Known):
     decoupled: ClassVar[bool] = False
 
     def read(self, settings: Settings) -> None:
+        """Take the betas, ε, amsgrad, and whose decay it is."""
         self.beta1, self.beta2 = settings.pair("betas")
         self.epsilon = settings.number("eps")
         self.amsgrad = settings.on("amsgrad")
         self.apart = settings.on("decoupled_weight_decay", default=self.decoupled)
         if settings.on("capturable") or settings.on("differentiable"):
-            raise Unknown
+            raise UnknownRuleError
         self.constants |= {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
         self._start_at_zero("mva" if self.amsgrad else "mv")
 
     @property
     def added_decay(self) -> float:
+        """0 if the rule of `p` has the decay."""
         return 0.0 if self.apart else self.decay
 
     def own_rules(self) -> tuple[Rule, ...]:
-        terms = ("{p}", "-{lr} × {m̂} / (√{v̂} + {epsilon})")
-        if self.apart and self.decay:
-            terms = ("{p}", "-{lr} × {decay} × {p}", terms[1])
+        """m, v, their corrections; p ← p - lr × m̂ / (√v̂ + ε)."""
+        own, change = "{p}", "-{lr} × {m̂} / (√{v̂} + {epsilon})"
+        decayed = self.apart and bool(self.decay)
+        terms = (own, "-{lr} × {decay} × {p}", change) if decayed else (own, change)
         largest = (Rule("a", ("max({a}, {v})",)),) if self.amsgrad else ()
         return (
             *_moments("beta1", "beta2"),
@@ -192,6 +198,7 @@ class Adam(Known):
         )
 
     def run(self, do: Floats, p: Array, g: Array) -> tuple[Arrays, Array]:
+        """Compute m, v, their corrections; p ← p - lr × m̂ / (√v̂ + ε)."""
         if self.apart and self.decay:
             p = do.times(p, 1 - self.rate * self.decay)
         m = do.between(self.old("m"), g, 1 - self.beta1)
@@ -216,6 +223,7 @@ class RMSprop(Known):
     letters: ClassVar = {"square_avg": "v", "grad_avg": "m", "momentum_buffer": "b"}
 
     def read(self, settings: Settings) -> None:
+        """Take alpha, ε, the momentum, and whether it is centered."""
         self.alpha, self.epsilon = settings.number("alpha"), settings.number("eps")
         self.momentum = settings.number("momentum", 0.0)
         self.centered = settings.on("centered")
@@ -226,6 +234,7 @@ class RMSprop(Known):
         self._start_at_zero(letters)
 
     def own_rules(self) -> tuple[Rule, ...]:
+        """v ← α × v + (1 - α) × g²; p ← p - lr × g / (√v + ε)."""
         rules = [Rule("v", ("{alpha} × {v}", "(1 - {alpha}) × {g}²"))]
         square = "{v}"
         if self.centered:
@@ -238,6 +247,7 @@ class RMSprop(Known):
         return (*rules, Rule("p", ("{p}", f"-{{lr}} × {change}")))
 
     def run(self, do: Floats, p: Array, g: Array) -> tuple[Arrays, Array]:
+        """Compute v ← α × v + (1 - α) × g²; p ← p - lr × g / (√v + ε)."""
         v = do.add_product(do.times(self.old("v"), self.alpha), g, g, 1 - self.alpha)
         kept, square = {"v": v}, v
         if self.centered:
@@ -256,10 +266,12 @@ class Adagrad(Known):
     letters: ClassVar = {"sum": "v"}
 
     def read(self, settings: Settings) -> None:
+        """Take ε, and how the rate falls."""
         self.fall, self.epsilon = settings.number("lr_decay", 0.0), settings.number("eps")
         self.constants |= {"fall": self.fall, "epsilon": self.epsilon}
 
     def own_rules(self) -> tuple[Rule, ...]:
+        """v ← v + g²; p ← p - lr × g / (√v + ε)."""
         rate = "{lr} / (1 + ({t} - 1) × {fall})" if self.fall else "{lr}"
         return (
             Rule("v", ("{v}", "{g}²")),
@@ -267,6 +279,7 @@ class Adagrad(Known):
         )
 
     def run(self, do: Floats, p: Array, g: Array) -> tuple[Arrays, Array]:
+        """Compute v ← v + g²; p ← p - lr × g / (√v + ε)."""
         v = do.add_product(self.old("v"), g, g, 1.0)
         size = do.plus(np.asarray(np.sqrt(v)), self.epsilon)
         rate = self.rate / (1 + (self.t - 1) * self.fall)
@@ -279,11 +292,13 @@ class Adadelta(Known):
     letters: ClassVar = {"square_avg": "v", "acc_delta": "a"}
 
     def read(self, settings: Settings) -> None:
+        """Take rho and ε."""
         self.rho, self.epsilon = settings.number("rho"), settings.number("eps")
         self.constants |= {"rho": self.rho, "epsilon": self.epsilon}
         self._start_at_zero("va")
 
     def own_rules(self) -> tuple[Rule, ...]:
+        """v and a; p ← p - lr × √(a + ε) / √(v + ε) × g."""
         return (
             Rule("v", ("{rho} × {v}", "(1 - {rho}) × {g}²")),
             Rule("Δ", ("√({a} + {epsilon}) / √({v} + {epsilon}) × {g}",)),
@@ -292,6 +307,7 @@ class Adadelta(Known):
         )
 
     def run(self, do: Floats, p: Array, g: Array) -> tuple[Arrays, Array]:
+        """Compute v and a; p ← p - lr × √(a + ε) / √(v + ε) × g."""
         v = do.add_product(do.times(self.old("v"), self.rho), g, g, 1 - self.rho)
         size = np.asarray(np.sqrt(do.plus(v, self.epsilon)))
         change = np.asarray(np.sqrt(do.plus(self.old("a"), self.epsilon)) / size * g)
@@ -305,14 +321,16 @@ class Adamax(Known):
     letters: ClassVar = {"exp_avg": "m", "exp_inf": "u"}
 
     def read(self, settings: Settings) -> None:
+        """Take the betas and ε."""
         self.beta1, self.beta2 = settings.pair("betas")
         self.epsilon = settings.number("eps")
         if settings.on("capturable"):
-            raise Unknown
+            raise UnknownRuleError
         self.constants |= {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
         self._start_at_zero("mu")
 
     def own_rules(self) -> tuple[Rule, ...]:
+        """m and u; p ← p - lr × m̂ / u."""
         return (
             Rule("m", ("{beta1} × {m}", "(1 - {beta1}) × {g}")),
             Rule("u", ("max({beta2} × {u}, |{g}| + {epsilon})",)),
@@ -321,6 +339,7 @@ class Adamax(Known):
         )
 
     def run(self, do: Floats, p: Array, g: Array) -> tuple[Arrays, Array]:
+        """Compute m and u; p ← p - lr × m̂ / u."""
         m = do.between(self.old("m"), g, 1 - self.beta1)
         size = do.plus(np.asarray(np.abs(g)), self.epsilon)
         u = np.maximum(do.times(self.old("u"), self.beta2), size)
@@ -337,4 +356,3 @@ def _moments(first: str, second: str) -> tuple[Rule, Rule]:
         Rule("m", (f"{{{first}}} × {{m}}", f"(1 - {{{first}}}) × {{g}}")),
         Rule("v", (f"{{{second}}} × {{v}}", f"(1 - {{{second}}}) × {{g}}²")),
     )
-
