@@ -156,10 +156,9 @@ class Tape:
         self._serial = 0
         # Called when a pass is written, before the program may have to wait.
         self.on_written: Callable[[], None] = lambda: None
-        # Called before a pass is written: with its number, its trained inputs and their gradients
-        # if it is written whole, without anything if it is not.
-        self.on_whole: Callable[[int, list[tuple[int, Node]], dict[Node, Encoded]], None]
-        self.on_whole = lambda _number, _trained, _gradients: None
+        # Called before a pass is written whole, with its number, its trained inputs and their
+        # gradients; or before one is written in part.
+        self.on_whole: Callable[..., None] = lambda *_: None
         self.on_part: Callable[[], None] = lambda: None
         recorder.tapes.append(self)
 

@@ -25,13 +25,17 @@ class OptimizerSteps:
         self._rows = rows
         self._forms: OrderedDict[int, OptimizerForm] = OrderedDict()
 
-    def after(self, number: int, numbered: Numbered) -> tuple[OptimizerStep, ...]:
+    def after(
+        self, number: int, numbered: Numbered, *, kept: bool
+    ) -> tuple[OptimizerStep, ...]:
         """Return the steps that concern a pass, with nodes numbered as in its line.
 
-        `numbered` is the structure of the pass. Raises `FileError` for what is damaged.
+        `numbered` is the structure of the pass; `kept`: their numbers were not dropped. Raises
+        `FileError` for what is damaged.
         """
         try:
-            return tuple(self._step(row, numbered) for row in self._rows.steps(number))
+            rows = self._rows.steps(number, kept=kept)
+            return tuple(self._step(row, numbered) for row in rows)
         except (ValueError, TypeError, IndexError, OverflowError, UnicodeError):
             raise damaged(f"the steps after pass {number}", self._rows.where) from None
 

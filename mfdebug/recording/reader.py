@@ -211,7 +211,8 @@ class RunReader:
         if self._steps_cache is None or self._steps_cache[:2] != (number, self._version):
             with self._snapshot():
                 numbered = self._decoder.structure(self._index.structure[number])
-                found = self._steps.after(number, numbered)
+                kept = self._state.bodies.keeps(number, self._index.turn[number])
+                found = self._steps.after(number, numbered, kept=kept)
                 self._steps_cache = number, self._version, found
         return self._steps_cache[2]
 

@@ -199,8 +199,11 @@ class RunRows:
         row = self._row("SELECT * FROM optimizer WHERE number=?", number)
         return self._form(row, f"optimizer {number}", OPTIMIZER)
 
-    def steps(self, number: int) -> tuple[StepRow, ...]:
-        """Return the steps of optimizers that concern a pass, with printable settings."""
+    def steps(self, number: int, *, kept: bool) -> tuple[StepRow, ...]:
+        """Return the steps of optimizers that concern a pass, with printable settings.
+
+        `kept`: their numbers were not dropped.
+        """
         if not self._has_steps:
             return ()
         what = f"the steps after pass {number}"
@@ -217,7 +220,9 @@ class RunRows:
                 matches = crc == checksum(settings, place, optimizer, size, data_crc)
             except struct.error:
                 matches = False
-            if data is not None and (len(data) != size or checksum(data, number) != data_crc):
+            if data is None:
+                matches = matches and not (kept and size)
+            elif len(data) != size or checksum(data, number) != data_crc:
                 matches = False
             if not matches or total > most or not 0 <= optimizer < MOST_PASSES:
                 raise damaged(what, self.where)

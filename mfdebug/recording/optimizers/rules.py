@@ -24,7 +24,10 @@ class UnknownRuleError(Exception):
 
 
 class Settings:
-    """The settings of a group of parameters; anything that is not as expected is `UnknownRuleError`."""
+    """The settings of a group of parameters.
+
+    Its methods raise `UnknownRuleError` for what is not as expected.
+    """
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = given
@@ -67,8 +70,8 @@ class Known(ABC):
     """An optimizer with a group's settings; `t` is the number of the step, from 1.
 
     `letters` are those of what it keeps, by PyTorch's names; `kept` has what is there before the
-    step. `constants` are the numbers of its rules. Raises `UnknownRuleError` for settings that it does not
-    know.
+    step. `constants` are the numbers of its rules. Raises `UnknownRuleError` for settings that it
+    does not know.
     """
 
     letters: ClassVar[Mapping[str, str]]
