@@ -25,9 +25,7 @@ class OptimizerSteps:
         self._rows = rows
         self._forms: OrderedDict[int, OptimizerForm] = OrderedDict()
 
-    def after(
-        self, number: int, numbered: Numbered, *, kept: bool
-    ) -> tuple[OptimizerStep, ...]:
+    def after(self, number: int, numbered: Numbered, *, kept: bool) -> tuple[OptimizerStep, ...]:
         """Return the steps that concern a pass, with nodes numbered as in its line.
 
         `numbered` is the structure of the pass; `kept`: their numbers were not dropped. Raises
