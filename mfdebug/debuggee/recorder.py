@@ -25,6 +25,7 @@ from .ring import (
     FINAL,
     LAYOUT,
     NEVER,
+    OPTIMIZER,
     PASS,
     PROBLEM,
     STOP_AT,
@@ -63,6 +64,7 @@ class Recorder:
         self.kinds = Kinds(engine)
         self.structures = Forms(ring, STRUCTURE)
         self.layouts = Forms(ring, LAYOUT, MAX_LAYOUTS)
+        self.optimizers = Forms(ring, OPTIMIZER, MAX_LAYOUTS)
         self.rate = rate
         self.off = False
         self.number = -1

@@ -28,7 +28,7 @@ DATA = 128
 # A pass that no program reaches.
 NEVER = 2**64 - 1
 
-STRUCTURE, LAYOUT, PASS, FINAL, PROBLEM, END, PIECE, SHARING = range(1, 9)
+STRUCTURE, LAYOUT, PASS, FINAL, PROBLEM, END, PIECE, SHARING, OPTIMIZER, STEP = range(1, 11)
 WHOLE, COMPLETE = 1, 2
 
 # Size of a ring in bytes: the program waits while it is full.

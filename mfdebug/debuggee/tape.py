@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from .ring import COMPLETE, PASS, WHOLE, Record
+from .ring import COMPLETE, PASS, STEP, WHOLE, Record
 from .text import as_json
 
 TYPE_CHECKING = False
@@ -88,6 +88,13 @@ class Backward:
         self.sent: dict[tuple[Node, Node], Encoded] = {}
         self.own: dict[Node, Encoded] = {}
 
+    def leaf_gradients(self) -> dict[Node, Encoded]:
+        """Return the gradients of the inputs that are trained."""
+        found = {
+            target: sent for (_, target), sent in self.sent.items() if target.instance is not None
+        }
+        return found | {node: own for node, own in self.own.items() if node.instance is not None}
+
 
 class Fault:
     """An error raised by the function of a node, forward ("f") or backward ("b")."""
@@ -153,6 +160,10 @@ class Tape:
         self._serial = 0
         # Called when a pass is written, before the program may have to wait.
         self.on_written: Callable[[], None] = lambda: None
+        # Called before a pass is written whole, with its number, its trained inputs and their
+        # gradients; or before one is written in part.
+        self.on_whole: Callable[..., None] = lambda *_: None
+        self.on_part: Callable[[], None] = lambda: None
         recorder.tapes.append(self)
 
     def new_serial(self) -> int:
@@ -205,6 +216,11 @@ class Tape:
                 # Its beginning was not watched: an earlier pass shows what it consists of.
                 self.write_outline(known, cost.value, all_inputs=True)
                 return
+        if whole and fault is None:
+            leaves = [(i, node) for i, node in enumerate(nodes) if node.instance is not None]
+            self.on_whole(self._recorder.number + 1, leaves, backward.leaf_gradients())
+        else:
+            self.on_part()
         entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
         place = None
         if fault is not None:
@@ -260,6 +276,7 @@ class Tape:
 
     def write_outline(self, outline: Outline, cost: Encoded, *, all_inputs: bool) -> None:
         """Write a pass with its cost only, or also the inputs that are trained."""
+        self.on_part()
         entries: list[Any] = []
         parts: list[bytes] = []
         for number, instance in outline.trained if all_inputs else ():
@@ -272,6 +289,13 @@ class Tape:
         parts.append(cost[2])
         graph, sharing = self._graph(outline.structure, outline.trained)
         self.put(outline.structure, graph, tuple(entries), parts, whole=False, sharing=sharing)
+
+    def write_step(self, number: int, form: str, settings: str, parts: list[bytes]) -> None:
+        """Write what a step of an optimizer did after a pass; `form` describes `parts`."""
+        recorder = self._recorder
+        self._written += sum(map(len, parts))
+        layout = recorder.optimizers.number_of(form)
+        recorder.ring.put(Record(STEP, number, layout=layout, text=settings.encode()), parts)
 
     def _structure(
         self, nodes: list[Node], numbers: dict[Node, int], backward: Backward, cost: Node

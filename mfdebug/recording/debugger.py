@@ -165,9 +165,9 @@ class RecordedDebugger(Debugger):
     def _rate(self) -> float:
         """Return the rate of this pass, or of the last pass before it with a rate; or NaN."""
         for step in range(self.sgd_step, -1, -1):
-            rate = self.plan.updates.of(step).rate
-            if not math.isnan(rate):
-                return rate
+            made = self.plan.updates.of(step)
+            if not math.isnan(made.rate) and not made.optimizer:
+                return made.rate
         return math.nan
 
     def check(self, node: int | None = None) -> list[Verdict]:

@@ -6,13 +6,14 @@ shows them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from mfdebug.recording.open_run_file import damaged
 from mfdebug.recording.pass_decoder import PassDecoder
 from mfdebug.recording.pass_index import PassIndex
+from mfdebug.recording.records import OptimizerStep
 from miniflow.ops.base import Array
 
 # Later passes that are searched for graphs sharing inputs with a pass's graph: the recorder
@@ -25,6 +26,19 @@ class After(NamedTuple):
 
     values: Mapping[int, Array]
     others: frozenset[int]
+
+    def corrected(self, steps: Sequence[OptimizerStep], initial: Mapping[int, Array]) -> After:
+        """Return the values right after optimizers' steps, where those are known.
+
+        Inputs that were only updated after a later pass keep their `initial` values.
+        """
+        values = dict(self.values)
+        for step in steps:
+            values |= {i: initial[i] for i in step.later if i in initial}
+        for step in steps:
+            values |= {i: value for (i, name), value in step.arrays.items() if name == "after"}
+        known = {i for step in steps for i in (*step.later, *step.settings)}
+        return After(values, self.others - known)
 
 
 class NextInputs:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from mfdebug import __version__
-from mfdebug.recording.schema import APPLICATION, BODY_BYTES, FORMAT, TABLES
+from mfdebug.recording.schema import APPLICATION, BODY_BYTES, FORMAT, TABLES, TABLES_OF
 from miniflow.errors import FileError
 from miniflow.files.paths import check_ordinary, real
 
@@ -33,11 +33,12 @@ class Text(bytes):
 
 
 class Opened(NamedTuple):
-    """A checked run file; `fixed`: no process can be writing it."""
+    """A checked run file of a format; `fixed`: no process can be writing it."""
 
     connection: sqlite3.Connection
     path: Path
     fixed: bool
+    format: int
 
 
 def open_run(path: Path, where: str) -> Opened:
@@ -68,13 +69,13 @@ def open_run(path: Path, where: str) -> Opened:
             connection.set_progress_handler(_Steps(), 100)
             _harden(connection)
             bound_lengths(connection, path)
-            _check_format(connection, where)
-            _check_schema(connection, where)
+            found = _format(connection, where)
+            _check_schema(connection, TABLES_OF[found], where)
             connection.set_progress_handler(None, 0)
     except BaseException:
         connection.close()
         raise
-    return Opened(connection, path, fixed)
+    return Opened(connection, path, fixed, found)
 
 
 def file_bytes(path: Path) -> int:
@@ -188,33 +189,33 @@ def _harden(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _check_format(connection: sqlite3.Connection, where: str) -> None:
+def _format(connection: sqlite3.Connection, where: str) -> int:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION:
         raise _not_a_run_file(where)
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found == FORMAT:
-        return
+    if found in TABLES_OF:
+        return int(found)
     hint = "record the program again"
     if found > FORMAT:
         hint = "it was made by a newer mfdebug: update this one, pip install -U mfdebug"
     raise FileError(
-        f"a run file of format {found}; mfdebug {__version__} reads format {FORMAT}",
+        f"a run file of format {found}; mfdebug {__version__} reads formats 1 to {FORMAT}",
         where=where,
         hint=hint,
     )
 
 
-def _check_schema(connection: sqlite3.Connection, where: str) -> None:
+def _check_schema(connection: sqlite3.Connection, tables: dict[str, str], where: str) -> None:
     query = f"SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT {len(TABLES) + 1}"
-    names = ((name.encode(), sql.encode()) for name, sql in TABLES.items())
+    names = ((name.encode(), sql.encode()) for name, sql in tables.items())
     if set(connection.execute(query)) != {(b"table", name, name, sql) for name, sql in names}:
         raise _other_tables(where)
 
 
 def _other_tables(where: str) -> FileError:
     return FileError(
-        f"its tables are not those of a run file of format {FORMAT}",
+        "its tables are not those of a run file of its format",
         where=where,
         hint="it was not written by mfdebug, or it was changed afterwards",
     )

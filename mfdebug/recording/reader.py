@@ -16,11 +16,13 @@ from msgspec.structs import replace
 
 from mfdebug.recording.next_inputs import After, NextInputs
 from mfdebug.recording.open_run_file import bound_lengths, damaged, open_run, reading
+from mfdebug.recording.optimizer_steps import OptimizerSteps
 from mfdebug.recording.pass_decoder import PassDecoder
 from mfdebug.recording.pass_index import PassIndex
 from mfdebug.recording.records import (
     Fault,
     Numbers,
+    OptimizerStep,
     Outline,
     RecordedNode,
     ShouldStop,
@@ -52,15 +54,18 @@ class RunReader:
         self._where: Final = str(path)
         self._live = live
         self._late = late
-        self._connection, self._path, self._fixed = open_run(path, self._where)
+        opened = open_run(path, self._where)
+        self._connection, self._path, self._fixed, _ = opened
         self._version = -1
         self._state = State("")
-        self._rows = RunRows(self._connection, self._path, self._where)
+        self._rows = RunRows(self._connection, self._path, self._where, opened.format)
         self._index = PassIndex()
         self._decoder = PassDecoder(self._rows, self._index)
         self._next_inputs = NextInputs(
             self._index, self._decoder, self.inputs, self._snapshot, self._where
         )
+        self._steps = OptimizerSteps(self._rows)
+        self._steps_cache: tuple[int, int, tuple[OptimizerStep, ...]] | None = None
         self._after_cache: tuple[int, int, After] | None = None
         try:
             self._refresh()
@@ -194,8 +199,24 @@ class RunReader:
         self._refresh()
         self._check_number(number)
         if self._after_cache is None or self._after_cache[:2] != (number, self._version):
-            self._after_cache = number, self._version, self._next_inputs.after(number)
+            after = self._next_inputs.after(number)
+            steps = self.optimizer_steps(number)
+            if steps:
+                after = after.corrected(steps, self.inputs(number))
+            self._after_cache = number, self._version, after
         return self._after_cache[2]
+
+    def optimizer_steps(self, number: int) -> Sequence[OptimizerStep]:
+        """Return the steps of optimizers that concern the inputs of a pass, in order."""
+        self._refresh()
+        self._check_number(number)
+        if self._steps_cache is None or self._steps_cache[:2] != (number, self._version):
+            with self._snapshot():
+                numbered = self._decoder.structure(self._index.structure[number])
+                kept = self._state.bodies.keeps(number, self._index.turn[number])
+                found = self._steps.after(number, numbered, kept=kept)
+                self._steps_cache = number, self._version, found
+        return self._steps_cache[2]
 
     def outputs(self, number: int) -> tuple[Output, ...]:
         """Return the output printed while `number` was the last pass; -1 is before the first.

@@ -93,6 +93,41 @@ class Entry(Struct, frozen=True, array_like=True):
         return item * math.prod(self.shape)
 
 
+class StepEntry(Struct, frozen=True, array_like=True):
+    """One number or array within the bytes of an optimizer's step; `dtype` as in `Entry`."""
+
+    node: int
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """The size of the entry in bytes."""
+        return self.as_entry.size
+
+    @property
+    def as_entry(self) -> Entry:
+        """The same as an entry of a pass."""
+        return Entry("v", self.node, -1, self.dtype, self.shape)
+
+
+class OptimizerStep(Struct, frozen=True):
+    """What a step of one of the program's optimizers did to the inputs of a pass.
+
+    `settings` are those of each updated node's group. The nodes in `later` were updated only
+    after a later pass. `known`: it is an optimizer of PyTorch itself. `arrays[node, name]` has
+    what was `before` and the `gradient`, where they were not those of the pass, what was `after`,
+    and `state.NAME`, what the optimizer kept for the node before; empty if that was not kept.
+    """
+
+    optimizer: str
+    known: bool
+    settings: dict[int, dict[str, Any]]
+    later: frozenset[int]
+    arrays: dict[tuple[int, str], Array]
+
+
 class Shared(Struct, frozen=True, array_like=True):
     """The inputs that a graph shares with the graph whose number is smaller by `less`.
 
@@ -196,6 +231,9 @@ class Run(Protocol):
 
     def others_after(self, number: int) -> Set[int]:
         """Return the keys of `inputs_after` with values of another graph, perhaps a rebuilt one."""
+
+    def optimizer_steps(self, number: int) -> Sequence[OptimizerStep]:
+        """Return the steps of optimizers that concern the inputs of a pass, in order."""
 
     @property
     def traced_at(self) -> int | None:

@@ -23,15 +23,21 @@ from mfdebug.recording.schema import (
     FAULT,
     LAYOUT,
     MOST_PASSES,
+    OPTIMIZER,
     PIECES,
+    SETTINGS,
     SHARING,
     STATE,
+    STEPS,
     STRUCTURE,
+    TABLES_OF,
     WORDS,
     Head,
+    OptimizerForm,
     SharedForm,
     State,
     Stream,
+    attribute,
     checksum,
     node_of,
 )
@@ -61,11 +67,22 @@ class Final(NamedTuple):
     data: bytes
 
 
-class RunRows:
-    """The rows of an open run file; `where` is its name in errors."""
+class StepRow(NamedTuple):
+    """A row of the table `step`: its numbers are None if they were not kept."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, where: str) -> None:
+    optimizer: int
+    settings: tuple[dict[str, Any], ...]
+    data: bytes | None
+
+
+class RunRows:
+    """The rows of an open run file of a format; `where` is its name in errors."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, where: str, file_format: int
+    ) -> None:
         self._connection, self._path, self.where = connection, path, where
+        self._has_steps = "step" in TABLES_OF[file_format]
         self._read_bytes = 0
 
     def _row(self, query: str, number: int) -> _Row:
@@ -175,6 +192,45 @@ class RunRows:
         row = self._row("SELECT * FROM sharing WHERE number=?", number)
         return {form.less: form for form in self._form(row, f"sharing {number}", SHARING)}
 
+    # Optimizers -----------------------------------------------------------------------------------
+
+    def optimizer(self, number: int) -> OptimizerForm:
+        """Return an optimizer, as it is in the file."""
+        row = self._row("SELECT * FROM optimizer WHERE number=?", number)
+        return self._form(row, f"optimizer {number}", OPTIMIZER)
+
+    def steps(self, number: int, *, kept: bool) -> tuple[StepRow, ...]:
+        """Return the steps of optimizers that concern a pass, with printable settings.
+
+        `kept`: their numbers were not dropped.
+        """
+        if not self._has_steps:
+            return ()
+        what = f"the steps after pass {number}"
+        query = "SELECT * FROM step WHERE place BETWEEN ? AND ? ORDER BY place"
+        places = number * STEPS, number * STEPS + STEPS - 1
+        found, total, most = [], 0, file_bytes(self._path)
+        for row in self._connection.execute(query, places):
+            place, optimizer, settings, size, data_crc, data, crc = row
+            words = [type(place), type(optimizer), type(settings), type(size), type(data_crc)]
+            if words != [int, int, Text, int, int] or type(data) not in (bytes, type(None)):
+                raise damaged(what, self.where)
+            total += len(settings) + len(data or b"")
+            try:
+                matches = crc == checksum(settings, place, optimizer, size, data_crc)
+            except struct.error:
+                matches = False
+            if data is None:
+                matches = matches and not (kept and size)
+            elif len(data) != size or checksum(data, number) != data_crc:
+                matches = False
+            if not matches or total > most or not 0 <= optimizer < MOST_PASSES:
+                raise damaged(what, self.where)
+            decoded = self._decoded(settings, what, SETTINGS)
+            groups = tuple(_printable_settings(group) for group in decoded)
+            found.append(StepRow(optimizer, groups, data))
+        return tuple(found)
+
     def _form(self, row: _Row, what: str, decoder: Decoder[_T]) -> _T:
         """Return the decoded JSON of a row that has a number, a form and a checksum."""
         if row is None or list(map(type, row)) != [int, Text, int]:
@@ -243,21 +299,24 @@ class RunRows:
 
 def _printable_node(node: RecordedNode) -> RecordedNode:
     """Return a node with printable text."""
-    attributes = {
-        printable(key, NAME_LENGTH): _printable_setting(value)
-        for key, value in node.attributes.items()
-    }
     return RecordedNode(
         printable(node.kind, NAME_LENGTH),
         node.inbound,
         printable(node.name, NAME_LENGTH),
         node.ours,
-        attributes,
+        _printable_settings(node.attributes),
         printable(node.file, _PATH_LENGTH),
         node.line,
         printable(node.engine, NAME_LENGTH),
         node.trained,
     )
+
+
+def _printable_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        printable(key, NAME_LENGTH): _printable_setting(attribute(value))
+        for key, value in settings.items()
+    }
 
 
 def _printable_setting(value: Any) -> Any:

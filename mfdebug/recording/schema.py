@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mfdebug import __version__
-from mfdebug.recording.records import Entry, Fault, RecordedNode, Structure
+from mfdebug.recording.records import Entry, Fault, RecordedNode, StepEntry, Structure
 from mfdebug.recording.thinning import Thinning
 from miniflow.files.values import SPELLED
 
-FORMAT = 1
+FORMAT = 2
 # "mfru", in the header of the database.
 APPLICATION = 0x6D667275
 
@@ -39,11 +39,21 @@ TABLES = {
     "layout INTEGER, data BLOB, crc INTEGER)",
     "output": "CREATE TABLE output (place INTEGER PRIMARY KEY, stream TEXT, data BLOB, "
     "crc INTEGER)",
+    "optimizer": "CREATE TABLE optimizer (number INTEGER PRIMARY KEY, form TEXT, crc INTEGER)",
+    "step": "CREATE TABLE step (place INTEGER PRIMARY KEY, optimizer INTEGER, settings TEXT, "
+    "size INTEGER, data_crc INTEGER, data BLOB, crc INTEGER)",
+}
+# The tables of each format that can be read: the first had none for optimizers.
+TABLES_OF = {
+    1: {name: table for name, table in TABLES.items() if name not in ("optimizer", "step")},
+    FORMAT: TABLES,
 }
 
 # The key of a piece of output is (pass + 1) * PIECES + its number; -1 is before the first pass.
 PIECES = 1 << 20
 Stream = Literal["stdout", "stderr"]
+# The key of an optimizer's step is its pass * STEPS + its number; further ones are not kept.
+STEPS = 64
 
 # The last so many passes may be replaced.
 REPLACEABLE = 2
@@ -104,6 +114,22 @@ class StructureForm(Struct, forbid_unknown_fields=True):
     cost: Number
 
 
+class OptimizerForm(Struct, forbid_unknown_fields=True):
+    """An optimizer, and the nodes of a pass that a step of it concerns.
+
+    `known`: it is one of PyTorch's own. `groups` are the nodes that were updated, by group of
+    parameters; `later` those that were updated only after a later pass. `entries` describe the
+    bytes of a step: its nodes' `before` and `gradient` where they were not those of the pass,
+    `after`, and `state.` and the name of what the optimizer kept before the step.
+    """
+
+    optimizer: str
+    known: bool
+    groups: tuple[tuple[Number, ...], ...]
+    later: tuple[Number, ...]
+    entries: tuple[StepEntry, ...]
+
+
 class SharedForm(Struct, forbid_unknown_fields=True, array_like=True):
     """The inputs that a graph shares with another."""
 
@@ -117,6 +143,8 @@ STRUCTURE = msgspec.json.Decoder(StructureForm)
 LAYOUT = msgspec.json.Decoder(tuple[Entry, ...])
 FAULT = msgspec.json.Decoder(Fault)
 SHARING = msgspec.json.Decoder(tuple[SharedForm, ...])
+OPTIMIZER = msgspec.json.Decoder(OptimizerForm)
+SETTINGS = msgspec.json.Decoder(tuple[dict[str, Any], ...])
 
 
 # Writing JSON ------------------------------------------------------------------------------------

@@ -40,6 +40,11 @@ class StoredPasses:
         self.bodies.put(number, body)
         return turn
 
+    def add(self, number: int, inputs: int, body: int) -> None:
+        """Add bytes that are stored, and dropped, with the rows of a pass."""
+        for rows, size in ((self.inputs, inputs), (self.bodies, body)):
+            rows.put(number, rows.sizes[number] + size)
+
     def _turn(self, number: int, structure: int) -> int:
         """Return the turn of a pass: the number of earlier passes over its structure."""
         key = structure

@@ -8,11 +8,12 @@ gradient.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 
 from msgspec import Struct
 
 from mfdebug.recording.descent import MIN_ENTRIES, Descent
+from mfdebug.recording.optimizers.rules import rate_of
 from mfdebug.recording.rates import UNKNOWN_RATE, Change, Rates
 from mfdebug.recording.records import Run
 from miniflow.ops.base import Array
@@ -29,12 +30,14 @@ CHECKED_AT_ONCE = 4
 class PassUpdates(Struct, frozen=True):
     """The inputs updated after a pass, and those explained by the learning rate.
 
-    `rate` is NaN unless it explains every updated input.
+    `rate` is NaN unless it is that of every updated input. `optimizer`: an optimizer has it, and
+    its rule may be any; otherwise it explains the updates as plain descent.
     """
 
     changed: frozenset[int]
     explained: frozenset[int]
     rate: float
+    optimizer: bool = False
 
     def rate_of(self, node: int) -> float:
         """Return the rate of an input's update, NaN if the rule is the program's own."""
@@ -193,6 +196,11 @@ class Updates:
     def _of(self, step: int) -> PassUpdates:
         changes = self._changes(step)
         changed = {i: change for i, change in changes.items() if i in self.trained}
+        rates = self._optimizer_rates(step, changed)
+        changed = {i: change for i, change in changed.items() if i not in rates}
+        if rates:
+            rate = _shared(rates.values()) if not changed else UNKNOWN_RATE
+            return PassUpdates(frozenset({*rates, *changed}), frozenset(), rate, optimizer=True)
         if not changed:
             return NOTHING
         rate, explained = self._rates.best(changed)
@@ -204,6 +212,16 @@ class Updates:
             # One number must explain every trained input, otherwise it is not the pass's rate.
             return PassUpdates(frozenset(changed), frozenset(), UNKNOWN_RATE)
         return PassUpdates(frozenset(changed), frozenset(explained), rate)
+
+    def _optimizer_rates(self, step: int, changed: Container[int]) -> dict[int, float]:
+        """Return the rates of the trained inputs that optimizers have updated after a pass."""
+        number = self._number(step)
+        rates: dict[int, float] = {}
+        for made in () if number is None else self._run.optimizer_steps(number):
+            for i, settings in made.settings.items():
+                if i in self.trained and (i in changed or (i, "after") in made.arrays):
+                    rates[i] = rate_of(settings)
+        return rates
 
     # One pass ----------------------------------------------------------------------------------
 
@@ -265,6 +283,12 @@ class Updates:
         if len(seen) < MAX_REMEMBERED:
             seen.add(hash(change.before.tobytes()))
         return node not in self.trained and hash(change.after.tobytes()) in seen
+
+
+def _shared(rates: Iterable[float]) -> float:
+    """Return the rate that all rates are, NaN if they differ."""
+    different = set(rates)
+    return different.pop() if len(different) == 1 else UNKNOWN_RATE
 
 
 def _same(a: Array, b: Array) -> bool:

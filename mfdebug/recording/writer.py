@@ -26,12 +26,14 @@ from mfdebug.recording.schema import (
     REPLACEABLE,
     WORDS,
     Head,
+    OptimizerForm,
     State,
     Stream,
     checksum,
     state_row,
     structure_form,
 )
+from mfdebug.recording.step_rows import StepRows
 from mfdebug.recording.stored_passes import StoredPasses
 from mfdebug.recording.temporary_folder import TemporaryFolder
 from miniflow.errors import FileError
@@ -68,6 +70,7 @@ class RunWriter:
         self._plans = LayoutPlans(self._stored_layout)
         self._stored = StoredPasses()
         self._output = OutputRows(most_bytes // 8)
+        self._steps = StepRows()
         self._finals: dict[tuple[int, int], int] = {}
         # The bodies of the last two late passes, for readers that need them before the commit.
         self._late: OrderedDict[int, bytes] = OrderedDict()
@@ -165,6 +168,25 @@ class RunWriter:
         self._add_pending(len(inputs) + len(body) + 100)
         self._passes = max(self._passes, number + 1)
 
+    def optimizer(self, number: int, form: OptimizerForm) -> None:
+        """Write an optimizer, and the nodes that a step of it concerns, under its number."""
+        self._add_pending(self._steps.add_optimizer(number, form))
+        self.flush_if_due()
+
+    def step(self, number: int, optimizer: int, settings: bytes, data: bytes | bytearray) -> None:
+        """Write what a step of an optimizer did to the inputs of a pass.
+
+        `settings` is JSON. Raises `ValueError` if there is no such pass, or the size of `data` is
+        wrong.
+        """
+        if not 0 <= number < self._passes:
+            raise ValueError(f"a step after pass {number} of {self._passes}")
+        most = min(BODY_BYTES, self._most_bytes // 4)
+        text, size = self._steps.add(number, optimizer, settings, data, most)
+        self._stored.add(number, text, size)
+        self._add_pending(text + size + 50)
+        self.flush_if_due()
+
     def final(self, structure: int, layout: int, data: bytes | bytearray, *, graph: int) -> None:
         """Write the values of a graph's inputs at the end of the program."""
         layout_plan = self._plans.of(structure, layout)
@@ -233,6 +255,7 @@ class RunWriter:
             execute_many(
                 "INSERT OR REPLACE INTO final VALUES (?,?,?,?,?,?)", self._final_rows.values()
             )
+            self._steps.write(execute_many)
             self._write_output()
             self._state.passes, self._state.finals = self._passes, len(self._finals)
             self._state.late = late
@@ -274,6 +297,7 @@ class RunWriter:
         self._input_rows: dict[int, bytes] = {}
         self._body_rows: dict[int, bytes] = {}
         self._final_rows: dict[int, tuple[object, ...]] = {}
+        self._steps.clear()
         self._pending = 0
         self._pending_since = 0.0
         self._changed = False
@@ -332,7 +356,9 @@ class RunWriter:
             if dropped is None:
                 return
             numbers = [(number,) for number in dropped.numbers]
-            self._connection.executemany(f"DELETE FROM {dropped.table} WHERE number=?", numbers)
+            execute_many = self._connection.executemany
+            execute_many(f"DELETE FROM {dropped.table} WHERE number=?", numbers)
+            self._steps.thin(execute_many, dropped.table, dropped.numbers)
 
     # Helpers --------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Record, Ring
 from mfdebug.recording.node_names import Naming, NodeFacts
 from mfdebug.recording.records import Entry, Fault, RecordedNode, Sharing, Structure
+from mfdebug.recording.schema import OPTIMIZER, OptimizerForm
 
 
 class Sink(Protocol):
@@ -40,6 +41,12 @@ class Sink(Protocol):
         data: bytes | bytearray,
     ) -> None:
         """Store a pass, or a more complete version of one."""
+
+    def optimizer(self, number: int, form: OptimizerForm) -> None:
+        """Store an optimizer, and the nodes that a step of it concerns."""
+
+    def step(self, number: int, optimizer: int, settings: bytes, data: bytes | bytearray) -> None:
+        """Store what a step of an optimizer did to the inputs of a pass."""
 
     def final(self, structure: int, layout: int, data: bytes | bytearray, *, graph: int) -> None:
         """Store the values of a graph's inputs at the end."""
@@ -115,6 +122,8 @@ class Intake:
             words.LAYOUT: self._layout,
             words.SHARING: self._sharing,
             words.PASS: self._pass,
+            words.OPTIMIZER: self._optimizer,
+            words.STEP: self._step,
             words.FINAL: self._final,
             words.PROBLEM: self._problem,
             words.END: self._end,
@@ -177,6 +186,12 @@ class Intake:
         self.count = record.number + 1
         if complete:
             self.complete = record.number
+
+    def _optimizer(self, record: Record) -> None:
+        self.sink.optimizer(record.number, OPTIMIZER.decode(record.data))
+
+    def _step(self, record: Record) -> None:
+        self.sink.step(record.number, record.layout, record.text, record.data)
 
     def _final(self, record: Record) -> None:
         self.sink.final(record.structure, record.layout, record.data, graph=record.graph)

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mfdebug.recording.reader import RunReader
-from mfdebug.recording.records import Numbers, Outline, RecordedNode, ShouldStop, Structure
+from mfdebug.recording.records import (
+    Numbers,
+    OptimizerStep,
+    Outline,
+    RecordedNode,
+    ShouldStop,
+    Structure,
+)
 from mfdebug.recording.writer import RunWriter
 from mfdebug.running.debuggee import Debuggee
 from mfdebug.running.intake import Sink
@@ -119,6 +126,11 @@ class LiveRun:
         """Return the keys of `inputs_after` whose values come from another graph."""
         with self._reading() as reader:
             return reader.others_after(number)
+
+    def optimizer_steps(self, number: int) -> Sequence[OptimizerStep]:
+        """Return the steps of optimizers that concern the inputs of a pass, in order."""
+        with self._reading() as reader:
+            return reader.optimizer_steps(number)
 
     def numbering(self, number: int) -> dict[int, int]:
         """Return the number in the pass's own structure of each node of the line that it has."""

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from mfdebug.recording.records import Entry, RecordedNode, Structure
+from mfdebug.recording.records import Entry, RecordedNode, StepEntry, Structure
+from mfdebug.recording.schema import OptimizerForm
 from mfdebug.recording.writer import RunWriter
 
 MANY = 1 << 30
@@ -63,6 +64,12 @@ def permuted(given: Structure, order: Sequence[int]) -> Structure:
     return Structure(nodes, moved(given.forward), moved(given.backward), place[given.cost])
 
 
+def optimizer(name: str, nodes: Sequence[int], *entries: tuple[int, str, Any]) -> OptimizerForm:
+    """Return an optimizer of PyTorch that updates some nodes; entries have an example value."""
+    described = tuple(StepEntry(i, what, *encoded(value)[:2]) for i, what, value in entries)
+    return OptimizerForm(name, True, (tuple(nodes),), (), described)
+
+
 SQUARE = structure([node("Input", name="x"), node("Input", name="y"), node("Mul", 0, 1)])
 
 
@@ -74,6 +81,7 @@ class Recording:
         self.path = self.writer.path
         self._structures: dict[bytes, int] = {}
         self._layouts: dict[tuple[Entry, ...], int] = {}
+        self._optimizers: dict[bytes, int] = {}
 
     def structure(self, given: Structure) -> int:
         key = repr(given).encode()
@@ -110,6 +118,15 @@ class Recording:
             x = float(len(self.writer))
             y = np.full(numbers, x)
             self.add(SQUARE, *square(x, y))
+
+    def step(self, number: int, form: OptimizerForm, settings: str, *values: Any) -> None:
+        """Write an optimizer's step after a pass; `values` are those of the form's entries."""
+        key = repr(form).encode()
+        if key not in self._optimizers:
+            self._optimizers[key] = len(self._optimizers)
+            self.writer.optimizer(self._optimizers[key], form)
+        data = b"".join(encoded(value)[2] for value in values)
+        self.writer.step(number, self._optimizers[key], settings.encode(), data)
 
     def final(
         self, given: Structure, *values: tuple[str, int, int, Any], graph: int | None = None

@@ -20,11 +20,12 @@ from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Entry, Fault, Shared
 from mfdebug.recording.schema import Head, State, checksum
 from miniflow.errors import FileError
-from tests.recording.runs import SQUARE, Recording, node, square, structure
+from tests.recording.runs import SQUARE, Recording, node, optimizer, square, structure
 from tests.support.permissions import ordinary
 from tests.support.sizes import pick
 
 PASSES = 12
+ADAM = optimizer("Adam", [0], (0, "after", 1.0), (0, "state.exp_avg", 1.0))
 
 
 def write(path: Path) -> None:
@@ -35,6 +36,8 @@ def write(path: Path) -> None:
             more = {"fault": fault, "graph": number // 6, "sharing": -(number < 6)}
             recording.add(SQUARE, *square(float(number), np.arange(600.0)), **more)
             recording.writer.output(number, "stdout", b"cost %d\n" % number)
+            if number % 4 == 1:
+                recording.step(number, ADAM, '[{"lr":0.5,"betas":[0.9,0.99]}]', 2.0, 3.0)
         recording.final(SQUARE, ("v", 0, -1, 1.0), ("v", 1, -1, 2.0), graph=1)
         recording.writer.end(0, "the program has ended")
 
@@ -63,6 +66,7 @@ def read(path: Path) -> None:
             reader.numbers(number)
             reader.inputs(number)
             reader.inputs_after(number)
+            reader.optimizer_steps(number)
     finally:
         reader.close()
 
@@ -112,8 +116,8 @@ def test_a_file_that_may_not_be_read(path: Path) -> None:
 
 
 def test_another_format(path: Path) -> None:
-    change(path, "PRAGMA user_version=2")
-    refused(path, "a run file of format 2; mfdebug", "reads format 1", "update this one")
+    change(path, "PRAGMA user_version=3")
+    refused(path, "a run file of format 3; mfdebug", "reads formats 1 to 2", "update this one")
     change(path, "PRAGMA user_version=0")
     refused(path, "a run file of format 0", "record the program again")
 
@@ -205,6 +209,8 @@ ROWS = {
     "body": "data",
     "final": "data",
     "output": "data",
+    "optimizer": "form",
+    "step": "data",
 }
 
 
@@ -222,7 +228,7 @@ def test_a_row_that_is_lost_or_changed_is_missed(path: Path, table: str, column:
         f"UPDATE {table} SET {column} = 'text' WHERE rowid = {row}",
         f"UPDATE {table} SET {column} = 7 WHERE rowid = {row}",
     ]
-    if table != "output":
+    if table not in ("output", "step"):
         statements.append(f"DELETE FROM {table} WHERE rowid = {row}")
     for statement in statements:
         path.write_bytes(intact)
@@ -274,6 +280,89 @@ def forged(path: Path, table: str, form: bytes) -> None:
     )
     connection.commit()
     connection.close()
+
+
+@pytest.mark.parametrize("column", ["settings", "optimizer", "size", "data_crc"])
+def test_a_changed_step_is_missed(path: Path, column: str) -> None:
+    intact = path.read_bytes()
+    for value in ("NULL", "7", "'text'", "x'00'", "1e300", "9223372036854775807"):
+        path.write_bytes(intact)
+        change(path, f"UPDATE step SET {column} = {value} WHERE place = 64")
+        refused(path, "the steps after pass 1", "damaged")
+
+
+def forged_step(path: Path, settings: bytes, data: bytes = bytes(16)) -> None:
+    """Put settings and numbers with right sums into the first step."""
+    place, data_crc = 64, checksum(data, 1)
+    crc = checksum(settings, place, 0, len(data), data_crc)
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "UPDATE step SET settings = ?, size = ?, data_crc = ?, data = ?, crc = ? WHERE place = ?",
+        (settings.decode("utf-8", "surrogateescape"), len(data), data_crc, data, crc, place),
+    )
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "settings", ["", "{}", "[]", "[{},{}]", "[1]", '[{"lr":1e999}', "[" * 100_000]
+)
+def test_settings_that_are_none(path: Path, settings: str) -> None:
+    forged_step(path, settings.encode())
+    refused(path, "the steps after pass 1", "damaged")
+
+
+@pytest.mark.parametrize("size", [0, 15, 17, 1000])
+def test_numbers_of_a_step_that_do_not_fit(path: Path, size: int) -> None:
+    forged_step(path, b'[{"lr":0.5}]', bytes(size))
+    refused(path, "the steps after pass 1", "damaged")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"groups": [[3]]},
+        {"groups": [[-1]]},
+        {"groups": [[0], [1]]},
+        {"later": [1 << 30]},
+        {"entries": [[3, "after", "<f8", []], [0, "after", "<f8", []]]},
+        {"entries": [[-1, "after", "<f8", []], [0, "after", "<f8", []]]},
+        {"entries": [[0, "after", "<f8", [-2]]]},
+        {"entries": [[0, "after", "|O8", [2]]]},
+        {"entries": [[0, "after", "<f8", [1 << 40]]]},
+        {"entries": [["v", 0, -1, "<f8", []]]},
+        {"optimizer": 3},
+        {"more": 1},
+    ],
+)
+def test_optimizers_that_are_none(path: Path, form: dict[str, object]) -> None:
+    entries = [[0, "after", "<f8", []], [0, "state.exp_avg", "<f8", []]]
+    whole = {"optimizer": "Adam", "known": True, "groups": [[0]], "later": [], "entries": entries}
+    forged(path, "optimizer", msgspec.json.encode({**whole, **form}))
+    refused(path, "damaged")
+
+
+def test_text_of_an_optimizer_is_made_printable(path: Path) -> None:
+    odd = "\x1b[2J\u202e\n" + "x" * 1000
+    entries = [[0, odd, "<f8", []], [0, "after", "<f8", []]]
+    form = {"optimizer": odd, "known": True, "groups": [[0]], "later": [], "entries": entries}
+    forged(path, "optimizer", msgspec.json.encode(form))
+    forged_step(path, msgspec.json.encode([{odd: odd, "lr": 1e300, "b": [odd]}]))
+    reader = RunReader(path)
+    (step,) = reader.optimizer_steps(1)
+    texts = [step.optimizer, *step.settings[0], step.settings[0]["b"][0]]
+    texts += [name for _, name in step.arrays]
+    assert all(text.isprintable() and len(text) < 2100 for text in texts)
+    reader.close()
+
+
+def test_a_file_of_format_1_is_read_as_before(path: Path) -> None:
+    change(path, "DROP TABLE step; DROP TABLE optimizer; PRAGMA user_version=1")
+    read(path)
+    reader = RunReader(path)
+    assert reader.optimizer_steps(1) == ()
+    assert reader.numbers(1) is not None
+    reader.close()
 
 
 NODE = '{"kind":"Input"}'

@@ -132,7 +132,9 @@ def update_lines(node: NodeReport) -> list[str]:
     """Return the lines of an update: each assignment's rule, then its numbers."""
     lines = []
     for assignment in node.update:
+        lines += [f"  {assignment.by}"] * bool(assignment.by)
         lines.append(f"  {assignment.rule}")
-        working = f" = {assignment.working}" if assignment.working else ""
+        sign = "=" if assignment.exact else "≈"
+        working = f" {sign} {assignment.working}" if assignment.working else ""
         lines.append(f"  {assignment.name}{working} = {scalar(assignment.number)}")
     return lines

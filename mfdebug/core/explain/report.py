@@ -11,6 +11,7 @@ import math
 from msgspec import Struct
 
 from mfdebug.core.explain import own_rules
+from mfdebug.core.explain.entry_update import Assignment
 from mfdebug.core.explain.freshness import (
     changed_note,
     gradient_set_at,
@@ -24,7 +25,7 @@ from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent, start_of
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer, explainer_of
 from mfdebug.core.explain.overrides import override_note
-from mfdebug.core.explain.updates import Assignment, assignments
+from mfdebug.core.explain.updates import assignments
 from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Contribution, Debugger, Freshness, index_text

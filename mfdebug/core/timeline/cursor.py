@@ -15,6 +15,7 @@ from msgspec import Struct
 from mfdebug.core.format.hints import GO_BACK
 from mfdebug.core.timeline.branch_costs import BranchCosts
 from mfdebug.core.timeline.edits import Edit
+from mfdebug.core.timeline.method import Method
 from mfdebug.core.timeline.overrides import Overrides
 from mfdebug.core.timeline.timeline import NODE_PHASES, Moment, Phase, Timeline
 from miniflow.errors import MiniflowError
@@ -34,7 +35,8 @@ class Update(Struct, frozen=True):
     """The update of the present moment: the parameter before and after, and the learning rate.
 
     The optimizer's state for the parameter has one array for each of its `state_names`. `gradient`
-    is the one that was used, if the present one may be another.
+    is the one that was used, if the present one may be another. `method`: how an optimizer of a
+    program made it.
     """
 
     before: Array
@@ -43,6 +45,7 @@ class Update(Struct, frozen=True):
     state_before: tuple[Array, ...] = ()
     state_after: tuple[Array, ...] = ()
     gradient: Array | None = None
+    method: Method | None = None
 
 
 class Cursor(ABC):

@@ -11,6 +11,7 @@ from ..tracebacks import hidden
 from .callers import Callers
 from .forward import Forward
 from .gradients import Gradients
+from .optimizers import Optimizers
 from .sites import Sites
 from .tensors import Tensors
 
@@ -79,6 +80,7 @@ class Taps:
         self._forward = Forward(torch, self._tape, tensors, sites)
         self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
         self._callers = Callers(torch.overrides.handle_torch_function.__code__)
+        self._optimizers = Optimizers(torch, recorder, self._tape, tensors)
         tensor = torch.Tensor
         self._getters = {getattr(tensor, name).__get__ for name in _PROPERTIES}
         self._data = tensor.data.__get__, tensor.data.__set__
@@ -173,6 +175,8 @@ class Taps:
         """Start noting."""
         torch = self._torch
         self._undo.append(self._leave_mode)
+        self._undo.append(self._optimizers.forget)
+        self._optimizers.watch()
         self._sync()
         kind = torch.set_grad_enabled
         for name in ("__init__", "__call__", "__enter__", "__exit__"):

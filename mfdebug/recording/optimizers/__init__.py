@@ -1,0 +1,1 @@
+"""The rules of PyTorch's optimizers: in symbols, and computed again to compare with the record."""
