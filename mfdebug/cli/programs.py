@@ -18,6 +18,7 @@ from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.loading import loaded, raise_interrupts
 from mfdebug.opening.programs import attach, open_program, open_run, origin_of
 from mfdebug.opening.readers import Kind, reader_of
+from mfdebug.opening.shipped import find_run
 from mfdebug.running.attached import Attached
 from mfdebug.running.debuggee import Debuggee
 
@@ -89,8 +90,11 @@ def _write_remaining_output(program: Debuggee) -> None:
 def debug_run_file(options: argparse.Namespace, settings: Settings) -> int:
     """Debug a recorded run."""
     lines = lines_of(options.commands or [])
-    session = open_run(options.graph)
-    origin = origin_of(options.graph, [])
+    name = options.graph
+    if not Path(name).exists():
+        name = str(find_run(name) or name)
+    session = open_run(name)
+    origin = origin_of(name, [])
     return _debug(session, lines, options, settings, origin, on_screen=wants_screen(options))
 
 

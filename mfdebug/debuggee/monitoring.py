@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 
-from .reading import DIRECTIONS, has_method, inputs_of, own_attributes
+from .reading import DIRECTIONS, belongs_to_torch, has_method, inputs_of, own_attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def install(recorder: Recorder) -> Callable[[], None]:
     def tap_class(cls: type) -> None:
         """Tap the methods of a node's class, also if they are decorated or have other names."""
         classes.add(cls)
+        if belongs_to_torch(cls):
+            return
         for name, direction in DIRECTIONS.items():
             for base in cls.__mro__:
                 method = base.__dict__.get(name)
@@ -94,6 +96,9 @@ def install(recorder: Recorder) -> Callable[[], None]:
                 if found is None:
                     return disable
                 node = found.node(frame_of(1))
+                if belongs_to_torch(type(node)):
+                    monitoring.set_local_events(tool, code, 0)
+                    return disable
                 if thread in (0, get_ident()):
                     if direction == "f" and has_method(type(node), "forward"):
                         recorder.started(node)
@@ -111,6 +116,8 @@ def install(recorder: Recorder) -> Callable[[], None]:
                 back = frame.f_back
                 if back is not None and id(back.f_code) in by_engine:
                     return None
+                if belongs_to_torch(type(node)):
+                    return disable
                 if has_method(type(node), "forward"):
                     if type(node) not in classes:
                         tap_class(type(node))

@@ -84,6 +84,12 @@ def find(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def find_run(name: str) -> Path | None:
+    """Return the shipped run file called `name`, with its suffix, or None."""
+    path = folder() / "runs" / name
+    return path if set("/\\").isdisjoint(name) and path.is_file() else None
+
+
 def names() -> list[str]:
     """Return the names of the shipped graphs and models, without reading the files."""
     return [*sorted(path.stem for path in folder().glob("*.json")), *MODELS]
