@@ -173,6 +173,7 @@ diff 0 20
 find l
 show W1[0,1]
 unroll s1
+branch
 say the weights
 pause
 wait 1s

@@ -80,14 +80,13 @@ def changed_note(session: Session, script: Script) -> str:
     there, here = script.origin, session.origin
     if there is None or here is None:
         return ""
-    if there.fingerprint == here.fingerprint:
-        given = there.given()
-        if given == here.given():
-            return ""
+    same_file, same_graph = there.graph == here.graph, there.fingerprint == here.fingerprint
+    given = there.given()
+    if (same_file or same_graph) and given != here.given():
         return f"; it was left with {' '.join(given) or 'nothing given'}"
-    return (
-        "; the graph has changed since" if there.graph == here.graph else "; it is of another graph"
-    )
+    if same_graph:
+        return ""
+    return "; the graph has changed since" if same_file else "; it is of another graph"
 
 
 def _resume(session: Session, text: str) -> Reply:
