@@ -14,7 +14,7 @@ import numpy as np
 from miniflow.arguments import LEARNING_RATE
 from miniflow.errors import FeedError, GraphError
 from miniflow.node import Input, Node, seeded
-from miniflow.structure import in_order, with_inputs
+from miniflow.structure import in_order, reached, with_inputs
 
 
 def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:
@@ -35,20 +35,9 @@ def topological_sort(feed_dict: Mapping[Any, Any]) -> list[Node]:
             name = node.label if isinstance(node, Node) else repr(node)
             raise FeedError(f"{name} is fed, but it is not an Input", where="feed_dict")
         node.value = value
-    found = with_inputs(_depending_on(feed_dict))
+    found = with_inputs(reached(feed_dict, lambda node: node.outbound_nodes))
     complete = _complete(found)
     return in_order([node for node in found if node in complete], "topological_sort")
-
-
-def _depending_on(inputs: Iterable[Node]) -> set[Node]:
-    found = set(inputs)
-    stack = list(found)
-    while stack:
-        for consumer in stack.pop().outbound_nodes:
-            if consumer not in found:
-                found.add(consumer)
-                stack.append(consumer)
-    return found
 
 
 def _complete(nodes: Sequence[Node]) -> set[Node]:

@@ -7,7 +7,7 @@ inputs without values, shapes that do not fit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
@@ -31,14 +31,20 @@ DTYPES = ("float64", "float32")
 
 def with_inputs(nodes: Iterable[Node]) -> list[Node]:
     """Return `nodes` and all nodes they depend on, in order of creation."""
+    found = reached(nodes, lambda node: node.inbound_nodes)
+    return sorted(found, key=lambda node: node.serial)
+
+
+def reached(nodes: Iterable[Node], neighbours: Callable[[Node], Iterable[Node]]) -> set[Node]:
+    """Return `nodes` and all nodes that a chain of neighbours leads to."""
     found = set(nodes)
     stack = list(found)
     while stack:
-        for source in stack.pop().inbound_nodes:
-            if source not in found:
-                found.add(source)
-                stack.append(source)
-    return sorted(found, key=lambda node: node.serial)
+        for node in neighbours(stack.pop()):
+            if node not in found:
+                found.add(node)
+                stack.append(node)
+    return found
 
 
 class Structure:

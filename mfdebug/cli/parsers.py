@@ -11,11 +11,7 @@ from pathlib import Path
 
 from mfdebug import __version__
 from mfdebug.cli.argument_types import (
-    columns,
-    drawing_file,
-    html_file,
     megabytes,
-    passes,
     run_file,
     size,
     tolerance,
@@ -31,7 +27,13 @@ from mfdebug.cli.completers import (
     program_argument,
     programs,
 )
-from mfdebug.config.themes import AUTO, MANY_COLOURS
+from mfdebug.cli.option_groups import (
+    add_drawing_options,
+    add_feeds,
+    add_model_options,
+    add_pace_options,
+    add_screen_options,
+)
 from mfdebug.opening.readers import RUN_FILE
 
 SHELLS = ("bash", "zsh", "fish")
@@ -122,15 +124,15 @@ def main_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="list the modules with their shapes and parameters",
     )
-    _add_drawing_options(parser)
+    add_drawing_options(parser)
     parser.add_argument(
         "--resume",
         action="store_true",
         help="continue the last session of the graph (by default, of the last graph)",
     )
-    _add_feeds(parser)
-    _add_model_options(parser)
-    _add_pace_options(parser)
+    add_feeds(parser)
+    add_model_options(parser)
+    add_pace_options(parser)
     complete_with(
         parser.add_argument(
             "--save",
@@ -148,122 +150,8 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         nothing,
     )
-    _add_screen_options(parser)
+    add_screen_options(parser)
     return parser
-
-
-def _add_feeds(parser: argparse.ArgumentParser) -> None:
-    complete_with(
-        parser.add_argument(
-            "--feed",
-            metavar="NODE=VALUE",
-            action="append",
-            default=[],
-            help="give an input its value: a number, a list, or an .npy file (repeatable)",
-        ),
-        nothing,
-    )
-
-
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for a model, whose file has no cost."""
-    parser.add_argument(
-        "--cost",
-        choices=("cross-entropy", "mse", "sum"),
-        metavar="COST",
-        help="the cost of a model's output: cross-entropy, mse or sum",
-    )
-    complete_with(
-        parser.add_argument(
-            "--labels",
-            metavar="LABELS",
-            help="what a model's output is compared with: numbers such as 3,1,4, or an .npy file",
-        ),
-        any_file,
-    )
-
-
-def _add_pace_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for how much of a program's run is kept."""
-    options = parser.add_mutually_exclusive_group()
-    complete_with(
-        options.add_argument(
-            "--every",
-            metavar="N",
-            type=passes,
-            help="keep every Nth pass of a program whole, and the cost of each "
-            "(default: as many as there is time for)",
-        ),
-        nothing,
-    )
-    options.add_argument(
-        "--costs",
-        action="store_true",
-        help="keep only the cost of each pass of a program, unless you look at it",
-    )
-
-
-def _add_screen_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the display of the app and of a demo."""
-    screen = parser.add_argument_group("the screen")
-    screen.add_argument(
-        "--theme",
-        choices=(AUTO, *MANY_COLOURS),
-        metavar="NAME",
-        help="the colours: dark, light, contrast, nord, ...",
-    )
-    screen.add_argument(
-        "--ascii",
-        dest="ascii_only",
-        action=argparse.BooleanOptionalAction,
-        help="draw with ASCII only, or with all characters",
-    )
-    screen.add_argument(
-        "--present", action="store_true", help="layout for a projector: fewer panels, more space"
-    )
-    screen.add_argument("--show-keys", action="store_true", help="show the pressed keys")
-
-
-def _add_drawing_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--draw", action="store_true", help="print the graph as a drawing, after all commands"
-    )
-    complete_with(
-        parser.add_argument(
-            "--at",
-            metavar="MOMENT",
-            help="with --draw: a moment as in `goto`: 61, end, 'sgd 3' (default: where it is)",
-        ),
-        nothing,
-    )
-    complete_with(
-        parser.add_argument(
-            "--width",
-            metavar="COLUMNS",
-            type=columns,
-            help="with --draw: the most columns (default: the terminal's, or 80)",
-        ),
-        nothing,
-    )
-    complete_with(
-        parser.add_argument(
-            "-o",
-            dest="output",
-            metavar="FILE",
-            type=drawing_file,
-            help="with --draw: the file to write, which ends in .svg or .txt",
-        ),
-        any_file,
-    )
-    complete_with(
-        parser.add_argument(
-            "--html",
-            metavar="FILE",
-            type=html_file,
-            help="write a page that needs no network: the moments of a pass and of the run",
-        ),
-        any_file,
-    )
 
 
 def record_parser() -> argparse.ArgumentParser:
@@ -306,7 +194,7 @@ def record_parser() -> argparse.ArgumentParser:
         ),
         nothing,
     )
-    _add_pace_options(parser)
+    add_pace_options(parser)
     return parser
 
 
@@ -340,7 +228,7 @@ def demo_parser() -> argparse.ArgumentParser:
         ),
         nothing,
     )
-    _add_screen_options(parser)
+    add_screen_options(parser)
     return parser
 
 
@@ -362,8 +250,8 @@ def diff_parser() -> argparse.ArgumentParser:
         ),
         comparable,
     )
-    _add_feeds(parser)
-    _add_model_options(parser)
+    add_feeds(parser)
+    add_model_options(parser)
     complete_with(
         parser.add_argument(
             "--tolerance",

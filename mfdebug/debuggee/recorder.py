@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from .shared_inputs import SharedInputs
-    from .tape import Tape
+    from .graph_numbers import GraphNumbers
+
 
 # Layouts remembered.
 MAX_LAYOUTS = 5000
@@ -75,7 +75,7 @@ class Recorder:
         # Whether the program has called `set_trace`: it then waits at the end of its next pass.
         self.traced = False
         # Of the engines that build their graph anew in each pass.
-        self.tapes: list[Tape | SharedInputs] = []
+        self.graph_numbers: list[GraphNumbers] = []
         # Called with each class that the program defines or, from Python 3.12 on, makes an
         # instance of.
         self.class_seen: list[Callable[[type], None]] = []
@@ -368,8 +368,8 @@ class Recorder:
                     data=b"".join(last.parts),
                 )
             )
-        for tape in self.tapes:
-            for number, structure, entries, parts in tape.final_values():
+        for numbers in self.graph_numbers:
+            for number, structure, entries, parts in numbers.final_values():
                 layout = self.layouts.number_of(tuple(entries))
                 self.ring.put(
                     Record(FINAL, graph=number, structure=structure, layout=layout), parts

@@ -166,7 +166,7 @@ class RecordedDebugger(Debugger):
         """Return the rate of this pass, or of the last pass before it with a rate; or NaN."""
         for step in range(self.sgd_step, -1, -1):
             made = self.plan.updates.of(step)
-            if not math.isnan(made.rate) and not made.optimizer:
+            if not math.isnan(made.rate) and made.plain:
                 return made.rate
         return math.nan
 

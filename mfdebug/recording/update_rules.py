@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Se
 from msgspec import Struct
 
 from mfdebug.recording.descent import MIN_ENTRIES, Descent
-from mfdebug.recording.optimizers.rules import rate_of
+from mfdebug.recording.optimizers.rules import is_plain_descent, rate_of
 from mfdebug.recording.rates import UNKNOWN_RATE, Change, Rates
 from mfdebug.recording.records import Run
 from miniflow.ops.base import Array
@@ -30,14 +30,14 @@ CHECKED_AT_ONCE = 4
 class PassUpdates(Struct, frozen=True):
     """The inputs updated after a pass, and those explained by the learning rate.
 
-    `rate` is NaN unless it is that of every updated input. `optimizer`: an optimizer has it, and
-    its rule may be any; otherwise it explains the updates as plain descent.
+    `rate` is NaN unless it is that of every updated input. `plain`: the updates are plain descent
+    at that rate; an optimizer may have any rule.
     """
 
     changed: frozenset[int]
     explained: frozenset[int]
     rate: float
-    optimizer: bool = False
+    plain: bool = True
 
     def rate_of(self, node: int) -> float:
         """Return the rate of an input's update, NaN if the rule is the program's own."""
@@ -196,11 +196,11 @@ class Updates:
     def _of(self, step: int) -> PassUpdates:
         changes = self._changes(step)
         changed = {i: change for i, change in changes.items() if i in self.trained}
-        rates = self._optimizer_rates(step, changed)
+        rates, plain = self._optimizer_rates(step, changed)
         changed = {i: change for i, change in changed.items() if i not in rates}
         if rates:
             rate = _shared(rates.values()) if not changed else UNKNOWN_RATE
-            return PassUpdates(frozenset({*rates, *changed}), frozenset(), rate, optimizer=True)
+            return PassUpdates(frozenset({*rates, *changed}), frozenset(), rate, plain)
         if not changed:
             return NOTHING
         rate, explained = self._rates.best(changed)
@@ -213,15 +213,20 @@ class Updates:
             return PassUpdates(frozenset(changed), frozenset(), UNKNOWN_RATE)
         return PassUpdates(frozenset(changed), frozenset(explained), rate)
 
-    def _optimizer_rates(self, step: int, changed: Container[int]) -> dict[int, float]:
-        """Return the rates of the trained inputs that optimizers have updated after a pass."""
+    def _optimizer_rates(self, step: int, changed: Container[int]) -> tuple[dict[int, float], bool]:
+        """Return the rates of the trained inputs that optimizers have updated after a pass.
+
+        And whether all of them were moved by plain descent.
+        """
         number = self._number(step)
         rates: dict[int, float] = {}
+        plain = True
         for made in () if number is None else self._run.optimizer_steps(number):
             for i, settings in made.settings.items():
                 if i in self.trained and (i in changed or (i, "after") in made.arrays):
                     rates[i] = rate_of(settings)
-        return rates
+                    plain = plain and made.known and is_plain_descent(made.optimizer, settings)
+        return rates, plain
 
     # One pass ----------------------------------------------------------------------------------
 

@@ -117,6 +117,7 @@ class Intake:
         # Whether the program has reported its end.
         self.over = False
         self._naming = Naming()
+        self._folder = Path.cwd()
         self._handlers: dict[int, Callable[[Record], None]] = {
             words.STRUCTURE: self._structure,
             words.LAYOUT: self._layout,
@@ -147,7 +148,7 @@ class Intake:
                 name=name,
                 ours=node.ours,
                 attributes=node.attributes,
-                file=node.made.file if node.made else "",
+                file=self._from_here(node.made.file) if node.made else "",
                 line=node.made.line if node.made else 0,
                 engine=node.engine,
                 trained=node.trained,
@@ -156,6 +157,14 @@ class Intake:
         )
         structure = Structure(nodes, graph.forward, graph.backward, graph.cost)
         self.sink.structure(record.number, structure)
+
+    def _from_here(self, file: str) -> str:
+        """Return a source file as it is named from this folder, if it is below it.
+
+        A run file is given to others: it need not say where its author keeps the program.
+        """
+        path = Path(file)
+        return str(path.relative_to(self._folder)) if path.is_relative_to(self._folder) else file
 
     def _layout(self, record: Record) -> None:
         entries = msgspec.json.decode(record.data, type=tuple[Entry, ...])

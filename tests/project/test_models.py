@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.shipped_models import FOLDER, names, read_answers
 
+RUNS = sorted((FOLDER.parent / "runs").glob("*.mfrun"))
 MODELS = sorted(path for path in FOLDER.iterdir() if path.suffix in {".onnx", ".pt2"})
 
 
@@ -50,6 +51,6 @@ def test_the_uses_of_a_tied_parameter_add_up_to_its_gradient() -> None:
     np.testing.assert_allclose(sum(right.uses.values()), whole, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
-def test_no_model_has_a_path_of_the_machine_that_made_it(path: Path) -> None:
+@pytest.mark.parametrize("path", [*MODELS, *RUNS], ids=lambda path: path.name)
+def test_no_model_or_run_has_a_path_of_the_machine_that_made_it(path: Path) -> None:
     assert not re.findall(rb'File \\*"/|/tmp/|/home/|site-packages', path.read_bytes())

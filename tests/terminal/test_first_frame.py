@@ -20,6 +20,15 @@ def test_the_first_screen_is_sent_once_and_complete() -> None:
         assert app.wait() == 0
 
 
+def test_keys_typed_before_the_app_has_the_terminal_meet_its_prompt() -> None:
+    with PtyApp(COMMAND) as app:
+        # The terminal makes a line feed of this Enter.
+        app.send(b":watch W1.grad\r")
+        app.wait_for("1 W1.grad not computed yet")
+        app.press("q")
+        assert app.wait() == 0
+
+
 def test_keys_typed_before_the_first_screen_meet_its_prompt() -> None:
     with PtyApp(COMMAND) as app:
         app.wait_for_bytes(b"\x1b[?1049h")

@@ -47,7 +47,9 @@ def updates(
             continue
         cursor.go(moment)
         update = cursor.last_update
-        assert update is not None
+        if update is None:
+            # No step followed, and what the parameter held next is not known.
+            continue
         for index in np.ndindex(update.after.shape):
             made = assignments(debugger, node, index)
             assert all(evaluates_to(one.working, one.number) for one in made if one.working)
@@ -123,11 +125,14 @@ def loop(folder: Path, name: str) -> list[dict[str, tuple[Update, tuple[str, ...
     for number in range(len(run)):
         outline = run.outline(number)
         found.append(updates(lines.debugger(outline.line), outline.step))
+    # An update that is not known is left out: some must be.
+    assert any(found)
     return found
 
 
 def test_a_clipped_gradient_is_said_and_used(tmp_path: Path) -> None:
     for made in loop(tmp_path, "clipped"):
+        assert made
         for _, said, rule in made.values():
             assert rule
             assert said == ("by SGD (lr 0.1); its gradient was clipped or changed before the step",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tape import Node
+from ..pass_nodes import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

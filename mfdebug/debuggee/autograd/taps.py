@@ -6,9 +6,10 @@ import os
 import sys
 
 from .. import reading
+from ..graph_numbers import ByResult, reference
 from ..name_facts import source_span, variable_of
-from ..shared_inputs import SharedInputs, reference
-from ..tape import Backward, Fault, Node, Tape, ancestors
+from ..pass_nodes import Backward, Fault, Node, ancestors
+from ..tape import Tape
 from .arguments import Container, Part, argument_names
 
 TYPE_CHECKING = False
@@ -88,8 +89,7 @@ class Taps:
         self._core = core
         self._recorder = recorder
         self._pid = os.getpid()
-        self._inputs = SharedInputs(recorder, _encoded)
-        self._tape = Tape(recorder, "autograd", _bytes_of, self._span, self._inputs)
+        self._tape = Tape(recorder, "autograd", ByResult(recorder, _encoded), self._span)
         self._boxes = core.isbox
         folder = os.path.dirname(core.__file__) + os.sep
         self._skipped = folder, os.path.dirname(os.path.dirname(__file__))
@@ -310,9 +310,3 @@ def _encoded(value: Any) -> Encoded | None:
     if type(value) is complex:
         value = sys.modules["numpy"].complex128(value)
     return reading.encoded(value)
-
-
-def _bytes_of(value: Any) -> Encoded:
-    found = _encoded(value)
-    assert found is not None
-    return found

@@ -7,10 +7,10 @@ import os
 import sys
 from _struct import Struct
 
+from ..graph_numbers import ByResult, reference
 from ..name_facts import source_span
 from ..paths import paths_to
 from ..reading import encoded
-from ..shared_inputs import SharedInputs
 from ..tape import Tape
 from ..text import as_json
 from .addends import Noted
@@ -88,8 +88,8 @@ class Taps:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._pid = os.getpid()
-        self._tape = Tape(recorder, "micrograd", _no_number, lambda _: None)
-        self._inputs = SharedInputs(recorder, lambda value: encoded(value.data))
+        self._graphs = ByResult(recorder, lambda value: encoded(value.data))
+        self._tape = Tape(recorder, "micrograd", self._graphs)
         self._known: dict[Any, Known] = {}
         self._sites: dict[int, Site] = {}
         # The `__init__` of each class: the program's, and the one that notes places in the source.
@@ -219,17 +219,17 @@ class Taps:
             known = self._known[run.key] = self._new(graph, run.edges, run.noted.order)
         else:
             self._see_known()
-        inputs = [(i, graph.values[i]) for i in graph.inputs]
-        instance = self._inputs.graph_of(known.structure, graph.values[-1], inputs)
+        inputs = [(i, reference(graph.values[i])) for i in graph.inputs]
+        number, sharing = self._graphs.of(known.structure, graph.values[-1], inputs)
         noted = run.noted if run.whole else None
         entries, parts = _written(known, graph, run.values, noted)
         self._tape.put(
             known.structure,
-            instance.number,
+            number,
             entries,
             parts,
             whole=run.whole,
-            sharing=instance.sharing,
+            sharing=sharing,
             fault=fault,
         )
 
@@ -308,10 +308,6 @@ def _are_floats(numbers: list[Any]) -> bool:
         elif not issubclass(kind, float):
             return False
     return True
-
-
-def _no_number(_: Any) -> Any:
-    raise AssertionError("inputs are encoded by their graphs")
 
 
 def _like(original: Any, tap: Any) -> Any:

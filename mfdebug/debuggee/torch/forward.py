@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from _weakref import ref
 
-from ..tape import Node
+from ..pass_nodes import Node
 from .tensors import text, version
 
 TYPE_CHECKING = False

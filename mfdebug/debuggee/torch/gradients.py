@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from ..pace import Pace
-from ..tape import Backward, Fault, Node, ancestors
+from ..pass_nodes import Backward, Fault, Node, ancestors
 from .forward import HiddenNode
 from .tensors import text
 

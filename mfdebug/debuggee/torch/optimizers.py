@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..open_pass import Encoded
+    from ..pass_nodes import Held, Node
     from ..recorder import Recorder
-    from ..tape import Held, Node, Tape
+    from ..tape import Tape
     from .tensors import Tensors
 
 # Earlier passes of a parameter since its last step that are remembered.

@@ -26,7 +26,6 @@ class Sites:
     """Finds lines, scopes and names; `torch` is the program's, `ours` is our folder."""
 
     def __init__(self, torch: Any, ours: str) -> None:
-        self._module_type = torch.nn.Module
         self._call = id(torch.nn.Module._call_impl.__code__)
         self._skipped = os.path.dirname(torch.__file__) + os.sep, ours, "<frozen"
         # Of a code, by its id: whether it belongs to the program.

@@ -1,4 +1,8 @@
-"""Installs the taps in the program's torch, and removes them."""
+"""Installs the taps in the program's torch.
+
+They stay installed: when recording stops, or in a forked child, they pass everything on, and the
+function mode is left where the program next switches gradients on or off.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 import sys
 from _thread import get_ident
 
+from ..graph_numbers import ByParameters
 from ..tape import Tape
 from ..tracebacks import hidden
 from .callers import Callers
@@ -71,12 +76,11 @@ class Taps:
     def __init__(self, torch: Any, recorder: Recorder) -> None:
         self._torch = torch
         self._recorder = recorder
-        self._pid = os.getpid()
         # Only this thread is recorded: the one that imports torch.
         self._thread = get_ident()
         tensors = Tensors(torch)
         sites = Sites(torch, os.path.dirname(os.path.dirname(__file__)))
-        self._tape = Tape(recorder, "torch", tensors.encoded, sites.span)
+        self._tape = Tape(recorder, "torch", ByParameters(recorder, tensors.encoded), sites.span)
         self._forward = Forward(torch, self._tape, tensors, sites)
         self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
         self._callers = Callers(torch.overrides.handle_torch_function.__code__)
@@ -91,7 +95,6 @@ class Taps:
         self._compiled: list[Any] = []
         # Whether the mode was on where the program has enabled gradients for a while.
         self._before: list[bool] = []
-        self._undo: list[Callable[[], None]] = []
         self._mode = _mode(torch, self._call)
 
     # The function mode -------------------------------------------------------------------------
@@ -158,7 +161,6 @@ class Taps:
         return (
             self._recorder.off
             or self._running > 0
-            or os.getpid() != self._pid
             or c._get_tracing_state() is not None
             or c._functorch.peek_interpreter_stack() is not None
             or c._len_torch_dispatch_stack() > 0
@@ -174,23 +176,17 @@ class Taps:
     def install(self) -> None:
         """Start noting."""
         torch = self._torch
-        self._undo.append(self._leave_mode)
-        self._undo.append(self._optimizers.forget)
         self._optimizers.watch()
         self._sync()
         kind = torch.set_grad_enabled
         for name in ("__init__", "__call__", "__enter__", "__exit__"):
-            self._replace(kind, name, self._switching(vars(kind)[name]))
+            setattr(kind, name, self._switching(vars(kind)[name]))
         for kind in (torch.enable_grad, torch.inference_mode):
-            self._replace(kind, "__enter__", self._entering(vars(kind)["__enter__"]))
-            self._replace(kind, "__exit__", self._leaving(vars(kind)["__exit__"]))
+            kind.__enter__ = self._entering(vars(kind)["__enter__"])
+            kind.__exit__ = self._leaving(vars(kind)["__exit__"])
         has = _WithoutMode(torch.overrides.has_torch_function, self._without_mode)
-        self._replace(torch.overrides, "has_torch_function", has)
-        self._replace(
-            torch.autograd,
-            "_engine_run_backward",
-            self._engine(torch.autograd._engine_run_backward),
-        )
+        torch.overrides.has_torch_function = has
+        torch.autograd._engine_run_backward = self._engine(torch.autograd._engine_run_backward)
 
     def watch_compiler(self, module: Any) -> None:
         """Leave the mode while compiled functions run; `module` is torch's that calls them."""
@@ -211,17 +207,7 @@ class Taps:
             self._sync()
             return switch(callback)
 
-        self._replace(module, "_maybe_set_eval_frame", switched)
-
-    def _replace(self, owner: Any, name: str, new: Any) -> None:
-        old = vars(owner)[name]
-        setattr(owner, name, new)
-        self._undo.append(lambda: setattr(owner, name, old))
-
-    def remove(self) -> None:
-        """Stop noting, and leave torch as it was."""
-        while self._undo:
-            self._undo.pop()()
+        module._maybe_set_eval_frame = switched
 
     def _switching(self, method: Any) -> Any:
         def switched(*args: Any, **kwargs: Any) -> Any:
@@ -265,7 +251,7 @@ class Taps:
         While any mode is active, torch computes some things in another way: with gradients off,
         as in an evaluation, the results would differ in their last bits.
         """
-        if self._inside or os.getpid() != self._pid or get_ident() != self._thread:
+        if self._inside or get_ident() != self._thread:
             # While a call is handled, torch has taken the mode off its stack.
             return
         c = self._torch._C
@@ -276,12 +262,6 @@ class Taps:
         if wanted and not self._is_on():
             c._push_on_torch_function_stack(self._mode)
         elif on_top and not wanted:
-            c._pop_torch_function_stack()
-
-    def _leave_mode(self) -> None:
-        c = self._torch._C
-        depth = c._len_torch_function_stack()
-        if depth and c._get_function_stack_at(depth - 1) is self._mode:
             c._pop_torch_function_stack()
 
     def _without_mode(self, function: Any, arguments: Any) -> Any:

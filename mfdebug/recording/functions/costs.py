@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from mfdebug.recording.functions.table import function
@@ -55,34 +56,26 @@ def nll_loss(
     return aten.nll(b, x, target, weight, kind, ignore_index)[0]
 
 
-@function("mse_loss")
-def mse_loss(
-    b: Builder,
-    x: Value,
-    target: Value,
-    size_average: Any = None,
-    reduce: Any = None,
-    reduction: str = "mean",
-    weight: Value | None = None,
-) -> Value:
-    """The mean square error."""
-    _unweighted(weight)
-    return aten.mse(b, x, target, _reduction(reduction, size_average, reduce))
+def _enter(name: str, aten_rule: Callable[[Builder, Value, Value, int], Value]) -> None:
+    """Enter a cost that has no settings of its own but the weights of entries."""
+
+    def cost(
+        b: Builder,
+        x: Value,
+        target: Value,
+        size_average: Any = None,
+        reduce: Any = None,
+        reduction: str = "mean",
+        weight: Value | None = None,
+    ) -> Value:
+        _unweighted(weight)
+        return aten_rule(b, x, target, _reduction(reduction, size_average, reduce))
+
+    function(name)(cost)
 
 
-@function("l1_loss")
-def l1_loss(
-    b: Builder,
-    x: Value,
-    target: Value,
-    size_average: Any = None,
-    reduce: Any = None,
-    reduction: str = "mean",
-    weight: Value | None = None,
-) -> Value:
-    """The mean absolute error."""
-    _unweighted(weight)
-    return aten.l1(b, x, target, _reduction(reduction, size_average, reduce))
+_enter("mse_loss", aten.mse)
+_enter("l1_loss", aten.l1)
 
 
 @function("smooth_l1_loss")

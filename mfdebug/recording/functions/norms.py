@@ -4,52 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mfdebug.recording.functions.table import function
+from mfdebug.recording.functions.table import function, same_as_aten
 from miniflow.importers.pt2.builder import Builder, Unsupported, Value
 from miniflow.importers.pt2.rules import norms as aten
 from miniflow.importers.pt2.rules.shapes import reshaped
 from miniflow.node import Node
 from miniflow.ops import Add, BatchNorm, Detach, Div, Max, Mul, Norm, Sqrt, Sub
 
-
-@function("layer_norm")
-def layer_norm(
-    b: Builder,
-    x: Value,
-    normalized_shape: Any,
-    weight: Value | None = None,
-    bias: Value | None = None,
-    eps: float = 1e-5,
-    *_: Any,
-) -> Value:
-    """Mean 0 and variance 1 along the last axes."""
-    return aten.layer_norm(b, x, normalized_shape, weight, bias, eps)[0]
-
-
-@function("rms_norm")
-def rms_norm(
-    b: Builder,
-    x: Value,
-    normalized_shape: Any,
-    weight: Value | None = None,
-    eps: float | None = None,
-) -> Value:
-    """Mean square 1 along the last axes."""
-    return aten.rms_norm(b, x, normalized_shape, weight, eps)[0]
-
-
-@function("group_norm")
-def group_norm(
-    b: Builder,
-    x: Value,
-    num_groups: int,
-    weight: Value | None = None,
-    bias: Value | None = None,
-    eps: float = 1e-5,
-    *_: Any,
-) -> Value:
-    """Mean 0 and variance 1 in each group of channels."""
-    return aten.group_norm(b, x, num_groups, weight, bias, eps)
+same_as_aten("layer_norm rms_norm group_norm")
 
 
 @function("instance_norm")

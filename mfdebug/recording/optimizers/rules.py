@@ -66,6 +66,12 @@ def rate_of(settings: Mapping[str, Any]) -> float:
         return math.nan
 
 
+def is_plain_descent(optimizer: str, settings: Mapping[str, Any]) -> bool:
+    """Whether PyTorch's optimizer of this name and settings moves against the gradient, no more."""
+    changed = ("momentum", "weight_decay", "maximize")
+    return optimizer == "SGD" and not any(settings.get(name) for name in changed)
+
+
 class Known(ABC):
     """An optimizer with a group's settings; `t` is the number of the step, from 1.
 

@@ -9,6 +9,9 @@ import os
 import selectors
 import signal
 from codecs import getincrementaldecoder
+from fcntl import ioctl
+from struct import unpack
+from termios import FIONREAD
 
 from textual.drivers.linux_driver import LinuxDriver
 
@@ -19,12 +22,21 @@ from mfdebug.tui.terminal.escapes import EscapeParser
 MAX_SIZE = (1000, 500)
 
 
+def _waiting_bytes(descriptor: int) -> int:
+    """Return how many bytes of a terminal wait to be read."""
+    try:
+        return int(unpack("i", ioctl(descriptor, FIONREAD, bytes(4)))[0])
+    except OSError:
+        return 0
+
+
 class TerminalDriver(LinuxDriver):
     """Reads keys from a terminal that may send anything, and draws at any size."""
 
     def run_input_thread(self) -> None:
         """Read until the app exits; bytes that cannot be decoded are replaced."""
         decode = getincrementaldecoder("utf-8")("replace").decode
+        early = _waiting_bytes(self.fileno)
         parser = EscapeParser(self._debug)
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -33,6 +45,10 @@ class TerminalDriver(LinuxDriver):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         raise EOFError
+                    if early:
+                        # Before the app took the terminal over, that made a line feed of Enter.
+                        data = data[:early].replace(b"\n", b"\r") + data[early:]
+                        early = max(0, early - len(data))
                     # Half a character decodes to "", which the parser would take for the end.
                     if text := decode(data):
                         for message in parser.feed(text):
