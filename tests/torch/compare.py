@@ -203,6 +203,8 @@ def differences(
             rights = [other.seen.inputs[other.leaf_of[leaf]] for other in (*again[:1], *here[:1])]
             if not any(other.trained == one.trained for other in here):
                 rights.append(array(held["end"][leaf]))
+            if leaf in held["passes"][at]["stepped"]:
+                rights.append(array(held["passes"][at]["stepped"][leaf]))
             # Another tensor may have taken its place.
             if (node in one.seen.others and not here) or (told is None and not here):
                 # It is said to be another's; or the program had freed it before it ended.

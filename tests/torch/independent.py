@@ -249,6 +249,7 @@ def note(starts: Any, arrived: Any, sent: Any, error: str | None) -> None:
             "edges": sums,
             "grads": grads,
             "held": held,
+            "stepped": {},
             "error": error,
         }
     )
@@ -265,6 +266,14 @@ def asked(inputs: list[Any], out: Any) -> None:
             last["gradients"][place_of[place(tensor)]] = bits(gradient)
 
 
+def stepped(optimizer: Any, _args: Any, _kwargs: Any) -> None:
+    """Note what a step has left in the parameters: the program may change them after it."""
+    if PASSES:
+        with torch._C.DisableTorchFunction():
+            for group in optimizer.param_groups:
+                PASSES[-1]["stepped"] |= {id(each): bits(each) for each in group["params"]}
+
+
 def write() -> None:
     with torch._C.DisableTorchFunction():
         end = {key: bits(leaf) for key, leaf in leaves.items()}
@@ -279,6 +288,8 @@ def main() -> None:
     torch.compile = lambda *args, **kwargs: args[0] if args else lambda function: function
     torch.autograd.backward = watched(torch.autograd.backward)
     torch.autograd.grad = watched(torch.autograd.grad)
+    # The package has deleted its own name for the module.
+    sys.modules["torch.optim.optimizer"].register_optimizer_step_post_hook(stepped)
     try:
         sys.argv = sys.argv[1:]
         sys.path[0] = program.rpartition("/")[0] or "."
