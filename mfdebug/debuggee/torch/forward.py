@@ -71,7 +71,7 @@ class Forward:
         if not any(tensor.requires_grad for tensor in tensors):
             return None
         site, scope, frame = self._sites.of(sys._getframe(4))
-        sources = [self.node_of(x, site, i, frame) for i, x in enumerate(tensors)]
+        sources = [self.node_of(x, site, i, frame, scope) for i, x in enumerate(tensors)]
         first = self._next_sequence()
         return function, args, kwargs, tensors, sources, first, (site, scope)
 
@@ -143,8 +143,15 @@ class Forward:
 
     # Sources -----------------------------------------------------------------------------------
 
-    def node_of(self, tensor: Any, site: int, argument: int, frame: FrameType | None) -> Node:
-        """Return the node of a tensor that is passed to a function."""
+    def node_of(
+        self,
+        tensor: Any,
+        site: int = -1,
+        argument: int = 0,
+        frame: FrameType | None = None,
+        scope: str = "",
+    ) -> Node:
+        """Return the node of a tensor that is passed to a function, called at a site."""
         known = self._results.get(id(tensor))
         if known is not None and known.tensor() is tensor:
             if known.version == version(tensor):
@@ -157,6 +164,9 @@ class Forward:
             return known.node
         kind = "Parameter" if isinstance(tensor, self._parameter_type) else "Tensor"
         name = self._sites.name_of_input(tensor, site, argument, frame)
+        if not name and scope:
+            # One that has no name, as a mask made on the spot, belongs to its module.
+            name = f"{scope}tensor"
         dtype = str(tensor.dtype).removeprefix("torch.")
         settings = () if tensor.is_floating_point() else (("dtype", dtype),)
         node = Node(self._tape.new_serial(), (kind, name, -1, settings), [])
@@ -190,7 +200,7 @@ class Forward:
                 if known is not None:
                     sources[known] = None
                 elif hasattr(below, "variable"):
-                    sources[self.node_of(below.variable, -1, 0, None)] = None
+                    sources[self.node_of(below.variable)] = None
                 elif below not in met:
                     met.add(below)
                     queue.append(below)

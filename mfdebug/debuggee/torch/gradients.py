@@ -60,13 +60,13 @@ class Gradients:
             if outline is not None:
                 return outline, self._tensors.encoded(roots[0])
         self._all_inputs = True
-        costs = [self._forward.node_of(root, -1, i, None) for i, root in enumerate(roots)]
+        costs = [self._forward.node_of(root) for root in roots]
         if len(costs) == 1:
             cost = costs[0]
         else:
             several = text(f"{len(costs)} tensors")
             cost = Node(self._tape.new_serial(), ("costs", "", -1, ()), costs, several)
-        asked = [self._forward.node_of(x, -1, i, None) for i, x in enumerate(inputs)]
+        asked = [self._forward.node_of(x) for x in inputs]
         nodes = ancestors([cost])
         watched = Watched(self._recorder, self._tensors, nodes, asked, self.pace)
         watched.hook(engine_nodes)
