@@ -14,3 +14,9 @@ def series(terms: Sequence[str], separator: str) -> str:
     if len(terms) <= ALL_UP_TO:
         return separator.join(terms)
     return separator.join([*terms[:FIRST], f"… {len(terms) - FIRST:,} more"])
+
+
+def ordinal(number: int) -> str:
+    """Return a positive whole number as a rank: `1st`, `22nd`, `113th`."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
+    return f"{number:,}{ending or 'th'}"

@@ -22,6 +22,9 @@ COMMANDS = [
     "sgd -2",
     "goto start",
     "goto sgd 12",
+    "order",
+    "order on",
+    "order off",
     "continue",
     "reverse-continue",
     "until {node}",
@@ -115,6 +118,7 @@ def check_against_a_straight_way(run: Debugger, twin: Debugger) -> None:
 
     `twin` is a fresh one of the same graph: it makes the same edits and goes there.
     """
+    twin.timeline.shows_order = run.timeline.shows_order
     for edit in run.edits:
         twin.move(edit.after)
         make_again(twin, edit)

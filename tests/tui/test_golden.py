@@ -22,6 +22,8 @@ GOLDEN = Path(__file__).with_name("golden")
 
 SCREENS = {
     "start": ("xor", (80, 24), ""),
+    "order-found": ("circuit-b", (80, 24), "K 4 s"),
+    "order-found-wide": ("xor", (120, 40), "K 8 s"),
     "forward": ("xor", (80, 24), "s s"),
     "backward": ("xor", (80, 24), "2 0 t n n s s"),
     "update": ("wx", (80, 24), "2 t n n n s"),

@@ -139,7 +139,10 @@ class Stops:
         debugger, cursor = self.debugger, self.debugger.cursor
         if debugger.timeline.end is not None:
             target = debugger.timeline.end if target is None else debugger.timeline.clamp(target)
-        if not self.armed and target is not None:
+        if debugger.moment < 0:
+            # No stop is met while the order is found.
+            debugger.move(0 if target is None else min(target, 0))
+        if target is not None and (not self.armed or target <= 0):
             debugger.move(target, progress)
             return ()
         known, start = len(cursor.costs), debugger.moment

@@ -30,7 +30,7 @@ EXPRESSION_WORDS = [*WORDS, *CALLS]
 TRIGGER_WORDS = ["if", "on-change", "health", "at", "except", *RULE_NAMES, *NODE_PHASES]
 # Where a word of an expression ends.
 WORD_ENDS = " (+*/<>=,-"
-MOMENTS = ["start", "end", "sgd ", "cost ", "now"]
+MOMENTS = ["start", "end", "sgd ", "cost ", "order ", "now"]
 
 
 def complete(session: Session, line: str) -> list[str]:

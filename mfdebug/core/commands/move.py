@@ -104,8 +104,9 @@ def _raise_at_end(debugger: Debugger) -> NoReturn:
     raise DebuggerError(f"end of the run{why}; {GO_BACK}")
 
 
-def _require_previous(debugger: Debugger) -> None:
-    if debugger.moment == 0:
+def _require_previous(debugger: Debugger, *, computed: bool = False) -> None:
+    """Raise `DebuggerError` at the first moment; with `computed`, where nothing is computed yet."""
+    if debugger.moment <= (0 if computed else debugger.timeline.first):
         raise DebuggerError("this is the start", hint=GO_ON)
 
 
@@ -171,7 +172,7 @@ def _until(session: Session, text: str) -> Reply:
 
 
 def moment_of(debugger: Debugger, text: str, usage: str) -> int:
-    """Parse a moment: a number, `start`, `end`, `sgd K`, `cost K` or `now`."""
+    """Parse a moment: a number, `start`, `end`, `sgd K`, `cost K`, `order K` or `now`."""
     word, _, rest = text.partition(" ")
     if text == "start":
         return 0
@@ -180,6 +181,11 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
     if text == "end":
         end = debugger.timeline.end
         return len(debugger.cursor.costs) * debugger.timeline.length if end is None else end
+    if word == "order":
+        if not debugger.timeline.shows_order:
+            raise DebuggerError("the order is not shown", where=text, hint="order on")
+        placed = count_of(rest.strip() or "0", usage)
+        return debugger.timeline.order_moment(min(placed, len(debugger.graph)))
     if word in ("sgd", "cost"):
         if not rest:
             raise DebuggerError("which SGD step?", hint=f"usage: {usage}")
@@ -220,12 +226,11 @@ def _continue(session: Session, text: str) -> Reply:
         raise DebuggerError(
             "no stop is set: this would run forever", hint=f"{SET_STOP}, {RUN_STEPS}"
         )
-    length = debugger.timeline.length
-    begun = debugger.moment // length
+    begun = debugger.timeline.completed_steps(debugger.moment)
     far = FAR if debugger.cursor.endless else TO_THE_END
     hits = _run_through(session, far)
     debugger = session.debugger
-    steps = debugger.moment // length - begun
+    steps = debugger.timeline.completed_steps(debugger.moment) - begun
     ran = f" in {steps:,} SGD steps; {CONTINUE}" if debugger.graph.trains else ""
     if debugger.cursor.at_end:
         ran = f"; end of the run ({debugger.cursor.ending}); {GO_BACK}"
@@ -252,7 +257,7 @@ def _run_through(session: Session, sgd_steps: int) -> tuple[Hit, ...]:
 def _run_back_through(session: Session) -> tuple[Hit, ...]:
     """Run back to the last stop, in any graph of a program."""
     hits = session.stops.run_back(session.progress)
-    while not hits and session.debugger.moment:
+    while not hits and session.debugger.moment > 0:
         debugger = session.debugger
         before = debugger.before_block(debugger.sgd_step)
         if before is None or debugger.timeline.position(debugger.moment) != 1:
@@ -265,9 +270,9 @@ def _run_back_through(session: Session) -> tuple[Hit, ...]:
 def _reverse_continue(session: Session, text: str) -> Reply:
     if text:
         raise DebuggerError("reverse-continue takes no argument", hint="back N, or goto MOMENT")
-    _require_previous(session.debugger)
+    _require_previous(session.debugger, computed=True)
     hits = _run_back_through(session)
-    at_start = session.debugger.moment == 0
+    at_start = session.debugger.moment <= 0
     note = "no stop was met; this is the start" if at_start else "the search was not finished"
     return moved(session, hits, "" if hits else note)
 
@@ -275,7 +280,7 @@ def _reverse_continue(session: Session, text: str) -> Reply:
 def _last(session: Session, text: str) -> Reply:
     debugger = session.debugger
     ref = chosen_number(session, text, "last NODE[i,j]")
-    _require_previous(debugger)
+    _require_previous(debugger, computed=True)
     note = last_change(debugger, ref, session.progress)
     return replace(moved(session, note=note), ref=ref)
 

@@ -13,6 +13,8 @@ from mfdebug.core.timeline.entry_ref import cost_name, is_summed
 def status(debugger: Debugger) -> str:
     """Return SGD step, phase, moment, cost and learning rate in one line."""
     where = debugger.where
+    if where.phase == "order":
+        return f"order {where.part} of {where.parts} ∙ before the start"
     part = f" {where.part} of {where.parts}" if where.node is not None else ""
     step = f"SGD step {where.sgd_step} ∙ " if debugger.cursor.has_steps else ""
     known = debugger.graph.trains and not math.isnan(debugger.state.learning_rate)

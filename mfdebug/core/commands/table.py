@@ -14,6 +14,7 @@ from mfdebug.core.commands.files import CLOSING
 from mfdebug.core.commands.help import help_command
 from mfdebug.core.commands.look import LOOKING
 from mfdebug.core.commands.move import MOVING
+from mfdebug.core.commands.order import ORDERING
 from mfdebug.core.commands.quiz import PREDICTING
 from mfdebug.core.commands.screen import COLOURING
 from mfdebug.core.commands.session import SCRIPTING
@@ -23,7 +24,7 @@ from mfdebug.core.commands.unroll import UNROLLING
 COMMANDS: dict[str, Command] = {}
 # By purpose, as on the help screen.
 GROUPS: dict[str, list[Command]] = {
-    "move": MOVING,
+    "move": [*MOVING, *ORDERING],
     "stop": STOPPING,
     "look": [*LOOKING, DRAW],
     "change": [*EDITING, *UNROLLING, *BRANCHING],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mfdebug.core.explain.arithmetic import bracketed
+from mfdebug.core.explain.ordering_text import ordering_lines, ordering_title
 from mfdebug.core.explain.report import NodeReport, kind_of, report
 from mfdebug.core.format.numbers import described, scalar
 from mfdebug.core.timeline.debugger import Debugger, index_text
@@ -20,6 +21,8 @@ def name_moment(debugger: Debugger, moment: Moment) -> str:
     """Return a moment's name: `backward of l1 (Linear)`."""
     if moment.phase == "start":
         return "the start: nothing has happened yet"
+    if moment.phase == "order":
+        return ordering_title(debugger, moment.part)
     if moment.node is None:
         return "feed: every input gets its value"
     node = debugger.graph.nodes[moment.node]
@@ -33,6 +36,8 @@ def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
     if moment.phase == "start":
         first = "feed: every input gets its value"
         return [title, f"  {len(debugger.graph)} nodes; next: {first}"]
+    if moment.phase == "order":
+        return [title, *(f"  {line}" for line in ordering_lines(debugger))]
     if moment.node is None:
         return [title, *_fed_lines(debugger)]
     node = report(debugger, moment.node, index)

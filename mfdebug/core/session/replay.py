@@ -108,7 +108,13 @@ def _rest(session: Session) -> Iterator[str]:
     yield from session.watches.lines()
     if (quiz := session.quiz) is not None:
         yield f"quiz on {quiz.right} of {quiz.asked}" if quiz.asked else "quiz on"
-    yield f"goto {session.debugger.moment}"
+    debugger = session.debugger
+    if debugger.timeline.shows_order:
+        yield "order on"
+    if debugger.moment < 0:
+        yield f"goto order {debugger.timeline.placed(debugger.moment)}"
+    else:
+        yield f"goto {debugger.moment}"
 
 
 def run_script(session: Session, script: Script) -> int:

@@ -50,6 +50,12 @@ class ComputedCursor(Cursor):
         target = self.timeline.clamp(moment)
         if target != self.moment:
             self.last_update = None
+        # Before the start, the plan is in the state of the start.
+        self.moment = max(self.moment, 0)
+        if target < 0:
+            self._travel(0, progress)
+            self.moment = target
+            return target
         near = self.timeline.start_of(self.timeline.sgd_step(self.moment) + 2)
         try:
             if self.moment <= target <= near:
@@ -64,7 +70,10 @@ class ComputedCursor(Cursor):
 
     def settle(self) -> None:
         """Recompute the present moment, with all that a run of whole SGD steps does not keep."""
+        moment = self.moment
+        self.moment = max(moment, 0)
         self._travel(self.moment, None)
+        self.moment = min(moment, self.moment)
 
     def forget_costs_from(self, sgd_step: int) -> None:
         """Keep only the costs of the steps before `sgd_step`, and no checkpoint after them."""
@@ -100,7 +109,7 @@ class ComputedCursor(Cursor):
             if not edit.lasts:
                 self._edits_after.setdefault(edit.after, []).append(edit)
         self.overrides = Overrides(self.timeline, edits)
-        self._travel(self.moment, None)
+        self.settle()
         # What was computed of this branch before is computed again only where it is needed.
         self.costs.extend(self.branch_costs.of(edits)[len(self.costs) :])
 

@@ -72,7 +72,7 @@ class ComputedDebugger(Debugger):
         if gradient:
             self._require_gradient(node)
         lasts = gradient or not isinstance(target, Input)
-        after = self.moment if lasts else self._effective_after(node)
+        after = self._now if lasts else self._effective_after(node)
         words = f"{name} {'×' if scales else '='} {_short(new)}"
         if index is not None:
             index = tuple(i % n for i, n in zip(index, self.plan.shapes[node], strict=True))
@@ -102,7 +102,7 @@ class ComputedDebugger(Debugger):
                 f"the learning rate is at least 0, not {rate:g}", hint="to ascend, negate the cost"
             )
         name = "lr()" if "lr" in self.graph.by_name else "lr"
-        return self._branch(Edit(self.moment, None, None, np.array(rate), f"{name} = {rate:g}"))
+        return self._branch(Edit(self._now, None, None, np.array(rate), f"{name} = {rate:g}"))
 
     def set_schedule(self, schedule: Schedule | None) -> int:
         """Set the schedule of all updates after the present moment, counted from the next one."""
@@ -112,7 +112,7 @@ class ComputedDebugger(Debugger):
         if schedule is not None:
             start = self.plan.update_number(self.cursor.coming_step)
             schedule = dataclasses.replace(schedule, start=start)
-        edit = Edit(self.moment, None, None, np.array(0.0), words, schedule, sets_schedule=True)
+        edit = Edit(self._now, None, None, np.array(0.0), words, schedule, sets_schedule=True)
         return self._branch(edit)
 
     def set_trainable(self, node: int, trainable: bool) -> int:
@@ -129,7 +129,7 @@ class ComputedDebugger(Debugger):
             )
         words = f"{label}.trainable = {str(trainable).lower()}"
         frozen = self.graph.trainables.index(node), not trainable
-        return self._branch(Edit(self.moment, None, None, np.array(0.0), words, frozen=frozen))
+        return self._branch(Edit(self._now, None, None, np.array(0.0), words, frozen=frozen))
 
     def _check_trains(self, where: str) -> None:
         if not self.graph.trains:
@@ -159,14 +159,19 @@ class ComputedDebugger(Debugger):
         with np.errstate(over="ignore"):
             return new.astype(self.graph.dtype)
 
+    @property
+    def _now(self) -> int:
+        """The present moment, or the start while the order is found: an edit is made there."""
+        return max(self.moment, 0)
+
     def _effective_after(self, node: int) -> int:
         """Return the moment after which an edit of this input, made now, takes effect."""
         step_ends = (
             self.graph.trains and self.timeline.position(self.moment) == self.timeline.length
         )
-        if self.moment == 0 or step_ends:
+        if self._now == 0 or step_ends:
             # The feed overwrites inputs that come from data: the edit is applied after it.
-            return self.moment + self.graph.fed_from_data(node)
+            return self._now + self.graph.fed_from_data(node)
         updated = self.timeline.position_of("update", node)
         if updated is not None and updated <= self.timeline.position(self.moment):
             return self.moment
@@ -200,7 +205,7 @@ class ComputedDebugger(Debugger):
         inputs = [node for node in graph.nodes if isinstance(node, Input)]
         before = [(node, node.value) for node in inputs], graph.training, graph.progress
         states = [(node, node.state) for node in graph.nodes if isinstance(node, Op)]
-        progress = self.plan.progress(self.moment // self.timeline.length)
+        progress = self.plan.progress(self.timeline.completed_steps(self.moment))
         training = self._present_training()
         try:
             self.plan.store()
@@ -218,7 +223,7 @@ class ComputedDebugger(Debugger):
 
     def _store_states_of_the_start(self) -> None:
         """Store what ops kept at the start of an SGD step that a run from the file repeats."""
-        if self.moment % self.timeline.length == 0:
+        if self.timeline.position(self.moment) in (0, self.timeline.length):
             return
         for i, node in enumerate(self.graph.nodes):
             before = self.plan.lasting_before(i)

@@ -147,8 +147,10 @@ class Cursor(ABC):
     def sgd_target(self, count: int, progress: Progress | None = None) -> int:
         """Return the moment that `sgd(count)` moves to; finding it may itself take a run."""
         length = self.timeline.length
-        step = self.moment // length if count >= 0 else -(-self.moment // length)
-        return (step + count) * length
+        if count >= 0:
+            return (self.timeline.completed_steps(self.moment) + count) * length
+        target = (-(-max(self.moment, 0) // length) + count) * length
+        return target if target >= 0 else self.timeline.first
 
     def next_moment(self, node: int, phase: Phase | None = None) -> int:
         """Return the next moment of a node; raise `DebuggerError` if there is none."""

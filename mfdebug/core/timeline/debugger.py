@@ -46,6 +46,7 @@ class Position(NamedTuple):
     done: tuple[tuple[Edit, ...], ...]
     undone: tuple[tuple[Edit, ...], ...]
     actions: tuple[EditAction, ...]
+    shows_order: bool = False
 
 
 class OtherRun(DebuggerError):  # noqa: N818 - nothing is wrong
@@ -225,11 +226,13 @@ class Debugger(ABC):
             tuple(self._done),
             tuple(self._undone),
             tuple(self.actions),
+            self.timeline.shows_order,
         )
 
     def restore(self, position: Position) -> None:
         """Restore an earlier position, or `START`."""
         self.cursor.take_edits(position.edits)
+        self.timeline.shows_order = position.shows_order
         self.cursor.go(position.moment)
         self.branches = [*position.branches]
         self._done, self._undone = [*position.done], [*position.undone]

@@ -4,7 +4,8 @@
 
 Moment 0 is the start. Moment t is the state right after t events, and is named by the t-th: its SGD
 step, phase and node. Without trainables the timeline ends after one backward pass; with them it has
-no end.
+no end. On request, the order of the nodes is found at the moments before the start, which have
+negative numbers: see `mfdebug.core.timeline.ordering`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from msgspec import Struct
 
 from miniflow.graph import Graph
 
-Phase = Literal["start", "feed", "forward", "backward", "update"]
+Phase = Literal["order", "start", "feed", "forward", "backward", "update"]
 NODE_PHASES: tuple[Phase, ...] = ("forward", "backward", "update")
 
 
 class Moment(Struct, frozen=True):
     """One moment: its number and its name.
 
-    `node` is a node index (None at the start and for feed); `part` of `parts` counts within the
-    phase, from 1.
+    `node` is a node index (None at the start, for feed, and while the inputs are counted); `part`
+    of `parts` counts within the phase, from 1.
     """
 
     number: int
@@ -41,6 +42,8 @@ class Timeline:
     builds = 0
 
     def __init__(self, graph: Graph) -> None:
+        # Whether the moments at which the order is found are in front of the start.
+        self.shows_order = False
         self.build(graph)
 
     def build(self, graph: Graph, *, backward: bool = True) -> None:
@@ -74,13 +77,30 @@ class Timeline:
             ("update", [*self.update]),
         ]
 
+    @property
+    def first(self) -> int:
+        """The first moment: the start, or where the order begins to be found."""
+        return -len(self.graph) - 1 if self.shows_order else 0
+
+    def placed(self, moment: int) -> int:
+        """Return how many nodes are in the order at a moment."""
+        return min(len(self.graph), moment + len(self.graph) + 1)
+
+    def order_moment(self, placed: int) -> int:
+        """Return the moment at which so many nodes are in the order."""
+        return placed - len(self.graph) - 1
+
     def sgd_step(self, moment: int) -> int:
         """Return the SGD step of a moment; the start belongs to step 0."""
         return max(moment - 1, 0) // self.length
 
     def position(self, moment: int) -> int:
-        """Return the position in its SGD step: 1 (the feed) to `length`; 0 at the start."""
-        return (moment - 1) % self.length + 1 if moment else 0
+        """Return the position in its SGD step: 1 (the feed) to `length`; 0 up to the start."""
+        return (moment - 1) % self.length + 1 if moment > 0 else 0
+
+    def completed_steps(self, moment: int) -> int:
+        """Return how many SGD steps have ended at a moment."""
+        return max(moment, 0) // self.length
 
     def is_complete(self, moment: int) -> bool:
         """Whether every value and gradient at a moment is of its own SGD step."""
@@ -88,6 +108,10 @@ class Timeline:
 
     def name(self, moment: int) -> Moment:
         """Return the moment's name."""
+        if moment < 0:
+            placed = self.placed(moment)
+            node = placed - 1 if placed else None
+            return Moment(moment, 0, "order", node, placed, len(self.graph))
         if moment == 0:
             return Moment(0, 0, "start", None, 0, 0)
         offset = self.position(moment) - 1
@@ -147,19 +171,21 @@ class Timeline:
 
     def clamp(self, moment: int) -> int:
         """Return the nearest moment that exists."""
-        moment = max(moment, 0)
+        moment = max(moment, self.first)
         return moment if self.end is None else min(moment, self.end)
 
     def phase_after(self, moment: int) -> int:
         """Return the first end of a phase after `moment`."""
+        if moment < 0:
+            return 0
         step, position = divmod(moment, self.length)
         ahead = next((end for end in self._phase_ends if end > position), self.length)
         return self.clamp(self.start_of(step) + ahead)
 
     def phase_before(self, moment: int) -> int:
         """Return the last end of a phase before `moment`: the start of the present phase."""
-        if moment == 0:
-            return 0
+        if moment <= 0:
+            return self.first
         step, position = self.sgd_step(moment), self.position(moment)
         behind = max((end for end in self._phase_ends if end < position), default=0)
         return self.start_of(step) + behind
@@ -189,5 +215,5 @@ class Timeline:
 
     def next_at(self, moment: int, position: int) -> int:
         """Return the first moment after `moment` at this position in an SGD step."""
-        step, now = divmod(moment, self.length)
+        step, now = divmod(max(moment, 0), self.length)
         return self.start_of(step if position > now else step + 1) + position

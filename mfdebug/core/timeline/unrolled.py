@@ -105,7 +105,7 @@ def moment_in(source: Debugger, target: Debugger, moment: int) -> int:
 
     The moments of the nodes of an unrolled layer are all that of the layer.
     """
-    if moment == 0:
+    if moment <= 0:
         return 0
     where = source.timeline.name(moment)
     start = target.timeline.start_of(where.sgd_step)

@@ -148,7 +148,7 @@ class CostPlot(LinesView, can_focus=True):
         """Return why there is no plot."""
         if not self.debugger.graph.trains:
             return "nothing is trained: no costs"
-        if not self.debugger.moment:
+        if self.debugger.moment <= 0:
             return f"no costs yet: {keys.name('sgd')} runs an SGD step"
         if self.crowded:
             return f"the circuit has the room of the cost plot: {keys.name('circuit')} hides it"

@@ -109,6 +109,8 @@ class MessageLine(LinesView):
         if coming.number == 1:
             step = keys_of(self).name("step")
             return f"press {step} to begin: the feed gives every input its value"
+        if coming.phase == "start":
+            return "next: the start of the run"
         words = name_moment(self.debugger, coming)
         if coming.phase == "feed":
             words = f"SGD step {coming.sgd_step} begins with the feed"

@@ -9,6 +9,7 @@ from rich.style import Style
 
 from mfdebug.config.bindings import Keys
 from mfdebug.core.explain.moment_text import explain
+from mfdebug.core.explain.ordering_text import wait_text
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.terminal.text_fitting import wrap
 from mfdebug.tui.widgets.tensor import Line
@@ -21,8 +22,24 @@ def moment_lines(
     if debugger.where.phase == "start":
         yield from _start(debugger, width, keys, style)
         return
+    yield from _explained(debugger, width, style)
+
+
+def ordering_panel_lines(
+    debugger: Debugger, node: int, width: int, style: Callable[[str], Style]
+) -> Iterable[Line]:
+    """Yield the lines of a moment of the ordering, with what a chosen node waits for."""
+    yield from _explained(debugger, width, style)
+    if node != debugger.where.node:
+        yield []
+        yield from (
+            [Segment(part, style("label"))] for part in wrap(wait_text(debugger, node), width)
+        )
+
+
+def _explained(debugger: Debugger, width: int, style: Callable[[str], Style]) -> Iterable[Line]:
     title, *lines = explain(debugger)
-    yield [Segment(title, style("title"))]
+    yield from ([Segment(part, style("title"))] for part in wrap(title, width))
     yield []
     for line in lines:
         first, *rest = wrap(line.strip(), width - 4)

@@ -19,7 +19,7 @@ from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from mfdebug.core.timeline.timeline import Phase
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
-from mfdebug.tui.widgets.moment_lines import moment_lines
+from mfdebug.tui.widgets.moment_lines import moment_lines, ordering_panel_lines
 from mfdebug.tui.widgets.node_lines import NodeLines
 from mfdebug.tui.widgets.node_look import Look
 from mfdebug.tui.widgets.tensor import Line
@@ -279,6 +279,8 @@ class NodePanel(LinesView, can_focus=True):
             if self.debugger.where.phase == "start" and self.opening:
                 return [[Segment(line, self._style("title"))] for line in self.opening]
             return moment_lines(self.debugger, width, keys, self._style)
+        if self.debugger.where.phase == "order":
+            return ordering_panel_lines(self.debugger, self.node, width, self._style)
         ascii_only = bool(getattr(self.app, "ascii_only", False))
         node_lines = NodeLines(
             self.debugger,

@@ -58,12 +58,17 @@ class Columns:
         gap = bool(self.op and self.shape)
         return self.op + self.shape + gap
 
-    def headings(self) -> list[tuple[int, str]]:
-        """Return the words over the columns of numbers, each with its position."""
+    def headings(self, *, ordering: bool = False) -> list[tuple[int, str]]:
+        """Return the words over the columns of numbers, each with its position.
+
+        Those of the moments at which the order is found have the places of value and gradient.
+        """
         bars = [self.value_bar + bool(self.value_bar), self.gradient_bar + bool(self.gradient_bar)]
         at = self.before_numbers + MARK + (self.number == WIDE_NUMBER)
-        words = [(at, "value")]
+        words = [(at, "waits" if ordering else "value")]
         at += self.number + bars[0] + MARK
+        if ordering:
+            return [*words, (at, "place")]
         words.append((at, "gradient" if self.number + bars[1] >= 8 else "grad"))
         at += self.number + bars[1] + 1
         if self.update:

@@ -20,6 +20,7 @@ from mfdebug.tui.widgets.name_texts import NameTexts
 from mfdebug.tui.widgets.order_columns import MARGIN, Columns, Wanted, fit_columns
 from mfdebug.tui.widgets.order_numbers import OrderNumbers
 from mfdebug.tui.widgets.order_rows import OrderRows, Row
+from mfdebug.tui.widgets.ordering_numbers import OrderingNumbers
 from miniflow.node import Input
 from miniflow.ops.base import shape_text
 
@@ -41,6 +42,7 @@ class OrderLines:
         self._style = style
         self._diagnosis = Diagnosis(debugger, stops)
         self._numbers = OrderNumbers(debugger, style)
+        self._ordering = OrderingNumbers(debugger, style)
         # The stops' marks by node.
         self._stop_marks: dict[int, str] = {}
         self.columns = Columns(name=8)
@@ -75,6 +77,15 @@ class OrderLines:
         before, self.columns = self.columns, fit_columns(wanted, width)
         self._names = NameTexts(self._rows)
         return before != self.columns
+
+    def headings(self) -> list[tuple[int, str]]:
+        """Return the words over the columns of numbers, each with its position."""
+        return self.columns.headings(ordering=self._debugger.moment < 0)
+
+    def _cells(self, node: int) -> list[Segment]:
+        """Return the numbers of a node, or what it waits for while the order is found."""
+        numbers = self._ordering if self._debugger.moment < 0 else self._numbers
+        return numbers.segments(node, self.columns)
 
     def _name_width(self, node: int) -> int:
         name = self._rows.own_name(node)
@@ -132,7 +143,7 @@ class OrderLines:
             Segment("▶ " if active is not None else "  ", style("order--now")),
             *self._marked(left, style("order--scope")),
             *text,
-            *self._numbers.segments(row.node, self.columns),
+            *self._cells(row.node),
         ]
 
     def _scope_stop(self, scope: Scope) -> str:
@@ -157,7 +168,7 @@ class OrderLines:
             # Few changes of colour: each costs ten bytes per row when the list scrolls.
             Segment("*" if trained else " ", plain),
             *self._middle(self._kind(node), self._shape(node), self._wrong(node)),
-            *self._numbers.segments(node, columns),
+            *self._cells(node),
         ]
 
     def _wrong(self, node: int) -> str:

@@ -145,7 +145,7 @@ class OrderTree(LinesView, can_focus=True):
     @property
     def headings(self) -> list[tuple[int, str]]:
         """The words over the columns of numbers, each with its position."""
-        return self._order_lines.columns.headings()
+        return self._order_lines.headings()
 
     def show(self) -> None:
         """Show the present moment."""

@@ -78,7 +78,7 @@ class StatusLine(LinesView):
 
     def _batch(self) -> list[str]:
         """Return the words for the rows of the present SGD step, the longest first."""
-        if self._batches is None or not self.debugger.moment:
+        if self._batches is None or self.debugger.moment <= 0:
             return []
         return batch_words(self._batches, self.debugger.sgd_step)
 
@@ -92,7 +92,7 @@ class StatusLine(LinesView):
         part = f" {where.part}{of}{where.parts}" if where.node is not None else ""
         step = [("step " if short else "SGD step ", label), (f"{where.sgd_step}{gap}", number)]
         left = [
-            *(step if debugger.cursor.has_steps else []),
+            *(step if debugger.cursor.has_steps and where.phase != "order" else []),
             (f"{where.phase}{part}{gap}", number),
             ("at " if short else "moment ", label),
             (f"{where.number}", number),

@@ -1,0 +1,42 @@
+"""The columns of the order while it is found: how many inputs a node waits for, and its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.segment import Segment
+from rich.style import Style
+
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.ordering import Ordering
+from mfdebug.tui.terminal.text_fitting import fit
+from mfdebug.tui.widgets.order_columns import MARK, UPDATE, Columns
+
+
+class OrderingNumbers:
+    """Renders what nodes wait for at the present moment, and where they have been placed."""
+
+    def __init__(self, debugger: Debugger, style: Callable[[str], Style]) -> None:
+        self._debugger = debugger
+        self._ordering = Ordering(debugger.graph)
+        self._style = style
+
+    def segments(self, node: int, columns: Columns) -> list[Segment]:
+        """Return the cells of a node, as wide as the columns of its numbers."""
+        placed = self._debugger.timeline.placed(self._debugger.moment)
+        left = self._ordering.waits_for(node, placed)
+        waits, place, kind = f"{left}", "", "order--plain"
+        if node < placed:
+            waits, place = "", f"{node + 1}"
+            kind = "order--new" if node == placed - 1 else "order--dim"
+        elif not left:
+            waits, kind = "queue", "order--gradient"
+            if placed and self._ordering.joins(node, placed):
+                kind = "order--received"
+        lead = " " * (MARK + columns.number - 6)
+        value = MARK + columns.number + columns.value_bar + bool(columns.value_bar)
+        gradient = MARK + columns.number + columns.gradient_bar + bool(columns.gradient_bar)
+        rest = (UPDATE + 1) * bool(columns.update)
+        rest += (columns.summary + 1) * bool(columns.summary)
+        text = f"{fit(f'{lead}{waits}', value)}{fit(f'{lead}{place}', gradient)}{' ' * rest}"
+        return [Segment(text, self._style(kind))]
