@@ -179,7 +179,8 @@ def _terms(
         output = entry_in(local.region, k)
         return edge.term_text(output, float(upstream[k]), float(numbers[k]), float(amounts[k]))
 
-    notes = explainer.notes(view, op, input_index, index)
+    copied = explainer.copied(view, op, input_index)
+    notes = (*explainer.notes(view, op, input_index, index), *([copied] if copied else []))
     parts = explainer.divided(view, op, input_index, index, local.region, amounts)
     if parts:
         notes = (*notes, parts)

@@ -101,7 +101,9 @@ def _backward_lines(node: NodeReport) -> list[str]:
             lines.append(upstream + incoming.remark)
             continue
         number = "not yet" if incoming.number is None else scalar(incoming.number)
-        lines.append(f"{upstream}{incoming.words} = {number}")
+        working = f" = {incoming.working}" if incoming.working else ""
+        lines.append(f"{upstream}{incoming.words}{working} = {number}")
+        lines += [f"  {incoming.copied}"] * bool(incoming.copied)
     if node.incoming_more:
         lines.append(f"  … {node.incoming_more:,} contributions more")
     if node.gradient is not None:

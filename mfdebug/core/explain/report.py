@@ -42,7 +42,8 @@ class Incoming(Struct, frozen=True):
 
     `rule` is the contribution in symbols, `words` the same with the entry's subscripts. If the
     consumer never sends anything, `remark` says why. `input` names the consumer's input where the
-    node is used as several of them.
+    node is used as several of them. Where copies of the node were used, `copied` says so, and
+    `working` is the sum over them in numbers.
     """
 
     consumer: str
@@ -51,6 +52,8 @@ class Incoming(Struct, frozen=True):
     number: float | None
     remark: str = ""
     input: str = ""
+    copied: str = ""
+    working: str = ""
 
 
 class Outgoing(Struct, frozen=True):
@@ -267,7 +270,7 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
             views[edge.consumer] = NodeView(view.debugger, edge.consumer)
         consumer = views[edge.consumer]
         rules = applicable_explainer(consumer)
-        remark = ""
+        remark = copied = working = ""
         if edge.reported and edge.sent is None:
             rule = words = ""
             remark = state.unsent(edge.consumer, edge.input_index)
@@ -283,9 +286,13 @@ def _incoming(view: NodeView, index: Index, edges: list[Contribution]) -> tuple[
             sent = explainer.sent(consumer, op, edge.input_index, index)
             rule, words = sent.text, sent.of(index)
             remark = nothing_sent(consumer, op, explainer, edge.input_index, index)
+            copied = "" if remark else explainer.copied(consumer, op, edge.input_index)
+            if copied and edge.sent is not None:
+                sums = edge_sums(consumer, edge.input_index, index)
+                working = sums.working(TERMS_SHOWN)
         number = None if edge.sent is None else float(edge.sent[index])
         note = consumer.input_note(edge.input_index)
-        found.append(Incoming(consumer.label, rule, words, number, remark, note))
+        found.append(Incoming(consumer.label, rule, words, number, remark, note, copied, working))
     if (more := state.besides(view.node)) is not None:
         reason, amounts = more
         found.append(Incoming("elsewhere", reason, reason, float(amounts[index])))

@@ -60,6 +60,19 @@ class FlowLines:
             words = "sum" if report.reported == report.edges else "sum so far"
             rows.append(Row(f"  {words}", report.received))
         yield from row_lines(rows, self._width, self._dim, self._paint)
+        if not report.outgoing:
+            # Of a node that sends something on, that is more important.
+            yield from self._copies()
+
+    def _copies(self) -> Iterable[Line]:
+        """Yield why what came back is a sum, and its terms, where copies of the node were used."""
+        for incoming in self._report.incoming:
+            if incoming.working:
+                for part in wrap_terms(f"= {incoming.working}", self._width - 5):
+                    yield [Segment(f"     {part}", self._dim)]
+            if incoming.copied:
+                for part in wrap(incoming.copied, self._width - 2):
+                    yield [Segment(f"  {part}", self._dim)]
 
     def outgoing(self, *, titled: bool = True) -> Iterable[Line]:
         """Yield what the node sends on, below a title."""

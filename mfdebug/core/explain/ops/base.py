@@ -153,6 +153,10 @@ class Explainer:
         """Return what the letters of a contribution mean, and what its terms do not say."""
         return tuple(filter(None, (view.legend(),)))
 
+    def copied(self, view: NodeView, op: Op, input_index: int) -> str:
+        """Return which copies of an input send back what adds up, or an empty string."""
+        return ""
+
     def left_out(self, view: NodeView, op: Op, input_index: int, entry: Index) -> str:
         """Return why an entry of an input gets no gradient, or an empty string."""
         return ""

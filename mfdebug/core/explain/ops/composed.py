@@ -166,6 +166,11 @@ class ComposedExplainer(Explainer):
         to = self._to(input_index, entry)
         return to.explainer.left_out(to.view, to.op, to.input_index, to.entry)
 
+    def copied(self, view: NodeView, op: Op, input_index: int) -> str:
+        """What is copied by the op."""
+        to = self._to(input_index, (0,) * view.inputs[input_index].ndim)
+        return to.explainer.copied(to.view, to.op, to.input_index)
+
     def notes(self, view: NodeView, op: Op, input_index: int, entry: Index) -> tuple[str, ...]:
         """The notes of the op."""
         to = self._to(input_index, entry)

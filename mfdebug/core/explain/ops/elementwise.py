@@ -58,6 +58,16 @@ class ElementwiseExplainer(Explainer):
             return f"{role}; {names} was broadcast and gets the sum"
         return f"{role}; {names} were broadcast and get the sums over their copies"
 
+    def copied(self, view: NodeView, op: Op, input_index: int) -> str:
+        """A broadcast input is used several times."""
+        own = view.inputs[input_index]
+        times = view.value.size // max(1, own.size)
+        if own.shape == view.value.shape or times < 2:
+            return ""
+        name = view.labels[input_index]
+        each = f"each entry of {name}" if own.size > 1 else name
+        return f"{each} is used {times:,} times in {view.label}: what comes back adds up"
+
     def sentence(self, view: NodeView, op: Op) -> str:
         """Return the op's sentence without the clause on broadcast inputs."""
         return super().role(view, op)

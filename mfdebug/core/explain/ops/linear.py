@@ -62,6 +62,17 @@ class MatrixExplainer(Explainer):
             return Sent(f"{name} ⊗ {gradient}" if weights else f"{gradient} ⊗ {name}")
         return Sent(f"{name}ᵀ · {gradient}" if weights else f"{gradient} · {name}ᵀ")
 
+    def copied(self, view: NodeView, op: Op, input_index: int) -> str:
+        """A bias is added to every row."""
+        shape = view.value.shape
+        if input_index < len(view.inputs) // 2 * 2 or view.inputs[input_index].shape == shape:
+            return ""
+        rows = view.value.size // max(1, view.inputs[input_index].size)
+        if rows < 2:
+            return ""
+        name = view.labels[input_index]
+        return f"one {name} is added to all {rows:,} rows of {view.label}: what they send adds up"
+
     def role(self, view: NodeView, op: Op) -> str:
         """The matrix rules with this node's names, if it is a single product of two matrices."""
         if len(view.inputs) > 3 or not all(x.ndim == 2 for x in view.inputs[:2]):
