@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from tests.support.app_driver import LENGTH, Driver, ask, opened
 
@@ -24,6 +26,25 @@ async def click(driver: Driver, column: int, row: int) -> None:
     """Click a cell of the plot; the title is row 0."""
     await driver.pilot.click(CostPlot, offset=(column, row))
     await driver.pilot.pause()
+
+
+@pytest.mark.parametrize(
+    ("graph", "size", "rows"), [("xor", (80, 24), 1), ("wx", (80, 24), 9), ("xor", (80, 30), 9)]
+)
+async def test_on_a_low_screen_it_yields_to_what_tensors_send_back(
+    graph: str, size: tuple[int, int], rows: int
+) -> None:
+    async with opened(graph, size=size, commands=["sgd 5", "next"]) as driver:
+        plot = driver.screen.query_one(CostPlot)
+        there = plot.size.height
+        await driver.press("n", "s", "s")
+        assert driver.debugger.where.phase == "backward"
+        assert plot.size.height == rows
+        if rows == 1:
+            assert title(driver) == "cost 0.250683 ∙ curve after backward"
+        await driver.press("n", "s")
+        assert driver.debugger.where.phase == "update"
+        assert plot.size.height == there > 1
 
 
 async def test_until_it_has_two_points_it_is_one_line() -> None:

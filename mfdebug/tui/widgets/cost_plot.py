@@ -6,6 +6,7 @@ costs, so that the node's panel has the space.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -31,6 +32,10 @@ from mfdebug.tui.widgets.panel_title import PanelTitle
 MIN_COSTS = 2
 # Below this height a curve leaves too little space for numbers that an audience can read.
 ROOMY_HEIGHT = 30
+# Below this height the curve yields to what tensors send back, which needs the room.
+HEIGHT_FOR_BACKWARD = 30
+# The first nodes say whether a graph has tensors.
+LOOKED_AT = 100
 # How the curve of another branch looks, for the title.
 DASHES = "⠒ ⠒"
 
@@ -45,6 +50,7 @@ class _Drawn(NamedTuple):
     branch: int
     others: int
     logarithmic: bool
+    yields: bool
     size: tuple[int, int]
 
 
@@ -204,6 +210,7 @@ class CostPlot(LinesView, can_focus=True):
             id(self._branch),
             others.kept,
             self.logarithmic,
+            self._yields,
             self.size,
         )
         if state == self._drawn:
@@ -213,10 +220,11 @@ class CostPlot(LinesView, can_focus=True):
         # A copy: a run in the background cannot append to an array while NumPy exports its buffer.
         costs = np.array(all_costs[:known])
         longest = max([known, *(len(branch.costs) for branch in left)])
-        self.set_class(longest < MIN_COSTS, "line")
+        one_line = longest < MIN_COSTS or state.yields
+        self.set_class(one_line, "line")
         self._picture = None
-        if longest < MIN_COSTS:
-            self.update_lines([self._rule(self._first_words(costs))])
+        if one_line:
+            self.update_lines([self._rule(self._words_of_one_line(costs))])
             return
         curves = Curves(
             costs,
@@ -241,10 +249,24 @@ class CostPlot(LinesView, can_focus=True):
         text = f"{mark} {words} " + mark * max(0, self.size.width - cell_len(words) - 3)
         return Strip([Segment(text, self.get_component_rich_style("cost--axis"))])
 
-    def _first_words(self, costs: Floats) -> str:
+    @property
+    def _yields(self) -> bool:
+        """Whether the node's panel needs the room of the curve: in backward, if there are tensors.
+
+        For the whole phase, so that the panels do not jump at each step.
+        """
+        low = self.screen.size.height < HEIGHT_FOR_BACKWARD and not self.zoomed
+        if not low or self._focused or self.debugger.where.phase != "backward":
+            return False
+        shapes = self.debugger.plan.shapes
+        return any(shapes[node] for node in self.debugger.timeline.forward[:LOOKED_AT])
+
+    def _words_of_one_line(self, costs: Floats) -> str:
         name = descended_name(self.debugger)
-        number = f"{name} {scalar(costs[0])}" if len(costs) else f"{name} not computed"
-        later = "a curve from SGD step 1 on", "a curve from step 1 on"
+        number = f"{name} {scalar(costs[-1])}" if len(costs) else f"{name} not computed"
+        later: Sequence[str] = "a curve from SGD step 1 on", "a curve from step 1 on"
+        if len(costs) >= MIN_COSTS:
+            later = "the curve is back after backward", "curve after backward"
         return self._fitting(*(f"{number} ∙ {words}" for words in later), number)
 
     def _title(self, costs: Floats, step: int, left: list[LeftBranch]) -> str:

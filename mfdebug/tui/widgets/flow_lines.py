@@ -20,7 +20,7 @@ class FlowLines:
     """The lines of a report's edges in `width` cells.
 
     `key` opens the list of all edges. What is sent to the inputs `explained` is shown in numbers
-    elsewhere.
+    elsewhere; `larger` says how to see more of it.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class FlowLines:
         paint: Paint,
         key: str,
         explained: Sequence[int | None] = (),
+        larger: str = "",
     ) -> None:
         self._report = report
         self._width = width
@@ -37,6 +38,7 @@ class FlowLines:
         self._dim = paint.style("dim")
         self._key = key
         self._explained = explained
+        self._larger = larger
 
     def lines(self) -> Iterable[Line]:
         """Yield the contributions to the node and their sum, then what it sends to its inputs."""
@@ -79,9 +81,13 @@ class FlowLines:
         report = self._report
         if not report.outgoing:
             return
-        rule = ("upstream × local = downstream",)
+        rule = "upstream × local = downstream"
         if titled:
-            yield from heading("sends on", [rule], self._width, self._paint)
+            forms = [rule]
+            if self._larger:
+                short = rule.partition(" =")[0]
+                forms = [f"{rule}   {self._larger}", f"{short}   {self._larger}", rule]
+            yield from heading("sends on", [forms], self._width, self._paint)
         for input_index, outgoing in enumerate(report.outgoing):
             yield from self._outgoing(outgoing, explained=input_index in self._explained)
         if report.outgoing_more:

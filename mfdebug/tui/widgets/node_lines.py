@@ -347,7 +347,16 @@ class NodeLines:
         key = self._look.keys.name("order-open")
         explained = [product.input_index for product in at_work]
         paint = self._paint(now=True)
-        return FlowLines(self._report, self._width, paint, key, explained)
+        return FlowLines(self._report, self._width, paint, key, explained, self._larger())
+
+    def _larger(self) -> str:
+        """Return which key shows the matrices of what is sent, if they are not shown here."""
+        look, report = self._look, self._report
+        if self._width >= LEAST_WIDTH or look.zoomed or look.roomy or not report.outgoing:
+            return ""
+        key = look.keys.of("zoom") and look.keys.name("zoom")
+        sends = key and sent_products(self._debugger, self._node, report.index)
+        return f"{key}: matrices" if sends else ""
 
     # Matrices at work, and what else fills the room that is left ---------------------------
 
