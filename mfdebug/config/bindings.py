@@ -122,7 +122,7 @@ _APP_BINDINGS = (
         "compare",
         ("V",),
         "compare",
-        "the previous pass's gradient beside it",
+        "the previous pass beside the present one",
         "screen",
         group="view",
     ),

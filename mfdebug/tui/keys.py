@@ -82,6 +82,8 @@ CIRCUIT_HINTS = [
     ("prompt", "command"),
     ("help", "help"),
 ]
+# What a phase has instead of the key that sets a stop.
+OF_PHASE = {"backward": ("check", "check"), "update": ("last", "last set")}
 PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS, "circuit": CIRCUIT_HINTS}
 
 
@@ -140,13 +142,21 @@ class KeyHint(NamedTuple):
     words: str
 
 
-def key_hints(keys: Keys, *, steps: bool = True, focused: str | None = None) -> list[KeyHint]:
+def key_hints(
+    keys: Keys, *, steps: bool = True, focused: str | None = None, phase: str = ""
+) -> list[KeyHint]:
     """Return the hints of the bottom line; actions without a key are omitted.
 
     `steps` says whether the run has SGD steps, `focused` is the id of the panel with the focus.
+    In some phases another key is the more useful one: see `OF_PHASE`.
     """
+    hints = PANEL_HINTS.get(focused or "", KEY_HINTS)
+    if hints is KEY_HINTS and phase in OF_PHASE:
+        useful = OF_PHASE[phase]
+        others = [hint for hint in KEY_HINTS if hint != useful]
+        hints = [useful if hint[0] == "break" else hint for hint in others]
     return [
         KeyHint(ids.split()[0], " ".join(keys.name(id) for id in ids.split()), words)  # noqa: A001
-        for ids, words in PANEL_HINTS.get(focused or "", KEY_HINTS)
+        for ids, words in hints
         if all(map(keys.of, ids.split())) and (steps or ids != "sgd")
     ]

@@ -189,10 +189,10 @@ async def test_arrows_choose_a_node_and_f_follows_again_and_enter_opens_its_edge
         await driver.press("f")
         assert driver.screen.query_one(NodePanel).node == driver.debugger.graph.index_of("l1")
         await driver.press("enter")
-        for edge in ("├ from X 4x2", "├ from W1 2x2", "├ from b1 2", "└ to s1"):
+        for edge in ("├ inbound X 4x2", "├ inbound W1 2x2", "├ inbound b1 2", "└ outbound s1"):
             assert edge in driver.text
         await driver.press("enter")
-        assert "from X" not in driver.text
+        assert "inbound X" not in driver.text
 
 
 async def test_scopes_fold() -> None:
@@ -461,13 +461,17 @@ async def test_v_chooses_what_is_asked_about_until_the_next_phase() -> None:
         assert driver.message == "! q has no gradient: not computed yet"
 
 
-async def test_capital_v_shows_the_gradient_of_the_previous_pass() -> None:
+async def test_capital_v_shows_the_previous_pass() -> None:
     async with opened("wx") as driver:
         await driver.press("t", "n", "n", "n", "V")
         assert "gradient  ∂cost/∂x = 211.2" in driver.text
         assert "previous pass  ∂cost/∂x = 300" in driver.text
         moment = driver.moment
+        await driver.press("v")
+        assert "previous pass  x = 10" in driver.text
         await driver.press("T")
+        assert "previous pass  w = 5" in driver.text
+        await driver.press("S")
         assert "no pass before this one" in driver.text
         await driver.press("V")
         assert "previous" not in driver.text.split("next:")[0].split("cost by")[0]

@@ -11,9 +11,9 @@ from rich.style import Style
 from textual.strip import Strip
 
 from mfdebug.config.bindings import SHIPPED_KEYS
-from mfdebug.core.explain.previous_gradient import previous_gradient
+from mfdebug.core.explain.previous_pass import previous_pass
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.widgets.node_lines import NodeLines
@@ -41,8 +41,12 @@ def rendered(
 ) -> list[str]:
     index = entry or (0,) * len(debugger.plan.shapes[node])
     shown = Look(width, height, SHIPPED_KEYS, lambda _name: Style(), **look)
-    previous = previous_gradient(debugger, node) if look.get("zoomed") else None
-    lines = NodeLines(debugger, node, index, shown, previous=previous).lines()
+    gradient = debugger.where.phase == "backward"
+    zoomed = look.get("zoomed")
+    previous = previous_pass(debugger, node, gradient=gradient) if zoomed else None
+    lines = NodeLines(
+        debugger, node, index, shown, gradient_asked=bool(zoomed) and gradient, previous=previous
+    ).lines()
     strips = [Strip(line) for line in lines]
     assert max(strip.cell_length for strip in strips) <= width
     return [strip.text.rstrip() for strip in strips]
@@ -156,19 +160,47 @@ def test_of_a_partial_gradient_the_last_contribution_counts() -> None:
     assert line == "  gradient  ∂y/∂x = -25  1 of 2 so far, set now"
 
 
-def test_the_gradient_of_the_previous_pass_is_beside_the_present_one() -> None:
+@pytest.mark.parametrize("position", range(2, 10))
+def test_the_previous_pass_is_beside_the_present_one(position: int) -> None:
+    debugger, node = at("wx", 2 * 9 + position)
+    for gradient in (False, True):
+        if debugger.state.freshness(node, gradient=gradient) is not Freshness.CURRENT:
+            continue
+        before = previous_pass(debugger, node, gradient=gradient)
+        assert before.array is not None
+        assert before.moment is not None
+        with debugger.visiting(before.moment):
+            state = debugger.state
+            there = state.gradient(node) if gradient else state.value(node)
+            assert float(there) == float(before.array)
+        made = debugger.state.made_at(node, gradient=gradient)
+        # A constant is fed again in each pass.
+        assert before.moment == (9 + 1 if made is None else made - 9)
+
+
+def test_the_previous_pass_has_a_column_of_its_own() -> None:
     debugger, node = at("wx", 2 * 9 + 7)
-    label = debugger.graph.nodes[node].label
-    before = previous_gradient(debugger, node)
-    assert before.gradient is not None
-    now = float(debugger.state.gradient(node))
-    with debugger.visiting(before.moment):
-        assert float(debugger.state.gradient(node)) == float(before.gradient) != now
-    assert debugger.timeline.position(before.moment) == debugger.timeline.position(debugger.moment)
     shown = rendered(debugger, node, 77, 12, zoomed=True)
+    label = debugger.graph.nodes[node].label
     assert any(f"previous pass  ∂cost/∂{label} = " in line for line in shown)
+    debugger, node = at("wx", 9 + 2)
+    shown = rendered(debugger, node, 77, 12, zoomed=True)
+    assert "  previous pass  y = 50  set at moment 2" in shown
+
+
+def test_a_parameter_s_previous_value_is_that_before_its_update() -> None:
+    debugger, node = at("wx", 9)
+    before = previous_pass(debugger, node, gradient=False)
+    assert (float(before.array), before.moment) == (5.0, None)  # type: ignore[arg-type]
+    debugger.move(2 * 9)
+    before = previous_pass(debugger, node, gradient=False)
+    assert (float(before.array), before.moment) == (4.4, 9)  # type: ignore[arg-type]
+
+
+def test_the_first_pass_has_none_before_it() -> None:
     first, node = at("wx", 7)
-    assert previous_gradient(first, node).problem == "no pass before this one"
+    for gradient in (False, True):
+        assert previous_pass(first, node, gradient=gradient).problem == "no pass before this one"
 
 
 def test_matrices_at_work_mark_the_row_and_the_column_that_meet() -> None:

@@ -14,6 +14,22 @@ from mfdebug.core.commands.legend import CIRCUIT, COLOURS, CURVES, HEATMAPS, MAR
 from mfdebug.core.explain.list_marks import COLUMNS
 from mfdebug.core.expressions.parser import WORD_MEANINGS
 
+# The lesson's words, and where on the screen they are.
+LESSON_WORDS = {
+    "neuron, layer, node": "a row of the list; the lesson's printings name its class so in turn",
+    "inbound nodes": "the inputs of a node: Enter on its row lists them, and the outbound ones",
+    "outbound nodes": "the nodes that take it as an input: its consumers",
+    "value": "what forward computes; in the list under value",
+    "gradients[self]": "what a node sends to an input: sends on … to x",
+    "n.gradients[self]": "what the consumer n sends back: came back … from n",
+    "t.gradients[t]": "the gradient of an input; in the list under grad",
+    "trainables": "the nodes with * in the list, changed by the update",
+    "topological_sort": "the order of the list; `order` shows how it is found",
+    "forward_pass": "the forward phase: each node in order",
+    "sgd_update": "the update phase: x ← x - lr × ∂cost/∂x",
+    "batch, epoch": "the rows of a step, and one run over all rows: in the status line",
+}
+
 
 class Topic(Struct, frozen=True):
     """A topic: its name, one line about it, and its entries, each a head and what it means."""
@@ -144,6 +160,7 @@ _OTHERS = (
         {f"{name}(x)": meaning for name, meaning in FUNCTION_MEANINGS.items()},
     ),
     Topic("expressions examples", "commands with expressions", EXAMPLES),
+    Topic("lesson", "the words of the MiniFlow lesson, and where they are here", LESSON_WORDS),
     Topic("legend", "the marks of the screen", MARKS),
     Topic("legend list", "numbers, bars and colours of the list of nodes", COLUMNS),
     Topic("circuit", "the graph drawn: boxes, wires and their signs", CIRCUIT),

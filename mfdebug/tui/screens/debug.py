@@ -122,6 +122,7 @@ class DebugScreen(PromptKeys):
     def show_moment(self) -> None:
         """Update every panel to the present moment, in one frame."""
         show_all(self._shown)
+        self.show_keys()
 
     def show_keys(self) -> None:
         """Show the key hints, after a sign that the screen plays by itself."""
@@ -130,7 +131,8 @@ class DebugScreen(PromptKeys):
     def hints(self) -> list[KeyHint]:
         """Return the key hints of the bottom line."""
         focused = None if self.focused is None else self.focused.id
-        return key_hints(keys_of(self), steps=self.debugger.cursor.has_steps, focused=focused)
+        has_steps, phase = self.debugger.cursor.has_steps, self.debugger.where.phase
+        return key_hints(keys_of(self), steps=has_steps, focused=focused, phase=phase)
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""

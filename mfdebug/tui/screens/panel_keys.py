@@ -91,10 +91,10 @@ class PanelKeys(CommandScreen):
             self.say(f"{VIEW_WORDS[shown]}; {key} changes it")
 
     def action_compare(self) -> None:
-        """Show or hide the gradient of the previous pass beside the present one."""
+        """Show or hide what is asked about as the previous pass had it."""
         shown = self.panels.node.compare()
         self.panels.node.show()
         self.panels.draw_titles()
         key = keys_of(self).name("compare")
-        words = f"the gradient of the previous pass is beside the present one; {key} hides it"
-        self.say(words if shown else "only the present gradient is shown")
+        words = f"the previous pass is beside the present one; {key} hides it"
+        self.say(words if shown else "only the present pass is shown")

@@ -14,7 +14,7 @@ from rich.segment import Segment
 from mfdebug.core.explain.images import Picture
 from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.explain.moment_text import update_lines
-from mfdebug.core.explain.previous_gradient import PreviousGradient
+from mfdebug.core.explain.previous_pass import PreviousPass
 from mfdebug.core.explain.products import (
     MatrixProduct,
     received_products,
@@ -69,7 +69,7 @@ class NodeLines:
         look: Look,
         *,
         gradient_asked: bool = False,
-        previous: PreviousGradient | None = None,
+        previous: PreviousPass | None = None,
         picture: Picture | None = None,
     ) -> None:
         self._debugger = debugger
@@ -177,7 +177,7 @@ class NodeLines:
         """
         self.spans = []
         value, gradient = self._value_tensor(), self._gradient_tensor()
-        before = self._previous_tensor() if gradient is not None else None
+        before = self._previous_tensor()
         found = [tensor for tensor in (value, gradient, before) if tensor is not None]
         several = bool(found) and found[0].array.size > 1
         if value is None:
@@ -204,7 +204,7 @@ class NodeLines:
                 top += len(lines)
         if gradient is None:
             yield from self._no_gradient()
-        elif self._previous is not None and self._previous.problem:
+        if self._previous is not None and self._previous.problem:
             yield from self._absent("previous pass", self._previous.problem)
 
     @property
@@ -252,13 +252,15 @@ class NodeLines:
         return ShownTensor("gradient", shown.symbol, notes, gradient, paint, signed=True)
 
     def _previous_tensor(self) -> ShownTensor | None:
+        """Return the tensor of the previous pass, value or gradient: what is asked about."""
         before = self._previous
-        if before is None or before.gradient is None:
+        if before is None or before.array is None:
             return None
         notes = self._set_words(before.moment, stale=False)
         paint = self._paint(stale=True, asked=False)
-        meaning = self._report.symbol if before.gradient.size == 1 else ""
-        return ShownTensor("previous pass", meaning, notes, before.gradient, paint, signed=True)
+        symbol = self._report.symbol if self._asked else self._report.name
+        meaning = symbol if before.array.size == 1 else ""
+        return ShownTensor("previous pass", meaning, notes, before.array, paint, signed=self._asked)
 
     def _set_words(
         self, moment: int | None, stale: bool, *, overridden: bool = False

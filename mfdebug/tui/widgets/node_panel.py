@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mfdebug.core.explain.images import Picture, picture_of
-from mfdebug.core.explain.previous_gradient import PreviousGradient, previous_gradient
+from mfdebug.core.explain.previous_pass import PreviousPass, previous_pass
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from mfdebug.core.timeline.timeline import Phase
@@ -101,7 +101,7 @@ class NodePanel(LinesView, can_focus=True):
         # Whether value or gradient is asked about, if the user has chosen, and the phase of that.
         self._chosen: tuple[Phase, bool] | None = None
         self._compares = False
-        self._previous: tuple[object, PreviousGradient] | None = None
+        self._previous: tuple[object, PreviousPass] | None = None
         # How tensors are to be shown, and how those of the node are.
         self._view: View = "numbers"
         self._shown_tensors: TensorView | None = None
@@ -148,7 +148,7 @@ class NodePanel(LinesView, can_focus=True):
         return ""
 
     def compare(self) -> bool:
-        """Show or hide the gradient of the previous pass; return whether it is shown."""
+        """Show or hide value or gradient of the previous pass; return whether it is shown."""
         self._compares = not self._compares
         return self._compares
 
@@ -300,7 +300,7 @@ class NodePanel(LinesView, can_focus=True):
                 half_blocks=not (ascii_only or self.app.current_theme.name.startswith("ansi")),
             ),
             gradient_asked=self.asks_gradient(self.node),
-            previous=self._previous_gradient(self.node),
+            previous=self._previous_pass(self.node),
             picture=self._picture if self._view == "picture" else None,
         )
         lines = node_lines.lines()
@@ -308,11 +308,14 @@ class NodePanel(LinesView, can_focus=True):
         self._spans = node_lines.spans
         return lines
 
-    def _previous_gradient(self, node: int) -> PreviousGradient | None:
-        """Return the gradient of the previous pass, if it is asked for; read once per moment."""
-        if not self._compares or self.debugger.state.gradient_freshness(node).absent:
+    def _previous_pass(self, node: int) -> PreviousPass | None:
+        """Return what is asked about as the previous pass had it, if wanted; read once a moment."""
+        if not self._compares:
             return None
-        of = node, self.debugger.moment, self.debugger.edits
+        gradient = self.asks_gradient(node)
+        if self.debugger.state.freshness(node, gradient=gradient).absent:
+            return None
+        of = node, gradient, self.debugger.moment, self.debugger.edits
         if self._previous is None or self._previous[0] != of:
-            self._previous = of, previous_gradient(self.debugger, node)
+            self._previous = of, previous_pass(self.debugger, node, gradient=gradient)
         return self._previous[1]

@@ -13,7 +13,7 @@ from mfdebug.core.breakpoints.diagnosis import Diagnosis
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.explain.scopes import Scope, within
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import input_note
 from mfdebug.tui.terminal.text_fitting import fit, fit_end
 from mfdebug.tui.widgets.name_texts import NameTexts
@@ -211,12 +211,14 @@ class OrderLines:
         if row.edge < len(sources):
             source = sources[row.edge]
             shared = len(graph.consumers[source]) > 1
-            word, other = "from", source
+            word, other = "inbound", source
             note = self._input_note(row.node, row.edge)
             note += f" {self._shape(source)}{' (shared)' if shared else ''}"
+            if row.node != source and debugger.state.value_freshness(source) is Freshness.WAITING:
+                note += " ∙ not computed yet"
         else:
             other, input_index = graph.consumers[row.node][row.edge - len(sources)]
-            word, note = "to", self._input_note(other, input_index)
+            word, note = "outbound", self._input_note(other, input_index)
             if (contribution := debugger.state.contribution(other, input_index)) is not None:
                 sent = contribution.sent
                 if sent is None:
