@@ -31,6 +31,8 @@ KEY_HINTS = [
     ("watch", "watch"),
     ("find", "find"),
     ("goto", "goto"),
+    ("landscape", "landscape"),
+    ("answers", "answers"),
     ("play", "play"),
     ("panel", "panel"),
     ("zoom", "zoom"),
@@ -64,6 +66,17 @@ COST_HINTS = [
     ("back", "back"),
     ("help", "help"),
 ]
+PLOT_HINTS = [
+    ("cost-left cost-right", "SGD step"),
+    ("cost-first cost-last", "first, last"),
+    ("landscape", "landscape"),
+    ("answers", "answers"),
+    ("zoom", "zoom"),
+    ("panel", "next panel"),
+    ("step", "step"),
+    ("back", "back"),
+    ("help", "help"),
+]
 CIRCUIT_HINTS = [
     ("step", "step"),
     ("back", "back"),
@@ -82,7 +95,7 @@ CIRCUIT_HINTS = [
     ("prompt", "command"),
     ("help", "help"),
 ]
-PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS, "circuit": CIRCUIT_HINTS}
+PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS, "plot": PLOT_HINTS, "circuit": CIRCUIT_HINTS}
 
 
 def bindings_at(group: str) -> list[BindingType]:

@@ -49,8 +49,9 @@ class PanelKeys(CommandScreen):
     # The node panel ----------------------------------------------------------------------
 
     def action_zoom(self) -> None:
-        """Give the node panel, or the circuit, the whole screen, or show all panels again."""
-        panel = "circuit" if self.focused is self.panels.circuit else ZOOMED[0]
+        """Give the node panel, the circuit or the plot the whole screen, or show all panels again."""
+        panels = {self.panels.circuit: "circuit", self.panels.plot: "plot"}
+        panel = panels.get(self.focused, ZOOMED[0])
         self.panels.zoom("" if self.panels.zoomed else panel)
         self._say_zoomed()
 

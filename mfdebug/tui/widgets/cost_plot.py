@@ -22,8 +22,8 @@ from mfdebug.core.timeline.branch_costs import Branch, LeftBranch
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
 from mfdebug.tui.keys import bindings_at
-from mfdebug.tui.plots.cost_curve import Curves, Picture, draw
-from mfdebug.tui.plots.dots import Floats
+from mfdebug.core.plots.cost_curve import Curves, Picture, draw
+from mfdebug.core.plots.dots import Floats
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.panel_title import PanelTitle
 
@@ -86,6 +86,8 @@ class CostPlot(LinesView, can_focus=True):
         self.zoomed = ""
         # The circuit above the node leaves no room for a curve.
         self.crowded = False
+        # Another plot has the room of the curve.
+        self.replaced = False
         self.logarithmic = False
         self._drawn: _Drawn | None = None
         self._branch: Branch = debugger.edits
@@ -109,7 +111,8 @@ class CostPlot(LinesView, can_focus=True):
         What a program trains is known when it stops; while it is `running` it may train something.
         """
         cramped = self.roomy and self.screen.size.height < ROOMY_HEIGHT
-        fits = not cramped and not self.crowded and not self.screen.has_class("low")
+        hidden = self.crowded or self.replaced
+        fits = not cramped and not hidden and not self.screen.has_class("low")
         has_curve = self.has_curve or (running and len(self.debugger.cursor.costs) > 0)
         self.display = has_curve and (self.zoomed == self.id or (fits and not self.zoomed))
 
@@ -150,6 +153,8 @@ class CostPlot(LinesView, can_focus=True):
             return "nothing is trained: no costs"
         if not self.debugger.moment:
             return f"no costs yet: {keys.name('sgd')} runs an SGD step"
+        if self.replaced:
+            return "the other plot has the room of the cost plot"
         if self.crowded:
             return f"the circuit has the room of the cost plot: {keys.name('circuit')} hides it"
         return "the window is too low for the cost plot"
