@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
-
 import numpy as np
 
 from mfdebug.core.answers.answers import Answers
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line
+from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, Style
 from mfdebug.core.plots.cost_curve import LARGEST, limits
+from mfdebug.core.plots.words import joined, wrapped
 from miniflow.ops.base import Array
 
 POINT = "○"
@@ -23,7 +22,7 @@ def draw(answers: Answers, width: int, height: int) -> Drawing:
     """Draw answers in `width` columns and `height` lines."""
     if answers.kind == "classes":
         return Drawing(_confusion(answers, width, height))
-    words = [part for line in _words(answers) for part in wrap(line, width)]
+    words = wrapped(_words(answers, width), width)
     words = words[: max(1, height // 2)]
     picture = {"plane": _plane, "curve": _curve, "scatter": _scatter}[answers.kind]
     chart = picture(answers, width, height - len(words))
@@ -74,7 +73,9 @@ def _digit(number: float) -> str:
 
 def _curve(answers: Answers, width: int, height: int) -> Chart:
     assert answers.values is not None
-    heights = np.clip(np.where(np.isfinite(answers.values), answers.values, np.nan), -LARGEST, LARGEST)
+    heights = np.clip(
+        np.where(np.isfinite(answers.values), answers.values, np.nan), -LARGEST, LARGEST
+    )
     points = np.zeros(0) if answers.targets is None else answers.targets
     low, high = limits(np.concatenate([heights, points]), (), max(1, height - 1))
     chart = Chart(_ends(answers.axes[0]), (low, high), width, height)
@@ -97,7 +98,7 @@ def _scatter(answers: Answers, width: int, height: int) -> Chart:
     return chart
 
 
-def _words(answers: Answers) -> list[str]:
+def _words(answers: Answers, width: int) -> list[str]:
     lines = []
     if answers.kind == "plane":
         if answers.classes_named:
@@ -120,6 +121,7 @@ def _words(answers: Answers) -> list[str]:
     elif answers.targets is not None:
         error = float(np.abs(answers.targets - answers.given).mean())
         lines.append(f"mean |{answers.target} - {answers.answer}| {scalar(error, 4)}")
+    lines = joined(lines, width)
     return [*lines, *answers.notes]
 
 
@@ -139,17 +141,18 @@ def _confusion(answers: Answers, width: int, height: int) -> list[Line]:
     lines: list[Line] = [[(_accuracy(answers), "words")]]
     header = "".join(str(k).rjust(cell) for k in range(shown))
     lines.append([(first.ljust(margin), "axis"), (header, "axis")])
-    notes = [part for note in answers.notes for part in wrap(note, width)]
+    notes = wrapped(answers.notes, width)
     room = max(1, height - len(lines) - len(notes))
     down = len(counts) if len(counts) <= room else max(1, room - 1)
     for wanted in range(down):
         cells: Line = [(str(wanted).rjust(margin - 1) + " ", "axis")]
         for given in range(shown):
             count = int(counts[wanted, given])
-            style = "mark" if wanted == given else "point" if count else "axis"
+            style: Style = "mark" if wanted == given else "point" if count else "axis"
             cells.append(((str(count) if count else "·").rjust(cell), style))
         lines.append(cells)
     if down < len(counts) or shown < len(counts):
-        lines.append([(f"classes {shown if down >= shown else down} to {len(counts) - 1}: "
+        lines.append([(f"classes {min(shown, down)} to {len(counts) - 1}: "
                        "on a larger screen", "words")])  # fmt: skip
-    return [*lines, *([(note, "words")] for note in notes)]
+    below: list[Line] = [[(note, "words")] for note in notes]
+    return lines + below

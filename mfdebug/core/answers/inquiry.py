@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
@@ -167,7 +167,7 @@ class _Inquiry:
         value = np.array(self.engine.plan.value(node), float)
         return value.reshape(1) if value.ndim == 0 else value
 
-    def _depends_on_others(self, rows: Array) -> Iterator[str | Answers]:
+    def _depends_on_others(self, rows: Array) -> Generator[str, None, bool]:
         """Yield progress; return whether a row's answer depends on the rows beside it."""
         if not self.shape or self.shape[0] == 1:
             return False
@@ -187,7 +187,7 @@ class _Inquiry:
     def _value(self, batch: Array) -> Array:
         return self.engine.value_at(self.subject.answer, {self.subject.source: batch})
 
-    def _answers_to(self, rows: Array) -> Iterator[str | Answers]:
+    def _answers_to(self, rows: Array) -> Generator[str, None, Array]:
         """Yield progress; return the answers to any number of rows."""
         size = self.shape[0] if self.shape else 1
         parts: list[Array] = []
@@ -204,7 +204,7 @@ class _Inquiry:
             yield f"{100 * first // len(starts)} %"
         return np.concatenate(parts)
 
-    def _over(self, axes: tuple[Array, ...]) -> Iterator[str | Answers]:
+    def _over(self, axes: tuple[Array, ...]) -> Generator[str, None, Array]:
         """Yield progress; return the answers over the axes, the first axis fastest."""
         grid = np.stack([g.ravel() for g in np.meshgrid(*axes)], -1)
         return (yield from self._answers_to(grid.reshape(len(grid), *self.shape[1:])))
@@ -220,7 +220,7 @@ def _classes(targets: Array, given: Array) -> tuple[Array, Array] | None:
     wanted = targets.reshape(-1)
     if len(wanted) != len(given):
         return None
-    if (wanted == np.rint(wanted)).all() and 0 <= wanted.min() and wanted.max() < count:
+    if (wanted == np.rint(wanted)).all() and wanted.min() >= 0 and wanted.max() < count:
         return wanted.astype(int), answered
     return None
 

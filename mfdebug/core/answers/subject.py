@@ -39,8 +39,11 @@ def find_subject(debugger: Debugger, text: str) -> Subject:
         named = node_or_error(graph, parse_entry(text, graph.by_name).node)
         if isinstance(graph.nodes[named], Input):
             raise DebuggerError(f"{text} is an input, not an answer", hint=f"usage: {USAGE}")
-        same = answer is not None and debugger.plan.shapes[named] == debugger.plan.shapes[answer]
-        answer, target = named, target if same else None
+        # Another node of the shape of the prediction can be compared with the target, too.
+        shapes = debugger.plan.shapes
+        if named == graph.cost or answer is None or shapes[named] != shapes[answer]:
+            target = None
+        answer = named
     if answer is None:
         raise DebuggerError(
             "the cost compares no prediction with a target", hint="name the answer: answers NODE"

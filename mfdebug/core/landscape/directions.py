@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from miniflow.ops.base import Array
 
-# A direction counts if the path extends along it by this part of its extent along the first one.
-LEAST = 1e-9
+# A direction counts if the path extends along it by this part of its extent along the first one:
+# the squares have a rounding error of 1e-16.
+LEAST = 1e-7
 
 
 class Directions(Struct, frozen=True):

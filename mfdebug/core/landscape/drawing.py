@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
-
 import numpy as np
 
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.landscape.landscape import Landing, Landscape, Mark
 from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line
 from mfdebug.core.plots.cost_curve import LARGEST, limits
+from mfdebug.core.plots.words import together, wrapped
 from miniflow.ops.base import Array
 
 PATH, PRESENT, LANDING = "○", "◆", "▾"
@@ -66,7 +65,7 @@ def _plane(landscape: Landscape, width: int, height: int) -> Chart:
     if landscape.costs is not None:
         chart.shade(_levels(landscape.costs, _bounds(landscape)))
     for landing in landscape.landings:
-        chart.mark(*landing.at, LANDING, "landing")
+        chart.mark(landing.at[0], landing.at[1], LANDING, "landing")
     for mark in landscape.path:
         chart.mark(mark.at[0], mark.at[1], PATH, "path", mark.step)
     present = landscape.present
@@ -119,10 +118,12 @@ def _words(landscape: Landscape, width: int) -> list[str]:
         at = scalar(present.at[0], DIGITS)
         lines.append(f"slope at {at}: {_number(landscape.slope)}   {PATH} SGD steps  {PRESENT} now")
     else:
-        lines.append(f"→ {landscape.axes[0].name}   {PATH} SGD steps  {PRESENT} now")
+        # Where the cost of this moment is not known, there is no mark.
+        known = f"{PRESENT} now" if present.cost is not None else f"now {_number(present.at[0])}"
+        lines.append(f"→ {landscape.axes[0].name}   {PATH} SGD steps  {known}")
     lines += _landing_lines(landscape)
     lines += landscape.notes
-    return [part for line in lines for part in wrap(line, width, subsequent_indent="  ")]
+    return wrapped(lines, width)
 
 
 def _landing_lines(landscape: Landscape) -> list[str]:
@@ -138,9 +139,8 @@ def _landing_lines(landscape: Landscape) -> list[str]:
             for one in landscape.landings
         ]
         start = f"{LANDING} would land: "
-    return [start + ", ".join(texts)] if texts else []
+    return [start + ", ".join(map(together, texts))] if texts else []
 
 
 def _number(number: float | None) -> str:
     return "not computed" if number is None else scalar(number, DIGITS)
-

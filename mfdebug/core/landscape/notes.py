@@ -15,6 +15,7 @@ def notes_of(
     view: View,
     shares: tuple[float, ...],
     stride: int,
+    parameters: int,
 ) -> tuple[str, ...]:
     """Return the notes, the most important first."""
     notes = []
@@ -32,6 +33,8 @@ def notes_of(
     if view.kind == "gradient" and not isinstance(graph.training.optimizer, SGD):
         name = type(graph.training.optimizer).__name__
         notes.append(f"{name} does not go along the gradient: its updates land beside this line")
+    if view.kind == "entries" and len(view.entries) < parameters:
+        notes.append("with the other parameters as they are now; the steps had others")
     if view.kind == "path":
         total = 100 * sum(shares)
         notes.append(

@@ -43,6 +43,7 @@ class Path(ABC):
         numbers = sum(int(debugger.plan.value(i).size) for i in debugger.graph.trainables)
         self._most = max(2, min(MOST_POINTS, MOST_NUMBERS // max(1, numbers)))
 
+    @abstractmethod
     def begin(self) -> None:
         """Discard what is not of the present branch."""
 
@@ -118,6 +119,9 @@ class RecordedPath(Path):
     def __init__(self, debugger: Debugger) -> None:
         super().__init__(debugger)
         self._read_to = -1
+
+    def begin(self) -> None:
+        """Do nothing: a recorded line has no branches."""
 
     @property
     def _next(self) -> int:

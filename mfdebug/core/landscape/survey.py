@@ -32,9 +32,9 @@ MULTIPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 FEW, MOST_LANDINGS = 4, 5
 # An axis is longer than what lies on it by this part of it at each end.
 MARGIN = 0.06
-# If the cost rises less than this towards one end, as a part of its rise towards the other, the axis
-# may be longer there, by one of these parts of it: both sides of a valley are shown.
-UPHILL, FURTHER = 0.25, (0.25, 0.5, 1, 2)
+# If the cost rises less than this towards one end, as a part of its rise towards the other, the
+# axis may be longer there, by one of these parts of it: both sides of a valley are shown.
+UPHILL, FURTHER = 0.25, (0.25, 0.5, 1, 1.5, 2, 3, 4, 6)
 # A line along the gradient ends where it has risen again, at this multiple of the rate at most.
 MOST_RATES = 1024
 
@@ -88,9 +88,7 @@ class Surveyor:
 class _Sketch:
     """A landscape in the making."""
 
-    def __init__(
-        self, debugger: Debugger, view: View, points: list[Point], present: Array
-    ) -> None:
+    def __init__(self, debugger: Debugger, view: View, points: list[Point], present: Array) -> None:
         self.debugger, self.view, self.present = debugger, view, present
         self.points = [p for p in points if np.isfinite(p.parameters).all()]
         self.shares: tuple[float, ...] = ()
@@ -210,7 +208,7 @@ class _Sketch:
             present,
             slope,
             tuple(landings),
-            notes_of(self.debugger, engine, self.view, self.shares, stride),
+            notes_of(self.debugger, engine, self.view, self.shares, stride, self.present.size),
         )
 
     def _samples(self, axis: int) -> int:

@@ -32,6 +32,9 @@ class EngineCopy:
         self.graph = debugger.graph
         with nodes_kept(self.graph):
             self.plan = compile_plan(self.graph)
+        nodes = self.graph.nodes
+        self._fed = [i for i in range(len(nodes)) if self.graph.fed_from_data(i)]
+        self._keeping = [i for i, op in enumerate(nodes) if isinstance(op, Op) and op.lasts]
         self._forward_end = 1 + len(self.graph.forward_nodes)
         self._backward_end = self._forward_end + len(self.graph.backward_nodes)
         self._overrides = Overrides(debugger.timeline, ())
@@ -53,20 +56,18 @@ class EngineCopy:
         self.step = debugger.cursor.coming_step
         plan.restore(source.save())
         plan.feed(self.step)
-        if 0 < debugger.moment and self.step == debugger.sgd_step:
-            for i, node in enumerate(self.graph.nodes):
-                if self.graph.fed_from_data(i):
-                    plan.set_value(i, np.array(source.value(i)))
-                elif isinstance(node, Op) and node.lasts:
-                    self._take_lasting(i)
+        if debugger.moment > 0 and self.step == debugger.sgd_step:
+            for i in self._fed:
+                plan.set_value(i, np.array(source.value(i)))
+            for i in self._keeping:
+                self._take_lasting(i)
         # All edits are made by the pass after this one.
         timeline = debugger.timeline
         edits = [e for e in debugger.edits if e.lasts and e.after <= debugger.moment]
         self._overrides = Overrides(timeline, edits)
         self._start = timeline.start_of(debugger.sgd_step + 1)
         self._state = plan.save()
-        fed = filter(self.graph.fed_from_data, range(len(self.graph.nodes)))
-        self._inputs = {i: np.array(plan.value(i)) for i in fed}
+        self._inputs = {i: np.array(plan.value(i)) for i in self._fed}
         return parameters_of(debugger)
 
     def _take_lasting(self, node: int) -> None:

@@ -18,12 +18,12 @@ from textual.strip import Strip
 
 from mfdebug.config.bindings import Keys
 from mfdebug.core.format.numbers import scalar
+from mfdebug.core.plots.cost_curve import Curves, Picture, draw
+from mfdebug.core.plots.dots import Floats
 from mfdebug.core.timeline.branch_costs import Branch, LeftBranch
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
 from mfdebug.tui.keys import bindings_at
-from mfdebug.core.plots.cost_curve import Curves, Picture, draw
-from mfdebug.core.plots.dots import Floats
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.panel_title import PanelTitle
 

@@ -223,7 +223,8 @@ class Panels(Horizontal):
         plot = self.plot
         fits = not self.cost.crowded and not self.screen.has_class("low")
         plot.display = plot.wanted and (self.zoomed == "plot" or (fits and not self.zoomed))
-        both = self.screen.size.height >= ROOM_FOR_BOTH
+        above = self._arrangement.mode in ("alone", "beside")
+        both = self.screen.size.height >= ROOM_FOR_BOTH and not above
         self.cost.replaced = plot.display and not both
         self.cost.show_if_it_fits()
 
@@ -234,11 +235,8 @@ class Panels(Horizontal):
                 self.zoom("")
             elif self.screen.focused is self.plot:
                 self.focus_panel(self._list)
-        elif self.zoomed not in ("", "plot") or not self.plot.display:
-            self.show_plot_if_it_fits()
-            narrow = self.screen.has_class("narrow")
-            if self.zoomed or not self.plot.display or narrow:
-                self.zoom("plot")
+        elif self.zoomed or not self.plot.display or self.screen.has_class("narrow"):
+            self.zoom("plot")
 
     # The circuit -------------------------------------------------------------------------
 

@@ -22,9 +22,9 @@ from textual.timer import Timer
 from mfdebug.core.answers.answers import Answers
 from mfdebug.core.answers.drawing import draw as draw_answers
 from mfdebug.core.answers.inquiry import Inquirer
-from mfdebug.core.answers.subject import find_subject
+from mfdebug.core.answers.subject import Subject, find_subject
 from mfdebug.core.landscape.drawing import draw as draw_landscape
-from mfdebug.core.landscape.landscape import Landscape
+from mfdebug.core.landscape.landscape import Landscape, View
 from mfdebug.core.landscape.survey import Surveyor
 from mfdebug.core.landscape.views import view_named
 from mfdebug.core.plots.chart import Drawing
@@ -39,6 +39,8 @@ from miniflow.errors import MiniflowError
 AT_ONCE = 0.02
 # Seconds between such groups of slices.
 PAUSE = 0.005
+# In larger graphs even the first slices take too long for the frame of a key.
+FEW_NODES = 2000
 # Groups of slices between two frames that show the progress.
 REPORT_EVERY = 20
 # The title line of the plot.
@@ -90,6 +92,7 @@ class PlotPanel(LinesView, can_focus=True):
         self._inquirer = Inquirer(session.debugger)
         # What is shown or being computed, and what that depends on.
         self._plot: Plot | None = None
+        self._known: object = None
         self._key: object = None
         self._result: Landscape | Answers | None = None
         self._problem = ""
@@ -127,29 +130,41 @@ class PlotPanel(LinesView, can_focus=True):
     def _present_key(self) -> object:
         plot = self.session.plot
         assert plot is not None
-        try:
-            if plot.kind == "landscape":
-                return self._surveyor.key(view_named(self.session.debugger, plot.argument))
-            return self._inquirer.key(find_subject(self.session.debugger, plot.argument))
-        except MiniflowError as error:
-            return str(error)
+        shown = self._shown_of(plot)
+        if isinstance(shown, View):
+            return self._surveyor.key(shown)
+        return self._inquirer.key(shown) if isinstance(shown, Subject) else shown
+
+    def _shown_of(self, plot: Plot) -> View | Subject | str:
+        """Return what a plot shows, or why there is none; it is searched only once."""
+        debugger = self._surveyor.debugger
+        known = plot, debugger.timeline.builds
+        if known != self._known:
+            try:
+                find = view_named if plot.kind == "landscape" else find_subject
+                self._shown: View | Subject | str = find(debugger, plot.argument)
+            except MiniflowError as error:
+                self._shown = str(error)
+            self._known = known
+        return self._shown
 
     def _begin(self) -> None:
-        plot, debugger = self.session.plot, self.session.debugger
+        plot = self.session.plot
         assert plot is not None
         self._problem, self._groups = "", 0
         if plot != self._plot:
             # The last result is of another plot: not even as it was.
             self._plot, self._result = plot, None
-        try:
-            if plot.kind == "landscape":
-                self._slices = self._surveyor.survey(view_named(debugger, plot.argument))
-            else:
-                self._slices = self._inquirer.inquire(find_subject(debugger, plot.argument))
-        except MiniflowError as error:
-            self._problem, self._result = str(error), None
+        shown = self._shown_of(plot)
+        if isinstance(shown, View):
+            self._slices = self._surveyor.survey(shown)
+        elif isinstance(shown, Subject):
+            self._slices = self._inquirer.inquire(shown)
+        else:
+            self._problem, self._result = shown, None
             return
-        self._run_slices()
+        if len(self._surveyor.debugger.graph.nodes) <= FEW_NODES:
+            self._run_slices()
         if self._slices is not None:
             self._timer = self.set_interval(PAUSE, self._continue)
 
@@ -272,5 +287,3 @@ class PlotPanel(LinesView, can_focus=True):
             if step is not None:
                 self.post_message(self.StepChosen(step))
                 return
-
-
