@@ -148,8 +148,9 @@ def _confusion(answers: Answers, width: int, height: int) -> list[Line]:
         cells: Line = [(str(wanted).rjust(margin - 1) + " ", "axis")]
         for given in range(shown):
             count = int(counts[wanted, given])
-            style: Style = "mark" if wanted == given else "point" if count else "axis"
-            cells.append(((str(count) if count else "·").rjust(cell), style))
+            style: Style = "mark" if wanted == given else "wrong" if count else "axis"
+            text = str(count) if count else "·"
+            cells += [(" " * (cell - len(text)), "blank"), (text, style)]
         lines.append(cells)
     if down < len(counts) or shown < len(counts):
         lines.append([(f"classes {min(shown, down)} to {len(counts) - 1}: "

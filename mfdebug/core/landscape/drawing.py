@@ -12,6 +12,9 @@ from mfdebug.core.plots.words import together, wrapped
 from miniflow.ops.base import Array
 
 PATH, PRESENT, LANDING = "○", "◆", "▾"
+# What they mean.
+STEPS_SIGN, PRESENT_SIGN = together(f"{PATH} SGD steps"), together(f"{PRESENT} now")
+SIGNS = f"{STEPS_SIGN}  {PRESENT_SIGN}"
 # Marks with a label of their own; more would cover the curve.
 MOST_LABELS = 8
 # The shades reach up to this multiple of the highest cost of the path: what is beyond is one shade.
@@ -111,16 +114,16 @@ def _words(landscape: Landscape, width: int) -> list[str]:
             shades = [f"{s} {scalar(b, 3)}" for s, b in zip(SHADES[1:], bounds, strict=False)]
             lines.append(f"{name} from  {'  '.join(shades)}")
         x, y = (axis.name for axis in landscape.axes)
-        lines.append(f"→ {x}  ↑ {y}   {PATH} SGD steps  {PRESENT} now")
+        lines.append(f"→ {x}  ↑ {y}   {SIGNS}")
     elif landscape.slope is not None and kind == "gradient":
         lines.append(f"learning rate →   {PRESENT} now: {name} {_number(present.cost)}")
     elif landscape.slope is not None:
         at = scalar(present.at[0], DIGITS)
-        lines.append(f"slope at {at}: {_number(landscape.slope)}   {PATH} SGD steps  {PRESENT} now")
+        lines.append(f"slope at {at}: {_number(landscape.slope)}   {SIGNS}")
     else:
         # Where the cost of this moment is not known, there is no mark.
-        known = f"{PRESENT} now" if present.cost is not None else f"now {_number(present.at[0])}"
-        lines.append(f"→ {landscape.axes[0].name}   {PATH} SGD steps  {known}")
+        known = PRESENT_SIGN if present.cost is not None else f"now {_number(present.at[0])}"
+        lines.append(f"→ {landscape.axes[0].name}   {STEPS_SIGN}  {together(known)}")
     lines += _landing_lines(landscape)
     lines += landscape.notes
     return wrapped(lines, width)

@@ -15,7 +15,9 @@ from msgspec import Struct
 from mfdebug.core.plots.dots import ACROSS, BRAILLE, DOWN, Band, Floats
 from mfdebug.core.plots.ticks import Tick, round_ticks
 
-Style = Literal["axis", "blank", "curve", "shade", "path", "mark", "landing", "point", "words"]
+Style = Literal[
+    "axis", "blank", "curve", "shade", "path", "mark", "landing", "point", "wrong", "words"
+]
 Cell = tuple[str, Style]
 Line = list[Cell]
 
@@ -92,7 +94,8 @@ class Chart:
         ]
         for row in range(self.rows):
             source = signs[round((1 - row / max(1, self.rows - 1)) * (down - 1))]
-            self.cells[row] = [(source[column], "shade") for column in columns]
+            signs_of_row = [source[column] for column in columns]
+            self.cells[row] = [(s, "blank" if s == " " else "shade") for s in signs_of_row]
 
     def mark(self, x: float, y: float, sign: str, style: Style, step: int | None = None) -> bool:
         """Draw a sign; return whether it is in the chart."""
@@ -148,6 +151,9 @@ class Chart:
 
 
 def _runs(row: Sequence[Cell]) -> Iterator[Cell]:
-    """Join neighbouring characters of one style."""
+    """Join neighbouring characters of one style.
+
+    Blanks have their own: an image of the screen places each run by itself.
+    """
     for style, run in groupby(row, key=lambda cell: cell[1]):
         yield "".join(character for character, _ in run), style

@@ -45,7 +45,7 @@ FEW_NODES = 2000
 REPORT_EVERY = 20
 # The title line of the plot.
 TITLE = 1
-STYLES = ("axis", "curve", "shade", "path", "mark", "landing", "point", "words")
+STYLES = ("axis", "curve", "shade", "path", "mark", "landing", "point", "wrong", "words")
 
 Slices = Iterator[str | Landscape] | Iterator[str | Answers]
 
@@ -65,6 +65,7 @@ class PlotPanel(LinesView, can_focus=True):
         & > .plot--mark { color: $warning; text-style: bold; }
         & > .plot--landing { color: $error; text-style: bold; }
         & > .plot--point { color: $warning; text-style: bold; }
+        & > .plot--wrong { color: $error; }
         & > .plot--words { color: $text; }
     }
     """
