@@ -31,11 +31,11 @@ KEY_HINTS = [
     ("watch", "watch"),
     ("find", "find"),
     ("goto", "goto"),
-    ("landscape", "landscape"),
-    ("answers", "answers"),
     ("play", "play"),
     ("panel", "panel"),
     ("zoom", "zoom"),
+    ("landscape", "landscape"),
+    ("answers", "answers"),
     ("node-down", "scroll the node"),
     ("help", "help"),
 ]

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mfdebug.core.landscape.landscape import Landscape
 from mfdebug.core.landscape.survey import Surveyor
+from mfdebug.core.landscape.views import view_named
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+from mfdebug.core.timeline.prepared import FEW_NODES
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.plot_panel import PlotPanel
+from miniflow.graph import Graph
+from miniflow.node import Input, Node
+from miniflow.ops import Add
 from tests.support.app_driver import Driver, ask, opened
+from tests.tui.test_demo import played
 
 
 def panel(driver: Driver) -> PlotPanel:
@@ -25,7 +34,8 @@ def plotted(driver: Driver) -> list[str]:
 
 
 def title(driver: Driver) -> str:
-    return plotted(driver)[0].strip("─━ ")
+    words = plotted(driver)[0].strip("─━ ")
+    return re.sub(r"[─━ ]+[DA] hides it$", "", words)
 
 
 async def computed(driver: Driver) -> None:
@@ -142,7 +152,7 @@ async def test_the_answers_follow_the_cursor() -> None:
     async with opened("xor", commands=["answers"]) as driver:
         await computed(driver)
         flat = plotted(driver)
-        assert flat[0].strip("─ ") == "s2 over X[:,0] and X[:,1]"
+        assert title(driver) == "s2 over X[:,0] and X[:,1]"
         assert sum(line.count("▒") for line in flat) > 300
         await ask(driver, "sgd 1000")
         await computed(driver)
@@ -205,3 +215,38 @@ async def test_what_cannot_be_shown_is_said() -> None:
         assert "infinite or NaN" in " ".join(plotted(driver))
         await driver.press("3", "T")
         assert present(driver) == (5.0,)
+
+
+async def test_a_line_of_a_demo_shows_a_plot_and_going_back_hides_it(tmp_path: Path) -> None:
+    script = tmp_path / "plots.demo"
+    script.write_text(
+        '# mfdebug demo 1\n# graph "wx"\n# title Plots\n\n'
+        "say Three steps.\nsgd 3\npause\n\nsay The parabola.\nlandscape\npause\n\n"
+        "say And one more step.\nsgd\nlandscape off\nanswers\npause\n",
+        encoding="utf-8",
+    )
+    async with played(script) as show:
+        plot = show.app.screen.query_one(PlotPanel)
+        await show.press("space")
+        assert not plot.display
+        await show.press("space")
+        assert "cost against w" in show.text
+        assert "slope at 3.536" in show.text
+        await show.press("space")
+        assert "y over x" in show.text
+        await show.press("B")
+        assert "cost against w" in show.text
+        await show.press("B")
+        assert not plot.display
+
+
+def test_the_plots_of_a_large_graph_are_prepared_while_keys_are_read() -> None:
+    x = Input("x", value=2.0, trainable=True)
+    chain: Node = x
+    for _ in range(FEW_NODES):
+        chain = Add(chain, x)
+    debugger = ComputedDebugger(Graph.of(chain))
+    *slices, last = Surveyor(debugger).survey(view_named(debugger, ""))
+    assert isinstance(last, Landscape)
+    assert last.slope == FEW_NODES + 1
+    assert "the engine" in slices or "the path" in slices

@@ -11,6 +11,7 @@ from mfdebug.core.answers.answers import Answers
 from mfdebug.core.answers.subject import Subject
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.engine_copy import EngineCopy
+from mfdebug.core.timeline.prepared import Prepared
 from miniflow.ops.base import Array, shape_text
 from miniflow.ops.dropout import Dropout
 
@@ -29,7 +30,7 @@ class Inquirer:
 
     def __init__(self, debugger: Debugger) -> None:
         self.debugger = debugger
-        self._engine: EngineCopy | None = None
+        self._engine = Prepared(debugger.graph, lambda: EngineCopy(debugger))
 
     def key(self, subject: Subject) -> object:
         """Return what the answers depend on: as long as it is equal, so are the answers."""
@@ -45,10 +46,8 @@ class Inquirer:
 
         Valid while the debugger does not move. Raises `DebuggerError` if they cannot be shown.
         """
-        if self._engine is None:
-            self._engine = EngineCopy(self.debugger)
-            yield "the engine"
-        yield from _Inquiry(self.debugger, self._engine, subject).slices()
+        engine = yield from self._engine.slices("the engine")
+        yield from _Inquiry(self.debugger, engine, subject).slices()
 
 
 class _Inquiry:

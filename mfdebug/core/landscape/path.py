@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mfdebug.core.timeline.branch_costs import fork_after
+from mfdebug.core.timeline.checkpoints import Checkpoints
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.edits import Edit
@@ -85,6 +86,10 @@ class ComputedPath(Path):
         super().__init__(debugger)
         with nodes_kept(debugger.graph):
             self._cursor = ComputedCursor(debugger.graph, history_memory=CHECKPOINTS)
+        if isinstance(debugger.cursor, ComputedCursor):
+            # The nodes may have other values by now than those with which the session has started.
+            self._cursor.plan.restore(debugger.cursor.checkpoints.origin)
+            self._cursor.checkpoints = Checkpoints(self._cursor.plan, CHECKPOINTS)
         self._edits: tuple[Edit, ...] = ()
 
     def begin(self) -> None:

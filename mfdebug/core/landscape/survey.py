@@ -5,19 +5,20 @@ All costs are those of the engine, in a plan of its own (`EngineCopy`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 
 from mfdebug.core.landscape.directions import principal_directions
 from mfdebug.core.landscape.landscape import Axis, Landing, Landscape, Mark, View
 from mfdebug.core.landscape.notes import notes_of
-from mfdebug.core.landscape.path import Path, Point, path_of
+from mfdebug.core.landscape.path import Point, path_of
 from mfdebug.core.landscape.views import entry_name
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.engine_copy import EngineCopy, parameters_of
 from mfdebug.core.timeline.entry_ref import descended_name
+from mfdebug.core.timeline.prepared import Prepared
 from miniflow.ops.base import Array
 
 # Costs along a line, and over a plane: across and down. For a large graph there are fewer.
@@ -44,8 +45,8 @@ class Surveyor:
 
     def __init__(self, debugger: Debugger) -> None:
         self.debugger = debugger
-        self._path: Path | None = None
-        self._engine: EngineCopy | None = None
+        self._path = Prepared(debugger.graph, lambda: path_of(debugger))
+        self._engine = Prepared(debugger.graph, lambda: EngineCopy(debugger))
 
     def key(self, view: View) -> object:
         """Return what a landscape depends on: as long as it is equal, so is the landscape."""
@@ -68,21 +69,16 @@ class Surveyor:
                 "a parameter is infinite or NaN here: no landscape",
                 hint="go back to an earlier SGD step",
             )
-        if self._path is None:
-            self._path = path_of(debugger)
-            yield "the path"
-        path = self._path
+        path = yield from self._path.slices("the path")
         path.begin()
         while not path.advance():
             yield f"the path: SGD step {path.points[-1].step if path.points else 0}"
         if not isinstance(debugger.cursor, ComputedCursor):
             yield _Sketch(debugger, view, path.points, present).path_only()
             return
-        if self._engine is None:
-            self._engine = EngineCopy(debugger)
-            yield "the engine"
+        engine = yield from self._engine.slices("the engine")
         sketch = _Sketch(debugger, view, path.points, present)
-        yield from sketch.computed(self._engine, path.stride)
+        yield from sketch.computed(engine, path.stride)
 
 
 class _Sketch:
@@ -174,11 +170,10 @@ class _Sketch:
         marks = self._marks()
         known = [present.at, *(mark.at for mark in marks)]
         if self.view.kind == "entries":
-            with engine.nodes_kept():
-                # Far landings would make two axes much longer than the path.
-                landings = self._landings(engine, MULTIPLES[: FEW if len(self.names) == 1 else 1])
+            # Far landings would make two axes much longer than the path.
+            few = MULTIPLES[: FEW if len(self.names) == 1 else 1]
+            landings = yield from self._landings(engine, few)
             known += [landing.at for landing in landings]
-            yield "the learning rates"
         axes = []
         for k, name in enumerate(self.names):
             with engine.nodes_kept():
@@ -186,9 +181,7 @@ class _Sketch:
             yield "the axes"
             axes.append(Axis(name, np.linspace(*ends, self._samples(k))))
         if self.view.kind == "gradient":
-            with engine.nodes_kept():
-                landings = self._landings(engine, self._multiples(axes[0].at[-1]))
-            yield "the learning rates"
+            landings = yield from self._landings(engine, self._multiples(axes[0].at[-1]))
         costs = np.zeros([len(axis.at) for axis in reversed(axes)])
         work = engine.work + CALL * len(engine.graph.nodes) + self.present.size
         per_slice = max(1, SLICE // work)
@@ -224,23 +217,25 @@ class _Sketch:
         stride = -(-len(inside) // MOST_LANDINGS)
         return tuple(inside[:: max(1, stride)])
 
-    def _landings(self, engine: EngineCopy, multiples: tuple[int, ...]) -> list[Landing]:
+    def _landings(
+        self, engine: EngineCopy, multiples: tuple[int, ...]
+    ) -> Generator[str, None, list[Landing]]:
         """Return where updates with other learning rates would lead, if the next moments update."""
         debugger, rate = self.debugger, self.debugger.state.learning_rate
         timeline = debugger.timeline
         position = timeline.position(debugger.moment)
         between = timeline.length - len(timeline.update) < position < timeline.length
-        if between or not rate > 0:
-            return []
-        if not engine.plan.updates_in(engine.step):
-            return []
-        found = []
+        found: list[Landing] = []
+        if between or not rate > 0 or not engine.plan.updates_in(engine.step):
+            return found
         for multiple in multiples:
             chosen = float(f"{multiple * rate:.12g}")
-            parameters = engine.landing(self.present, chosen)
-            if np.isfinite(parameters).all():
-                at = (chosen,) if self.view.kind == "gradient" else self._at(parameters)
-                found.append(Landing(chosen, at, engine.cost_at(parameters)))
+            with engine.nodes_kept():
+                parameters = engine.landing(self.present, chosen)
+                if np.isfinite(parameters).all():
+                    at = (chosen,) if self.view.kind == "gradient" else self._at(parameters)
+                    found.append(Landing(chosen, at, engine.cost_at(parameters)))
+            yield "the learning rates"
         return found
 
     def _ends(self, axis: int, known: list[float], cost: float) -> tuple[float, float]:

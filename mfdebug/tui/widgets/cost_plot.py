@@ -21,9 +21,10 @@ from mfdebug.core.format.numbers import scalar
 from mfdebug.core.plots.cost_curve import Curves, Picture, draw
 from mfdebug.core.plots.dots import Floats
 from mfdebug.core.timeline.branch_costs import Branch, LeftBranch
+from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
-from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.panel_title import PanelTitle
 
@@ -243,8 +244,19 @@ class CostPlot(LinesView, can_focus=True):
 
     def _rule(self, words: str) -> Strip:
         mark = "━" if self._focused else "─"
-        text = f"{mark} {words} " + mark * max(0, self.size.width - cell_len(words) - 3)
+        room = self.size.width - cell_len(words) - len("─  ")
+        ends = (f" {note} {mark}" for note in self._notes())
+        end = next((end for end in ends if cell_len(end) <= room), "")
+        text = f"{mark} {words} " + mark * max(0, room - cell_len(end)) + end
         return Strip([Segment(text, self.get_component_rich_style("cost--axis"))])
+
+    def _notes(self) -> list[str]:
+        """Return the keys of other plots of the cost, as many as may fit, the longest first."""
+        keys = keys_of(self)
+        computed = isinstance(self.debugger.cursor, ComputedCursor)
+        plots = ("landscape", "answers") if computed else ("landscape",)
+        named = [f"{keys.name(plot)} {plot}" for plot in plots if keys.of(plot)]
+        return [*dict.fromkeys(("  ".join(named), *named[:1]))] if named else []
 
     def _first_words(self, costs: Floats) -> str:
         name = descended_name(self.debugger)
@@ -279,6 +291,12 @@ class CostPlot(LinesView, can_focus=True):
         )
 
     def _fitting(self, *titles: str) -> str:
-        """Return the first title that fits, or the last."""
+        """Return the first title that fits, or the last; the first may give way to a note."""
         room = self.size.width - len("─  ─")
-        return next((title for title in titles if cell_len(title) <= room), titles[-1])
+        chosen = next((title for title in titles if cell_len(title) <= room), titles[-1])
+        notes = self._notes()
+        if notes and len(titles) > 1 and chosen == titles[0]:
+            needed = len(notes[-1]) + len("  ─")
+            if cell_len(chosen) + needed > room >= cell_len(titles[1]) + needed:
+                return titles[1]
+        return chosen

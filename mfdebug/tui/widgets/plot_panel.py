@@ -30,7 +30,7 @@ from mfdebug.core.landscape.views import view_named
 from mfdebug.core.plots.chart import Drawing
 from mfdebug.core.session.plot import Plot
 from mfdebug.core.session.session import Session
-from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.panel_title import PanelTitle
 from miniflow.errors import MiniflowError
@@ -258,11 +258,15 @@ class PlotPanel(LinesView, can_focus=True):
 
     def _rule(self) -> Strip:
         mark = "━" if self._focused else "─"
-        room = self.size.width - 4
+        room = self.size.width - len("─  ")
         words = self._title()
         if cell_len(words) > room:
             words = f"{words[: max(0, room - 1)]}…"
-        text = f"{mark} {words} " + mark * max(0, self.size.width - cell_len(words) - 3)
+        plot, keys = self.session.plot, keys_of(self)
+        end = f" {keys.name(plot.kind)} hides it {mark}" if plot and keys.of(plot.kind) else ""
+        room -= cell_len(words)
+        end = end if cell_len(end) <= room else ""
+        text = f"{mark} {words} " + mark * max(0, room - cell_len(end)) + end
         return Strip([Segment(text, self.get_component_rich_style("plot--axis"))])
 
     # Keys and clicks ---------------------------------------------------------------------
