@@ -64,11 +64,13 @@ _SIGNS = {
     "→": ">",
     "↑": "^",
     "↓": "v",
-    # bars, from the lowest to a full block
-    **dict(zip("▁▂▃▄▅▆▇█", ".:-=+*%#", strict=True)),
+    # bars, from the lowest to a full block, which differs from the mark of a moment
+    **dict(zip("▁▂▃▄▅▆▇█", ".:-=+*%@", strict=True)),
+    # shades, from the lightest
+    **dict(zip("░▒▓", ".=%", strict=True)),
     "▀": "'",
     **dict.fromkeys("▌▐▎▍▋▊▉▏▕", "|"),
-    **dict.fromkeys("░▒▓■", "#"),
+    "■": "#",
     "▔": "-",
     # punctuation
     **dict.fromkeys("‘’", "'"),

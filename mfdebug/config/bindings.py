@@ -21,7 +21,7 @@ PLACES = {
     "order": "in the order",
     "circuit": "in the circuit",
     "entries": "in the node panel",
-    "cost": "in the curve",
+    "cost": "in the curve or a plot",
     "prompt": "at the prompt",
     "why": "in the why dialog",
     "text": "in a text dialog",

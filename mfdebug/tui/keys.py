@@ -34,6 +34,8 @@ KEY_HINTS = [
     ("play", "play"),
     ("panel", "panel"),
     ("zoom", "zoom"),
+    ("landscape", "landscape"),
+    ("answers", "answers"),
     ("node-down", "scroll the node"),
     ("help", "help"),
 ]
@@ -64,6 +66,17 @@ COST_HINTS = [
     ("back", "back"),
     ("help", "help"),
 ]
+PLOT_HINTS = [
+    ("cost-left cost-right", "SGD step"),
+    ("cost-first cost-last", "first, last"),
+    ("landscape", "landscape"),
+    ("answers", "answers"),
+    ("zoom", "zoom"),
+    ("panel", "next panel"),
+    ("step", "step"),
+    ("back", "back"),
+    ("help", "help"),
+]
 CIRCUIT_HINTS = [
     ("step", "step"),
     ("back", "back"),
@@ -84,7 +97,7 @@ CIRCUIT_HINTS = [
 ]
 # What a phase has instead of the key that sets a stop.
 OF_PHASE = {"backward": ("check", "check"), "update": ("last", "last set")}
-PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS, "circuit": CIRCUIT_HINTS}
+PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS, "plot": PLOT_HINTS, "circuit": CIRCUIT_HINTS}
 
 
 def bindings_at(group: str) -> list[BindingType]:

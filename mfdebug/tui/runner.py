@@ -63,6 +63,11 @@ class Runner:
         """Whether a command runs in the background."""
         return bool(self._running)
 
+    @property
+    def active(self) -> bool:
+        """Whether a command runs, here or in the background: it may move the session."""
+        return self.busy or self._turn.locked()
+
     def interrupt(self) -> bool:
         """Stop the command that runs in the background; return whether there was one."""
         self._stop = self.busy

@@ -7,12 +7,15 @@ import pytest
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from tests.support.app_driver import LENGTH, Driver, ask, opened
 
+# The keys of the plots beside the curve, at the end of its title.
+NOTE = "D landscape"
+
 
 def title(driver: Driver) -> str:
     """The title line of the curve, without the rule around it."""
     plot = driver.screen.query_one(CostPlot)
     line = driver.text.split("\n")[plot.region.y]
-    return line[plot.region.x :].strip("─━ ")
+    return line[plot.region.x :].strip("─━ ").removesuffix(NOTE).strip("─━ ")
 
 
 def plotted(driver: Driver) -> list[str]:
@@ -59,7 +62,9 @@ async def test_until_it_has_two_points_it_is_one_line() -> None:
         assert plot.size.height == 1
         node = driver.screen.query_one("#node").size.height
         await driver.press("t")
-        assert title(driver) == "cost by SGD step   ◆ step 1: 0.251009"
+        # It gives way to the key of the plot that can take its place.
+        assert title(driver) == "cost   ◆ step 1: 0.251009"
+        assert "── D landscape ─" in driver.text
         assert plot.size.height == 9
         assert driver.screen.query_one("#node").size.height == node - 8
 

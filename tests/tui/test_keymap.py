@@ -46,7 +46,7 @@ KEYS = {
     "watch": (),
     "theme": ("f9",),
     "order-down": ("d",),
-    "diff": ("D",),
+    "diff": ("H",),
 }
 
 

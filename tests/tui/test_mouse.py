@@ -133,10 +133,10 @@ async def test_a_click_on_a_title_gives_the_focus_and_two_the_whole_screen() -> 
         assert "entry" in driver.text.split("\n")[-1]
         await driver.pilot.click("#cost", offset=(4, 0))
         assert panels.cost.has_focus
-        assert "━ cost by SGD step" in driver.text
+        assert "━ cost   ◆" in driver.text
         await driver.pilot.click("#order-title", offset=(4, 0))
         assert panels.order.has_focus
-        assert "─ cost by SGD step" in driver.text
+        assert "─ cost   ◆" in driver.text
         await driver.pilot.click("#node-title", offset=(4, 0), times=2)
         assert panels.zoomed == "node"
         await driver.pilot.click("#node-title", offset=(4, 0), times=2)
@@ -154,7 +154,7 @@ async def test_tab_goes_round_the_panels_and_each_names_its_keys() -> None:
         await driver.press("3", "t", "tab", "tab")
         assert panels.cost.has_focus
         assert driver.text.split("\n")[-1].startswith(" ← → SGD step Home End first, last")
-        assert "━ cost by SGD step" in driver.text
+        assert "━ cost   ◆" in driver.text
         await driver.press("left")
         assert driver.debugger.sgd_step == 1
         await driver.press("home")

@@ -32,6 +32,10 @@ CURVES = {
     "⠒ ⠒": "the cost of another branch, which an edit has left, as far as it was computed",
     "epoch 2 3/28": "the SGD step is the 3rd of 28 in epoch 2, counted from 0; a step is a batch",
     "◆ •": "in the curve: the present SGD step; a step between steps that are not finite",
+    "○ ◆ ▾": "in the landscape of the cost: the SGD steps, the parameters now, where other "
+    "learning rates would lead",
+    "░ 0.2 ▒ 0.4": "below a landscape or the answers: the cost or answer from which on cells have "
+    "this shade",
     "▂▃▅▇": "in the list of watches: the trend, a block for each earlier number",
 }
 HEATMAPS = {

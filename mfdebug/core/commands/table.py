@@ -15,6 +15,7 @@ from mfdebug.core.commands.help import help_command
 from mfdebug.core.commands.look import LOOKING
 from mfdebug.core.commands.move import MOVING
 from mfdebug.core.commands.order import ORDERING
+from mfdebug.core.commands.plots import PLOTTING
 from mfdebug.core.commands.quiz import PREDICTING
 from mfdebug.core.commands.screen import COLOURING
 from mfdebug.core.commands.session import SCRIPTING
@@ -26,7 +27,7 @@ COMMANDS: dict[str, Command] = {}
 GROUPS: dict[str, list[Command]] = {
     "move": [*MOVING, *ORDERING],
     "stop": STOPPING,
-    "look": [*LOOKING, DRAW],
+    "look": [*LOOKING, *PLOTTING, DRAW],
     "change": [*EDITING, *UNROLLING, *BRANCHING],
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,

@@ -12,6 +12,7 @@ from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.expressions.watches import Watch, Watches
 from mfdebug.core.quiz.quiz import Quiz
+from mfdebug.core.session.plot import Plot
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.script import Origin, Script, read_script
 from mfdebug.core.session.transcript import Transcript
@@ -30,6 +31,7 @@ class SessionState(NamedTuple):
     watches: tuple[int, tuple[Watch, ...]]
     quiz: Quiz | None
     debugger: Debugger | None = None
+    plot: Plot | None = None
 
 
 class Interpreter(Protocol):
@@ -79,6 +81,9 @@ class Session:
         self.transcript: Transcript | None = None
         self.depth = 0
         self.closed = False
+        # Whether a screen shows plots, and the one that it shows beside the numbers.
+        self.has_panels = False
+        self.plot: Plot | None = None
         # The themes of the screen that shows the session, and the present one; none without.
         self.themes: tuple[str, ...] = ()
         self.theme = ""
@@ -113,6 +118,7 @@ class Session:
             self.watches.state,
             copy.copy(self.quiz),
             self.debugger,
+            self.plot,
         )
 
     def restore(self, state: SessionState) -> None:
@@ -122,6 +128,7 @@ class Session:
         self.stops.restore(state.stops)
         self.watches.restore(state.watches)
         self.quiz = copy.copy(state.quiz)
+        self.plot = state.plot
 
     def clear(self) -> None:
         """Go to the start, roll up layers, and discard edits, stops and watches."""

@@ -38,6 +38,7 @@ from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.message_line import KeyLine, MessageLine, Tone
 from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panels import Panels
+from mfdebug.tui.widgets.plot_panel import PlotPanel
 from mfdebug.tui.widgets.status_line import StatusLine
 from miniflow.errors import MiniflowError
 
@@ -65,6 +66,7 @@ class DebugScreen(PromptKeys):
         self._greeting = greeting
         self.session = session
         self.debugger = session.debugger
+        session.has_panels = True
         self.runner = Runner(session, self, self, commands)
         self.autosaver = autosaver
         self._saver = SessionSaver(self, self.runner, autosaver, self._report_unsaved)
@@ -72,6 +74,7 @@ class DebugScreen(PromptKeys):
         self.count = Count()
         self.status = StatusLine(self.debugger, id="status")
         self.panels = Panels(session, roomy=presentation.roomy, id="body")
+        self.panels.plot.busy = lambda: self.runner.active
         self.finder = Finder(self.debugger, self.panels.order, self.panels.shown)
         self.caption = Caption(session, id="caption")
         self.message = MessageLine(self.debugger, id="message")
@@ -151,6 +154,7 @@ class DebugScreen(PromptKeys):
         if isinstance(self.app, ThemedApp):
             self.session.theme = self.app.theme_name
         self.panels.cost.forget()
+        self.panels.plot.forget()
         self.status.show()
         self.panels.show()
         self.caption.show()
@@ -241,6 +245,8 @@ class DebugScreen(PromptKeys):
         if reply.ref is not None:
             self.panels.node.choose(reply.ref)
         self.show_moment()
+        if name in ("landscape", "answers"):
+            self.panels.plot_changed()
         if reply.stopped:
             self.autoplay.stop()
         view = view_of(line, reply, self.debugger, keys_of(self))
@@ -285,6 +291,10 @@ class DebugScreen(PromptKeys):
 
     async def on_cost_plot_step_chosen(self, event: CostPlot.StepChosen) -> None:
         """Go to the moment that computed the cost of the SGD step that was clicked."""
+        await self.run_line(f"goto cost {event.step}")
+
+    async def on_plot_panel_step_chosen(self, event: PlotPanel.StepChosen) -> None:
+        """Go to the moment that computed the cost of the SGD step whose mark was clicked."""
         await self.run_line(f"goto cost {event.step}")
 
     # Keys that are not commands ----------------------------------------------------------

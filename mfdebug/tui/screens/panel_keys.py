@@ -49,8 +49,10 @@ class PanelKeys(CommandScreen):
     # The node panel ----------------------------------------------------------------------
 
     def action_zoom(self) -> None:
-        """Give the node panel, or the circuit, the whole screen, or show all panels again."""
-        panel = "circuit" if self.focused is self.panels.circuit else ZOOMED[0]
+        """Give the panel with the focus the whole screen, or the node's; or show all again."""
+        panel = ZOOMED[0]
+        if self.focused in (self.panels.circuit, self.panels.plot):
+            panel = "circuit" if self.focused is self.panels.circuit else "plot"
         self.panels.zoom("" if self.panels.zoomed else panel)
         self._say_zoomed()
 

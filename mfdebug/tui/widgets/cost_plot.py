@@ -19,12 +19,13 @@ from textual.strip import Strip
 
 from mfdebug.config.bindings import Keys
 from mfdebug.core.format.numbers import scalar
+from mfdebug.core.plots.cost_curve import Curves, Picture, draw
+from mfdebug.core.plots.dots import Floats
 from mfdebug.core.timeline.branch_costs import Branch, LeftBranch
+from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
-from mfdebug.tui.keys import bindings_at
-from mfdebug.tui.plots.cost_curve import Curves, Picture, draw
-from mfdebug.tui.plots.dots import Floats
+from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.panel_title import PanelTitle
 
@@ -92,6 +93,8 @@ class CostPlot(LinesView, can_focus=True):
         self.zoomed = ""
         # The circuit above the node leaves no room for a curve.
         self.crowded = False
+        # Another plot has the room of the curve.
+        self.replaced = False
         self.logarithmic = False
         self._drawn: _Drawn | None = None
         self._branch: Branch = debugger.edits
@@ -115,7 +118,8 @@ class CostPlot(LinesView, can_focus=True):
         What a program trains is known when it stops; while it is `running` it may train something.
         """
         cramped = self.roomy and self.screen.size.height < ROOMY_HEIGHT
-        fits = not cramped and not self.crowded and not self.screen.has_class("low")
+        hidden = self.crowded or self.replaced
+        fits = not cramped and not hidden and not self.screen.has_class("low")
         has_curve = self.has_curve or (running and len(self.debugger.cursor.costs) > 0)
         self.display = has_curve and (self.zoomed == self.id or (fits and not self.zoomed))
 
@@ -156,6 +160,8 @@ class CostPlot(LinesView, can_focus=True):
             return "nothing is trained: no costs"
         if self.debugger.moment <= 0:
             return f"no costs yet: {keys.name('sgd')} runs an SGD step"
+        if self.replaced:
+            return "the other plot has the room of the cost plot"
         if self.crowded:
             return f"the circuit has the room of the cost plot: {keys.name('circuit')} hides it"
         return "the window is too low for the cost plot"
@@ -246,8 +252,19 @@ class CostPlot(LinesView, can_focus=True):
 
     def _rule(self, words: str) -> Strip:
         mark = "━" if self._focused else "─"
-        text = f"{mark} {words} " + mark * max(0, self.size.width - cell_len(words) - 3)
+        room = self.size.width - cell_len(words) - len("─  ")
+        ends = (f" {note} {mark}" for note in self._notes())
+        end = next((end for end in ends if cell_len(end) <= room), "")
+        text = f"{mark} {words} " + mark * max(0, room - cell_len(end)) + end
         return Strip([Segment(text, self.get_component_rich_style("cost--axis"))])
+
+    def _notes(self) -> list[str]:
+        """Return the keys of other plots of the cost, as many as may fit, the longest first."""
+        keys = keys_of(self)
+        computed = isinstance(self.debugger.cursor, ComputedCursor)
+        plots = ("landscape", "answers") if computed else ("landscape",)
+        named = [f"{keys.name(plot)} {plot}" for plot in plots if keys.of(plot)]
+        return [*dict.fromkeys(("  ".join(named), *named[:1]))] if named else []
 
     @property
     def _yields(self) -> bool:
@@ -296,6 +313,12 @@ class CostPlot(LinesView, can_focus=True):
         )
 
     def _fitting(self, *titles: str) -> str:
-        """Return the first title that fits, or the last."""
+        """Return the first title that fits, or the last; the first may give way to a note."""
         room = self.size.width - len("─  ─")
-        return next((title for title in titles if cell_len(title) <= room), titles[-1])
+        chosen = next((title for title in titles if cell_len(title) <= room), titles[-1])
+        notes = self._notes()
+        if notes and len(titles) > 1 and chosen == titles[0]:
+            needed = len(notes[-1]) + len("  ─")
+            if cell_len(chosen) + needed > room >= cell_len(titles[1]) + needed:
+                return titles[1]
+        return chosen

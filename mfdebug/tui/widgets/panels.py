@@ -23,14 +23,17 @@ from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panel_title import PanelTitle
+from mfdebug.tui.widgets.plot_panel import PlotPanel
 from mfdebug.tui.widgets.side_list import SideList
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 
 # The panels that can have the whole screen, in the order in which a key shows them.
-ZOOMED = ("node", "cost", "circuit", "order")
+ZOOMED = ("node", "cost", "plot", "circuit", "order")
 # The lines of the screen around the panels.
 AROUND = 3
+# From this height on the cost curve has room beside a plot.
+ROOM_FOR_BOTH = 36
 
 
 class Panels(Horizontal):
@@ -45,6 +48,7 @@ class Panels(Horizontal):
         self.node = NodePanel(debugger, id="node")
         self.circuit = CircuitView(debugger, lambda: self.node.node, id="circuit")
         self.cost = CostPlot(debugger, id="cost")
+        self.plot = PlotPanel(session, id="plot")
         self.output = OutputList(session.printed or list, id="output")
         # Whether the user wants the circuit; None is where it fits beside the list.
         self._wished: bool | None = False if roomy else None
@@ -58,6 +62,7 @@ class Panels(Horizontal):
             self.circuit,
             self.node,
             self.cost,
+            self.plot,
             self.output,
         )
         # The panel that has the whole screen, or "".
@@ -82,6 +87,7 @@ class Panels(Horizontal):
                 yield PanelTitle("node")
                 yield self.node
                 yield self.cost
+                yield self.plot
                 yield self.output
 
     def prepare(self) -> None:
@@ -91,6 +97,7 @@ class Panels(Horizontal):
 
     def show(self) -> None:
         """Update every panel to the present moment."""
+        self.show_plot_if_it_fits()
         show_all(self._panels)
         self.draw_titles()
 
@@ -112,20 +119,25 @@ class Panels(Horizontal):
         self.arrange_circuit()
         focused = {
             "cost": self.cost,
+            "plot": self.plot,
             "node": self.node,
             "circuit": self.circuit,
             "order": self.order,
         }
         self.screen.set_focus(focused.get(panel, self._focused_before))
         # On a narrow screen either the order or the node is shown.
-        at_node = self.screen.focused in (self.node, self.cost)
+        at_node = self.screen.focused in (self.node, self.cost, self.plot)
         self.screen.set_class(at_node, "at-node")
         self.node.show()
         self.call_after_refresh(self.draw_titles)
 
     def zoom_next(self) -> None:
         """Give the next panel the whole screen."""
-        has = {"cost": self.cost.has_curve, "circuit": self._arrangement.mode != "hidden"}
+        has = {
+            "cost": self.cost.has_curve,
+            "plot": self.plot.wanted,
+            "circuit": self._arrangement.mode != "hidden",
+        }
         names = [name for name in ZOOMED if has.get(name, True)]
         after = names.index(self.zoomed) + 1 if self.zoomed in names else 0
         self.zoom(names[after % len(names)])
@@ -140,6 +152,7 @@ class Panels(Horizontal):
             headings = self.order.headings if title.panel == "order" else ()
             title.draw(None if focused is None else focused.id, headings, notes)
         self.cost.draw_title(focused=focused is self.cost)
+        self.plot.draw_title(focused=focused is self.plot)
 
     def _hidden_words(self) -> str:
         """Return how many lines of the node panel are out of view, and the keys that show them."""
@@ -160,6 +173,7 @@ class Panels(Horizontal):
             *([self.circuit] if self.shows_circuit else []),
             self.node,
             *([self.cost] if self.cost.is_curve else []),
+            *([self.plot] if self.plot.display else []),
         ]
 
     def focus_next(self) -> bool:
@@ -192,6 +206,8 @@ class Panels(Horizontal):
             self.node.focus()
         elif self.zoomed == "cost":
             self.cost.focus()
+        elif self.zoomed == "plot":
+            self.plot.focus()
         else:
             self._list.focus()
 
@@ -199,6 +215,28 @@ class Panels(Horizontal):
         """Remember which of order and circuit has the focus."""
         if event.widget in (self.order, self.circuit):
             self._list = event.widget
+
+    # The plot ----------------------------------------------------------------------------
+
+    def show_plot_if_it_fits(self) -> None:
+        """Display the plot if there is one, and room for it; it takes the room of the curve."""
+        plot = self.plot
+        fits = not self.cost.crowded and not self.screen.has_class("low")
+        plot.display = plot.wanted and (self.zoomed == "plot" or (fits and not self.zoomed))
+        above = self._arrangement.mode in ("alone", "beside")
+        both = self.screen.size.height >= ROOM_FOR_BOTH and not above
+        self.cost.replaced = plot.display and not both
+        self.cost.show_if_it_fits()
+
+    def plot_changed(self) -> None:
+        """Show the plot that a command has asked for, on the whole screen if need be."""
+        if not self.plot.wanted:
+            if self.zoomed == "plot":
+                self.zoom("")
+            elif self.screen.focused is self.plot:
+                self.focus_panel(self._list)
+        elif self.zoomed or not self.plot.display or self.screen.has_class("narrow"):
+            self.zoom("plot")
 
     # The circuit -------------------------------------------------------------------------
 
@@ -236,7 +274,7 @@ class Panels(Horizontal):
         drawing.styles.height = rows if above else None
         self.node.low = above
         self.cost.crowded = above and height - rows < LEAST_FOR_CURVE
-        self.cost.show_if_it_fits()
+        self.show_plot_if_it_fits()
         self.call_after_refresh(self.show)
 
     def on_circuit_view_reshaped(self) -> None:

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfdebug.tui.plots.ticks import log_ticks, round_ticks, step_end, step_ticks
+from mfdebug.core.plots.ticks import log_ticks, round_ticks, step_end, step_ticks
 
 finite = st.floats(-1e300, 1e300, allow_nan=False)
 

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.tui.plots.dots import ACROSS, BRAILLE, DOWN, Band, Floats, Grid, column_of, dashed
-from mfdebug.tui.plots.ticks import ROUND, Tick, log_ticks, round_ticks, step_end, step_ticks
+from mfdebug.core.plots.dots import ACROSS, BRAILLE, DOWN, Band, Floats, Grid, column_of, dashed
+from mfdebug.core.plots.ticks import ROUND, Tick, log_ticks, round_ticks, step_end, step_ticks
 
 Style = Literal["axis", "blank", "curve", "branch", "mark"]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfdebug.config.ascii import in_ascii
-from mfdebug.tui.plots.cost_curve import SMALLEST, Curves, Picture, draw, limits
+from mfdebug.core.plots.cost_curve import SMALLEST, Curves, Picture, draw, limits
 
 
 def picture(*costs: float, step: int = -1, **options: object) -> Picture:

@@ -1,0 +1,94 @@
+"""Which node is the network's answer, what it is compared with, and what the network sees.
+
+The answer is the prediction: the input of the cost that depends on parameters, where the other one
+is a target, which does not. A sum over entries or a scale between both and the cost is passed.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from mfdebug.core.expressions.parser import parse_entry
+from mfdebug.core.timeline.computed_cursor import ComputedCursor
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
+from miniflow.node import Input
+
+USAGE = "answers [NODE | off]"
+
+
+class Subject(Struct, frozen=True):
+    """Node indices: the answer, its target if one is known, and the input that it depends on."""
+
+    answer: int
+    target: int | None
+    source: int
+
+
+def find_subject(debugger: Debugger, text: str) -> Subject:
+    """Return the subject, with the answer that a command names, or the prediction.
+
+    Raises `DebuggerError` if there is none.
+    """
+    if not isinstance(debugger.cursor, ComputedCursor):
+        raise DebuggerError(
+            "a program is not run again: what it would answer is not known", where="answers"
+        )
+    graph = debugger.graph
+    answer, target = _compared(debugger)
+    if text:
+        named = node_or_error(graph, parse_entry(text, graph.by_name).node)
+        if isinstance(graph.nodes[named], Input):
+            raise DebuggerError(f"{text} is an input, not an answer", hint=f"usage: {USAGE}")
+        # Another node of the shape of the prediction can be compared with the target, too.
+        shapes = debugger.plan.shapes
+        if named == graph.cost or answer is None or shapes[named] != shapes[answer]:
+            target = None
+        answer = named
+    if answer is None:
+        raise DebuggerError(
+            "the cost compares no prediction with a target", hint="name the answer: answers NODE"
+        )
+    return Subject(answer, target, _source(debugger, answer, target))
+
+
+def _compared(debugger: Debugger) -> tuple[int | None, int | None]:
+    """Return the prediction and the target that the cost compares; None where there is none."""
+    graph = debugger.graph
+    node = graph.cost
+    while not isinstance(graph.nodes[node], Input):
+        sources = list(dict.fromkeys(graph.inbound[node]))
+        trained = [i for i in sources if debugger.timeline.first_trained(i) is not None]
+        if len(trained) != 1:
+            return None, None
+        targets = [i for i in sources if i not in trained and _is_data(debugger, i, trained[0])]
+        if len(targets) == 1:
+            return trained[0], targets[0]
+        node = trained[0]
+    return None, None
+
+
+def _is_data(debugger: Debugger, node: int, prediction: int) -> bool:
+    """Whether a node can be the target of a prediction: it has a number or a class for each row."""
+    shape, predicted = debugger.plan.shapes[node], debugger.plan.shapes[prediction]
+    return shape[:1] == predicted[:1] or debugger.graph.fed_from_data(node)
+
+
+def _source(debugger: Debugger, answer: int, target: int | None) -> int:
+    graph = debugger.graph
+    reached, stack = {answer}, [answer]
+    while stack:
+        for source in graph.inbound[stack.pop()]:
+            if source not in reached:
+                reached.add(source)
+                stack.append(source)
+    inputs = [
+        i
+        for i in sorted(reached)
+        if isinstance(graph.nodes[i], Input) and i not in graph.trainables and i != target
+    ]
+    fed = [i for i in inputs if graph.fed_from_data(i)] or inputs
+    if len(fed) != 1:
+        label = graph.nodes[answer].label
+        names = ", ".join(graph.nodes[i].label for i in fed[:4]) or "none"
+        raise DebuggerError(f"{label} does not depend on one input but on {len(fed)}: {names}")
+    return fed[0]

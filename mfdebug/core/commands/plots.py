@@ -1,0 +1,125 @@
+"""Commands that show plots of the moment: the cost's landscape, and the network's answers.
+
+The app shows them in a panel that follows the moment; elsewhere they are computed at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from mfdebug.core.commands.command import Argument, Command, Key
+from mfdebug.core.commands.status import status
+from mfdebug.core.plots.chart import Drawing
+from mfdebug.core.session.plot import Plot, PlotKind
+from mfdebug.core.session.reply import Reply
+from mfdebug.core.session.session import Session
+from mfdebug.core.timeline.debugger import Debugger
+
+T = TypeVar("T")
+
+# The size of a plot as text; so many columns fit into 80 with an indent.
+WIDTH, HEIGHT = 72, 22
+
+
+def _landscape(session: Session, text: str) -> Reply:
+    from mfdebug.core.landscape.views import view_named
+
+    return _plot(session, "landscape", text, view_named, landscape_reply)
+
+
+def _answers(session: Session, text: str) -> Reply:
+    from mfdebug.core.answers.subject import find_subject
+
+    return _plot(session, "answers", text, find_subject, answers_reply)
+
+
+def _plot(
+    session: Session,
+    kind: PlotKind,
+    text: str,
+    check: Callable[[Debugger, str], object],
+    reply: Callable[[Debugger, str], Reply],
+) -> Reply:
+    """Show a plot in the panel, or hide it; without a panel, return the plot."""
+    if text == "off":
+        session.plot = None
+        return Reply(f"{kind}: off", {kind: "off"})
+    toggles, text = text == "toggle", "" if text == "toggle" else text
+    if toggles and session.plot is not None and session.plot.kind == kind:
+        session.plot = None
+        return Reply(f"{kind}: off", {kind: "off"})
+    check(session.debugger, text)
+    if not session.has_panels:
+        return reply(session.debugger, text)
+    session.plot = Plot(kind, text)
+    return Reply(f"{kind}: in the panel", {kind: "on"})
+
+
+def landscape_reply(debugger: Debugger, text: str) -> Reply:
+    """Return the landscape of the present moment as text and data."""
+    from mfdebug.core.landscape.data import landscape_data
+    from mfdebug.core.landscape.drawing import draw
+    from mfdebug.core.landscape.landscape import Landscape
+    from mfdebug.core.landscape.survey import Surveyor
+    from mfdebug.core.landscape.views import view_named
+
+    view = view_named(debugger, text)
+    landscape = _result(Surveyor(debugger).survey(view), Landscape)
+    shown = _as_text(debugger, landscape.title, draw(landscape, WIDTH, HEIGHT))
+    return Reply(shown, landscape_data(landscape), subject=landscape)
+
+
+def answers_reply(debugger: Debugger, text: str) -> Reply:
+    """Return the answers at the present moment as text and data."""
+    from mfdebug.core.answers.answers import Answers
+    from mfdebug.core.answers.data import answers_data
+    from mfdebug.core.answers.drawing import draw
+    from mfdebug.core.answers.inquiry import Inquirer
+    from mfdebug.core.answers.subject import find_subject
+
+    subject = find_subject(debugger, text)
+    answers = _result(Inquirer(debugger).inquire(subject), Answers)
+    shown = _as_text(debugger, answers.title, draw(answers, WIDTH, HEIGHT))
+    return Reply(shown, answers_data(answers), subject=answers)
+
+
+def _result(slices: Iterator[object], kind: type[T]) -> T:
+    """Run all slices and return the result, the last thing that they yield."""
+    *_, last = slices
+    assert isinstance(last, kind)
+    return last
+
+
+def _as_text(debugger: Debugger, title: str, drawing: Drawing) -> str:
+    return f"{title} ∙ {status(debugger)}\n\n{drawing.text()}"
+
+
+PLOTTING = [
+    Command(
+        "landscape",
+        "landscape [ENTRY [ENTRY] | gradient | path | off]",
+        "the cost against what is trained, with the steps on it",
+        _landscape,
+        (Key("D", "landscape toggle"),),
+        "One parameter: a curve. Two: shades, as for `landscape W1[0,0] b1[0]`. More: along the "
+        "gradient, by learning rate; or, with `path`, over the plane in which the parameters have "
+        "moved most. The engine computes the costs in a copy: nothing here changes.",
+        argument=Argument.ENTRY,
+        choices=("gradient", "path", "toggle", "off"),
+        instant=True,
+    ),
+    Command(
+        "answers",
+        "answers [NODE | off]",
+        "what the network answers at this moment",
+        _answers,
+        (Key("A", "answers toggle"),),
+        "Over the plane of its two inputs or along its one input, with the rows of the data; for "
+        "classes a table of what is wanted against what is answered; else each answer against its "
+        "target. NODE is the answer, by default what the cost compares with the target.",
+        argument=Argument.NODE,
+        choices=("toggle", "off"),
+        instant=True,
+    ),
+]

@@ -1,0 +1,156 @@
+"""What a network answers, against its own passes and its published numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mfdebug.core.answers.answers import Answers
+from mfdebug.core.answers.drawing import draw
+from mfdebug.core.answers.inquiry import Inquirer
+from mfdebug.core.answers.subject import find_subject
+from mfdebug.core.expressions.parser import parse
+from mfdebug.core.expressions.present import PresentEnvironment
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
+from miniflow.errors import MiniflowError
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import Linear, SoftmaxCrossEntropy
+from tests.support.debuggers import network, state
+
+
+def at_step(name: str, steps: int) -> Debugger:
+    debugger = ComputedDebugger(load_graph(name))
+    debugger.cursor.sgd(steps)
+    return debugger
+
+
+def answers(debugger: Debugger, text: str = "") -> Answers:
+    before = state(debugger)
+    *slices, last = Inquirer(debugger).inquire(find_subject(debugger, text))
+    assert isinstance(last, Answers)
+    assert all(isinstance(words, str) for words in slices)
+    assert state(debugger) == before
+    return last
+
+
+def test_the_answers_to_the_rows_are_those_of_the_next_pass() -> None:
+    debugger = at_step("xor", 500)
+    found = answers(debugger)
+    assert (found.kind, found.answer, found.target) == ("plane", "s2", "t")
+    assert found.targets is not None
+    assert found.targets.tolist() == [0, 1, 1, 0]
+    debugger.cursor.phases(2)
+    assert found.given.tobytes() == debugger.plan.value(debugger.graph.by_name["s2"]).tobytes()
+    assert found.given == pytest.approx([0.1175, 0.8775, 0.8847, 0.1022], abs=1e-3)
+
+
+def test_they_follow_the_moment() -> None:
+    flat, learned = answers(at_step("xor", 0)), answers(at_step("xor", 1000))
+    assert flat.values is not None
+    assert learned.values is not None
+    assert np.abs(flat.values - 0.5).max() < 0.1
+    x, y = learned.axes
+    corner = learned.values[np.abs(y - 1).argmin(), np.abs(x).argmin()]
+    assert corner > 0.9
+    assert learned.values[np.abs(y).argmin(), np.abs(x).argmin()] < 0.1
+
+
+def test_the_plane_is_drawn_with_the_rows_and_their_targets() -> None:
+    drawn = draw(answers(at_step("xor", 1000)), 46, 13).text().split("\n")
+    assert drawn == XOR
+
+
+def test_classes_are_counted_over_all_rows() -> None:
+    debugger = at_step("digits", 28)
+    found = answers(debugger)
+    assert found.kind == "classes"
+    assert found.counts is not None
+    assert found.counts.sum() == 1797
+    data = debugger.graph.data
+    assert data is not None
+    assert found.counts.sum(1).tolist() == np.bincount(data.feeds["t"].astype(int)).tolist()
+    # The accuracy of the rows of a batch is that of the program's own expression.
+    debugger.cursor.phases(2)
+    rows = debugger.plan.batches.rows_of(debugger.sgd_step)  # type: ignore[union-attr]
+    present = PresentEnvironment(debugger)
+    right = parse("mean(argmax(scores, 1) == t)", present.node_names()).evaluate(present)
+    assert found.targets is not None
+    assert (found.given[rows] == found.targets[rows]).mean() == right
+
+
+def test_one_hot_targets_are_classes_too() -> None:
+    X = Input("X", value=np.array([[1.0, 2], [3, 1], [0, 5]]))
+    t = Input("t", value=np.eye(3)[[0, 1, 1]])
+    W = Input("W", value=np.array([[0.0, 1, 0], [1, 0, 0]]), trainable=True)
+    b = Input("b", value=np.zeros(3), trainable=True)
+    graph = Graph.of(SoftmaxCrossEntropy(Linear(X, W, b, name="scores"), t))
+    found = answers(ComputedDebugger(graph))
+    assert found.counts is not None
+    assert found.counts.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
+    assert found.right == 2
+    # It has two inputs: the class is drawn over their plane.
+    assert (found.kind, found.classes_named) == ("plane", True)
+    assert "1" in draw(found, 40, 12).text()
+
+
+def test_one_input_is_a_curve_and_many_are_a_scatter() -> None:
+    line = answers(at_step("linear-regression", 100))
+    assert (line.kind, line.names) == ("curve", ("X",))
+    assert line.values == pytest.approx(2 * line.axes[0] + 3, abs=0.02)
+    many = answers(at_step("diabetes", 5))
+    assert many.kind == "scatter"
+    assert len(many.rows) == 442
+
+
+def test_a_number_at_a_time_is_a_curve_too() -> None:
+    found = answers(at_step("wx", 1))
+    assert found.values == pytest.approx(4.4 * found.axes[0])
+    assert found.targets == pytest.approx([20])
+
+
+def test_dropout_is_said() -> None:
+    from miniflow.training.optimizers import SGD
+
+    found = answers(ComputedDebugger(network(SGD(0.1))))
+    assert found.notes[-1].startswith("random: d1 dropped as in SGD step 0")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("valley", "", "compares no prediction with a target"),
+        ("batchnorm", "", "depends on the rows beside it"),
+        ("xor", "X", "X is an input, not an answer"),
+        ("xor", "s3", "s3"),
+        ("xor", "s1", r"no picture of s1 \(4x2\) for X \(4x2\)"),
+    ],
+)
+def test_what_has_no_picture_is_an_error(name: str, text: str, problem: str) -> None:
+    with pytest.raises(MiniflowError, match=problem):
+        answers(at_step(name, 1), text)
+
+
+def test_a_node_can_be_named() -> None:
+    found = answers(at_step("xor", 500), "l2")
+    plain = answers(at_step("xor", 500))
+    assert found.given == pytest.approx(np.log(plain.given / (1 - plain.given)))
+
+
+XOR = [
+    "    │██████████████████████▓▓▓▒▒░░░",
+    " 1.0┤███████1█████████▓▓▓▒▒░░░         0",
+    "    │████████████▓▓▓▒▒░░░",
+    "    │███████▓▓▓▒▒░░░                      ░░░▒",
+    " 0.5┤██▓▓▓▒▒░░░                     ░░░░▒▒▓▓▓█",
+    "    │▒▒░░░                     ░░░▒▒▒▓▓▓██████",
+    "    │                     ░░░▒▒▓▓▓▓███████████",
+    " 0.0┤       0        ░░░▒▒▓▓▓██████████1██████",
+    "    │          ░░░░▒▒▓▓▓██████████████████████",
+    "    └──────0.0──────────0.5───────────1.0─────",
+    "s2 from  ░ 0.2  ▒ 0.4  ▓ 0.6  █ 0.8",
+    "→ X[:,0]  ↑ X[:,1]   digits: t",
+    "mean |t - s2| 0.04959",
+]
