@@ -82,7 +82,14 @@ CIRCUIT_HINTS = [
     ("prompt", "command"),
     ("help", "help"),
 ]
-PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS, "circuit": CIRCUIT_HINTS}
+QUIZ_HINTS = [
+    ("quiz-hint", "hint"),
+    ("quiz-enter", "answer, or skip"),
+    ("quiz-leave", "close"),
+    ("quit", "quit"),
+    ("help", "help"),
+]
+PANEL_HINTS = {"quiz": QUIZ_HINTS, "node": NODE_HINTS, "cost": COST_HINTS, "circuit": CIRCUIT_HINTS}
 
 
 def bindings_at(group: str) -> list[BindingType]:
