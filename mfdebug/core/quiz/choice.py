@@ -82,13 +82,15 @@ def asked_again(debugger: Debugger, question: Question, last: int | None, seed: 
     kind, tried = type(graph.nodes[question.node]), 0
     for number in range(question.moment + 1, end + 1):
         moment = timeline.name(number)
-        same = moment.node is not None and moment.phase == first.phase
-        if not same or (question.kind != "update" and not isinstance(graph.nodes[moment.node], kind)):
+        if moment.node is None or moment.phase != first.phase:
+            continue
+        if question.kind != "update" and not isinstance(graph.nodes[moment.node], kind):
             continue
         tried += 1
         if tried > TRIED:
             return ""
-        if any(other.concept == question.concept for other in questions_about(debugger, moment, seed)):
+        concepts = {other.concept for other in questions_about(debugger, moment, seed)}
+        if question.concept in concepts:
             later = moment.sgd_step - first.sgd_step
             where = f" in SGD step {moment.sgd_step}" if later else ""
             return f"{graph.nodes[moment.node].label}{where}"

@@ -16,8 +16,6 @@ Confusion = Literal[
     "own value", "factor", "upstream", "unchanged", "sign", "sum", "mean", "transpose", "rate",
     "order", "rule",
 ]  # fmt: skip
-# A part of a row of the order, and of a box of the circuit.
-Cell = Literal["value", "gradient", "shape"]
 
 NUMBER_FORM = "a number, as in 0.5, -2e-3 or 1/3; 2 % off is right"
 SIGN_FORM = "+, - or 0"
@@ -38,8 +36,8 @@ class Question(Struct, frozen=True):
     `given` are the facts that are needed and `ask` is the question. The answer is `number`, one of
     `choices`, or of kind "sign" one of + - 0. `rule` and `working` explain it afterwards, `hint`
     before. `concept` is what is practised: questions of one concept are alike. `hides` are the
-    cells of the screen that would give the answer away. `scale` is the largest term of a sum, for
-    the rounding error of one that cancels.
+    "value", "gradient" or "shape" of nodes, which the screen must not show. `scale` is the largest
+    term of a sum, for the rounding error of one that cancels.
     """
 
     moment: int
@@ -57,7 +55,7 @@ class Question(Struct, frozen=True):
     scale: float = 0.0
     choices: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
-    hides: frozenset[tuple[int, Cell]] = frozenset()
+    hides: frozenset[tuple[int, str]] = frozenset()
 
     @property
     def form(self) -> str:
@@ -75,8 +73,7 @@ class Question(Struct, frozen=True):
     def listed(self) -> tuple[str, ...]:
         """The choices, each after its letter."""
         return tuple(
-            f"{letter}  {choice}"
-            for letter, choice in zip(LETTERS, self.choices, strict=False)
+            f"{letter}  {choice}" for letter, choice in zip(LETTERS, self.choices, strict=False)
         )
 
     @property

@@ -81,6 +81,8 @@ class Score(Struct, frozen=True):
     @property
     def text(self) -> str:
         """The score in words: `3 of 4 right, 2 in a row`."""
+        if not self.asked:
+            return "no answer yet"
         row = f", {self.streak} in a row" if self.streak > 1 else ""
         return f"{self.right} of {self.asked} right{row}"
 
@@ -155,5 +157,5 @@ def read_score(text: str) -> Score | None:
         confusion = None if token[4] is None else token[4].replace("-", " ")
         if confusion is not None and confusion not in ADVICE:
             return None
-        found.append(Answered(token[1], outcomes[token[2]], bool(token[3]), confusion))  # type: ignore[arg-type]
+        found.append(Answered(token[1], outcomes[token[2]], bool(token[3]), confusion))
     return Score(tuple(found))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.quiz.asked_moment import AskedMoment, bracketed, entry
@@ -17,7 +18,7 @@ from miniflow.ops.extremes import Max, Min
 from miniflow.ops.powers import Pow
 
 
-class Sending(NamedTuple):
+class Sending(Struct, frozen=True):
     """What a node sends to an entry of one input, along `edges`: upstream × local."""
 
     asked: AskedMoment

@@ -6,6 +6,8 @@ circuit, and the line that says what comes next says the score.
 
 from __future__ import annotations
 
+from textual.widgets import Input as TextInput
+
 from mfdebug.core.commands.quiz import open_question
 from mfdebug.core.quiz.question import Question
 from mfdebug.core.timeline.debugger import Debugger
@@ -24,6 +26,10 @@ class QuizKeys(PromptKeys):
 
     def show_moment(self) -> None:
         """Update every panel to the present moment."""
+        raise NotImplementedError
+
+    def follow(self) -> None:
+        """Show the node of the present moment."""
         raise NotImplementedError
 
     def show_keys(self) -> None:
@@ -58,17 +64,16 @@ class QuizKeys(PromptKeys):
             self.panels.zoom("")
         self.panels.quiz.open(question)
         self.debugger.state.concealed = question.hides
+        # The node that is asked about, in the list and in the circuit.
+        self.panels.shown.show(question.node)
         self.add_class(ASKING)
         self.set_focus(self.panels.quiz)
         self.show_moment()
         self.say_score()
 
     def say_score(self) -> None:
-        """Show the score and the keys of a question in the message line."""
-        keys = keys_of(self)
-        hint, skip, leave = map(keys.name, ("quiz-hint", "quiz-enter", "quiz-leave"))
-        words = f"{self.score}   {hint} hint   {skip} skips   {leave} closes"
-        self.say(words, "ask")
+        """Show the score in the message line, which would say what comes next."""
+        self.say(f"type the answer   {self.score}", "ask")
         self.show_keys()
 
     def close_question(self) -> None:
@@ -84,6 +89,12 @@ class QuizKeys(PromptKeys):
         question = self.question
         if question is not None and open_question(self.session) != question:
             self.close_question()
+
+    def on_descendant_focus(self) -> None:
+        """Keep the focus where the answer is typed, also if a panel is clicked."""
+        quiz = self.panels.quiz
+        if self.question is not None and not isinstance(self.focused, TextInput | QuizPanel):
+            self.call_later(self.set_focus, quiz)
 
     async def on_quiz_panel_answered(self, event: QuizPanel.Answered) -> None:
         """Judge the answer; without one, skip the question."""
@@ -106,6 +117,7 @@ class QuizKeys(PromptKeys):
 
     def on_quiz_panel_left(self) -> None:
         """Close the question without an answer."""
+        self.follow()
         self.close_question()
         step = keys_of(self).name("step")
         self.say(f"the question is still open: {step} asks it again   {self.score}")

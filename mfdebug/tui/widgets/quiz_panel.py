@@ -45,7 +45,6 @@ class QuizPanel(LinesView, can_focus=True):
     DEFAULT_CSS = """
     QuizPanel {
         background: $background;
-        padding: 0 0 0 1;
         overflow-x: hidden;
         display: none;
         height: 1fr;
@@ -170,7 +169,8 @@ class QuizPanel(LinesView, can_focus=True):
         question = self.question
         if question is None:
             return []
-        width = max(20, self.size.width - self.styles.gutter.width - 1)
+        # A blank before the text, and one before a scrollbar.
+        width = max(20, self.size.width - 3)
         lines: list[Strip] = []
 
         def add(text: str, style: str, indent: int = 0, hanging: int = 0) -> None:
@@ -181,7 +181,8 @@ class QuizPanel(LinesView, can_focus=True):
                 first = False
 
         focus = "━" if self.has_focus else "─"
-        lines.append(self._strip(f"{focus} quiz ".ljust(width, focus), "title", width))
+        title = f"{focus} quiz ".ljust(self.size.width, focus)
+        lines.append(Strip([Segment(title, self._style("title"))]))
         for given in question.given:
             add(given, "given")
         lines.append(self._strip("", "given", width))
@@ -194,7 +195,7 @@ class QuizPanel(LinesView, can_focus=True):
         words = f"answer  {self._typed}{CURSOR}"
         form = f"   {question.form}"
         fits = not self._typed and cell_len(words + form) <= width
-        segments = [Segment(words, self._style("answer"))]
+        segments = [Segment(f" {words}", self._style("answer"))]
         if fits:
             segments.append(Segment(form, self._style("hint")))
         lines.append(Strip(segments))
@@ -211,7 +212,8 @@ class QuizPanel(LinesView, can_focus=True):
         return self.get_component_rich_style(f"quiz--{name}")
 
     def _strip(self, text: str, style: str, width: int) -> Strip:
-        return Strip([Segment(fit(text, width) if cell_len(text) > width else text, self._style(style))])
+        shown = fit(text, width) if cell_len(text) > width else text
+        return Strip([Segment(f" {shown}", self._style(style))])
 
     def on_focus(self) -> None:
         """Draw the title in bold lines."""

@@ -53,7 +53,8 @@ def ask_classes(asked: AskedMoment) -> list[Question]:
         Question(
             asked.moment.number, asked.node, (), "number", "what a cross-entropy sends",
             (
-                f"{name} is the cross-entropy of {asked.label(source)}, the mean of m = {rows} rows.",
+                f"{name} is the cross-entropy of {asked.label(source)}, a mean of {rows} "
+                f"{'row' if rows == 1 else 'rows'}.",
                 f"The probabilities in row {row} are {listed}; the right class is {label}.",
                 f"A gradient of {scalar(upstream)} arrives at {name}.",
             ),

@@ -81,10 +81,8 @@ def _ask_entry(asked: AskedMoment) -> Iterator[Question]:
         yield Mistake(products[0], "sum", f"{scalar(products[0])} is one term of the sum alone")
         yield Mistake(-total, "sign", f"{scalar(-total)} has the wrong sign")
 
-    working = " + ".join(
-        [*(f"{bracketed(a)} × {bracketed(b)}" for a, b in zip(left, right, strict=True))]
-        + [*map(bracketed, bias)]
-    )
+    terms = [f"{bracketed(a)} × {bracketed(b)}" for a, b in zip(left, right, strict=True)]
+    working = " + ".join([*terms, *map(bracketed, bias)])
     yield Question(
         asked.moment.number, asked.node, index, "number", f"the value of {asked.kind}",
         tuple(given), f"What is {entry(asked.name, index)}?", scalar(total),
@@ -160,7 +158,9 @@ def _ask_product(asked: AskedMoment, edge: int) -> Iterator[Question]:
             return None
         if terms == 1:
             return _length(math.inf, *left, *right)
-        worst = [_length(SHORT_PRODUCT, a, b, together=True) for a, b in zip(left, right, strict=True)]
+        worst = [
+            _length(SHORT_PRODUCT, a, b, together=True) for a, b in zip(left, right, strict=True)
+        ]
         # A sum in which most terms are 0 asks for less than it seems.
         few = sum(1 for a, b in zip(left, right, strict=True) if a and b) < 2
         return None if few or None in worst else max(filter(None, worst))

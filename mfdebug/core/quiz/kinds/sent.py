@@ -63,9 +63,7 @@ def _ask(asked: AskedMoment, source: int) -> Question | None:
         sent = math.fsum(float(state.sent(asked.node, edge)[index]) for edge in edges)
         out = () if is_cost else index
         value, upstream = asked.number_of(asked.node, out), float(state.gradient(asked.node)[out])
-        inputs = [
-            float(x[matching_entry(index, x.shape)]) for x in asked.view.inputs
-        ]
+        inputs = [float(x[matching_entry(index, x.shape)]) for x in asked.view.inputs]
         return Sending(asked, edges, index, sent, upstream, value, inputs)
 
     def length(index: Index) -> float | None:

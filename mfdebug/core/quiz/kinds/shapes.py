@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -53,7 +52,10 @@ def ask_gradient_shape(asked: AskedMoment, edge: int) -> Iterator[Question]:
     wrong: list[tuple[Shape, str]] = [
         (above, f"{shape_words(above)} is the shape of what arrives at {asked.name}")
     ]
-    given = [f"{asked.name} = {asked.report((0, 0)).formula}", f"{upstream} is {shape_words(above)}."]
+    given = [
+        f"{asked.name} = {asked.report((0, 0)).formula}",
+        f"{upstream} is {shape_words(above)}.",
+    ]
     if edge == BIAS:
         if len(right) != 1 or above[0] == 1:
             return
@@ -89,7 +91,7 @@ def _shape_question(
     mistakes: dict[str, Mistake] = {}
     for shape, words in wrong:
         text = shape_words(shape)
-        if shape != right and text not in mistakes and math.prod(shape):
+        if shape != right and text not in mistakes and 0 not in shape:
             mistakes[text] = Mistake(text, "transpose", words)
     if len(mistakes) < 2:
         return

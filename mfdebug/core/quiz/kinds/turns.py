@@ -33,16 +33,17 @@ def _ask_next(asked: AskedMoment) -> list[Question]:
     names = [asked.name, *(asked.label(node) for node in waiting)]
     if len(set(names)) < len(names):
         return []
-    lines = [_takes(asked, node) if forward else _goes(asked, node) for node in (asked.node, *waiting)]
+    lines = [
+        _takes(asked, node) if forward else _goes(asked, node) for node in (asked.node, *waiting)
+    ]
     order = np.random.default_rng(asked.turn).permutation(len(names))
-    word = "taken" if forward else "sent"
     mistakes = []
     for node, missing in waiting.items():
         name, first = asked.label(node), asked.label(missing)
         words = (
             f"{name} needs {first}, which is not computed yet"
             if forward
-            else f"{name} goes into {first}, which has not {word} anything back yet"
+            else f"{name} goes into {first}, which has not sent anything back yet"
         )
         mistakes.append(Mistake(name, "order", words))
     ask = "Forward: which of these can be computed now?"

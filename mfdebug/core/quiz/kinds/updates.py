@@ -48,7 +48,11 @@ def ask_update(asked: AskedMoment) -> list[Question]:
     name, size = entry(asked.name, index), length(index)
     assert size is not None
     symbol = asked.view.gradient(index)
-    given = (f"{name} = {scalar(before)}, {symbol} = {scalar(slope)}.", f"lr = {scalar(made.rate)}.")
+    given = (
+        f"{name} = {scalar(before)}.",
+        f"{symbol} = {scalar(slope)}.",
+        f"lr = {scalar(made.rate)}.",
+    )
     working = f"{scalar(before)} - {scalar(made.rate)} × {bracketed(slope)} = {scalar(after)}"
     hides = frozenset({(asked.node, "value")})
     if not lands(index):
@@ -79,7 +83,7 @@ def ask_update(asked: AskedMoment) -> list[Question]:
 def _mistakes(name: str, before: float, slope: float, rate: float) -> Iterator[Mistake]:
     step = rate * slope
     wrong = before + step
-    yield Mistake(wrong, "sign", f"{scalar(wrong)} adds: descent goes against the gradient")
+    yield Mistake(wrong, "sign", f"{scalar(wrong)} adds the step")
     whole = before - slope
     yield Mistake(whole, "rate", f"{scalar(whole)} leaves out lr = {scalar(rate)}")
     yield Mistake(before + slope, "rate", f"{scalar(before + slope)} leaves out lr, and adds")

@@ -96,9 +96,7 @@ def _mistakes(asked: AskedMoment, numbers: list[float], number: float) -> Iterat
         yield Mistake(product, "rule", f"{scalar(product)} multiplies by the exponent")
     if isinstance(asked.op, MSE):
         count = len(numbers) // 2
-        difference = math.fsum(
-            a - b for a, b in zip(numbers[:count], numbers[count:], strict=True)
-        )
+        difference = math.fsum(a - b for a, b in zip(numbers[:count], numbers[count:], strict=True))
         if count == 1:
             words = f"{scalar(difference)} is not squared"
             yield Mistake(difference, "rule", words)
