@@ -32,8 +32,8 @@ class AskedMoment:
         self.debugger = debugger
         self.moment = moment
         self.node = node
-        self.op: Node = debugger.graph.nodes[node]
-        self.name = self.op.label
+        self.op: Node = debugger.state.op(node)
+        self.name = debugger.graph.nodes[node].label
         self.turn = moment.number + seed
         self._reports: dict[Index, NodeReport] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from mfdebug.core.quiz.asked_moment import AskedMoment
 from mfdebug.core.quiz.kinds.classes import ask_classes
@@ -37,14 +37,20 @@ def questions_about(debugger: Debugger, moment: Moment, seed: int = 0) -> list[Q
 
 
 def _made(asked: AskedMoment) -> Iterator[Question]:
-    phase = asked.moment.phase
+    phase, state = asked.moment.phase, asked.debugger.state
     if phase == "update":
         yield from ask_update(asked)
         return
-    if phase == "forward":
+    edges = range(len(asked.debugger.graph.inbound[asked.node]))
+    if state.departs(asked.node, phase) or any(
+        state.unsent(asked.node, edge) or state.together(asked.node, edge) for edge in edges
+    ):
+        # A program's number that the op's rule does not explain.
+        pass
+    elif phase == "forward":
         yield from ask_value(asked)
         yield from ask_matrix(asked)
-    elif not asked.debugger.state.unknown(asked.node, gradient=True):
+    elif not state.unknown(asked.node, gradient=True):
         yield from ask_sent(asked)
         yield from ask_classes(asked)
         yield from ask_matrix(asked)
@@ -52,19 +58,25 @@ def _made(asked: AskedMoment) -> Iterator[Question]:
     yield from ask_turn(asked)
 
 
-def chosen(questions: list[Question], score: Score, owed: tuple[str, ...]) -> Question | None:
-    """Return the question to ask: of a concept that is owed, or else of the kind asked least."""
-    asked = [question for question in questions if not _learned(question, score, owed)]
+def chosen(
+    questions: list[Question], score: Score, owed: Collection[str], promised: str = ""
+) -> Question | None:
+    """Return the question to ask: of the concept promised for this moment, else one that is owed.
+
+    Without either it is one of the kind asked least.
+    """
+    asked = [question for question in questions if not _learned(question, score, {*owed, promised})]
     by_kind, by_concept = score.asked_by_kind, score.asked_by_concept
 
-    def rank(question: Question) -> tuple[bool, float, int]:
+    def rank(question: Question) -> tuple[bool, bool, float, int]:
         share = by_kind.get(question.kind, 0) / WEIGHTS[question.kind]
-        return question.concept not in owed, share, by_concept.get(question.concept, 0)
+        new = question.concept not in owed
+        return question.concept != promised, new, share, by_concept.get(question.concept, 0)
 
     return min(asked, key=rank, default=None)
 
 
-def _learned(question: Question, score: Score, owed: tuple[str, ...]) -> bool:
+def _learned(question: Question, score: Score, owed: Collection[str]) -> bool:
     """Whether a question has been answered often enough: only numbers differ each time."""
     if question.number is not None or question.concept in owed:
         return False
@@ -72,8 +84,13 @@ def _learned(question: Question, score: Score, owed: tuple[str, ...]) -> bool:
     return last == ["right"] * LEARNED
 
 
-def asked_again(debugger: Debugger, question: Question, last: int | None, seed: int) -> str:
-    """Return the node at which a question of the same concept can be asked next, or ""."""
+def asked_again(
+    debugger: Debugger, question: Question, last: int | None, seed: int, taken: Collection[int]
+) -> tuple[int, str] | None:
+    """Return the moment at which a question of the same concept is asked next, and its node.
+
+    None if there is none soon, or none that is not `taken` by another question.
+    """
     timeline, graph = debugger.timeline, debugger.graph
     first = timeline.name(question.moment)
     passes = 2 if graph.trains and debugger.cursor.passes_run is None else 1
@@ -88,10 +105,10 @@ def asked_again(debugger: Debugger, question: Question, last: int | None, seed: 
             continue
         tried += 1
         if tried > TRIED:
-            return ""
+            return None
         concepts = {other.concept for other in questions_about(debugger, moment, seed)}
-        if question.concept in concepts:
+        if question.concept in concepts and number not in taken:
             later = moment.sgd_step - first.sgd_step
             where = f" in SGD step {moment.sgd_step}" if later else ""
-            return f"{graph.nodes[moment.node].label}{where}"
-    return ""
+            return number, f"{graph.nodes[moment.node].label}{where}"
+    return None

@@ -79,7 +79,10 @@ class Question(Struct, frozen=True):
     @property
     def text(self) -> str:
         """The question in one line: what is given, the question, the choices."""
-        return " ".join([*self.given, self.ask, *(f"({line})" for line in self.listed)])
+        given = [line if line.endswith(".") else f"{line}," for line in self.given]
+        choices = zip(LETTERS, self.choices, strict=False)
+        listed = ", ".join(f"{letter}: {choice}" for letter, choice in choices)
+        return " ".join([*given, self.ask, *([listed] if listed else [])])
 
     @property
     def typed_characters(self) -> str:

@@ -37,6 +37,8 @@ class Quiz:
         self.score = Score()
         self.seed = seed
         self.owed: tuple[str, ...] = ()
+        # The concepts that are asked again, by the moment at which that was said.
+        self.promised: dict[int, str] = {}
         self.last: int | None = None
         self.hinted = False
         self._known: tuple[Debugger, int, tuple[Edit, ...], int] | None = None
@@ -55,7 +57,8 @@ class Quiz:
         coming = debugger.cursor.coming()
         over = coming is not None and self.last is not None and coming.number > self.last
         found = [] if coming is None or over else questions_about(debugger, coming, self.seed)
-        self._question = chosen(found, self.score, self.owed)
+        promised = "" if coming is None else self.promised.get(coming.number, "")
+        self._question = chosen(found, self.score, self.owed, promised)
         self._known = debugger, moment, debugger.edits, builds
         self.hinted = False
         return self._question
@@ -86,24 +89,24 @@ class Quiz:
         """
         question = self.asked(debugger)
         found = judged(question, text)
-        again = ""
+        again = None
         if not found.right:
-            again = asked_again(debugger, question, self.last, self.seed)
+            taken = self.promised
+            again = asked_again(debugger, question, self.last, self.seed, taken)
         self._note(question, "right" if found.right else "wrong", found)
         (advance or debugger.cursor.step)()
         ref = EntryRef(question.node, "value", question.index)
         if found.right:
-            return Verdict(True, f"right: {_working(question)}", ref)
+            return Verdict(True, f"right: {question.working}", ref)
         wrong = f"it is {right_words(question)}"
         if found.mistake is not None:
             wrong = found.mistake.words
-        rule = f" {question.rule}: {_working(question)}." if question.rule else ""
-        rule = rule or f" {question.working}."
-        if found.mistake is not None and question.choices and question.kind != "shape":
-            rule = f" {question.rule}: {_working(question)}."
-        told = f"not so: {wrong}.{rule}"
-        if again:
-            told += f" {_again_words(question)} comes again at {again}."
+        explained = ": ".join(filter(None, (question.rule, question.working)))
+        told = f"not so: {wrong}. {explained}."
+        if again is not None:
+            moment, place = again
+            self.promised = {**self.promised, moment: question.concept}
+            told += f" {_again_words(question)} comes again at {place}."
         return Verdict(False, told, ref)
 
     def skip(self, debugger: Debugger, advance: Callable[[], object] | None = None) -> Verdict:
@@ -115,7 +118,7 @@ class Quiz:
         self._note(question, "skipped", None)
         (advance or debugger.cursor.step)()
         ref = EntryRef(question.node, "value", question.index)
-        return Verdict(False, f"skipped: {_working(question)}", ref)
+        return Verdict(False, f"skipped: {question.working}", ref)
 
     def _note(self, question: Question, outcome: Outcome, found: Judged | None) -> None:
         confusion = None if found is None else found.confusion
@@ -123,10 +126,6 @@ class Quiz:
         self.score = self.score.add(answer)
         others = tuple(concept for concept in self.owed if concept != question.concept)
         self.owed = (*others, question.concept) if outcome == "wrong" else others
-
-
-def _working(question: Question) -> str:
-    return question.working
 
 
 def _again_words(question: Question) -> str:

@@ -37,13 +37,14 @@ def ask_matrix(asked: AskedMoment) -> list[Question]:
     if asked.moment.phase == "forward":
         return [*_ask_entry(asked), *ask_value_shape(asked)]
     found: list[Question] = []
+    shapes: list[Question] = []
     for k in range(len(inputs)):
         edge = (asked.turn + k) % len(inputs)
         if asked.debugger.state.no_gradient(inputs[edge]):
             continue
-        found += ask_gradient_shape(asked, edge)
+        shapes += ask_gradient_shape(asked, edge)
         found += _ask_bias(asked) if edge == BIAS else _ask_product(asked, edge)
-    return found
+    return [*found, *shapes]
 
 
 def _ask_entry(asked: AskedMoment) -> Iterator[Question]:
