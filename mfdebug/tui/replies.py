@@ -46,7 +46,7 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
     if isinstance(reply.subject, Cause):
         return View(why_screen(debugger, reply.subject))
     lines = reply.text.split("\n")
-    is_text = command.shows == "text" or (command.name == "print" and len(lines) > 1)
+    is_text = command.shows == "text" or (command.name in ("print", "quiz") and len(lines) > 1)
     if is_text or (reply.parts and isinstance(reply.parts[0], Table) and len(lines) > 1):
         parts: list[Part] = [*(reply.parts or lines)]
         if command.name == "help":
