@@ -21,7 +21,7 @@ from mfdebug.opening.shipped import COURSE
 from miniflow.errors import MiniflowError
 
 PROMPT = "answer: "
-HELP = "an answer, Enter to skip, h for a hint, q to quit"
+HELP = "an empty line skips, a line `h` is a hint, `q` ends"
 
 
 def run_quiz(options: argparse.Namespace, settings: Settings) -> int:

@@ -11,7 +11,6 @@ GO_BACK = "`back` goes back"
 CONTINUE = "`continue` resumes the run"
 SET_STOP = "`break` sets one"
 RUN_STEPS = "`sgd` runs SGD steps"
-HINT = "`hint` gives a hint"
 CHANGE = "`set` changes a number"
 BEGIN = "`step` starts a new one"
 REDO = "`redo` reapplies what `undo` reverted"
@@ -19,4 +18,4 @@ REDO = "`redo` reapplies what `undo` reverted"
 FIND = "`find` searches for a node"
 WATCH = "`watch` watches an expression"
 
-HINTS = (GO_ON, GO_BACK, CONTINUE, SET_STOP, RUN_STEPS, CHANGE, BEGIN, WATCH, REDO, FIND, HINT)
+HINTS = (GO_ON, GO_BACK, CONTINUE, SET_STOP, RUN_STEPS, CHANGE, BEGIN, WATCH, REDO, FIND)

@@ -6,7 +6,6 @@ import math
 
 from msgspec import Struct
 
-from mfdebug.core.format.hints import HINT
 from mfdebug.core.quiz.question import LETTERS, Confusion, Mistake, Question
 from mfdebug.core.quiz.usual_mistakes import close
 from mfdebug.core.timeline.debugger import DebuggerError
@@ -79,7 +78,7 @@ def parse_number(text: str) -> float | None:
 def invalid(question: Question, text: str) -> DebuggerError:
     """Return the error for a text that is not an answer."""
     given = f"{text[:40]!r} is not a valid answer" if text else "an answer is expected"
-    return DebuggerError(given, hint=f"{question.form}; {HINT}")
+    return DebuggerError(given, hint=question.form)
 
 
 def right_words(question: Question) -> str:

@@ -27,10 +27,10 @@ ADVICE: dict[Confusion, str] = {
     "unchanged": "passed on unchanged: only an add gate does that; `mfdebug demo gates`",
     "sign": "a sign: `explain` writes the signs of both factors",
     "sum": "one part of a sum: contributions add up; play `mfdebug demo diamond`",
-    "mean": "sum and mean: look where m stands in the cost's formula, and where rows add up",
+    "mean": "sum and mean: a cost divides by its entries, a bias adds up its rows; see `explain`",
     "transpose": "a shape: in the panel of Linear, both matrices stand as they meet",
     "rate": "the learning rate: play `mfdebug demo five-to-two`",
-    "order": "the order: Enter on a node of the list shows who feeds it and whom it feeds",
+    "order": "the order: a row of the list, opened, shows who feeds a node and whom it feeds",
     "rule": "the rule: `explain` says it after each step",
 }  # fmt: skip
 

@@ -204,9 +204,7 @@ def test_what_is_no_answer_neither_counts_nor_moves(text: str) -> None:
     before = state(debugger)
     with pytest.raises(DebuggerError) as caught:
         quiz.answer(debugger, text)
-    assert caught.value.hint == (
-        "a number, as in 0.5, -2e-3 or 1/3; 2 % off is right; `hint` gives a hint"
-    )
+    assert caught.value.hint == ("a number, as in 0.5, -2e-3 or 1/3; 2 % off is right")
     assert state(debugger) == before
     assert quiz.score.answers == ()
 
