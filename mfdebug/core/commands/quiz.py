@@ -40,7 +40,7 @@ def _quiz(session: Session, text: str) -> Reply:
 
 def _summary(quiz: Quiz | None, words: str) -> Reply:
     """Return the score, and if anything was asked a row for each kind of question."""
-    if quiz is None or not quiz.score.answers:
+    if quiz is None or not (quiz.score.answers or quiz.score.asked):
         return Reply(words if quiz is None else f"{words}; nothing was asked", {"quiz": words})
     first = f"{words}; {quiz.score.text}"
     parts = (first, *quiz.score.summary)

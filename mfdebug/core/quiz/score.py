@@ -46,13 +46,17 @@ class Answered(Struct, frozen=True):
 
 
 class Score(Struct, frozen=True):
-    """All answers so far, in their order."""
+    """All answers so far, in their order; `earlier` are right and all answers without their kind.
+
+    Those are of a session that an earlier version saved.
+    """
 
     answers: tuple[Answered, ...] = ()
+    earlier: tuple[int, int] = (0, 0)
 
     def add(self, answer: Answered) -> Score:
         """Return the score with one answer more."""
-        return Score((*self.answers, answer))
+        return Score((*self.answers, answer), self.earlier)
 
     def count(self, outcome: Outcome, kind: Kind | None = None) -> int:
         """Return how many answers had an outcome."""
@@ -61,12 +65,12 @@ class Score(Struct, frozen=True):
     @property
     def right(self) -> int:
         """How many answers were right."""
-        return self.count("right")
+        return self.count("right") + self.earlier[0]
 
     @property
     def asked(self) -> int:
         """How many questions were answered; those skipped do not count."""
-        return self.right + self.count("wrong")
+        return self.count("right") + self.count("wrong") + self.earlier[1]
 
     @property
     def streak(self) -> int:
@@ -139,18 +143,25 @@ class Score(Struct, frozen=True):
     @property
     def written(self) -> str:
         """The score as words that `read_score` reads: `number+ sign-:sign order.`."""
-        return " ".join(
+        right, asked = self.earlier
+        before = [f"{right} of {asked}"] if asked else []
+        answers = (
             f"{a.kind}{_SIGN[a.outcome]}{'h' * a.hinted}"
             + (f":{a.confusion.replace(' ', '-')}" if a.confusion else "")
             for a in self.answers
         )
+        return " ".join([*before, *answers])
 
 
 def read_score(text: str) -> Score | None:
     """Read what `Score.written` wrote; return None if it is something else."""
     outcomes = {sign: outcome for outcome, sign in _SIGN.items()}
     found: list[Answered] = []
-    for word in text.split():
+    before = re.match(r"(\d{1,9}) of (\d{1,9})(?: |$)", text)
+    earlier = (0, 0) if before is None else (int(before[1]), int(before[2]))
+    if earlier[0] > earlier[1]:
+        return None
+    for word in text[0 if before is None else before.end() :].split():
         token = _TOKEN.fullmatch(word)
         if token is None or token[1] not in KINDS:
             return None
@@ -158,4 +169,4 @@ def read_score(text: str) -> Score | None:
         if confusion is not None and confusion not in ADVICE:
             return None
         found.append(Answered(token[1], outcomes[token[2]], bool(token[3]), confusion))
-    return Score(tuple(found))
+    return Score(tuple(found), earlier)
