@@ -111,6 +111,9 @@ async def test_a_choice_is_a_letter_or_a_click() -> None:
         await ask(driver, "quiz on number+")
         await driver.press("s")
         assert "Forward: which of these can be computed" in driver.text
+        # The chosen row does not tell.
+        larger = driver.debugger.graph.index_of("larger")
+        assert driver.screen.panels.shown.selection.shown != larger
         assert "answer  ▏   a letter, a to c" in driver.text
         await driver.press("a")
         assert "▸ a  f" in driver.text
@@ -135,6 +138,7 @@ async def test_a_click_elsewhere_leaves_the_answer_where_it_is_typed() -> None:
 async def test_a_count_does_not_pass_a_question_by() -> None:
     async with opened("circuit-b") as driver:
         await ask(driver, "quiz")
+        assert driver.message == "the quiz is on: it asks before each step; s asks"
         # Nothing is asked about the feed; the next moment is asked about.
         await driver.press("6", "s")
         assert driver.moment == 1

@@ -64,8 +64,9 @@ class QuizKeys(PromptKeys):
             self.panels.zoom("")
         self.panels.quiz.open(question)
         self.debugger.state.concealed = question.hides
-        # The node that is asked about, in the list and in the circuit.
-        self.panels.shown.show(question.node)
+        # The node that is asked about, in the list and in the circuit, unless that is the answer.
+        if question.kind != "order":
+            self.panels.shown.show(question.node)
         self.add_class(ASKING)
         self.set_focus(self.panels.quiz)
         self.show_moment()

@@ -199,7 +199,7 @@ class QuizPanel(LinesView, can_focus=True):
         if fits:
             segments.append(Segment(form, self._style("hint")))
         lines.append(Strip(segments))
-        if not self._typed and not fits:
+        if not (self._typed or self._problem or fits):
             add(question.form, "hint", 8)
         if self._problem:
             add(self._problem, "problem")

@@ -48,6 +48,7 @@ def ask_classes(asked: AskedMoment) -> list[Question]:
         yield Mistake(upstream, "unchanged", f"{scalar(upstream)} is what arrives at {name}")
 
     over = f"/{rows}" if rows > 1 else ""
+    difference = f"({scalar(share)} - 1)" if over else f"{scalar(share)} - 1"
     listed = ", ".join(f"{number:.3g}" for number in shares)
     return [
         Question(
@@ -59,7 +60,7 @@ def ask_classes(asked: AskedMoment) -> list[Question]:
                 f"A gradient of {scalar(upstream)} arrives at {name}.",
             ),
             f"What does {name} send to {target}?", scalar(sent), RULE,
-            f"({scalar(share)} - 1){over} ≈ {sent:.3g}", capital(role_of(asked.view)) + ".",
+            f"{difference}{over} ≈ {sent:.3g}", capital(role_of(asked.view)) + ".",
             number=sent, mistakes=distinct(sent, mistakes()),
             hides=frozenset({(source, "gradient")}),
         )
