@@ -32,18 +32,23 @@ SEEDS = 2**31
 
 
 class Round(Struct):
-    """What was reached in a graph: the moment, the score as `Score.written`, and the end."""
+    """What was reached in a graph: the moment, the score as `Score.written`, and the end.
+
+    `promised` are the concepts that are asked again, by moment.
+    """
 
     moment: int = 0
     score: str = ""
     done: bool = False
+    promised: dict[int, str] = {}
 
 
 class Progress(Struct):
-    """The progress file."""
+    """The progress file; `owed` are the concepts of wrong answers, also of graphs before."""
 
     format: int = 1
     seed: int = 0
+    owed: tuple[str, ...] = ()
     rounds: dict[str, Round] = {}
 
 
@@ -157,6 +162,7 @@ class Lesson:
         self._round = course.round_of(graph)
         quiz = session.quiz = Quiz(course.progress.seed)
         quiz.score = read_score(self._round.score) or Score()
+        quiz.owed, quiz.promised = course.progress.owed, dict(self._round.promised)
         self.last = quiz.last = last_asked(session.debugger)
         self.quiz = quiz
         session.debugger.move(min(self._round.moment, self.last))
@@ -174,6 +180,7 @@ class Lesson:
         """Save what was reached."""
         self._round.moment = min(self.session.debugger.moment, self.last)
         self._round.score = self.quiz.score.written
+        self._round.promised, self.course.progress.owed = self.quiz.promised, self.quiz.owed
         self.course.save()
 
     def finish(self) -> None:

@@ -73,6 +73,29 @@ def test_it_resumes_after_every_answer(tmp_path: Path) -> None:
     assert lesson_of(resumed).quiz.score.text == "4 of 4 right, 4 in a row"
 
 
+def test_what_was_wrong_comes_again_after_resuming_and_in_the_next_graphs(tmp_path: Path) -> None:
+    path = tmp_path / "quiz.json"
+    graphs = ("circuit-b", "wx")
+    wrong = ""
+    while not wrong:
+        lesson = lesson_of(Course(graphs, path))
+        question = lesson.next_question()
+        assert question is not None
+        sends = question.concept == "what a Mul sends"
+        told = lesson.session.run("answer 2" if sends else f"answer {question.answer}").text
+        lesson.keep()
+        wrong = question.concept if sends else ""
+    assert "comes again at xy" in told
+    lesson = lesson_of(Course(graphs, path))
+    while (question := lesson.next_question()) is not None and question.concept != wrong:
+        lesson.session.run(f"answer {question.answer}")
+    assert question is not None
+    assert question.node == lesson.session.debugger.graph.index_of("xy")
+    lesson.session.run("answer 77")
+    answer_all(lesson)
+    assert lesson_of(Course(graphs, path)).quiz.owed == (wrong,)
+
+
 def test_another_seed_starts_anew_and_the_same_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "quiz.json"
     answer_all(lesson_of(Course(GRAPHS, path, seed=3)))
